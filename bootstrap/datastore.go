@@ -1,0 +1,56 @@
+package bootstrap
+
+import (
+	"context"
+	"net/netip"
+
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+)
+
+// Datastore is where Calico keeps its pools: what a run needs of it, and no
+// more. Packages etcdv3 and kubernetes have one each. A run uses it from one
+// goroutine at a time.
+//
+// Errors say what went wrong by wrapping this package's sentinels. An error
+// that wraps ErrUnreachable is tried again; any other ends the run.
+type Datastore interface {
+	// Type is what reports call the datastore.
+	Type() DatastoreType
+
+	// Snapshot reads every pool, at one moment. It is one small read.
+	Snapshot(ctx context.Context) (Snapshot, error)
+
+	// Blocks returns the IPAM blocks that overlap the prefix, in any order.
+	Blocks(ctx context.Context, prefix netip.Prefix) ([]netip.Prefix, error)
+
+	// Commit applies all changes, provided that no pool was written since the
+	// snapshot; otherwise it applies none and returns ErrConflict. A datastore
+	// that can't promise all or nothing says so in its documentation.
+	Commit(ctx context.Context, since Snapshot, changes []Change) error
+}
+
+// Snapshot is every pool in a datastore at one moment.
+type Snapshot struct {
+	// Pools are those that could be read, sorted by name. They may be
+	// anything but valid.
+	Pools []ippool.IPPool
+
+	// Unreadable are records that are no pools, sorted by name.
+	Unreadable []Unreadable
+
+	// Revision is the datastore's own mark of the moment.
+	Revision string
+}
+
+// Unreadable is a record among the pools that can't be read as one.
+type Unreadable struct {
+	Name string
+	Err  error
+}
+
+// Change is something to be written.
+type Change struct {
+	// Create is a pool that does not exist yet, whole and valid, with uid and
+	// creation time. A datastore that gives out its own ignores those.
+	Create *ippool.IPPool
+}

@@ -1,0 +1,183 @@
+package bootstrap
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+)
+
+// Definition describes one setting: its names, its default, and what it takes.
+type Definition struct {
+	Flag     string // without the dashes
+	Env      string
+	Default  string // in words; empty: unset
+	Accepted string // in words
+	Usage    string // what it does, for -h
+	Bool     bool   // the flag alone means true
+	Secret   bool   // never printed
+
+	// Prefixed says that CALICO_ in front of Env is another name, which wins.
+	Prefixed bool
+
+	at func(*Settings) *Setting
+}
+
+// Of returns the setting that the definition describes.
+func (d Definition) Of(settings *Settings) *Setting { return d.at(settings) }
+
+// Words for what is accepted, which the documentation and the faults share.
+const (
+	acceptedBool     = "true 1 t yes y on enabled, false 0 f no n off disabled"
+	acceptedMode     = "off, never, always, crosssubnet, cross-subnet"
+	acceptedSelector = "a selector of Calico's, such as zone == 'a'"
+	acceptedTimeout  = "a Go duration such as 90s or 5m; 0 is no limit"
+)
+
+// Definitions returns every setting that has a flag and a variable, in the
+// order of the documentation.
+func Definitions() []Definition {
+	return slices.Concat(poolDefinitions(ippool.IPv4), poolDefinitions(ippool.IPv6), runDefinitions, datastoreDefinitions)
+}
+
+// everySetting returns the way to each setting there is, also to those that
+// only a file can give.
+func everySetting() []func(*Settings) *Setting {
+	all := []func(*Settings) *Setting{
+		func(s *Settings) *Setting { return &s.Datastore.EtcdCACert },
+		func(s *Settings) *Setting { return &s.Datastore.EtcdCert },
+		func(s *Settings) *Setting { return &s.Datastore.EtcdKey },
+	}
+	for _, d := range Definitions() {
+		all = append(all, d.at)
+	}
+	return all
+}
+
+func poolDefinitions(family ippool.Family) []Definition {
+	name := func(flag string) (string, string) {
+		env := strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+		return fmt.Sprintf("ipv%d-pool-%s", family, flag), fmt.Sprintf("CALICO_IPV%dPOOL_%s", family, env)
+	}
+	define := func(flag, deflt, accepted, usage string, at func(*PoolSettings) *Setting) Definition {
+		flag, env := name(flag)
+		return Definition{
+			Flag: flag, Env: env, Default: deflt, Accepted: accepted, Usage: usage, Bool: accepted == acceptedBool,
+			at: func(s *Settings) *Setting { return at(s.pool(family)) },
+		}
+	}
+	smallest, largest := family.BlockSizes()
+	definitions := []Definition{
+		define("cidr", defaultCIDRWords(family), fmt.Sprintf("an %s CIDR, or none", family),
+			fmt.Sprintf("CIDR of the default %s pool; none: no default pool of this family", family),
+			func(p *PoolSettings) *Setting { return &p.CIDR }),
+		define("name", defaultPoolName(family), "a DNS subdomain name",
+			fmt.Sprintf("name of the default %s pool", family),
+			func(p *PoolSettings) *Setting { return &p.Name }),
+		define("block-size", fmt.Sprint(family.DefaultBlockSize()), fmt.Sprintf("a decimal number, %d to %d", smallest, largest),
+			"prefix length of the blocks that nodes take from the pool",
+			func(p *PoolSettings) *Setting { return &p.BlockSize }),
+		define("vxlan", "Never", acceptedMode,
+			"when traffic between nodes is wrapped in VXLAN",
+			func(p *PoolSettings) *Setting { return &p.VXLAN }),
+		define("nat-outgoing", fmt.Sprint(defaultNATOutgoing(family)), acceptedBool,
+			"whether traffic that leaves the pool is masqueraded",
+			func(p *PoolSettings) *Setting { return &p.NATOutgoing }),
+		define("node-selector", ippool.DefaultNodeSelector, acceptedSelector,
+			"the nodes that may use the pool",
+			func(p *PoolSettings) *Setting { return &p.NodeSelector }),
+		define("disable-bgp-export", "false", acceptedBool,
+			"keep the pool's routes out of BGP",
+			func(p *PoolSettings) *Setting { return &p.DisableBGPExport }),
+	}
+	if family == ippool.IPv4 {
+		flag, env := name("ipip")
+		ipip := Definition{
+			Flag: flag, Env: env, Default: "Never", Accepted: acceptedMode,
+			Usage: "when traffic between nodes is wrapped in IP-in-IP",
+			at:    func(s *Settings) *Setting { return &s.IPv4.IPIP },
+		}
+		definitions = slices.Insert(definitions, 3, ipip)
+	}
+	return definitions
+}
+
+func defaultCIDRWords(family ippool.Family) string {
+	if family == ippool.IPv6 {
+		return "a random ULA /48"
+	}
+	return "192.168.0.0/16, or the first of 172.16.0.0/16 to 172.31.0.0/16 that this host doesn't use"
+}
+
+var runDefinitions = []Definition{
+	{
+		Flag: "no-default-pools", Env: "NO_DEFAULT_POOLS", Default: "false", Accepted: acceptedBool, Bool: true,
+		Usage: "create no default pools; with a CIDR set it is an error",
+		at:    func(s *Settings) *Setting { return &s.NoDefaultPools },
+	}, {
+		Flag: "ipv6-support", Env: "FELIX_IPV6SUPPORT", Default: "true", Accepted: acceptedBool, Bool: true,
+		Usage: "false, or a Linux host without IPv6: no IPv6 pool",
+		at:    func(s *Settings) *Setting { return &s.IPv6Support },
+	}, {
+		Flag: "wait-for-datastore", Env: "WAIT_FOR_DATASTORE", Default: "false", Accepted: acceptedBool, Bool: true,
+		Usage: "wait for the datastore with no limit unless --timeout says one",
+		at:    func(s *Settings) *Setting { return &s.WaitForDatastore },
+	}, {
+		Flag: "timeout", Env: "CALICO_IPPOOLS_TIMEOUT", Default: "60s", Accepted: acceptedTimeout,
+		Usage: "time for the whole run; 0 is no limit",
+		at:    func(s *Settings) *Setting { return &s.Timeout },
+	}, {
+		Flag: "log-level", Env: "CALICO_STARTUP_LOGLEVEL", Default: "info", Accepted: "debug, info, warning, error",
+		Usage: "least severe level that is logged",
+		at:    func(s *Settings) *Setting { return &s.LogLevel },
+	}, {
+		Flag: "log-format", Env: "CALICO_IPPOOLS_LOG_FORMAT", Default: "text", Accepted: "text, json",
+		Usage: "how log lines are written",
+		at:    func(s *Settings) *Setting { return &s.LogFormat },
+	},
+}
+
+var datastoreDefinitions = []Definition{
+	{
+		Flag: "datastore-type", Env: "DATASTORE_TYPE", Prefixed: true,
+		Default: "etcdv3 if etcd endpoints are set, else kubernetes", Accepted: "etcdv3, kubernetes",
+		Usage: "where Calico keeps its pools",
+		at:    func(s *Settings) *Setting { return &s.Datastore.DatastoreType },
+	}, {
+		Flag: "etcd-endpoints", Env: "ETCD_ENDPOINTS", Prefixed: true,
+		Accepted: "URLs such as https://10.0.0.1:2379, separated by commas",
+		Usage:    "the etcd members to talk to",
+		at:       func(s *Settings) *Setting { return &s.Datastore.EtcdEndpoints },
+	}, {
+		Flag: "etcd-discovery-srv", Env: "ETCD_DISCOVERY_SRV", Prefixed: true,
+		Accepted: "a domain; not with endpoints",
+		Usage:    "domain whose SRV records _etcd-client-ssl._tcp and _etcd-client._tcp name the etcd members",
+		at:       func(s *Settings) *Setting { return &s.Datastore.EtcdDiscoverySRV },
+	}, {
+		Flag: "etcd-username", Env: "ETCD_USERNAME", Prefixed: true,
+		Accepted: "a name; with a password",
+		Usage:    "etcd user",
+		at:       func(s *Settings) *Setting { return &s.Datastore.EtcdUsername },
+	}, {
+		Flag: "etcd-password", Env: "ETCD_PASSWORD", Prefixed: true, Secret: true,
+		Accepted: "a text; with a user name",
+		Usage:    "password of the etcd user; the variable is the safer place",
+		at:       func(s *Settings) *Setting { return &s.Datastore.EtcdPassword },
+	}, {
+		Flag: "etcd-ca-cert-file", Env: "ETCD_CA_CERT_FILE", Prefixed: true,
+		Default: "the system's CAs", Accepted: "a PEM file",
+		Usage: "CA certificates that the members' certificates are checked against",
+		at:    func(s *Settings) *Setting { return &s.Datastore.EtcdCACertFile },
+	}, {
+		Flag: "etcd-cert-file", Env: "ETCD_CERT_FILE", Prefixed: true,
+		Accepted: "a PEM file; with a key",
+		Usage:    "client certificate",
+		at:       func(s *Settings) *Setting { return &s.Datastore.EtcdCertFile },
+	}, {
+		Flag: "etcd-key-file", Env: "ETCD_KEY_FILE", Prefixed: true,
+		Accepted: "a PEM file; with a certificate",
+		Usage:    "key of the client certificate",
+		at:       func(s *Settings) *Setting { return &s.Datastore.EtcdKeyFile },
+	},
+}

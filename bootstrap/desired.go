@@ -1,0 +1,235 @@
+package bootstrap
+
+import (
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+)
+
+// Desired is what the settings ask for: the pools, in the order in which they
+// are planned and reported.
+type Desired struct {
+	Pools []DesiredPool
+}
+
+// DesiredPool is a pool that is asked for, or the wish that a family has none.
+type DesiredPool struct {
+	Family ippool.Family
+
+	// Pool has every default filled in. Its CIDR is empty while nobody named
+	// one: it is chosen only if the pool will really be written.
+	Pool *ippool.IPPool
+
+	// Values are the settings behind the pool, in the order of the record.
+	Values []Value
+
+	// Skip says why the family gets no default pool; empty: it gets this one.
+	Skip string
+}
+
+// Value is a field of a pool, what it is set to, and where that came from.
+type Value struct {
+	Field  string `json:"field"`
+	Value  any    `json:"value"`
+	Source Source `json:"source"`
+}
+
+// Config is what settings say, typed and judged.
+type Config struct {
+	Desired   Desired
+	Datastore DatastoreType
+	Timeout   time.Duration // of the whole run; zero is no limit
+	LogLevel  slog.Level
+	LogFormat LogFormat
+	Warnings  []string // what is not wrong, but should be known
+}
+
+// Resolve reads and judges the settings. The error is a *SettingsError with
+// everything that is wrong; nothing is contacted and no file is read.
+//
+// How a datastore is reached is judged by the datastore's own package, which
+// reads the files that are named.
+func (s Settings) Resolve() (Config, error) {
+	var (
+		config Config
+		faults Faults
+	)
+	for _, family := range []ippool.Family{ippool.IPv4, ippool.IPv6} {
+		config.Desired.Pools = append(config.Desired.Pools, s.resolvePool(family, &config, &faults))
+	}
+	s.resolveSkips(&config.Desired, &faults)
+
+	deflt := defaultTimeout
+	if readBool(s.WaitForDatastore, false, &faults) {
+		deflt = 0
+	}
+	config.Timeout = readTimeout(s.Timeout, deflt, &faults)
+	config.LogLevel = readLogLevel(s.LogLevel, &faults)
+	config.LogFormat = readLogFormat(s.LogFormat, &faults)
+	config.Datastore = readDatastoreType(s.Datastore, &faults)
+	return config, faults.Err()
+}
+
+// Validate returns everything that is wrong with the settings, as Resolve does.
+func (s Settings) Validate() error {
+	_, err := s.Resolve()
+	return err
+}
+
+func defaultPoolName(family ippool.Family) string {
+	return fmt.Sprintf("default-ipv%d-ippool", family)
+}
+
+func defaultNATOutgoing(family ippool.Family) bool { return family == ippool.IPv4 }
+
+// resolvePool judges the settings of one family, one by one and then together
+// as a pool.
+func (s Settings) resolvePool(family ippool.Family, config *Config, faults *Faults) DesiredPool {
+	given := s.pool(family)
+	desired := DesiredPool{Family: family}
+
+	name := defaultPoolName(family)
+	if given.Name.IsSet() {
+		name = given.Name.Value
+	}
+	pool := ippool.New(name)
+	desired.Pool = pool
+
+	prefix, none := readCIDR(given.CIDR, family, config, faults)
+	if none {
+		desired.Skip = fmt.Sprintf("%s is %q", given.CIDR.Source, given.CIDR.Value)
+	} else if prefix.IsValid() {
+		pool.Spec.CIDR = prefix.String()
+	}
+	pool.Spec.BlockSize = readBlockSize(given.BlockSize, family.DefaultBlockSize(), faults)
+	pool.Spec.VXLANMode = readMode(given.VXLAN, ippool.ParseVXLANMode, faults)
+	if family == ippool.IPv4 {
+		pool.Spec.IPIPMode = readMode(s.IPv4.IPIP, ippool.ParseIPIPMode, faults)
+	}
+	pool.Spec.NATOutgoing = readBool(given.NATOutgoing, defaultNATOutgoing(family), faults)
+	pool.Spec.DisableBGPExport = readBool(given.DisableBGPExport, false, faults)
+	pool.Spec.NodeSelector = given.NodeSelector.Value
+	ippool.Default(pool)
+
+	for _, boolean := range []Setting{given.NATOutgoing, given.DisableBGPExport} {
+		if differsInNode(boolean) {
+			config.Warnings = append(config.Warnings, fmt.Sprintf(
+				"%s: %q is read as false here; calico-node reads it as true", boolean.Source, boolean.Value))
+		}
+	}
+	desired.Values = s.values(family, pool)
+	s.judgePool(family, pool, faults)
+	return desired
+}
+
+// values tells of each field of the pool where its value came from.
+func (s Settings) values(family ippool.Family, pool *ippool.IPPool) []Value {
+	given := s.pool(family)
+	var ipip Setting
+	if family == ippool.IPv4 {
+		ipip = s.IPv4.IPIP
+	}
+	value := func(field string, value any, setting Setting) Value {
+		if !setting.IsSet() {
+			return Value{field, value, SourceDefault}
+		}
+		return Value{field, value, setting.Source}
+	}
+	return []Value{
+		value("name", pool.Name, given.Name),
+		value("cidr", pool.Spec.CIDR, given.CIDR),
+		value("vxlanMode", pool.Spec.VXLANMode, given.VXLAN),
+		value("ipipMode", pool.Spec.IPIPMode, ipip),
+		value("natOutgoing", pool.Spec.NATOutgoing, given.NATOutgoing),
+		value("disableBGPExport", pool.Spec.DisableBGPExport, given.DisableBGPExport),
+		value("blockSize", pool.Spec.BlockSize, given.BlockSize),
+		value("nodeSelector", pool.Spec.NodeSelector, given.NodeSelector),
+	}
+}
+
+// readCIDR returns the zero prefix where none is set or it is wrong.
+func readCIDR(setting Setting, family ippool.Family, config *Config, faults *Faults) (prefix netip.Prefix, none bool) {
+	if !setting.IsSet() {
+		return netip.Prefix{}, false
+	}
+	if strings.EqualFold(setting.Value, "none") {
+		return netip.Prefix{}, true
+	}
+	prefix, err := ippool.ParseCIDR(setting.Value)
+	switch {
+	case err != nil:
+		faults.Add(setting, "%v; want an %s CIDR, or none", err, family)
+		return netip.Prefix{}, false
+	case ippool.FamilyOf(prefix) != family:
+		faults.Add(setting, "an %s CIDR; want an %s CIDR, or none", ippool.FamilyOf(prefix), family)
+		return netip.Prefix{}, false
+	}
+	if masked := prefix.Masked(); masked != prefix {
+		config.Warnings = append(config.Warnings, fmt.Sprintf(
+			"%s: %q has host bits, which are cleared: the pool is %s", setting.Source, setting.Value, masked))
+		prefix = masked
+	}
+	return prefix, false
+}
+
+// judgePool applies the rules for pools, and tells the faults of the settings
+// behind the fields.
+func (s Settings) judgePool(family ippool.Family, pool *ippool.IPPool, faults *Faults) {
+	given := s.pool(family)
+	behind := map[string]Setting{
+		"metadata.name":     given.Name,
+		"spec.cidr":         given.CIDR,
+		"spec.vxlanMode":    given.VXLAN,
+		"spec.ipipMode":     s.IPv4.IPIP,
+		"spec.blockSize":    given.BlockSize,
+		"spec.nodeSelector": given.NodeSelector,
+	}
+	judged := pool.DeepCopy()
+	if judged.Spec.CIDR == "" {
+		// The range is chosen later, wide enough for every block size.
+		judged.Spec.CIDR = defaultRange(family).String()
+	}
+	for _, fault := range ippool.Validate(judged) {
+		setting := behind[fault.Field]
+		problem := fault.Detail
+		switch {
+		case fault.Field == "spec.vxlanMode" && fault.Type == field.ErrorTypeForbidden:
+			problem = fmt.Sprintf("stands with %s %q: only one encapsulation can be on; want never for one of them",
+				s.IPv4.IPIP.Source, s.IPv4.IPIP.Value)
+		case fault.Field == "spec.cidr" && given.BlockSize.IsSet() && judged.Spec.CIDR == pool.Spec.CIDR:
+			problem += fmt.Sprintf(" (%s is %q)", given.BlockSize.Source, given.BlockSize.Value)
+		}
+		faults.Add(setting, "%s", problem)
+	}
+}
+
+// resolveSkips applies what speaks of no pool in particular, and what
+// contradicts between the families.
+func (s Settings) resolveSkips(desired *Desired, faults *Faults) {
+	if readBool(s.NoDefaultPools, false, faults) {
+		for i := range desired.Pools {
+			pool := &desired.Pools[i]
+			if cidr := s.pool(pool.Family).CIDR; cidr.IsSet() {
+				faults.Add(cidr, "stands with %s %q: want one of the two", s.NoDefaultPools.Source, s.NoDefaultPools.Value)
+			}
+			pool.Skip = fmt.Sprintf("%s is %q", s.NoDefaultPools.Source, s.NoDefaultPools.Value)
+		}
+	}
+	ipv4, ipv6 := &desired.Pools[0], &desired.Pools[1]
+	if !readBool(s.IPv6Support, true, faults) && ipv6.Skip == "" {
+		ipv6.Skip = fmt.Sprintf("IPv6 is not supported: %s is %q", s.IPv6Support.Source, s.IPv6Support.Value)
+	}
+	if ipv4.Skip == "" && ipv6.Skip == "" && ipv4.Pool.Name == ipv6.Pool.Name {
+		setting := s.IPv6.Name
+		if !setting.IsSet() {
+			setting = s.IPv4.Name
+		}
+		faults.Add(setting, "both default pools would have this name; want two names")
+	}
+}

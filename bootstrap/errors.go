@@ -1,0 +1,92 @@
+package bootstrap
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// What can go wrong, to be told apart with errors.Is. The text of an error says
+// the rest: where, why, and what to do.
+var (
+	// ErrInvalidSettings comes when settings are wrong or contradict each
+	// other, before anything is contacted. The error is a *SettingsError.
+	ErrInvalidSettings = errors.New("invalid settings")
+
+	// ErrIncompatible comes when the pools that are asked for can't stand
+	// beside what the datastore holds: a name is taken by a pool of the other
+	// family or by a record that can't be read, or IPAM blocks inside a pool
+	// have another size. Nothing was written.
+	ErrIncompatible = errors.New("incompatible with what the datastore holds")
+
+	// ErrConflict comes from Datastore.Commit when somebody else wrote pools
+	// after the snapshot was taken, and nothing of the commit was written. Run
+	// takes another snapshot and plans again; it returns ErrConflict only if
+	// that goes on and on.
+	ErrConflict = errors.New("pools were changed by somebody else meanwhile")
+
+	// ErrUnreachable comes when the datastore gives no answer, or none but
+	// that it can't answer now. It may pass: Run tries again until the time
+	// runs out.
+	ErrUnreachable = errors.New("datastore unreachable")
+
+	// ErrTLS comes when the connection can't be secured: a certificate that is
+	// not trusted, has expired, is for another name, or is refused.
+	ErrTLS = errors.New("TLS failure")
+
+	// ErrUnauthorized comes when the datastore doesn't take the credentials, or
+	// wants some and got none.
+	ErrUnauthorized = errors.New("unauthorized")
+
+	// ErrForbidden comes when the datastore knows who asks and doesn't allow it.
+	ErrForbidden = errors.New("permission denied")
+
+	// ErrTimedOut comes when the time for the run is over. The error that was
+	// last in the way is wrapped with it.
+	ErrTimedOut = errors.New("timed out")
+)
+
+// DatastoreError is an error of a datastore. It wraps its kind (one of the
+// sentinels of this package) and its cause.
+type DatastoreError struct {
+	Kind  error  // ErrUnreachable, ErrTLS, ErrUnauthorized, ErrForbidden; nil: none of them
+	Place string // the datastore and its endpoints: "etcd https://10.0.0.1:2379"
+	Doing string // what was tried: "reading IP pools"
+	Err   error  // the cause
+	Hint  string // what the user may do about it; may be empty
+}
+
+// Error returns one line: place, what was tried, kind, cause, next step.
+func (e *DatastoreError) Error() string {
+	var text strings.Builder
+	fmt.Fprintf(&text, "%s: %s", e.Place, e.Doing)
+	if e.Kind != nil {
+		fmt.Fprintf(&text, ": %v", e.Kind)
+	}
+	fmt.Fprintf(&text, ": %s", oneLine(e.Err.Error()))
+	if e.Hint != "" {
+		fmt.Fprintf(&text, ": %s", e.Hint)
+	}
+	return text.String()
+}
+
+// Unwrap returns the kind and the cause.
+func (e *DatastoreError) Unwrap() []error {
+	if e.Kind == nil {
+		return []error{e.Err}
+	}
+	return []error{e.Kind, e.Err}
+}
+
+// oneLine keeps a message of several lines, such as that of joined errors, on
+// one.
+func oneLine(text string) string {
+	lines := strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' })
+	for i := range lines {
+		lines[i] = strings.TrimSpace(lines[i])
+	}
+	return strings.Join(lines, "; ")
+}
+
+// passing reports whether an error may go away by itself.
+func passing(err error) bool { return errors.Is(err, ErrUnreachable) }

@@ -1,0 +1,233 @@
+package etcdv3
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
+)
+
+// Config says how etcd is reached.
+type Config struct {
+	// Endpoints are the members: https://10.0.0.1:2379. All of one scheme.
+	Endpoints []string
+
+	// DiscoverySRV is a domain whose SRV records name the members, instead of
+	// Endpoints.
+	DiscoverySRV string
+
+	// Username and Password are those of an etcd user; both or none.
+	Username string
+	Password string
+
+	// TLS secures the connection to https endpoints. Nil means the system's
+	// CAs and no client certificate. Nothing below TLS 1.2 is spoken, whatever
+	// MinVersion says.
+	TLS *tls.Config
+
+	// RequestTimeout is how long one request may take before it is tried
+	// again. Zero means 10 seconds.
+	RequestTimeout time.Duration
+}
+
+// FromSettings judges the settings for etcd, reads the files that they name,
+// and returns the config and warnings. The error is a *bootstrap.SettingsError
+// with everything that is wrong. Nothing is contacted.
+func FromSettings(settings bootstrap.DatastoreSettings) (Config, []string, error) {
+	var (
+		config Config
+		faults bootstrap.Faults
+	)
+	if settings.EtcdEndpoints.IsSet() {
+		config.Endpoints = readEndpoints(settings.EtcdEndpoints, &faults)
+	}
+	config.DiscoverySRV = settings.EtcdDiscoverySRV.Value
+	switch {
+	case settings.EtcdEndpoints.IsSet() && settings.EtcdDiscoverySRV.IsSet():
+		faults.Add(settings.EtcdDiscoverySRV, "stands with %s: want endpoints or a domain to find them, not both", settings.EtcdEndpoints.Source)
+	case !settings.EtcdEndpoints.IsSet() && !settings.EtcdDiscoverySRV.IsSet():
+		faults.Add(bootstrap.Setting{}, "no etcd endpoints: set --etcd-endpoints or ETCD_ENDPOINTS to URLs such as https://10.0.0.1:2379")
+	}
+	config.Username, config.Password = settings.EtcdUsername.Value, settings.EtcdPassword.Value
+	switch {
+	case settings.EtcdUsername.IsSet() && !settings.EtcdPassword.IsSet():
+		faults.Add(settings.EtcdUsername, "a user without a password; want ETCD_PASSWORD too")
+	case !settings.EtcdUsername.IsSet() && settings.EtcdPassword.IsSet():
+		faults.AddSecret(settings.EtcdPassword, "a password without a user; want --etcd-username or ETCD_USERNAME too")
+	}
+	config.TLS = readTLS(settings, &faults)
+
+	var warnings []string
+	if config.TLS != nil && slices.ContainsFunc(config.Endpoints, isPlain) {
+		warnings = append(warnings, fmt.Sprintf("%s: http:// endpoints are spoken to in the clear: the TLS files have no effect", settings.EtcdEndpoints.Source))
+	}
+	return config, warnings, faults.Err()
+}
+
+func isPlain(endpoint string) bool { return strings.HasPrefix(endpoint, "http://") }
+
+// readEndpoints returns them in the form scheme://host:port, or host:port.
+func readEndpoints(setting bootstrap.Setting, faults *bootstrap.Faults) []string {
+	var endpoints []string
+	for _, text := range strings.Split(setting.Value, ",") {
+		endpoint, problem := readEndpoint(strings.TrimSpace(text))
+		if problem != "" {
+			one := bootstrap.Given(redact(text), setting.Source)
+			faults.Add(one, "%s; want URLs such as https://10.0.0.1:2379, separated by commas", problem)
+			continue
+		}
+		if !slices.Contains(endpoints, endpoint) {
+			endpoints = append(endpoints, endpoint)
+		}
+	}
+	for _, endpoint := range endpoints {
+		if isPlain(endpoint) != isPlain(endpoints[0]) {
+			faults.Add(bootstrap.Given(endpoint, setting.Source), "http:// beside https:// endpoints; want one scheme for all, since the client uses one")
+			break
+		}
+	}
+	return endpoints
+}
+
+func readEndpoint(text string) (endpoint, problem string) {
+	scheme, rest, found := strings.Cut(text, "://")
+	if !found {
+		scheme, rest = "", text
+	}
+	switch {
+	case text == "":
+		return "", "an empty endpoint"
+	case scheme != "" && scheme != "http" && scheme != "https":
+		return "", fmt.Sprintf("scheme %q is not known", scheme)
+	case strings.Contains(rest, "@"):
+		return "", "a user in the URL is not used; set ETCD_USERNAME and ETCD_PASSWORD"
+	}
+	rest = strings.TrimSuffix(rest, "/")
+	parsed, err := url.Parse("//" + rest)
+	if err != nil {
+		return "", "not a URL"
+	}
+	host, port, err := net.SplitHostPort(parsed.Host)
+	switch {
+	case err != nil || port == "":
+		return "", "no port (etcd's is 2379)"
+	case host == "":
+		return "", "no host"
+	case parsed.Host != rest:
+		return "", "more than host and port"
+	case scheme == "":
+		return rest, ""
+	default:
+		return scheme + "://" + rest, ""
+	}
+}
+
+// redact hides a user and a password in a URL.
+func redact(endpoint string) string {
+	i := strings.LastIndexByte(endpoint, '@')
+	if i < 0 {
+		return endpoint
+	}
+	scheme, _, found := strings.Cut(endpoint[:i], "://")
+	if !found {
+		return "***" + endpoint[i:]
+	}
+	return scheme + "://***" + endpoint[i:]
+}
+
+// readTLS returns nil where no TLS setting is given.
+func readTLS(settings bootstrap.DatastoreSettings, faults *bootstrap.Faults) *tls.Config {
+	files := []bootstrap.Setting{settings.EtcdCACertFile, settings.EtcdCertFile, settings.EtcdKeyFile}
+	inline := []bootstrap.Setting{settings.EtcdCACert, settings.EtcdCert, settings.EtcdKey}
+	firstSet := func(all []bootstrap.Setting) int { return slices.IndexFunc(all, bootstrap.Setting.IsSet) }
+	file, text := firstSet(files), firstSet(inline)
+	if file < 0 && text < 0 {
+		return nil
+	}
+	if file >= 0 && text >= 0 {
+		faults.AddSecret(inline[text], "stands with %s: want files or texts in the config, not both", files[file].Source)
+		return nil
+	}
+	read := func(setting bootstrap.Setting) pem { return readPEM(setting, text >= 0, faults) }
+	ca, cert, key := read(firstOf(files[0], inline[0])), read(firstOf(files[1], inline[1])), read(firstOf(files[2], inline[2]))
+
+	config := &tls.Config{MinVersion: tls.VersionTLS12}
+	if ca.data != nil {
+		config.RootCAs = x509.NewCertPool()
+		if !config.RootCAs.AppendCertsFromPEM(ca.data) {
+			ca.fault(faults, "no certificate in it; want PEM")
+		}
+	}
+	switch {
+	case cert.setting.IsSet() && !key.setting.IsSet():
+		cert.fault(faults, "a client certificate without its key; want --etcd-key-file or ETCD_KEY_FILE too")
+	case key.setting.IsSet() && !cert.setting.IsSet():
+		key.fault(faults, "a key without its client certificate; want --etcd-cert-file or ETCD_CERT_FILE too")
+	case cert.data != nil && key.data != nil:
+		pair, err := tls.X509KeyPair(cert.data, key.data)
+		if err != nil {
+			cert.fault(faults, "no pair with %s: %v", key.setting.Source, err)
+			break
+		}
+		config.Certificates = []tls.Certificate{pair}
+	}
+	return config
+}
+
+func firstOf(a, b bootstrap.Setting) bootstrap.Setting {
+	if a.IsSet() {
+		return a
+	}
+	return b
+}
+
+// pem is a PEM text and the setting that gave it.
+type pem struct {
+	setting bootstrap.Setting
+	inline  bool
+	data    []byte // nil: not given, or not readable
+}
+
+func readPEM(setting bootstrap.Setting, inline bool, faults *bootstrap.Faults) pem {
+	p := pem{setting: setting, inline: inline}
+	switch {
+	case !setting.IsSet():
+	case inline:
+		p.data = []byte(setting.Value)
+	default:
+		data, err := os.ReadFile(setting.Value)
+		if err != nil {
+			p.fault(faults, "can't be read: %v", reason(err))
+			return p
+		}
+		p.data = data
+	}
+	return p
+}
+
+// fault keeps the text of a key out of the message.
+func (p pem) fault(faults *bootstrap.Faults, format string, args ...any) {
+	if p.inline {
+		faults.AddSecret(p.setting, format, args...)
+		return
+	}
+	faults.Add(p.setting, format, args...)
+}
+
+// reason is an error without the path, which the message names already.
+func reason(err error) error {
+	var pathErr *fs.PathError
+	if errors.As(err, &pathErr) {
+		return pathErr.Err
+	}
+	return err
+}

@@ -1,0 +1,175 @@
+package etcdv3
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+)
+
+const (
+	// blockPrefix is what the keys of Calico's IPAM blocks begin with; the
+	// family and the block follow: ipv4/block/10.244.0.0-26.
+	blockPrefix = "/calico/ipam/v2/assignment/"
+
+	// blockPage is how many block keys one read asks for, some 70 bytes each.
+	blockPage = 5000
+
+	defaultRequestTimeout = 10 * time.Second
+)
+
+// Datastore keeps pools in etcd. It is not safe for concurrent use.
+type Datastore struct {
+	config Config
+	client *clientv3.Client
+	lent   bool     // the client is the importer's
+	seen   *traffic // what happened to the connections; nil for a lent client
+}
+
+var _ bootstrap.Datastore = (*Datastore)(nil)
+
+// New returns a datastore that uses the importer's client, which stays the
+// importer's to close.
+func New(client *clientv3.Client) *Datastore {
+	return &Datastore{
+		config: Config{Endpoints: client.Endpoints(), RequestTimeout: defaultRequestTimeout},
+		client: client,
+		lent:   true,
+	}
+}
+
+// Open returns a datastore that connects by itself, when it is first asked for
+// something, and again after the connection broke. The error is about the
+// config alone.
+func Open(config Config) (*Datastore, error) {
+	if len(config.Endpoints) == 0 && config.DiscoverySRV == "" {
+		return nil, errors.New("etcd: no endpoints")
+	}
+	if config.RequestTimeout == 0 {
+		config.RequestTimeout = defaultRequestTimeout
+	}
+	return &Datastore{config: config}, nil
+}
+
+// Close ends the connections that Open made.
+func (d *Datastore) Close() error {
+	if d.lent || d.client == nil {
+		return nil
+	}
+	client := d.client
+	d.client = nil
+	return client.Close()
+}
+
+// Type is bootstrap.EtcdV3.
+func (d *Datastore) Type() bootstrap.DatastoreType { return bootstrap.EtcdV3 }
+
+// Snapshot reads every pool with one linearizable range read. Revision is the
+// store's revision at that moment.
+func (d *Datastore) Snapshot(ctx context.Context) (bootstrap.Snapshot, error) {
+	var snapshot bootstrap.Snapshot
+	err := d.call(ctx, "reading IP pools", func(ctx context.Context, client *clientv3.Client) error {
+		resp, err := client.Get(ctx, ippool.RecordPrefix, clientv3.WithPrefix())
+		if err != nil {
+			return err
+		}
+		snapshot = bootstrap.Snapshot{Revision: strconv.FormatInt(resp.Header.Revision, 10)}
+		for _, kv := range resp.Kvs {
+			name := strings.TrimPrefix(string(kv.Key), ippool.RecordPrefix)
+			record, err := ippool.DecodeRecord(kv.Value)
+			if err != nil {
+				snapshot.Unreadable = append(snapshot.Unreadable, bootstrap.Unreadable{Name: name, Err: err})
+				continue
+			}
+			record.Pool.Name = name // the key is what Calico finds it by
+			snapshot.Pools = append(snapshot.Pools, record.Pool)
+		}
+		return nil
+	})
+	return snapshot, err
+}
+
+// Blocks reads the keys, never the values, of the family's IPAM blocks, page
+// by page. A key that names no block is passed over.
+func (d *Datastore) Blocks(ctx context.Context, prefix netip.Prefix) ([]netip.Prefix, error) {
+	family := "ipv4/block/"
+	if prefix.Addr().Is6() {
+		family = "ipv6/block/"
+	}
+	start := blockPrefix + family
+	end := clientv3.GetPrefixRangeEnd(start)
+
+	var blocks []netip.Prefix
+	for from := start; from != ""; {
+		err := d.call(ctx, "reading IPAM block keys", func(ctx context.Context, client *clientv3.Client) error {
+			resp, err := client.Get(ctx, from, clientv3.WithRange(end), clientv3.WithKeysOnly(), clientv3.WithLimit(blockPage))
+			if err != nil {
+				return err
+			}
+			from = ""
+			for _, kv := range resp.Kvs {
+				if block, ok := parseBlockKey(strings.TrimPrefix(string(kv.Key), start)); ok && block.Overlaps(prefix) {
+					blocks = append(blocks, block)
+				}
+			}
+			if resp.More && len(resp.Kvs) > 0 {
+				from = string(resp.Kvs[len(resp.Kvs)-1].Key) + "\x00"
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return blocks, nil
+}
+
+// parseBlockKey reads the end of a block's key: 10.244.0.0-26.
+func parseBlockKey(text string) (netip.Prefix, bool) {
+	i := strings.LastIndexByte(text, '-')
+	if i < 0 {
+		return netip.Prefix{}, false
+	}
+	prefix, err := netip.ParsePrefix(text[:i] + "/" + text[i+1:])
+	return prefix, err == nil
+}
+
+// Commit creates all pools in one transaction, or none: it returns
+// bootstrap.ErrConflict if a pool was written since the snapshot.
+func (d *Datastore) Commit(ctx context.Context, since bootstrap.Snapshot, changes []bootstrap.Change) error {
+	revision, err := strconv.ParseInt(since.Revision, 10, 64)
+	if err != nil {
+		return errors.New("etcd: the snapshot is of another datastore")
+	}
+	puts := make([]clientv3.Op, 0, len(changes))
+	for _, change := range changes {
+		value, err := ippool.NewRecord(change.Create).Encode()
+		if err != nil {
+			return err
+		}
+		puts = append(puts, clientv3.OpPut(ippool.RecordKey(change.Create.Name), string(value)))
+	}
+	return d.call(ctx, "creating IP pools", func(ctx context.Context, client *clientv3.Client) error {
+		resp, err := client.Txn(ctx).If(nothingNewer(revision)).Then(puts...).Commit()
+		if err != nil {
+			return err
+		}
+		if !resp.Succeeded {
+			return bootstrap.ErrConflict
+		}
+		return nil
+	})
+}
+
+// nothingNewer holds while no key under the pools' prefix has been written
+// after the revision.
+func nothingNewer(revision int64) clientv3.Cmp {
+	return clientv3.Compare(clientv3.ModRevision(ippool.RecordPrefix).WithPrefix(), "<", revision+1)
+}

@@ -1,0 +1,177 @@
+package etcdv3
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"strings"
+	"time"
+
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
+)
+
+// explain puts an error into a *bootstrap.DatastoreError: what kind it is, what
+// caused it, and what may be done.
+func (d *Datastore) explain(doing string, err error) error {
+	if err == nil || errors.Is(err, bootstrap.ErrConflict) {
+		return err
+	}
+	e := &bootstrap.DatastoreError{Place: d.place(), Doing: doing, Err: err}
+	if d.seen != nil {
+		if failures := d.seen.failures(); failures != nil {
+			e.Kind, e.Err, e.Hint = d.explainFailures(failures)
+			return e
+		}
+	}
+	var discovery *discoveryError
+	switch {
+	case errors.As(err, &discovery):
+		e.Kind, e.Hint = bootstrap.ErrUnreachable, "check the SRV records _etcd-client-ssl._tcp and _etcd-client._tcp of "+discovery.domain
+	case errors.Is(err, rpctypes.ErrAuthFailed):
+		e.Kind, e.Hint = bootstrap.ErrUnauthorized, fmt.Sprintf("check the user name (%q) and the password", d.config.Username)
+	case errors.Is(err, rpctypes.ErrUserEmpty):
+		e.Kind, e.Hint = bootstrap.ErrUnauthorized, "etcd has authentication on: set --etcd-username and --etcd-password, or use a client certificate whose common name is an etcd user"
+	case errors.Is(err, rpctypes.ErrPermissionDenied):
+		e.Kind, e.Hint = bootstrap.ErrForbidden, d.grantHint()
+	case errors.Is(err, rpctypes.ErrInvalidAuthToken), errors.Is(err, rpctypes.ErrAuthOldRevision):
+		// A new connection brings a new token.
+		e.Kind = bootstrap.ErrUnreachable
+	case isPassing(err):
+		e.Kind = bootstrap.ErrUnreachable
+		if isContext(err) {
+			e.Err = fmt.Errorf("no answer: %w", err)
+		}
+	}
+	return e
+}
+
+func (d *Datastore) grantHint() string {
+	user := "the etcd user"
+	if d.config.Username != "" {
+		user = fmt.Sprintf("user %q", d.config.Username)
+	}
+	return fmt.Sprintf("give a role of %s the rights: etcdctl role grant-permission ROLE --prefix=true readwrite /calico/", user)
+}
+
+func isContext(err error) bool {
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
+}
+
+// isPassing reports whether the same request may succeed in a while.
+func isPassing(err error) bool {
+	if isContext(err) {
+		return true
+	}
+	code := status.Code(err)
+	var etcdErr rpctypes.EtcdError
+	if errors.As(err, &etcdErr) {
+		code = etcdErr.Code()
+	}
+	switch code {
+	case codes.Unavailable, codes.DeadlineExceeded, codes.Canceled, codes.Aborted:
+		return true
+	case codes.ResourceExhausted:
+		return errors.Is(err, rpctypes.ErrTooManyRequests)
+	default:
+		return false
+	}
+}
+
+// explainFailures judges connections that all failed. It is a TLS failure only
+// if it is one with every member: while one of them is only out of reach, it
+// may come back and be fine.
+func (d *Datastore) explainFailures(failures map[string]error) (kind, cause error, hint string) {
+	members := make([]string, 0, len(failures))
+	for member := range failures {
+		members = append(members, member)
+	}
+	slices.Sort(members)
+
+	kind = bootstrap.ErrTLS
+	var causes []error
+	var hints []string
+	for _, member := range members {
+		err := failures[member]
+		failure, memberHint := d.explainFailure(err)
+		if failure != bootstrap.ErrTLS {
+			kind = failure
+		}
+		if memberHint != "" && !slices.Contains(hints, memberHint) {
+			hints = append(hints, memberHint)
+		}
+		causes = append(causes, &memberError{member: member, alone: len(members) == 1, err: err})
+	}
+	return kind, errors.Join(causes...), strings.Join(hints, "; ")
+}
+
+// explainFailure judges the failure of one connection.
+func (d *Datastore) explainFailure(err error) (kind error, hint string) {
+	var (
+		verification *tls.CertificateVerificationError
+		record       tls.RecordHeaderError
+		unknown      x509.UnknownAuthorityError
+		host         x509.HostnameError
+		invalid      x509.CertificateInvalidError
+		op           *net.OpError
+	)
+	switch {
+	case errors.As(err, &unknown):
+		return bootstrap.ErrTLS, "name the CA that signed the member's certificate with --etcd-ca-cert-file"
+	case errors.As(err, &host):
+		return bootstrap.ErrTLS, "use an endpoint whose host name or address is in the member's certificate"
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		return bootstrap.ErrTLS, "renew the member's certificate, or set this host's clock"
+	case errors.As(err, &verification):
+		return bootstrap.ErrTLS, ""
+	case errors.As(err, &record):
+		return bootstrap.ErrTLS, "the member does not speak TLS there: is the endpoint http://?"
+	case errors.As(err, &op) && (op.Op == "remote error" || op.Op == "local error"):
+		return bootstrap.ErrTLS, d.clientCertificateHint()
+	case errors.Is(err, io.EOF):
+		return bootstrap.ErrUnreachable, "the member closed the connection without an answer: is the endpoint https://?"
+	default:
+		return bootstrap.ErrUnreachable, ""
+	}
+}
+
+// clientCertificateHint is for a member that refuses us.
+func (d *Datastore) clientCertificateHint() string {
+	if d.config.TLS == nil || len(d.config.TLS.Certificates) == 0 {
+		return "the member wants a client certificate: set --etcd-cert-file and --etcd-key-file"
+	}
+	if leaf := d.config.TLS.Certificates[0].Leaf; leaf != nil && time.Now().After(leaf.NotAfter) {
+		return "the client certificate expired on " + leaf.NotAfter.UTC().Format(time.DateOnly)
+	}
+	return "the member refuses the client certificate: is it signed by a CA that etcd trusts?"
+}
+
+// memberError names the member that an error is of, and leaves out the local
+// port, so that a cause that stays the same reads the same.
+type memberError struct {
+	member string
+	alone  bool // there is no other member to tell it from
+	err    error
+}
+
+func (e *memberError) Error() string {
+	text := e.err.Error()
+	var op *net.OpError
+	if errors.As(e.err, &op) {
+		text = fmt.Sprintf("%s: %v", op.Op, op.Err)
+	}
+	if e.alone {
+		return text
+	}
+	return e.member + ": " + text
+}
+
+func (e *memberError) Unwrap() error { return e.err }

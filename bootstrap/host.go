@@ -1,0 +1,57 @@
+package bootstrap
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/netip"
+	"os"
+	"runtime"
+)
+
+// Host is what a run asks of the machine that it is on.
+type Host interface {
+	// Networks returns the networks of the interfaces, each with the length
+	// of its address: 192.168.1.10/24 on an interface is 192.168.1.0/24 here.
+	// It is called only when an IPv4 CIDR must be chosen.
+	Networks() ([]netip.Prefix, error)
+
+	// NoIPv6 returns why the host has no IPv6; empty: it has.
+	NoIPv6() string
+}
+
+// ThisHost returns the machine that the process runs on.
+func ThisHost() Host { return thisHost{} }
+
+type thisHost struct{}
+
+func (thisHost) Networks() ([]netip.Prefix, error) {
+	addrs, err := net.InterfaceAddrs()
+	if err != nil {
+		return nil, fmt.Errorf("listing this host's addresses: %w", err)
+	}
+	var networks []netip.Prefix
+	for _, addr := range addrs {
+		prefix, err := netip.ParsePrefix(addr.String())
+		if err != nil {
+			continue // an address with a zone, which is link-local
+		}
+		networks = append(networks, prefix.Masked())
+	}
+	return networks, nil
+}
+
+// ipv6Sysctls is where Linux shows IPv6 when it has it. calico-node looks
+// there too.
+const ipv6Sysctls = "/proc/sys/net/ipv6"
+
+func (thisHost) NoIPv6() string {
+	if runtime.GOOS != "linux" {
+		return ""
+	}
+	if _, err := os.Stat(ipv6Sysctls); errors.Is(err, fs.ErrNotExist) {
+		return ipv6Sysctls + " is missing on this host"
+	}
+	return ""
+}

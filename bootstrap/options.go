@@ -1,0 +1,43 @@
+package bootstrap
+
+import (
+	"crypto/rand"
+	"io"
+	"log/slog"
+	"time"
+)
+
+// Option changes how Run goes about its work.
+type Option func(*runner)
+
+// WithDryRun makes Run plan only: everything is read and judged, nothing is
+// written, and the report says what would be done.
+func WithDryRun() Option { return func(r *runner) { r.dryRun = true } }
+
+// WithLogger gives Run a logger. Without one it logs nothing.
+func WithLogger(logger *slog.Logger) Option { return func(r *runner) { r.logger = logger } }
+
+// WithClock gives Run the clock for creation times. Without it, it is time.Now.
+func WithClock(now func() time.Time) Option { return func(r *runner) { r.now = now } }
+
+// WithRandom gives Run the source for uids and for the random IPv6 prefix.
+// Without it, it is the system's secure one, crypto/rand.Reader.
+func WithRandom(random io.Reader) Option { return func(r *runner) { r.random = random } }
+
+// WithHost says what Run takes for the host that it is on. Without it, it is
+// ThisHost.
+func WithHost(host Host) Option { return func(r *runner) { r.host = host } }
+
+func newRunner(config Config, options []Option) *runner {
+	r := &runner{
+		config: config,
+		logger: slog.New(slog.DiscardHandler),
+		now:    time.Now,
+		random: rand.Reader,
+		host:   ThisHost(),
+	}
+	for _, option := range options {
+		option(r)
+	}
+	return r
+}

@@ -1,0 +1,51 @@
+package bootstrap
+
+import (
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+)
+
+// Report is what a run did, or would do. Its JSON is a promise: fields are only
+// ever added.
+type Report struct {
+	Datastore DatastoreType `json:"datastore"`
+	Pools     []PoolReport  `json:"pools"`    // IPv4, IPv6, then the rest by name
+	Warnings  []string      `json:"warnings"` // never null
+}
+
+// PoolReport finishes the sentence "pool NAME is …".
+type PoolReport struct {
+	Name   string        `json:"name"`
+	Family ippool.Family `json:"family"`
+	Action Action        `json:"action"`
+	Reason string        `json:"reason"`
+
+	// Spec is the pool as it now stands, or would; nil if it was skipped.
+	Spec *ippool.IPPoolSpec `json:"spec,omitempty"`
+
+	// Settings are the values behind a pool that was created, or would be.
+	Settings []Value `json:"settings,omitempty"`
+}
+
+// Pending reports whether the plan behind the report has something to do.
+func (r Report) Pending() bool {
+	for _, pool := range r.Pools {
+		if pool.Action == WouldCreate {
+			return true
+		}
+	}
+	return false
+}
+
+func newReport(datastore DatastoreType, plan Plan, warnings []string) Report {
+	report := Report{Datastore: datastore, Warnings: append(append([]string{}, warnings...), plan.Warnings...)}
+	for _, step := range plan.Steps {
+		pool := PoolReport{
+			Name: step.Name, Family: step.Family, Action: step.Action, Reason: step.Reason, Settings: step.Values,
+		}
+		if step.Pool != nil {
+			pool.Spec = &step.Pool.Spec
+		}
+		report.Pools = append(report.Pools, pool)
+	}
+	return report
+}

@@ -1,0 +1,64 @@
+package bootstrap
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+)
+
+const (
+	// maxConflicts is far more than what a storm of bootstraps needs: whoever
+	// loses a race finds the winner's pools and has nothing left to write.
+	maxConflicts = 20
+
+	firstPause = 50 * time.Millisecond
+	maxPause   = 5 * time.Second
+)
+
+// retry remembers how often a run began again, and why. The zero value is a
+// run that has not.
+type retry struct {
+	conflicts int
+	cause     string        // that was last logged
+	wait      time.Duration // before the next attempt
+}
+
+// again decides whether an error is worth another attempt. Of a cause that
+// stays the same it logs one line.
+func (r *retry) again(err error, logger *slog.Logger) bool {
+	switch {
+	case errors.Is(err, ErrConflict):
+		r.conflicts++
+		logger.Debug("pools were changed meanwhile: reading again", "times", r.conflicts)
+		if r.conflicts >= maxConflicts {
+			return false
+		}
+		r.wait = firstPause
+	case passing(err):
+		if cause := err.Error(); cause != r.cause {
+			r.cause = cause
+			r.wait = 0
+			logger.Warn("waiting for the datastore", "cause", cause)
+		}
+		r.wait = min(max(2*r.wait, firstPause), maxPause)
+	default:
+		return false
+	}
+	return true
+}
+
+// pause waits between half and the whole of the time that is due, at random,
+// so that those who failed together don't come back together. It returns false
+// if ctx ends first.
+func (r *retry) pause(ctx context.Context) bool {
+	timer := time.NewTimer(r.wait/2 + rand.N(r.wait/2+1))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}

@@ -1,0 +1,290 @@
+package bootstrap
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+)
+
+// Run creates the default pools that the settings ask for, in the datastore,
+// and reports what it did.
+//
+// The settings are judged before the datastore is asked anything. Then the
+// pools are read, planned and written, all of them or none. When somebody else
+// writes pools meanwhile, or the datastore is out of reach, Run begins again,
+// within the time that the settings give it and ctx.
+//
+// Errors wrap one of this package's sentinels. With any error, no pool was
+// created, unless the connection broke while they were: the next run tells.
+func Run(ctx context.Context, store Datastore, settings Settings, options ...Option) (Report, error) {
+	config, err := settings.Resolve()
+	if err != nil {
+		return Report{}, err
+	}
+	r := newRunner(config, options)
+	r.store = store
+	r.desired = r.localDesired()
+	if config.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, config.Timeout, fmt.Errorf("%w after %s", ErrTimedOut, config.Timeout))
+		defer cancel()
+	}
+	report, err := r.untilDone(ctx)
+	if err != nil {
+		return Report{}, err
+	}
+	for _, warning := range report.Warnings {
+		r.logger.Warn(warning)
+	}
+	for _, pool := range report.Pools {
+		level := slog.LevelDebug
+		if pool.Action == Created {
+			level = slog.LevelInfo
+		}
+		r.logger.Log(ctx, level, fmt.Sprintf("default %s pool %s", pool.Family, pool.Action),
+			"pool", pool.Name, "reason", pool.Reason)
+	}
+	return report, nil
+}
+
+// Render returns the pools that the settings ask for, without a datastore, and
+// warnings. The pools of families that get none are left out.
+func Render(settings Settings, options ...Option) ([]ippool.IPPool, []string, error) {
+	config, err := settings.Resolve()
+	if err != nil {
+		return nil, nil, err
+	}
+	r := newRunner(config, options)
+	var pools []ippool.IPPool
+	for _, want := range r.localDesired().Pools {
+		if want.Skip != "" {
+			continue
+		}
+		want, err := r.choose(want)
+		if err != nil {
+			return nil, nil, err
+		}
+		pools = append(pools, *want.Pool)
+	}
+	return pools, r.config.Warnings, nil
+}
+
+// runner is one run: what it was given, and what it must remember from one
+// attempt to the next.
+type runner struct {
+	config Config
+	store  Datastore
+	dryRun bool
+	logger *slog.Logger
+	now    func() time.Time
+	random io.Reader
+	host   Host
+
+	desired Desired          // with the CIDRs that were chosen so far
+	stamped []*ippool.IPPool // pools that a commit was tried with
+	retry   retry
+}
+
+// localDesired is what is desired on this host.
+func (r *runner) localDesired() Desired {
+	desired := Desired{Pools: slices.Clone(r.config.Desired.Pools)}
+	for i := range desired.Pools {
+		pool := &desired.Pools[i]
+		if pool.Family != ippool.IPv6 || pool.Skip != "" {
+			continue
+		}
+		if reason := r.host.NoIPv6(); reason != "" {
+			pool.Skip = "IPv6 is not supported: " + reason
+		}
+	}
+	return desired
+}
+
+// untilDone makes attempts until one succeeds, fails for good, or the time is
+// over.
+func (r *runner) untilDone(ctx context.Context) (Report, error) {
+	for {
+		report, err := r.attempt(ctx)
+		if err == nil {
+			return report, nil
+		}
+		if ctx.Err() == nil && !r.retry.again(err, r.logger) {
+			return Report{}, err
+		}
+		if ctx.Err() != nil || !r.retry.pause(ctx) {
+			return Report{}, overtime(ctx, err)
+		}
+	}
+}
+
+// overtime says that the time was over, and what was in the way.
+func overtime(ctx context.Context, err error) error {
+	cause := context.Cause(ctx)
+	switch {
+	case errors.Is(cause, ErrTimedOut):
+		return fmt.Errorf("%w: %w", cause, err)
+	case errors.Is(cause, context.DeadlineExceeded):
+		return fmt.Errorf("%w: %w", ErrTimedOut, err)
+	default:
+		return fmt.Errorf("interrupted (%w): %w", cause, err)
+	}
+}
+
+// attempt is the whole flow once: snapshot, plan, commit, report.
+func (r *runner) attempt(ctx context.Context) (Report, error) {
+	snapshot, err := r.store.Snapshot(ctx)
+	if err != nil {
+		return Report{}, err
+	}
+	plan, err := r.plan(snapshot)
+	if err != nil {
+		return Report{}, err
+	}
+	changes := plan.changes()
+	if len(changes) > 0 {
+		if err := r.checkBlocks(ctx, changes); err != nil {
+			return Report{}, err
+		}
+	}
+	switch {
+	case r.dryRun:
+		plan.conditional()
+	case len(changes) > 0:
+		if err := r.stamp(changes); err != nil {
+			return Report{}, err
+		}
+		if err := r.store.Commit(ctx, snapshot, changes); err != nil {
+			return Report{}, err
+		}
+	}
+	r.claim(plan)
+	return newReport(r.store.Type(), plan, r.config.Warnings), nil
+}
+
+// plan chooses the CIDRs that nobody named for the pools that will be created,
+// and for no others, and plans with them.
+func (r *runner) plan(snapshot Snapshot) (Plan, error) {
+	plan, err := NewPlan(r.desired, snapshot)
+	if err != nil {
+		return Plan{}, err
+	}
+	chosen := false
+	for _, step := range plan.Steps {
+		if step.Action != Created || step.Pool.Spec.CIDR != "" {
+			continue
+		}
+		i := slices.IndexFunc(r.desired.Pools, func(d DesiredPool) bool { return d.Family == step.Family })
+		if r.desired.Pools[i], err = r.choose(r.desired.Pools[i]); err != nil {
+			return Plan{}, err
+		}
+		chosen = true
+	}
+	if !chosen {
+		return plan, nil
+	}
+	return NewPlan(r.desired, snapshot)
+}
+
+// choose fills in the CIDR if nobody named one.
+func (r *runner) choose(want DesiredPool) (DesiredPool, error) {
+	if want.Pool.Spec.CIDR != "" {
+		return want, nil
+	}
+	var chosen choice
+	switch want.Family {
+	case ippool.IPv6:
+		prefix, err := ippool.RandomULA(r.random)
+		if err != nil {
+			return want, err
+		}
+		chosen = choice{prefix: prefix, source: SourceDefault + " (random ULA, another in each run)"}
+	case ippool.IPv4:
+		networks, err := r.host.Networks()
+		if err != nil {
+			r.config.Warnings = append(r.config.Warnings, fmt.Sprintf(
+				"the IPv4 pool may overlap a network of this host: %v", err))
+		}
+		chosen = chooseIPv4(networks)
+	}
+	if chosen.warning != "" {
+		r.config.Warnings = append(r.config.Warnings, chosen.warning)
+	}
+	return want.withCIDR(chosen), nil
+}
+
+// checkBlocks refuses pools that hold IPAM blocks of another size.
+func (r *runner) checkBlocks(ctx context.Context, changes []Change) error {
+	var faults []error
+	for _, change := range changes {
+		prefix, err := ippool.ParseCIDR(change.Create.Spec.CIDR)
+		if err != nil {
+			return err
+		}
+		blocks, err := r.store.Blocks(ctx, prefix)
+		if err != nil {
+			return err
+		}
+		for _, fault := range ippool.ValidateBlocks(change.Create, blocks) {
+			faults = append(faults, fmt.Errorf("%w: IPPool %q: %w", ErrIncompatible, change.Create.Name, fault))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// stamp gives the pools their uid and creation time. A pool keeps them from
+// one attempt to the next, so that a commit whose answer was lost is known
+// again by its uid.
+func (r *runner) stamp(changes []Change) error {
+	for _, change := range changes {
+		pool := change.Create
+		i := slices.IndexFunc(r.stamped, func(s *ippool.IPPool) bool { return s.Name == pool.Name })
+		if i < 0 {
+			uid, err := uuid.NewRandomFromReader(r.random)
+			if err != nil {
+				return fmt.Errorf("drawing a uid: %w", err)
+			}
+			pool.UID = types.UID(uid.String())
+			pool.CreationTimestamp = metav1.NewTime(r.now().UTC().Truncate(time.Second))
+			r.stamped = append(r.stamped, pool)
+			continue
+		}
+		pool.UID, pool.CreationTimestamp = r.stamped[i].UID, r.stamped[i].CreationTimestamp
+	}
+	return nil
+}
+
+// claim tells what an earlier attempt created, without learning of it, from
+// what was there before.
+func (r *runner) claim(plan Plan) {
+	for i := range plan.Steps {
+		step := &plan.Steps[i]
+		if step.Action != Unchanged {
+			continue
+		}
+		ours := func(pool *ippool.IPPool) bool { return pool.UID == step.Pool.UID }
+		if slices.ContainsFunc(r.stamped, ours) {
+			step.Action = Created
+			step.Reason = createdReason(step.Family)
+		}
+	}
+}
+
+// conditional turns a plan that is carried out into one that is shown.
+func (p Plan) conditional() {
+	for i := range p.Steps {
+		if step := &p.Steps[i]; step.Action == Created {
+			step.Action = WouldCreate
+			step.Reason = fmt.Sprintf("no %s pool exists", step.Family)
+		}
+	}
+}

@@ -1,0 +1,97 @@
+package bootstrap
+
+import "github.com/calico-bootstrap/calico-bootstrap/ippool"
+
+// Settings are all settings as they were given, each with its place. The zero
+// value has nothing set: everything is at its default. [Settings.Resolve]
+// judges them.
+//
+// The tags name environment variables for envconfig; [Definitions] has the
+// whole table.
+type Settings struct {
+	IPv4 IPv4PoolSettings `envconfig:"CALICO_IPV4POOL"`
+	IPv6 IPv6PoolSettings `envconfig:"CALICO_IPV6POOL"`
+
+	NoDefaultPools   Setting `envconfig:"NO_DEFAULT_POOLS"`
+	IPv6Support      Setting `envconfig:"FELIX_IPV6SUPPORT"`
+	WaitForDatastore Setting `envconfig:"WAIT_FOR_DATASTORE"`
+	Timeout          Setting `envconfig:"CALICO_IPPOOLS_TIMEOUT"`
+	LogLevel         Setting `envconfig:"CALICO_STARTUP_LOGLEVEL"`
+	LogFormat        Setting `envconfig:"CALICO_IPPOOLS_LOG_FORMAT"`
+
+	// Datastore is read apart, because each of its variables has two names.
+	Datastore DatastoreSettings `ignored:"true"`
+}
+
+// PoolSettings are the settings of the default pool of either family. In the
+// environment their names follow CALICO_IPV4POOL_ or CALICO_IPV6POOL_.
+//
+// No field has an envconfig tag: inside a prefix envconfig would take the
+// tag alone, such as CIDR or NAME, for a second name of the variable.
+type PoolSettings struct {
+	CIDR             Setting `split_words:"true"`
+	Name             Setting `split_words:"true"`
+	BlockSize        Setting `split_words:"true"`
+	VXLAN            Setting `split_words:"true"`
+	NATOutgoing      Setting `split_words:"true"`
+	NodeSelector     Setting `split_words:"true"`
+	DisableBGPExport Setting `split_words:"true"`
+}
+
+// IPv4PoolSettings are the settings of the default IPv4 pool.
+type IPv4PoolSettings struct {
+	PoolSettings
+	IPIP Setting `split_words:"true"`
+}
+
+// IPv6PoolSettings are the settings of the default IPv6 pool. IP-in-IP carries
+// no IPv6, so there is no setting for it.
+type IPv6PoolSettings struct {
+	PoolSettings
+}
+
+// DatastoreSettings say which datastore to use and how to reach it. In the
+// environment each has a name, such as ETCD_ENDPOINTS, and the same name with
+// the prefix CALICO_, which wins.
+type DatastoreSettings struct {
+	DatastoreType Setting `split_words:"true"`
+
+	EtcdEndpoints    Setting `split_words:"true"`
+	EtcdDiscoverySRV Setting `split_words:"true"`
+	EtcdUsername     Setting `split_words:"true"`
+	EtcdPassword     Setting `split_words:"true"`
+	EtcdCACertFile   Setting `split_words:"true"`
+	EtcdCertFile     Setting `split_words:"true"`
+	EtcdKeyFile      Setting `split_words:"true"`
+
+	// The PEM texts themselves. Only a CalicoAPIConfig file can give them:
+	// an environment is too easily printed.
+	EtcdCACert Setting `ignored:"true"`
+	EtcdCert   Setting `ignored:"true"`
+	EtcdKey    Setting `ignored:"true"`
+}
+
+// pool returns the settings that both families have.
+func (s *Settings) pool(family ippool.Family) *PoolSettings {
+	if family == ippool.IPv6 {
+		return &s.IPv6.PoolSettings
+	}
+	return &s.IPv4.PoolSettings
+}
+
+// Merge lays settings over each other: of each setting, the first layer that
+// gives it wins.
+//
+//	settings := bootstrap.Merge(flags, environment)
+func Merge(layers ...Settings) Settings {
+	var merged Settings
+	for _, at := range everySetting() {
+		for i := range layers {
+			if setting := at(&layers[i]); setting.IsSet() {
+				*at(&merged) = *setting
+				break
+			}
+		}
+	}
+	return merged
+}

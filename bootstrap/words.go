@@ -1,0 +1,153 @@
+package bootstrap
+
+import (
+	"fmt"
+	"log/slog"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// How the texts of settings are read. Each reader returns the default for an
+// unset setting and, noting a fault, for a wrong one, so that judging goes on
+// and finds the rest.
+
+var (
+	trueWords  = []string{"true", "1", "t", "yes", "y", "on", "enabled"}
+	falseWords = []string{"false", "0", "f", "no", "n", "off", "disabled"}
+	// nodeFalseWords are those that calico-node takes for false; it takes
+	// every other text for true.
+	nodeFalseWords = []string{"false", "0", "no", "n", "f"}
+)
+
+func readBool(setting Setting, deflt bool, faults *Faults) bool {
+	word := strings.ToLower(setting.Value)
+	switch {
+	case !setting.IsSet():
+		return deflt
+	case slices.Contains(trueWords, word):
+		return true
+	case slices.Contains(falseWords, word):
+		return false
+	}
+	faults.Add(setting, "not a boolean; want one of %s", acceptedBool)
+	return deflt
+}
+
+// differsInNode reports whether calico-node would take our false for true.
+func differsInNode(setting Setting) bool {
+	word := strings.ToLower(setting.Value)
+	return strings.HasPrefix(string(setting.Source), "env ") &&
+		slices.Contains(falseWords, word) && !slices.Contains(nodeFalseWords, word)
+}
+
+func readBlockSize(setting Setting, deflt int, faults *Faults) int {
+	if !setting.IsSet() {
+		return deflt
+	}
+	isDigit := func(r rune) bool { return r >= '0' && r <= '9' }
+	size, err := strconv.Atoi(setting.Value)
+	if err != nil || strings.ContainsFunc(setting.Value, func(r rune) bool { return !isDigit(r) }) {
+		faults.Add(setting, "not a decimal number; want a prefix length such as %d", deflt)
+		return deflt
+	}
+	return size
+}
+
+func readMode[T ~string](setting Setting, parse func(string) (T, error), faults *Faults) T {
+	if !setting.IsSet() {
+		return "Never"
+	}
+	mode, err := parse(setting.Value)
+	if err != nil {
+		faults.Add(setting, "unknown mode; want one of %s", acceptedMode)
+		return "Never"
+	}
+	return mode
+}
+
+const defaultTimeout = 60 * time.Second
+
+func readTimeout(setting Setting, deflt time.Duration, faults *Faults) time.Duration {
+	if !setting.IsSet() {
+		return deflt
+	}
+	timeout, err := time.ParseDuration(setting.Value)
+	switch {
+	case err != nil:
+		hint := ""
+		if _, err := strconv.ParseUint(setting.Value, 10, 32); err == nil {
+			hint = fmt.Sprintf("; %ss is that many seconds", setting.Value)
+		}
+		faults.Add(setting, "not a duration; want %s%s", acceptedTimeout, hint)
+		return deflt
+	case timeout < 0:
+		faults.Add(setting, "negative; want %s", acceptedTimeout)
+		return deflt
+	}
+	return timeout
+}
+
+// readLogLevel knows logrus's names, which calico-node's users have.
+func readLogLevel(setting Setting, faults *Faults) slog.Level {
+	switch strings.ToLower(setting.Value) {
+	case "debug":
+		return slog.LevelDebug
+	case "", "info":
+		return slog.LevelInfo
+	case "warning", "warn":
+		return slog.LevelWarn
+	case "error":
+		return slog.LevelError
+	}
+	faults.Add(setting, "unknown level; want one of debug, info, warning, error")
+	return slog.LevelInfo
+}
+
+// LogFormat says how log lines are written.
+type LogFormat string
+
+// The log formats.
+const (
+	LogFormatText LogFormat = "text"
+	LogFormatJSON LogFormat = "json"
+)
+
+func readLogFormat(setting Setting, faults *Faults) LogFormat {
+	switch strings.ToLower(setting.Value) {
+	case "", string(LogFormatText):
+		return LogFormatText
+	case string(LogFormatJSON):
+		return LogFormatJSON
+	}
+	faults.Add(setting, "unknown format; want one of text, json")
+	return LogFormatText
+}
+
+// DatastoreType says where Calico keeps its pools.
+type DatastoreType string
+
+// The datastore types.
+const (
+	EtcdV3     DatastoreType = "etcdv3"
+	Kubernetes DatastoreType = "kubernetes"
+)
+
+// readDatastoreType leaves the choice to the endpoints where it isn't set, as
+// Calico's own clients do.
+func readDatastoreType(settings DatastoreSettings, faults *Faults) DatastoreType {
+	switch text := settings.DatastoreType; {
+	case text.IsSet() && strings.EqualFold(text.Value, string(EtcdV3)):
+		return EtcdV3
+	case text.IsSet() && strings.EqualFold(text.Value, string(Kubernetes)):
+		return Kubernetes
+	case text.IsSet():
+		faults.Add(text, "unknown datastore; want etcdv3 or kubernetes")
+		return EtcdV3
+	case settings.EtcdEndpoints.IsSet():
+		return EtcdV3
+	default:
+		return Kubernetes
+	}
+}

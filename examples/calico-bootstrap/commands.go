@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
+)
+
+const longHelp = `Create Calico's default IPPools, once for a cluster.
+
+Every setting has a flag and a variable; the flag wins. Pools that exist are
+never changed. All settings are judged before anything is contacted, and both
+families are written together or not at all.
+
+Exit codes: 0 the pools are as asked, or what exists stays as it is; 1 the
+datastore failed; 2 the settings are wrong, and nothing was contacted or
+written; 3 plan --exit-code: there is something to do; 4 the time ran out.`
+
+const exampleHelp = `  # Try it out with nothing installed: an etcd of its own, gone afterwards
+  calico-bootstrap --datastore-type embedded --ipv4-pool-cidr 10.244.0.0/16
+
+  # Show what would be written, and where each value comes from
+  calico-bootstrap plan --etcd-endpoints https://10.0.0.1:2379 --etcd-ca-cert-file ca.pem
+
+  # Print the pools for kubectl or calicoctl, without a datastore
+  calico-bootstrap render --ipv4-pool-nat-outgoing=false`
+
+// run is the program: everything but the process around it.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	p := &program{stdout: stdout, stderr: stderr}
+	root := p.rootCommand()
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	tell(err, stderr, p.jsonLogger)
+	return exitCode(err)
+}
+
+func (p *program) rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "calico-bootstrap",
+		Short:         "Create Calico's default IPPools",
+		Long:          longHelp,
+		Example:       exampleHelp,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          noArgs,
+		RunE:          p.apply,
+	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
+
+	flags := flag.NewFlagSet("settings", flag.ContinueOnError)
+	p.flags.AddFlags(flags)
+	persistent := root.PersistentFlags()
+	persistent.SortFlags = false
+	persistent.AddGoFlagSet(flags)
+	persistent.Lookup("datastore-type").Usage += "; embedded: an etcd inside this program, to try it out"
+	persistent.StringVar(&p.configFile, "config", "", "CalicoAPIConfig file that says how to reach the datastore")
+	persistent.StringVar(&p.dataDir, "data-dir", "", "where the embedded etcd keeps its data (default: a temporary folder that goes)")
+	persistent.StringVarP(&p.output, "output", "o", "", "table, json or yaml (default table; for render yaml)")
+
+	root.AddCommand(p.applyCommand(), p.planCommand(), p.renderCommand(), p.versionCommand())
+	return root
+}
+
+func (p *program) applyCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "apply", Short: "Create the default pools (what calico-bootstrap does if no command is given)",
+		Args: noArgs, RunE: p.apply,
+	}
+}
+
+func (p *program) planCommand() *cobra.Command {
+	var exitCode bool
+	plan := &cobra.Command{
+		Use: "plan", Short: "Show what apply would do, and where each value comes from; write nothing",
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			report, err := p.bootstrap(cmd.Context(), p.printPlan, bootstrap.WithDryRun())
+			if err == nil && exitCode && report.Pending() {
+				return errPending
+			}
+			return err
+		},
+	}
+	plan.Flags().BoolVar(&exitCode, "exit-code", false, "exit with 3 if there is something to do")
+	return plan
+}
+
+func (p *program) renderCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "render", Short: "Print the pools for kubectl or calicoctl, without a datastore",
+		Args: noArgs, RunE: func(*cobra.Command, []string) error { return p.render() },
+	}
+}
+
+func (p *program) versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "version", Short: "Print the version", Args: noArgs,
+		RunE: func(*cobra.Command, []string) error {
+			_, err := fmt.Fprintln(p.stdout, versionText())
+			return err
+		},
+	}
+}
+
+func (p *program) apply(cmd *cobra.Command, _ []string) error {
+	_, err := p.bootstrap(cmd.Context(), p.printReport)
+	return err
+}
+
+// noArgs is cobra.NoArgs with an error that ends in the right exit code. A
+// word that is left over is often the value of a boolean flag.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return &usageError{fmt.Errorf("%q is no command; a value of a boolean flag is joined to it with =, as in --no-default-pools=false", args[0])}
+}

@@ -1,0 +1,143 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/yaml"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+)
+
+// The output formats.
+const (
+	formatTable = "table"
+	formatJSON  = "json"
+	formatYAML  = "yaml"
+)
+
+// printReport writes what was done: a line a pool, or all of it for a machine.
+// Of an embedded etcd it shows the records too, since nobody else can look.
+func (p *program) printReport(ctx context.Context, store closableDatastore, report bootstrap.Report) error {
+	if p.output != formatTable {
+		return p.printObject(report)
+	}
+	table := newTable(p.stdout)
+	fmt.Fprintln(table, "POOL\tFAMILY\tACTION\tCIDR\tNAT\tIPIP\tVXLAN\tBLOCK\tWHY")
+	for _, pool := range report.Pools {
+		cidr, nat, ipip, vxlan, block := "-", "-", "-", "-", "-"
+		if spec := pool.Spec; spec != nil {
+			cidr, nat = spec.CIDR, fmt.Sprint(spec.NATOutgoing)
+			ipip, vxlan = spec.IPIPMode.String(), spec.VXLANMode.String()
+			if spec.BlockSize != 0 {
+				block = fmt.Sprintf("/%d", spec.BlockSize)
+			}
+		}
+		fmt.Fprintln(table, strings.Join([]string{
+			pool.Name, pool.Family.String(), string(pool.Action), cidr, nat, ipip, vxlan, block, pool.Reason,
+		}, "\t"))
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	if trial, ok := store.(*embeddedEtcd); ok {
+		return trial.printRecords(ctx, p.stdout)
+	}
+	return nil
+}
+
+// printPlan writes what would be done: pool by pool, every field and where its
+// value comes from.
+func (p *program) printPlan(_ context.Context, _ closableDatastore, report bootstrap.Report) error {
+	if p.output != formatTable {
+		return p.printObject(report)
+	}
+	table := newTable(p.stdout)
+	count := map[bootstrap.Action]int{}
+	for _, pool := range report.Pools {
+		count[pool.Action]++
+		fmt.Fprintf(table, "%s pool %s: %s (%s)\n", pool.Family, pool.Name, sentence(pool.Action), pool.Reason)
+		if pool.Spec != nil {
+			fmt.Fprintln(table, "  FIELD\tVALUE\tFROM")
+			for _, value := range planValues(pool) {
+				fmt.Fprintf(table, "  %s\t%v\t%s\n", value.Field, value.Value, value.Source)
+			}
+		}
+		fmt.Fprintln(table)
+	}
+	fmt.Fprintf(table, "Plan: %d to create, %d unchanged, %d skipped. Nothing was written.\n",
+		count[bootstrap.WouldCreate], count[bootstrap.Unchanged], count[bootstrap.Skipped])
+	return table.Flush()
+}
+
+func sentence(action bootstrap.Action) string {
+	if action == bootstrap.WouldCreate {
+		return "would be created"
+	}
+	return string(action)
+}
+
+// planValues are the settings behind a pool, or what is stored.
+func planValues(pool bootstrap.PoolReport) []bootstrap.Value {
+	if len(pool.Settings) > 0 {
+		return pool.Settings
+	}
+	const stored bootstrap.Source = "datastore"
+	spec := pool.Spec
+	return []bootstrap.Value{
+		{Field: "name", Value: pool.Name, Source: stored},
+		{Field: "cidr", Value: spec.CIDR, Source: stored},
+		{Field: "vxlanMode", Value: spec.VXLANMode, Source: stored},
+		{Field: "ipipMode", Value: spec.IPIPMode, Source: stored},
+		{Field: "natOutgoing", Value: spec.NATOutgoing, Source: stored},
+		{Field: "disabled", Value: spec.Disabled, Source: stored},
+		{Field: "disableBGPExport", Value: spec.DisableBGPExport, Source: stored},
+		{Field: "blockSize", Value: spec.BlockSize, Source: stored},
+		{Field: "nodeSelector", Value: spec.NodeSelector, Source: stored},
+	}
+}
+
+func newTable(w io.Writer) *tabwriter.Writer { return tabwriter.NewWriter(w, 0, 0, 2, ' ', 0) }
+
+func (p *program) printObject(object any) error {
+	var (
+		data []byte
+		err  error
+	)
+	if p.output == formatYAML {
+		data, err = yaml.Marshal(object)
+	} else {
+		data, err = json.MarshalIndent(object, "", "  ")
+		data = append(data, '\n')
+	}
+	if err != nil {
+		return err
+	}
+	_, err = p.stdout.Write(data)
+	return err
+}
+
+// printPools writes the pools as manifests: YAML documents, or one list.
+func (p *program) printPools(pools []ippool.IPPool) error {
+	if p.output == formatJSON {
+		return p.printObject(ippool.IPPoolList{
+			TypeMeta: metav1.TypeMeta{Kind: ippool.ListKind, APIVersion: ippool.V3.String()},
+			Items:    pools,
+		})
+	}
+	for i := range pools {
+		if _, err := io.WriteString(p.stdout, "---\n"); err != nil {
+			return err
+		}
+		if err := p.printObject(&pools[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}

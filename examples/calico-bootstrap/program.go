@@ -1,0 +1,173 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/etcdv3"
+)
+
+// program is one call of the program: its streams, its flags, and what comes
+// of them.
+type program struct {
+	stdout, stderr io.Writer
+
+	flags      bootstrap.Settings
+	configFile string
+	dataDir    string
+	output     string
+
+	settings   bootstrap.Settings
+	etcd       etcdv3.Config
+	embedded   bool
+	warnings   []string
+	logger     *slog.Logger
+	jsonLogger *slog.Logger // also tells of errors; nil where logs are text
+}
+
+// embeddedType is the datastore type that only this program has.
+const embeddedType = "embedded"
+
+// load reads the settings and judges all of them. With a datastore, also how
+// it is reached.
+func (p *program) load(datastore bool, formats ...string) error {
+	settings, warnings, err := bootstrap.Load(p.flags, p.configFile)
+	faults := []error{err, p.checkOutput(formats)}
+	p.settings, p.warnings = settings, warnings
+
+	embeddedFaults := p.takeEmbedded()
+	config, err := p.settings.Resolve()
+	faults = append(faults, err)
+	if datastore {
+		faults = append(faults, embeddedFaults, p.loadDatastore(config.Datastore))
+	}
+	p.setLogger(config)
+	return errors.Join(faults...)
+}
+
+// takeEmbedded keeps the embedded type from the library, which doesn't know it.
+func (p *program) takeEmbedded() error {
+	var faults bootstrap.Faults
+	given := &p.settings.Datastore
+	p.embedded = strings.EqualFold(given.DatastoreType.Value, embeddedType)
+	dataDir := bootstrap.Given(p.dataDir, bootstrap.SourceFlag("data-dir"))
+	switch {
+	case !p.embedded && dataDir.IsSet():
+		faults.Add(dataDir, "only the embedded etcd keeps its data there; want --datastore-type embedded too")
+	case p.embedded:
+		for _, other := range []bootstrap.Setting{given.EtcdEndpoints, given.EtcdDiscoverySRV} {
+			if other.IsSet() {
+				faults.Add(other, "stands with %s %q: want one etcd or the other", given.DatastoreType.Source, given.DatastoreType.Value)
+			}
+		}
+		given.DatastoreType.Value = string(bootstrap.EtcdV3)
+	}
+	return faults.Err()
+}
+
+func (p *program) loadDatastore(kind bootstrap.DatastoreType) error {
+	if p.embedded {
+		return nil
+	}
+	if kind == bootstrap.Kubernetes {
+		var faults bootstrap.Faults
+		faults.Add(p.settings.Datastore.DatastoreType, "the Kubernetes datastore is not in this version; "+
+			"want etcd with --etcd-endpoints or ETCD_ENDPOINTS, or --datastore-type embedded to try it out")
+		return faults.Err()
+	}
+	config, warnings, err := etcdv3.FromSettings(p.settings.Datastore)
+	p.etcd = config
+	p.warnings = append(p.warnings, warnings...)
+	return err
+}
+
+func (p *program) checkOutput(formats []string) error {
+	if p.output == "" {
+		p.output = formats[0]
+	}
+	for _, format := range formats {
+		if p.output == format {
+			return nil
+		}
+	}
+	var faults bootstrap.Faults
+	faults.Add(bootstrap.Given(p.output, bootstrap.SourceFlag("output")), "unknown format; want one of %s", strings.Join(formats, ", "))
+	return faults.Err()
+}
+
+// setLogger sends log lines to stderr: stdout carries the result alone.
+func (p *program) setLogger(config bootstrap.Config) {
+	options := &slog.HandlerOptions{Level: config.LogLevel}
+	if config.LogFormat == bootstrap.LogFormatJSON {
+		p.logger = slog.New(slog.NewJSONHandler(p.stderr, options))
+		p.jsonLogger = p.logger
+		return
+	}
+	p.logger = slog.New(slog.NewTextHandler(p.stderr, options))
+}
+
+// printer writes a report to stdout. It gets the datastore too, for what the
+// embedded one has to show.
+type printer func(context.Context, closableDatastore, bootstrap.Report) error
+
+// bootstrap runs the library, for apply and for plan, and prints the report.
+func (p *program) bootstrap(ctx context.Context, print printer, options ...bootstrap.Option) (bootstrap.Report, error) {
+	if err := p.load(true, formatTable, formatJSON, formatYAML); err != nil {
+		return bootstrap.Report{}, err
+	}
+	for _, warning := range p.warnings {
+		p.logger.Warn(warning)
+	}
+	store, err := p.open(ctx)
+	if err != nil {
+		return bootstrap.Report{}, err
+	}
+	defer store.Close()
+	report, err := bootstrap.Run(ctx, store, p.settings, append(options, bootstrap.WithLogger(p.logger))...)
+	if err != nil {
+		return report, err
+	}
+	report.Warnings = append(p.warnings[:len(p.warnings):len(p.warnings)], report.Warnings...)
+	if report.Warnings == nil {
+		report.Warnings = []string{}
+	}
+	if err := print(ctx, store, report); err != nil {
+		return report, fmt.Errorf("writing the result: %w", err)
+	}
+	return report, nil
+}
+
+// closableDatastore is a datastore that the program opened.
+type closableDatastore interface {
+	bootstrap.Datastore
+	io.Closer
+}
+
+func (p *program) open(ctx context.Context) (closableDatastore, error) {
+	if p.embedded {
+		return startEmbedded(ctx, p.dataDir)
+	}
+	return etcdv3.Open(p.etcd)
+}
+
+func (p *program) render() error {
+	if err := p.load(false, formatYAML, formatJSON); err != nil {
+		return err
+	}
+	pools, warnings, err := bootstrap.Render(p.settings)
+	if err != nil {
+		return err
+	}
+	for _, warning := range append(p.warnings, warnings...) {
+		p.logger.Warn(warning)
+	}
+	if err := p.printPools(pools); err != nil {
+		return fmt.Errorf("writing the pools: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,99 @@
+package etcdtest
+
+import (
+	"context"
+	"path"
+	"slices"
+	"sync"
+
+	"go.etcd.io/etcd/api/v3/etcdserverpb"
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
+)
+
+// RPC is a gRPC call that arrived at a server from a client, whether or not
+// the server then granted it. A retry of the client's is a call of its own.
+type RPC struct {
+	// Method is the full name, such as "/etcdserverpb.KV/Range".
+	Method string
+	// Range is the request of a KV Range, nil for all other calls.
+	Range *etcdserverpb.RangeRequest
+	// Txn is the request of a KV Txn, nil for all other calls.
+	Txn *etcdserverpb.TxnRequest
+}
+
+// Name returns the short name of the method, such as "Range".
+func (r RPC) Name() string { return path.Base(r.Method) }
+
+// RPCs returns the calls since the server was first started or ResetRPCs was
+// called, in the order of their arrival. A stream, a watch for one, is a
+// single call. What Start itself did to set the server up is left out.
+func (s *Server) RPCs() []RPC { return s.rpcs.all() }
+
+// ResetRPCs forgets all calls.
+func (s *Server) ResetRPCs() { s.rpcs.reset() }
+
+// Count returns the number of calls of the method with the given short name,
+// such as "Range", "Txn", or "Authenticate".
+func (s *Server) Count(method string) int {
+	n := 0
+	for _, r := range s.RPCs() {
+		if r.Name() == method {
+			n++
+		}
+	}
+	return n
+}
+
+// intercept records a call and leads it through the hooks of the test, the
+// first hook outermost, to etcd.
+func (s *Server) intercept(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+	s.rpcs.add(info.FullMethod, req)
+	if !s.armed.Load() {
+		return handler(ctx, req)
+	}
+	for _, hook := range slices.Backward(s.opts.hooks) {
+		next := handler
+		handler = func(ctx context.Context, req any) (any, error) {
+			return hook(ctx, req, info, next)
+		}
+	}
+	return handler(ctx, req)
+}
+
+// recorder keeps calls in the order of their arrival. Its zero value is ready.
+type recorder struct {
+	mu    sync.Mutex
+	calls []RPC
+}
+
+func (r *recorder) add(method string, req any) {
+	call := RPC{Method: method}
+	// Copied, since etcd fills parts of some requests in while it serves.
+	switch req := req.(type) {
+	case *etcdserverpb.RangeRequest:
+		call.Range = proto.CloneOf(req)
+	case *etcdserverpb.TxnRequest:
+		call.Txn = proto.CloneOf(req)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.calls = append(r.calls, call)
+}
+
+func (r *recorder) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+	r.add(info.FullMethod, nil)
+	return handler(srv, ss)
+}
+
+func (r *recorder) all() []RPC {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.calls)
+}
+
+func (r *recorder) reset() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.calls = nil
+}

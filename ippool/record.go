@@ -1,0 +1,76 @@
+package ippool
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+)
+
+// RecordPrefix is what the key of every pool in etcd begins with; the pool's
+// name follows.
+const RecordPrefix = "/calico/resources/v3/projectcalico.org/ippools/"
+
+// RecordKey returns the etcd key of the pool of that name.
+func RecordKey(name string) string { return RecordPrefix + name }
+
+// Record is a pool as it stands in etcd. Encoding a decoded record gives the
+// same bytes again but for what was changed in Pool, so fields that this
+// module doesn't know stay as they are.
+type Record struct {
+	// Pool is what is known of the record. Change it and encode.
+	Pool IPPool
+
+	raw     []byte // as decoded; nil for a new record
+	decoded []byte // Pool as it was then, encoded
+}
+
+// NewRecord returns a record of the pool that isn't stored yet.
+func NewRecord(pool *IPPool) *Record {
+	return &Record{Pool: *pool.DeepCopy()}
+}
+
+// DecodeRecord reads a record. It takes what Calico takes: unknown fields and
+// a spec that would not be valid are no errors. What is no JSON object, or has
+// a field of the wrong type, is an error.
+func DecodeRecord(data []byte) (*Record, error) {
+	record := &Record{raw: bytes.Clone(data)}
+	if err := json.Unmarshal(data, &record.Pool); err != nil {
+		return nil, fmt.Errorf("not the JSON of an IPPool: %w", err)
+	}
+	if !bytes.HasPrefix(bytes.TrimLeft(data, " \t\r\n"), []byte("{")) {
+		return nil, errors.New("not the JSON of an IPPool: no object")
+	}
+	decoded, err := encodePool(&record.Pool)
+	if err != nil {
+		return nil, err
+	}
+	record.decoded = decoded
+	return record, nil
+}
+
+// Encode returns the value to store: for a new record byte for byte what
+// calico-node writes for the same pool, on one line; for a decoded one the
+// bytes that were decoded with the changes of Pool in them.
+func (r *Record) Encode() ([]byte, error) {
+	encoded, err := encodePool(&r.Pool)
+	switch {
+	case err != nil:
+		return nil, err
+	case r.raw == nil:
+		return encoded, nil
+	case bytes.Equal(encoded, r.decoded):
+		return bytes.Clone(r.raw), nil
+	default:
+		return mergeJSON(r.raw, r.decoded, encoded)
+	}
+}
+
+// encodePool leaves out the resource version: in etcd it is the key's own
+// revision and Calico never stores it. Like Calico's, the encoder escapes
+// & < > in strings.
+func encodePool(pool *IPPool) ([]byte, error) {
+	stored := *pool
+	stored.ResourceVersion = ""
+	return json.Marshal(&stored)
+}

@@ -1,0 +1,223 @@
+package ippool
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/calico-bootstrap/calico-bootstrap/ippool/selector"
+)
+
+// The lengths, in characters, that the CRD allows.
+const (
+	maxCIDRLength     = 48
+	maxSelectorLength = 1024
+)
+
+var specPath = field.NewPath("spec")
+
+// Validate returns everything that is wrong with the pool by itself, one error
+// a fault, nil if nothing is. What depends on other pools, on blocks or on
+// what is stored is left to [ValidateSet], [ValidateBlocks] and
+// [ValidateUpdate].
+//
+// Empty fields mean their defaults, as [Default] fills them in, with one
+// exception that is the API server's: a namespaceSelector is refused for a
+// pool that names the use Tunnel, not for one that names no use at all. It
+// agrees with what a real API server with Calico's CRDs accepts.
+func Validate(pool *IPPool) field.ErrorList {
+	var faults field.ErrorList
+	for _, reason := range validation.IsDNS1123Subdomain(pool.Name) {
+		faults = append(faults, field.Invalid(field.NewPath("metadata", "name"), pool.Name, reason))
+	}
+	faults = append(faults, validateRange(&pool.Spec)...)
+	faults = append(faults, validateEncapsulation(&pool.Spec)...)
+	faults = append(faults, validateSelector(specPath.Child("nodeSelector"), pool.Spec.NodeSelector)...)
+	faults = append(faults, validateSelector(specPath.Child("namespaceSelector"), pool.Spec.NamespaceSelector)...)
+	faults = append(faults, validateUses(&pool.Spec)...)
+	if mode := pool.Spec.AssignmentMode; mode != nil && !slices.Contains(assignmentModes, *mode) {
+		faults = append(faults, field.NotSupported(specPath.Child("assignmentMode"), *mode, assignmentModes))
+	}
+	return faults
+}
+
+// validateRange judges the CIDR and the block size, alone and together.
+func validateRange(spec *IPPoolSpec) field.ErrorList {
+	var (
+		faults    field.ErrorList
+		cidrPath  = specPath.Child("cidr")
+		blockPath = specPath.Child("blockSize")
+	)
+	if spec.CIDR == "" {
+		return append(faults, field.Required(cidrPath, "the range of the pool, such as 10.244.0.0/16"))
+	}
+	prefix, err := ParseCIDR(spec.CIDR)
+	if err != nil {
+		return append(faults, field.Invalid(cidrPath, spec.CIDR, err.Error()))
+	}
+	if len(spec.CIDR) > maxCIDRLength {
+		faults = append(faults, field.TooLong(cidrPath, spec.CIDR, maxCIDRLength))
+	}
+	if prefix != prefix.Masked() {
+		faults = append(faults, field.Invalid(cidrPath, spec.CIDR, "has host bits: the range is "+prefix.Masked().String()))
+	}
+	family := FamilyOf(prefix)
+	if linkLocal := family.linkLocal(); linkLocal.Overlaps(prefix) {
+		faults = append(faults, field.Invalid(cidrPath, spec.CIDR, "overlaps the link-local range "+linkLocal.String()))
+	}
+	blockSize := spec.BlockSize
+	if blockSize == 0 {
+		blockSize = family.DefaultBlockSize()
+	}
+	if smallest, largest := family.BlockSizes(); blockSize < smallest || blockSize > largest {
+		faults = append(faults, field.Invalid(blockPath, blockSize,
+			fmt.Sprintf("must be from %d to %d for %s", smallest, largest, family)))
+	} else if prefix.Bits() > blockSize && !spec.Disabled {
+		faults = append(faults, field.Invalid(cidrPath, spec.CIDR,
+			fmt.Sprintf("is smaller than one block of /%d: Calico can't hand out addresses of it; widen it to at least /%d", blockSize, blockSize)))
+	}
+	return faults
+}
+
+func validateEncapsulation(spec *IPPoolSpec) field.ErrorList {
+	var (
+		faults    field.ErrorList
+		ipipPath  = specPath.Child("ipipMode")
+		vxlanPath = specPath.Child("vxlanMode")
+	)
+	if !slices.Contains(ipipModes, spec.IPIPMode.orNever()) {
+		faults = append(faults, field.NotSupported(ipipPath, spec.IPIPMode, ipipModes))
+	}
+	if !slices.Contains(vxlanModes, spec.VXLANMode.orNever()) {
+		faults = append(faults, field.NotSupported(vxlanPath, spec.VXLANMode, vxlanModes))
+	}
+	if spec.IPIPMode.Enabled() && spec.VXLANMode.Enabled() {
+		faults = append(faults, field.Forbidden(vxlanPath,
+			fmt.Sprintf("%s stands with ipipMode %s: only one encapsulation can be on", spec.VXLANMode, spec.IPIPMode)))
+	}
+	if prefix, err := ParseCIDR(spec.CIDR); err == nil && FamilyOf(prefix) == IPv6 && spec.IPIPMode.Enabled() {
+		faults = append(faults, field.Forbidden(ipipPath,
+			fmt.Sprintf("%s: IP-in-IP carries no IPv6; use vxlanMode or Never", spec.IPIPMode)))
+	}
+	return faults
+}
+
+func validateSelector(path *field.Path, text string) field.ErrorList {
+	if _, err := selector.Parse(text); err != nil {
+		return field.ErrorList{field.Invalid(path, text, err.Error())}
+	}
+	var faults field.ErrorList
+	if strings.Contains(text, "global(") {
+		// The CRD refuses these characters anywhere, quoted or not.
+		faults = append(faults, field.Invalid(path, text, `must not contain "global("`))
+	}
+	if !utf8.ValidString(text) {
+		// JSON can't carry it: another selector than this would be stored.
+		faults = append(faults, field.Invalid(path, text, "is not valid UTF-8"))
+	}
+	if utf8.RuneCountInString(text) > maxSelectorLength {
+		faults = append(faults, field.TooLong(path, text, maxSelectorLength))
+	}
+	return faults
+}
+
+func validateUses(spec *IPPoolSpec) field.ErrorList {
+	var (
+		faults field.ErrorList
+		path   = specPath.Child("allowedUses")
+	)
+	for i, use := range spec.AllowedUses {
+		switch {
+		case !slices.Contains(allowedUses, use):
+			faults = append(faults, field.NotSupported(path.Index(i), use, allowedUses))
+		case slices.Contains(spec.AllowedUses[:i], use):
+			faults = append(faults, field.Duplicate(path.Index(i), use))
+		}
+	}
+	if slices.Contains(spec.AllowedUses, IPPoolAllowedUseTunnel) && spec.NamespaceSelector != "" {
+		faults = append(faults, field.Forbidden(specPath.Child("namespaceSelector"),
+			"a pool for Tunnel can't choose namespaces: tunnel addresses belong to nodes"))
+	}
+	if !slices.Contains(spec.AllowedUses, IPPoolAllowedUseLoadBalancer) {
+		return faults
+	}
+	if slices.ContainsFunc(spec.AllowedUses, func(u IPPoolAllowedUse) bool {
+		return u == IPPoolAllowedUseWorkload || u == IPPoolAllowedUseTunnel
+	}) {
+		faults = append(faults, field.Forbidden(path, "LoadBalancer can't be combined with Workload or Tunnel"))
+	}
+	if spec.IPIPMode.Enabled() {
+		faults = append(faults, field.Forbidden(specPath.Child("ipipMode"), "must be Never for a LoadBalancer pool"))
+	}
+	if spec.VXLANMode.Enabled() {
+		faults = append(faults, field.Forbidden(specPath.Child("vxlanMode"), "must be Never for a LoadBalancer pool"))
+	}
+	if spec.DisableBGPExport {
+		faults = append(faults, field.Forbidden(specPath.Child("disableBGPExport"), "must be false for a LoadBalancer pool"))
+	}
+	if s := spec.NodeSelector; s != "" && s != DefaultNodeSelector {
+		faults = append(faults, field.Invalid(specPath.Child("nodeSelector"), s, "must be all() for a LoadBalancer pool"))
+	}
+	return faults
+}
+
+// ValidateUpdate returns everything that is wrong with turning the stored pool
+// into updated: the faults of updated by itself, and changes that Calico
+// doesn't allow once a pool is stored. The CIDR is compared as text, as the
+// API server does; a block size of zero counts as the default of the family.
+func ValidateUpdate(updated, stored *IPPool) field.ErrorList {
+	faults := Validate(updated)
+	if updated.Spec.CIDR != stored.Spec.CIDR {
+		faults = append(faults, field.Forbidden(specPath.Child("cidr"),
+			fmt.Sprintf("can't change from %q to %q: create a new pool and migrate to it", stored.Spec.CIDR, updated.Spec.CIDR)))
+	}
+	if was, is := effectiveBlockSize(stored), effectiveBlockSize(updated); was != is {
+		faults = append(faults, field.Forbidden(specPath.Child("blockSize"),
+			fmt.Sprintf("can't change from %d to %d: create a new pool and migrate to it", was, is)))
+	}
+	isOther := func(u IPPoolAllowedUse) bool { return u != IPPoolAllowedUseLoadBalancer }
+	if slices.Contains(stored.Spec.AllowedUses, IPPoolAllowedUseLoadBalancer) &&
+		(len(updated.Spec.AllowedUses) == 0 || slices.ContainsFunc(updated.Spec.AllowedUses, isOther)) {
+		faults = append(faults, field.Forbidden(specPath.Child("allowedUses"), "a LoadBalancer pool can't turn to another use"))
+	}
+	return faults
+}
+
+func effectiveBlockSize(pool *IPPool) int {
+	if prefix, err := ParseCIDR(pool.Spec.CIDR); err == nil && pool.Spec.BlockSize == 0 {
+		return FamilyOf(prefix).DefaultBlockSize()
+	}
+	return pool.Spec.BlockSize
+}
+
+// ValidateBlocks returns an error if IPAM blocks inside the pool have another
+// size than its blocks would, which Calico can't work with. Blocks elsewhere
+// don't matter, nor does their order. A pool whose CIDR doesn't parse has no
+// blocks.
+func ValidateBlocks(pool *IPPool, blocks []netip.Prefix) field.ErrorList {
+	prefix, err := ParseCIDR(pool.Spec.CIDR)
+	if err != nil {
+		return nil
+	}
+	size := effectiveBlockSize(pool)
+	var first netip.Prefix
+	count := 0
+	for _, block := range blocks {
+		if !block.Overlaps(prefix) || block.Bits() == size {
+			continue
+		}
+		if count++; count == 1 || comparePrefixes(block, first) < 0 {
+			first = block
+		}
+	}
+	if count == 0 {
+		return nil
+	}
+	return field.ErrorList{field.Invalid(specPath.Child("blockSize"), size, fmt.Sprintf(
+		"%d IPAM block(s) that exist inside %s have another size, the first is %s: ask for that block size or for another CIDR", count, prefix, first))}
+}
