@@ -137,7 +137,7 @@ func (s *Server) Client(tb testing.TB) *clientv3.Client {
 }
 
 // Stop stops the member as a crash would: connections end, calls in flight
-// fail. Nothing listens at its address any more, and nobody else can take the
+// fail, a leader leaves it to the others to find that out. Nothing listens at its address any more, and nobody else can take the
 // address. Stopping a stopped server does nothing.
 func (s *Server) Stop() {
 	s.mu.Lock()
@@ -151,6 +151,9 @@ func (s *Server) Stop() {
 	if gs := s.run.grpc.Load(); gs != nil {
 		gs.Stop()
 	}
+	// And it lets a leader wait as long for another member to take over, which
+	// may be one that is gone.
+	s.run.etcd.Server.HardStop()
 	s.run.etcd.Close()
 	s.run = nil
 }

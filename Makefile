@@ -1,0 +1,76 @@
+# Everything that is done with this repository. `make help` lists it.
+
+GO      ?= go
+BIN     := bin
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+
+# The three modules, as package patterns of the workspace.
+PACKAGES := ./... ./examples/... ./internal/integration/...
+
+# Where the program and the library must compile: installers run on laptops.
+PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
+
+FUZZTIME ?= 30s
+ARGS     ?= --ipv4-pool-cidr 10.244.0.0/16 --ipv6-pool-cidr fd00:10:244::/64
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## build the program into bin/
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/calico-bootstrap ./examples/calico-bootstrap
+
+.PHONY: run
+run: ## bootstrap into an embedded etcd and show the pools (ARGS='--flag …')
+	$(GO) run ./examples/calico-bootstrap --datastore-type embedded $(ARGS)
+
+.PHONY: test
+test: test-newest test-floors ## all tests: on the newest dependencies, then on the floors
+
+.PHONY: test-newest
+test-newest: ## all tests, real servers included, on the newest dependencies
+	$(GO) test -race -timeout 20m $(PACKAGES)
+
+.PHONY: test-floors
+test-floors: ## the library's tests on the oldest dependencies that it promises to work with
+	GOWORK=off $(GO) test -race ./...
+
+.PHONY: cross
+cross: ## compile everything for every platform
+	@for platform in $(PLATFORMS); do \
+		echo "compile for $$platform"; \
+		GOOS=$${platform%/*} GOARCH=$${platform#*/} CGO_ENABLED=0 $(GO) build $(PACKAGES) || exit 1; \
+		GOOS=$${platform%/*} GOARCH=$${platform#*/} CGO_ENABLED=0 GOWORK=off $(GO) build ./... || exit 1; \
+	done
+
+.PHONY: lint
+lint: ## gofmt, go vet, staticcheck
+	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "gofmt would change:"; echo "$$unformatted"; exit 1; }
+	$(GO) vet $(PACKAGES)
+	$(GO) tool staticcheck $(PACKAGES)
+
+.PHONY: fuzz
+fuzz: ## every fuzzer for FUZZTIME (30s)
+	@for package in $$($(GO) list ./...); do \
+		for fuzzer in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz'); do \
+			echo "$$package $$fuzzer"; \
+			$(GO) test -run '^$$' -fuzz "^$$fuzzer\$$" -fuzztime $(FUZZTIME) $$package || exit 1; \
+		done; \
+	done
+
+.PHONY: bench
+bench: ## every benchmark
+	$(GO) test -run '^$$' -bench . -benchmem $(PACKAGES)
+
+.PHONY: cover
+cover: ## statement coverage of the library, by its own tests and those on real servers
+	$(GO) test -coverpkg=./ippool/...,./bootstrap/... -coverprofile=$(BIN)/cover.out $(PACKAGES)
+	$(GO) tool cover -func=$(BIN)/cover.out | tail -n 1
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf $(BIN)
