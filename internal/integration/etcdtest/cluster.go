@@ -1,6 +1,7 @@
 package etcdtest
 
 import (
+	"context"
 	"fmt"
 	"runtime/pprof"
 	"slices"
@@ -22,6 +23,9 @@ type Cluster struct {
 // peerReadTimeout is how long etcd waits for a peer to say something; members
 // that are well greet each other three times in it.
 const peerReadTimeout = 500 * time.Millisecond
+
+// handOverTimeout leaves time for several elections.
+const handOverTimeout = 2 * time.Second
 
 // A request among peers may end at the moment at which the HTTP server begins
 // to look whether its client is still there. etcd's connections set their own
@@ -129,6 +133,23 @@ func (c *Cluster) leader() int {
 		}
 	}
 	return -1
+}
+
+// handOver makes another member the leader if s is, and if the others are
+// enough to have one. At worst they elect one after s has stopped.
+func (c *Cluster) handOver(s *Server) {
+	e := s.current()
+	if e == nil || e.Server.Leader() != e.Server.MemberID() || c.running()-1 < c.quorum() {
+		return
+	}
+	for _, other := range c.members {
+		if to := other.current(); to != nil && other != s {
+			ctx, cancel := context.WithTimeout(context.Background(), handOverTimeout)
+			defer cancel()
+			_ = e.Server.MoveLeader(ctx, uint64(e.Server.MemberID()), uint64(to.Server.MemberID()))
+			return
+		}
+	}
 }
 
 func (c *Cluster) authEnabled() bool {

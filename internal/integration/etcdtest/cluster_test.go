@@ -36,6 +36,21 @@ func TestClusterSurvivesItsLeader(t *testing.T) {
 	assert.Equal(t, "2", get(t, old.Client(t), "a"), "it has caught up")
 }
 
+// A leader that is gone without notice is replaced as well, only later.
+func TestClusterSurvivesItsLeadersDeath(t *testing.T) {
+	t.Parallel()
+	c := etcdtest.StartCluster(t, 3)
+	cl := c.Client(t)
+	put(t, cl, "a", "1")
+	first := c.Leader()
+	c.Members()[first].Kill()
+	second := c.Leader()
+	assert.NotEqual(t, first, second)
+	require.NotEqual(t, -1, second)
+	assert.Equal(t, "1", get(t, cl, "a"))
+	put(t, cl, "a", "2")
+}
+
 func TestClusterWithoutQuorum(t *testing.T) {
 	t.Parallel()
 	c := etcdtest.StartCluster(t, 3)

@@ -3,6 +3,7 @@ package etcdtest
 import (
 	"context"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -62,8 +63,8 @@ func FailAtFirst() DNSOption {
 // FailFor makes the server fail every query until the given time has passed
 // since the first one. It is a time and not a number, since one lookup makes
 // as many queries as the system's resolv.conf has it make.
-func FailFor(since time.Duration) DNSOption {
-	return func(d *DNS) { d.failFor = since }
+func FailFor(span time.Duration) DNSOption {
+	return func(d *DNS) { d.failFor = span }
 }
 
 // SRV answers lookups of net.DefaultResolver by itself until the test ends:
@@ -111,7 +112,7 @@ func (d *DNS) set(failing bool) {
 func (d *DNS) Queries() []string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return append([]string(nil), d.queries...)
+	return slices.Clone(d.queries)
 }
 
 func (d *DNS) serve() {

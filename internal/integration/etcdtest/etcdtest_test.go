@@ -215,13 +215,13 @@ func TestStopEndsWatches(t *testing.T) {
 func TestUnaryInterceptor(t *testing.T) {
 	t.Parallel()
 	var lose, slow atomic.Bool
-	var order []string
+	order := make(chan string, 2)
 	s := etcdtest.Start(t,
 		// A hook that fails everything at the start does not fail the start.
 		etcdtest.WithAuth("secret"),
 		etcdtest.WithUnaryInterceptor(func(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 			if strings.HasSuffix(info.FullMethod, "/Put") {
-				order = append(order, "first")
+				order <- "first"
 			}
 			if slow.Load() {
 				<-ctx.Done()
@@ -230,7 +230,7 @@ func TestUnaryInterceptor(t *testing.T) {
 		}),
 		etcdtest.WithUnaryInterceptor(func(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 			if strings.HasSuffix(info.FullMethod, "/Put") {
-				order = append(order, "second")
+				order <- "second"
 			}
 			resp, err := next(ctx, req)
 			if lose.Load() {
@@ -240,7 +240,8 @@ func TestUnaryInterceptor(t *testing.T) {
 		}))
 	c := s.Client(t)
 	put(t, c, "a", "1")
-	assert.Equal(t, []string{"first", "second"}, order)
+	assert.Equal(t, "first", <-order)
+	assert.Equal(t, "second", <-order)
 
 	// The server has done what the client is told it has not.
 	lose.Store(true)

@@ -100,7 +100,7 @@ func newServer(tb testing.TB, o options, name string) *Server {
 	require.NoError(tb, err)
 	tb.Cleanup(s.peer.release)
 	tb.Cleanup(func() {
-		s.Stop()
+		s.Kill()
 		s.log.close()
 	})
 	return s
@@ -136,23 +136,33 @@ func (s *Server) Client(tb testing.TB) *clientv3.Client {
 	return adminClient(tb, s.opts, s.Endpoints())
 }
 
-// Stop stops the member as a crash would: connections end, calls in flight
-// fail, a leader leaves it to the others to find that out. Nothing listens at its address any more, and nobody else can take the
-// address. Stopping a stopped server does nothing.
+// Stop stops the member: connections end, calls in flight fail. Nothing
+// listens at its address any more, and nobody else can take the address. The
+// leader of a cluster that has a quorum without it hands over first, so that
+// the others go on at once. Stopping a stopped server does nothing.
 func (s *Server) Stop() {
+	if s.cluster != nil {
+		s.cluster.handOver(s)
+	}
+	s.Kill()
+}
+
+// Kill is Stop without the handing over. If it was the leader, the others only
+// find out by and by; what they forwarded to it meanwhile they give up after
+// some five seconds, with rpctypes.ErrTimeoutDueToLeaderFail.
+func (s *Server) Kill() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.run == nil {
 		return
 	}
 	s.log.mute(true) // that its listeners are closed is no news
-	// etcd's own Close lets streams such as watches go on until its request
-	// timeout of more than five seconds.
+	// Left to itself, Close gives streams such as watches its request timeout
+	// of more than five seconds to end, and a leader as long to hand over,
+	// even to a member that is gone.
 	if gs := s.run.grpc.Load(); gs != nil {
 		gs.Stop()
 	}
-	// And it lets a leader wait as long for another member to take over, which
-	// may be one that is gone.
 	s.run.etcd.Server.HardStop()
 	s.run.etcd.Close()
 	s.run = nil

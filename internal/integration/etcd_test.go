@@ -1,0 +1,114 @@
+package integration
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/etcdv3"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/etcdtest"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/suite"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+)
+
+// etcdWorld is a suite.World on one etcd server, which is emptied for each
+// test.
+type etcdWorld struct {
+	server *etcdtest.Server
+	admin  *clientv3.Client
+	lent   bool // give the datastore a client instead of a config
+}
+
+var _ suite.World = (*etcdWorld)(nil)
+
+func newEtcdWorld(t *testing.T, opts ...etcdtest.Option) *etcdWorld {
+	server := etcdtest.Start(t, opts...)
+	return &etcdWorld{server: server, admin: server.Client(t)}
+}
+
+// empty removes every key.
+func (w *etcdWorld) empty(t *testing.T) *etcdWorld {
+	t.Helper()
+	_, err := w.admin.Delete(t.Context(), "", clientv3.WithPrefix())
+	require.NoError(t, err)
+	w.server.ResetRPCs()
+	return w
+}
+
+func (w *etcdWorld) Open(t *testing.T) bootstrap.Datastore {
+	if w.lent {
+		return etcdv3.New(w.server.Client(t))
+	}
+	return open(t, etcdv3.Config{Endpoints: w.server.Endpoints()})
+}
+
+// open opens a datastore that is closed when the test ends.
+func open(t *testing.T, config etcdv3.Config) *etcdv3.Datastore {
+	t.Helper()
+	store, err := etcdv3.Open(config)
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, store.Close()) })
+	return store
+}
+
+func (w *etcdWorld) Write(t *testing.T, pool *ippool.IPPool) {
+	t.Helper()
+	record, err := ippool.NewRecord(pool).Encode()
+	require.NoError(t, err)
+	w.put(t, ippool.RecordKey(pool.Name), string(record))
+}
+
+func (w *etcdWorld) put(t *testing.T, key, value string) {
+	t.Helper()
+	_, err := w.admin.Put(t.Context(), key, value)
+	require.NoError(t, err)
+}
+
+func (w *etcdWorld) WriteBlock(t *testing.T, block string) {
+	t.Helper()
+	family := "ipv4"
+	if strings.Contains(block, ":") {
+		family = "ipv6"
+	}
+	w.put(t, "/calico/ipam/v2/assignment/"+family+"/block/"+strings.ReplaceAll(block, "/", "-"), "large")
+}
+
+func (w *etcdWorld) Pools(t *testing.T) []ippool.IPPool {
+	t.Helper()
+	pools := []ippool.IPPool{}
+	for _, kv := range w.records(t) {
+		record, err := ippool.DecodeRecord([]byte(kv.value))
+		require.NoError(t, err)
+		pools = append(pools, record.Pool)
+	}
+	return pools
+}
+
+type keyValue struct{ key, value string }
+
+// records returns what is stored under the pools' prefix, sorted by key.
+func (w *etcdWorld) records(t *testing.T) []keyValue {
+	t.Helper()
+	resp, err := w.admin.Get(t.Context(), ippool.RecordPrefix, clientv3.WithPrefix())
+	require.NoError(t, err)
+	var all []keyValue
+	for _, kv := range resp.Kvs {
+		all = append(all, keyValue{string(kv.Key), string(kv.Value)})
+	}
+	return all
+}
+
+func TestEtcdSuite(t *testing.T) {
+	world := newEtcdWorld(t)
+	suite.Run(t, func(t *testing.T) suite.World { return world.empty(t) })
+}
+
+func TestEtcdSuiteWithClientOfTheImporter(t *testing.T) {
+	world := newEtcdWorld(t)
+	world.lent = true
+	suite.Run(t, func(t *testing.T) suite.World { return world.empty(t) })
+}
