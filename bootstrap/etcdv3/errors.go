@@ -122,6 +122,7 @@ func (d *Datastore) explainFailure(err error) (kind error, hint string) {
 		host         x509.HostnameError
 		invalid      x509.CertificateInvalidError
 		op           *net.OpError
+		handshake    *handshakeError
 	)
 	switch {
 	case errors.As(err, &unknown):
@@ -136,6 +137,9 @@ func (d *Datastore) explainFailure(err error) (kind error, hint string) {
 		return bootstrap.ErrTLS, "the member does not speak TLS there: is the endpoint http://?"
 	case errors.As(err, &op) && (op.Op == "remote error" || op.Op == "local error"):
 		return bootstrap.ErrTLS, d.clientCertificateHint()
+	case errors.Is(err, io.EOF) && errors.As(err, &handshake):
+		// It may be a member that restarts, so this is no TLS failure yet.
+		return bootstrap.ErrUnreachable, "the member closed the connection: is the endpoint http://?"
 	case errors.Is(err, io.EOF):
 		return bootstrap.ErrUnreachable, "the member closed the connection without an answer: is the endpoint https://?"
 	default:

@@ -100,7 +100,7 @@ func (w *watchedCredentials) ClientHandshake(ctx context.Context, authority stri
 		return conn, info, err
 	}
 	if err != nil {
-		w.seen.fail(dialed.member, err)
+		w.seen.fail(dialed.member, &handshakeError{err})
 		return nil, nil, err
 	}
 	return &watchedConn{Conn: conn, member: dialed.member, seen: w.seen}, info, nil
@@ -109,6 +109,12 @@ func (w *watchedCredentials) ClientHandshake(ctx context.Context, authority stri
 func (w *watchedCredentials) Clone() credentials.TransportCredentials {
 	return &watchedCredentials{TransportCredentials: w.TransportCredentials.Clone(), seen: w.seen}
 }
+
+// handshakeError is a failure to secure a connection.
+type handshakeError struct{ err error }
+
+func (e *handshakeError) Error() string { return "TLS handshake: " + e.err.Error() }
+func (e *handshakeError) Unwrap() error { return e.err }
 
 // watchedConn tells of a connection that ends before the first answer. With
 // TLS 1.3 that is how a member refuses a client certificate: the handshake is

@@ -72,17 +72,17 @@ func given(changes ...func(*bootstrap.Settings)) bootstrap.Settings {
 	return settings
 }
 
-// host is a machine with IPv6 and one network, whatever this one has.
-type host struct{}
+// Host is a machine with IPv6 and one network, whatever this one has.
+type Host struct{}
 
-func (host) Networks() ([]netip.Prefix, error) {
+func (Host) Networks() ([]netip.Prefix, error) {
 	return []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24")}, nil
 }
-func (host) NoIPv6() string { return "" }
+func (Host) NoIPv6() string { return "" }
 
 func bootstrapPools(t *testing.T, world World, settings bootstrap.Settings, options ...bootstrap.Option) (bootstrap.Report, error) {
 	t.Helper()
-	options = append([]bootstrap.Option{bootstrap.WithHost(host{})}, options...)
+	options = append([]bootstrap.Option{bootstrap.WithHost(Host{})}, options...)
 	return bootstrap.Run(t.Context(), world.Open(t), settings, options...)
 }
 
@@ -322,7 +322,7 @@ func somebodyIsFaster(t *testing.T, world World) {
 	store := &intruder{Datastore: world.Open(t), once: func() {
 		world.Write(t, pool("default-ipv4-ippool", "10.1.0.0/16"))
 	}}
-	report, err := bootstrap.Run(t.Context(), store, given(), bootstrap.WithHost(host{}))
+	report, err := bootstrap.Run(t.Context(), store, given(), bootstrap.WithHost(Host{}))
 	require.NoError(t, err)
 	assert.Equal(t, []string{"default-ipv4-ippool unchanged", "default-ipv6-ippool created"}, outcome(report))
 	assert.Equal(t, "10.1.0.0/16", report.Pools[0].Spec.CIDR)
@@ -352,7 +352,7 @@ func storm(t *testing.T, world World) {
 		store := world.Open(t)
 		go func() {
 			<-start
-			report, err := bootstrap.Run(t.Context(), store, settings, bootstrap.WithHost(host{}))
+			report, err := bootstrap.Run(t.Context(), store, settings, bootstrap.WithHost(Host{}))
 			results <- result{report, err}
 		}()
 	}

@@ -1,0 +1,110 @@
+package integration
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"google.golang.org/grpc"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/etcdv3"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/etcdtest"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+)
+
+// moment calls back once, when a call of that name arrives anywhere, and keeps
+// the call waiting for a while so that what happens falls into it.
+type moment struct {
+	mu     sync.Mutex
+	method string
+	then   func()
+}
+
+func (m *moment) when(method string, then func()) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.method, m.then = method, then
+}
+
+func (m *moment) intercept(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+	m.mu.Lock()
+	then := m.then
+	if info.FullMethod == m.method {
+		m.then = nil
+	} else {
+		then = nil
+	}
+	m.mu.Unlock()
+	if then != nil {
+		go then()
+		time.Sleep(50 * time.Millisecond)
+	}
+	return handler(ctx, req)
+}
+
+// TestCluster stops members of a cluster of three while a run is on: first one
+// that follows, then the leader, then so many that the rest is no quorum until
+// one is back.
+func TestCluster(t *testing.T) {
+	var now moment
+	cluster := etcdtest.StartCluster(t, 3, etcdtest.WithUnaryInterceptor(now.intercept))
+	config := etcdv3.Config{Endpoints: cluster.Endpoints(), RequestTimeout: 3 * time.Second}
+	members := cluster.Members()
+
+	check := func(t *testing.T, run func() (bootstrap.Report, error)) {
+		t.Helper()
+		admin := cluster.Client(t)
+		require.Eventually(t, func() bool {
+			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+			defer cancel()
+			_, err := admin.Delete(ctx, ippool.RecordPrefix, clientv3.WithPrefix())
+			return err == nil
+		}, 30*time.Second, 50*time.Millisecond)
+		report, err := run()
+		require.NoError(t, err)
+		resp, err := admin.Get(t.Context(), ippool.RecordPrefix, clientv3.WithPrefix())
+		require.NoError(t, err)
+		assert.Len(t, resp.Kvs, 2)
+		for _, pool := range report.Pools {
+			assert.Equal(t, bootstrap.Created, pool.Action)
+		}
+	}
+	const read, write = "/etcdserverpb.KV/Range", "/etcdserverpb.KV/Txn"
+	for _, at := range []struct{ name, method string }{{"reading", read}, {"writing", write}} {
+		t.Run("a follower stops while "+at.name, func(t *testing.T) {
+			follower := members[(cluster.Leader()+1)%3]
+			check(t, func() (bootstrap.Report, error) {
+				now.when(at.method, follower.Stop)
+				return runOn(t, config, patient())
+			})
+			follower.Restart()
+		})
+		t.Run("the leader stops while "+at.name, func(t *testing.T) {
+			leader := members[cluster.Leader()]
+			check(t, func() (bootstrap.Report, error) {
+				now.when(at.method, leader.Stop)
+				return runOn(t, config, patient())
+			})
+			leader.Restart()
+		})
+	}
+	t.Run("the quorum is lost and comes back", func(t *testing.T) {
+		leader := cluster.Leader()
+		follower, second := members[(leader+1)%3], members[leader]
+		check(t, func() (bootstrap.Report, error) {
+			now.when(write, func() {
+				follower.Stop()
+				second.Stop()
+				time.Sleep(time.Second)
+				follower.Restart()
+			})
+			return runOn(t, config, patient())
+		})
+		second.Restart()
+	})
+}

@@ -1,0 +1,96 @@
+package integration
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/etcdtest"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/suite"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+)
+
+// describe names the calls that a server saw: what was read, and how.
+func describe(calls []etcdtest.RPC) []string {
+	var all []string
+	for _, call := range calls {
+		text := call.Name()
+		if call.Range != nil {
+			text += " " + string(call.Range.Key)
+			if call.Range.KeysOnly {
+				text += " (keys only)"
+			}
+		}
+		all = append(all, text)
+	}
+	return all
+}
+
+// TestRequests counts what a boot asks of etcd: one read where the pools
+// exist, and no more than is needed where they don't.
+func TestRequests(t *testing.T) {
+	world := newEtcdWorld(t)
+	run := func(t *testing.T, settings bootstrap.Settings, options ...bootstrap.Option) {
+		t.Helper()
+		store := world.Open(t)
+		world.server.ResetRPCs()
+		_, err := bootstrap.Run(t.Context(), store, settings, append(options, bootstrap.WithHost(suite.Host{}))...)
+		require.NoError(t, err)
+	}
+	const (
+		pools  = "Range " + ippool.RecordPrefix
+		blocks = "Range /calico/ipam/v2/assignment/"
+	)
+	both := bootstrap.Settings{}
+	none := bootstrap.Settings{NoDefaultPools: bootstrap.Given("true", "test")}
+
+	run(t, both, bootstrap.WithDryRun())
+	assert.Equal(t, []string{pools, blocks + "ipv4/block/ (keys only)", blocks + "ipv6/block/ (keys only)"},
+		describe(world.server.RPCs()), "plan on a fresh cluster")
+
+	run(t, none)
+	assert.Equal(t, []string{pools}, describe(world.server.RPCs()), "nothing is asked for")
+
+	run(t, both)
+	assert.Equal(t, []string{pools, blocks + "ipv4/block/ (keys only)", blocks + "ipv6/block/ (keys only)", "Txn"},
+		describe(world.server.RPCs()), "fresh")
+
+	run(t, both)
+	assert.Equal(t, []string{pools}, describe(world.server.RPCs()), "the pools exist")
+}
+
+// TestBlocksAreReadInPages has more blocks than one page of keys.
+func TestBlocksAreReadInPages(t *testing.T) {
+	world := newEtcdWorld(t)
+	const many = 5100 // a page is 5,000 keys
+	for i := range many {
+		world.WriteBlock(t, blockOf(i))
+	}
+	store := world.Open(t)
+	world.server.ResetRPCs()
+	blocks, err := store.Blocks(t.Context(), prefixOf(t, "10.0.0.0/8"))
+	require.NoError(t, err)
+	assert.Len(t, blocks, many)
+	assert.Len(t, world.server.RPCs(), 2)
+}
+
+// TestTransaction looks at the one write: all pools in it, under the guard that
+// nothing under the pools' prefix is newer than what was read.
+func TestTransaction(t *testing.T) {
+	world := newEtcdWorld(t)
+	world.put(t, "/calico/elsewhere", "1")
+	_, err := bootstrap.Run(t.Context(), world.Open(t), bootstrap.Settings{}, bootstrap.WithHost(suite.Host{}))
+	require.NoError(t, err)
+
+	calls := world.server.RPCs()
+	txn := calls[len(calls)-1].Txn
+	require.NotNil(t, txn)
+	require.Len(t, txn.Compare, 1)
+	guard := txn.Compare[0]
+	assert.Equal(t, ippool.RecordPrefix, string(guard.Key))
+	assert.Equal(t, "/calico/resources/v3/projectcalico.org/ippools0", string(guard.RangeEnd))
+	assert.Len(t, txn.Success, len(world.records(t)))
+	assert.Empty(t, txn.Failure)
+}

@@ -1,0 +1,272 @@
+package integration
+
+import (
+	"context"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/etcdv3"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/etcdtest"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/suite"
+)
+
+// quick is a run that gives up soon.
+func quick() bootstrap.Settings {
+	return bootstrap.Settings{Timeout: bootstrap.Given("2s", "test")}
+}
+
+// patient is a run that has time to wait for a server.
+func patient() bootstrap.Settings {
+	return bootstrap.Settings{Timeout: bootstrap.Given("60s", "test")}
+}
+
+func runOn(t *testing.T, config etcdv3.Config, settings bootstrap.Settings, options ...bootstrap.Option) (bootstrap.Report, error) {
+	t.Helper()
+	options = append(options, bootstrap.WithHost(suite.Host{}))
+	return bootstrap.Run(t.Context(), open(t, config), settings, options...)
+}
+
+// fault is what a run must say of something that is in the way.
+type fault struct {
+	kind   error
+	passes bool // it may go away: tried until the time is over
+	says   []string
+}
+
+func (f fault) check(t *testing.T, config etcdv3.Config) {
+	t.Helper()
+	_, err := runOn(t, config, quick())
+	require.ErrorIs(t, err, f.kind)
+	for _, text := range append(f.says, config.Endpoints...) {
+		assert.ErrorContains(t, err, text)
+	}
+	if f.passes {
+		require.ErrorIs(t, err, bootstrap.ErrTimedOut)
+	} else {
+		require.NotErrorIs(t, err, bootstrap.ErrTimedOut, "such a failure is told at once")
+	}
+	assert.NotContains(t, err.Error(), "\n")
+	assert.NotContains(t, err.Error(), password)
+}
+
+// password is long enough to be found anywhere by mistake.
+const password = "pass-word-that-must-not-show"
+
+func TestTLS(t *testing.T) {
+	t.Parallel()
+	server := etcdtest.Start(t, etcdtest.WithMutualTLS())
+	pki := server.PKI()
+	config := func(keys *etcdtest.KeyPair) etcdv3.Config {
+		return etcdv3.Config{Endpoints: server.Endpoints(), TLS: pki.TLS(t, keys)}
+	}
+
+	t.Run("right", func(t *testing.T) {
+		report, err := runOn(t, config(pki.Client()), quick())
+		require.NoError(t, err)
+		assert.Len(t, report.Pools, 2)
+	})
+	t.Run("no client certificate", func(t *testing.T) {
+		fault{kind: bootstrap.ErrTLS, says: []string{"certificate required", "--etcd-cert-file"}}.check(t, config(nil))
+	})
+	t.Run("client certificate of another CA", func(t *testing.T) {
+		fault{kind: bootstrap.ErrTLS, says: []string{"is it signed by a CA that etcd trusts?"}}.check(t, config(pki.OtherCAClient(t)))
+	})
+	t.Run("expired client certificate", func(t *testing.T) {
+		fault{kind: bootstrap.ErrTLS, says: []string{"the client certificate expired on 20"}}.check(t, config(pki.ExpiredClient(t)))
+	})
+	t.Run("server of an unknown CA", func(t *testing.T) {
+		fault{kind: bootstrap.ErrTLS, says: []string{"unknown authority", "--etcd-ca-cert-file"}}.
+			check(t, etcdv3.Config{Endpoints: server.Endpoints()})
+	})
+	t.Run("http to a TLS server", func(t *testing.T) {
+		plain := "http" + server.Endpoints()[0][len("https"):]
+		fault{kind: bootstrap.ErrUnreachable, passes: true, says: []string{"https://?"}}.
+			check(t, etcdv3.Config{Endpoints: []string{plain}})
+	})
+}
+
+func TestTLSServerCertificates(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name string
+		cert etcdtest.ServerCert
+		says []string
+	}{
+		{"expired", etcdtest.ServerCertExpired, []string{"expired", "renew"}},
+		{"another host", etcdtest.ServerCertWrongHost, []string{"127.0.0.1", "host name or address"}},
+		{"another CA", etcdtest.ServerCertOtherCA, []string{"unknown authority"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			server := etcdtest.Start(t, etcdtest.WithServerTLS(), etcdtest.WithServerCert(test.cert))
+			fault{kind: bootstrap.ErrTLS, says: test.says}.
+				check(t, etcdv3.Config{Endpoints: server.Endpoints(), TLS: server.PKI().TLS(t, nil)})
+		})
+	}
+}
+
+func TestHTTPSToAPlainServer(t *testing.T) {
+	t.Parallel()
+	server := etcdtest.Start(t)
+	secure := "https" + server.Endpoints()[0][len("http"):]
+	fault{kind: bootstrap.ErrUnreachable, passes: true, says: []string{"TLS handshake: EOF", "is the endpoint http://?"}}.
+		check(t, etcdv3.Config{Endpoints: []string{secure}})
+}
+
+func TestAuthentication(t *testing.T) {
+	t.Parallel()
+	server := etcdtest.Start(t, etcdtest.WithAuth(password))
+	config := func(user, pass string) etcdv3.Config {
+		return etcdv3.Config{Endpoints: server.Endpoints(), Username: user, Password: pass}
+	}
+
+	t.Run("wrong password", func(t *testing.T) {
+		fault{kind: bootstrap.ErrUnauthorized, says: []string{`"calico"`, "password"}}.check(t, config(etcdtest.CalicoUser, "wrong"))
+	})
+	t.Run("unknown user", func(t *testing.T) {
+		fault{kind: bootstrap.ErrUnauthorized, says: []string{`"nobody"`}}.check(t, config("nobody", password))
+	})
+	t.Run("no user", func(t *testing.T) {
+		fault{kind: bootstrap.ErrUnauthorized, says: []string{"--etcd-username"}}.check(t, config("", ""))
+	})
+	t.Run("user without a right to read", func(t *testing.T) {
+		fault{kind: bootstrap.ErrForbidden, says: []string{"reading IP pools", `"other"`, "grant-permission"}}.
+			check(t, config(etcdtest.OtherUser, password))
+	})
+	t.Run("user without a right to write", func(t *testing.T) {
+		fault{kind: bootstrap.ErrForbidden, says: []string{"creating IP pools", `"reader"`, "readwrite /calico/"}}.
+			check(t, config(etcdtest.ReaderUser, password))
+	})
+	t.Run("right", func(t *testing.T) {
+		server.ResetRPCs()
+		_, err := runOn(t, config(etcdtest.CalicoUser, password), quick())
+		require.NoError(t, err)
+		assert.Equal(t, 1, server.Count("Authenticate"))
+		assert.Equal(t, 1, server.Count("Txn"))
+	})
+	t.Run("a user where authentication is off", func(t *testing.T) {
+		_, err := runOn(t, etcdv3.Config{
+			Endpoints: etcdtest.Start(t).Endpoints(), Username: etcdtest.CalicoUser, Password: password,
+		}, quick())
+		require.NoError(t, err)
+	})
+}
+
+func TestNobodyListens(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	require.NoError(t, listener.Close())
+	fault{kind: bootstrap.ErrUnreachable, passes: true, says: []string{"connection refused"}}.
+		check(t, etcdv3.Config{Endpoints: []string{"http://" + listener.Addr().String()}})
+}
+
+// TestHangs has a server that takes connections and says nothing.
+func TestHangs(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer listener.Close()
+	fault{kind: bootstrap.ErrUnreachable, passes: true, says: []string{"no answer"}}.
+		check(t, etcdv3.Config{Endpoints: []string{"http://" + listener.Addr().String()}})
+}
+
+func TestOneMemberOfTwoIsEnough(t *testing.T) {
+	t.Parallel()
+	gone := etcdtest.Start(t)
+	gone.Stop()
+	server := etcdtest.Start(t)
+	_, err := runOn(t, etcdv3.Config{Endpoints: append(gone.Endpoints(), server.Endpoints()...)}, quick())
+	require.NoError(t, err)
+}
+
+func TestServerIsLate(t *testing.T) {
+	t.Parallel()
+	server := etcdtest.Start(t)
+	server.Stop()
+	logs := newLogCounter()
+	done := make(chan error, 1)
+	go func() {
+		_, err := runOn(t, etcdv3.Config{Endpoints: server.Endpoints()}, patient(), bootstrap.WithLogger(logs.logger()))
+		done <- err
+	}()
+	time.Sleep(1500 * time.Millisecond) // several attempts fail meanwhile
+	server.Restart()
+	require.NoError(t, <-done)
+	assert.Equal(t, 1, logs.count("waiting for the datastore"), "one line as long as the cause is the same")
+}
+
+// TestCommitIsCutOff stops the server after it did what a commit asks, and
+// before it says so: the run must find its own pools again.
+func TestCommitIsCutOff(t *testing.T) {
+	t.Parallel()
+	var server *etcdtest.Server
+	var once sync.Once
+	stopped := make(chan struct{})
+	server = etcdtest.Start(t, etcdtest.WithUnaryInterceptor(
+		func(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+			answer, err := handler(ctx, req)
+			if info.FullMethod == "/etcdserverpb.KV/Txn" {
+				once.Do(func() { go func() { server.Stop(); close(stopped) }() })
+				<-ctx.Done() // until the connection breaks
+			}
+			return answer, err
+		}))
+	go func() {
+		<-stopped
+		server.Restart()
+	}()
+	report, err := runOn(t, etcdv3.Config{Endpoints: server.Endpoints(), RequestTimeout: 3 * time.Second}, patient())
+	require.NoError(t, err)
+	require.Len(t, report.Pools, 2)
+	for _, pool := range report.Pools {
+		assert.Equal(t, bootstrap.Created, pool.Action, "it was this run that created it")
+	}
+}
+
+func TestDiscovery(t *testing.T) {
+	server := etcdtest.Start(t)
+	gone := etcdtest.Start(t)
+	gone.Stop()
+	first, second := gone.SRV(), server.SRV()
+	first.Priority, second.Priority = 1, 2
+	config := etcdv3.Config{DiscoverySRV: etcdtest.Domain}
+
+	t.Run("a dead target first", func(t *testing.T) {
+		etcdtest.SRV(t, map[string][]net.SRV{"_etcd-client._tcp." + etcdtest.Domain: {first, second}})
+		_, err := runOn(t, config, quick())
+		require.NoError(t, err)
+	})
+	t.Run("no records", func(t *testing.T) {
+		etcdtest.SRV(t, nil)
+		_, err := runOn(t, config, quick())
+		require.ErrorIs(t, err, bootstrap.ErrUnreachable)
+		assert.ErrorContains(t, err, "_etcd-client-ssl._tcp")
+		assert.ErrorContains(t, err, etcdtest.Domain)
+	})
+	t.Run("DNS comes back", func(t *testing.T) {
+		dns := etcdtest.SRV(t, map[string][]net.SRV{"_etcd-client._tcp." + etcdtest.Domain: {second}}, etcdtest.FailAtFirst())
+		time.AfterFunc(time.Second, dns.Answer)
+		_, err := runOn(t, config, patient())
+		require.NoError(t, err)
+	})
+}
+
+func TestDiscoveryPrefersTLS(t *testing.T) {
+	server := etcdtest.Start(t, etcdtest.WithServerTLS())
+	plain := etcdtest.Start(t)
+	etcdtest.SRV(t, map[string][]net.SRV{
+		"_etcd-client-ssl._tcp." + etcdtest.Domain: {server.SRV()},
+		"_etcd-client._tcp." + etcdtest.Domain:     {plain.SRV()},
+	})
+	_, err := runOn(t, etcdv3.Config{DiscoverySRV: etcdtest.Domain, TLS: server.PKI().TLS(t, nil)}, quick())
+	require.NoError(t, err)
+	assert.Equal(t, 1, server.Count("Txn"))
+	assert.Zero(t, plain.Count("Txn"))
+}

@@ -1,0 +1,52 @@
+package integration
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func prefixOf(t *testing.T, text string) netip.Prefix {
+	t.Helper()
+	prefix, err := netip.ParsePrefix(text)
+	require.NoError(t, err)
+	return prefix
+}
+
+// blockOf returns the i-th /26 of 10.0.0.0/8.
+func blockOf(i int) string {
+	return fmt.Sprintf("10.%d.%d.%d/26", i/1024, i/4%256, i%4*64)
+}
+
+// logCounter counts log lines by their message.
+type logCounter struct {
+	mu    sync.Mutex
+	lines map[string]int
+}
+
+func newLogCounter() *logCounter { return &logCounter{lines: map[string]int{}} }
+
+func (c *logCounter) logger() *slog.Logger { return slog.New(c) }
+
+func (c *logCounter) count(message string) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.lines[message]
+}
+
+func (c *logCounter) Enabled(context.Context, slog.Level) bool { return true }
+
+func (c *logCounter) Handle(_ context.Context, record slog.Record) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lines[record.Message]++
+	return nil
+}
+
+func (c *logCounter) WithAttrs([]slog.Attr) slog.Handler { return c }
+func (c *logCounter) WithGroup(string) slog.Handler      { return c }
