@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"regexp"
 	"strings"
 
 	"sigs.k8s.io/yaml"
@@ -63,7 +64,7 @@ func FromFile(path string) (Settings, error) {
 		return Settings{}, faults.Err()
 	}
 	if err := yaml.UnmarshalStrict(data, &config); err != nil {
-		faults.Add(file, "not a CalicoAPIConfig: %v", err)
+		faults.Add(file, "not a CalicoAPIConfig: %s", withoutValues(err))
 		return Settings{}, faults.Err()
 	}
 	const apiVersion, kind = "projectcalico.org/v3", "CalicoAPIConfig"
@@ -110,6 +111,28 @@ func withoutPath(err error) error {
 		return pathErr.Err
 	}
 	return err
+}
+
+// valuesInYAMLErrors are the places where the YAML decoder quotes a value: that
+// of an alias, as an unquoted password that begins with * seems to be one, and
+// that of a wrong tag.
+var valuesInYAMLErrors = regexp.MustCompile("(unknown anchor )'[^']*'|`[^`]*`")
+
+// withoutValues is the message without the values in it, which may be secrets.
+func withoutValues(err error) string {
+	return valuesInYAMLErrors.ReplaceAllString(err.Error(), "$1***")
+}
+
+// innermost is the error under all that says only where in a decoder it came
+// from.
+func innermost(err error) error {
+	for {
+		inner := errors.Unwrap(err)
+		if inner == nil {
+			return err
+		}
+		err = inner
+	}
 }
 
 // Load lays the flags over the file and the file over the environment, and

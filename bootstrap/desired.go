@@ -18,6 +18,16 @@ type Desired struct {
 	Pools []DesiredPool
 }
 
+// values are those behind the pool of the family.
+func (d Desired) values(family ippool.Family) []Value {
+	for _, pool := range d.Pools {
+		if pool.Family == family {
+			return pool.Values
+		}
+	}
+	return nil
+}
+
 // DesiredPool is a pool that is asked for, or the wish that a family has none.
 type DesiredPool struct {
 	Family ippool.Family
@@ -64,6 +74,7 @@ func (s Settings) Resolve() (Config, error) {
 		config.Desired.Pools = append(config.Desired.Pools, s.resolvePool(family, &config, &faults))
 	}
 	s.resolveSkips(&config.Desired, &faults)
+	config.warnOfNode(s.IPv6Support)
 
 	deflt := defaultTimeout
 	if readBool(s.WaitForDatastore, false, &faults) {
@@ -107,7 +118,7 @@ func (s Settings) resolvePool(family ippool.Family, config *Config, faults *Faul
 	} else if prefix.IsValid() {
 		pool.Spec.CIDR = prefix.String()
 	}
-	pool.Spec.BlockSize = readBlockSize(given.BlockSize, family.DefaultBlockSize(), faults)
+	pool.Spec.BlockSize = readBlockSize(given.BlockSize, family, faults)
 	pool.Spec.VXLANMode = readMode(given.VXLAN, ippool.ParseVXLANMode, faults)
 	if family == ippool.IPv4 {
 		pool.Spec.IPIPMode = readMode(s.IPv4.IPIP, ippool.ParseIPIPMode, faults)
@@ -117,15 +128,21 @@ func (s Settings) resolvePool(family ippool.Family, config *Config, faults *Faul
 	pool.Spec.NodeSelector = given.NodeSelector.Value
 	ippool.Default(pool)
 
-	for _, boolean := range []Setting{given.NATOutgoing, given.DisableBGPExport} {
-		if differsInNode(boolean) {
-			config.Warnings = append(config.Warnings, fmt.Sprintf(
-				"%s: %q is read as false here; calico-node reads it as true", boolean.Source, boolean.Value))
-		}
-	}
+	config.warnOfNode(given.NATOutgoing)
+	config.warnOfNode(given.DisableBGPExport)
 	desired.Values = s.values(family, pool)
 	s.judgePool(family, pool, faults)
 	return desired
+}
+
+// warnOfNode warns if calico-node would take our false for true. (It takes
+// NO_DEFAULT_POOLS and WAIT_FOR_DATASTORE for false unless they are "true", so
+// no false of ours is true there.)
+func (c *Config) warnOfNode(boolean Setting) {
+	if differsInNode(boolean) {
+		c.Warnings = append(c.Warnings, fmt.Sprintf(
+			"%s: %q is read as false here; calico-node reads it as true", boolean.Source, boolean.Value))
+	}
 }
 
 // values tells of each field of the pool where its value came from.
@@ -203,7 +220,7 @@ func (s Settings) judgePool(family ippool.Family, pool *ippool.IPPool, faults *F
 			problem = fmt.Sprintf("stands with %s %q: only one encapsulation can be on; want never for one of them",
 				s.IPv4.IPIP.Source, s.IPv4.IPIP.Value)
 		case fault.Field == "spec.cidr" && given.BlockSize.IsSet() && judged.Spec.CIDR == pool.Spec.CIDR:
-			problem += fmt.Sprintf(" (%s is %q)", given.BlockSize.Source, given.BlockSize.Value)
+			problem += fmt.Sprintf(" (%s is %s)", given.BlockSize.Source, quote(given.BlockSize.Value))
 		}
 		faults.Add(setting, "%s", problem)
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode"
 )
 
 // What can go wrong, to be told apart with errors.Is. The text of an error says
@@ -79,13 +80,30 @@ func (e *DatastoreError) Unwrap() []error {
 }
 
 // oneLine keeps a message of several lines, such as that of joined errors, on
-// one.
+// one. What else could play tricks on a terminal becomes a space: a message may
+// hold what a server or a user wrote.
 func oneLine(text string) string {
-	lines := strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' })
-	for i := range lines {
-		lines[i] = strings.TrimSpace(lines[i])
+	var line strings.Builder
+	for _, part := range strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' }) {
+		part = strings.TrimSpace(strings.Map(graphic, part))
+		switch {
+		case part == "":
+			continue
+		case strings.HasSuffix(line.String(), ":"):
+			line.WriteString(" ")
+		case line.Len() > 0:
+			line.WriteString("; ")
+		}
+		line.WriteString(part)
 	}
-	return strings.Join(lines, "; ")
+	return line.String()
+}
+
+func graphic(r rune) rune {
+	if unicode.IsGraphic(r) {
+		return r
+	}
+	return ' '
 }
 
 // passing reports whether an error may go away by itself.

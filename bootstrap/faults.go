@@ -2,7 +2,9 @@ package bootstrap
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // Fault is one thing that is wrong with the settings.
@@ -13,24 +15,54 @@ type Fault struct {
 	Problem string // what is wrong, and what would be right
 }
 
-// maxQuoted is how much of a value a message quotes, in bytes.
-const maxQuoted = 200
+// How long the parts of a fault may get, in bytes, so that it stays a line that
+// people read whatever the value holds.
+const (
+	maxQuoted  = 200
+	maxProblem = 350
+)
 
 // Error returns one line: place, value, what is wrong, what would be right.
 func (f Fault) Error() string {
 	var parts []string
 	if f.Source != "" {
-		parts = append(parts, string(f.Source))
+		parts = append(parts, oneLine(string(f.Source)))
 	}
 	switch {
 	case f.Secret && f.Value != "":
 		parts = append(parts, "***")
-	case len(f.Value) > maxQuoted:
-		parts = append(parts, fmt.Sprintf("%q… (%d bytes)", f.Value[:maxQuoted], len(f.Value)))
 	case f.Value != "":
-		parts = append(parts, fmt.Sprintf("%q", f.Value))
+		parts = append(parts, quote(f.Value))
 	}
-	return strings.Join(append(parts, oneLine(f.Problem)), ": ")
+	return strings.Join(append(parts, clip(oneLine(f.Problem), maxProblem)), ": ")
+}
+
+// quote returns the value in quotes: of a long one the beginning, and how long
+// it is. What counts is the quoted text, in which a byte can take four.
+func quote(value string) string {
+	var text strings.Builder
+	for i := 0; i < len(value); {
+		_, size := utf8.DecodeRuneInString(value[i:])
+		quoted := strconv.Quote(value[i : i+size])
+		quoted = quoted[1 : len(quoted)-1]
+		if text.Len()+len(quoted) > maxQuoted {
+			return fmt.Sprintf("\"%s\"… (%d bytes)", text.String(), len(value))
+		}
+		text.WriteString(quoted)
+		i += size
+	}
+	return `"` + text.String() + `"`
+}
+
+// clip cuts a text that is longer than max bytes, between two characters.
+func clip(text string, max int) string {
+	if len(text) <= max {
+		return text
+	}
+	for max > 0 && !utf8.RuneStart(text[max]) {
+		max--
+	}
+	return text[:max] + "…"
 }
 
 // SettingsError is everything that is wrong with the settings, found before

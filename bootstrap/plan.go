@@ -67,7 +67,7 @@ func NewPlan(desired Desired, existing Snapshot) (Plan, error) {
 		if err != nil {
 			taken[pool.Name] = "a pool whose CIDR can't be read"
 			plan.Warnings = append(plan.Warnings, fmt.Sprintf(
-				"IPPool %q is left as it is and counts for no family: its CIDR %q is %v", pool.Name, pool.Spec.CIDR, err))
+				"IPPool %q is left as it is and counts for no family: its CIDR %q is %s", pool.Name, pool.Spec.CIDR, oneLine(err.Error())))
 			continue
 		}
 		family := ippool.FamilyOf(prefix)

@@ -8,7 +8,7 @@ import (
 // ever added.
 type Report struct {
 	Datastore DatastoreType `json:"datastore"`
-	Pools     []PoolReport  `json:"pools"`    // IPv4, IPv6, then the rest by name
+	Pools     []PoolReport  `json:"pools"`    // IPv4, IPv6, then the rest by name; never null
 	Warnings  []string      `json:"warnings"` // never null
 }
 
@@ -37,7 +37,11 @@ func (r Report) Pending() bool {
 }
 
 func newReport(datastore DatastoreType, plan Plan, warnings []string) Report {
-	report := Report{Datastore: datastore, Warnings: append(append([]string{}, warnings...), plan.Warnings...)}
+	report := Report{
+		Datastore: datastore,
+		Pools:     make([]PoolReport, 0, len(plan.Steps)),
+		Warnings:  append(append([]string{}, warnings...), plan.Warnings...),
+	}
 	for _, step := range plan.Steps {
 		pool := PoolReport{
 			Name: step.Name, Family: step.Family, Action: step.Action, Reason: step.Reason, Settings: step.Values,

@@ -275,6 +275,7 @@ func (r *runner) claim(plan Plan) {
 		if slices.ContainsFunc(r.stamped, ours) {
 			step.Action = Created
 			step.Reason = createdReason(step.Family)
+			step.Values = r.desired.values(step.Family)
 		}
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
 // How the texts of settings are read. Each reader returns the default for an
@@ -42,15 +44,23 @@ func differsInNode(setting Setting) bool {
 		slices.Contains(falseWords, word) && !slices.Contains(nodeFalseWords, word)
 }
 
-func readBlockSize(setting Setting, deflt int, faults *Faults) int {
+// readBlockSize judges the range too, because in a pool a block size of zero is
+// none at all. For a wrong size it returns the smallest block, so that no CIDR
+// is blamed for being smaller than a block that nobody asked for.
+func readBlockSize(setting Setting, family ippool.Family, faults *Faults) int {
 	if !setting.IsSet() {
-		return deflt
+		return family.DefaultBlockSize()
 	}
-	isDigit := func(r rune) bool { return r >= '0' && r <= '9' }
+	smallest, largest := family.BlockSizes()
+	isNoDigit := func(r rune) bool { return r < '0' || r > '9' }
+	if strings.ContainsFunc(setting.Value, isNoDigit) {
+		faults.Add(setting, "not a decimal number; want a prefix length from %d to %d", smallest, largest)
+		return largest
+	}
 	size, err := strconv.Atoi(setting.Value)
-	if err != nil || strings.ContainsFunc(setting.Value, func(r rune) bool { return !isDigit(r) }) {
-		faults.Add(setting, "not a decimal number; want a prefix length such as %d", deflt)
-		return deflt
+	if err != nil || size < smallest || size > largest {
+		faults.Add(setting, "must be from %d to %d for %s", smallest, largest, family)
+		return largest
 	}
 	return size
 }

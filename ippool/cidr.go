@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/netip"
 	"slices"
+	"strings"
 )
 
 // ErrMapped comes from ParseCIDR for an IPv4-mapped IPv6 CIDR such as
@@ -20,8 +21,8 @@ var ErrMapped = errors.New("an IPv4-mapped IPv6 CIDR: write the IPv4 one")
 func ParseCIDR(text string) (netip.Prefix, error) {
 	prefix, err := netip.ParsePrefix(text)
 	if err != nil {
-		if addr, addrErr := netip.ParseAddr(text); addrErr == nil {
-			return netip.Prefix{}, fmt.Errorf("an address without a prefix length: write %s/%d for this address alone", addr, addr.BitLen())
+		if _, addrErr := netip.ParseAddr(text); addrErr == nil && !strings.Contains(text, "/") {
+			return netip.Prefix{}, errors.New("an address without a prefix length such as /16")
 		}
 		return netip.Prefix{}, errors.New("not a CIDR such as 10.244.0.0/16 or fd00:10:244::/64")
 	}

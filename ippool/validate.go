@@ -68,7 +68,7 @@ func validateRange(spec *IPPoolSpec) field.ErrorList {
 	}
 	family := FamilyOf(prefix)
 	if linkLocal := family.linkLocal(); linkLocal.Overlaps(prefix) {
-		faults = append(faults, field.Invalid(cidrPath, spec.CIDR, "overlaps the link-local range "+linkLocal.String()))
+		faults = append(faults, field.Invalid(cidrPath, spec.CIDR, "overlaps the link-local range "+linkLocal.String()+": want a range outside it"))
 	}
 	blockSize := spec.BlockSize
 	if blockSize == 0 {

@@ -36,15 +36,18 @@ const embeddedType = "embedded"
 // load reads the settings and judges all of them. With a datastore, also how
 // it is reached.
 func (p *program) load(datastore bool, formats ...string) error {
-	settings, warnings, err := bootstrap.Load(p.flags, p.configFile)
-	faults := []error{err, p.checkOutput(formats)}
+	settings, warnings, loadErr := bootstrap.Load(p.flags, p.configFile)
 	p.settings, p.warnings = settings, warnings
+	faults := []error{loadErr, p.checkOutput(formats)}
 
 	embeddedFaults := p.takeEmbedded()
 	config, err := p.settings.Resolve()
 	faults = append(faults, err)
 	if datastore {
-		faults = append(faults, embeddedFaults, p.loadDatastore(config.Datastore))
+		faults = append(faults, embeddedFaults)
+	}
+	if datastore && loadErr == nil { // else it is unknown which datastore is meant
+		faults = append(faults, p.loadDatastore(config.Datastore))
 	}
 	p.setLogger(config)
 	return errors.Join(faults...)

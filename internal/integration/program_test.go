@@ -1,0 +1,273 @@
+package integration
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/etcdtest"
+)
+
+// buildProgram builds the program once for all tests, as a user would, and
+// leaves it to the last of them.
+var buildProgram = sync.OnceValues(func() (string, error) {
+	folder, err := os.MkdirTemp("", "calico-bootstrap-test-")
+	if err != nil {
+		return "", err
+	}
+	binary := filepath.Join(folder, "calico-bootstrap")
+	if runtime.GOOS == "windows" {
+		binary += ".exe"
+	}
+	build := exec.Command("go", "build", "-o", binary, "../../examples/calico-bootstrap")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", errors.New(string(out))
+	}
+	return binary, nil
+})
+
+// result is what a call of the program left.
+type result struct {
+	stdout, stderr string
+	code           int
+}
+
+// command prepares a call in an environment that has nothing of this one but
+// what a process needs.
+func command(t *testing.T, env []string, args ...string) *exec.Cmd {
+	t.Helper()
+	binary, err := buildProgram()
+	require.NoError(t, err)
+	cmd := exec.Command(binary, args...)
+	cmd.Dir = t.TempDir()
+	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "TMPDIR=" + t.TempDir(), "HOME=" + cmd.Dir}, env...)
+	return cmd
+}
+
+func call(t *testing.T, env []string, args ...string) result {
+	t.Helper()
+	cmd := command(t, env, args...)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		require.NoError(t, err)
+	}
+	return result{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}
+}
+
+var (
+	uidText  = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}`)
+	timeText = regexp.MustCompile(`20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ`)
+)
+
+func still(text string) string {
+	text = uidText.ReplaceAllString(text, "47132df4-a8f8-4771-b096-ccd5d2ab0391")
+	return timeText.ReplaceAllString(text, "2026-11-22T17:45:23Z")
+}
+
+var bothCIDRs = []string{"CALICO_IPV4POOL_CIDR=10.244.0.0/16", "CALICO_IPV6POOL_CIDR=fd00:10:244::/64"}
+
+// golden compares with a file beside the tests, which -update writes.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		require.NoError(t, os.WriteFile(path, []byte(got), 0o644))
+	}
+	want, err := os.ReadFile(path)
+	require.NoError(t, err)
+	assert.Equal(t, string(want), got)
+}
+
+// TestTranscript is what README.md shows: a first run, a second one, a plan.
+func TestTranscript(t *testing.T) {
+	t.Parallel()
+	folder := filepath.Join(t.TempDir(), "etcd")
+	var out strings.Builder
+	for _, args := range [][]string{
+		{"plan", "--ipv4-pool-nat-outgoing=false"},
+		{"apply", "--ipv4-pool-nat-outgoing=false"},
+		{"apply"},
+		{"plan"},
+	} {
+		out.WriteString("$ calico-bootstrap " + strings.Join(args, " ") + "\n")
+		r := call(t, bothCIDRs, append(args, "--datastore-type", "embedded", "--data-dir", folder)...)
+		require.Zero(t, r.code, r.stderr)
+		out.WriteString(still(r.stdout) + "\n")
+	}
+	golden(t, "transcript.txt", out.String())
+}
+
+func TestOutputFormats(t *testing.T) {
+	t.Parallel()
+	for _, format := range []string{"json", "yaml"} {
+		for _, verb := range []string{"apply", "plan", "render"} {
+			args := []string{verb, "-o", format}
+			if verb != "render" {
+				args = append(args, "--datastore-type", "embedded")
+			}
+			r := call(t, append(bothCIDRs, "CALICO_IPV6POOL_NAT_OUTGOING=off"), args...)
+			require.Zero(t, r.code, r.stderr)
+			if format == "json" {
+				assert.True(t, json.Valid([]byte(r.stdout)), "stdout carries the result alone: %s", r.stdout)
+			}
+			golden(t, verb+"."+format, still(r.stdout))
+		}
+	}
+}
+
+func TestHelp(t *testing.T) {
+	t.Parallel()
+	r := call(t, nil, "--help")
+	require.Zero(t, r.code)
+	golden(t, "help.txt", r.stdout)
+}
+
+func TestVersionAndCompletion(t *testing.T) {
+	t.Parallel()
+	r := call(t, nil, "version")
+	assert.Zero(t, r.code)
+	assert.Regexp(t, `^calico-bootstrap \S+ .*go1\.`, r.stdout)
+	for _, shell := range []string{"bash", "zsh", "fish", "powershell"} {
+		r := call(t, nil, "completion", shell)
+		assert.Zero(t, r.code)
+		assert.Contains(t, r.stdout, "calico-bootstrap")
+	}
+}
+
+// TestExitCodes has a row for each way to end, and what stands on stderr then.
+func TestExitCodes(t *testing.T) {
+	t.Parallel()
+	server := etcdtest.Start(t)
+	at := "ETCD_ENDPOINTS=" + server.Endpoints()[0]
+	tests := []struct {
+		name   string
+		env    []string
+		args   []string
+		code   int
+		stderr []string // lines; each must be there
+	}{
+		{"plan with nothing there", []string{at}, []string{"plan"}, 0, nil},
+		{"plan --exit-code with nothing there", []string{at}, []string{"plan", "--exit-code"}, 3, nil},
+		{"apply", []string{at}, nil, 0, nil},
+		{"plan --exit-code with all there", []string{at}, []string{"plan", "--exit-code"}, 0, nil},
+		{"wrong settings, all at once",
+			[]string{at, "CALICO_IPV4POOL_IPIP=sometimes", "CALICO_IPV6POOL_CIDR=10.0.0.0/8"},
+			[]string{"--ipv4-pool-block-size", "8", "-o", "xml"}, 2,
+			[]string{
+				`error: flag --output: "xml": unknown format; want one of table, json, yaml`,
+				`error: env CALICO_IPV4POOL_IPIP: "sometimes": unknown mode; want one of off, never, always, crosssubnet, cross-subnet`,
+				`error: env CALICO_IPV6POOL_CIDR: "10.0.0.0/8": an IPv4 CIDR; want an IPv6 CIDR, or none`,
+				`error: flag --ipv4-pool-block-size: "8": must be from 20 to 32 for IPv4`,
+			}},
+		{"unknown flag", []string{at}, []string{"--ipv4-cidr", "10.0.0.0/8"}, 2,
+			[]string{"error: unknown flag: --ipv4-cidr; calico-bootstrap --help lists them"}},
+		{"unknown command", []string{at}, []string{"aply"}, 2, nil},
+		{"value of a boolean flag apart", []string{at}, []string{"apply", "--no-default-pools", "false"}, 2, nil},
+		{"data-dir without embedded", []string{at}, []string{"--data-dir", "x"}, 2, nil},
+		{"embedded and endpoints", []string{at}, []string{"--datastore-type", "embedded"}, 2, nil},
+		{"no datastore", nil, nil, 2, nil},
+		{"out of time", []string{"ETCD_ENDPOINTS=http://127.0.0.1:1"}, []string{"--timeout", "300ms"}, 4, nil},
+		{"TLS fails", []string{"ETCD_ENDPOINTS=https" + strings.TrimPrefix(etcdtest.Start(t, etcdtest.WithServerTLS()).Endpoints()[0], "https")}, nil, 1, nil},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			r := call(t, test.env, test.args...)
+			assert.Equal(t, test.code, r.code, r.stderr)
+			for _, line := range test.stderr {
+				assert.Contains(t, strings.Split(r.stderr, "\n"), line)
+			}
+			if r.code == 1 || r.code == 2 || r.code == 4 {
+				assert.Empty(t, r.stdout)
+				assert.Contains(t, r.stderr, "error: ")
+			}
+			assert.NotContains(t, r.stderr, "panic")
+		})
+	}
+}
+
+func TestFaultsAsJSONLogs(t *testing.T) {
+	t.Parallel()
+	r := call(t, []string{"CALICO_IPPOOLS_LOG_FORMAT=json", "CALICO_IPV4POOL_IPIP=sometimes"})
+	assert.Equal(t, 2, r.code)
+	for _, line := range strings.Split(strings.TrimSpace(r.stderr), "\n") {
+		assert.True(t, json.Valid([]byte(line)), line)
+	}
+}
+
+// TestConfigFile has the file that calicoctl reads, with files and with texts.
+func TestConfigFile(t *testing.T) {
+	t.Parallel()
+	server := etcdtest.Start(t, etcdtest.WithMutualTLS())
+	pki := server.PKI()
+	write := func(lines ...string) string {
+		path := filepath.Join(t.TempDir(), "calicoctl.cfg")
+		text := "apiVersion: projectcalico.org/v3\nkind: CalicoAPIConfig\nmetadata:\nspec:\n  " + strings.Join(lines, "\n  ") + "\n"
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+		return path
+	}
+	inline := func(pem []byte) string {
+		return "|\n    " + strings.ReplaceAll(strings.TrimSpace(string(pem)), "\n", "\n    ")
+	}
+	endpoints := "etcdEndpoints: " + server.Endpoints()[0]
+
+	files := write("datastoreType: etcdv3", endpoints,
+		"etcdCACertFile: "+pki.CACertFile, "etcdCertFile: "+pki.ClientCertFile, "etcdKeyFile: "+pki.ClientKeyFile)
+	r := call(t, bothCIDRs, "--config", files)
+	assert.Zero(t, r.code, r.stderr)
+	assert.Contains(t, r.stdout, "created")
+
+	texts := write(endpoints,
+		"etcdCACert: "+inline(pki.CACert), "etcdCert: "+inline(pki.ClientCert), "etcdKey: "+inline(pki.ClientKey))
+	r = call(t, []string{"ETCD_ENDPOINTS=http://127.0.0.1:1"}, "--config", texts)
+	assert.Zero(t, r.code, r.stderr)
+	assert.Contains(t, r.stdout, "unchanged")
+	assert.Contains(t, r.stderr, "env ETCD_ENDPOINTS has no effect")
+
+	for name, path := range map[string]string{
+		`unknown field "etcdEndpoint"`:         write("etcdEndpoint: http://127.0.0.1:1"),
+		"no such file or directory":            filepath.Join(t.TempDir(), "absent.cfg"),
+		"no pair with":                         write(endpoints, "etcdCert: "+inline(pki.ClientCert), "etcdKey: "+inline(pki.OtherCAClient(t).Key)),
+		"want files or texts in the config":    write(endpoints, "etcdCACertFile: "+pki.CACertFile, "etcdKey: "+inline(pki.ClientKey)),
+		"a key without its client certificate": write(endpoints, "etcdKeyFile: "+pki.ClientKeyFile),
+	} {
+		r := call(t, nil, "--config", path)
+		assert.Equal(t, 2, r.code)
+		assert.Contains(t, r.stderr, name)
+		assert.NotContains(t, r.stderr, "PRIVATE KEY")
+	}
+}
+
+// TestEndsOnSignal has a run that waits with no limit, and SIGTERM.
+func TestEndsOnSignal(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS == "windows" {
+		t.Skip("no SIGTERM on Windows")
+	}
+	cmd := command(t, []string{"ETCD_ENDPOINTS=http://127.0.0.1:1", "WAIT_FOR_DATASTORE=true"})
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	require.NoError(t, cmd.Start())
+	time.Sleep(500 * time.Millisecond)
+	require.NoError(t, cmd.Process.Signal(os.Interrupt))
+	err := cmd.Wait()
+	require.Error(t, err)
+	assert.Equal(t, 1, cmd.ProcessState.ExitCode())
+	assert.Contains(t, stderr.String(), "error: interrupted")
+	assert.Contains(t, stderr.String(), "connection refused")
+}
