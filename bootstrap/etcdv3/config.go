@@ -2,13 +2,9 @@ package etcdv3
 
 import (
 	"crypto/tls"
-	"crypto/x509"
-	"errors"
 	"fmt"
-	"io/fs"
 	"net"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -142,92 +138,4 @@ func redact(endpoint string) string {
 		return "***" + endpoint[i:]
 	}
 	return scheme + "://***" + endpoint[i:]
-}
-
-// readTLS returns nil where no TLS setting is given.
-func readTLS(settings bootstrap.DatastoreSettings, faults *bootstrap.Faults) *tls.Config {
-	files := []bootstrap.Setting{settings.EtcdCACertFile, settings.EtcdCertFile, settings.EtcdKeyFile}
-	inline := []bootstrap.Setting{settings.EtcdCACert, settings.EtcdCert, settings.EtcdKey}
-	firstSet := func(all []bootstrap.Setting) int { return slices.IndexFunc(all, bootstrap.Setting.IsSet) }
-	file, text := firstSet(files), firstSet(inline)
-	if file < 0 && text < 0 {
-		return nil
-	}
-	if file >= 0 && text >= 0 {
-		faults.AddSecret(inline[text], "stands with %s: want files or texts in the config, not both", files[file].Source)
-		return nil
-	}
-	read := func(setting bootstrap.Setting) pem { return readPEM(setting, text >= 0, faults) }
-	ca, cert, key := read(firstOf(files[0], inline[0])), read(firstOf(files[1], inline[1])), read(firstOf(files[2], inline[2]))
-
-	config := &tls.Config{MinVersion: tls.VersionTLS12}
-	if ca.data != nil {
-		config.RootCAs = x509.NewCertPool()
-		if !config.RootCAs.AppendCertsFromPEM(ca.data) {
-			ca.fault(faults, "no certificate in it; want PEM")
-		}
-	}
-	switch {
-	case cert.setting.IsSet() && !key.setting.IsSet():
-		cert.fault(faults, "a client certificate without its key; want --etcd-key-file or ETCD_KEY_FILE too")
-	case key.setting.IsSet() && !cert.setting.IsSet():
-		key.fault(faults, "a key without its client certificate; want --etcd-cert-file or ETCD_CERT_FILE too")
-	case cert.data != nil && key.data != nil:
-		pair, err := tls.X509KeyPair(cert.data, key.data)
-		if err != nil {
-			cert.fault(faults, "no pair with %s: %v", key.setting.Source, err)
-			break
-		}
-		config.Certificates = []tls.Certificate{pair}
-	}
-	return config
-}
-
-func firstOf(a, b bootstrap.Setting) bootstrap.Setting {
-	if a.IsSet() {
-		return a
-	}
-	return b
-}
-
-// pem is a PEM text and the setting that gave it.
-type pem struct {
-	setting bootstrap.Setting
-	inline  bool
-	data    []byte // nil: not given, or not readable
-}
-
-func readPEM(setting bootstrap.Setting, inline bool, faults *bootstrap.Faults) pem {
-	p := pem{setting: setting, inline: inline}
-	switch {
-	case !setting.IsSet():
-	case inline:
-		p.data = []byte(setting.Value)
-	default:
-		data, err := os.ReadFile(setting.Value)
-		if err != nil {
-			p.fault(faults, "can't be read: %v", reason(err))
-			return p
-		}
-		p.data = data
-	}
-	return p
-}
-
-// fault keeps the text of a key out of the message.
-func (p pem) fault(faults *bootstrap.Faults, format string, args ...any) {
-	if p.inline {
-		faults.AddSecret(p.setting, format, args...)
-		return
-	}
-	faults.Add(p.setting, format, args...)
-}
-
-// reason is an error without the path, which the message names already.
-func reason(err error) error {
-	var pathErr *fs.PathError
-	if errors.As(err, &pathErr) {
-		return pathErr.Err
-	}
-	return err
 }

@@ -1,0 +1,235 @@
+package bootstrap
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+)
+
+// fakeStore is a Datastore in memory with the promises of the real ones: Commit
+// is all or nothing and notices every write since the snapshot. That runs work
+// on real servers is shown elsewhere; here failures are made to measure.
+type fakeStore struct {
+	pools      map[string]ippool.IPPool
+	unreadable []Unreadable
+	blocks     []netip.Prefix
+	revision   int
+
+	calls []string
+
+	// Each call takes the next hook of its kind. One that is nil, or used up,
+	// leaves the call alone.
+	onSnapshot, onBlocks, onCommit []hook
+}
+
+// hook stands between the caller and the store. It may fail, wait or change the
+// store, and do what was called for or not.
+type hook func(ctx context.Context, do func() error) error
+
+func newStore(pools ...ippool.IPPool) *fakeStore {
+	s := &fakeStore{pools: map[string]ippool.IPPool{}, revision: 7}
+	s.put(pools...)
+	return s
+}
+
+// put writes pools as somebody else would.
+func (s *fakeStore) put(pools ...ippool.IPPool) {
+	for _, pool := range pools {
+		s.revision++
+		s.pools[pool.Name] = *pool.DeepCopy()
+	}
+}
+
+func (s *fakeStore) call(ctx context.Context, name string, hooks *[]hook, do func() error) error {
+	s.calls = append(s.calls, name)
+	if len(*hooks) == 0 {
+		return do()
+	}
+	next := (*hooks)[0]
+	*hooks = (*hooks)[1:]
+	if next == nil {
+		return do()
+	}
+	return next(ctx, do)
+}
+
+func (s *fakeStore) Type() DatastoreType { return EtcdV3 }
+
+func (s *fakeStore) Snapshot(ctx context.Context) (Snapshot, error) {
+	var snapshot Snapshot
+	err := s.call(ctx, "snapshot", &s.onSnapshot, func() error {
+		snapshot = Snapshot{
+			Unreadable: slices.Clone(s.unreadable),
+			Revision:   strconv.Itoa(s.revision),
+		}
+		for _, pool := range s.stored() {
+			snapshot.Pools = append(snapshot.Pools, *pool.DeepCopy())
+		}
+		return nil
+	})
+	return snapshot, err
+}
+
+func (s *fakeStore) Blocks(ctx context.Context, prefix netip.Prefix) ([]netip.Prefix, error) {
+	var blocks []netip.Prefix
+	err := s.call(ctx, "blocks "+prefix.String(), &s.onBlocks, func() error {
+		for _, block := range s.blocks {
+			if block.Overlaps(prefix) {
+				blocks = append(blocks, block)
+			}
+		}
+		return nil
+	})
+	return blocks, err
+}
+
+func (s *fakeStore) Commit(ctx context.Context, since Snapshot, changes []Change) error {
+	call := []string{"commit"}
+	for _, change := range changes {
+		call = append(call, change.Create.Name)
+	}
+	return s.call(ctx, strings.Join(call, " "), &s.onCommit, func() error {
+		if since.Revision != strconv.Itoa(s.revision) {
+			return ErrConflict
+		}
+		for _, change := range changes {
+			s.put(*change.Create)
+		}
+		return nil
+	})
+}
+
+func (s *fakeStore) stored() []ippool.IPPool {
+	return slices.SortedFunc(maps.Values(s.pools), func(a, b ippool.IPPool) int { return cmp.Compare(a.Name, b.Name) })
+}
+
+// count is how many calls there were whose text begins so.
+func (s *fakeStore) count(call string) int {
+	n := 0
+	for _, made := range s.calls {
+		if strings.HasPrefix(made, call) {
+			n++
+		}
+	}
+	return n
+}
+
+func fails(err error) hook {
+	return func(context.Context, func() error) error { return err }
+}
+
+// losesAnswer does what is asked, but the caller doesn't learn of it.
+func losesAnswer(err error) hook {
+	return func(_ context.Context, do func() error) error {
+		_ = do()
+		return err
+	}
+}
+
+// first lets somebody else be faster.
+func first(other func()) hook {
+	return func(_ context.Context, do func() error) error {
+		other()
+		return do()
+	}
+}
+
+// hangs gives no answer before the caller stops waiting for one.
+func hangs(ctx context.Context, _ func() error) error {
+	<-ctx.Done()
+	return unreachable(ctx.Err().Error())
+}
+
+// times is the same hook for so many calls in a row.
+func times(n int, h hook) []hook { return slices.Repeat([]hook{h}, n) }
+
+// until is a hook for every call that fails until the time has passed.
+func until(start time.Time, d time.Duration, err error) hook {
+	return func(_ context.Context, do func() error) error {
+		if time.Since(start) < d {
+			return err
+		}
+		return do()
+	}
+}
+
+func unreachable(cause string) error {
+	return &DatastoreError{
+		Kind: ErrUnreachable, Place: "etcd https://10.0.0.1:2379", Doing: "reading IP pools", Err: errors.New(cause),
+	}
+}
+
+// fakeHost is a machine that has IPv6 and no networks unless it says otherwise.
+type fakeHost struct {
+	networks []netip.Prefix
+	err      error
+	noIPv6   string
+	asked    *int // counts the calls of Networks; nil: nobody may call
+	t        testing.TB
+}
+
+func (h fakeHost) Networks() ([]netip.Prefix, error) {
+	if h.asked == nil {
+		h.t.Error("the host was asked for its networks")
+		return nil, nil
+	}
+	*h.asked++
+	return h.networks, h.err
+}
+
+func (h fakeHost) NoIPv6() string { return h.noIPv6 }
+
+// counting is a random source that is not: it gives 1, 2, 3 and so on.
+type counting struct{ last byte }
+
+func (c *counting) Read(p []byte) (int, error) {
+	for i := range p {
+		c.last++
+		p[i] = c.last
+	}
+	return len(p), nil
+}
+
+// noRandom fails the test when anything random is drawn.
+type noRandom struct{ t testing.TB }
+
+func (n noRandom) Read([]byte) (int, error) {
+	n.t.Error("something random was drawn")
+	return 0, io.ErrUnexpectedEOF
+}
+
+// logged is a logger, and what it was told: a line a record, without the time.
+func logged(level slog.Level) (*slog.Logger, *strings.Builder) {
+	var text strings.Builder
+	handler := slog.NewTextHandler(&text, &slog.HandlerOptions{
+		Level: level,
+		ReplaceAttr: func(_ []string, attr slog.Attr) slog.Attr {
+			if attr.Key == slog.TimeKey {
+				return slog.Attr{}
+			}
+			return attr
+		},
+	})
+	return slog.New(handler), &text
+}
+
+// outcome is a report, short: a line a pool.
+func outcome(report Report) []string {
+	var lines []string
+	for _, pool := range report.Pools {
+		lines = append(lines, fmt.Sprintf("%s %s: %s", pool.Name, pool.Action, pool.Reason))
+	}
+	return lines
+}
