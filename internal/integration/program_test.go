@@ -94,7 +94,8 @@ func golden(t *testing.T, name, got string) {
 	assert.Equal(t, string(want), got)
 }
 
-// TestTranscript is what README.md shows: a first run, a second one, a plan.
+// TestTranscript is what README.md shows: a plan, a first run, a second one,
+// faults.
 func TestTranscript(t *testing.T) {
 	t.Parallel()
 	folder := filepath.Join(t.TempDir(), "etcd")
@@ -110,6 +111,10 @@ func TestTranscript(t *testing.T) {
 		require.Zero(t, r.code, r.stderr)
 		out.WriteString(still(r.stdout) + "\n")
 	}
+	out.WriteString("$ CALICO_IPV4POOL_IPIP=sometimes calico-bootstrap apply --ipv6-pool-cidr 10.0.0.0/8\n")
+	r := call(t, []string{"CALICO_IPV4POOL_IPIP=sometimes"}, "apply", "--ipv6-pool-cidr", "10.0.0.0/8", "--datastore-type", "embedded")
+	require.Equal(t, 2, r.code)
+	out.WriteString(r.stderr)
 	golden(t, "transcript.txt", out.String())
 }
 
