@@ -19,7 +19,7 @@ type Fault struct {
 // people read whatever the value holds.
 const (
 	maxQuoted  = 200
-	maxProblem = 350
+	maxProblem = 360
 )
 
 // Error returns one line: place, value, what is wrong, what would be right.

@@ -243,11 +243,11 @@ func TestNewPlanFamiliesAreApart(t *testing.T) {
 			}
 			return stored(name+"4", fmt.Sprintf("10.%d.0.0/16", n), changes...)
 		}
-		default_ := of("x", 0)
-		default_.Name = defaultPoolName(family)
+		usual := of("x", 0)
+		usual.Name = defaultPoolName(family)
 		return []state{
 			{nil, fmt.Sprintf("%s default-ipv%d-ippool created: no %[1]s pool existed", family, family)},
-			{[]ippool.IPPool{default_}, fmt.Sprintf("%s default-ipv%d-ippool unchanged: exists", family, family)},
+			{[]ippool.IPPool{usual}, fmt.Sprintf("%s default-ipv%d-ippool unchanged: exists", family, family)},
 			{[]ippool.IPPool{of("other", 1)}, fmt.Sprintf("%s other%d unchanged: exists", family, family)},
 			{[]ippool.IPPool{of("lb", 1, forLoadBalancers)}, fmt.Sprintf("%s lb%d unchanged: exists", family, family)},
 			{[]ippool.IPPool{of("old", 1, disabled)}, fmt.Sprintf("%s old%d unchanged: exists", family, family)},

@@ -5,33 +5,63 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 )
 
-// member is a name and a value of a JSON object whose order matters.
+// object is a JSON object in pieces that together are its text, every byte of
+// it: white space, order and the spelling of names included.
+type object struct {
+	open    []byte // up to and with the opening brace
+	members []member
+	close   []byte // from the white space before the closing brace
+}
+
 type member struct {
-	name  string
-	value json.RawMessage
+	name string // as it reads
+
+	gap     []byte // white space before the name
+	spelled []byte // the name as it is written
+	colon   []byte // the colon in its white space
+	value   []byte
+	rest    []byte // white space before the comma; none in the last member
 }
 
-type object []member
+// sameName says which names of an object mean the same to encoding/json: in a
+// struct those that differ in case, in a map only equal ones.
+type sameName func(a, b string) bool
 
-func (o object) find(name string) int {
-	return slices.IndexFunc(o, func(m member) bool { return m.name == name })
-}
+var inStruct sameName = strings.EqualFold
 
-// value returns nil where the name is absent.
-func (o object) value(name string) json.RawMessage {
-	if i := o.find(name); i >= 0 {
-		return o[i].value
+func inMap(a, b string) bool { return a == b }
+
+// mapNames are the members of a record that hold names of the user's choice.
+var mapNames = []string{"labels", "annotations"}
+
+// find returns the last member of that name, since of several the last one
+// counts; -1 where there is none.
+func (o *object) find(name string, same sameName) int {
+	for i, m := range slices.Backward(o.members) {
+		if same(m.name, name) {
+			return i
+		}
 	}
-	return nil
+	return -1
+}
+
+// insert makes a member of o that is laid out like the one beside it.
+func (o *object) insert(i int, m member) {
+	if len(o.members) > 0 {
+		beside := o.members[max(i-1, 0)]
+		m.gap, m.colon = beside.gap, beside.colon
+	}
+	o.members = slices.Insert(o.members, i, m)
 }
 
 // mergeJSON carries the difference between two encodings of what is known
 // (before and after) into raw, an object that holds more than is known. What
 // did not change keeps its bytes and its place; what is new goes behind the
 // member that precedes it in after.
-func mergeJSON(raw, before, after []byte) ([]byte, error) {
+func mergeJSON(raw, before, after []byte, same sameName) ([]byte, error) {
 	var objects [3]object
 	for i, data := range [][]byte{raw, before, after} {
 		parsed, err := parseObject(data)
@@ -40,80 +70,96 @@ func mergeJSON(raw, before, after []byte) ([]byte, error) {
 		}
 		objects[i] = parsed
 	}
-	out, was, is := objects[0], objects[1], objects[2]
+	out, was, is := &objects[0], &objects[1], &objects[2]
 
-	for _, m := range was {
-		if i := out.find(m.name); i >= 0 && is.find(m.name) < 0 {
-			out = slices.Delete(out, i, i+1)
+	for _, m := range was.members {
+		if is.find(m.name, same) < 0 {
+			out.members = slices.DeleteFunc(out.members, func(o member) bool { return same(o.name, m.name) })
 		}
 	}
 	place := 0 // behind the last member of is that out has
-	for _, m := range is {
-		i := out.find(m.name)
-		old := was.value(m.name)
+	for _, m := range is.members {
+		i := out.find(m.name, same)
+		var old []byte
+		if j := was.find(m.name, same); j >= 0 {
+			old = was.members[j].value
+		}
 		switch {
 		case bytes.Equal(old, m.value):
 		case i < 0:
-			out = slices.Insert(out, place, m)
 			i = place
-		case isObject(m.value) && isObject(old) && isObject(out[i].value):
-			merged, err := mergeJSON(out[i].value, old, m.value)
+			out.insert(i, m)
+		case isObject(m.value) && isObject(old) && isObject(out.members[i].value):
+			inside := inStruct
+			if slices.Contains(mapNames, m.name) {
+				inside = inMap
+			}
+			merged, err := mergeJSON(out.members[i].value, old, m.value, inside)
 			if err != nil {
 				return nil, err
 			}
-			out[i].value = merged
+			out.members[i].value = merged
 		default:
-			out[i].value = m.value
+			out.members[i].value = m.value
 		}
 		if i >= 0 {
 			place = i + 1
 		}
 	}
-	return out.encode()
+	return out.encode(), nil
 }
 
-func isObject(value json.RawMessage) bool {
-	return bytes.HasPrefix(bytes.TrimLeft(value, " \t\r\n"), []byte("{"))
-}
+func isObject(value []byte) bool { return bytes.HasPrefix(value, []byte("{")) }
 
+// parseObject takes valid JSON apart. The pieces are slices of data.
 func parseObject(data []byte) (object, error) {
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	if token, err := decoder.Token(); err != nil {
-		return nil, err
+		return object{}, err
 	} else if token != json.Delim('{') {
-		return nil, fmt.Errorf("want a JSON object, found %v", token)
+		return object{}, fmt.Errorf("want a JSON object, found %v", token)
 	}
-	var out object
+	at := decoder.InputOffset()
+	out := object{open: data[:at]}
 	for decoder.More() {
-		name, err := decoder.Token()
+		token, err := decoder.Token()
 		if err != nil {
-			return nil, err
+			return object{}, err
 		}
+		behindName := decoder.InputOffset()
 		var value json.RawMessage
 		if err := decoder.Decode(&value); err != nil {
-			return nil, err
+			return object{}, err
 		}
-		// Between the braces of an object, a token before a value is its name.
-		out = append(out, member{name: name.(string), value: value})
+		behindValue := decoder.InputOffset()
+		startOfValue := behindValue - int64(len(value))
+
+		// Between the braces of an object, a token before a value is its
+		// name; and what stands before that is no quote.
+		m := member{name: token.(string), colon: data[behindName:startOfValue], value: data[startOfValue:behindValue]}
+		gap, name, _ := bytes.Cut(data[at:behindName], []byte{'"'})
+		m.gap, m.spelled = gap, data[behindName-int64(len(name))-1:behindName]
+		if rest, gap, ok := bytes.Cut(gap, []byte{','}); ok {
+			out.members[len(out.members)-1].rest = rest
+			m.gap = gap
+		}
+		out.members = append(out.members, m)
+		at = behindValue
 	}
+	out.close = data[at:]
 	return out, nil
 }
 
-func (o object) encode() ([]byte, error) {
-	var out bytes.Buffer
-	out.WriteByte('{')
-	for i, m := range o {
+func (o *object) encode() []byte {
+	out := slices.Clone(o.open)
+	for i, m := range o.members {
 		if i > 0 {
-			out.WriteByte(',')
+			out = append(out, ',')
 		}
-		name, err := json.Marshal(m.name)
-		if err != nil {
-			return nil, err
+		out = slices.Concat(out, m.gap, m.spelled, m.colon, m.value)
+		if i < len(o.members)-1 {
+			out = append(out, m.rest...)
 		}
-		out.Write(name)
-		out.WriteByte(':')
-		out.Write(m.value)
 	}
-	out.WriteByte('}')
-	return out.Bytes(), nil
+	return append(out, o.close...)
 }

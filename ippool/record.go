@@ -51,7 +51,9 @@ func DecodeRecord(data []byte) (*Record, error) {
 
 // Encode returns the value to store: for a new record byte for byte what
 // calico-node writes for the same pool, on one line; for a decoded one the
-// bytes that were decoded with the changes of Pool in them.
+// bytes that were decoded with the changes of Pool in them, down to the white
+// space. A list that changed is written whole. It is an error if a change can't
+// show in those bytes, because an object in them has a name more than once.
 func (r *Record) Encode() ([]byte, error) {
 	encoded, err := encodePool(&r.Pool)
 	switch {
@@ -62,8 +64,28 @@ func (r *Record) Encode() ([]byte, error) {
 	case bytes.Equal(encoded, r.decoded):
 		return bytes.Clone(r.raw), nil
 	default:
-		return mergeJSON(r.raw, r.decoded, encoded)
+		return r.encodeChange(encoded)
 	}
+}
+
+func (r *Record) encodeChange(encoded []byte) ([]byte, error) {
+	merged, err := mergeJSON(r.raw, r.decoded, encoded, inStruct)
+	if err != nil {
+		return nil, err
+	}
+	// Read both again: what stands in a new record must be read in this one.
+	want, err := DecodeRecord(encoded)
+	if err != nil {
+		return nil, err
+	}
+	got, err := DecodeRecord(merged)
+	if err != nil {
+		return nil, err
+	}
+	if !bytes.Equal(want.decoded, got.decoded) {
+		return nil, errors.New("the change can't be made in the stored record: it has a name more than once")
+	}
+	return merged, nil
 }
 
 // encodePool leaves out the resource version: in etcd it is the key's own

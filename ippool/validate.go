@@ -61,7 +61,7 @@ func validateRange(spec *IPPoolSpec) field.ErrorList {
 		return append(faults, field.Invalid(cidrPath, spec.CIDR, err.Error()))
 	}
 	if len(spec.CIDR) > maxCIDRLength {
-		faults = append(faults, field.TooLong(cidrPath, spec.CIDR, maxCIDRLength))
+		faults = append(faults, tooLong(cidrPath, maxCIDRLength))
 	}
 	if prefix != prefix.Masked() {
 		faults = append(faults, field.Invalid(cidrPath, spec.CIDR, "has host bits: the range is "+prefix.Masked().String()))
@@ -108,11 +108,10 @@ func validateEncapsulation(spec *IPPoolSpec) field.ErrorList {
 }
 
 func validateSelector(path *field.Path, text string) field.ErrorList {
-	if _, err := selector.Parse(text); err != nil {
-		return field.ErrorList{field.Invalid(path, text, err.Error())}
-	}
 	var faults field.ErrorList
-	if strings.Contains(text, "global(") {
+	if _, err := selector.Parse(text); err != nil {
+		faults = append(faults, field.Invalid(path, text, err.Error()))
+	} else if strings.Contains(text, "global(") {
 		// The CRD refuses these characters anywhere, quoted or not.
 		faults = append(faults, field.Invalid(path, text, `must not contain "global("`))
 	}
@@ -121,9 +120,16 @@ func validateSelector(path *field.Path, text string) field.ErrorList {
 		faults = append(faults, field.Invalid(path, text, "is not valid UTF-8"))
 	}
 	if utf8.RuneCountInString(text) > maxSelectorLength {
-		faults = append(faults, field.TooLong(path, text, maxSelectorLength))
+		faults = append(faults, tooLong(path, maxSelectorLength))
 	}
 	return faults
+}
+
+// tooLong differs from field.TooLong in the unit: the CRD counts characters.
+func tooLong(path *field.Path, most int) *field.Error {
+	fault := field.TooLong(path, "", most)
+	fault.Detail = fmt.Sprintf("may not be more than %d characters", most)
+	return fault
 }
 
 func validateUses(spec *IPPoolSpec) field.ErrorList {
@@ -169,14 +175,16 @@ func validateUses(spec *IPPoolSpec) field.ErrorList {
 // ValidateUpdate returns everything that is wrong with turning the stored pool
 // into updated: the faults of updated by itself, and changes that Calico
 // doesn't allow once a pool is stored. The CIDR is compared as text, as the
-// API server does; a block size of zero counts as the default of the family.
+// API server does; a block size of zero counts as the default of the family,
+// and is no change of any other where the CIDR names no family.
 func ValidateUpdate(updated, stored *IPPool) field.ErrorList {
 	faults := Validate(updated)
 	if updated.Spec.CIDR != stored.Spec.CIDR {
 		faults = append(faults, field.Forbidden(specPath.Child("cidr"),
 			fmt.Sprintf("can't change from %q to %q: create a new pool and migrate to it", stored.Spec.CIDR, updated.Spec.CIDR)))
 	}
-	if was, is := effectiveBlockSize(stored), effectiveBlockSize(updated); was != is {
+	if was, is := effectiveBlockSize(stored), effectiveBlockSize(updated); was != is && was != 0 && is != 0 &&
+		updated.Spec.BlockSize != stored.Spec.BlockSize {
 		faults = append(faults, field.Forbidden(specPath.Child("blockSize"),
 			fmt.Sprintf("can't change from %d to %d: create a new pool and migrate to it", was, is)))
 	}
@@ -188,6 +196,7 @@ func ValidateUpdate(updated, stored *IPPool) field.ErrorList {
 	return faults
 }
 
+// effectiveBlockSize is zero where the pool names neither size nor family.
 func effectiveBlockSize(pool *IPPool) int {
 	if prefix, err := ParseCIDR(pool.Spec.CIDR); err == nil && pool.Spec.BlockSize == 0 {
 		return FamilyOf(prefix).DefaultBlockSize()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"math/rand/v2"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -14,50 +15,92 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/etcdtest"
 )
 
-// TestKill kills the program at a hundred random moments: there must be either
-// both pools or none, whenever it is, and a run afterwards must finish the job.
+// slowness is what the server waits before it does what a call asks, and again
+// before it answers, so that many moments fall into a call.
+const slowness = 4 * time.Millisecond
+
+// trigger calls back a while after the n-th call since it was armed.
+type trigger struct {
+	mu    sync.Mutex
+	calls int
+	delay time.Duration
+	then  func()
+}
+
+func (tr *trigger) arm(calls int, delay time.Duration, then func()) {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	tr.calls, tr.delay, tr.then = calls, delay, then
+}
+
+func (tr *trigger) intercept(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+	tr.mu.Lock()
+	if tr.calls--; tr.calls == 0 {
+		time.AfterFunc(tr.delay, tr.then)
+	}
+	tr.mu.Unlock()
+	time.Sleep(slowness)
+	answer, err := handler(ctx, req)
+	time.Sleep(slowness)
+	return answer, err
+}
+
+// TestKill kills the program at a hundred random moments, before, in and after
+// each of its calls: there must be either both pools or none, whenever it is,
+// and a run afterwards must finish the job.
 func TestKill(t *testing.T) {
 	t.Parallel()
-	// The server takes its time before and after each call, so that many of the
-	// moments fall into one.
-	const slowness = 4 * time.Millisecond
-	world := newEtcdWorld(t, etcdtest.WithUnaryInterceptor(
-		func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
-			time.Sleep(slowness)
-			answer, err := handler(ctx, req)
-			time.Sleep(slowness)
-			return answer, err
-		}))
+	var moment trigger
+	world := newEtcdWorld(t, etcdtest.WithUnaryInterceptor(moment.intercept))
 	env := append(bothCIDRs, "ETCD_ENDPOINTS="+strings.Join(world.server.Endpoints(), ","))
 
-	began := time.Now()
-	require.Zero(t, call(t, env).code)
-	whole := time.Since(began)
-
-	const kills = 100
+	const (
+		kills     = 100
+		freshRun  = 4 // calls: the pools, the blocks of two families, the commit
+		unlimited = 1 << 30
+	)
 	random := rand.New(rand.NewPCG(1, 2))
 	outcomes := map[int]int{} // number of pools to number of runs
 	killed := 0
 	for range kills {
 		world.empty(t)
 		cmd := command(t, env)
+		started := make(chan struct{})
+		kill := func() {
+			<-started
+			_ = cmd.Process.Kill() // it may be over
+		}
+		delay := time.Duration(random.Int64N(int64(2 * slowness)))
+		call := random.IntN(freshRun + 1)
+		if call > 0 {
+			moment.arm(call, delay, kill)
+		}
 		require.NoError(t, cmd.Start())
-		time.Sleep(time.Duration(random.Float64() * 1.2 * float64(whole)))
-		_ = cmd.Process.Kill() // it may be over
+		close(started)
+		if call == 0 { // before it comes to anything
+			time.AfterFunc(delay, kill)
+		}
 		if cmd.Wait() != nil {
 			killed++
 		}
+		moment.arm(unlimited, 0, nil)
+
 		pools := world.Pools(t)
 		outcomes[len(pools)]++
 		require.Contains(t, []int{0, 2}, len(pools), "half a job was left")
-
 		if len(pools) == 0 {
-			require.Zero(t, call(t, env).code)
-			require.Len(t, world.Pools(t), 2)
+			assertFinishes(t, world, env)
 		}
 	}
 	t.Logf("of %d runs %d were killed; pools left: %v", kills, killed, outcomes)
 	assert.Positive(t, outcomes[0], "no kill came early enough to say anything")
-	assert.Positive(t, outcomes[2])
-	assert.Greater(t, killed, kills/4)
+	assert.Positive(t, outcomes[2], "no kill came late enough to say anything")
+	assert.Greater(t, killed, kills/2)
+}
+
+func assertFinishes(t *testing.T, world *etcdWorld, env []string) {
+	t.Helper()
+	r := call(t, env)
+	require.Zero(t, r.code, r.stderr)
+	require.Len(t, world.Pools(t), 2)
 }

@@ -7,12 +7,13 @@ import (
 	"sync"
 
 	"go.etcd.io/etcd/api/v3/etcdserverpb"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 )
 
-// RPC is a gRPC call that arrived at a server from a client, whether or not
-// the server then granted it. A retry of the client's is a call of its own.
+// RPC is a gRPC call that arrived at a running server from a client, whether or
+// not the server then granted it. A retry of the client's is a call of its own.
 type RPC struct {
 	// Method is the full name, such as "/etcdserverpb.KV/Range".
 	Method string
@@ -45,20 +46,36 @@ func (s *Server) Count(method string) int {
 	return n
 }
 
-// intercept records a call and leads it through the hooks of the test, the
-// first hook outermost, to etcd.
-func (s *Server) intercept(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
-	s.rpcs.add(info.FullMethod, req)
-	if !s.armed.Load() {
+// unary returns what records a unary call and leads it through the hooks of
+// the test, the first hook outermost, to etcd.
+func (s *Server) unary(r *run) grpc.UnaryServerInterceptor {
+	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+		if r.stopping.Load() {
+			return nil, rpctypes.ErrGRPCStopped
+		}
+		s.rpcs.add(info.FullMethod, req)
+		if !s.armed.Load() {
+			return handler(ctx, req)
+		}
+		for _, hook := range slices.Backward(s.opts.hooks) {
+			next := handler
+			handler = func(ctx context.Context, req any) (any, error) {
+				return hook(ctx, req, info, next)
+			}
+		}
 		return handler(ctx, req)
 	}
-	for _, hook := range slices.Backward(s.opts.hooks) {
-		next := handler
-		handler = func(ctx context.Context, req any) (any, error) {
-			return hook(ctx, req, info, next)
+}
+
+// stream returns what records a stream.
+func (s *Server) stream(r *run) grpc.StreamServerInterceptor {
+	return func(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+		if r.stopping.Load() {
+			return rpctypes.ErrGRPCStopped
 		}
+		s.rpcs.add(info.FullMethod, nil)
+		return handler(srv, ss)
 	}
-	return handler(ctx, req)
 }
 
 // recorder keeps calls in the order of their arrival. Its zero value is ready.
@@ -79,11 +96,6 @@ func (r *recorder) add(method string, req any) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.calls = append(r.calls, call)
-}
-
-func (r *recorder) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
-	r.add(info.FullMethod, nil)
-	return handler(srv, ss)
 }
 
 func (r *recorder) all() []RPC {

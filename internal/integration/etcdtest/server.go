@@ -65,8 +65,9 @@ type Server struct {
 
 // run is what one start of a Server leaves to be stopped.
 type run struct {
-	etcd *embed.Etcd
-	grpc atomic.Pointer[grpc.Server]
+	etcd     *embed.Etcd
+	grpc     atomic.Pointer[grpc.Server]
+	stopping atomic.Bool // turns all calls down
 }
 
 // Start returns a server with one member that is ready to serve. It is stopped
@@ -149,7 +150,7 @@ func (s *Server) Stop() {
 
 // Kill is Stop without the handing over. If it was the leader, the others only
 // find out by and by; what they forwarded to it meanwhile they give up after
-// some five seconds, with rpctypes.ErrTimeoutDueToLeaderFail.
+// some five seconds, with rpctypes.ErrTimeout or its like.
 func (s *Server) Kill() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -160,6 +161,11 @@ func (s *Server) Kill() {
 	// Left to itself, Close gives streams such as watches its request timeout
 	// of more than five seconds to end, and a leader as long to hand over,
 	// even to a member that is gone.
+	//
+	// Over TLS, gRPC shares etcd's HTTP server, which goes on to accept calls
+	// while gRPC waits for those that it ended. A watch that its client
+	// resumes would be waited for without end, were it not turned down.
+	s.run.stopping.Store(true)
 	if gs := s.run.grpc.Load(); gs != nil {
 		gs.Stop()
 	}
@@ -257,8 +263,8 @@ func (s *Server) config(r *run) *embed.Config {
 	// Of all interceptors the one set this way runs first, before etcd's
 	// own, which are chained: a call counts though etcd may turn it down.
 	cfg.GRPCAdditionalServerOptions = []grpc.ServerOption{
-		grpc.UnaryInterceptor(s.intercept),
-		grpc.StreamInterceptor(s.rpcs.stream),
+		grpc.UnaryInterceptor(s.unary(r)),
+		grpc.StreamInterceptor(s.stream(r)),
 	}
 
 	if s.opts.tls != tlsNone {

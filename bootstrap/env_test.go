@@ -1,0 +1,163 @@
+package bootstrap
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// poolVariables, runVariables and datastoreVariables are the names that users
+// have in their manifests. A name that changes here breaks them.
+var (
+	poolVariables = []string{
+		"CALICO_IPV4POOL_CIDR", "CALICO_IPV4POOL_NAME", "CALICO_IPV4POOL_BLOCK_SIZE", "CALICO_IPV4POOL_IPIP",
+		"CALICO_IPV4POOL_VXLAN", "CALICO_IPV4POOL_NAT_OUTGOING", "CALICO_IPV4POOL_NODE_SELECTOR",
+		"CALICO_IPV4POOL_DISABLE_BGP_EXPORT",
+		"CALICO_IPV6POOL_CIDR", "CALICO_IPV6POOL_NAME", "CALICO_IPV6POOL_BLOCK_SIZE",
+		"CALICO_IPV6POOL_VXLAN", "CALICO_IPV6POOL_NAT_OUTGOING", "CALICO_IPV6POOL_NODE_SELECTOR",
+		"CALICO_IPV6POOL_DISABLE_BGP_EXPORT",
+	}
+	runVariables = []string{
+		"NO_DEFAULT_POOLS", "FELIX_IPV6SUPPORT", "WAIT_FOR_DATASTORE",
+		"CALICO_IPPOOLS_TIMEOUT", "CALICO_STARTUP_LOGLEVEL", "CALICO_IPPOOLS_LOG_FORMAT",
+	}
+	// Each of these also has a name with CALICO_ in front.
+	datastoreVariables = []string{
+		"DATASTORE_TYPE", "ETCD_ENDPOINTS", "ETCD_DISCOVERY_SRV", "ETCD_USERNAME", "ETCD_PASSWORD",
+		"ETCD_CA_CERT_FILE", "ETCD_CERT_FILE", "ETCD_KEY_FILE",
+	}
+)
+
+// clearEnv unsets every variable of the process for the time of the test.
+func clearEnv(t testing.TB) {
+	t.Helper()
+	for _, line := range os.Environ() {
+		name, _, _ := strings.Cut(line, "=")
+		if name != "" {
+			t.Setenv(name, "") // which puts it back afterwards
+		}
+	}
+	os.Clearenv()
+}
+
+func fromEnv(t testing.TB) Settings {
+	t.Helper()
+	settings, err := FromEnv()
+	require.NoError(t, err)
+	return settings
+}
+
+func TestFromEnvReadsEachVariable(t *testing.T) {
+	clearEnv(t)
+	require.Equal(t, Settings{}, fromEnv(t))
+
+	names := append(append([]string{}, poolVariables...), runVariables...)
+	for _, name := range datastoreVariables {
+		names = append(names, name, "CALICO_"+name)
+	}
+	for _, name := range names {
+		t.Run(name, func(t *testing.T) {
+			const text = " any\ttext=\n"
+			t.Setenv(name, text)
+			var want Settings
+			*settingNamed(t, &want, name) = Setting{Value: text, Source: Source("env " + name)}
+			assert.Equal(t, want, fromEnv(t), "this setting and no other")
+		})
+	}
+}
+
+func TestFromEnvReadsEachDefinition(t *testing.T) {
+	clearEnv(t)
+	var documented []string
+	for _, d := range Definitions() {
+		documented = append(documented, d.Env)
+		t.Run(d.Env, func(t *testing.T) {
+			t.Setenv(d.Env, "x")
+			got := fromEnv(t)
+			assert.Equal(t, Given("x", SourceEnv(d.Env)), *d.Of(&got))
+		})
+	}
+	want := append(append(append([]string{}, poolVariables...), runVariables...), datastoreVariables...)
+	assert.ElementsMatch(t, want, documented)
+}
+
+// Both families have the same names, but for IPIP, and each its own setting.
+func TestFromEnvKeepsFamiliesApart(t *testing.T) {
+	clearEnv(t)
+	t.Setenv("CALICO_IPV4POOL_CIDR", "four")
+	t.Setenv("CALICO_IPV6POOL_CIDR", "six")
+	t.Setenv("CALICO_IPV6POOL_IPIP", "Always")
+	var want Settings
+	want.IPv4.CIDR = Given("four", "env CALICO_IPV4POOL_CIDR")
+	want.IPv6.CIDR = Given("six", "env CALICO_IPV6POOL_CIDR")
+	assert.Equal(t, want, fromEnv(t))
+}
+
+func TestFromEnvPrefixWins(t *testing.T) {
+	for _, name := range datastoreVariables {
+		t.Run(name, func(t *testing.T) {
+			clearEnv(t)
+			t.Setenv(name, "plain")
+			t.Setenv("CALICO_"+name, "prefixed")
+			settings := fromEnv(t)
+			assert.Equal(t, Given("prefixed", Source("env CALICO_"+name)), *settingNamed(t, &settings, name))
+
+			t.Setenv("CALICO_"+name, "")
+			settings = fromEnv(t)
+			assert.Equal(t, Given("plain", Source("env "+name)), *settingNamed(t, &settings, name),
+				"an empty variable hides nothing")
+
+			t.Setenv(name, "")
+			assert.Equal(t, Settings{}, fromEnv(t))
+		})
+	}
+}
+
+// An empty variable is as good as none: it has no source either, so that a
+// lower layer isn't hidden and no message names it.
+func TestFromEnvEmptyIsUnset(t *testing.T) {
+	clearEnv(t)
+	for _, d := range Definitions() {
+		t.Setenv(d.Env, "")
+		t.Setenv("CALICO_"+d.Env, "")
+	}
+	assert.Equal(t, Settings{}, fromEnv(t))
+}
+
+// envconfig falls back to a field's bare name or tag where it has one; none of
+// those, nor a name that only looks like ours, may be read.
+func TestFromEnvReadsNothingElse(t *testing.T) {
+	clearEnv(t)
+	for _, name := range []string{
+		"CIDR", "NAME", "BLOCK_SIZE", "BLOCKSIZE", "VXLAN", "IPIP", "NAT_OUTGOING", "NATOUTGOING", "NODE_SELECTOR",
+		"DISABLE_BGP_EXPORT", "DISABLEBGPEXPORT",
+		"IPV4_CIDR", "IPV4POOL_CIDR", "IPV4_POOL_CIDR", "CALICO_IPV4POOL", "CALICO_IPV4POOL_POOLSETTINGS_CIDR",
+		"CALICO_CIDR", "CALICO_NAME", "CALICO_IPV4_CIDR", "CALICO_IPV4POOL_BLOCKSIZE", "CALICO_IPV4POOL_NATOUTGOING",
+		"NODEFAULTPOOLS", "IPV6SUPPORT", "IPV6_SUPPORT", "WAITFORDATASTORE", "TIMEOUT", "LOGLEVEL", "LOG_LEVEL", "LOGFORMAT", "LOG_FORMAT",
+		"CALICO_NO_DEFAULT_POOLS", "CALICO_WAIT_FOR_DATASTORE", "CALICO_FELIX_IPV6SUPPORT",
+		"DATASTORE", "DATASTORETYPE", "DATASTORE_DATASTORE_TYPE", "DATASTORE_ETCD_ENDPOINTS", "CALICO_DATASTORE_ETCD_ENDPOINTS",
+		"ETCDENDPOINTS", "CALICO_CALICO_ETCD_ENDPOINTS", "ENDPOINTS", "USERNAME", "PASSWORD",
+		// The PEM texts come from a file alone.
+		"ETCD_CA_CERT", "ETCD_CERT", "ETCD_KEY", "CALICO_ETCD_CA_CERT", "CALICO_ETCD_CERT", "CALICO_ETCD_KEY",
+		"calico_ipv4pool_cidr",
+	} {
+		t.Setenv(name, "stray")
+	}
+	assert.Equal(t, Settings{}, fromEnv(t))
+}
+
+func TestFromEnvNeverFails(t *testing.T) {
+	clearEnv(t)
+	for _, value := range []string{" ", "true", "false", "0", "-1", "1e99", "\n", "\xff", "[]", "{}", `"`, "a,b", "k:v"} {
+		for _, d := range Definitions() {
+			t.Setenv(d.Env, value)
+		}
+		settings := fromEnv(t)
+		for _, d := range Definitions() {
+			assert.Equal(t, Given(value, SourceEnv(d.Env)), *d.Of(&settings))
+		}
+	}
+}

@@ -1,0 +1,97 @@
+package bootstrap
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+)
+
+// Whether a commit happened whose answer was lost, the next snapshot tells. In
+// each of these the pools are there in the end, and they are this run's.
+func TestLostAnswers(t *testing.T) {
+	t.Parallel()
+	lost := unreachable("connection reset")
+	tests := []struct {
+		name     string
+		onCommit func(*fakeStore) []hook
+		want     []string
+		commits  int
+	}{
+		{"it happened",
+			func(*fakeStore) []hook { return []hook{losesAnswer(lost)} },
+			[]string{created4, created6}, 1},
+		{"it did not",
+			func(*fakeStore) []hook { return []hook{fails(lost)} },
+			[]string{created4, created6}, 2},
+		{"it happened after the next snapshot", func(s *fakeStore) []hook {
+			var late func() error
+			return []hook{
+				func(_ context.Context, do func() error) error { late = do; return lost },
+				func(_ context.Context, do func() error) error {
+					if err := late(); err != nil {
+						return err
+					}
+					return do()
+				},
+			}
+		}, []string{created4, created6}, 2},
+		{"it happened, and somebody added one",
+			func(s *fakeStore) []hook {
+				return []hook{func(_ context.Context, do func() error) error {
+					_ = do()
+					s.put(stored("a", "10.9.0.0/16"))
+					return lost
+				}}
+			},
+			[]string{created4, created6}, 1},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				store := newStore()
+				store.onCommit = tt.onCommit(store)
+				report, err := run(t, store, given(t, cidrs...))
+				require.NoError(t, err)
+				assert.Equal(t, tt.want, outcome(report))
+				assert.Equal(t, tt.commits, store.count("commit"))
+
+				want := resolved(t, cidrs...).Desired
+				for i, pool := range report.Pools {
+					assert.Equal(t, want.Pools[i].Values, pool.Settings, "what was created has settings behind it")
+					assert.Equal(t, &want.Pools[i].Pool.Spec, pool.Spec)
+				}
+				four, six := store.pools["default-ipv4-ippool"], store.pools["default-ipv6-ippool"]
+				assert.Equal(t, "01020304-0506-4708-890a-0b0c0d0e0f10", string(four.UID))
+				assert.Equal(t, "11121314-1516-4718-991a-1b1c1d1e1f20", string(six.UID))
+				assert.True(t, four.CreationTimestamp.Time.Equal(time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)), "that of the first attempt")
+			})
+		})
+	}
+}
+
+// Pools that somebody else made after a commit of ours failed are not ours,
+// though their names are the same.
+func TestLostRaceIsNotClaimed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newStore()
+		four, six := stored("default-ipv4-ippool", "10.9.0.0/16"), stored("default-ipv6-ippool", "fd00:9::/64")
+		store.onCommit = []hook{func(context.Context, func() error) error {
+			store.put(four, six)
+			return unreachable("connection reset")
+		}}
+		report, err := run(t, store, given(t, cidrs...))
+		require.NoError(t, err)
+		assert.Equal(t, []PoolReport{
+			{Name: four.Name, Family: ippool.IPv4, Action: Unchanged, Reason: "exists", Spec: &four.Spec},
+			{Name: six.Name, Family: ippool.IPv6, Action: Unchanged, Reason: "exists", Spec: &six.Spec},
+		}, report.Pools)
+	})
+}

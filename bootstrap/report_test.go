@@ -1,0 +1,95 @@
+package bootstrap
+
+import (
+	"encoding/json"
+	"errors"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+)
+
+func toJSON(t *testing.T, value any) string {
+	t.Helper()
+	text, err := json.MarshalIndent(value, "", "  ")
+	require.NoError(t, err)
+	return string(text) + "\n"
+}
+
+// The JSON is a promise, so it is compared byte for byte.
+func TestReportJSON(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		golden  string
+		pools   []ippool.IPPool
+		lines   []string
+		options []Option
+	}{
+		{"created.golden", nil,
+			append(cidrs, "CALICO_IPV4POOL_NAT_OUTGOING=off", "--ipv4-pool-ipip=crosssubnet", "CALICO_IPV6POOL_NODE_SELECTOR=a == '<&>'"), nil},
+		{"would-create.golden", []ippool.IPPool{stored("mine", "10.0.0.0/16", disabled, forLoadBalancers)},
+			[]string{"--ipv6-pool-vxlan=always"}, []Option{WithDryRun()}},
+		{"skipped.golden", nil, []string{"NO_DEFAULT_POOLS=true"}, nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.golden, func(t *testing.T) {
+			t.Parallel()
+			report, err := run(t, newStore(tt.pools...), given(t, tt.lines...), tt.options...)
+			require.NoError(t, err)
+			checkGolden(t, "report-"+tt.golden, toJSON(t, report))
+		})
+	}
+}
+
+func TestReportWarningsInJSON(t *testing.T) {
+	t.Parallel()
+	store := newStore(stored("a", "10.0.0.0/16"), stored("b", "fd00::/64"))
+	store.unreadable = []Unreadable{{"broken", errors.New("no JSON")}}
+	report, err := run(t, store, given(t, "CALICO_IPV4POOL_CIDR=10.1.2.3/16"))
+	require.NoError(t, err)
+	var decoded struct {
+		Warnings []string `json:"warnings"`
+	}
+	require.NoError(t, json.Unmarshal([]byte(toJSON(t, report)), &decoded))
+	assert.Equal(t, []string{
+		`env CALICO_IPV4POOL_CIDR: "10.1.2.3/16" has host bits, which are cleared: the pool is 10.1.0.0/16`,
+		`IPPool "broken" can't be read and is left as it is: no JSON`,
+	}, decoded.Warnings, "those of the settings first")
+}
+
+func TestReportArraysAreNeverNull(t *testing.T) {
+	t.Parallel()
+	assert.JSONEq(t, `{"datastore":"etcdv3","pools":[],"warnings":[]}`, toJSON(t, newReport(EtcdV3, Plan{}, nil)))
+}
+
+// A report is its caller's: it shares no warnings with the run.
+func TestReportSharesNoWarnings(t *testing.T) {
+	t.Parallel()
+	ofSettings := append(make([]string, 0, 8), "one")
+	first := newReport(EtcdV3, Plan{Warnings: []string{"two"}}, ofSettings)
+	second := newReport(EtcdV3, Plan{Warnings: []string{"three"}}, ofSettings)
+	assert.Equal(t, []string{"one", "two"}, first.Warnings)
+	assert.Equal(t, []string{"one", "three"}, second.Warnings)
+}
+
+func TestPending(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		actions []Action
+		want    bool
+	}{
+		{nil, false},
+		{[]Action{Created, Unchanged, Skipped}, false},
+		{[]Action{Unchanged, WouldCreate}, true},
+		{[]Action{WouldCreate, Skipped}, true},
+	}
+	for _, tt := range tests {
+		var report Report
+		for _, action := range tt.actions {
+			report.Pools = append(report.Pools, PoolReport{Action: action})
+		}
+		assert.Equal(t, tt.want, report.Pending(), "%v", tt.actions)
+	}
+}

@@ -1,0 +1,316 @@
+package bootstrap
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+)
+
+func TestConflictIsPlannedAgain(t *testing.T) {
+	t.Parallel()
+	four, six := stored("default-ipv4-ippool", "10.9.0.0/16"), stored("theirs", "fd00:9::/64")
+	tests := []struct {
+		name   string
+		others []ippool.IPPool
+		want   []string
+		calls  []string
+	}{
+		{"both made by somebody else", []ippool.IPPool{four, six},
+			[]string{unchanged4, "theirs unchanged: exists"},
+			[]string{"snapshot", blocks4, blocks6, commitBoth, "snapshot"}},
+		{"one made by somebody else", []ippool.IPPool{four},
+			[]string{unchanged4, created6},
+			[]string{"snapshot", blocks4, blocks6, commitBoth, "snapshot", blocks6, "commit default-ipv6-ippool"}},
+		{"something else was written", []ippool.IPPool{stored("odd", "nonsense")},
+			[]string{created4, created6},
+			[]string{"snapshot", blocks4, blocks6, commitBoth, "snapshot", blocks4, blocks6, commitBoth}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				store := newStore()
+				store.onCommit = []hook{first(func() { store.put(tt.others...) })}
+				logger, log := logged(slog.LevelInfo)
+				report, err := run(t, store, given(t, cidrs...), WithLogger(logger))
+				require.NoError(t, err)
+				assert.Equal(t, tt.want, outcome(report))
+				assert.Equal(t, tt.calls, store.calls)
+				assert.NotContains(t, log.String(), "meanwhile", "a lost race is nothing to worry about")
+				for _, other := range tt.others {
+					assert.Equal(t, other, store.pools[other.Name], "what is theirs stays as it is")
+				}
+			})
+		})
+	}
+}
+
+func TestConflictThenNameTaken(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newStore()
+		store.onCommit = []hook{first(func() { store.put(stored("default-ipv6-ippool", "10.9.0.0/16")) })}
+		_, err := run(t, store, given(t, cidrs...))
+		require.ErrorIs(t, err, ErrIncompatible)
+		assert.Len(t, store.stored(), 1)
+	})
+}
+
+func TestEndlessConflictEnds(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newStore()
+		store.onCommit = times(1000, fails(fmt.Errorf("etcd: %w", ErrConflict)))
+		begin := time.Now()
+		report, err := run(t, store, given(t, append(cidrs, "CALICO_IPPOOLS_TIMEOUT=0")...))
+		require.EqualError(t, err, "etcd: pools were changed by somebody else meanwhile")
+		require.ErrorIs(t, err, ErrConflict)
+		assert.Equal(t, Report{}, report)
+		assert.Equal(t, 20, store.count("commit"))
+		assert.Less(t, time.Since(begin), 2*time.Second)
+	})
+}
+
+// What is chosen, drawn and warned of once stays for all attempts of a run.
+func TestChosenOnceARun(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newStore()
+		store.onCommit = times(3, fails(ErrConflict))
+		asked := 0
+		report, err := run(t, store, Settings{},
+			WithHost(fakeHost{err: errors.New("no netlink"), asked: &asked}), WithClock(time.Now))
+		require.NoError(t, err)
+		assert.Equal(t, 1, asked)
+		assert.Equal(t, []string{"the IPv4 pool may overlap a network of this host: no netlink"}, report.Warnings)
+		assert.Equal(t, 4, store.count("commit"))
+		assert.Equal(t, 4, store.count("blocks 192.168.0.0/16"))
+		assert.Equal(t, 4, store.count("blocks fd01:203:405::/48"))
+
+		// The five bytes of the prefix, then twice the sixteen of a uid.
+		pools := store.stored()
+		assert.Equal(t, "06070809-0a0b-4c0d-8e0f-101112131415", string(pools[0].UID))
+		assert.Equal(t, "16171819-1a1b-4c1d-9e1f-202122232425", string(pools[1].UID))
+		for _, pool := range pools {
+			assert.Equal(t, "2000-01-01T00:00:00Z", pool.CreationTimestamp.UTC().Format(time.RFC3339Nano), "of the first attempt")
+		}
+	})
+}
+
+func TestUnreachableIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	refused, leaderless := unreachable("connection refused"), unreachable("no leader")
+	line := func(err error) string { return fmt.Sprintf("level=WARN msg=\"waiting for the datastore\" cause=%q\n", err.Error()) }
+	tests := []struct {
+		name  string
+		store func() *fakeStore
+		log   string
+		calls string
+	}{
+		{"one cause, one line",
+			func() *fakeStore { s := newStore(); s.onSnapshot = times(5, fails(refused)); return s },
+			line(refused), "snapshot×6"},
+		{"a line a change",
+			func() *fakeStore {
+				s := newStore()
+				s.onSnapshot = append(times(3, fails(refused)), append(times(3, fails(leaderless)), fails(refused))...)
+				return s
+			},
+			line(refused) + line(leaderless) + line(refused), "snapshot×8"},
+		{"in the blocks",
+			func() *fakeStore { s := newStore(); s.onBlocks = []hook{nil, fails(refused)}; return s },
+			line(refused), "snapshot×2"},
+		{"in the commit",
+			func() *fakeStore { s := newStore(); s.onCommit = times(2, fails(refused)); return s },
+			line(refused), "snapshot×3"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				store := tt.store()
+				logger, log := logged(slog.LevelWarn)
+				report, err := run(t, store, given(t, cidrs...), WithLogger(logger))
+				require.NoError(t, err)
+				assert.Equal(t, []string{created4, created6}, outcome(report))
+				assert.Equal(t, tt.log, log.String())
+				assert.Equal(t, tt.calls, fmt.Sprintf("snapshot×%d", store.count("snapshot")))
+			})
+		})
+	}
+}
+
+func TestOtherErrorsEndTheRun(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []error{ErrTLS, ErrUnauthorized, ErrForbidden, nil} {
+		failure := &DatastoreError{Kind: kind, Place: "etcd https://10.0.0.1:2379", Doing: "reading IP pools", Err: errors.New("no")}
+		store := newStore()
+		store.onSnapshot = []hook{fails(failure)}
+		logger, log := logged(slog.LevelDebug)
+		report, err := run(t, store, given(t, cidrs...), WithLogger(logger))
+		assert.Equal(t, error(failure), err, "as it came")
+		assert.Equal(t, Report{}, report)
+		assert.Equal(t, []string{"snapshot"}, store.calls)
+		assert.Empty(t, log.String())
+
+		store = newStore()
+		store.onCommit = []hook{fails(failure)}
+		_, err = run(t, store, given(t, cidrs...))
+		assert.Equal(t, error(failure), err)
+		assert.Equal(t, []string{"snapshot", blocks4, blocks6, commitBoth}, store.calls)
+	}
+}
+
+func TestTimeoutEndsTheRun(t *testing.T) {
+	t.Parallel()
+	refused := unreachable("connection refused")
+	tests := []struct {
+		line  string
+		after time.Duration
+		said  string
+	}{
+		{"CALICO_IPPOOLS_TIMEOUT=", 60 * time.Second, "1m0s"},
+		{"CALICO_IPPOOLS_TIMEOUT=7s", 7 * time.Second, "7s"},
+		{"CALICO_IPPOOLS_TIMEOUT=30m", 30 * time.Minute, "30m0s"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.line, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				store := newStore()
+				store.onSnapshot = times(100_000, fails(refused))
+				begin := time.Now()
+				report, err := run(t, store, given(t, append(cidrs, tt.line)...))
+				require.EqualError(t, err, "timed out after "+tt.said+
+					": etcd https://10.0.0.1:2379: reading IP pools: datastore unreachable: connection refused")
+				require.ErrorIs(t, err, ErrTimedOut)
+				require.ErrorIs(t, err, refused)
+				require.ErrorIs(t, err, ErrUnreachable)
+				assert.Equal(t, Report{}, report)
+				assert.Equal(t, tt.after, time.Since(begin))
+			})
+		})
+	}
+}
+
+// Attempts get rarer, from at most 50 milliseconds apart to at most 5 seconds,
+// and each pause is at least half of that.
+func TestPausesGrow(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var pauses []time.Duration
+		last := time.Now()
+		store := newStore()
+		store.onSnapshot = times(100_000, func(context.Context, func() error) error {
+			pauses = append(pauses, time.Since(last))
+			last = time.Now()
+			return unreachable("connection refused")
+		})
+		_, err := run(t, store, given(t, "CALICO_IPPOOLS_TIMEOUT=2m"))
+		require.ErrorIs(t, err, ErrTimedOut)
+		require.Zero(t, pauses[0], "the first attempt is made at once")
+		most := 50 * time.Millisecond
+		for i, pause := range pauses[1:] {
+			assert.LessOrEqual(t, pause, most, "pause %d", i)
+			assert.GreaterOrEqual(t, pause, most/2, "pause %d", i)
+			most = min(2*most, 5*time.Second)
+		}
+		assert.Equal(t, 5*time.Second, most)
+	})
+}
+
+func TestWaitForDatastoreHasNoLimit(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newStore()
+		store.onSnapshot = times(100_000, until(time.Now(), 24*time.Hour, unreachable("connection refused")))
+		begin := time.Now()
+		report, err := run(t, store, given(t, append(cidrs, "WAIT_FOR_DATASTORE=true")...))
+		require.NoError(t, err)
+		assert.Equal(t, []string{created4, created6}, outcome(report))
+		assert.GreaterOrEqual(t, time.Since(begin), 24*time.Hour)
+		assert.Less(t, time.Since(begin), 24*time.Hour+5*time.Second, "it comes back soon after")
+	})
+}
+
+func TestWaitForDatastoreWithTimeout(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newStore()
+		store.onSnapshot = times(100_000, fails(unreachable("connection refused")))
+		begin := time.Now()
+		_, err := run(t, store, given(t, append(cidrs, "WAIT_FOR_DATASTORE=true", "CALICO_IPPOOLS_TIMEOUT=2m")...))
+		require.ErrorIs(t, err, ErrTimedOut)
+		assert.Equal(t, 2*time.Minute, time.Since(begin))
+	})
+}
+
+func TestStoreThatHangs(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newStore()
+		store.onCommit = []hook{hangs}
+		begin := time.Now()
+		_, err := run(t, store, given(t, append(cidrs, "CALICO_IPPOOLS_TIMEOUT=3s")...))
+		require.ErrorIs(t, err, ErrTimedOut)
+		require.ErrorIs(t, err, ErrUnreachable)
+		assert.True(t, strings.HasPrefix(err.Error(), "timed out after 3s: etcd https://10.0.0.1:2379: "), err.Error())
+		assert.Equal(t, 3*time.Second, time.Since(begin))
+		assert.Equal(t, []string{"snapshot", blocks4, blocks6, commitBoth}, store.calls)
+	})
+}
+
+func TestContextEndsTheRun(t *testing.T) {
+	t.Parallel()
+	refused := unreachable("connection refused")
+	tests := []struct {
+		name  string
+		limit func(context.Context) (context.Context, context.CancelFunc)
+		want  string
+		is    error
+	}{
+		{"cancelled", func(ctx context.Context) (context.Context, context.CancelFunc) {
+			ctx, cancel := context.WithCancel(ctx)
+			time.AfterFunc(10*time.Second, cancel)
+			return ctx, cancel
+		}, "interrupted (context canceled): " + refused.Error(), context.Canceled},
+		{"cancelled with a cause", func(ctx context.Context) (context.Context, context.CancelFunc) {
+			ctx, cancel := context.WithCancelCause(ctx)
+			time.AfterFunc(10*time.Second, func() { cancel(errSignal) })
+			return ctx, func() { cancel(nil) }
+		}, "interrupted (terminated signal received): " + refused.Error(), errSignal},
+		{"the caller's deadline", func(ctx context.Context) (context.Context, context.CancelFunc) {
+			return context.WithTimeout(ctx, 10*time.Second)
+		}, "timed out: " + refused.Error(), ErrTimedOut},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := tt.limit(t.Context())
+				defer cancel()
+				store := newStore()
+				store.onSnapshot = times(1000, fails(refused))
+				begin := time.Now()
+				_, err := Run(ctx, store, given(t, cidrs...), WithHost(fakeHost{t: t}))
+				require.EqualError(t, err, tt.want)
+				require.ErrorIs(t, err, tt.is)
+				require.ErrorIs(t, err, ErrUnreachable)
+				assert.Equal(t, tt.is == ErrTimedOut, errors.Is(err, ErrTimedOut))
+				assert.Equal(t, 10*time.Second, time.Since(begin))
+			})
+		})
+	}
+}
+
+var errSignal = errors.New("terminated signal received")

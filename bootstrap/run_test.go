@@ -1,0 +1,268 @@
+package bootstrap
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+)
+
+const (
+	created4   = "default-ipv4-ippool created: no IPv4 pool existed"
+	created6   = "default-ipv6-ippool created: no IPv6 pool existed"
+	unchanged4 = "default-ipv4-ippool unchanged: exists"
+	unchanged6 = "default-ipv6-ippool unchanged: exists"
+
+	commitBoth = "commit default-ipv4-ippool default-ipv6-ippool"
+	blocks4    = "blocks 10.244.0.0/16"
+	blocks6    = "blocks fd00:10:244::/64"
+)
+
+// cidrs are settings with which nothing has to be chosen.
+var cidrs = []string{"CALICO_IPV4POOL_CIDR=10.244.0.0/16", "CALICO_IPV6POOL_CIDR=fd00:10:244::/64"}
+
+// run runs with a host and a random source that may not be used unless options
+// bring others.
+func run(t *testing.T, store Datastore, settings Settings, options ...Option) (Report, error) {
+	t.Helper()
+	options = append([]Option{WithHost(fakeHost{t: t}), WithRandom(&counting{})}, options...)
+	return Run(t.Context(), store, settings, options...)
+}
+
+func TestRunFresh(t *testing.T) {
+	t.Parallel()
+	// Not UTC, and not a whole second.
+	now := time.Date(2026, 11, 22, 18, 45, 23, 987_654_321, time.FixedZone("CET", 3600))
+	store := newStore()
+	report, err := run(t, store, given(t, cidrs...), WithClock(func() time.Time { return now }))
+	require.NoError(t, err)
+	assert.Equal(t, []string{created4, created6}, outcome(report))
+	assert.Equal(t, EtcdV3, report.Datastore)
+	assert.Empty(t, report.Warnings)
+	assert.False(t, report.Pending())
+	assert.Equal(t, []string{"snapshot", blocks4, blocks6, commitBoth}, store.calls)
+
+	want := resolved(t, cidrs...).Desired
+	time := metav1.Date(2026, 11, 22, 17, 45, 23, 0, time.UTC)
+	four, six := want.Pools[0].Pool, want.Pools[1].Pool
+	four.UID, four.CreationTimestamp = "01020304-0506-4708-890a-0b0c0d0e0f10", time
+	six.UID, six.CreationTimestamp = "11121314-1516-4718-991a-1b1c1d1e1f20", time
+	assert.Equal(t, []ippool.IPPool{*four, *six}, store.stored())
+	assert.Equal(t, []PoolReport{
+		{Name: "default-ipv4-ippool", Family: ippool.IPv4, Action: Created, Reason: "no IPv4 pool existed", Spec: &four.Spec, Settings: want.Pools[0].Values},
+		{Name: "default-ipv6-ippool", Family: ippool.IPv6, Action: Created, Reason: "no IPv6 pool existed", Spec: &six.Spec, Settings: want.Pools[1].Values},
+	}, report.Pools)
+}
+
+// A boot of a node where the pools exist costs one read, and draws nothing.
+func TestRunExisting(t *testing.T) {
+	t.Parallel()
+	four, six := stored("mine", "10.0.0.0/16"), stored("old", "fd00::/64", disabled)
+	for _, options := range [][]Option{nil, {WithDryRun()}} {
+		store := newStore(four, six)
+		report, err := run(t, store, Settings{}, append(options, WithRandom(noRandom{t}))...)
+		require.NoError(t, err)
+		assert.Equal(t, []PoolReport{
+			{Name: "mine", Family: ippool.IPv4, Action: Unchanged, Reason: "exists", Spec: &four.Spec},
+			{Name: "old", Family: ippool.IPv6, Action: Unchanged, Reason: "exists", Spec: &six.Spec},
+		}, report.Pools)
+		assert.False(t, report.Pending())
+		assert.Equal(t, []string{"snapshot"}, store.calls)
+		assert.Equal(t, []ippool.IPPool{four, six}, store.stored())
+	}
+}
+
+func TestRunCallsOfPartialPlans(t *testing.T) {
+	t.Parallel()
+	four, six := stored("default-ipv4-ippool", "10.0.0.0/16"), stored("default-ipv6-ippool", "fd00::/64")
+	tests := []struct {
+		name    string
+		pools   []ippool.IPPool
+		lines   []string
+		options []Option
+		want    []string
+		calls   []string
+	}{
+		{"only IPv4 there", []ippool.IPPool{four}, cidrs, nil,
+			[]string{unchanged4, created6}, []string{"snapshot", blocks6, "commit default-ipv6-ippool"}},
+		{"only IPv6 there", []ippool.IPPool{six}, cidrs, nil,
+			[]string{created4, unchanged6}, []string{"snapshot", blocks4, "commit default-ipv4-ippool"}},
+		{"IPv6 not wanted", nil, []string{cidrs[0], "CALICO_IPV6POOL_CIDR=none"}, nil,
+			[]string{created4, `default-ipv6-ippool skipped: env CALICO_IPV6POOL_CIDR is "none"`},
+			[]string{"snapshot", blocks4, "commit default-ipv4-ippool"}},
+		{"host without IPv6", nil, cidrs, []Option{WithHost(fakeHost{t: t, noIPv6: "it is old"})},
+			[]string{created4, "default-ipv6-ippool skipped: IPv6 is not supported: it is old"},
+			[]string{"snapshot", blocks4, "commit default-ipv4-ippool"}},
+		{"host without IPv6 that is told so too", nil, append(cidrs, "FELIX_IPV6SUPPORT=false"), []Option{WithHost(fakeHost{t: t, noIPv6: "it is old"})},
+			[]string{created4, `default-ipv6-ippool skipped: IPv6 is not supported: env FELIX_IPV6SUPPORT is "false"`},
+			[]string{"snapshot", blocks4, "commit default-ipv4-ippool"}},
+		{"nothing wanted", []ippool.IPPool{four}, []string{"NO_DEFAULT_POOLS=true"}, nil,
+			[]string{`default-ipv4-ippool skipped: env NO_DEFAULT_POOLS is "true"`, `default-ipv6-ippool skipped: env NO_DEFAULT_POOLS is "true"`},
+			[]string{"snapshot"}},
+		{"dry run of everything", nil, cidrs, []Option{WithDryRun()},
+			[]string{"default-ipv4-ippool would-create: no IPv4 pool exists", "default-ipv6-ippool would-create: no IPv6 pool exists"},
+			[]string{"snapshot", blocks4, blocks6}},
+		{"dry run of a part", []ippool.IPPool{four}, cidrs, []Option{WithDryRun(), WithRandom(noRandom{t})},
+			[]string{unchanged4, "default-ipv6-ippool would-create: no IPv6 pool exists"},
+			[]string{"snapshot", blocks6}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			store := newStore(tt.pools...)
+			report, err := run(t, store, given(t, tt.lines...), tt.options...)
+			require.NoError(t, err)
+			assert.Equal(t, tt.want, outcome(report))
+			assert.Equal(t, tt.calls, store.calls)
+			created := strings.Count(strings.Join(tt.want, "\n"), " created: ")
+			assert.Len(t, store.stored(), len(tt.pools)+created)
+		})
+	}
+}
+
+func TestRunDryRunTellsAll(t *testing.T) {
+	t.Parallel()
+	asked := 0
+	store := newStore()
+	report, err := run(t, store, given(t, "CALICO_IPV4POOL_NAT_OUTGOING=no"), WithDryRun(),
+		WithHost(fakeHost{networks: prefixes("192.168.1.0/24"), asked: &asked}))
+	require.NoError(t, err)
+	assert.True(t, report.Pending())
+	assert.Equal(t, "172.16.0.0/16", report.Pools[0].Spec.CIDR)
+	assert.Equal(t, Value{"cidr", "172.16.0.0/16", "default (192.168.0.0/16 is in use on this host)"}, report.Pools[0].Settings[1])
+	assert.Equal(t, Value{"natOutgoing", false, "env CALICO_IPV4POOL_NAT_OUTGOING"}, report.Pools[0].Settings[4])
+	assert.Equal(t, "fd01:203:405::/48", report.Pools[1].Spec.CIDR)
+	assert.Equal(t, Value{"cidr", "fd01:203:405::/48", "default (random ULA, another in each run)"}, report.Pools[1].Settings[1])
+	assert.Empty(t, store.stored())
+	assert.Equal(t, 1, asked)
+}
+
+// Wrong settings are told before anything is contacted.
+func TestRunWrongSettings(t *testing.T) {
+	t.Parallel()
+	store := newStore(stored("default-ipv4-ippool", "10.0.0.0/16"), stored("default-ipv6-ippool", "fd00::/64"))
+	settings := given(t, "CALICO_IPV6POOL_CIDR=none", "CALICO_IPV6POOL_VXLAN=sometimes")
+	report, err := run(t, store, settings, WithRandom(noRandom{t}))
+	assert.Equal(t, settings.Validate(), err)
+	require.ErrorIs(t, err, ErrInvalidSettings)
+	assert.Equal(t, Report{}, report)
+	assert.Empty(t, store.calls)
+}
+
+func TestRunNameTaken(t *testing.T) {
+	t.Parallel()
+	store := newStore(stored("default-ipv6-ippool", "10.0.0.0/16"))
+	report, err := run(t, store, Settings{}, WithRandom(noRandom{t}))
+	require.ErrorIs(t, err, ErrIncompatible)
+	assert.Equal(t, Report{}, report)
+	assert.Equal(t, []string{"snapshot"}, store.calls)
+}
+
+func TestRunBlocks(t *testing.T) {
+	t.Parallel()
+	t.Run("of the same size, and elsewhere", func(t *testing.T) {
+		t.Parallel()
+		store := newStore()
+		store.blocks = prefixes("10.244.7.64/26", "10.245.0.0/24", "fd00:10:244::7:0/122", "fd00:10:245::/116")
+		report, err := run(t, store, given(t, cidrs...))
+		require.NoError(t, err)
+		assert.Equal(t, []string{created4, created6}, outcome(report))
+	})
+	t.Run("of another size, in both families", func(t *testing.T) {
+		t.Parallel()
+		for _, options := range [][]Option{nil, {WithDryRun()}} {
+			store := newStore()
+			store.blocks = prefixes("10.244.9.0/24", "10.244.7.0/24", "10.244.0.0/26", "fd00:10:244::7:0/116")
+			report, err := run(t, store, given(t, cidrs...), options...)
+			require.EqualError(t, err,
+				`incompatible with what the datastore holds: IPPool "default-ipv4-ippool": spec.blockSize: Invalid value: 26: 2 IPAM block(s) that exist inside 10.244.0.0/16 have another size, the first is 10.244.7.0/24: ask for that block size or for another CIDR`+"\n"+
+					`incompatible with what the datastore holds: IPPool "default-ipv6-ippool": spec.blockSize: Invalid value: 122: 1 IPAM block(s) that exist inside fd00:10:244::/64 have another size, the first is fd00:10:244::7:0/116: ask for that block size or for another CIDR`)
+			require.ErrorIs(t, err, ErrIncompatible)
+			assert.Equal(t, Report{}, report)
+			assert.Equal(t, []string{"snapshot", blocks4, blocks6}, store.calls)
+			assert.Empty(t, store.stored())
+		}
+	})
+	t.Run("that can't be read", func(t *testing.T) {
+		t.Parallel()
+		store := newStore()
+		store.onBlocks = []hook{fails(ErrForbidden)}
+		_, err := run(t, store, given(t, cidrs...))
+		assert.Equal(t, ErrForbidden, err)
+		assert.Equal(t, []string{"snapshot", blocks4}, store.calls)
+	})
+}
+
+func TestRunWarnings(t *testing.T) {
+	t.Parallel()
+	asked := 0
+	store := newStore(stored("odd", "nonsense"))
+	store.unreadable = []Unreadable{{"broken", errors.New("no JSON")}}
+	logger, log := logged(slog.LevelWarn)
+	report, err := run(t, store, given(t, "CALICO_IPV4POOL_NAT_OUTGOING=off", "CALICO_IPV6POOL_CIDR=none"),
+		WithHost(fakeHost{networks: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}, asked: &asked}), WithLogger(logger))
+	require.NoError(t, err)
+	assert.Equal(t, []string{
+		`env CALICO_IPV4POOL_NAT_OUTGOING: "off" is read as false here; calico-node reads it as true`,
+		"this host has networks in 192.168.0.0/16 and in all of 172.16.0.0/16 to 172.31.0.0/16: the IPv4 pool overlaps one; name a free range with flag --ipv4-pool-cidr",
+		`IPPool "broken" can't be read and is left as it is: no JSON`,
+		`IPPool "odd" is left as it is and counts for no family: its CIDR "nonsense" is not a CIDR such as 10.244.0.0/16 or fd00:10:244::/64`,
+	}, report.Warnings)
+	var lines string
+	for _, warning := range report.Warnings {
+		lines += fmt.Sprintf("level=WARN msg=%q\n", warning)
+	}
+	assert.Equal(t, lines, log.String())
+	assert.Equal(t, "192.168.0.0/16", report.Pools[0].Spec.CIDR)
+}
+
+func TestRunLogs(t *testing.T) {
+	t.Parallel()
+	logger, log := logged(slog.LevelDebug)
+	store := newStore(stored("mine", "10.0.0.0/16"))
+	_, err := run(t, store, given(t, "CALICO_IPV6POOL_CIDR=fd00::1/64"), WithLogger(logger))
+	require.NoError(t, err)
+	assert.Equal(t, `level=WARN msg="env CALICO_IPV6POOL_CIDR: \"fd00::1/64\" has host bits, which are cleared: the pool is fd00::/64"
+level=DEBUG msg="default IPv4 pool unchanged" pool=mine reason=exists
+level=INFO msg="default IPv6 pool created" pool=default-ipv6-ippool reason="no IPv6 pool existed"
+`, log.String())
+}
+
+func TestRunRandomFails(t *testing.T) {
+	t.Parallel()
+	store := newStore()
+	_, err := run(t, store, given(t, cidrs...), WithRandom(noRandom{silent{t}}))
+	assert.EqualError(t, err, "drawing a uid: unexpected EOF")
+	_, err = run(t, store, given(t, cidrs[0]), WithRandom(noRandom{silent{t}}))
+	assert.EqualError(t, err, "drawing a random IPv6 prefix: unexpected EOF")
+	assert.Empty(t, store.stored())
+}
+
+// Without options Run takes the system's clock, random source and host.
+func TestRunWithoutOptions(t *testing.T) {
+	t.Parallel()
+	uids := map[string]bool{}
+	for range 3 {
+		store := newStore()
+		before := time.Now().Truncate(time.Second)
+		report, err := Run(t.Context(), store, given(t, cidrs[0], "CALICO_IPV6POOL_CIDR=none"))
+		require.NoError(t, err)
+		require.Equal(t, created4, outcome(report)[0])
+		pool := store.stored()[0]
+		uids[string(pool.UID)] = true
+		assert.False(t, pool.CreationTimestamp.Time.Before(before))
+		assert.False(t, pool.CreationTimestamp.Time.After(time.Now()))
+		assert.Equal(t, time.UTC, pool.CreationTimestamp.Location())
+		assert.Zero(t, pool.CreationTimestamp.Nanosecond())
+	}
+	assert.Len(t, uids, 3)
+}

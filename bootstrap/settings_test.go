@@ -1,0 +1,83 @@
+package bootstrap
+
+import (
+	"reflect"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// visitSettings calls visit for every Setting in the value, however deep.
+func visitSettings(value reflect.Value, path string, visit func(path string, setting *Setting)) {
+	if setting, ok := value.Addr().Interface().(*Setting); ok {
+		visit(path, setting)
+		return
+	}
+	for i := range value.NumField() {
+		visitSettings(value.Field(i), path+"."+value.Type().Field(i).Name, visit)
+	}
+}
+
+// A setting that Merge forgets would be read from the environment, and lost.
+func TestMergeKnowsEverySetting(t *testing.T) {
+	t.Parallel()
+	var all Settings
+	n := 0
+	visitSettings(reflect.ValueOf(&all).Elem(), "Settings", func(path string, setting *Setting) {
+		*setting = Given(path, "test")
+		n++
+	})
+	require.Equal(t, len(poolVariables)+len(runVariables)+len(datastoreVariables)+3, n, "three have no variable")
+	assert.Equal(t, all, Merge(all))
+	assert.Equal(t, all, Merge(Settings{}, all))
+}
+
+func TestMerge(t *testing.T) {
+	t.Parallel()
+	top := given(t, "--ipv4-pool-cidr=10.1.0.0/16", "--timeout=")
+	middle := given(t, "CALICO_IPV4POOL_CIDR=10.2.0.0/16", "CALICO_IPPOOLS_TIMEOUT=5s", "CALICO_IPV6POOL_NAME=")
+	bottom := Settings{}
+	bottom.IPv6.Name = Given("six", "elsewhere")
+	bottom.Timeout = Given("9s", "elsewhere")
+
+	var want Settings
+	want.IPv4.CIDR = Given("10.1.0.0/16", "flag --ipv4-pool-cidr")
+	want.Timeout = Given("5s", "env CALICO_IPPOOLS_TIMEOUT")
+	want.IPv6.Name = Given("six", "elsewhere")
+	assert.Equal(t, want, Merge(top, middle, bottom))
+	assert.Equal(t, Settings{}, Merge())
+	assert.Equal(t, Settings{}, Merge(given(t, "--timeout=")), "what is empty is unset, and has no source")
+}
+
+// Every definition has its own names and its own setting.
+func TestDefinitionsAreApart(t *testing.T) {
+	t.Parallel()
+	var settings Settings
+	flags, variables, places := map[string]bool{}, map[string]bool{}, map[*Setting]bool{}
+	for _, d := range Definitions() {
+		assert.False(t, flags[d.Flag], d.Flag)
+		assert.False(t, variables[d.Env], d.Env)
+		assert.False(t, places[d.Of(&settings)], d.Flag)
+		flags[d.Flag], variables[d.Env], places[d.Of(&settings)] = true, true, true
+		assert.NotEmpty(t, d.Usage, d.Flag)
+		assert.NotEmpty(t, d.Accepted, d.Flag)
+		assert.Equal(t, d.Flag == "etcd-password", d.Secret, d.Flag)
+	}
+}
+
+// The defaults in words are what unset settings resolve to.
+func TestDefinitionsTellTheDefaults(t *testing.T) {
+	t.Parallel()
+	for _, d := range Definitions() {
+		switch {
+		case d.Default == "" || d.Prefixed || d.Env == "CALICO_IPV4POOL_CIDR" || d.Env == "CALICO_IPV6POOL_CIDR":
+			continue // nothing, or a sentence
+		}
+		var settings Settings
+		*d.Of(&settings) = Given(d.Default, SourceDefault)
+		got, err := settings.Resolve()
+		require.NoError(t, err, d.Flag)
+		assert.Equal(t, resolved(t), got, d.Flag)
+	}
+}

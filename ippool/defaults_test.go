@@ -1,0 +1,122 @@
+package ippool_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+)
+
+func TestDefault(t *testing.T) {
+	t.Parallel()
+	full := func(cidr string, size int) ippool.IPPoolSpec {
+		return ippool.IPPoolSpec{
+			CIDR:           cidr,
+			VXLANMode:      ippool.VXLANModeNever,
+			IPIPMode:       ippool.IPIPModeNever,
+			BlockSize:      size,
+			NodeSelector:   "all()",
+			AllowedUses:    []ippool.IPPoolAllowedUse{"Workload", "Tunnel"},
+			AssignmentMode: pointer(ippool.Automatic),
+		}
+	}
+	for _, test := range []struct {
+		name string
+		cidr string
+		want ippool.IPPoolSpec
+	}{
+		{"IPv4", "10.244.0.0/16", full("10.244.0.0/16", 26)},
+		{"IPv6", "fd00:10:244::/64", full("fd00:10:244::/64", 122)},
+		{"host bits tell the family, too", "10.244.0.1/16", full("10.244.0.1/16", 26)},
+		{"spelling stays", "FD00::/64", full("FD00::/64", 122)},
+		{"no CIDR", "", full("", 0)},
+		{"a CIDR that is none", "pods", full("pods", 0)},
+		{"a CIDR of either family", "::ffff:10.0.0.0/104", full("::ffff:10.0.0.0/104", 0)},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			pool := &ippool.IPPool{Spec: ippool.IPPoolSpec{CIDR: test.cidr}}
+			ippool.Default(pool)
+			want := &ippool.IPPool{
+				TypeMeta: metav1.TypeMeta{Kind: "IPPool", APIVersion: "projectcalico.org/v3"},
+				Spec:     test.want,
+			}
+			assert.Equal(t, want, pool)
+		})
+	}
+}
+
+// One field set at a time, each to something that is no default: it stays, and
+// Default has nothing left to do the second time.
+func TestDefaultKeepsWhatIsSet(t *testing.T) {
+	t.Parallel()
+	for name, set := range map[string]func(*ippool.IPPool){
+		"kind":              func(p *ippool.IPPool) { p.Kind = "Pool" },
+		"apiVersion":        func(p *ippool.IPPool) { p.APIVersion = "crd.projectcalico.org/v1" },
+		"vxlanMode":         func(p *ippool.IPPool) { p.Spec.VXLANMode = "CrossSubnet" },
+		"ipipMode":          func(p *ippool.IPPool) { p.Spec.IPIPMode = "Always" },
+		"unknown mode":      func(p *ippool.IPPool) { p.Spec.IPIPMode = "off" },
+		"natOutgoing":       func(p *ippool.IPPool) { p.Spec.NATOutgoing = true },
+		"disabled":          func(p *ippool.IPPool) { p.Spec.Disabled = true },
+		"disableBGPExport":  func(p *ippool.IPPool) { p.Spec.DisableBGPExport = true },
+		"blockSize":         func(p *ippool.IPPool) { p.Spec.BlockSize = 24 },
+		"wrong blockSize":   func(p *ippool.IPPool) { p.Spec.BlockSize = -1 },
+		"nodeSelector":      func(p *ippool.IPPool) { p.Spec.NodeSelector = "has(rack)" },
+		"blank selector":    func(p *ippool.IPPool) { p.Spec.NodeSelector = " " },
+		"namespaceSelector": func(p *ippool.IPPool) { p.Spec.NamespaceSelector = "has(team)" },
+		"allowedUses":       func(p *ippool.IPPool) { p.Spec.AllowedUses = []ippool.IPPoolAllowedUse{"LoadBalancer"} },
+		"assignmentMode":    func(p *ippool.IPPool) { p.Spec.AssignmentMode = pointer(ippool.Manual) },
+		"empty mode":        func(p *ippool.IPPool) { p.Spec.AssignmentMode = pointer(ippool.AssignmentMode("")) },
+		"name":              func(p *ippool.IPPool) { p.Name = "mine" },
+		"labels":            func(p *ippool.IPPool) { p.Labels = map[string]string{"a": "b"} },
+		"status":            func(p *ippool.IPPool) { p.Status = &ippool.IPPoolStatus{} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			defaults := &ippool.IPPool{Spec: ippool.IPPoolSpec{CIDR: "10.0.0.0/16"}}
+			ippool.Default(defaults)
+			set(defaults) // what is wanted: the defaults and, over them, the field
+
+			pool := &ippool.IPPool{Spec: ippool.IPPoolSpec{CIDR: "10.0.0.0/16"}}
+			set(pool)
+			ippool.Default(pool)
+			assert.Equal(t, defaults, pool)
+			ippool.Default(pool)
+			assert.Equal(t, defaults, pool, "not idempotent")
+		})
+	}
+}
+
+func TestDefaultOfEmptyUses(t *testing.T) {
+	t.Parallel()
+	pool := aPool("10.0.0.0/16", uses())
+	pool.Spec.AllowedUses = []ippool.IPPoolAllowedUse{}
+	ippool.Default(pool)
+	assert.Equal(t, []ippool.IPPoolAllowedUse{"Workload", "Tunnel"}, pool.Spec.AllowedUses)
+}
+
+// Pools must not share what Default gave them.
+func TestDefaultSharesNothing(t *testing.T) {
+	t.Parallel()
+	one, other := aPool("10.0.0.0/16"), aPool("10.1.0.0/16")
+	ippool.Default(one)
+	ippool.Default(other)
+	one.Spec.AllowedUses[0] = "LoadBalancer"
+	*one.Spec.AssignmentMode = ippool.Manual
+	assert.Equal(t, ippool.IPPoolAllowedUse("Workload"), other.Spec.AllowedUses[0])
+	assert.Equal(t, ippool.Automatic, *other.Spec.AssignmentMode)
+}
+
+func TestDefaultIsValid(t *testing.T) {
+	t.Parallel()
+	for _, cidr := range []string{"10.244.0.0/16", "192.168.0.0/26", "fd00:10:244::/64", "fd00::/122"} {
+		pool := ippool.New("default-pool")
+		pool.Spec.CIDR = cidr
+		ippool.Default(pool)
+		assert.Nil(t, ippool.Validate(pool), cidr)
+		pool.Spec.NATOutgoing = true
+		assert.Nil(t, ippool.ValidateUpdate(pool, pool), cidr)
+	}
+}

@@ -1,0 +1,250 @@
+package ippool_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+)
+
+// aSet makes pools p0, p1, … that are valid each by itself.
+func aSet(cidrs ...string) []*ippool.IPPool {
+	pools := make([]*ippool.IPPool, len(cidrs))
+	for i, cidr := range cidrs {
+		pools[i] = aPool(cidr, disabled) // of any size
+		pools[i].Name = fmt.Sprintf("p%d", i)
+	}
+	return pools
+}
+
+func TestValidateSetOverlaps(t *testing.T) {
+	t.Parallel()
+	overlap := func(later int, cidr, name string) fault {
+		return fault{invalid, fmt.Sprintf("items[%d].spec.cidr", later), fmt.Sprintf("overlaps %s of pool %q", cidr, name)}
+	}
+	for _, test := range []struct {
+		name  string
+		cidrs []string
+		want  []fault
+	}{
+		{"nothing", nil, nil},
+		{"one", []string{"10.0.0.0/16"}, nil},
+		{"neighbours", []string{"10.1.0.0/16", "10.0.0.0/16", "10.2.0.0/15", "fd00:0:0:1::/64", "fd00::/64"}, nil},
+		{"families", []string{"10.0.0.0/8", "a00::/8", "64.0.0.0/2", "4000::/2"}, nil},
+		{"equal", []string{"10.0.0.0/16", "10.0.0.0/16"}, []fault{overlap(1, "10.0.0.0/16", "p0")}},
+		{"equal, spelled otherwise", []string{"fd00::/64", "FD00:0:0:0::/64"}, []fault{overlap(1, "fd00::/64", "p0")}},
+		{"equal, thrice", []string{"10.0.0.0/16", "10.0.0.0/16", "10.0.0.0/16"}, []fault{
+			overlap(1, "10.0.0.0/16", "p0"), overlap(2, "10.0.0.0/16", "p0"),
+		}},
+		{"nested, wide first", []string{"10.0.0.0/8", "10.1.0.0/16"}, []fault{overlap(1, "10.0.0.0/8", "p0")}},
+		{"nested, narrow first", []string{"10.1.0.0/16", "10.0.0.0/8"}, []fault{overlap(1, "10.1.0.0/16", "p0")}},
+		{"nested, IPv6", []string{"fd00:1::/64", "fd00::/16"}, []fault{overlap(1, "fd00:1::/64", "p0")}},
+		{"a Russian doll tells of the narrowest", []string{"10.0.0.0/8", "10.1.0.0/16", "10.1.1.0/24"}, []fault{
+			overlap(1, "10.0.0.0/8", "p0"), overlap(2, "10.1.0.0/16", "p1"),
+		}},
+		{"the range in the middle comes last", []string{"10.0.0.0/8", "10.1.1.0/24", "10.1.0.0/16"}, []fault{
+			overlap(1, "10.0.0.0/8", "p0"), overlap(2, "10.0.0.0/8", "p0"),
+		}},
+		{"the widest comes last", []string{"10.1.1.0/24", "10.1.0.0/16", "10.0.0.0/8"}, []fault{
+			overlap(1, "10.1.1.0/24", "p0"), overlap(2, "10.1.1.0/24", "p0"),
+		}},
+		{"what it holds comes in another order", []string{"10.2.0.0/16", "10.1.0.0/16", "10.0.0.0/8"}, []fault{
+			overlap(2, "10.2.0.0/16", "p0"),
+		}},
+		{"many in one", []string{"10.0.0.0/8", "10.1.0.0/16", "10.2.0.0/16", "11.0.0.0/8"}, []fault{
+			overlap(1, "10.0.0.0/8", "p0"), overlap(2, "10.0.0.0/8", "p0"),
+		}},
+		{"after the end of a nested one", []string{"10.0.0.0/8", "10.1.0.0/16", "10.9.0.0/16"}, []fault{
+			overlap(1, "10.0.0.0/8", "p0"), overlap(2, "10.0.0.0/8", "p0"),
+		}},
+		{"both families", []string{"fd00::/16", "10.0.0.0/8", "10.1.0.0/16", "fd00:1::/32"}, []fault{
+			overlap(2, "10.0.0.0/8", "p1"), overlap(3, "fd00::/16", "p0"),
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			assertFaults(t, test.want, ippool.ValidateSet(aSet(test.cidrs...)))
+		})
+	}
+}
+
+// The faults of each pool come first, in the pools' order, then the overlaps.
+func TestValidateSetOrder(t *testing.T) {
+	t.Parallel()
+	pools := aSet("10.1.0.0/16", "pods", "10.0.0.1/8", "fd00::/64", "10.2.0.0/16")
+	pools[0].Spec.NodeSelector = "rack"
+	pools[2].Name = "p0"
+	pools[3].Spec.IPIPMode = ippool.IPIPModeAlways
+	pools[4].Name = "p0"
+	got := ippool.ValidateSet(pools)
+	assertFaults(t, []fault{
+		{invalid, "items[0].spec.nodeSelector", "column 5"},
+		{invalid, "items[1].spec.cidr", "not a CIDR"},
+		{invalid, "items[2].spec.cidr", "host bits"},
+		{duplicate, "items[2].metadata.name", "items[0] has this name too"},
+		{forbidden, "items[3].spec.ipipMode", "carries no IPv6"},
+		{duplicate, "items[4].metadata.name", "items[0] has this name too"},
+		// Host bits don't hide an overlap.
+		{invalid, "items[2].spec.cidr", `overlaps 10.1.0.0/16 of pool "p0"`},
+		{invalid, "items[4].spec.cidr", `overlaps 10.0.0.1/8 of pool "p0"`},
+	}, got)
+	assert.Equal(t, "p0", got[3].BadValue)
+	assert.Equal(t, "10.0.0.1/8", got[6].BadValue)
+	assert.Equal(t, `items[4].metadata.name: Duplicate value: "p0": items[0] has this name too`, got[5].Error())
+}
+
+func TestValidateSetLeavesThePools(t *testing.T) {
+	t.Parallel()
+	pools := aSet("10.1.0.0/16", "10.0.0.0/8", "pods", "10.1.0.0/16")
+	ippool.ValidateSet(pools)
+	assert.Equal(t, aSet("10.1.0.0/16", "10.0.0.0/8", "pods", "10.1.0.0/16"), pools)
+}
+
+// randomCIDRs are dense enough to nest, to be equal and to be disjoint.
+func randomCIDRs(random *rand.Rand, n int) []string {
+	cidrs := make([]string, n)
+	for i := range cidrs {
+		switch random.IntN(10) {
+		case 0:
+			cidrs[i] = "no CIDR"
+		case 1, 2, 3, 4:
+			addr := netip.AddrFrom4([4]byte{10, 0, byte(random.IntN(4)) << 6, byte(random.IntN(4)) << 6})
+			cidrs[i] = netip.PrefixFrom(addr, 8+random.IntN(20)).String() // with host bits, too
+		default:
+			addr := [16]byte{0xfd, 7: byte(random.IntN(8)) << 5, 15: byte(random.IntN(256))}
+			cidrs[i] = netip.PrefixFrom(netip.AddrFrom16(addr), random.IntN(10)*12+20).Masked().String()
+		}
+	}
+	return cidrs
+}
+
+// partner is the pool that an overlap of pools[i] must name, found the slow
+// way: the narrowest earlier range around it, else the earliest one inside it.
+func partner(prefixes []netip.Prefix, i int) (place int, found bool) {
+	around, inside := -1, -1
+	for j := range i {
+		switch {
+		case !prefixes[j].IsValid() || !prefixes[i].IsValid():
+		case ippool.Contains(prefixes[j], prefixes[i]):
+			if around < 0 || prefixes[j].Bits() > prefixes[around].Bits() {
+				around = j
+			}
+		case inside < 0 && ippool.Contains(prefixes[i], prefixes[j]):
+			inside = j
+		}
+	}
+	if around < 0 {
+		around = inside
+	}
+	return around, around >= 0
+}
+
+func TestValidateSetAgainstTheSlowWay(t *testing.T) {
+	t.Parallel()
+	told := 0
+	for seed := range uint64(400) {
+		random := rand.New(rand.NewPCG(seed, 1))
+		pools := aSet(randomCIDRs(random, 1+random.IntN(40))...)
+		prefixes := make([]netip.Prefix, len(pools))
+		for i, pool := range pools {
+			if prefix, err := ippool.ParseCIDR(pool.Spec.CIDR); err == nil {
+				prefixes[i] = prefix.Masked()
+			}
+		}
+
+		var want []fault
+		alone := 0 // the faults of the pools each by itself
+		for i := range pools {
+			alone += len(ippool.Validate(pools[i]))
+			if j, found := partner(prefixes, i); found {
+				want = append(want, fault{invalid, fmt.Sprintf("items[%d].spec.cidr", i),
+					fmt.Sprintf("overlaps %s of pool %q", pools[j].Spec.CIDR, pools[j].Name)})
+			}
+		}
+		got := ippool.ValidateSet(pools)
+		require.Len(t, got, alone+len(want), "seed %d", seed)
+		if len(want) > 0 {
+			assertFaults(t, want, got[alone:])
+		}
+		told += len(want)
+		checkRest(t, pools, prefixes, len(want))
+		if t.Failed() {
+			t.Fatalf("seed %d", seed)
+		}
+	}
+	assert.Greater(t, told, 1000, "the random sets hardly overlap")
+}
+
+// checkRest wants that the pools which no overlap is told of overlap nothing
+// among themselves: whoever drops the others is done.
+func checkRest(t *testing.T, pools []*ippool.IPPool, prefixes []netip.Prefix, told int) {
+	t.Helper()
+	require.Less(t, told, len(pools))
+	var rest []*ippool.IPPool
+	for i, pool := range pools {
+		if _, found := partner(prefixes, i); !found && prefixes[i].IsValid() {
+			pool = pool.DeepCopy()
+			pool.Spec.CIDR = prefixes[i].String()
+			rest = append(rest, pool)
+		}
+	}
+	require.Nil(t, ippool.ValidateSet(rest))
+}
+
+// disjointSet is n neighbouring blocks of /24, the last one first.
+func disjointSet(n int) []*ippool.IPPool {
+	cidrs := make([]string, n)
+	for i := range cidrs {
+		at := n - 1 - i
+		cidrs[i] = fmt.Sprintf("10.%d.%d.0/24", at>>8, at&255)
+	}
+	return aSet(cidrs...)
+}
+
+// nestedSet is chains of as many nested ranges as IPv6 has room for below a
+// /32, the narrow ones first, which is where a careless search is slowest.
+func nestedSet(n int) []*ippool.IPPool {
+	cidrs := make([]string, n)
+	for i := range cidrs {
+		chain, depth := i/96, i%96
+		addr := [16]byte{0xfd, 2: byte(chain >> 8), 3: byte(chain)}
+		cidrs[i] = netip.PrefixFrom(netip.AddrFrom16(addr), 128-depth).String()
+	}
+	return aSet(cidrs...)
+}
+
+// crowdedSet is n/2 small ranges, and then n/2 times the one around them all.
+func crowdedSet(n int) []*ippool.IPPool {
+	pools := disjointSet(n)
+	for _, pool := range pools[n/2:] {
+		pool.Spec.CIDR = "10.0.0.0/8"
+	}
+	return pools
+}
+
+func BenchmarkValidateSet(b *testing.B) {
+	const n = 10_000
+	for _, bench := range []struct {
+		name   string
+		pools  []*ippool.IPPool
+		faults int
+	}{
+		{"disjoint", disjointSet(n), 0},
+		{"nested", nestedSet(n), n - (n+95)/96},
+		{"crowded", crowdedSet(n), n / 2},
+	} {
+		b.Run(bench.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if got := len(ippool.ValidateSet(bench.pools)); got != bench.faults {
+					b.Fatalf("%d faults, want %d", got, bench.faults)
+				}
+			}
+		})
+	}
+}
