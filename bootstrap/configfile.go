@@ -64,7 +64,7 @@ func FromFile(path string) (Settings, error) {
 		return Settings{}, faults.Err()
 	}
 	if err := yaml.UnmarshalStrict(data, &config); err != nil {
-		faults.Add(file, "not a CalicoAPIConfig: %s", withoutValues(err))
+		faults.Add(file, "not a CalicoAPIConfig: %s", yamlProblem(err))
 		return Settings{}, faults.Err()
 	}
 	const apiVersion, kind = "projectcalico.org/v3", "CalicoAPIConfig"
@@ -113,26 +113,19 @@ func withoutPath(err error) error {
 	return err
 }
 
-// valuesInYAMLErrors are the places where the YAML decoder quotes a value: that
-// of an alias, as an unquoted password that begins with * seems to be one, and
-// that of a wrong tag.
-var valuesInYAMLErrors = regexp.MustCompile("(unknown anchor )'[^']*'|`[^`]*`")
+// valuesInYAMLErrors are the places where the YAML decoder quotes a value. The
+// likeliest is the alias that an unquoted password with * in front looks like.
+var valuesInYAMLErrors = regexp.MustCompile("(unknown anchor )'[^']*'|(invalid map key: ).*|`[^`]*`")
 
-// withoutValues is the message without the values in it, which may be secrets.
-func withoutValues(err error) string {
-	return valuesInYAMLErrors.ReplaceAllString(err.Error(), "$1***")
-}
-
-// innermost is the error under all that says only where in a decoder it came
-// from.
-func innermost(err error) error {
-	for {
-		inner := errors.Unwrap(err)
-		if inner == nil {
-			return err
-		}
+// yamlProblem is what the decoder finds wrong, without the values in it, which
+// may be secrets, and without the steps of decoding in front, which differ from
+// one version of the decoder to the next.
+func yamlProblem(err error) string {
+	for inner := errors.Unwrap(err); inner != nil; inner = errors.Unwrap(err) {
 		err = inner
 	}
+	text := strings.TrimPrefix(err.Error(), "while decoding JSON: ")
+	return valuesInYAMLErrors.ReplaceAllString(text, "$1$2***")
 }
 
 // Load lays the flags over the file and the file over the environment, and

@@ -110,7 +110,9 @@ func TestChosenOnceARun(t *testing.T) {
 func TestUnreachableIsTriedAgain(t *testing.T) {
 	t.Parallel()
 	refused, leaderless := unreachable("connection refused"), unreachable("no leader")
-	line := func(err error) string { return fmt.Sprintf("level=WARN msg=\"waiting for the datastore\" cause=%q\n", err.Error()) }
+	line := func(err error) string {
+		return fmt.Sprintf("level=WARN msg=\"waiting for the datastore\" cause=%q\n", err.Error())
+	}
 	tests := []struct {
 		name  string
 		store func() *fakeStore

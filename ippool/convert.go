@@ -11,7 +11,7 @@ import (
 //	pool, err := ippool.ConvertTo[calicov3.IPPool](p)
 //
 // It is strict: a field of the pool that T doesn't know is an error, not a
-// loss.
+// loss. So is no pool at all.
 func ConvertTo[T any](pool *IPPool) (*T, error) {
 	out := new(T)
 	if err := convert(pool, out); err != nil {
@@ -22,7 +22,7 @@ func ConvertTo[T any](pool *IPPool) (*T, error) {
 
 // ConvertFrom carries a value of a type that has the JSON of Calico's IPPool
 // into a pool. It is strict: a field that this package doesn't know is an
-// error, not a loss.
+// error, not a loss. So is nil.
 func ConvertFrom(from any) (*IPPool, error) {
 	out := new(IPPool)
 	if err := convert(from, out); err != nil {
@@ -35,6 +35,9 @@ func convert(from, to any) error {
 	data, err := json.Marshal(from)
 	if err != nil {
 		return fmt.Errorf("converting %T to %T: %w", from, to, err)
+	}
+	if string(data) == "null" {
+		return fmt.Errorf("converting %T to %T: there is none", from, to)
 	}
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.DisallowUnknownFields()

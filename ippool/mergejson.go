@@ -51,7 +51,7 @@ func (o *object) find(name string, same sameName) int {
 // insert makes a member of o that is laid out like the one beside it.
 func (o *object) insert(i int, m member) {
 	if len(o.members) > 0 {
-		beside := o.members[max(i-1, 0)]
+		beside := o.members[min(i, len(o.members)-1)]
 		m.gap, m.colon = beside.gap, beside.colon
 	}
 	o.members = slices.Insert(o.members, i, m)
@@ -151,15 +151,17 @@ func parseObject(data []byte) (object, error) {
 }
 
 func (o *object) encode() []byte {
-	out := slices.Clone(o.open)
+	var out bytes.Buffer
+	out.Write(o.open)
 	for i, m := range o.members {
 		if i > 0 {
-			out = append(out, ',')
+			out.Write(o.members[i-1].rest)
+			out.WriteByte(',')
 		}
-		out = slices.Concat(out, m.gap, m.spelled, m.colon, m.value)
-		if i < len(o.members)-1 {
-			out = append(out, m.rest...)
+		for _, piece := range [][]byte{m.gap, m.spelled, m.colon, m.value} {
+			out.Write(piece)
 		}
 	}
-	return append(out, o.close...)
+	out.Write(o.close)
+	return out.Bytes()
 }

@@ -126,6 +126,24 @@ func TestRecordOfEveryField(t *testing.T) {
 	assertSamePool(t, pool, &record.Pool)
 }
 
+func TestRecordThatHasNoJSON(t *testing.T) {
+	t.Parallel()
+	var fields metav1.FieldsV1
+	require.NoError(t, fields.UnmarshalJSON([]byte("{")))
+	broken := []metav1.ManagedFieldsEntry{{FieldsV1: &fields}}
+
+	record := ippool.NewRecord(calicoPool())
+	record.Pool.ManagedFields = broken
+	_, err := record.Encode()
+	require.Error(t, err)
+
+	record, err = ippool.DecodeRecord([]byte(calicoRecord))
+	require.NoError(t, err)
+	record.Pool.ManagedFields = broken
+	_, err = record.Encode()
+	require.Error(t, err)
+}
+
 // assertSamePool compares pools whose times may be told in different zones.
 func assertSamePool(t *testing.T, want, got *ippool.IPPool) {
 	t.Helper()

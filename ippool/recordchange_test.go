@@ -175,6 +175,8 @@ func TestRecordChangeOfOddRecords(t *testing.T) {
 		{"spaces, changed", `{ "spec" : { "cidr" : "a" , "x" : 1 } }`, cidr, `{ "spec" : { "cidr" : "10.1.0.0/16" , "x" : 1 } }`},
 		{"spaces, removed", `{ "spec" : { "cidr" : "a" , "natOutgoing" : true , "x" : 1 } }`, natOutgoing(false),
 			`{ "spec" : { "cidr" : "a" , "x" : 1 } }`},
+		{"spaced, added", `{"spec": {"cidr": "a", "x": 1}}`, disable, `{"spec": {"cidr": "a", "disabled": true, "x": 1}}`},
+		{"spaced, added at the end", `{"spec": {"x": 1, "cidr": "a"}}`, disable, `{"spec": {"x": 1, "cidr": "a", "disabled": true}}`},
 		{"indented, added", "{\n  \"spec\": {\n    \"cidr\": \"a\",\n    \"x\": 1\n  }\n}\n", disable,
 			"{\n  \"spec\": {\n    \"cidr\": \"a\",\n    \"disabled\": true,\n    \"x\": 1\n  }\n}\n"},
 		{"indented, added at the end", "{\n  \"spec\": {\n    \"cidr\": \"a\"\n  }\n}", disable,

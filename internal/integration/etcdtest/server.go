@@ -246,7 +246,7 @@ func (s *Server) config(r *run) *embed.Config {
 	cfg.AdvertiseClientUrls = cfg.ListenClientUrls
 	cfg.ListenPeerUrls = []url.URL{*s.peerURL()}
 	cfg.AdvertisePeerUrls = cfg.ListenPeerUrls
-	cfg.SocketOpts = transport.SocketOpts{ReusePort: true}
+	cfg.SocketOpts = transport.SocketOpts{ReusePort: shared}
 	cfg.InitialCluster = s.initial
 	// Ports come round: no member may take one of an earlier test's cluster
 	// for its own.

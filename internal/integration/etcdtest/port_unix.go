@@ -1,3 +1,5 @@
+//go:build unix
+
 package etcdtest
 
 import (
@@ -20,6 +22,10 @@ type port struct {
 	fd   int
 	once sync.Once
 }
+
+// shared says whether the server must listen beside the socket that holds its
+// port.
+const shared = true
 
 func reservePort() (*port, error) {
 	loopback := netip.AddrFrom4([4]byte{127, 0, 0, 1})

@@ -1,0 +1,138 @@
+package bootstrap_test
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"net/netip"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+)
+
+func ExampleRender() {
+	var settings bootstrap.Settings
+	settings.IPv4.CIDR = bootstrap.Given("10.244.0.0/16", "the installer")
+	settings.IPv4.VXLAN = bootstrap.Given("CrossSubnet", "the installer")
+	settings.IPv6.CIDR = bootstrap.Given("none", "the installer")
+	pools, warnings, err := bootstrap.Render(settings)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, pool := range pools {
+		text, err := yaml.Marshal(pool.Spec)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Printf("%s\n%s", pool.Name, text)
+	}
+	fmt.Println(len(warnings), "warnings")
+	// Output:
+	// default-ipv4-ippool
+	// allowedUses:
+	// - Workload
+	// - Tunnel
+	// assignmentMode: Automatic
+	// blockSize: 26
+	// cidr: 10.244.0.0/16
+	// ipipMode: Never
+	// natOutgoing: true
+	// nodeSelector: all()
+	// vxlanMode: CrossSubnet
+	// 0 warnings
+}
+
+// desktop is a host that Render and Run may be told instead of the real one.
+type desktop struct{}
+
+func (desktop) Networks() ([]netip.Prefix, error) {
+	return []netip.Prefix{netip.MustParsePrefix("192.168.1.0/24")}, nil
+}
+func (desktop) NoIPv6() string { return "it is switched off" }
+
+func ExampleWithHost() {
+	pools, _, err := bootstrap.Render(bootstrap.Settings{}, bootstrap.WithHost(desktop{}))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, pool := range pools {
+		fmt.Println(pool.Name, pool.Spec.CIDR)
+	}
+	// Output:
+	// default-ipv4-ippool 172.16.0.0/16
+}
+
+func ExampleNewPlan() {
+	var settings bootstrap.Settings
+	settings.IPv6.CIDR = bootstrap.Given("fd00:10:244::/64", "the installer")
+	config, err := settings.Resolve()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	existing := ippool.New("services")
+	existing.Spec.CIDR = "10.96.0.0/16"
+	plan, err := bootstrap.NewPlan(config.Desired, bootstrap.Snapshot{Pools: []ippool.IPPool{*existing}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, step := range plan.Steps {
+		fmt.Printf("pool %s is %s: %s\n", step.Name, step.Action, step.Reason)
+	}
+	// Output:
+	// pool services is unchanged: exists
+	// pool default-ipv6-ippool is created: no IPv6 pool existed
+}
+
+func ExampleSettings_AddFlags() {
+	var settings bootstrap.Settings
+	flags := flag.NewFlagSet("installer", flag.ContinueOnError)
+	settings.AddFlags(flags)
+	if err := flags.Parse([]string{"--ipv4-pool-cidr", "10.244.0.0/16", "--no-default-pools=false", "--ipv6-pool-nat-outgoing"}); err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(settings.IPv4.CIDR.Value, "from", settings.IPv4.CIDR.Source)
+	fmt.Println(settings.IPv6.NATOutgoing.Value, "from", settings.IPv6.NATOutgoing.Source)
+	fmt.Println(settings.IPv6.Name.IsSet())
+	// Output:
+	// 10.244.0.0/16 from flag --ipv4-pool-cidr
+	// true from flag --ipv6-pool-nat-outgoing
+	// false
+}
+
+func ExampleMerge() {
+	var flags, environment bootstrap.Settings
+	flags.IPv4.CIDR = bootstrap.Given("10.1.0.0/16", bootstrap.SourceFlag("ipv4-pool-cidr"))
+	environment.IPv4.CIDR = bootstrap.Given("10.2.0.0/16", bootstrap.SourceEnv("CALICO_IPV4POOL_CIDR"))
+	environment.IPv4.Name = bootstrap.Given("pods", bootstrap.SourceEnv("CALICO_IPV4POOL_NAME"))
+
+	settings := bootstrap.Merge(flags, environment)
+	fmt.Println(settings.IPv4.CIDR.Value, "from", settings.IPv4.CIDR.Source)
+	fmt.Println(settings.IPv4.Name.Value, "from", settings.IPv4.Name.Source)
+	// Output:
+	// 10.1.0.0/16 from flag --ipv4-pool-cidr
+	// pods from env CALICO_IPV4POOL_NAME
+}
+
+func ExampleSettings_Validate() {
+	var settings bootstrap.Settings
+	settings.IPv4.CIDR = bootstrap.Given("10.244.0.0", bootstrap.SourceEnv("CALICO_IPV4POOL_CIDR"))
+	settings.IPv4.NodeSelector = bootstrap.Given("zone = 'a'", bootstrap.SourceEnv("CALICO_IPV4POOL_NODE_SELECTOR"))
+	settings.Timeout = bootstrap.Given("60", bootstrap.SourceFlag("timeout"))
+
+	err := settings.Validate()
+	fmt.Println(err)
+	fmt.Println(errors.Is(err, bootstrap.ErrInvalidSettings))
+	// Output:
+	// env CALICO_IPV4POOL_CIDR: "10.244.0.0": an address without a prefix length such as /16; want an IPv4 CIDR, or none
+	// env CALICO_IPV4POOL_NODE_SELECTOR: "zone = 'a'": column 6: expected ==, !=, in, not in, contains, starts with or ends with, found "="
+	// flag --timeout: "60": not a duration; want a Go duration such as 90s or 5m; 0 is no limit; 60s is that many seconds
+	// true
+}

@@ -1,0 +1,166 @@
+package bootstrap
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+)
+
+// FuzzResolve holds any settings to this: they are refused with a readable line
+// a fault, or they give valid pools, and what those pools say, given as
+// settings, gives the same pools again.
+func FuzzResolve(f *testing.F) {
+	f.Add("", "", "", "", "", "", "", "", "", "")
+	f.Add("10.244.0.0/16", "four", "026", "off", "Always", "zone == 'a'", "fd00:10:244::/64", "six", "122", "CrossSubnet")
+	f.Add("10.244.5.7/16", "same", "32", "CrossSubnet", "never", "!has(a)", "FD00::1/64", "same", "128", "off")
+	f.Add("none", "", "0", "", "", " ", "NONE", "", "0", "")
+	f.Add("10.0.0.0/30", "Upper", "0x1a", "always", "always", "global()", "::ffff:10.0.0.0/104", "a/b", "-1", "on")
+	f.Add("169.254.0.0/16", "a..b", "99999999999999999999", "", "", "a == '\xff'", "fe80::1%eth0", strings.Repeat("a", 254), "00000116", "")
+	f.Add("0.0.0.0/0", "\n", "20", "", "", "(", "::/0", "\x1b", "116", "")
+	f.Fuzz(func(t *testing.T, cidr4, name4, size4, ipip4, vxlan4, selector, cidr6, name6, size6, vxlan6 string) {
+		settings := given(t,
+			"CALICO_IPV4POOL_CIDR="+cidr4, "CALICO_IPV4POOL_NAME="+name4, "CALICO_IPV4POOL_BLOCK_SIZE="+size4,
+			"CALICO_IPV4POOL_IPIP="+ipip4, "CALICO_IPV4POOL_VXLAN="+vxlan4, "CALICO_IPV4POOL_NODE_SELECTOR="+selector,
+			"CALICO_IPV6POOL_CIDR="+cidr6, "CALICO_IPV6POOL_NAME="+name6, "CALICO_IPV6POOL_BLOCK_SIZE="+size6,
+			"CALICO_IPV6POOL_VXLAN="+vxlan6,
+		)
+		config, err := settings.Resolve()
+		again, againErr := settings.Resolve()
+		require.Equal(t, config, again)
+		require.Equal(t, err, againErr)
+		if err != nil {
+			checkFaults(t, err)
+			return
+		}
+		for _, warning := range config.Warnings {
+			assert.NotContains(t, warning, "\n")
+		}
+		pools, _, err := Render(settings, WithHost(fakeHost{asked: new(int)}), WithRandom(&counting{}))
+		require.NoError(t, err)
+		lines := []string{"CALICO_IPV4POOL_CIDR=none", "CALICO_IPV6POOL_CIDR=none"}
+		var set []*ippool.IPPool
+		for i := range pools {
+			set = append(set, &pools[i])
+			lines = append(lines, saying(t, &pools[i])...)
+		}
+		require.Empty(t, ippool.ValidateSet(set))
+
+		same, _, err := Render(given(t, lines...), WithHost(fakeHost{t: t}), WithRandom(noRandom{t}))
+		require.NoError(t, err)
+		require.Equal(t, pools, same)
+	})
+}
+
+// saying gives the settings that ask for a pool in full.
+func saying(t testing.TB, pool *ippool.IPPool) []string {
+	prefix, err := ippool.ParseCIDR(pool.Spec.CIDR)
+	require.NoError(t, err)
+	family := ippool.FamilyOf(prefix)
+	require.Equal(t, prefix.Masked().String(), pool.Spec.CIDR, "canonical")
+	lines := []string{
+		"CIDR=" + pool.Spec.CIDR, "NAME=" + pool.Name, "BLOCK_SIZE=" + fmt.Sprint(pool.Spec.BlockSize),
+		"VXLAN=" + pool.Spec.VXLANMode.String(), "NODE_SELECTOR=" + pool.Spec.NodeSelector,
+		"NAT_OUTGOING=" + fmt.Sprint(pool.Spec.NATOutgoing), "DISABLE_BGP_EXPORT=" + fmt.Sprint(pool.Spec.DisableBGPExport),
+	}
+	if family == ippool.IPv4 {
+		lines = append(lines, "IPIP="+pool.Spec.IPIPMode.String())
+	}
+	for i := range lines {
+		lines[i] = fmt.Sprintf("CALICO_IPV%dPOOL_%s", family, lines[i])
+	}
+	return lines
+}
+
+// FuzzWords holds the settings of the run itself to the same.
+func FuzzWords(f *testing.F) {
+	f.Add("", "", "", "", "", "", "")
+	f.Add("true", "off", "YES", "90s", "warning", "JSON", "etcdv3")
+	f.Add("ture", "2", "\n", "60", "fatal", "xml", "etcd")
+	f.Add("0", "Disabled", "on", "-1ns", "Debug", "text", "Kubernetes")
+	f.Fuzz(func(t *testing.T, noPools, ipv6, wait, timeout, level, format, datastore string) {
+		settings := given(t, "NO_DEFAULT_POOLS="+noPools, "FELIX_IPV6SUPPORT="+ipv6, "WAIT_FOR_DATASTORE="+wait,
+			"CALICO_IPPOOLS_TIMEOUT="+timeout, "CALICO_STARTUP_LOGLEVEL="+level, "CALICO_IPPOOLS_LOG_FORMAT="+format,
+			"CALICO_DATASTORE_TYPE="+datastore)
+		config, err := settings.Resolve()
+		if err != nil {
+			checkFaults(t, err)
+			return
+		}
+		assert.GreaterOrEqual(t, config.Timeout, time.Duration(0))
+		same := given(t,
+			"NO_DEFAULT_POOLS="+fmt.Sprint(config.Desired.Pools[0].Skip != ""),
+			"FELIX_IPV6SUPPORT="+fmt.Sprint(config.Desired.Pools[1].Skip == "" || config.Desired.Pools[0].Skip != ""),
+			"CALICO_IPPOOLS_TIMEOUT="+config.Timeout.String(), "CALICO_STARTUP_LOGLEVEL="+config.LogLevel.String(),
+			"CALICO_IPPOOLS_LOG_FORMAT="+string(config.LogFormat), "CALICO_DATASTORE_TYPE="+string(config.Datastore))
+		again, err := same.Resolve()
+		require.NoError(t, err)
+		assert.Equal(t, config.Timeout, again.Timeout)
+		assert.Equal(t, config.LogLevel, again.LogLevel)
+		assert.Equal(t, config.LogFormat, again.LogFormat)
+		assert.Equal(t, config.Datastore, again.Datastore)
+		for i := range config.Desired.Pools {
+			assert.Equal(t, config.Desired.Pools[i].Skip == "", again.Desired.Pools[i].Skip == "")
+		}
+	})
+}
+
+// FuzzFromEnv sets one variable: it arrives as it is, and nothing else does.
+func FuzzFromEnv(f *testing.F) {
+	clearEnv(f)
+	definitions := Definitions()
+	for i := range definitions {
+		f.Add(uint8(i), false, "x")
+		f.Add(uint8(i), true, "none\n")
+	}
+	f.Add(uint8(0), true, "")
+	f.Fuzz(func(t *testing.T, which uint8, prefixed bool, value string) {
+		if strings.Contains(value, "\x00") {
+			t.Skip("no variable can hold it")
+		}
+		d := definitions[int(which)%len(definitions)]
+		name, read := d.Env, true
+		if prefixed {
+			name, read = "CALICO_"+d.Env, d.Prefixed
+		}
+		t.Setenv(name, value)
+		var want Settings
+		if read && value != "" {
+			*d.Of(&want) = Given(value, SourceEnv(name))
+		}
+		assert.Equal(t, want, fromEnv(t))
+	})
+}
+
+// FuzzFromFile looks for a password in what is said of the file that holds it.
+func FuzzFromFile(f *testing.F) {
+	for _, around := range [][2]string{
+		{"", ""}, {"'", "'"}, {`"`, `"`}, {`"\`, `"`}, {"*", ""}, {"&", ""}, {"!", ""}, {"!!int ", ""}, {"!!binary ", ""}, {"!!", " x"},
+		{"[", "]"}, {"{", "}"}, {"{", ": x}"}, {"[[", "]"}, {"@", ""}, {"`", ""}, {"%", ""}, {"|", ""}, {"'", ""}, {"", ": x"}, {"", " #"},
+		{"!!float ", "e"}, {"!!timestamp ", ""}, {"!!bool ", ""}, {"? ", ""}, {"- ", ""}, {"? [", "]"}, {"{? [", "]: x}"}, {"{[", "]: x}"}, {"<<: ", ""}, {"{<<: ", "}"},
+	} {
+		f.Add(around[0], around[1])
+	}
+	const secret = "hunter2secret"
+	f.Fuzz(func(t *testing.T, before, after string) {
+		if strings.ContainsAny(before+after, "\n\r\u0085\u2028\u2029") {
+			t.Skip("another line, and so another field, whose name may be printed")
+		}
+		path := writeConfig(t, configHead+"spec:\n  etcdUsername: a\n  etcdPassword: "+before+secret+after+"\n")
+		settings, err := FromFile(path)
+		if err != nil {
+			require.ErrorIs(t, err, ErrInvalidSettings)
+			assert.NotContains(t, err.Error(), secret)
+			return
+		}
+		again, err := FromFile(path)
+		require.NoError(t, err)
+		assert.Equal(t, settings, again)
+		assert.Equal(t, "a", settings.Datastore.EtcdUsername.Value)
+	})
+}

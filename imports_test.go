@@ -1,0 +1,72 @@
+package calicobootstrap_test
+
+import (
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	// What is judged here is imported, so that no result is taken from go
+	// test's cache once it has changed.
+	_ "github.com/calico-bootstrap/calico-bootstrap/bootstrap"
+	_ "github.com/calico-bootstrap/calico-bootstrap/bootstrap/etcdv3"
+)
+
+const module = "github.com/calico-bootstrap/calico-bootstrap/"
+
+// Who imports one datastore doesn't pay for another: each knows only what is
+// common to all of them.
+func TestImportsOfOurOwn(t *testing.T) {
+	t.Parallel()
+	common := []string{module + "bootstrap", module + "ippool", module + "ippool/selector"}
+	assertOurs(t, "./bootstrap", common)
+
+	entries, err := os.ReadDir("bootstrap")
+	require.NoError(t, err)
+	datastores := 0
+	for _, entry := range entries {
+		if entry.IsDir() && entry.Name() != "testdata" {
+			datastores++
+			assertOurs(t, "./bootstrap/"+entry.Name(), append([]string{module + "bootstrap/" + entry.Name()}, common...))
+		}
+	}
+	assert.Positive(t, datastores)
+}
+
+func assertOurs(t *testing.T, pattern string, allowed []string) {
+	t.Helper()
+	for _, path := range dependencies(t, os.Getenv("GOWORK"), pattern) {
+		if strings.HasPrefix(path, module) {
+			assert.Contains(t, allowed, path, "%s may not import it", pattern)
+		}
+	}
+}
+
+func TestImportersOfEtcdLinkNoClientGo(t *testing.T) {
+	t.Parallel()
+	for _, workspace := range []string{os.Getenv("GOWORK"), "off"} {
+		packages := dependencies(t, workspace, "./bootstrap", "./bootstrap/etcdv3")
+		assert.Contains(t, packages, "go.etcd.io/etcd/client/v3", "the list is no list")
+		for _, path := range packages {
+			assert.False(t, strings.HasPrefix(path, "k8s.io/client-go"), "%s with GOWORK=%s", path, workspace)
+		}
+	}
+}
+
+// dependencies are the packages that a binary with these links, without the
+// standard library.
+func dependencies(t *testing.T, workspace string, patterns ...string) []string {
+	t.Helper()
+	// go test puts its own go first in PATH.
+	arguments := append([]string{"list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}"}, patterns...)
+	command := exec.CommandContext(t.Context(), "go", arguments...)
+	command.Env = append(os.Environ(), "GOWORK="+workspace)
+	var stderr strings.Builder
+	command.Stderr = &stderr
+	out, err := command.Output()
+	require.NoError(t, err, stderr.String())
+	return strings.Fields(string(out))
+}

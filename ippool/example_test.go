@@ -1,0 +1,189 @@
+package ippool_test
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+)
+
+func ExampleValidate() {
+	pool := ippool.New("default-ipv4-ippool")
+	pool.Spec.CIDR = "10.244.5.7/16"
+	pool.Spec.BlockSize = 33
+	pool.Spec.IPIPMode = ippool.IPIPModeAlways
+	pool.Spec.VXLANMode = ippool.VXLANModeAlways
+	pool.Spec.NodeSelector = "rack = r1"
+	for _, fault := range ippool.Validate(pool) {
+		fmt.Println(fault)
+	}
+	// Output:
+	// spec.cidr: Invalid value: "10.244.5.7/16": has host bits: the range is 10.244.0.0/16
+	// spec.blockSize: Invalid value: 33: must be from 20 to 32 for IPv4
+	// spec.vxlanMode: Forbidden: Always stands with ipipMode Always: only one encapsulation can be on
+	// spec.nodeSelector: Invalid value: "rack = r1": column 6: expected ==, !=, in, not in, contains, starts with or ends with, found "="
+}
+
+func ExampleValidateSet() {
+	office, lab := ippool.New("office"), ippool.New("lab")
+	office.Spec.CIDR = "10.0.0.0/8"
+	lab.Spec.CIDR = "10.244.0.0/16"
+	fmt.Println(ippool.ValidateSet([]*ippool.IPPool{office, lab}).ToAggregate())
+	// Output:
+	// items[1].spec.cidr: Invalid value: "10.244.0.0/16": overlaps 10.0.0.0/8 of pool "office"
+}
+
+func ExampleValidateUpdate() {
+	stored := ippool.New("default-ipv4-ippool")
+	stored.Spec.CIDR = "10.244.0.0/16"
+	updated := stored.DeepCopy()
+	updated.Spec.NATOutgoing = true
+	updated.Spec.BlockSize = 28
+	fmt.Println(ippool.ValidateUpdate(updated, stored).ToAggregate())
+	// Output:
+	// spec.blockSize: Forbidden: can't change from 26 to 28: create a new pool and migrate to it
+}
+
+func ExampleDefault() {
+	pool := ippool.New("default-ipv6-ippool")
+	pool.Spec.CIDR = "fd00:10:244::/64"
+	ippool.Default(pool)
+	fmt.Println(pool.Spec.BlockSize, pool.Spec.VXLANMode, pool.Spec.NodeSelector, pool.Spec.AllowedUses, *pool.Spec.AssignmentMode)
+	// Output:
+	// 122 Never all() [Workload Tunnel] Automatic
+}
+
+func ExampleNewRecord() {
+	pool := ippool.New("default-ipv4-ippool")
+	pool.UID = "47132df4-a8f8-4771-b096-ccd5d2ab0391"
+	pool.CreationTimestamp = at("17:45:23") // metav1.Now(), but for this example
+	pool.Spec.CIDR = "10.244.0.0/16"
+	pool.Spec.NATOutgoing = true
+	ippool.Default(pool)
+
+	value, err := ippool.NewRecord(pool).Encode()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(ippool.RecordKey(pool.Name))
+	fmt.Println(string(value))
+	// Output:
+	// /calico/resources/v3/projectcalico.org/ippools/default-ipv4-ippool
+	// {"kind":"IPPool","apiVersion":"projectcalico.org/v3","metadata":{"name":"default-ipv4-ippool","uid":"47132df4-a8f8-4771-b096-ccd5d2ab0391","creationTimestamp":"2026-11-22T17:45:23Z"},"spec":{"cidr":"10.244.0.0/16","vxlanMode":"Never","ipipMode":"Never","natOutgoing":true,"blockSize":26,"nodeSelector":"all()","allowedUses":["Workload","Tunnel"],"assignmentMode":"Automatic"}}
+}
+
+// A change leaves all else in the record, known or not, where it is.
+func ExampleRecord() {
+	stored := `{"kind":"IPPool", "metadata":{"name":"a"}, "spec":{"cidr":"10.244.0.0/16", "natOutgoing":true, "future":{"on":true}}}`
+	record, err := ippool.DecodeRecord([]byte(stored))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	record.Pool.Spec.NATOutgoing = false
+	record.Pool.Spec.IPIPMode = ippool.IPIPModeCrossSubnet
+	value, err := record.Encode()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(string(value))
+	// Output:
+	// {"kind":"IPPool", "metadata":{"name":"a"}, "spec":{"cidr":"10.244.0.0/16", "ipipMode":"CrossSubnet", "future":{"on":true}}}
+}
+
+// CalicoPool stands for a type of another module with the JSON of Calico's
+// IPPool, such as that of github.com/projectcalico/api.
+type CalicoPool struct {
+	Kind       string `json:"kind"`
+	APIVersion string `json:"apiVersion"`
+	Metadata   struct {
+		Name              string  `json:"name"`
+		CreationTimestamp *string `json:"creationTimestamp"`
+	} `json:"metadata"`
+	Spec struct {
+		CIDR     string `json:"cidr"`
+		Disabled bool   `json:"disabled"`
+	} `json:"spec"`
+}
+
+func ExampleConvertTo() {
+	pool := ippool.New("lab")
+	pool.Spec.CIDR = "10.244.0.0/16"
+	pool.Spec.Disabled = true
+
+	theirs, err := ippool.ConvertTo[CalicoPool](pool)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(theirs.Metadata.Name, theirs.Spec.CIDR, theirs.Spec.Disabled)
+
+	pool.Spec.NATOutgoing = true // which this version of their type doesn't know
+	_, err = ippool.ConvertTo[CalicoPool](pool)
+	fmt.Println(err)
+	// Output:
+	// lab 10.244.0.0/16 true
+	// converting *ippool.IPPool to *ippool_test.CalicoPool: json: unknown field "natOutgoing"
+}
+
+func ExampleConvertFrom() {
+	var theirs CalicoPool
+	theirs.Metadata.Name = "lab"
+	theirs.Spec.CIDR = "10.244.0.0/16"
+	pool, err := ippool.ConvertFrom(theirs)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(pool.Name, pool.Spec.CIDR)
+	// Output:
+	// lab 10.244.0.0/16
+}
+
+func ExampleRandomULA() {
+	random := strings.NewReader("\x01\x23\x45\x67\x89") // crypto/rand.Reader, but for this example
+	prefix, err := ippool.RandomULA(random)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(prefix)
+	// Output:
+	// fd01:2345:6789::/48
+}
+
+func ExampleFirstFree() {
+	candidates := []netip.Prefix{netip.MustParsePrefix("192.168.0.0/16"), netip.MustParsePrefix("172.16.0.0/16")}
+	hostNetworks := []netip.Prefix{netip.MustParsePrefix("192.168.178.21/24")}
+	fmt.Println(ippool.FirstFree(candidates, hostNetworks))
+	// Output:
+	// 172.16.0.0/16 true
+}
+
+func ExampleCanonical() {
+	for _, text := range []string{"10.244.5.7/16", "FD00:0010:0244:0000::/64", "::ffff:10.244.0.0/112", "10.244.0.0"} {
+		canonical, err := ippool.Canonical(text)
+		if err != nil {
+			fmt.Println(err)
+			continue
+		}
+		fmt.Println(canonical)
+	}
+	// Output:
+	// 10.244.0.0/16
+	// fd00:10:244::/64
+	// an IPv4-mapped IPv6 CIDR: write the IPv4 one
+	// an address without a prefix length such as /16
+}
+
+func ExampleParseIPIPMode() {
+	fmt.Println(ippool.ParseIPIPMode("cross-subnet"))
+	_, err := ippool.ParseIPIPMode("on")
+	fmt.Println(err)
+	// Output:
+	// CrossSubnet <nil>
+	// unknown mode "on": want never (or off), always or cross-subnet (or crosssubnet)
+}
