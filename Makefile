@@ -5,6 +5,9 @@ BIN     := bin
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
+# The race detector needs a C compiler.
+RACE := $(shell command -v $$($(GO) env CC) >/dev/null && echo -race)
+
 # The three modules, as package patterns of the workspace.
 PACKAGES := ./... ./examples/... ./internal/integration/...
 
@@ -29,15 +32,16 @@ run: ## bootstrap into an embedded etcd and show the pools (ARGS='--flag …')
 	$(GO) run ./examples/calico-bootstrap --datastore-type embedded $(ARGS)
 
 .PHONY: test
-test: test-newest test-floors ## all tests: on the newest dependencies, then on the floors
+test: test-newest test-floors ## all tests: on the newest dependencies, on the oldest, and each fuzzer for a moment
+	$(MAKE) --no-print-directory fuzz FUZZTIME=4s
 
 .PHONY: test-newest
 test-newest: ## all tests, real servers included, on the newest dependencies
-	$(GO) test -race -timeout 20m $(PACKAGES)
+	$(GO) test $(RACE) -timeout 20m $(PACKAGES)
 
 .PHONY: test-floors
 test-floors: ## the library's tests on the oldest dependencies that it promises to work with
-	GOWORK=off $(GO) test -race ./...
+	GOWORK=off $(GO) test $(RACE) ./...
 
 .PHONY: cross
 cross: ## compile everything for every platform

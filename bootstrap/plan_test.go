@@ -91,7 +91,12 @@ func TestNewPlan(t *testing.T) {
 			want:     []string{"IPv4 p1 unchanged: 5 IPv4 pools exist: p1, p2, p3, p4, p5", fresh6},
 		},
 		{
-			name:     "more than five are counted",
+			name:     "the sixth is counted",
+			existing: numbered(6),
+			want:     []string{"IPv4 p1 unchanged: 6 IPv4 pools exist: p1, p2, p3, p4, p5, 1 more", fresh6},
+		},
+		{
+			name:     "more than six are counted",
 			existing: numbered(7),
 			want:     []string{"IPv4 p1 unchanged: 7 IPv4 pools exist: p1, p2, p3, p4, p5, 2 more", fresh6},
 		},

@@ -37,6 +37,7 @@ func TestValidateBlocks(t *testing.T) {
 		{"around the pool", aPool("10.0.0.0/26"), prefixes("10.0.0.0/24"), "the first is 10.0.0.0/24"},
 		{"first and last address", aPool("10.0.0.0/16"), prefixes("10.0.255.255/32", "10.0.0.0/32"), "2 IPAM block(s) that exist inside 10.0.0.0/16 have another size, the first is 10.0.0.0/32"},
 		{"the wider first", aPool("10.0.0.0/16"), prefixes("10.0.0.0/28", "10.0.0.0/24", "10.0.0.0/26"), "2 IPAM block(s) that exist inside 10.0.0.0/16 have another size, the first is 10.0.0.0/24"},
+		{"the wider first, in spite of host bits", aPool("10.0.0.0/16"), prefixes("10.0.0.4/28", "10.0.0.9/27"), "the first is 10.0.0.9/27"},
 		{"no block at all", aPool("10.0.0.0/16"), []netip.Prefix{{}}, ""},
 		{"a pool without a CIDR", aPool(""), prefixes("10.0.0.0/28"), ""},
 		{"a pool whose CIDR is none", aPool("pods"), prefixes("10.0.0.0/28"), ""},

@@ -10,6 +10,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
@@ -49,7 +50,10 @@ func (d *Datastore) explain(doing string, err error) error {
 		e.Kind = bootstrap.ErrUnreachable
 		if isContext(err) {
 			e.Err = fmt.Errorf("no answer: %w", err)
+			e.Hint = "check that the endpoint is etcd's client port, and the firewalls in between"
 		}
+	case errors.Is(err, rpctypes.ErrNoSpace):
+		e.Hint = "etcd takes no more writes: free space (etcdctl compact, etcdctl defrag), then etcdctl alarm disarm"
 	}
 	return e
 }
@@ -123,6 +127,7 @@ func (d *Datastore) explainFailure(err error) (kind error, hint string) {
 		invalid      x509.CertificateInvalidError
 		op           *net.OpError
 		handshake    *handshakeError
+		dns          *net.DNSError
 	)
 	switch {
 	case errors.As(err, &unknown):
@@ -132,7 +137,7 @@ func (d *Datastore) explainFailure(err error) (kind error, hint string) {
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
 		return bootstrap.ErrTLS, "renew the member's certificate, or set this host's clock"
 	case errors.As(err, &verification):
-		return bootstrap.ErrTLS, ""
+		return bootstrap.ErrTLS, "check the member's certificate against the CA"
 	case errors.As(err, &record):
 		return bootstrap.ErrTLS, "the member does not speak TLS there: is the endpoint http://?"
 	case errors.As(err, &op) && (op.Op == "remote error" || op.Op == "local error"):
@@ -142,8 +147,12 @@ func (d *Datastore) explainFailure(err error) (kind error, hint string) {
 		return bootstrap.ErrUnreachable, "the member closed the connection: is the endpoint http://?"
 	case errors.Is(err, io.EOF):
 		return bootstrap.ErrUnreachable, "the member closed the connection without an answer: is the endpoint https://?"
+	case errors.As(err, &dns):
+		return bootstrap.ErrUnreachable, "check the endpoint's host name, and this host's DNS"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return bootstrap.ErrUnreachable, "nothing listens there: check the endpoint, and that etcd is running"
 	default:
-		return bootstrap.ErrUnreachable, ""
+		return bootstrap.ErrUnreachable, "check the endpoint, the route to it, and the firewalls in between"
 	}
 }
 

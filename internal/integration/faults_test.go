@@ -163,7 +163,7 @@ func TestNobodyListens(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	require.NoError(t, listener.Close())
-	fault{kind: bootstrap.ErrUnreachable, passes: true, says: []string{"connection refused"}}.
+	fault{kind: bootstrap.ErrUnreachable, passes: true, says: []string{"connection refused", "nothing listens there"}}.
 		check(t, etcdv3.Config{Endpoints: []string{"http://" + listener.Addr().String()}})
 }
 
@@ -175,6 +175,12 @@ func TestHangs(t *testing.T) {
 	defer listener.Close()
 	fault{kind: bootstrap.ErrUnreachable, passes: true, says: []string{"no answer"}}.
 		check(t, etcdv3.Config{Endpoints: []string{"http://" + listener.Addr().String()}})
+}
+
+func TestHostNameIsUnknown(t *testing.T) {
+	etcdtest.SRV(t, nil) // no name exists but those of the test domain
+	fault{kind: bootstrap.ErrUnreachable, passes: true, says: []string{"no such host", "this host's DNS"}}.
+		check(t, etcdv3.Config{Endpoints: []string{"http://etcd.nowhere.test:2379"}})
 }
 
 func TestOneMemberOfTwoIsEnough(t *testing.T) {

@@ -4,6 +4,7 @@ package integration
 
 import (
 	"flag"
+	"os"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -12,4 +13,11 @@ import (
 // update writes the golden files anew instead of comparing with them.
 var update = flag.Bool("update", false, "write the golden files anew")
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		if programFolder != "" {
+			os.RemoveAll(programFolder)
+		}
+		os.Exit(code)
+	}))
+}

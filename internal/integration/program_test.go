@@ -20,13 +20,16 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/etcdtest"
 )
 
-// buildProgram builds the program once for all tests, as a user would, and
-// leaves it to the last of them.
+// programFolder has the program, once it is built, until all tests are over.
+var programFolder string
+
+// buildProgram builds the program once for all tests, as a user would.
 var buildProgram = sync.OnceValues(func() (string, error) {
 	folder, err := os.MkdirTemp("", "calico-bootstrap-test-")
 	if err != nil {
 		return "", err
 	}
+	programFolder = folder
 	binary := filepath.Join(folder, "calico-bootstrap")
 	if runtime.GOOS == "windows" {
 		binary += ".exe"
