@@ -149,7 +149,9 @@ func first(other func()) hook {
 // hangs gives no answer before the caller stops waiting for one.
 func hangs(ctx context.Context, _ func() error) error {
 	<-ctx.Done()
-	return unreachable(ctx.Err().Error())
+	return &DatastoreError{
+		Kind: ErrUnreachable, Place: "etcd https://10.0.0.1:2379", Doing: "reading IP pools", Err: ctx.Err(),
+	}
 }
 
 // times is the same hook for so many calls in a row.

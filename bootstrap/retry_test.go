@@ -272,6 +272,21 @@ func TestStoreThatHangs(t *testing.T) {
 	})
 }
 
+// An attempt that is cut short knows nothing but that; the one before it knows
+// what was in the way.
+func TestTimeoutTellsTheCauseBefore(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		refused := unreachable("connection refused")
+		store := newStore()
+		store.onSnapshot = []hook{fails(unreachable("no leader")), fails(refused), hangs}
+		_, err := run(t, store, given(t, append(cidrs, "CALICO_IPPOOLS_TIMEOUT=3s")...))
+		require.EqualError(t, err, "timed out after 3s: "+refused.Error())
+		require.ErrorIs(t, err, ErrTimedOut)
+		require.ErrorIs(t, err, refused)
+	})
+}
+
 func TestContextEndsTheRun(t *testing.T) {
 	t.Parallel()
 	refused := unreachable("connection refused")

@@ -113,17 +113,24 @@ func (r *runner) localDesired() Desired {
 // untilDone makes attempts until one succeeds, fails for good, or the time is
 // over.
 func (r *runner) untilDone(ctx context.Context) (Report, error) {
+	var before error // of the attempt before
 	for {
 		report, err := r.attempt(ctx)
-		if err == nil {
+		switch {
+		case err == nil:
 			return report, nil
-		}
-		if ctx.Err() == nil && !r.retry.again(err, r.logger) {
+		case ctx.Err() != nil:
+			if before != nil && errors.Is(err, ctx.Err()) {
+				// The attempt was cut short: the one before knows the cause.
+				err = before
+			}
+			return Report{}, overtime(ctx, err)
+		case !r.retry.again(err, r.logger):
 			return Report{}, err
-		}
-		if ctx.Err() != nil || !r.retry.pause(ctx) {
+		case !r.retry.pause(ctx):
 			return Report{}, overtime(ctx, err)
 		}
+		before = err
 	}
 }
 

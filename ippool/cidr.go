@@ -21,8 +21,12 @@ var ErrMapped = errors.New("an IPv4-mapped IPv6 CIDR: write the IPv4 one")
 func ParseCIDR(text string) (netip.Prefix, error) {
 	prefix, err := netip.ParsePrefix(text)
 	if err != nil {
-		if _, addrErr := netip.ParseAddr(text); addrErr == nil && !strings.Contains(text, "/") {
-			return netip.Prefix{}, errors.New("an address without a prefix length such as /16")
+		if addr, addrErr := netip.ParseAddr(text); addrErr == nil && !strings.Contains(text, "/") {
+			example := "/64"
+			if addr.Is4() {
+				example = "/16"
+			}
+			return netip.Prefix{}, errors.New("an address without a prefix length such as " + example)
 		}
 		return netip.Prefix{}, errors.New("not a CIDR such as 10.244.0.0/16 or fd00:10:244::/64")
 	}

@@ -47,7 +47,7 @@ func TestParseCIDR(t *testing.T) {
 func TestParseCIDRRefuses(t *testing.T) {
 	t.Parallel()
 	const other = "not a CIDR such as 10.244.0.0/16 or fd00:10:244::/64"
-	const length = "an address without a prefix length such as /16"
+	const length = "an address without a prefix length such as "
 	for _, test := range []struct{ text, message string }{
 		{"", other},
 		{"/", other},
@@ -71,10 +71,10 @@ func TestParseCIDRRefuses(t *testing.T) {
 		{"fe80::%eth0/64", other}, // to netip an address whose zone is eth0/64
 		{"٤.0.0.0/8", other},
 
-		{"10.244.0.0", length},
-		{"FD00::1", length},
-		{"fd00::1%eth0", length},
-		{"::ffff:10.0.0.1", length},
+		{"10.244.0.0", length + "/16"},
+		{"FD00::1", length + "/64"},
+		{"fd00::1%eth0", length + "/64"},
+		{"::ffff:10.0.0.1", length + "/64"},
 
 		{"::ffff:10.0.0.0/104", ippool.ErrMapped.Error()},
 		{"::FFFF:a00:0/128", ippool.ErrMapped.Error()},
