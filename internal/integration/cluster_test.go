@@ -25,10 +25,16 @@ type moment struct {
 	then   func()
 }
 
-func (m *moment) when(method string, then func()) {
+// when returns a function that waits until what happens then has happened.
+func (m *moment) when(method string, then func()) (wait func()) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.method, m.then = method, then
+	done := make(chan struct{})
+	m.method, m.then = method, func() {
+		defer close(done)
+		then()
+	}
+	return func() { <-done }
 }
 
 func (m *moment) intercept(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
@@ -56,7 +62,7 @@ func TestCluster(t *testing.T) {
 	config := etcdv3.Config{Endpoints: cluster.Endpoints(), RequestTimeout: 3 * time.Second}
 	members := cluster.Members()
 
-	check := func(t *testing.T, run func() (bootstrap.Report, error)) {
+	check := func(t *testing.T, method string, then func()) {
 		t.Helper()
 		admin := cluster.Client(t)
 		require.Eventually(t, func() bool {
@@ -65,8 +71,10 @@ func TestCluster(t *testing.T) {
 			_, err := admin.Delete(ctx, ippool.RecordPrefix, clientv3.WithPrefix())
 			return err == nil
 		}, 30*time.Second, 50*time.Millisecond)
-		report, err := run()
+		wait := now.when(method, then)
+		report, err := runOn(t, config, patient())
 		require.NoError(t, err)
+		wait()
 		resp, err := admin.Get(t.Context(), ippool.RecordPrefix, clientv3.WithPrefix())
 		require.NoError(t, err)
 		assert.Len(t, resp.Kvs, 2)
@@ -78,32 +86,23 @@ func TestCluster(t *testing.T) {
 	for _, at := range []struct{ name, method string }{{"reading", read}, {"writing", write}} {
 		t.Run("a follower stops while "+at.name, func(t *testing.T) {
 			follower := members[(cluster.Leader()+1)%3]
-			check(t, func() (bootstrap.Report, error) {
-				now.when(at.method, follower.Stop)
-				return runOn(t, config, patient())
-			})
+			check(t, at.method, follower.Stop)
 			follower.Restart()
 		})
 		t.Run("the leader stops while "+at.name, func(t *testing.T) {
 			leader := members[cluster.Leader()]
-			check(t, func() (bootstrap.Report, error) {
-				now.when(at.method, leader.Stop)
-				return runOn(t, config, patient())
-			})
+			check(t, at.method, leader.Stop)
 			leader.Restart()
 		})
 	}
 	t.Run("the quorum is lost and comes back", func(t *testing.T) {
 		leader := cluster.Leader()
 		follower, second := members[(leader+1)%3], members[leader]
-		check(t, func() (bootstrap.Report, error) {
-			now.when(write, func() {
-				follower.Stop()
-				second.Stop()
-				time.Sleep(time.Second)
-				follower.Restart()
-			})
-			return runOn(t, config, patient())
+		check(t, write, func() {
+			follower.Stop()
+			second.Stop()
+			time.Sleep(time.Second)
+			follower.Restart()
 		})
 		second.Restart()
 	})

@@ -224,11 +224,14 @@ func TestCommitIsCutOff(t *testing.T) {
 			}
 			return answer, err
 		}))
+	restarted := make(chan struct{})
 	go func() {
+		defer close(restarted)
 		<-stopped
 		server.Restart()
 	}()
 	report, err := runOn(t, etcdv3.Config{Endpoints: server.Endpoints(), RequestTimeout: 3 * time.Second}, patient())
+	<-restarted
 	require.NoError(t, err)
 	require.Len(t, report.Pools, 2)
 	for _, pool := range report.Pools {
