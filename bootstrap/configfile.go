@@ -3,7 +3,6 @@ package bootstrap
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"regexp"
 	"strings"
@@ -60,7 +59,7 @@ func FromFile(path string) (Settings, error) {
 	)
 	data, err := os.ReadFile(path)
 	if err != nil {
-		faults.Add(file, "can't be read: %v; want a CalicoAPIConfig file", withoutPath(err))
+		faults.AddUnreadable(file, err, "a CalicoAPIConfig file")
 		return Settings{}, faults.Err()
 	}
 	if err := yaml.UnmarshalStrict(data, &config); err != nil {
@@ -102,15 +101,6 @@ func (s apiConfigSpec) settings(path string) Settings {
 		}
 	}
 	return settings
-}
-
-// withoutPath is the reason alone: the message names the path already.
-func withoutPath(err error) error {
-	var pathErr *fs.PathError
-	if errors.As(err, &pathErr) {
-		return pathErr.Err
-	}
-	return err
 }
 
 // valuesInYAMLErrors are the places where the YAML decoder quotes a value. The

@@ -1,7 +1,9 @@
 package bootstrap
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -96,6 +98,16 @@ func (f *Faults) Add(setting Setting, format string, args ...any) {
 func (f *Faults) AddSecret(setting Setting, format string, args ...any) {
 	f.Add(setting, format, args...)
 	(*f)[len(*f)-1].Secret = true
+}
+
+// AddUnreadable notes that the file that a setting names can't be read. The
+// message has the reason without the path, which it quotes already.
+func (f *Faults) AddUnreadable(setting Setting, err error, want string) {
+	var pathErr *fs.PathError
+	if errors.As(err, &pathErr) {
+		err = pathErr.Err
+	}
+	f.Add(setting, "can't be read: %v; want %s", err, want)
 }
 
 // Err returns a *SettingsError, or nil if nothing is wrong.

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"io"
 	"log/slog"
+	"slices"
 	"time"
 )
 
@@ -35,6 +36,8 @@ func newRunner(config Config, options []Option) *runner {
 		now:    time.Now,
 		random: rand.Reader,
 		host:   ThisHost(),
+
+		warnings: slices.Clone(config.Warnings),
 	}
 	for _, option := range options {
 		option(r)

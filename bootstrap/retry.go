@@ -39,7 +39,6 @@ func (r *retry) again(err error, logger *slog.Logger) bool {
 	case passing(err):
 		if cause := err.Error(); cause != r.cause {
 			r.cause = cause
-			r.wait = 0
 			logger.Warn("waiting for the datastore", "cause", cause)
 		}
 		r.wait = min(max(2*r.wait, firstPause), maxPause)

@@ -24,8 +24,9 @@ import (
 // writes pools meanwhile, or the datastore is out of reach, Run begins again,
 // within the time that the settings give it and ctx.
 //
-// Errors wrap one of this package's sentinels. With any error, no pool was
-// created, unless the connection broke while they were: the next run tells.
+// What is wrong with the settings, the datastore or the time wraps one of this
+// package's sentinels. With any error, no pool was created, unless the
+// connection broke while they were: the next run tells.
 func Run(ctx context.Context, store Datastore, settings Settings, options ...Option) (Report, error) {
 	config, err := settings.Resolve()
 	if err != nil {
@@ -34,6 +35,9 @@ func Run(ctx context.Context, store Datastore, settings Settings, options ...Opt
 	r := newRunner(config, options)
 	r.store = store
 	r.desired = r.localDesired()
+	for _, warning := range r.warnings {
+		r.logger.Warn(warning)
+	}
 	if config.Timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, config.Timeout, fmt.Errorf("%w after %s", ErrTimedOut, config.Timeout))
@@ -42,9 +46,6 @@ func Run(ctx context.Context, store Datastore, settings Settings, options ...Opt
 	report, err := r.untilDone(ctx)
 	if err != nil {
 		return Report{}, err
-	}
-	for _, warning := range report.Warnings {
-		r.logger.Warn(warning)
 	}
 	for _, pool := range report.Pools {
 		level := slog.LevelDebug
@@ -76,7 +77,7 @@ func Render(settings Settings, options ...Option) ([]ippool.IPPool, []string, er
 		}
 		pools = append(pools, *want.Pool)
 	}
-	return pools, r.config.Warnings, nil
+	return pools, r.warnings, nil
 }
 
 // runner is one run: what it was given, and what it must remember from one
@@ -90,9 +91,10 @@ type runner struct {
 	random io.Reader
 	host   Host
 
-	desired Desired          // with the CIDRs that were chosen so far
-	stamped []*ippool.IPPool // pools that a commit was tried with
-	retry   retry
+	desired  Desired          // with the CIDRs that were chosen so far
+	warnings []string         // of the settings, and what was found since
+	stamped  []*ippool.IPPool // pools that a commit was tried with
+	retry    retry
 }
 
 // localDesired is what is desired on this host.
@@ -175,7 +177,17 @@ func (r *runner) attempt(ctx context.Context) (Report, error) {
 		}
 	}
 	r.claim(plan)
-	return newReport(r.store.Type(), plan, r.config.Warnings), nil
+	for _, warning := range plan.Warnings {
+		r.logger.Warn(warning)
+	}
+	return newReport(r.store.Type(), plan, r.warnings), nil
+}
+
+// warn tells at once what was found beside the plan, and remembers it for the
+// report.
+func (r *runner) warn(warning string) {
+	r.logger.Warn(warning)
+	r.warnings = append(r.warnings, warning)
 }
 
 // plan chooses the CIDRs that nobody named for the pools that will be created,
@@ -218,13 +230,12 @@ func (r *runner) choose(want DesiredPool) (DesiredPool, error) {
 	case ippool.IPv4:
 		networks, err := r.host.Networks()
 		if err != nil {
-			r.config.Warnings = append(r.config.Warnings, fmt.Sprintf(
-				"the IPv4 pool may overlap a network of this host: %v", err))
+			r.warn(fmt.Sprintf("the IPv4 pool may overlap a network of this host: %v", err))
 		}
 		chosen = chooseIPv4(networks)
 	}
 	if chosen.warning != "" {
-		r.config.Warnings = append(r.config.Warnings, chosen.warning)
+		r.warn(chosen.warning)
 	}
 	return want.withCIDR(chosen), nil
 }

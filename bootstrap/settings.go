@@ -59,7 +59,7 @@ type DatastoreSettings struct {
 	EtcdEndpoints    Setting `split_words:"true"`
 	EtcdDiscoverySRV Setting `split_words:"true"`
 	EtcdUsername     Setting `split_words:"true"`
-	EtcdPassword     Setting `split_words:"true"`
+	EtcdPassword     Setting `split_words:"true" json:"-"`
 	EtcdCACertFile   Setting `split_words:"true"`
 	EtcdCertFile     Setting `split_words:"true"`
 	EtcdKeyFile      Setting `split_words:"true"`
@@ -68,7 +68,7 @@ type DatastoreSettings struct {
 	// an environment is too easily printed.
 	EtcdCACert Setting `ignored:"true"`
 	EtcdCert   Setting `ignored:"true"`
-	EtcdKey    Setting `ignored:"true"`
+	EtcdKey    Setting `ignored:"true" json:"-"`
 }
 
 // pool returns the settings that both families have.

@@ -3,6 +3,7 @@ package etcdv3
 import (
 	"crypto/tls"
 	"fmt"
+	"io"
 	"net"
 	"net/url"
 	"slices"
@@ -23,7 +24,7 @@ type Config struct {
 
 	// Username and Password are those of an etcd user; both or none.
 	Username string
-	Password string
+	Password string `json:"-"`
 
 	// TLS secures the connection to https endpoints. Nil means the system's
 	// CAs and no client certificate. Nothing below TLS 1.2 is spoken, whatever
@@ -33,6 +34,17 @@ type Config struct {
 	// RequestTimeout is how long one request may take before it is tried
 	// again. Zero means 10 seconds.
 	RequestTimeout time.Duration
+}
+
+// Format prints where etcd is for every verb, and no secret.
+func (c Config) Format(w fmt.State, _ rune) { _, _ = io.WriteString(w, c.place()) }
+
+// place names the datastore in messages.
+func (c Config) place() string {
+	if c.DiscoverySRV != "" {
+		return "etcd of " + c.DiscoverySRV
+	}
+	return "etcd " + strings.Join(c.Endpoints, ",")
 }
 
 // FromSettings judges the settings for etcd, reads the files that they name,

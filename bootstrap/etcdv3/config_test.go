@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"fmt"
 	"math/big"
 	"os"
 	"path/filepath"
@@ -183,6 +184,14 @@ func TestOpenWantsEndpoints(t *testing.T) {
 	t.Parallel()
 	_, err := Open(Config{})
 	require.Error(t, err)
+}
+
+func TestConfigKeepsItsSecrets(t *testing.T) {
+	t.Parallel()
+	config := Config{Endpoints: []string{"https://10.0.0.1:2379"}, Username: "calico", Password: "hunter2"}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
+		assert.Equal(t, "etcd https://10.0.0.1:2379", fmt.Sprintf(verb, config))
+	}
 }
 
 func TestParseBlockKey(t *testing.T) {

@@ -101,11 +101,3 @@ func (d *Datastore) credentials(endpoints []string) credentials.TransportCredent
 	}
 	return credentials.NewTLS(config)
 }
-
-// place names the datastore in messages.
-func (d *Datastore) place() string {
-	if d.config.DiscoverySRV != "" {
-		return "etcd of " + d.config.DiscoverySRV
-	}
-	return "etcd " + strings.Join(d.config.Endpoints, ",")
-}

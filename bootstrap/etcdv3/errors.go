@@ -26,7 +26,7 @@ func (d *Datastore) explain(doing string, err error) error {
 	if err == nil || errors.Is(err, bootstrap.ErrConflict) {
 		return err
 	}
-	e := &bootstrap.DatastoreError{Place: d.place(), Doing: doing, Err: err}
+	e := &bootstrap.DatastoreError{Place: d.config.place(), Doing: doing, Err: err}
 	if d.seen != nil {
 		if failures := d.seen.failures(); failures != nil {
 			e.Kind, e.Err, e.Hint = d.explainFailures(failures)

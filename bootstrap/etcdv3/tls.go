@@ -3,8 +3,6 @@ package etcdv3
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
-	"io/fs"
 	"os"
 	"slices"
 
@@ -73,7 +71,7 @@ func readPEM(setting bootstrap.Setting, inline bool, faults *bootstrap.Faults) p
 	default:
 		data, err := os.ReadFile(setting.Value)
 		if err != nil {
-			p.fault(faults, "can't be read: %v", reason(err))
+			faults.AddUnreadable(setting, err, "a PEM file")
 			return p
 		}
 		p.data = data
@@ -88,13 +86,4 @@ func (p pemText) fault(faults *bootstrap.Faults, format string, args ...any) {
 		return
 	}
 	faults.Add(p.setting, format, args...)
-}
-
-// reason is an error without the path, which the message names already.
-func reason(err error) error {
-	var pathErr *fs.PathError
-	if errors.As(err, &pathErr) {
-		return pathErr.Err
-	}
-	return err
 }

@@ -1,0 +1,36 @@
+package bootstrap
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+)
+
+// String returns the datastore settings that are set, without the secrets.
+func (d DatastoreSettings) String() string {
+	settings := Settings{Datastore: d}
+	var set []string
+	for _, definition := range datastoreDefinitions {
+		switch setting := definition.Of(&settings); {
+		case !setting.IsSet():
+		case definition.Secret:
+			set = append(set, definition.Env+"=***")
+		default:
+			set = append(set, definition.Env+"="+quote(setting.Value))
+		}
+	}
+	for _, inline := range []Setting{d.EtcdCACert, d.EtcdCert, d.EtcdKey} {
+		if inline.IsSet() {
+			set = append(set, string(inline.Source)+"=***")
+		}
+	}
+	return "{" + strings.Join(set, " ") + "}"
+}
+
+// Format prints String for every verb, so that no print of settings, of
+// whatever they are part of, shows a secret.
+func (d DatastoreSettings) Format(w fmt.State, _ rune) { _, _ = io.WriteString(w, d.String()) }
+
+// LogValue logs String.
+func (d DatastoreSettings) LogValue() slog.Value { return slog.StringValue(d.String()) }
