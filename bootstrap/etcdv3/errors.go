@@ -29,7 +29,7 @@ func (d *Datastore) explain(doing string, err error) error {
 	e := &bootstrap.DatastoreError{Place: d.config.place(), Doing: doing, Err: err}
 	if d.seen != nil {
 		if failures := d.seen.failures(); failures != nil {
-			e.Kind, e.Err, e.Hint = d.explainFailures(failures)
+			d.explainFailures(e, failures)
 			return e
 		}
 	}
@@ -93,32 +93,32 @@ func isPassing(err error) bool {
 // explainFailures judges connections that all failed. It is a TLS failure only
 // if it is one with every member: while one of them is only out of reach, it
 // may come back and be fine.
-func (d *Datastore) explainFailures(failures map[string]error) (kind, cause error, hint string) {
+func (d *Datastore) explainFailures(e *bootstrap.DatastoreError, failures map[string]error) {
 	members := make([]string, 0, len(failures))
 	for member := range failures {
 		members = append(members, member)
 	}
 	slices.Sort(members)
 
-	kind = bootstrap.ErrTLS
+	e.Kind = bootstrap.ErrTLS
 	var causes []error
 	var hints []string
 	for _, member := range members {
 		err := failures[member]
-		failure, memberHint := d.explainFailure(err)
-		if failure != bootstrap.ErrTLS {
-			kind = failure
+		hint, kind := d.explainFailure(err)
+		if kind != bootstrap.ErrTLS {
+			e.Kind = kind
 		}
-		if memberHint != "" && !slices.Contains(hints, memberHint) {
-			hints = append(hints, memberHint)
+		if !slices.Contains(hints, hint) {
+			hints = append(hints, hint)
 		}
 		causes = append(causes, &memberError{member: member, alone: len(members) == 1, err: err})
 	}
-	return kind, errors.Join(causes...), strings.Join(hints, "; ")
+	e.Err, e.Hint = errors.Join(causes...), strings.Join(hints, "; ")
 }
 
 // explainFailure judges the failure of one connection.
-func (d *Datastore) explainFailure(err error) (kind error, hint string) {
+func (d *Datastore) explainFailure(err error) (hint string, kind error) {
 	var (
 		verification *tls.CertificateVerificationError
 		record       tls.RecordHeaderError
@@ -131,28 +131,28 @@ func (d *Datastore) explainFailure(err error) (kind error, hint string) {
 	)
 	switch {
 	case errors.As(err, &unknown):
-		return bootstrap.ErrTLS, "name the CA that signed the member's certificate with --etcd-ca-cert-file"
+		return "name the CA that signed the member's certificate with --etcd-ca-cert-file", bootstrap.ErrTLS
 	case errors.As(err, &host):
-		return bootstrap.ErrTLS, "use an endpoint whose host name or address is in the member's certificate"
+		return "use an endpoint whose host name or address is in the member's certificate", bootstrap.ErrTLS
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
-		return bootstrap.ErrTLS, "renew the member's certificate, or set this host's clock"
+		return "renew the member's certificate, or set this host's clock", bootstrap.ErrTLS
 	case errors.As(err, &verification):
-		return bootstrap.ErrTLS, "check the member's certificate against the CA"
+		return "check the member's certificate against the CA", bootstrap.ErrTLS
 	case errors.As(err, &record):
-		return bootstrap.ErrTLS, "the member does not speak TLS there: is the endpoint http://?"
+		return "the member does not speak TLS there: is the endpoint http://?", bootstrap.ErrTLS
 	case errors.As(err, &op) && (op.Op == "remote error" || op.Op == "local error"):
-		return bootstrap.ErrTLS, d.clientCertificateHint()
+		return d.clientCertificateHint(), bootstrap.ErrTLS
 	case errors.Is(err, io.EOF) && errors.As(err, &handshake):
 		// It may be a member that restarts, so this is no TLS failure yet.
-		return bootstrap.ErrUnreachable, "the member closed the connection: is the endpoint http://?"
+		return "the member closed the connection: is the endpoint http://?", bootstrap.ErrUnreachable
 	case errors.Is(err, io.EOF):
-		return bootstrap.ErrUnreachable, "the member closed the connection without an answer: is the endpoint https://?"
+		return "the member closed the connection without an answer: is the endpoint https://?", bootstrap.ErrUnreachable
 	case errors.As(err, &dns):
-		return bootstrap.ErrUnreachable, "check the endpoint's host name, and this host's DNS"
+		return "check the endpoint's host name, and this host's DNS", bootstrap.ErrUnreachable
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return bootstrap.ErrUnreachable, "nothing listens there: check the endpoint, and that etcd is running"
+		return "nothing listens there: check the endpoint, and that etcd is running", bootstrap.ErrUnreachable
 	default:
-		return bootstrap.ErrUnreachable, "check the endpoint, the route to it, and the firewalls in between"
+		return "check the endpoint, the route to it, and the firewalls in between", bootstrap.ErrUnreachable
 	}
 }
 
