@@ -105,7 +105,7 @@ func (s apiConfigSpec) settings(path string) Settings {
 
 // valuesInYAMLErrors are the places where the YAML decoder quotes a value. The
 // likeliest is the alias that an unquoted password with * in front looks like.
-var valuesInYAMLErrors = regexp.MustCompile("(unknown anchor )'[^']*'|(invalid map key: ).*|`[^`]*`")
+const valuesInYAMLErrors = "(unknown anchor )'[^']*'|(invalid map key: ).*|`[^`]*`"
 
 // yamlProblem is what the decoder finds wrong, without the values in it, which
 // may be secrets, and without the steps of decoding in front, which differ from
@@ -115,7 +115,7 @@ func yamlProblem(err error) string {
 		err = inner
 	}
 	text := strings.TrimPrefix(err.Error(), "while decoding JSON: ")
-	return valuesInYAMLErrors.ReplaceAllString(text, "$1$2***")
+	return regexp.MustCompile(valuesInYAMLErrors).ReplaceAllString(text, "$1$2***")
 }
 
 // Load lays the flags over the file and the file over the environment, and
