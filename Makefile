@@ -60,7 +60,8 @@ lint: ## gofmt, go vet, staticcheck
 .PHONY: fuzz
 fuzz: ## every fuzzer for FUZZTIME (30s)
 	@for package in $$($(GO) list ./...); do \
-		for fuzzer in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz'); do \
+		listed=$$($(GO) test -list '^Fuzz' $$package) || { echo "$$listed"; exit 1; }; \
+		for fuzzer in $$(echo "$$listed" | grep '^Fuzz'); do \
 			echo "$$package $$fuzzer"; \
 			$(GO) test -run '^$$' -fuzz "^$$fuzzer\$$" -fuzztime $(FUZZTIME) $$package || exit 1; \
 		done; \
@@ -72,6 +73,7 @@ bench: ## every benchmark
 
 .PHONY: cover
 cover: ## statement coverage of the library, by its own tests and those on real servers
+	@mkdir -p $(BIN)
 	$(GO) test -coverpkg=./ippool/...,./bootstrap/... -coverprofile=$(BIN)/cover.out $(PACKAGES)
 	$(GO) tool cover -func=$(BIN)/cover.out | tail -n 1
 

@@ -105,7 +105,7 @@ func (s apiConfigSpec) settings(path string) Settings {
 
 // valuesInYAMLErrors are the places where the YAML decoder quotes a value. The
 // likeliest is the alias that an unquoted password with * in front looks like.
-const valuesInYAMLErrors = "(unknown anchor )'[^']*'|(invalid map key: ).*|`[^`]*`"
+const valuesInYAMLErrors = "(unknown anchor )'[^']*'|(invalid map key: ).*|`.*"
 
 // yamlProblem is what the decoder finds wrong, without the values in it, which
 // may be secrets, and without the steps of decoding in front, which differ from
@@ -138,7 +138,7 @@ func Load(flags Settings, configFile string) (Settings, []string, error) {
 	for _, d := range Definitions() {
 		if setting := d.Of(&environment); d.Prefixed && setting.IsSet() {
 			warnings = append(warnings, fmt.Sprintf("%s has no effect: %s %s says how to reach the datastore",
-				setting.Source, SourceFlag("config"), strings.TrimSpace(configFile)))
+				setting.Source, SourceFlag("config"), configFile))
 		}
 	}
 	environment.Datastore = DatastoreSettings{}

@@ -140,7 +140,8 @@ func TestFromFileFaults(t *testing.T) {
 		{"no text at all", "\x00\x01\x02", []string{reading + "control characters are not allowed"}},
 		{"secret that looks like an alias", configHead + "spec:\n  etcdPassword: *hunter2\n", []string{reading + "unknown anchor *** referenced"}},
 		{"secret that looks like a key", configHead + "spec:\n  etcdPassword: {[hunter2]: x}\n", []string{reading + "invalid map key: ***"}},
-		{"secret with a wrong tag", configHead + "spec:\n  etcdPassword: !!int hunter2\n", []string{reading + "cannot decode !!str *** as a !!int"}},
+		{"secret with a wrong tag", configHead + "spec:\n  etcdPassword: !!int hunter2\n", []string{reading + "cannot decode !!str ***"}},
+		{"secret with a wrong tag and a backtick", configHead + "spec:\n  etcdPassword: !!float x`hunter2\n", []string{reading + "cannot decode !!str ***"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -8,8 +8,7 @@ import (
 )
 
 // Datastore is where Calico keeps its pools: what a run needs of it, and no
-// more. Packages etcdv3 and kubernetes have one each. A run uses it from one
-// goroutine at a time.
+// more. Package etcdv3 has one. A run uses it from one goroutine at a time.
 //
 // Errors say what went wrong by wrapping this package's sentinels. An error
 // that wraps ErrUnreachable is tried again; any other ends the run.
@@ -46,6 +45,9 @@ type Snapshot struct {
 type Unreadable struct {
 	Name string
 	Err  error
+
+	// CIDR is the pool's, if at least that could be read; else empty.
+	CIDR string
 }
 
 // Change is something to be written.

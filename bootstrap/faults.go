@@ -12,8 +12,8 @@ import (
 // Fault is one thing that is wrong with the settings.
 type Fault struct {
 	Source  Source // the place of the value; empty: no single place
-	Value   string // as it was given; empty: none was
-	Secret  bool   // Value must not be printed
+	Value   string // as it was given; empty: none was, or it is secret
+	Secret  bool   // a value was given that must not be shown
 	Problem string // what is wrong, and what would be right
 }
 
@@ -31,7 +31,7 @@ func (f Fault) Error() string {
 		parts = append(parts, oneLine(string(f.Source)))
 	}
 	switch {
-	case f.Secret && f.Value != "":
+	case f.Secret:
 		parts = append(parts, "***")
 	case f.Value != "":
 		parts = append(parts, quote(f.Value))
@@ -94,10 +94,11 @@ func (f *Faults) Add(setting Setting, format string, args ...any) {
 	*f = append(*f, Fault{Source: setting.Source, Value: setting.Value, Problem: fmt.Sprintf(format, args...)})
 }
 
-// AddSecret is Add for a setting whose value must not be printed.
+// AddSecret is Add for a setting whose value must not be shown; the fault
+// doesn't hold it.
 func (f *Faults) AddSecret(setting Setting, format string, args ...any) {
-	f.Add(setting, format, args...)
-	(*f)[len(*f)-1].Secret = true
+	f.Add(Setting{Source: setting.Source}, format, args...)
+	(*f)[len(*f)-1].Secret = setting.IsSet()
 }
 
 // AddUnreadable notes that the file that a setting names can't be read. The

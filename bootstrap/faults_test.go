@@ -24,8 +24,8 @@ func TestFault(t *testing.T) {
 		{"no place", Fault{Value: "1", Problem: "wrong"}, `"1": wrong`},
 		{"no value", Fault{Source: "env X", Problem: "missing"}, `env X: missing`},
 		{"nothing but the problem", Fault{Problem: "wrong"}, `wrong`},
-		{"secret", Fault{Source: "env X", Value: "hunter2", Secret: true, Problem: "wrong"}, `env X: ***: wrong`},
-		{"secret that was not given", Fault{Source: "env X", Secret: true, Problem: "missing"}, `env X: missing`},
+		{"secret", Fault{Source: "env X", Secret: true, Problem: "wrong"}, `env X: ***: wrong`},
+		{"secret that should not be in it", Fault{Source: "env X", Value: "hunter2", Secret: true, Problem: "wrong"}, `env X: ***: wrong`},
 		{"lines", Fault{Source: "file a\nb", Value: "1\n2\r3", Problem: "\nfirst:\n\t second\r\n\n third\n"},
 			`file a; b: "1\n2\r3": first: second; third`},
 		{"what a terminal would obey", Fault{Source: "x", Value: "\x1b[31m\u202e", Problem: "a\x1b[2J\u2028b\tc\u0085d"},
@@ -77,16 +77,18 @@ func TestFaults(t *testing.T) {
 	faults.Add(Given("1", "env A"), "%d is wrong", 1)
 	faults.AddSecret(Given("hunter2", "env B"), "%s", "too short")
 	faults.Add(Setting{}, "100%% wrong")
+	faults.AddSecret(Setting{Source: "env C"}, "missing")
 
 	err := faults.Err()
-	require.EqualError(t, err, "env A: \"1\": 1 is wrong\nenv B: ***: too short\n100% wrong")
+	require.EqualError(t, err, "env A: \"1\": 1 is wrong\nenv B: ***: too short\n100% wrong\nenv C: missing")
 	require.ErrorIs(t, err, ErrInvalidSettings)
 	var settingsError *SettingsError
 	require.ErrorAs(t, err, &settingsError)
 	assert.Equal(t, []Fault{
 		{Source: "env A", Value: "1", Problem: "1 is wrong"},
-		{Source: "env B", Value: "hunter2", Secret: true, Problem: "too short"},
+		{Source: "env B", Secret: true, Problem: "too short"},
 		{Problem: "100% wrong"},
+		{Source: "env C", Problem: "missing"},
 	}, settingsError.Faults)
 }
 
@@ -149,7 +151,7 @@ func TestWarningsAreLines(t *testing.T) {
 	t.Parallel()
 	plan, err := NewPlan(Desired{}, Snapshot{
 		Pools:      []ippool.IPPool{stored("a\nb", "fe80::1%\n\x1b[2J"), stored("c", "x\ny")},
-		Unreadable: []Unreadable{{"d\ne", errors.New("no\nJSON\x1b[2J")}},
+		Unreadable: []Unreadable{{Name: "d\ne", Err: errors.New("no\nJSON\x1b[2J")}},
 	})
 	require.NoError(t, err)
 	require.Len(t, plan.Warnings, 3)

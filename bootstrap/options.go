@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Option changes how Run goes about its work.
+// Option changes how Run goes about its work. A nil argument leaves the default.
 type Option func(*runner)
 
 // WithDryRun makes Run plan only: everything is read and judged, nothing is
@@ -30,17 +30,21 @@ func WithRandom(random io.Reader) Option { return func(r *runner) { r.random = r
 func WithHost(host Host) Option { return func(r *runner) { r.host = host } }
 
 func newRunner(config Config, options []Option) *runner {
-	r := &runner{
-		config: config,
-		logger: slog.New(slog.DiscardHandler),
-		now:    time.Now,
-		random: rand.Reader,
-		host:   ThisHost(),
-
-		warnings: slices.Clone(config.Warnings),
-	}
+	r := &runner{config: config, warnings: slices.Clone(config.Warnings)}
 	for _, option := range options {
 		option(r)
+	}
+	if r.logger == nil {
+		r.logger = slog.New(slog.DiscardHandler)
+	}
+	if r.now == nil {
+		r.now = time.Now
+	}
+	if r.random == nil {
+		r.random = rand.Reader
+	}
+	if r.host == nil {
+		r.host = ThisHost()
 	}
 	return r
 }

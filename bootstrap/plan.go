@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 
@@ -30,7 +31,7 @@ type Plan struct {
 
 // Step is what is to be done about one pool, and why.
 type Step struct {
-	Action Action // Created, Unchanged or Skipped
+	Action Action // Created (to be, or done), Unchanged or Skipped
 	Family ippool.Family
 	Name   string
 	Reason string
@@ -47,9 +48,9 @@ type Step struct {
 //	any                                    no pool      skipped
 //	none, and the name is taken otherwise  a pool       ErrIncompatible, for both families
 //
-// A pool whose CIDR doesn't parse is of no family, like a record that can't be
-// read: each is warned of and left as it is. A pool that is to be created may
-// still lack its CIDR.
+// A pool whose CIDR Calico can't parse is of no family, like a record of which
+// not even that can be read: each is warned of and left as it is. A pool that
+// is to be created may still lack its CIDR.
 func NewPlan(desired Desired, existing Snapshot) (Plan, error) {
 	var (
 		plan   Plan
@@ -57,22 +58,32 @@ func NewPlan(desired Desired, existing Snapshot) (Plan, error) {
 		taken  = map[string]string{} // name to what has it
 		byFam  = map[ippool.Family][]ippool.IPPool{}
 	)
-	for _, record := range existing.Unreadable {
-		taken[record.Name] = "a record that can't be read"
-		plan.Warnings = append(plan.Warnings, fmt.Sprintf(
-			"IPPool %q can't be read and is left as it is: %s", record.Name, oneLine(record.Err.Error())))
+	stands := func(pool ippool.IPPool) (ippool.Family, error) {
+		family, err := familyOfStored(pool.Spec.CIDR)
+		if err == nil {
+			taken[pool.Name] = fmt.Sprintf("an %s pool, %s", family, pool.Spec.CIDR)
+			byFam[family] = append(byFam[family], pool)
+		}
+		return family, err
 	}
 	for _, pool := range existing.Pools {
-		prefix, err := ippool.ParseCIDR(pool.Spec.CIDR)
-		if err != nil {
+		if _, err := stands(pool); err != nil {
 			taken[pool.Name] = "a pool whose CIDR can't be read"
 			plan.Warnings = append(plan.Warnings, fmt.Sprintf(
 				"IPPool %q is left as it is and counts for no family: its CIDR %q is %s", pool.Name, pool.Spec.CIDR, oneLine(err.Error())))
+		}
+	}
+	for _, record := range existing.Unreadable {
+		reason := oneLine(record.Err.Error())
+		pool := ippool.New(record.Name)
+		pool.Spec.CIDR = record.CIDR
+		if family, err := stands(*pool); err == nil {
+			plan.Warnings = append(plan.Warnings, fmt.Sprintf(
+				"IPPool %q can't be read whole and is left as it is; by its CIDR %s it counts as an %s pool: %s", record.Name, record.CIDR, family, reason))
 			continue
 		}
-		family := ippool.FamilyOf(prefix)
-		taken[pool.Name] = fmt.Sprintf("an %s pool, %s", family, pool.Spec.CIDR)
-		byFam[family] = append(byFam[family], pool)
+		taken[record.Name] = "a record that can't be read: " + reason
+		plan.Warnings = append(plan.Warnings, fmt.Sprintf("IPPool %q can't be read and is left as it is: %s", record.Name, reason))
 	}
 	for _, want := range desired.Pools {
 		step, err := planPool(want, byFam[want.Family], taken)
@@ -82,10 +93,26 @@ func NewPlan(desired Desired, existing Snapshot) (Plan, error) {
 		plan.Steps = append(plan.Steps, step)
 	}
 	if len(faults) > 0 {
-		return Plan{Warnings: plan.Warnings}, errors.Join(faults...)
+		return Plan{}, errors.Join(faults...)
 	}
 	slices.SortStableFunc(plan.Steps, compareSteps)
 	return plan, nil
+}
+
+// familyOfStored reads a CIDR as Calico does, with package net: it takes host
+// bits and leading zeros of the length, and IPv4-mapped addresses for IPv4.
+func familyOfStored(cidr string) (ippool.Family, error) {
+	addr, _, err := net.ParseCIDR(cidr)
+	if err != nil {
+		if _, ours := ippool.ParseCIDR(cidr); ours != nil {
+			err = ours // says more
+		}
+		return 0, err
+	}
+	if addr.To4() != nil {
+		return ippool.IPv4, nil
+	}
+	return ippool.IPv6, nil
 }
 
 // compareSteps leaves the default pools in front, in the order of their

@@ -151,12 +151,24 @@ func TestNewPlan(t *testing.T) {
 		},
 		{
 			name:     "a CIDR that can't be read is of no family",
-			existing: []ippool.IPPool{stored("a", "10.0.0.0"), stored("b", ""), stored("c", "::ffff:10.0.0.0/104")},
+			existing: []ippool.IPPool{stored("a", "10.0.0.0"), stored("b", "")},
 			want:     []string{fresh4, fresh6},
 			warnings: []string{
 				`IPPool "a" is left as it is and counts for no family: its CIDR "10.0.0.0" is an address without a prefix length such as /16`,
 				`IPPool "b" is left as it is and counts for no family: its CIDR "" is not a CIDR such as 10.244.0.0/16 or fd00:10:244::/64`,
-				`IPPool "c" is left as it is and counts for no family: its CIDR "::ffff:10.0.0.0/104" is an IPv4-mapped IPv6 CIDR: write the IPv4 one`,
+			},
+		},
+		{
+			name:     "a CIDR that Calico reads counts, however odd",
+			existing: []ippool.IPPool{stored("mapped", "::ffff:10.0.0.0/104"), stored("zeros", "FD00::1/064")},
+			want:     []string{"IPv4 mapped unchanged: exists", "IPv6 zeros unchanged: exists"},
+		},
+		{
+			name:       "of a record that can't be read whole the CIDR counts",
+			unreadable: []string{"x 192.168.0.0/16"},
+			want:       []string{"IPv4 x unchanged: exists", fresh6},
+			warnings: []string{
+				`IPPool "x" can't be read whole and is left as it is; by its CIDR 192.168.0.0/16 it counts as an IPv4 pool: no JSON; of all things`,
 			},
 		},
 		{
@@ -169,16 +181,12 @@ func TestNewPlan(t *testing.T) {
 			},
 		},
 		{
-			name:       "names taken by what can't be read: both are told, and the warnings are kept",
+			name:       "names taken by what can't be read: both are told, with the reason",
 			existing:   []ippool.IPPool{stored("default-ipv4-ippool", "nonsense")},
 			unreadable: []string{"default-ipv6-ippool"},
-			warnings: []string{
-				`IPPool "default-ipv6-ippool" can't be read and is left as it is: no JSON; of all things`,
-				`IPPool "default-ipv4-ippool" is left as it is and counts for no family: its CIDR "nonsense" is not a CIDR such as 10.244.0.0/16 or fd00:10:244::/64`,
-			},
 			err: []string{
 				`incompatible with what the datastore holds: the name "default-ipv4-ippool" of the default IPv4 pool is taken by a pool whose CIDR can't be read: nothing was written; choose another with flag --ipv4-pool-name`,
-				`incompatible with what the datastore holds: the name "default-ipv6-ippool" of the default IPv6 pool is taken by a record that can't be read: nothing was written; choose another with flag --ipv6-pool-name`,
+				`incompatible with what the datastore holds: the name "default-ipv6-ippool" of the default IPv6 pool is taken by a record that can't be read: no JSON; of all things: nothing was written; choose another with flag --ipv6-pool-name`,
 			},
 		},
 	}
@@ -190,8 +198,9 @@ func TestNewPlan(t *testing.T) {
 				for _, pool := range tt.existing {
 					existing.Pools = append(existing.Pools, *pool.DeepCopy())
 				}
-				for _, name := range tt.unreadable {
-					existing.Unreadable = append(existing.Unreadable, Unreadable{name, errors.New("no JSON\nof all things")})
+				for _, record := range tt.unreadable {
+					name, cidr, _ := strings.Cut(record, " ")
+					existing.Unreadable = append(existing.Unreadable, Unreadable{Name: name, CIDR: cidr, Err: errors.New("no JSON\nof all things")})
 				}
 				return resolved(t, tt.asked...).Desired, existing
 			}
@@ -213,7 +222,7 @@ func TestNewPlan(t *testing.T) {
 
 			// What a plan holds is the caller's: changing it may not reach back.
 			for i := range plan.Steps {
-				if pool := plan.Steps[i].Pool; pool != nil {
+				if pool := plan.Steps[i].Pool; pool != nil && pool.Spec.AssignmentMode != nil {
 					pool.Name, pool.Spec.CIDR, pool.Spec.AllowedUses[0] = "changed", "changed", "changed"
 					*pool.Spec.AssignmentMode = "changed"
 				}

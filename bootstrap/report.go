@@ -1,6 +1,8 @@
 package bootstrap
 
 import (
+	"fmt"
+
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
@@ -36,7 +38,7 @@ func (r Report) Pending() bool {
 	return false
 }
 
-func newReport(datastore DatastoreType, plan Plan, warnings []string) Report {
+func newReport(datastore DatastoreType, plan Plan, warnings []string, dryRun bool) Report {
 	report := Report{
 		Datastore: datastore,
 		Pools:     make([]PoolReport, 0, len(plan.Steps)),
@@ -48,6 +50,9 @@ func newReport(datastore DatastoreType, plan Plan, warnings []string) Report {
 		}
 		if step.Pool != nil {
 			pool.Spec = &step.Pool.Spec
+		}
+		if dryRun && step.Action == Created {
+			pool.Action, pool.Reason = WouldCreate, fmt.Sprintf("no %s pool exists", step.Family)
 		}
 		report.Pools = append(report.Pools, pool)
 	}

@@ -46,7 +46,7 @@ func TestReportJSON(t *testing.T) {
 func TestReportWarningsInJSON(t *testing.T) {
 	t.Parallel()
 	store := newStore(stored("a", "10.0.0.0/16"), stored("b", "fd00::/64"))
-	store.unreadable = []Unreadable{{"broken", errors.New("no JSON")}}
+	store.unreadable = []Unreadable{{Name: "broken", Err: errors.New("no JSON")}}
 	report, err := run(t, store, given(t, "CALICO_IPV4POOL_CIDR=10.1.2.3/16"))
 	require.NoError(t, err)
 	var decoded struct {
@@ -61,15 +61,15 @@ func TestReportWarningsInJSON(t *testing.T) {
 
 func TestReportArraysAreNeverNull(t *testing.T) {
 	t.Parallel()
-	assert.JSONEq(t, `{"datastore":"etcdv3","pools":[],"warnings":[]}`, toJSON(t, newReport(EtcdV3, Plan{}, nil)))
+	assert.JSONEq(t, `{"datastore":"etcdv3","pools":[],"warnings":[]}`, toJSON(t, newReport(EtcdV3, Plan{}, nil, false)))
 }
 
 // A report is its caller's: it shares no warnings with the run.
 func TestReportSharesNoWarnings(t *testing.T) {
 	t.Parallel()
 	ofSettings := append(make([]string, 0, 8), "one")
-	first := newReport(EtcdV3, Plan{Warnings: []string{"two"}}, ofSettings)
-	second := newReport(EtcdV3, Plan{Warnings: []string{"three"}}, ofSettings)
+	first := newReport(EtcdV3, Plan{Warnings: []string{"two"}}, ofSettings, false)
+	second := newReport(EtcdV3, Plan{Warnings: []string{"three"}}, ofSettings, false)
 	assert.Equal(t, []string{"one", "two"}, first.Warnings)
 	assert.Equal(t, []string{"one", "three"}, second.Warnings)
 }

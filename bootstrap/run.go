@@ -121,7 +121,7 @@ func (r *runner) untilDone(ctx context.Context) (Report, error) {
 		switch {
 		case err == nil:
 			return report, nil
-		case ctx.Err() != nil:
+		case ctx.Err() != nil && (passing(err) || errors.Is(err, ErrConflict) || errors.Is(err, ctx.Err())):
 			if before != nil && errors.Is(err, ctx.Err()) {
 				// The attempt was cut short: the one before knows the cause.
 				err = before
@@ -142,7 +142,7 @@ func overtime(ctx context.Context, err error) error {
 	switch {
 	case errors.Is(cause, ErrTimedOut):
 		return fmt.Errorf("%w: %w", cause, err)
-	case errors.Is(cause, context.DeadlineExceeded):
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return fmt.Errorf("%w: %w", ErrTimedOut, err)
 	default:
 		return fmt.Errorf("interrupted (%w): %w", cause, err)
@@ -165,10 +165,7 @@ func (r *runner) attempt(ctx context.Context) (Report, error) {
 			return Report{}, err
 		}
 	}
-	switch {
-	case r.dryRun:
-		plan.conditional()
-	case len(changes) > 0:
+	if len(changes) > 0 && !r.dryRun {
 		if err := r.stamp(changes); err != nil {
 			return Report{}, err
 		}
@@ -180,7 +177,7 @@ func (r *runner) attempt(ctx context.Context) (Report, error) {
 	for _, warning := range plan.Warnings {
 		r.logger.Warn(warning)
 	}
-	return newReport(r.store.Type(), plan, r.warnings), nil
+	return newReport(r.store.Type(), plan, r.warnings, r.dryRun), nil
 }
 
 // warn tells at once what was found beside the plan, and remembers it for the
@@ -294,16 +291,6 @@ func (r *runner) claim(plan Plan) {
 			step.Action = Created
 			step.Reason = createdReason(step.Family)
 			step.Values = r.desired.values(step.Family)
-		}
-	}
-}
-
-// conditional turns a plan that is carried out into one that is shown.
-func (p Plan) conditional() {
-	for i := range p.Steps {
-		if step := &p.Steps[i]; step.Action == Created {
-			step.Action = WouldCreate
-			step.Reason = fmt.Sprintf("no %s pool exists", step.Family)
 		}
 	}
 }

@@ -206,7 +206,7 @@ func TestRunWarnings(t *testing.T) {
 	t.Parallel()
 	asked := 0
 	store := newStore(stored("odd", "nonsense"))
-	store.unreadable = []Unreadable{{"broken", errors.New("no JSON")}}
+	store.unreadable = []Unreadable{{Name: "broken", Err: errors.New("no JSON")}}
 	logger, log := logged(slog.LevelWarn)
 	report, err := run(t, store, given(t, "CALICO_IPV4POOL_NAT_OUTGOING=off", "CALICO_IPV6POOL_CIDR=none"),
 		WithHost(fakeHost{networks: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}, asked: &asked}), WithLogger(logger))
@@ -214,8 +214,8 @@ func TestRunWarnings(t *testing.T) {
 	assert.Equal(t, []string{
 		`env CALICO_IPV4POOL_NAT_OUTGOING: "off" is read as false here; calico-node reads it as true`,
 		"this host has networks in 192.168.0.0/16 and in all of 172.16.0.0/16 to 172.31.0.0/16: the IPv4 pool overlaps one; name a free range with flag --ipv4-pool-cidr",
-		`IPPool "broken" can't be read and is left as it is: no JSON`,
 		`IPPool "odd" is left as it is and counts for no family: its CIDR "nonsense" is not a CIDR such as 10.244.0.0/16 or fd00:10:244::/64`,
+		`IPPool "broken" can't be read and is left as it is: no JSON`,
 	}, report.Warnings)
 	var lines string
 	for _, warning := range report.Warnings {

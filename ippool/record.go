@@ -49,6 +49,20 @@ func DecodeRecord(data []byte) (*Record, error) {
 	return record, nil
 }
 
+// RecordCIDR returns the CIDR in a record that DecodeRecord refuses for
+// something else in it; empty if that can't be read either.
+func RecordCIDR(data []byte) string {
+	var record struct {
+		Spec struct {
+			CIDR string `json:"cidr"`
+		} `json:"spec"`
+	}
+	if json.Unmarshal(data, &record) != nil {
+		return ""
+	}
+	return record.Spec.CIDR
+}
+
 // Encode returns the value to store: for a new record byte for byte what
 // calico-node writes for the same pool, on one line; for a decoded one the
 // bytes that were decoded with the changes of Pool in them, down to the white

@@ -15,7 +15,8 @@ import (
 
 // Config says how etcd is reached.
 type Config struct {
-	// Endpoints are the members: https://10.0.0.1:2379. All of one scheme.
+	// Endpoints are the members: https://10.0.0.1:2379. All of one scheme;
+	// without one, TLS decides.
 	Endpoints []string
 
 	// DiscoverySRV is a domain whose SRV records name the members, instead of
@@ -74,39 +75,72 @@ func FromSettings(settings bootstrap.DatastoreSettings) (Config, []string, error
 	}
 	config.TLS = readTLS(settings, &faults)
 
+	if problem := mixed(config.Endpoints, config.TLS != nil); problem != "" {
+		faults.Add(bootstrap.Given(strings.Join(config.Endpoints, ","), settings.EtcdEndpoints.Source), "%s", problem)
+	}
+
 	var warnings []string
-	if config.TLS != nil && slices.ContainsFunc(config.Endpoints, isPlain) {
+	if config.TLS != nil && len(config.Endpoints) > 0 && !secure(config.Endpoints[0], true) {
 		warnings = append(warnings, fmt.Sprintf("%s: http:// endpoints are spoken to in the clear: the TLS files have no effect", settings.EtcdEndpoints.Source))
 	}
 	return config, warnings, faults.Err()
 }
 
-func isPlain(endpoint string) bool { return strings.HasPrefix(endpoint, "http://") }
+// secure reports whether a member is spoken to with TLS: an endpoint without a
+// scheme is if TLS is configured.
+func secure(endpoint string, withTLS bool) bool {
+	return strings.HasPrefix(endpoint, "https://") || withTLS && !strings.HasPrefix(endpoint, "http://")
+}
 
-// readEndpoints returns them in the form scheme://host:port, or host:port.
-func readEndpoints(setting bootstrap.Setting, faults *bootstrap.Faults) []string {
-	var endpoints []string
-	for _, text := range strings.Split(setting.Value, ",") {
-		endpoint, problem := readEndpoint(strings.TrimSpace(text))
-		if problem != "" {
-			one := bootstrap.Given(redact(text), setting.Source)
-			faults.Add(one, "%s; want URLs such as https://10.0.0.1:2379, separated by commas", problem)
-			continue
+// mixed returns what is wrong if some of the members are spoken to with TLS
+// and some are not: the client does with all of them as with the first.
+func mixed(endpoints []string, withTLS bool) (problem string) {
+	for _, endpoint := range endpoints {
+		if secure(endpoint, withTLS) != secure(endpoints[0], withTLS) {
+			return fmt.Sprintf("%s beside %s: want https:// for all, or for none", endpoint, endpoints[0])
 		}
-		if !slices.Contains(endpoints, endpoint) {
+	}
+	return ""
+}
+
+// normalise returns the endpoints in the form scheme://host:port, or
+// host:port, each once, and what is wrong with the others. Problems quote
+// nothing, since there may be a password in a wrong URL.
+func normalise(texts []string) (endpoints, problems []string) {
+	for _, text := range texts {
+		endpoint, problem := normaliseOne(strings.TrimSpace(text))
+		if problem != "" {
+			problems = append(problems, problem)
+		} else if !slices.Contains(endpoints, endpoint) {
 			endpoints = append(endpoints, endpoint)
 		}
 	}
-	for _, endpoint := range endpoints {
-		if isPlain(endpoint) != isPlain(endpoints[0]) {
-			faults.Add(bootstrap.Given(endpoint, setting.Source), "http:// beside https:// endpoints; want one scheme for all, since the client uses one")
-			break
+	return endpoints, problems
+}
+
+func readEndpoints(setting bootstrap.Setting, faults *bootstrap.Faults) []string {
+	const want = "want URLs such as https://10.0.0.1:2379, separated by commas"
+	if strings.ContainsAny(setting.Value, "@%?#") {
+		// There may be a password in it, with commas too: show none of it.
+		endpoints, problems := normalise(strings.Split(setting.Value, ","))
+		for _, problem := range problems {
+			faults.AddSecret(setting, "%s; %s", problem, want)
 		}
+		return endpoints
 	}
+	var endpoints []string
+	for _, text := range strings.Split(setting.Value, ",") {
+		good, problems := normalise([]string{text})
+		for _, problem := range problems {
+			faults.Add(bootstrap.Given(text, setting.Source), "%s; %s", problem, want)
+		}
+		endpoints = append(endpoints, good...)
+	}
+	endpoints, _ = normalise(endpoints)
 	return endpoints
 }
 
-func readEndpoint(text string) (endpoint, problem string) {
+func normaliseOne(text string) (endpoint, problem string) {
 	scheme, rest, found := strings.Cut(text, "://")
 	if !found {
 		scheme, rest = "", text
@@ -117,7 +151,7 @@ func readEndpoint(text string) (endpoint, problem string) {
 	case scheme != "" && scheme != "http" && scheme != "https":
 		return "", fmt.Sprintf("scheme %q is not known", scheme)
 	case strings.Contains(rest, "@"):
-		return "", "a user in the URL is not used; set ETCD_USERNAME and ETCD_PASSWORD"
+		return "", "a user in a URL is not used; set ETCD_USERNAME and ETCD_PASSWORD"
 	}
 	rest = strings.TrimSuffix(rest, "/")
 	parsed, err := url.Parse("//" + rest)
@@ -137,17 +171,4 @@ func readEndpoint(text string) (endpoint, problem string) {
 	default:
 		return scheme + "://" + rest, ""
 	}
-}
-
-// redact hides a user and a password in a URL.
-func redact(endpoint string) string {
-	i := strings.LastIndexByte(endpoint, '@')
-	if i < 0 {
-		return endpoint
-	}
-	scheme, _, found := strings.Cut(endpoint[:i], "://")
-	if !found {
-		return "***" + endpoint[i:]
-	}
-	return scheme + "://***" + endpoint[i:]
 }

@@ -56,15 +56,15 @@ func TestFromSettingsEndpoints(t *testing.T) {
 		{text: "https://a b:1", faults: []string{`env X: "https://a b:1": not a URL` + want}},
 		{
 			text: "https://a:1,http://b:1", endpoints: []string{"https://a:1", "http://b:1"},
-			faults: []string{`env X: "http://b:1": http:// beside https:// endpoints; want one scheme for all, since the client uses one`},
+			faults: []string{`env X: "https://a:1,http://b:1": http://b:1 beside https://a:1: want https:// for all, or for none`},
 		},
 		{
 			text:   "https://root:secret@a:1",
-			faults: []string{`env X: "https://***@a:1": a user in the URL is not used; set ETCD_USERNAME and ETCD_PASSWORD` + want},
+			faults: []string{`env X: ***: a user in a URL is not used; set ETCD_USERNAME and ETCD_PASSWORD` + want},
 		},
 		{
 			text:   "root:secret@a:1",
-			faults: []string{`env X: "***@a:1": a user in the URL is not used; set ETCD_USERNAME and ETCD_PASSWORD` + want},
+			faults: []string{`env X: ***: a user in a URL is not used; set ETCD_USERNAME and ETCD_PASSWORD` + want},
 		},
 	} {
 		t.Run(test.text, func(t *testing.T) {

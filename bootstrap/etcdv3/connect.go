@@ -3,20 +3,23 @@ package etcdv3
 import (
 	"context"
 	"crypto/tls"
-	"strings"
+	"errors"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
 )
 
 // call makes one request, connected and bounded in time, and puts its error
 // into our words. A connection that failed is given up, so that the next call
 // makes a new one, also to other members if their names changed.
 func (d *Datastore) call(ctx context.Context, doing string, request func(context.Context, *clientv3.Client) error) error {
-	ctx, cancel := context.WithTimeout(ctx, d.config.RequestTimeout)
+	outer := ctx
+	ctx, cancel := context.WithTimeout(outer, d.config.RequestTimeout)
 	defer cancel()
 	err := d.connect(ctx, cancel)
 	if err == nil {
@@ -28,8 +31,12 @@ func (d *Datastore) call(ctx context.Context, doing string, request func(context
 		}
 		err = request(ctx, d.client)
 	}
+	if err != nil && errors.Is(outer.Err(), context.Canceled) {
+		// The caller's will, and nobody's failure.
+		return &bootstrap.DatastoreError{Place: d.config.place(), Doing: doing, Err: outer.Err()}
+	}
 	err = d.explain(doing, err)
-	if err != nil && !d.lent {
+	if errors.Is(err, bootstrap.ErrUnreachable) || errors.Is(err, bootstrap.ErrTLS) {
 		// What closing a broken connection says adds nothing to the error.
 		_ = d.Close()
 	}
@@ -45,7 +52,7 @@ func (d *Datastore) connect(ctx context.Context, cancel context.CancelFunc) erro
 	d.seen = nil
 	endpoints := d.config.Endpoints
 	if d.config.DiscoverySRV != "" {
-		found, err := discover(ctx, d.config.DiscoverySRV)
+		found, err := discover(ctx, d.config.DiscoverySRV, d.config.TLS != nil)
 		if err != nil {
 			return err
 		}
@@ -85,13 +92,10 @@ func (d *Datastore) connect(ctx context.Context, cancel context.CancelFunc) erro
 	return nil
 }
 
-// credentials secures the connection for https endpoints, and for those
-// without a scheme if TLS is configured. FromSettings and the client take
-// members of one scheme only.
+// credentials secures the connection to members that are spoken to with TLS.
+// All are, or none.
 func (d *Datastore) credentials(endpoints []string) credentials.TransportCredentials {
-	secure := strings.HasPrefix(endpoints[0], "https://") ||
-		d.config.TLS != nil && !strings.HasPrefix(endpoints[0], "http://")
-	if !secure {
+	if !secure(endpoints[0], d.config.TLS != nil) {
 		return insecure.NewCredentials()
 	}
 	config := &tls.Config{MinVersion: tls.VersionTLS12}

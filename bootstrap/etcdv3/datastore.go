@@ -3,12 +3,13 @@ package etcdv3
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
-	"strconv"
 	"strings"
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.etcd.io/etcd/client/v3/clientv3util"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
@@ -49,9 +50,20 @@ func New(client *clientv3.Client) *Datastore {
 // something, and again after the connection broke. The error is about the
 // config alone.
 func Open(config Config) (*Datastore, error) {
-	if len(config.Endpoints) == 0 && config.DiscoverySRV == "" {
+	switch {
+	case len(config.Endpoints) == 0 && config.DiscoverySRV == "":
 		return nil, errors.New("etcd: no endpoints")
+	case len(config.Endpoints) > 0 && config.DiscoverySRV != "":
+		return nil, errors.New("etcd: endpoints and a domain to find them: want one of the two")
 	}
+	endpoints, problems := normalise(config.Endpoints)
+	if problem := mixed(endpoints, config.TLS != nil); problem != "" {
+		problems = append(problems, problem)
+	}
+	if len(problems) > 0 {
+		return nil, errors.New("etcd endpoints: " + strings.Join(problems, "; "))
+	}
+	config.Endpoints = endpoints
 	if config.RequestTimeout == 0 {
 		config.RequestTimeout = defaultRequestTimeout
 	}
@@ -80,12 +92,14 @@ func (d *Datastore) Snapshot(ctx context.Context) (bootstrap.Snapshot, error) {
 		if err != nil {
 			return err
 		}
-		snapshot = bootstrap.Snapshot{Revision: strconv.FormatInt(resp.Header.Revision, 10)}
+		snapshot = bootstrap.Snapshot{Revision: moment{resp.Header.ClusterId, resp.Header.Revision}.String()}
 		for _, kv := range resp.Kvs {
 			name := strings.TrimPrefix(string(kv.Key), ippool.RecordPrefix)
 			record, err := ippool.DecodeRecord(kv.Value)
 			if err != nil {
-				snapshot.Unreadable = append(snapshot.Unreadable, bootstrap.Unreadable{Name: name, Err: err})
+				snapshot.Unreadable = append(snapshot.Unreadable, bootstrap.Unreadable{
+					Name: name, Err: err, CIDR: ippool.RecordCIDR(kv.Value),
+				})
 				continue
 			}
 			record.Pool.Name = name // the key is what Calico finds it by
@@ -142,34 +156,58 @@ func parseBlockKey(text string) (netip.Prefix, bool) {
 }
 
 // Commit creates all pools in one transaction, or none: it returns
-// bootstrap.ErrConflict if a pool was written since the snapshot.
+// bootstrap.ErrConflict if a pool was written since the snapshot, or if one of
+// those names exists after all.
 func (d *Datastore) Commit(ctx context.Context, since bootstrap.Snapshot, changes []bootstrap.Change) error {
-	revision, err := strconv.ParseInt(since.Revision, 10, 64)
+	read, err := parseMoment(since.Revision)
 	if err != nil {
-		return errors.New("etcd: the snapshot is of another datastore")
+		return err
 	}
+	guard := []clientv3.Cmp{nothingNewer(read.revision)}
 	puts := make([]clientv3.Op, 0, len(changes))
 	for _, change := range changes {
+		key := ippool.RecordKey(change.Create.Name)
 		value, err := ippool.NewRecord(change.Create).Encode()
 		if err != nil {
 			return err
 		}
-		puts = append(puts, clientv3.OpPut(ippool.RecordKey(change.Create.Name), string(value)))
+		guard = append(guard, clientv3util.KeyMissing(key))
+		puts = append(puts, clientv3.OpPut(key, string(value)))
 	}
 	return d.call(ctx, "creating IP pools", func(ctx context.Context, client *clientv3.Client) error {
-		resp, err := client.Txn(ctx).If(nothingNewer(revision)).Then(puts...).Commit()
-		if err != nil {
+		resp, err := client.Txn(ctx).If(guard...).Then(puts...).Commit()
+		switch {
+		case err != nil:
 			return err
-		}
-		if !resp.Succeeded {
+		case resp.Header.ClusterId != read.cluster:
+			return fmt.Errorf("the endpoints are of two etcd clusters, %x and %x", read.cluster, resp.Header.ClusterId)
+		case !resp.Succeeded:
 			return bootstrap.ErrConflict
+		default:
+			return nil
 		}
-		return nil
 	})
 }
 
 // nothingNewer holds while no key under the pools' prefix has been written
-// after the revision.
+// after the revision. On an etcd that was restored from a backup meanwhile, a
+// revision says nothing: there it is KeyMissing that keeps what exists.
 func nothingNewer(revision int64) clientv3.Cmp {
 	return clientv3.Compare(clientv3.ModRevision(ippool.RecordPrefix).WithPrefix(), "<", revision+1)
+}
+
+// moment is when a snapshot was taken, and where.
+type moment struct {
+	cluster  uint64
+	revision int64
+}
+
+func (m moment) String() string { return fmt.Sprintf("%x/%d", m.cluster, m.revision) }
+
+func parseMoment(text string) (moment, error) {
+	var m moment
+	if _, err := fmt.Sscanf(text, "%x/%d", &m.cluster, &m.revision); err != nil {
+		return m, fmt.Errorf("etcd: the snapshot is of another datastore: revision %q", text)
+	}
+	return m, nil
 }

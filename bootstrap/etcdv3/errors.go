@@ -128,6 +128,7 @@ func (d *Datastore) explainFailure(err error) (hint string, kind error) {
 		op           *net.OpError
 		handshake    *handshakeError
 		dns          *net.DNSError
+		stranger     *strangerError
 	)
 	switch {
 	case errors.As(err, &unknown):
@@ -140,19 +141,37 @@ func (d *Datastore) explainFailure(err error) (hint string, kind error) {
 		return "check the member's certificate against the CA", bootstrap.ErrTLS
 	case errors.As(err, &record):
 		return "the member does not speak TLS there: is the endpoint http://?", bootstrap.ErrTLS
-	case errors.As(err, &op) && (op.Op == "remote error" || op.Op == "local error"):
-		return d.clientCertificateHint(), bootstrap.ErrTLS
+	case errors.As(err, &op) && op.Op == "remote error":
+		return d.explainAlert(op.Err)
 	case errors.Is(err, io.EOF) && errors.As(err, &handshake):
 		// It may be a member that restarts, so this is no TLS failure yet.
 		return "the member closed the connection: is the endpoint http://?", bootstrap.ErrUnreachable
 	case errors.Is(err, io.EOF):
 		return "the member closed the connection without an answer: is the endpoint https://?", bootstrap.ErrUnreachable
+	case errors.As(err, &stranger):
+		return "is the endpoint etcd's client port?", bootstrap.ErrUnreachable
 	case errors.As(err, &dns):
 		return "check the endpoint's host name, and this host's DNS", bootstrap.ErrUnreachable
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "nothing listens there: check the endpoint, and that etcd is running", bootstrap.ErrUnreachable
 	default:
 		return "check the endpoint, the route to it, and the firewalls in between", bootstrap.ErrUnreachable
+	}
+}
+
+// explainAlert judges what a member says when it breaks off a TLS connection.
+// The alerts are those of RFC 8446, section 6.
+func (d *Datastore) explainAlert(alert error) (hint string, kind error) {
+	is := func(numbers ...tls.AlertError) bool {
+		return slices.ContainsFunc(numbers, func(n tls.AlertError) bool { return n.Error() == alert.Error() })
+	}
+	switch {
+	case is(42, 43, 44, 45, 46, 48, 49, 116): // about certificates, and access
+		return d.clientCertificateHint(), bootstrap.ErrTLS
+	case is(40, 70, 71, 86, 120): // no version, cipher or protocol in common
+		return "the member and this program have no TLS version (1.2 and later here), cipher or protocol in common", bootstrap.ErrTLS
+	default: // such as an internal error while its certificate is replaced
+		return "the member broke the TLS connection off: its log says why", bootstrap.ErrUnreachable
 	}
 }
 
@@ -176,11 +195,7 @@ type memberError struct {
 }
 
 func (e *memberError) Error() string {
-	text := e.err.Error()
-	var op *net.OpError
-	if errors.As(e.err, &op) {
-		text = fmt.Sprintf("%s: %v", op.Op, op.Err)
-	}
+	text := stable(e.err)
 	if e.alone {
 		return text
 	}
@@ -188,3 +203,32 @@ func (e *memberError) Error() string {
 }
 
 func (e *memberError) Unwrap() error { return e.err }
+
+// stable is the text of an error without the local ports in it, which differ
+// each time.
+func stable(err error) string {
+	var (
+		joined interface{ Unwrap() []error }
+		dns    *net.DNSError
+		op     *net.OpError
+	)
+	switch {
+	case errors.As(err, &joined):
+		var texts []string
+		for _, one := range joined.Unwrap() {
+			texts = append(texts, stable(one))
+		}
+		return strings.Join(texts, "; ")
+	case errors.As(err, &dns):
+		// Its text goes from the sockets to the cause: "read udp A->B: i/o timeout".
+		cause := dns.Err
+		if i := strings.LastIndex(cause, ": "); i >= 0 {
+			cause = cause[i+2:]
+		}
+		return fmt.Sprintf("lookup %s: %s", dns.Name, cause)
+	case errors.As(err, &op):
+		return fmt.Sprintf("%s: %v", op.Op, op.Err)
+	default:
+		return err.Error()
+	}
+}

@@ -2,9 +2,12 @@ package etcdv3
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net"
 	"strings"
 	"sync"
+	"time"
 
 	"google.golang.org/grpc/credentials"
 )
@@ -103,7 +106,7 @@ func (w *watchedCredentials) ClientHandshake(ctx context.Context, authority stri
 		w.seen.fail(dialed.member, &handshakeError{err})
 		return nil, nil, err
 	}
-	return &watchedConn{Conn: conn, member: dialed.member, seen: w.seen}, info, nil
+	return &watchedConn{Conn: conn, member: dialed.member, seen: w.seen, judged: make(chan struct{})}, info, nil
 }
 
 func (w *watchedCredentials) Clone() credentials.TransportCredentials {
@@ -121,19 +124,46 @@ func (e *handshakeError) Unwrap() error { return e.err }
 // over by then.
 type watchedConn struct {
 	net.Conn
-	member   string
-	seen     *traffic
-	answered bool // read by gRPC's one reader only
+	member string
+	seen   *traffic
+
+	judged chan struct{} // closed when the first read said what this is
+	once   sync.Once
 }
+
+// verdictTime is how long a connection that gRPC closes, because writing to it
+// failed, stays open for the reader to find out why.
+const verdictTime = 100 * time.Millisecond
 
 func (c *watchedConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
-	switch {
-	case n > 0 && !c.answered:
-		c.answered = true
-		c.seen.answered(c.member)
-	case err != nil && !c.answered:
-		c.seen.fail(c.member, err)
-	}
+	c.once.Do(func() {
+		defer close(c.judged)
+		switch {
+		case n > 0 && isHTTP2(p[:n]):
+			c.seen.answered(c.member)
+		case n > 0:
+			c.seen.fail(c.member, &strangerError{said: string(p[:min(n, 20)])})
+		case err != nil && !errors.Is(err, net.ErrClosed):
+			c.seen.fail(c.member, err)
+		}
+	})
 	return n, err
 }
+
+func (c *watchedConn) Close() error {
+	select {
+	case <-c.judged:
+	case <-time.After(verdictTime):
+	}
+	return c.Conn.Close()
+}
+
+// isHTTP2 reports whether a server's first bytes are those of HTTP/2: a
+// SETTINGS frame, whose type stands behind three bytes of length.
+func isHTTP2(p []byte) bool { return len(p) < 4 || p[3] == 0x04 }
+
+// strangerError is a server that answers, and is no etcd.
+type strangerError struct{ said string }
+
+func (e *strangerError) Error() string { return fmt.Sprintf("it says %q, which is no gRPC", e.said) }

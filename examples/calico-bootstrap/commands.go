@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -38,6 +41,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
+	if err != nil && !p.running {
+		err = &usageError{err}
+	}
 	tell(err, stderr, p.jsonLogger)
 	return exitCode(err)
 }
@@ -50,10 +56,14 @@ func (p *program) rootCommand() *cobra.Command {
 		Example:       exampleHelp,
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Args:          noArgs,
+		Args:          p.noArgs,
 		RunE:          p.apply,
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
+		// Behind the = may stand a password: "… in -etcd-password=hunter2".
+		text, _, _ := strings.Cut(err.Error(), "=")
+		return errors.New(text)
+	})
 
 	flags := flag.NewFlagSet("settings", flag.ContinueOnError)
 	p.flags.AddFlags(flags)
@@ -72,7 +82,7 @@ func (p *program) rootCommand() *cobra.Command {
 func (p *program) applyCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "apply", Short: "Create the default pools (what calico-bootstrap does if no command is given)",
-		Args: noArgs, RunE: p.apply,
+		Args: p.noArgs, RunE: p.apply,
 	}
 }
 
@@ -80,7 +90,7 @@ func (p *program) planCommand() *cobra.Command {
 	var exitCode bool
 	plan := &cobra.Command{
 		Use: "plan", Short: "Show what apply would do, and where each value comes from; write nothing",
-		Args: noArgs,
+		Args: p.noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			report, err := p.bootstrap(cmd.Context(), p.printPlan, bootstrap.WithDryRun())
 			if err == nil && exitCode && report.Pending() {
@@ -96,14 +106,15 @@ func (p *program) planCommand() *cobra.Command {
 func (p *program) renderCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "render", Short: "Print the pools for kubectl or calicoctl, without a datastore",
-		Args: noArgs, RunE: func(*cobra.Command, []string) error { return p.render() },
+		Args: p.noArgs, RunE: func(*cobra.Command, []string) error { return p.render() },
 	}
 }
 
 func (p *program) versionCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "version", Short: "Print the version", Args: noArgs,
+		Use: "version", Short: "Print the version", Args: p.noArgs,
 		RunE: func(*cobra.Command, []string) error {
+			p.running = true
 			_, err := fmt.Fprintln(p.stdout, versionText())
 			return err
 		},
@@ -115,11 +126,15 @@ func (p *program) apply(cmd *cobra.Command, _ []string) error {
 	return err
 }
 
-// noArgs is cobra.NoArgs with an error that ends in the right exit code. A
-// word that is left over is often the value of a boolean flag.
-func noArgs(cmd *cobra.Command, args []string) error {
+// noArgs is cobra.NoArgs for people whose word that is left over is the value
+// of a boolean flag. It may also be the second half of a password.
+func (p *program) noArgs(_ *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	return &usageError{fmt.Errorf("%q is no command; a value of a boolean flag is joined to it with =, as in --no-default-pools=false", args[0])}
+	word := strconv.Quote(args[0])
+	if p.flags.Datastore.EtcdPassword.IsSet() {
+		word = "a word that is left over"
+	}
+	return fmt.Errorf("%s is no command; a value of a boolean flag is joined to it with =, as in --no-default-pools=false", word)
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 	"text/tabwriter"
+	"unicode"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
@@ -40,7 +41,7 @@ func (p *program) printReport(ctx context.Context, store closableDatastore, repo
 			}
 		}
 		fmt.Fprintln(table, strings.Join([]string{
-			pool.Name, pool.Family.String(), string(pool.Action), cidr, nat, ipip, vxlan, block, pool.Reason,
+			cell(pool.Name), pool.Family.String(), string(pool.Action), cell(cidr), nat, cell(ipip), cell(vxlan), block, cell(pool.Reason),
 		}, "\t"))
 	}
 	if err := table.Flush(); err != nil {
@@ -62,11 +63,11 @@ func (p *program) printPlan(_ context.Context, _ closableDatastore, report boots
 	count := map[bootstrap.Action]int{}
 	for _, pool := range report.Pools {
 		count[pool.Action]++
-		fmt.Fprintf(table, "%s pool %s: %s (%s)\n", pool.Family, pool.Name, sentence(pool.Action), pool.Reason)
+		fmt.Fprintf(table, "%s pool %s: %s (%s)\n", pool.Family, cell(pool.Name), sentence(pool.Action), cell(pool.Reason))
 		if pool.Spec != nil {
 			fmt.Fprintln(table, "  FIELD\tVALUE\tFROM")
 			for _, value := range planValues(pool) {
-				fmt.Fprintf(table, "  %s\t%v\t%s\n", value.Field, value.Value, value.Source)
+				fmt.Fprintf(table, "  %s\t%s\t%s\n", value.Field, cell(value.Value), cell(value.Source))
 			}
 		}
 		fmt.Fprintln(table)
@@ -74,6 +75,17 @@ func (p *program) printPlan(_ context.Context, _ closableDatastore, report boots
 	fmt.Fprintf(table, "Plan: %d to create, %d unchanged, %d skipped. Nothing was written.\n",
 		count[bootstrap.WouldCreate], count[bootstrap.Unchanged], count[bootstrap.Skipped])
 	return table.Flush()
+}
+
+// cell is a value on one line and without what plays tricks on a terminal: it
+// may be what somebody else stored.
+func cell(value any) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsGraphic(r) {
+			return r
+		}
+		return ' '
+	}, fmt.Sprint(value))
 }
 
 func sentence(action bootstrap.Action) string {

@@ -28,6 +28,7 @@ type program struct {
 	warnings   []string
 	logger     *slog.Logger
 	jsonLogger *slog.Logger // also tells of errors; nil where logs are text
+	running    bool         // the command line was understood
 }
 
 // embeddedType is the datastore type that only this program has.
@@ -36,6 +37,7 @@ const embeddedType = "embedded"
 // load reads the settings and judges all of them. With a datastore, also how
 // it is reached.
 func (p *program) load(datastore bool, formats ...string) error {
+	p.running = true
 	settings, warnings, loadErr := bootstrap.Load(p.flags, p.configFile)
 	p.settings, p.warnings = settings, warnings
 	faults := []error{loadErr, p.checkOutput(formats)}
@@ -65,7 +67,7 @@ func (p *program) takeEmbedded() error {
 	case p.embedded:
 		for _, other := range []bootstrap.Setting{given.EtcdEndpoints, given.EtcdDiscoverySRV} {
 			if other.IsSet() {
-				faults.Add(other, "stands with %s %q: want one etcd or the other", given.DatastoreType.Source, given.DatastoreType.Value)
+				faults.AddSecret(other, "stands with %s %q: want one etcd or the other", given.DatastoreType.Source, given.DatastoreType.Value)
 			}
 		}
 		given.DatastoreType.Value = string(bootstrap.EtcdV3)
@@ -80,7 +82,7 @@ func (p *program) loadDatastore(kind bootstrap.DatastoreType) error {
 	if kind == bootstrap.Kubernetes {
 		var faults bootstrap.Faults
 		faults.Add(p.settings.Datastore.DatastoreType, "the Kubernetes datastore is not in this version; "+
-			"want etcd with --etcd-endpoints or ETCD_ENDPOINTS, or --datastore-type embedded to try it out")
+			"want etcd with --etcd-endpoints or ETCD_ENDPOINTS, or with DATASTORE_TYPE=etcdv3, or --datastore-type embedded to try it out")
 		return faults.Err()
 	}
 	config, warnings, err := etcdv3.FromSettings(p.settings.Datastore)

@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -36,4 +37,52 @@ func TestCorruptRecords(t *testing.T) {
 				"nothing is written for either family")
 		})
 	}
+}
+
+// TestHalfReadableRecord has a pool with a field of tomorrow's type. Its CIDR
+// can be read, so it has its family, and no second pool of that is created.
+func TestHalfReadableRecord(t *testing.T) {
+	world := newEtcdWorld(t)
+	world.put(t, ippool.RecordKey("tomorrow"), `{"spec":{"cidr":"192.168.0.0/16","assignmentMode":{"mode":"New"}}}`)
+	report, err := runOn(t, etcdv3.Config{Endpoints: world.server.Endpoints()}, quick())
+	require.NoError(t, err)
+	assert.Equal(t, "tomorrow", report.Pools[0].Name)
+	assert.Equal(t, bootstrap.Unchanged, report.Pools[0].Action)
+	assert.Equal(t, bootstrap.Created, report.Pools[1].Action)
+	require.Len(t, report.Warnings, 1)
+	assert.Contains(t, report.Warnings[0], "by its CIDR 192.168.0.0/16 it counts as an IPv4 pool")
+}
+
+// TestRestoredFromBackup commits with a revision that this etcd has not come
+// to, as after a restore between the read and the write: what exists stays.
+func TestRestoredFromBackup(t *testing.T) {
+	world := newEtcdWorld(t)
+	store := open(t, etcdv3.Config{Endpoints: world.server.Endpoints()})
+	snapshot, err := store.Snapshot(t.Context())
+	require.NoError(t, err)
+	cluster, _, _ := strings.Cut(snapshot.Revision, "/")
+	snapshot.Revision = cluster + "/1000"
+
+	pool := ippool.New("default-ipv4-ippool")
+	pool.Spec.CIDR = "10.99.0.0/16"
+	world.Write(t, pool)
+	wanted := pool.DeepCopy()
+	wanted.Spec.CIDR = "10.1.0.0/16"
+	err = store.Commit(t.Context(), snapshot, []bootstrap.Change{{Create: wanted}})
+	require.ErrorIs(t, err, bootstrap.ErrConflict)
+	assert.Equal(t, "10.99.0.0/16", world.Pools(t)[0].Spec.CIDR)
+}
+
+// TestTwoClusters has a commit meet another etcd than the snapshot.
+func TestTwoClusters(t *testing.T) {
+	one, other := newEtcdWorld(t), newEtcdWorld(t)
+	snapshot, err := one.Open(t).Snapshot(t.Context())
+	require.NoError(t, err)
+	pool := ippool.New("default-ipv4-ippool")
+	pool.Spec.CIDR = "10.1.0.0/16"
+	err = other.Open(t).Commit(t.Context(), snapshot, []bootstrap.Change{{Create: pool}})
+	assert.ErrorContains(t, err, "two etcd clusters")
+
+	err = one.Open(t).Commit(t.Context(), bootstrap.Snapshot{Revision: "42"}, []bootstrap.Change{{Create: pool}})
+	assert.ErrorContains(t, err, "another datastore")
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.etcd.io/etcd/api/v3/etcdserverpb"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/etcdtest"
@@ -77,7 +78,8 @@ func TestBlocksAreReadInPages(t *testing.T) {
 }
 
 // TestTransaction looks at the one write: all pools in it, under the guard that
-// nothing under the pools' prefix is newer than what was read.
+// nothing under the pools' prefix is newer than what was read, and that none of
+// the pools exists.
 func TestTransaction(t *testing.T) {
 	world := newEtcdWorld(t)
 	world.put(t, "/calico/elsewhere", "1")
@@ -87,10 +89,16 @@ func TestTransaction(t *testing.T) {
 	calls := world.server.RPCs()
 	txn := calls[len(calls)-1].Txn
 	require.NotNil(t, txn)
-	require.Len(t, txn.Compare, 1)
+	require.Len(t, txn.Compare, 3)
 	guard := txn.Compare[0]
 	assert.Equal(t, ippool.RecordPrefix, string(guard.Key))
 	assert.Equal(t, "/calico/resources/v3/projectcalico.org/ippools0", string(guard.RangeEnd))
-	assert.Len(t, txn.Success, len(world.records(t)))
+	for i, record := range world.records(t) {
+		missing := txn.Compare[i+1]
+		assert.Equal(t, record.key, string(missing.Key))
+		assert.Equal(t, etcdserverpb.Compare_VERSION, missing.Target)
+		assert.Zero(t, missing.GetVersion())
+	}
+	assert.Len(t, txn.Success, 2)
 	assert.Empty(t, txn.Failure)
 }

@@ -2,7 +2,10 @@ package integration
 
 import (
 	"context"
+	"crypto/tls"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"sync"
 	"testing"
 	"time"
@@ -265,6 +268,38 @@ func TestDiscovery(t *testing.T) {
 		_, err := runOn(t, config, patient())
 		require.NoError(t, err)
 	})
+}
+
+// TestDiscoveryKeepsTLS has DNS know the plain members only, or fail when it is
+// asked for the others: with TLS configured the plain ones get no password.
+func TestDiscoveryKeepsTLS(t *testing.T) {
+	plain := etcdtest.Start(t)
+	etcdtest.SRV(t, map[string][]net.SRV{"_etcd-client._tcp." + etcdtest.Domain: {plain.SRV()}})
+	_, err := runOn(t, etcdv3.Config{
+		DiscoverySRV: etcdtest.Domain, TLS: &tls.Config{}, Username: etcdtest.CalicoUser, Password: password,
+	}, quick())
+	require.ErrorIs(t, err, bootstrap.ErrUnreachable)
+	assert.Empty(t, plain.RPCs())
+}
+
+// TestRefusalIsAlwaysTLS asks often, without the retries of a run: however the
+// refusal of a client certificate shows on the connection, it is one.
+func TestRefusalIsAlwaysTLS(t *testing.T) {
+	t.Parallel()
+	server := etcdtest.Start(t, etcdtest.WithMutualTLS())
+	for range 100 {
+		_, err := open(t, etcdv3.Config{Endpoints: server.Endpoints(), TLS: server.PKI().TLS(t, nil)}).Snapshot(t.Context())
+		require.ErrorIs(t, err, bootstrap.ErrTLS)
+	}
+}
+
+// TestStranger has servers that answer and are no etcd.
+func TestStranger(t *testing.T) {
+	t.Parallel()
+	web := httptest.NewServer(http.NotFoundHandler())
+	defer web.Close()
+	fault{kind: bootstrap.ErrUnreachable, passes: true, says: []string{"no gRPC", "etcd's client port?"}}.
+		check(t, etcdv3.Config{Endpoints: []string{web.URL}})
 }
 
 func TestDiscoveryPrefersTLS(t *testing.T) {
