@@ -9,6 +9,11 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/etcdv3"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/etcdtest"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
 func prefixOf(t *testing.T, text string) netip.Prefix {
@@ -50,3 +55,15 @@ func (c *logCounter) Handle(_ context.Context, record slog.Record) error {
 
 func (c *logCounter) WithAttrs([]slog.Attr) slog.Handler { return c }
 func (c *logCounter) WithGroup(string) slog.Handler      { return c }
+
+func configOf(server *etcdtest.Server) etcdv3.Config {
+	return etcdv3.Config{Endpoints: server.Endpoints(), Username: etcdtest.CalicoUser, Password: password}
+}
+
+func changesOf(pools ...*ippool.IPPool) []bootstrap.Change {
+	var changes []bootstrap.Change
+	for _, pool := range pools {
+		changes = append(changes, bootstrap.Change{Create: pool})
+	}
+	return changes
+}

@@ -1,0 +1,75 @@
+package bootstrap
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// lateStore answers with an error when the time is over.
+type lateStore struct {
+	Datastore
+	err func(ctx context.Context) error
+}
+
+func (s lateStore) Snapshot(ctx context.Context) (Snapshot, error) {
+	<-ctx.Done()
+	return Snapshot{}, s.err(ctx)
+}
+
+func TestEdgeOfTheDeadline(t *testing.T) {
+	t.Parallel()
+	settings := Settings{Timeout: Given("1s", "test")}
+	ownCause := errors.New("the importer's own")
+	for _, test := range []struct {
+		name     string
+		within   func(context.Context) (context.Context, context.CancelFunc)
+		err      func(context.Context) error
+		timedOut bool
+		says     string
+	}{
+		{"a final error stays what it is", context.WithCancel,
+			func(context.Context) error { return &DatastoreError{Kind: ErrForbidden, Err: errors.New("no")} }, false, "permission denied"},
+		{"a passing one is told with the time", context.WithCancel,
+			func(context.Context) error { return &DatastoreError{Kind: ErrUnreachable, Err: errors.New("refused")} }, true, "timed out after 1s: "},
+		{"a bare end of the context too", context.WithCancel,
+			func(ctx context.Context) error { return ctx.Err() }, true, "timed out after 1s: "},
+		{"the importer's deadline, with a cause of its own",
+			func(ctx context.Context) (context.Context, context.CancelFunc) {
+				return context.WithTimeoutCause(ctx, time.Millisecond, ownCause)
+			},
+			func(ctx context.Context) error { return ctx.Err() }, true, "timed out: "},
+		{"the importer's cancel",
+			func(ctx context.Context) (context.Context, context.CancelFunc) {
+				ctx, cancel := context.WithCancelCause(ctx)
+				time.AfterFunc(time.Millisecond, func() { cancel(ownCause) })
+				return ctx, func() { cancel(nil) }
+			},
+			func(ctx context.Context) error { return ctx.Err() }, false, "interrupted (the importer's own): "},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := test.within(t.Context())
+				defer cancel()
+				_, err := Run(ctx, lateStore{err: test.err}, settings)
+				require.Error(t, err)
+				assert.Equal(t, test.timedOut, errors.Is(err, ErrTimedOut), err)
+				assert.ErrorContains(t, err, test.says)
+			})
+		})
+	}
+}
+
+func TestNilOptionsLeaveTheDefaults(t *testing.T) {
+	t.Parallel()
+	report, err := Run(t.Context(), newStore(), Settings{},
+		WithLogger(nil), WithClock(nil), WithRandom(nil), WithHost(nil))
+	require.NoError(t, err)
+	assert.NotEmpty(t, report.Pools)
+}

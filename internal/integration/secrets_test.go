@@ -1,0 +1,68 @@
+package integration
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/etcdtest"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+)
+
+// TestProgramShowsNoSecret has a password in every place where one can be, by
+// right or by mistake.
+func TestProgramShowsNoSecret(t *testing.T) {
+	t.Parallel()
+	const secret = "hunter2"
+	for _, args := range [][]string{
+		{"--etcd-endpoints", "https://root:" + secret + "@h:2379"},
+		{"--etcd-endpoints", "http://root:" + secret + ",x@h:2379"},
+		{"--etcd-endpoints", "http://h:2379/?token=" + secret},
+		{"--datastore-type", "embedded", "--etcd-endpoints", "https://root:" + secret + "@h:2379"},
+		{"-etcd-password=" + secret},
+		{"--etcd-pasword=" + secret},
+		{"--etcd-password", "my", secret},
+		{"--etcd-endpoints", "http://127.0.0.1:1", "--etcd-password", secret},
+		{"--etcd-endpoints", "http://127.0.0.1:1", "--etcd-username", "calico", "--etcd-password", secret, "--timeout", "300ms", "--log-level", "debug"},
+	} {
+		r := call(t, nil, args...)
+		assert.NotZero(t, r.code, args)
+		assert.NotContains(t, r.stdout+r.stderr, secret, args)
+	}
+}
+
+// TestTableIsOneLineAPool has somebody else's pool with a name that would draw
+// another line, and colour it.
+func TestTableIsOneLineAPool(t *testing.T) {
+	t.Parallel()
+	world := newEtcdWorld(t)
+	world.put(t, ippool.RecordKey("a\x1b[31m\nforged  IPv4  created"), `{"spec":{"cidr":"10.0.0.0/8","nodeSelector":"\u001b[2J"}}`)
+	env := append(bothCIDRs[:2:2], "CALICO_IPV6POOL_CIDR=none", "ETCD_ENDPOINTS="+world.server.Endpoints()[0])
+	for _, verb := range []string{"apply", "plan"} {
+		r := call(t, env, verb)
+		assert.Zero(t, r.code, r.stderr)
+		assert.NotContains(t, r.stdout, "\x1b")
+		for line := range strings.Lines(r.stdout) {
+			assert.False(t, strings.HasPrefix(line, "forged"), line)
+		}
+	}
+}
+
+// TestConflictKeepsTheConnection: a lost race is no reason to log in again.
+func TestConflictKeepsTheConnection(t *testing.T) {
+	t.Parallel()
+	server := etcdtest.Start(t, etcdtest.WithAuth(password))
+	world := &etcdWorld{server: server, admin: server.Client(t)}
+	store := open(t, configOf(server))
+	snapshot, err := store.Snapshot(t.Context())
+	assert.NoError(t, err)
+	pool := ippool.New("default-ipv4-ippool")
+	pool.Spec.CIDR = "10.1.0.0/16"
+	world.Write(t, pool)
+	server.ResetRPCs()
+	for range 3 {
+		assert.Error(t, store.Commit(t.Context(), snapshot, changesOf(pool)))
+	}
+	assert.Zero(t, server.Count("Authenticate"))
+}
