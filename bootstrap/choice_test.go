@@ -88,7 +88,11 @@ func TestRenderChooses(t *testing.T) {
 	host := fakeHost{networks: prefixes("192.168.1.0/24"), asked: &asked}
 	pools, warnings, err := Render(Settings{}, WithHost(host), WithRandom(&counting{}))
 	require.NoError(t, err)
-	assert.Empty(t, warnings)
+	const chosen = " was chosen here and now, and may be another elsewhere or the next time: name one with flag --"
+	assert.Equal(t, []string{
+		"the CIDR 172.16.0.0/16" + chosen + "ipv4-pool-cidr",
+		"the CIDR fd01:203:405::/48" + chosen + "ipv6-pool-cidr",
+	}, warnings)
 	require.Len(t, pools, 2)
 	assert.Equal(t, "172.16.0.0/16", pools[0].Spec.CIDR)
 	assert.Equal(t, "fd01:203:405::/48", pools[1].Spec.CIDR, "fd, and the 40 bits 01 02 03 04 05")
@@ -117,7 +121,10 @@ func TestRenderChoosesOnlyWhatIsNeeded(t *testing.T) {
 			t.Parallel()
 			pools, warnings, err := Render(given(t, tt.lines...), WithHost(fakeHost{t: t, noIPv6: tt.noIPv6}), WithRandom(noRandom{t}))
 			require.NoError(t, err)
-			assert.Empty(t, warnings)
+			assert.Len(t, warnings, 2-len(pools), "each family that is left out is told of")
+			for _, warning := range warnings {
+				assert.Regexp(t, "^no IPv[46] pool: ", warning)
+			}
 			var got []string
 			for _, pool := range pools {
 				got = append(got, pool.Name+" "+pool.Spec.CIDR)
@@ -137,6 +144,7 @@ func TestRenderWarnsAndFails(t *testing.T) {
 	assert.Equal(t, []string{
 		`env CALICO_IPV6POOL_CIDR: "fd00::7/64" has host bits, which are cleared: the pool is fd00::/64`,
 		"the IPv4 pool may overlap a network of this host: no netlink",
+		"the CIDR 192.168.0.0/16 was chosen here and now, and may be another elsewhere or the next time: name one with flag --ipv4-pool-cidr",
 	}, warnings)
 
 	_, _, err = Render(given(t, "CALICO_IPV6POOL_CIDR=x"), WithHost(broken))

@@ -217,7 +217,7 @@ func (s Settings) judgePool(family ippool.Family, pool *ippool.IPPool, faults *F
 		problem := fault.Detail
 		switch {
 		case fault.Field == "spec.vxlanMode" && fault.Type == field.ErrorTypeForbidden:
-			problem = fmt.Sprintf("stands with %s %q: only one encapsulation can be on; want never for one of them",
+			problem = fmt.Sprintf("contradicts %s %q: only one encapsulation can be on; want never for one of them",
 				s.IPv4.IPIP.Source, s.IPv4.IPIP.Value)
 		case fault.Field == "spec.cidr" && given.BlockSize.IsSet() && judged.Spec.CIDR == pool.Spec.CIDR:
 			problem += fmt.Sprintf(" (%s is %s)", given.BlockSize.Source, quote(given.BlockSize.Value))
@@ -233,7 +233,7 @@ func (s Settings) resolveSkips(desired *Desired, faults *Faults) {
 		for i := range desired.Pools {
 			pool := &desired.Pools[i]
 			if cidr := s.pool(pool.Family).CIDR; cidr.IsSet() {
-				faults.Add(cidr, "stands with %s %q: want one of the two", s.NoDefaultPools.Source, s.NoDefaultPools.Value)
+				faults.Add(cidr, "contradicts %s %q: want one of the two", s.NoDefaultPools.Source, s.NoDefaultPools.Value)
 			}
 			pool.Skip = fmt.Sprintf("%s is %q", s.NoDefaultPools.Source, s.NoDefaultPools.Value)
 		}

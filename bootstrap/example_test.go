@@ -30,7 +30,7 @@ func ExampleRender() {
 		}
 		fmt.Printf("%s\n%s", pool.Name, text)
 	}
-	fmt.Println(len(warnings), "warnings")
+	fmt.Println(warnings)
 	// Output:
 	// default-ipv4-ippool
 	// allowedUses:
@@ -43,7 +43,7 @@ func ExampleRender() {
 	// natOutgoing: true
 	// nodeSelector: all()
 	// vxlanMode: CrossSubnet
-	// 0 warnings
+	// [no IPv6 pool: the installer is "none"]
 }
 
 // desktop is a host that Render and Run may be told instead of the real one.

@@ -90,8 +90,8 @@ func TestLostRaceIsNotClaimed(t *testing.T) {
 		report, err := run(t, store, given(t, cidrs...))
 		require.NoError(t, err)
 		assert.Equal(t, []PoolReport{
-			{Name: four.Name, Family: ippool.IPv4, Action: Unchanged, Reason: "exists", Spec: &four.Spec},
-			{Name: six.Name, Family: ippool.IPv6, Action: Unchanged, Reason: "exists", Spec: &six.Spec},
+			{Name: four.Name, Family: ippool.IPv4, Action: Unchanged, Reason: "exists", Spec: &four.Spec, Settings: []Value{}},
+			{Name: six.Name, Family: ippool.IPv6, Action: Unchanged, Reason: "exists", Spec: &six.Spec, Settings: []Value{}},
 		}, report.Pools)
 	})
 }

@@ -25,7 +25,8 @@ type PoolReport struct {
 	Spec *ippool.IPPoolSpec `json:"spec,omitempty"`
 
 	// Settings are the values behind a pool that was created, or would be.
-	Settings []Value `json:"settings,omitempty"`
+	// Never null.
+	Settings []Value `json:"settings"`
 }
 
 // Pending reports whether the plan behind the report has something to do.
@@ -46,13 +47,18 @@ func newReport(datastore DatastoreType, plan Plan, warnings []string, dryRun boo
 	}
 	for _, step := range plan.Steps {
 		pool := PoolReport{
-			Name: step.Name, Family: step.Family, Action: step.Action, Reason: step.Reason, Settings: step.Values,
+			Name: step.Name, Family: step.Family, Action: step.Action, Reason: step.Reason, Settings: append([]Value{}, step.Values...),
 		}
 		if step.Pool != nil {
 			pool.Spec = &step.Pool.Spec
 		}
 		if dryRun && step.Action == Created {
 			pool.Action, pool.Reason = WouldCreate, fmt.Sprintf("no %s pool exists", step.Family)
+			for i, value := range pool.Settings {
+				if value.Field == "cidr" && value.Value == "" {
+					pool.Settings[i].Source = SourceDefault + " (a random ULA /48, drawn when the pool is created)"
+				}
+			}
 		}
 		report.Pools = append(report.Pools, pool)
 	}

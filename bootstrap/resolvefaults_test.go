@@ -73,7 +73,7 @@ func TestResolveFaults(t *testing.T) {
 			}},
 
 		{"both encapsulations", []string{"CALICO_IPV4POOL_IPIP=Always", "--ipv4-pool-vxlan=crosssubnet"}, []string{
-			`flag --ipv4-pool-vxlan: "crosssubnet": stands with env CALICO_IPV4POOL_IPIP "Always": only one encapsulation can be on; want never for one of them`,
+			`flag --ipv4-pool-vxlan: "crosssubnet": contradicts env CALICO_IPV4POOL_IPIP "Always": only one encapsulation can be on; want never for one of them`,
 		}},
 
 		{"no selector", []string{"CALICO_IPV4POOL_NODE_SELECTOR=zone = 'a'"},
@@ -92,8 +92,8 @@ func TestResolveFaults(t *testing.T) {
 			[]string{`env CALICO_IPV4POOL_NAME: "` + strings.Repeat("a", 200) + `"… (254 bytes): must be no more than 253 characters`}},
 
 		{"NO_DEFAULT_POOLS and CIDRs", []string{"NO_DEFAULT_POOLS=1", "CALICO_IPV4POOL_CIDR=10.0.0.0/8", "--ipv6-pool-cidr=fd00::/64"}, []string{
-			`env CALICO_IPV4POOL_CIDR: "10.0.0.0/8": stands with env NO_DEFAULT_POOLS "1": want one of the two`,
-			`flag --ipv6-pool-cidr: "fd00::/64": stands with env NO_DEFAULT_POOLS "1": want one of the two`,
+			`env CALICO_IPV4POOL_CIDR: "10.0.0.0/8": contradicts env NO_DEFAULT_POOLS "1": want one of the two`,
+			`flag --ipv6-pool-cidr: "fd00::/64": contradicts env NO_DEFAULT_POOLS "1": want one of the two`,
 		}},
 
 		{"one CIDR with two faults", []string{"CALICO_IPV4POOL_CIDR=169.254.0.0/30"}, []string{

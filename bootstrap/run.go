@@ -69,11 +69,17 @@ func Render(settings Settings, options ...Option) ([]ippool.IPPool, []string, er
 	var pools []ippool.IPPool
 	for _, want := range r.localDesired().Pools {
 		if want.Skip != "" {
+			r.warn(fmt.Sprintf("no %s pool: %s", want.Family, want.Skip))
 			continue
 		}
+		named := want.Pool.Spec.CIDR != ""
 		want, err := r.choose(want)
 		if err != nil {
 			return nil, nil, err
+		}
+		if !named {
+			r.warn(fmt.Sprintf("the CIDR %s was chosen here and now, and may be another elsewhere or the next time: name one with %s",
+				want.Pool.Spec.CIDR, SourceFlag(fmt.Sprintf("ipv%d-pool-cidr", want.Family))))
 		}
 		pools = append(pools, *want.Pool)
 	}
@@ -199,6 +205,9 @@ func (r *runner) plan(snapshot Snapshot) (Plan, error) {
 		if step.Action != Created || step.Pool.Spec.CIDR != "" {
 			continue
 		}
+		if r.dryRun && step.Family == ippool.IPv6 {
+			continue // a random prefix is drawn only for a pool that is written
+		}
 		i := slices.IndexFunc(r.desired.Pools, func(d DesiredPool) bool { return d.Family == step.Family })
 		if r.desired.Pools[i], err = r.choose(r.desired.Pools[i]); err != nil {
 			return Plan{}, err
@@ -223,7 +232,7 @@ func (r *runner) choose(want DesiredPool) (DesiredPool, error) {
 		if err != nil {
 			return want, err
 		}
-		chosen = choice{prefix: prefix, source: SourceDefault + " (random ULA, another in each run)"}
+		chosen = choice{prefix: prefix, source: SourceDefault + " (random ULA)"}
 	case ippool.IPv4:
 		networks, err := r.host.Networks()
 		if err != nil {
@@ -241,6 +250,9 @@ func (r *runner) choose(want DesiredPool) (DesiredPool, error) {
 func (r *runner) checkBlocks(ctx context.Context, changes []Change) error {
 	var faults []error
 	for _, change := range changes {
+		if change.Create.Spec.CIDR == "" {
+			continue // a plan of a prefix that is not drawn yet
+		}
 		prefix, err := ippool.ParseCIDR(change.Create.Spec.CIDR)
 		if err != nil {
 			return err

@@ -72,8 +72,8 @@ func TestRunExisting(t *testing.T) {
 		report, err := run(t, store, Settings{}, append(options, WithRandom(noRandom{t}))...)
 		require.NoError(t, err)
 		assert.Equal(t, []PoolReport{
-			{Name: "mine", Family: ippool.IPv4, Action: Unchanged, Reason: "exists", Spec: &four.Spec},
-			{Name: "old", Family: ippool.IPv6, Action: Unchanged, Reason: "exists", Spec: &six.Spec},
+			{Name: "mine", Family: ippool.IPv4, Action: Unchanged, Reason: "exists", Spec: &four.Spec, Settings: []Value{}},
+			{Name: "old", Family: ippool.IPv6, Action: Unchanged, Reason: "exists", Spec: &six.Spec, Settings: []Value{}},
 		}, report.Pools)
 		assert.False(t, report.Pending())
 		assert.Equal(t, []string{"snapshot"}, store.calls)
@@ -140,8 +140,9 @@ func TestRunDryRunTellsAll(t *testing.T) {
 	assert.Equal(t, "172.16.0.0/16", report.Pools[0].Spec.CIDR)
 	assert.Equal(t, Value{"cidr", "172.16.0.0/16", "default (192.168.0.0/16 is in use on this host)"}, report.Pools[0].Settings[1])
 	assert.Equal(t, Value{"natOutgoing", false, "env CALICO_IPV4POOL_NAT_OUTGOING"}, report.Pools[0].Settings[4])
-	assert.Equal(t, "fd01:203:405::/48", report.Pools[1].Spec.CIDR)
-	assert.Equal(t, Value{"cidr", "fd01:203:405::/48", "default (random ULA, another in each run)"}, report.Pools[1].Settings[1])
+	assert.Empty(t, report.Pools[1].Spec.CIDR, "nothing is drawn for a pool that is not written")
+	assert.Equal(t, Value{"cidr", "", "default (a random ULA /48, drawn when the pool is created)"}, report.Pools[1].Settings[1])
+	assert.Equal(t, []string{"snapshot", "blocks 172.16.0.0/16"}, store.calls)
 	assert.Empty(t, store.stored())
 	assert.Equal(t, 1, asked)
 }

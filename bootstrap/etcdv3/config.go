@@ -7,8 +7,11 @@ import (
 	"net"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
+
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
 )
@@ -60,9 +63,12 @@ func FromSettings(settings bootstrap.DatastoreSettings) (Config, []string, error
 		config.Endpoints = readEndpoints(settings.EtcdEndpoints, &faults)
 	}
 	config.DiscoverySRV = settings.EtcdDiscoverySRV.Value
+	if domain := settings.EtcdDiscoverySRV; domain.IsSet() && len(validation.IsDNS1123Subdomain(strings.ToLower(strings.TrimSuffix(domain.Value, ".")))) > 0 {
+		faults.AddSecret(domain, "not a domain; want one such as example.org") // it may be a URL with a password
+	}
 	switch {
 	case settings.EtcdEndpoints.IsSet() && settings.EtcdDiscoverySRV.IsSet():
-		faults.Add(settings.EtcdDiscoverySRV, "stands with %s: want endpoints or a domain to find them, not both", settings.EtcdEndpoints.Source)
+		faults.Add(settings.EtcdDiscoverySRV, "contradicts %s: want endpoints or a domain to find them, not both", settings.EtcdEndpoints.Source)
 	case !settings.EtcdEndpoints.IsSet() && !settings.EtcdDiscoverySRV.IsSet():
 		faults.Add(bootstrap.Setting{}, "no etcd endpoints: set --etcd-endpoints or ETCD_ENDPOINTS to URLs such as https://10.0.0.1:2379")
 	}
@@ -84,6 +90,11 @@ func FromSettings(settings bootstrap.DatastoreSettings) (Config, []string, error
 		warnings = append(warnings, fmt.Sprintf("%s: http:// endpoints are spoken to in the clear: the TLS files have no effect", settings.EtcdEndpoints.Source))
 	}
 	return config, warnings, faults.Err()
+}
+
+func isPort(text string) bool {
+	port, err := strconv.ParseUint(text, 10, 16)
+	return err == nil && port > 0
 }
 
 // secure reports whether a member is spoken to with TLS: an endpoint without a
@@ -164,6 +175,8 @@ func normaliseOne(text string) (endpoint, problem string) {
 		return "", "no port (etcd's is 2379)"
 	case host == "":
 		return "", "no host"
+	case !isPort(port):
+		return "", "the port is no number from 1 to 65535"
 	case parsed.Host != rest:
 		return "", "more than host and port"
 	case scheme == "":

@@ -48,6 +48,8 @@ func TestFromSettingsEndpoints(t *testing.T) {
 		{text: "https://[fd00::1]:2379", endpoints: []string{"https://[fd00::1]:2379"}},
 		{text: "10.0.0.1:2379", endpoints: []string{"10.0.0.1:2379"}},
 		{text: "https://a:1,", endpoints: []string{"https://a:1"}, faults: []string{"env X: an empty endpoint" + want}},
+		{text: "https://a:99999", faults: []string{`env X: "https://a:99999": the port is no number from 1 to 65535` + want}},
+		{text: "https://a:0", faults: []string{`env X: "https://a:0": the port is no number from 1 to 65535` + want}},
 		{text: "https://a", faults: []string{`env X: "https://a": no port (etcd's is 2379)` + want}},
 		{text: "https://a:", faults: []string{`env X: "https://a:": no port (etcd's is 2379)` + want}},
 		{text: "https://:2379", faults: []string{`env X: "https://:2379": no host` + want}},
@@ -86,7 +88,9 @@ func TestFromSettingsContradictions(t *testing.T) {
 	}{
 		{"neither", bootstrap.DatastoreSettings{}, "no etcd endpoints: set --etcd-endpoints or ETCD_ENDPOINTS to URLs such as https://10.0.0.1:2379"},
 		{"endpoints and SRV", bootstrap.DatastoreSettings{EtcdEndpoints: endpoints, EtcdDiscoverySRV: given("example.org")},
-			`env X: "example.org": stands with env X: want endpoints or a domain to find them, not both`},
+			`env X: "example.org": contradicts env X: want endpoints or a domain to find them, not both`},
+		{"SRV that is no domain", bootstrap.DatastoreSettings{EtcdDiscoverySRV: given("http://u:secret@example.org")},
+			"env X: ***: not a domain; want one such as example.org"},
 		{"user alone", bootstrap.DatastoreSettings{EtcdEndpoints: endpoints, EtcdUsername: given("calico")},
 			`env X: "calico": a user without a password; want ETCD_PASSWORD too`},
 		{"password alone", bootstrap.DatastoreSettings{EtcdEndpoints: endpoints, EtcdPassword: given("secret")},
@@ -143,11 +147,13 @@ func TestFromSettingsTLS(t *testing.T) {
 		{"CA empty", bootstrap.DatastoreSettings{EtcdCACertFile: emptyFile}, []string{"no certificate in it; want PEM"}},
 		{"certificate alone", bootstrap.DatastoreSettings{EtcdCertFile: certFile}, []string{"a client certificate without its key"}},
 		{"key alone", bootstrap.DatastoreSettings{EtcdKeyFile: keyFile}, []string{"a key without its client certificate"}},
-		{"no pair", bootstrap.DatastoreSettings{EtcdCertFile: certFile, EtcdKeyFile: otherFile}, []string{"no pair with env X"}},
-		{"swapped", bootstrap.DatastoreSettings{EtcdCertFile: keyFile, EtcdKeyFile: certFile}, []string{"no pair with env X"}},
-		{"text that is no PEM", bootstrap.DatastoreSettings{EtcdCert: inline("hello-secret"), EtcdKey: inline(key)}, []string{"no pair with file F spec.x"}},
+		{"no pair", bootstrap.DatastoreSettings{EtcdCertFile: certFile, EtcdKeyFile: otherFile}, []string{"no pair with the key of env X"}},
+		{"swapped", bootstrap.DatastoreSettings{EtcdCertFile: keyFile, EtcdKeyFile: certFile}, []string{"no pair with the key of env X"}},
+		{"text that is no PEM", bootstrap.DatastoreSettings{EtcdCert: inline("hello-secret"), EtcdKey: inline(key)}, []string{"file F spec.x: ***: no certificate in it; want PEM"}},
+		{"no certificate beside an absent key", bootstrap.DatastoreSettings{EtcdCertFile: emptyFile, EtcdKeyFile: absent},
+			[]string{"can't be read: no such file or directory; want a PEM file", "no certificate in it; want PEM"}},
 		{"files and texts", bootstrap.DatastoreSettings{EtcdCACertFile: certFile, EtcdKey: inline(key)},
-			[]string{"file F spec.x: ***: stands with env X: want files or texts in the config, not both"}},
+			[]string{"file F spec.x: ***: contradicts env X: want files or texts in the config, not both"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

@@ -3,6 +3,7 @@ package etcdv3
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/pem"
 	"os"
 	"slices"
 
@@ -19,7 +20,7 @@ func readTLS(settings bootstrap.DatastoreSettings, faults *bootstrap.Faults) *tl
 		return nil
 	}
 	if file >= 0 && text >= 0 {
-		faults.AddSecret(inline[text], "stands with %s: want files or texts in the config, not both", files[file].Source)
+		faults.AddSecret(inline[text], "contradicts %s: want files or texts in the config, not both", files[file].Source)
 		return nil
 	}
 	read := func(setting bootstrap.Setting) pemText { return readPEM(setting, text >= 0, faults) }
@@ -32,6 +33,10 @@ func readTLS(settings bootstrap.DatastoreSettings, faults *bootstrap.Faults) *tl
 			ca.fault(faults, "no certificate in it; want PEM")
 		}
 	}
+	if block, _ := pem.Decode(cert.data); cert.data != nil && block == nil {
+		cert.fault(faults, "no certificate in it; want PEM")
+		cert.data = nil
+	}
 	switch {
 	case cert.setting.IsSet() && !key.setting.IsSet():
 		cert.fault(faults, "a client certificate without its key; want --etcd-key-file or ETCD_KEY_FILE too")
@@ -40,7 +45,7 @@ func readTLS(settings bootstrap.DatastoreSettings, faults *bootstrap.Faults) *tl
 	case cert.data != nil && key.data != nil:
 		pair, err := tls.X509KeyPair(cert.data, key.data)
 		if err != nil {
-			cert.fault(faults, "no pair with %s: %v", key.setting.Source, err)
+			cert.fault(faults, "no pair with the key of %s: %v", key.setting.Source, err)
 			break
 		}
 		config.Certificates = []tls.Certificate{pair}

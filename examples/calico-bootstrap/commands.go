@@ -6,7 +6,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -59,6 +58,7 @@ func (p *program) rootCommand() *cobra.Command {
 		Args:          p.noArgs,
 		RunE:          p.apply,
 	}
+	root.SuggestionsMinimumDistance = 2
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
 		// Behind the = may stand a password: "… in -etcd-password=hunter2".
 		text, _, _ := strings.Cut(err.Error(), "=")
@@ -128,13 +128,15 @@ func (p *program) apply(cmd *cobra.Command, _ []string) error {
 
 // noArgs is cobra.NoArgs for people whose word that is left over is the value
 // of a boolean flag. It may also be the second half of a password.
-func (p *program) noArgs(_ *cobra.Command, args []string) error {
+func (p *program) noArgs(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	word := strconv.Quote(args[0])
-	if p.flags.Datastore.EtcdPassword.IsSet() {
-		word = "a word that is left over"
+	if p.flags.Datastore.EtcdPassword.Source != "" {
+		return errors.New("a word is left over behind the flags")
 	}
-	return fmt.Errorf("%s is no command; a value of a boolean flag is joined to it with =, as in --no-default-pools=false", word)
+	if near := cmd.Root().SuggestionsFor(args[0]); len(near) > 0 && cmd == cmd.Root() {
+		return fmt.Errorf("%q is no command (did you mean %s?)", args[0], strings.Join(near, " or "))
+	}
+	return fmt.Errorf("%q is left over; a value of a boolean flag is joined to it with =, as in --no-default-pools=false", args[0])
 }

@@ -9,10 +9,14 @@ import (
 	"os"
 	"time"
 
+	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.etcd.io/etcd/server/v3/embed"
+	"go.etcd.io/etcd/server/v3/storage/datadir"
 	"go.uber.org/zap"
 
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/etcdv3"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
@@ -31,8 +35,8 @@ type embeddedEtcd struct {
 const embeddedStart = 20 * time.Second
 
 // startEmbedded starts an etcd of one member. Without a folder it gets a
-// temporary one.
-func startEmbedded(ctx context.Context, folder string) (*embeddedEtcd, error) {
+// temporary one. The time for the run, if it has a limit, is its limit too.
+func startEmbedded(ctx context.Context, folder string, timeout time.Duration) (*embeddedEtcd, error) {
 	e := &embeddedEtcd{}
 	config := embed.NewConfig()
 	if folder == "" {
@@ -52,15 +56,24 @@ func startEmbedded(ctx context.Context, folder string) (*embeddedEtcd, error) {
 	// Alone, the member elects itself after one timeout: a short one.
 	config.TickMs, config.ElectionMs = 10, 100
 
-	if err := e.start(ctx, config); err != nil {
+	if err := e.start(ctx, config, timeout); err != nil {
 		return nil, errors.Join(fmt.Errorf("embedded etcd in %s: %w", folder, err), e.Close())
 	}
 	return e, nil
 }
 
-func (e *embeddedEtcd) start(ctx context.Context, config *embed.Config) error {
-	ctx, cancel := context.WithTimeout(ctx, embeddedStart)
+func (e *embeddedEtcd) start(ctx context.Context, config *embed.Config, timeout time.Duration) error {
+	late := fmt.Errorf("not ready after %s: does another etcd use the folder?", embeddedStart)
+	ctx, cancel := context.WithTimeoutCause(ctx, embeddedStart, late)
 	defer cancel()
+	if timeout > 0 {
+		late := fmt.Errorf("%w after %s: does another etcd use the folder?", bootstrap.ErrTimedOut, timeout)
+		ctx, cancel = context.WithTimeoutCause(ctx, timeout, late)
+		defer cancel()
+	}
+	if err := checkData(config.Dir); err != nil {
+		return err
+	}
 	type started struct {
 		server *embed.Etcd
 		err    error
@@ -73,7 +86,7 @@ func (e *embeddedEtcd) start(ctx context.Context, config *embed.Config) error {
 	}()
 	select {
 	case <-ctx.Done():
-		return fmt.Errorf("not ready after %s (does another etcd use the folder?): %w", embeddedStart, ctx.Err())
+		return context.Cause(ctx)
 	case s := <-done:
 		if s.err != nil {
 			return s.err
@@ -85,7 +98,7 @@ func (e *embeddedEtcd) start(ctx context.Context, config *embed.Config) error {
 	case err := <-e.server.Err():
 		return err
 	case <-ctx.Done():
-		return fmt.Errorf("not ready after %s: %w", embeddedStart, ctx.Err())
+		return context.Cause(ctx)
 	}
 	client, err := clientv3.New(clientv3.Config{
 		Endpoints: []string{"http://" + e.server.Clients[0].Addr().String()},
@@ -96,6 +109,24 @@ func (e *embeddedEtcd) start(ctx context.Context, config *embed.Config) error {
 	}
 	e.client, e.Datastore = client, etcdv3.New(client)
 	return nil
+}
+
+// checkData opens the database as etcd will, which ends the process if it
+// can't be read.
+func checkData(folder string) error {
+	path := datadir.ToBackendFileName(folder)
+	if _, err := os.Stat(path); err != nil {
+		return nil // a new folder
+	}
+	db, err := bbolt.Open(path, 0o600, &bbolt.Options{ReadOnly: true, Timeout: 100 * time.Millisecond})
+	switch {
+	case errors.Is(err, bolterrors.ErrTimeout):
+		return nil // in use: etcd waits for it, and start has an eye on the time
+	case err != nil:
+		return fmt.Errorf("its data can't be read: %w", err)
+	default:
+		return db.Close()
+	}
 }
 
 // printRecords shows what stands in etcd, key and value, byte for byte.

@@ -80,6 +80,9 @@ func (p *program) printPlan(_ context.Context, _ closableDatastore, report boots
 // cell is a value on one line and without what plays tricks on a terminal: it
 // may be what somebody else stored.
 func cell(value any) string {
+	if value == "" {
+		return "-"
+	}
 	return strings.Map(func(r rune) rune {
 		if unicode.IsGraphic(r) {
 			return r
@@ -102,6 +105,13 @@ func planValues(pool bootstrap.PoolReport) []bootstrap.Value {
 	}
 	const stored bootstrap.Source = "datastore"
 	spec := pool.Spec
+	blockSize, nodeSelector := fmt.Sprint(spec.BlockSize), spec.NodeSelector
+	if spec.BlockSize == 0 {
+		blockSize = fmt.Sprintf("%d (default)", pool.Family.DefaultBlockSize())
+	}
+	if nodeSelector == "" {
+		nodeSelector = ippool.DefaultNodeSelector + " (default)"
+	}
 	return []bootstrap.Value{
 		{Field: "name", Value: pool.Name, Source: stored},
 		{Field: "cidr", Value: spec.CIDR, Source: stored},
@@ -110,8 +120,8 @@ func planValues(pool bootstrap.PoolReport) []bootstrap.Value {
 		{Field: "natOutgoing", Value: spec.NATOutgoing, Source: stored},
 		{Field: "disabled", Value: spec.Disabled, Source: stored},
 		{Field: "disableBGPExport", Value: spec.DisableBGPExport, Source: stored},
-		{Field: "blockSize", Value: spec.BlockSize, Source: stored},
-		{Field: "nodeSelector", Value: spec.NodeSelector, Source: stored},
+		{Field: "blockSize", Value: blockSize, Source: stored},
+		{Field: "nodeSelector", Value: nodeSelector, Source: stored},
 	}
 }
 
@@ -140,7 +150,7 @@ func (p *program) printPools(pools []ippool.IPPool) error {
 	if p.output == formatJSON {
 		return p.printObject(ippool.IPPoolList{
 			TypeMeta: metav1.TypeMeta{Kind: ippool.ListKind, APIVersion: ippool.V3.String()},
-			Items:    pools,
+			Items:    append([]ippool.IPPool{}, pools...), // never null
 		})
 	}
 	for i := range pools {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"strings"
+	"time"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/etcdv3"
@@ -29,6 +30,7 @@ type program struct {
 	logger     *slog.Logger
 	jsonLogger *slog.Logger // also tells of errors; nil where logs are text
 	running    bool         // the command line was understood
+	timeout    time.Duration
 }
 
 // embeddedType is the datastore type that only this program has.
@@ -51,6 +53,7 @@ func (p *program) load(datastore bool, formats ...string) error {
 	if datastore && loadErr == nil { // else it is unknown which datastore is meant
 		faults = append(faults, p.loadDatastore(config.Datastore))
 	}
+	p.timeout = config.Timeout
 	p.setLogger(config)
 	return errors.Join(faults...)
 }
@@ -65,9 +68,14 @@ func (p *program) takeEmbedded() error {
 	case !p.embedded && dataDir.IsSet():
 		faults.Add(dataDir, "only the embedded etcd keeps its data there; want --datastore-type embedded too")
 	case p.embedded:
-		for _, other := range []bootstrap.Setting{given.EtcdEndpoints, given.EtcdDiscoverySRV} {
-			if other.IsSet() {
-				faults.AddSecret(other, "stands with %s %q: want one etcd or the other", given.DatastoreType.Source, given.DatastoreType.Value)
+		for _, other := range []*bootstrap.Setting{&given.EtcdEndpoints, &given.EtcdDiscoverySRV} {
+			switch {
+			case !other.IsSet():
+			case strings.HasPrefix(string(given.DatastoreType.Source), "flag ") && !strings.HasPrefix(string(other.Source), "flag "):
+				p.warnings = append(p.warnings, fmt.Sprintf("%s has no effect: %s is %q", other.Source, given.DatastoreType.Source, given.DatastoreType.Value))
+				*other = bootstrap.Setting{}
+			default:
+				faults.AddSecret(*other, "contradicts %s %q: want one etcd or the other", given.DatastoreType.Source, given.DatastoreType.Value)
 			}
 		}
 		given.DatastoreType.Value = string(bootstrap.EtcdV3)
@@ -81,8 +89,12 @@ func (p *program) loadDatastore(kind bootstrap.DatastoreType) error {
 	}
 	if kind == bootstrap.Kubernetes {
 		var faults bootstrap.Faults
-		faults.Add(p.settings.Datastore.DatastoreType, "the Kubernetes datastore is not in this version; "+
-			"want etcd with --etcd-endpoints or ETCD_ENDPOINTS, or with DATASTORE_TYPE=etcdv3, or --datastore-type embedded to try it out")
+		if given := p.settings.Datastore.DatastoreType; given.IsSet() {
+			faults.Add(given, "the Kubernetes datastore is not in this version; want etcdv3")
+		} else {
+			faults.Add(given, "no datastore is named, and the default, kubernetes, is not in this version; set --etcd-endpoints or ETCD_ENDPOINTS, "+
+				"or DATASTORE_TYPE=etcdv3 with ETCD_DISCOVERY_SRV, or --datastore-type embedded to try it out")
+		}
 		return faults.Err()
 	}
 	config, warnings, err := etcdv3.FromSettings(p.settings.Datastore)
@@ -142,7 +154,7 @@ func (p *program) bootstrap(ctx context.Context, print printer, options ...boots
 		report.Warnings = []string{}
 	}
 	if err := print(ctx, store, report); err != nil {
-		return report, fmt.Errorf("writing the result: %w", err)
+		return report, fmt.Errorf("all was done, but the result could not be written: %w", err)
 	}
 	return report, nil
 }
@@ -155,7 +167,7 @@ type closableDatastore interface {
 
 func (p *program) open(ctx context.Context) (closableDatastore, error) {
 	if p.embedded {
-		return startEmbedded(ctx, p.dataDir)
+		return startEmbedded(ctx, p.dataDir, p.timeout)
 	}
 	return etcdv3.Open(p.etcd)
 }

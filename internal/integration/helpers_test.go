@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -14,6 +15,12 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/etcdv3"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/etcdtest"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+)
+
+// How long tests wait for what must come, and how often they look.
+const (
+	waiting = 30 * time.Second
+	step    = 20 * time.Millisecond
 )
 
 func prefixOf(t *testing.T, text string) netip.Prefix {

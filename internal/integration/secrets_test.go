@@ -20,6 +20,8 @@ func TestProgramShowsNoSecret(t *testing.T) {
 		{"--etcd-endpoints", "http://root:" + secret + ",x@h:2379"},
 		{"--etcd-endpoints", "http://h:2379/?token=" + secret},
 		{"--datastore-type", "embedded", "--etcd-endpoints", "https://root:" + secret + "@h:2379"},
+		{"--datastore-type", "etcdv3", "--etcd-discovery-srv", "http://u:" + secret + "@example.org"},
+		{"--etcd-password=", secret},
 		{"-etcd-password=" + secret},
 		{"--etcd-pasword=" + secret},
 		{"--etcd-password", "my", secret},
