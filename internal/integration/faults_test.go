@@ -22,7 +22,7 @@ import (
 
 // quick is a run that gives up soon.
 func quick() bootstrap.Settings {
-	return bootstrap.Settings{Timeout: bootstrap.Given("2s", "test")}
+	return bootstrap.Settings{Timeout: bootstrap.Given("4s", "test")}
 }
 
 // patient is a run that has time to wait for a server.
