@@ -254,16 +254,18 @@ func manyBlocks(t *testing.T, world World) {
 	for i := range 300 {
 		world.WriteBlock(t, fmt.Sprintf("10.%d.%d.0/26", 240+i/200, i%200))
 	}
+	world.WriteBlock(t, "fd00::40/122")
 	store := world.Open(t)
-	all, err := store.Blocks(t.Context(), netip.MustParsePrefix("10.0.0.0/8"))
+	four, err := store.Blocks(t.Context(), []ippool.Family{ippool.IPv4})
 	require.NoError(t, err)
-	assert.Len(t, all, 300)
-	some, err := store.Blocks(t.Context(), netip.MustParsePrefix("10.241.5.0/24"))
+	assert.Len(t, four, 300)
+	assert.Contains(t, four, netip.MustParsePrefix("10.241.5.0/26"))
+	six, err := store.Blocks(t.Context(), []ippool.Family{ippool.IPv6})
 	require.NoError(t, err)
-	assert.Equal(t, []netip.Prefix{netip.MustParsePrefix("10.241.5.0/26")}, some)
-	none, err := store.Blocks(t.Context(), netip.MustParsePrefix("fd00::/8"))
+	assert.Equal(t, []netip.Prefix{netip.MustParsePrefix("fd00::40/122")}, six)
+	both, err := store.Blocks(t.Context(), []ippool.Family{ippool.IPv4, ippool.IPv6})
 	require.NoError(t, err)
-	assert.Empty(t, none)
+	assert.ElementsMatch(t, append(four, six...), both)
 }
 
 func snapshotIsSorted(t *testing.T, world World) {
