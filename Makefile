@@ -29,7 +29,7 @@ build: ## build the program into bin/
 
 .PHONY: run
 run: ## bootstrap into an embedded etcd and show the pools (ARGS='--flag …')
-	$(GO) run ./examples/calico-bootstrap --datastore-type embedded $(ARGS)
+	$(GO) run -tags embedded ./examples/calico-bootstrap --datastore-type embedded $(ARGS)
 
 .PHONY: test
 test: test-newest test-floors ## all tests: on the newest dependencies, on the oldest, and each fuzzer for a moment
@@ -55,7 +55,9 @@ cross: ## compile everything for every platform
 lint: ## gofmt, go vet, staticcheck
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "gofmt would change:"; echo "$$unformatted"; exit 1; }
 	$(GO) vet $(PACKAGES)
+	$(GO) vet -tags embedded ./examples/...
 	$(GO) tool staticcheck $(PACKAGES)
+	$(GO) tool staticcheck -tags embedded ./examples/...
 
 .PHONY: fuzz
 fuzz: ## every fuzzer for FUZZTIME (30s)
