@@ -1,0 +1,159 @@
+package kubetest_test
+
+import (
+	"context"
+	"net/http"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/kubetest"
+)
+
+// tests stops the shared server before goroutines are counted.
+type tests struct{ *testing.M }
+
+func (t tests) Run() int {
+	defer kubetest.StopShared()
+	return t.M.Run()
+}
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(tests{m}) }
+
+var configMaps = schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}
+
+// holder returns a client that has only a token.
+func holder(t *testing.T, s *kubetest.Server, token string) dynamic.Interface {
+	t.Helper()
+	return client(t, &rest.Config{
+		Host: s.URL(), BearerToken: token,
+		TLSClientConfig: rest.TLSClientConfig{CAData: s.CA()},
+	})
+}
+
+func client(t *testing.T, config *rest.Config) dynamic.Interface {
+	t.Helper()
+	config.QPS = -1
+	httpClient, err := rest.HTTPClientFor(config)
+	require.NoError(t, err)
+	t.Cleanup(httpClient.CloseIdleConnections)
+	c, err := dynamic.NewForConfigAndClient(config, httpClient)
+	require.NoError(t, err)
+	return c
+}
+
+func list(t *testing.T, c dynamic.Interface, resource schema.GroupVersionResource) error {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	_, err := c.Resource(resource).List(ctx, metav1.ListOptions{})
+	return err
+}
+
+func short(entries []kubetest.AuditEntry) []string {
+	var all []string
+	for _, entry := range entries {
+		all = append(all, entry.String())
+	}
+	return all
+}
+
+func TestAdmin(t *testing.T) {
+	s := kubetest.Shared(t)
+	assert.Regexp(t, `^https://127\.0\.0\.1:\d+$`, s.URL())
+	assert.Regexp(t, `^v1\.\d+\.\d+$`, s.Version(t))
+	require.NoError(t, list(t, client(t, s.AdminConfig()), configMaps))
+
+	config, err := clientcmd.BuildConfigFromFlags("", s.Kubeconfig(t))
+	require.NoError(t, err)
+	require.NoError(t, list(t, client(t, config), configMaps))
+
+	file, err := os.ReadFile(s.CAFile())
+	require.NoError(t, err)
+	assert.Equal(t, s.CA(), file)
+}
+
+func TestTokens(t *testing.T) {
+	s := kubetest.Shared(t)
+	for name, validity := range map[string]time.Duration{"granted": time.Hour, "made": time.Minute} {
+		t.Run(name, func(t *testing.T) {
+			user := s.ServiceAccount(t, "tokens", name)
+			err := list(t, holder(t, s, s.Token(t, "tokens", name, validity)), configMaps)
+			require.True(t, apierrors.IsForbidden(err), "%v", err)
+			assert.Equal(t, []string{"list configmaps 403"}, short(s.Audit(t, user)))
+		})
+	}
+	for name, token := range map[string]string{
+		"run out":  s.Token(t, "tokens", "late", -time.Minute),
+		"nobody's": "nonsense",
+	} {
+		t.Run(name, func(t *testing.T) {
+			s.ResetAudit(t, "")
+			err := list(t, holder(t, s, token), configMaps)
+			require.True(t, apierrors.IsUnauthorized(err), "%v", err)
+			assert.Equal(t, []string{"list configmaps 401"}, short(s.Audit(t, "")))
+		})
+	}
+}
+
+func TestAllow(t *testing.T) {
+	s := kubetest.Shared(t)
+	user := s.ServiceAccount(t, "allow", "reader")
+	s.Allow(t, user, kubetest.Rule("", "configmaps", "list"))
+	c := holder(t, s, s.Token(t, "allow", "reader", time.Hour))
+	require.NoError(t, list(t, c, configMaps))
+	err := list(t, c, schema.GroupVersionResource{Version: "v1", Resource: "secrets"})
+	require.True(t, apierrors.IsForbidden(err), "%v", err)
+	assert.Equal(t, []string{"list configmaps 200", "list secrets 403"}, short(s.Audit(t, user)))
+	s.ResetAudit(t, user)
+	assert.Empty(t, s.Audit(t, user))
+}
+
+func TestAuditIsComplete(t *testing.T) {
+	s := kubetest.Shared(t)
+	for range 200 {
+		s.ResetAudit(t, kubetest.AdminUser)
+		code, _ := s.Do(t, http.MethodGet, "/api/v1/namespaces/default", nil)
+		require.Equal(t, http.StatusOK, code)
+		require.Equal(t, []string{"get namespaces default default 200"}, short(s.Audit(t, kubetest.AdminUser)))
+	}
+}
+
+func TestRestart(t *testing.T) {
+	t.Parallel()
+	s := kubetest.Start(t)
+	url, token := s.URL(), s.Token(t, "restart", "a", time.Hour)
+	s.PutConfigMap(t, "restart", "a", map[string]string{"b": "c"})
+	for name, stop := range map[string]func(){"stop": s.Stop, "kill": s.Kill} {
+		stop()
+		err := list(t, holder(t, s, token), configMaps)
+		require.ErrorContains(t, err, "connection refused", name)
+		s.Restart(t)
+		require.Equal(t, url, s.URL())
+		err = list(t, holder(t, s, token), configMaps)
+		require.True(t, apierrors.IsForbidden(err), "%v", err)
+	}
+	s.StopEtcd()
+	s.StartEtcd(t)
+	code, _ := s.Do(t, http.MethodGet, "/api/v1/namespaces/restart/configmaps/a", nil)
+	assert.Equal(t, http.StatusOK, code)
+	assert.Equal(t, []string{"list configmaps 403", "list configmaps 403"},
+		short(s.Audit(t, "system:serviceaccount:restart:a")))
+}
+
+func TestStartOfNonsense(t *testing.T) {
+	t.Parallel()
+	_, err := kubetest.StartWith(t, kubetest.WithFlags("--no-such-flag"))
+	assert.ErrorContains(t, err, "kube-apiserver ended by itself: exit status 1")
+	assert.ErrorContains(t, err, "unknown flag: --no-such-flag")
+}
