@@ -62,10 +62,10 @@ func (d *Datastore) Type() bootstrap.DatastoreType { return bootstrap.Kubernetes
 // resourceVersion.
 func (d *Datastore) Snapshot(ctx context.Context) (bootstrap.Snapshot, error) {
 	groups := apiGroups
-	switch none := (schema.GroupVersion{}); {
-	case d.config.APIGroup != none:
+	switch {
+	case !d.config.APIGroup.Empty():
 		groups = []schema.GroupVersion{d.config.APIGroup}
-	case d.found != none:
+	case !d.found.Empty():
 		groups = []schema.GroupVersion{d.found}
 	}
 	var absent []error
@@ -89,6 +89,20 @@ func (d *Datastore) Snapshot(ctx context.Context) (bootstrap.Snapshot, error) {
 	}
 	d.found = schema.GroupVersion{}
 	return bootstrap.Snapshot{}, d.notInstalled(groups, absent)
+}
+
+// group is the API group that has the pools. Only a list tells, unless one did
+// before or the config says it.
+func (d *Datastore) group(ctx context.Context) (schema.GroupVersion, error) {
+	if d.found.Empty() && d.config.APIGroup.Empty() {
+		if _, err := d.Snapshot(ctx); err != nil {
+			return schema.GroupVersion{}, err
+		}
+	}
+	if d.found.Empty() {
+		return d.config.APIGroup, nil
+	}
+	return d.found, nil
 }
 
 // path is where a resource of a group is, below the API server's URL.
@@ -153,10 +167,14 @@ func readPools(body []byte) (bootstrap.Snapshot, error) {
 // unless there are thousands. A name that is no block's is passed over. Where
 // the API server doesn't know blocks, there are none.
 func (d *Datastore) Blocks(ctx context.Context, families []ippool.Family) ([]netip.Prefix, error) {
-	action := action{doing: "reading the names of IPAM blocks", verb: "list", group: d.found.Group, resource: blockResource}
+	group, err := d.group(ctx)
+	if err != nil {
+		return nil, err
+	}
+	action := action{doing: "reading the names of IPAM blocks", verb: "list", group: group.Group, resource: blockResource}
 	var blocks []netip.Prefix
 	for next := ""; ; {
-		request := d.client.Get().AbsPath(path(d.found, blockResource)...).
+		request := d.client.Get().AbsPath(path(group, blockResource)...).
 			SetHeader("Accept", acceptMetadata).Param("limit", blockPage)
 		if next != "" {
 			request.Param("continue", next)
@@ -210,10 +228,14 @@ func parseBlockName(name string) (netip.Prefix, bool) {
 // are created nevertheless, and the next snapshot has them. Of other errors, it
 // tells which pools were created beside them.
 func (d *Datastore) Commit(ctx context.Context, _ bootstrap.Snapshot, changes []bootstrap.Change) error {
+	group, err := d.group(ctx)
+	if err != nil {
+		return err
+	}
 	errs := make([]error, len(changes))
 	var wait sync.WaitGroup
 	for i, change := range changes {
-		wait.Go(func() { errs[i] = d.create(ctx, change.Create) })
+		wait.Go(func() { errs[i] = d.create(ctx, group, change.Create) })
 	}
 	wait.Wait()
 
@@ -240,18 +262,18 @@ func (d *Datastore) Commit(ctx context.Context, _ bootstrap.Snapshot, changes []
 }
 
 // create writes one pool, and into it what the API server keeps.
-func (d *Datastore) create(ctx context.Context, pool *ippool.IPPool) error {
+func (d *Datastore) create(ctx context.Context, group schema.GroupVersion, pool *ippool.IPPool) error {
 	asked := pool.DeepCopy()
-	asked.APIVersion, asked.Kind = d.found.String(), ippool.Kind
+	asked.APIVersion, asked.Kind = group.String(), ippool.Kind
 	asked.ObjectMeta = metav1.ObjectMeta{Name: pool.Name} // the rest is the API server's to give
 	data, err := json.Marshal(asked)
 	if err != nil {
 		return err
 	}
 	action := action{
-		doing: fmt.Sprintf("creating IPPool %q", pool.Name), verb: "create", group: d.found.Group, resource: poolResource,
+		doing: fmt.Sprintf("creating IPPool %q", pool.Name), verb: "create", group: group.Group, resource: poolResource,
 	}
-	body, err := d.call(ctx, action, d.client.Post().AbsPath(path(d.found, poolResource)...).
+	body, err := d.call(ctx, action, d.client.Post().AbsPath(path(group, poolResource)...).
 		Param("fieldManager", fieldManager).Body(data))
 	if err != nil {
 		return err
