@@ -14,16 +14,20 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// roleHint is the rule of RBAC that a request lacks, ready to paste.
+// roleHint is the rule of RBAC that a request lacks, ready to paste: in YAML
+// without double quotes, which a log would escape.
 func (d *Datastore) roleHint(a action) string {
-	kind, names := "a ClusterRole", ""
+	kind, names, group := "a ClusterRole", "", a.group
+	if group == "" {
+		group = "''"
+	}
 	if a.namespace != "" {
 		kind = "a Role in namespace " + a.namespace
 	}
 	if a.name != "" {
-		names = fmt.Sprintf("resourceNames: [%q], ", a.name)
+		names = fmt.Sprintf("resourceNames: [%s], ", a.name)
 	}
-	hint := fmt.Sprintf("give it %s with the rule - {apiGroups: [%q], resources: [%q], %sverbs: [%q]}", kind, a.group, a.resource, names, a.verb)
+	hint := fmt.Sprintf("give it %s with the rule - {apiGroups: [%s], resources: [%s], %sverbs: [%s]}", kind, group, a.resource, names, a.verb)
 	if a.group == ippool.CRDV1.Group && d.config.APIGroup.Empty() {
 		hint += fmt.Sprintf("; if this cluster has its pools in %s, set CALICO_API_GROUP to that", ippool.V3)
 	}
