@@ -65,6 +65,13 @@ func (d *Datastore) credentialsHint(now time.Time) string {
 	}
 }
 
+// isAnonymous reports whether no credentials are given at all.
+func (d *Datastore) isAnonymous() bool {
+	c := d.config.REST
+	return c.BearerToken == "" && c.BearerTokenFile == "" && c.Username == "" && c.ExecProvider == nil && c.AuthProvider == nil &&
+		len(c.CertData) == 0 && c.CertFile == "" && c.WrapTransport == nil && c.Transport == nil
+}
+
 // tokenHint looks when a ServiceAccount's token expires; that is in its second
 // part (RFC 7519). The token itself is shown to nobody.
 func tokenHint(token, file string, now time.Time) string {

@@ -46,6 +46,7 @@ type Datastore struct {
 	transport *http.Client
 	client    *rest.RESTClient
 	found     schema.GroupVersion // the group that a list found; empty: not yet
+	looked    bool                // for pools that are elsewhere
 }
 
 var (
@@ -70,14 +71,9 @@ func (d *Datastore) Snapshot(ctx context.Context) (bootstrap.Snapshot, error) {
 	}
 	var absent []error
 	for _, group := range groups {
-		action := action{doing: "reading IP pools", verb: "list", group: group.Group, resource: poolResource}
-		body, err := d.call(ctx, action, d.client.Get().AbsPath(path(group, poolResource)...))
+		snapshot, err := d.list(ctx, group)
 		switch {
 		case err == nil:
-			snapshot, err := readPools(body)
-			if err != nil {
-				return bootstrap.Snapshot{}, d.explain(action, err)
-			}
 			d.found = group
 			return snapshot, nil
 		case errors.Is(err, bootstrap.ErrNotInstalled),
@@ -88,7 +84,41 @@ func (d *Datastore) Snapshot(ctx context.Context) (bootstrap.Snapshot, error) {
 		}
 	}
 	d.found = schema.GroupVersion{}
+	if err := d.elsewhere(ctx); err != nil {
+		return bootstrap.Snapshot{}, err
+	}
 	return bootstrap.Snapshot{}, d.notInstalled(groups, absent)
+}
+
+// list reads the pools of one group.
+func (d *Datastore) list(ctx context.Context, group schema.GroupVersion) (bootstrap.Snapshot, error) {
+	action := action{doing: "reading IP pools", verb: "list", group: group.Group, resource: poolResource}
+	body, err := d.call(ctx, action, d.client.Get().AbsPath(path(group, poolResource)...))
+	if err != nil {
+		return bootstrap.Snapshot{}, err
+	}
+	snapshot, err := readPools(body)
+	if err != nil {
+		return bootstrap.Snapshot{}, d.explain(action, err)
+	}
+	return snapshot, nil
+}
+
+// elsewhere tells of a cluster that has its pools in the one group while the
+// config asks for the newer one: that won't come by waiting. It looks once.
+func (d *Datastore) elsewhere(ctx context.Context) error {
+	if d.config.APIGroup != ippool.V3 || d.looked {
+		return nil
+	}
+	d.looked = true
+	if _, err := d.list(ctx, ippool.CRDV1); err != nil {
+		return nil // nothing is known, then
+	}
+	return &bootstrap.DatastoreError{
+		Place: d.config.place(), Doing: "reading IP pools",
+		Err:  fmt.Errorf("the API server has no %s in %s, which was asked for, but in %s", poolResource, ippool.V3, ippool.CRDV1),
+		Hint: fmt.Sprintf("set --calico-api-group or CALICO_API_GROUP to %s, or leave it out", ippool.CRDV1),
+	}
 }
 
 // group is the API group that has the pools. Only a list tells, unless one did

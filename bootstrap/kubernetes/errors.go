@@ -14,6 +14,7 @@ import (
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/netcause"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
 // explain puts an error into our words: what kind it is, what caused it, and
@@ -44,6 +45,8 @@ func (d *Datastore) explainStatus(e *bootstrap.DatastoreError, action action, st
 	code := int(status.Code)
 	switch {
 	case code == http.StatusUnauthorized:
+		e.Kind, e.Hint = bootstrap.ErrUnauthorized, d.credentialsHint(time.Now())
+	case code == http.StatusForbidden && d.isAnonymous():
 		e.Kind, e.Hint = bootstrap.ErrUnauthorized, d.credentialsHint(time.Now())
 	case code == http.StatusForbidden && action.verb == "create" && !isRBAC(status, action):
 		e.Kind = bootstrap.ErrRefused // by an admission webhook, a policy or a quota
@@ -95,9 +98,13 @@ func (d *Datastore) notInstalled(groups []schema.GroupVersion, absent []error) e
 		}
 		why = append(why, fmt.Sprintf("%s has no %s", group, poolResource))
 	}
+	hint := installHint
+	if d.config.APIGroup == ippool.CRDV1 {
+		hint += fmt.Sprintf("; if this cluster has its pools in %s, set CALICO_API_GROUP to that", ippool.V3)
+	}
 	return &bootstrap.DatastoreError{
 		Kind: bootstrap.ErrNotInstalled, Place: d.config.place(), Doing: "reading IP pools",
-		Err: errors.New(strings.Join(why, ", ")), Hint: installHint,
+		Err: errors.New(strings.Join(why, ", ")), Hint: hint,
 	}
 }
 
