@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"os"
+	"os/exec"
 	"testing"
 	"time"
 
@@ -117,6 +118,57 @@ func TestAllow(t *testing.T) {
 	assert.Equal(t, []string{"list configmaps 200", "list secrets 403"}, short(s.Audit(t, user)))
 	s.ResetAudit(t, user)
 	assert.Empty(t, s.Audit(t, user))
+}
+
+func TestApply(t *testing.T) {
+	s := kubetest.Shared(t)
+	user := s.ServiceAccount(t, "apply", "a")
+	for range 2 {
+		s.Apply(t, []byte(`# A role, and who has it.
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {name: secrets, namespace: apply}
+rules:
+- {apiGroups: [""], resources: [secrets], verbs: [list]}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: secrets, namespace: apply}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: secrets}
+subjects: [{kind: ServiceAccount, name: a, namespace: apply}]
+`))
+	}
+	c := holder(t, s, s.Token(t, "apply", "a", time.Hour))
+	secrets := c.Resource(schema.GroupVersionResource{Version: "v1", Resource: "secrets"})
+	require.Eventually(t, func() bool {
+		_, err := secrets.Namespace("apply").List(t.Context(), metav1.ListOptions{})
+		return err == nil
+	}, time.Minute, 20*time.Millisecond)
+	assert.Contains(t, short(s.Audit(t, user)), "list secrets apply 200")
+}
+
+func TestClientCert(t *testing.T) {
+	s := kubetest.Shared(t)
+	s.Allow(t, "somebody", kubetest.Rule("", "configmaps", "list"))
+	cert, key := s.ClientCert(t, "somebody", "some", "group")
+	c := client(t, &rest.Config{Host: s.URL(), TLSClientConfig: rest.TLSClientConfig{CAData: s.CA(), CertData: cert, KeyData: key}})
+	require.NoError(t, list(t, c, configMaps))
+	assert.Equal(t, []string{"list configmaps 200"}, short(s.Audit(t, "somebody")))
+}
+
+func TestKubectl(t *testing.T) {
+	if testing.Short() {
+		t.Skip("would have to be built first")
+	}
+	s := kubetest.Shared(t)
+	program, err := kubetest.Kubectl(t.Context())
+	require.NoError(t, err)
+	s.PutConfigMap(t, "kubectl", "a", map[string]string{"b": "c"})
+	get := exec.CommandContext(t.Context(), program, "--kubeconfig="+s.Kubeconfig(t), "-n", "kubectl", "get", "configmap", "a", "-o", "jsonpath={.data.b}")
+	output, err := get.CombinedOutput()
+	require.NoError(t, err, "%s", output)
+	assert.Equal(t, "c", string(output))
 }
 
 func TestAuditIsComplete(t *testing.T) {
