@@ -43,6 +43,11 @@ test-newest: ## all tests, real servers included, on the newest dependencies
 test-floors: ## the library's tests on the oldest dependencies that it promises to work with
 	GOWORK=off $(GO) test $(RACE) ./...
 
+# Kubernetes of internal/integration/kubetest/kubernetes-…
+.PHONY: test-older
+test-older: ## the tests on real API servers, with an older Kubernetes than the newest
+	KUBETEST_KUBERNETES=1.34 $(GO) test -timeout 40m ./internal/integration/...
+
 .PHONY: cross
 cross: ## compile everything for every platform
 	@for platform in $(PLATFORMS); do \

@@ -105,8 +105,8 @@ func (s *Server) Version(tb testing.TB) string {
 	return version.GitVersion
 }
 
-// Do sends a request of the administrator, with a body of JSON unless it is
-// nil, and returns the answer, whatever it is.
+// Do sends a request of the administrator and returns the answer, whatever it
+// is. The body is nil or JSON, that of a PATCH a merge patch.
 func (s *Server) Do(tb testing.TB, method, path string, body []byte) (code int, answer []byte) {
 	tb.Helper()
 	ctx, cancel := bounded(tb)
@@ -121,9 +121,11 @@ func (s *Server) ask(ctx context.Context, method, path string, body []byte) (int
 	if err != nil {
 		return 0, nil, err
 	}
-	if body != nil {
-		request.Header.Set("Content-Type", "application/json")
+	contentType := "application/json"
+	if method == http.MethodPatch {
+		contentType = "application/merge-patch+json"
 	}
+	request.Header.Set("Content-Type", contentType)
 	response, err := s.http.Do(request)
 	if err != nil {
 		return 0, nil, err

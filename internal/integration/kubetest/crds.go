@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -37,17 +38,20 @@ var customResourceDefinitions = schema.GroupVersionResource{
 	Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions",
 }
 
+// ownOrigin is the origin of what is embedded.
+const ownOrigin = "kubetest"
+
 //go:embed crds/*.yaml
 var ownCRDs embed.FS
 
 // InstallCRDs makes the server serve pools and blocks in the group, by small
-// definitions of our own, unless it does already. It returns when objects can
+// definitions of our own, unless it does so already. It returns when objects can
 // be created. That takes two seconds: as long the server holds the first
 // requests to create an object of a new kind. So tests should rather share a
 // server with the definitions, and empty it.
 func (s *Server) InstallCRDs(tb testing.TB, group schema.GroupVersion) {
 	tb.Helper()
-	s.install(tb, ownDefinitions(tb, group, calicoResources...))
+	s.install(tb, ownOrigin, ownDefinitions(tb, group, calicoResources...))
 }
 
 // InstallCalicoCRDs is InstallCRDs with the definitions that Calico publishes.
@@ -70,7 +74,7 @@ func (s *Server) InstallCalicoCRDs(tb testing.TB, group schema.GroupVersion) {
 		require.NoError(tb, err)
 		definitions = append(definitions, definition(tb, content))
 	}
-	s.install(tb, definitions)
+	s.install(tb, "Calico", definitions)
 }
 
 // ownDefinitions returns our own files with the group filled in.
@@ -101,8 +105,24 @@ func definition(tb testing.TB, content []byte) *unstructured.Unstructured {
 	return u
 }
 
-func (s *Server) install(tb testing.TB, definitions []*unstructured.Unstructured) {
+// originAnnotation says on a definition whose it is.
+const originAnnotation = "kubetest/origin"
+
+// install creates the definitions. One that is there and is of the same origin
+// stays, with its objects; one of another is removed first: when the server
+// has taken in a change of a kind that it serves, nobody could tell.
+func (s *Server) install(tb testing.TB, origin string, definitions []*unstructured.Unstructured) {
 	tb.Helper()
+	var others []*unstructured.Unstructured
+	for _, u := range definitions {
+		u.SetAnnotations(map[string]string{originAnnotation: origin})
+		there := s.definition(tb, u.GetName())
+		if there != nil && there.GetAnnotations()[originAnnotation] != origin {
+			others = append(others, u)
+		}
+	}
+	s.remove(tb, others)
+
 	ctx, cancel := bounded(tb)
 	defer cancel()
 	for _, u := range definitions {
@@ -114,6 +134,19 @@ func (s *Server) install(tb testing.TB, definitions []*unstructured.Unstructured
 	for _, u := range definitions {
 		s.awaitServed(tb, u)
 	}
+}
+
+// definition returns what the server has under the name, or nil.
+func (s *Server) definition(tb testing.TB, name string) *unstructured.Unstructured {
+	tb.Helper()
+	ctx, cancel := bounded(tb)
+	defer cancel()
+	u, err := s.dynamic.Resource(customResourceDefinitions).Get(ctx, name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	require.NoError(tb, err)
+	return u
 }
 
 // holdBack is how long the server holds each request to create an object of a
@@ -169,55 +202,47 @@ func (s *Server) established(ctx context.Context, name string) (time.Time, error
 	return time.Time{}, fmt.Errorf("%s is not established: %s", name, text)
 }
 
-// RemoveCRDs removes all definitions of the three kinds, with all their
+// RemoveCRDs removes all definitions that this package installs, with all their
 // objects, and waits until none is served.
 func (s *Server) RemoveCRDs(tb testing.TB) {
 	tb.Helper()
+	var there []*unstructured.Unstructured
+	for _, u := range slices.Concat(
+		ownDefinitions(tb, GroupV1, calicoResources...),
+		ownDefinitions(tb, GroupV3, calicoResources...),
+		ownDefinitions(tb, groupOpenShift, "networks"),
+	) {
+		if s.definition(tb, u.GetName()) != nil {
+			there = append(there, u)
+		}
+	}
+	s.remove(tb, there)
+}
+
+func (s *Server) remove(tb testing.TB, definitions []*unstructured.Unstructured) {
+	tb.Helper()
 	ctx, cancel := bounded(tb)
 	defer cancel()
-	var removed []*unstructured.Unstructured
-	for _, u := range s.installed(tb) {
+	for _, u := range definitions {
 		err := s.dynamic.Resource(customResourceDefinitions).Delete(ctx, u.GetName(), metav1.DeleteOptions{})
 		if !apierrors.IsNotFound(err) {
 			require.NoError(tb, err)
 		}
-		removed = append(removed, u)
 	}
-	for _, u := range removed {
+	for _, u := range definitions {
+		path := listPath(tb, u)
 		var last string
-		ok := s.poll(tb, func(ctx context.Context) bool {
-			_, err := s.dynamic.Resource(customResourceDefinitions).Get(ctx, u.GetName(), metav1.GetOptions{})
-			if !apierrors.IsNotFound(err) {
-				last = fmt.Sprintf("%s is still there: %v", u.GetName(), err)
+		gone := s.poll(tb, func(ctx context.Context) bool {
+			if s.definition(tb, u.GetName()) != nil {
+				last = u.GetName() + " is still there"
 				return false
 			}
-			path := listPath(tb, u)
 			code, body, err := s.ask(ctx, http.MethodGet, path, nil)
 			last = fmt.Sprintf("list %s: %d %s %v", path, code, body, err)
 			return err == nil && code == http.StatusNotFound
 		})
-		require.True(tb, ok, last)
+		require.True(tb, gone, "%s", last)
 	}
-}
-
-// installed returns the definitions of any of ours that the server has.
-func (s *Server) installed(tb testing.TB) []*unstructured.Unstructured {
-	tb.Helper()
-	var all []*unstructured.Unstructured
-	all = append(all, ownDefinitions(tb, GroupV1, calicoResources...)...)
-	all = append(all, ownDefinitions(tb, GroupV3, calicoResources...)...)
-	all = append(all, ownDefinitions(tb, groupOpenShift, "networks")...)
-	ctx, cancel := bounded(tb)
-	defer cancel()
-	var there []*unstructured.Unstructured
-	for _, u := range all {
-		_, err := s.dynamic.Resource(customResourceDefinitions).Get(ctx, u.GetName(), metav1.GetOptions{})
-		if !apierrors.IsNotFound(err) {
-			require.NoError(tb, err)
-			there = append(there, u)
-		}
-	}
-	return there
 }
 
 // listPath is where the objects of a definition's first version are listed.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"os"
+	"os/exec"
 	"testing"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"go.uber.org/goleak"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
@@ -85,16 +87,17 @@ func TestAdmin(t *testing.T) {
 
 func TestTokens(t *testing.T) {
 	s := kubetest.Shared(t)
+	namespace := s.Namespace(t)
 	for name, validity := range map[string]time.Duration{"granted": time.Hour, "made": time.Minute} {
 		t.Run(name, func(t *testing.T) {
-			user := s.ServiceAccount(t, "tokens", name)
-			err := list(t, holder(t, s, s.Token(t, "tokens", name, validity)), configMaps)
+			user := s.ServiceAccount(t, namespace, name)
+			err := list(t, holder(t, s, s.Token(t, namespace, name, validity)), configMaps)
 			require.True(t, apierrors.IsForbidden(err), "%v", err)
 			assert.Equal(t, []string{"list configmaps 403"}, short(s.Audit(t, user)))
 		})
 	}
 	for name, token := range map[string]string{
-		"run out":  s.Token(t, "tokens", "late", -time.Minute),
+		"run out":  s.Token(t, namespace, "late", -time.Minute),
 		"nobody's": "nonsense",
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -108,15 +111,87 @@ func TestTokens(t *testing.T) {
 
 func TestAllow(t *testing.T) {
 	s := kubetest.Shared(t)
-	user := s.ServiceAccount(t, "allow", "reader")
+	namespace := s.Namespace(t)
+	user := s.ServiceAccount(t, namespace, "reader")
 	s.Allow(t, user, kubetest.Rule("", "configmaps", "list"))
-	c := holder(t, s, s.Token(t, "allow", "reader", time.Hour))
+	c := holder(t, s, s.Token(t, namespace, "reader", time.Hour))
 	require.NoError(t, list(t, c, configMaps))
 	err := list(t, c, schema.GroupVersionResource{Version: "v1", Resource: "secrets"})
 	require.True(t, apierrors.IsForbidden(err), "%v", err)
 	assert.Equal(t, []string{"list configmaps 200", "list secrets 403"}, short(s.Audit(t, user)))
 	s.ResetAudit(t, user)
 	assert.Empty(t, s.Audit(t, user))
+}
+
+func TestApply(t *testing.T) {
+	s := kubetest.Shared(t)
+	user := s.ServiceAccount(t, "apply", "a")
+	for range 2 {
+		s.Apply(t, []byte(`# A role, and who has it.
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {name: secrets, namespace: apply}
+rules:
+- {apiGroups: [""], resources: [secrets], verbs: [list]}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: secrets, namespace: apply}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: secrets}
+subjects: [{kind: ServiceAccount, name: a, namespace: apply}]
+`))
+	}
+	c := holder(t, s, s.Token(t, "apply", "a", time.Hour))
+	secrets := c.Resource(schema.GroupVersionResource{Version: "v1", Resource: "secrets"})
+	require.Eventually(t, func() bool {
+		_, err := secrets.Namespace("apply").List(t.Context(), metav1.ListOptions{})
+		return err == nil
+	}, time.Minute, 20*time.Millisecond)
+	assert.Contains(t, short(s.Audit(t, user)), "list secrets apply 200")
+}
+
+func TestClientCert(t *testing.T) {
+	s := kubetest.Shared(t)
+	s.ResetAudit(t, "somebody")
+	s.Allow(t, "somebody", kubetest.Rule("", "configmaps", "list"))
+	cert, key := s.ClientCert(t, "somebody", "some", "group")
+	c := client(t, &rest.Config{Host: s.URL(), TLSClientConfig: rest.TLSClientConfig{CAData: s.CA(), CertData: cert, KeyData: key}})
+	require.NoError(t, list(t, c, configMaps))
+	assert.Equal(t, []string{"list configmaps 200"}, short(s.Audit(t, "somebody")))
+}
+
+func TestKubectl(t *testing.T) {
+	if testing.Short() {
+		t.Skip("would have to be built first")
+	}
+	s := kubetest.Shared(t)
+	program, err := kubetest.Kubectl(t.Context())
+	require.NoError(t, err)
+	s.PutConfigMap(t, "kubectl", "a", map[string]string{"b": "c"})
+	get := exec.CommandContext(t.Context(), program, "--kubeconfig="+s.Kubeconfig(t), "-n", "kubectl", "get", "configmap", "a", "-o", "jsonpath={.data.b}")
+	output, err := get.CombinedOutput()
+	require.NoError(t, err, "%s", output)
+	assert.Equal(t, "c", string(output))
+}
+
+func TestAuditOfCreateAndWatch(t *testing.T) {
+	s := kubetest.Shared(t)
+	namespace := s.Namespace(t)
+	user := s.ServiceAccount(t, namespace, "a")
+	s.Allow(t, user, kubetest.Rule("", "configmaps", "create", "watch"))
+	resource := holder(t, s, s.Token(t, namespace, "a", time.Hour)).Resource(configMaps).Namespace(namespace)
+	watch, err := resource.Watch(t.Context(), metav1.ListOptions{})
+	require.NoError(t, err)
+	object := &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": "b"},
+	}}
+	_, err = resource.Create(t.Context(), object, metav1.CreateOptions{})
+	require.NoError(t, err)
+	want := []string{"watch configmaps " + namespace + " 200", "create configmaps " + namespace + " b 201"}
+	assert.Equal(t, want, short(s.Audit(t, user)))
+	watch.Stop()
+	assert.Equal(t, want, short(s.Audit(t, user)), "its end is no request")
 }
 
 func TestAuditIsComplete(t *testing.T) {

@@ -1,15 +1,22 @@
 package kubetest
 
 import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
 	"maps"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	"k8s.io/client-go/dynamic"
+	"sigs.k8s.io/yaml"
 )
 
 // object returns an object with the given members beside its metadata.
@@ -41,6 +48,36 @@ func (s *Server) PutConfigMap(tb testing.TB, namespace, name string, data map[st
 func (s *Server) DeleteConfigMap(tb testing.TB, namespace, name string) {
 	tb.Helper()
 	s.delete(tb, s.dynamic.Resource(configMaps).Namespace(namespace), name)
+}
+
+// Apply stores the objects of a manifest as kubectl apply would. The kinds must
+// have plurals that follow the rules of English.
+func (s *Server) Apply(tb testing.TB, manifest []byte) {
+	tb.Helper()
+	ctx, cancel := bounded(tb)
+	defer cancel()
+	documents := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(manifest)))
+	for {
+		document, err := documents.Read()
+		if errors.Is(err, io.EOF) {
+			return
+		}
+		require.NoError(tb, err)
+		text, err := yaml.YAMLToJSON(document)
+		require.NoError(tb, err)
+		if string(text) == "null" { // nothing but comments
+			continue
+		}
+		u := &unstructured.Unstructured{}
+		require.NoError(tb, u.UnmarshalJSON(text))
+		resource, _ := meta.UnsafeGuessKindToResource(u.GroupVersionKind())
+		var objects dynamic.ResourceInterface = s.dynamic.Resource(resource)
+		if u.GetNamespace() != "" {
+			objects = s.dynamic.Resource(resource).Namespace(u.GetNamespace())
+		}
+		_, err = objects.Apply(ctx, u.GetName(), u, metav1.ApplyOptions{FieldManager: "kubetest", Force: true})
+		require.NoError(tb, err, "%s %s", u.GetKind(), u.GetName())
+	}
 }
 
 // put creates the object, in place of one of its name.

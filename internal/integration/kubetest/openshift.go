@@ -1,8 +1,6 @@
 package kubetest
 
-import (
-	"testing"
-)
+import "testing"
 
 // ClusterNetwork is one of the networks that OpenShift takes the addresses of
 // pods from.
@@ -17,7 +15,7 @@ const openShiftName = "cluster"
 // InstallOpenShiftCRD is InstallCRDs for networks.config.openshift.io.
 func (s *Server) InstallOpenShiftCRD(tb testing.TB) {
 	tb.Helper()
-	s.install(tb, ownDefinitions(tb, groupOpenShift, "networks"))
+	s.install(tb, ownOrigin, ownDefinitions(tb, groupOpenShift, "networks"))
 }
 
 // PutOpenShiftNetwork stores the network configuration of an OpenShift cluster,

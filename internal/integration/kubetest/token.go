@@ -46,6 +46,19 @@ func (s *Server) serviceAccount(tb testing.TB, namespace, name string) *unstruct
 	return account
 }
 
+// Namespace creates a namespace for the test alone and returns its name. On a
+// shared server the accounts in it are users that nobody else has.
+func (s *Server) Namespace(tb testing.TB) string {
+	tb.Helper()
+	ctx, cancel := bounded(tb)
+	defer cancel()
+	u := object("v1", "Namespace", "", nil)
+	u.SetGenerateName("kubetest-")
+	created, err := s.dynamic.Resource(namespaces).Create(ctx, u, metav1.CreateOptions{})
+	require.NoError(tb, err)
+	return created.GetName()
+}
+
 // namespace creates the namespace unless it is there. Without the controllers
 // of a cluster none would ever go away, so none is deleted.
 func (s *Server) namespace(tb testing.TB, name string) {
