@@ -35,11 +35,13 @@ var makeProgramFolder = sync.OnceValues(func() (string, error) {
 // The program as it goes into the container, and as make run has it, with an
 // etcd in it. Each is built once for all tests, as a user would.
 var (
-	buildProgram      = sync.OnceValues(func() (string, error) { return build("calico-bootstrap", "-ldflags", "-s -w") })
-	buildTrialProgram = sync.OnceValues(func() (string, error) { return build("calico-bootstrap-trial", "-tags", "embedded") })
+	buildProgram      = sync.OnceValues(func() (string, error) { return build("calico-bootstrap", theProgram, "-ldflags", "-s -w") })
+	buildTrialProgram = sync.OnceValues(func() (string, error) { return build("calico-bootstrap-trial", theProgram, "-tags", "embedded") })
 )
 
-func build(name string, flags ...string) (string, error) {
+const theProgram = "../../examples/calico-bootstrap"
+
+func build(name, source string, flags ...string) (string, error) {
 	folder, err := makeProgramFolder()
 	if err != nil {
 		return "", err
@@ -48,7 +50,7 @@ func build(name string, flags ...string) (string, error) {
 	if runtime.GOOS == "windows" {
 		binary += ".exe"
 	}
-	build := exec.Command("go", append(append([]string{"build", "-o", binary}, flags...), "../../examples/calico-bootstrap")...)
+	build := exec.Command("go", append(append([]string{"build", "-o", binary}, flags...), source)...)
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", errors.New(string(out))
