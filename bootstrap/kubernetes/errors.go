@@ -132,6 +132,10 @@ func (d *Datastore) explainConnection(e *bootstrap.DatastoreError, err error) {
 		e.Hint = "the server and this program have no TLS version, cipher or protocol in common"
 	case netcause.BrokenOff:
 		e.Hint = "the server broke the TLS connection off: its log says why"
+	case netcause.NotHTTP:
+		e.Kind, e.Hint = nil, "check that the endpoint is the API server's"
+	case netcause.Unknown: // nothing of the network, and so nothing that passes
+		e.Kind = nil
 	case netcause.Closed:
 		e.Hint = "the server closed the connection without an answer"
 	case netcause.Refused:
