@@ -21,8 +21,12 @@ const module = "github.com/calico-bootstrap/calico-bootstrap/"
 // common to all of them.
 func TestImportsOfOurOwn(t *testing.T) {
 	t.Parallel()
-	common := []string{module + "bootstrap", module + "ippool", module + "ippool/selector"}
+	pools := []string{module + "ippool", module + "ippool/selector"}
+	assertOurs(t, "./ippool", pools)
+	common := append([]string{module + "bootstrap"}, pools...)
 	assertOurs(t, "./bootstrap", common)
+	netcause := module + "internal/netcause" // for datastores, and for them alone
+	assertOurs(t, "./internal/netcause", []string{netcause})
 
 	entries, err := os.ReadDir("bootstrap")
 	require.NoError(t, err)
@@ -30,7 +34,7 @@ func TestImportsOfOurOwn(t *testing.T) {
 	for _, entry := range entries {
 		if entry.IsDir() && entry.Name() != "testdata" {
 			datastores++
-			assertOurs(t, "./bootstrap/"+entry.Name(), append([]string{module + "bootstrap/" + entry.Name()}, common...))
+			assertOurs(t, "./bootstrap/"+entry.Name(), append([]string{module + "bootstrap/" + entry.Name(), netcause}, common...))
 		}
 	}
 	assert.Positive(t, datastores)

@@ -1,0 +1,50 @@
+package netcause
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"regexp"
+	"strings"
+)
+
+// Stable returns the text of an error without what differs each time although
+// the cause stays the same: local ports, and the numbers of HTTP/2's streams.
+// The method and the URL of a request, and the address that was dialed, are
+// left out too: who prints the text names them already.
+func Stable(err error) string { return varying.ReplaceAllString(text(err), "$1$2") }
+
+// varying is what is left out of the texts of errors that were printed into
+// others: "read tcp A->B: i/o timeout".
+var varying = regexp.MustCompile(`\b(dial|read|write) \w+ \S*->\S+(: )|stream ID \d+; |LastStreamID=\d+, `)
+
+func text(err error) string {
+	var (
+		joined  interface{ Unwrap() []error }
+		request *url.Error
+		dns     *net.DNSError
+		op      *net.OpError
+	)
+	switch {
+	case errors.As(err, &joined):
+		var texts []string
+		for _, one := range joined.Unwrap() {
+			texts = append(texts, text(one))
+		}
+		return strings.Join(texts, "; ")
+	case errors.As(err, &request):
+		return text(request.Err)
+	case errors.As(err, &dns):
+		// Its text goes from the sockets to the cause: "read udp A->B: i/o timeout".
+		cause := dns.Err
+		if i := strings.LastIndex(cause, ": "); i >= 0 {
+			cause = cause[i+2:]
+		}
+		return fmt.Sprintf("lookup %s: %s", dns.Name, cause)
+	case errors.As(err, &op):
+		return fmt.Sprintf("%s: %v", op.Op, op.Err)
+	default:
+		return err.Error()
+	}
+}
