@@ -29,7 +29,7 @@ build: ## build the program into bin/
 
 .PHONY: run
 run: ## bootstrap into an embedded etcd and show the pools (ARGS='--flag …')
-	$(GO) run ./examples/calico-bootstrap --datastore-type embedded $(ARGS)
+	$(GO) run -tags embedded ./examples/calico-bootstrap --datastore-type embedded $(ARGS)
 
 .PHONY: test
 test: test-newest test-floors ## all tests: on the newest dependencies, on the oldest, and each fuzzer for a moment
@@ -43,6 +43,11 @@ test-newest: ## all tests, real servers included, on the newest dependencies
 test-floors: ## the library's tests on the oldest dependencies that it promises to work with
 	GOWORK=off $(GO) test $(RACE) ./...
 
+# Kubernetes of internal/integration/kubetest/kubernetes-…
+.PHONY: test-older
+test-older: ## the tests on real API servers, with an older Kubernetes than the newest
+	KUBETEST_KUBERNETES=1.34 $(GO) test -timeout 40m ./internal/integration/...
+
 .PHONY: cross
 cross: ## compile everything for every platform
 	@for platform in $(PLATFORMS); do \
@@ -55,7 +60,9 @@ cross: ## compile everything for every platform
 lint: ## gofmt, go vet, staticcheck
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "gofmt would change:"; echo "$$unformatted"; exit 1; }
 	$(GO) vet $(PACKAGES)
+	$(GO) vet -tags embedded ./examples/...
 	$(GO) tool staticcheck $(PACKAGES)
+	$(GO) tool staticcheck -tags embedded ./examples/...
 
 .PHONY: fuzz
 fuzz: ## every fuzzer for FUZZTIME (30s)

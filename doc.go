@@ -5,8 +5,8 @@
 // and decide whether traffic that leaves them is masqueraded (natOutgoing).
 // This module does that with calico-node's own variables and, byte for byte,
 // calico-node's own records. It judges every setting before anything is
-// contacted, writes both families or none, explains what it does, and returns
-// errors.
+// contacted, writes nothing while anything is wrong, explains what it does, and
+// returns errors.
 //
 // The packages, from what is known to what is done:
 //
@@ -14,6 +14,8 @@
 //   - ippool/selector: Calico's selector language. Pure.
 //   - bootstrap: settings, plan, run, report.
 //   - bootstrap/etcdv3: the datastore on etcd v3.
+//   - bootstrap/kubernetes: the datastore on the Kubernetes API, and what the
+//     cluster knows of its pod CIDRs.
 //
 // A fork of calico-node needs this much:
 //

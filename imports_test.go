@@ -13,6 +13,7 @@ import (
 	// test's cache once it has changed.
 	_ "github.com/calico-bootstrap/calico-bootstrap/bootstrap"
 	_ "github.com/calico-bootstrap/calico-bootstrap/bootstrap/etcdv3"
+	_ "github.com/calico-bootstrap/calico-bootstrap/bootstrap/kubernetes"
 )
 
 const module = "github.com/calico-bootstrap/calico-bootstrap/"
@@ -25,8 +26,7 @@ func TestImportsOfOurOwn(t *testing.T) {
 	assertOurs(t, "./ippool", pools)
 	common := append([]string{module + "bootstrap"}, pools...)
 	assertOurs(t, "./bootstrap", common)
-	netcause := module + "internal/netcause" // for datastores, and for them alone
-	assertOurs(t, "./internal/netcause", []string{netcause})
+	assertOurs(t, "./internal/netcause", []string{module + "internal/netcause"})
 
 	entries, err := os.ReadDir("bootstrap")
 	require.NoError(t, err)
@@ -34,7 +34,8 @@ func TestImportsOfOurOwn(t *testing.T) {
 	for _, entry := range entries {
 		if entry.IsDir() && entry.Name() != "testdata" {
 			datastores++
-			assertOurs(t, "./bootstrap/"+entry.Name(), append([]string{module + "bootstrap/" + entry.Name(), netcause}, common...))
+			assertOurs(t, "./bootstrap/"+entry.Name(),
+				append([]string{module + "bootstrap/" + entry.Name(), module + "internal/netcause"}, common...))
 		}
 	}
 	assert.Positive(t, datastores)
@@ -49,13 +50,24 @@ func assertOurs(t *testing.T, pattern string, allowed []string) {
 	}
 }
 
-func TestImportersOfEtcdLinkNoClientGo(t *testing.T) {
+func TestImportersOfADatastoreLinkNoOther(t *testing.T) {
 	t.Parallel()
-	for _, workspace := range []string{os.Getenv("GOWORK"), "off"} {
-		packages := dependencies(t, workspace, "./bootstrap", "./bootstrap/etcdv3")
-		assert.Contains(t, packages, "go.etcd.io/etcd/client/v3", "the list is no list")
-		for _, path := range packages {
-			assert.False(t, strings.HasPrefix(path, "k8s.io/client-go"), "%s with GOWORK=%s", path, workspace)
+	tests := []struct {
+		datastore, links string
+		linksNot         []string
+	}{
+		{"etcdv3", "go.etcd.io/etcd/client/v3", []string{"k8s.io/client-go", "k8s.io/api"}},
+		{"kubernetes", "k8s.io/client-go/rest", []string{"go.etcd.io", "google.golang.org/grpc", "k8s.io/api", "k8s.io/client-go/kubernetes"}},
+	}
+	for _, tt := range tests {
+		for _, workspace := range []string{os.Getenv("GOWORK"), "off"} {
+			packages := dependencies(t, workspace, "./bootstrap", "./bootstrap/"+tt.datastore)
+			assert.Contains(t, packages, tt.links, "the list is no list")
+			for _, path := range packages {
+				for _, other := range tt.linksNot {
+					assert.False(t, path == other || strings.HasPrefix(path, other+"/"), "%s: %s with GOWORK=%s", tt.datastore, path, workspace)
+				}
+			}
 		}
 	}
 }

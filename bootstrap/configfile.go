@@ -1,11 +1,9 @@
 package bootstrap
 
 import (
-	"errors"
+	"encoding/json"
 	"fmt"
 	"os"
-	"regexp"
-	"strings"
 
 	"sigs.k8s.io/yaml"
 )
@@ -32,20 +30,22 @@ type apiConfigSpec struct {
 	EtcdCert         string `json:"etcdCert"`
 	EtcdKey          string `json:"etcdKey"`
 
-	// Fields of the Kubernetes datastore, which stand in such a file too.
-	Kubeconfig               string  `json:"kubeconfig"`
-	KubeconfigInline         string  `json:"kubeconfigInline"`
-	K8sAPIEndpoint           string  `json:"k8sAPIEndpoint"`
-	K8sKeyFile               string  `json:"k8sKeyFile"`
-	K8sCertFile              string  `json:"k8sCertFile"`
-	K8sCAFile                string  `json:"k8sCAFile"`
-	K8sAPIToken              string  `json:"k8sAPIToken"`
-	K8sInsecureSkipTLSVerify bool    `json:"k8sInsecureSkipTLSVerify"`
-	K8sDisableNodePoll       bool    `json:"k8sDisableNodePoll"`
-	UsePodCIDR               bool    `json:"usePodCIDR"`
-	K8sClientQPS             float32 `json:"k8sClientQPS"`
-	K8sCurrentContext        string  `json:"k8sCurrentContext"`
-	CalicoAPIGroup           string  `json:"calicoAPIGroup"`
+	Kubeconfig               string      `json:"kubeconfig"`
+	KubeconfigInline         string      `json:"kubeconfigInline"`
+	K8sAPIEndpoint           string      `json:"k8sAPIEndpoint"`
+	K8sKeyFile               string      `json:"k8sKeyFile"`
+	K8sCertFile              string      `json:"k8sCertFile"`
+	K8sCAFile                string      `json:"k8sCAFile"`
+	K8sAPIToken              string      `json:"k8sAPIToken"`
+	K8sInsecureSkipTLSVerify bool        `json:"k8sInsecureSkipTLSVerify"`
+	K8sClientQPS             json.Number `json:"k8sClientQPS"`
+	K8sClientBurst           json.Number `json:"k8sClientBurst"`
+	K8sCurrentContext        string      `json:"k8sCurrentContext"`
+	CalicoAPIGroup           string      `json:"calicoAPIGroup"`
+
+	// For parts of Calico that are no concern here.
+	K8sDisableNodePoll bool `json:"k8sDisableNodePoll"`
+	UsePodCIDR         bool `json:"usePodCIDR"`
 }
 
 // FromFile returns the datastore settings of a CalicoAPIConfig file, YAML or
@@ -63,7 +63,7 @@ func FromFile(path string) (Settings, error) {
 		return Settings{}, faults.Err()
 	}
 	if err := yaml.UnmarshalStrict(data, &config); err != nil {
-		faults.Add(file, "not a CalicoAPIConfig: %s", yamlProblem(err))
+		faults.AddUndecodable(file, err, "a CalicoAPIConfig")
 		return Settings{}, faults.Err()
 	}
 	const apiVersion, kind = "projectcalico.org/v3", "CalicoAPIConfig"
@@ -79,6 +79,10 @@ func FromFile(path string) (Settings, error) {
 func (s apiConfigSpec) settings(path string) Settings {
 	var settings Settings
 	d := &settings.Datastore
+	insecure := ""
+	if s.K8sInsecureSkipTLSVerify {
+		insecure = "true"
+	}
 	for _, given := range []struct {
 		field string
 		value string
@@ -95,27 +99,24 @@ func (s apiConfigSpec) settings(path string) Settings {
 		{"etcdCACert", s.EtcdCACert, &d.EtcdCACert},
 		{"etcdCert", s.EtcdCert, &d.EtcdCert},
 		{"etcdKey", s.EtcdKey, &d.EtcdKey},
+		{"kubeconfig", s.Kubeconfig, &d.Kubeconfig},
+		{"kubeconfigInline", s.KubeconfigInline, &d.KubeconfigInline},
+		{"k8sAPIEndpoint", s.K8sAPIEndpoint, &d.K8sAPIEndpoint},
+		{"k8sCAFile", s.K8sCAFile, &d.K8sCAFile},
+		{"k8sCertFile", s.K8sCertFile, &d.K8sCertFile},
+		{"k8sKeyFile", s.K8sKeyFile, &d.K8sKeyFile},
+		{"k8sAPIToken", s.K8sAPIToken, &d.K8sAPIToken},
+		{"k8sInsecureSkipTLSVerify", insecure, &d.K8sInsecureSkipTLSVerify},
+		{"k8sCurrentContext", s.K8sCurrentContext, &d.K8sCurrentContext},
+		{"k8sClientQPS", s.K8sClientQPS.String(), &d.K8sClientQPS},
+		{"k8sClientBurst", s.K8sClientBurst.String(), &d.K8sClientBurst},
+		{"calicoAPIGroup", s.CalicoAPIGroup, &d.CalicoAPIGroup},
 	} {
 		if given.value != "" {
 			*given.into = Given(given.value, Source(fmt.Sprintf("file %s spec.%s", path, given.field)))
 		}
 	}
 	return settings
-}
-
-// valuesInYAMLErrors are the places where the YAML decoder quotes a value. The
-// likeliest is the alias that an unquoted password with * in front looks like.
-const valuesInYAMLErrors = "(unknown anchor )'[^']*'|(invalid map key: ).*|`.*"
-
-// yamlProblem is what the decoder finds wrong, without the values in it, which
-// may be secrets, and without the steps of decoding in front, which differ from
-// one version of the decoder to the next.
-func yamlProblem(err error) string {
-	for inner := errors.Unwrap(err); inner != nil; inner = errors.Unwrap(err) {
-		err = inner
-	}
-	text := strings.TrimPrefix(err.Error(), "while decoding JSON: ")
-	return regexp.MustCompile(valuesInYAMLErrors).ReplaceAllString(text, "$1$2***")
 }
 
 // Load lays the flags over the file and the file over the environment, and
@@ -141,6 +142,6 @@ func Load(flags Settings, configFile string) (Settings, []string, error) {
 				setting.Source, SourceFlag("config"), configFile))
 		}
 	}
-	environment.Datastore = DatastoreSettings{}
+	environment.Datastore = DatastoreSettings{Surroundings: environment.Datastore.Surroundings}
 	return Merge(flags, file, environment), warnings, err
 }

@@ -49,6 +49,7 @@ spec:
   k8sDisableNodePoll: true
   usePodCIDR: true
   k8sClientQPS: 12.5
+  k8sClientBurst: 20
   k8sCurrentContext: admin
   calicoAPIGroup: projectcalico.org/v3
 `
@@ -71,6 +72,19 @@ func TestFromFileReadsEachField(t *testing.T) {
 		EtcdCACert:       at("etcdCACert", "-----BEGIN CERTIFICATE-----\nca\n"),
 		EtcdCert:         at("etcdCert", "cert\n"),
 		EtcdKey:          at("etcdKey", "key"),
+
+		Kubeconfig:               at("kubeconfig", "/etc/calico/kubeconfig"),
+		KubeconfigInline:         at("kubeconfigInline", "{}"),
+		K8sAPIEndpoint:           at("k8sAPIEndpoint", "https://10.0.0.3:6443"),
+		K8sCAFile:                at("k8sCAFile", "/etc/calico/k8s-ca.pem"),
+		K8sCertFile:              at("k8sCertFile", "/etc/calico/k8s-cert.pem"),
+		K8sKeyFile:               at("k8sKeyFile", "/etc/calico/k8s-key.pem"),
+		K8sAPIToken:              at("k8sAPIToken", "hunter3"),
+		K8sInsecureSkipTLSVerify: at("k8sInsecureSkipTLSVerify", "true"),
+		K8sCurrentContext:        at("k8sCurrentContext", "admin"),
+		K8sClientQPS:             at("k8sClientQPS", "12.5"),
+		K8sClientBurst:           at("k8sClientBurst", "20"),
+		CalicoAPIGroup:           at("calicoAPIGroup", "projectcalico.org/v3"),
 	}}, got)
 }
 

@@ -8,10 +8,13 @@ import (
 )
 
 // Datastore is where Calico keeps its pools: what a run needs of it, and no
-// more. Package etcdv3 has one. A run uses it from one goroutine at a time.
+// more. Packages etcdv3 and kubernetes have one each. A run uses it from one
+// goroutine at a time; only Blocks may run beside the PodCIDRs of a datastore
+// that is a Cluster too.
 //
 // Errors say what went wrong by wrapping this package's sentinels. An error
-// that wraps ErrUnreachable is tried again; any other ends the run.
+// that wraps ErrUnreachable or ErrNotInstalled is tried again; any other ends
+// the run.
 type Datastore interface {
 	// Type is what reports call the datastore.
 	Type() DatastoreType
@@ -19,8 +22,9 @@ type Datastore interface {
 	// Snapshot reads every pool, at one moment. It is one small read.
 	Snapshot(ctx context.Context) (Snapshot, error)
 
-	// Blocks returns the IPAM blocks that overlap the prefix, in any order.
-	Blocks(ctx context.Context, prefix netip.Prefix) ([]netip.Prefix, error)
+	// Blocks returns the IPAM blocks of the families, in any order. It fetches
+	// no more of them than it takes to know their CIDRs.
+	Blocks(ctx context.Context, families []ippool.Family) ([]netip.Prefix, error)
 
 	// Commit applies all changes, provided that no pool was written since the
 	// snapshot; otherwise it applies none and returns ErrConflict. A datastore
@@ -53,6 +57,8 @@ type Unreadable struct {
 // Change is something to be written.
 type Change struct {
 	// Create is a pool that does not exist yet, whole and valid, with uid and
-	// creation time. A datastore that gives out its own ignores those.
+	// creation time. A datastore that gives out its own, or keeps the pool
+	// otherwise, writes into it what it keeps as soon as it does, also if the
+	// commit then fails for another pool: a run knows its pools by their uid.
 	Create *ippool.IPPool
 }

@@ -42,12 +42,16 @@ func Definitions() []Definition {
 }
 
 // everySetting returns the way to each setting there is, also to those that
-// only a file can give.
+// have neither a flag nor a variable of ours.
 func everySetting() []func(*Settings) *Setting {
 	all := []func(*Settings) *Setting{
 		func(s *Settings) *Setting { return &s.Datastore.EtcdCACert },
 		func(s *Settings) *Setting { return &s.Datastore.EtcdCert },
 		func(s *Settings) *Setting { return &s.Datastore.EtcdKey },
+		func(s *Settings) *Setting { return &s.Datastore.KubeconfigInline },
+		func(s *Settings) *Setting { return &s.Datastore.Surroundings.KubernetesServiceHost },
+		func(s *Settings) *Setting { return &s.Datastore.Surroundings.KubernetesServicePort },
+		func(s *Settings) *Setting { return &s.Datastore.Surroundings.HomeKubeconfig },
 	}
 	for _, d := range Definitions() {
 		all = append(all, d.at)
@@ -179,5 +183,60 @@ var datastoreDefinitions = []Definition{
 		Accepted: "a PEM file; with a certificate",
 		Usage:    "key of the client certificate",
 		at:       func(s *Settings) *Setting { return &s.Datastore.EtcdKeyFile },
+	}, {
+		Flag: "kubeconfig", Env: "KUBECONFIG", Prefixed: true,
+		Default: "~/.kube/config if it is there, else what a pod has (in-cluster)", Accepted: "a file, or several that are merged, separated as in PATH; not with an endpoint",
+		Usage: "how to reach the Kubernetes API",
+		at:    func(s *Settings) *Setting { return &s.Datastore.Kubeconfig },
+	}, {
+		Flag: "k8s-api-endpoint", Env: "K8S_API_ENDPOINT", Prefixed: true,
+		Accepted: "a URL such as https://10.0.0.1:6443; not with a kubeconfig",
+		Usage:    "the Kubernetes API server",
+		at:       func(s *Settings) *Setting { return &s.Datastore.K8sAPIEndpoint },
+	}, {
+		Flag: "k8s-ca-file", Env: "K8S_CA_FILE", Prefixed: true,
+		Default: "the system's CAs", Accepted: "a PEM file",
+		Usage: "CA certificates that the API server's certificate is checked against",
+		at:    func(s *Settings) *Setting { return &s.Datastore.K8sCAFile },
+	}, {
+		Flag: "k8s-cert-file", Env: "K8S_CERT_FILE", Prefixed: true,
+		Accepted: "a PEM file; with a key",
+		Usage:    "client certificate",
+		at:       func(s *Settings) *Setting { return &s.Datastore.K8sCertFile },
+	}, {
+		Flag: "k8s-key-file", Env: "K8S_KEY_FILE", Prefixed: true,
+		Accepted: "a PEM file; with a certificate",
+		Usage:    "key of the client certificate",
+		at:       func(s *Settings) *Setting { return &s.Datastore.K8sKeyFile },
+	}, {
+		Flag: "k8s-api-token", Env: "K8S_API_TOKEN", Prefixed: true, Secret: true,
+		Accepted: "a bearer token",
+		Usage:    "token for the API server; the variable is the safer place",
+		at:       func(s *Settings) *Setting { return &s.Datastore.K8sAPIToken },
+	}, {
+		Flag: "k8s-insecure-skip-tls-verify", Env: "K8S_INSECURE_SKIP_TLS_VERIFY", Prefixed: true,
+		Default: "false", Accepted: acceptedBool, Bool: true,
+		Usage: "don't check the API server's certificate: anybody in between can pose as it",
+		at:    func(s *Settings) *Setting { return &s.Datastore.K8sInsecureSkipTLSVerify },
+	}, {
+		Flag: "k8s-current-context", Env: "K8S_CURRENT_CONTEXT", Prefixed: true,
+		Default: "the kubeconfig's current-context", Accepted: "a context of the kubeconfig",
+		Usage: "context to use",
+		at:    func(s *Settings) *Setting { return &s.Datastore.K8sCurrentContext },
+	}, {
+		Flag: "k8s-client-qps", Env: "K8S_CLIENT_QPS", Prefixed: true,
+		Default: "no limit", Accepted: "a number above 0",
+		Usage: "requests a second to the API server, on average",
+		at:    func(s *Settings) *Setting { return &s.Datastore.K8sClientQPS },
+	}, {
+		Flag: "k8s-client-burst", Env: "K8S_CLIENT_BURST", Prefixed: true,
+		Default: "10", Accepted: "a whole number above 0; with a QPS",
+		Usage: "requests to the API server beyond the average, at once",
+		at:    func(s *Settings) *Setting { return &s.Datastore.K8sClientBurst },
+	}, {
+		Flag: "calico-api-group", Env: "CALICO_API_GROUP", Prefixed: true,
+		Default: "crd.projectcalico.org/v1 if it is served, else projectcalico.org/v3", Accepted: "crd.projectcalico.org/v1, projectcalico.org/v3",
+		Usage: "the API group that holds the pools",
+		at:    func(s *Settings) *Setting { return &s.Datastore.CalicoAPIGroup },
 	},
 }

@@ -77,7 +77,7 @@ func (s Settings) Resolve() (Config, error) {
 	config.warnOfNode(s.IPv6Support)
 
 	deflt := defaultTimeout
-	if readBool(s.WaitForDatastore, false, &faults) {
+	if s.WaitForDatastore.Bool(false, &faults) {
 		deflt = 0
 	}
 	config.Timeout = readTimeout(s.Timeout, deflt, &faults)
@@ -123,8 +123,8 @@ func (s Settings) resolvePool(family ippool.Family, config *Config, faults *Faul
 	if family == ippool.IPv4 {
 		pool.Spec.IPIPMode = readMode(s.IPv4.IPIP, ippool.ParseIPIPMode, faults)
 	}
-	pool.Spec.NATOutgoing = readBool(given.NATOutgoing, defaultNATOutgoing(family), faults)
-	pool.Spec.DisableBGPExport = readBool(given.DisableBGPExport, false, faults)
+	pool.Spec.NATOutgoing = given.NATOutgoing.Bool(defaultNATOutgoing(family), faults)
+	pool.Spec.DisableBGPExport = given.DisableBGPExport.Bool(false, faults)
 	pool.Spec.NodeSelector = given.NodeSelector.Value
 	ippool.Default(pool)
 
@@ -229,7 +229,7 @@ func (s Settings) judgePool(family ippool.Family, pool *ippool.IPPool, faults *F
 // resolveSkips applies what speaks of no pool in particular, and what
 // contradicts between the families.
 func (s Settings) resolveSkips(desired *Desired, faults *Faults) {
-	if readBool(s.NoDefaultPools, false, faults) {
+	if s.NoDefaultPools.Bool(false, faults) {
 		for i := range desired.Pools {
 			pool := &desired.Pools[i]
 			if cidr := s.pool(pool.Family).CIDR; cidr.IsSet() {
@@ -239,7 +239,7 @@ func (s Settings) resolveSkips(desired *Desired, faults *Faults) {
 		}
 	}
 	ipv4, ipv6 := &desired.Pools[0], &desired.Pools[1]
-	if !readBool(s.IPv6Support, true, faults) && ipv6.Skip == "" {
+	if !s.IPv6Support.Bool(true, faults) && ipv6.Skip == "" {
 		ipv6.Skip = fmt.Sprintf("IPv6 is not supported: %s is %q", s.IPv6Support.Source, s.IPv6Support.Value)
 	}
 	if ipv4.Skip == "" && ipv6.Skip == "" && ipv4.Pool.Name == ipv6.Pool.Name {

@@ -2,6 +2,8 @@ package bootstrap
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 
 	"github.com/kelseyhightower/envconfig"
 )
@@ -22,6 +24,7 @@ func FromEnv() (Settings, error) {
 	}{
 		{"", &settings},
 		{"", &settings.Datastore},
+		{"", &settings.Datastore.Surroundings},
 		{envPrefix, &prefixed.Datastore},
 	} {
 		if err := envconfig.Process(read.prefix, read.into); err != nil {
@@ -39,6 +42,16 @@ func FromEnv() (Settings, error) {
 		if !setting.IsSet() {
 			*setting = Setting{}
 		}
+	}
+	around := &settings.Datastore.Surroundings
+	if around.KubernetesServiceHost.IsSet() {
+		around.KubernetesServiceHost.Source = SourceEnv("KUBERNETES_SERVICE_HOST")
+	}
+	if around.KubernetesServicePort.IsSet() {
+		around.KubernetesServicePort.Source = SourceEnv("KUBERNETES_SERVICE_PORT")
+	}
+	if home, err := os.UserHomeDir(); err == nil { // else there is none
+		around.HomeKubeconfig = Given(filepath.Join(home, ".kube", "config"), SourceDefault)
 	}
 	return settings, nil
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 	"unicode"
 )
 
@@ -31,6 +32,15 @@ var (
 	// runs out.
 	ErrUnreachable = errors.New("datastore unreachable")
 
+	// ErrNotInstalled comes when the Kubernetes API knows no IPPools: Calico's
+	// CRDs are not there, or not established yet. It may pass: Run tries again
+	// until the time runs out.
+	ErrNotInstalled = errors.New("not installed")
+
+	// ErrRefused comes when the API server refuses a pool that is valid here:
+	// by a rule of its CRD, or of an admission webhook or policy.
+	ErrRefused = errors.New("refused by the API server")
+
 	// ErrTLS comes when the connection can't be secured: a certificate that is
 	// not trusted, has expired, is for another name, or is refused.
 	ErrTLS = errors.New("TLS failure")
@@ -50,11 +60,15 @@ var (
 // DatastoreError is an error of a datastore. It wraps its kind (one of the
 // sentinels of this package) and its cause.
 type DatastoreError struct {
-	Kind  error  // ErrUnreachable, ErrTLS, ErrUnauthorized, ErrForbidden; nil: none of them
+	Kind  error  // ErrUnreachable, ErrNotInstalled, ErrRefused, ErrTLS, ErrUnauthorized, ErrForbidden; nil: none of them
 	Place string // the datastore and its endpoints: "etcd https://10.0.0.1:2379"
 	Doing string // what was tried: "reading IP pools"
 	Err   error  // the cause
 	Hint  string // what the user may do about it; may be empty
+
+	// RetryAfter is how long the datastore asks to be left alone; zero: it
+	// doesn't say.
+	RetryAfter time.Duration
 }
 
 // Error returns one line: place, what was tried, kind, cause, next step.
@@ -107,4 +121,6 @@ func graphic(r rune) rune {
 }
 
 // passing reports whether an error may go away by itself.
-func passing(err error) bool { return errors.Is(err, ErrUnreachable) }
+func passing(err error) bool {
+	return errors.Is(err, ErrUnreachable) || errors.Is(err, ErrNotInstalled)
+}

@@ -82,11 +82,11 @@ func (s *fakeStore) Snapshot(ctx context.Context) (Snapshot, error) {
 	return snapshot, err
 }
 
-func (s *fakeStore) Blocks(ctx context.Context, prefix netip.Prefix) ([]netip.Prefix, error) {
+func (s *fakeStore) Blocks(ctx context.Context, families []ippool.Family) ([]netip.Prefix, error) {
 	var blocks []netip.Prefix
-	err := s.call(ctx, "blocks "+prefix.String(), &s.onBlocks, func() error {
+	err := s.call(ctx, fmt.Sprintf("blocks %v", families), &s.onBlocks, func() error {
 		for _, block := range s.blocks {
-			if block.Overlaps(prefix) {
+			if slices.Contains(families, ippool.FamilyOf(block)) {
 				blocks = append(blocks, block)
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -109,6 +110,34 @@ func (f *Faults) AddUnreadable(setting Setting, err error, want string) {
 		err = pathErr.Err
 	}
 	f.Add(setting, "can't be read: %v; want %s", err, want)
+}
+
+// AddUndecodable notes that what a setting names, or holds, is not the YAML or
+// JSON of what it should be. The message has what the decoder found wrong
+// without the values in it, which may be secrets, and quotes the setting only
+// if it is a name.
+func (f *Faults) AddUndecodable(setting Setting, err error, want string) {
+	problem := fmt.Sprintf("not %s: %s", want, yamlProblem(err))
+	if strings.Contains(setting.Value, "\n") {
+		f.AddSecret(setting, "%s", problem)
+		return
+	}
+	f.Add(setting, "%s", problem)
+}
+
+// valuesInYAMLErrors are the places where the YAML decoder quotes a value. The
+// likeliest is the alias that an unquoted password with * in front looks like.
+const valuesInYAMLErrors = "(unknown anchor )'[^']*'|(invalid map key: ).*|`.*"
+
+// yamlProblem is what the decoder finds wrong, without the values in it, which
+// may be secrets, and without the steps of decoding in front, which differ from
+// one version of the decoder to the next.
+func yamlProblem(err error) string {
+	for inner := errors.Unwrap(err); inner != nil; inner = errors.Unwrap(err) {
+		err = inner
+	}
+	text := strings.TrimPrefix(err.Error(), "while decoding JSON: ")
+	return regexp.MustCompile(valuesInYAMLErrors).ReplaceAllString(text, "$1$2***")
 }
 
 // Err returns a *SettingsError, or nil if nothing is wrong.

@@ -19,10 +19,12 @@ var (
 		"timeout", "log-level", "log-format",
 		"datastore-type", "etcd-endpoints", "etcd-discovery-srv", "etcd-username", "etcd-password",
 		"etcd-ca-cert-file", "etcd-cert-file", "etcd-key-file",
+		"kubeconfig", "k8s-api-endpoint", "k8s-ca-file", "k8s-cert-file", "k8s-key-file", "k8s-api-token",
+		"k8s-current-context", "k8s-client-qps", "k8s-client-burst", "calico-api-group",
 	}
 	boolFlagNames = []string{
 		"ipv4-pool-nat-outgoing", "ipv4-pool-disable-bgp-export", "ipv6-pool-nat-outgoing", "ipv6-pool-disable-bgp-export",
-		"no-default-pools", "ipv6-support", "wait-for-datastore",
+		"no-default-pools", "ipv6-support", "wait-for-datastore", "k8s-insecure-skip-tls-verify",
 	}
 )
 

@@ -29,6 +29,10 @@ func WithRandom(random io.Reader) Option { return func(r *runner) { r.random = r
 // ThisHost.
 func WithHost(host Host) Option { return func(r *runner) { r.host = host } }
 
+// WithCluster says whom Run asks for the cluster's pod CIDRs. Without it, that
+// is the datastore if it is a Cluster, else nobody.
+func WithCluster(cluster Cluster) Option { return func(r *runner) { r.cluster = cluster } }
+
 func newRunner(config Config, options []Option) *runner {
 	r := &runner{config: config, warnings: slices.Clone(config.Warnings)}
 	for _, option := range options {

@@ -12,6 +12,7 @@ type Report struct {
 	Datastore DatastoreType `json:"datastore"`
 	Pools     []PoolReport  `json:"pools"`    // IPv4, IPv6, then the rest by name; never null
 	Warnings  []string      `json:"warnings"` // never null
+	Notes     []string      `json:"notes"`    // good to know, and nothing to mend; never null
 }
 
 // PoolReport finishes the sentence "pool NAME is …".
@@ -44,6 +45,7 @@ func newReport(datastore DatastoreType, plan Plan, warnings []string, dryRun boo
 		Datastore: datastore,
 		Pools:     make([]PoolReport, 0, len(plan.Steps)),
 		Warnings:  append(append([]string{}, warnings...), plan.Warnings...),
+		Notes:     []string{},
 	}
 	for _, step := range plan.Steps {
 		pool := PoolReport{

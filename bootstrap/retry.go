@@ -15,6 +15,9 @@ const (
 
 	firstPause = 50 * time.Millisecond
 	maxPause   = 5 * time.Second
+
+	// maxRetryAfter is the longest pause that a datastore can ask for.
+	maxRetryAfter = time.Minute
 )
 
 // retry remembers how often a run began again, and why. The zero value is a
@@ -23,6 +26,7 @@ type retry struct {
 	conflicts int
 	cause     string        // that was last logged
 	wait      time.Duration // before the next attempt
+	atLeast   time.Duration // of the wait, as the datastore asked
 }
 
 // again decides whether an error is worth another attempt. Of a cause that
@@ -35,24 +39,33 @@ func (r *retry) again(err error, logger *slog.Logger) bool {
 		if r.conflicts >= maxConflicts {
 			return false
 		}
-		r.wait = firstPause
+		r.wait, r.atLeast = firstPause, 0
 	case passing(err):
 		if cause := err.Error(); cause != r.cause {
 			r.cause = cause
 			logger.Warn("waiting for the datastore", "cause", cause)
 		}
 		r.wait = min(max(2*r.wait, firstPause), maxPause)
+		r.atLeast = min(retryAfter(err), maxRetryAfter)
 	default:
 		return false
 	}
 	return true
 }
 
+func retryAfter(err error) time.Duration {
+	var failure *DatastoreError
+	if errors.As(err, &failure) {
+		return failure.RetryAfter
+	}
+	return 0
+}
+
 // pause waits between half and the whole of the time that is due, at random,
-// so that those who failed together don't come back together. It returns false
-// if ctx ends first.
+// so that those who failed together don't come back together: and before that
+// for as long as the datastore asked. It returns false if ctx ends first.
 func (r *retry) pause(ctx context.Context) bool {
-	timer := time.NewTimer(r.wait/2 + rand.N(r.wait/2+1))
+	timer := time.NewTimer(r.atLeast + r.wait/2 + rand.N(r.wait/2+1))
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():

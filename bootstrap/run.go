@@ -20,13 +20,15 @@ import (
 // and reports what it did.
 //
 // The settings are judged before the datastore is asked anything. Then the
-// pools are read, planned and written, all of them or none. When somebody else
-// writes pools meanwhile, or the datastore is out of reach, Run begins again,
-// within the time that the settings give it and ctx.
+// pools are read, planned and written, all of them or none where the datastore
+// can promise that. When somebody else writes pools meanwhile, or the datastore
+// is out of reach, Run begins again, within the time that the settings give it
+// and ctx.
 //
 // What is wrong with the settings, the datastore or the time wraps one of this
-// package's sentinels. With any error, no pool was created, unless the
-// connection broke while they were: the next run tells.
+// package's sentinels. With any error, no pool was created, unless the error
+// says so or the connection broke while they were: the next run tells, and goes
+// on from there.
 func Run(ctx context.Context, store Datastore, settings Settings, options ...Option) (Report, error) {
 	config, err := settings.Resolve()
 	if err != nil {
@@ -34,6 +36,9 @@ func Run(ctx context.Context, store Datastore, settings Settings, options ...Opt
 	}
 	r := newRunner(config, options)
 	r.store = store
+	if r.cluster == nil {
+		r.cluster, _ = store.(Cluster)
+	}
 	r.desired = r.localDesired()
 	for _, warning := range r.warnings {
 		r.logger.Warn(warning)
@@ -97,8 +102,13 @@ type runner struct {
 	random io.Reader
 	host   Host
 
-	desired  Desired          // with the CIDRs that were chosen so far
-	warnings []string         // of the settings, and what was found since
+	cluster Cluster         // nil: nobody to ask
+	asked   bool            // the cluster was
+	sources []PodCIDRSource // what it said
+
+	desired  Desired  // with the CIDRs that were chosen so far
+	warnings []string // of the settings, and what was found since
+	notes    []string
 	stamped  []*ippool.IPPool // pools that a commit was tried with
 	retry    retry
 }
@@ -161,21 +171,12 @@ func (r *runner) attempt(ctx context.Context) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	plan, err := r.plan(snapshot)
+	plan, err := r.plan(ctx, snapshot)
 	if err != nil {
 		return Report{}, err
 	}
-	changes := plan.changes()
-	if len(changes) > 0 {
-		if err := r.checkBlocks(ctx, changes); err != nil {
-			return Report{}, err
-		}
-	}
-	if len(changes) > 0 && !r.dryRun {
-		if err := r.stamp(changes); err != nil {
-			return Report{}, err
-		}
-		if err := r.store.Commit(ctx, snapshot, changes); err != nil {
+	if changes := plan.changes(); len(changes) > 0 && !r.dryRun {
+		if err := r.commit(ctx, snapshot, changes); err != nil {
 			return Report{}, err
 		}
 	}
@@ -183,7 +184,9 @@ func (r *runner) attempt(ctx context.Context) (Report, error) {
 	for _, warning := range plan.Warnings {
 		r.logger.Warn(warning)
 	}
-	return newReport(r.store.Type(), plan, r.warnings, r.dryRun), nil
+	report := newReport(r.store.Type(), plan, r.warnings, r.dryRun)
+	report.Notes = append(report.Notes, r.notes...)
+	return report, nil
 }
 
 // warn tells at once what was found beside the plan, and remembers it for the
@@ -193,79 +196,49 @@ func (r *runner) warn(warning string) {
 	r.warnings = append(r.warnings, warning)
 }
 
-// plan chooses the CIDRs that nobody named for the pools that will be created,
-// and for no others, and plans with them.
-func (r *runner) plan(snapshot Snapshot) (Plan, error) {
+// note tells what is good to know where somebody looks for it.
+func (r *runner) note(note string) {
+	r.logger.Info(note)
+	r.notes = append(r.notes, note)
+}
+
+// plan plans, and completes and checks the plan where it creates something.
+func (r *runner) plan(ctx context.Context, snapshot Snapshot) (Plan, error) {
 	plan, err := NewPlan(r.desired, snapshot)
+	if err != nil || len(plan.changes()) == 0 {
+		return plan, err
+	}
+	blocks, err := r.ask(ctx, plan)
 	if err != nil {
 		return Plan{}, err
 	}
-	chosen := false
-	for _, step := range plan.Steps {
-		if step.Action != Created || step.Pool.Spec.CIDR != "" {
-			continue
-		}
-		if r.dryRun && step.Family == ippool.IPv6 {
-			continue // a random prefix is drawn only for a pool that is written
-		}
-		i := slices.IndexFunc(r.desired.Pools, func(d DesiredPool) bool { return d.Family == step.Family })
-		if r.desired.Pools[i], err = r.choose(r.desired.Pools[i]); err != nil {
-			return Plan{}, err
-		}
-		chosen = true
+	if err := r.chooseCIDRs(plan); err != nil {
+		return Plan{}, err
 	}
-	if !chosen {
-		return plan, nil
+	if plan, err = NewPlan(r.desired, snapshot); err != nil {
+		return Plan{}, err
 	}
-	return NewPlan(r.desired, snapshot)
+	return plan, checkBlocks(plan.changes(), blocks)
 }
 
-// choose fills in the CIDR if nobody named one.
-func (r *runner) choose(want DesiredPool) (DesiredPool, error) {
-	if want.Pool.Spec.CIDR != "" {
-		return want, nil
+// commit writes the changes, and warns where the datastore keeps something else.
+func (r *runner) commit(ctx context.Context, snapshot Snapshot, changes []Change) error {
+	if err := r.stamp(changes); err != nil {
+		return err
 	}
-	var chosen choice
-	switch want.Family {
-	case ippool.IPv6:
-		prefix, err := ippool.RandomULA(r.random)
-		if err != nil {
-			return want, err
-		}
-		chosen = choice{prefix: prefix, source: SourceDefault + " (random ULA)"}
-	case ippool.IPv4:
-		networks, err := r.host.Networks()
-		if err != nil {
-			r.warn(fmt.Sprintf("the IPv4 pool may overlap a network of this host: %v", err))
-		}
-		chosen = chooseIPv4(networks)
+	asked := make([]*ippool.IPPool, len(changes))
+	for i, change := range changes {
+		asked[i] = change.Create.DeepCopy()
 	}
-	if chosen.warning != "" {
-		r.warn(chosen.warning)
+	if err := r.store.Commit(ctx, snapshot, changes); err != nil {
+		return err
 	}
-	return want.withCIDR(chosen), nil
-}
-
-// checkBlocks refuses pools that hold IPAM blocks of another size.
-func (r *runner) checkBlocks(ctx context.Context, changes []Change) error {
-	var faults []error
-	for _, change := range changes {
-		if change.Create.Spec.CIDR == "" {
-			continue // a plan of a prefix that is not drawn yet
-		}
-		prefix, err := ippool.ParseCIDR(change.Create.Spec.CIDR)
-		if err != nil {
-			return err
-		}
-		blocks, err := r.store.Blocks(ctx, prefix)
-		if err != nil {
-			return err
-		}
-		for _, fault := range ippool.ValidateBlocks(change.Create, blocks) {
-			faults = append(faults, fmt.Errorf("%w: IPPool %q: %w", ErrIncompatible, change.Create.Name, fault))
+	for i, change := range changes {
+		if warning := storedOtherwise(asked[i], change.Create); warning != "" {
+			r.warn(warning)
 		}
 	}
-	return errors.Join(faults...)
+	return nil
 }
 
 // stamp gives the pools their uid and creation time. A pool keeps them from

@@ -20,7 +20,7 @@ func (d DatastoreSettings) String() string {
 			set = append(set, definition.Env+"="+quote(setting.Value))
 		}
 	}
-	for _, inline := range []Setting{d.EtcdCACert, d.EtcdCert, d.EtcdKey} {
+	for _, inline := range []Setting{d.EtcdCACert, d.EtcdCert, d.EtcdKey, d.KubeconfigInline} {
 		if inline.IsSet() {
 			set = append(set, string(inline.Source)+"=***")
 		}

@@ -64,11 +64,39 @@ type DatastoreSettings struct {
 	EtcdCertFile     Setting `split_words:"true"`
 	EtcdKeyFile      Setting `split_words:"true"`
 
-	// The PEM texts themselves. Only a CalicoAPIConfig file can give them:
-	// an environment is too easily printed.
-	EtcdCACert Setting `ignored:"true"`
-	EtcdCert   Setting `ignored:"true"`
-	EtcdKey    Setting `ignored:"true" json:"-"`
+	Kubeconfig               Setting `split_words:"true"`
+	K8sAPIEndpoint           Setting `split_words:"true"`
+	K8sCAFile                Setting `split_words:"true"`
+	K8sCertFile              Setting `split_words:"true"`
+	K8sKeyFile               Setting `split_words:"true"`
+	K8sAPIToken              Setting `split_words:"true" json:"-"`
+	K8sInsecureSkipTLSVerify Setting `split_words:"true"`
+	K8sCurrentContext        Setting `split_words:"true"`
+	K8sClientQPS             Setting `split_words:"true"`
+	K8sClientBurst           Setting `split_words:"true"`
+	CalicoAPIGroup           Setting `split_words:"true"`
+
+	// The PEM texts and the kubeconfig themselves. Only a CalicoAPIConfig file
+	// can give them: an environment is too easily printed.
+	EtcdCACert       Setting `ignored:"true"`
+	EtcdCert         Setting `ignored:"true"`
+	EtcdKey          Setting `ignored:"true" json:"-"`
+	KubeconfigInline Setting `ignored:"true" json:"-"`
+
+	// Surroundings are where a Kubernetes API is found that no setting names.
+	Surroundings Surroundings `ignored:"true"`
+}
+
+// Surroundings are what a process finds around it, and nobody set for this
+// purpose: FromEnv fills them in.
+type Surroundings struct {
+	// KubernetesServiceHost and KubernetesServicePort are in the environment
+	// of every process in a pod.
+	KubernetesServiceHost Setting `split_words:"true"`
+	KubernetesServicePort Setting `split_words:"true"`
+
+	// HomeKubeconfig is the path of ~/.kube/config, whether it is there or not.
+	HomeKubeconfig Setting `ignored:"true"`
 }
 
 // pool returns the settings that both families have.

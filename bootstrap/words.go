@@ -23,17 +23,19 @@ var (
 	nodeFalseWords = []string{"false", "0", "no", "n", "f"}
 )
 
-func readBool(setting Setting, deflt bool, faults *Faults) bool {
-	word := strings.ToLower(setting.Value)
+// Bool reads the setting as a boolean: deflt if it is unset, and, noting a
+// fault, if it is no boolean.
+func (s Setting) Bool(deflt bool, faults *Faults) bool {
+	word := strings.ToLower(s.Value)
 	switch {
-	case !setting.IsSet():
+	case !s.IsSet():
 		return deflt
 	case slices.Contains(trueWords, word):
 		return true
 	case slices.Contains(falseWords, word):
 		return false
 	}
-	faults.Add(setting, "not a boolean; want one of %s", acceptedBool)
+	faults.Add(s, "not a boolean; want one of %s", acceptedBool)
 	return deflt
 }
 

@@ -65,7 +65,7 @@ func TestWrongBooleans(t *testing.T) {
 
 func readFault(setting Setting) error {
 	var faults Faults
-	readBool(setting, false, &faults)
+	setting.Bool(false, &faults)
 	return faults.Err()
 }
 

@@ -110,14 +110,22 @@ func (d *Datastore) Snapshot(ctx context.Context) (bootstrap.Snapshot, error) {
 	return snapshot, err
 }
 
-// Blocks reads the keys, never the values, of the family's IPAM blocks, page
+// Blocks reads the keys, never the values, of the families' IPAM blocks, page
 // by page. A key that names no block is passed over.
-func (d *Datastore) Blocks(ctx context.Context, prefix netip.Prefix) ([]netip.Prefix, error) {
-	family := "ipv4/block/"
-	if prefix.Addr().Is6() {
-		family = "ipv6/block/"
+func (d *Datastore) Blocks(ctx context.Context, families []ippool.Family) ([]netip.Prefix, error) {
+	var all []netip.Prefix
+	for _, family := range families {
+		blocks, err := d.blocks(ctx, family)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, blocks...)
 	}
-	start := blockPrefix + family
+	return all, nil
+}
+
+func (d *Datastore) blocks(ctx context.Context, family ippool.Family) ([]netip.Prefix, error) {
+	start := fmt.Sprintf("%sipv%d/block/", blockPrefix, family)
 	end := clientv3.GetPrefixRangeEnd(start)
 
 	var blocks []netip.Prefix
@@ -129,7 +137,7 @@ func (d *Datastore) Blocks(ctx context.Context, prefix netip.Prefix) ([]netip.Pr
 			}
 			from = ""
 			for _, kv := range resp.Kvs {
-				if block, ok := parseBlockKey(strings.TrimPrefix(string(kv.Key), start)); ok && block.Overlaps(prefix) {
+				if block, ok := parseBlockKey(strings.TrimPrefix(string(kv.Key), start)); ok {
 					blocks = append(blocks, block)
 				}
 			}

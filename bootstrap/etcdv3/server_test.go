@@ -2,7 +2,6 @@ package etcdv3
 
 import (
 	"fmt"
-	"net/netip"
 	"os"
 	"strings"
 	"testing"
@@ -45,7 +44,7 @@ func TestServer(t *testing.T) {
 		require.ErrorIs(t, store.Commit(t.Context(), snapshot, []bootstrap.Change{{Create: pool}}), want)
 	}
 
-	blocks, err := store.Blocks(t.Context(), netip.MustParsePrefix("10.0.0.0/8"))
+	blocks, err := store.Blocks(t.Context(), []ippool.Family{ippool.IPv4})
 	require.NoError(t, err)
 	assert.Empty(t, blocks)
 

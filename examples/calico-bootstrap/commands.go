@@ -16,18 +16,19 @@ import (
 const longHelp = `Create Calico's default IPPools, once for a cluster.
 
 Every setting has a flag and a variable; the flag wins. Pools that exist are
-never changed. All settings are judged before anything is contacted, and both
-families are written together or not at all.
+never changed. All settings are judged before anything is contacted, and nothing
+is written while anything is wrong.
 
 Exit codes: 0 the pools are as asked, or what exists stays as it is; 1 the
 datastore failed; 2 the settings are wrong, and nothing was contacted or
 written; 3 plan --exit-code: there is something to do; 4 the time ran out.`
 
-const exampleHelp = `  # Try it out with nothing installed: an etcd of its own, gone afterwards
-  calico-bootstrap --datastore-type embedded --ipv4-pool-cidr 10.244.0.0/16
-
-  # Show what would be written, and where each value comes from
+const exampleHelp = `  # Show what would be written, and where each value comes from
+  calico-bootstrap plan --kubeconfig admin.conf
   calico-bootstrap plan --etcd-endpoints https://10.0.0.1:2379 --etcd-ca-cert-file ca.pem
+
+  # Create the pools, without NAT for traffic that leaves them
+  calico-bootstrap --kubeconfig admin.conf --ipv4-pool-nat-outgoing=false
 
   # Print the pools for kubectl or calicoctl, without a datastore
   calico-bootstrap render --ipv4-pool-nat-outgoing=false`
@@ -70,9 +71,11 @@ func (p *program) rootCommand() *cobra.Command {
 	persistent := root.PersistentFlags()
 	persistent.SortFlags = false
 	persistent.AddGoFlagSet(flags)
-	persistent.Lookup("datastore-type").Usage += "; embedded: an etcd inside this program, to try it out"
 	persistent.StringVar(&p.configFile, "config", "", "CalicoAPIConfig file that says how to reach the datastore")
-	persistent.StringVar(&p.dataDir, "data-dir", "", "where the embedded etcd keeps its data (default: a temporary folder that goes)")
+	if hasEmbedded {
+		persistent.Lookup("datastore-type").Usage += "; embedded: an etcd inside this program, to try it out"
+		persistent.StringVar(&p.dataDir, "data-dir", "", "where the embedded etcd keeps its data (default: a temporary folder that goes)")
+	}
 	persistent.StringVarP(&p.output, "output", "o", "", "table, json or yaml (default table; for render yaml)")
 
 	root.AddCommand(p.applyCommand(), p.planCommand(), p.renderCommand(), p.versionCommand())
@@ -132,8 +135,10 @@ func (p *program) noArgs(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	if p.flags.Datastore.EtcdPassword.Source != "" {
-		return errors.New("a word is left over behind the flags")
+	for _, definition := range bootstrap.Definitions() {
+		if definition.Secret && definition.Of(&p.flags).Source != "" {
+			return errors.New("a word is left over behind the flags")
+		}
 	}
 	if near := cmd.Root().SuggestionsFor(args[0]); len(near) > 0 && cmd == cmd.Root() {
 		return fmt.Errorf("%q is no command (did you mean %s?)", args[0], strings.Join(near, " or "))

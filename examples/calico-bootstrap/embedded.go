@@ -1,3 +1,5 @@
+//go:build embedded
+
 package main
 
 import (
@@ -21,6 +23,9 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
+// hasEmbedded says that this build has an etcd in it, which doubles its size.
+const hasEmbedded = true
+
 // embeddedEtcd is an etcd inside the program, for trying it out with nothing
 // installed. It listens on loopback only.
 type embeddedEtcd struct {
@@ -36,7 +41,7 @@ const embeddedStart = 20 * time.Second
 
 // startEmbedded starts an etcd of one member. Without a folder it gets a
 // temporary one. The time for the run, if it has a limit, is its limit too.
-func startEmbedded(ctx context.Context, folder string, timeout time.Duration) (*embeddedEtcd, error) {
+func startEmbedded(ctx context.Context, folder string, timeout time.Duration) (closableDatastore, error) {
 	e := &embeddedEtcd{}
 	config := embed.NewConfig()
 	if folder == "" {

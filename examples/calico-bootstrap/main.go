@@ -1,5 +1,6 @@
 // Command calico-bootstrap creates Calico's default IPPools: once for a
-// cluster, from flags, environment and CalicoAPIConfig file, into etcd v3.
+// cluster, from flags, environment and CalicoAPIConfig file, into etcd v3 or the
+// Kubernetes API.
 //
 // The library behind it is github.com/calico-bootstrap/calico-bootstrap; the
 // program adds the command line, the output and the exit codes.

@@ -47,10 +47,15 @@ func (p *program) printReport(ctx context.Context, store closableDatastore, repo
 	if err := table.Flush(); err != nil {
 		return err
 	}
-	if trial, ok := store.(*embeddedEtcd); ok {
+	if trial, ok := store.(recordPrinter); ok {
 		return trial.printRecords(ctx, p.stdout)
 	}
 	return nil
+}
+
+// recordPrinter is a datastore that nobody else can look into.
+type recordPrinter interface {
+	printRecords(ctx context.Context, w io.Writer) error
 }
 
 // printPlan writes what would be done: pool by pool, every field and where its
@@ -71,6 +76,9 @@ func (p *program) printPlan(_ context.Context, _ closableDatastore, report boots
 			}
 		}
 		fmt.Fprintln(table)
+	}
+	for _, note := range report.Notes {
+		fmt.Fprintf(table, "Note: %s\n", cell(note))
 	}
 	fmt.Fprintf(table, "Plan: %d to create, %d unchanged, %d skipped. Nothing was written.\n",
 		count[bootstrap.WouldCreate], count[bootstrap.Unchanged], count[bootstrap.Skipped])

@@ -11,6 +11,7 @@ import (
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/etcdv3"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/kubernetes"
 )
 
 // program is one call of the program: its streams, its flags, and what comes
@@ -24,7 +25,9 @@ type program struct {
 	output     string
 
 	settings   bootstrap.Settings
+	datastore  bootstrap.DatastoreType
 	etcd       etcdv3.Config
+	kubernetes kubernetes.Config
 	embedded   bool
 	warnings   []string
 	logger     *slog.Logger
@@ -53,7 +56,7 @@ func (p *program) load(datastore bool, formats ...string) error {
 	if datastore && loadErr == nil { // else it is unknown which datastore is meant
 		faults = append(faults, p.loadDatastore(config.Datastore))
 	}
-	p.timeout = config.Timeout
+	p.datastore, p.timeout = config.Datastore, config.Timeout
 	p.setLogger(config)
 	return errors.Join(faults...)
 }
@@ -65,6 +68,9 @@ func (p *program) takeEmbedded() error {
 	p.embedded = strings.EqualFold(given.DatastoreType.Value, embeddedType)
 	dataDir := bootstrap.Given(p.dataDir, bootstrap.SourceFlag("data-dir"))
 	switch {
+	case p.embedded && !hasEmbedded:
+		faults.Add(given.DatastoreType, "this build has no etcd in it: make run has, or go build -tags embedded; want etcdv3 or kubernetes")
+		given.DatastoreType.Value = string(bootstrap.EtcdV3)
 	case !p.embedded && dataDir.IsSet():
 		faults.Add(dataDir, "only the embedded etcd keeps its data there; want --datastore-type embedded too")
 	case p.embedded:
@@ -84,21 +90,18 @@ func (p *program) takeEmbedded() error {
 }
 
 func (p *program) loadDatastore(kind bootstrap.DatastoreType) error {
-	if p.embedded {
-		return nil
+	var (
+		warnings []string
+		err      error
+	)
+	switch {
+	case p.embedded:
+	case kind == bootstrap.Kubernetes:
+		p.kubernetes, warnings, err = kubernetes.FromSettings(p.settings.Datastore)
+		p.kubernetes.REST.UserAgent = kubernetes.UserAgent(shortVersion())
+	default:
+		p.etcd, warnings, err = etcdv3.FromSettings(p.settings.Datastore)
 	}
-	if kind == bootstrap.Kubernetes {
-		var faults bootstrap.Faults
-		if given := p.settings.Datastore.DatastoreType; given.IsSet() {
-			faults.Add(given, "the Kubernetes datastore is not in this version; want etcdv3")
-		} else {
-			faults.Add(given, "no datastore is named, and the default, kubernetes, is not in this version; set --etcd-endpoints or ETCD_ENDPOINTS, "+
-				"or DATASTORE_TYPE=etcdv3 with ETCD_DISCOVERY_SRV, or --datastore-type embedded to try it out")
-		}
-		return faults.Err()
-	}
-	config, warnings, err := etcdv3.FromSettings(p.settings.Datastore)
-	p.etcd = config
 	p.warnings = append(p.warnings, warnings...)
 	return err
 }
@@ -166,10 +169,14 @@ type closableDatastore interface {
 }
 
 func (p *program) open(ctx context.Context) (closableDatastore, error) {
-	if p.embedded {
+	switch {
+	case p.embedded:
 		return startEmbedded(ctx, p.dataDir, p.timeout)
+	case p.datastore == bootstrap.Kubernetes:
+		return kubernetes.Open(p.kubernetes)
+	default:
+		return etcdv3.Open(p.etcd)
 	}
-	return etcdv3.Open(p.etcd)
 }
 
 func (p *program) render() error {

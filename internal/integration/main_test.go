@@ -8,13 +8,23 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/kubetest"
 )
 
 // update writes the golden files anew instead of comparing with them.
 var update = flag.Bool("update", false, "write the golden files anew")
 
+// tests stops the shared API server before goroutines are counted.
+type tests struct{ *testing.M }
+
+func (t tests) Run() int {
+	defer kubetest.StopShared()
+	return t.M.Run()
+}
+
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+	goleak.VerifyTestMain(tests{m}, goleak.Cleanup(func(code int) {
 		if programFolder != "" {
 			os.RemoveAll(programFolder)
 		}

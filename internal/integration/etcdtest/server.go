@@ -25,6 +25,8 @@ import (
 	"go.etcd.io/etcd/server/v3/embed"
 	"golang.org/x/crypto/bcrypt"
 	"google.golang.org/grpc"
+
+	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/loopback"
 )
 
 const (
@@ -47,8 +49,8 @@ type Server struct {
 	opts    options
 	name    string
 	dir     string
-	client  *port
-	peer    *port
+	client  *loopback.Port
+	peer    *loopback.Port
 	initial string // what etcd calls the initial cluster
 	cluster *Cluster
 	log     *testLog
@@ -94,12 +96,12 @@ func newServer(tb testing.TB, o options, name string) *Server {
 	dir := filepath.Join(tb.TempDir(), name)
 	s := &Server{tb: tb, opts: o, name: name, dir: dir, log: newTestLog(tb, name)}
 	var err error
-	s.client, err = reservePort()
+	s.client, err = loopback.Reserve()
 	require.NoError(tb, err)
-	tb.Cleanup(s.client.release)
-	s.peer, err = reservePort()
+	tb.Cleanup(s.client.Release)
+	s.peer, err = loopback.Reserve()
 	require.NoError(tb, err)
-	tb.Cleanup(s.peer.release)
+	tb.Cleanup(s.peer.Release)
 	tb.Cleanup(func() {
 		s.Kill()
 		s.log.close()
@@ -122,7 +124,7 @@ func (s *Server) Endpoints() []string {
 
 // SRV returns a record that leads to the member by its name in Domain.
 func (s *Server) SRV() net.SRV {
-	return net.SRV{Target: s.name + "." + Domain + ".", Port: s.client.addr.Port()}
+	return net.SRV{Target: s.name + "." + Domain + ".", Port: s.client.Number()}
 }
 
 // PKI returns the keys and certificates of the server, nil when it serves
@@ -246,7 +248,7 @@ func (s *Server) config(r *run) *embed.Config {
 	cfg.AdvertiseClientUrls = cfg.ListenClientUrls
 	cfg.ListenPeerUrls = []url.URL{*s.peerURL()}
 	cfg.AdvertisePeerUrls = cfg.ListenPeerUrls
-	cfg.SocketOpts = transport.SocketOpts{ReusePort: shared}
+	cfg.SocketOpts = transport.SocketOpts{ReusePort: loopback.Shared}
 	cfg.InitialCluster = s.initial
 	// Ports come round: no member may take one of an earlier test's cluster
 	// for its own.
@@ -279,7 +281,7 @@ func (s *Server) config(r *run) *embed.Config {
 }
 
 func (s *Server) clientURL() url.URL {
-	u := url.URL{Scheme: "http", Host: s.client.address()}
+	u := url.URL{Scheme: "http", Host: s.client.Address()}
 	if s.opts.tls != tlsNone {
 		u.Scheme = "https"
 	}
@@ -287,5 +289,5 @@ func (s *Server) clientURL() url.URL {
 }
 
 func (s *Server) peerURL() *url.URL {
-	return &url.URL{Scheme: "http", Host: s.peer.address()}
+	return &url.URL{Scheme: "http", Host: s.peer.Address()}
 }

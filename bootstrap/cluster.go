@@ -1,0 +1,88 @@
+package bootstrap
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+)
+
+// Cluster is asked what the pod CIDRs of a cluster are, when a pool is about to
+// be created. A Datastore that is a Cluster too is asked unless [WithCluster]
+// names another; Run may do so while it calls Blocks.
+type Cluster interface {
+	// PodCIDRs looks into the places where the cluster may say it, in their
+	// order, until it knows a CIDR of each family. It returns those that it
+	// came to; one that says nothing is no error. An error that may pass
+	// (ErrUnreachable) makes Run begin again: no default is taken because a
+	// server hiccuped.
+	PodCIDRs(ctx context.Context, families []ippool.Family) ([]PodCIDRSource, error)
+}
+
+// PodCIDRSource is a place in the cluster that may say what its pod CIDRs are.
+type PodCIDRSource struct {
+	Name Source // "kubeadm-config"
+
+	// Prefixes are the CIDRs that it says, without host bits, in its order. Of
+	// each family, the first counts.
+	Prefixes []netip.Prefix
+
+	// Problem says why there are none, or why not all; empty: nothing is wrong.
+	Problem string
+
+	// Absent says that the Problem is none: clusters of another kind just have
+	// no such place.
+	Absent bool
+}
+
+// podCIDR returns the first CIDR of the family, and who knows it.
+func podCIDR(sources []PodCIDRSource, family ippool.Family) (prefix netip.Prefix, source Source) {
+	for _, source := range sources {
+		for _, prefix := range source.Prefixes {
+			if ippool.FamilyOf(prefix) == family {
+				return prefix, source.Name
+			}
+		}
+	}
+	return netip.Prefix{}, ""
+}
+
+// outsideWarning is about a CIDR that somebody named and that the cluster does
+// not count as its pods'; empty: it does, or it knows no CIDR of the family.
+func outsideWarning(sources []PodCIDRSource, want DesiredPool) string {
+	prefix, err := ippool.ParseCIDR(want.Pool.Spec.CIDR)
+	if err != nil {
+		return ""
+	}
+	_, name := podCIDR(sources, want.Family)
+	for _, source := range sources {
+		if source.Name != name {
+			continue
+		}
+		var known []string
+		for _, pods := range source.Prefixes {
+			if ippool.FamilyOf(pods) != want.Family {
+				continue
+			}
+			if ippool.Contains(pods, prefix) {
+				return ""
+			}
+			known = append(known, pods.String())
+		}
+		return fmt.Sprintf("%s: %q is outside the pod CIDR that the cluster knows, %s (%s): kube-proxy and others take its addresses for no pods",
+			want.cidrSource(), want.Pool.Spec.CIDR, strings.Join(known, ", "), source.Name)
+	}
+	return ""
+}
+
+// cidrSource is where the CIDR of the pool came from.
+func (d DesiredPool) cidrSource() Source {
+	i := slices.IndexFunc(d.Values, func(v Value) bool { return v.Field == "cidr" })
+	if i < 0 {
+		return SourceDefault
+	}
+	return d.Values[i].Source
+}

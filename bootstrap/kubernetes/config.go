@@ -1,0 +1,132 @@
+package kubernetes
+
+import (
+	"fmt"
+	"io"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/rest"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+)
+
+// Config says how the Kubernetes API is reached, and where in it the pools are.
+type Config struct {
+	// REST is how the API server is reached. It is copied, and of the copy
+	// only what concerns the kind of content is changed; UserAgent and
+	// WarningHandler are filled in where they are not set.
+	REST *rest.Config
+
+	// APIGroup is ippool.CRDV1 or ippool.V3. Empty: the first of these that
+	// the API server serves.
+	APIGroup schema.GroupVersion
+
+	// RequestTimeout is how long one request may take before it is tried
+	// again. Zero means 20 seconds.
+	RequestTimeout time.Duration
+}
+
+// Format prints where the API server is for every verb, and no secret.
+func (c Config) Format(w fmt.State, _ rune) { _, _ = io.WriteString(w, c.place()) }
+
+// place names the datastore in messages.
+func (c Config) place() string {
+	if c.REST == nil {
+		return "Kubernetes"
+	}
+	return "Kubernetes " + c.REST.Host
+}
+
+// noLimit is a rest.Config's QPS for no limit: the API server has its own, and
+// a run asks for less than ten things.
+const noLimit = -1
+
+// FromSettings judges the settings for Kubernetes, reads the files that they
+// name, and returns the config and warnings. The error is a
+// *bootstrap.SettingsError with everything that is wrong. Nothing is contacted.
+//
+// The API server is the one of the endpoint, or of the kubeconfig, that is set;
+// else that of ~/.kube/config if it is there; else, in a pod, the pod's own.
+func FromSettings(settings bootstrap.DatastoreSettings) (Config, []string, error) {
+	r := &reader{settings: settings, serviceAccount: serviceAccountFolder}
+	config := Config{APIGroup: r.apiGroup()}
+	config.REST = r.rest()
+	r.limits(config.REST)
+	return config, r.warnings, r.faults.Err()
+}
+
+// reader reads settings, and gathers what is wrong with them.
+type reader struct {
+	settings       bootstrap.DatastoreSettings
+	serviceAccount string // the folder of a pod's token
+	faults         bootstrap.Faults
+	warnings       []string
+}
+
+func (r *reader) warn(format string, args ...any) {
+	r.warnings = append(r.warnings, fmt.Sprintf(format, args...))
+}
+
+func (r *reader) apiGroup() schema.GroupVersion {
+	given := r.settings.CalicoAPIGroup
+	for _, group := range apiGroups {
+		if strings.EqualFold(given.Value, group.String()) {
+			return group
+		}
+	}
+	if given.IsSet() {
+		r.faults.Add(given, "unknown API group; want %s or %s", ippool.CRDV1, ippool.V3)
+	}
+	return schema.GroupVersion{}
+}
+
+// limits reads how fast the API server may be asked.
+func (r *reader) limits(config *rest.Config) {
+	qps, burst := r.settings.K8sClientQPS, r.settings.K8sClientBurst
+	config.QPS = noLimit
+	if qps.IsSet() {
+		value, err := strconv.ParseFloat(qps.Value, 32)
+		if !(err == nil && value > 0) { // and so NaN is none
+			r.faults.Add(qps, "want a number of requests a second, above 0")
+		}
+		config.QPS = float32(value)
+	}
+	if burst.IsSet() {
+		value, err := strconv.ParseUint(burst.Value, 10, 31)
+		if err != nil || value == 0 {
+			r.faults.Add(burst, "want a whole number of requests, above 0")
+		}
+		config.Burst = int(value)
+		if !qps.IsSet() {
+			r.warn("%s has no effect: it goes beyond a K8S_CLIENT_QPS, which isn't set", burst.Source)
+		}
+	}
+}
+
+const modulePath = "github.com/calico-bootstrap/calico-bootstrap"
+
+// userAgent is what API servers log of us: name, version where it is known,
+// platform.
+func userAgent() string {
+	version := "(devel)"
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, dep := range info.Deps {
+			if dep.Path == modulePath && dep.Version != "" {
+				version = dep.Version
+			}
+		}
+	}
+	return UserAgent(version)
+}
+
+// UserAgent returns the user agent of a program of this project, of the given
+// version.
+func UserAgent(version string) string {
+	return fmt.Sprintf("calico-bootstrap/%s (%s/%s)", version, runtime.GOOS, runtime.GOARCH)
+}

@@ -1,0 +1,286 @@
+package kubernetes
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/rest"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+)
+
+func given(value string) bootstrap.Setting { return bootstrap.Given(value, "test") }
+
+// write returns the path of a file with the text.
+func write(t *testing.T, name, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+	return path
+}
+
+// kubeconfig has two clusters, three users and three contexts.
+const kubeconfig = `apiVersion: v1
+kind: Config
+current-context: admin
+clusters:
+- name: one
+  cluster: {server: "https://one.example:6443"}
+- name: two
+  cluster: {server: "https://two.example:6443", insecure-skip-tls-verify: true}
+users:
+- name: admin
+  user: {token: hunter2}
+- name: plugin
+  user:
+    exec:
+      apiVersion: client.authentication.k8s.io/v1
+      command: get-token
+      args: [--cluster, one]
+      interactiveMode: Never
+contexts:
+- name: admin
+  context: {cluster: one, user: admin}
+- name: other
+  context: {cluster: two, user: plugin}
+- name: broken
+  context: {cluster: three, user: nobody}
+`
+
+func TestFromSettingsKubeconfig(t *testing.T) {
+	t.Parallel()
+	path := write(t, "config", kubeconfig)
+
+	config, warnings, err := FromSettings(bootstrap.DatastoreSettings{Kubeconfig: given(path)})
+	require.NoError(t, err)
+	assert.Empty(t, warnings)
+	assert.Equal(t, "https://one.example:6443", config.REST.Host)
+	assert.Equal(t, "hunter2", config.REST.BearerToken)
+	assert.InDelta(t, noLimit, config.REST.QPS, 0)
+	assert.Equal(t, schema.GroupVersion{}, config.APIGroup)
+
+	config, _, err = FromSettings(bootstrap.DatastoreSettings{
+		Kubeconfig: given(path), K8sCurrentContext: given("other"), CalicoAPIGroup: given("ProjectCalico.org/v3"),
+		K8sClientQPS: given("2.5"), K8sClientBurst: given("7"),
+	})
+	require.NoError(t, err)
+	assert.Equal(t, "https://two.example:6443", config.REST.Host)
+	assert.True(t, config.REST.Insecure)
+	assert.Equal(t, "get-token", config.REST.ExecProvider.Command)
+	assert.Equal(t, ippool.V3, config.APIGroup)
+	assert.InDelta(t, 2.5, config.REST.QPS, 0)
+	assert.Equal(t, 7, config.REST.Burst)
+
+	t.Run("inline", func(t *testing.T) {
+		config, _, err := FromSettings(bootstrap.DatastoreSettings{KubeconfigInline: given(kubeconfig)})
+		require.NoError(t, err)
+		assert.Equal(t, "https://one.example:6443", config.REST.Host)
+	})
+	t.Run("at home", func(t *testing.T) {
+		settings := bootstrap.DatastoreSettings{}
+		settings.Surroundings.HomeKubeconfig = given(path)
+		settings.Surroundings.KubernetesServiceHost, settings.Surroundings.KubernetesServicePort = given("10.96.0.1"), given("443")
+		config, _, err := FromSettings(settings)
+		require.NoError(t, err)
+		assert.Equal(t, "https://one.example:6443", config.REST.Host, "a kubeconfig at home comes before the pod's own")
+	})
+	t.Run("with an endpoint's settings laid over it", func(t *testing.T) {
+		config, _, err := FromSettings(bootstrap.DatastoreSettings{
+			Kubeconfig: given(path), K8sCurrentContext: given("other"), K8sAPIToken: given(" hunter3\n"),
+		})
+		require.NoError(t, err)
+		assert.Equal(t, "hunter3", config.REST.BearerToken)
+		assert.Nil(t, config.REST.ExecProvider)
+	})
+}
+
+func TestFromSettingsMergesKubeconfigs(t *testing.T) {
+	t.Parallel()
+	list := func(paths ...string) bootstrap.Setting {
+		return given(strings.Join(paths, string(filepath.ListSeparator)))
+	}
+	folder := t.TempDir()
+	ca := filepath.Join(folder, "ca.pem")
+	pem, _ := newPair(t)
+	require.NoError(t, os.WriteFile(ca, pem, 0o600))
+	cluster := filepath.Join(folder, "cluster")
+	require.NoError(t, os.WriteFile(cluster, []byte("apiVersion: v1\nkind: Config\nclusters:\n- name: one\n  cluster: {server: 'https://first.example', certificate-authority: ca.pem}\n"), 0o600))
+	whole := write(t, "config", kubeconfig)
+	missing := filepath.Join(folder, "missing")
+
+	config, warnings, err := FromSettings(bootstrap.DatastoreSettings{Kubeconfig: list(cluster, missing, "", whole)})
+	require.NoError(t, err)
+	assert.Equal(t, "https://first.example", config.REST.Host, "of what several have, the first counts")
+	assert.Equal(t, pem, config.REST.CAData, "a relative path starts at its file")
+	assert.Empty(t, config.REST.CAFile)
+	assert.Equal(t, "hunter2", config.REST.BearerToken)
+	assert.Equal(t, []string{fmt.Sprintf("test: %q is not there and is passed over", missing)}, warnings)
+}
+
+func TestFromSettingsEndpoint(t *testing.T) {
+	t.Parallel()
+	cert, key := newPair(t)
+	ca, certFile, keyFile := write(t, "ca.pem", string(cert)), write(t, "cert.pem", string(cert)), write(t, "key.pem", string(key))
+	config, warnings, err := FromSettings(bootstrap.DatastoreSettings{
+		K8sAPIEndpoint: given("https://10.0.0.1:6443/"), K8sCAFile: given(ca), K8sCertFile: given(certFile), K8sKeyFile: given(keyFile),
+		K8sInsecureSkipTLSVerify: given("no"),
+	})
+	require.NoError(t, err)
+	assert.Empty(t, warnings)
+	assert.Equal(t, "https://10.0.0.1:6443", config.REST.Host)
+	assert.Equal(t, cert, config.REST.CAData)
+	assert.Equal(t, cert, config.REST.CertData)
+	assert.Equal(t, key, config.REST.KeyData)
+	assert.False(t, config.REST.Insecure)
+
+	config, warnings, err = FromSettings(bootstrap.DatastoreSettings{
+		K8sAPIEndpoint: given("https://10.0.0.1:6443/k8s/clusters/c-1"), K8sAPIToken: given("hunter2"), K8sInsecureSkipTLSVerify: given("yes"),
+	})
+	require.NoError(t, err)
+	assert.Equal(t, "https://10.0.0.1:6443/k8s/clusters/c-1", config.REST.Host)
+	assert.Equal(t, "hunter2", config.REST.BearerToken)
+	assert.True(t, config.REST.Insecure)
+	assert.Equal(t, []string{"test: the API server's certificate is not checked: anybody in between can pose as it"}, warnings)
+
+	_, warnings, err = FromSettings(bootstrap.DatastoreSettings{K8sAPIEndpoint: given("http://127.0.0.1:8080"), K8sAPIToken: given("hunter2")})
+	require.NoError(t, err)
+	assert.Equal(t, []string{"test: http:// is spoken in the clear: a token can be read on the way, and TLS files have no effect"}, warnings)
+}
+
+func TestInCluster(t *testing.T) {
+	t.Parallel()
+	cert, _ := newPair(t)
+	folder := t.TempDir()
+	reader := &reader{serviceAccount: folder}
+	reader.settings.Surroundings.KubernetesServiceHost = bootstrap.Given("fd00::1", "env KUBERNETES_SERVICE_HOST")
+	reader.settings.Surroundings.KubernetesServicePort = bootstrap.Given("443", "env KUBERNETES_SERVICE_PORT")
+
+	reader.rest()
+	require.EqualError(t, reader.faults.Err(), fmt.Sprintf(
+		"env KUBERNETES_SERVICE_HOST says that this is a pod: %q: can't be read: no such file or directory; want the token of a ServiceAccount (automountServiceAccountToken), or a kubeconfig\n"+
+			"env KUBERNETES_SERVICE_HOST says that this is a pod: %q: can't be read: no such file or directory; want a PEM file",
+		filepath.Join(folder, "token"), filepath.Join(folder, "ca.crt")))
+
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "token"), []byte("hunter2\n"), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "ca.crt"), cert, 0o600))
+	reader.faults = nil
+	config := reader.rest()
+	require.NoError(t, reader.faults.Err())
+	assert.Equal(t, "https://[fd00::1]:443", config.Host)
+	assert.Equal(t, filepath.Join(folder, "token"), config.BearerTokenFile)
+	assert.Equal(t, cert, config.CAData)
+}
+
+func TestFromSettingsFaults(t *testing.T) {
+	t.Parallel()
+	path := write(t, "config", kubeconfig)
+	cert, key := newPair(t)
+	_, otherKey := newPair(t)
+	certFile, keyFile, otherFile := write(t, "cert.pem", string(cert)), write(t, "key.pem", string(key)), write(t, "other.pem", string(otherKey))
+	const endpoint = "https://10.0.0.1:6443"
+	type settings = bootstrap.DatastoreSettings
+	tests := []struct {
+		name     string
+		settings settings
+		want     []string // a part of each fault
+	}{
+		{"nothing", settings{}, []string{"no datastore is named: no kubeconfig (--kubeconfig, KUBECONFIG, ~/.kube/config), no --k8s-api-endpoint, and this is no pod; for etcd set --etcd-endpoints or ETCD_ENDPOINTS"}},
+		{"missing file", settings{Kubeconfig: given("/nonexistent")}, []string{`test: "/nonexistent": can't be read: no such file or directory; want a kubeconfig`}},
+		{"only separators", settings{Kubeconfig: given(string(filepath.ListSeparator))}, []string{"can't be read: file does not exist; want a kubeconfig"}},
+		{"a folder", settings{Kubeconfig: given(filepath.Dir(path))}, []string{"is a directory; want a kubeconfig"}},
+		{"malformed", settings{Kubeconfig: given(write(t, "c", "clusters: [\n  hunter2"))}, []string{"not a kubeconfig: "}},
+		{"another kind", settings{Kubeconfig: given(write(t, "c", "apiVersion: v1\nkind: Secret\n"))}, []string{`not a kubeconfig: `}},
+		{"a secret for an anchor", settings{Kubeconfig: given(write(t, "c", "users:\n- name: a\n  user: {token: *hunter2}\n"))}, []string{"not a kubeconfig: "}},
+		{"malformed, inline", settings{KubeconfigInline: given("hunter2: [")}, []string{"test: ***: not a kubeconfig: "}},
+		{"empty", settings{Kubeconfig: given(write(t, "c", ""))}, []string{"it has no current-context; want --k8s-current-context with one that has contexts"}},
+		{"no current context", settings{Kubeconfig: given(write(t, "c", strings.ReplaceAll(kubeconfig, "current-context: admin", "")))},
+			[]string{"it has no current-context; want --k8s-current-context with one of admin, broken, other"}},
+		{"current context is not there", settings{Kubeconfig: given(write(t, "c", strings.ReplaceAll(kubeconfig, "current-context: admin", "current-context: gone")))},
+			[]string{`its current-context "gone" is not in it; want one of admin, broken, other`}},
+		{"unknown context", settings{Kubeconfig: given(path), K8sCurrentContext: given("gone")},
+			[]string{`test: "gone": no such context in the kubeconfig; want one of admin, broken, other`}},
+		{"context without cluster and user", settings{Kubeconfig: given(path), K8sCurrentContext: given("broken")},
+			[]string{`context "broken": user "nobody" was not found`, `context "broken": cluster "three" was not found`, `context "broken": no server found`}},
+		{"both files and inline", settings{Kubeconfig: given(path), KubeconfigInline: given(kubeconfig)}, []string{"test: ***: contradicts test: want a file or the text itself, not both"}},
+		{"kubeconfig and endpoint", settings{Kubeconfig: given(path), K8sAPIEndpoint: given(endpoint)},
+			[]string{`test: "https://10.0.0.1:6443": contradicts test: want a kubeconfig or an endpoint, not both`}},
+		{"context and endpoint", settings{K8sCurrentContext: given("admin"), K8sAPIEndpoint: given(endpoint)}, []string{`test: "admin": contradicts test: an endpoint has no contexts`}},
+		{"no URL", settings{K8sAPIEndpoint: given("10.0.0.1:6443")}, []string{`test: "10.0.0.1:6443": `}},
+		{"another scheme", settings{K8sAPIEndpoint: given("ftp://10.0.0.1")}, []string{"the scheme is neither https nor http"}},
+		{"no host", settings{K8sAPIEndpoint: given("https://")}, []string{"no host"}},
+		{"a user in the URL", settings{K8sAPIEndpoint: given("https://root:hunter2@10.0.0.1")}, []string{"test: ***: a user in a URL is not used"}},
+		{"a query in the URL", settings{K8sAPIEndpoint: given("https://10.0.0.1?token=hunter2")}, []string{"test: ***: more than a host and a path"}},
+		{"missing CA", settings{K8sAPIEndpoint: given(endpoint), K8sCAFile: given("/nonexistent")}, []string{`"/nonexistent": can't be read`}},
+		{"CA that is none", settings{K8sAPIEndpoint: given(endpoint), K8sCAFile: given(path)}, []string{"no certificate in it; want PEM"}},
+		{"certificate without key", settings{K8sAPIEndpoint: given(endpoint), K8sCertFile: given(certFile)}, []string{"a client certificate without its key"}},
+		{"key without certificate", settings{K8sAPIEndpoint: given(endpoint), K8sKeyFile: given(keyFile)}, []string{"a key without its client certificate"}},
+		{"key of another certificate", settings{K8sAPIEndpoint: given(endpoint), K8sCertFile: given(certFile), K8sKeyFile: given(otherFile)}, []string{"no pair with the key of test"}},
+		{"a token of two lines", settings{K8sAPIEndpoint: given(endpoint), K8sAPIToken: given("hunter2\nhunter2")}, []string{"test: ***: no token"}},
+		{"an empty token", settings{K8sAPIEndpoint: given(endpoint), K8sAPIToken: given(" ")}, []string{"test: ***: no token"}},
+		{"no boolean", settings{K8sAPIEndpoint: given(endpoint), K8sInsecureSkipTLSVerify: given("maybe")}, []string{`test: "maybe": not a boolean`}},
+		{"insecure with a CA", settings{K8sAPIEndpoint: given(endpoint), K8sInsecureSkipTLSVerify: given("yes"), K8sCAFile: given(certFile)}, []string{"contradicts the CA that is given"}},
+		{"no server for the token", settings{K8sAPIToken: given("hunter2")}, []string{"test: ***: names no API server"}},
+		{"no server for anything", settings{K8sCAFile: given(certFile), K8sCertFile: given(certFile), K8sKeyFile: given(keyFile), K8sCurrentContext: given("a"), K8sInsecureSkipTLSVerify: given("yes")},
+			[]string{"names no API server", "names no API server", "names no API server", "there is no kubeconfig to have contexts", "names no API server"}},
+		{"unknown group", settings{Kubeconfig: given(path), CalicoAPIGroup: given("v3")}, []string{`test: "v3": unknown API group; want crd.projectcalico.org/v1 or projectcalico.org/v3`}},
+		{"QPS", settings{Kubeconfig: given(path), K8sClientQPS: given("NaN"), K8sClientBurst: given("1.5")}, []string{"want a number of requests a second, above 0", "want a whole number of requests, above 0"}},
+		{"all at once", settings{Kubeconfig: given("/nonexistent"), CalicoAPIGroup: given("v1"), K8sClientQPS: given("0"), K8sClientBurst: given("0")},
+			[]string{"unknown API group", "can't be read", "above 0", "above 0"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			config, _, err := FromSettings(tt.settings)
+			require.ErrorIs(t, err, bootstrap.ErrInvalidSettings)
+			var faults *bootstrap.SettingsError
+			require.ErrorAs(t, err, &faults)
+			lines := strings.Split(err.Error(), "\n")
+			require.Len(t, lines, len(tt.want), err.Error())
+			for i, want := range tt.want {
+				assert.Contains(t, lines[i], want)
+			}
+			for _, verb := range []string{"%v", "%+v", "%#v"} {
+				assert.NotContains(t, fmt.Sprintf(verb, config)+err.Error(), "hunter2")
+			}
+			require.NotNil(t, config.REST)
+		})
+	}
+}
+
+func TestOpenFaults(t *testing.T) {
+	t.Parallel()
+	for _, config := range []Config{
+		{},
+		{REST: &rest.Config{Host: "https://127.0.0.1:1"}, APIGroup: schema.GroupVersion{Group: "example.org", Version: "v1"}},
+		{REST: &rest.Config{Host: "https://127.0.0.1:1", TLSClientConfig: rest.TLSClientConfig{CAFile: "/nonexistent"}}},
+		{REST: &rest.Config{Host: "://"}},
+	} {
+		_, err := Open(config)
+		assert.Error(t, err)
+		assert.NotErrorIs(t, err, bootstrap.ErrInvalidSettings)
+	}
+}
+
+// Open leaves the importer's config as it is.
+func TestOpenCopiesTheConfig(t *testing.T) {
+	t.Parallel()
+	config := &rest.Config{Host: "https://127.0.0.1:1", ContentConfig: rest.ContentConfig{ContentType: "application/vnd.kubernetes.protobuf"}}
+	store, err := Open(Config{REST: config})
+	require.NoError(t, err)
+	assert.Empty(t, config.UserAgent)
+	assert.Equal(t, "application/vnd.kubernetes.protobuf", config.ContentType)
+	assert.True(t, strings.HasPrefix(store.config.REST.UserAgent, "calico-bootstrap/"))
+	_, err = store.Snapshot(t.Context())
+	require.ErrorIs(t, err, bootstrap.ErrUnreachable)
+	var failure *bootstrap.DatastoreError
+	require.True(t, errors.As(err, &failure))
+	assert.Equal(t, "Kubernetes https://127.0.0.1:1", failure.Place)
+}

@@ -1,0 +1,103 @@
+package kubernetes
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
+	utilnet "k8s.io/apimachinery/pkg/util/net"
+	"k8s.io/client-go/rest"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
+)
+
+const defaultRequestTimeout = 20 * time.Second
+
+// Open returns a datastore on the API server, which it contacts when it is first
+// asked for something. The error is about the config alone.
+func Open(config Config) (*Datastore, error) {
+	if config.REST == nil {
+		return nil, errors.New("kubernetes: no rest.Config")
+	}
+	if config.APIGroup != (schema.GroupVersion{}) && !isAPIGroup(config.APIGroup) {
+		return nil, errors.New("kubernetes: unknown API group " + config.APIGroup.String())
+	}
+	if config.RequestTimeout == 0 {
+		config.RequestTimeout = defaultRequestTimeout
+	}
+	config.REST = rest.CopyConfig(config.REST)
+	config.REST.ContentConfig = rest.ContentConfig{
+		ContentType: runtime.ContentTypeJSON,
+		// It reads nothing but the Status that the API server answers with
+		// when it fails.
+		NegotiatedSerializer: statusCodecs,
+	}
+	if config.REST.UserAgent == "" {
+		config.REST.UserAgent = userAgent()
+	}
+	if config.REST.WarningHandler == nil {
+		config.REST.WarningHandler = rest.NoWarnings{}
+	}
+	transport, err := rest.HTTPClientFor(config.REST)
+	if err != nil {
+		return nil, err
+	}
+	client, err := rest.UnversionedRESTClientForConfigAndClient(config.REST, transport)
+	if err != nil {
+		return nil, err
+	}
+	return &Datastore{config: config, transport: transport, client: client}, nil
+}
+
+var statusCodecs = func() runtime.NegotiatedSerializer {
+	scheme := runtime.NewScheme()
+	metav1.AddToGroupVersion(scheme, schema.GroupVersion{Version: "v1"})
+	return serializer.NewCodecFactory(scheme).WithoutConversion()
+}()
+
+// Close ends the connections to the API server that are not in use.
+func (d *Datastore) Close() error {
+	if d.transport != http.DefaultClient { // else they are not ours alone
+		utilnet.CloseIdleConnectionsFor(d.transport.Transport)
+	}
+	return nil
+}
+
+// action is what a request asks for, in the words of RBAC.
+type action struct {
+	doing     string // for messages: "reading IP pools"
+	verb      string
+	group     string
+	resource  string
+	namespace string
+	name      string // of the one object that is meant; empty: any
+}
+
+// call makes one request, bounded in time, and returns the body of the answer.
+// Its error is in our words.
+func (d *Datastore) call(ctx context.Context, action action, request *rest.Request) ([]byte, error) {
+	outer := ctx
+	ctx, cancel := context.WithTimeout(outer, d.config.RequestTimeout)
+	defer cancel()
+	// A run has its own pauses, and says what it waits for.
+	result := request.MaxRetries(0).Do(ctx)
+	err := result.Error()
+	if err == nil {
+		return result.Raw()
+	}
+	if errors.Is(outer.Err(), context.Canceled) {
+		// The caller's will, and nobody's failure.
+		return nil, &bootstrap.DatastoreError{Place: d.config.place(), Doing: action.doing, Err: outer.Err()}
+	}
+	explained := d.explain(action, err)
+	if errors.Is(explained, bootstrap.ErrUnreachable) {
+		// The next request dials anew, also to what DNS says by then.
+		_ = d.Close()
+	}
+	return nil, explained
+}

@@ -1,0 +1,159 @@
+package kubernetes
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/netcause"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+)
+
+// explain puts an error into our words: what kind it is, what caused it, and
+// what may be done. A pool that exists by now is bootstrap.ErrConflict.
+func (d *Datastore) explain(action action, err error) error {
+	e := &bootstrap.DatastoreError{Place: d.config.place(), Doing: action.doing, Err: err}
+	var (
+		status  apierrors.APIStatus
+		request *url.Error
+	)
+	switch {
+	case errors.As(err, &status):
+		return d.explainStatus(e, action, status.Status())
+	case errors.Is(err, errNoList):
+		e.Hint = "check that the endpoint is the API server's"
+	case errors.As(err, &request) && strings.Contains(request.Err.Error(), "getting credentials: "):
+		// client-go keeps the cause of a plugin that fails as a text.
+		e.Kind, e.Err, e.Hint = bootstrap.ErrUnauthorized, request.Err, "check the exec plugin of the kubeconfig's user"
+	default:
+		d.explainConnection(e, err)
+	}
+	return e
+}
+
+// explainStatus judges an answer of the API server.
+func (d *Datastore) explainStatus(e *bootstrap.DatastoreError, action action, status metav1.Status) error {
+	e.Err = errors.New(strings.TrimSpace(status.Message))
+	code := int(status.Code)
+	switch {
+	case code == http.StatusUnauthorized:
+		e.Kind, e.Hint = bootstrap.ErrUnauthorized, d.credentialsHint(time.Now())
+	case code == http.StatusForbidden && d.isAnonymous():
+		e.Kind, e.Hint = bootstrap.ErrUnauthorized, d.credentialsHint(time.Now())
+	case code == http.StatusForbidden && action.verb == "create" && !isRBAC(status, action):
+		e.Kind = bootstrap.ErrRefused // by an admission webhook, a policy or a quota
+	case code == http.StatusForbidden:
+		e.Kind, e.Hint = bootstrap.ErrForbidden, d.roleHint(action)
+	case code == http.StatusNotFound, code == http.StatusMethodNotAllowed: // the latter while a CRD is deleted
+		e.Kind, e.Hint = bootstrap.ErrNotInstalled, installHint
+	case code == http.StatusConflict:
+		return bootstrap.ErrConflict
+	case code == http.StatusUnprocessableEntity:
+		return refusal(e, status)
+	case code == http.StatusBadRequest && strings.HasPrefix(d.config.REST.Host, "http://"):
+		e.Hint = "does the API server speak TLS there? Then the endpoint is https://"
+	case code == http.StatusBadRequest && action.verb == "create":
+		e.Kind = bootstrap.ErrRefused
+	case code == http.StatusTooManyRequests, code == http.StatusRequestTimeout, code >= http.StatusInternalServerError:
+		e.Kind = bootstrap.ErrUnreachable
+		if status.Details != nil {
+			e.RetryAfter = time.Duration(status.Details.RetryAfterSeconds) * time.Second
+		}
+	}
+	return e
+}
+
+// refusal tells the reasons of the API server's own validation, field by field.
+func refusal(e *bootstrap.DatastoreError, status metav1.Status) error {
+	e.Kind = bootstrap.ErrRefused
+	if status.Details == nil || len(status.Details.Causes) == 0 {
+		return e
+	}
+	var errs []error
+	for _, cause := range status.Details.Causes {
+		one := *e
+		one.Err = fmt.Errorf("%s: %s", cause.Field, cause.Message)
+		errs = append(errs, &one)
+	}
+	return errors.Join(errs...)
+}
+
+const installHint = "install Calico's CRDs; if they are, check that the endpoint is the API server's"
+
+// notInstalled says that none of the groups has pools, and why.
+func (d *Datastore) notInstalled(groups []schema.GroupVersion, absent []error) error {
+	var why []string
+	for i, group := range groups {
+		if errors.Is(absent[i], bootstrap.ErrForbidden) {
+			why = append(why, fmt.Sprintf("%s may not be listed (%s)", group, d.roleHint(action{verb: "list", group: group.Group, resource: poolResource})))
+			continue
+		}
+		why = append(why, fmt.Sprintf("%s has no %s", group, poolResource))
+	}
+	hint := installHint
+	if d.config.APIGroup == ippool.CRDV1 {
+		hint += fmt.Sprintf("; if this cluster has its pools in %s, set CALICO_API_GROUP to that", ippool.V3)
+	}
+	return &bootstrap.DatastoreError{
+		Kind: bootstrap.ErrNotInstalled, Place: d.config.place(), Doing: "reading IP pools",
+		Err: errors.New(strings.Join(why, ", ")), Hint: hint,
+	}
+}
+
+// explainConnection judges a request that got no answer.
+func (d *Datastore) explainConnection(e *bootstrap.DatastoreError, err error) {
+	cause := netcause.Of(err)
+	e.Kind, e.Err = bootstrap.ErrUnreachable, &requestError{text: netcause.Stable(err), err: err}
+	if cause.TLS() {
+		e.Kind = bootstrap.ErrTLS
+	}
+	switch cause {
+	case netcause.UnknownAuthority:
+		e.Hint = "name the CA that signed the API server's certificate: certificate-authority in the kubeconfig, or --k8s-ca-file"
+	case netcause.WrongHost:
+		e.Hint = "use an address or a host name that is in the API server's certificate"
+	case netcause.Expired:
+		e.Hint = "renew the API server's certificate, or set this host's clock"
+	case netcause.BadCertificate:
+		e.Hint = "check the API server's certificate against the CA"
+	case netcause.NotTLS:
+		e.Hint = "the server does not speak TLS there: is the endpoint http://?"
+	case netcause.ClientCertificate:
+		e.Hint = "the server refuses the client certificate, or wants one: is it signed by a CA that it trusts?"
+	case netcause.NothingInCommon:
+		e.Hint = "the server and this program have no TLS version, cipher or protocol in common"
+	case netcause.BrokenOff:
+		e.Hint = "the server broke the TLS connection off: its log says why"
+	case netcause.NotHTTP:
+		e.Kind, e.Hint = nil, "check that the endpoint is the API server's"
+	case netcause.Unknown: // nothing of the network, and so nothing that passes
+		e.Kind = nil
+	case netcause.Closed:
+		e.Hint = "the server closed the connection without an answer"
+	case netcause.Refused:
+		e.Hint = "nothing listens there: check the endpoint, and that the API server is running"
+	case netcause.DNS:
+		e.Hint = "check the endpoint's host name, and this host's DNS"
+	case netcause.TimedOut:
+		e.Hint = "no answer in time: check the endpoint, the route to it, and the firewalls in between"
+	default:
+		e.Hint = "check the endpoint, the route to it, and the firewalls in between"
+	}
+}
+
+// requestError has the text of a cause without what differs each time.
+type requestError struct {
+	text string
+	err  error
+}
+
+func (e *requestError) Error() string { return e.text }
+func (e *requestError) Unwrap() error { return e.err }

@@ -1,0 +1,199 @@
+package kubernetes
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+)
+
+// podCIDRSource is a place that may say what a cluster's pod CIDRs are.
+type podCIDRSource struct {
+	name   bootstrap.Source
+	action action
+	path   []string
+	read   func(body []byte) ([]string, error) // the CIDRs, in the source's order
+}
+
+// podCIDRSources are asked in this order.
+var podCIDRSources = []podCIDRSource{
+	configMap("kubeadm-config", readKubeadm),
+	{
+		name: "networks.config.openshift.io",
+		action: action{
+			doing: "reading OpenShift's network config", verb: "get",
+			group: "config.openshift.io", resource: "networks", name: "cluster",
+		},
+		path: []string{"apis", "config.openshift.io", "v1", "networks", "cluster"},
+		read: readOpenShift,
+	},
+	configMap("kube-proxy", readKubeProxy),
+}
+
+func configMap(name string, read func(data map[string]string) ([]string, error)) podCIDRSource {
+	const namespace = "kube-system"
+	return podCIDRSource{
+		name: bootstrap.Source(name),
+		action: action{
+			doing: "reading ConfigMap " + namespace + "/" + name, verb: "get",
+			resource: "configmaps", namespace: namespace, name: name,
+		},
+		path: []string{"api", "v1", "namespaces", namespace, "configmaps", name},
+		read: func(body []byte) ([]string, error) {
+			var object struct {
+				Data map[string]string `json:"data"`
+			}
+			if err := json.Unmarshal(body, &object); err != nil {
+				return nil, errors.New("not a ConfigMap")
+			}
+			return read(object.Data)
+		},
+	}
+}
+
+// PodCIDRs reads kubeadm's ClusterConfiguration, OpenShift's Network config and
+// kube-proxy's config, in this order, until a CIDR of each family is known. A
+// source that is absent, forbidden or unreadable is passed over, and says so.
+func (d *Datastore) PodCIDRs(ctx context.Context, families []ippool.Family) ([]bootstrap.PodCIDRSource, error) {
+	unknown := slices.Clone(families)
+	var sources []bootstrap.PodCIDRSource
+	for _, source := range podCIDRSources {
+		if len(unknown) == 0 {
+			break
+		}
+		said, err := d.podCIDRs(ctx, source)
+		if err != nil {
+			return nil, err
+		}
+		sources = append(sources, said)
+		unknown = slices.DeleteFunc(unknown, func(family ippool.Family) bool {
+			return slices.ContainsFunc(said.Prefixes, func(p netip.Prefix) bool { return ippool.FamilyOf(p) == family })
+		})
+	}
+	return sources, nil
+}
+
+// podCIDRs asks one source.
+func (d *Datastore) podCIDRs(ctx context.Context, source podCIDRSource) (bootstrap.PodCIDRSource, error) {
+	said := bootstrap.PodCIDRSource{Name: source.name}
+	body, err := d.call(ctx, source.action, d.client.Get().AbsPath(source.path...))
+	switch {
+	case errors.Is(err, bootstrap.ErrNotInstalled):
+		said.Problem, said.Absent = "not found", true
+	case errors.Is(err, bootstrap.ErrForbidden):
+		said.Problem = err.Error()
+	case err != nil:
+		return said, err
+	default:
+		texts, err := source.read(body)
+		said.Prefixes, said.Problem = prefixesOf(texts)
+		switch {
+		case err != nil:
+			said.Problem = err.Error()
+		case len(texts) == 0:
+			said.Problem, said.Absent = "it names none", true
+		}
+	}
+	return said, nil
+}
+
+// readKubeadm reads networking.podSubnet of kubeadm's ClusterConfiguration.
+// kubeadm knows it as one text; a list is taken as well.
+func readKubeadm(data map[string]string) ([]string, error) {
+	const key = "ClusterConfiguration"
+	text, ok := data[key]
+	if !ok {
+		return nil, fmt.Errorf("no %s in it", key)
+	}
+	var config struct {
+		Networking struct {
+			PodSubnet cidrList `json:"podSubnet"`
+		} `json:"networking"`
+	}
+	if err := yaml.Unmarshal([]byte(text), &config); err != nil {
+		return nil, fmt.Errorf("%s: networking.podSubnet can't be read: %w", key, err)
+	}
+	return config.Networking.PodSubnet, nil
+}
+
+// readKubeProxy reads clusterCIDR of kube-proxy's KubeProxyConfiguration.
+func readKubeProxy(data map[string]string) ([]string, error) {
+	const key = "config.conf"
+	text, ok := data[key]
+	if !ok {
+		return nil, fmt.Errorf("no %s in it", key)
+	}
+	var config struct {
+		ClusterCIDR cidrList `json:"clusterCIDR"`
+	}
+	if err := yaml.Unmarshal([]byte(text), &config); err != nil {
+		return nil, fmt.Errorf("%s: clusterCIDR can't be read: %w", key, err)
+	}
+	return config.ClusterCIDR, nil
+}
+
+// readOpenShift reads spec.clusterNetwork of OpenShift's Network.
+func readOpenShift(body []byte) ([]string, error) {
+	var network struct {
+		Spec struct {
+			ClusterNetwork []struct {
+				CIDR string `json:"cidr"`
+			} `json:"clusterNetwork"`
+		} `json:"spec"`
+	}
+	if err := json.Unmarshal(body, &network); err != nil {
+		return nil, errors.New("spec.clusterNetwork can't be read")
+	}
+	var texts []string
+	for _, entry := range network.Spec.ClusterNetwork {
+		texts = append(texts, entry.CIDR)
+	}
+	return texts, nil
+}
+
+// cidrList is CIDRs separated by commas, or a list of such.
+type cidrList []string
+
+// UnmarshalJSON reads either form; null is an empty list.
+func (l *cidrList) UnmarshalJSON(data []byte) error {
+	var texts []string
+	if err := json.Unmarshal(data, &texts); err != nil {
+		var text string
+		if err := json.Unmarshal(data, &text); err != nil {
+			return err
+		}
+		texts = []string{text}
+	}
+	*l = nil
+	for _, text := range texts {
+		for _, cidr := range strings.Split(text, ",") {
+			if cidr = strings.TrimSpace(cidr); cidr != "" {
+				*l = append(*l, cidr)
+			}
+		}
+	}
+	return nil
+}
+
+// prefixesOf returns the CIDRs, without host bits, and what is wrong with those
+// that are none.
+func prefixesOf(texts []string) (prefixes []netip.Prefix, problem string) {
+	var problems []string
+	for _, text := range texts {
+		prefix, err := ippool.ParseCIDR(text)
+		if err != nil {
+			problems = append(problems, fmt.Sprintf("%q: %v", text, err))
+			continue
+		}
+		prefixes = append(prefixes, prefix.Masked())
+	}
+	return prefixes, strings.Join(problems, "; ")
+}

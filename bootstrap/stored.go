@@ -1,0 +1,54 @@
+package bootstrap
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+)
+
+// storedOtherwise tells how what a datastore keeps of a pool differs from what
+// it was asked to keep: an API server leaves out fields that its schema is too
+// old for, and webhooks change what they like. Empty: it doesn't.
+func storedOtherwise(asked, stored *ippool.IPPool) string {
+	want, got := fieldsOf(asked.Spec), fieldsOf(stored.Spec)
+	all := maps.Clone(want)
+	maps.Copy(all, got)
+	var differences []string
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		if want[name] != got[name] {
+			differences = append(differences, fmt.Sprintf("%s is %s, not %s", name, orUnset(got[name]), orUnset(want[name])))
+		}
+	}
+	if differences == nil {
+		return ""
+	}
+	return fmt.Sprintf("the datastore keeps IPPool %q otherwise than it was asked to: %s", asked.Name, strings.Join(differences, ", "))
+}
+
+// fieldsOf returns the fields that a spec has as JSON.
+func fieldsOf(spec ippool.IPPoolSpec) map[string]string {
+	var fields map[string]json.RawMessage
+	data, err := json.Marshal(spec)
+	if err == nil {
+		err = json.Unmarshal(data, &fields)
+	}
+	if err != nil {
+		panic(err) // a spec is nothing but texts, numbers and booleans
+	}
+	texts := map[string]string{}
+	for name, value := range fields {
+		texts[name] = string(value)
+	}
+	return texts
+}
+
+func orUnset(value string) string {
+	if value == "" {
+		return "unset"
+	}
+	return value
+}

@@ -1,0 +1,188 @@
+package integration
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"k8s.io/client-go/rest"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/kubernetes"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/kubetest"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/suite"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+)
+
+// requests are those that a client sent, in their order: "GET /apis/…".
+type requests struct {
+	mu  sync.Mutex
+	all []*http.Request
+}
+
+// record returns a config whose requests are recorded.
+func (r *requests) record(config *rest.Config) *rest.Config {
+	config = rest.CopyConfig(config)
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper {
+		return roundTripper(func(request *http.Request) (*http.Response, error) {
+			r.mu.Lock()
+			r.all = append(r.all, request.Clone(request.Context()))
+			r.mu.Unlock()
+			return next.RoundTrip(request)
+		})
+	})
+	return config
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(request *http.Request) (*http.Response, error) { return f(request) }
+
+// take returns the requests since it was last called.
+func (r *requests) take() []*http.Request {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	all := r.all
+	r.all = nil
+	return all
+}
+
+func lines(all []*http.Request) []string {
+	var lines []string
+	for _, request := range all {
+		lines = append(lines, request.Method+" "+request.URL.Path)
+	}
+	return lines
+}
+
+const (
+	listPools     = "GET /apis/crd.projectcalico.org/v1/ippools"
+	createPool    = "POST /apis/crd.projectcalico.org/v1/ippools"
+	listBlocks    = "GET /apis/crd.projectcalico.org/v1/ipamblocks"
+	kubeadmConfig = "GET /api/v1/namespaces/kube-system/configmaps/kubeadm-config"
+	kubeProxy     = "GET /api/v1/namespaces/kube-system/configmaps/kube-proxy"
+	openShift     = "GET /apis/config.openshift.io/v1/networks/cluster"
+)
+
+// TestKubernetesRequests counts what a boot asks of the API server: one list
+// where the pools exist, and no more than is needed where they don't. There is
+// no discovery in any of it.
+func TestKubernetesRequests(t *testing.T) {
+	world := newKubernetesWorld(t, ippool.CRDV1)
+	var sent requests
+	config := sent.record(world.config)
+	run := func(t *testing.T, settings bootstrap.Settings, options ...bootstrap.Option) []*http.Request {
+		t.Helper()
+		store := openKubernetes(t, kubernetes.Config{REST: config})
+		_, err := bootstrap.Run(t.Context(), store, settings, append(options, bootstrap.WithHost(suite.Host{}))...)
+		require.NoError(t, err)
+		return sent.take()
+	}
+
+	t.Run("a plan of a fresh cluster", func(t *testing.T) {
+		world.empty(t)
+		assert.ElementsMatch(t, []string{listPools, listBlocks, kubeadmConfig, openShift, kubeProxy},
+			lines(run(t, bootstrap.Settings{}, bootstrap.WithDryRun())))
+	})
+	t.Run("a fresh cluster", func(t *testing.T) {
+		world.empty(t)
+		all := run(t, bootstrap.Settings{})
+		require.Len(t, all, 7)
+		assert.Equal(t, listPools, lines(all)[0])
+		assert.ElementsMatch(t, []string{listBlocks, kubeadmConfig, openShift, kubeProxy}, lines(all)[1:5])
+		assert.Equal(t, []string{createPool, createPool}, lines(all)[5:])
+		for _, request := range all {
+			assert.True(t, strings.HasPrefix(request.UserAgent(), "calico-bootstrap/"), request.UserAgent())
+			assert.NotEqual(t, "0", request.URL.Query().Get("resourceVersion"), "nothing is created on the word of a cache")
+			if request.URL.Path == strings.TrimPrefix(listBlocks, "GET ") {
+				assert.Contains(t, request.Header.Get("Accept"), "as=PartialObjectMetadataList", "blocks are large")
+			}
+		}
+	})
+	t.Run("the pools exist", func(t *testing.T) {
+		assert.Equal(t, []string{listPools}, lines(run(t, bootstrap.Settings{})))
+		assert.Equal(t, []string{listPools}, lines(run(t, bootstrap.Settings{}, bootstrap.WithDryRun())))
+	})
+	t.Run("nothing is asked for", func(t *testing.T) {
+		world.empty(t)
+		none := bootstrap.Settings{NoDefaultPools: bootstrap.Given("true", "test")}
+		assert.Equal(t, []string{listPools}, lines(run(t, none)))
+	})
+	t.Run("kubeadm knows both families", func(t *testing.T) {
+		world.empty(t)
+		putKubeadmConfig(t, world.server, "10.1.0.0/16,fd01::/56")
+		assert.ElementsMatch(t, []string{listPools, listBlocks, kubeadmConfig, createPool, createPool},
+			lines(run(t, bootstrap.Settings{})))
+	})
+	t.Run("what doesn't depend on each other is sent at once", func(t *testing.T) {
+		world.empty(t)
+		pairs := make(gate)
+		gated := rest.CopyConfig(world.config)
+		gated.Wrap(func(next http.RoundTripper) http.RoundTripper {
+			return roundTripper(func(request *http.Request) (*http.Response, error) {
+				line := request.Method + " " + request.URL.Path
+				if slices.Contains([]string{listBlocks, kubeadmConfig, createPool}, line) {
+					pairs.pass(t) // waits for another that is under way
+				}
+				return next.RoundTrip(request)
+			})
+		})
+		store := openKubernetes(t, kubernetes.Config{REST: gated})
+		_, err := bootstrap.Run(t.Context(), store, bootstrap.Settings{}, bootstrap.WithHost(suite.Host{}))
+		require.NoError(t, err)
+	})
+}
+
+// gate lets requests through in pairs alone.
+type gate chan struct{}
+
+// pass waits until there is another to pass with.
+func (g gate) pass(t *testing.T) {
+	select {
+	case g <- struct{}{}:
+	case <-g:
+	case <-t.Context().Done():
+	}
+}
+
+// TestKubernetesBlocksAreReadInPages makes the API server give the blocks in
+// pieces.
+func TestKubernetesBlocksAreReadInPages(t *testing.T) {
+	world := newKubernetesWorld(t, ippool.CRDV1)
+	const many = 25
+	for i := range many {
+		world.WriteBlock(t, blockOf(i))
+	}
+	var sent requests
+	config := sent.record(world.config)
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper {
+		return roundTripper(func(request *http.Request) (*http.Response, error) {
+			if query := request.URL.Query(); query.Has("limit") {
+				assert.Equal(t, "5000", query.Get("limit"))
+				query.Set("limit", "10")
+				request = request.Clone(request.Context())
+				request.URL.RawQuery = query.Encode()
+			}
+			return next.RoundTrip(request)
+		})
+	})
+	store := openKubernetes(t, kubernetes.Config{REST: config, APIGroup: ippool.CRDV1})
+	blocks, err := store.Blocks(t.Context(), []ippool.Family{ippool.IPv4})
+	require.NoError(t, err)
+	assert.Len(t, blocks, many)
+	assert.Equal(t, []string{listBlocks, listBlocks, listBlocks}, lines(sent.take()))
+}
+
+// putKubeadmConfig stores what kubeadm init leaves, until the test ends.
+func putKubeadmConfig(t *testing.T, server *kubetest.Server, podSubnet string) {
+	t.Helper()
+	server.PutConfigMap(t, "kube-system", "kubeadm-config", map[string]string{
+		"ClusterConfiguration": "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\nnetworking:\n" +
+			"  dnsDomain: cluster.local\n  podSubnet: " + podSubnet + "\n  serviceSubnet: 10.96.0.0/12\n",
+	})
+	t.Cleanup(func() { server.DeleteConfigMap(t, "kube-system", "kubeadm-config") })
+}

@@ -1,0 +1,207 @@
+package kubetest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+)
+
+// The environment variables that say which programs to start.
+const (
+	// AssetsVariable names a folder in which kube-apiserver, etcd and kubectl
+	// are ready, as for envtest; nothing is built then.
+	AssetsVariable = "KUBEBUILDER_ASSETS"
+	// VersionVariable chooses another Kubernetes than that of the tests'
+	// go.mod: at 1.34 the go.mod in the folder kubernetes-1.34 of this package.
+	VersionVariable = "KUBETEST_KUBERNETES"
+)
+
+// binary is a program that is started, and where it is built from.
+type binary struct {
+	name    string
+	path    string // of its package
+	module  string // whose version is the program's
+	variant bool   // built in the folder that VersionVariable names
+}
+
+var (
+	apiserver = binary{"kube-apiserver", kubernetesModule + "/cmd/kube-apiserver", kubernetesModule, true}
+	kubectl   = binary{"kubectl", kubernetesModule + "/cmd/kubectl", kubernetesModule, true}
+	etcd      = binary{"etcd", "go.etcd.io/etcd/server/v3", "go.etcd.io/etcd/server/v3", false}
+)
+
+const kubernetesModule = "k8s.io/kubernetes"
+
+// Paths are the programs of a cluster without nodes.
+type Paths struct{ APIServer, Etcd string }
+
+// Binaries returns kube-apiserver and etcd. What is not there yet is built,
+// which takes some minutes, once on a machine: the result stays in the user's
+// cache folder, for all processes and all checkouts.
+func Binaries(ctx context.Context) (Paths, error) {
+	var paths Paths
+	var err error
+	if paths.APIServer, err = apiserver.find(ctx); err != nil {
+		return Paths{}, err
+	}
+	if paths.Etcd, err = etcd.find(ctx); err != nil {
+		return Paths{}, err
+	}
+	return paths, nil
+}
+
+// Kubectl returns kubectl, found or built as by Binaries. It stands apart since
+// few tests want it.
+func Kubectl(ctx context.Context) (string, error) { return kubectl.find(ctx) }
+
+func (b binary) find(ctx context.Context) (string, error) {
+	if folder := os.Getenv(AssetsVariable); folder != "" {
+		path := filepath.Join(folder, b.file())
+		if _, err := os.Stat(path); err != nil {
+			return "", fmt.Errorf("%s: %w", AssetsVariable, err)
+		}
+		return filepath.Abs(path)
+	}
+	source, err := b.source(ctx)
+	if err != nil {
+		return "", fmt.Errorf("build %s: %w", b.name, err)
+	}
+	version, err := source.version(ctx, b.module)
+	if err != nil {
+		return "", fmt.Errorf("build %s: %w", b.name, err)
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("build %s: %w", b.name, err)
+	}
+	folder := strings.Join([]string{b.name, version, runtime.GOOS, runtime.GOARCH, runtime.Version()}, "-")
+	path := filepath.Join(cache, "calico-bootstrap", folder, b.file())
+	if err := source.build(ctx, b, version, path); err != nil {
+		return "", fmt.Errorf("build %s %s: %w", b.name, version, err)
+	}
+	return path, nil
+}
+
+func (b binary) file() string {
+	if runtime.GOOS == "windows" {
+		return b.name + ".exe"
+	}
+	return b.name
+}
+
+// source is the folder of a module that has the programs as tools.
+type source string
+
+// source returns the module of the tests, or that of the other Kubernetes.
+func (b binary) source(ctx context.Context) (source, error) {
+	folder, err := moduleFolder(ctx)
+	if err != nil {
+		return "", err
+	}
+	other := os.Getenv(VersionVariable)
+	if other == "" || !b.variant {
+		return source(folder), nil
+	}
+	folder = filepath.Join(folder, "kubetest", "kubernetes-"+other)
+	if _, err := os.Stat(filepath.Join(folder, "go.mod")); err != nil {
+		return "", fmt.Errorf("%s=%s: %w", VersionVariable, other, err)
+	}
+	return source(folder), nil
+}
+
+// moduleFolder is the folder of the module that the tests belong to: go test
+// runs them in the folders of their packages.
+func moduleFolder(ctx context.Context) (string, error) {
+	file, err := source(".").run(ctx, "env", "GOMOD")
+	if err != nil {
+		return "", err
+	}
+	folder := filepath.Dir(file)
+	if _, err := os.Stat(filepath.Join(folder, "kubetest", "binaries.go")); err != nil {
+		return "", fmt.Errorf("find the module of the tests from the working folder, or set %s: %w", AssetsVariable, err)
+	}
+	return folder, nil
+}
+
+func (s source) version(ctx context.Context, module string) (string, error) {
+	return s.run(ctx, "list", "-m", "-f", "{{.Version}}", module)
+}
+
+// run runs the go command and returns what it prints.
+func (s source) run(ctx context.Context, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd.Dir = string(s)
+	// The workspace would mix the versions of its modules. A flag such as
+	// -race is for the tests and not for the servers.
+	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=", "CGO_ENABLED=0")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	output, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("go %s: %w: %s", args[0], err, tail(stderr.Bytes()))
+	}
+	return strings.TrimSpace(string(output)), nil
+}
+
+// building keeps goroutines of this process from each other; the lock file
+// keeps processes apart.
+var building sync.Mutex
+
+// build builds the program unless it is there. A name in the cache is always a
+// whole program: it is written under another one.
+func (s source) build(ctx context.Context, b binary, version, path string) error {
+	building.Lock()
+	defer building.Unlock()
+	if exists(path) {
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	unlock, err := lock(ctx, path+".lock")
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if exists(path) { // another process was at it
+		return nil
+	}
+	unfinished, err := os.MkdirTemp(filepath.Dir(path), "unfinished-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(unfinished)
+
+	fmt.Fprintf(os.Stderr, "building %s %s into %s, once, some minutes\n", b.name, version, filepath.Dir(path))
+	result := filepath.Join(unfinished, filepath.Base(path))
+	if _, err := s.run(ctx, "build", "-buildvcs=false", "-ldflags", linkerFlags(version), "-o", result, b.path); err != nil {
+		return err
+	}
+	return os.Rename(result, path)
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return !errors.Is(err, fs.ErrNotExist)
+}
+
+// linkerFlags lets a program of Kubernetes say its version, as its own
+// makefile does; without, it would be v0.0.0-master, and kubectl and the server
+// would not get along. etcd has its version in its source.
+func linkerFlags(version string) string {
+	flags := "-s -w"
+	major, rest, _ := strings.Cut(strings.TrimPrefix(version, "v"), ".")
+	minor, _, _ := strings.Cut(rest, ".")
+	for _, setting := range []string{"gitVersion=" + version, "gitMajor=" + major, "gitMinor=" + minor} {
+		flags += " -X k8s.io/component-base/version." + setting
+	}
+	return flags
+}

@@ -1,0 +1,312 @@
+package integration
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/yaml"
+
+	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/kubetest"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+)
+
+const manifests = "../../examples/kubernetes/"
+
+// kubectl runs kubectl as the administrator of the server.
+func kubectl(t *testing.T, server *kubetest.Server, args ...string) string {
+	t.Helper()
+	binary, err := kubetest.Kubectl(t.Context())
+	require.NoError(t, err)
+	cmd := exec.CommandContext(t.Context(), binary, args...)
+	cmd.Env = []string{"KUBECONFIG=" + server.Kubeconfig(t), "HOME=" + t.TempDir()}
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	require.NoError(t, cmd.Run(), "kubectl %s: %s", strings.Join(args, " "), stderr.String())
+	return stdout.String()
+}
+
+// applied are the objects of a kustomization, by their kind, as the API server
+// stores them.
+type applied map[string]json.RawMessage
+
+func applyManifests(t *testing.T, server *kubetest.Server, folder string) applied {
+	t.Helper()
+	var list struct {
+		Items []json.RawMessage `json:"items"`
+	}
+	out := kubectl(t, server, "apply", "-k", folder, "-o", "json")
+	require.NoError(t, json.Unmarshal([]byte(out), &list))
+	t.Cleanup(func() {
+		kubectlAfter(t, server, "delete", "-k", folder, "--wait=false")
+	})
+	objects := applied{}
+	for _, item := range list.Items {
+		var kind metav1.TypeMeta
+		require.NoError(t, json.Unmarshal(item, &kind))
+		objects[kind.Kind] = item
+	}
+	return objects
+}
+
+// kubectlAfter is kubectl for a cleanup, when the test's context is over.
+func kubectlAfter(t *testing.T, server *kubetest.Server, args ...string) {
+	t.Helper()
+	binary, err := kubetest.Kubectl(context.Background())
+	if !assert.NoError(t, err) {
+		return
+	}
+	cmd := exec.Command(binary, append(args, "--kubeconfig", server.Kubeconfig(t))...)
+	out, err := cmd.CombinedOutput()
+	assert.NoError(t, err, string(out))
+}
+
+func object[T any](t *testing.T, objects applied, kind string) *T {
+	t.Helper()
+	require.Contains(t, objects, kind)
+	typed := new(T)
+	require.NoError(t, json.Unmarshal(objects[kind], typed))
+	return typed
+}
+
+// containerEnv is what a container's process gets, beside its kubeconfig.
+func containerEnv(t *testing.T, container corev1.Container) []string {
+	t.Helper()
+	var env []string
+	for _, variable := range container.Env {
+		require.Nil(t, variable.ValueFrom, variable.Name)
+		env = append(env, variable.Name+"="+variable.Value)
+	}
+	return env
+}
+
+// TestManifests applies the manifests and runs the program as their Job would:
+// with its arguments, its environment and its ServiceAccount's token.
+func TestManifests(t *testing.T) {
+	tests := []struct {
+		folder string
+		group  schema.GroupVersion
+	}{
+		{"base", ippool.CRDV1},
+		{"projectcalico.org-v3", ippool.V3},
+	}
+	for _, tt := range tests {
+		t.Run(tt.folder, func(t *testing.T) {
+			world := newKubernetesWorld(t, tt.group)
+			objects := applyManifests(t, world.server, manifests+tt.folder)
+			job := object[batchv1.Job](t, objects, "Job")
+			pod := job.Spec.Template.Spec
+			require.Len(t, pod.Containers, 1)
+			assertRestricted(t, pod.SecurityContext, pod.Containers[0])
+			assert.True(t, pod.HostNetwork, "there is no other network yet")
+			assert.Equal(t, corev1.DNSClusterFirst, pod.DNSPolicy)
+
+			account := object[corev1.ServiceAccount](t, objects, "ServiceAccount")
+			assert.Equal(t, account.Name, pod.ServiceAccountName)
+			user := "system:serviceaccount:" + account.Namespace + ":" + account.Name
+			token := world.server.Token(t, account.Namespace, account.Name, time.Hour)
+			env := append(containerEnv(t, pod.Containers[0]), "KUBECONFIG="+world.server.TokenKubeconfig(t, token))
+			waitForAccess(t, world.server, user, "create", tt.group.Group, "ippools")
+
+			path := "/apis/" + tt.group.String()
+			want := []string{
+				"list " + path + "/ippools 200", "list " + path + "/ipamblocks 200",
+				"get /api/v1/namespaces/kube-system/configmaps/kubeadm-config 404",
+				"get /apis/config.openshift.io/v1/networks/cluster 404",
+				"get /api/v1/namespaces/kube-system/configmaps/kube-proxy 404",
+				"create " + path + "/ippools 201", "create " + path + "/ippools 201",
+			}
+			world.server.ResetAudit(t, user)
+			r := call(t, env, pod.Containers[0].Args...)
+			require.Zero(t, r.code, r.stderr)
+			assert.Len(t, world.Pools(t), 2)
+			assert.ElementsMatch(t, want, auditOf(t, world.server, user), "nothing outside the role is attempted")
+
+			world.server.ResetAudit(t, user)
+			r = call(t, env, pod.Containers[0].Args...)
+			require.Zero(t, r.code, r.stderr)
+			assert.Equal(t, want[:1], auditOf(t, world.server, user))
+			assert.Contains(t, r.stdout, "unchanged")
+		})
+	}
+}
+
+// assertRestricted holds what issue and Pod Security Standards ask of a
+// container, but for the host's network.
+func assertRestricted(t *testing.T, pod *corev1.PodSecurityContext, container corev1.Container) {
+	t.Helper()
+	c := container.SecurityContext
+	require.NotNil(t, c)
+	nonRoot, seccomp := c.RunAsNonRoot, c.SeccompProfile
+	if pod != nil && nonRoot == nil {
+		nonRoot, seccomp = pod.RunAsNonRoot, pod.SeccompProfile
+	}
+	require.NotNil(t, nonRoot)
+	assert.True(t, *nonRoot)
+	require.NotNil(t, seccomp)
+	assert.Equal(t, corev1.SeccompProfileTypeRuntimeDefault, seccomp.Type)
+	require.NotNil(t, c.ReadOnlyRootFilesystem)
+	assert.True(t, *c.ReadOnlyRootFilesystem)
+	require.NotNil(t, c.AllowPrivilegeEscalation)
+	assert.False(t, *c.AllowPrivilegeEscalation)
+	require.NotNil(t, c.Capabilities)
+	assert.Equal(t, []corev1.Capability{"ALL"}, c.Capabilities.Drop)
+	assert.Empty(t, c.Capabilities.Add)
+	assert.Nil(t, c.Privileged)
+}
+
+func auditOf(t *testing.T, server *kubetest.Server, user string) []string {
+	t.Helper()
+	var all []string
+	for _, entry := range server.Audit(t, user) {
+		path, _, _ := strings.Cut(entry.RequestURI, "?")
+		all = append(all, fmt.Sprintf("%s %s %d", entry.Verb, path, entry.Code))
+	}
+	return all
+}
+
+// waitForAccess waits until the API server knows the roles that were applied.
+func waitForAccess(t *testing.T, server *kubetest.Server, user, verb, group, resource string) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		args := []string{"auth", "can-i", verb, resource + "." + group, "--as", user}
+		binary, err := kubetest.Kubectl(t.Context())
+		require.NoError(t, err)
+		return exec.CommandContext(t.Context(), binary, append(args, "--kubeconfig", server.Kubeconfig(t))...).Run() == nil
+	}, waiting, step)
+}
+
+// TestRolesHaveNothingTooMuch takes each right of the manifests away in turn:
+// the program must miss it, and say what to give it.
+func TestRolesHaveNothingTooMuch(t *testing.T) {
+	world := newKubernetesWorld(t, ippool.CRDV1)
+	objects := applyManifests(t, world.server, manifests+"base")
+	rights := rightsOf(object[rbacv1.ClusterRole](t, objects, "ClusterRole").Rules, "a ClusterRole")
+	rights = append(rights, rightsOf(object[rbacv1.Role](t, objects, "Role").Rules, "a Role in namespace kube-system")...)
+	require.Len(t, rights, 6)
+	container := object[batchv1.Job](t, objects, "Job").Spec.Template.Spec.Containers[0]
+
+	for i, missing := range rights {
+		t.Run(missing.String(), func(t *testing.T) {
+			world.empty(t)
+			name := fmt.Sprintf("without-%d", i)
+			user := world.server.ServiceAccount(t, "kube-system", name)
+			var rest []rbacv1.PolicyRule
+			for j, right := range rights {
+				if j != i {
+					rest = append(rest, right.rule)
+				}
+			}
+			world.server.Allow(t, user, rest...)
+			kubeconfig := world.server.TokenKubeconfig(t, world.server.Token(t, "kube-system", name, time.Hour))
+			env := append(containerEnv(t, container), "KUBECONFIG="+kubeconfig)
+			r := call(t, env, container.Args...)
+			assert.Contains(t, r.stderr, "give it "+missing.String())
+			if missing.needed() {
+				assert.Equal(t, 1, r.code)
+				assert.Contains(t, r.stderr, "permission denied")
+				assert.Contains(t, r.stderr, fmt.Sprintf("cannot %s resource", missing.rule.Verbs[0]))
+				assert.Empty(t, r.stdout)
+				assert.Empty(t, world.Pools(t))
+				return
+			}
+			assert.Zero(t, r.code, r.stderr)
+			assert.Len(t, world.Pools(t), 2, "a source that may not be read is passed over")
+			plan := call(t, append(env, "CALICO_IPV4POOL_NAME=other"), "plan", "-o", "yaml")
+			assert.NotContains(t, plan.stderr, "error")
+		})
+	}
+}
+
+// right is one verb on one thing.
+type right struct {
+	kind string
+	rule rbacv1.PolicyRule
+}
+
+// String is the rule as it is pasted.
+func (r right) String() string {
+	names := ""
+	if len(r.rule.ResourceNames) > 0 {
+		names = fmt.Sprintf("resourceNames: [%s], ", r.rule.ResourceNames[0])
+	}
+	group := r.rule.APIGroups[0]
+	if group == "" {
+		group = "''"
+	}
+	return fmt.Sprintf("%s with the rule - {apiGroups: [%s], resources: [%s], %sverbs: [%s]}",
+		r.kind, group, r.rule.Resources[0], names, r.rule.Verbs[0])
+}
+
+// needed reports whether the program can't do without.
+func (r right) needed() bool { return len(r.rule.ResourceNames) == 0 }
+
+func rightsOf(rules []rbacv1.PolicyRule, kind string) []right {
+	var rights []right
+	for _, rule := range rules {
+		names := [][]string{nil}
+		if len(rule.ResourceNames) > 0 {
+			names = nil
+		}
+		for _, name := range rule.ResourceNames {
+			names = append(names, []string{name})
+		}
+		for _, verb := range rule.Verbs {
+			for _, name := range names {
+				one := kubetest.Rule(rule.APIGroups[0], rule.Resources[0], verb)
+				one.ResourceNames = name
+				rights = append(rights, right{kind, one})
+			}
+		}
+	}
+	return rights
+}
+
+// TestPastedRuleIsYAML pastes what an error says into a role.
+func TestPastedRuleIsYAML(t *testing.T) {
+	t.Parallel()
+	rule := kubetest.Rule("", "configmaps", "get")
+	rule.ResourceNames = []string{"kube-proxy"}
+	_, text, found := strings.Cut(right{"a Role", rule}.String(), "with the rule ")
+	require.True(t, found)
+	var role rbacv1.Role
+	require.NoError(t, yaml.UnmarshalStrict([]byte("rules:\n"+text+"\n"), &role))
+	assert.Equal(t, []rbacv1.PolicyRule{rule}, role.Rules)
+}
+
+// TestInitContainer applies the component to a DaemonSet such as calico-node's.
+func TestInitContainer(t *testing.T) {
+	world := newKubernetesWorld(t, ippool.CRDV1)
+	objects := applyManifests(t, world.server, "testdata/calico-node")
+	pod := object[appsv1.DaemonSet](t, objects, "DaemonSet").Spec.Template.Spec
+	require.Len(t, pod.InitContainers, 2)
+	container := pod.InitContainers[0]
+	assert.Equal(t, "calico-bootstrap", container.Name, "before what is there")
+	assertRestricted(t, nil, container)
+	assert.Equal(t, "install-cni", pod.InitContainers[1].Name)
+	require.Len(t, pod.Containers, 1)
+	assert.Equal(t, "calico-node", pod.Containers[0].Name)
+
+	user := "system:serviceaccount:kube-system:" + pod.ServiceAccountName
+	token := world.server.Token(t, "kube-system", pod.ServiceAccountName, time.Hour)
+	waitForAccess(t, world.server, user, "create", "crd.projectcalico.org", "ippools")
+	r := call(t, append(containerEnv(t, container), "KUBECONFIG="+world.server.TokenKubeconfig(t, token)), container.Args...)
+	require.Zero(t, r.code, r.stderr)
+	assert.Len(t, world.Pools(t), 2)
+	for _, line := range auditOf(t, world.server, user) {
+		assert.NotContains(t, line, "403")
+	}
+}

@@ -1,0 +1,137 @@
+package integration
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/kubetest"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/suite"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+)
+
+// TestPodCIDRs has clusters of several kinds say what their pod CIDRs are.
+func TestPodCIDRs(t *testing.T) {
+	world := newKubernetesWorld(t, ippool.CRDV1)
+	world.server.InstallOpenShiftCRD(t)
+	kubeadm := func(podSubnet string) func(t *testing.T) {
+		return func(t *testing.T) { putKubeadmConfig(t, world.server, podSubnet) }
+	}
+	openShift := func(cidrs ...string) func(t *testing.T) {
+		return func(t *testing.T) {
+			var networks []kubetest.ClusterNetwork
+			for _, cidr := range cidrs {
+				networks = append(networks, kubetest.ClusterNetwork{CIDR: cidr})
+			}
+			world.server.PutOpenShiftNetwork(t, networks...)
+			t.Cleanup(func() { world.server.DeleteOpenShiftNetwork(t) })
+		}
+	}
+	kubeProxy := func(config string) func(t *testing.T) {
+		return func(t *testing.T) {
+			world.server.PutConfigMap(t, "kube-system", "kube-proxy", map[string]string{"config.conf": config})
+			t.Cleanup(func() { world.server.DeleteConfigMap(t, "kube-system", "kube-proxy") })
+		}
+	}
+	const (
+		noKubeadm   = "no pod CIDR from kubeadm-config: not found"
+		noOpenShift = "no pod CIDR from networks.config.openshift.io: not found"
+		noKubeProxy = "no pod CIDR from kube-proxy: not found"
+		random      = "default (random ULA)"
+	)
+	tests := []struct {
+		name             string
+		cluster          []func(t *testing.T)
+		settings         bootstrap.Settings
+		ipv4, from4      string
+		ipv6, from6      string // ipv6 empty: whatever was drawn
+		notes            []string
+		warning, because string // a part of the one warning
+	}{
+		{name: "nothing is known",
+			ipv4: "192.168.0.0/16", from4: "default", from6: random,
+			notes: []string{noKubeadm, noOpenShift, noKubeProxy}},
+		{name: "kubeadm, both families", cluster: []func(*testing.T){kubeadm(`"10.1.0.0/16, fd01::/56" # pods`), openShift("10.2.0.0/16", "fd02::/56")},
+			ipv4: "10.1.0.0/16", from4: "kubeadm-config", ipv6: "fd01::/56", from6: "kubeadm-config"},
+		{name: "kubeadm, one family; kube-proxy the other", cluster: []func(*testing.T){kubeadm("10.1.0.0/16"), kubeProxy("clusterCIDR: 10.3.0.0/16,fd03::/56\n")},
+			ipv4: "10.1.0.0/16", from4: "kubeadm-config", ipv6: "fd03::/56", from6: "kube-proxy", notes: []string{noOpenShift}},
+		{name: "OpenShift, several of a family", cluster: []func(*testing.T){openShift("10.128.0.0/14", "10.2.0.0/16", "fd02::/48"), kubeProxy("clusterCIDR: 10.3.0.0/16\n")},
+			ipv4: "10.128.0.0/14", from4: "networks.config.openshift.io", ipv6: "fd02::/48", from6: "networks.config.openshift.io",
+			notes: []string{noKubeadm}},
+		{name: "kubeadm without a podSubnet", cluster: []func(*testing.T){kubeadm("")},
+			ipv4: "192.168.0.0/16", from4: "default", from6: random,
+			notes: []string{"no pod CIDR from kubeadm-config: it names none", noOpenShift, noKubeProxy}},
+		{name: "host bits", cluster: []func(*testing.T){kubeadm("10.1.2.3/16,fd01::1/56")},
+			ipv4: "10.1.0.0/16", from4: "kubeadm-config", ipv6: "fd01::/56", from6: "kubeadm-config"},
+		{name: "unreadable", cluster: []func(*testing.T){kubeadm("[")},
+			ipv4: "192.168.0.0/16", from4: "default", from6: random,
+			notes: []string{noOpenShift, noKubeProxy}, warning: "no pod CIDR from kubeadm-config: ClusterConfiguration: networking.podSubnet can't be read: "},
+		{name: "half of it", cluster: []func(*testing.T){kubeadm("10.1.0.0,fd01::/56")},
+			ipv4: "192.168.0.0/16", from4: "default", ipv6: "fd01::/56", from6: "kubeadm-config",
+			notes: []string{noOpenShift, noKubeProxy}, warning: `no pod CIDR from kubeadm-config: "10.1.0.0": `},
+		{name: "named, inside", cluster: []func(*testing.T){kubeadm("10.1.0.0/16,fd01::/56")},
+			settings: cidrsOf("10.1.128.0/17", "fd01::/64"),
+			ipv4:     "10.1.128.0/17", from4: "test", ipv6: "fd01::/64", from6: "test"},
+		{name: "named, outside", cluster: []func(*testing.T){kubeadm("10.1.0.0/16,10.3.0.0/16,fd01::/56")},
+			settings: cidrsOf("10.2.0.0/16", "fd01::/64"),
+			ipv4:     "10.2.0.0/16", from4: "test", ipv6: "fd01::/64", from6: "test",
+			warning: `test: "10.2.0.0/16" is outside the pod CIDR that the cluster knows, 10.1.0.0/16, 10.3.0.0/16 (kubeadm-config)`},
+		{name: "named, wider", cluster: []func(*testing.T){kubeadm("10.1.0.0/16,fd01::/56")},
+			settings: cidrsOf("10.0.0.0/8", "fd01::/56"),
+			ipv4:     "10.0.0.0/8", from4: "test", ipv6: "fd01::/56", from6: "test", warning: `"10.0.0.0/8" is outside`},
+		{name: "named, and the source can't be read", cluster: []func(*testing.T){kubeadm("[")},
+			settings: cidrsOf("10.2.0.0/16", "fd01::/64"),
+			ipv4:     "10.2.0.0/16", from4: "test", ipv6: "fd01::/64", from6: "test",
+			notes: []string{noOpenShift, noKubeProxy}, because: "ClusterConfiguration: networking.podSubnet can't be read"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			world.empty(t)
+			for _, put := range tt.cluster {
+				put(t)
+			}
+			report, err := bootstrap.Run(t.Context(), world.Open(t), tt.settings, bootstrap.WithHost(suite.Host{}))
+			require.NoError(t, err)
+			require.Len(t, report.Pools, 2)
+			for i, want := range []struct{ cidr, from string }{{tt.ipv4, tt.from4}, {tt.ipv6, tt.from6}} {
+				pool := report.Pools[i]
+				require.Equal(t, bootstrap.Created, pool.Action)
+				assert.Equal(t, "cidr", pool.Settings[1].Field)
+				assert.Equal(t, want.from, string(pool.Settings[1].Source))
+				if want.cidr != "" {
+					assert.Equal(t, want.cidr, pool.Spec.CIDR)
+				}
+			}
+			if tt.warning == "" {
+				assert.Empty(t, report.Warnings)
+			} else if assert.Len(t, report.Warnings, 1) {
+				assert.Contains(t, report.Warnings[0], tt.warning)
+			}
+			if tt.because != "" {
+				require.NotEmpty(t, report.Notes)
+				assert.Contains(t, report.Notes[0], tt.because)
+				report.Notes = report.Notes[1:]
+			}
+			assert.Equal(t, append([]string{}, tt.notes...), report.Notes)
+		})
+	}
+}
+
+// TestPodCIDRThatMakesNoPool: a cluster's CIDR that is smaller than a block is
+// refused before anything is written.
+func TestPodCIDRThatMakesNoPool(t *testing.T) {
+	world := newKubernetesWorld(t, ippool.CRDV1)
+	putKubeadmConfig(t, world.server, "10.1.0.0/28,fd01::/56")
+	_, err := bootstrap.Run(t.Context(), world.Open(t), bootstrap.Settings{}, bootstrap.WithHost(suite.Host{}))
+	require.ErrorIs(t, err, bootstrap.ErrIncompatible)
+	assert.ErrorContains(t, err, "the pod CIDR 10.1.0.0/28 of kubeadm-config makes no pool")
+	assert.Empty(t, world.Pools(t))
+}
+
+func cidrsOf(ipv4, ipv6 string) bootstrap.Settings {
+	var settings bootstrap.Settings
+	settings.IPv4.CIDR, settings.IPv6.CIDR = bootstrap.Given(ipv4, "test"), bootstrap.Given(ipv6, "test")
+	return settings
+}
