@@ -81,7 +81,7 @@ bench: ## every benchmark
 .PHONY: cover
 cover: ## statement coverage of the library, by its own tests and those on real servers
 	@mkdir -p $(BIN)
-	$(GO) test -coverpkg=./ippool/...,./bootstrap/... -coverprofile=$(BIN)/cover.out $(PACKAGES)
+	$(GO) test -coverpkg=./ippool/...,./bootstrap/...,./internal/netcause -coverprofile=$(BIN)/cover.out $(PACKAGES)
 	$(GO) tool cover -func=$(BIN)/cover.out | tail -n 1
 
 .PHONY: clean

@@ -22,7 +22,9 @@ const module = "github.com/calico-bootstrap/calico-bootstrap/"
 // common to all of them.
 func TestImportsOfOurOwn(t *testing.T) {
 	t.Parallel()
-	common := []string{module + "bootstrap", module + "ippool", module + "ippool/selector"}
+	pools := []string{module + "ippool", module + "ippool/selector"}
+	assertOurs(t, "./ippool", pools)
+	common := append([]string{module + "bootstrap"}, pools...)
 	assertOurs(t, "./bootstrap", common)
 	assertOurs(t, "./internal/netcause", []string{module + "internal/netcause"})
 

@@ -2,15 +2,11 @@ package etcdv3
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
@@ -18,6 +14,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/netcause"
 )
 
 // explain puts an error into a *bootstrap.DatastoreError: what kind it is, what
@@ -119,59 +116,60 @@ func (d *Datastore) explainFailures(e *bootstrap.DatastoreError, failures map[st
 
 // explainFailure judges the failure of one connection.
 func (d *Datastore) explainFailure(err error) (hint string, kind error) {
-	var (
-		verification *tls.CertificateVerificationError
-		record       tls.RecordHeaderError
-		unknown      x509.UnknownAuthorityError
-		host         x509.HostnameError
-		invalid      x509.CertificateInvalidError
-		op           *net.OpError
-		handshake    *handshakeError
-		dns          *net.DNSError
-		stranger     *strangerError
-	)
-	switch {
-	case errors.As(err, &unknown):
-		return "name the CA that signed the member's certificate with --etcd-ca-cert-file", bootstrap.ErrTLS
-	case errors.As(err, &host):
-		return "use an endpoint whose host name or address is in the member's certificate", bootstrap.ErrTLS
-	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
-		return "renew the member's certificate, or set this host's clock", bootstrap.ErrTLS
-	case errors.As(err, &verification):
-		return "check the member's certificate against the CA", bootstrap.ErrTLS
-	case errors.As(err, &record):
-		return "the member does not speak TLS there: is the endpoint http://?", bootstrap.ErrTLS
-	case errors.As(err, &op) && op.Op == "remote error":
-		return d.explainAlert(op.Err)
-	case errors.Is(err, io.EOF) && errors.As(err, &handshake):
-		// It may be a member that restarts, so this is no TLS failure yet.
-		return "the member closed the connection: is the endpoint http://?", bootstrap.ErrUnreachable
-	case errors.Is(err, io.EOF):
-		return "the member closed the connection without an answer: is the endpoint https://?", bootstrap.ErrUnreachable
-	case errors.As(err, &stranger):
-		return "is the endpoint etcd's client port?", bootstrap.ErrUnreachable
-	case errors.As(err, &dns):
-		return "check the endpoint's host name, and this host's DNS", bootstrap.ErrUnreachable
-	case errors.Is(err, syscall.ECONNREFUSED):
-		return "nothing listens there: check the endpoint, and that etcd is running", bootstrap.ErrUnreachable
+	cause := netcause.Of(err)
+	if cause.TLS() {
+		return d.hint(cause, err), bootstrap.ErrTLS
+	}
+	return d.hint(cause, err), bootstrap.ErrUnreachable
+}
+
+// hint says what the user may do about a connection that failed.
+func (d *Datastore) hint(cause netcause.Cause, err error) string {
+	var stranger *strangerError
+	if errors.As(err, &stranger) {
+		return "is the endpoint etcd's client port?"
+	}
+	switch cause {
+	case netcause.UnknownAuthority:
+		return "name the CA that signed the member's certificate with --etcd-ca-cert-file"
+	case netcause.WrongHost:
+		return "use an endpoint whose host name or address is in the member's certificate"
+	case netcause.Expired:
+		return "renew the member's certificate, or set this host's clock"
+	case netcause.BadCertificate:
+		return "check the member's certificate against the CA"
+	case netcause.NotTLS:
+		return "the member does not speak TLS there: is the endpoint http://?"
+	case netcause.ClientCertificate:
+		return d.clientCertificateHint()
+	case netcause.NothingInCommon:
+		return "the member and this program have no TLS version (1.2 and later here), cipher or protocol in common"
+	case netcause.BrokenOff:
+		return "the member broke the TLS connection off: its log says why"
+	case netcause.Closed:
+		return closedHint(err)
+	case netcause.DNS:
+		return "check the endpoint's host name, and this host's DNS"
+	case netcause.Refused:
+		return "nothing listens there: check the endpoint, and that etcd is running"
 	default:
-		return "check the endpoint, the route to it, and the firewalls in between", bootstrap.ErrUnreachable
+		return routeHint
 	}
 }
 
-// explainAlert judges what a member says when it breaks off a TLS connection.
-// The alerts are those of RFC 8446, section 6.
-func (d *Datastore) explainAlert(alert error) (hint string, kind error) {
-	is := func(numbers ...tls.AlertError) bool {
-		return slices.ContainsFunc(numbers, func(n tls.AlertError) bool { return n.Error() == alert.Error() })
-	}
+const routeHint = "check the endpoint, the route to it, and the firewalls in between"
+
+// closedHint is for a member that closes the connection. It may be one that
+// restarts, so this is no TLS failure yet.
+func closedHint(err error) string {
+	var handshake *handshakeError
 	switch {
-	case is(42, 43, 44, 45, 46, 48, 49, 116): // about certificates, and access
-		return d.clientCertificateHint(), bootstrap.ErrTLS
-	case is(40, 70, 71, 86, 120): // no version, cipher or protocol in common
-		return "the member and this program have no TLS version (1.2 and later here), cipher or protocol in common", bootstrap.ErrTLS
-	default: // such as an internal error while its certificate is replaced
-		return "the member broke the TLS connection off: its log says why", bootstrap.ErrUnreachable
+	case !errors.Is(err, io.EOF): // in the middle of an answer, so we were understood
+		return routeHint
+	case errors.As(err, &handshake):
+		return "the member closed the connection: is the endpoint http://?"
+	default:
+		return "the member closed the connection without an answer: is the endpoint https://?"
 	}
 }
 
@@ -204,31 +202,6 @@ func (e *memberError) Error() string {
 
 func (e *memberError) Unwrap() error { return e.err }
 
-// stable is the text of an error without the local ports in it, which differ
-// each time.
-func stable(err error) string {
-	var (
-		joined interface{ Unwrap() []error }
-		dns    *net.DNSError
-		op     *net.OpError
-	)
-	switch {
-	case errors.As(err, &joined):
-		var texts []string
-		for _, one := range joined.Unwrap() {
-			texts = append(texts, stable(one))
-		}
-		return strings.Join(texts, "; ")
-	case errors.As(err, &dns):
-		// Its text goes from the sockets to the cause: "read udp A->B: i/o timeout".
-		cause := dns.Err
-		if i := strings.LastIndex(cause, ": "); i >= 0 {
-			cause = cause[i+2:]
-		}
-		return fmt.Sprintf("lookup %s: %s", dns.Name, cause)
-	case errors.As(err, &op):
-		return fmt.Sprintf("%s: %v", op.Op, op.Err)
-	default:
-		return err.Error()
-	}
-}
+// stable is the text of an error that reads the same as long as the cause is the
+// same.
+func stable(err error) string { return netcause.Stable(err) }

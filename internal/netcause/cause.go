@@ -41,7 +41,8 @@ const (
 	// none.
 	ClientCertificate
 	// NothingInCommon: there is no TLS version, cipher or protocol that both
-	// sides know.
+	// sides know. With TLS 1.2 a peer that misses a client certificate says the
+	// same.
 	NothingInCommon
 	// BrokenOff: the peer broke TLS off for a reason of its own, such as an
 	// internal error while its certificate is replaced.
@@ -173,37 +174,48 @@ func ofAlert(alert error) Cause {
 	}
 }
 
+// isTimeout asks the errors themselves: those of contexts, sockets and net/http
+// all tell.
 func isTimeout(err error) bool {
-	if errors.Is(err, context.DeadlineExceeded) {
-		return true
-	}
-	for ; err != nil; err = errors.Unwrap(err) {
-		if timeout, ok := err.(interface{ Timeout() bool }); ok && timeout.Timeout() {
-			return true
-		}
-	}
-	return false
+	return anyIn(err, func(e error) bool {
+		timeout, ok := e.(interface{ Timeout() bool })
+		return ok && timeout.Timeout()
+	})
 }
 
 // ofText judges the errors that net/http and its HTTP/2 give no type to.
 func ofText(err error) Cause {
-	if err == nil {
-		return Unknown
-	}
-	for inner := errors.Unwrap(err); inner != nil; inner = errors.Unwrap(err) {
-		err = inner
-	}
-	text := err.Error()
 	begins := func(beginnings ...string) bool {
-		return slices.ContainsFunc(beginnings, func(b string) bool { return strings.HasPrefix(text, b) })
+		return anyIn(err, func(e error) bool {
+			text := e.Error()
+			return slices.ContainsFunc(beginnings, func(b string) bool { return strings.HasPrefix(text, b) })
+		})
 	}
 	switch {
-	case begins("malformed HTTP "):
+	case begins("malformed HTTP ", "malformed MIME header"):
 		return NotHTTP
-	case begins("http: server closed idle connection", "http2: server sent GOAWAY", "http2: client connection lost",
+	case begins("http: server closed idle connection", "http2: client conn", "http2: server sent GOAWAY",
 		"http2: Transport received ", "http2: Transport: cannot retry ", "stream error: ", "connection error: "):
 		return Closed
 	default:
 		return Unknown
+	}
+}
+
+// anyIn reports whether it is so with the error or one that it wraps.
+func anyIn(err error, is func(error) bool) bool {
+	if err == nil {
+		return false
+	}
+	if is(err) {
+		return true
+	}
+	switch wrapper := err.(type) {
+	case interface{ Unwrap() error }:
+		return anyIn(wrapper.Unwrap(), is)
+	case interface{ Unwrap() []error }:
+		return slices.ContainsFunc(wrapper.Unwrap(), func(one error) bool { return anyIn(one, is) })
+	default:
+		return false
 	}
 }

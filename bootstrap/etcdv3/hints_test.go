@@ -1,0 +1,48 @@
+package etcdv3
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"net"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
+)
+
+// TestHints has every hint for a connection that failed, word for word.
+func TestHints(t *testing.T) {
+	t.Parallel()
+	untrusted := func(err error) error { return &handshakeError{&tls.CertificateVerificationError{Err: err}} }
+	const route = "check the endpoint, the route to it, and the firewalls in between"
+	for _, test := range []struct {
+		err  error
+		kind error
+		want string
+	}{
+		{untrusted(x509.UnknownAuthorityError{}), bootstrap.ErrTLS, "name the CA that signed the member's certificate with --etcd-ca-cert-file"},
+		{untrusted(x509.HostnameError{Certificate: new(x509.Certificate)}), bootstrap.ErrTLS, "use an endpoint whose host name or address is in the member's certificate"},
+		{untrusted(x509.CertificateInvalidError{Reason: x509.Expired}), bootstrap.ErrTLS, "renew the member's certificate, or set this host's clock"},
+		{untrusted(x509.CertificateInvalidError{Reason: x509.IncompatibleUsage}), bootstrap.ErrTLS, "check the member's certificate against the CA"},
+		{&handshakeError{tls.RecordHeaderError{}}, bootstrap.ErrTLS, "the member does not speak TLS there: is the endpoint http://?"},
+		{alert(116), bootstrap.ErrTLS, "the member wants a client certificate: set --etcd-cert-file and --etcd-key-file"},
+		{alert(40), bootstrap.ErrTLS, "the member and this program have no TLS version (1.2 and later here), cipher or protocol in common"},
+		{alert(80), bootstrap.ErrUnreachable, "the member broke the TLS connection off: its log says why"},
+		{&handshakeError{io.EOF}, bootstrap.ErrUnreachable, "the member closed the connection: is the endpoint http://?"},
+		{io.EOF, bootstrap.ErrUnreachable, "the member closed the connection without an answer: is the endpoint https://?"},
+		{&handshakeError{io.ErrUnexpectedEOF}, bootstrap.ErrUnreachable, route},
+		{&strangerError{said: "SSH-2.0"}, bootstrap.ErrUnreachable, "is the endpoint etcd's client port?"},
+		{&net.DNSError{IsNotFound: true}, bootstrap.ErrUnreachable, "check the endpoint's host name, and this host's DNS"},
+		{syscall.ECONNREFUSED, bootstrap.ErrUnreachable, "nothing listens there: check the endpoint, and that etcd is running"},
+		{&net.OpError{Op: "read", Err: syscall.ECONNRESET}, bootstrap.ErrUnreachable, route},
+		{errors.New("other"), bootstrap.ErrUnreachable, route},
+	} {
+		hint, kind := new(Datastore).explainFailure(test.err)
+		assert.Equal(t, test.want, hint, "%v", test.err)
+		assert.Equal(t, test.kind, kind, "%v", test.err)
+	}
+}
