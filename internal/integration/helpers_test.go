@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net/netip"
 	"sync"
 	"testing"
 	"time"
@@ -22,13 +21,6 @@ const (
 	waiting = 30 * time.Second
 	step    = 20 * time.Millisecond
 )
-
-func prefixOf(t *testing.T, text string) netip.Prefix {
-	t.Helper()
-	prefix, err := netip.ParsePrefix(text)
-	require.NoError(t, err)
-	return prefix
-}
 
 // blockOf returns the i-th /26 of 10.0.0.0/8.
 func blockOf(i int) string {

@@ -1,0 +1,64 @@
+package kubernetes_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"k8s.io/client-go/rest"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/kubernetes"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+)
+
+// An installer that has a rest.Config.
+func Example() {
+	ctx := context.Background()
+	_ = func(config *rest.Config) error {
+		store, err := kubernetes.Open(kubernetes.Config{REST: config, APIGroup: ippool.CRDV1})
+		if err != nil {
+			return err
+		}
+		defer store.Close()
+
+		settings, err := bootstrap.FromEnv()
+		if err != nil {
+			return err
+		}
+		report, err := bootstrap.Run(ctx, store, settings, bootstrap.WithLogger(slog.Default()))
+		switch {
+		case errors.Is(err, bootstrap.ErrNotInstalled):
+			return fmt.Errorf("apply Calico's CRDs first: %w", err)
+		case err != nil:
+			return err
+		}
+		for _, pool := range report.Pools {
+			fmt.Printf("pool %s is %s: %s\n", pool.Name, pool.Action, pool.Reason)
+		}
+		return nil
+	}
+}
+
+// From settings, with everything that is wrong in one error.
+func ExampleFromSettings() {
+	settings := bootstrap.DatastoreSettings{
+		K8sAPIEndpoint: bootstrap.Given("10.0.0.1", "env K8S_API_ENDPOINT"),
+		CalicoAPIGroup: bootstrap.Given("v3", "flag --calico-api-group"),
+	}
+	_, _, err := kubernetes.FromSettings(settings)
+	fmt.Println(err)
+	// Output:
+	// flag --calico-api-group: "v3": unknown API group; want crd.projectcalico.org/v1 or projectcalico.org/v3
+	// env K8S_API_ENDPOINT: "10.0.0.1": the scheme is neither https nor http; want a URL such as https://10.0.0.1:6443
+}
+
+// What the cluster knows of its pod CIDRs can be asked by itself, and also for a
+// datastore that is not in the cluster: Calico on etcd beside OpenShift.
+func ExampleDatastore_PodCIDRs() {
+	ctx := context.Background()
+	_ = func(cluster *kubernetes.Datastore, etcd bootstrap.Datastore, settings bootstrap.Settings) (bootstrap.Report, error) {
+		return bootstrap.Run(ctx, etcd, settings, bootstrap.WithCluster(cluster))
+	}
+}
