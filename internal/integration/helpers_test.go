@@ -5,10 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
-	"testing"
 	"time"
-
-	"github.com/stretchr/testify/require"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/etcdv3"
