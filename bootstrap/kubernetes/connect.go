@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -62,10 +63,20 @@ var statusCodecs = func() runtime.NegotiatedSerializer {
 
 // Close ends the connections to the API server that are not in use.
 func (d *Datastore) Close() error {
-	if d.transport != http.DefaultClient { // else they are not ours alone
-		utilnet.CloseIdleConnectionsFor(d.transport.Transport)
+	if d.transport == http.DefaultClient {
+		return nil // they are not ours alone
 	}
-	return nil
+	for transport := d.transport.Transport; ; {
+		switch t := transport.(type) {
+		case interface{ CloseIdleConnections() }:
+			t.CloseIdleConnections()
+			return nil
+		case utilnet.RoundTripperWrapper:
+			transport = t.WrappedRoundTripper()
+		default: // the importer's own, who closes it
+			return nil
+		}
+	}
 }
 
 // action is what a request asks for, in the words of RBAC.
@@ -95,9 +106,26 @@ func (d *Datastore) call(ctx context.Context, action action, request *rest.Reque
 		return nil, &bootstrap.DatastoreError{Place: d.config.place(), Doing: action.doing, Err: outer.Err()}
 	}
 	explained := d.explain(action, err)
+	_, plain := result.Raw()
+	heedHeader(explained, plain)
 	if errors.Is(explained, bootstrap.ErrUnreachable) {
 		// The next request dials anew, also to what DNS says by then.
 		_ = d.Close()
 	}
 	return nil, explained
+}
+
+// heedHeader fills in how long the header Retry-After asks to wait, which is
+// lost where the body of the answer is a Status that says nothing of it.
+func heedHeader(explained, plain error) {
+	var (
+		failure *bootstrap.DatastoreError
+		status  apierrors.APIStatus
+	)
+	if !errors.As(explained, &failure) || !errors.As(plain, &status) || failure.Kind != bootstrap.ErrUnreachable {
+		return
+	}
+	if details := status.Status().Details; details != nil {
+		failure.RetryAfter = max(failure.RetryAfter, time.Duration(details.RetryAfterSeconds)*time.Second)
+	}
 }
