@@ -124,13 +124,13 @@ func (d *Datastore) elsewhere(ctx context.Context) error {
 // group is the API group that has the pools. Only a list tells, unless one did
 // before or the config says it.
 func (d *Datastore) group(ctx context.Context) (schema.GroupVersion, error) {
-	if d.found.Empty() && d.config.APIGroup.Empty() {
+	if !d.config.APIGroup.Empty() {
+		return d.config.APIGroup, nil
+	}
+	if d.found.Empty() {
 		if _, err := d.Snapshot(ctx); err != nil {
 			return schema.GroupVersion{}, err
 		}
-	}
-	if d.found.Empty() {
-		return d.config.APIGroup, nil
 	}
 	return d.found, nil
 }

@@ -108,44 +108,34 @@ func (d *Datastore) notInstalled(groups []schema.GroupVersion, absent []error) e
 	}
 }
 
+// connectionHints are what may be done about a request that got no answer.
+var connectionHints = map[netcause.Cause]string{
+	netcause.UnknownAuthority:  "name the CA that signed the API server's certificate: certificate-authority in the kubeconfig, or --k8s-ca-file",
+	netcause.WrongHost:         "use an address or a host name that is in the API server's certificate",
+	netcause.Expired:           "renew the API server's certificate, or set this host's clock",
+	netcause.BadCertificate:    "check the API server's certificate against the CA",
+	netcause.NotTLS:            "the server does not speak TLS there: is the endpoint http://?",
+	netcause.ClientCertificate: "the server refuses the client certificate, or wants one: is it signed by a CA that it trusts?",
+	netcause.NothingInCommon:   "the server and this program have no TLS version, cipher or protocol in common",
+	netcause.BrokenOff:         "the server broke the TLS connection off: its log says why",
+	netcause.NotHTTP:           "check that the endpoint is the API server's",
+	netcause.Closed:            "the server closed the connection before the answer was whole",
+	netcause.Refused:           "nothing listens there: check the endpoint, and that the API server is running",
+	netcause.DNS:               "check the endpoint's host name, and this host's DNS",
+	netcause.TimedOut:          "no answer in time: check the endpoint, the route to it, and the firewalls in between",
+	netcause.Unreachable:       "check the endpoint, the route to it, and the firewalls in between",
+}
+
 // explainConnection judges a request that got no answer.
 func (d *Datastore) explainConnection(e *bootstrap.DatastoreError, err error) {
 	cause := netcause.Of(err)
-	e.Kind, e.Err = bootstrap.ErrUnreachable, &requestError{text: netcause.Stable(err), err: err}
-	if cause.TLS() {
+	e.Err, e.Hint = &requestError{text: netcause.Stable(err), err: err}, connectionHints[cause]
+	switch {
+	case cause.TLS():
 		e.Kind = bootstrap.ErrTLS
-	}
-	switch cause {
-	case netcause.UnknownAuthority:
-		e.Hint = "name the CA that signed the API server's certificate: certificate-authority in the kubeconfig, or --k8s-ca-file"
-	case netcause.WrongHost:
-		e.Hint = "use an address or a host name that is in the API server's certificate"
-	case netcause.Expired:
-		e.Hint = "renew the API server's certificate, or set this host's clock"
-	case netcause.BadCertificate:
-		e.Hint = "check the API server's certificate against the CA"
-	case netcause.NotTLS:
-		e.Hint = "the server does not speak TLS there: is the endpoint http://?"
-	case netcause.ClientCertificate:
-		e.Hint = "the server refuses the client certificate, or wants one: is it signed by a CA that it trusts?"
-	case netcause.NothingInCommon:
-		e.Hint = "the server and this program have no TLS version, cipher or protocol in common"
-	case netcause.BrokenOff:
-		e.Hint = "the server broke the TLS connection off: its log says why"
-	case netcause.NotHTTP:
-		e.Kind, e.Hint = nil, "check that the endpoint is the API server's"
-	case netcause.Unknown: // nothing of the network, and so nothing that passes
-		e.Kind = nil
-	case netcause.Closed:
-		e.Hint = "the server closed the connection without an answer"
-	case netcause.Refused:
-		e.Hint = "nothing listens there: check the endpoint, and that the API server is running"
-	case netcause.DNS:
-		e.Hint = "check the endpoint's host name, and this host's DNS"
-	case netcause.TimedOut:
-		e.Hint = "no answer in time: check the endpoint, the route to it, and the firewalls in between"
+	case cause == netcause.NotHTTP, cause == netcause.Unknown: // which waiting does not mend
 	default:
-		e.Hint = "check the endpoint, the route to it, and the firewalls in between"
+		e.Kind = bootstrap.ErrUnreachable
 	}
 }
 
