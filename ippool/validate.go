@@ -177,6 +177,11 @@ func validateUses(spec *IPPoolSpec) field.ErrorList {
 // doesn't allow once a pool is stored. The CIDR is compared as text, as the
 // API server does; a block size of zero counts as the default of the family,
 // and is no change of any other where the CIDR names no family.
+//
+// The API server takes more: it compares block sizes only where both pools say
+// one, and lets LoadBalancer go. It takes less in one case: where a zero was
+// stored as such, which a pool doesn't tell from none, it can't be replaced by
+// the default.
 func ValidateUpdate(updated, stored *IPPool) field.ErrorList {
 	faults := Validate(updated)
 	if updated.Spec.CIDR != stored.Spec.CIDR {

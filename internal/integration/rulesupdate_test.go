@@ -1,0 +1,116 @@
+package integration
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+)
+
+// updateRule is a change that a stored pool may take or not.
+type updateRule struct {
+	rule            string
+	stored, updated spec
+	faults          []string // the paths of ours
+	server          string   // a piece of what the API server says; empty: it takes the change
+	stricter        string   // why we refuse, where it does not
+}
+
+const (
+	bothPresent = "the CRD compares only where both say a block size; blocks have that of the default all the same"
+	noSuchRule  = "no CRD has this rule; Services would be left with addresses of a pool that is not for them"
+)
+
+func updateRules() []updateRule {
+	lb, manual := uses("LoadBalancer"), ippool.Manual
+	return []updateRule{
+		{"nothing", spec{CIDR: four}, spec{CIDR: four}, nil, "", ""},
+		{"all that may change", spec{CIDR: four, VXLANMode: "Always", AllowedUses: uses("Tunnel")},
+			spec{CIDR: four, IPIPMode: "Always", NATOutgoing: true, Disabled: true, DisableBGPExport: true, NodeSelector: "has(rack)",
+				NamespaceSelector: "has(team)", AllowedUses: uses("Workload"), AssignmentMode: &manual}, nil, "", ""},
+
+		{"CIDR", spec{CIDR: four}, spec{CIDR: "10.1.0.0/16"}, []string{"spec.cidr"}, "CIDR cannot be changed", ""},
+		{"wider CIDR", spec{CIDR: four}, spec{CIDR: "10.0.0.0/15"}, []string{"spec.cidr"}, "CIDR cannot be changed", ""},
+		{"CIDR in another spelling", spec{CIDR: "FD00::/64"}, spec{CIDR: "fd00::/64"}, []string{"spec.cidr"}, "CIDR cannot be changed", ""},
+		{"CIDR of the other family", spec{CIDR: four}, spec{CIDR: six}, []string{"spec.cidr"}, "CIDR cannot be changed", ""},
+		{"no CIDR", spec{CIDR: four}, spec{}, []string{"spec.cidr", "spec.cidr"}, "must be of type cidr", ""},
+
+		{"block size", spec{CIDR: four, BlockSize: 26}, spec{CIDR: four, BlockSize: 28}, []string{"spec.blockSize"}, "Block size cannot be changed", ""},
+		{"block size of a disabled pool", spec{CIDR: four, BlockSize: 26, Disabled: true}, spec{CIDR: four, BlockSize: 28, Disabled: true},
+			[]string{"spec.blockSize"}, "Block size cannot be changed", ""},
+		{"default block size said", spec{CIDR: four}, spec{CIDR: four, BlockSize: 26}, nil, "", ""},
+		{"default block size unsaid", spec{CIDR: six, BlockSize: 122}, spec{CIDR: six}, nil, "", ""},
+		{"another block size said", spec{CIDR: four}, spec{CIDR: four, BlockSize: 28}, []string{"spec.blockSize"}, "", bothPresent},
+		{"another block size unsaid", spec{CIDR: six, BlockSize: 120}, spec{CIDR: six}, []string{"spec.blockSize"}, "", bothPresent},
+
+		{"load balancers stay", spec{CIDR: four, AllowedUses: lb}, spec{CIDR: four, AllowedUses: lb, Disabled: true}, nil, "", ""},
+		{"workloads to load balancers", spec{CIDR: four, AllowedUses: uses("Workload")}, spec{CIDR: four, AllowedUses: lb}, nil, "", ""},
+		{"load balancers to workloads", spec{CIDR: four, AllowedUses: lb}, spec{CIDR: four, AllowedUses: uses("Workload")},
+			[]string{"spec.allowedUses"}, "", noSuchRule},
+		{"load balancers to the default", spec{CIDR: four, AllowedUses: lb}, spec{CIDR: four}, []string{"spec.allowedUses"}, "", noSuchRule},
+		{"load balancers and more", spec{CIDR: four, AllowedUses: lb}, spec{CIDR: four, AllowedUses: uses("LoadBalancer", "Tunnel")},
+			[]string{"spec.allowedUses", "spec.allowedUses"}, "cannot be combined", ""},
+
+		{"what is wrong by itself", spec{CIDR: six}, spec{CIDR: six, IPIPMode: "Always"}, []string{"spec.ipipMode"}, "IPIP is not supported on IPv6", ""},
+	}
+}
+
+func rulesOfUpdates(t *testing.T, world *kubernetesWorld) {
+	for i, rule := range updateRules() {
+		t.Run(rule.rule, func(t *testing.T) {
+			name := fmt.Sprintf("pool-%d", i)
+			stored, updated := poolOf(name, rule.stored), poolOf(name, rule.updated)
+			require.Empty(t, ippool.Validate(stored))
+			created, err := world.resource("ippools").Create(t.Context(), world.object(t, stored), metav1.CreateOptions{})
+			require.NoError(t, err)
+
+			var paths []string
+			for _, fault := range ippool.ValidateUpdate(updated, stored) {
+				paths = append(paths, fault.Field)
+			}
+			assert.Equal(t, rule.faults, paths)
+			answer := world.dryUpdate(t, created, updated)
+			if rule.faults == nil {
+				assert.Empty(t, answer.reasons)
+				return
+			}
+			answer.assertSays(t, rule.server, rule.stricter)
+		})
+	}
+}
+
+// blockSizeZeroIsSaid is the one change that the API server alone refuses: from
+// a zero that is stored as such, which a pool can't tell from none, to the
+// default that it stands for.
+func blockSizeZeroIsSaid(t *testing.T, world *kubernetesWorld) {
+	object := world.object(t, poolOf("zero", spec{CIDR: four}))
+	require.NoError(t, unstructured.SetNestedField(object.Object, int64(0), "spec", "blockSize"))
+	created, err := world.resource("ippools").Create(t.Context(), object, metav1.CreateOptions{})
+	require.NoError(t, err)
+	stored := world.Pools(t)
+	require.Len(t, stored, 1)
+	require.Zero(t, stored[0].Spec.BlockSize)
+
+	said := poolOf("zero", spec{CIDR: four, BlockSize: ippool.DefaultBlockSizeIPv4})
+	assert.Empty(t, ippool.ValidateUpdate(said, &stored[0]))
+	world.dryUpdate(t, created, said).assertSays(t, "Block size cannot be changed", "")
+
+	unsaid := poolOf("zero", spec{CIDR: four, NATOutgoing: true})
+	assert.Empty(t, ippool.ValidateUpdate(unsaid, &stored[0]))
+	assert.Empty(t, world.dryUpdate(t, created, unsaid).reasons)
+}
+
+// dryUpdate asks what the API server says to the pool in place of the object.
+func (w *kubernetesWorld) dryUpdate(t *testing.T, stored *unstructured.Unstructured, pool *ippool.IPPool) answer {
+	t.Helper()
+	object := w.object(t, pool)
+	object.SetResourceVersion(stored.GetResourceVersion())
+	answer := answerOf(w.resource("ippools").Update(t.Context(), object, strictlyUpdate))
+	require.NoError(t, answer.err)
+	return answer
+}
