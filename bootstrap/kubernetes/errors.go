@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -71,16 +72,27 @@ func (d *Datastore) explainStatus(e *bootstrap.DatastoreError, action action, st
 	return e
 }
 
-// refusal tells the reasons of the API server's own validation, field by field.
+// refusal tells the reasons of the API server's own validation, field by field,
+// in their order: the server's own differs each time.
 func refusal(e *bootstrap.DatastoreError, status metav1.Status) error {
 	e.Kind = bootstrap.ErrRefused
 	if status.Details == nil || len(status.Details.Causes) == 0 {
 		return e
 	}
-	var errs []error
+	var reasons []string
 	for _, cause := range status.Details.Causes {
+		reasons = append(reasons, fmt.Sprintf("%s: %s", cause.Field, cause.Message))
+	}
+	slices.Sort(reasons)
+	reasons = slices.Compact(reasons)
+	// "<nil>" only says that further rules were not looked at.
+	if named := slices.DeleteFunc(slices.Clone(reasons), func(r string) bool { return strings.HasPrefix(r, "<nil>: ") }); len(named) > 0 {
+		reasons = named
+	}
+	var errs []error
+	for _, reason := range reasons {
 		one := *e
-		one.Err = fmt.Errorf("%s: %s", cause.Field, cause.Message)
+		one.Err = errors.New(reason)
 		errs = append(errs, &one)
 	}
 	return errors.Join(errs...)

@@ -107,7 +107,9 @@ func TestStatusIsExplained(t *testing.T) {
 func TestRefusalFieldByField(t *testing.T) {
 	t.Parallel()
 	const body = `{"kind":"Status","apiVersion":"v1","status":"Failure","message":"IPPool \"x\" is invalid: all of it","reason":"Invalid","code":422,` +
-		`"details":{"causes":[{"reason":"FieldValueInvalid","message":"Invalid value: 7: too small","field":"spec.blockSize"},` +
+		`"details":{"causes":[{"reason":"FieldValueInvalid","message":"Invalid value: null: some rules were not checked","field":"<nil>"},` +
+		`{"reason":"FieldValueInvalid","message":"Invalid value: 7: too small","field":"spec.blockSize"},` +
+		`{"reason":"FieldValueInvalid","message":"Invalid value: 7: too small","field":"spec.blockSize"},` +
 		`{"reason":"FieldValueForbidden","message":"Forbidden: not both","field":"spec"}]}}`
 	store := answering(t, &rest.Config{}, 422, asJSON, body)
 	err := store.Commit(t.Context(), bootstrap.Snapshot{}, []bootstrap.Change{{Create: ippool.New("x")}})
@@ -115,6 +117,10 @@ func TestRefusalFieldByField(t *testing.T) {
 	require.EqualError(t, err,
 		`Kubernetes https://127.0.0.1:1: creating IPPool "x": refused by the API server: spec.blockSize: Invalid value: 7: too small`+"\n"+
 			`Kubernetes https://127.0.0.1:1: creating IPPool "x": refused by the API server: spec: Forbidden: not both`)
+
+	store = answering(t, &rest.Config{}, 422, asJSON, strings.NewReplacer(`"spec.blockSize"`, `"<nil>"`, `"spec"`, `"<nil>"`).Replace(body))
+	err = store.Commit(t.Context(), bootstrap.Snapshot{}, []bootstrap.Change{{Create: ippool.New("x")}})
+	require.ErrorContains(t, err, "<nil>: Invalid value: 7: too small", "better than nothing")
 
 	store = answering(t, &rest.Config{}, 422, asJSON, status(422, "Invalid", "IPPool is invalid: no causes"))
 	err = store.Commit(t.Context(), bootstrap.Snapshot{}, []bootstrap.Change{{Create: ippool.New("x")}})

@@ -261,7 +261,7 @@ func whatOtherObjectsDecide(t *testing.T, world *kubernetesWorld) {
 
 	world.WriteBlock(t, "10.2.0.0/28")
 	require.NoError(t, world.create(t, poolOf("others-blocks", spec{CIDR: "10.2.0.0/16", BlockSize: 26})))
-	assert.Len(t, ippool.ValidateBlocks(poolOf("others-blocks", spec{CIDR: "10.2.0.0/16"}), []netip.Prefix{prefixOf(t, "10.2.0.0/28")}), 1)
+	assert.Len(t, ippool.ValidateBlocks(poolOf("others-blocks", spec{CIDR: "10.2.0.0/16"}), []netip.Prefix{netip.MustParsePrefix("10.2.0.0/28")}), 1)
 }
 
 // answer is what the API server says to an object.
