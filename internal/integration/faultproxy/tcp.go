@@ -1,0 +1,159 @@
+package faultproxy
+
+import (
+	"io"
+	"net"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TCP is a proxy that passes bytes on and understands none of them, so TLS goes
+// through it to the API server itself.
+type TCP struct {
+	listener net.Listener
+	target   string
+	wait     sync.WaitGroup
+
+	mu     sync.Mutex
+	first  []Manner // of the next connections
+	rest   Manner   // of those after them
+	conns  map[net.Conn]bool
+	count  int
+	closed bool
+}
+
+// Manner is how a connection is treated. The zero value lets it be.
+type Manner struct {
+	// CutAfter is how many bytes of the server's get through before the
+	// connection breaks; zero: all.
+	CutAfter int64
+
+	// Reset breaks the connection at once, as a firewall would.
+	Reset bool
+
+	// Silent keeps the connection open and says nothing.
+	Silent bool
+
+	// Says is told to the client in place of all that the server says. Then
+	// the connection is closed.
+	Says string
+}
+
+// NewTCP returns a proxy that is closed when the test ends. The first
+// connections are treated in these manners, one each, and those after them as
+// Then says.
+func NewTCP(tb testing.TB, target string, first ...Manner) *TCP {
+	tb.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(tb, err)
+	p := &TCP{listener: listener, target: target, first: first, conns: map[net.Conn]bool{}}
+	p.wait.Go(p.accept)
+	tb.Cleanup(p.close)
+	return p
+}
+
+// Then sets how the connections after the first ones are treated.
+func (p *TCP) Then(manner Manner) *TCP {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.rest = manner
+	return p
+}
+
+// Address returns host and port.
+func (p *TCP) Address() string { return p.listener.Addr().String() }
+
+// Connections is how many there were so far.
+func (p *TCP) Connections() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.count
+}
+
+// Break breaks all connections that are open.
+func (p *TCP) Break() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for conn := range p.conns {
+		_ = conn.Close()
+	}
+}
+
+func (p *TCP) close() {
+	p.mu.Lock()
+	p.closed = true
+	p.mu.Unlock()
+	_ = p.listener.Close()
+	p.Break()
+	p.wait.Wait()
+}
+
+func (p *TCP) accept() {
+	for {
+		conn, err := p.listener.Accept()
+		if err != nil {
+			return
+		}
+		p.wait.Go(func() { p.serve(conn, p.manner()) })
+	}
+}
+
+func (p *TCP) manner() Manner {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.count++
+	if len(p.first) > 0 {
+		manner := p.first[0]
+		p.first = p.first[1:]
+		return manner
+	}
+	return p.rest
+}
+
+// hold keeps a connection for Break, until it is over.
+func (p *TCP) hold(conn net.Conn) (release func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		_ = conn.Close()
+	}
+	p.conns[conn] = true
+	return func() {
+		_ = conn.Close()
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		delete(p.conns, conn)
+	}
+}
+
+func (p *TCP) serve(client net.Conn, manner Manner) {
+	defer p.hold(client)()
+	switch {
+	case manner.Reset:
+		_ = client.(*net.TCPConn).SetLinger(0)
+		return
+	case manner.Silent:
+		_, _ = io.Copy(io.Discard, client) // until it is closed
+		return
+	case manner.Says != "":
+		_, _ = client.Read(make([]byte, 4096)) // or the answer is lost with a reset
+		_, _ = io.WriteString(client, manner.Says)
+		return
+	}
+	server, err := net.Dial("tcp", p.target)
+	if err != nil {
+		return
+	}
+	defer p.hold(server)()
+	p.wait.Go(func() {
+		_, _ = io.Copy(server, client)
+		_ = server.Close()
+	})
+	if manner.CutAfter > 0 {
+		_, _ = io.CopyN(client, server, manner.CutAfter)
+		return
+	}
+	_, _ = io.Copy(client, server)
+}

@@ -1,0 +1,282 @@
+package integration
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/kubernetes"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/faultproxy"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/suite"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+)
+
+// causeLog keeps what a run says it waits for, and its warnings.
+type causeLog struct {
+	mu               sync.Mutex
+	causes, warnings []string
+}
+
+func (l *causeLog) Enabled(context.Context, slog.Level) bool { return true }
+func (l *causeLog) WithAttrs([]slog.Attr) slog.Handler       { return l }
+func (l *causeLog) WithGroup(string) slog.Handler            { return l }
+
+func (l *causeLog) Handle(_ context.Context, record slog.Record) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if record.Message != "waiting for the datastore" {
+		if record.Level >= slog.LevelWarn {
+			l.warnings = append(l.warnings, record.Message)
+		}
+		return nil
+	}
+	record.Attrs(func(attr slog.Attr) bool {
+		if attr.Key == "cause" {
+			l.causes = append(l.causes, attr.Value.String())
+		}
+		return true
+	})
+	return nil
+}
+
+func (l *causeLog) all() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.causes)
+}
+
+// onKubernetes makes a run, and returns the causes that it waited for, as they
+// were logged. No two of them are the same in a row, and each is one line of a
+// length that people read.
+func onKubernetes(t *testing.T, config kubernetes.Config, settings bootstrap.Settings, options ...bootstrap.Option) (bootstrap.Report, []string, error) {
+	t.Helper()
+	var logs causeLog
+	options = append([]bootstrap.Option{bootstrap.WithHost(suite.Host{}), bootstrap.WithLogger(slog.New(&logs))}, options...)
+	report, err := bootstrap.Run(t.Context(), openKubernetes(t, config), settings, options...)
+	causes := logs.all()
+	assert.Len(t, slices.Compact(slices.Clone(causes)), len(causes), "%q", causes)
+	for _, cause := range causes {
+		assert.NotContains(t, cause, "\n")
+		assert.Less(t, len(cause), 500, cause)
+	}
+	return report, causes, err
+}
+
+// dual asks for both pools, and the cluster for the CIDR of one.
+func dual(settings bootstrap.Settings) bootstrap.Settings {
+	settings.IPv6.CIDR = bootstrap.Given("fd00:10:244::/64", "test")
+	return settings
+}
+
+// poolsOf returns names and CIDRs of what is stored.
+func (w *kubernetesWorld) poolsOf(t *testing.T) []string {
+	t.Helper()
+	var all []string
+	for _, pool := range w.Pools(t) {
+		all = append(all, pool.Name+" "+pool.Spec.CIDR)
+	}
+	return all
+}
+
+var bothPools = []string{"default-ipv4-ippool 192.168.0.0/16", "default-ipv6-ippool fd00:10:244::/64"}
+
+var requestsOfRun = []struct {
+	name  string
+	which faultproxy.Requests
+}{
+	{"pools", faultproxy.Pools},
+	{"blocks", faultproxy.Blocks},
+	{"config maps", faultproxy.ConfigMaps},
+	{"create", faultproxy.Creates},
+}
+
+// TestKubernetesFaultsThatPass has each request of a run fail three times, in
+// each way that passes: three times, so that one cause is one line.
+func TestKubernetesFaultsThatPass(t *testing.T) {
+	world := newKubernetesWorld(t, ippool.CRDV1)
+	html := http.Header{"Content-Type": {"text/html"}}
+	for _, tt := range []struct {
+		name  string
+		fault faultproxy.Fault
+		says  string // in the cause
+	}{
+		{"429", faultproxy.Status(http.StatusTooManyRequests, 0, "slow down"), "slow down"},
+		{"500", faultproxy.Status(http.StatusInternalServerError, 0, "etcdserver: leader changed"), "etcdserver: leader changed"},
+		{"503", faultproxy.Status(http.StatusServiceUnavailable, 0, "storage is (re)initializing"), "storage is (re)initializing"},
+		{"504", faultproxy.Status(http.StatusGatewayTimeout, 0, "request timed out"), "request timed out"},
+		{"text", faultproxy.Answer(http.StatusTooManyRequests, http.Header{"Content-Type": {"text/plain"}}, "Too many requests, please try again later.\n"), "too many requests"},
+		{"page of a load balancer", faultproxy.Page(http.StatusBadGateway), "502"},
+		{"page of another", faultproxy.Page(http.StatusServiceUnavailable), "503"},
+		{"empty page", faultproxy.Answer(http.StatusServiceUnavailable, html, ""), "503"},
+		{"cut", faultproxy.Cut, "closed the connection"},
+		{"cut in the body", faultproxy.CutInBody, "closed the connection"},
+		{"done, and 500", faultproxy.After(faultproxy.Status(http.StatusInternalServerError, 0, "etcdserver: request timed out")), "etcdserver"},
+		{"done, and a page", faultproxy.After(faultproxy.Page(http.StatusBadGateway)), "502"},
+		{"done, and cut", faultproxy.After(faultproxy.Cut), "closed the connection"},
+	} {
+		for _, request := range requestsOfRun {
+			t.Run(tt.name+"/"+request.name, func(t *testing.T) {
+				world.empty(t)
+				proxy := faultproxy.NewHTTP(t, world.config)
+				times := 3
+				if request.name == "create" {
+					times = 2 // those of one attempt: the next may find both pools
+				}
+				proxy.Inject(request.which, times, tt.fault)
+				report, causes, err := onKubernetes(t, kubernetes.Config{REST: proxy.Config()}, dual(quick()))
+				require.NoError(t, err)
+				assert.Len(t, report.Pools, 2)
+				assert.Equal(t, bothPools, world.poolsOf(t))
+				assert.Zero(t, proxy.Left())
+				require.Len(t, causes, 1)
+				assert.Contains(t, causes[0], tt.says)
+				assert.Contains(t, causes[0], proxy.URL())
+			})
+		}
+	}
+}
+
+// TestKubernetesCutsInHTTP1 has what HTTP/2 doesn't know.
+func TestKubernetesCutsInHTTP1(t *testing.T) {
+	world := newKubernetesWorld(t, ippool.CRDV1)
+	for name, fault := range map[string]faultproxy.Fault{
+		"cut": faultproxy.Cut, "in the header": faultproxy.CutInHeader, "in the body": faultproxy.CutInBody, "done, and cut": faultproxy.After(faultproxy.Cut),
+	} {
+		for _, request := range requestsOfRun {
+			t.Run(name+"/"+request.name, func(t *testing.T) {
+				world.empty(t)
+				proxy := faultproxy.NewHTTP(t, world.config, faultproxy.WithHTTP1())
+				proxy.Inject(request.which, 2, fault)
+				_, causes, err := onKubernetes(t, kubernetes.Config{REST: proxy.Config()}, dual(quick()))
+				require.NoError(t, err)
+				assert.Equal(t, bothPools, world.poolsOf(t))
+				require.Len(t, causes, 1)
+				assert.Contains(t, causes[0], "closed the connection")
+			})
+		}
+	}
+}
+
+// TestKubernetesCutsAnywhere breaks the TLS connections to the API server
+// itself after so many bytes. Whatever was under way, the pools are there in the
+// end, and no others.
+func TestKubernetesCutsAnywhere(t *testing.T) {
+	world := newKubernetesWorld(t, ippool.CRDV1)
+	for _, bytes := range []int64{1, 100, 1200, 1700, 2000, 2300, 2600, 2900, 3200, 3500, 4000, 5000} {
+		t.Run(fmt.Sprint(bytes), func(t *testing.T) {
+			world.empty(t)
+			proxy := faultproxy.NewTCP(t, world.server.Address(), slices.Repeat([]faultproxy.Manner{{CutAfter: bytes}}, 2)...)
+			config := world.server.AdminConfig()
+			config.Host = "https://" + proxy.Address()
+			_, causes, err := onKubernetes(t, kubernetes.Config{REST: config}, dual(patient()))
+			require.NoError(t, err)
+			assert.Equal(t, bothPools, world.poolsOf(t))
+			assert.NotContains(t, strings.Join(causes, ""), "->", "ports differ each time")
+		})
+	}
+}
+
+// TestKubernetesRetryAfter has the API server ask for a pause, in either place
+// or in both.
+func TestKubernetesRetryAfter(t *testing.T) {
+	world := newKubernetesWorld(t, ippool.CRDV1)
+	header := http.Header{"Retry-After": {"1"}, "Content-Type": {"application/json"}}
+	const status = `{"kind":"Status","apiVersion":"v1","status":"Failure","message":"slow down","reason":"TooManyRequests","code":429%s}`
+	text := http.Header{"Retry-After": {"1"}, "Content-Type": {"text/plain"}}
+	for name, fault := range map[string]faultproxy.Fault{
+		"both":             faultproxy.Status(http.StatusTooManyRequests, 1, "slow down"),
+		"header":           faultproxy.Answer(http.StatusTooManyRequests, header, fmt.Sprintf(status, "")),
+		"header of a text": faultproxy.Answer(http.StatusTooManyRequests, text, "Too many requests, please try again later."),
+		"header of a 503":  faultproxy.Answer(http.StatusServiceUnavailable, text, "The apiserver is shutting down."),
+		"details": faultproxy.Answer(http.StatusTooManyRequests, http.Header{"Content-Type": {"application/json"}},
+			fmt.Sprintf(status, `,"details":{"retryAfterSeconds":1}`)),
+	} {
+		t.Run(name, func(t *testing.T) {
+			world.empty(t)
+			proxy := faultproxy.NewHTTP(t, world.config)
+			proxy.Inject(faultproxy.Creates, 1, fault)
+			begin := time.Now()
+			_, causes, err := onKubernetes(t, kubernetes.Config{REST: proxy.Config()}, dual(quick()))
+			require.NoError(t, err)
+			assert.GreaterOrEqual(t, time.Since(begin), time.Second)
+			assert.Equal(t, bothPools, world.poolsOf(t))
+			assert.Len(t, causes, 1)
+		})
+	}
+	t.Run("longer than there is time", func(t *testing.T) {
+		world.empty(t)
+		proxy := faultproxy.NewHTTP(t, world.config)
+		proxy.Inject(faultproxy.Pools, faultproxy.Always, faultproxy.Status(http.StatusTooManyRequests, 30, "slow down"))
+		_, _, err := onKubernetes(t, kubernetes.Config{REST: proxy.Config()}, lasting("500ms"))
+		require.ErrorIs(t, err, bootstrap.ErrTimedOut)
+		require.ErrorIs(t, err, bootstrap.ErrUnreachable)
+		assert.ErrorContains(t, err, "slow down")
+		assert.Len(t, proxy.Requests(), 1)
+	})
+}
+
+// lasting is a run of at most so long.
+func lasting(limit string) bootstrap.Settings {
+	return bootstrap.Settings{Timeout: bootstrap.Given(limit, "test")}
+}
+
+// TestKubernetesSlowAnswers has answers that come after the time for a request,
+// or never.
+func TestKubernetesSlowAnswers(t *testing.T) {
+	world := newKubernetesWorld(t, ippool.CRDV1)
+	const limit = 300 * time.Millisecond
+	for name, fault := range map[string]faultproxy.Fault{
+		"slow": faultproxy.Delay(2 * limit), "done, and slow": faultproxy.DelayAnswer(2 * limit), "hanging": faultproxy.Hang,
+	} {
+		for _, request := range requestsOfRun {
+			t.Run(name+"/"+request.name, func(t *testing.T) {
+				world.empty(t)
+				proxy := faultproxy.NewHTTP(t, world.config)
+				proxy.Inject(request.which, 2, fault)
+				_, causes, err := onKubernetes(t, kubernetes.Config{REST: proxy.Config(), RequestTimeout: limit}, dual(patient()))
+				require.NoError(t, err)
+				assert.Equal(t, bothPools, world.poolsOf(t))
+				require.Len(t, causes, 1)
+				assert.Contains(t, causes[0], "no answer in time")
+			})
+		}
+	}
+	t.Run("slow, and in time", func(t *testing.T) {
+		world.empty(t)
+		proxy := faultproxy.NewHTTP(t, world.config)
+		proxy.Inject(faultproxy.All, 2, faultproxy.Delay(limit))
+		_, causes, err := onKubernetes(t, kubernetes.Config{REST: proxy.Config(), RequestTimeout: 10 * limit}, dual(patient()))
+		require.NoError(t, err)
+		assert.Empty(t, causes)
+	})
+	t.Run("connections hang", func(t *testing.T) {
+		world.empty(t)
+		proxy := faultproxy.NewTCP(t, world.server.Address(), faultproxy.Manner{Silent: true}, faultproxy.Manner{Silent: true})
+		config := world.server.AdminConfig()
+		config.Host = "https://" + proxy.Address()
+		_, causes, err := onKubernetes(t, kubernetes.Config{REST: config, RequestTimeout: limit}, dual(patient()))
+		require.NoError(t, err)
+		assert.Equal(t, bothPools, world.poolsOf(t))
+		assert.Len(t, causes, 1)
+	})
+	t.Run("connections are reset", func(t *testing.T) {
+		world.empty(t)
+		proxy := faultproxy.NewTCP(t, world.server.Address(), slices.Repeat([]faultproxy.Manner{{Reset: true}}, 3)...)
+		config := world.server.AdminConfig()
+		config.Host = "https://" + proxy.Address()
+		_, causes, err := onKubernetes(t, kubernetes.Config{REST: config}, dual(patient()))
+		require.NoError(t, err)
+		assert.Len(t, causes, 1)
+		assert.NotContains(t, causes[0], "->")
+	})
+}

@@ -1,0 +1,117 @@
+package integration
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"k8s.io/client-go/rest"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/kubernetes"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/faultproxy"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+)
+
+// atOnce checks an error that no waiting mends.
+func atOnce(t *testing.T, begin time.Time, err error, says ...string) {
+	t.Helper()
+	require.Error(t, err)
+	require.NotErrorIs(t, err, bootstrap.ErrTimedOut, "such a failure is told at once")
+	assert.Less(t, time.Since(begin), 3*time.Second)
+	for _, text := range says {
+		assert.ErrorContains(t, err, text)
+	}
+}
+
+// TestKubernetesStrangeAnswers has answers that no API server gives: waiting
+// would not make it one.
+func TestKubernetesStrangeAnswers(t *testing.T) {
+	world := newKubernetesWorld(t, ippool.CRDV1)
+	const endpoint = "check that the endpoint is the API server's"
+	asJSON := http.Header{"Content-Type": {"application/json"}}
+	for name, fault := range map[string]faultproxy.Fault{
+		"page":                faultproxy.Page(http.StatusOK),
+		"page that says JSON": faultproxy.Answer(http.StatusOK, asJSON, "<html></html>"),
+		"empty":               faultproxy.Answer(http.StatusOK, asJSON, ""),
+		"no object":           faultproxy.Answer(http.StatusOK, asJSON, `"pong"`),
+		"no list":             faultproxy.Answer(http.StatusOK, asJSON, `{"kind":"IPPool","apiVersion":"crd.projectcalico.org/v1"}`),
+		"items of another":    faultproxy.Answer(http.StatusOK, asJSON, `{"kind":"IPPoolList","items":[1]}`),
+		"half":                faultproxy.Truncate,
+		"no content":          faultproxy.Answer(http.StatusNoContent, nil, ""),
+	} {
+		for _, request := range requestsOfRun {
+			if request.name == "config maps" {
+				continue // where they can't be read they are passed over
+			}
+			t.Run(name+"/"+request.name, func(t *testing.T) {
+				world.empty(t)
+				proxy := faultproxy.NewHTTP(t, world.config)
+				proxy.Inject(request.which, 1, fault)
+				begin := time.Now()
+				_, _, err := onKubernetes(t, kubernetes.Config{REST: proxy.Config()}, dual(quick()))
+				atOnce(t, begin, err, endpoint, proxy.URL())
+				assert.NotErrorIs(t, err, bootstrap.ErrUnreachable)
+				assert.NotContains(t, err.Error(), "\n<")
+			})
+		}
+	}
+	t.Run("config maps", func(t *testing.T) {
+		world.empty(t)
+		proxy := faultproxy.NewHTTP(t, world.config)
+		proxy.Inject(faultproxy.ConfigMaps, 1, faultproxy.Page(http.StatusOK))
+		report, _, err := onKubernetes(t, kubernetes.Config{REST: proxy.Config()}, dual(quick()))
+		require.NoError(t, err)
+		require.Len(t, report.Warnings, 1)
+		assert.Contains(t, report.Warnings[0], "no pod CIDR from kubeadm-config: ")
+		assert.Equal(t, bothPools, world.poolsOf(t))
+	})
+}
+
+// TestKubernetesNotHTTP has servers that speak something else.
+func TestKubernetesNotHTTP(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct{ scheme, says string }{
+		"http":  {"http", "check that the endpoint is the API server's"},
+		"https": {"https", "does not speak TLS"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ssh := faultproxy.NewTCP(t, "").Then(faultproxy.Manner{Says: "SSH-2.0-OpenSSH_9.9\r\n"})
+			begin := time.Now()
+			_, _, err := onKubernetes(t, kubernetes.Config{REST: &rest.Config{Host: tt.scheme + "://" + ssh.Address()}}, quick())
+			atOnce(t, begin, err, tt.says)
+		})
+	}
+}
+
+// TestKubernetesRedirects has a server that sends everybody to its login page:
+// nobody else may see the token, and a page is no list.
+func TestKubernetesRedirects(t *testing.T) {
+	world := newKubernetesWorld(t, ippool.CRDV1)
+	var seen atomic.Bool
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		seen.Store(seen.Load() || r.Header.Get("Authorization") != "")
+		w.Header().Set("Content-Type", "text/html")
+		_, _ = w.Write([]byte("<html>log in</html>"))
+	}))
+	defer other.Close()
+	for _, code := range []int{http.StatusFound, http.StatusTemporaryRedirect} {
+		for _, request := range requestsOfRun {
+			t.Run(http.StatusText(code)+"/"+request.name, func(t *testing.T) {
+				world.empty(t)
+				proxy := faultproxy.NewHTTP(t, world.config)
+				proxy.Inject(request.which, faultproxy.Always, faultproxy.Answer(code, http.Header{"Location": {other.URL + "/login"}}, ""))
+				begin := time.Now()
+				_, _, err := onKubernetes(t, kubernetes.Config{REST: proxy.Config()}, dual(quick()))
+				assert.False(t, seen.Load(), "the token went to another server")
+				if request.name != "config maps" {
+					atOnce(t, begin, err, "check that the endpoint is the API server's")
+				}
+			})
+		}
+	}
+}
