@@ -41,7 +41,7 @@ func (r *retry) again(err error, logger *slog.Logger) bool {
 		}
 		r.wait, r.atLeast = firstPause, 0
 	case passing(err):
-		if cause := err.Error(); cause != r.cause {
+		if cause := oneLine(err.Error()); cause != r.cause {
 			r.cause = cause
 			logger.Warn("waiting for the datastore", "cause", cause)
 		}

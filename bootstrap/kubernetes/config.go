@@ -19,8 +19,9 @@ import (
 // Config says how the Kubernetes API is reached, and where in it the pools are.
 type Config struct {
 	// REST is how the API server is reached. It is copied, and of the copy
-	// only what concerns the kind of content is changed; UserAgent and
-	// WarningHandler are filled in where they are not set.
+	// only what concerns the kind of content is changed; UserAgent,
+	// WarningHandler and QPS (no limit) are filled in where they are not set.
+	// Redirects are not followed.
 	REST *rest.Config
 
 	// APIGroup is ippool.CRDV1 or ippool.V3. Empty: the first of these that

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/go-logr/logr"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -44,7 +45,10 @@ func Open(config Config) (*Datastore, error) {
 	if config.REST.WarningHandler == nil {
 		config.REST.WarningHandler = rest.NoWarnings{}
 	}
-	transport, err := rest.HTTPClientFor(config.REST)
+	if config.REST.QPS == 0 && config.REST.RateLimiter == nil {
+		config.REST.QPS = noLimit
+	}
+	transport, err := clientFor(config.REST)
 	if err != nil {
 		return nil, err
 	}
@@ -61,9 +65,21 @@ var statusCodecs = func() runtime.NegotiatedSerializer {
 	return serializer.NewCodecFactory(scheme).WithoutConversion()
 }()
 
+// clientFor returns a client that follows no redirects: client-go would give
+// the token to whoever a redirect names, and a POST would become a GET.
+func clientFor(config *rest.Config) (*http.Client, error) {
+	shared, err := rest.HTTPClientFor(config) // may be http.DefaultClient
+	if err != nil {
+		return nil, err
+	}
+	client := *shared
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &client, nil
+}
+
 // Close ends the connections to the API server that are not in use.
 func (d *Datastore) Close() error {
-	if d.transport == http.DefaultClient {
+	if d.transport.Transport == nil || d.transport.Transport == http.DefaultTransport {
 		return nil // they are not ours alone
 	}
 	for transport := d.transport.Transport; ; {
@@ -93,7 +109,8 @@ type action struct {
 // Its error is in our words.
 func (d *Datastore) call(ctx context.Context, action action, request *rest.Request) ([]byte, error) {
 	outer := ctx
-	ctx, cancel := context.WithTimeout(outer, d.config.RequestTimeout)
+	// client-go would log, past the importer's logger, what is in the error.
+	ctx, cancel := context.WithTimeout(logr.NewContext(outer, logr.Discard()), d.config.RequestTimeout)
 	defer cancel()
 	// A run has its own pauses, and says what it waits for.
 	result := request.MaxRetries(0).Do(ctx)

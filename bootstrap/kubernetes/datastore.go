@@ -150,8 +150,11 @@ type list struct {
 	Items []json.RawMessage `json:"items"`
 }
 
-// errNoList is an answer of something that is no API server.
-var errNoList = errors.New("the answer is no list of the Kubernetes API")
+// Answers of something that is no API server.
+var (
+	errNoList = errors.New("the answer is no list of the Kubernetes API")
+	errNoPool = errors.New("the answer is no IPPool")
+)
 
 func readList(body []byte) (list, error) {
 	var l list
@@ -310,7 +313,10 @@ func (d *Datastore) create(ctx context.Context, group schema.GroupVersion, pool 
 	}
 	record, err := ippool.DecodeRecord(body)
 	if err != nil {
-		return d.explain(action, fmt.Errorf("the answer is no IPPool: %w", err))
+		return d.explain(action, fmt.Errorf("%w: %w", errNoPool, err))
+	}
+	if record.Pool.UID == "" {
+		return d.explain(action, fmt.Errorf("%w: it has no uid", errNoPool))
 	}
 	pool.UID, pool.CreationTimestamp, pool.Spec = record.Pool.UID, record.Pool.CreationTimestamp, record.Pool.Spec
 	return nil

@@ -29,8 +29,8 @@ func (d *Datastore) explain(action action, err error) error {
 	switch {
 	case errors.As(err, &status):
 		return d.explainStatus(e, action, status.Status())
-	case errors.Is(err, errNoList):
-		e.Hint = "check that the endpoint is the API server's"
+	case errors.Is(err, errNoList), errors.Is(err, errNoPool):
+		e.Hint = endpointHint
 	case errors.As(err, &request) && strings.Contains(request.Err.Error(), "getting credentials: "):
 		// client-go keeps the cause of a plugin that fails as a text.
 		e.Kind, e.Err, e.Hint = bootstrap.ErrUnauthorized, request.Err, "check the exec plugin of the kubeconfig's user"
@@ -42,9 +42,16 @@ func (d *Datastore) explain(action action, err error) error {
 
 // explainStatus judges an answer of the API server.
 func (d *Datastore) explainStatus(e *bootstrap.DatastoreError, action action, status metav1.Status) error {
-	e.Err = errors.New(strings.TrimSpace(status.Message))
 	code := int(status.Code)
+	e.Err = errors.New(strings.TrimSpace(status.Message))
+	page := isPage(status)
+	if page { // on it may stand anything, and something else each time
+		e.Err, e.Hint = fmt.Errorf("%d %s", code, http.StatusText(code)), strangerHint
+	}
 	switch {
+	case code >= http.StatusMultipleChoices && code < http.StatusBadRequest:
+		e.Err, e.Hint = fmt.Errorf("%d %s, a redirect", code, http.StatusText(code)), endpointHint
+	case page && code != http.StatusNotFound && !mayPass(code): // nobody judged our credentials, or the pool
 	case code == http.StatusUnauthorized:
 		e.Kind, e.Hint = bootstrap.ErrUnauthorized, d.credentialsHint(time.Now())
 	case code == http.StatusForbidden && d.isAnonymous():
@@ -63,13 +70,31 @@ func (d *Datastore) explainStatus(e *bootstrap.DatastoreError, action action, st
 		e.Hint = "does the API server speak TLS there? Then the endpoint is https://"
 	case code == http.StatusBadRequest && action.verb == "create":
 		e.Kind = bootstrap.ErrRefused
-	case code == http.StatusTooManyRequests, code == http.StatusRequestTimeout, code >= http.StatusInternalServerError:
+	case mayPass(code):
 		e.Kind = bootstrap.ErrUnreachable
 		if status.Details != nil {
 			e.RetryAfter = time.Duration(status.Details.RetryAfterSeconds) * time.Second
 		}
 	}
 	return e
+}
+
+func mayPass(code int) bool {
+	return code == http.StatusTooManyRequests || code == http.StatusRequestTimeout || code >= http.StatusInternalServerError
+}
+
+// strangerHint is for a page, which is the answer of a load balancer or a proxy.
+const strangerHint = "the answer is not the API server's own: check the load balancers and proxies in between"
+
+// isPage tells an answer of HTML from a Status, and from the plain words of an
+// API server that is not up yet.
+func isPage(status metav1.Status) bool {
+	if status.Details == nil {
+		return false
+	}
+	return slices.ContainsFunc(status.Details.Causes, func(cause metav1.StatusCause) bool {
+		return cause.Type == metav1.CauseTypeUnexpectedServerResponse && strings.HasPrefix(cause.Message, "<")
+	})
 }
 
 // refusal tells the reasons of the API server's own validation, field by field,
@@ -97,6 +122,8 @@ func refusal(e *bootstrap.DatastoreError, status metav1.Status) error {
 	}
 	return errors.Join(errs...)
 }
+
+const endpointHint = "check that the endpoint is the API server's"
 
 const installHint = "install Calico's CRDs; if they are, check that the endpoint is the API server's"
 
@@ -130,7 +157,7 @@ var connectionHints = map[netcause.Cause]string{
 	netcause.ClientCertificate: "the server refuses the client certificate, or wants one: is it signed by a CA that it trusts?",
 	netcause.NothingInCommon:   "the server and this program have no TLS version, cipher or protocol in common",
 	netcause.BrokenOff:         "the server broke the TLS connection off: its log says why",
-	netcause.NotHTTP:           "check that the endpoint is the API server's",
+	netcause.NotHTTP:           endpointHint,
 	netcause.Closed:            "the server closed the connection before the answer was whole",
 	netcause.Refused:           "nothing listens there: check the endpoint, and that the API server is running",
 	netcause.DNS:               "check the endpoint's host name, and this host's DNS",
@@ -141,6 +168,10 @@ var connectionHints = map[netcause.Cause]string{
 // explainConnection judges a request that got no answer.
 func (d *Datastore) explainConnection(e *bootstrap.DatastoreError, err error) {
 	cause := netcause.Of(err)
+	// client-go advises to try again, which a run does.
+	if inner := errors.Unwrap(err); inner != nil && strings.Contains(err.Error(), "when reading response body") {
+		err = inner
+	}
 	e.Err, e.Hint = &requestError{text: netcause.Stable(err), err: err}, connectionHints[cause]
 	switch {
 	case cause.TLS():

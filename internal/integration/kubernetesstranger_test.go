@@ -14,7 +14,6 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/kubernetes"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/faultproxy"
-	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
 // atOnce checks an error that no waiting mends.
@@ -31,7 +30,7 @@ func atOnce(t *testing.T, begin time.Time, err error, says ...string) {
 // TestKubernetesStrangeAnswers has answers that no API server gives: waiting
 // would not make it one.
 func TestKubernetesStrangeAnswers(t *testing.T) {
-	world := newKubernetesWorld(t, ippool.CRDV1)
+	world := newSteadyWorld(t)
 	const endpoint = "check that the endpoint is the API server's"
 	asJSON := http.Header{"Content-Type": {"application/json"}}
 	for name, fault := range map[string]faultproxy.Fault{
@@ -91,7 +90,7 @@ func TestKubernetesNotHTTP(t *testing.T) {
 // TestKubernetesRedirects has a server that sends everybody to its login page:
 // nobody else may see the token, and a page is no list.
 func TestKubernetesRedirects(t *testing.T) {
-	world := newKubernetesWorld(t, ippool.CRDV1)
+	world := newSteadyWorld(t)
 	var seen atomic.Bool
 	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		seen.Store(seen.Load() || r.Header.Get("Authorization") != "")
