@@ -105,9 +105,30 @@ type action struct {
 	name      string // of the one object that is meant; empty: any
 }
 
-// call makes one request, bounded in time, and returns the body of the answer.
-// Its error is in our words.
+// call makes a request and returns the body of the answer. Its error is in our
+// words. What an API server forbids while it starts, it may allow when it knows
+// its roles: so it is asked whether it is ready, and then once more.
 func (d *Datastore) call(ctx context.Context, action action, request *rest.Request) ([]byte, error) {
+	body, err := d.once(ctx, action, request)
+	if !errors.Is(err, bootstrap.ErrForbidden) {
+		return body, err
+	}
+	// Nobody needs a right for this path, unless somebody configured that.
+	ready := action
+	ready.doing = "asking whether the API server is ready"
+	if _, notReady := d.once(ctx, ready, d.client.Get().AbsPath("readyz")); errors.Is(notReady, bootstrap.ErrUnreachable) {
+		return nil, &bootstrap.DatastoreError{
+			Kind: bootstrap.ErrUnreachable, Place: d.config.place(), Doing: action.doing,
+			Err: errNotReady, Hint: "if it stays so, " + d.roleHint(action),
+		}
+	}
+	return d.once(ctx, action, request)
+}
+
+var errNotReady = errors.New("it forbids this, but is not ready: it may not know its roles yet")
+
+// once makes one request, bounded in time.
+func (d *Datastore) once(ctx context.Context, action action, request *rest.Request) ([]byte, error) {
 	outer := ctx
 	// client-go would log, past the importer's logger, what is in the error.
 	ctx, cancel := context.WithTimeout(logr.NewContext(outer, logr.Discard()), d.config.RequestTimeout)
@@ -121,6 +142,9 @@ func (d *Datastore) call(ctx context.Context, action action, request *rest.Reque
 	if errors.Is(outer.Err(), context.Canceled) {
 		// The caller's will, and nobody's failure.
 		return nil, &bootstrap.DatastoreError{Place: d.config.place(), Doing: action.doing, Err: outer.Err()}
+	}
+	if outer.Err() != nil && errors.Is(err, context.Cause(outer)) {
+		err = outer.Err() // net/http names the cause alone
 	}
 	explained := d.explain(action, err)
 	_, plain := result.Raw()
