@@ -68,7 +68,7 @@ func onKubernetes(t *testing.T, config kubernetes.Config, settings bootstrap.Set
 	assert.Len(t, slices.Compact(slices.Clone(causes)), len(causes), "%q", causes)
 	for _, cause := range causes {
 		assert.NotContains(t, cause, "\n")
-		assert.Less(t, len(cause), 500, cause)
+		assert.Less(t, len(cause), 700, cause)
 	}
 	return report, causes, err
 }
