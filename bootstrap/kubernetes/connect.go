@@ -111,12 +111,10 @@ type action struct {
 func (d *Datastore) call(ctx context.Context, action action, request *rest.Request) ([]byte, error) {
 	body, err := d.once(ctx, action, request)
 	if !errors.Is(err, bootstrap.ErrForbidden) {
+		d.forbidden.Store(nil)
 		return body, err
 	}
-	// Nobody needs a right for this path, unless somebody configured that.
-	ready := action
-	ready.doing = "asking whether the API server is ready"
-	if _, notReady := d.once(ctx, ready, d.client.Get().AbsPath("readyz")); errors.Is(notReady, bootstrap.ErrUnreachable) {
+	if !d.ready(ctx) {
 		return nil, &bootstrap.DatastoreError{
 			Kind: bootstrap.ErrUnreachable, Place: d.config.place(), Doing: action.doing,
 			Err: errNotReady, Hint: "if it stays so, " + d.roleHint(action),
@@ -126,6 +124,28 @@ func (d *Datastore) call(ctx context.Context, action action, request *rest.Reque
 }
 
 var errNotReady = errors.New("it forbids this, but is not ready: it may not know its roles yet")
+
+// rolesTime is how long an API server may take to know its roles: it reads them
+// as soon as it serves.
+const rolesTime = 5 * time.Second
+
+// ready reports whether the API server knows its roles. It tells everybody
+// whether it is ready, by a role. Where that one was taken away, only time tells.
+func (d *Datastore) ready(ctx context.Context) bool {
+	now := time.Now()
+	d.forbidden.CompareAndSwap(nil, &now)
+	asking := action{doing: "asking whether the API server is ready", verb: "get", resource: "readyz"}
+	_, err := d.once(ctx, asking, d.client.Get().AbsPath("readyz"))
+	switch {
+	case errors.Is(err, bootstrap.ErrUnreachable):
+		return false
+	case errors.Is(err, bootstrap.ErrForbidden):
+		first := d.forbidden.Load()
+		return first != nil && now.Sub(*first) >= rolesTime
+	default:
+		return true
+	}
+}
 
 // once makes one request, bounded in time.
 func (d *Datastore) once(ctx context.Context, action action, request *rest.Request) ([]byte, error) {

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -47,6 +49,8 @@ type Datastore struct {
 	client    *rest.RESTClient
 	found     schema.GroupVersion // the group that a list found; empty: not yet
 	looked    bool                // for pools that are elsewhere
+
+	forbidden atomic.Pointer[time.Time] // since when all that was asked was; nil: it was not
 }
 
 var (

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -18,11 +19,16 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// answering returns a datastore whose every request gets this answer.
+// answering returns a datastore whose every request gets this answer, but for
+// the one whether the API server is ready: it is.
 func answering(t *testing.T, config *rest.Config, code int, header http.Header, body string) *Datastore {
 	t.Helper()
 	config.Host = "https://127.0.0.1:1"
 	config.Transport = roundTripper(func(request *http.Request) (*http.Response, error) {
+		code, body := code, body
+		if request.URL.Path == "/readyz" {
+			code, body = http.StatusOK, "ok"
+		}
 		return &http.Response{
 			StatusCode: code, Header: header, Body: io.NopCloser(strings.NewReader(body)), Request: request,
 			Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
@@ -102,6 +108,51 @@ func TestStatusIsExplained(t *testing.T) {
 			if errors.As(err, &failure) {
 				assert.Equal(t, tt.after, failure.RetryAfter)
 			}
+		})
+	}
+}
+
+// TestForbiddenWhileItStarts has an API server that doesn't know its roles, not
+// even the one by which everybody may ask whether it is ready.
+func TestForbiddenWhileItStarts(t *testing.T) {
+	t.Parallel()
+	for name, ready := range map[string]int{"not ready": http.StatusInternalServerError, "nobody may ask": http.StatusForbidden} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				knows := false
+				transport := roundTripper(func(request *http.Request) (*http.Response, error) {
+					code, body := http.StatusForbidden, status(403, "Forbidden", `User "x" cannot list resource "ippools"`)
+					switch {
+					case request.URL.Path == "/readyz":
+						code, body = ready, "[-]informer-sync failed: reason withheld"
+					case knows:
+						code, body = http.StatusOK, `{"kind":"IPPoolList","items":[]}`
+					}
+					return &http.Response{StatusCode: code, Header: asJSON, Body: io.NopCloser(strings.NewReader(body)), Request: request}, nil
+				})
+				store, err := Open(Config{REST: &rest.Config{Host: "https://127.0.0.1:1", BearerToken: "hunter2", Transport: transport}, APIGroup: ippool.CRDV1})
+				require.NoError(t, err)
+				for range 2 {
+					_, err = store.Snapshot(t.Context())
+					require.ErrorIs(t, err, bootstrap.ErrUnreachable)
+					require.ErrorContains(t, err, "it forbids this, but is not ready")
+					require.ErrorContains(t, err, "if it stays so, give it a ClusterRole with the rule")
+					time.Sleep(rolesTime / 2)
+				}
+				_, err = store.Snapshot(t.Context())
+				if ready == http.StatusForbidden {
+					require.ErrorIs(t, err, bootstrap.ErrForbidden, "it stayed so")
+				} else {
+					require.ErrorIs(t, err, bootstrap.ErrUnreachable)
+				}
+				knows = true
+				_, err = store.Snapshot(t.Context())
+				require.NoError(t, err)
+				knows = false // it starts again
+				_, err = store.Snapshot(t.Context())
+				require.ErrorIs(t, err, bootstrap.ErrUnreachable)
+			})
 		})
 	}
 }

@@ -124,7 +124,7 @@ func TestKubernetesFaultsThatPass(t *testing.T) {
 		{"429", faultproxy.Status(http.StatusTooManyRequests, 0, "slow down"), "slow down", false},
 		{"500", faultproxy.Status(http.StatusInternalServerError, 0, "etcdserver: leader changed"), "etcdserver: leader changed", false},
 		{"503", faultproxy.Status(http.StatusServiceUnavailable, 0, "storage is (re)initializing"), "storage is (re)initializing", false},
-		{"504", faultproxy.Status(http.StatusGatewayTimeout, 0, "request timed out"), "request timed out", true},
+		{"504", faultproxy.Status(http.StatusGatewayTimeout, 0, "request timed out"), "request timed out", false},
 		{"text", faultproxy.Answer(http.StatusTooManyRequests, http.Header{"Content-Type": {"text/plain"}}, "Too many requests, please try again later.\n"), "too many requests", true},
 		{"page of a load balancer", faultproxy.Page(http.StatusBadGateway), "502", false},
 		{"page of another", faultproxy.Page(http.StatusServiceUnavailable), "503", true},
@@ -288,8 +288,8 @@ func TestKubernetesSlowAnswers(t *testing.T) {
 		config.Host = "https://" + proxy.Address()
 		_, causes, err := onKubernetes(t, kubernetes.Config{REST: config}, dual(patient()))
 		require.NoError(t, err)
-		// It shows when reading or when writing.
-		assert.LessOrEqual(t, len(causes), 2)
+		// It shows when reading or when writing, at one attempt or the next.
+		assert.LessOrEqual(t, len(causes), 3)
 		assert.NotContains(t, strings.Join(causes, ""), "->", "ports differ each time")
 	})
 }
