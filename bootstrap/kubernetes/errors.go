@@ -43,7 +43,8 @@ func (d *Datastore) explain(action action, err error) error {
 // explainStatus judges an answer of the API server.
 func (d *Datastore) explainStatus(e *bootstrap.DatastoreError, action action, status metav1.Status) error {
 	code := int(status.Code)
-	e.Err = errors.New(strings.TrimSpace(status.Message))
+	// It may quote why the API server itself reached somebody else not.
+	e.Err = errors.New(netcause.Stable(errors.New(strings.TrimSpace(status.Message))))
 	page := isPage(status)
 	if page { // on it may stand anything, and something else each time
 		e.Err, e.Hint = fmt.Errorf("%d %s", code, http.StatusText(code)), strangerHint

@@ -68,7 +68,7 @@ func onKubernetes(t *testing.T, config kubernetes.Config, settings bootstrap.Set
 	assert.Len(t, slices.Compact(slices.Clone(causes)), len(causes), "%q", causes)
 	for _, cause := range causes {
 		assert.NotContains(t, cause, "\n")
-		assert.Less(t, len(cause), 500, cause)
+		assert.Less(t, len(cause), 700, cause)
 	}
 	return report, causes, err
 }
@@ -119,22 +119,26 @@ func TestKubernetesFaultsThatPass(t *testing.T) {
 		name  string
 		fault faultproxy.Fault
 		says  string // in the cause
+		some  bool   // not each request, which would take its time
 	}{
-		{"429", faultproxy.Status(http.StatusTooManyRequests, 0, "slow down"), "slow down"},
-		{"500", faultproxy.Status(http.StatusInternalServerError, 0, "etcdserver: leader changed"), "etcdserver: leader changed"},
-		{"503", faultproxy.Status(http.StatusServiceUnavailable, 0, "storage is (re)initializing"), "storage is (re)initializing"},
-		{"504", faultproxy.Status(http.StatusGatewayTimeout, 0, "request timed out"), "request timed out"},
-		{"text", faultproxy.Answer(http.StatusTooManyRequests, http.Header{"Content-Type": {"text/plain"}}, "Too many requests, please try again later.\n"), "too many requests"},
-		{"page of a load balancer", faultproxy.Page(http.StatusBadGateway), "502"},
-		{"page of another", faultproxy.Page(http.StatusServiceUnavailable), "503"},
-		{"empty page", faultproxy.Answer(http.StatusServiceUnavailable, html, ""), "unable to handle the request"},
-		{"cut", faultproxy.Cut, "closed the connection"},
-		{"cut in the body", faultproxy.CutInBody, "closed the connection"},
-		{"done, and 500", faultproxy.After(faultproxy.Status(http.StatusInternalServerError, 0, "etcdserver: request timed out")), "etcdserver"},
-		{"done, and a page", faultproxy.After(faultproxy.Page(http.StatusBadGateway)), "502"},
-		{"done, and cut", faultproxy.After(faultproxy.Cut), "closed the connection"},
+		{"429", faultproxy.Status(http.StatusTooManyRequests, 0, "slow down"), "slow down", false},
+		{"500", faultproxy.Status(http.StatusInternalServerError, 0, "etcdserver: leader changed"), "etcdserver: leader changed", false},
+		{"503", faultproxy.Status(http.StatusServiceUnavailable, 0, "storage is (re)initializing"), "storage is (re)initializing", false},
+		{"504", faultproxy.Status(http.StatusGatewayTimeout, 0, "request timed out"), "request timed out", true},
+		{"text", faultproxy.Answer(http.StatusTooManyRequests, http.Header{"Content-Type": {"text/plain"}}, "Too many requests, please try again later.\n"), "too many requests", true},
+		{"page of a load balancer", faultproxy.Page(http.StatusBadGateway), "502", false},
+		{"page of another", faultproxy.Page(http.StatusServiceUnavailable), "503", true},
+		{"empty page", faultproxy.Answer(http.StatusServiceUnavailable, html, ""), "unable to handle the request", true},
+		{"cut", faultproxy.Cut, "closed the connection", false},
+		{"cut in the body", faultproxy.CutInBody, "closed the connection", false},
+		{"done, and 500", faultproxy.After(faultproxy.Status(http.StatusInternalServerError, 0, "etcdserver: request timed out")), "etcdserver", false},
+		{"done, and a page", faultproxy.After(faultproxy.Page(http.StatusBadGateway)), "502", false},
+		{"done, and cut", faultproxy.After(faultproxy.Cut), "closed the connection", false},
 	} {
-		for _, request := range requestsOfRun {
+		for i, request := range requestsOfRun {
+			if tt.some && i > 0 {
+				continue
+			}
 			t.Run(tt.name+"/"+request.name, func(t *testing.T) {
 				world.empty(t)
 				proxy := faultproxy.NewHTTP(t, world.config)
@@ -199,6 +203,7 @@ func TestKubernetesCutsAnywhere(t *testing.T) {
 // or in both.
 func TestKubernetesRetryAfter(t *testing.T) {
 	world := newSteadyWorld(t)
+	world.empty(t)
 	header := http.Header{"Retry-After": {"1"}, "Content-Type": {"application/json"}}
 	const status = `{"kind":"Status","apiVersion":"v1","status":"Failure","message":"slow down","reason":"TooManyRequests","code":429%s}`
 	text := http.Header{"Retry-After": {"1"}, "Content-Type": {"text/plain"}}
@@ -210,19 +215,18 @@ func TestKubernetesRetryAfter(t *testing.T) {
 			fmt.Sprintf(status, `,"details":{"retryAfterSeconds":1}`)),
 	} {
 		t.Run(name, func(t *testing.T) {
-			world.empty(t)
+			t.Parallel() // nothing is written
 			proxy := faultproxy.NewHTTP(t, world.config)
-			proxy.Inject(faultproxy.Creates, 1, fault)
+			proxy.Inject(faultproxy.Blocks, 1, fault)
 			begin := time.Now()
-			_, causes, err := onKubernetes(t, kubernetes.Config{REST: proxy.Config()}, dual(quick()))
+			_, causes, err := onKubernetes(t, kubernetes.Config{REST: proxy.Config()}, dual(quick()), bootstrap.WithDryRun())
 			require.NoError(t, err)
 			assert.GreaterOrEqual(t, time.Since(begin), time.Second)
-			assert.Equal(t, bothPools, world.poolsOf(t))
 			assert.Len(t, causes, 1)
 		})
 	}
 	t.Run("longer than there is time", func(t *testing.T) {
-		world.empty(t)
+		t.Parallel()
 		proxy := faultproxy.NewHTTP(t, world.config)
 		proxy.Inject(faultproxy.Pools, faultproxy.Always, faultproxy.Status(http.StatusTooManyRequests, 30, "slow down"))
 		_, _, err := onKubernetes(t, kubernetes.Config{REST: proxy.Config()}, lasting("500ms"))

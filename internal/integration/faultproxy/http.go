@@ -3,6 +3,7 @@
 package faultproxy
 
 import (
+	"crypto/tls"
 	"encoding/pem"
 	"io"
 	"log"
@@ -36,6 +37,11 @@ type Option func(*httptest.Server)
 
 // WithHTTP1 keeps the proxy from HTTP/2.
 func WithHTTP1() Option { return func(s *httptest.Server) { s.EnableHTTP2 = false } }
+
+// WithCertificate has the proxy show this certificate.
+func WithCertificate(cert tls.Certificate) Option {
+	return func(s *httptest.Server) { s.TLS = &tls.Config{Certificates: []tls.Certificate{cert}} }
+}
 
 // NewHTTP returns a proxy that reaches the API server as upstream says. It is
 // closed when the test ends.

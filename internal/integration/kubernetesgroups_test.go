@@ -1,0 +1,133 @@
+package integration
+
+import (
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/rest"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/kubernetes"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/kubetest"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+)
+
+// requestLog keeps the requests of a run for Calico's resources, short.
+type requestLog struct {
+	mu  sync.Mutex
+	all []string
+}
+
+func (l *requestLog) of(config *rest.Config) *rest.Config {
+	config = rest.CopyConfig(config)
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper {
+		return roundTrip(func(r *http.Request) (*http.Response, error) {
+			if path, ours := strings.CutPrefix(r.URL.Path, "/apis/"); ours {
+				l.mu.Lock()
+				l.all = append(l.all, r.Method+" "+path)
+				l.mu.Unlock()
+			}
+			return next.RoundTrip(r)
+		})
+	})
+	return config
+}
+
+// TestKubernetesGroups has both groups served, or one, or none: which of them
+// has the pools, and what is asked to know it.
+func TestKubernetesGroups(t *testing.T) {
+	server := kubetest.Shared(t)
+	const v1, v3 = "crd.projectcalico.org/v1", "projectcalico.org/v3"
+	// IPv6 alone, with its CIDR, creates one pool.
+	settings := func() bootstrap.Settings {
+		settings := dual(lasting("700ms"))
+		settings.IPv4.CIDR = bootstrap.Given("none", "test")
+		return settings
+	}
+	create := func(group string) []string {
+		return []string{"GET " + group + "/ippools", "GET " + group + "/ipamblocks", "GET config.openshift.io/v1/networks/cluster", "POST " + group + "/ippools"}
+	}
+	for _, tt := range []struct {
+		name   string
+		served []schema.GroupVersion
+		asked  schema.GroupVersion
+		wants  []string // requests
+		kind   error
+		says   string
+	}{
+		{"none", nil, schema.GroupVersion{}, nil, bootstrap.ErrNotInstalled, v1 + " has no ippools, " + v3 + " has no ippools: install Calico's CRDs"},
+		{"none, v1 asked", nil, ippool.CRDV1, nil, bootstrap.ErrNotInstalled, "not installed: " + v1 + " has no ippools: install Calico's CRDs"},
+		{"none, v3 asked", nil, ippool.V3, nil, bootstrap.ErrNotInstalled, "not installed: " + v3 + " has no ippools: install Calico's CRDs"},
+		{"v3", []schema.GroupVersion{ippool.V3}, schema.GroupVersion{}, append([]string{"GET " + v1 + "/ippools"}, create(v3)...), nil, ""},
+		{"v3, v3 asked", nil, ippool.V3, create(v3), nil, ""},
+		{"v3, v1 asked", nil, ippool.CRDV1, nil, bootstrap.ErrNotInstalled, "set CALICO_API_GROUP"},
+		{"both", []schema.GroupVersion{ippool.CRDV1}, schema.GroupVersion{}, create(v1), nil, ""},
+		{"both, v1 asked", nil, ippool.CRDV1, create(v1), nil, ""},
+		{"both, v3 asked", nil, ippool.V3, create(v3), nil, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if tt.name == "none" {
+				server.RemoveCRDs(t)
+			}
+			for _, group := range tt.served { // beside those of the rows above
+				server.InstallCRDs(t, group)
+			}
+			server.Empty(t, ippool.CRDV1)
+			server.Empty(t, ippool.V3)
+			var requests requestLog
+			begin := time.Now()
+			report, causes, err := onKubernetes(t, kubernetes.Config{REST: requests.of(server.AdminConfig()), APIGroup: tt.asked}, settings())
+			if tt.kind != nil {
+				require.ErrorIs(t, err, tt.kind)
+				require.ErrorIs(t, err, bootstrap.ErrTimedOut)
+				assert.ErrorContains(t, err, tt.says)
+				assert.Len(t, causes, 1)
+				for _, request := range requests.all {
+					if tt.asked == ippool.CRDV1 {
+						assert.Equal(t, "GET "+v1+"/ippools", request, "no other group is asked")
+					}
+				}
+				return
+			}
+			require.NoError(t, err)
+			assert.Less(t, time.Since(begin), time.Second)
+			assert.Empty(t, causes)
+			assert.Len(t, report.Pools, 2)
+			assert.ElementsMatch(t, tt.wants, requests.all)
+
+			// The next run finds the pool with one list, or two.
+			requests.all = nil
+			_, _, err = onKubernetes(t, kubernetes.Config{REST: requests.of(server.AdminConfig()), APIGroup: tt.asked}, settings())
+			require.NoError(t, err)
+			assert.Equal(t, tt.wants[:len(tt.wants)-3], requests.all)
+		})
+	}
+}
+
+// TestKubernetesGroupForbidden has an account that may use the second group
+// alone, as its role for it says.
+func TestKubernetesGroupForbidden(t *testing.T) {
+	server := kubetest.Shared(t)
+	server.InstallCRDs(t, ippool.V3)
+	server.Empty(t, ippool.V3)
+	namespace := server.Namespace(t)
+	user := server.ServiceAccount(t, namespace, "v3")
+	server.Allow(t, user, kubetest.Rule("projectcalico.org", "ippools", "list", "create"), kubetest.Rule("projectcalico.org", "ipamblocks", "list"),
+		kubetest.Rule("", "configmaps", "get"), kubetest.Rule("config.openshift.io", "networks", "get"))
+	config := bearer(server, server.Token(t, namespace, "v3", time.Hour))
+
+	begin := time.Now()
+	_, _, err := onKubernetes(t, kubernetes.Config{REST: config}, dual(quick()))
+	require.ErrorIs(t, err, bootstrap.ErrForbidden)
+	atOnce(t, begin, err, "if this cluster has its pools in projectcalico.org/v3, set CALICO_API_GROUP to that")
+
+	_, _, err = onKubernetes(t, kubernetes.Config{REST: config, APIGroup: ippool.V3}, dual(quick()))
+	require.NoError(t, err)
+	assert.Equal(t, bothPools, (&kubernetesWorld{server: server, group: ippool.V3}).poolsOf(t))
+}
