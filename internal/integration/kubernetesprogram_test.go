@@ -13,6 +13,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/kubetest"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
@@ -63,6 +65,7 @@ func TestKubernetesVariables(t *testing.T) {
 	require.NoError(t, os.WriteFile(config, []byte(
 		"apiVersion: projectcalico.org/v3\nkind: CalicoAPIConfig\nspec:\n  datastoreType: kubernetes\n  kubeconfigInline: |\n    "+indented+"\n"), 0o600))
 	endpoint := []string{"K8S_API_ENDPOINT=" + world.server.URL(), "K8S_CA_FILE=" + a.ca}
+	plugin := pluginKubeconfig(t, world.server, "echo '"+`{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":{"token":"`+a.token+`"}}'`)
 
 	tests := []struct {
 		name string
@@ -77,6 +80,7 @@ func TestKubernetesVariables(t *testing.T) {
 		{"endpoint and token", append(endpoint, "K8S_API_TOKEN="+a.token), nil},
 		{"endpoint and client certificate", append(endpoint, "K8S_CERT_FILE="+a.cert, "K8S_KEY_FILE="+a.key), nil},
 		{"endpoint, unchecked", []string{"K8S_API_ENDPOINT=" + world.server.URL(), "K8S_INSECURE_SKIP_TLS_VERIFY=true", "K8S_API_TOKEN=" + a.token}, nil},
+		{"an exec plugin", []string{"KUBECONFIG=" + plugin}, nil},
 		{"a config file with a kubeconfig in it", nil, []string{"--config", config}},
 		{"few requests a second", []string{"KUBECONFIG=" + a.kubeconfig, "K8S_CLIENT_QPS=20", "K8S_CLIENT_BURST=1"}, nil},
 	}
@@ -90,6 +94,23 @@ func TestKubernetesVariables(t *testing.T) {
 			assert.NotContains(t, r.stderr, a.token)
 		})
 	}
+}
+
+// pluginKubeconfig returns a kubeconfig whose user is who a script says it is.
+func pluginKubeconfig(t *testing.T, server *kubetest.Server, script string) string {
+	t.Helper()
+	plugin := filepath.Join(t.TempDir(), "plugin")
+	require.NoError(t, os.WriteFile(plugin, []byte("#!/bin/sh\n"+script+"\n"), 0o700))
+	path := server.TokenKubeconfig(t, "")
+	config, err := clientcmd.LoadFromFile(path)
+	require.NoError(t, err)
+	for _, user := range config.AuthInfos {
+		user.Exec = &clientcmdapi.ExecConfig{
+			APIVersion: "client.authentication.k8s.io/v1", Command: plugin, InteractiveMode: clientcmdapi.NeverExecInteractiveMode,
+		}
+	}
+	require.NoError(t, clientcmd.WriteToFile(*config, path))
+	return path
 }
 
 // TestInCluster runs the program as in a pod: in a mount namespace of its own,
@@ -164,6 +185,8 @@ func TestKubernetesBadInput(t *testing.T) {
 			[]string{"unauthorized", "check the token"}},
 		{"no credentials", []string{"K8S_API_ENDPOINT=" + world.server.URL(), "K8S_CA_FILE=" + a.ca}, nil, 1,
 			[]string{"unauthorized", "User \"system:anonymous\" cannot list resource", "no credentials are given"}},
+		{"a plugin that fails", []string{"KUBECONFIG=" + pluginKubeconfig(t, world.server, "echo no ticket >&2; exit 3")}, nil, 1,
+			[]string{"unauthorized: getting credentials: exec: executable", "check the exec plugin"}},
 		{"no CA", []string{"K8S_API_ENDPOINT=" + world.server.URL(), "K8S_API_TOKEN=" + a.token}, nil, 1, []string{"TLS failure", "--k8s-ca-file"}},
 		{"a word is left over behind a token", nil, []string{"--k8s-api-token", "my", "hunter2"}, 2, []string{"a word is left over behind the flags"}},
 	}
