@@ -32,23 +32,22 @@ func (r *runner) ask(ctx context.Context, plan Plan) ([]netip.Prefix, error) {
 			holds = append(holds, step.Family) // no block is in a random prefix
 		}
 	}
-	if r.cluster != nil && !r.asked {
+	askCluster := r.cluster != nil && slices.ContainsFunc(creates, func(f ippool.Family) bool { return !slices.Contains(r.asked, f) })
+	if askCluster {
 		wait.Go(func() { cluster, clusterErr = r.cluster.PodCIDRs(ctx, creates) })
 	}
 	if len(holds) > 0 {
 		blocks, blocksErr = r.store.Blocks(ctx, holds)
 	}
 	wait.Wait()
-	switch {
-	case blocksErr != nil:
-		return nil, blocksErr
-	case clusterErr != nil:
-		return nil, clusterErr
-	case r.cluster != nil && !r.asked:
-		r.asked, r.sources = true, cluster
+	if askCluster && clusterErr == nil {
+		r.asked, r.sources = creates, cluster
 		r.tellOfCluster(creates)
 	}
-	return blocks, nil
+	if blocksErr != nil {
+		return nil, blocksErr
+	}
+	return blocks, clusterErr
 }
 
 // tellOfCluster notes the places in the cluster that say nothing, and warns of
@@ -67,12 +66,16 @@ func (r *runner) tellOfCluster(families []ippool.Family) {
 		}
 	}
 	for _, source := range r.sources {
+		problem := fmt.Sprintf("no pod CIDR from %s: %s", source.Name, oneLine(source.Problem))
+		if len(source.Prefixes) > 0 {
+			problem = fmt.Sprintf("pod CIDRs of %s: %s", source.Name, oneLine(source.Problem))
+		}
 		switch {
 		case source.Problem == "":
 		case unnamed && !source.Absent:
-			r.warn(fmt.Sprintf("no pod CIDR from %s: %s", source.Name, oneLine(source.Problem)))
+			r.warn(problem)
 		default:
-			r.note(fmt.Sprintf("no pod CIDR from %s: %s", source.Name, oneLine(source.Problem)))
+			r.note(problem)
 		}
 	}
 }

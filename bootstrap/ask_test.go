@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/netip"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -221,26 +222,134 @@ func TestWhatIsStoredOtherwiseIsToldOf(t *testing.T) {
 	assert.Equal(t, "zone == 'a'", report.Pools[0].Spec.NodeSelector, "a report says what stands")
 }
 
-// givesUIDs is a datastore that creates the first pool, and finds the name of
-// the second taken: it gives out its own uids.
-type givesUIDs struct{ *fakeStore }
+// oneByOne is a datastore without transactions, which gives out its own uids:
+// it creates each pool by itself unless refuses has an error for its name.
+type oneByOne struct {
+	*fakeStore
+	refuses []map[string]error // of the first commits
+}
 
-func (g givesUIDs) Commit(_ context.Context, _ Snapshot, changes []Change) error {
-	changes[0].Create.UID = "given-by-the-server"
-	g.put(*changes[0].Create)
-	if len(changes) > 1 {
-		g.put(stored(changes[1].Create.Name, "fd00:9::/64"))
-		return ErrConflict
+func (o *oneByOne) Commit(_ context.Context, _ Snapshot, changes []Change) error {
+	o.calls = append(o.calls, "commit")
+	var (
+		refuses map[string]error
+		created []string
+		failed  error
+	)
+	if len(o.refuses) > 0 {
+		refuses, o.refuses = o.refuses[0], o.refuses[1:]
 	}
-	return nil
+	for _, change := range changes {
+		if err := refuses[change.Create.Name]; err != nil {
+			failed = err
+			continue
+		}
+		change.Create.UID = "of the server, " + change.Create.UID
+		o.put(*change.Create)
+		created = append(created, change.Create.Name)
+	}
+	if failed != nil && len(created) > 0 {
+		return &PartialError{Created: created, Err: failed}
+	}
+	return failed
 }
 
 func TestHalfALostRaceIsKnownAgain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		report, err := run(t, givesUIDs{newStore()}, given(t, cidrs...))
+		store := newStore()
+		store.onSnapshot = []hook{nil, first(func() { store.put(stored("default-ipv6-ippool", "fd00:9::/64")) })}
+		report, err := run(t, &oneByOne{store, []map[string]error{{"default-ipv6-ippool": ErrConflict}}}, given(t, cidrs...))
 		require.NoError(t, err)
 		assert.Equal(t, []string{created4, "default-ipv6-ippool unchanged: exists"}, outcome(report))
+	})
+}
+
+// Whichever attempt created a pool, the run knows it for its own.
+func TestCreatedOverSeveralAttempts(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		away := unreachable("503")
+		store := &oneByOne{newStore(), []map[string]error{
+			{"default-ipv4-ippool": away, "default-ipv6-ippool": away},
+			{"default-ipv6-ippool": away},
+			{"default-ipv6-ippool": away},
+		}}
+		report, err := run(t, store, given(t, cidrs...))
+		require.NoError(t, err)
+		assert.Equal(t, []string{created4, created6}, outcome(report))
+		assert.NotEmpty(t, report.Pools[0].Settings)
+	})
+}
+
+// What was created beside an error is told with it, however the run ends.
+func TestCreatedBesideAnError(t *testing.T) {
+	t.Parallel()
+	const told = `IPPool "default-ipv4-ippool" was created nevertheless, and stays`
+	tests := []struct {
+		name     string
+		refuses  error
+		settings []string
+		want     error
+	}{
+		{"a refusal", &DatastoreError{Kind: ErrRefused, Place: "here", Doing: "it", Err: errors.New("no")}, nil, ErrRefused},
+		{"out of time", unreachable("503"), []string{"CALICO_IPPOOLS_TIMEOUT=3s"}, ErrTimedOut},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				store := &oneByOne{fakeStore: newStore()}
+				for range 100 {
+					store.refuses = append(store.refuses, map[string]error{"default-ipv6-ippool": tt.refuses})
+				}
+				report, err := run(t, store, given(t, append(tt.settings, cidrs...)...))
+				require.ErrorIs(t, err, tt.want)
+				var partial *PartialError
+				require.ErrorAs(t, err, &partial)
+				assert.Equal(t, []string{"default-ipv4-ippool"}, partial.Created)
+				lines := strings.Split(err.Error(), "\n")
+				assert.Len(t, lines, 2)
+				assert.Equal(t, told, lines[1])
+				assert.Equal(t, Report{}, report)
+			})
+		})
+	}
+}
+
+// A name that is taken in between does not hide what was created before.
+func TestNameTakenAfterHalfWasCreated(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newStore()
+		store.onSnapshot = []hook{nil, first(func() { store.put(stored("default-ipv6-ippool", "10.9.0.0/16")) })}
+		_, err := run(t, &oneByOne{store, []map[string]error{{"default-ipv6-ippool": ErrConflict}}}, given(t, cidrs...))
+		require.ErrorIs(t, err, ErrIncompatible)
+		assert.ErrorContains(t, err, `IPPool "default-ipv4-ippool" was created nevertheless, and stays`)
+		assert.NotContains(t, err.Error(), "nothing was written")
+	})
+}
+
+// The cluster is not asked again because something else failed, but for a
+// family that it was not asked for.
+func TestClusterIsAskedForEachFamilyOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newStore()
+		store.onBlocks = times(3, fails(unreachable("503")))
+		cluster := &fakeCluster{sources: []PodCIDRSource{says("kubeadm-config", "10.1.0.0/16", "fd01::/64")}}
+		_, err := run(t, clusterStore{store, cluster}, Settings{})
+		require.NoError(t, err)
+		assert.Equal(t, [][]ippool.Family{bothFamilies}, cluster.families)
+	})
+	synctest.Test(t, func(t *testing.T) {
+		store := newStore(stored("mine", "10.9.0.0/16"))
+		store.onCommit = []hook{first(func() { delete(store.pools, "mine"); store.revision++ })}
+		cluster := &fakeCluster{sources: []PodCIDRSource{says("kubeadm-config", "10.1.0.0/16", "fd01::/64")}}
+		report, err := run(t, clusterStore{store, cluster}, Settings{})
+		require.NoError(t, err)
+		assert.Equal(t, [][]ippool.Family{{ippool.IPv6}, bothFamilies}, cluster.families)
+		assert.Equal(t, "10.1.0.0/16", report.Pools[0].Spec.CIDR)
 	})
 }
 

@@ -30,7 +30,8 @@ type PodCIDRSource struct {
 	// each family, the first counts.
 	Prefixes []netip.Prefix
 
-	// Problem says why there are none, or why not all; empty: nothing is wrong.
+	// Problem says why there are none, or what is wrong with them; empty:
+	// nothing.
 	Problem string
 
 	// Absent says that the Problem is none: clusters of another kind just have

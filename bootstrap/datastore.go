@@ -28,7 +28,8 @@ type Datastore interface {
 
 	// Commit applies all changes, provided that no pool was written since the
 	// snapshot; otherwise it applies none and returns ErrConflict. A datastore
-	// that can't promise all or nothing says so in its documentation.
+	// that can't promise all or nothing says so in its documentation, and in a
+	// PartialError what was written of a commit that failed.
 	Commit(ctx context.Context, since Snapshot, changes []Change) error
 }
 

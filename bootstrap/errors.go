@@ -18,12 +18,12 @@ var (
 	// ErrIncompatible comes when the pools that are asked for can't stand
 	// beside what the datastore holds: a name is taken by a pool of the other
 	// family or by a record that can't be read, or IPAM blocks inside a pool
-	// have another size. Nothing was written.
+	// have another size.
 	ErrIncompatible = errors.New("incompatible with what the datastore holds")
 
 	// ErrConflict comes from Datastore.Commit when somebody else wrote pools
-	// after the snapshot was taken, and nothing of the commit was written. Run
-	// takes another snapshot and plans again; it returns ErrConflict only if
+	// after the snapshot was taken. Nothing of the commit was written, or what a
+	// PartialError says. Run takes another snapshot and plans again; it returns ErrConflict only if
 	// that goes on and on.
 	ErrConflict = errors.New("pools were changed by somebody else meanwhile")
 
@@ -92,6 +92,25 @@ func (e *DatastoreError) Unwrap() []error {
 	}
 	return []error{e.Kind, e.Err}
 }
+
+// PartialError is an error beside which some pools were created all the same,
+// on a datastore that can't promise all or nothing. They stay.
+type PartialError struct {
+	Created []string // the pools' names, at least one
+	Err     error
+}
+
+// Error returns the error, and a line for each pool that was created.
+func (e *PartialError) Error() string {
+	text := e.Err.Error()
+	for _, name := range e.Created {
+		text += fmt.Sprintf("\nIPPool %q was created nevertheless, and stays", name)
+	}
+	return text
+}
+
+// Unwrap returns the error.
+func (e *PartialError) Unwrap() error { return e.Err }
 
 // oneLine keeps a message of several lines, such as that of joined errors, on
 // one. What else could play tricks on a terminal becomes a space: a message may

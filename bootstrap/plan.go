@@ -137,7 +137,7 @@ func planPool(want DesiredPool, existing []ippool.IPPool, taken map[string]strin
 		return step, nil
 	}
 	if by, ok := taken[want.Pool.Name]; ok {
-		return step, fmt.Errorf("%w: the name %q of the default %s pool is taken by %s: nothing was written; choose another with %s",
+		return step, fmt.Errorf("%w: the name %q of the default %s pool is taken by %s: choose another with %s",
 			ErrIncompatible, want.Pool.Name, want.Family, by, SourceFlag(fmt.Sprintf("ipv%d-pool-name", want.Family)))
 	}
 	step.Action, step.Pool, step.Values = Created, want.Pool.DeepCopy(), want.Values

@@ -130,14 +130,14 @@ func TestNewPlan(t *testing.T) {
 			name:     "the IPv4 name is taken by an IPv6 pool",
 			existing: []ippool.IPPool{stored("default-ipv4-ippool", "fd00::/64")},
 			err: []string{
-				`incompatible with what the datastore holds: the name "default-ipv4-ippool" of the default IPv4 pool is taken by an IPv6 pool, fd00::/64: nothing was written; choose another with flag --ipv4-pool-name`,
+				`incompatible with what the datastore holds: the name "default-ipv4-ippool" of the default IPv4 pool is taken by an IPv6 pool, fd00::/64: choose another with flag --ipv4-pool-name`,
 			},
 		},
 		{
 			name:     "the IPv6 name is taken by an IPv4 pool, which itself is no reason to write IPv6",
 			existing: []ippool.IPPool{stored("default-ipv6-ippool", "10.0.0.0/16")},
 			err: []string{
-				`incompatible with what the datastore holds: the name "default-ipv6-ippool" of the default IPv6 pool is taken by an IPv4 pool, 10.0.0.0/16: nothing was written; choose another with flag --ipv6-pool-name`,
+				`incompatible with what the datastore holds: the name "default-ipv6-ippool" of the default IPv6 pool is taken by an IPv4 pool, 10.0.0.0/16: choose another with flag --ipv6-pool-name`,
 			},
 		},
 		{
@@ -185,8 +185,8 @@ func TestNewPlan(t *testing.T) {
 			existing:   []ippool.IPPool{stored("default-ipv4-ippool", "nonsense")},
 			unreadable: []string{"default-ipv6-ippool"},
 			err: []string{
-				`incompatible with what the datastore holds: the name "default-ipv4-ippool" of the default IPv4 pool is taken by a pool whose CIDR can't be read: nothing was written; choose another with flag --ipv4-pool-name`,
-				`incompatible with what the datastore holds: the name "default-ipv6-ippool" of the default IPv6 pool is taken by a record that can't be read: no JSON; of all things: nothing was written; choose another with flag --ipv6-pool-name`,
+				`incompatible with what the datastore holds: the name "default-ipv4-ippool" of the default IPv4 pool is taken by a pool whose CIDR can't be read: choose another with flag --ipv4-pool-name`,
+				`incompatible with what the datastore holds: the name "default-ipv6-ippool" of the default IPv6 pool is taken by a record that can't be read: no JSON; of all things: choose another with flag --ipv6-pool-name`,
 			},
 		},
 	}

@@ -26,9 +26,9 @@ import (
 // and ctx.
 //
 // What is wrong with the settings, the datastore or the time wraps one of this
-// package's sentinels. With any error, no pool was created, unless the error
-// says so or the connection broke while they were: the next run tells, and goes
-// on from there.
+// package's sentinels. With any error, no pool was created, unless it is a
+// *PartialError or the connection broke while they were: the next run tells, and
+// goes on from there.
 func Run(ctx context.Context, store Datastore, settings Settings, options ...Option) (Report, error) {
 	config, err := settings.Resolve()
 	if err != nil {
@@ -49,7 +49,10 @@ func Run(ctx context.Context, store Datastore, settings Settings, options ...Opt
 		defer cancel()
 	}
 	report, err := r.untilDone(ctx)
-	if err != nil {
+	switch {
+	case err != nil && len(r.created) > 0:
+		return Report{}, &PartialError{Created: r.created, Err: err}
+	case err != nil:
 		return Report{}, err
 	}
 	for _, pool := range report.Pools {
@@ -103,12 +106,13 @@ type runner struct {
 	host   Host
 
 	cluster Cluster         // nil: nobody to ask
-	asked   bool            // the cluster was
+	asked   []ippool.Family // for which the cluster was
 	sources []PodCIDRSource // what it said
 
 	desired  Desired  // with the CIDRs that were chosen so far
 	warnings []string // of the settings, and what was found since
 	notes    []string
+	created  []string         // pools of a commit that failed for another
 	stamped  []*ippool.IPPool // pools that a commit was tried with
 	retry    retry
 }
@@ -198,6 +202,9 @@ func (r *runner) warn(warning string) {
 
 // note tells what is good to know where somebody looks for it.
 func (r *runner) note(note string) {
+	if slices.Contains(r.notes, note) {
+		return
+	}
 	r.logger.Info(note)
 	r.notes = append(r.notes, note)
 }
@@ -230,15 +237,20 @@ func (r *runner) commit(ctx context.Context, snapshot Snapshot, changes []Change
 	for i, change := range changes {
 		asked[i] = change.Create.DeepCopy()
 	}
-	if err := r.store.Commit(ctx, snapshot, changes); err != nil {
-		return err
+	err := r.store.Commit(ctx, snapshot, changes)
+	var partial *PartialError
+	if errors.As(err, &partial) {
+		r.created, err = append(r.created, partial.Created...), partial.Err
 	}
 	for i, change := range changes {
+		if err != nil && !slices.Contains(r.created, change.Create.Name) {
+			continue
+		}
 		if warning := storedOtherwise(asked[i], change.Create); warning != "" {
 			r.warn(warning)
 		}
 	}
-	return nil
+	return err
 }
 
 // stamp gives the pools their uid and creation time. A pool keeps them from
@@ -259,6 +271,7 @@ func (r *runner) stamp(changes []Change) error {
 			continue
 		}
 		pool.UID, pool.CreationTimestamp = r.stamped[i].UID, r.stamped[i].CreationTimestamp
+		r.stamped[i] = pool // into which the datastore writes what it keeps
 	}
 	return nil
 }

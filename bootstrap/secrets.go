@@ -14,7 +14,7 @@ func (d DatastoreSettings) String() string {
 	for _, definition := range datastoreDefinitions {
 		switch setting := definition.Of(&settings); {
 		case !setting.IsSet():
-		case definition.Secret, strings.Contains(setting.Value, "@"): // a URL with a password
+		case definition.Secret, strings.ContainsAny(setting.Value, "@?#"): // a URL with a password or a token
 			set = append(set, definition.Env+"=***")
 		default:
 			set = append(set, definition.Env+"="+quote(setting.Value))

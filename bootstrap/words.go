@@ -156,7 +156,7 @@ func readDatastoreType(settings DatastoreSettings, faults *Faults) DatastoreType
 		return Kubernetes
 	case text.IsSet():
 		faults.Add(text, "unknown datastore; want etcdv3 or kubernetes")
-		return EtcdV3
+		return ""
 	case settings.EtcdEndpoints.IsSet():
 		return EtcdV3
 	default:

@@ -3,6 +3,7 @@ package kubernetes
 import (
 	"fmt"
 	"io"
+	"net/url"
 	"runtime"
 	"runtime/debug"
 	"strconv"
@@ -41,7 +42,12 @@ func (c Config) place() string {
 	if c.REST == nil {
 		return "Kubernetes"
 	}
-	return "Kubernetes " + c.REST.Host
+	server, err := url.Parse(c.REST.Host)
+	if err != nil || server.Host == "" { // just a host, or nothing to be shown
+		server = &url.URL{Host: c.REST.Host[strings.LastIndexByte(c.REST.Host, '@')+1:]}
+	}
+	server.User, server.RawQuery, server.Fragment = nil, "", ""
+	return "Kubernetes " + strings.TrimPrefix(server.String(), "//")
 }
 
 // noLimit is a rest.Config's QPS for no limit: the API server has its own, and

@@ -1,17 +1,21 @@
 package kubernetes
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/rest"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
@@ -209,6 +213,14 @@ func TestFromSettingsFaults(t *testing.T) {
 			[]string{`test: "gone": no such context in the kubeconfig; want one of admin, broken, other`}},
 		{"context without cluster and user", settings{Kubeconfig: given(path), K8sCurrentContext: given("broken")},
 			[]string{`context "broken": user "nobody" was not found`, `context "broken": cluster "three" was not found`, `context "broken": no server found`}},
+		{"a password in the server's URL", settings{Kubeconfig: given(write(t, "c", strings.ReplaceAll(kubeconfig, "https://one", "https://root:hunter2@one")))},
+			[]string{"its server is more than a scheme, a host and a path"}},
+		{"a token in the server's URL", settings{Kubeconfig: given(write(t, "c", strings.ReplaceAll(kubeconfig, "one.example:6443", "one.example:6443?token=hunter2")))},
+			[]string{"its server is more than a scheme, a host and a path"}},
+		{"a password in a proxy's URL", settings{Kubeconfig: given(write(t, "c", strings.ReplaceAll(kubeconfig, `:6443"}`, `:6443", proxy-url: "ftp://root:hunter2@p"}`)))},
+			[]string{"its proxy-url is no URL of http, https or socks5"}},
+		{"wrong context and missing CA", settings{Kubeconfig: given(path), K8sCurrentContext: given("gone"), K8sCAFile: given("/nonexistent")},
+			[]string{"no such context", `"/nonexistent": can't be read`}},
 		{"both files and inline", settings{Kubeconfig: given(path), KubeconfigInline: given(kubeconfig)}, []string{"test: ***: contradicts test: want a file or the text itself, not both"}},
 		{"kubeconfig and endpoint", settings{Kubeconfig: given(path), K8sAPIEndpoint: given(endpoint)},
 			[]string{`test: "https://10.0.0.1:6443": contradicts test: want a kubeconfig or an endpoint, not both`}},
@@ -216,6 +228,7 @@ func TestFromSettingsFaults(t *testing.T) {
 		{"no URL", settings{K8sAPIEndpoint: given("10.0.0.1:6443")}, []string{`test: "10.0.0.1:6443": `}},
 		{"another scheme", settings{K8sAPIEndpoint: given("ftp://10.0.0.1")}, []string{"the scheme is neither https nor http"}},
 		{"no host", settings{K8sAPIEndpoint: given("https://")}, []string{"no host"}},
+		{"a port that is none", settings{K8sAPIEndpoint: given("https://10.0.0.1:99999")}, []string{"not a URL"}},
 		{"a user in the URL", settings{K8sAPIEndpoint: given("https://root:hunter2@10.0.0.1")}, []string{"test: ***: a user in a URL is not used"}},
 		{"a query in the URL", settings{K8sAPIEndpoint: given("https://10.0.0.1?token=hunter2")}, []string{"test: ***: more than a host and a path"}},
 		{"missing CA", settings{K8sAPIEndpoint: given(endpoint), K8sCAFile: given("/nonexistent")}, []string{`"/nonexistent": can't be read`}},
@@ -283,4 +296,42 @@ func TestOpenCopiesTheConfig(t *testing.T) {
 	var failure *bootstrap.DatastoreError
 	require.True(t, errors.As(err, &failure))
 	assert.Equal(t, "Kubernetes https://127.0.0.1:1", failure.Place)
+}
+
+// An importer's config may have a password in its URL; no message shows it.
+func TestPlaceShowsNoSecret(t *testing.T) {
+	t.Parallel()
+	tests := map[string]string{
+		"https://10.0.0.1:6443":                     "Kubernetes https://10.0.0.1:6443",
+		"https://10.0.0.1:6443/k8s/clusters/c-1":    "Kubernetes https://10.0.0.1:6443/k8s/clusters/c-1",
+		"https://root:hunter2@10.0.0.1/a?token=b#c": "Kubernetes https://10.0.0.1/a",
+		"10.0.0.1:6443":                             "Kubernetes 10.0.0.1:6443",
+		"root:hunter2@10.0.0.1:6443":                "Kubernetes 10.0.0.1:6443",
+		"":                                          "Kubernetes ",
+	}
+	for host, want := range tests {
+		assert.Equal(t, want, Config{REST: &rest.Config{Host: host}}.place())
+	}
+}
+
+// A plugin that hangs ends with the run's time, not with its own.
+func TestPluginThatHangs(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS == "windows" {
+		t.Skip("the plugin is a shell script")
+	}
+	plugin := write(t, "plugin", "#!/bin/sh\nexec sleep 3\n")
+	require.NoError(t, os.Chmod(plugin, 0o700))
+	store, err := Open(Config{REST: &rest.Config{Host: "https://127.0.0.1:1", ExecProvider: &clientcmdapi.ExecConfig{
+		APIVersion: "client.authentication.k8s.io/v1", Command: plugin, InteractiveMode: clientcmdapi.NeverExecInteractiveMode,
+	}}})
+	require.NoError(t, err)
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	begin := time.Now()
+	_, err = store.Snapshot(ctx)
+	require.ErrorIs(t, err, bootstrap.ErrUnreachable)
+	require.ErrorContains(t, err, "the exec plugin")
+	assert.Less(t, time.Since(begin), 2*time.Second)
+	time.Sleep(4 * time.Second) // so that it is gone when goroutines are counted
 }

@@ -3,6 +3,7 @@ package kubernetes
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -154,8 +155,7 @@ func (d *Datastore) once(ctx context.Context, action action, request *rest.Reque
 	ctx, cancel := context.WithTimeout(logr.NewContext(outer, logr.Discard()), d.config.RequestTimeout)
 	defer cancel()
 	// A run has its own pauses, and says what it waits for.
-	result := request.MaxRetries(0).Do(ctx)
-	err := result.Error()
+	result, err := d.do(ctx, request.MaxRetries(0))
 	if err == nil {
 		return result.Raw()
 	}
@@ -163,7 +163,7 @@ func (d *Datastore) once(ctx context.Context, action action, request *rest.Reque
 		// The caller's will, and nobody's failure.
 		return nil, &bootstrap.DatastoreError{Place: d.config.place(), Doing: action.doing, Err: outer.Err()}
 	}
-	if outer.Err() != nil && errors.Is(err, context.Cause(outer)) {
+	if outer.Err() != nil && errors.Is(err, context.Cause(outer)) && !errors.Is(err, outer.Err()) {
 		err = outer.Err() // net/http names the cause alone
 	}
 	explained := d.explain(action, err)
@@ -174,6 +174,24 @@ func (d *Datastore) once(ctx context.Context, action action, request *rest.Reque
 		_ = d.Close()
 	}
 	return nil, explained
+}
+
+// do waits for an exec plugin no longer than for anything else: client-go would
+// until the plugin ends, whatever becomes of ctx. A plugin that never ends
+// outlives the request.
+func (d *Datastore) do(ctx context.Context, request *rest.Request) (rest.Result, error) {
+	if d.config.REST.ExecProvider == nil {
+		result := request.Do(ctx)
+		return result, result.Error()
+	}
+	done := make(chan rest.Result, 1)
+	go func() { done <- request.Do(ctx) }()
+	select {
+	case result := <-done:
+		return result, result.Error()
+	case <-ctx.Done():
+		return rest.Result{}, fmt.Errorf("neither the exec plugin of the kubeconfig's user nor the API server answered: %w", ctx.Err())
+	}
 }
 
 // heedHeader fills in how long the header Retry-After asks to wait, which is

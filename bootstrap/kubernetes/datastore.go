@@ -262,8 +262,8 @@ func parseBlockName(name string) (netip.Prefix, bool) {
 
 // Commit creates all pools at the same time, each by itself. It returns
 // bootstrap.ErrConflict if a pool of one of the names exists by now; the others
-// are created nevertheless, and the next snapshot has them. Of other errors, it
-// tells which pools were created beside them.
+// are created nevertheless, and the next snapshot has them. A
+// *bootstrap.PartialError says which were created beside an error.
 func (d *Datastore) Commit(ctx context.Context, _ bootstrap.Snapshot, changes []bootstrap.Change) error {
 	group, err := d.group(ctx)
 	if err != nil {
@@ -276,12 +276,15 @@ func (d *Datastore) Commit(ctx context.Context, _ bootstrap.Snapshot, changes []
 	}
 	wait.Wait()
 
-	var created, failed []error
-	conflict := false
+	var (
+		created  []string
+		failed   []error
+		conflict bool
+	)
 	for i, err := range errs {
 		switch {
 		case err == nil:
-			created = append(created, fmt.Errorf("IPPool %q was created nevertheless", changes[i].Create.Name))
+			created = append(created, changes[i].Create.Name)
 		case errors.Is(err, bootstrap.ErrConflict):
 			conflict = true
 		default:
@@ -290,12 +293,16 @@ func (d *Datastore) Commit(ctx context.Context, _ bootstrap.Snapshot, changes []
 	}
 	switch {
 	case len(failed) > 0:
-		return errors.Join(append(failed, created...)...)
+		err = errors.Join(failed...)
 	case conflict:
-		return bootstrap.ErrConflict
+		err = bootstrap.ErrConflict
 	default:
 		return nil
 	}
+	if len(created) > 0 {
+		err = &bootstrap.PartialError{Created: created, Err: err}
+	}
+	return err
 }
 
 // create writes one pool, and into it what the API server keeps.

@@ -3,10 +3,13 @@ package kubernetes
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
+	"io/fs"
 	"net"
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"k8s.io/client-go/rest"
@@ -35,11 +38,11 @@ func (r *reader) rest() *rest.Config {
 		}
 		return r.endpoint()
 	case s.KubeconfigInline.IsSet():
-		return r.inlineKubeconfig()
+		return r.overlay(r.inlineKubeconfig())
 	case file.IsSet():
-		return r.kubeconfigFiles(file)
+		return r.overlay(r.kubeconfigFiles(file))
 	case home.IsSet() && exists(home.Value):
-		return r.kubeconfigFiles(home)
+		return r.overlay(r.kubeconfigFiles(home))
 	}
 	for _, needsServer := range []bootstrap.Setting{s.K8sCAFile, s.K8sCertFile, s.K8sKeyFile} {
 		if needsServer.IsSet() {
@@ -58,9 +61,10 @@ func (r *reader) rest() *rest.Config {
 	return r.inCluster()
 }
 
+// exists reports whether something is there, be it readable or not.
 func exists(path string) bool {
 	_, err := os.Stat(path)
-	return err == nil
+	return !errors.Is(err, fs.ErrNotExist)
 }
 
 // inCluster is how a pod reaches the API server of its own cluster.
@@ -114,7 +118,7 @@ func (r *reader) url(setting bootstrap.Setting) string {
 	const want = "want a URL such as https://10.0.0.1:6443"
 	parsed, err := url.Parse(setting.Value)
 	switch {
-	case err != nil:
+	case err != nil || !hasPort(parsed):
 		r.urlFault(setting, "not a URL; %s", want)
 	case parsed.Scheme != "https" && parsed.Scheme != "http":
 		r.urlFault(setting, "the scheme is neither https nor http; %s", want)
@@ -128,6 +132,15 @@ func (r *reader) url(setting bootstrap.Setting) string {
 		return strings.TrimSuffix(setting.Value, "/")
 	}
 	return ""
+}
+
+// hasPort reports whether the port is one, or left out.
+func hasPort(url *url.URL) bool {
+	if url.Port() == "" {
+		return true
+	}
+	port, err := strconv.ParseUint(url.Port(), 10, 16)
+	return err == nil && port > 0
 }
 
 // urlFault quotes no URL that may have a password or a token in it.

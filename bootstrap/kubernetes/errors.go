@@ -63,8 +63,10 @@ func (d *Datastore) explainStatus(e *bootstrap.DatastoreError, action action, st
 		e.Kind, e.Hint = bootstrap.ErrForbidden, d.roleHint(action)
 	case code == http.StatusNotFound, code == http.StatusMethodNotAllowed: // the latter while a CRD is deleted
 		e.Kind, e.Hint = bootstrap.ErrNotInstalled, installHint
-	case code == http.StatusConflict:
+	case code == http.StatusConflict && status.Reason == metav1.StatusReasonAlreadyExists:
 		return bootstrap.ErrConflict
+	case code == http.StatusConflict: // says an admission webhook
+		e.Kind = bootstrap.ErrRefused
 	case code == http.StatusUnprocessableEntity:
 		return refusal(e, status)
 	case code == http.StatusBadRequest && strings.HasPrefix(d.config.REST.Host, "http://"):
@@ -107,7 +109,11 @@ func refusal(e *bootstrap.DatastoreError, status metav1.Status) error {
 	}
 	var reasons []string
 	for _, cause := range status.Details.Causes {
-		reasons = append(reasons, fmt.Sprintf("%s: %s", cause.Field, cause.Message))
+		reason := cause.Message
+		if cause.Field != "" { // policies know none
+			reason = cause.Field + ": " + reason
+		}
+		reasons = append(reasons, reason)
 	}
 	slices.Sort(reasons)
 	reasons = slices.Compact(reasons)

@@ -72,6 +72,7 @@ func TestStatusIsExplained(t *testing.T) {
 		{"no such resource", 404, http.Header{"Content-Type": {"text/plain"}}, "404 page not found", false, bootstrap.ErrNotInstalled, 0, "install Calico's CRDs"},
 		{"no such method", 405, asJSON, status(405, "MethodNotAllowed", "create not allowed"), true, bootstrap.ErrNotInstalled, 0, "create not allowed"},
 		{"exists", 409, asJSON, status(409, "AlreadyExists", `ippools "x" already exists`), true, bootstrap.ErrConflict, 0, ""},
+		{"a webhook's conflict", 409, asJSON, status(409, "Conflict", "admission webhook denied it"), true, bootstrap.ErrRefused, 0, "admission webhook denied it"},
 		{"bad request", 400, asJSON, status(400, "BadRequest", "strict decoding error"), true, bootstrap.ErrRefused, 0, "strict decoding error"},
 		{"too many", 429, with("Retry-After", "7"), status(429, "TooManyRequests", "slow down"), false, bootstrap.ErrUnreachable, 7 * time.Second, "slow down"},
 		{"too many, says a proxy", 429, http.Header{"Retry-After": {"3"}}, "later", false, bootstrap.ErrUnreachable, 3 * time.Second, ""},
@@ -175,6 +176,10 @@ func TestRefusalFieldByField(t *testing.T) {
 	store = answering(t, &rest.Config{}, 422, asJSON, strings.NewReplacer(`"spec.blockSize"`, `"<nil>"`, `"spec"`, `"<nil>"`).Replace(body))
 	err = store.Commit(t.Context(), bootstrap.Snapshot{}, []bootstrap.Change{{Create: ippool.New("x")}})
 	require.ErrorContains(t, err, "<nil>: Invalid value: 7: too small", "better than nothing")
+
+	store = answering(t, &rest.Config{}, 422, asJSON, strings.NewReplacer(`"spec.blockSize"`, `""`, `"spec"`, `""`).Replace(body))
+	err = store.Commit(t.Context(), bootstrap.Snapshot{}, []bootstrap.Change{{Create: ippool.New("x")}})
+	require.ErrorContains(t, err, "refused by the API server: Invalid value: 7: too small", "policies know no field")
 
 	store = answering(t, &rest.Config{}, 422, asJSON, status(422, "Invalid", "IPPool is invalid: no causes"))
 	err = store.Commit(t.Context(), bootstrap.Snapshot{}, []bootstrap.Change{{Create: ippool.New("x")}})

@@ -3,6 +3,7 @@ package kubernetes
 import (
 	"errors"
 	"io/fs"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -79,8 +80,7 @@ func (r *reader) inlineKubeconfig() *rest.Config {
 	return r.kubeconfig(bootstrap.Given("inline", setting.Source), config)
 }
 
-// kubeconfig takes the context that is asked for out of a kubeconfig. The
-// settings for an endpoint are laid over it, as Calico's own clients do.
+// kubeconfig takes the context that is asked for out of a kubeconfig.
 func (r *reader) kubeconfig(setting bootstrap.Setting, config *clientcmdapi.Config) *rest.Config {
 	context, asked := config.CurrentContext, setting
 	if given := r.settings.K8sCurrentContext; given.IsSet() {
@@ -98,6 +98,10 @@ func (r *reader) kubeconfig(setting bootstrap.Setting, config *clientcmdapi.Conf
 		r.faults.Add(asked, "no such context in the kubeconfig; want %s", known)
 		return &rest.Config{}
 	}
+	if problem := urlProblem(config.Clusters[config.Contexts[context].Cluster]); problem != "" {
+		r.faults.Add(setting, "context %q: %s", context, problem)
+		return &rest.Config{}
+	}
 	if err := clientcmd.ConfirmUsable(*config, context); err != nil {
 		for _, problem := range problemsOf(err) {
 			r.faults.Add(setting, "context %q: %s", context, problem)
@@ -109,11 +113,25 @@ func (r *reader) kubeconfig(setting bootstrap.Setting, config *clientcmdapi.Conf
 		r.faults.Add(setting, "context %q: %v", context, err)
 		return &rest.Config{}
 	}
-	r.overlay(result)
 	if err := inMemory(result); err != nil {
 		r.faults.Add(setting, "context %q: %v", context, err)
 	}
 	return result
+}
+
+// urlProblem returns what is wrong with the URLs of a cluster. It quotes none:
+// there may be a password in them, which messages would show ever after.
+func urlProblem(cluster *clientcmdapi.Cluster) string {
+	if cluster == nil {
+		return "" // which has words of its own
+	}
+	if server, err := url.Parse(cluster.Server); err == nil && (server.User != nil || server.RawQuery != "" || server.Fragment != "") {
+		return "its server is more than a scheme, a host and a path; want a user's token or certificate instead"
+	}
+	if proxy, err := url.Parse(cluster.ProxyURL); cluster.ProxyURL != "" && (err != nil || !slices.Contains([]string{"http", "https", "socks5"}, proxy.Scheme)) {
+		return "its proxy-url is no URL of http, https or socks5"
+	}
+	return ""
 }
 
 func knownContexts(config *clientcmdapi.Config) string {
@@ -141,8 +159,9 @@ func problemsOf(err error) []string {
 	return problems
 }
 
-// overlay lays what is set for an endpoint over what a kubeconfig says.
-func (r *reader) overlay(config *rest.Config) {
+// overlay lays what is set for an endpoint over what a kubeconfig says, as
+// Calico's own clients do.
+func (r *reader) overlay(config *rest.Config) *rest.Config {
 	if ca := r.certificates(r.settings.K8sCAFile); ca != nil {
 		config.CAData, config.CAFile = ca, ""
 	}
@@ -157,6 +176,7 @@ func (r *reader) overlay(config *rest.Config) {
 	if r.insecure(r.settings.K8sCAFile.IsSet()) {
 		config.Insecure, config.CAData, config.CAFile = true, nil, ""
 	}
+	return config
 }
 
 // inMemory reads the TLS files, so that what was judged is what is used, and

@@ -183,8 +183,7 @@ func (l *cidrList) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// prefixesOf returns the CIDRs, without host bits, and what is wrong with those
-// that are none.
+// prefixesOf returns the CIDRs, without host bits, and what is wrong with them.
 func prefixesOf(texts []string) (prefixes []netip.Prefix, problem string) {
 	var problems []string
 	for _, text := range texts {
@@ -192,6 +191,9 @@ func prefixesOf(texts []string) (prefixes []netip.Prefix, problem string) {
 		if err != nil {
 			problems = append(problems, fmt.Sprintf("%q: %v", text, err))
 			continue
+		}
+		if prefix != prefix.Masked() {
+			problems = append(problems, fmt.Sprintf("%q has host bits, which are cleared: %s", text, prefix.Masked()))
 		}
 		prefixes = append(prefixes, prefix.Masked())
 	}

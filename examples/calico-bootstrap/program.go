@@ -95,7 +95,7 @@ func (p *program) loadDatastore(kind bootstrap.DatastoreType) error {
 		err      error
 	)
 	switch {
-	case p.embedded:
+	case p.embedded, kind == "": // which nobody knows
 	case kind == bootstrap.Kubernetes:
 		p.kubernetes, warnings, err = kubernetes.FromSettings(p.settings.Datastore)
 		p.kubernetes.REST.UserAgent = kubernetes.UserAgent(shortVersion())
