@@ -65,6 +65,11 @@ func (r *runner) tellOfCluster(families []ippool.Family) {
 			r.warn(warning)
 		}
 	}
+	for _, family := range families {
+		if further := furtherCIDRs(r.sources, family); further != "" {
+			r.note(further)
+		}
+	}
 	for _, source := range r.sources {
 		problem := fmt.Sprintf("no pod CIDR from %s: %s", source.Name, oneLine(source.Problem))
 		if len(source.Prefixes) > 0 {

@@ -169,10 +169,10 @@ func TestOutsideWarning(t *testing.T) {
 		{ippool.IPv4, "10.1.0.0/16", ""},
 		{ippool.IPv4, "10.1.2.0/24", ""},
 		{ippool.IPv4, "10.3.4.0/24", ""},
-		{ippool.IPv4, "10.2.0.0/16", "10.1.0.0/16, 10.3.0.0/16 (second)"},
-		{ippool.IPv4, "10.0.0.0/8", "10.1.0.0/16, 10.3.0.0/16 (second)"},
+		{ippool.IPv4, "10.2.0.0/16", "is outside the pod CIDR that the cluster knows, 10.1.0.0/16, 10.3.0.0/16 (second)"},
+		{ippool.IPv4, "10.0.0.0/8", "goes beyond the pod CIDR that the cluster knows, 10.1.0.0/16, 10.3.0.0/16 (second)"},
 		{ippool.IPv6, "fd01::/64", ""},
-		{ippool.IPv6, "fd02::/64", "fd01::/48 (first)"},
+		{ippool.IPv6, "fd02::/64", "is outside the pod CIDR that the cluster knows, fd01::/48 (first)"},
 	}
 	for _, tt := range tests {
 		warning := outsideWarning(sources, want(tt.family, tt.cidr))
@@ -180,11 +180,19 @@ func TestOutsideWarning(t *testing.T) {
 			assert.Empty(t, warning, tt.cidr)
 			continue
 		}
-		assert.Equal(t, "flag --x: \""+tt.cidr+"\" is outside the pod CIDR that the cluster knows, "+tt.known+
-			": kube-proxy and others take its addresses for no pods", warning)
+		assert.Equal(t, "flag --x: \""+tt.cidr+"\" "+tt.known+": kube-proxy and others take the addresses out there for no pods", warning)
 	}
 	assert.Empty(t, outsideWarning(nil, want(ippool.IPv4, "10.1.0.0/16")), "nothing is known")
 	assert.Empty(t, outsideWarning(sources[:1], want(ippool.IPv4, "10.1.0.0/16")), "nothing is known of the family")
+}
+
+func TestFurtherCIDRs(t *testing.T) {
+	t.Parallel()
+	sources := []PodCIDRSource{says("first", "fd01::/48"), says("second", "10.1.0.0/16", "fd02::/48", "10.3.0.0/16", "10.4.0.0/16")}
+	assert.Equal(t, "of the IPv4 pod CIDRs of second the first counts, 10.1.0.0/16: no pool is created for 10.3.0.0/16, 10.4.0.0/16",
+		furtherCIDRs(sources, ippool.IPv4))
+	assert.Empty(t, furtherCIDRs(sources, ippool.IPv6))
+	assert.Empty(t, furtherCIDRs(nil, ippool.IPv4))
 }
 
 func TestClustersCIDRThatMakesNoPool(t *testing.T) {

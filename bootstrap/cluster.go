@@ -51,6 +51,24 @@ func podCIDR(sources []PodCIDRSource, family ippool.Family) (prefix netip.Prefix
 	return netip.Prefix{}, ""
 }
 
+// furtherCIDRs tells of CIDRs of the family that get no pool: of those that a
+// cluster names, the first counts. Empty: there are none.
+func furtherCIDRs(sources []PodCIDRSource, family ippool.Family) string {
+	first, name := podCIDR(sources, family)
+	var further []string
+	for _, source := range sources {
+		for _, prefix := range source.Prefixes {
+			if source.Name == name && prefix != first && ippool.FamilyOf(prefix) == family {
+				further = append(further, prefix.String())
+			}
+		}
+	}
+	if further == nil {
+		return ""
+	}
+	return fmt.Sprintf("of the %s pod CIDRs of %s the first counts, %s: no pool is created for %s", family, name, first, strings.Join(further, ", "))
+}
+
 // outsideWarning is about a CIDR that somebody named and that the cluster does
 // not count as its pods'; empty: it does, or it knows no CIDR of the family.
 func outsideWarning(sources []PodCIDRSource, want DesiredPool) string {
@@ -73,8 +91,12 @@ func outsideWarning(sources []PodCIDRSource, want DesiredPool) string {
 			}
 			known = append(known, pods.String())
 		}
-		return fmt.Sprintf("%s: %q is outside the pod CIDR that the cluster knows, %s (%s): kube-proxy and others take its addresses for no pods",
-			want.cidrSource(), want.Pool.Spec.CIDR, strings.Join(known, ", "), source.Name)
+		how := "is outside"
+		if slices.ContainsFunc(source.Prefixes, prefix.Overlaps) {
+			how = "goes beyond"
+		}
+		return fmt.Sprintf("%s: %q %s the pod CIDR that the cluster knows, %s (%s): kube-proxy and others take the addresses out there for no pods",
+			want.cidrSource(), want.Pool.Spec.CIDR, how, strings.Join(known, ", "), source.Name)
 	}
 	return ""
 }

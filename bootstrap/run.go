@@ -205,7 +205,7 @@ func (r *runner) note(note string) {
 	if slices.Contains(r.notes, note) {
 		return
 	}
-	r.logger.Info(note)
+	r.logger.Debug(note)
 	r.notes = append(r.notes, note)
 }
 

@@ -62,7 +62,7 @@ const noLimit = -1
 // else that of ~/.kube/config if it is there; else, in a pod, the pod's own.
 func FromSettings(settings bootstrap.DatastoreSettings) (Config, []string, error) {
 	r := &reader{settings: settings, serviceAccount: serviceAccountFolder}
-	config := Config{APIGroup: r.apiGroup()}
+	config := Config{APIGroup: ReadAPIGroup(settings.CalicoAPIGroup, &r.faults)}
 	config.REST = r.rest()
 	r.limits(config.REST)
 	return config, r.warnings, r.faults.Err()
@@ -80,15 +80,16 @@ func (r *reader) warn(format string, args ...any) {
 	r.warnings = append(r.warnings, fmt.Sprintf(format, args...))
 }
 
-func (r *reader) apiGroup() schema.GroupVersion {
-	given := r.settings.CalicoAPIGroup
+// ReadAPIGroup reads the setting for the API group: empty if it is unset, and,
+// noting a fault, if it is none that may hold pools.
+func ReadAPIGroup(given bootstrap.Setting, faults *bootstrap.Faults) schema.GroupVersion {
 	for _, group := range apiGroups {
 		if strings.EqualFold(given.Value, group.String()) {
 			return group
 		}
 	}
 	if given.IsSet() {
-		r.faults.Add(given, "unknown API group; want %s or %s", ippool.CRDV1, ippool.V3)
+		faults.Add(given, "unknown API group; want %s or %s", ippool.CRDV1, ippool.V3)
 	}
 	return schema.GroupVersion{}
 }

@@ -77,6 +77,9 @@ func (p *program) printPlan(_ context.Context, _ closableDatastore, report boots
 		}
 		fmt.Fprintln(table)
 	}
+	for _, warning := range report.Warnings {
+		fmt.Fprintf(table, "Warning: %s\n", cell(warning))
+	}
 	for _, note := range report.Notes {
 		fmt.Fprintf(table, "Note: %s\n", cell(note))
 	}
@@ -154,10 +157,10 @@ func (p *program) printObject(object any) error {
 }
 
 // printPools writes the pools as manifests: YAML documents, or one list.
-func (p *program) printPools(pools []ippool.IPPool) error {
+func (p *program) printPools(pools []ippool.IPPool, apiVersion string) error {
 	if p.output == formatJSON {
 		return p.printObject(ippool.IPPoolList{
-			TypeMeta: metav1.TypeMeta{Kind: ippool.ListKind, APIVersion: ippool.V3.String()},
+			TypeMeta: metav1.TypeMeta{Kind: ippool.ListKind, APIVersion: apiVersion},
 			Items:    append([]ippool.IPPool{}, pools...), // never null
 		})
 	}

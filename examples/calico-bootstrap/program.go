@@ -12,6 +12,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/etcdv3"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/kubernetes"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
 // program is one call of the program: its streams, its flags, and what comes
@@ -173,8 +174,10 @@ func (p *program) open(ctx context.Context) (closableDatastore, error) {
 	case p.embedded:
 		return startEmbedded(ctx, p.dataDir, p.timeout)
 	case p.datastore == bootstrap.Kubernetes:
+		p.logger.Info(fmt.Sprintf("the datastore is %v", p.kubernetes))
 		return kubernetes.Open(p.kubernetes)
 	default:
+		p.logger.Info(fmt.Sprintf("the datastore is %v", p.etcd))
 		return etcdv3.Open(p.etcd)
 	}
 }
@@ -183,6 +186,14 @@ func (p *program) render() error {
 	if err := p.load(false, formatYAML, formatJSON); err != nil {
 		return err
 	}
+	var faults bootstrap.Faults
+	group := kubernetes.ReadAPIGroup(p.settings.Datastore.CalicoAPIGroup, &faults)
+	if len(faults) > 0 {
+		return faults.Err()
+	}
+	if group.Empty() {
+		group = ippool.V3 // which calicoctl takes, too
+	}
 	pools, warnings, err := bootstrap.Render(p.settings)
 	if err != nil {
 		return err
@@ -190,7 +201,10 @@ func (p *program) render() error {
 	for _, warning := range append(p.warnings, warnings...) {
 		p.logger.Warn(warning)
 	}
-	if err := p.printPools(pools); err != nil {
+	for i := range pools {
+		pools[i].APIVersion = group.String()
+	}
+	if err := p.printPools(pools, group.String()); err != nil {
 		return fmt.Errorf("writing the pools: %w", err)
 	}
 	return nil

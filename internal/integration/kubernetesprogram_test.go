@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
@@ -211,4 +212,22 @@ func TestKubernetesBadInput(t *testing.T) {
 			assert.Empty(t, world.Pools(t))
 		})
 	}
+}
+
+// TestRenderForKubectl gives kubectl what render prints, on Calico's CRDs.
+func TestRenderForKubectl(t *testing.T) {
+	for _, group := range []schema.GroupVersion{ippool.CRDV1, ippool.V3} {
+		t.Run(group.Group, func(t *testing.T) {
+			world := newCalicoWorld(t, group)
+			r := call(t, bothCIDRs, "render", "--calico-api-group", group.String())
+			require.Zero(t, r.code, r.stderr)
+			path := filepath.Join(t.TempDir(), "pools.yaml")
+			require.NoError(t, os.WriteFile(path, []byte(r.stdout), 0o600))
+			kubectl(t, world.server, "apply", "-f", path)
+			assert.Len(t, world.Pools(t), 2)
+		})
+	}
+	r := call(t, bothCIDRs, "render", "--calico-api-group", "v1")
+	assert.Equal(t, 2, r.code)
+	assert.Contains(t, r.stderr, `error: flag --calico-api-group: "v1": unknown API group`)
 }

@@ -243,7 +243,7 @@ func TestRolesHaveNothingTooMuch(t *testing.T) {
 			assert.Zero(t, r.code, r.stderr)
 			assert.Len(t, world.Pools(t), 2, "a source that may not be read is passed over")
 			world.empty(t)
-			plan := call(t, env, "plan", "-o", "yaml")
+			plan := call(t, env, "plan")
 			assert.Contains(t, plan.stdout, missing.String(), "a plan shows why")
 		})
 	}
