@@ -1,10 +1,13 @@
 package integration
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/etcdtest"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
@@ -15,6 +18,12 @@ import (
 func TestProgramShowsNoSecret(t *testing.T) {
 	t.Parallel()
 	const secret = "hunter2"
+	kubeconfig := func(cluster string) string {
+		path := filepath.Join(t.TempDir(), "kubeconfig")
+		text := "current-context: a\ncontexts: [{name: a, context: {cluster: a, user: a}}]\nusers: [{name: a, user: {token: " + secret + "}}]\nclusters: [{name: a, cluster: {" + cluster + "}}]\n"
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+		return path
+	}
 	for _, args := range [][]string{
 		{"--etcd-endpoints", "https://root:" + secret + "@h:2379"},
 		{"--etcd-endpoints", "http://root:" + secret + ",x@h:2379"},
@@ -26,6 +35,16 @@ func TestProgramShowsNoSecret(t *testing.T) {
 		{"--etcd-pasword=" + secret},
 		{"--etcd-password", "my", secret},
 		{"--etcd-endpoints", "http://127.0.0.1:1", "--etcd-password", secret},
+		{"--k8s-api-endpoint", "https://root:" + secret + "@127.0.0.1:1"},
+		{"--k8s-api-endpoint", "https://127.0.0.1:1?token=" + secret},
+		{"--k8s-api-endpoint", "https://127.0.0.1:1", "--k8s-api-token", secret, "--timeout", "300ms", "--log-level", "debug"},
+		{"--k8s-api-token=" + secret, "--kubeconfig", "/nonexistent"},
+		{"--k8s-api-token", "my", secret},
+		{"--kubeconfig", kubeconfig(`server: "https://127.0.0.1:1"`), "--timeout", "300ms", "--log-level", "debug"},
+		{"--kubeconfig", kubeconfig(`server: "https://root:` + secret + `@127.0.0.1:1"`), "--timeout", "300ms"},
+		{"--kubeconfig", kubeconfig(`server: "https://127.0.0.1:1?token=` + secret + `"`), "--timeout", "300ms"},
+		{"--kubeconfig", kubeconfig(`server: "https://127.0.0.1:1", proxy-url: "ftp://root:` + secret + `@127.0.0.1:1"`), "--timeout", "300ms"},
+		{"--kubeconfig", kubeconfig(`server: "https://127.0.0.1:1", proxy-url: "http://root:` + secret + `@127.0.0.1:1"`), "--timeout", "300ms"},
 		{"--etcd-endpoints", "http://127.0.0.1:1", "--etcd-username", "calico", "--etcd-password", secret, "--timeout", "300ms", "--log-level", "debug"},
 	} {
 		r := call(t, nil, args...)
