@@ -320,7 +320,7 @@ func TestPluginThatHangs(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("the plugin is a shell script")
 	}
-	plugin := write(t, "plugin", "#!/bin/sh\nexec sleep 3\n")
+	plugin := write(t, "plugin", "#!/bin/sh\nexec sleep 2\n")
 	require.NoError(t, os.Chmod(plugin, 0o700))
 	store, err := Open(Config{REST: &rest.Config{Host: "https://127.0.0.1:1", ExecProvider: &clientcmdapi.ExecConfig{
 		APIVersion: "client.authentication.k8s.io/v1", Command: plugin, InteractiveMode: clientcmdapi.NeverExecInteractiveMode,
@@ -333,5 +333,5 @@ func TestPluginThatHangs(t *testing.T) {
 	require.ErrorIs(t, err, bootstrap.ErrUnreachable)
 	require.ErrorContains(t, err, "the exec plugin")
 	assert.Less(t, time.Since(begin), 2*time.Second)
-	time.Sleep(4 * time.Second) // so that it is gone when goroutines are counted
+	time.Sleep(5 * time.Second) // so that it is gone when goroutines are counted
 }
