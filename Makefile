@@ -37,7 +37,7 @@ test: test-newest test-floors ## all tests: on the newest dependencies, on the o
 
 .PHONY: test-newest
 test-newest: ## all tests, real servers included, on the newest dependencies
-	$(GO) test $(RACE) -timeout 20m $(PACKAGES)
+	$(GO) test $(RACE) -timeout 35m $(PACKAGES)
 
 .PHONY: test-floors
 test-floors: ## the library's tests on the oldest dependencies that it promises to work with
