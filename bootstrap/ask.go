@@ -132,7 +132,7 @@ func (r *runner) choose(want DesiredPool) (DesiredPool, error) {
 		if err != nil {
 			r.warn(fmt.Sprintf("the IPv4 pool may overlap a network of this host: %v", err))
 		}
-		chosen = chooseIPv4(networks)
+		chosen = chooseIPv4(prefixesOf(networks))
 	}
 	if chosen.warning != "" {
 		r.warn(chosen.warning)

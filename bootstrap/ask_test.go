@@ -21,6 +21,13 @@ type fakeCluster struct {
 	sources  []PodCIDRSource
 	errs     []error // of the first calls
 	families [][]ippool.Family
+	survey   Survey
+	surveys  int // how often it was asked for
+}
+
+func (c *fakeCluster) Survey(context.Context) (Survey, error) {
+	c.surveys++
+	return c.survey, nil
 }
 
 func (c *fakeCluster) PodCIDRs(_ context.Context, families []ippool.Family) ([]PodCIDRSource, error) {

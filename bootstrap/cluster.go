@@ -20,6 +20,32 @@ type Cluster interface {
 	// (ErrUnreachable) makes Run begin again: no default is taken because a
 	// server hiccuped.
 	PodCIDRs(ctx context.Context, families []ippool.Family) ([]PodCIDRSource, error)
+
+	// Survey returns what else the cluster uses addresses for, and its nodes:
+	// for the preflight alone. What can't be looked at is told in the survey
+	// and is no error, but for what may pass (ErrUnreachable).
+	Survey(ctx context.Context) (Survey, error)
+}
+
+// Survey is what a cluster says of its nodes and its Services.
+type Survey struct {
+	// Nodes are the cluster's nodes, in any order. None: there are none, or
+	// they could not be looked at.
+	Nodes []Node
+
+	// ServiceCIDRs are the ranges that Services get their addresses from.
+	ServiceCIDRs []Located
+
+	// Problems say what could not be looked at and why, a line each.
+	Problems []string
+}
+
+// Node is what pools are held against of a node.
+type Node struct {
+	Name      string
+	Labels    map[string]string
+	Addresses []netip.Addr   // its own
+	PodCIDRs  []netip.Prefix // that kube-controller-manager gave it
 }
 
 // PodCIDRSource is a place in the cluster that may say what its pod CIDRs are.

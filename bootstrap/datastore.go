@@ -36,8 +36,9 @@ type Datastore interface {
 // Snapshot is every pool in a datastore at one moment.
 type Snapshot struct {
 	// Pools are those that could be read, sorted by name. They may be
-	// anything but valid.
-	Pools []ippool.IPPool
+	// anything but valid. The resource version of a pool, if the datastore
+	// gives it one, is that of the moment.
+	Pools []*ippool.Record
 
 	// Unreadable are records that are no pools, sorted by name.
 	Unreadable []Unreadable
@@ -55,11 +56,24 @@ type Unreadable struct {
 	CIDR string
 }
 
-// Change is something to be written.
+// Change is something to be written: one of the two.
 type Change struct {
 	// Create is a pool that does not exist yet, whole and valid, with uid and
 	// creation time. A datastore that gives out its own, or keeps the pool
 	// otherwise, writes into it what it keeps as soon as it does, also if the
 	// commit then fails for another pool: a run knows its pools by their uid.
 	Create *ippool.IPPool
+
+	// Update is a record of the snapshot whose Pool was changed, in its spec
+	// alone. Whatever else is stored stays, also what this module doesn't
+	// know. A datastore writes into Pool what it keeps, as for Create.
+	Update *ippool.Record
+}
+
+// Name is that of the pool.
+func (c Change) Name() string {
+	if c.Update != nil {
+		return c.Update.Pool.Name
+	}
+	return c.Create.Name
 }

@@ -17,6 +17,7 @@ type Definition struct {
 	Usage    string // what it does, for -h
 	Bool     bool   // the flag alone means true
 	Secret   bool   // never printed
+	List     bool   // the flag may be given several times; its values are joined with commas
 
 	// Prefixed says that CALICO_ in front of Env is another name, which wins.
 	Prefixed bool
@@ -123,6 +124,26 @@ var runDefinitions = []Definition{
 		Flag: "ipv6-support", Env: "FELIX_IPV6SUPPORT", Default: "true", Accepted: acceptedBool, Bool: true,
 		Usage: "false, or a Linux host without IPv6: no IPv6 pool",
 		at:    func(s *Settings) *Setting { return &s.IPv6Support },
+	}, {
+		Flag: "pools-file", Env: "CALICO_IPPOOLS_FILE", Accepted: "a file, or a directory of .yaml, .yml and .json files",
+		Usage: "IPPools to create beside the default ones, of which there is then none unless its CIDR is set",
+		at:    func(s *Settings) *Setting { return &s.PoolsFile },
+	}, {
+		Flag: "on-drift", Env: "CALICO_IPPOOLS_ON_DRIFT", Default: "report", Accepted: "report, update, fail",
+		Usage: "what to do where a pool exists and differs from what was asked for",
+		at:    func(s *Settings) *Setting { return &s.OnDrift },
+	}, {
+		Flag: "preflight", Env: "CALICO_IPPOOLS_PREFLIGHT", Default: "warn", Accepted: "warn, strict, off",
+		Usage: "check the pools against this host and the cluster; strict: a finding is an error",
+		at:    func(s *Settings) *Setting { return &s.Preflight },
+	}, {
+		Flag: "allow", Env: "CALICO_IPPOOLS_ALLOW", Accepted: "codes of docs/FINDINGS.md, separated by commas", List: true,
+		Usage: "findings of the preflight that are known and wanted",
+		at:    func(s *Settings) *Setting { return &s.Allow },
+	}, {
+		Flag: "strict", Env: "CALICO_IPPOOLS_STRICT", Default: "false", Accepted: acceptedBool, Bool: true,
+		Usage: "take warnings about settings for errors",
+		at:    func(s *Settings) *Setting { return &s.Strict },
 	}, {
 		Flag: "wait-for-datastore", Env: "WAIT_FOR_DATASTORE", Default: "false", Accepted: acceptedBool, Bool: true,
 		Usage: "wait for the datastore with no limit unless --timeout says one",

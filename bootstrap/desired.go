@@ -32,11 +32,16 @@ func (d Desired) values(family ippool.Family) []Value {
 type DesiredPool struct {
 	Family ippool.Family
 
+	// Default says that this is the default pool of the family: it gives way
+	// to any pool of the family that exists. Any other is asked for by name.
+	Default bool
+
 	// Pool has every default filled in. Its CIDR is empty while nobody named
 	// one: it is chosen only if the pool will really be written.
 	Pool *ippool.IPPool
 
-	// Values are the settings behind the pool, in the order of the record.
+	// Values are the settings behind the pool, in the order of the record. The
+	// source of one that nobody gave begins with SourceDefault.
 	Values []Value
 
 	// Skip says why the family gets no default pool; empty: it gets this one.
@@ -57,7 +62,10 @@ type Config struct {
 	Timeout   time.Duration // of the whole run; zero is no limit
 	LogLevel  slog.Level
 	LogFormat LogFormat
-	Warnings  []string // what is not wrong, but should be known
+	OnDrift   OnDrift
+	Preflight Preflight
+	Allow     []FindingCode // findings that are known and wanted
+	Warnings  []string      // what is not wrong, but should be known
 }
 
 // Resolve reads and judges the settings. The error is a *SettingsError with
@@ -82,7 +90,10 @@ func (s Settings) Resolve() (Config, error) {
 	}
 	config.Timeout = readTimeout(s.Timeout, deflt, &faults)
 	config.LogLevel = readLogLevel(s.LogLevel, &faults)
-	config.LogFormat = readLogFormat(s.LogFormat, &faults)
+	config.LogFormat = readWord(s.LogFormat, "format", logFormatWords, &faults)
+	config.OnDrift = readWord(s.OnDrift, "policy", onDriftWords, &faults)
+	config.Preflight = readWord(s.Preflight, "mode", preflightWords, &faults)
+	config.Allow = readAllow(s.Allow, &faults)
 	config.Datastore = readDatastoreType(s.Datastore, &faults)
 	return config, faults.Err()
 }
@@ -103,7 +114,7 @@ func defaultNATOutgoing(family ippool.Family) bool { return family == ippool.IPv
 // as a pool.
 func (s Settings) resolvePool(family ippool.Family, config *Config, faults *Faults) DesiredPool {
 	given := s.pool(family)
-	desired := DesiredPool{Family: family}
+	desired := DesiredPool{Family: family, Default: true}
 
 	name := defaultPoolName(family)
 	if given.Name.IsSet() {

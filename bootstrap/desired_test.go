@@ -40,13 +40,15 @@ func TestResolveDefaults(t *testing.T) {
 	}
 	assert.Equal(t, Config{
 		Desired: Desired{Pools: []DesiredPool{
-			{Family: ippool.IPv4, Pool: four, Values: values("default-ipv4-ippool", true, 26)},
-			{Family: ippool.IPv6, Pool: six, Values: values("default-ipv6-ippool", false, 122)},
+			{Family: ippool.IPv4, Default: true, Pool: four, Values: values("default-ipv4-ippool", true, 26)},
+			{Family: ippool.IPv6, Default: true, Pool: six, Values: values("default-ipv6-ippool", false, 122)},
 		}},
 		Datastore: Kubernetes,
 		Timeout:   60 * time.Second,
 		LogLevel:  slog.LevelInfo,
 		LogFormat: LogFormatText,
+		OnDrift:   DriftReport,
+		Preflight: PreflightWarn,
 	}, resolved(t))
 }
 
@@ -72,7 +74,7 @@ func TestResolveEverySetting(t *testing.T) {
 	}
 	ippool.Default(six)
 	assert.Equal(t, []DesiredPool{
-		{Family: ippool.IPv4, Pool: four, Values: []Value{
+		{Family: ippool.IPv4, Default: true, Pool: four, Values: []Value{
 			{"name", "four", "env CALICO_IPV4POOL_NAME"},
 			{"cidr", "10.244.0.0/16", "flag --ipv4-pool-cidr"},
 			{"vxlanMode", ippool.VXLANModeNever, "flag --ipv4-pool-vxlan"},
@@ -82,7 +84,7 @@ func TestResolveEverySetting(t *testing.T) {
 			{"blockSize", 24, "env CALICO_IPV4POOL_BLOCK_SIZE"},
 			{"nodeSelector", "zone == 'a'", "flag --ipv4-pool-node-selector"},
 		}},
-		{Family: ippool.IPv6, Pool: six, Values: []Value{
+		{Family: ippool.IPv6, Default: true, Pool: six, Values: []Value{
 			{"name", "six.example.com", "env CALICO_IPV6POOL_NAME"},
 			{"cidr", "fd00:10:244::/64", "env CALICO_IPV6POOL_CIDR"},
 			{"vxlanMode", ippool.VXLANModeAlways, "env CALICO_IPV6POOL_VXLAN"},

@@ -52,6 +52,15 @@ var (
 	// ErrForbidden comes when the datastore knows who asks and doesn't allow it.
 	ErrForbidden = errors.New("permission denied")
 
+	// ErrDrift comes where a pool differs from what was asked for and the
+	// settings want that to fail. Nothing was written. The error is a
+	// *DriftError.
+	ErrDrift = errors.New("what exists differs from what was asked for")
+
+	// ErrFindings comes where the preflight found something and the settings
+	// want that to fail. Nothing was written. The error is a *FindingsError.
+	ErrFindings = errors.New("the preflight found something")
+
 	// ErrTimedOut comes when the time for the run is over. The error that was
 	// last in the way is wrapped with it.
 	ErrTimedOut = errors.New("timed out")

@@ -49,10 +49,11 @@ func ExampleRender() {
 // desktop is a host that Render and Run may be told instead of the real one.
 type desktop struct{}
 
-func (desktop) Networks() ([]netip.Prefix, error) {
-	return []netip.Prefix{netip.MustParsePrefix("192.168.1.0/24")}, nil
+func (desktop) Networks() ([]bootstrap.Located, error) {
+	return []bootstrap.Located{{Prefix: netip.MustParsePrefix("192.168.1.0/24"), Source: "interface eth0"}}, nil
 }
-func (desktop) NoIPv6() string { return "it is switched off" }
+func (desktop) Routes() ([]bootstrap.Located, error) { return nil, nil }
+func (desktop) NoIPv6() string                       { return "it is switched off" }
 
 func ExampleWithHost() {
 	pools, _, err := bootstrap.Render(bootstrap.Settings{}, bootstrap.WithHost(desktop{}))
@@ -77,7 +78,7 @@ func ExampleNewPlan() {
 	}
 	existing := ippool.New("services")
 	existing.Spec.CIDR = "10.96.0.0/16"
-	plan, err := bootstrap.NewPlan(config.Desired, bootstrap.Snapshot{Pools: []ippool.IPPool{*existing}})
+	plan, err := bootstrap.NewPlan(config.Desired, bootstrap.Snapshot{Pools: []*ippool.Record{ippool.NewRecord(existing)}})
 	if err != nil {
 		fmt.Println(err)
 		return

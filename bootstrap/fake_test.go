@@ -75,7 +75,7 @@ func (s *fakeStore) Snapshot(ctx context.Context) (Snapshot, error) {
 			Revision:   strconv.Itoa(s.revision),
 		}
 		for _, pool := range s.stored() {
-			snapshot.Pools = append(snapshot.Pools, *pool.DeepCopy())
+			snapshot.Pools = append(snapshot.Pools, ippool.NewRecord(&pool))
 		}
 		return nil
 	})
@@ -98,13 +98,17 @@ func (s *fakeStore) Blocks(ctx context.Context, families []ippool.Family) ([]net
 func (s *fakeStore) Commit(ctx context.Context, since Snapshot, changes []Change) error {
 	call := []string{"commit"}
 	for _, change := range changes {
-		call = append(call, change.Create.Name)
+		call = append(call, change.Name())
 	}
 	return s.call(ctx, strings.Join(call, " "), &s.onCommit, func() error {
 		if since.Revision != strconv.Itoa(s.revision) {
 			return ErrConflict
 		}
 		for _, change := range changes {
+			if change.Update != nil {
+				s.put(change.Update.Pool)
+				continue
+			}
 			s.put(*change.Create)
 		}
 		return nil
@@ -182,14 +186,20 @@ type fakeHost struct {
 	t        testing.TB
 }
 
-func (h fakeHost) Networks() ([]netip.Prefix, error) {
+func (h fakeHost) Networks() ([]Located, error) {
 	if h.asked == nil {
 		h.t.Error("the host was asked for its networks")
 		return nil, nil
 	}
 	*h.asked++
-	return h.networks, h.err
+	var all []Located
+	for _, network := range h.networks {
+		all = append(all, Located{network, "interface eth0"})
+	}
+	return all, h.err
 }
+
+func (h fakeHost) Routes() ([]Located, error) { return nil, nil }
 
 func (h fakeHost) NoIPv6() string { return h.noIPv6 }
 

@@ -9,8 +9,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
 func TestFault(t *testing.T) {
@@ -150,7 +148,7 @@ func TestFaultsOfHostileValues(t *testing.T) {
 func TestWarningsAreLines(t *testing.T) {
 	t.Parallel()
 	plan, err := NewPlan(Desired{}, Snapshot{
-		Pools:      []ippool.IPPool{stored("a\nb", "fe80::1%\n\x1b[2J"), stored("c", "x\ny")},
+		Pools:      records(stored("a\nb", "fe80::1%\n\x1b[2J"), stored("c", "x\ny")),
 		Unreadable: []Unreadable{{Name: "d\ne", Err: errors.New("no\nJSON\x1b[2J")}},
 	})
 	require.NoError(t, err)

@@ -22,6 +22,9 @@ type flagValue struct {
 func (f *flagValue) String() string { return f.definition.Default }
 
 func (f *flagValue) Set(value string) error {
+	if f.definition.List && f.setting.IsSet() {
+		value = f.setting.Value + "," + value
+	}
 	*f.setting = Given(value, SourceFlag(f.definition.Flag))
 	return nil
 }

@@ -16,7 +16,7 @@ var (
 	flagNames = []string{
 		"ipv4-pool-cidr", "ipv4-pool-name", "ipv4-pool-block-size", "ipv4-pool-ipip", "ipv4-pool-vxlan", "ipv4-pool-node-selector",
 		"ipv6-pool-cidr", "ipv6-pool-name", "ipv6-pool-block-size", "ipv6-pool-vxlan", "ipv6-pool-node-selector",
-		"timeout", "log-level", "log-format",
+		"timeout", "log-level", "log-format", "pools-file", "on-drift", "preflight", "allow",
 		"datastore-type", "etcd-endpoints", "etcd-discovery-srv", "etcd-username", "etcd-password",
 		"etcd-ca-cert-file", "etcd-cert-file", "etcd-key-file",
 		"kubeconfig", "k8s-api-endpoint", "k8s-ca-file", "k8s-cert-file", "k8s-key-file", "k8s-api-token",
@@ -24,7 +24,7 @@ var (
 	}
 	boolFlagNames = []string{
 		"ipv4-pool-nat-outgoing", "ipv4-pool-disable-bgp-export", "ipv6-pool-nat-outgoing", "ipv6-pool-disable-bgp-export",
-		"no-default-pools", "ipv6-support", "wait-for-datastore", "k8s-insecure-skip-tls-verify",
+		"no-default-pools", "ipv6-support", "strict", "wait-for-datastore", "k8s-insecure-skip-tls-verify",
 	}
 )
 
@@ -59,7 +59,10 @@ func TestFlags(t *testing.T) {
 			var want Settings
 			*settingNamed(t, &want, "--"+name) = Setting{Value: "any text", Source: Source("flag --" + name)}
 			assert.Equal(t, want, parsed(t, "--"+name+"=any text"), "values are not judged yet")
-			assert.Equal(t, want, parsed(t, "-"+name+"=before", "--"+name+"=any text"), "the last one counts")
+			if name == "allow" {
+				settingNamed(t, &want, "--"+name).Value = "before,any text"
+			}
+			assert.Equal(t, want, parsed(t, "-"+name+"=before", "--"+name+"=any text"), "the last one counts, but for lists")
 
 			empty := parsed(t, "--"+name+"=")
 			assert.Equal(t, Settings{}, Merge(empty), "an empty flag is unset")

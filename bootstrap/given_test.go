@@ -64,3 +64,12 @@ func disabled(pool *ippool.IPPool) { pool.Spec.Disabled = true }
 func forLoadBalancers(pool *ippool.IPPool) {
 	pool.Spec.AllowedUses = []ippool.IPPoolAllowedUse{ippool.IPPoolAllowedUseLoadBalancer}
 }
+
+// records are the pools as a snapshot has them.
+func records(pools ...ippool.IPPool) []*ippool.Record {
+	var all []*ippool.Record
+	for _, pool := range pools {
+		all = append(all, ippool.NewRecord(&pool))
+	}
+	return all
+}

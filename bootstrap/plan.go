@@ -66,7 +66,8 @@ func NewPlan(desired Desired, existing Snapshot) (Plan, error) {
 		}
 		return family, err
 	}
-	for _, pool := range existing.Pools {
+	for _, record := range existing.Pools {
+		pool := record.Pool
 		if _, err := stands(pool); err != nil {
 			taken[pool.Name] = "a pool whose CIDR can't be read"
 			plan.Warnings = append(plan.Warnings, fmt.Sprintf(

@@ -196,7 +196,7 @@ func TestNewPlan(t *testing.T) {
 			inputs := func() (Desired, Snapshot) {
 				existing := Snapshot{Revision: "7"}
 				for _, pool := range tt.existing {
-					existing.Pools = append(existing.Pools, *pool.DeepCopy())
+					existing.Pools = append(existing.Pools, ippool.NewRecord(&pool))
 				}
 				for _, record := range tt.unreadable {
 					name, cidr, _ := strings.Cut(record, " ")
@@ -285,7 +285,7 @@ func TestNewPlanFamiliesAreApart(t *testing.T) {
 					asked = append(asked, "CALICO_IPV6POOL_CIDR=none")
 					want[1] = `IPv6 default-ipv6-ippool skipped: env CALICO_IPV6POOL_CIDR is "none"`
 				}
-				plan, err := NewPlan(resolved(t, asked...).Desired, Snapshot{Pools: slices.Concat(six.pools, four.pools)})
+				plan, err := NewPlan(resolved(t, asked...).Desired, Snapshot{Pools: records(slices.Concat(six.pools, four.pools)...)})
 				require.NoError(t, err)
 				require.Equal(t, want, steps(plan))
 				require.Empty(t, plan.Warnings)
@@ -300,7 +300,7 @@ func TestNewPlanCarriesPoolsAndValues(t *testing.T) {
 	t.Parallel()
 	desired := resolved(t, "CALICO_IPV6POOL_CIDR=fd00:10:244::/64", "--ipv6-pool-nat-outgoing=yes").Desired
 	existing := stored("mine", "10.0.0.0/16", disabled)
-	plan, err := NewPlan(desired, Snapshot{Pools: []ippool.IPPool{existing}})
+	plan, err := NewPlan(desired, Snapshot{Pools: records(existing)})
 	require.NoError(t, err)
 	assert.Equal(t, []Step{
 		{Action: Unchanged, Family: ippool.IPv4, Name: "mine", Reason: "exists", Pool: &existing},

@@ -13,6 +13,7 @@ type Report struct {
 	Pools     []PoolReport  `json:"pools"`    // IPv4, IPv6, then the rest by name; never null
 	Warnings  []string      `json:"warnings"` // never null
 	Notes     []string      `json:"notes"`    // good to know, and nothing to mend; never null
+	Findings  []Finding     `json:"findings"` // of the preflight; never null
 }
 
 // PoolReport finishes the sentence "pool NAME is …".
@@ -46,6 +47,7 @@ func newReport(datastore DatastoreType, plan Plan, warnings []string, dryRun boo
 		Pools:     make([]PoolReport, 0, len(plan.Steps)),
 		Warnings:  append(append([]string{}, warnings...), plan.Warnings...),
 		Notes:     []string{},
+		Findings:  []Finding{},
 	}
 	for _, step := range plan.Steps {
 		pool := PoolReport{

@@ -61,7 +61,7 @@ func TestReportWarningsInJSON(t *testing.T) {
 
 func TestReportArraysAreNeverNull(t *testing.T) {
 	t.Parallel()
-	assert.JSONEq(t, `{"datastore":"etcdv3","pools":[],"warnings":[],"notes":[]}`, toJSON(t, newReport(EtcdV3, Plan{}, nil, false)))
+	assert.JSONEq(t, `{"datastore":"etcdv3","pools":[],"warnings":[],"notes":[],"findings":[]}`, toJSON(t, newReport(EtcdV3, Plan{}, nil, false)))
 }
 
 // A report is its caller's: it shares no warnings with the run.

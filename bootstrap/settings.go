@@ -19,6 +19,12 @@ type Settings struct {
 	LogLevel         Setting `envconfig:"CALICO_STARTUP_LOGLEVEL"`
 	LogFormat        Setting `envconfig:"CALICO_IPPOOLS_LOG_FORMAT"`
 
+	PoolsFile Setting `envconfig:"CALICO_IPPOOLS_FILE"`
+	OnDrift   Setting `envconfig:"CALICO_IPPOOLS_ON_DRIFT"`
+	Preflight Setting `envconfig:"CALICO_IPPOOLS_PREFLIGHT"`
+	Allow     Setting `envconfig:"CALICO_IPPOOLS_ALLOW"`
+	Strict    Setting `envconfig:"CALICO_IPPOOLS_STRICT"`
+
 	// Datastore is read apart, because each of its variables has two names.
 	Datastore DatastoreSettings `ignored:"true"`
 }

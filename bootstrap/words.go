@@ -117,6 +117,20 @@ func readLogLevel(setting Setting, faults *Faults) slog.Level {
 	return slog.LevelInfo
 }
 
+// readWord reads one of a few words, in any case. The first is the default.
+func readWord[T ~string](setting Setting, what string, words []T, faults *Faults) T {
+	if !setting.IsSet() {
+		return words[0]
+	}
+	for _, word := range words {
+		if strings.EqualFold(setting.Value, string(word)) {
+			return word
+		}
+	}
+	faults.Add(setting, "unknown %s; want one of %s", what, joined(words))
+	return words[0]
+}
+
 // LogFormat says how log lines are written.
 type LogFormat string
 
@@ -126,16 +140,33 @@ const (
 	LogFormatJSON LogFormat = "json"
 )
 
-func readLogFormat(setting Setting, faults *Faults) LogFormat {
-	switch strings.ToLower(setting.Value) {
-	case "", string(LogFormatText):
-		return LogFormatText
-	case string(LogFormatJSON):
-		return LogFormatJSON
-	}
-	faults.Add(setting, "unknown format; want one of text, json")
-	return LogFormatText
-}
+var logFormatWords = []LogFormat{LogFormatText, LogFormatJSON}
+
+// OnDrift says what is done where a pool exists and differs from what was asked
+// for. The zero value is DriftReport.
+type OnDrift string
+
+// What can be done about drift.
+const (
+	DriftReport OnDrift = "report" // warn, and leave the pool as it is
+	DriftUpdate OnDrift = "update" // change what can be changed
+	DriftFail   OnDrift = "fail"   // ErrDrift, and nothing is written
+)
+
+var onDriftWords = []OnDrift{DriftReport, DriftUpdate, DriftFail}
+
+// Preflight says what is done with what the preflight finds. The zero value is
+// PreflightWarn.
+type Preflight string
+
+// What can be done with findings.
+const (
+	PreflightWarn   Preflight = "warn"
+	PreflightStrict Preflight = "strict" // ErrFindings, and nothing is written
+	PreflightOff    Preflight = "off"    // nothing is looked for
+)
+
+var preflightWords = []Preflight{PreflightWarn, PreflightStrict, PreflightOff}
 
 // DatastoreType says where Calico keeps its pools.
 type DatastoreType string

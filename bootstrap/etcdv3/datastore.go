@@ -103,7 +103,7 @@ func (d *Datastore) Snapshot(ctx context.Context) (bootstrap.Snapshot, error) {
 				continue
 			}
 			record.Pool.Name = name // the key is what Calico finds it by
-			snapshot.Pools = append(snapshot.Pools, record.Pool)
+			snapshot.Pools = append(snapshot.Pools, record)
 		}
 		return nil
 	})

@@ -193,9 +193,9 @@ func readPools(body []byte) (bootstrap.Snapshot, error) {
 			})
 			continue
 		}
-		snapshot.Pools = append(snapshot.Pools, record.Pool)
+		snapshot.Pools = append(snapshot.Pools, record)
 	}
-	slices.SortFunc(snapshot.Pools, func(a, b ippool.IPPool) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(snapshot.Pools, func(a, b *ippool.Record) int { return cmp.Compare(a.Pool.Name, b.Pool.Name) })
 	slices.SortFunc(snapshot.Unreadable, func(a, b bootstrap.Unreadable) int { return cmp.Compare(a.Name, b.Name) })
 	return snapshot, nil
 }

@@ -76,10 +76,11 @@ func given(changes ...func(*bootstrap.Settings)) bootstrap.Settings {
 // Host is a machine with IPv6 and one network, whatever this one has.
 type Host struct{}
 
-func (Host) Networks() ([]netip.Prefix, error) {
-	return []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24")}, nil
+func (Host) Networks() ([]bootstrap.Located, error) {
+	return []bootstrap.Located{{Prefix: netip.MustParsePrefix("198.51.100.0/24"), Source: "interface eth0"}}, nil
 }
-func (Host) NoIPv6() string { return "" }
+func (Host) Routes() ([]bootstrap.Located, error) { return nil, nil }
+func (Host) NoIPv6() string                       { return "" }
 
 func bootstrapPools(t *testing.T, world World, settings bootstrap.Settings, options ...bootstrap.Option) (bootstrap.Report, error) {
 	t.Helper()
@@ -275,7 +276,11 @@ func snapshotIsSorted(t *testing.T, world World) {
 	}
 	snapshot, err := world.Open(t).Snapshot(t.Context())
 	require.NoError(t, err)
-	assert.Equal(t, []string{"ant", "mouse", "zebra"}, names(snapshot.Pools))
+	var sorted []string
+	for _, record := range snapshot.Pools {
+		sorted = append(sorted, record.Pool.Name)
+	}
+	assert.Equal(t, []string{"ant", "mouse", "zebra"}, sorted)
 	assert.NotEmpty(t, snapshot.Revision)
 }
 
