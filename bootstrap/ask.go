@@ -92,7 +92,7 @@ func (r *runner) chooseCIDRs(plan Plan) error {
 		if step.Action != Created || step.Pool.Spec.CIDR != "" {
 			continue
 		}
-		i := slices.IndexFunc(r.desired.Pools, func(d DesiredPool) bool { return d.Family == step.Family })
+		i := slices.IndexFunc(r.desired.Pools, func(d DesiredPool) bool { return d.Pool.Name == step.Name })
 		want, err := r.choose(r.desired.Pools[i])
 		if err != nil {
 			return err
@@ -144,6 +144,9 @@ func (r *runner) choose(want DesiredPool) (DesiredPool, error) {
 func checkBlocks(changes []Change, blocks []netip.Prefix) error {
 	var faults []error
 	for _, change := range changes {
+		if change.Create == nil {
+			continue // its block size stays
+		}
 		for _, fault := range ippool.ValidateBlocks(change.Create, blocks) {
 			faults = append(faults, fmt.Errorf("%w: IPPool %q: %w", ErrIncompatible, change.Create.Name, fault))
 		}

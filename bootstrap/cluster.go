@@ -128,8 +128,13 @@ func outsideWarning(sources []PodCIDRSource, want DesiredPool) string {
 }
 
 // cidrSource is where the CIDR of the pool came from.
-func (d DesiredPool) cidrSource() Source {
-	i := slices.IndexFunc(d.Values, func(v Value) bool { return v.Field == "cidr" })
+func (d DesiredPool) cidrSource() Source { return d.source("cidr") }
+
+// place is where the pool was asked for.
+func (d DesiredPool) place() Source { return d.source("name") }
+
+func (d DesiredPool) source(field string) Source {
+	i := slices.IndexFunc(d.Values, func(v Value) bool { return v.Field == field })
 	if i < 0 {
 		return SourceDefault
 	}

@@ -33,6 +33,13 @@ type Datastore interface {
 	Commit(ctx context.Context, since Snapshot, changes []Change) error
 }
 
+// Batching is a Datastore whose Commit takes only so many changes at once, and
+// more of them piece by piece.
+type Batching interface {
+	// Batches is in how many pieces so many changes are written.
+	Batches(changes int) int
+}
+
 // Snapshot is every pool in a datastore at one moment.
 type Snapshot struct {
 	// Pools are those that could be read, sorted by name. They may be
@@ -71,9 +78,11 @@ type Change struct {
 }
 
 // Name is that of the pool.
-func (c Change) Name() string {
+func (c Change) Name() string { return c.pool().Name }
+
+func (c Change) pool() *ippool.IPPool {
 	if c.Update != nil {
-		return c.Update.Pool.Name
+		return &c.Update.Pool
 	}
-	return c.Create.Name
+	return c.Create
 }

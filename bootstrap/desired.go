@@ -18,10 +18,10 @@ type Desired struct {
 	Pools []DesiredPool
 }
 
-// values are those behind the pool of the family.
-func (d Desired) values(family ippool.Family) []Value {
+// values are those behind the pool of that name.
+func (d Desired) values(name string) []Value {
 	for _, pool := range d.Pools {
-		if pool.Family == family {
+		if pool.Pool.Name == name {
 			return pool.Values
 		}
 	}

@@ -102,18 +102,23 @@ func (e *DatastoreError) Unwrap() []error {
 	return []error{e.Kind, e.Err}
 }
 
-// PartialError is an error beside which some pools were created all the same,
-// on a datastore that can't promise all or nothing. They stay.
+// PartialError is an error beside which some pools were written all the same,
+// on a datastore that can't promise all or nothing, or not for so many. They
+// stay.
 type PartialError struct {
-	Created []string // the pools' names, at least one
+	Created []string // names; of the two, at least one
+	Updated []string
 	Err     error
 }
 
-// Error returns the error, and a line for each pool that was created.
+// Error returns the error, and a line for each pool that was written.
 func (e *PartialError) Error() string {
 	text := e.Err.Error()
 	for _, name := range e.Created {
 		text += fmt.Sprintf("\nIPPool %q was created nevertheless, and stays", name)
+	}
+	for _, name := range e.Updated {
+		text += fmt.Sprintf("\nIPPool %q was updated nevertheless, and stays so", name)
 	}
 	return text
 }

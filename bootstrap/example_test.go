@@ -78,7 +78,7 @@ func ExampleNewPlan() {
 	}
 	existing := ippool.New("services")
 	existing.Spec.CIDR = "10.96.0.0/16"
-	plan, err := bootstrap.NewPlan(config.Desired, bootstrap.Snapshot{Pools: []*ippool.Record{ippool.NewRecord(existing)}})
+	plan, err := bootstrap.NewPlan(config.Desired, bootstrap.Snapshot{Pools: []*ippool.Record{ippool.NewRecord(existing)}}, bootstrap.DriftReport)
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -150,7 +150,7 @@ func TestWarningsAreLines(t *testing.T) {
 	plan, err := NewPlan(Desired{}, Snapshot{
 		Pools:      records(stored("a\nb", "fe80::1%\n\x1b[2J"), stored("c", "x\ny")),
 		Unreadable: []Unreadable{{Name: "d\ne", Err: errors.New("no\nJSON\x1b[2J")}},
-	})
+	}, DriftReport)
 	require.NoError(t, err)
 	require.Len(t, plan.Warnings, 3)
 	for _, warning := range plan.Warnings {

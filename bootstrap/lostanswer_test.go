@@ -89,9 +89,7 @@ func TestLostRaceIsNotClaimed(t *testing.T) {
 		}}
 		report, err := run(t, store, given(t, cidrs...))
 		require.NoError(t, err)
-		assert.Equal(t, []PoolReport{
-			{Name: four.Name, Family: ippool.IPv4, Action: Unchanged, Reason: "exists", Spec: &four.Spec, Settings: []Value{}},
-			{Name: six.Name, Family: ippool.IPv6, Action: Unchanged, Reason: "exists", Spec: &six.Spec, Settings: []Value{}},
-		}, report.Pools)
+		assert.Equal(t, []string{"default-ipv4-ippool unchanged: exists", "default-ipv6-ippool unchanged: exists"}, outcome(report))
+		assert.Equal(t, []*ippool.IPPoolSpec{&four.Spec, &six.Spec}, []*ippool.IPPoolSpec{report.Pools[0].Spec, report.Pools[1].Spec})
 	})
 }

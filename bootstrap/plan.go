@@ -17,13 +17,15 @@ type Action string
 // The actions. Those of a plan that is only shown begin with "would".
 const (
 	Created     Action = "created"
+	Updated     Action = "updated"
 	Unchanged   Action = "unchanged"
 	Skipped     Action = "skipped"
 	WouldCreate Action = "would-create"
+	WouldUpdate Action = "would-update"
 )
 
-// Plan is what is to be done, pool by pool, in a fixed order: IPv4, IPv6, then
-// the rest by name.
+// Plan is what is to be done, pool by pool, in a fixed order: the default IPv4
+// pool, the default IPv6 pool, then the rest by name.
 type Plan struct {
 	Steps    []Step
 	Warnings []string
@@ -31,73 +33,117 @@ type Plan struct {
 
 // Step is what is to be done about one pool, and why.
 type Step struct {
-	Action Action // Created (to be, or done), Unchanged or Skipped
-	Family ippool.Family
-	Name   string
-	Reason string
-	Pool   *ippool.IPPool // to be created, or as it stands; nil if skipped
-	Values []Value        // the settings behind a pool that is to be created
+	Action  Action // Created, Updated (to be, or done), Unchanged or Skipped
+	Family  ippool.Family
+	Default bool // it is about the default pool of the family, whatever pool stands for that
+	Name    string
+	Reason  string
+	Pool    *ippool.IPPool // as it stands or will stand; nil if skipped
+	Values  []Value        // the settings behind a pool that is to be created
+	Drift   []Difference   // what was asked for otherwise
+
+	update *ippool.Record // to be written; nil unless the pool is updated
 }
 
-// NewPlan compares what is desired with what exists. It is a pure function of
-// both, and it changes neither:
+// NewPlan compares what is desired with what exists. It is a pure function, and
+// it changes nothing that it is given:
 //
-//	pools of the family that exist         asked for    outcome
-//	none                                   a pool       created
-//	one or more, of any name, use, state   a pool       unchanged: nothing is written
-//	any                                    no pool      skipped
-//	none, and the name is taken otherwise  a pool       ErrIncompatible, for both families
+//	default pool of a family   pools of the family there       outcome
+//	asked for                  none                            created
+//	asked for                  the one of its name, as asked   unchanged
+//	asked for                  the one of its name             unchanged or updated, as onDrift says
+//	asked for                  others                          unchanged; what was asked for has no effect
+//	asked for                  none; the name is taken         ErrIncompatible, and nothing is done
+//	not asked for              any                             skipped
 //
-// A pool whose CIDR Calico can't parse is of no family, like a record of which
-// not even that can be read: each is warned of and left as it is. A pool that
-// is to be created may still lack its CIDR.
-func NewPlan(desired Desired, existing Snapshot) (Plan, error) {
-	var (
-		plan   Plan
-		faults []error
-		taken  = map[string]string{} // name to what has it
-		byFam  = map[ippool.Family][]ippool.IPPool{}
-	)
-	stands := func(pool ippool.IPPool) (ippool.Family, error) {
+//	pool of a file             pool of its name there          outcome
+//	asked for                  none                            created
+//	asked for                  one, as asked                   unchanged
+//	asked for                  one                             unchanged or updated, as onDrift says
+//	asked for                  a record that can't be read     ErrIncompatible, and nothing is done
+//
+// The pools of a file don't count for the first table. A pool whose CIDR Calico
+// can't parse is of no family, like a record of which not even that can be read:
+// each is warned of and left as it is. A pool that is to be created and overlaps
+// one that exists is ErrIncompatible. One that is to be created may still lack
+// its CIDR.
+func NewPlan(desired Desired, existing Snapshot, onDrift OnDrift) (Plan, error) {
+	p := newPlanner(desired, existing, onDrift)
+	for _, want := range desired.Pools {
+		p.plan(want)
+	}
+	p.checkOverlaps(desired)
+	if len(p.faults) > 0 {
+		return Plan{}, errors.Join(p.faults...)
+	}
+	slices.SortStableFunc(p.Steps, compareSteps)
+	return p.Plan, nil
+}
+
+// planner is a plan in the making.
+type planner struct {
+	Plan
+	onDrift OnDrift
+	faults  []error
+
+	standing []*ippool.IPPool                  // what exists, as far as it can be read
+	records  map[string]*ippool.Record         // by name
+	taken    map[string]string                 // name to what has it
+	families map[ippool.Family][]ippool.IPPool // those that a default pool gives way to
+}
+
+func newPlanner(desired Desired, existing Snapshot, onDrift OnDrift) *planner {
+	p := &planner{
+		onDrift:  onDrift,
+		records:  map[string]*ippool.Record{},
+		taken:    map[string]string{},
+		families: map[ippool.Family][]ippool.IPPool{},
+	}
+	named := map[string]bool{} // by a file
+	for _, want := range desired.Pools {
+		named[want.Pool.Name] = named[want.Pool.Name] || !want.Default
+	}
+	stands := func(pool *ippool.IPPool) (ippool.Family, error) {
 		family, err := familyOfStored(pool.Spec.CIDR)
-		if err == nil {
-			taken[pool.Name] = fmt.Sprintf("an %s pool, %s", family, pool.Spec.CIDR)
-			byFam[family] = append(byFam[family], pool)
+		if err != nil {
+			return 0, err
 		}
-		return family, err
+		p.standing = append(p.standing, pool)
+		p.taken[pool.Name] = fmt.Sprintf("an %s pool, %s", family, pool.Spec.CIDR)
+		if !named[pool.Name] {
+			p.families[family] = append(p.families[family], *pool)
+		}
+		return family, nil
 	}
 	for _, record := range existing.Pools {
-		pool := record.Pool
+		pool := &record.Pool
+		p.records[pool.Name] = record
 		if _, err := stands(pool); err != nil {
-			taken[pool.Name] = "a pool whose CIDR can't be read"
-			plan.Warnings = append(plan.Warnings, fmt.Sprintf(
-				"IPPool %q is left as it is and counts for no family: its CIDR %q is %s", pool.Name, pool.Spec.CIDR, oneLine(err.Error())))
+			p.taken[pool.Name] = "a pool whose CIDR can't be read"
+			p.warn("IPPool %q is left as it is and counts for no family: its CIDR %q is %s", pool.Name, pool.Spec.CIDR, oneLine(err.Error()))
 		}
 	}
 	for _, record := range existing.Unreadable {
 		reason := oneLine(record.Err.Error())
 		pool := ippool.New(record.Name)
 		pool.Spec.CIDR = record.CIDR
-		if family, err := stands(*pool); err == nil {
-			plan.Warnings = append(plan.Warnings, fmt.Sprintf(
-				"IPPool %q can't be read whole and is left as it is; by its CIDR %s it counts as an %s pool: %s", record.Name, record.CIDR, family, reason))
+		family, err := stands(pool)
+		if err == nil {
+			p.warn("IPPool %q can't be read whole and is left as it is; by its CIDR %s it counts as an %s pool: %s", record.Name, record.CIDR, family, reason)
 			continue
 		}
-		taken[record.Name] = "a record that can't be read: " + reason
-		plan.Warnings = append(plan.Warnings, fmt.Sprintf("IPPool %q can't be read and is left as it is: %s", record.Name, reason))
+		p.taken[record.Name] = "a record that can't be read: " + reason
+		p.warn("IPPool %q can't be read and is left as it is: %s", record.Name, reason)
 	}
-	for _, want := range desired.Pools {
-		step, err := planPool(want, byFam[want.Family], taken)
-		if err != nil {
-			faults = append(faults, err)
-		}
-		plan.Steps = append(plan.Steps, step)
-	}
-	if len(faults) > 0 {
-		return Plan{}, errors.Join(faults...)
-	}
-	slices.SortStableFunc(plan.Steps, compareSteps)
-	return plan, nil
+	return p
+}
+
+func (p *planner) warn(format string, args ...any) {
+	p.Warnings = append(p.Warnings, fmt.Sprintf(format, args...))
+}
+
+func (p *planner) fault(format string, args ...any) {
+	p.faults = append(p.faults, fmt.Errorf("%w: %s", ErrIncompatible, fmt.Sprintf(format, args...)))
 }
 
 // familyOfStored reads a CIDR as Calico does, with package net: it takes host
@@ -116,62 +162,208 @@ func familyOfStored(cidr string) (ippool.Family, error) {
 	return ippool.IPv6, nil
 }
 
-// compareSteps leaves the default pools in front, in the order of their
-// families.
-func compareSteps(a, b Step) int { return cmp.Compare(a.Family, b.Family) }
-
-func planPool(want DesiredPool, existing []ippool.IPPool, taken map[string]string) (Step, error) {
-	step := Step{Family: want.Family, Name: want.Pool.Name}
-	if want.Skip != "" {
-		step.Action, step.Reason = Skipped, want.Skip
-		return step, nil
+// compareSteps has the default pools in front, in the order of their families.
+func compareSteps(a, b Step) int {
+	switch {
+	case a.Default && b.Default:
+		return cmp.Compare(a.Family, b.Family)
+	case a.Default:
+		return -1
+	case b.Default:
+		return 1
+	default:
+		return cmp.Compare(a.Name, b.Name)
 	}
-	if len(existing) > 0 {
-		stands := &existing[0]
-		for i := range existing {
-			if existing[i].Name == want.Pool.Name {
-				stands = &existing[i]
-			}
-		}
-		step.Action, step.Name, step.Pool = Unchanged, stands.Name, stands.DeepCopy()
-		step.Reason = existsReason(want.Family, existing)
-		return step, nil
-	}
-	if by, ok := taken[want.Pool.Name]; ok {
-		return step, fmt.Errorf("%w: the name %q of the default %s pool is taken by %s: choose another with %s",
-			ErrIncompatible, want.Pool.Name, want.Family, by, SourceFlag(fmt.Sprintf("ipv%d-pool-name", want.Family)))
-	}
-	step.Action, step.Pool, step.Values = Created, want.Pool.DeepCopy(), want.Values
-	step.Reason = createdReason(want.Family)
-	return step, nil
 }
 
-func createdReason(family ippool.Family) string { return fmt.Sprintf("no %s pool existed", family) }
+// plan decides about one pool.
+func (p *planner) plan(want DesiredPool) {
+	step := Step{Family: want.Family, Default: want.Default, Name: want.Pool.Name}
+	record := p.records[want.Pool.Name]
+	switch {
+	case want.Skip != "":
+		step.Action, step.Reason = Skipped, want.Skip
+	case want.Default && len(p.families[want.Family]) > 0:
+		p.standsFor(&step, want)
+	case !want.Default && record != nil:
+		p.exists(&step, want, record)
+	case p.taken[want.Pool.Name] != "":
+		p.nameTaken(want)
+	default:
+		step.Action, step.Pool, step.Values = Created, want.Pool.DeepCopy(), want.Values
+		step.Reason = createdReason(step)
+	}
+	p.Steps = append(p.Steps, step)
+}
 
-// maxNamed is how many pools a reason names.
+func (p *planner) nameTaken(want DesiredPool) {
+	if want.Default {
+		p.fault("the name %q of the default %s pool is taken by %s: choose another with %s",
+			want.Pool.Name, want.Family, p.taken[want.Pool.Name], SourceFlag(fmt.Sprintf("ipv%d-pool-name", want.Family)))
+		return
+	}
+	p.fault("the name %q (%s) is taken by %s: choose another, or mend that record", want.Pool.Name, want.place(), p.taken[want.Pool.Name])
+}
+
+// standsFor is for a default pool whose family has pools: the one of its name,
+// or else the first.
+func (p *planner) standsFor(step *Step, want DesiredPool) {
+	family := p.families[want.Family]
+	i := slices.IndexFunc(family, func(pool ippool.IPPool) bool { return pool.Name == want.Pool.Name })
+	if record := p.records[want.Pool.Name]; i >= 0 && record != nil {
+		p.exists(step, want, record)
+		step.Reason = existsReason(step.Reason, want.Family, family)
+		return
+	}
+	stands := family[max(i, 0)]
+	step.Action, step.Name, step.Pool = Unchanged, stands.Name, stands.DeepCopy()
+	step.Reason = existsReason("exists", want.Family, family)
+	if i >= 0 { // its record can't be read whole: nothing is known of its fields
+		return
+	}
+	which, name := "one of them", ""
+	if len(family) == 1 {
+		which, name = "that one", "="+stands.Name
+	}
+	remedy := fmt.Sprintf("there is no IPPool %q but %s; to manage %s, name it with %s%s",
+		want.Pool.Name, namesOf(family), which, SourceFlag(fmt.Sprintf("ipv%d-pool-name", want.Family)), name)
+	for _, value := range want.Values {
+		if value.given() {
+			step.Drift = append(step.Drift, Difference{
+				Field: value.Field, Asked: value.Value, Source: value.Source, Remedy: remedy, pool: stands.Name,
+			})
+		}
+	}
+	p.tell(step)
+}
+
+// exists is for a pool that is there under its name.
+func (p *planner) exists(step *Step, want DesiredPool, record *ippool.Record) {
+	step.Action, step.Reason, step.Pool = Unchanged, "exists", record.Pool.DeepCopy()
+	step.Drift = differences(want, step.Pool)
+	if owner := ownerOf(step.Pool); owner != "" {
+		leaveToOwner(step.Drift, owner)
+	}
+	if p.onDrift == DriftUpdate {
+		var updated *ippool.Record
+		if updated, step.Drift = withUpdates(want, record, step.Drift); updated != nil {
+			for _, fault := range judgeUpdate(updated, record) {
+				p.fault("IPPool %q can't be updated: %s", step.Name, fault)
+			}
+			step.Action, step.Reason, step.Pool, step.update = Updated, updatedReason(step.Drift), updated.Pool.DeepCopy(), updated
+			if warning := disruption(step.Name, step.Drift); warning != "" {
+				p.warn("%s", warning)
+			}
+		}
+	}
+	p.tell(step)
+}
+
+// tell warns of the differences that stay. Where they are to fail, the error
+// tells of them.
+func (p *planner) tell(step *Step) {
+	if p.onDrift == DriftFail {
+		return
+	}
+	for _, difference := range step.Drift {
+		if !difference.Updated {
+			p.warn("%s", difference)
+		}
+	}
+}
+
+// checkOverlaps holds the pools that are to be created to each other and to
+// what exists.
+func (p *planner) checkOverlaps(desired Desired) {
+	var created []*ippool.IPPool
+	for _, step := range p.Steps {
+		if step.Action == Created && step.Pool.Spec.CIDR != "" {
+			created = append(created, step.Pool)
+		}
+	}
+	for _, o := range ippool.Overlaps(p.standing, created) {
+		i := slices.IndexFunc(desired.Pools, func(d DesiredPool) bool { return d.Pool.Name == o.Pool.Name })
+		p.fault("IPPool %q: %s (%s) overlaps %s of IPPool %q: choose another range",
+			o.Pool.Name, o.Pool.Spec.CIDR, desired.Pools[i].cidrSource(), o.Other.Spec.CIDR, o.Other.Name)
+	}
+}
+
+func createdReason(step Step) string {
+	if step.Default {
+		return fmt.Sprintf("no %s pool existed", step.Family)
+	}
+	return "no pool of this name existed"
+}
+
+func wouldCreateReason(step Step) string {
+	if step.Default {
+		return fmt.Sprintf("no %s pool exists", step.Family)
+	}
+	return "no pool of this name exists"
+}
+
+// updatedReason says what changes.
+func updatedReason(drift []Difference) string {
+	var changes []string
+	for _, difference := range drift {
+		if difference.Updated {
+			changes = append(changes, fmt.Sprintf("%s: %v -> %v", difference.Field, difference.Stored, difference.Asked))
+		}
+	}
+	return strings.Join(changes, ", ")
+}
+
+// maxNamed is how many pools a message names.
 const maxNamed = 5
 
-func existsReason(family ippool.Family, existing []ippool.IPPool) string {
-	if len(existing) == 1 {
-		return "exists"
+// existsReason says what stands of a family, unless it is one pool.
+func existsReason(reason string, family ippool.Family, existing []ippool.IPPool) string {
+	if len(existing) == 1 || reason != "exists" {
+		return reason
 	}
+	return fmt.Sprintf("%d %s pools exist: %s", len(existing), family, namesOf(existing))
+}
+
+func namesOf(pools []ippool.IPPool) string {
 	names := make([]string, 0, maxNamed)
-	for _, pool := range existing[:min(len(existing), maxNamed)] {
+	for _, pool := range pools[:min(len(pools), maxNamed)] {
 		names = append(names, pool.Name)
 	}
-	if more := len(existing) - len(names); more > 0 {
+	if more := len(pools) - len(names); more > 0 {
 		names = append(names, fmt.Sprintf("%d more", more))
 	}
-	return fmt.Sprintf("%d %s pools exist: %s", len(existing), family, strings.Join(names, ", "))
+	return strings.Join(names, ", ")
 }
 
 // changes returns what the plan writes.
 func (p Plan) changes() []Change {
 	var changes []Change
 	for _, step := range p.Steps {
-		if step.Action == Created {
+		switch step.Action {
+		case Created:
 			changes = append(changes, Change{Create: step.Pool})
+		case Updated:
+			changes = append(changes, Change{Update: step.update.Clone()})
 		}
 	}
 	return changes
+}
+
+// creates reports whether the plan creates a pool.
+func (p Plan) creates() bool {
+	return slices.ContainsFunc(p.Steps, func(step Step) bool { return step.Action == Created })
+}
+
+// step is the place of the step about the pool of that name.
+func (p Plan) step(name string) int {
+	return slices.IndexFunc(p.Steps, func(step Step) bool { return step.Name == name && step.Action != Skipped })
+}
+
+// drift returns every difference of the plan.
+func (p Plan) drift() []Difference {
+	var all []Difference
+	for _, step := range p.Steps {
+		all = append(all, step.Drift...)
+	}
+	return all
 }

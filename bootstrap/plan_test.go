@@ -74,6 +74,9 @@ func TestNewPlan(t *testing.T) {
 			},
 			existing: []ippool.IPPool{stored("default-ipv4-ippool", "fd00::/64")},
 			want:     []string{"IPv4 four created: no IPv4 pool existed", "IPv6 default-ipv4-ippool unchanged: exists"},
+			warnings: []string{
+				`env CALICO_IPV6POOL_NAME: "six" has no effect: there is no IPPool "six" but default-ipv4-ippool; to manage that one, name it with flag --ipv6-pool-name=default-ipv4-ippool`,
+			},
 		},
 		{
 			name:     "several, the default one among them: it stands for them",
@@ -148,6 +151,9 @@ func TestNewPlan(t *testing.T) {
 				"IPv4 a unchanged: 2 IPv4 pools exist: a, default-ipv6-ippool",
 				`IPv6 default-ipv6-ippool skipped: env CALICO_IPV6POOL_CIDR is "none"`,
 			},
+			warnings: []string{
+				`env CALICO_IPV4POOL_NAME: "b" has no effect: there is no IPPool "b" but a, default-ipv6-ippool; to manage one of them, name it with flag --ipv4-pool-name`,
+			},
 		},
 		{
 			name:     "a CIDR that can't be read is of no family",
@@ -205,7 +211,7 @@ func TestNewPlan(t *testing.T) {
 				return resolved(t, tt.asked...).Desired, existing
 			}
 			desired, existing := inputs()
-			plan, err := NewPlan(desired, existing)
+			plan, err := NewPlan(desired, existing, DriftReport)
 			assert.Equal(t, tt.want, steps(plan))
 			assert.Equal(t, tt.warnings, plan.Warnings)
 			if tt.err == nil {
@@ -216,7 +222,7 @@ func TestNewPlan(t *testing.T) {
 				assert.Empty(t, plan.Steps, "nothing for either family")
 			}
 
-			again, againErr := NewPlan(desired, existing)
+			again, againErr := NewPlan(desired, existing, DriftReport)
 			assert.Equal(t, plan, again)
 			assert.Equal(t, err, againErr)
 
@@ -285,7 +291,7 @@ func TestNewPlanFamiliesAreApart(t *testing.T) {
 					asked = append(asked, "CALICO_IPV6POOL_CIDR=none")
 					want[1] = `IPv6 default-ipv6-ippool skipped: env CALICO_IPV6POOL_CIDR is "none"`
 				}
-				plan, err := NewPlan(resolved(t, asked...).Desired, Snapshot{Pools: records(slices.Concat(six.pools, four.pools)...)})
+				plan, err := NewPlan(resolved(t, asked...).Desired, Snapshot{Pools: records(slices.Concat(six.pools, four.pools)...)}, DriftReport)
 				require.NoError(t, err)
 				require.Equal(t, want, steps(plan))
 				require.Empty(t, plan.Warnings)
@@ -300,12 +306,12 @@ func TestNewPlanCarriesPoolsAndValues(t *testing.T) {
 	t.Parallel()
 	desired := resolved(t, "CALICO_IPV6POOL_CIDR=fd00:10:244::/64", "--ipv6-pool-nat-outgoing=yes").Desired
 	existing := stored("mine", "10.0.0.0/16", disabled)
-	plan, err := NewPlan(desired, Snapshot{Pools: records(existing)})
+	plan, err := NewPlan(desired, Snapshot{Pools: records(existing)}, DriftReport)
 	require.NoError(t, err)
 	assert.Equal(t, []Step{
-		{Action: Unchanged, Family: ippool.IPv4, Name: "mine", Reason: "exists", Pool: &existing},
+		{Action: Unchanged, Family: ippool.IPv4, Default: true, Name: "mine", Reason: "exists", Pool: &existing},
 		{
-			Action: Created, Family: ippool.IPv6, Name: "default-ipv6-ippool", Reason: "no IPv6 pool existed",
+			Action: Created, Family: ippool.IPv6, Default: true, Name: "default-ipv6-ippool", Reason: "no IPv6 pool existed",
 			Pool: desired.Pools[1].Pool, Values: desired.Pools[1].Values,
 		},
 	}, plan.Steps)
@@ -316,14 +322,14 @@ func TestNewPlanOrder(t *testing.T) {
 	t.Parallel()
 	desired := resolved(t).Desired
 	slices.Reverse(desired.Pools)
-	plan, err := NewPlan(desired, Snapshot{})
+	plan, err := NewPlan(desired, Snapshot{}, DriftReport)
 	require.NoError(t, err)
 	assert.Equal(t, []string{fresh4, fresh6}, steps(plan))
 }
 
 func TestNewPlanOfNothing(t *testing.T) {
 	t.Parallel()
-	plan, err := NewPlan(Desired{}, Snapshot{})
+	plan, err := NewPlan(Desired{}, Snapshot{}, DriftReport)
 	require.NoError(t, err)
 	assert.Equal(t, Plan{}, plan)
 	assert.Empty(t, plan.changes())

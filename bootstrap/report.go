@@ -1,8 +1,6 @@
 package bootstrap
 
 import (
-	"fmt"
-
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
@@ -10,7 +8,7 @@ import (
 // ever added.
 type Report struct {
 	Datastore DatastoreType `json:"datastore"`
-	Pools     []PoolReport  `json:"pools"`    // IPv4, IPv6, then the rest by name; never null
+	Pools     []PoolReport  `json:"pools"`    // the default IPv4 and IPv6 pool, then the rest by name; never null
 	Warnings  []string      `json:"warnings"` // never null
 	Notes     []string      `json:"notes"`    // good to know, and nothing to mend; never null
 	Findings  []Finding     `json:"findings"` // of the preflight; never null
@@ -29,12 +27,15 @@ type PoolReport struct {
 	// Settings are the values behind a pool that was created, or would be.
 	// Never null.
 	Settings []Value `json:"settings"`
+
+	// Drift is what was asked for otherwise than it was stored. Never null.
+	Drift []Difference `json:"drift"`
 }
 
 // Pending reports whether the plan behind the report has something to do.
 func (r Report) Pending() bool {
 	for _, pool := range r.Pools {
-		if pool.Action == WouldCreate {
+		if pool.Action == WouldCreate || pool.Action == WouldUpdate {
 			return true
 		}
 	}
@@ -51,13 +52,17 @@ func newReport(datastore DatastoreType, plan Plan, warnings []string, dryRun boo
 	}
 	for _, step := range plan.Steps {
 		pool := PoolReport{
-			Name: step.Name, Family: step.Family, Action: step.Action, Reason: step.Reason, Settings: append([]Value{}, step.Values...),
+			Name: step.Name, Family: step.Family, Action: step.Action, Reason: step.Reason,
+			Settings: append([]Value{}, step.Values...), Drift: append([]Difference{}, step.Drift...),
 		}
 		if step.Pool != nil {
 			pool.Spec = &step.Pool.Spec
 		}
+		if dryRun && step.Action == Updated {
+			pool.Action = WouldUpdate
+		}
 		if dryRun && step.Action == Created {
-			pool.Action, pool.Reason = WouldCreate, fmt.Sprintf("no %s pool exists", step.Family)
+			pool.Action, pool.Reason = WouldCreate, wouldCreateReason(step)
 			for i, value := range pool.Settings {
 				if value.Field == "cidr" && value.Value == "" {
 					pool.Settings[i].Source = SourceDefault + " (a random ULA /48, drawn when the pool is created)"

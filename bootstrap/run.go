@@ -26,9 +26,10 @@ import (
 // and ctx.
 //
 // What is wrong with the settings, the datastore or the time wraps one of this
-// package's sentinels. With any error, no pool was created, unless it is a
+// package's sentinels. With any error, no pool was written, unless it is a
 // *PartialError or the connection broke while they were: the next run tells, and
-// goes on from there.
+// goes on from there. With ErrDrift and ErrFindings the report is that of a dry
+// run; with any other error there is none.
 func Run(ctx context.Context, store Datastore, settings Settings, options ...Option) (Report, error) {
 	config, err := settings.Resolve()
 	if err != nil {
@@ -50,17 +51,17 @@ func Run(ctx context.Context, store Datastore, settings Settings, options ...Opt
 	}
 	report, err := r.untilDone(ctx)
 	switch {
-	case err != nil && len(r.created) > 0:
-		return Report{}, &PartialError{Created: r.created, Err: err}
+	case err != nil && (len(r.created) > 0 || len(r.updated) > 0):
+		return Report{}, &PartialError{Created: r.created, Updated: r.updatedNames(), Err: err}
 	case err != nil:
-		return Report{}, err
+		return report, err
 	}
 	for _, pool := range report.Pools {
 		level := slog.LevelDebug
-		if pool.Action == Created {
+		if pool.Action == Created || pool.Action == Updated {
 			level = slog.LevelInfo
 		}
-		r.logger.Log(ctx, level, fmt.Sprintf("default %s pool %s", pool.Family, pool.Action),
+		r.logger.Log(ctx, level, fmt.Sprintf("%s pool %s", pool.Family, pool.Action),
 			"pool", pool.Name, "reason", pool.Reason)
 	}
 	return report, nil
@@ -113,7 +114,9 @@ type runner struct {
 	warnings []string // of the settings, and what was found since
 	notes    []string
 	created  []string         // pools of a commit that failed for another
+	updated  []Step           // of such a commit, too
 	stamped  []*ippool.IPPool // pools that a commit was tried with
+	pending  int              // how many changes the last commit was tried with
 	retry    retry
 }
 
@@ -148,7 +151,7 @@ func (r *runner) untilDone(ctx context.Context) (Report, error) {
 			}
 			return Report{}, overtime(ctx, err)
 		case !r.retry.again(err, r.logger):
-			return Report{}, err
+			return report, err
 		case !r.retry.pause(ctx):
 			return Report{}, overtime(ctx, err)
 		}
@@ -179,8 +182,10 @@ func (r *runner) attempt(ctx context.Context) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	if changes := plan.changes(); len(changes) > 0 && !r.dryRun {
-		if err := r.commit(ctx, snapshot, changes); err != nil {
+	refusal := r.refusal(plan)
+	dryRun := r.dryRun || refusal != nil
+	if !dryRun {
+		if err := r.commit(ctx, snapshot, plan); err != nil {
 			return Report{}, err
 		}
 	}
@@ -188,9 +193,17 @@ func (r *runner) attempt(ctx context.Context) (Report, error) {
 	for _, warning := range plan.Warnings {
 		r.logger.Warn(warning)
 	}
-	report := newReport(r.store.Type(), plan, r.warnings, r.dryRun)
+	report := newReport(r.store.Type(), plan, r.warnings, dryRun)
 	report.Notes = append(report.Notes, r.notes...)
-	return report, nil
+	return report, refusal
+}
+
+// refusal is what the settings want to fail for, though it could be done.
+func (r *runner) refusal(plan Plan) error {
+	if drift := plan.drift(); r.config.OnDrift == DriftFail && len(drift) > 0 {
+		return &DriftError{Differences: drift}
+	}
+	return nil
 }
 
 // warn tells at once what was found beside the plan, and remembers it for the
@@ -211,8 +224,8 @@ func (r *runner) note(note string) {
 
 // plan plans, and completes and checks the plan where it creates something.
 func (r *runner) plan(ctx context.Context, snapshot Snapshot) (Plan, error) {
-	plan, err := NewPlan(r.desired, snapshot)
-	if err != nil || len(plan.changes()) == 0 {
+	plan, err := NewPlan(r.desired, snapshot, r.config.OnDrift)
+	if err != nil || !plan.creates() {
 		return plan, err
 	}
 	blocks, err := r.ask(ctx, plan)
@@ -222,35 +235,66 @@ func (r *runner) plan(ctx context.Context, snapshot Snapshot) (Plan, error) {
 	if err := r.chooseCIDRs(plan); err != nil {
 		return Plan{}, err
 	}
-	if plan, err = NewPlan(r.desired, snapshot); err != nil {
+	if plan, err = NewPlan(r.desired, snapshot, r.config.OnDrift); err != nil {
 		return Plan{}, err
 	}
 	return plan, checkBlocks(plan.changes(), blocks)
 }
 
-// commit writes the changes, and warns where the datastore keeps something else.
-func (r *runner) commit(ctx context.Context, snapshot Snapshot, changes []Change) error {
+// commit writes what the plan changes, and warns where the datastore keeps
+// something else.
+func (r *runner) commit(ctx context.Context, snapshot Snapshot, plan Plan) error {
+	changes := plan.changes()
+	if len(changes) == 0 {
+		return nil
+	}
+	if len(changes) < r.pending {
+		r.retry.conflicts = 0 // somebody gets on with it
+	}
+	r.pending = len(changes)
 	if err := r.stamp(changes); err != nil {
 		return err
 	}
 	asked := make([]*ippool.IPPool, len(changes))
 	for i, change := range changes {
-		asked[i] = change.Create.DeepCopy()
+		asked[i] = change.pool().DeepCopy()
 	}
 	err := r.store.Commit(ctx, snapshot, changes)
+	written := func(string) bool { return err == nil }
 	var partial *PartialError
 	if errors.As(err, &partial) {
-		r.created, err = append(r.created, partial.Created...), partial.Err
+		err = partial.Err
+		r.created = append(r.created, partial.Created...)
+		written = func(name string) bool {
+			return slices.Contains(partial.Created, name) || slices.Contains(partial.Updated, name)
+		}
 	}
 	for i, change := range changes {
-		if err != nil && !slices.Contains(r.created, change.Create.Name) {
+		if !written(change.Name()) {
 			continue
 		}
-		if warning := storedOtherwise(asked[i], change.Create); warning != "" {
+		if warning := storedOtherwise(asked[i], change.pool()); warning != "" {
 			r.warn(warning)
+		}
+		if j := plan.step(change.Name()); change.Update != nil {
+			plan.Steps[j].Pool = change.pool()
+			r.updated = append(r.updated, plan.Steps[j])
+		}
+	}
+	if batching, ok := r.store.(Batching); ok && err == nil {
+		if batches := batching.Batches(len(changes)); batches > 1 {
+			r.note(fmt.Sprintf("%d pools were written in %d transactions: %s takes no more in one", len(changes), batches, r.store.Type()))
 		}
 	}
 	return err
+}
+
+func (r *runner) updatedNames() []string {
+	var names []string
+	for _, step := range r.updated {
+		names = append(names, step.Name)
+	}
+	return names
 }
 
 // stamp gives the pools their uid and creation time. A pool keeps them from
@@ -259,6 +303,9 @@ func (r *runner) commit(ctx context.Context, snapshot Snapshot, changes []Change
 func (r *runner) stamp(changes []Change) error {
 	for _, change := range changes {
 		pool := change.Create
+		if pool == nil {
+			continue
+		}
 		i := slices.IndexFunc(r.stamped, func(s *ippool.IPPool) bool { return s.Name == pool.Name })
 		if i < 0 {
 			uid, err := uuid.NewRandomFromReader(r.random)
@@ -276,8 +323,8 @@ func (r *runner) stamp(changes []Change) error {
 	return nil
 }
 
-// claim tells what an earlier attempt created, without learning of it, from
-// what was there before.
+// claim tells what an earlier attempt wrote, perhaps without learning of it,
+// from what was there before.
 func (r *runner) claim(plan Plan) {
 	for i := range plan.Steps {
 		step := &plan.Steps[i]
@@ -287,8 +334,13 @@ func (r *runner) claim(plan Plan) {
 		ours := func(pool *ippool.IPPool) bool { return pool.UID == step.Pool.UID }
 		if slices.ContainsFunc(r.stamped, ours) {
 			step.Action = Created
-			step.Reason = createdReason(step.Family)
-			step.Values = r.desired.values(step.Family)
+			step.Reason = createdReason(*step)
+			step.Values = r.desired.values(step.Name)
+			continue
+		}
+		earlier := slices.IndexFunc(r.updated, func(updated Step) bool { return updated.Name == step.Name })
+		if earlier >= 0 && len(step.Drift) == 0 {
+			step.Action, step.Reason, step.Drift = Updated, r.updated[earlier].Reason, r.updated[earlier].Drift
 		}
 	}
 }

@@ -59,8 +59,8 @@ func TestRunFresh(t *testing.T) {
 	six.UID, six.CreationTimestamp = "11121314-1516-4718-991a-1b1c1d1e1f20", time
 	assert.Equal(t, []ippool.IPPool{*four, *six}, store.stored())
 	assert.Equal(t, []PoolReport{
-		{Name: "default-ipv4-ippool", Family: ippool.IPv4, Action: Created, Reason: "no IPv4 pool existed", Spec: &four.Spec, Settings: want.Pools[0].Values},
-		{Name: "default-ipv6-ippool", Family: ippool.IPv6, Action: Created, Reason: "no IPv6 pool existed", Spec: &six.Spec, Settings: want.Pools[1].Values},
+		{Name: "default-ipv4-ippool", Family: ippool.IPv4, Action: Created, Reason: "no IPv4 pool existed", Spec: &four.Spec, Settings: want.Pools[0].Values, Drift: []Difference{}},
+		{Name: "default-ipv6-ippool", Family: ippool.IPv6, Action: Created, Reason: "no IPv6 pool existed", Spec: &six.Spec, Settings: want.Pools[1].Values, Drift: []Difference{}},
 	}, report.Pools)
 }
 
@@ -73,8 +73,8 @@ func TestRunExisting(t *testing.T) {
 		report, err := run(t, store, Settings{}, append(options, WithRandom(noRandom{t}))...)
 		require.NoError(t, err)
 		assert.Equal(t, []PoolReport{
-			{Name: "mine", Family: ippool.IPv4, Action: Unchanged, Reason: "exists", Spec: &four.Spec, Settings: []Value{}},
-			{Name: "old", Family: ippool.IPv6, Action: Unchanged, Reason: "exists", Spec: &six.Spec, Settings: []Value{}},
+			{Name: "mine", Family: ippool.IPv4, Action: Unchanged, Reason: "exists", Spec: &four.Spec, Settings: []Value{}, Drift: []Difference{}},
+			{Name: "old", Family: ippool.IPv6, Action: Unchanged, Reason: "exists", Spec: &six.Spec, Settings: []Value{}, Drift: []Difference{}},
 		}, report.Pools)
 		assert.False(t, report.Pending())
 		assert.Equal(t, []string{"snapshot"}, store.calls)
@@ -234,8 +234,8 @@ func TestRunLogs(t *testing.T) {
 	_, err := run(t, store, given(t, "CALICO_IPV6POOL_CIDR=fd00::1/64"), WithLogger(logger))
 	require.NoError(t, err)
 	assert.Equal(t, `level=WARN msg="env CALICO_IPV6POOL_CIDR: \"fd00::1/64\" has host bits, which are cleared: the pool is fd00::/64"
-level=DEBUG msg="default IPv4 pool unchanged" pool=mine reason=exists
-level=INFO msg="default IPv6 pool created" pool=default-ipv6-ippool reason="no IPv6 pool existed"
+level=DEBUG msg="IPv4 pool unchanged" pool=mine reason=exists
+level=INFO msg="IPv6 pool created" pool=default-ipv6-ippool reason="no IPv6 pool existed"
 `, log.String())
 }
 

@@ -49,6 +49,17 @@ func DecodeRecord(data []byte) (*Record, error) {
 	return record, nil
 }
 
+// Clone returns a copy whose Pool can be changed by itself.
+func (r *Record) Clone() *Record {
+	clone := *r
+	r.Pool.DeepCopyInto(&clone.Pool)
+	return &clone
+}
+
+// Raw returns the bytes that were decoded, which the caller may not change; nil
+// for a new record.
+func (r *Record) Raw() []byte { return r.raw }
+
 // RecordCIDR returns the CIDR in a record that DecodeRecord refuses for
 // something else in it; empty if that can't be read either.
 func RecordCIDR(data []byte) string {

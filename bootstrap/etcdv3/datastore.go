@@ -9,7 +9,6 @@ import (
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
-	"go.etcd.io/etcd/client/v3/clientv3util"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
@@ -161,47 +160,6 @@ func parseBlockKey(text string) (netip.Prefix, bool) {
 	}
 	prefix, err := netip.ParsePrefix(text[:i] + "/" + text[i+1:])
 	return prefix, err == nil
-}
-
-// Commit creates all pools in one transaction, or none: it returns
-// bootstrap.ErrConflict if a pool was written since the snapshot, or if one of
-// those names exists after all.
-func (d *Datastore) Commit(ctx context.Context, since bootstrap.Snapshot, changes []bootstrap.Change) error {
-	read, err := parseMoment(since.Revision)
-	if err != nil {
-		return err
-	}
-	guard := []clientv3.Cmp{nothingNewer(read.revision)}
-	puts := make([]clientv3.Op, 0, len(changes))
-	for _, change := range changes {
-		key := ippool.RecordKey(change.Create.Name)
-		value, err := ippool.NewRecord(change.Create).Encode()
-		if err != nil {
-			return err
-		}
-		guard = append(guard, clientv3util.KeyMissing(key))
-		puts = append(puts, clientv3.OpPut(key, string(value)))
-	}
-	return d.call(ctx, "creating IP pools", func(ctx context.Context, client *clientv3.Client) error {
-		resp, err := client.Txn(ctx).If(guard...).Then(puts...).Commit()
-		switch {
-		case err != nil:
-			return err
-		case resp.Header.ClusterId != read.cluster:
-			return fmt.Errorf("the endpoints are of two etcd clusters, %x and %x", read.cluster, resp.Header.ClusterId)
-		case !resp.Succeeded:
-			return bootstrap.ErrConflict
-		default:
-			return nil
-		}
-	})
-}
-
-// nothingNewer holds while no key under the pools' prefix has been written
-// after the revision. On an etcd that was restored from a backup meanwhile, a
-// revision says nothing: there it is KeyMissing that keeps what exists.
-func nothingNewer(revision int64) clientv3.Cmp {
-	return clientv3.Compare(clientv3.ModRevision(ippool.RecordPrefix).WithPrefix(), "<", revision+1)
 }
 
 // moment is when a snapshot was taken, and where.
