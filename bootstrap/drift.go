@@ -74,8 +74,8 @@ var mutableFields = []string{"vxlanMode", "ipipMode", "natOutgoing", "disableBGP
 // What would change a field that DriftUpdate leaves alone.
 const (
 	remedyUpdate    = "--on-drift=update changes it"
-	remedyMigration = "it can't be changed in place: create a new pool under another name, disable this one, " +
-		"move the pods (by restarting them), then delete this one"
+	remedyMigration = "it can't be changed in place; to migrate: 1. create a pool of another name and range (--pools-file), " +
+		"2. disable this one (disabled: true), 3. restart its pods, which moves them, 4. delete this one"
 	remedyByHand = "--on-drift=update leaves this field alone: change it with kubectl or calicoctl"
 )
 

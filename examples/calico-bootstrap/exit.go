@@ -14,8 +14,8 @@ import (
 const (
 	exitDone     = 0 // the pools are as asked, or what exists stays as it is
 	exitFailed   = 1 // the datastore or the cluster failed
-	exitSettings = 2 // the settings are wrong; nothing was contacted or written
-	exitPending  = 3 // plan --exit-code: there is something to do
+	exitSettings = 2 // the settings are wrong, or a strict preflight found something; nothing was written
+	exitPending  = 3 // plan --exit-code: there is something to do; --on-drift=fail: a pool differs
 	exitTimedOut = 4 // the time ran out
 )
 
@@ -33,9 +33,9 @@ func exitCode(err error) int {
 	switch {
 	case err == nil:
 		return exitDone
-	case errors.Is(err, errPending):
+	case errors.Is(err, errPending), errors.Is(err, bootstrap.ErrDrift):
 		return exitPending
-	case errors.As(err, &usage), errors.Is(err, bootstrap.ErrInvalidSettings):
+	case errors.As(err, &usage), errors.Is(err, bootstrap.ErrInvalidSettings), errors.Is(err, bootstrap.ErrFindings):
 		return exitSettings
 	case errors.Is(err, bootstrap.ErrTimedOut):
 		return exitTimedOut

@@ -59,33 +59,73 @@ type recordPrinter interface {
 }
 
 // printPlan writes what would be done: pool by pool, every field and where its
-// value comes from.
+// value comes from, or how what is stored differs from what was asked for.
 func (p *program) printPlan(_ context.Context, _ closableDatastore, report bootstrap.Report) error {
 	if p.output != formatTable {
 		return p.printObject(report)
 	}
 	table := newTable(p.stdout)
 	count := map[bootstrap.Action]int{}
+	told := map[string]bool{} // in the tables of the pools
 	for _, pool := range report.Pools {
 		count[pool.Action]++
-		fmt.Fprintf(table, "%s pool %s: %s (%s)\n", pool.Family, cell(pool.Name), sentence(pool.Action), cell(pool.Reason))
-		if pool.Spec != nil {
+		fmt.Fprintf(table, "%s pool %s: %s (%s)\n", pool.Family, cell(pool.Name), sentence(pool), cell(pool.Reason))
+		switch {
+		case len(pool.Drift) > 0:
+			printDrift(table, pool)
+		case pool.Spec != nil:
 			fmt.Fprintln(table, "  FIELD\tVALUE\tFROM")
 			for _, value := range planValues(pool) {
 				fmt.Fprintf(table, "  %s\t%s\t%s\n", value.Field, cell(value.Value), cell(value.Source))
 			}
 		}
+		for _, difference := range pool.Drift {
+			told[difference.String()] = true
+		}
 		fmt.Fprintln(table)
 	}
 	for _, warning := range report.Warnings {
-		fmt.Fprintf(table, "Warning: %s\n", cell(warning))
+		if !told[warning] {
+			fmt.Fprintf(table, "Warning: %s\n", cell(warning))
+		}
+	}
+	for _, finding := range report.Findings {
+		fmt.Fprintf(table, "Finding: %s\n", cell(finding.Error()))
 	}
 	for _, note := range report.Notes {
 		fmt.Fprintf(table, "Note: %s\n", cell(note))
 	}
-	fmt.Fprintf(table, "Plan: %d to create, %d unchanged, %d skipped. Nothing was written.\n",
-		count[bootstrap.WouldCreate], count[bootstrap.Unchanged], count[bootstrap.Skipped])
+	fmt.Fprintf(table, "Plan: %d to create, %d to update, %d unchanged, %d skipped. Nothing was written.\n",
+		count[bootstrap.WouldCreate], count[bootstrap.WouldUpdate], count[bootstrap.Unchanged], count[bootstrap.Skipped])
 	return table.Flush()
+}
+
+// printDrift writes the fields that differ, and below them what would change
+// each: fields with the same remedy share the line.
+func printDrift(table io.Writer, pool bootstrap.PoolReport) {
+	fmt.Fprintln(table, "    FIELD\tSTORED\tASKED FOR\tFROM")
+	var remedies []string
+	fields := map[string][]string{}
+	for _, difference := range pool.Drift {
+		mark, stored := "!", cell(difference.Stored)
+		if difference.Updated {
+			mark = "~"
+		}
+		if difference.Stored == nil {
+			stored = "-"
+		}
+		fmt.Fprintf(table, "  %s %s\t%s\t%s\t%s\n", mark, difference.Field, stored, cell(difference.Asked), cell(difference.Source))
+		if difference.Remedy == "" {
+			continue
+		}
+		if fields[difference.Remedy] == nil {
+			remedies = append(remedies, difference.Remedy)
+		}
+		fields[difference.Remedy] = append(fields[difference.Remedy], difference.Field)
+	}
+	for _, remedy := range remedies {
+		fmt.Fprintf(table, "  %s: %s\n", strings.Join(fields[remedy], ", "), cell(remedy))
+	}
 }
 
 // cell is a value on one line and without what plays tricks on a terminal: it
@@ -102,11 +142,17 @@ func cell(value any) string {
 	}, fmt.Sprint(value))
 }
 
-func sentence(action bootstrap.Action) string {
-	if action == bootstrap.WouldCreate {
+func sentence(pool bootstrap.PoolReport) string {
+	switch {
+	case pool.Action == bootstrap.WouldCreate:
 		return "would be created"
+	case pool.Action == bootstrap.WouldUpdate:
+		return "would be updated"
+	case len(pool.Drift) > 0:
+		return string(pool.Action) + ", but not as asked for"
+	default:
+		return string(pool.Action)
 	}
-	return string(action)
 }
 
 // planValues are the settings behind a pool, or what is stored.

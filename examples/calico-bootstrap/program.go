@@ -150,17 +150,18 @@ func (p *program) bootstrap(ctx context.Context, print printer, options ...boots
 	}
 	defer store.Close()
 	report, err := bootstrap.Run(ctx, store, p.settings, append(options, bootstrap.WithLogger(p.logger))...)
-	if err != nil {
+	refused := errors.Is(err, bootstrap.ErrDrift) || errors.Is(err, bootstrap.ErrFindings)
+	if err != nil && !refused {
 		return report, err
 	}
 	report.Warnings = append(p.warnings[:len(p.warnings):len(p.warnings)], report.Warnings...)
 	if report.Warnings == nil {
 		report.Warnings = []string{}
 	}
-	if err := print(ctx, store, report); err != nil {
-		return report, fmt.Errorf("all was done, but the result could not be written: %w", err)
+	if printErr := print(ctx, store, report); printErr != nil && !refused {
+		return report, fmt.Errorf("all was done, but the result could not be written: %w", printErr)
 	}
-	return report, nil
+	return report, err
 }
 
 // closableDatastore is a datastore that the program opened.
