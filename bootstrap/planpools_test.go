@@ -1,0 +1,153 @@
+package bootstrap
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+)
+
+// ofFile is a pool that a file asks for, with its name, CIDR and NAT in lines 3
+// to 5.
+func ofFile(name, cidr string, nat bool) DesiredPool {
+	pool := ippool.New(name)
+	pool.Spec.CIDR, pool.Spec.NATOutgoing = cidr, nat
+	ippool.Default(pool)
+	prefix, err := ippool.ParseCIDR(cidr)
+	if err != nil {
+		panic(err)
+	}
+	return DesiredPool{Family: ippool.FamilyOf(prefix), Pool: pool, Values: []Value{
+		{"name", name, "file pools.yaml:3"},
+		{"cidr", cidr, "file pools.yaml:4"},
+		{"natOutgoing", nat, "file pools.yaml:5"},
+		{"blockSize", pool.Spec.BlockSize, SourceDefault},
+	}}
+}
+
+// with returns what is desired with pools of a file in it.
+func with(t *testing.T, pools []DesiredPool, lines ...string) Desired {
+	t.Helper()
+	desired := resolved(t, lines...).Desired
+	desired.Pools = append(desired.Pools, pools...)
+	return desired
+}
+
+func TestNewPlanOfPoolsByName(t *testing.T) {
+	t.Parallel()
+	const none4, none6 = "CALICO_IPV4POOL_CIDR=none", "CALICO_IPV6POOL_CIDR=none"
+	const skip4, skip6 = `IPv4 default-ipv4-ippool skipped: env CALICO_IPV4POOL_CIDR is "none"`, `IPv6 default-ipv6-ippool skipped: env CALICO_IPV6POOL_CIDR is "none"`
+	natted := func(pool *ippool.IPPool) { pool.Spec.NATOutgoing = true }
+	tests := []struct {
+		name     string
+		existing []ippool.IPPool
+		broken   []Unreadable
+		pools    []DesiredPool
+		lines    []string
+		want     []string
+		warnings []string
+		err      string
+	}{
+		{
+			name:  "fresh: the defaults first, then by name",
+			pools: []DesiredPool{ofFile("z4", "10.2.0.0/16", true), ofFile("a6", "fd00:2::/64", true), ofFile("b4", "10.3.0.0/16", false)},
+			lines: []string{"CALICO_IPV4POOL_CIDR=10.1.0.0/16", none6},
+			want: []string{
+				fresh4, skip6,
+				"IPv6 a6 created: no pool of this name existed", "IPv4 b4 created: no pool of this name existed", "IPv4 z4 created: no pool of this name existed",
+			},
+		},
+		{
+			name:     "a file's pools are no reason to go without the default pool",
+			existing: []ippool.IPPool{stored("b4", "10.3.0.0/16", natted)},
+			pools:    []DesiredPool{ofFile("b4", "10.3.0.0/16", true)},
+			lines:    []string{"CALICO_IPV4POOL_CIDR=10.1.0.0/16", none6},
+			want:     []string{fresh4, skip6, "IPv4 b4 unchanged: exists"},
+		},
+		{
+			name:     "another's pool is, and none to go without the file's",
+			existing: []ippool.IPPool{stored("mine", "10.9.0.0/16")},
+			pools:    []DesiredPool{ofFile("b4", "10.3.0.0/16", true)},
+			lines:    []string{none6},
+			want:     []string{"IPv4 mine unchanged: exists", skip6, "IPv4 b4 created: no pool of this name existed"},
+		},
+		{
+			name:     "drift of a file's pool",
+			existing: []ippool.IPPool{stored("b4", "10.3.0.0/16", natted)},
+			pools:    []DesiredPool{ofFile("b4", "10.4.0.0/16", false)},
+			lines:    []string{none4, none6},
+			want:     []string{skip4, skip6, "IPv4 b4 unchanged: exists"},
+			warnings: []string{
+				`file pools.yaml:4: "10.4.0.0/16" has no effect: IPPool "b4" exists with cidr 10.3.0.0/16; ` + migrate,
+				`file pools.yaml:5: "false" has no effect: IPPool "b4" exists with natOutgoing true; --on-drift=update changes it`,
+			},
+		},
+		{
+			name:     "an overlap with what exists",
+			existing: []ippool.IPPool{stored("mine", "10.0.0.0/8"), stored("inside", "10.1.0.0/16")},
+			pools:    []DesiredPool{ofFile("b4", "10.3.0.0/16", true), ofFile("c4", "11.0.0.0/16", true)},
+			lines:    []string{none4, none6},
+			err:      `incompatible with what the datastore holds: IPPool "b4": 10.3.0.0/16 (file pools.yaml:4) overlaps 10.0.0.0/8 of IPPool "mine": choose another range`,
+		},
+		{
+			name:   "a name that a broken record has",
+			broken: []Unreadable{{Name: "b4", Err: fmt.Errorf("no JSON")}},
+			pools:  []DesiredPool{ofFile("b4", "10.3.0.0/16", true)},
+			lines:  []string{none4, none6},
+			err:    `incompatible with what the datastore holds: the name "b4" (file pools.yaml:3) is taken by a record that can't be read: no JSON: choose another, or mend that record`,
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			plan, err := NewPlan(with(t, tt.pools, tt.lines...), Snapshot{Pools: records(tt.existing...), Unreadable: tt.broken}, DriftReport)
+			if tt.err != "" {
+				require.EqualError(t, err, tt.err)
+				require.ErrorIs(t, err, ErrIncompatible)
+				return
+			}
+			require.NoError(t, err)
+			assert.Equal(t, tt.want, steps(plan))
+			assert.Equal(t, tt.warnings, plan.Warnings)
+		})
+	}
+}
+
+// Fields that no default pool has a setting for.
+func TestDriftOfFields(t *testing.T) {
+	t.Parallel()
+	const byHand = "--on-drift=update leaves this field alone: change it with kubectl or calicoctl"
+	manual := ippool.Manual
+	existing := stored("b4", "10.3.0.0/16", func(pool *ippool.IPPool) {
+		pool.Labels = map[string]string{"same": "x", "other": "x"}
+		pool.Spec.AllowedUses = []ippool.IPPoolAllowedUse{"Tunnel", "Workload"}
+		pool.Spec.AssignmentMode = &manual
+	})
+	want := ofFile("b4", "10.3.0.0/16", false)
+	want.Values = append(want.Values,
+		Value{"disabled", true, "file f:1"},
+		Value{"namespaceSelector", "has(x)", "file f:2"},
+		Value{"allowedUses", []ippool.IPPoolAllowedUse{"Workload", "Tunnel"}, "file f:3"},
+		Value{"assignmentMode", ippool.Automatic, "file f:4"},
+		Value{"labels[same]", "x", "file f:5"},
+		Value{"labels[other]", "y", "file f:6"},
+		Value{"annotations[missing]", "z", "file f:7"},
+	)
+	for _, policy := range []OnDrift{DriftReport, DriftUpdate} {
+		plan, err := NewPlan(Desired{Pools: []DesiredPool{want}}, Snapshot{Pools: records(existing)}, policy)
+		require.NoError(t, err)
+		assert.Empty(t, plan.changes())
+		var drift []string
+		for _, d := range plan.Steps[0].Drift {
+			drift = append(drift, fmt.Sprintf("%s %v %v", d.Field, d.Stored, d.Asked))
+			assert.Equal(t, byHand, d.Remedy)
+		}
+		assert.Equal(t, []string{
+			"disabled false true", "namespaceSelector  has(x)", "assignmentMode Manual Automatic", "labels[other] x y", "annotations[missing]  z",
+		}, drift)
+		assert.Contains(t, plan.Warnings, `file f:7: "z" has no effect: IPPool "b4" exists with annotations[missing] ""; `+byHand)
+	}
+}
