@@ -55,6 +55,26 @@ func open(t *testing.T, config etcdv3.Config) *etcdv3.Datastore {
 	return store
 }
 
+func (w *etcdWorld) WriteRaw(t *testing.T, name, data string) {
+	t.Helper()
+	_, err := w.admin.Put(t.Context(), ippool.RecordKey(name), data)
+	require.NoError(t, err)
+}
+
+func (w *etcdWorld) Raw(t *testing.T, name string) string {
+	t.Helper()
+	resp, err := w.admin.Get(t.Context(), ippool.RecordKey(name))
+	require.NoError(t, err)
+	require.Len(t, resp.Kvs, 1)
+	return string(resp.Kvs[0].Value)
+}
+
+func (w *etcdWorld) Delete(t *testing.T, name string) {
+	t.Helper()
+	_, err := w.admin.Delete(t.Context(), ippool.RecordKey(name))
+	require.NoError(t, err)
+}
+
 func (w *etcdWorld) Write(t *testing.T, pool *ippool.IPPool) {
 	t.Helper()
 	record, err := ippool.NewRecord(pool).Encode()
@@ -111,4 +131,21 @@ func TestEtcdSuiteWithClientOfTheImporter(t *testing.T) {
 	world := newEtcdWorld(t)
 	world.lent = true
 	suite.Run(t, func(t *testing.T) suite.World { return world.empty(t) })
+}
+
+// An update changes the bytes of what is asked for, and no other byte of the
+// record.
+func TestUpdateByteForByte(t *testing.T) {
+	world := newEtcdWorld(t)
+	const before = ` {"kind":"IPPool", "apiVersion":"projectcalico.org/v3","metadata":{"name":"default-ipv4-ippool","uid":"x","creationTimestamp":null,` +
+		`"annotations":{"b":"<&>","a":"\u00e4"}},"ofTomorrow":[1.50, {}],"spec":{"cidr":"10.244.0.0/16","natOutgoing":true,"vxlanMode":"Never", "more":"x" ,"ipipMode":"Always"}} `
+	world.WriteRaw(t, "default-ipv4-ippool", before)
+	var settings bootstrap.Settings
+	settings.IPv6.CIDR = bootstrap.Given("none", "test")
+	settings.OnDrift = bootstrap.Given("update", "test")
+	settings.IPv4.NATOutgoing, settings.IPv4.IPIP = bootstrap.Given("false", "test"), bootstrap.Given("never", "test")
+	_, err := bootstrap.Run(t.Context(), world.Open(t), settings, bootstrap.WithHost(suite.Host{}))
+	require.NoError(t, err)
+	want := strings.NewReplacer(`"natOutgoing":true,`, ``, `"ipipMode":"Always"`, `"ipipMode":"Never"`).Replace(before)
+	assert.Equal(t, want, world.Raw(t, "default-ipv4-ippool"))
 }

@@ -94,11 +94,38 @@ func (w *kubernetesWorld) object(t *testing.T, pool *ippool.IPPool) *unstructure
 
 func (w *kubernetesWorld) Write(t *testing.T, pool *ippool.IPPool) {
 	t.Helper()
-	err := w.resource("ippools").Delete(t.Context(), pool.Name, metav1.DeleteOptions{})
+	w.Delete(t, pool.Name)
+	require.NoError(t, w.create(t, pool))
+}
+
+func (w *kubernetesWorld) WriteRaw(t *testing.T, name, data string) {
+	t.Helper()
+	w.Delete(t, name)
+	object := &unstructured.Unstructured{}
+	require.NoError(t, json.Unmarshal([]byte(data), &object.Object))
+	object.SetAPIVersion(w.group.String())
+	_, err := w.resource("ippools").Create(t.Context(), object, metav1.CreateOptions{})
+	require.NoError(t, err)
+}
+
+func (w *kubernetesWorld) Raw(t *testing.T, name string) string {
+	t.Helper()
+	object, err := w.resource("ippools").Get(t.Context(), name, metav1.GetOptions{})
+	require.NoError(t, err)
+	for _, counted := range []string{"resourceVersion", "generation", "managedFields"} {
+		unstructured.RemoveNestedField(object.Object, "metadata", counted)
+	}
+	data, err := json.Marshal(object.Object)
+	require.NoError(t, err)
+	return string(data)
+}
+
+func (w *kubernetesWorld) Delete(t *testing.T, name string) {
+	t.Helper()
+	err := w.resource("ippools").Delete(t.Context(), name, metav1.DeleteOptions{})
 	if !apierrors.IsNotFound(err) {
 		require.NoError(t, err)
 	}
-	require.NoError(t, w.create(t, pool))
 }
 
 func (w *kubernetesWorld) create(t *testing.T, pool *ippool.IPPool) error {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -30,14 +31,28 @@ type World interface {
 
 	// Pools returns what is stored, sorted by name.
 	Pools(t *testing.T) []ippool.IPPool
+
+	// WriteRaw stores a pool's JSON as it is, over one of that name, but for
+	// what the server takes into its own hands.
+	WriteRaw(t *testing.T, name, data string)
+
+	// Raw is a pool's JSON as it is stored, without what the server itself
+	// keeps count of with every write.
+	Raw(t *testing.T, name string) string
+
+	// Delete deletes a pool.
+	Delete(t *testing.T, name string)
+}
+
+// test is a test of the suite.
+type test struct {
+	name string
+	test func(t *testing.T, world World)
 }
 
 // Run runs the suite, each test in a world of its own.
 func Run(t *testing.T, newWorld func(t *testing.T) World) {
-	tests := []struct {
-		name string
-		test func(t *testing.T, world World)
-	}{
+	tests := []test{
 		{"fresh", fresh},
 		{"second run", secondRun},
 		{"one family there", oneFamilyThere},
@@ -57,7 +72,7 @@ func Run(t *testing.T, newWorld func(t *testing.T) World) {
 		{"storm", storm},
 		{"storm of names", stormOfNames},
 	}
-	for _, test := range tests {
+	for _, test := range slices.Concat(tests, drifted) {
 		t.Run(test.name, func(t *testing.T) { test.test(t, newWorld(t)) })
 	}
 }

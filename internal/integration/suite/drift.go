@@ -1,0 +1,330 @@
+package suite
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+)
+
+// drifted are the tests of pools that exist and differ from what is asked for.
+var drifted = []test{
+	{"each mutable field", eachMutableField},
+	{"each immutable field", eachImmutableField},
+	{"report writes nothing", reportWritesNothing},
+	{"fail writes nothing", failWritesNothing},
+	{"update keeps what is unknown", updateKeepsWhatIsUnknown},
+	{"foreign owners", foreignOwners},
+	{"update and create together", updateAndCreate},
+	{"update that would be wrong", updateThatWouldBeWrong},
+	{"updaters of different fields", updatersOfDifferentFields},
+	{"updaters of different wishes", updatersOfDifferentWishes},
+	{"update after a foreign update", updateAfterForeignUpdate},
+	{"update after a foreign delete", updateAfterForeignDelete},
+	{"update beside a foreign create", updateBesideForeignCreate},
+	{"crash between two updates", crashBetweenUpdates},
+}
+
+// asks returns settings that ask for nothing but what is named: the CIDRs stay
+// unset, so that they are no wish.
+func asks(policy bootstrap.OnDrift, changes ...func(*bootstrap.Settings)) bootstrap.Settings {
+	var settings bootstrap.Settings
+	settings.OnDrift = wish(string(policy))
+	for _, change := range changes {
+		change(&settings)
+	}
+	return settings
+}
+
+func wish(value string) bootstrap.Setting { return bootstrap.Given(value, "test") }
+
+// both stores the default pools, the IPv4 one with NAT.
+func both(t *testing.T, world World) {
+	t.Helper()
+	four := pool("default-ipv4-ippool", "10.244.0.0/16")
+	four.Spec.NATOutgoing = true
+	world.Write(t, four)
+	world.Write(t, pool("default-ipv6-ippool", "fd00:10:244::/64"))
+}
+
+// object is a stored pool as it is, field by field.
+func object(t *testing.T, world World, name string) map[string]any {
+	t.Helper()
+	var fields map[string]any
+	require.NoError(t, json.Unmarshal([]byte(world.Raw(t, name)), &fields))
+	return fields
+}
+
+func eachMutableField(t *testing.T, world World) {
+	tests := []struct {
+		field string
+		want  any // nil: left out
+		ask   func(*bootstrap.Settings)
+	}{
+		{"natOutgoing", nil, func(s *bootstrap.Settings) { s.IPv4.NATOutgoing = wish("false") }},
+		{"ipipMode", "CrossSubnet", func(s *bootstrap.Settings) { s.IPv4.IPIP = wish("cross-subnet") }},
+		{"ipipMode", "Never", func(s *bootstrap.Settings) { s.IPv4.IPIP = wish("off") }},
+		{"vxlanMode", "Always", func(s *bootstrap.Settings) { s.IPv4.VXLAN = wish("always") }},
+		{"nodeSelector", "zone == 'a'", func(s *bootstrap.Settings) { s.IPv4.NodeSelector = wish("zone == 'a'") }},
+		{"disableBGPExport", true, func(s *bootstrap.Settings) { s.IPv4.DisableBGPExport = wish("true") }},
+		{"natOutgoing", true, func(s *bootstrap.Settings) { s.IPv4.NATOutgoing = wish("true") }},
+	}
+	both(t, world)
+	for _, tt := range tests {
+		before := object(t, world, "default-ipv4-ippool")
+		six := world.Raw(t, "default-ipv6-ippool")
+		settings := asks(bootstrap.DriftUpdate, tt.ask)
+		report, err := bootstrapPools(t, world, settings)
+		require.NoError(t, err)
+		assert.Equal(t, []string{"default-ipv4-ippool updated", "default-ipv6-ippool unchanged"}, outcome(report))
+
+		spec := before["spec"].(map[string]any)
+		if tt.want == nil {
+			delete(spec, tt.field)
+		} else {
+			spec[tt.field] = tt.want
+		}
+		assert.Equal(t, before, object(t, world, "default-ipv4-ippool"), "%s alone is changed", tt.field)
+		assert.Equal(t, six, world.Raw(t, "default-ipv6-ippool"))
+
+		again := world.Raw(t, "default-ipv4-ippool")
+		report, err = bootstrapPools(t, world, settings)
+		require.NoError(t, err)
+		assert.Equal(t, []string{"default-ipv4-ippool unchanged", "default-ipv6-ippool unchanged"}, outcome(report))
+		assert.Equal(t, again, world.Raw(t, "default-ipv4-ippool"))
+	}
+}
+
+func eachImmutableField(t *testing.T, world World) {
+	both(t, world)
+	before := world.Raw(t, "default-ipv4-ippool")
+	for field, ask := range map[string]func(*bootstrap.Settings){
+		"cidr":      func(s *bootstrap.Settings) { s.IPv4.CIDR = wish("10.1.0.0/16") },
+		"blockSize": func(s *bootstrap.Settings) { s.IPv4.BlockSize = wish("24") },
+	} {
+		report, err := bootstrapPools(t, world, asks(bootstrap.DriftUpdate, ask))
+		require.NoError(t, err)
+		require.Len(t, report.Pools[0].Drift, 1)
+		assert.Equal(t, field, report.Pools[0].Drift[0].Field)
+		require.Len(t, report.Warnings, 1)
+		assert.Contains(t, report.Warnings[0], "to migrate: 1. create a pool")
+		assert.Equal(t, before, world.Raw(t, "default-ipv4-ippool"))
+	}
+}
+
+// everything asks for another value of each field.
+func everything(s *bootstrap.Settings) {
+	s.IPv4.CIDR, s.IPv4.BlockSize, s.IPv4.NATOutgoing, s.IPv4.IPIP = wish("10.1.0.0/16"), wish("24"), wish("false"), wish("always")
+	s.IPv4.NodeSelector, s.IPv4.DisableBGPExport = wish("has(x)"), wish("true")
+}
+
+func reportWritesNothing(t *testing.T, world World) {
+	both(t, world)
+	before := world.Raw(t, "default-ipv4-ippool")
+	report, err := bootstrapPools(t, world, asks(bootstrap.DriftReport, everything))
+	require.NoError(t, err)
+	assert.Equal(t, []string{"default-ipv4-ippool unchanged", "default-ipv6-ippool unchanged"}, outcome(report))
+	assert.Len(t, report.Warnings, 6, "one a field: %q", report.Warnings)
+	assert.Equal(t, before, world.Raw(t, "default-ipv4-ippool"))
+}
+
+func failWritesNothing(t *testing.T, world World) {
+	four := pool("default-ipv4-ippool", "10.244.0.0/16")
+	world.Write(t, four)
+	report, err := bootstrapPools(t, world, asks(bootstrap.DriftFail, everything))
+	require.ErrorIs(t, err, bootstrap.ErrDrift)
+	assert.Equal(t, []string{"default-ipv4-ippool unchanged", "default-ipv6-ippool would-create"}, outcome(report))
+	assert.Equal(t, []string{"default-ipv4-ippool"}, names(world.Pools(t)), "the pool that is missing is not created either")
+}
+
+// tomorrows is a pool with fields that nobody knows yet.
+const tomorrows = `{"kind":"IPPool","apiVersion":"projectcalico.org/v3","metadata":{"name":"default-ipv4-ippool",` +
+	`"labels":{"team":"net <1>"},"annotations":{"note":"of today"}},` +
+	`"spec":{"fieldOfTomorrow":{"deep":[1,2.50,{"x":null}]},"cidr":"10.244.0.0/16","natOutgoing":true,"blockSize":26,"modeOfTomorrow":"Twice"}}`
+
+func updateKeepsWhatIsUnknown(t *testing.T, world World) {
+	world.WriteRaw(t, "default-ipv4-ippool", tomorrows)
+	before := object(t, world, "default-ipv4-ippool")
+	_, err := bootstrapPools(t, world, asks(bootstrap.DriftUpdate, func(s *bootstrap.Settings) {
+		s.IPv4.NATOutgoing, s.IPv4.NodeSelector, s.IPv6.CIDR = wish("false"), wish("has(x)"), wish("none")
+	}))
+	require.NoError(t, err)
+	spec := before["spec"].(map[string]any)
+	delete(spec, "natOutgoing")
+	spec["nodeSelector"] = "has(x)"
+	assert.Equal(t, before, object(t, world, "default-ipv4-ippool"))
+}
+
+func foreignOwners(t *testing.T, world World) {
+	labelled := pool("default-ipv4-ippool", "10.244.0.0/16")
+	labelled.Labels = map[string]string{"app.kubernetes.io/managed-by": "tigera-operator"}
+	world.Write(t, labelled)
+	before := world.Raw(t, labelled.Name)
+	report, err := bootstrapPools(t, world, asks(bootstrap.DriftUpdate, func(s *bootstrap.Settings) {
+		s.IPv4.NATOutgoing, s.IPv6.CIDR = wish("true"), wish("none")
+	}))
+	require.NoError(t, err)
+	require.Len(t, report.Warnings, 1)
+	assert.Contains(t, report.Warnings[0], "the Tigera operator")
+	assert.Equal(t, before, world.Raw(t, labelled.Name))
+}
+
+func updateAndCreate(t *testing.T, world World) {
+	world.Write(t, pool("default-ipv4-ippool", "10.244.0.0/16"))
+	report, err := bootstrapPools(t, world, asks(bootstrap.DriftUpdate, func(s *bootstrap.Settings) {
+		s.IPv4.NATOutgoing, s.IPv6.CIDR = wish("true"), wish("fd00:10:244::/64")
+	}))
+	require.NoError(t, err)
+	assert.Equal(t, []string{"default-ipv4-ippool updated", "default-ipv6-ippool created"}, outcome(report))
+	stored := world.Pools(t)
+	require.Len(t, stored, 2)
+	assert.True(t, stored[0].Spec.NATOutgoing)
+}
+
+func updateThatWouldBeWrong(t *testing.T, world World) {
+	four := pool("default-ipv4-ippool", "10.244.0.0/16")
+	four.Spec.IPIPMode = ippool.IPIPModeAlways
+	world.Write(t, four)
+	_, err := bootstrapPools(t, world, asks(bootstrap.DriftUpdate, func(s *bootstrap.Settings) {
+		s.IPv4.VXLAN, s.IPv6.CIDR = wish("always"), wish("fd00:10:244::/64")
+	}))
+	require.ErrorIs(t, err, bootstrap.ErrIncompatible)
+	assert.Equal(t, []string{"default-ipv4-ippool"}, names(world.Pools(t)), "nothing is written")
+	assert.Equal(t, ippool.VXLANModeNever, world.Pools(t)[0].Spec.VXLANMode)
+}
+
+// atOnce runs a bootstrap for each of the settings, all of them at the same time.
+func atOnce(t *testing.T, world World, all ...bootstrap.Settings) {
+	t.Helper()
+	start, errs := make(chan struct{}), make(chan error, len(all))
+	for _, settings := range all {
+		store := world.Open(t)
+		go func() {
+			<-start
+			_, err := bootstrap.Run(t.Context(), store, settings, bootstrap.WithHost(Host{}))
+			errs <- err
+		}()
+	}
+	close(start)
+	var failed []error
+	for range all {
+		failed = append(failed, <-errs)
+	}
+	require.NoError(t, errors.Join(failed...))
+}
+
+func updatersOfDifferentFields(t *testing.T, world World) {
+	both(t, world)
+	atOnce(t, world,
+		asks(bootstrap.DriftUpdate, func(s *bootstrap.Settings) { s.IPv4.NATOutgoing = wish("false") }),
+		asks(bootstrap.DriftUpdate, func(s *bootstrap.Settings) { s.IPv4.NodeSelector = wish("has(x)") }),
+		asks(bootstrap.DriftUpdate, func(s *bootstrap.Settings) { s.IPv4.DisableBGPExport = wish("true") }),
+		asks(bootstrap.DriftUpdate, func(s *bootstrap.Settings) { s.IPv4.IPIP = wish("always") }),
+		asks(bootstrap.DriftUpdate, func(s *bootstrap.Settings) { s.IPv6.NATOutgoing = wish("true") }),
+	)
+	stored := world.Pools(t)
+	require.Len(t, stored, 2)
+	four := stored[0].Spec
+	assert.False(t, four.NATOutgoing)
+	assert.Equal(t, "has(x)", four.NodeSelector)
+	assert.True(t, four.DisableBGPExport)
+	assert.Equal(t, ippool.IPIPModeAlways, four.IPIPMode)
+	assert.True(t, stored[1].Spec.NATOutgoing)
+}
+
+// Whoever writes last has it their way, whole: no mix of the two wishes stays.
+func updatersOfDifferentWishes(t *testing.T, world World) {
+	both(t, world)
+	ask := func(nat, selector string) bootstrap.Settings {
+		return asks(bootstrap.DriftUpdate, func(s *bootstrap.Settings) {
+			s.IPv4.NATOutgoing, s.IPv4.NodeSelector = wish(nat), wish(selector)
+		})
+	}
+	var all []bootstrap.Settings
+	for range 5 {
+		all = append(all, ask("true", "has(on)"), ask("false", "has(off)"))
+	}
+	atOnce(t, world, all...)
+	four := world.Pools(t)[0].Spec
+	assert.Contains(t, []string{"true has(on)", "false has(off)"}, fmt.Sprint(four.NATOutgoing, " ", four.NodeSelector))
+}
+
+func updateAfterForeignUpdate(t *testing.T, world World) {
+	both(t, world)
+	store := world.Open(t)
+	snapshot, err := store.Snapshot(t.Context())
+	require.NoError(t, err)
+	record := snapshot.Pools[0].Clone()
+	record.Pool.Spec.NATOutgoing = false
+
+	_, err = bootstrapPools(t, world, asks(bootstrap.DriftUpdate, func(s *bootstrap.Settings) { s.IPv4.NodeSelector = wish("has(x)") }))
+	require.NoError(t, err)
+	before := world.Raw(t, "default-ipv4-ippool")
+	err = store.Commit(t.Context(), snapshot, []bootstrap.Change{{Update: record}})
+	require.ErrorIs(t, err, bootstrap.ErrConflict)
+	assert.Equal(t, before, world.Raw(t, "default-ipv4-ippool"))
+}
+
+func updateAfterForeignDelete(t *testing.T, world World) {
+	both(t, world)
+	store := world.Open(t)
+	snapshot, err := store.Snapshot(t.Context())
+	require.NoError(t, err)
+	record := snapshot.Pools[0].Clone()
+	record.Pool.Spec.NATOutgoing = false
+	world.Delete(t, "default-ipv4-ippool")
+	require.ErrorIs(t, store.Commit(t.Context(), snapshot, []bootstrap.Change{{Update: record}}), bootstrap.ErrConflict)
+	assert.Equal(t, []string{"default-ipv6-ippool"}, names(world.Pools(t)), "what was deleted stays so")
+}
+
+// A pool that somebody creates between our read and our update: both stand in
+// the end.
+func updateBesideForeignCreate(t *testing.T, world World) {
+	world.Write(t, pool("default-ipv4-ippool", "10.244.0.0/16"))
+	store := &intruder{Datastore: world.Open(t), once: func() {
+		world.Write(t, pool("default-ipv6-ippool", "fd00:9::/64"))
+	}}
+	report, err := bootstrap.Run(t.Context(), store, asks(bootstrap.DriftUpdate, func(s *bootstrap.Settings) {
+		s.IPv4.NATOutgoing, s.IPv6.CIDR = wish("true"), wish("fd00:10:244::/64")
+	}), bootstrap.WithHost(Host{}))
+	require.NoError(t, err)
+	assert.Equal(t, []string{"default-ipv4-ippool updated", "default-ipv6-ippool unchanged"}, outcome(report))
+	stored := world.Pools(t)
+	require.Len(t, stored, 2)
+	assert.True(t, stored[0].Spec.NATOutgoing)
+	assert.Equal(t, "fd00:9::/64", stored[1].Spec.CIDR)
+}
+
+// crashing writes the first change alone and then is no more.
+type crashing struct{ bootstrap.Datastore }
+
+var errCrash = errors.New("crashed")
+
+func (c crashing) Commit(ctx context.Context, since bootstrap.Snapshot, changes []bootstrap.Change) error {
+	if err := c.Datastore.Commit(ctx, since, changes[:1]); err != nil {
+		return err
+	}
+	return errCrash
+}
+
+func crashBetweenUpdates(t *testing.T, world World) {
+	both(t, world)
+	settings := asks(bootstrap.DriftUpdate, func(s *bootstrap.Settings) {
+		s.IPv4.NATOutgoing, s.IPv6.NATOutgoing = wish("false"), wish("true")
+	})
+	_, err := bootstrap.Run(t.Context(), crashing{world.Open(t)}, settings, bootstrap.WithHost(Host{}))
+	require.ErrorIs(t, err, errCrash)
+	report, err := bootstrapPools(t, world, settings)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"default-ipv4-ippool unchanged", "default-ipv6-ippool updated"}, outcome(report), "the next run goes on")
+	stored := world.Pools(t)
+	assert.False(t, stored[0].Spec.NATOutgoing)
+	assert.True(t, stored[1].Spec.NATOutgoing)
+}
