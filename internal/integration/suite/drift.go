@@ -30,6 +30,7 @@ var drifted = []test{
 	{"update after a foreign delete", updateAfterForeignDelete},
 	{"update beside a foreign create", updateBesideForeignCreate},
 	{"crash between two updates", crashBetweenUpdates},
+	{"generated clusters", generated},
 }
 
 // asks returns settings that ask for nothing but what is named: the CIDRs stay

@@ -1,0 +1,188 @@
+package suite
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+)
+
+// generatedClusters is how many clusters are made up.
+const generatedClusters = 60
+
+// generated makes up clusters and settings, and holds every run to what must be
+// true of any: with report, nothing that exists is touched; what fails writes
+// nothing; after an update, a second run has nothing to do.
+func generated(t *testing.T, world World) {
+	seen := map[string]int{} // outcomes, so that none of them is never tried
+	for seed := range uint64(generatedClusters) {
+		random := rand.New(rand.NewPCG(seed, 4))
+		for _, p := range world.Pools(t) {
+			world.Delete(t, p.Name)
+		}
+		for _, p := range somePools(random) {
+			world.WriteRaw(t, p.Name, withUnknown(t, random, p))
+		}
+		settings := someSettings(random)
+		for _, policy := range []bootstrap.OnDrift{bootstrap.DriftFail, bootstrap.DriftReport, bootstrap.DriftUpdate} {
+			settings.OnDrift = wish(string(policy))
+			holds(t, world, settings, policy, seen)
+		}
+		if t.Failed() {
+			t.Fatalf("the cluster of seed %d", seed)
+		}
+	}
+	for _, outcome := range []string{"created", "updated", "unchanged", "failed for drift", "refused"} {
+		assert.Positive(t, seen[outcome], outcome)
+	}
+}
+
+// holds runs a bootstrap and judges what it did.
+func holds(t *testing.T, world World, settings bootstrap.Settings, policy bootstrap.OnDrift, seen map[string]int) {
+	t.Helper()
+	before := rawPools(t, world)
+	report, err := bootstrapPools(t, world, settings)
+	after := rawPools(t, world)
+	if err != nil {
+		assert.Equal(t, before, after, "a run that fails writes nothing: %v", err)
+		if errors.Is(err, bootstrap.ErrDrift) {
+			require.Equal(t, bootstrap.DriftFail, policy)
+			seen["failed for drift"]++
+			return
+		}
+		require.ErrorIs(t, err, bootstrap.ErrIncompatible)
+		seen["refused"]++
+		return
+	}
+	assert.Empty(t, drifting(report, policy == bootstrap.DriftFail))
+	done := map[string]bootstrap.Action{}
+	for _, pool := range report.Pools {
+		done[pool.Name] = pool.Action
+		seen[string(pool.Action)]++
+	}
+	for name, raw := range after {
+		switch _, there := before[name]; {
+		case !there:
+			assert.Equal(t, bootstrap.Created, done[name], name)
+		case policy == bootstrap.DriftUpdate && done[name] == bootstrap.Updated:
+			assert.NotEqual(t, before[name], raw, name)
+		default:
+			assert.Equal(t, before[name], raw, name)
+		}
+	}
+	assert.GreaterOrEqual(t, len(after), len(before), "nothing is deleted")
+
+	report, err = bootstrapPools(t, world, settings)
+	require.NoError(t, err)
+	for _, pool := range report.Pools {
+		assert.Contains(t, []bootstrap.Action{bootstrap.Unchanged, bootstrap.Skipped}, pool.Action, "a second run does nothing: %s", pool.Name)
+	}
+	assert.Equal(t, after, rawPools(t, world))
+}
+
+// drifting are the pools that drift, where that is to have failed.
+func drifting(report bootstrap.Report, fails bool) []string {
+	var all []string
+	for _, pool := range report.Pools {
+		if fails && len(pool.Drift) > 0 {
+			all = append(all, pool.Name)
+		}
+	}
+	return all
+}
+
+func rawPools(t *testing.T, world World) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	for _, p := range world.Pools(t) {
+		all[p.Name] = world.Raw(t, p.Name)
+	}
+	return all
+}
+
+func one[T any](random *rand.Rand, of ...T) T { return of[random.IntN(len(of))] }
+
+// somePools are up to three pools of each family, valid and disjoint, the
+// default ones often among them.
+func somePools(random *rand.Rand) []*ippool.IPPool {
+	var pools []*ippool.IPPool
+	for _, family := range []int{4, 6} {
+		cidr := "10.%d.0.0/16"
+		if family == 6 {
+			cidr = "fd00:%d::/64"
+		}
+		for i := range random.IntN(4) {
+			name := fmt.Sprintf("pool-%d-%d", family, i)
+			if i == 0 && random.IntN(4) > 0 {
+				name = fmt.Sprintf("default-ipv%d-ippool", family)
+			}
+			p := ippool.New(name)
+			p.Spec.CIDR = fmt.Sprintf(cidr, i+1)
+			p.Spec.NATOutgoing = one(random, true, false)
+			p.Spec.NodeSelector = one(random, "", "all()", "zone == 'a'", `zone=="a"`)
+			p.Spec.VXLANMode = one[ippool.VXLANMode](random, "", "Never", "Always")
+			if family == 4 && !p.Spec.VXLANMode.Enabled() {
+				p.Spec.IPIPMode = one[ippool.IPIPMode](random, "", "Never", "Always", "CrossSubnet")
+			}
+			p.Spec.Disabled, p.Spec.DisableBGPExport = random.IntN(5) == 0, random.IntN(3) == 0
+			if random.IntN(2) == 0 {
+				ippool.Default(p)
+			}
+			if random.IntN(5) == 0 {
+				p.Labels = map[string]string{"app.kubernetes.io/managed-by": one(random, "Helm", "tigera-operator", "me")}
+			}
+			pools = append(pools, p)
+		}
+	}
+	return pools
+}
+
+// withUnknown is the pool's JSON, sometimes with more in it than we know.
+func withUnknown(t *testing.T, random *rand.Rand, p *ippool.IPPool) string {
+	t.Helper()
+	data, err := json.Marshal(p)
+	require.NoError(t, err)
+	if random.IntN(2) == 0 {
+		return string(data)
+	}
+	var fields map[string]any
+	require.NoError(t, json.Unmarshal(data, &fields))
+	fields["spec"].(map[string]any)["fieldOfTomorrow"] = map[string]any{"x": 1}
+	data, err = json.Marshal(fields)
+	require.NoError(t, err)
+	return string(data)
+}
+
+// someSettings ask for this and that.
+func someSettings(random *rand.Rand) bootstrap.Settings {
+	var settings bootstrap.Settings
+	maybe := func(setting *bootstrap.Setting, words ...string) {
+		if random.IntN(2) == 0 {
+			*setting = wish(one(random, words...))
+		}
+	}
+	four, six := &settings.IPv4, &settings.IPv6
+	four.CIDR, six.CIDR = wish(one(random, "10.1.0.0/16", "10.200.0.0/16")), wish(one(random, "fd00:1::/64", "fd00:200::/64"))
+	for _, pool := range []*bootstrap.PoolSettings{&four.PoolSettings, &six.PoolSettings} {
+		maybe(&pool.NATOutgoing, "true", "false")
+		maybe(&pool.DisableBGPExport, "true", "false")
+		maybe(&pool.NodeSelector, "all()", "zone == 'a'", "has(x)")
+	}
+	maybe(&four.BlockSize, "26", "24")
+	maybe(&four.Name, "pool-4-1", "pool-4-0")
+	switch random.IntN(3) {
+	case 0:
+		maybe(&four.IPIP, "never", "always", "cross-subnet")
+	case 1:
+		maybe(&four.VXLAN, "never", "always")
+	}
+	maybe(&six.VXLAN, "never", "always")
+	return settings
+}
