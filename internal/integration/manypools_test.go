@@ -1,0 +1,81 @@
+package integration
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.etcd.io/etcd/api/v3/etcdserverpb"
+	"google.golang.org/grpc"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/etcdtest"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+)
+
+// manyPools are n pools, all disjoint.
+func manyPools(n int) []*ippool.IPPool {
+	var pools []*ippool.IPPool
+	for i := range n {
+		pool := ippool.New(fmt.Sprintf("pool-%04d", i))
+		pool.Spec.CIDR = fmt.Sprintf("10.%d.%d.0/24", i/256, i%256)
+		ippool.Default(pool)
+		pools = append(pools, pool)
+	}
+	return pools
+}
+
+// beforeTransaction calls a hook with the number of each transaction, from 1,
+// before the server sees it.
+func beforeTransaction(hook func(n int)) etcdtest.Option {
+	var n atomic.Int32
+	return etcdtest.WithUnaryInterceptor(func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+		if _, ok := req.(*etcdserverpb.TxnRequest); ok {
+			hook(int(n.Add(1)))
+		}
+		return handler(ctx, req)
+	})
+}
+
+// More changes than a transaction takes: a server with its defaults takes them
+// in several, and each is the last that may have written a pool.
+func TestEtcdTransactions(t *testing.T) {
+	for n, transactions := range map[int]int{1: 1, 127: 1, 128: 2, 254: 2, 255: 3, 500: 4} {
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			world := newEtcdWorld(t)
+			store := open(t, configOf(world.server))
+			snapshot, err := store.Snapshot(t.Context())
+			require.NoError(t, err)
+			require.NoError(t, store.Commit(t.Context(), snapshot, changesOf(manyPools(n)...)))
+			assert.Equal(t, transactions, world.server.Count("Txn"))
+			assert.Equal(t, transactions, store.Batches(n))
+			assert.Len(t, world.Pools(t), n)
+		})
+	}
+}
+
+// Somebody who writes a pool between two of the transactions is noticed by the
+// next, and what the first wrote is told.
+func TestEtcdTransactionsNoticeOthers(t *testing.T) {
+	var world *etcdWorld
+	foreign := ippool.New("foreign")
+	foreign.Spec.CIDR = "10.1.0.0/16"
+	world = newEtcdWorld(t, beforeTransaction(func(n int) {
+		if n == 2 {
+			world.Write(t, foreign)
+		}
+	}))
+	store := open(t, configOf(world.server))
+	snapshot, err := store.Snapshot(t.Context())
+	require.NoError(t, err)
+	err = store.Commit(t.Context(), snapshot, changesOf(manyPools(300)...))
+	require.ErrorIs(t, err, bootstrap.ErrConflict)
+	var partial *bootstrap.PartialError
+	require.ErrorAs(t, err, &partial)
+	assert.Len(t, partial.Created, 127)
+	assert.Equal(t, "pool-0126", partial.Created[126])
+	assert.Len(t, world.Pools(t), 128)
+}
