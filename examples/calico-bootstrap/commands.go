@@ -15,13 +15,14 @@ import (
 
 const longHelp = `Create Calico's default IPPools, once for a cluster.
 
-Every setting has a flag and a variable; the flag wins. Pools that exist are
-never changed. All settings are judged before anything is contacted, and nothing
-is written while anything is wrong.
+Every setting has a flag and a variable; the flag wins. Pools that exist are not
+changed unless --on-drift=update says so. All settings are judged before anything
+is contacted, and nothing is written while anything is wrong.
 
 Exit codes: 0 the pools are as asked, or what exists stays as it is; 1 the
-datastore failed; 2 the settings are wrong, and nothing was contacted or
-written; 3 plan --exit-code: there is something to do; 4 the time ran out.`
+datastore failed; 2 the settings are wrong, or a strict preflight found something,
+and nothing was written; 3 plan --exit-code: there is something to do, or
+--on-drift=fail: a pool differs; 4 the time ran out.`
 
 const exampleHelp = `  # Show what would be written, and where each value comes from
   calico-bootstrap plan --kubeconfig admin.conf
@@ -29,6 +30,13 @@ const exampleHelp = `  # Show what would be written, and where each value comes 
 
   # Create the pools, without NAT for traffic that leaves them
   calico-bootstrap --kubeconfig admin.conf --ipv4-pool-nat-outgoing=false
+
+  # Show where what exists differs from what is asked for, and change it
+  calico-bootstrap plan --ipv4-pool-nat-outgoing=false
+  calico-bootstrap --ipv4-pool-nat-outgoing=false --on-drift=update
+
+  # Create all pools of a file, or of a directory of files
+  calico-bootstrap --pools-file pools.yaml
 
   # Print the pools for kubectl or calicoctl, without a datastore
   calico-bootstrap render --ipv4-pool-nat-outgoing=false`
