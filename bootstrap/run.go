@@ -28,7 +28,8 @@ import (
 // What is wrong with the settings, the datastore or the time wraps one of this
 // package's sentinels. With any error, no pool was created, unless it is a
 // *PartialError or the connection broke while they were: the next run tells, and
-// goes on from there.
+// goes on from there. Beside a *FindingsError the report says what would have
+// been done; beside any other error it is empty.
 func Run(ctx context.Context, store Datastore, settings Settings, options ...Option) (Report, error) {
 	config, err := settings.Resolve()
 	if err != nil {
@@ -36,6 +37,7 @@ func Run(ctx context.Context, store Datastore, settings Settings, options ...Opt
 	}
 	r := newRunner(config, options)
 	r.store = store
+	r.strictBy = settings.Preflight.Source
 	if r.cluster == nil {
 		r.cluster, _ = store.(Cluster)
 	}
@@ -53,7 +55,7 @@ func Run(ctx context.Context, store Datastore, settings Settings, options ...Opt
 	case err != nil && len(r.created) > 0:
 		return Report{}, &PartialError{Created: r.created, Err: err}
 	case err != nil:
-		return Report{}, err
+		return report, err
 	}
 	for _, pool := range report.Pools {
 		level := slog.LevelDebug
@@ -105,9 +107,14 @@ type runner struct {
 	random io.Reader
 	host   Host
 
-	cluster Cluster         // nil: nobody to ask
-	asked   []ippool.Family // for which the cluster was
-	sources []PodCIDRSource // what it said
+	networks, routes func() ([]Located, error) // of the host, asked at most once
+
+	cluster  Cluster         // nil: nobody to ask
+	asked    []ippool.Family // for which the cluster was
+	sources  []PodCIDRSource // what it said
+	surveyed bool            // whether it was asked for the survey
+	survey   Survey          // what that was
+	strictBy Source          // the setting that makes findings errors, if one does
 
 	desired  Desired  // with the CIDRs that were chosen so far
 	warnings []string // of the settings, and what was found since
@@ -148,7 +155,7 @@ func (r *runner) untilDone(ctx context.Context) (Report, error) {
 			}
 			return Report{}, overtime(ctx, err)
 		case !r.retry.again(err, r.logger):
-			return Report{}, err
+			return report, err
 		case !r.retry.pause(ctx):
 			return Report{}, overtime(ctx, err)
 		}
@@ -179,6 +186,9 @@ func (r *runner) attempt(ctx context.Context) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
+	if report, err := r.refuse(plan, snapshot); err != nil {
+		return report, err
+	}
 	if changes := plan.changes(); len(changes) > 0 && !r.dryRun {
 		if err := r.commit(ctx, snapshot, changes); err != nil {
 			return Report{}, err
@@ -190,6 +200,8 @@ func (r *runner) attempt(ctx context.Context) (Report, error) {
 	}
 	report := newReport(r.store.Type(), plan, r.warnings, r.dryRun)
 	report.Notes = append(report.Notes, r.notes...)
+	r.addFindings(&report, plan, snapshot)
+	logFindings(r.logger, report.Findings)
 	return report, nil
 }
 
@@ -212,7 +224,7 @@ func (r *runner) note(note string) {
 // plan plans, and completes and checks the plan where it creates something.
 func (r *runner) plan(ctx context.Context, snapshot Snapshot) (Plan, error) {
 	plan, err := NewPlan(r.desired, snapshot)
-	if err != nil || len(plan.changes()) == 0 {
+	if err != nil || len(plan.changes()) == 0 && !r.looks(plan) {
 		return plan, err
 	}
 	blocks, err := r.ask(ctx, plan)

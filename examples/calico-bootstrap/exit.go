@@ -14,7 +14,7 @@ import (
 const (
 	exitDone     = 0 // the pools are as asked, or what exists stays as it is
 	exitFailed   = 1 // the datastore or the cluster failed
-	exitSettings = 2 // the settings are wrong; nothing was contacted or written
+	exitSettings = 2 // the settings are wrong, or want what was found to be an error; nothing was written
 	exitPending  = 3 // plan --exit-code: there is something to do
 	exitTimedOut = 4 // the time ran out
 )
@@ -35,7 +35,7 @@ func exitCode(err error) int {
 		return exitDone
 	case errors.Is(err, errPending):
 		return exitPending
-	case errors.As(err, &usage), errors.Is(err, bootstrap.ErrInvalidSettings):
+	case errors.As(err, &usage), errors.Is(err, bootstrap.ErrInvalidSettings), errors.Is(err, bootstrap.ErrFindings):
 		return exitSettings
 	case errors.Is(err, bootstrap.ErrTimedOut):
 		return exitTimedOut
