@@ -1,6 +1,7 @@
 package bootstrap
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,60 +12,62 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// ask finds out what must be known before the pools of the plan can be created:
-// the IPAM blocks that exist, and, once a run, what the cluster says of its pod
-// CIDRs. The two don't depend on each other and are asked at the same time.
+// ask finds out what must be known before the pools of the plan can be judged
+// and created: the IPAM blocks that exist, and, once a run, what the cluster
+// says of its pod CIDRs and, for the preflight, what else it and the host use
+// addresses for. None depends on another, and all are asked at the same time.
 func (r *runner) ask(ctx context.Context, plan Plan) ([]netip.Prefix, error) {
 	var (
-		creates, holds []ippool.Family // to be created; which may hold blocks
-		blocks         []netip.Prefix
-		blocksErr      error
-		cluster        []PodCIDRSource
-		clusterErr     error
-		wait           sync.WaitGroup
+		blocks               []netip.Prefix
+		sources              []PodCIDRSource
+		survey               Survey
+		blocksErr            error
+		sourcesErr, askedErr error
+		wait                 sync.WaitGroup
 	)
-	for _, step := range plan.Steps {
-		if step.Action != Created {
-			continue
-		}
-		creates = append(creates, step.Family)
-		if step.Pool.Spec.CIDR != "" || step.Family == ippool.IPv4 || r.cluster != nil {
-			holds = append(holds, step.Family) // no block is in a random prefix
-		}
+	looks := r.looks(plan)
+	families := plan.families(func(step Step) bool { // whose pod CIDRs matter
+		return r.judges(step) || step.Action == Created && step.Pool.Spec.CIDR == ""
+	})
+	askSources := r.cluster != nil && slices.ContainsFunc(families, func(f ippool.Family) bool { return !slices.Contains(r.asked, f) })
+	askSurvey := r.cluster != nil && looks && !r.surveyed
+	if askSources {
+		wait.Go(func() { sources, sourcesErr = r.cluster.PodCIDRs(ctx, families) })
 	}
-	askCluster := r.cluster != nil && slices.ContainsFunc(creates, func(f ippool.Family) bool { return !slices.Contains(r.asked, f) })
-	if askCluster {
-		wait.Go(func() { cluster, clusterErr = r.cluster.PodCIDRs(ctx, creates) })
+	if askSurvey {
+		wait.Go(func() { survey, askedErr = r.cluster.Survey(ctx) })
 	}
+	if looks {
+		wait.Go(func() { _, _ = r.networks() })
+		wait.Go(func() { _, _ = r.routes() })
+	}
+	holds := plan.families(func(step Step) bool { // may hold blocks: no block is in a random prefix
+		return step.Action == Created && (step.Pool.Spec.CIDR != "" || step.Family == ippool.IPv4 || r.cluster != nil)
+	})
 	if len(holds) > 0 {
 		blocks, blocksErr = r.store.Blocks(ctx, holds)
 	}
 	wait.Wait()
-	if askCluster && clusterErr == nil {
-		r.asked, r.sources = creates, cluster
-		r.tellOfCluster(creates)
+	if looks {
+		r.tellOfHost()
 	}
-	if blocksErr != nil {
-		return nil, blocksErr
+	if askSources && sourcesErr == nil {
+		r.asked, r.sources = families, sources
+		r.tellOfCluster(plan.families(func(step Step) bool { return step.Action == Created }))
 	}
-	return blocks, clusterErr
+	if askSurvey && askedErr == nil {
+		r.surveyed, r.survey = true, survey
+		r.tellOfSurvey()
+	}
+	return blocks, cmp.Or(blocksErr, sourcesErr, askedErr)
 }
 
 // tellOfCluster notes the places in the cluster that say nothing, and warns of
-// those that should, where a CIDR was wanted of them, and of CIDRs that are
-// none of the cluster's.
+// those that should, where a CIDR was wanted of them for a pool of the families.
 func (r *runner) tellOfCluster(families []ippool.Family) {
-	unnamed := false
-	for _, want := range r.desired.Pools {
-		if !slices.Contains(families, want.Family) {
-			continue
-		}
-		if want.Pool.Spec.CIDR == "" {
-			unnamed = true
-		} else if warning := outsideWarning(r.sources, want); warning != "" {
-			r.warn(warning)
-		}
-	}
+	unnamed := slices.ContainsFunc(r.desired.Pools, func(want DesiredPool) bool {
+		return slices.Contains(families, want.Family) && want.Pool.Spec.CIDR == ""
+	})
 	for _, family := range families {
 		if further := furtherCIDRs(r.sources, family); further != "" {
 			r.note(further)
@@ -128,9 +131,9 @@ func (r *runner) choose(want DesiredPool) (DesiredPool, error) {
 		}
 		chosen = choice{prefix: prefix, source: SourceDefault + " (random ULA)"}
 	case ippool.IPv4:
-		networks, err := r.host.Networks()
+		networks, err := r.networks()
 		if err != nil {
-			r.warn(fmt.Sprintf("the IPv4 pool may overlap a network of this host: %v", err))
+			r.warnOnce(fmt.Sprintf("a pool may overlap a network of this host: %v", err))
 		}
 		chosen = chooseIPv4(prefixesOf(networks))
 	}

@@ -22,11 +22,17 @@ type fakeCluster struct {
 	errs     []error // of the first calls
 	families [][]ippool.Family
 	survey   Survey
-	surveys  int // how often it was asked for
+	unknown  []error // of the first surveys
+	surveys  int     // how often it was asked for one
 }
 
 func (c *fakeCluster) Survey(context.Context) (Survey, error) {
 	c.surveys++
+	if len(c.unknown) > 0 {
+		err := c.unknown[0]
+		c.unknown = c.unknown[1:]
+		return Survey{}, err
+	}
 	return c.survey, nil
 }
 
@@ -154,43 +160,6 @@ func TestSourcesThatSayNothing(t *testing.T) {
 	require.NoError(t, err)
 	assert.Empty(t, report.Warnings, "nothing was wanted of it")
 	assert.Equal(t, []string{absent, broken}, report.Notes)
-}
-
-func TestOutsideWarning(t *testing.T) {
-	t.Parallel()
-	want := func(family ippool.Family, cidr string) DesiredPool {
-		pool := ippool.New("default")
-		pool.Spec.CIDR = cidr
-		return DesiredPool{Family: family, Pool: pool, Values: []Value{{"cidr", cidr, "flag --x"}}}
-	}
-	sources := []PodCIDRSource{
-		says("first", "fd01::/48"),
-		says("second", "10.1.0.0/16", "fd02::/48", "10.3.0.0/16"),
-		says("third", "10.2.0.0/16"),
-	}
-	tests := []struct {
-		family ippool.Family
-		cidr   string
-		known  string // empty: no warning
-	}{
-		{ippool.IPv4, "10.1.0.0/16", ""},
-		{ippool.IPv4, "10.1.2.0/24", ""},
-		{ippool.IPv4, "10.3.4.0/24", ""},
-		{ippool.IPv4, "10.2.0.0/16", "is outside the pod CIDR that the cluster knows, 10.1.0.0/16, 10.3.0.0/16 (second)"},
-		{ippool.IPv4, "10.0.0.0/8", "goes beyond the pod CIDR that the cluster knows, 10.1.0.0/16, 10.3.0.0/16 (second)"},
-		{ippool.IPv6, "fd01::/64", ""},
-		{ippool.IPv6, "fd02::/64", "is outside the pod CIDR that the cluster knows, fd01::/48 (first)"},
-	}
-	for _, tt := range tests {
-		warning := outsideWarning(sources, want(tt.family, tt.cidr))
-		if tt.known == "" {
-			assert.Empty(t, warning, tt.cidr)
-			continue
-		}
-		assert.Equal(t, "flag --x: \""+tt.cidr+"\" "+tt.known+": kube-proxy and others take the addresses out there for no pods", warning)
-	}
-	assert.Empty(t, outsideWarning(nil, want(ippool.IPv4, "10.1.0.0/16")), "nothing is known")
-	assert.Empty(t, outsideWarning(sources[:1], want(ippool.IPv4, "10.1.0.0/16")), "nothing is known of the family")
 }
 
 func TestFurtherCIDRs(t *testing.T) {
@@ -397,7 +366,7 @@ func TestNotInstalledIsWaitedFor(t *testing.T) {
 		store := newStore()
 		store.onSnapshot = times(5, fails(&DatastoreError{Kind: ErrNotInstalled, Err: errors.New("no CRDs")}))
 		logger, log := logged(slog.LevelWarn)
-		_, err := run(t, store, given(t, cidrs...), WithLogger(logger))
+		_, err := run(t, store, given(t, append(cidrs, natIPv6)...), WithLogger(logger))
 		require.NoError(t, err)
 		assert.Equal(t, "level=WARN msg=\"waiting for the datastore\" cause=\": : not installed: no CRDs\"\n", log.String())
 	})

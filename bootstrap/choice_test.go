@@ -143,7 +143,7 @@ func TestRenderWarnsAndFails(t *testing.T) {
 	assert.Len(t, pools, 2)
 	assert.Equal(t, []string{
 		`env CALICO_IPV6POOL_CIDR: "fd00::7/64" has host bits, which are cleared: the pool is fd00::/64`,
-		"the IPv4 pool may overlap a network of this host: no netlink",
+		"a pool may overlap a network of this host: no netlink",
 		"the CIDR 192.168.0.0/16 was chosen here and now, and may be another elsewhere or the next time: name one with flag --ipv4-pool-cidr",
 	}, warnings)
 

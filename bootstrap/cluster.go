@@ -10,9 +10,10 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// Cluster is asked what the pod CIDRs of a cluster are, when a pool is about to
-// be created. A Datastore that is a Cluster too is asked unless [WithCluster]
-// names another; Run may do so while it calls Blocks.
+// Cluster is asked what a cluster uses addresses for, when a pool is about to be
+// created, and for every plan that is only shown. A Datastore that is a Cluster
+// too is asked unless [WithCluster] names another; Run may call PodCIDRs, Survey
+// and Blocks at the same time.
 type Cluster interface {
 	// PodCIDRs looks into the places where the cluster may say it, in their
 	// order, until it knows a CIDR of each family. It returns those that it
@@ -93,38 +94,6 @@ func furtherCIDRs(sources []PodCIDRSource, family ippool.Family) string {
 		return ""
 	}
 	return fmt.Sprintf("of the %s pod CIDRs of %s the first counts, %s: no pool is created for %s", family, name, first, strings.Join(further, ", "))
-}
-
-// outsideWarning is about a CIDR that somebody named and that the cluster does
-// not count as its pods'; empty: it does, or it knows no CIDR of the family.
-func outsideWarning(sources []PodCIDRSource, want DesiredPool) string {
-	prefix, err := ippool.ParseCIDR(want.Pool.Spec.CIDR)
-	if err != nil {
-		return ""
-	}
-	_, name := podCIDR(sources, want.Family)
-	for _, source := range sources {
-		if source.Name != name {
-			continue
-		}
-		var known []string
-		for _, pods := range source.Prefixes {
-			if ippool.FamilyOf(pods) != want.Family {
-				continue
-			}
-			if ippool.Contains(pods, prefix) {
-				return ""
-			}
-			known = append(known, pods.String())
-		}
-		how := "is outside"
-		if slices.ContainsFunc(source.Prefixes, prefix.Overlaps) {
-			how = "goes beyond"
-		}
-		return fmt.Sprintf("%s: %q %s the pod CIDR that the cluster knows, %s (%s): kube-proxy and others take the addresses out there for no pods",
-			want.cidrSource(), want.Pool.Spec.CIDR, how, strings.Join(known, ", "), source.Name)
-	}
-	return ""
 }
 
 // cidrSource is where the CIDR of the pool came from.

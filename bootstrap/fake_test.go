@@ -177,12 +177,15 @@ func unreachable(cause string) error {
 	}
 }
 
-// fakeHost is a machine that has IPv6 and no networks unless it says otherwise.
+// fakeHost is a machine that has IPv6 and no networks and routes unless it says
+// otherwise.
 type fakeHost struct {
 	networks []netip.Prefix
-	err      error
+	routes   []netip.Prefix
+	err      error // of Networks
+	noRoutes error // of Routes
 	noIPv6   string
-	asked    *int // counts the calls of Networks; nil: nobody may call
+	asked    *int // counts the calls of Networks; nil: nobody may call, nor Routes
 	t        testing.TB
 }
 
@@ -192,14 +195,24 @@ func (h fakeHost) Networks() ([]Located, error) {
 		return nil, nil
 	}
 	*h.asked++
-	var all []Located
-	for _, network := range h.networks {
-		all = append(all, Located{network, "interface eth0"})
-	}
-	return all, h.err
+	return locate("interface eth0", h.networks...), h.err
 }
 
-func (h fakeHost) Routes() ([]Located, error) { return nil, nil }
+func (h fakeHost) Routes() ([]Located, error) {
+	if h.asked == nil {
+		h.t.Error("the host was asked for its routes")
+		return nil, nil
+	}
+	return locate("route via 10.0.0.1 dev eth0", h.routes...), h.noRoutes
+}
+
+func locate(source Source, prefixes ...netip.Prefix) []Located {
+	var all []Located
+	for _, prefix := range prefixes {
+		all = append(all, Located{prefix, source})
+	}
+	return all
+}
 
 func (h fakeHost) NoIPv6() string { return h.noIPv6 }
 

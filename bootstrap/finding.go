@@ -1,6 +1,7 @@
 package bootstrap
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -52,13 +53,18 @@ type FindingsError struct {
 	Source   Source    // the setting that makes it an error
 }
 
-// Error returns one line a finding.
+// Error returns one line a finding, and one that says what to do.
 func (e *FindingsError) Error() string {
-	lines := make([]string, len(e.Findings))
-	for i, finding := range e.Findings {
-		lines[i] = finding.Error()
+	var codes []FindingCode
+	text := ""
+	for _, finding := range e.Findings {
+		text += finding.Error() + "\n"
+		if !slices.Contains(codes, finding.Code) {
+			codes = append(codes, finding.Code)
+		}
 	}
-	return strings.Join(lines, "\n")
+	return text + fmt.Sprintf("%s makes errors of these: mend them, or allow what is meant so with %s=%s, or be warned only with %s=%s",
+		e.Source, SourceFlag("allow"), strings.ReplaceAll(joined(codes), " ", ""), SourceFlag("preflight"), PreflightWarn)
 }
 
 // Is makes a FindingsError an ErrFindings.

@@ -2,23 +2,24 @@ package bootstrap
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
-	"net"
 	"net/netip"
 	"os"
 	"runtime"
+	"slices"
+	"strings"
 )
 
 // Host is what a run asks of the machine that it is on.
 type Host interface {
 	// Networks returns the networks of the interfaces, each with the length
 	// of its address: 192.168.1.10/24 on an interface is 192.168.1.0/24 here.
-	// It is called only when an IPv4 CIDR must be chosen, or for the preflight.
+	// It is called when an IPv4 CIDR must be chosen, and for the preflight:
+	// once a run at most, perhaps beside Routes.
 	Networks() ([]Located, error)
 
 	// Routes returns where the host's routes lead, default routes apart. It is
-	// called only for the preflight.
+	// called for the preflight, once a run at most.
 	Routes() ([]Located, error)
 
 	// NoIPv6 returns why the host has no IPv6; empty: it has.
@@ -40,34 +41,20 @@ func prefixesOf(all []Located) []netip.Prefix {
 	return prefixes
 }
 
-// ThisHost returns the machine that the process runs on.
+// ThisHost returns the machine that the process runs on. What Calico itself has
+// set up there, interfaces and routes, it leaves out. It knows routes only on
+// Linux.
 func ThisHost() Host { return thisHost{} }
 
 type thisHost struct{}
 
-func (thisHost) Networks() ([]Located, error) {
-	interfaces, err := net.Interfaces()
-	if err != nil {
-		return nil, fmt.Errorf("listing this host's interfaces: %w", err)
-	}
-	var networks []Located
-	for _, i := range interfaces {
-		addrs, err := i.Addrs()
-		if err != nil {
-			return nil, fmt.Errorf("listing the addresses of %s: %w", i.Name, err)
-		}
-		for _, addr := range addrs {
-			prefix, err := netip.ParsePrefix(addr.String())
-			if err != nil {
-				continue // an address with a zone, which is link-local
-			}
-			networks = append(networks, Located{prefix.Masked(), Source("interface " + i.Name)})
-		}
-	}
-	return networks, nil
+// isCalicos reports whether Calico made the interface: its addresses and routes
+// come out of pools, and so speak against none.
+func isCalicos(device string) bool {
+	return strings.HasPrefix(device, "cali") || slices.Contains(calicoDevices, device)
 }
 
-func (thisHost) Routes() ([]Located, error) { return nil, nil }
+var calicoDevices = []string{"tunl0", "vxlan.calico", "vxlan-v6.calico", "wireguard.cali", "wg-v6.cali"}
 
 // ipv6Sysctls is where Linux shows IPv6 when it has it. calico-node looks
 // there too.

@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -29,8 +30,8 @@ func WithRandom(random io.Reader) Option { return func(r *runner) { r.random = r
 // ThisHost.
 func WithHost(host Host) Option { return func(r *runner) { r.host = host } }
 
-// WithCluster says whom Run asks for the cluster's pod CIDRs. Without it, that
-// is the datastore if it is a Cluster, else nobody.
+// WithCluster says whom Run asks about the cluster. Without it, that is the
+// datastore if it is a Cluster, else nobody.
 func WithCluster(cluster Cluster) Option { return func(r *runner) { r.cluster = cluster } }
 
 func newRunner(config Config, options []Option) *runner {
@@ -50,5 +51,6 @@ func newRunner(config Config, options []Option) *runner {
 	if r.host == nil {
 		r.host = ThisHost()
 	}
+	r.networks, r.routes = sync.OnceValues(r.host.Networks), sync.OnceValues(r.host.Routes)
 	return r
 }

@@ -10,9 +10,9 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// ofFile is a pool that a file asks for, with its name, CIDR and NAT in lines 3
+// wantedByFile is a pool that a file asks for, with its name, CIDR and NAT in lines 3
 // to 5.
-func ofFile(name, cidr string, nat bool) DesiredPool {
+func wantedByFile(name, cidr string, nat bool) DesiredPool {
 	pool := ippool.New(name)
 	pool.Spec.CIDR, pool.Spec.NATOutgoing = cidr, nat
 	ippool.Default(pool)
@@ -53,7 +53,7 @@ func TestNewPlanOfPoolsByName(t *testing.T) {
 	}{
 		{
 			name:  "fresh: the defaults first, then by name",
-			pools: []DesiredPool{ofFile("z4", "10.2.0.0/16", true), ofFile("a6", "fd00:2::/64", true), ofFile("b4", "10.3.0.0/16", false)},
+			pools: []DesiredPool{wantedByFile("z4", "10.2.0.0/16", true), wantedByFile("a6", "fd00:2::/64", true), wantedByFile("b4", "10.3.0.0/16", false)},
 			lines: []string{"CALICO_IPV4POOL_CIDR=10.1.0.0/16", none6},
 			want: []string{
 				fresh4, skip6,
@@ -63,21 +63,21 @@ func TestNewPlanOfPoolsByName(t *testing.T) {
 		{
 			name:     "a file's pools are no reason to go without the default pool",
 			existing: []ippool.IPPool{stored("b4", "10.3.0.0/16", natted)},
-			pools:    []DesiredPool{ofFile("b4", "10.3.0.0/16", true)},
+			pools:    []DesiredPool{wantedByFile("b4", "10.3.0.0/16", true)},
 			lines:    []string{"CALICO_IPV4POOL_CIDR=10.1.0.0/16", none6},
 			want:     []string{fresh4, skip6, "IPv4 b4 unchanged: exists"},
 		},
 		{
 			name:     "another's pool is, and none to go without the file's",
 			existing: []ippool.IPPool{stored("mine", "10.9.0.0/16")},
-			pools:    []DesiredPool{ofFile("b4", "10.3.0.0/16", true)},
+			pools:    []DesiredPool{wantedByFile("b4", "10.3.0.0/16", true)},
 			lines:    []string{none6},
 			want:     []string{"IPv4 mine unchanged: exists", skip6, "IPv4 b4 created: no pool of this name existed"},
 		},
 		{
 			name:     "drift of a file's pool",
 			existing: []ippool.IPPool{stored("b4", "10.3.0.0/16", natted)},
-			pools:    []DesiredPool{ofFile("b4", "10.4.0.0/16", false)},
+			pools:    []DesiredPool{wantedByFile("b4", "10.4.0.0/16", false)},
 			lines:    []string{none4, none6},
 			want:     []string{skip4, skip6, "IPv4 b4 unchanged: exists"},
 			warnings: []string{
@@ -88,14 +88,14 @@ func TestNewPlanOfPoolsByName(t *testing.T) {
 		{
 			name:     "an overlap with what exists",
 			existing: []ippool.IPPool{stored("mine", "10.0.0.0/8"), stored("inside", "10.1.0.0/16")},
-			pools:    []DesiredPool{ofFile("b4", "10.3.0.0/16", true), ofFile("c4", "11.0.0.0/16", true)},
+			pools:    []DesiredPool{wantedByFile("b4", "10.3.0.0/16", true), wantedByFile("c4", "11.0.0.0/16", true)},
 			lines:    []string{none4, none6},
 			err:      `incompatible with what the datastore holds: IPPool "b4": 10.3.0.0/16 (file pools.yaml:4) overlaps 10.0.0.0/8 of IPPool "mine": choose another range`,
 		},
 		{
 			name:   "a name that a broken record has",
 			broken: []Unreadable{{Name: "b4", Err: fmt.Errorf("no JSON")}},
-			pools:  []DesiredPool{ofFile("b4", "10.3.0.0/16", true)},
+			pools:  []DesiredPool{wantedByFile("b4", "10.3.0.0/16", true)},
 			lines:  []string{none4, none6},
 			err:    `incompatible with what the datastore holds: the name "b4" (file pools.yaml:3) is taken by a record that can't be read: no JSON: choose another, or mend that record`,
 		},
@@ -126,7 +126,7 @@ func TestDriftOfFields(t *testing.T) {
 		pool.Spec.AllowedUses = []ippool.IPPoolAllowedUse{"Tunnel", "Workload"}
 		pool.Spec.AssignmentMode = &manual
 	})
-	want := ofFile("b4", "10.3.0.0/16", false)
+	want := wantedByFile("b4", "10.3.0.0/16", false)
 	want.Values = append(want.Values,
 		Value{"disabled", true, "file f:1"},
 		Value{"namespaceSelector", "has(x)", "file f:2"},

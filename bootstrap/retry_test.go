@@ -92,7 +92,7 @@ func TestChosenOnceARun(t *testing.T) {
 			WithHost(fakeHost{err: errors.New("no netlink"), asked: &asked}), WithClock(time.Now))
 		require.NoError(t, err)
 		assert.Equal(t, 1, asked)
-		assert.Equal(t, []string{"the IPv4 pool may overlap a network of this host: no netlink"}, report.Warnings)
+		assert.Equal(t, []string{"a pool may overlap a network of this host: no netlink"}, report.Warnings)
 		assert.Equal(t, 4, store.count("commit"))
 		assert.Equal(t, 1, store.count(blocks4), "no block is in a prefix that is drawn")
 		assert.Equal(t, 3, store.count(blocksBoth))
@@ -143,7 +143,7 @@ func TestUnreachableIsTriedAgain(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				store := tt.store()
 				logger, log := logged(slog.LevelWarn)
-				report, err := run(t, store, given(t, cidrs...), WithLogger(logger))
+				report, err := run(t, store, given(t, append(cidrs, natIPv6)...), WithLogger(logger))
 				require.NoError(t, err)
 				assert.Equal(t, []string{created4, created6}, outcome(report))
 				assert.Equal(t, tt.log, log.String())

@@ -37,6 +37,7 @@ func Run(ctx context.Context, store Datastore, settings Settings, options ...Opt
 	}
 	r := newRunner(config, options)
 	r.store = store
+	r.strictBy = settings.Preflight.Source
 	if r.cluster == nil {
 		r.cluster, _ = store.(Cluster)
 	}
@@ -106,9 +107,14 @@ type runner struct {
 	random io.Reader
 	host   Host
 
-	cluster Cluster         // nil: nobody to ask
-	asked   []ippool.Family // for which the cluster was
-	sources []PodCIDRSource // what it said
+	networks, routes func() ([]Located, error) // of the host, asked at most once
+
+	cluster  Cluster         // nil: nobody to ask
+	asked    []ippool.Family // for which the cluster was
+	sources  []PodCIDRSource // what it said
+	surveyed bool            // whether it was asked for the survey
+	survey   Survey          // what that was
+	strictBy Source          // the setting that makes findings errors, if one does
 
 	desired  Desired  // with the CIDRs that were chosen so far
 	warnings []string // of the settings, and what was found since
@@ -182,7 +188,8 @@ func (r *runner) attempt(ctx context.Context) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	refusal := r.refusal(plan)
+	found, _ := r.preflight(plan, snapshot)
+	refusal := r.refusal(plan, found)
 	dryRun := r.dryRun || refusal != nil
 	if !dryRun {
 		if err := r.commit(ctx, snapshot, plan); err != nil {
@@ -195,15 +202,27 @@ func (r *runner) attempt(ctx context.Context) (Report, error) {
 	}
 	report := newReport(r.store.Type(), plan, r.warnings, dryRun)
 	report.Notes = append(report.Notes, r.notes...)
+	found, allowed := r.preflight(plan, snapshot) // and of what turned out to be this run's
+	report.Findings = append(report.Findings, found...)
+	if len(allowed) > 0 {
+		report.Notes = append(report.Notes, allowedNote(allowed))
+	}
+	if !errors.Is(refusal, ErrFindings) { // which tells of them itself
+		logFindings(r.logger, found)
+	}
 	return report, refusal
 }
 
 // refusal is what the settings want to fail for, though it could be done.
-func (r *runner) refusal(plan Plan) error {
-	if drift := plan.drift(); r.config.OnDrift == DriftFail && len(drift) > 0 {
-		return &DriftError{Differences: drift}
+func (r *runner) refusal(plan Plan, found []Finding) error {
+	var refusals []error
+	if r.config.Preflight == PreflightStrict && len(found) > 0 {
+		refusals = append(refusals, &FindingsError{Findings: found, Source: r.strictBy})
 	}
-	return nil
+	if drift := plan.drift(); r.config.OnDrift == DriftFail && len(drift) > 0 {
+		refusals = append(refusals, &DriftError{Differences: drift})
+	}
+	return errors.Join(refusals...)
 }
 
 // warn tells at once what was found beside the plan, and remembers it for the
@@ -225,7 +244,7 @@ func (r *runner) note(note string) {
 // plan plans, and completes and checks the plan where it creates something.
 func (r *runner) plan(ctx context.Context, snapshot Snapshot) (Plan, error) {
 	plan, err := NewPlan(r.desired, snapshot, r.config.OnDrift)
-	if err != nil || !plan.creates() {
+	if err != nil || !plan.creates() && !r.looks(plan) {
 		return plan, err
 	}
 	blocks, err := r.ask(ctx, plan)

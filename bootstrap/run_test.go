@@ -31,11 +31,14 @@ const (
 // cidrs are settings with which nothing has to be chosen.
 var cidrs = []string{"CALICO_IPV4POOL_CIDR=10.244.0.0/16", "CALICO_IPV6POOL_CIDR=fd00:10:244::/64"}
 
-// run runs with a host and a random source that may not be used unless options
-// bring others.
+// natIPv6 leaves the preflight nothing to say of cidrs.
+const natIPv6 = "CALICO_IPV6POOL_NAT_OUTGOING=true"
+
+// run runs on a host with no networks, and with a random source that counts,
+// unless options bring others.
 func run(t *testing.T, store Datastore, settings Settings, options ...Option) (Report, error) {
 	t.Helper()
-	options = append([]Option{WithHost(fakeHost{t: t}), WithRandom(&counting{})}, options...)
+	options = append([]Option{WithHost(fakeHost{asked: new(int)}), WithRandom(&counting{})}, options...)
 	return Run(t.Context(), store, settings, options...)
 }
 
@@ -68,7 +71,7 @@ func TestRunFresh(t *testing.T) {
 func TestRunExisting(t *testing.T) {
 	t.Parallel()
 	four, six := stored("mine", "10.0.0.0/16"), stored("old", "fd00::/64", disabled)
-	for _, options := range [][]Option{nil, {WithDryRun()}} {
+	for _, options := range [][]Option{{WithHost(fakeHost{t: t})}, {WithDryRun()}} {
 		store := newStore(four, six)
 		report, err := run(t, store, Settings{}, append(options, WithRandom(noRandom{t}))...)
 		require.NoError(t, err)
@@ -100,10 +103,10 @@ func TestRunCallsOfPartialPlans(t *testing.T) {
 		{"IPv6 not wanted", nil, []string{cidrs[0], "CALICO_IPV6POOL_CIDR=none"}, nil,
 			[]string{created4, `default-ipv6-ippool skipped: env CALICO_IPV6POOL_CIDR is "none"`},
 			[]string{"snapshot", blocks4, "commit default-ipv4-ippool"}},
-		{"host without IPv6", nil, cidrs, []Option{WithHost(fakeHost{t: t, noIPv6: "it is old"})},
+		{"host without IPv6", nil, cidrs, []Option{WithHost(fakeHost{asked: new(int), noIPv6: "it is old"})},
 			[]string{created4, "default-ipv6-ippool skipped: IPv6 is not supported: it is old"},
 			[]string{"snapshot", blocks4, "commit default-ipv4-ippool"}},
-		{"host without IPv6 that is told so too", nil, append(cidrs, "FELIX_IPV6SUPPORT=false"), []Option{WithHost(fakeHost{t: t, noIPv6: "it is old"})},
+		{"host without IPv6 that is told so too", nil, append(cidrs, "FELIX_IPV6SUPPORT=false"), []Option{WithHost(fakeHost{asked: new(int), noIPv6: "it is old"})},
 			[]string{created4, `default-ipv6-ippool skipped: IPv6 is not supported: env FELIX_IPV6SUPPORT is "false"`},
 			[]string{"snapshot", blocks4, "commit default-ipv4-ippool"}},
 		{"nothing wanted", []ippool.IPPool{four}, []string{"NO_DEFAULT_POOLS=true"}, nil,
@@ -210,7 +213,7 @@ func TestRunWarnings(t *testing.T) {
 	store := newStore(stored("odd", "nonsense"))
 	store.unreadable = []Unreadable{{Name: "broken", Err: errors.New("no JSON")}}
 	logger, log := logged(slog.LevelWarn)
-	report, err := run(t, store, given(t, "CALICO_IPV4POOL_NAT_OUTGOING=off", "CALICO_IPV6POOL_CIDR=none"),
+	report, err := run(t, store, given(t, "CALICO_IPV4POOL_NAT_OUTGOING=off", "CALICO_IPV6POOL_CIDR=none", "CALICO_IPPOOLS_PREFLIGHT=off"),
 		WithHost(fakeHost{networks: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}, asked: &asked}), WithLogger(logger))
 	require.NoError(t, err)
 	assert.Equal(t, []string{
@@ -231,7 +234,7 @@ func TestRunLogs(t *testing.T) {
 	t.Parallel()
 	logger, log := logged(slog.LevelDebug)
 	store := newStore(stored("mine", "10.0.0.0/16"))
-	_, err := run(t, store, given(t, "CALICO_IPV6POOL_CIDR=fd00::1/64"), WithLogger(logger))
+	_, err := run(t, store, given(t, "CALICO_IPV6POOL_CIDR=fd00::1/64", natIPv6), WithLogger(logger))
 	require.NoError(t, err)
 	assert.Equal(t, `level=WARN msg="env CALICO_IPV6POOL_CIDR: \"fd00::1/64\" has host bits, which are cleared: the pool is fd00::/64"
 level=DEBUG msg="IPv4 pool unchanged" pool=mine reason=exists

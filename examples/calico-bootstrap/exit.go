@@ -33,10 +33,10 @@ func exitCode(err error) int {
 	switch {
 	case err == nil:
 		return exitDone
-	case errors.Is(err, errPending), errors.Is(err, bootstrap.ErrDrift):
-		return exitPending
 	case errors.As(err, &usage), errors.Is(err, bootstrap.ErrInvalidSettings), errors.Is(err, bootstrap.ErrFindings):
 		return exitSettings
+	case errors.Is(err, errPending), errors.Is(err, bootstrap.ErrDrift):
+		return exitPending
 	case errors.Is(err, bootstrap.ErrTimedOut):
 		return exitTimedOut
 	default:

@@ -1,0 +1,393 @@
+package bootstrap
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+)
+
+// inNamespace is set where the test binary runs in a network namespace of its
+// own.
+const inNamespace = "CALICO_BOOTSTRAP_TEST_NAMESPACE"
+
+// runInNamespace runs the test that calls it once more, in a new network
+// namespace, and returns true there. Where none can be made it skips the test.
+func runInNamespace(t *testing.T) bool {
+	t.Helper()
+	if os.Getenv(inNamespace) != "" {
+		return true
+	}
+	var (
+		output []byte
+		err    error
+	)
+	user := &syscall.SysProcAttr{
+		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNET,
+		UidMappings: []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}},
+		GidMappings: []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}},
+	}
+	// Root may do without a user namespace, where those are forbidden.
+	for _, attributes := range []*syscall.SysProcAttr{user, {Cloneflags: syscall.CLONE_NEWNET}} {
+		again := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
+		again.Env = append(os.Environ(), inNamespace+"=1")
+		again.SysProcAttr = attributes
+		output, err = again.CombinedOutput()
+		var exit *exec.ExitError
+		started := err == nil || errors.As(err, &exit)
+		if started && !strings.Contains(string(output), "--- SKIP") {
+			require.NoError(t, err, "%s", output)
+			require.Contains(t, string(output), "--- PASS: "+t.Name())
+			return false
+		}
+	}
+	t.Skipf("no network namespace can be made here: %v %s", err, output)
+	return false
+}
+
+// kernel configures the namespace by netlink: no tool has to be there.
+type kernel struct {
+	t        *testing.T
+	socket   int
+	sequence uint32
+}
+
+func newKernel(t *testing.T) *kernel {
+	t.Helper()
+	socket, err := syscall.Socket(syscall.AF_NETLINK, syscall.SOCK_RAW|syscall.SOCK_CLOEXEC, syscall.NETLINK_ROUTE)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = syscall.Close(socket) })
+	require.NoError(t, syscall.Bind(socket, &syscall.SockaddrNetlink{Family: syscall.AF_NETLINK}))
+	return &kernel{t: t, socket: socket}
+}
+
+// try sends a request and waits until it is acknowledged.
+func (k *kernel) try(kind, flags uint16, body ...[]byte) error {
+	k.t.Helper()
+	k.sequence++
+	data := slices.Concat(body...)
+	message := make([]byte, syscall.NLMSG_HDRLEN)
+	native.PutUint32(message, uint32(len(message)+len(data)))
+	native.PutUint16(message[4:], kind)
+	native.PutUint16(message[6:], syscall.NLM_F_REQUEST|syscall.NLM_F_ACK|flags)
+	native.PutUint32(message[8:], k.sequence)
+	require.NoError(k.t, syscall.Sendto(k.socket, append(message, data...), 0, &syscall.SockaddrNetlink{Family: syscall.AF_NETLINK}))
+	answer := make([]byte, 8192)
+	n, _, err := syscall.Recvfrom(k.socket, answer, 0)
+	require.NoError(k.t, err)
+	messages, err := syscall.ParseNetlinkMessage(answer[:n])
+	require.NoError(k.t, err)
+	require.Len(k.t, messages, 1)
+	require.Equal(k.t, uint16(syscall.NLMSG_ERROR), messages[0].Header.Type)
+	if code := int32(native.Uint32(messages[0].Data)); code != 0 {
+		return syscall.Errno(-code)
+	}
+	return nil
+}
+
+const create = syscall.NLM_F_CREATE | syscall.NLM_F_EXCL
+
+func (k *kernel) must(kind, flags uint16, body ...[]byte) {
+	k.t.Helper()
+	require.NoError(k.t, k.try(kind, flags, body...))
+}
+
+// attribute is one, or several nested ones.
+func attribute(kind uint16, values ...[]byte) []byte {
+	value := slices.Concat(values...)
+	data := make([]byte, syscall.SizeofRtAttr, aligned(syscall.SizeofRtAttr+len(value)))
+	native.PutUint16(data, uint16(syscall.SizeofRtAttr+len(value)))
+	native.PutUint16(data[2:], kind)
+	data = append(data, value...)
+	return data[:aligned(len(data))]
+}
+
+func number(n uint32) []byte { return native.AppendUint32(nil, n) }
+
+func link(index uint32, flags uint32) []byte {
+	data := make([]byte, syscall.SizeofIfInfomsg)
+	native.PutUint32(data[4:], index)
+	native.PutUint32(data[8:], flags)
+	native.PutUint32(data[12:], flags)
+	return data
+}
+
+// pair makes two interfaces, each the other end of the other, and starts them.
+func (k *kernel) pair(one, other string) {
+	k.t.Helper()
+	const kind, data, peer = 1, 2, 1 // IFLA_INFO_KIND, IFLA_INFO_DATA, VETH_INFO_PEER
+	err := k.try(syscall.RTM_NEWLINK, create, link(0, 0), attribute(syscall.IFLA_IFNAME, []byte(one+"\x00")),
+		attribute(syscall.IFLA_LINKINFO, attribute(kind, []byte("veth")), attribute(data,
+			attribute(peer, link(0, 0), attribute(syscall.IFLA_IFNAME, []byte(other+"\x00"))))))
+	if errors.Is(err, syscall.EOPNOTSUPP) {
+		k.t.Skip("this kernel has no veth interfaces")
+	}
+	require.NoError(k.t, err)
+	k.up(one)
+	k.up(other)
+}
+
+func (k *kernel) up(device string) {
+	k.t.Helper()
+	k.must(syscall.RTM_NEWLINK, 0, link(k.index(device), syscall.IFF_UP))
+}
+
+func (k *kernel) index(device string) uint32 {
+	k.t.Helper()
+	names, err := deviceNames()
+	require.NoError(k.t, err)
+	for index, name := range names {
+		if name == device {
+			return index
+		}
+	}
+	require.Fail(k.t, "no such interface", device)
+	return 0
+}
+
+func family(addr netip.Addr) byte {
+	if addr.Is4() {
+		return syscall.AF_INET
+	}
+	return syscall.AF_INET6
+}
+
+// address gives an address with its length; peer, if any, is the other end, to
+// which the length belongs then.
+func (k *kernel) address(device, prefix string, peer ...string) {
+	k.t.Helper()
+	const noDAD = 2 // IFA_F_NODAD: it counts at once
+	own := netip.MustParsePrefix(prefix)
+	other := own.Addr()
+	for _, text := range peer {
+		other = netip.MustParseAddr(text)
+	}
+	message := []byte{family(own.Addr()), byte(own.Bits()), noDAD, 0}
+	k.must(syscall.RTM_NEWADDR, create, message, number(k.index(device)),
+		attribute(syscall.IFA_LOCAL, own.Addr().AsSlice()), attribute(syscall.IFA_ADDRESS, other.AsSlice()))
+}
+
+// route is one to be made. The zero values are those of most.
+type route struct {
+	to, via, dev string
+	hops         [][2]string // via, dev
+	protocol     byte        // zero: static
+	kind         byte        // zero: unicast
+	table        uint32      // zero: main
+}
+
+func (k *kernel) route(r route) {
+	k.t.Helper()
+	const static = 4
+	to := netip.MustParsePrefix(r.to)
+	protocol, kind, table := r.protocol, r.kind, r.table
+	if protocol == 0 {
+		protocol = static
+	}
+	if kind == 0 {
+		kind = syscall.RTN_UNICAST
+	}
+	if table == 0 {
+		table = syscall.RT_TABLE_MAIN
+	}
+	scope := byte(syscall.RT_SCOPE_UNIVERSE)
+	if r.via == "" && r.hops == nil && r.dev != "" {
+		scope = syscall.RT_SCOPE_LINK
+	}
+	message := []byte{family(to.Addr()), byte(to.Bits()), 0, 0, 0, protocol, scope, kind, 0, 0, 0, 0}
+	body := [][]byte{message, attribute(syscall.RTA_TABLE, number(table)), attribute(syscall.RTA_DST, to.Addr().AsSlice())}
+	if r.dev != "" {
+		body = append(body, attribute(syscall.RTA_OIF, number(k.index(r.dev))))
+	}
+	if r.via != "" {
+		body = append(body, k.gateway(to, r.via))
+	}
+	if r.hops != nil {
+		var all []byte
+		for _, hop := range r.hops {
+			gateway := k.gateway(to, hop[0])
+			next := make([]byte, syscall.SizeofRtNexthop)
+			native.PutUint16(next, uint16(len(next)+len(gateway)))
+			native.PutUint32(next[4:], k.index(hop[1]))
+			all = slices.Concat(all, next, gateway)
+		}
+		body = append(body, attribute(syscall.RTA_MULTIPATH, all))
+	}
+	k.must(syscall.RTM_NEWROUTE, create, body...)
+}
+
+func (k *kernel) gateway(to netip.Prefix, via string) []byte {
+	addr := netip.MustParseAddr(via)
+	if addr.Is4() == to.Addr().Is4() {
+		return attribute(syscall.RTA_GATEWAY, addr.AsSlice())
+	}
+	return attribute(attributeVia, native.AppendUint16(nil, uint16(family(addr))), addr.AsSlice())
+}
+
+// lines are texts "prefix source".
+func lines(all []Located) []string {
+	var lines []string
+	for _, located := range all {
+		lines = append(lines, fmt.Sprintf("%s %s", located.Prefix, located.Source))
+	}
+	slices.Sort(lines)
+	return lines
+}
+
+// A host with all that a host may have, in a network namespace that is made for
+// it: interfaces of its own and of Calico's, and every kind of route.
+func TestThisHostInANamespace(t *testing.T) {
+	if !runInNamespace(t) {
+		return
+	}
+	k := newKernel(t)
+	if err := k.try(syscall.RTM_NEWLINK, 0, link(1, syscall.IFF_UP)); errors.Is(err, syscall.EPERM) {
+		t.Skip("no rights in the namespace")
+	}
+	if reason := ThisHost().NoIPv6(); reason != "" {
+		t.Skip(reason)
+	}
+	k.pair("eth0", "eth1")
+	k.pair("cali1234", "tunl0")
+	k.pair("vxlan.calico", "wireguard.cali")
+	k.pair("calm", "vxlan-v6.calico")
+
+	k.address("eth0", "10.0.5.7/24")
+	k.address("eth0", "10.0.5.8/24")
+	k.address("eth0", "fd00:5::7/64")
+	k.address("eth1", "10.8.0.1/24", "10.9.0.1")
+	k.address("calm", "10.7.0.1/32")
+	k.address("tunl0", "10.244.0.1/32")
+	k.address("vxlan.calico", "10.244.0.2/32")
+	k.address("cali1234", "10.244.0.3/24")
+
+	k.route(route{to: "10.20.0.0/16", via: "10.0.5.1", dev: "eth0"})
+	k.route(route{to: "10.21.0.0/16", dev: "eth1"})
+	k.route(route{to: "10.22.0.0/16", hops: [][2]string{{"10.0.5.1", "eth0"}, {"10.9.0.9", "eth1"}}})
+	k.route(route{to: "10.23.0.0/16", hops: [][2]string{{"10.0.5.1", "eth0"}, {"10.244.0.9", "cali1234"}}})
+	k.route(route{to: "10.24.0.0/16", via: "10.0.5.1", dev: "eth0", table: 100})
+	k.route(route{to: "10.25.0.0/16", via: "10.0.5.1", dev: "eth0", table: 70000})
+	k.route(route{to: "10.26.0.0/16", via: "fd00:5::1", dev: "eth0"})
+	k.route(route{to: "fd00:20::/48", via: "fd00:5::1", dev: "eth0"})
+	k.route(route{to: "fd00:22::/48", hops: [][2]string{{"fd00:5::1", "eth0"}, {"fd00:5::2", "eth0"}}})
+	// What is left out.
+	k.route(route{to: "0.0.0.0/0", via: "10.0.5.1", dev: "eth0"})
+	k.route(route{to: "0.0.0.0/1", via: "10.0.5.1", dev: "eth0"})
+	k.route(route{to: "128.0.0.0/1", via: "10.0.5.1", dev: "eth0"})
+	k.route(route{to: "::/0", via: "fd00:5::1", dev: "eth0"})
+	k.route(route{to: "2000::/3", via: "fd00:5::1", dev: "eth0"})
+	k.route(route{to: "10.30.0.0/16", kind: syscall.RTN_BLACKHOLE})
+	k.route(route{to: "10.31.0.0/16", kind: syscall.RTN_UNREACHABLE})
+	k.route(route{to: "10.32.0.0/16", kind: syscall.RTN_PROHIBIT})
+	k.route(route{to: "fd00:30::/48", kind: syscall.RTN_BLACKHOLE, dev: "lo"})
+	k.route(route{to: "10.33.0.0/16", via: "10.0.5.1", dev: "eth0", protocol: protocolFelix})
+	k.route(route{to: "10.34.0.0/16", via: "10.0.5.1", dev: "eth0", protocol: protocolBIRD})
+	k.route(route{to: "10.35.0.0/16", dev: "cali1234"})
+	k.route(route{to: "10.36.0.0/16", dev: "wireguard.cali", table: 1})
+	k.route(route{to: "10.37.0.0/16", dev: "eth0", table: syscall.RT_TABLE_LOCAL})
+	k.route(route{to: "169.254.169.254/32", dev: "eth0"})
+	k.route(route{to: "239.0.0.0/8", dev: "eth0"})
+
+	networks, err := ThisHost().Networks()
+	require.NoError(t, err)
+	networks = slices.DeleteFunc(networks, func(l Located) bool { return l.Prefix.Addr().IsLinkLocalUnicast() })
+	assert.Equal(t, []string{
+		"10.0.5.0/24 interface eth0",
+		"10.0.5.0/24 interface eth0",
+		"10.7.0.1/32 interface calm",
+		"10.8.0.1/32 interface eth1", // this end
+		"10.9.0.0/24 interface eth1", // and the other's network
+		"127.0.0.0/8 interface lo",
+		"::1/128 interface lo",
+		"fd00:5::/64 interface eth0",
+	}, lines(networks))
+
+	routes, err := ThisHost().Routes()
+	require.NoError(t, err)
+	routes = slices.DeleteFunc(routes, func(l Located) bool { return l.Prefix.Addr().IsLoopback() }) // kernels differ
+	assert.Equal(t, []string{
+		"10.0.5.0/24 route dev eth0",
+		"10.20.0.0/16 route via 10.0.5.1 dev eth0",
+		"10.21.0.0/16 route dev eth1",
+		"10.22.0.0/16 route via 10.0.5.1 dev eth0, via 10.9.0.9 dev eth1",
+		"10.23.0.0/16 route via 10.0.5.1 dev eth0",
+		"10.24.0.0/16 route via 10.0.5.1 dev eth0 table 100",
+		"10.25.0.0/16 route via 10.0.5.1 dev eth0 table 70000",
+		"10.26.0.0/16 route via fd00:5::1 dev eth0",
+		"10.9.0.0/24 route dev eth1",
+		"fd00:20::/48 route via fd00:5::1 dev eth0",
+		"fd00:22::/48 route via fd00:5::1 dev eth0, via fd00:5::2 dev eth0",
+		"fd00:5::/64 route dev eth0",
+	}, lines(routes))
+
+	store := newStore()
+	report, err := Run(t.Context(), store, given(t, "CALICO_IPV4POOL_CIDR=10.0.0.0/11", "CALICO_IPV6POOL_CIDR=fd00:20::/47", natIPv6))
+	require.NoError(t, err)
+	var found []string
+	for _, finding := range report.Findings {
+		found = append(found, fmt.Sprintf("%s %s %s", finding.Code, finding.Pool, finding.Other.Prefix))
+	}
+	assert.Equal(t, []string{
+		"HostInterfaceOverlap default-ipv4-ippool 10.0.5.0/24",
+		"HostInterfaceOverlap default-ipv4-ippool 10.7.0.1/32",
+		"HostInterfaceOverlap default-ipv4-ippool 10.8.0.1/32",
+		"HostInterfaceOverlap default-ipv4-ippool 10.9.0.0/24",
+		"HostRouteOverlap default-ipv4-ippool 10.20.0.0/16",
+		"HostRouteOverlap default-ipv4-ippool 10.21.0.0/16",
+		"HostRouteOverlap default-ipv4-ippool 10.22.0.0/16",
+		"HostRouteOverlap default-ipv4-ippool 10.23.0.0/16",
+		"HostRouteOverlap default-ipv4-ippool 10.24.0.0/16",
+		"HostRouteOverlap default-ipv6-ippool fd00:20::/48",
+	}, found)
+	assert.Contains(t, report.Findings[8].Text, "; 2 more routes of this host overlap it;")
+	assert.Len(t, store.stored(), 2)
+
+	// Calico's own traces speak against no pool.
+	report, err = Run(t.Context(), newStore(), given(t, "CALICO_IPV4POOL_CIDR=10.244.0.0/16", "CALICO_IPV6POOL_CIDR=none"))
+	require.NoError(t, err)
+	assert.Empty(t, report.Findings)
+}
+
+// Whatever a kernel answers, reading it ends, with no prefix that has host bits.
+func FuzzNetlink(f *testing.F) {
+	for _, kind := range []int{syscall.RTM_GETADDR, syscall.RTM_GETROUTE} {
+		answer, err := syscall.NetlinkRIB(kind, syscall.AF_UNSPEC)
+		require.NoError(f, err)
+		messages, err := syscall.ParseNetlinkMessage(answer)
+		require.NoError(f, err)
+		for _, message := range messages {
+			f.Add(message.Header.Type == syscall.RTM_NEWADDR, message.Data)
+		}
+	}
+	f.Add(false, slices.Concat([]byte{syscall.AF_INET, 16, 0, 0, 254, 4, 0, 1, 0, 0, 0, 0},
+		attribute(syscall.RTA_DST, []byte{10, 1, 0, 0}),
+		attribute(syscall.RTA_MULTIPATH, []byte{16, 0, 0, 0, 1, 0, 0, 0}, attribute(syscall.RTA_GATEWAY, []byte{10, 0, 0, 1}))))
+	f.Fuzz(func(t *testing.T, address bool, data []byte) {
+		names := devices{1: "lo", 2: "eth0", 3: "cali1"}
+		message := syscall.NetlinkMessage{Header: syscall.NlMsghdr{Type: syscall.RTM_NEWROUTE}, Data: data}
+		read := routesIn
+		if address {
+			message.Header.Type, read = syscall.RTM_NEWADDR, networksIn
+		}
+		all, err := read([]syscall.NetlinkMessage{message}, names)
+		if err != nil {
+			require.ErrorIs(t, err, errNetlink)
+		}
+		for _, located := range all {
+			require.True(t, located.Prefix.IsValid())
+			require.Equal(t, located.Prefix.Masked(), located.Prefix)
+			require.NotZero(t, ippool.FamilyOf(located.Prefix))
+			require.NotContains(t, located.Source, "cali1")
+		}
+	})
+}

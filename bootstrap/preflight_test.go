@@ -1,0 +1,329 @@
+package bootstrap
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+)
+
+// pool is one that stands. It has NAT, so that its range alone is no finding.
+func pool(name, cidr string, changes ...func(*ippool.IPPool)) judgedPool {
+	record := stored(name, cidr, append([]func(*ippool.IPPool){func(p *ippool.IPPool) { p.Spec.NATOutgoing = true }}, changes...)...)
+	family, err := familyOfStored(cidr)
+	if err != nil {
+		family = ippool.IPv6
+	}
+	return judgedPool{name: name, family: family, spec: record.Spec, stands: true}
+}
+
+// asked is the same as a default pool that is to be created.
+func asked(name, cidr string, changes ...func(*ippool.IPPool)) judgedPool {
+	p := pool(name, cidr, changes...)
+	p.stands, p.byDefault = false, true
+	p.values = []Value{{"cidr", cidr, "env C"}, {"natOutgoing", true, "env N"}, {"nodeSelector", "", "env S"}}
+	return p
+}
+
+func ofFile(p judgedPool) judgedPool {
+	p.byDefault = false
+	return p
+}
+
+func withoutNAT(pool *ippool.IPPool) { pool.Spec.NATOutgoing = false }
+
+func blockSize(size int) func(*ippool.IPPool) {
+	return func(pool *ippool.IPPool) { pool.Spec.BlockSize = size }
+}
+
+func nodeSelector(text string) func(*ippool.IPPool) {
+	return func(pool *ippool.IPPool) { pool.Spec.NodeSelector = text }
+}
+
+func forTunnels(pool *ippool.IPPool) {
+	pool.Spec.AllowedUses = []ippool.IPPoolAllowedUse{ippool.IPPoolAllowedUseTunnel}
+}
+
+func manual(pool *ippool.IPPool) {
+	mode := ippool.Manual
+	pool.Spec.AssignmentMode = &mode
+}
+
+func at(source Source, cidrs ...string) []Located { return locate(source, prefixes(cidrs...)...) }
+
+// node has addresses, which may be CIDRs of pods, too.
+func node(name string, addresses ...string) Node {
+	node := Node{Name: name, Labels: map[string]string{"name": name}}
+	for _, text := range addresses {
+		if addr, err := netip.ParseAddr(text); err == nil {
+			node.Addresses = append(node.Addresses, addr)
+			continue
+		}
+		node.PodCIDRs = append(node.PodCIDRs, netip.MustParsePrefix(text))
+	}
+	return node
+}
+
+func nodes(n int, changes ...func(int, *Node)) Survey {
+	var survey Survey
+	for i := range n {
+		node := node(fmt.Sprintf("n%d", n-i)) // the last first: their order is not promised
+		for _, change := range changes {
+			change(n-i, &node)
+		}
+		survey.Nodes = append(survey.Nodes, node)
+	}
+	return survey
+}
+
+func TestFindings(t *testing.T) {
+	t.Parallel()
+	const (
+		move     = "; a pool keeps its CIDR, so add another pool and disable this one"
+		atPods   = `IPPool "p": cidr "10.0.0.0/16" (datastore)`
+		onHost   = " on this host): what is there can't be told from pods, and pods' traffic to it is not masqueraded"
+		noReach  = " on this host): what is there is out of reach for pods, and for nodes where a pod has the address"
+		services = "): a pod may get the address of a Service, and is not reached then"
+		noPods   = ": kube-proxy and others take the addresses out there for no pods"
+	)
+	p := pool("p", "10.0.0.0/16")
+	eth := at("interface eth0", "10.0.5.0/24")
+	tests := []struct {
+		name  string
+		code  FindingCode
+		pool  judgedPool
+		known premises
+		want  []string // texts
+		other []string // "prefix of source" of those that clash
+	}{
+		{"interface inside", HostInterfaceOverlap, p, premises{networks: eth},
+			[]string{atPods + " overlaps 10.0.5.0/24 (interface eth0" + onHost + move}, []string{"10.0.5.0/24 of interface eth0"}},
+		{"interface around", HostInterfaceOverlap, p, premises{networks: at("interface eth0", "10.0.0.0/8")},
+			[]string{atPods + " overlaps 10.0.0.0/8 (interface eth0" + onHost + move}, []string{"10.0.0.0/8 of interface eth0"}},
+		{"interfaces beside, and of the other family", HostInterfaceOverlap, p, premises{networks: at("interface eth0", "10.1.0.0/16", "9.255.0.0/16", "::/0", "fe80::/64")}, nil, nil},
+		{"the same network twice, in no order", HostInterfaceOverlap, p,
+			premises{networks: slices.Concat(at("interface eth1", "10.0.9.0/24", "10.0.5.0/24"), eth, eth)},
+			[]string{
+				atPods + " overlaps 10.0.5.0/24 (interface eth0, interface eth1" + onHost + move,
+				atPods + " overlaps 10.0.9.0/24 (interface eth1" + onHost + move,
+			}, []string{"10.0.5.0/24 of interface eth0, interface eth1", "10.0.9.0/24 of interface eth1"}},
+		{"a default pool is moved by its flag", HostInterfaceOverlap, asked("p", "10.0.0.0/16"), premises{networks: eth},
+			[]string{`IPPool "p": cidr "10.0.0.0/16" (env C) overlaps 10.0.5.0/24 (interface eth0` + onHost + "; name another range with flag --ipv4-pool-cidr"}, []string{"10.0.5.0/24 of interface eth0"}},
+		{"a pool of a file is moved there", HostInterfaceOverlap, ofFile(asked("p", "10.0.0.0/16")), premises{networks: eth},
+			[]string{`IPPool "p": cidr "10.0.0.0/16" (env C) overlaps 10.0.5.0/24 (interface eth0` + onHost + "; name another range there"}, []string{"10.0.5.0/24 of interface eth0"}},
+		{"interface, disabled", HostInterfaceOverlap, pool("p", "10.0.0.0/16", disabled), premises{networks: eth}, nil, nil},
+		{"interface, for load balancers", HostInterfaceOverlap, pool("p", "10.0.0.0/16", forLoadBalancers), premises{networks: eth}, nil, nil},
+		{"interface, for tunnels", HostInterfaceOverlap, pool("p", "10.0.0.0/16", forTunnels), premises{networks: eth},
+			[]string{atPods + " overlaps 10.0.5.0/24 (interface eth0" + onHost + move}, []string{"10.0.5.0/24 of interface eth0"}},
+		{"interface, a CIDR that is none", HostInterfaceOverlap, pool("p", "010.0.0.0/16"), premises{networks: eth}, nil, nil},
+		{"interface, yet to be drawn", HostInterfaceOverlap, asked("p", ""), premises{networks: at("interface eth0", "fd00::/8")}, nil, nil},
+
+		{"route", HostRouteOverlap, p, premises{routes: at("route dev tun0", "10.0.0.0/8", "10.1.0.0/16")},
+			[]string{atPods + " overlaps 10.0.0.0/8 (route dev tun0" + noReach + move}, []string{"10.0.0.0/8 of route dev tun0"}},
+		{"routes that an interface told of", HostRouteOverlap, p,
+			premises{networks: eth, routes: at("route dev eth0", "10.0.5.0/24", "10.0.5.1/32", "10.0.4.0/23")},
+			[]string{atPods + " overlaps 10.0.4.0/23 (route dev eth0" + noReach + move}, []string{"10.0.4.0/23 of route dev eth0"}},
+		{"routes to a network of an interface elsewhere", HostRouteOverlap, pool("p", "10.0.5.0/26"),
+			premises{networks: at("interface eth0", "10.0.5.128/25"), routes: at("route dev eth1", "10.0.5.0/24")},
+			[]string{`IPPool "p": cidr "10.0.5.0/26" (datastore) overlaps 10.0.5.0/24 (route dev eth1` + noReach + move}, []string{"10.0.5.0/24 of route dev eth1"}},
+		{"a whole table", HostRouteOverlap, p, premises{routes: at("route dev eth1",
+			"10.0.7.0/24", "10.0.6.0/24", "10.0.5.0/24", "10.0.4.0/24", "10.0.3.0/24", "10.0.2.0/24", "10.0.1.0/24")},
+			[]string{
+				atPods + " overlaps 10.0.1.0/24 (route dev eth1" + noReach + move,
+				atPods + " overlaps 10.0.2.0/24 (route dev eth1" + noReach + move,
+				atPods + " overlaps 10.0.3.0/24 (route dev eth1" + noReach + move,
+				atPods + " overlaps 10.0.4.0/24 (route dev eth1" + noReach + move,
+				atPods + " overlaps 10.0.5.0/24 (route dev eth1" + noReach + "; 2 more routes of this host overlap it" + move,
+			}, []string{"10.0.1.0/24 of route dev eth1", "10.0.2.0/24 of route dev eth1", "10.0.3.0/24 of route dev eth1", "10.0.4.0/24 of route dev eth1", "10.0.5.0/24 of route dev eth1"}},
+		{"route, disabled", HostRouteOverlap, pool("p", "10.0.0.0/16", disabled), premises{routes: eth}, nil, nil},
+		{"route, for load balancers", HostRouteOverlap, pool("p", "10.0.0.0/16", forLoadBalancers), premises{routes: eth}, nil, nil},
+
+		{"nodes", NodeAddressOverlap, p, premises{survey: Survey{Nodes: []Node{node("b", "fd00::2", "10.0.0.2"), node("a", "10.0.0.3", "10.0.0.1"), node("c", "10.1.0.0")}}},
+			[]string{atPods + " holds the addresses of 2 of the cluster's 3 node(s): a (10.0.0.3), b (10.0.0.2): a pod may get the address of a node" + move}, []string{"10.0.0.3/32 of node a"}},
+		{"many nodes", NodeAddressOverlap, pool("p", "fd00::/64"), premises{survey: nodes(7, func(i int, n *Node) { n.Addresses = []netip.Addr{netip.MustParseAddr(fmt.Sprintf("fd00::%d", i))} })},
+			[]string{`IPPool "p": cidr "fd00::/64" (datastore) holds the addresses of 7 of the cluster's 7 node(s): n1 (fd00::1), n2 (fd00::2), n3 (fd00::3), n4 (fd00::4), n5 (fd00::5), 2 more: a pod may get the address of a node` + move}, []string{"fd00::1/128 of node n1"}},
+		{"a mapped address", NodeAddressOverlap, p, premises{survey: Survey{Nodes: []Node{node("a", "::ffff:10.0.0.1")}}},
+			[]string{atPods + " holds the addresses of 1 of the cluster's 1 node(s): a (10.0.0.1): a pod may get the address of a node" + move}, []string{"10.0.0.1/32 of node a"}},
+		{"nodes elsewhere", NodeAddressOverlap, p, premises{survey: Survey{Nodes: []Node{node("a", "10.1.0.1", "fd00::1"), node("b")}}}, nil, nil},
+		{"nodes, disabled", NodeAddressOverlap, pool("p", "10.0.0.0/16", disabled), premises{survey: Survey{Nodes: []Node{node("a", "10.0.0.1")}}}, nil, nil},
+		{"nodes, for load balancers", NodeAddressOverlap, pool("p", "10.0.0.0/16", forLoadBalancers), premises{survey: Survey{Nodes: []Node{node("a", "10.0.0.1")}}},
+			[]string{atPods + " holds the addresses of 1 of the cluster's 1 node(s): a (10.0.0.1): a pod may get the address of a node" + move}, []string{"10.0.0.1/32 of node a"}},
+
+		{"Services", ServiceCIDROverlap, p, premises{survey: Survey{ServiceCIDRs: at("servicecidrs/kubernetes", "10.0.0.0/12", "10.1.0.0/16", "fd00::/108")}},
+			[]string{atPods + " overlaps the Service CIDR 10.0.0.0/12 (servicecidrs/kubernetes" + services + move}, []string{"10.0.0.0/12 of servicecidrs/kubernetes"}},
+		{"Services, for load balancers", ServiceCIDROverlap, pool("p", "10.0.0.0/16", forLoadBalancers), premises{survey: Survey{ServiceCIDRs: at("s", "10.0.1.0/24")}},
+			[]string{atPods + " overlaps the Service CIDR 10.0.1.0/24 (s" + services + move}, []string{"10.0.1.0/24 of s"}},
+		{"Services, disabled", ServiceCIDROverlap, pool("p", "10.0.0.0/16", disabled), premises{survey: Survey{ServiceCIDRs: at("s", "10.0.1.0/24")}}, nil, nil},
+
+		{"inside the pod CIDR", OutsidePodCIDR, p, premises{podCIDRs: []PodCIDRSource{says("kubeadm-config", "10.0.0.0/8")}}, nil, nil},
+		{"the pod CIDR itself", OutsidePodCIDR, p, premises{podCIDRs: []PodCIDRSource{says("kubeadm-config", "10.0.0.0/16")}}, nil, nil},
+		{"inside the second", OutsidePodCIDR, p, premises{podCIDRs: []PodCIDRSource{says("kubeadm-config", "10.1.0.0/16", "10.0.0.0/16")}}, nil, nil},
+		{"outside", OutsidePodCIDR, p, premises{podCIDRs: []PodCIDRSource{says("first", "fd01::/48"), says("second", "10.1.0.0/16", "fd02::/48", "10.3.0.0/16"), says("third", "10.0.0.0/16")}},
+			[]string{atPods + " is outside the pod CIDR that the cluster knows, 10.1.0.0/16, 10.3.0.0/16 (second)" + noPods + move}, []string{"10.1.0.0/16 of second"}},
+		{"beyond", OutsidePodCIDR, p, premises{podCIDRs: []PodCIDRSource{says("kubeadm-config", "10.1.0.0/16", "10.0.3.0/24")}},
+			[]string{atPods + " goes beyond the pod CIDR that the cluster knows, 10.1.0.0/16, 10.0.3.0/24 (kubeadm-config)" + noPods + move}, []string{"10.0.3.0/24 of kubeadm-config"}},
+		{"nothing is known", OutsidePodCIDR, p, premises{}, nil, nil},
+		{"nothing is known of the family", OutsidePodCIDR, p, premises{podCIDRs: []PodCIDRSource{says("kubeadm-config", "fd01::/48")}}, nil, nil},
+		{"outside, disabled", OutsidePodCIDR, pool("p", "10.0.0.0/16", disabled), premises{podCIDRs: []PodCIDRSource{says("k", "10.1.0.0/16")}}, nil, nil},
+		{"outside, for load balancers", OutsidePodCIDR, pool("p", "10.0.0.0/16", forLoadBalancers), premises{podCIDRs: []PodCIDRSource{says("k", "10.1.0.0/16")}}, nil, nil},
+		{"outside, for tunnels", OutsidePodCIDR, pool("p", "10.0.0.0/16", forTunnels), premises{podCIDRs: []PodCIDRSource{says("k", "10.1.0.0/16")}}, nil, nil},
+
+		{"nodes' CIDRs inside", OutsideNodePodCIDR, p, premises{survey: Survey{Nodes: []Node{node("a", "10.0.1.0/24", "fd00::/64")}}}, nil, nil},
+		{"nodes' CIDRs outside", OutsideNodePodCIDR, p, premises{survey: Survey{Nodes: []Node{node("b", "10.1.2.0/24"), node("a", "10.1.1.0/24", "fd00::/64"), node("c", "10.0.1.0/24")}}},
+			[]string{atPods + " is not where kube-controller-manager gives the nodes their podCIDRs, such as a (10.1.1.0/24), b (10.1.2.0/24): Calico leaves those aside, but kube-proxy and a cloud's routes go by them" + move + ", or kube-controller-manager's --cluster-cidr"},
+			[]string{"10.1.1.0/24 of podCIDRs of node a"}},
+		{"nodes' CIDRs, where the cluster's is known", OutsideNodePodCIDR, p,
+			premises{podCIDRs: []PodCIDRSource{says("k", "10.0.0.0/8")}, survey: Survey{Nodes: []Node{node("a", "10.1.1.0/24")}}}, nil, nil},
+		{"nodes' CIDRs in another pool", OutsideNodePodCIDR, p,
+			premises{pools: []judgedPool{pool("q", "10.1.0.0/16")}, survey: Survey{Nodes: []Node{node("a", "10.1.1.0/24")}}}, nil, nil},
+		{"nodes' CIDRs in a disabled pool", OutsideNodePodCIDR, p,
+			premises{pools: []judgedPool{pool("q", "10.1.0.0/16", disabled)}, survey: Survey{Nodes: []Node{node("a", "10.1.1.0/24")}}},
+			[]string{atPods + " is not where kube-controller-manager gives the nodes their podCIDRs, such as a (10.1.1.0/24): Calico leaves those aside, but kube-proxy and a cloud's routes go by them" + move + ", or kube-controller-manager's --cluster-cidr"},
+			[]string{"10.1.1.0/24 of podCIDRs of node a"}},
+
+		{"unique local", ULAWithoutNAT, asked("p", "fd00::/64", withoutNAT), premises{},
+			[]string{`IPPool "p": cidr "fd00::/64" (env C) is unique local, and natOutgoing is false (env N): nothing on the internet answers such addresses, so pods have no way out of the cluster by IPv6; set natOutgoing to true with flag --ipv6-pool-nat-outgoing, or name a global range`}, nil},
+		{"unique local, stands", ULAWithoutNAT, pool("p", "fdff::/64", withoutNAT), premises{},
+			[]string{`IPPool "p": cidr "fdff::/64" (datastore) is unique local, and natOutgoing is false (datastore): nothing on the internet answers such addresses, so pods have no way out of the cluster by IPv6; set natOutgoing to true there, or name a global range`}, nil},
+		{"unique local, drawn", ULAWithoutNAT, asked("p", "", withoutNAT), premises{},
+			[]string{`IPPool "p": the random ULA /48 that is drawn for it is unique local, and natOutgoing is false (env N): nothing on the internet answers such addresses, so pods have no way out of the cluster by IPv6; set natOutgoing to true with flag --ipv6-pool-nat-outgoing, or name a global range`}, nil},
+		{"unique local with NAT", ULAWithoutNAT, pool("p", "fd00::/64"), premises{}, nil, nil},
+		{"drawn, with NAT", ULAWithoutNAT, asked("p", ""), premises{}, nil, nil},
+		{"global", ULAWithoutNAT, pool("p", "2001:db8::/64", withoutNAT), premises{}, nil, nil},
+		{"IPv4 is none", ULAWithoutNAT, pool("p", "8.8.0.0/16", withoutNAT), premises{}, nil, nil},
+		{"unique local, disabled", ULAWithoutNAT, pool("p", "fd00::/64", withoutNAT, disabled), premises{}, nil, nil},
+		{"unique local, for load balancers", ULAWithoutNAT, pool("p", "fd00::/64", withoutNAT, forLoadBalancers), premises{}, nil, nil},
+
+		{"private", PrivateWithoutNAT, asked("p", "10.0.0.0/16", withoutNAT), premises{},
+			[]string{`IPPool "p": cidr "10.0.0.0/16" (env C) is private, and natOutgoing is false (env N): pods reach only what has a route back to them, such as by BGP; set natOutgoing to true with flag --ipv4-pool-nat-outgoing, or see to the routes`}, nil},
+		{"private with NAT", PrivateWithoutNAT, pool("p", "10.0.0.0/16"), premises{}, nil, nil},
+		{"public", PrivateWithoutNAT, pool("p", "100.128.0.0/16", withoutNAT), premises{}, nil, nil},
+		{"wider than private", PrivateWithoutNAT, pool("p", "172.0.0.0/8", withoutNAT), premises{}, nil, nil},
+		{"private, disabled", PrivateWithoutNAT, pool("p", "10.0.0.0/16", withoutNAT, disabled), premises{}, nil, nil},
+
+		{"fewer blocks", FewerBlocksThanNodes, pool("p", "10.0.0.0/24"), premises{survey: nodes(5)},
+			[]string{`IPPool "p": cidr "10.0.0.0/24" (datastore) has 4 block(s) of /26 (blockSize: datastore) for 5 node(s): pods on the others get no address, or borrowed ones; a pool keeps its CIDR and its blocks' size, so add another pool with a wider range, or smaller blocks`}, nil},
+		{"one block", FewerBlocksThanNodes, asked("p", "10.0.0.0/26"), premises{survey: nodes(2)},
+			[]string{`IPPool "p": cidr "10.0.0.0/26" (env C) has 1 block(s) of /26 (blockSize: default) for 2 node(s): pods on the others get no address, or borrowed ones; name another range with flag --ipv4-pool-cidr, a wider one, or smaller blocks`}, nil},
+		{"as many blocks", FewerBlocksThanNodes, pool("p", "10.0.0.0/24"), premises{survey: nodes(4)}, nil, nil},
+		{"fewer blocks than all nodes", FewerBlocksThanNodes, pool("p", "10.0.0.0/24", nodeSelector("name != 'n1'")), premises{survey: nodes(5)}, nil, nil},
+		{"smaller blocks", FewerBlocksThanNodes, pool("p", "10.0.0.0/24", blockSize(28)), premises{survey: nodes(16)}, nil, nil},
+		{"no block size is the default one", FewerBlocksThanNodes, pool("p", "10.0.0.0/25", blockSize(0)), premises{survey: nodes(3)},
+			[]string{`IPPool "p": cidr "10.0.0.0/25" (datastore) has 2 block(s) of /26 (blockSize: datastore) for 3 node(s): pods on the others get no address, or borrowed ones; a pool keeps its CIDR and its blocks' size, so add another pool with a wider range, or smaller blocks`}, nil},
+		{"2^63 blocks", FewerBlocksThanNodes, pool("p", "fd00::/59"), premises{survey: nodes(5)}, nil, nil},
+		{"2^64 blocks", FewerBlocksThanNodes, pool("p", "fd00::/58"), premises{survey: nodes(5)}, nil, nil},
+		{"2^120 blocks", FewerBlocksThanNodes, pool("p", "fd00::/8", blockSize(128)), premises{survey: nodes(5)}, nil, nil},
+		{"2^32 blocks", FewerBlocksThanNodes, pool("p", "0.0.0.0/0", blockSize(32)), premises{survey: nodes(5)}, nil, nil},
+		{"a block wider than the pool", FewerBlocksThanNodes, pool("p", "10.0.0.0/28"), premises{survey: nodes(5)}, nil, nil},
+		{"blocks, yet to be drawn", FewerBlocksThanNodes, asked("p", ""), premises{survey: nodes(5)}, nil, nil},
+		{"fewer blocks, disabled", FewerBlocksThanNodes, pool("p", "10.0.0.0/24", disabled), premises{survey: nodes(5)}, nil, nil},
+		{"fewer blocks, for load balancers", FewerBlocksThanNodes, pool("p", "10.0.0.0/24", forLoadBalancers), premises{survey: nodes(5)}, nil, nil},
+
+		{"no node", NodeSelectorMatchesNoNode, asked("p", "10.0.0.0/16", nodeSelector("zone == 'a'")), premises{survey: nodes(3)},
+			[]string{`IPPool "p": nodeSelector "zone == 'a'" (env S) matches none of the cluster's 3 node(s), so no pod gets an address of the pool; set nodeSelector to one that matches with flag --ipv4-pool-node-selector, or label nodes`}, nil},
+		{"a node", NodeSelectorMatchesNoNode, pool("p", "10.0.0.0/16", nodeSelector("name == 'n2'")), premises{survey: nodes(3)}, nil, nil},
+		{"no nodes at all", NodeSelectorMatchesNoNode, pool("p", "10.0.0.0/16", nodeSelector("zone == 'a'")), premises{}, nil, nil},
+		{"a selector that is none", NodeSelectorMatchesNoNode, pool("p", "10.0.0.0/16", nodeSelector("zone = 'a'")), premises{survey: nodes(3)}, nil, nil},
+		{"an empty selector", NodeSelectorMatchesNoNode, pool("p", "10.0.0.0/16", nodeSelector("")), premises{survey: nodes(3)}, nil, nil},
+		{"no node, yet to be drawn", NodeSelectorMatchesNoNode, ofFile(asked("p", "", nodeSelector("zone == 'a'"))), premises{survey: nodes(3)},
+			[]string{`IPPool "p": nodeSelector "zone == 'a'" (env S) matches none of the cluster's 3 node(s), so no pod gets an address of the pool; set nodeSelector to one that matches there, or label nodes`}, nil},
+		{"no node, disabled", NodeSelectorMatchesNoNode, pool("p", "10.0.0.0/16", disabled, nodeSelector("zone == 'a'")), premises{survey: nodes(3)}, nil, nil},
+	}
+	for _, tt := range tests {
+		t.Run(string(tt.code)+" "+tt.name, func(t *testing.T) {
+			t.Parallel()
+			found := tt.known.findings([]judgedPool{tt.pool}, nil)
+			var texts, others []string
+			for _, finding := range found {
+				if tt.code == HostRouteOverlap && finding.Code == HostInterfaceOverlap {
+					continue // what the routes are held against
+				}
+				require.Equal(t, tt.code, finding.Code, finding.Text)
+				assert.Equal(t, "p", finding.Pool)
+				texts = append(texts, finding.Text)
+				if finding.Other != nil {
+					others = append(others, fmt.Sprintf("%s of %s", finding.Other.Prefix, finding.Other.Source))
+				}
+				if tt.pool.spec.CIDR == "" {
+					assert.Nil(t, finding.CIDR)
+				} else {
+					assert.Equal(t, &Located{netip.MustParsePrefix(tt.pool.spec.CIDR), tt.pool.source("cidr")}, finding.CIDR)
+				}
+			}
+			assert.Equal(t, tt.want, texts)
+			assert.Equal(t, tt.other, others)
+		})
+	}
+}
+
+func TestNoUsablePool(t *testing.T) {
+	t.Parallel()
+	off, services, named := pool("off", "10.1.0.0/16", disabled), pool("lb", "10.2.0.0/16", forLoadBalancers), pool("named", "10.3.0.0/16", manual)
+	tests := []struct {
+		name       string
+		pools      []judgedPool
+		unreadable []ippool.Family
+		want       string // what is said of the pools
+	}{
+		{"no pool at all", nil, nil, ""},
+		{"none of the family", []judgedPool{pool("six", "fd00::/64", disabled)}, nil, ""},
+		{"one that is usable", []judgedPool{off, pool("p", "10.0.0.0/16"), services}, nil, ""},
+		{"one that is usable beside an IPv6 pool that is not", []judgedPool{pool("p", "10.0.0.0/16"), pool("six", "fd00::/64", disabled)}, nil, ""},
+		{"disabled", []judgedPool{off}, nil, `"off" is disabled`},
+		{"each for its reason", []judgedPool{off, services, named, pool("t", "10.4.0.0/16", forTunnels)}, nil,
+			`"off" is disabled, "lb" is for LoadBalancer only, "named" has assignmentMode Manual, "t" is for Tunnel only`},
+		{"many", slices.Repeat([]judgedPool{off}, 7), nil,
+			`"off" is disabled, "off" is disabled, "off" is disabled, "off" is disabled, "off" is disabled, 2 more`},
+		{"beside one that can't be read", []judgedPool{off}, []ippool.Family{ippool.IPv4}, ""},
+		{"beside one of the other family", []judgedPool{off}, []ippool.Family{ippool.IPv6}, `"off" is disabled`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			found := premises{pools: tt.pools, unreadable: tt.unreadable}.findings(nil, []ippool.Family{ippool.IPv4})
+			if tt.want == "" {
+				assert.Empty(t, found)
+				return
+			}
+			assert.Equal(t, []Finding{{Code: NoUsablePool, Text: "no IPv4 pool gives pods addresses unasked: " + tt.want +
+				": make one of them do so, or add an IPv4 pool; while any exists, no default pool is created"}}, found)
+		})
+	}
+}
+
+// The order is that of the pools, then of the codes, then of the prefixes.
+func TestOrderOfFindings(t *testing.T) {
+	t.Parallel()
+	known := premises{
+		networks: at("interface eth0", "10.0.9.0/24", "10.0.1.0/24"),
+		routes:   at("route dev eth1", "10.0.0.0/8"),
+		podCIDRs: []PodCIDRSource{says("kubeadm-config", "172.16.0.0/16")},
+		survey:   Survey{Nodes: []Node{node("a", "10.0.0.1"), node("b")}, ServiceCIDRs: at("s", "10.0.0.0/12")},
+		pools:    []judgedPool{pool("off", "10.9.0.0/16", disabled)},
+	}
+	z, a := pool("z", "10.0.0.0/16", withoutNAT, blockSize(20)), pool("a", "10.0.9.0/26", nodeSelector("x == 'y'"))
+	var order []string
+	for _, finding := range known.findings([]judgedPool{z, a}, bothFamilies) {
+		line := finding.Pool + " " + string(finding.Code)
+		if finding.Other != nil {
+			line += " " + finding.Other.Prefix.String()
+		}
+		order = append(order, line)
+	}
+	assert.Equal(t, []string{
+		"z HostInterfaceOverlap 10.0.1.0/24", "z HostInterfaceOverlap 10.0.9.0/24", "z HostRouteOverlap 10.0.0.0/8",
+		"z NodeAddressOverlap 10.0.0.1/32", "z ServiceCIDROverlap 10.0.0.0/12", "z OutsidePodCIDR 172.16.0.0/16", "z PrivateWithoutNAT",
+		"a HostInterfaceOverlap 10.0.9.0/24", "a HostRouteOverlap 10.0.0.0/8", "a ServiceCIDROverlap 10.0.0.0/12", "a OutsidePodCIDR 172.16.0.0/16",
+		"a NodeSelectorMatchesNoNode", " NoUsablePool",
+	}, order)
+	codes := make([]FindingCode, len(checks))
+	for i, check := range checks {
+		codes[i] = check.code
+	}
+	assert.Equal(t, FindingCodes(), append(codes, NoUsablePool), "the order of the checks is that of the codes")
+}

@@ -1,0 +1,186 @@
+package bootstrap
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+)
+
+// What the preflight finds about the range of a pool: what else is there.
+
+func (p premises) onInterfaces(pool judgedPool) []Finding {
+	return pool.overlaps(overlapping(p.networks, pool.prefix()), "networks of this host", func(network Located) string {
+		return fmt.Sprintf("overlaps %s (%s on this host): what is there can't be told from pods, and pods' traffic to it is not masqueraded",
+			network.Prefix, network.Source)
+	})
+}
+
+// onRoutes leaves out what lies in a network that onInterfaces tells of: who
+// moves the pool away from that network moves it away from these too.
+func (p premises) onRoutes(pool judgedPool) []Finding {
+	told := overlapping(p.networks, pool.prefix())
+	routes := slices.DeleteFunc(overlapping(p.routes, pool.prefix()), func(route Located) bool {
+		return slices.ContainsFunc(told, func(network Located) bool { return ippool.Contains(network.Prefix, route.Prefix) })
+	})
+	return pool.overlaps(routes, "routes of this host", func(route Located) string {
+		return fmt.Sprintf("overlaps %s (%s on this host): what is there is out of reach for pods, and for nodes where a pod has the address",
+			route.Prefix, route.Source)
+	})
+}
+
+func (p premises) onServices(pool judgedPool) []Finding {
+	return pool.overlaps(overlapping(p.survey.ServiceCIDRs, pool.prefix()), "Service CIDRs", func(services Located) string {
+		return fmt.Sprintf("overlaps the Service CIDR %s (%s): a pod may get the address of a Service, and is not reached then",
+			services.Prefix, services.Source)
+	})
+}
+
+// overlapping returns those that overlap the pool, each prefix once, in order.
+func overlapping(all []Located, pool netip.Prefix) []Located {
+	var found []Located
+	for _, located := range all {
+		if prefix := located.Prefix.Masked(); prefix.Overlaps(pool) {
+			found = append(found, Located{prefix, located.Source})
+		}
+	}
+	slices.SortFunc(found, func(a, b Located) int {
+		return cmp.Or(a.Prefix.Addr().Compare(b.Prefix.Addr()), cmp.Compare(a.Prefix.Bits(), b.Prefix.Bits()), cmp.Compare(a.Source, b.Source))
+	})
+	found = slices.Compact(found)
+	var merged []Located
+	for _, located := range found {
+		if last := len(merged) - 1; last >= 0 && merged[last].Prefix == located.Prefix {
+			merged[last].Source += ", " + located.Source
+			continue
+		}
+		merged = append(merged, located)
+	}
+	return merged
+}
+
+// overlaps makes findings of the first few; the last of them says how many there
+// are beside: a router's table may have thousands.
+func (p judgedPool) overlaps(with []Located, called string, text func(Located) string) []Finding {
+	var found []Finding
+	for i, other := range with[:min(len(with), maxNamed)] {
+		sentence := text(other)
+		if more := len(with) - maxNamed; more > 0 && i == maxNamed-1 {
+			sentence += fmt.Sprintf("; %d more %s overlap it", more, called)
+		}
+		found = append(found, Finding{
+			CIDR: p.located(), Other: &other,
+			Text: fmt.Sprintf("%s %s; %s", p.saysCIDR(), sentence, p.elsewhere()),
+		})
+	}
+	return found
+}
+
+func (p premises) onNodes(pool judgedPool) []Finding {
+	prefix := pool.prefix()
+	var (
+		first *Located
+		hit   []string
+	)
+	for _, node := range p.nodes() {
+		i := slices.IndexFunc(node.Addresses, func(addr netip.Addr) bool { return prefix.Contains(addr.Unmap()) })
+		if i < 0 {
+			continue
+		}
+		addr := node.Addresses[i].Unmap()
+		if first == nil {
+			first = &Located{netip.PrefixFrom(addr, addr.BitLen()), Source("node " + node.Name)}
+		}
+		hit = append(hit, fmt.Sprintf("%s (%s)", node.Name, addr))
+	}
+	if first == nil {
+		return nil
+	}
+	return []Finding{{
+		CIDR: pool.located(), Other: first,
+		Text: fmt.Sprintf("%s holds the addresses of %d of the cluster's %d node(s): %s: a pod may get the address of a node; %s",
+			pool.saysCIDR(), len(hit), len(p.survey.Nodes), named(hit), pool.elsewhere()),
+	}}
+}
+
+// nodes are in the order of their names.
+func (p premises) nodes() []Node {
+	return slices.SortedStableFunc(slices.Values(p.survey.Nodes), func(a, b Node) int { return cmp.Compare(a.Name, b.Name) })
+}
+
+// outsidePodCIDR is about a CIDR that the cluster does not count as its pods'.
+// Of several places that know the cluster's pod CIDRs the first counts, with all
+// that it says of the family.
+func (p premises) outsidePodCIDR(pool judgedPool) []Finding {
+	prefix := pool.prefix()
+	first, name := podCIDR(p.podCIDRs, pool.family)
+	if !prefix.IsValid() || !first.IsValid() {
+		return nil
+	}
+	var known []netip.Prefix
+	for _, source := range p.podCIDRs {
+		for _, pods := range source.Prefixes {
+			if source.Name == name && ippool.FamilyOf(pods) == pool.family {
+				known = append(known, pods)
+			}
+		}
+	}
+	if slices.ContainsFunc(known, func(pods netip.Prefix) bool { return ippool.Contains(pods, prefix) }) {
+		return nil
+	}
+	how, other := "is outside", first
+	if i := slices.IndexFunc(known, prefix.Overlaps); i >= 0 {
+		how, other = "goes beyond", known[i]
+	}
+	texts := make([]string, len(known))
+	for i, pods := range known {
+		texts[i] = pods.String()
+	}
+	return []Finding{{
+		CIDR: pool.located(), Other: &Located{other, name},
+		Text: fmt.Sprintf("%s %s the pod CIDR that the cluster knows, %s (%s): kube-proxy and others take the addresses out there for no pods; %s",
+			pool.saysCIDR(), how, strings.Join(texts, ", "), name, pool.elsewhere()),
+	}}
+}
+
+// outsideNodePodCIDR is for clusters whose pod CIDR nobody says: what the
+// controller manager gave to the nodes tells where it is. Ranges in another pool
+// for pods are none of this pool's business.
+func (p premises) outsideNodePodCIDR(pool judgedPool) []Finding {
+	if first, _ := podCIDR(p.podCIDRs, pool.family); first.IsValid() || !pool.prefix().IsValid() {
+		return nil
+	}
+	var pools []netip.Prefix
+	for _, other := range append([]judgedPool{pool}, p.pools...) {
+		if !other.spec.Disabled && forPods(other) {
+			pools = append(pools, other.prefix())
+		}
+	}
+	var (
+		first *Located
+		hit   []string
+	)
+	for _, node := range p.nodes() {
+		for _, pods := range node.PodCIDRs {
+			within := func(pool netip.Prefix) bool { return ippool.Contains(pool, pods) }
+			if ippool.FamilyOf(pods) != pool.family || slices.ContainsFunc(pools, within) {
+				continue
+			}
+			if first == nil {
+				first = &Located{pods, Source("podCIDRs of node " + node.Name)}
+			}
+			hit = append(hit, fmt.Sprintf("%s (%s)", node.Name, pods))
+		}
+	}
+	if first == nil {
+		return nil
+	}
+	return []Finding{{
+		CIDR: pool.located(), Other: first,
+		Text: fmt.Sprintf("%s is not where kube-controller-manager gives the nodes their podCIDRs, such as %s: Calico leaves those aside, but kube-proxy and a cloud's routes go by them; %s, or kube-controller-manager's --cluster-cidr",
+			pool.saysCIDR(), named(hit), pool.elsewhere()),
+	}}
+}

@@ -1,0 +1,306 @@
+package bootstrap
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"slices"
+	"testing"
+	"testing/synctest"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+)
+
+// codes is what was found: a line a finding, code and pool.
+func codes(findings []Finding) []string {
+	lines := []string{}
+	for _, finding := range findings {
+		lines = append(lines, fmt.Sprintf("%s %s", finding.Code, finding.Pool))
+	}
+	return lines
+}
+
+// clashing is a host whose networks and routes are in every pool.
+func clashing(asked *int) Option {
+	return WithHost(fakeHost{networks: prefixes("10.0.0.0/8"), routes: prefixes("fd00::/8"), asked: asked})
+}
+
+const (
+	onInterface4 = "HostInterfaceOverlap default-ipv4-ippool"
+	onRoute6     = "HostRouteOverlap default-ipv6-ippool"
+)
+
+func TestRunFindings(t *testing.T) {
+	t.Parallel()
+	four := stored("mine", "10.9.0.0/16")
+	survey := Survey{Nodes: []Node{node("a", "10.9.0.1")}, ServiceCIDRs: at("s", "fd00:10::/32")}
+	tests := []struct {
+		name    string
+		there   []ippool.IPPool
+		lines   []string
+		options []Option
+		want    []string
+		calls   []string
+		host    int // how often it was asked
+		cluster int // how often for a survey
+	}{
+		{"all is created", nil, nil, nil,
+			[]string{onInterface4, onRoute6, "ServiceCIDROverlap default-ipv6-ippool"}, []string{"snapshot", blocksBoth, commitBoth}, 1, 1},
+		{"what stands is not judged", []ippool.IPPool{four}, nil, nil,
+			[]string{onRoute6, "ServiceCIDROverlap default-ipv6-ippool"}, []string{"snapshot", blocks6, "commit default-ipv6-ippool"}, 1, 1},
+		{"but in a plan", []ippool.IPPool{four}, nil, []Option{WithDryRun()},
+			[]string{"HostInterfaceOverlap mine", "NodeAddressOverlap mine", "PrivateWithoutNAT mine", onRoute6, "ServiceCIDROverlap default-ipv6-ippool"},
+			[]string{"snapshot", blocks6}, 1, 1},
+		{"all stands", []ippool.IPPool{four, stored("six", "fd00::/64")}, nil, nil, []string{}, []string{"snapshot"}, 0, 0},
+		{"a plan where all stands", []ippool.IPPool{four, stored("six", "fd00::/64")}, nil, []Option{WithDryRun()},
+			[]string{"HostInterfaceOverlap mine", "NodeAddressOverlap mine", "PrivateWithoutNAT mine", "HostRouteOverlap six", "ULAWithoutNAT six"},
+			[]string{"snapshot"}, 1, 1},
+		{"all stands, for nobody", []ippool.IPPool{stored("off", "10.9.0.0/16", disabled), stored("six", "fd00::/64", forLoadBalancers)}, nil, nil,
+			[]string{"NoUsablePool ", "NoUsablePool "}, []string{"snapshot"}, 0, 0},
+		{"for nobody, and nobody asks", []ippool.IPPool{stored("off", "10.9.0.0/16", disabled)}, []string{"NO_DEFAULT_POOLS=true"}, nil,
+			[]string{}, []string{"snapshot"}, 0, 0},
+		{"off", nil, []string{"CALICO_IPPOOLS_PREFLIGHT=off"}, nil, []string{}, []string{"snapshot", blocksBoth, commitBoth}, 0, 0},
+		{"a plan, off", []ippool.IPPool{four, stored("off", "fd00::/64", disabled)}, []string{"CALICO_IPPOOLS_PREFLIGHT=off"}, []Option{WithDryRun()},
+			[]string{}, []string{"snapshot"}, 0, 0},
+		{"some are allowed", nil, []string{"CALICO_IPPOOLS_ALLOW=hostinterfaceoverlap,ServiceCIDROverlap"}, nil,
+			[]string{onRoute6}, []string{"snapshot", blocksBoth, commitBoth}, 1, 1},
+		{"nothing is wanted, a plan", nil, []string{"NO_DEFAULT_POOLS=true"}, []Option{WithDryRun()}, []string{}, []string{"snapshot"}, 0, 0},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			asked, store, cluster := 0, newStore(tt.there...), &fakeCluster{survey: survey}
+			lines := append([]string{natIPv6}, tt.lines...)
+			if tt.lines == nil || tt.lines[0] != "NO_DEFAULT_POOLS=true" {
+				lines = append(lines, cidrs...)
+			}
+			logger, log := logged(slog.LevelWarn)
+			options := append([]Option{WithCluster(cluster), clashing(&asked), WithLogger(logger)}, tt.options...)
+			report, err := run(t, store, given(t, lines...), options...)
+			require.NoError(t, err)
+			assert.Equal(t, tt.want, codes(report.Findings))
+			assert.Equal(t, tt.calls, store.calls)
+			assert.Equal(t, tt.host, asked, "the host")
+			assert.Equal(t, tt.cluster, cluster.surveys, "the cluster")
+			if tt.cluster == 0 {
+				assert.Empty(t, cluster.families, "it is not asked for pod CIDRs either")
+			}
+			text := ""
+			for _, warning := range report.Warnings {
+				assert.Contains(t, warning, "has no effect", "a finding is no warning beside")
+				text += fmt.Sprintf("level=WARN msg=%q\n", warning)
+			}
+			for _, finding := range report.Findings {
+				text += fmt.Sprintf("level=WARN msg=%q code=%s\n", finding.Text, finding.Code)
+			}
+			assert.Equal(t, text, log.String())
+		})
+	}
+}
+
+func TestAllowedFindingsAreNoted(t *testing.T) {
+	t.Parallel()
+	report, err := run(t, newStore(stored("off", "10.9.0.0/16", disabled)), given(t, cidrs[1], "--allow=NoUsablePool,ULAWithoutNAT,PrivateWithoutNAT"))
+	require.NoError(t, err)
+	assert.Empty(t, report.Findings)
+	assert.Equal(t, []string{`found, and allowed by the settings: ULAWithoutNAT of IPPool "default-ipv6-ippool", NoUsablePool`}, report.Notes)
+}
+
+// Where findings are errors, nothing is written, and the report says what would
+// have been done.
+func TestRunStrict(t *testing.T) {
+	t.Parallel()
+	for _, options := range [][]Option{nil, {WithDryRun()}} {
+		store := newStore()
+		logger, log := logged(slog.LevelWarn)
+		report, err := run(t, store, given(t, append(cidrs, natIPv6, "--preflight=strict")...), append(options, clashing(new(int)), WithLogger(logger))...)
+		require.ErrorIs(t, err, ErrFindings)
+		var findings *FindingsError
+		require.ErrorAs(t, err, &findings)
+		assert.Equal(t, []string{onInterface4, onRoute6}, codes(findings.Findings))
+		assert.Equal(t, Source("flag --preflight"), findings.Source)
+		assert.Equal(t, findings.Findings, report.Findings)
+		assert.Equal(t, []string{"default-ipv4-ippool would-create: no IPv4 pool exists", "default-ipv6-ippool would-create: no IPv6 pool exists"}, outcome(report))
+		assert.Equal(t, []string{"snapshot", blocksBoth}, store.calls)
+		assert.Empty(t, log.String(), "the error says it")
+	}
+
+	store := newStore()
+	report, err := run(t, store, given(t, append(cidrs, natIPv6, "--preflight=strict", "--allow=HostInterfaceOverlap,HostRouteOverlap")...), clashing(new(int)))
+	require.NoError(t, err)
+	assert.Empty(t, report.Findings)
+	assert.Len(t, store.stored(), 2)
+
+	store = newStore(stored("off", "10.9.0.0/16", disabled), stored("six", "fd00::/64"))
+	report, err = run(t, store, given(t, "CALICO_IPPOOLS_PREFLIGHT=strict"), WithHost(fakeHost{t: t}))
+	require.ErrorIs(t, err, ErrFindings)
+	assert.Equal(t, []string{"NoUsablePool "}, codes(report.Findings))
+	assert.Equal(t, []string{"snapshot"}, store.calls)
+}
+
+func TestFindingsError(t *testing.T) {
+	t.Parallel()
+	err := &FindingsError{Source: "env P", Findings: []Finding{{Code: ULAWithoutNAT, Text: "one"}, {Code: NoUsablePool, Text: "two"}, {Code: NoUsablePool, Text: "three"}}}
+	require.EqualError(t, err, `ULAWithoutNAT: one
+NoUsablePool: two
+NoUsablePool: three
+env P makes errors of these: mend them, or allow what is meant so with flag --allow=ULAWithoutNAT,NoUsablePool, or be warned only with flag --preflight=warn`)
+	assert.NotErrorIs(t, err, ErrInvalidSettings)
+}
+
+// With the preflight off, the cluster is asked for no more than the CIDRs that
+// are to be found.
+func TestPreflightOffAsksForCIDRsOnly(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		lines []string
+		want  [][]ippool.Family
+	}{
+		{cidrs, nil},
+		{cidrs[:1], [][]ippool.Family{{ippool.IPv6}}},
+		{nil, [][]ippool.Family{bothFamilies}},
+	}
+	for _, tt := range tests {
+		cluster := &fakeCluster{sources: []PodCIDRSource{says("kubeadm-config", "10.1.0.0/16", "fd01::/64")}}
+		_, err := run(t, newStore(), given(t, slices.Concat(tt.lines, []string{"--preflight=off"})...), WithCluster(cluster), WithHost(fakeHost{t: t}))
+		require.NoError(t, err)
+		assert.Equal(t, tt.want, cluster.families)
+		assert.Zero(t, cluster.surveys)
+	}
+}
+
+// The default IPv4 range is chosen with what the preflight saw of the host.
+func TestHostIsAskedOnceForBoth(t *testing.T) {
+	t.Parallel()
+	asked := 0
+	report, err := run(t, newStore(), given(t, "CALICO_IPV6POOL_CIDR=none"), WithHost(fakeHost{networks: prefixes("192.168.1.0/24"), asked: &asked}))
+	require.NoError(t, err)
+	assert.Equal(t, 1, asked)
+	assert.Equal(t, "172.16.0.0/16", report.Pools[0].Spec.CIDR)
+	assert.Empty(t, report.Findings)
+}
+
+func TestWhatCouldNotBeChecked(t *testing.T) {
+	t.Parallel()
+	host := fakeHost{networks: prefixes("10.0.0.0/8"), err: errors.New("no netlink"), noRoutes: errors.New("no rights"), asked: new(int)}
+	cluster := &fakeCluster{survey: Survey{Problems: []string{"nodes: forbidden\nask somebody", "servicecidrs: not served"}}}
+	report, err := run(t, newStore(), given(t, append(cidrs, natIPv6)...), WithHost(host), WithCluster(cluster))
+	require.NoError(t, err)
+	assert.Equal(t, []string{
+		"a pool may overlap a network of this host: no netlink",
+		"a pool may overlap a route of this host: no rights",
+	}, report.Warnings)
+	assert.Equal(t, []string{"not checked: nodes: forbidden; ask somebody", "not checked: servicecidrs: not served"}, report.Notes)
+}
+
+// However many attempts a run takes, it asks once, and tells in the end of the
+// pools that it created itself: whichever attempt did.
+func TestFindingsOverSeveralAttempts(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name   string
+		commit []hook
+		want   []string
+	}{
+		{"conflicts", times(3, fails(ErrConflict)), []string{onInterface4, onRoute6}},
+		{"a lost answer", []hook{losesAnswer(unreachable("503"))}, []string{onInterface4, onRoute6}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				asked, store, cluster := 0, newStore(), &fakeCluster{unknown: []error{unreachable("503")}}
+				store.onCommit = tt.commit
+				report, err := run(t, store, given(t, append(cidrs, natIPv6)...), WithCluster(cluster), clashing(&asked))
+				require.NoError(t, err)
+				assert.Equal(t, []string{created4, created6}, outcome(report))
+				assert.Equal(t, tt.want, codes(report.Findings))
+				assert.Equal(t, 1, asked)
+				assert.Equal(t, 2, cluster.surveys, "the first gave no answer")
+				assert.Len(t, cluster.families, 1, "what was answered is not asked again")
+			})
+		})
+	}
+	t.Run("a lost race", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			store := newStore()
+			store.onCommit = []hook{first(func() { store.put(stored("default-ipv4-ippool", "10.9.0.0/16")) })}
+			report, err := run(t, store, given(t, append(cidrs, natIPv6)...), clashing(new(int)))
+			require.NoError(t, err)
+			assert.Equal(t, []string{unchanged4, created6}, outcome(report))
+			assert.Equal(t, []string{onRoute6}, codes(report.Findings), "the other pool is not this run's")
+		})
+	})
+}
+
+// together is a cluster that has to be asked for everything at once: each
+// question is answered when all have been asked.
+type together struct {
+	*fakeStore
+	asked chan struct{}
+	all   chan struct{}
+}
+
+func (c together) wait() {
+	c.asked <- struct{}{}
+	<-c.all
+}
+
+func (c together) Blocks(context.Context, []ippool.Family) ([]netip.Prefix, error) {
+	c.wait()
+	return nil, nil
+}
+
+func (c together) PodCIDRs(context.Context, []ippool.Family) ([]PodCIDRSource, error) {
+	c.wait()
+	return nil, nil
+}
+
+func (c together) Survey(context.Context) (Survey, error) {
+	c.wait()
+	return Survey{}, nil
+}
+
+func (c together) Networks() ([]Located, error) {
+	c.wait()
+	return nil, nil
+}
+
+func (c together) Routes() ([]Located, error) {
+	c.wait()
+	return nil, nil
+}
+
+func (c together) NoIPv6() string { return "" }
+
+func TestAllIsAskedAtTheSameTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := together{newStore(), make(chan struct{}), make(chan struct{})}
+		go func() {
+			for range 5 {
+				<-c.asked
+			}
+			close(c.all)
+		}()
+		_, err := run(t, c, given(t, cidrs...), WithHost(c))
+		require.NoError(t, err)
+	})
+}
+
+// Of a pool that can't be read whole, only the CIDR is known.
+func TestUnreadablePoolsAreNotJudged(t *testing.T) {
+	t.Parallel()
+	store := newStore(stored("off", "10.9.0.0/16", disabled))
+	store.unreadable = []Unreadable{{Name: "default-ipv4-ippool", CIDR: "10.8.0.0/16", Err: errors.New("an unknown mode")}}
+	report, err := run(t, store, given(t, "CALICO_IPV6POOL_CIDR=none"), clashing(new(int)), WithDryRun())
+	require.NoError(t, err)
+	assert.Equal(t, []string{"default-ipv4-ippool unchanged: 2 IPv4 pools exist: off, default-ipv4-ippool"}, outcome(report)[:1])
+	assert.Empty(t, report.Findings)
+}
