@@ -30,7 +30,7 @@ import (
 // *PartialError or the connection broke while they were: the next run tells, and
 // goes on from there.
 func Run(ctx context.Context, store Datastore, settings Settings, options ...Option) (Report, error) {
-	config, err := settings.Resolve()
+	config, err := settings.readAndResolve()
 	if err != nil {
 		return Report{}, err
 	}
@@ -69,7 +69,7 @@ func Run(ctx context.Context, store Datastore, settings Settings, options ...Opt
 // Render returns the pools that the settings ask for, without a datastore, and
 // warnings. The pools of families that get none are left out.
 func Render(settings Settings, options ...Option) ([]ippool.IPPool, []string, error) {
-	config, err := settings.Resolve()
+	config, err := settings.readAndResolve()
 	if err != nil {
 		return nil, nil, err
 	}
