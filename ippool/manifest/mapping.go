@@ -80,11 +80,12 @@ func (d *decoder) mappingOf(path string, given pair) []pair {
 }
 
 // unknown tells of a field that isn't known there: which is meant, or else
-// where it belongs (elsewhere, empty if it is known nowhere).
-func (d *decoder) unknown(path string, given pair, known []string, elsewhere string) {
-	at := join(path, shortened(given.key))
-	want := cmp.Or(suggest(given.key, known), elsewhere, "some of "+strings.Join(known, ", "))
-	d.fault(given.line, at, "", "unknown field; want "+want)
+// where it belongs (elsewhere, empty if it is known nowhere). It returns that.
+func (d *decoder) unknown(path string, given pair, known []string, elsewhere string) string {
+	meant := cmp.Or(suggest(given.key, known), elsewhere)
+	want := cmp.Or(meant, "some of "+strings.Join(known, ", "))
+	d.fault(given.line, join(path, shortened(given.key)), "", "unknown field; want "+want)
+	return meant
 }
 
 func find(pairs []pair, key string) (pair, bool) {

@@ -24,18 +24,19 @@ var (
 type poolDecoder struct {
 	*decoder
 	entry Entry
+	meant []string // fields that are there under a wrong name or in a wrong place
 }
 
 // pool reads a pool, whose kind and API version are judged already.
 func (d *decoder) pool(path string, line int, pairs []pair, flat bool) {
-	p := poolDecoder{d, Entry{
+	p := poolDecoder{decoder: d, entry: Entry{
 		Pool: ippool.New(""), Line: line, Lines: map[string]int{}, path: path, flat: flat, wrong: map[string]bool{},
 	}}
 	for _, given := range pairs {
 		switch {
 		case flat && p.metadata(path, given), flat && p.spec(path, given):
 		case flat:
-			d.unknown(path, given, flatFields, "")
+			p.unknown(path, given, flatFields, "")
 		case given.key == "apiVersion", given.key == "kind":
 		case given.key == "metadata":
 			p.object(join(path, given.key), given, p.metadata, metadataFields, specFields, join(path, "spec"))
@@ -46,7 +47,7 @@ func (d *decoder) pool(path string, line int, pairs []pair, flat bool) {
 				d.leftOut(given.line, join(path, given.key))
 			}
 		default:
-			d.unknown(path, given, resourceFields, cmp.Or(
+			p.unknown(path, given, resourceFields, cmp.Or(
 				elsewhere(given.key, specFields, join(path, "spec")), elsewhere(given.key, metadataFields, join(path, "metadata"))))
 		}
 	}
@@ -60,11 +61,20 @@ func (d *decoder) pool(path string, line int, pairs []pair, flat bool) {
 
 // object reads metadata or spec. Fields of the other are sent there.
 func (p *poolDecoder) object(path string, given pair, read func(string, pair) bool, known, others []string, other string) {
+	if given.value.Kind != yaml.MappingNode {
+		p.meant = append(p.meant, known[0]) // the one that is needed
+	}
 	for _, field := range p.mappingOf(path, given) {
 		if !read(path, field) {
 			p.unknown(path, field, known, elsewhere(field.key, others, other))
 		}
 	}
+}
+
+// unknown keeps what was meant, so that it isn't told of as missing too.
+func (p *poolDecoder) unknown(path string, given pair, known []string, elsewhere string) {
+	meant := p.decoder.unknown(path, given, known, elsewhere)
+	p.meant = append(p.meant, meant[strings.LastIndexByte(meant, '.')+1:])
 }
 
 // elsewhere returns where a field belongs, if it is one of these or near it.
@@ -79,8 +89,11 @@ func elsewhere(key string, known []string, path string) string {
 func (p *poolDecoder) need(path, want string) {
 	fault := p.entry.At(path, "", "is missing; "+want)
 	_, name, _ := strings.Cut(path, ".")
-	if _, given := p.entry.Lines[name]; !given {
-		p.entry.wrong[name] = true
+	if _, given := p.entry.Lines[name]; given {
+		return
+	}
+	p.entry.wrong[name] = true
+	if !slices.Contains(p.meant, name) {
 		p.faults = append(p.faults, fault)
 	}
 }

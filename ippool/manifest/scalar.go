@@ -107,9 +107,13 @@ func (d *decoder) whole(path string, line int, node *yaml.Node) (int, bool) {
 
 // word reads one of a few words, spelled as Calico spells them.
 func word[T ~string](d *decoder, path string, line int, node *yaml.Node, known []T, parse func(string) (T, error)) (T, bool) {
-	text, ok := d.text(path, line, node)
-	if !ok || slices.Contains(known, T(text)) {
-		return T(text), ok
+	// No word is a number or a boolean, so quotes would make none of one.
+	text := node.Value
+	if what := whatIs(node); what != aNumber && what != aBoolean {
+		var ok bool
+		if text, ok = d.text(path, line, node); !ok || slices.Contains(known, T(text)) {
+			return T(text), ok
+		}
 	}
 	words := make([]string, len(known))
 	for i := range known {
