@@ -11,6 +11,7 @@ require (
 	go.etcd.io/etcd/client/v3 v3.6.14
 	go.uber.org/goleak v1.3.0
 	go.uber.org/zap v1.27.0
+	go.yaml.in/yaml/v3 v3.0.6
 	google.golang.org/grpc v1.82.1
 	k8s.io/apimachinery v0.33.13
 	k8s.io/client-go v0.33.13

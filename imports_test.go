@@ -24,6 +24,8 @@ func TestImportsOfOurOwn(t *testing.T) {
 	t.Parallel()
 	pools := []string{module + "ippool", module + "ippool/selector"}
 	assertOurs(t, "./ippool", pools)
+	pools = append(pools, module+"ippool/manifest")
+	assertOurs(t, "./ippool/manifest", pools)
 	common := append([]string{module + "bootstrap"}, pools...)
 	assertOurs(t, "./bootstrap", common)
 	assertOurs(t, "./internal/netcause", []string{module + "internal/netcause"})

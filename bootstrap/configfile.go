@@ -119,8 +119,9 @@ func (s apiConfigSpec) settings(path string) Settings {
 	return settings
 }
 
-// Load lays the flags over the file and the file over the environment, and
-// returns that with warnings. An empty configFile means that there is none.
+// Load lays the flags over the file and the file over the environment, reads the
+// PoolsFile that comes of it, and returns that with warnings. An empty configFile
+// means that there is none.
 //
 // A file speaks for the whole datastore, as it does for calicoctl: the
 // variables for it are not read then, and each that is set is warned of. With
@@ -132,7 +133,8 @@ func Load(flags Settings, configFile string) (Settings, []string, error) {
 		return Settings{}, nil, err
 	}
 	if configFile == "" {
-		return Merge(flags, environment), nil, nil
+		settings := Merge(flags, environment)
+		return settings, nil, settings.ReadPoolsFile()
 	}
 	file, err := FromFile(configFile)
 	var warnings []string
@@ -143,5 +145,9 @@ func Load(flags Settings, configFile string) (Settings, []string, error) {
 		}
 	}
 	environment.Datastore = DatastoreSettings{Surroundings: environment.Datastore.Surroundings}
-	return Merge(flags, file, environment), warnings, err
+	settings := Merge(flags, file, environment)
+	var faults Faults
+	faults.gather(err)
+	faults.gather(settings.ReadPoolsFile())
+	return settings, warnings, faults.Err()
 }

@@ -71,6 +71,9 @@ type Config struct {
 // Resolve reads and judges the settings. The error is a *SettingsError with
 // everything that is wrong; nothing is contacted and no file is read.
 //
+// The pools of PoolsFile are in it as far as PoolManifests has them, which
+// [Settings.ReadPoolsFile] reads.
+//
 // How a datastore is reached is judged by the datastore's own package, which
 // reads the files that are named.
 func (s Settings) Resolve() (Config, error) {
@@ -81,7 +84,9 @@ func (s Settings) Resolve() (Config, error) {
 	for _, family := range []ippool.Family{ippool.IPv4, ippool.IPv6} {
 		config.Desired.Pools = append(config.Desired.Pools, s.resolvePool(family, &config, &faults))
 	}
+	s.skipForFiles(&config)
 	s.resolveSkips(&config.Desired, &faults)
+	s.resolveFiles(&config, &faults)
 	config.warnOfNode(s.IPv6Support)
 
 	deflt := defaultTimeout
@@ -237,6 +242,11 @@ func (s Settings) judgePool(family ippool.Family, pool *ippool.IPPool, faults *F
 	}
 }
 
+// noIPv6 says why there is no IPv6 pool where the settings don't want any.
+func (s Settings) noIPv6() string {
+	return fmt.Sprintf("IPv6 is not supported: %s is %q", s.IPv6Support.Source, s.IPv6Support.Value)
+}
+
 // resolveSkips applies what speaks of no pool in particular, and what
 // contradicts between the families.
 func (s Settings) resolveSkips(desired *Desired, faults *Faults) {
@@ -251,7 +261,7 @@ func (s Settings) resolveSkips(desired *Desired, faults *Faults) {
 	}
 	ipv4, ipv6 := &desired.Pools[0], &desired.Pools[1]
 	if !s.IPv6Support.Bool(true, faults) && ipv6.Skip == "" {
-		ipv6.Skip = fmt.Sprintf("IPv6 is not supported: %s is %q", s.IPv6Support.Source, s.IPv6Support.Value)
+		ipv6.Skip = s.noIPv6()
 	}
 	if ipv4.Skip == "" && ipv6.Skip == "" && ipv4.Pool.Name == ipv6.Pool.Name {
 		setting := s.IPv6.Name

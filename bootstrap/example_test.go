@@ -4,7 +4,11 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"log"
 	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
 
 	"sigs.k8s.io/yaml"
 
@@ -136,4 +140,56 @@ func ExampleSettings_Validate() {
 	// env CALICO_IPV4POOL_NODE_SELECTOR: "zone = 'a'": column 6: expected ==, !=, in, not in, contains, starts with or ends with, found "="
 	// flag --timeout: "60": not a duration; want a Go duration such as 90s or 5m; 0 is no limit; 60s is that many seconds
 	// true
+}
+
+// Every pool of a file, and where each of its fields stands. What is wrong in the
+// file is told with its line.
+func ExampleSettings_ReadPoolsFile() {
+	dir, err := os.MkdirTemp("", "pools")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "racks.yaml")
+	if err := os.WriteFile(path, []byte(`ip_pools:
+- name: rack-a
+  cidr: 10.1.0.0/16
+  nodeSelector: rack == 'a'
+- name: rack-b
+  cidr: 10.2.0.0/16
+  nodeSelector: rack == 'b'
+  natOutgoing: true
+`), 0o600); err != nil {
+		log.Fatal(err)
+	}
+	settings := bootstrap.Settings{PoolsFile: bootstrap.Given(path, "rack.ini")}
+	if err := settings.ReadPoolsFile(); err != nil {
+		log.Fatal(err)
+	}
+	config, err := settings.Resolve()
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, desired := range config.Desired.Pools {
+		if desired.Skip != "" {
+			continue
+		}
+		for _, value := range desired.Values {
+			if value.Source != bootstrap.SourceDefault {
+				fmt.Println(desired.Pool.Name, value.Field, value.Value, strings.TrimPrefix(string(value.Source), "file "+dir))
+			}
+		}
+	}
+
+	settings.PoolManifests[0].Data = []byte("ip_pools:\n- name: rack-a\n  cidr: 10.1.0.0/16\n  natOutGoing: true\n")
+	fmt.Println(strings.ReplaceAll(settings.Validate().Error(), dir, ""))
+	// Output:
+	// rack-a name rack-a /racks.yaml:2
+	// rack-a cidr 10.1.0.0/16 /racks.yaml:3
+	// rack-a nodeSelector rack == 'a' /racks.yaml:4
+	// rack-b name rack-b /racks.yaml:5
+	// rack-b cidr 10.2.0.0/16 /racks.yaml:6
+	// rack-b natOutgoing true /racks.yaml:8
+	// rack-b nodeSelector rack == 'b' /racks.yaml:7
+	// file /racks.yaml:4: ip_pools[0].natOutGoing: unknown field; want natOutgoing
 }

@@ -31,7 +31,7 @@ import (
 // goes on from there. With ErrDrift and ErrFindings the report is that of a dry
 // run; with any other error there is none.
 func Run(ctx context.Context, store Datastore, settings Settings, options ...Option) (Report, error) {
-	config, err := settings.Resolve()
+	config, err := settings.readAndResolve()
 	if err != nil {
 		return Report{}, err
 	}
@@ -71,7 +71,7 @@ func Run(ctx context.Context, store Datastore, settings Settings, options ...Opt
 // Render returns the pools that the settings ask for, without a datastore, and
 // warnings. The pools of families that get none are left out.
 func Render(settings Settings, options ...Option) ([]ippool.IPPool, []string, error) {
-	config, err := settings.Resolve()
+	config, err := settings.readAndResolve()
 	if err != nil {
 		return nil, nil, err
 	}

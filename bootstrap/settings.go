@@ -20,6 +20,10 @@ type Settings struct {
 	LogFormat        Setting `envconfig:"CALICO_IPPOOLS_LOG_FORMAT"`
 
 	PoolsFile Setting `envconfig:"CALICO_IPPOOLS_FILE"`
+	// PoolManifests are what PoolsFile holds: ReadPoolsFile fills them in, and
+	// who has the texts already can give them without a file. Nil: not read.
+	PoolManifests []PoolManifest `ignored:"true"`
+
 	OnDrift   Setting `envconfig:"CALICO_IPPOOLS_ON_DRIFT"`
 	Preflight Setting `envconfig:"CALICO_IPPOOLS_PREFLIGHT"`
 	Allow     Setting `envconfig:"CALICO_IPPOOLS_ALLOW"`
@@ -125,6 +129,13 @@ func Merge(layers ...Settings) Settings {
 				*at(&merged) = *setting
 				break
 			}
+		}
+	}
+	for _, layer := range layers {
+		if layer.havePools() {
+			// A text belongs to the setting that it was read by.
+			merged.PoolsFile, merged.PoolManifests = layer.PoolsFile, layer.PoolManifests
+			break
 		}
 	}
 	return merged

@@ -14,6 +14,9 @@ func visitSettings(value reflect.Value, path string, visit func(path string, set
 		visit(path, setting)
 		return
 	}
+	if value.Kind() != reflect.Struct {
+		return // PoolManifests
+	}
 	for i := range value.NumField() {
 		visitSettings(value.Field(i), path+"."+value.Type().Field(i).Name, visit)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -54,12 +55,20 @@ func (p *program) load(datastore bool, formats ...string) error {
 	if datastore {
 		faults = append(faults, embeddedFaults)
 	}
-	if datastore && loadErr == nil { // else it is unknown which datastore is meant
+	if datastore && !fromConfigFile(loadErr) { // else it is unknown which datastore is meant
 		faults = append(faults, p.loadDatastore(config.Datastore))
 	}
 	p.datastore, p.timeout = config.Datastore, config.Timeout
 	p.setLogger(config)
 	return errors.Join(faults...)
+}
+
+// fromConfigFile reports whether the error is about the CalicoAPIConfig file.
+func fromConfigFile(err error) bool {
+	var wrong *bootstrap.SettingsError
+	return errors.As(err, &wrong) && slices.ContainsFunc(wrong.Faults, func(f bootstrap.Fault) bool {
+		return f.Source == bootstrap.SourceFlag("config")
+	})
 }
 
 // takeEmbedded keeps the embedded type from the library, which doesn't know it.

@@ -1,0 +1,237 @@
+package manifest
+
+import (
+	"fmt"
+	"slices"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+)
+
+// listOfPools is the key of the list that openshift-ansible's variables have.
+const listOfPools = "ip_pools"
+
+// coreList is the kind of what kubectl prints for several objects, whose API
+// version is v1.
+const coreList = "List"
+
+// Decode reads the IPPools in the data, YAML or JSON, one document or several:
+//
+//   - objects of the kinds IPPool, IPPoolList and, as kubectl prints it, List;
+//   - a list of pools, by itself or as the only key ip_pools, each either such
+//     an object, with or without kind and apiVersion, or the fields of the spec
+//     beside name, labels and annotations.
+//
+// Faults are everything that is wrong with the form of it, warnings what was
+// left out: fields that only a server sets, as an export has them. Both are in
+// the order of their lines. An entry of which something could be read is there
+// also if it has faults; [Entry.Validate] judges the rest of it. No data, or
+// empty documents, are no entries and no faults.
+//
+// Aliases are followed, as long as they make little more of the data than it
+// is. Merge keys are refused.
+func Decode(data []byte) (entries []Entry, warnings, faults []Fault) {
+	documents, fault := parse(data)
+	// Without aliases there are fewer nodes than bytes.
+	d := decoder{budget: len(data) + maxAliased}
+	for _, document := range documents {
+		d.document(document)
+	}
+	if fault != nil {
+		d.faults = append(d.faults, *fault)
+	}
+	slices.SortStableFunc(d.warnings, compareLines)
+	slices.SortStableFunc(d.faults, compareLines)
+	return d.entries, d.warnings, d.faults
+}
+
+type decoder struct {
+	entries          []Entry
+	warnings, faults []Fault
+	budget           int // of nodes to look at
+}
+
+func (d *decoder) fault(line int, path, value, problem string) {
+	d.faults = append(d.faults, Fault{Line: line, Path: path, Value: value, Problem: problem})
+}
+
+// unlike tells that a word is none of the known ones.
+func (d *decoder) unlike(line int, path, word string, known []string) {
+	problem := "want " + either(known)
+	if word == "" {
+		problem = "is empty; " + problem
+	}
+	d.fault(line, path, word, problem)
+}
+
+func (d *decoder) leftOut(line int, path string) {
+	d.warnings = append(d.warnings, Fault{Line: line, Path: path, Problem: "is set by the server, and left out"})
+}
+
+func (d *decoder) document(node *yaml.Node) {
+	node = follow(node)
+	switch {
+	case node.Kind == yaml.SequenceNode:
+		d.pools("", node, d.anyPool)
+	case node.Kind == yaml.MappingNode:
+		if value, line, ok := lookUp(node, listOfPools); ok {
+			d.listOfPools(node, value, line)
+			return
+		}
+		d.object("", node)
+	case whatIs(node) != nothing: // an empty document
+		d.wrongType("", node.Line, node, "an IPPool, an IPPoolList or a list of pools")
+	}
+}
+
+// listOfPools reads the value of ip_pools, in a mapping of nothing else.
+func (d *decoder) listOfPools(around, value *yaml.Node, line int) {
+	for _, pair := range d.mapping("", around) {
+		if pair.key != listOfPools {
+			d.fault(pair.line, shortened(pair.key), "", "stands beside ip_pools; want ip_pools alone")
+		}
+	}
+	switch value = follow(value); {
+	case value.Kind == yaml.SequenceNode:
+		d.pools(listOfPools, value, d.anyPool)
+	case value.Kind == yaml.MappingNode:
+		d.object(listOfPools, value)
+	default:
+		d.wrongType(listOfPools, line, value, "a list of pools")
+	}
+}
+
+// object reads an object that says what it is.
+func (d *decoder) object(path string, node *yaml.Node) {
+	pairs := d.mapping(path, node)
+	kind, ok := d.kind(path, node.Line, pairs, []string{ippool.Kind, ippool.ListKind, coreList})
+	if !ok {
+		return
+	}
+	d.apiVersion(path, node.Line, pairs, kind, true)
+	if kind == ippool.Kind {
+		d.pool(path, node.Line, pairs, false)
+		return
+	}
+	found := false
+	for _, pair := range pairs {
+		switch pair.key {
+		case "apiVersion", "kind":
+		case "metadata":
+			d.listMetadata(join(path, pair.key), pair)
+		case "items":
+			found = true
+			if pair.value.Kind != yaml.SequenceNode {
+				d.wrongType(join(path, pair.key), pair.line, pair.value, "a list of IPPools")
+				continue
+			}
+			d.pools(join(path, pair.key), pair.value, func(path string, line int, item *yaml.Node) {
+				d.item(path, line, item, kind == ippool.ListKind)
+			})
+		default:
+			d.unknown(path, pair, listFields, "")
+		}
+	}
+	if !found {
+		d.fault(node.Line, join(path, "items"), "", "is missing; want a list of IPPools")
+	}
+}
+
+// pools reads a list, each item with its own line, also where it is an alias.
+func (d *decoder) pools(path string, list *yaml.Node, read func(path string, line int, item *yaml.Node)) {
+	if !d.spend(list) {
+		return
+	}
+	for i, item := range list.Content {
+		if d.budget < 0 {
+			return
+		}
+		at, value := fmt.Sprintf("%s[%d]", path, i), follow(item)
+		if value.Kind != yaml.MappingNode {
+			d.wrongType(at, item.Line, value, "an IPPool")
+			continue
+		}
+		read(at, item.Line, value)
+	}
+}
+
+// item reads an item of an object's list. In an IPPoolList it needn't say what
+// it is.
+func (d *decoder) item(path string, line int, node *yaml.Node, isPool bool) {
+	pairs := d.mapping(path, node)
+	_, said := find(pairs, "kind")
+	if said || !isPool {
+		if _, ok := d.kind(path, line, pairs, []string{ippool.Kind}); !ok {
+			return
+		}
+	}
+	d.apiVersion(path, line, pairs, ippool.Kind, !isPool)
+	d.pool(path, line, pairs, false)
+}
+
+// anyPool reads an item of a bare list, which may be an object or flat.
+func (d *decoder) anyPool(path string, line int, node *yaml.Node) {
+	for _, key := range []string{"kind", "apiVersion", "metadata", "spec"} {
+		if _, _, is := lookUp(node, key); is {
+			d.item(path, line, node, true)
+			return
+		}
+	}
+	d.pool(path, line, d.mapping(path, node), true)
+}
+
+// kind reads the kind of an object, and says which of the known ones it is, or
+// was probably meant to be. It is false where it is none.
+func (d *decoder) kind(path string, line int, pairs []pair, known []string) (string, bool) {
+	if d.budget < 0 {
+		return "", false
+	}
+	at := join(path, "kind")
+	given, ok := find(pairs, "kind")
+	if !ok {
+		d.fault(line, at, "", "is missing; want "+either(known))
+		_, hasSpec := find(pairs, "spec")
+		return ippool.Kind, hasSpec
+	}
+	kind, ok := d.text(at, given.line, given.value)
+	if !ok || slices.Contains(known, kind) {
+		return kind, ok
+	}
+	if near := suggest(kind, known); near != "" {
+		d.fault(given.line, at, kind, "want "+near)
+		return near, true
+	}
+	d.unlike(given.line, at, kind, known)
+	return "", false
+}
+
+// apiVersion judges the API version of an object of that kind.
+func (d *decoder) apiVersion(path string, line int, pairs []pair, kind string, needed bool) {
+	at, known := join(path, "apiVersion"), []string{ippool.V3.String(), ippool.CRDV1.String()}
+	if kind == coreList {
+		known = []string{"v1"}
+	}
+	given, ok := find(pairs, "apiVersion")
+	if !ok {
+		if needed {
+			d.fault(line, at, "", "is missing; want "+either(known))
+		}
+		return
+	}
+	if version, ok := d.text(at, given.line, given.value); ok && !slices.Contains(known, version) {
+		d.unlike(given.line, at, version, known)
+	}
+}
+
+// listMetadata holds nothing that a pool needs.
+func (d *decoder) listMetadata(path string, given pair) {
+	if whatIs(given.value) == nothing {
+		return
+	}
+	for _, pair := range d.mappingOf(path, given) {
+		if !slices.Contains(listServerFields, pair.key) {
+			d.unknown(path, pair, listServerFields, "")
+		}
+	}
+}

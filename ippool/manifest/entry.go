@@ -1,0 +1,147 @@
+package manifest
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+)
+
+// Entry is a pool as it stands in a manifest.
+type Entry struct {
+	// Pool says what the manifest says, with the kind and API version of
+	// Calico's v3 resources. No default is filled in.
+	Pool *ippool.IPPool
+
+	// Line is where the entry begins, counted from 1.
+	Line int
+
+	// Lines are where the fields stand that are given, also those that are
+	// wrong: name, cidr, natOutgoing and so on, allowedUses and allowedUses[0],
+	// labels[KEY], annotations[KEY].
+	Lines map[string]int
+
+	path  string          // of the entry in its document: empty, items[2], ip_pools[0]
+	flat  bool            // the fields of the spec stand beside the name
+	wrong map[string]bool // fields of Lines of which a fault was told already
+}
+
+// Fault is one thing that is wrong in a manifest, or that should be known of it.
+type Fault struct {
+	Line    int    // counted from 1
+	Path    string // of the field, such as items[2].spec.cidr; empty: the whole entry or document
+	Value   string // as it was given; empty: there is none
+	Problem string // what is wrong, and what would be right
+}
+
+// Error returns one line: place, value, what is wrong, what would be right.
+func (f Fault) Error() string {
+	parts := []string{fmt.Sprintf("line %d", f.Line)}
+	if f.Path != "" {
+		parts = append(parts, f.Path)
+	}
+	if f.Value != "" {
+		parts = append(parts, fmt.Sprintf("%q", f.Value))
+	}
+	return strings.Join(append(parts, f.Problem), ": ")
+}
+
+func compareLines(a, b Fault) int { return cmp.Compare(a.Line, b.Line) }
+
+// At returns a fault of a field of the entry. The field is named by its path in
+// an IPPool, such as metadata.name or spec.allowedUses[1], however the entry
+// writes it. A field that isn't given is missing where the entry begins.
+func (e Entry) At(path, value, problem string) Fault {
+	_, name, _ := strings.Cut(path, ".")
+	line, given := e.Lines[name]
+	if !given {
+		line = e.Line
+	}
+	if e.flat {
+		path = name
+	}
+	return Fault{Line: line, Path: join(e.path, path), Value: value, Problem: problem}
+}
+
+// Validate returns everything that is wrong with the pool by itself once its
+// defaults are filled in, by the rules of [ippool.Validate] and those for labels
+// and annotations. Fields that Decode found fault with are left aside.
+func (e Entry) Validate() []Fault {
+	pool := e.Pool.DeepCopy()
+	e.spareOthers(pool)
+	ippool.Default(pool)
+	all := slices.Concat(ippool.Validate(pool), validateMetadata(pool))
+	var faults []Fault
+	for _, fault := range all {
+		_, name, _ := strings.Cut(fault.Field, ".")
+		if whole, _, _ := strings.Cut(name, "["); e.wrong[name] || e.wrong[whole] {
+			continue
+		}
+		problem := fault.Detail
+		switch fault.Type {
+		case field.ErrorTypeNotSupported:
+			problem = "unknown; " + problem
+		case field.ErrorTypeDuplicate:
+			problem = "stands twice; want it once"
+		}
+		if fault.Field == "spec.namespaceSelector" && fault.Type == field.ErrorTypeForbidden && len(e.Pool.Spec.AllowedUses) == 0 {
+			problem += "; without allowedUses it is for Workload and Tunnel: want allowedUses: [Workload]"
+		}
+		value := ""
+		switch fault.Type {
+		case field.ErrorTypeInvalid, field.ErrorTypeNotSupported, field.ErrorTypeDuplicate:
+			value = fmt.Sprint(fault.BadValue)
+		}
+		faults = append(faults, e.At(fault.Field, value, problem))
+	}
+	slices.SortStableFunc(faults, compareLines)
+	return faults
+}
+
+// spareOthers gives fields whose value couldn't be read one that no other field
+// is blamed for.
+func (e Entry) spareOthers(pool *ippool.IPPool) {
+	spec := &pool.Spec
+	if e.wrong["blockSize"] || e.wrong["disabled"] {
+		spec.Disabled = true // its blocks fit in whatever they are
+	}
+	if e.wrong["allowedUses"] {
+		spec.AllowedUses = []ippool.IPPoolAllowedUse{ippool.IPPoolAllowedUseWorkload}
+	}
+}
+
+// maxAnnotations is the size of all annotations that an API server takes.
+const maxAnnotations = 256 * 1024
+
+// validateMetadata judges labels and annotations as every API server does. The
+// order is that of their keys.
+func validateMetadata(pool *ippool.IPPool) field.ErrorList {
+	var faults field.ErrorList
+	labels, annotations := field.NewPath("metadata", "labels"), field.NewPath("metadata", "annotations")
+	for _, key := range slices.Sorted(maps.Keys(pool.Labels)) {
+		value := pool.Labels[key]
+		for _, reason := range validation.IsQualifiedName(key) {
+			faults = append(faults, field.Invalid(labels.Key(key), key, "the key: "+reason))
+		}
+		for _, reason := range validation.IsValidLabelValue(value) {
+			faults = append(faults, field.Invalid(labels.Key(key), value, reason))
+		}
+	}
+	size := 0
+	for _, key := range slices.Sorted(maps.Keys(pool.Annotations)) {
+		size += len(key) + len(pool.Annotations[key])
+		for _, reason := range validation.IsQualifiedName(strings.ToLower(key)) {
+			faults = append(faults, field.Invalid(annotations.Key(key), key, "the key: "+reason))
+		}
+	}
+	if size > maxAnnotations {
+		faults = append(faults, field.Forbidden(annotations, fmt.Sprintf("%d bytes in all; must be no more than %d", size, maxAnnotations)))
+	}
+	return faults
+}

@@ -1,0 +1,98 @@
+package manifest
+
+import (
+	"strings"
+)
+
+// The fields of each object, in Calico's order.
+var (
+	resourceFields = []string{"apiVersion", "kind", "metadata", "spec", "status"}
+	listFields     = []string{"apiVersion", "kind", "metadata", "items"}
+	metadataFields = []string{"name", "labels", "annotations"}
+	specFields     = []string{
+		"cidr", "vxlanMode", "ipipMode", "natOutgoing", "disabled", "disableBGPExport", "blockSize",
+		"nodeSelector", "namespaceSelector", "allowedUses", "assignmentMode",
+	}
+	// flatFields are those of a pool without metadata and spec.
+	flatFields = append(append([]string{}, metadataFields...), specFields...)
+)
+
+// serverFields of the metadata are set by the server that keeps a pool, or by
+// the controllers there, and show in what is exported from it.
+var serverFields = []string{
+	"uid", "resourceVersion", "creationTimestamp", "generation", "managedFields", "selfLink",
+	"deletionTimestamp", "deletionGracePeriodSeconds", "finalizers", "ownerReferences",
+}
+
+// serverAnnotations are what kubectl and Calico's client keep for themselves.
+var serverAnnotations = []string{"projectcalico.org/metadata", "kubectl.kubernetes.io/last-applied-configuration"}
+
+// listServerFields are those of the metadata of a list.
+var listServerFields = []string{"resourceVersion", "selfLink", "continue", "remainingItemCount"}
+
+// otherNames are those that fields have in other places than an IPPool of
+// today: calicoctl's first version, the operator's Installation, variables.
+var otherNames = map[string]string{
+	"ipip":             "ipipMode",
+	"vxlan":            "vxlanMode",
+	"encapsulation":    "ipipMode or vxlanMode",
+	"nat":              "natOutgoing",
+	"disablebgpexport": "disableBGPExport",
+	"uses":             "allowedUses",
+}
+
+// suggest returns the known word that was probably meant, empty if none is near.
+func suggest(word string, known []string) string {
+	plain := simplified(word)
+	for _, candidate := range known {
+		if simplified(candidate) == plain {
+			return candidate
+		}
+	}
+	if other, ok := otherNames[plain]; ok {
+		for _, candidate := range known {
+			if strings.Contains(other, candidate) {
+				return other
+			}
+		}
+	}
+	// No word that is meant is much longer than the longest known one.
+	best, least := "", 3
+	for _, candidate := range known {
+		if len(plain) > 40 {
+			break
+		}
+		if d := distance(plain, simplified(candidate)); d < least && 2*d < len(candidate) {
+			best, least = candidate, d
+		}
+	}
+	return best
+}
+
+// simplified leaves out what people write differently: nat-outgoing,
+// NAT_outgoing and natOutgoing are one.
+func simplified(word string) string {
+	return strings.ToLower(strings.NewReplacer("-", "", "_", "", " ", "").Replace(word))
+}
+
+// distance is how many characters have to be put in, taken out or changed to
+// make one word the other.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			change := diagonal
+			if a[i] != b[j] {
+				change++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(change, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,144 @@
+package manifest
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+	"unicode"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// maxAliased is how many nodes aliases may add to the data.
+const maxAliased = 100_000
+
+// pair is a key of a mapping, its line, and its value, which is no alias.
+type pair struct {
+	key   string
+	line  int
+	value *yaml.Node
+}
+
+// follow returns what an alias stands for. An alias of an alias can't be written.
+func follow(node *yaml.Node) *yaml.Node {
+	if node.Kind == yaml.AliasNode {
+		return node.Alias
+	}
+	return node
+}
+
+// spend reports whether the nodes in this one may still be looked at. A few
+// aliases of aliases can stand for more of them than any memory holds.
+func (d *decoder) spend(node *yaml.Node) bool {
+	if d.budget < 0 {
+		return false
+	}
+	if d.budget -= len(node.Content); d.budget < 0 {
+		d.fault(node.Line, "", "", fmt.Sprintf("aliases add more than %d nodes; want the pools written out", maxAliased))
+	}
+	return d.budget >= 0
+}
+
+// mapping returns the keys of a mapping. Of a key that stands twice, the first
+// counts.
+func (d *decoder) mapping(path string, node *yaml.Node) []pair {
+	if !d.spend(node) {
+		return nil
+	}
+	pairs := make([]pair, 0, len(node.Content)/2)
+	lines := make(map[string]int, len(node.Content)/2)
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		key, line := follow(node.Content[i]), node.Content[i].Line
+		switch what := whatIs(key); {
+		case key.ShortTag() == "!!merge":
+			d.fault(line, path, key.Value, "a merge key; want the fields written out")
+			continue
+		case what == aNumber, what == aBoolean:
+			d.fault(line, path, key.Value, fmt.Sprintf("a key that is %s; put it in quotes", what))
+			continue
+		case what != aText:
+			d.fault(line, path, "", fmt.Sprintf("a key that is %s; want the name of a field", what))
+			continue
+		}
+		if first, twice := lines[key.Value]; twice {
+			d.fault(line, join(path, shortened(key.Value)), "", fmt.Sprintf("stands twice, first on line %d; want it once", first))
+			continue
+		}
+		lines[key.Value] = line
+		pairs = append(pairs, pair{key.Value, line, follow(node.Content[i+1])})
+	}
+	return pairs
+}
+
+// mappingOf returns the keys of a value that should be a mapping.
+func (d *decoder) mappingOf(path string, given pair) []pair {
+	if given.value.Kind != yaml.MappingNode {
+		d.wrongType(path, given.line, given.value, "a mapping")
+		return nil
+	}
+	return d.mapping(path, given.value)
+}
+
+// unknown tells of a field that isn't known there: which is meant, or else
+// where it belongs (elsewhere, empty if it is known nowhere). It returns that.
+func (d *decoder) unknown(path string, given pair, known []string, elsewhere string) string {
+	meant := cmp.Or(suggest(given.key, known), elsewhere)
+	want := cmp.Or(meant, "some of "+strings.Join(known, ", "))
+	d.fault(given.line, join(path, shortened(given.key)), "", "unknown field; want "+want)
+	return meant
+}
+
+func find(pairs []pair, key string) (pair, bool) {
+	for _, pair := range pairs {
+		if pair.key == key {
+			return pair, true
+		}
+	}
+	return pair{}, false
+}
+
+// lookUp finds a key before the mapping is judged.
+func lookUp(node *yaml.Node, key string) (value *yaml.Node, line int, ok bool) {
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		if name := follow(node.Content[i]); name.Kind == yaml.ScalarNode && name.Value == key {
+			return node.Content[i+1], node.Content[i].Line, true
+		}
+	}
+	return nil, 0, false
+}
+
+// join makes the path of a field in an object.
+func join(path, field string) string {
+	if path == "" || field == "" {
+		return path + field
+	}
+	return path + "." + field
+}
+
+// maxShown is how many characters of a key a path has.
+const maxShown = 64
+
+// shortened is a key that can stand in a line.
+func shortened(key string) string {
+	var text strings.Builder
+	shown := 0
+	for _, r := range key {
+		if shown++; shown > maxShown {
+			return text.String() + "…"
+		}
+		if !unicode.IsGraphic(r) {
+			r = unicode.ReplacementChar
+		}
+		text.WriteRune(r)
+	}
+	return text.String()
+}
+
+// either lists what is wanted: a, b or c.
+func either(words []string) string {
+	last := len(words) - 1
+	if last == 0 {
+		return words[0]
+	}
+	return strings.Join(words[:last], ", ") + " or " + words[last]
+}

@@ -1,0 +1,66 @@
+package manifest
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"regexp"
+	"strconv"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// parse reads the documents, and what ends them early. Aliases stay aliases:
+// nothing is copied.
+func parse(data []byte) ([]*yaml.Node, *Fault) {
+	var notJSON int
+	text := bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
+	if begins := bytes.TrimLeft(text, " \t\r\n"); len(begins) > 0 && (begins[0] == '{' || begins[0] == '[') {
+		values, line, ok := parseJSON(text)
+		if ok {
+			return values, nil
+		}
+		notJSON = line
+	}
+	var documents []*yaml.Node
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	for {
+		var document yaml.Node
+		err := decoder.Decode(&document)
+		switch {
+		case errors.Is(err, io.EOF):
+			return documents, nil
+		case err != nil && notJSON > 0:
+			_, problem := yamlProblem(err, data)
+			return documents, &Fault{Line: notJSON, Problem: "not JSON here, and as YAML: " + problem}
+		case err != nil:
+			line, problem := yamlProblem(err, data)
+			return documents, &Fault{Line: line, Problem: "not YAML from about here on: " + problem}
+		}
+		documents = append(documents, document.Content...)
+	}
+}
+
+var (
+	yamlError     = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
+	unknownAnchor = regexp.MustCompile(`^unknown anchor '(.*)' referenced$`)
+)
+
+// yamlProblem is what the parser found, and the line that it names, which can be
+// where the block begins that something is wrong in. It names none for what is
+// on the first line, and for an alias that stands for nothing.
+func yamlProblem(err error, data []byte) (line int, problem string) {
+	line, problem = 1, err.Error()
+	if match := yamlError.FindStringSubmatch(problem); match != nil {
+		problem = problem[len(match[0]):]
+		if named, err := strconv.Atoi(match[1]); err == nil {
+			line = named
+		}
+	}
+	if match := unknownAnchor.FindStringSubmatch(problem); match != nil {
+		if before, _, found := bytes.Cut(data, []byte("*"+match[1])); found {
+			line = 1 + bytes.Count(before, []byte("\n"))
+		}
+	}
+	return line, problem
+}

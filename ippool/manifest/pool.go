@@ -1,0 +1,225 @@
+package manifest
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+)
+
+// The words that may stand in a pool, as the CRD lists them. An empty mode
+// means Never.
+var (
+	vxlanModes  = []ippool.VXLANMode{ippool.VXLANModeNever, ippool.VXLANModeAlways, ippool.VXLANModeCrossSubnet}
+	ipipModes   = []ippool.IPIPMode{ippool.IPIPModeNever, ippool.IPIPModeAlways, ippool.IPIPModeCrossSubnet}
+	assignments = []ippool.AssignmentMode{ippool.Automatic, ippool.Manual}
+	allUses     = []ippool.IPPoolAllowedUse{ippool.IPPoolAllowedUseWorkload, ippool.IPPoolAllowedUseTunnel, ippool.IPPoolAllowedUseLoadBalancer}
+)
+
+// poolDecoder fills one entry.
+type poolDecoder struct {
+	*decoder
+	entry Entry
+	meant []string // fields that are there under a wrong name or in a wrong place
+}
+
+// pool reads a pool, whose kind and API version are judged already.
+func (d *decoder) pool(path string, line int, pairs []pair, flat bool) {
+	p := poolDecoder{decoder: d, entry: Entry{
+		Pool: ippool.New(""), Line: line, Lines: map[string]int{}, path: path, flat: flat, wrong: map[string]bool{},
+	}}
+	for _, given := range pairs {
+		switch {
+		case flat && p.metadata(path, given), flat && p.spec(path, given):
+		case flat:
+			p.unknown(path, given, flatFields, "")
+		case given.key == "apiVersion", given.key == "kind":
+		case given.key == "metadata":
+			p.object(join(path, given.key), given, p.metadata, metadataFields, specFields, join(path, "spec"))
+		case given.key == "spec":
+			p.object(join(path, given.key), given, p.spec, specFields, metadataFields, join(path, "metadata"))
+		case given.key == "status":
+			if whatIs(given.value) != nothing {
+				d.leftOut(given.line, join(path, given.key))
+			}
+		default:
+			p.unknown(path, given, resourceFields, cmp.Or(
+				elsewhere(given.key, specFields, join(path, "spec")), elsewhere(given.key, metadataFields, join(path, "metadata"))))
+		}
+	}
+	if d.budget < 0 {
+		return // what is missing may not have been read
+	}
+	p.need("metadata.name", "want a name")
+	p.need("spec.cidr", "want the range of the pool, such as 10.244.0.0/16")
+	d.entries = append(d.entries, p.entry)
+}
+
+// object reads metadata or spec. Fields of the other are sent there.
+func (p *poolDecoder) object(path string, given pair, read func(string, pair) bool, known, others []string, other string) {
+	if given.value.Kind != yaml.MappingNode {
+		p.meant = append(p.meant, known[0]) // the one that is needed
+	}
+	for _, field := range p.mappingOf(path, given) {
+		if !read(path, field) {
+			p.unknown(path, field, known, elsewhere(field.key, others, other))
+		}
+	}
+}
+
+// unknown keeps what was meant, so that it isn't told of as missing too.
+func (p *poolDecoder) unknown(path string, given pair, known []string, elsewhere string) {
+	meant := p.decoder.unknown(path, given, known, elsewhere)
+	p.meant = append(p.meant, meant[strings.LastIndexByte(meant, '.')+1:])
+}
+
+// elsewhere returns where a field belongs, if it is one of these or near it.
+func elsewhere(key string, known []string, path string) string {
+	if near := suggest(key, known); near != "" {
+		return join(path, near)
+	}
+	return ""
+}
+
+// need tells that a field is missing.
+func (p *poolDecoder) need(path, want string) {
+	fault := p.entry.At(path, "", "is missing; "+want)
+	_, name, _ := strings.Cut(path, ".")
+	if _, given := p.entry.Lines[name]; given {
+		return
+	}
+	p.entry.wrong[name] = true
+	if !slices.Contains(p.meant, name) {
+		p.faults = append(p.faults, fault)
+	}
+}
+
+// note keeps where a field stands, and whether it was read.
+func (p *poolDecoder) note(name string, line int, ok bool) {
+	p.entry.Lines[name] = line
+	if !ok {
+		p.entry.wrong[name] = true
+	}
+}
+
+// metadata reads a field of the metadata. It is false for one that isn't known.
+func (p *poolDecoder) metadata(path string, given pair) bool {
+	at, ok := join(path, given.key), true
+	switch given.key {
+	case "name":
+		p.entry.Pool.Name, ok = p.text(at, given.line, given.value)
+		if ok && p.entry.Pool.Name == "" {
+			p.fault(given.line, at, "", "is empty; want a name")
+			ok = false
+		}
+		p.note(given.key, given.line, ok)
+	case "labels":
+		p.entry.Pool.Labels = p.texts(at, given)
+	case "annotations":
+		p.entry.Pool.Annotations = p.texts(at, given)
+	case "namespace":
+		p.fault(given.line, at, "", "pools are in no namespace; leave it out")
+	case "generateName":
+		p.fault(given.line, at, "", "want a name instead: no server makes one up here")
+	default:
+		if p.entry.flat || !slices.Contains(serverFields, given.key) {
+			return false
+		}
+		if whatIs(given.value) != nothing {
+			p.leftOut(given.line, at)
+		}
+	}
+	return true
+}
+
+// texts reads labels or annotations; nil if there are none.
+func (p *poolDecoder) texts(path string, given pair) map[string]string {
+	if whatIs(given.value) == nothing {
+		return nil
+	}
+	var texts map[string]string
+	for _, entry := range p.mappingOf(path, given) {
+		if given.key == "annotations" && slices.Contains(serverAnnotations, entry.key) {
+			p.leftOut(entry.line, fmt.Sprintf("%s[%s]", path, entry.key))
+			continue
+		}
+		text, ok := p.text(fmt.Sprintf("%s[%s]", path, shortened(entry.key)), entry.line, entry.value)
+		p.note(fmt.Sprintf("%s[%s]", given.key, entry.key), entry.line, ok)
+		if texts == nil {
+			texts = map[string]string{}
+		}
+		texts[entry.key] = text
+	}
+	return texts
+}
+
+// spec reads a field of the spec. It is false for one that isn't known.
+func (p *poolDecoder) spec(path string, given pair) bool {
+	spec, ok := &p.entry.Pool.Spec, false
+	at, line, value := join(path, given.key), given.line, given.value
+	switch given.key {
+	case "cidr":
+		spec.CIDR, ok = p.text(at, line, value)
+		if ok && spec.CIDR == "" {
+			p.fault(line, at, "", "is empty; want the range of the pool, such as 10.244.0.0/16")
+			ok = false
+		}
+	case "vxlanMode":
+		spec.VXLANMode, ok = mode(p.decoder, at, line, value, vxlanModes, ippool.ParseVXLANMode)
+	case "ipipMode":
+		spec.IPIPMode, ok = mode(p.decoder, at, line, value, ipipModes, ippool.ParseIPIPMode)
+	case "natOutgoing":
+		spec.NATOutgoing, ok = p.boolean(at, line, value)
+	case "disabled":
+		spec.Disabled, ok = p.boolean(at, line, value)
+	case "disableBGPExport":
+		spec.DisableBGPExport, ok = p.boolean(at, line, value)
+	case "blockSize":
+		spec.BlockSize, ok = p.whole(at, line, value)
+	case "nodeSelector":
+		spec.NodeSelector, ok = p.text(at, line, value)
+	case "namespaceSelector":
+		spec.NamespaceSelector, ok = p.text(at, line, value)
+	case "allowedUses":
+		spec.AllowedUses, ok = p.uses(at, given)
+	case "assignmentMode":
+		var assignment ippool.AssignmentMode
+		if assignment, ok = word(p.decoder, at, line, value, assignments, ippool.ParseAssignmentMode); ok {
+			spec.AssignmentMode = &assignment
+		}
+	default:
+		return false
+	}
+	p.note(given.key, line, ok)
+	return true
+}
+
+// mode reads a mode. An empty one is none, as for an API server.
+func mode[T ~string](d *decoder, path string, line int, node *yaml.Node, known []T, parse func(string) (T, error)) (T, bool) {
+	if whatIs(node) == aText && node.Value == "" {
+		return "", true
+	}
+	return word(d, path, line, node, known, parse)
+}
+
+// uses reads the list of uses; nil if it is empty.
+func (p *poolDecoder) uses(path string, given pair) (uses []ippool.IPPoolAllowedUse, ok bool) {
+	if given.value.Kind != yaml.SequenceNode {
+		p.wrongType(path, given.line, given.value, "a list, such as [Workload, Tunnel]")
+		return nil, false
+	}
+	if !p.spend(given.value) {
+		return nil, false
+	}
+	ok = true
+	for i, item := range given.value.Content {
+		use, known := word(p.decoder, fmt.Sprintf("%s[%d]", path, i), item.Line, follow(item), allUses, ippool.ParseAllowedUse)
+		p.note(fmt.Sprintf("%s[%d]", given.key, i), item.Line, known)
+		uses, ok = append(uses, use), ok && known
+	}
+	return uses, ok
+}

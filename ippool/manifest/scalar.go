@@ -1,0 +1,142 @@
+package manifest
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// The words that kubectl, which reads YAML 1.1, takes for booleans beside true
+// and false. For a text they need quotes.
+var (
+	yesWords = []string{"y", "Y", "yes", "Yes", "YES", "on", "On", "ON"}
+	noWords  = []string{"n", "N", "no", "No", "NO", "off", "Off", "OFF"}
+)
+
+// isPlain reports whether a scalar stands without quotes and without a tag.
+func isPlain(node *yaml.Node) bool { return node.Kind == yaml.ScalarNode && node.Style == 0 }
+
+// What a node can be for a message.
+const (
+	aText    = "a text"
+	aNumber  = "a number"
+	aBoolean = "a boolean"
+	nothing  = "nothing"
+)
+
+// whatIs says what kubectl would take the node for.
+func whatIs(node *yaml.Node) string {
+	switch node.Kind {
+	case yaml.MappingNode:
+		return "a mapping"
+	case yaml.SequenceNode:
+		return "a list"
+	}
+	switch node.ShortTag() {
+	case "!!str":
+		if isPlain(node) && (slices.Contains(yesWords, node.Value) || slices.Contains(noWords, node.Value)) {
+			return aBoolean
+		}
+		return aText
+	case "!!timestamp":
+		if isPlain(node) {
+			return aText
+		}
+	case "!!int", "!!float":
+		return aNumber
+	case "!!bool":
+		return aBoolean
+	case "!!null":
+		return nothing
+	}
+	return "tagged " + shortened(node.ShortTag())
+}
+
+// text reads a text. A null is none: whoever leaves a field empty may mean the
+// default or have forgotten the value.
+func (d *decoder) text(path string, line int, node *yaml.Node) (string, bool) {
+	switch what := whatIs(node); what {
+	case aText:
+		return node.Value, true
+	case aNumber, aBoolean:
+		d.fault(line, path, node.Value, fmt.Sprintf("is %s; want a text: put it in quotes", what))
+	default:
+		d.wrongType(path, line, node, aText)
+	}
+	return "", false
+}
+
+func (d *decoder) boolean(path string, line int, node *yaml.Node) (value, ok bool) {
+	switch what := whatIs(node); {
+	case what == aBoolean && slices.Contains(yesWords, node.Value):
+		return true, true
+	case what == aBoolean && slices.Contains(noWords, node.Value):
+		return false, true
+	case what == aBoolean && strings.EqualFold(node.Value, "true"):
+		return true, true
+	case what == aBoolean && strings.EqualFold(node.Value, "false"):
+		return false, true
+	case what == aText && (node.Value == "true" || node.Value == "false"):
+		d.fault(line, path, node.Value, "is a text; want a boolean: leave out the quotes")
+		return false, false
+	}
+	d.wrongType(path, line, node, "true or false")
+	return false, false
+}
+
+// whole reads a whole number. A leading zero makes it octal for kubectl, so only
+// what everybody reads alike is taken.
+func (d *decoder) whole(path string, line int, node *yaml.Node) (int, bool) {
+	number, err := strconv.Atoi(node.Value)
+	same := err == nil && strconv.Itoa(number) == node.Value
+	switch what := whatIs(node); {
+	case what == aNumber && same:
+		return number, true
+	case what == aNumber:
+		d.fault(line, path, node.Value, "want a whole number in decimal, without zeros in front, such as 26")
+	case what == aText && same:
+		d.fault(line, path, node.Value, "is a text; want a number: leave out the quotes")
+	default:
+		d.wrongType(path, line, node, "a number")
+	}
+	return 0, false
+}
+
+// word reads one of a few words, spelled as Calico spells them.
+func word[T ~string](d *decoder, path string, line int, node *yaml.Node, known []T, parse func(string) (T, error)) (T, bool) {
+	// No word is a number or a boolean, so quotes would make none of one.
+	text := node.Value
+	if what := whatIs(node); what != aNumber && what != aBoolean {
+		var ok bool
+		if text, ok = d.text(path, line, node); !ok || slices.Contains(known, T(text)) {
+			return T(text), ok
+		}
+	}
+	words := make([]string, len(known))
+	for i := range known {
+		words[i] = string(known[i])
+	}
+	if meant, err := parse(text); err == nil {
+		d.fault(line, path, text, fmt.Sprintf("want %s", meant))
+	} else if near := suggest(text, words); near != "" {
+		d.fault(line, path, text, "want "+near)
+	} else {
+		d.unlike(line, path, text, words)
+	}
+	return "", false
+}
+
+func (d *decoder) wrongType(path string, line int, node *yaml.Node, want string) {
+	what, value := whatIs(node), ""
+	if node.Kind == yaml.ScalarNode {
+		value = node.Value
+	}
+	if what == nothing {
+		d.fault(line, path, "", fmt.Sprintf("has no value; want %s, or leave it out", want))
+		return
+	}
+	d.fault(line, path, value, fmt.Sprintf("is %s; want %s", what, want))
+}

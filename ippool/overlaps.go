@@ -1,0 +1,14 @@
+package ippool
+
+// Overlap is two pools that overlap, by their places in a slice.
+type Overlap struct{ Earlier, Later int }
+
+// Overlaps returns the overlaps that [ValidateSet] tells of, in the order of the
+// later place, for who has more to say about the pools than their names.
+func Overlaps(pools []*IPPool) []Overlap {
+	var all []Overlap
+	for _, o := range overlaps(pools) {
+		all = append(all, Overlap{Earlier: o.earlier, Later: o.later})
+	}
+	return all
+}
