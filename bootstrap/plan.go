@@ -281,10 +281,15 @@ func (p *planner) checkOverlaps(desired Desired) {
 			created = append(created, step.Pool)
 		}
 	}
-	for _, o := range ippool.Overlaps(p.standing, created) {
-		i := slices.IndexFunc(desired.Pools, func(d DesiredPool) bool { return d.Pool.Name == o.Pool.Name })
+	all := slices.Concat(p.standing, created)
+	for _, o := range ippool.Overlaps(all) {
+		if o.Later < len(p.standing) {
+			continue // what exists may overlap itself as it likes
+		}
+		pool, other := all[o.Later], all[o.Earlier]
+		i := slices.IndexFunc(desired.Pools, func(d DesiredPool) bool { return d.Pool.Name == pool.Name })
 		p.fault("IPPool %q: %s (%s) overlaps %s of IPPool %q: choose another range",
-			o.Pool.Name, o.Pool.Spec.CIDR, desired.Pools[i].cidrSource(), o.Other.Spec.CIDR, o.Other.Name)
+			pool.Name, pool.Spec.CIDR, desired.Pools[i].cidrSource(), other.Spec.CIDR, other.Name)
 	}
 }
 

@@ -41,23 +41,6 @@ func ValidateSet(pools []*IPPool) field.ErrorList {
 	return faults
 }
 
-// Overlap is a pool, and another that it overlaps.
-type Overlap struct{ Pool, Other *IPPool }
-
-// Overlaps returns the pools among added that overlap an existing one or one
-// that comes earlier in added: each once, with the partner that [ValidateSet]
-// would name. What exists may overlap itself as it likes.
-func Overlaps(existing, added []*IPPool) []Overlap {
-	all := slices.Concat(existing, added)
-	var found []Overlap
-	for _, o := range overlaps(all) {
-		if o.later >= len(existing) {
-			found = append(found, Overlap{Pool: all[o.later], Other: all[o.earlier]})
-		}
-	}
-	return found
-}
-
 // overlap names two pools by their places in a slice.
 type overlap struct{ earlier, later int }
 
