@@ -72,7 +72,7 @@ func Run(t *testing.T, newWorld func(t *testing.T) World) {
 		{"storm", storm},
 		{"storm of names", stormOfNames},
 	}
-	for _, test := range slices.Concat(tests, drifted) {
+	for _, test := range slices.Concat(tests, drifted, files) {
 		t.Run(test.name, func(t *testing.T) { test.test(t, newWorld(t)) })
 	}
 }
