@@ -245,7 +245,7 @@ func TestHalfALostRaceIsKnownAgain(t *testing.T) {
 		store.onSnapshot = []hook{nil, first(func() { store.put(stored("default-ipv6-ippool", "fd00:9::/64")) })}
 		report, err := run(t, &oneByOne{store, []map[string]error{{"default-ipv6-ippool": ErrConflict}}}, given(t, cidrs...))
 		require.NoError(t, err)
-		assert.Equal(t, []string{created4, "default-ipv6-ippool unchanged: exists"}, outcome(report))
+		assert.Equal(t, []string{created4, "default-ipv6-ippool unchanged: exists, but not as asked for: cidr"}, outcome(report))
 	})
 }
 

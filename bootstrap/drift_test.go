@@ -255,7 +255,7 @@ func TestRunFailsOnDrift(t *testing.T) {
 		report, err := run(t, store, given(t, append(cidrs, "--on-drift=fail", "--ipv4-pool-nat-outgoing=false")...), options...)
 		require.ErrorIs(t, err, ErrDrift)
 		require.EqualError(t, err, `flag --ipv4-pool-nat-outgoing: "false" has no effect: IPPool "default-ipv4-ippool" exists with natOutgoing true; --on-drift=update changes it`)
-		assert.Equal(t, []string{"default-ipv4-ippool unchanged: exists", "default-ipv6-ippool would-create: no IPv6 pool exists"}, outcome(report))
+		assert.Equal(t, []string{"default-ipv4-ippool unchanged: exists, but not as asked for: natOutgoing", "default-ipv6-ippool would-create: no IPv6 pool exists"}, outcome(report))
 		assert.Zero(t, store.count("commit"), "the IPv6 pool isn't created either")
 		assert.Empty(t, report.Warnings, "the error tells")
 	}

@@ -89,7 +89,7 @@ func TestLostRaceIsNotClaimed(t *testing.T) {
 		}}
 		report, err := run(t, store, given(t, cidrs...))
 		require.NoError(t, err)
-		assert.Equal(t, []string{"default-ipv4-ippool unchanged: exists", "default-ipv6-ippool unchanged: exists"}, outcome(report))
+		assert.Equal(t, []string{"default-ipv4-ippool unchanged: exists, but not as asked for: cidr", "default-ipv6-ippool unchanged: exists, but not as asked for: cidr"}, outcome(report))
 		assert.Equal(t, []*ippool.IPPoolSpec{&four.Spec, &six.Spec}, []*ippool.IPPoolSpec{report.Pools[0].Spec, report.Pools[1].Spec})
 	})
 }

@@ -217,7 +217,7 @@ func (p *planner) standsFor(step *Step, want DesiredPool) {
 	}
 	stands := family[max(i, 0)]
 	step.Action, step.Name, step.Pool = Unchanged, stands.Name, stands.DeepCopy()
-	step.Reason = existsReason("exists", want.Family, family)
+	step.Reason = existsReason(existsAsAsked, want.Family, family)
 	if i >= 0 { // its record can't be read whole: nothing is known of its fields
 		return
 	}
@@ -239,8 +239,11 @@ func (p *planner) standsFor(step *Step, want DesiredPool) {
 
 // exists is for a pool that is there under its name.
 func (p *planner) exists(step *Step, want DesiredPool, record *ippool.Record) {
-	step.Action, step.Reason, step.Pool = Unchanged, "exists", record.Pool.DeepCopy()
+	step.Action, step.Reason, step.Pool = Unchanged, existsAsAsked, record.Pool.DeepCopy()
 	step.Drift = differences(want, step.Pool)
+	if len(step.Drift) > 0 {
+		step.Reason = "exists, but not as asked for: " + fieldsThatDiffer(step.Drift)
+	}
 	if owner := ownerOf(step.Pool); owner != "" {
 		leaveToOwner(step.Drift, owner)
 	}
@@ -307,6 +310,14 @@ func wouldCreateReason(step Step) string {
 	return "no pool of this name exists"
 }
 
+func fieldsThatDiffer(drift []Difference) string {
+	fields := make([]string, len(drift))
+	for i, difference := range drift {
+		fields[i] = difference.Field
+	}
+	return strings.Join(fields, ", ")
+}
+
 // updatedReason says what changes.
 func updatedReason(drift []Difference) string {
 	var changes []string
@@ -321,9 +332,11 @@ func updatedReason(drift []Difference) string {
 // maxNamed is how many pools a message names.
 const maxNamed = 5
 
+const existsAsAsked = "exists"
+
 // existsReason says what stands of a family, unless it is one pool.
 func existsReason(reason string, family ippool.Family, existing []ippool.IPPool) string {
-	if len(existing) == 1 || reason != "exists" {
+	if len(existing) == 1 || reason != existsAsAsked {
 		return reason
 	}
 	return fmt.Sprintf("%d %s pools exist: %s", len(existing), family, namesOf(existing))

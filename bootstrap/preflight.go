@@ -168,10 +168,16 @@ func (p judgedPool) elsewhere() string {
 
 // set says how a field gets another value.
 func (p judgedPool) set(field, to, flag string) string {
-	if p.byDefault && !p.stands {
+	switch {
+	case p.byDefault && p.stands:
+		return fmt.Sprintf("set %s to %s with %s and --on-drift=update", field, to, SourceFlag(fmt.Sprintf("ipv%d-pool-%s", p.family, flag)))
+	case p.byDefault:
 		return fmt.Sprintf("set %s to %s with %s", field, to, SourceFlag(fmt.Sprintf("ipv%d-pool-%s", p.family, flag)))
+	case p.stands:
+		return fmt.Sprintf("set %s to %s in the IPPool", field, to)
+	default:
+		return fmt.Sprintf("set %s to %s there", field, to)
 	}
-	return fmt.Sprintf("set %s to %s there", field, to)
 }
 
 // noUsablePool finds that no pod gets an address of the family unless it names

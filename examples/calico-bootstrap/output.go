@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 	"text/tabwriter"
 	"unicode"
@@ -124,9 +125,13 @@ func printDrift(table io.Writer, pool bootstrap.PoolReport) {
 		fields[difference.Remedy] = append(fields[difference.Remedy], difference.Field)
 	}
 	for _, remedy := range remedies {
-		fmt.Fprintf(table, "  %s: %s\n", strings.Join(fields[remedy], ", "), cell(remedy))
+		text := itemStart.ReplaceAllString(cell(remedy), "\n      $1")
+		fmt.Fprintf(table, "  %s: %s\n", strings.Join(fields[remedy], ", "), text)
 	}
 }
+
+// itemStart is where a list in a text goes on: each item gets a line.
+var itemStart = regexp.MustCompile(` (\d\. )`)
 
 // cell is a value on one line and without what plays tricks on a terminal: it
 // may be what somebody else stored.
@@ -148,8 +153,6 @@ func sentence(pool bootstrap.PoolReport) string {
 		return "would be created"
 	case pool.Action == bootstrap.WouldUpdate:
 		return "would be updated"
-	case len(pool.Drift) > 0:
-		return string(pool.Action) + ", but not as asked for"
 	default:
 		return string(pool.Action)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -76,7 +77,8 @@ func command(t *testing.T, env []string, args ...string) *exec.Cmd {
 	require.NoError(t, err)
 	cmd := exec.Command(binary, args...)
 	cmd.Dir = t.TempDir()
-	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "TMPDIR=" + t.TempDir(), "HOME=" + cmd.Dir}, env...)
+	// What the preflight finds depends on the networks of the machine.
+	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "TMPDIR=" + t.TempDir(), "HOME=" + cmd.Dir, "CALICO_IPPOOLS_PREFLIGHT=off"}, env...)
 	return cmd
 }
 
@@ -103,6 +105,12 @@ func still(text string) string {
 	return timeText.ReplaceAllString(text, "2026-11-22T17:45:23Z")
 }
 
+// preflight switches the preflight on, but for what this machine has to do with
+// it: a note says if there was something.
+var preflight = []string{"CALICO_IPPOOLS_PREFLIGHT=warn", "CALICO_IPPOOLS_ALLOW=HostInterfaceOverlap,HostRouteOverlap"}
+
+var allowedHere = regexp.MustCompile(`(?m)^Note: found, and allowed by the settings: Host.*\n`)
+
 var bothCIDRs = []string{"CALICO_IPV4POOL_CIDR=10.244.0.0/16", "CALICO_IPV6POOL_CIDR=fd00:10:244::/64"}
 
 // golden compares with a file beside the tests, which -update writes.
@@ -118,21 +126,38 @@ func golden(t *testing.T, name, got string) {
 }
 
 // TestTranscript is what README.md shows: a plan, a first run, a second one,
-// faults.
+// what exists and differs, faults.
 func TestTranscript(t *testing.T) {
 	t.Parallel()
 	folder := filepath.Join(t.TempDir(), "etcd")
 	var out strings.Builder
-	for _, args := range [][]string{
-		{"plan", "--ipv4-pool-nat-outgoing=false"},
-		{"apply", "--ipv4-pool-nat-outgoing=false"},
-		{"apply"},
-		{"plan"},
+	type typed struct {
+		env  []string // beside that of a transcript
+		args string
+		code int
+	}
+	drift := []string{"CALICO_IPV4POOL_CIDR=10.245.0.0/16", "CALICO_IPV4POOL_IPIP=CrossSubnet"}
+	for _, line := range []typed{
+		{bothCIDRs, "plan --ipv4-pool-nat-outgoing=false", 0},
+		{bothCIDRs, "apply --ipv4-pool-nat-outgoing=false", 0},
+		{bothCIDRs, "apply", 0},
+		{bothCIDRs, "plan", 0},
+		{drift, "plan --ipv4-pool-nat-outgoing=true", 0},
+		{drift, "apply --ipv4-pool-nat-outgoing=true --on-drift=fail", 3},
+		{drift, "plan --ipv4-pool-nat-outgoing=true --on-drift=update", 0},
+		{drift, "apply --ipv4-pool-nat-outgoing=true --on-drift=update", 0},
 	} {
-		out.WriteString("$ calico-bootstrap " + strings.Join(args, " ") + "\n")
-		r := call(t, bothCIDRs, append(args, "--datastore-type", "embedded", "--data-dir", folder)...)
-		require.Zero(t, r.code, r.stderr)
-		out.WriteString(still(r.stdout) + "\n")
+		fmt.Fprintf(&out, "$ calico-bootstrap %s\n", line.args)
+		args := append(strings.Fields(line.args), "--datastore-type", "embedded", "--data-dir", folder)
+		r := call(t, slices.Concat(preflight, line.env), args...)
+		require.Equal(t, line.code, r.code, r.stderr)
+		out.WriteString(allowedHere.ReplaceAllString(still(r.stdout), ""))
+		for text := range strings.Lines(r.stderr) {
+			if strings.HasPrefix(text, "error: ") {
+				out.WriteString(text)
+			}
+		}
+		out.WriteString("\n")
 	}
 	out.WriteString("$ CALICO_IPV4POOL_IPIP=sometimes calico-bootstrap apply --ipv6-pool-cidr 10.0.0.0/8\n")
 	r := call(t, []string{"CALICO_IPV4POOL_IPIP=sometimes"}, "apply", "--ipv6-pool-cidr", "10.0.0.0/8", "--datastore-type", "embedded")
