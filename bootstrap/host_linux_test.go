@@ -269,6 +269,8 @@ func TestThisHostInANamespace(t *testing.T) {
 	k.address("calm", "10.7.0.1/32")
 	k.address("tunl0", "10.244.0.1/32")
 	k.address("vxlan.calico", "10.244.0.2/32")
+	k.address("vxlan-v6.calico", "fd00:244::1/128")
+	k.address("wireguard.cali", "10.244.0.4/32")
 	k.address("cali1234", "10.244.0.3/24")
 
 	k.route(route{to: "10.20.0.0/16", via: "10.0.5.1", dev: "eth0"})
@@ -356,6 +358,30 @@ func TestThisHostInANamespace(t *testing.T) {
 	report, err = Run(t.Context(), newStore(), given(t, "CALICO_IPV4POOL_CIDR=10.244.0.0/16", "CALICO_IPV6POOL_CIDR=none"))
 	require.NoError(t, err)
 	assert.Empty(t, report.Findings)
+}
+
+func TestAnswersOfAKernelThatCantBeRead(t *testing.T) {
+	t.Parallel()
+	route := []byte{syscall.AF_INET, 16, 0, 0, 254, 4, 0, syscall.RTN_UNICAST, 0, 0, 0, 0}
+	to := attribute(syscall.RTA_DST, []byte{10, 1, 0, 0})
+	tests := []struct {
+		name string
+		data []byte
+	}{
+		{"half a header", route[:4]},
+		{"half an attribute", slices.Concat(route, to[:6])},
+		{"half an attribute's header", slices.Concat(route, to, []byte{8})},
+		{"an attribute shorter than itself", slices.Concat(route, []byte{2, 0, 1, 0})},
+		{"half a hop", slices.Concat(route, to, attribute(syscall.RTA_MULTIPATH, []byte{16, 0, 0, 0}))},
+		{"a hop longer than all", slices.Concat(route, to, attribute(syscall.RTA_MULTIPATH, []byte{16, 0, 0, 0, 1, 0, 0, 0}))},
+		{"a hop with half an attribute", slices.Concat(route, to, attribute(syscall.RTA_MULTIPATH, []byte{12, 0, 0, 0, 1, 0, 0, 0, 8, 0, 5, 0}))},
+	}
+	for _, tt := range tests {
+		// What follows in memory is not to be read.
+		data := append(slices.Clone(tt.data), make([]byte, 64)...)[:len(tt.data)]
+		_, err := routesIn([]syscall.NetlinkMessage{{Header: syscall.NlMsghdr{Type: syscall.RTM_NEWROUTE}, Data: data}}, devices{1: "lo"})
+		assert.ErrorIs(t, err, errNetlink, tt.name)
+	}
 }
 
 // Whatever a kernel answers, reading it ends, with no prefix that has host bits.
