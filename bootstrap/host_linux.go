@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"net/netip"
-	"slices"
 	"strings"
 	"syscall"
 )
@@ -175,7 +174,7 @@ func hopsOf(attributes map[uint16][]byte, names devices) ([]string, error) {
 		if gateway, ok := gatewayOf(attributes); ok {
 			hop = fmt.Sprintf("via %s dev %s", gateway, device)
 		}
-		if !isCalicos(device) && !slices.Contains(hops, hop) {
+		if !isCalicos(device) {
 			hops = append(hops, hop)
 		}
 	}

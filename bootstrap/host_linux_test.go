@@ -3,7 +3,6 @@ package bootstrap
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 	"os"
 	"os/exec"
 	"slices"
@@ -55,185 +54,6 @@ func runInNamespace(t *testing.T) bool {
 	return false
 }
 
-// kernel configures the namespace by netlink: no tool has to be there.
-type kernel struct {
-	t        *testing.T
-	socket   int
-	sequence uint32
-}
-
-func newKernel(t *testing.T) *kernel {
-	t.Helper()
-	socket, err := syscall.Socket(syscall.AF_NETLINK, syscall.SOCK_RAW|syscall.SOCK_CLOEXEC, syscall.NETLINK_ROUTE)
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = syscall.Close(socket) })
-	require.NoError(t, syscall.Bind(socket, &syscall.SockaddrNetlink{Family: syscall.AF_NETLINK}))
-	return &kernel{t: t, socket: socket}
-}
-
-// try sends a request and waits until it is acknowledged.
-func (k *kernel) try(kind, flags uint16, body ...[]byte) error {
-	k.t.Helper()
-	k.sequence++
-	data := slices.Concat(body...)
-	message := make([]byte, syscall.NLMSG_HDRLEN)
-	native.PutUint32(message, uint32(len(message)+len(data)))
-	native.PutUint16(message[4:], kind)
-	native.PutUint16(message[6:], syscall.NLM_F_REQUEST|syscall.NLM_F_ACK|flags)
-	native.PutUint32(message[8:], k.sequence)
-	require.NoError(k.t, syscall.Sendto(k.socket, append(message, data...), 0, &syscall.SockaddrNetlink{Family: syscall.AF_NETLINK}))
-	answer := make([]byte, 8192)
-	n, _, err := syscall.Recvfrom(k.socket, answer, 0)
-	require.NoError(k.t, err)
-	messages, err := syscall.ParseNetlinkMessage(answer[:n])
-	require.NoError(k.t, err)
-	require.Len(k.t, messages, 1)
-	require.Equal(k.t, uint16(syscall.NLMSG_ERROR), messages[0].Header.Type)
-	if code := int32(native.Uint32(messages[0].Data)); code != 0 {
-		return syscall.Errno(-code)
-	}
-	return nil
-}
-
-const create = syscall.NLM_F_CREATE | syscall.NLM_F_EXCL
-
-func (k *kernel) must(kind, flags uint16, body ...[]byte) {
-	k.t.Helper()
-	require.NoError(k.t, k.try(kind, flags, body...))
-}
-
-// attribute is one, or several nested ones.
-func attribute(kind uint16, values ...[]byte) []byte {
-	value := slices.Concat(values...)
-	data := make([]byte, syscall.SizeofRtAttr, aligned(syscall.SizeofRtAttr+len(value)))
-	native.PutUint16(data, uint16(syscall.SizeofRtAttr+len(value)))
-	native.PutUint16(data[2:], kind)
-	data = append(data, value...)
-	return data[:aligned(len(data))]
-}
-
-func number(n uint32) []byte { return native.AppendUint32(nil, n) }
-
-func link(index uint32, flags uint32) []byte {
-	data := make([]byte, syscall.SizeofIfInfomsg)
-	native.PutUint32(data[4:], index)
-	native.PutUint32(data[8:], flags)
-	native.PutUint32(data[12:], flags)
-	return data
-}
-
-// pair makes two interfaces, each the other end of the other, and starts them.
-func (k *kernel) pair(one, other string) {
-	k.t.Helper()
-	const kind, data, peer = 1, 2, 1 // IFLA_INFO_KIND, IFLA_INFO_DATA, VETH_INFO_PEER
-	err := k.try(syscall.RTM_NEWLINK, create, link(0, 0), attribute(syscall.IFLA_IFNAME, []byte(one+"\x00")),
-		attribute(syscall.IFLA_LINKINFO, attribute(kind, []byte("veth")), attribute(data,
-			attribute(peer, link(0, 0), attribute(syscall.IFLA_IFNAME, []byte(other+"\x00"))))))
-	if errors.Is(err, syscall.EOPNOTSUPP) {
-		k.t.Skip("this kernel has no veth interfaces")
-	}
-	require.NoError(k.t, err)
-	k.up(one)
-	k.up(other)
-}
-
-func (k *kernel) up(device string) {
-	k.t.Helper()
-	k.must(syscall.RTM_NEWLINK, 0, link(k.index(device), syscall.IFF_UP))
-}
-
-func (k *kernel) index(device string) uint32 {
-	k.t.Helper()
-	names, err := deviceNames()
-	require.NoError(k.t, err)
-	for index, name := range names {
-		if name == device {
-			return index
-		}
-	}
-	require.Fail(k.t, "no such interface", device)
-	return 0
-}
-
-func family(addr netip.Addr) byte {
-	if addr.Is4() {
-		return syscall.AF_INET
-	}
-	return syscall.AF_INET6
-}
-
-// address gives an address with its length; peer, if any, is the other end, to
-// which the length belongs then.
-func (k *kernel) address(device, prefix string, peer ...string) {
-	k.t.Helper()
-	const noDAD = 2 // IFA_F_NODAD: it counts at once
-	own := netip.MustParsePrefix(prefix)
-	other := own.Addr()
-	for _, text := range peer {
-		other = netip.MustParseAddr(text)
-	}
-	message := []byte{family(own.Addr()), byte(own.Bits()), noDAD, 0}
-	k.must(syscall.RTM_NEWADDR, create, message, number(k.index(device)),
-		attribute(syscall.IFA_LOCAL, own.Addr().AsSlice()), attribute(syscall.IFA_ADDRESS, other.AsSlice()))
-}
-
-// route is one to be made. The zero values are those of most.
-type route struct {
-	to, via, dev string
-	hops         [][2]string // via, dev
-	protocol     byte        // zero: static
-	kind         byte        // zero: unicast
-	table        uint32      // zero: main
-}
-
-func (k *kernel) route(r route) {
-	k.t.Helper()
-	const static = 4
-	to := netip.MustParsePrefix(r.to)
-	protocol, kind, table := r.protocol, r.kind, r.table
-	if protocol == 0 {
-		protocol = static
-	}
-	if kind == 0 {
-		kind = syscall.RTN_UNICAST
-	}
-	if table == 0 {
-		table = syscall.RT_TABLE_MAIN
-	}
-	scope := byte(syscall.RT_SCOPE_UNIVERSE)
-	if r.via == "" && r.hops == nil && r.dev != "" {
-		scope = syscall.RT_SCOPE_LINK
-	}
-	message := []byte{family(to.Addr()), byte(to.Bits()), 0, 0, 0, protocol, scope, kind, 0, 0, 0, 0}
-	body := [][]byte{message, attribute(syscall.RTA_TABLE, number(table)), attribute(syscall.RTA_DST, to.Addr().AsSlice())}
-	if r.dev != "" {
-		body = append(body, attribute(syscall.RTA_OIF, number(k.index(r.dev))))
-	}
-	if r.via != "" {
-		body = append(body, k.gateway(to, r.via))
-	}
-	if r.hops != nil {
-		var all []byte
-		for _, hop := range r.hops {
-			gateway := k.gateway(to, hop[0])
-			next := make([]byte, syscall.SizeofRtNexthop)
-			native.PutUint16(next, uint16(len(next)+len(gateway)))
-			native.PutUint32(next[4:], k.index(hop[1]))
-			all = slices.Concat(all, next, gateway)
-		}
-		body = append(body, attribute(syscall.RTA_MULTIPATH, all))
-	}
-	k.must(syscall.RTM_NEWROUTE, create, body...)
-}
-
-func (k *kernel) gateway(to netip.Prefix, via string) []byte {
-	addr := netip.MustParseAddr(via)
-	if addr.Is4() == to.Addr().Is4() {
-		return attribute(syscall.RTA_GATEWAY, addr.AsSlice())
-	}
-	return attribute(attributeVia, native.AppendUint16(nil, uint16(family(addr))), addr.AsSlice())
-}
-
 // lines are texts "prefix source".
 func lines(all []Located) []string {
 	var lines []string
@@ -269,6 +89,8 @@ func TestThisHostInANamespace(t *testing.T) {
 	k.address("calm", "10.7.0.1/32")
 	k.address("tunl0", "10.244.0.1/32")
 	k.address("vxlan.calico", "10.244.0.2/32")
+	k.address("vxlan-v6.calico", "fd00:244::1/128")
+	k.address("wireguard.cali", "10.244.0.4/32")
 	k.address("cali1234", "10.244.0.3/24")
 
 	k.route(route{to: "10.20.0.0/16", via: "10.0.5.1", dev: "eth0"})
@@ -356,6 +178,30 @@ func TestThisHostInANamespace(t *testing.T) {
 	report, err = Run(t.Context(), newStore(), given(t, "CALICO_IPV4POOL_CIDR=10.244.0.0/16", "CALICO_IPV6POOL_CIDR=none"))
 	require.NoError(t, err)
 	assert.Empty(t, report.Findings)
+}
+
+func TestAnswersOfAKernelThatCantBeRead(t *testing.T) {
+	t.Parallel()
+	route := []byte{syscall.AF_INET, 16, 0, 0, 254, 4, 0, syscall.RTN_UNICAST, 0, 0, 0, 0}
+	to := attribute(syscall.RTA_DST, []byte{10, 1, 0, 0})
+	tests := []struct {
+		name string
+		data []byte
+	}{
+		{"half a header", route[:4]},
+		{"half an attribute", slices.Concat(route, to[:6])},
+		{"half an attribute's header", slices.Concat(route, to, []byte{8})},
+		{"an attribute shorter than itself", slices.Concat(route, []byte{2, 0, 1, 0})},
+		{"half a hop", slices.Concat(route, to, attribute(syscall.RTA_MULTIPATH, []byte{16, 0, 0, 0}))},
+		{"a hop longer than all", slices.Concat(route, to, attribute(syscall.RTA_MULTIPATH, []byte{16, 0, 0, 0, 1, 0, 0, 0}))},
+		{"a hop with half an attribute", slices.Concat(route, to, attribute(syscall.RTA_MULTIPATH, []byte{12, 0, 0, 0, 1, 0, 0, 0, 8, 0, 5, 0}))},
+	}
+	for _, tt := range tests {
+		// What follows in memory is not to be read.
+		data := append(slices.Clone(tt.data), make([]byte, 64)...)[:len(tt.data)]
+		_, err := routesIn([]syscall.NetlinkMessage{{Header: syscall.NlMsghdr{Type: syscall.RTM_NEWROUTE}, Data: data}}, devices{1: "lo"})
+		assert.ErrorIs(t, err, errNetlink, tt.name)
+	}
 }
 
 // Whatever a kernel answers, reading it ends, with no prefix that has host bits.

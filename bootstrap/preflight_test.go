@@ -194,6 +194,7 @@ func TestFindings(t *testing.T) {
 			[]string{`IPPool "p": the random ULA /48 that is drawn for it is unique local, and natOutgoing is false (env N): nothing on the internet answers such addresses, so pods have no way out of the cluster by IPv6; set natOutgoing to true with flag --ipv6-pool-nat-outgoing, or name a global range`}, nil},
 		{"unique local with NAT", ULAWithoutNAT, pool("p", "fd00::/64"), premises{}, nil, nil},
 		{"drawn, with NAT", ULAWithoutNAT, asked("p", ""), premises{}, nil, nil},
+		{"a pool without a CIDR that stands", ULAWithoutNAT, pool("p", "", withoutNAT), premises{}, nil, nil},
 		{"global", ULAWithoutNAT, pool("p", "2001:db8::/64", withoutNAT), premises{}, nil, nil},
 		{"IPv4 is none", ULAWithoutNAT, pool("p", "8.8.0.0/16", withoutNAT), premises{}, nil, nil},
 		{"unique local, disabled", ULAWithoutNAT, pool("p", "fd00::/64", withoutNAT, disabled), premises{}, nil, nil},
