@@ -30,6 +30,13 @@ func asked(name, cidr string, changes ...func(*ippool.IPPool)) judgedPool {
 	return p
 }
 
+// standingDefault is the default pool, and stands.
+func standingDefault(name, cidr string, changes ...func(*ippool.IPPool)) judgedPool {
+	p := pool(name, cidr, changes...)
+	p.byDefault = true
+	return p
+}
+
 func ofFile(p judgedPool) judgedPool {
 	p.byDefault = false
 	return p
@@ -189,7 +196,9 @@ func TestFindings(t *testing.T) {
 		{"unique local", ULAWithoutNAT, asked("p", "fd00::/64", withoutNAT), premises{},
 			[]string{`IPPool "p": cidr "fd00::/64" (env C) is unique local, and natOutgoing is false (env N): nothing on the internet answers such addresses, so pods have no way out of the cluster by IPv6; set natOutgoing to true with flag --ipv6-pool-nat-outgoing, or name a global range`}, nil},
 		{"unique local, stands", ULAWithoutNAT, pool("p", "fdff::/64", withoutNAT), premises{},
-			[]string{`IPPool "p": cidr "fdff::/64" (datastore) is unique local, and natOutgoing is false (datastore): nothing on the internet answers such addresses, so pods have no way out of the cluster by IPv6; set natOutgoing to true there, or name a global range`}, nil},
+			[]string{`IPPool "p": cidr "fdff::/64" (datastore) is unique local, and natOutgoing is false (datastore): nothing on the internet answers such addresses, so pods have no way out of the cluster by IPv6; set natOutgoing to true in the IPPool, or name a global range`}, nil},
+		{"unique local, the default pool, stands", ULAWithoutNAT, standingDefault("p", "fdff::/64", withoutNAT), premises{},
+			[]string{`IPPool "p": cidr "fdff::/64" (datastore) is unique local, and natOutgoing is false (datastore): nothing on the internet answers such addresses, so pods have no way out of the cluster by IPv6; set natOutgoing to true with flag --ipv6-pool-nat-outgoing and --on-drift=update, or name a global range`}, nil},
 		{"unique local, drawn", ULAWithoutNAT, asked("p", "", withoutNAT), premises{},
 			[]string{`IPPool "p": the random ULA /48 that is drawn for it is unique local, and natOutgoing is false (env N): nothing on the internet answers such addresses, so pods have no way out of the cluster by IPv6; set natOutgoing to true with flag --ipv6-pool-nat-outgoing, or name a global range`}, nil},
 		{"unique local with NAT", ULAWithoutNAT, pool("p", "fd00::/64"), premises{}, nil, nil},

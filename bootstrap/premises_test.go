@@ -233,7 +233,7 @@ func TestFindingsOverSeveralAttempts(t *testing.T) {
 			store.onCommit = []hook{first(func() { store.put(stored("default-ipv4-ippool", "10.9.0.0/16")) })}
 			report, err := run(t, store, given(t, append(cidrs, natIPv6)...), clashing(new(int)))
 			require.NoError(t, err)
-			assert.Equal(t, []string{unchanged4, created6}, outcome(report))
+			assert.Equal(t, []string{unchanged4 + ", but not as asked for: cidr", created6}, outcome(report))
 			assert.Equal(t, []string{onRoute6}, codes(report.Findings), "the other pool is not this run's")
 		})
 	})

@@ -26,10 +26,10 @@ func TestConflictIsPlannedAgain(t *testing.T) {
 		calls  []string
 	}{
 		{"both made by somebody else", []ippool.IPPool{four, six},
-			[]string{unchanged4, "theirs unchanged: exists"},
+			[]string{unchanged4 + ", but not as asked for: cidr", "theirs unchanged: exists"},
 			[]string{"snapshot", blocksBoth, commitBoth, "snapshot"}},
 		{"one made by somebody else", []ippool.IPPool{four},
-			[]string{unchanged4, created6},
+			[]string{unchanged4 + ", but not as asked for: cidr", created6},
 			[]string{"snapshot", blocksBoth, commitBoth, "snapshot", blocks6, "commit default-ipv6-ippool"}},
 		{"something else was written", []ippool.IPPool{stored("odd", "nonsense")},
 			[]string{created4, created6},

@@ -97,9 +97,9 @@ func TestRunCallsOfPartialPlans(t *testing.T) {
 		calls   []string
 	}{
 		{"only IPv4 there", []ippool.IPPool{four}, cidrs, nil,
-			[]string{unchanged4, created6}, []string{"snapshot", blocks6, "commit default-ipv6-ippool"}},
+			[]string{unchanged4 + ", but not as asked for: cidr", created6}, []string{"snapshot", blocks6, "commit default-ipv6-ippool"}},
 		{"only IPv6 there", []ippool.IPPool{six}, cidrs, nil,
-			[]string{created4, unchanged6}, []string{"snapshot", blocks4, "commit default-ipv4-ippool"}},
+			[]string{created4, unchanged6 + ", but not as asked for: cidr"}, []string{"snapshot", blocks4, "commit default-ipv4-ippool"}},
 		{"IPv6 not wanted", nil, []string{cidrs[0], "CALICO_IPV6POOL_CIDR=none"}, nil,
 			[]string{created4, `default-ipv6-ippool skipped: env CALICO_IPV6POOL_CIDR is "none"`},
 			[]string{"snapshot", blocks4, "commit default-ipv4-ippool"}},
@@ -116,7 +116,7 @@ func TestRunCallsOfPartialPlans(t *testing.T) {
 			[]string{"default-ipv4-ippool would-create: no IPv4 pool exists", "default-ipv6-ippool would-create: no IPv6 pool exists"},
 			[]string{"snapshot", blocksBoth}},
 		{"dry run of a part", []ippool.IPPool{four}, cidrs, []Option{WithDryRun(), WithRandom(noRandom{t})},
-			[]string{unchanged4, "default-ipv6-ippool would-create: no IPv6 pool exists"},
+			[]string{unchanged4 + ", but not as asked for: cidr", "default-ipv6-ippool would-create: no IPv6 pool exists"},
 			[]string{"snapshot", blocks6}},
 	}
 	for _, tt := range tests {
