@@ -79,7 +79,7 @@ func TestNewPlanOfPoolsByName(t *testing.T) {
 			existing: []ippool.IPPool{stored("b4", "10.3.0.0/16", natted)},
 			pools:    []DesiredPool{wantedByFile("b4", "10.4.0.0/16", false)},
 			lines:    []string{none4, none6},
-			want:     []string{skip4, skip6, "IPv4 b4 unchanged: exists"},
+			want:     []string{skip4, skip6, "IPv4 b4 unchanged: exists, but not as asked for: cidr, natOutgoing"},
 			warnings: []string{
 				`file pools.yaml:4: "10.4.0.0/16" has no effect: IPPool "b4" exists with cidr 10.3.0.0/16; ` + migrate,
 				`file pools.yaml:5: "false" has no effect: IPPool "b4" exists with natOutgoing true; --on-drift=update changes it`,

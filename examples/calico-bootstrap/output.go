@@ -67,6 +67,7 @@ func (p *program) printPlan(_ context.Context, _ closableDatastore, report boots
 	}
 	table := newTable(p.stdout)
 	count := map[bootstrap.Action]int{}
+	otherwise := 0            // unchanged, and not as asked for
 	told := map[string]bool{} // in the tables of the pools
 	for _, pool := range report.Pools {
 		count[pool.Action]++
@@ -79,6 +80,9 @@ func (p *program) printPlan(_ context.Context, _ closableDatastore, report boots
 			for _, value := range planValues(pool) {
 				fmt.Fprintf(table, "  %s\t%s\t%s\n", value.Field, cell(value.Value), cell(value.Source))
 			}
+		}
+		if pool.Action == bootstrap.Unchanged && len(pool.Drift) > 0 {
+			otherwise++
 		}
 		for _, difference := range pool.Drift {
 			told[difference.String()] = true
@@ -96,8 +100,12 @@ func (p *program) printPlan(_ context.Context, _ closableDatastore, report boots
 	for _, note := range report.Notes {
 		fmt.Fprintf(table, "Note: %s\n", cell(note))
 	}
-	fmt.Fprintf(table, "Plan: %d to create, %d to update, %d unchanged, %d skipped. Nothing was written.\n",
-		count[bootstrap.WouldCreate], count[bootstrap.WouldUpdate], count[bootstrap.Unchanged], count[bootstrap.Skipped])
+	unchanged := fmt.Sprintf("%d unchanged", count[bootstrap.Unchanged])
+	if otherwise > 0 {
+		unchanged += fmt.Sprintf(" (%d of them not as asked for)", otherwise)
+	}
+	fmt.Fprintf(table, "Plan: %d to create, %d to update, %s, %d skipped. Nothing was written.\n",
+		count[bootstrap.WouldCreate], count[bootstrap.WouldUpdate], unchanged, count[bootstrap.Skipped])
 	return table.Flush()
 }
 
