@@ -100,6 +100,12 @@ func (s Settings) Resolve() (Config, error) {
 	config.Preflight = readWord(s.Preflight, "mode", preflightWords, &faults)
 	config.Allow = readAllow(s.Allow, &faults)
 	config.Datastore = readDatastoreType(s.Datastore, &faults)
+	s.warnOfUnknown(&config)
+	s.warnOfIdle(&config)
+	if s.Strict.Bool(false, &faults) {
+		faults.AddWarnings(s.Strict, config.Warnings)
+		config.Warnings = nil
+	}
 	return config, faults.Err()
 }
 

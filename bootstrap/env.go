@@ -53,5 +53,6 @@ func FromEnv() (Settings, error) {
 	if home, err := os.UserHomeDir(); err == nil { // else there is none
 		around.HomeKubeconfig = Given(filepath.Join(home, ".kube", "config"), SourceDefault)
 	}
+	settings.Unknown = unknownVariables(os.Environ())
 	return settings, nil
 }

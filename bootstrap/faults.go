@@ -102,6 +102,13 @@ func (f *Faults) AddSecret(setting Setting, format string, args ...any) {
 	(*f)[len(*f)-1].Secret = setting.IsSet()
 }
 
+// AddWarnings makes faults of warnings, as the strict setting wants it.
+func (f *Faults) AddWarnings(strict Setting, warnings []string) {
+	for _, warning := range warnings {
+		*f = append(*f, Fault{Problem: fmt.Sprintf("%s (an error because of %s)", clip(oneLine(warning), maxProblem-100), strict.Source)})
+	}
+}
+
 // AddUnreadable notes that the file that a setting names can't be read. The
 // message has the reason without the path, which it quotes already.
 func (f *Faults) AddUnreadable(setting Setting, err error, want string) {

@@ -30,16 +30,6 @@ func (s *Settings) skipForFiles(config *Config) {
 			continue
 		}
 		pool.Skip = "the pools come from " + s.poolsFrom()
-		var idle []string
-		for _, d := range poolDefinitions(pool.Family) {
-			if setting := d.Of(s); setting.IsSet() {
-				idle = append(idle, string(setting.Source))
-			}
-		}
-		if len(idle) > 0 {
-			config.Warnings = append(config.Warnings, fmt.Sprintf("no effect of %s: there is no default %s pool, as %s and %s is not set",
-				strings.Join(idle, ", "), pool.Family, pool.Skip, SourceFlag(fmt.Sprintf("ipv%d-pool-cidr", pool.Family))))
-		}
 	}
 }
 

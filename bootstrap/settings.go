@@ -20,6 +20,10 @@ type Settings struct {
 	LogFormat        Setting `envconfig:"CALICO_IPPOOLS_LOG_FORMAT"`
 
 	PoolsFile Setting `envconfig:"CALICO_IPPOOLS_FILE"`
+	// Unknown are variables that look like settings and are none: FromEnv finds
+	// them, and Resolve warns of them.
+	Unknown []Setting `ignored:"true"`
+
 	// PoolManifests are what PoolsFile holds: ReadPoolsFile fills them in, and
 	// who has the texts already can give them without a file. Nil: not read.
 	PoolManifests []PoolManifest `ignored:"true"`
@@ -137,6 +141,9 @@ func Merge(layers ...Settings) Settings {
 			merged.PoolsFile, merged.PoolManifests = layer.PoolsFile, layer.PoolManifests
 			break
 		}
+	}
+	for _, layer := range layers {
+		merged.Unknown = append(merged.Unknown, layer.Unknown...)
 	}
 	return merged
 }
