@@ -44,7 +44,7 @@ func (s *Settings) resolveFiles(config *Config, faults *Faults) {
 	before := len(*faults)
 	for _, file := range s.PoolManifests {
 		if file.LeftAside != "" {
-			config.Warnings = append(config.Warnings, fmt.Sprintf("%s is left aside: %s", fileSource(file.Path, 0), file.LeftAside))
+			config.Warnings = append(config.Warnings, fmt.Sprintf("%s is left aside: %s", oneLine(string(fileSource(file.Path, 0))), file.LeftAside))
 			continue
 		}
 		pools = append(pools, judgeFile(file, config, faults)...)
@@ -110,7 +110,7 @@ func leftOut(path string, warnings []manifest.Fault) string {
 			fields = append(fields, field)
 		}
 	}
-	return fmt.Sprintf("%s: what only a server sets is left out: %s", fileSource(path, warnings[0].Line), strings.Join(fields, ", "))
+	return fmt.Sprintf("%s: what only a server sets is left out: %s", oneLine(string(fileSource(path, warnings[0].Line))), strings.Join(fields, ", "))
 }
 
 // judgeTogether tells of names that occur twice and of ranges that overlap, as

@@ -148,12 +148,12 @@ func TestPoolsFileAndDefaultPools(t *testing.T) {
 
 func TestPoolsWithoutAFile(t *testing.T) {
 	t.Parallel()
-	settings := Settings{PoolManifests: []PoolManifest{{Path: "built in", Data: []byte(flat("a", "10.1.0.0/16"))}, {Path: "x", LeftAside: "why not"}}}
+	settings := Settings{PoolManifests: []PoolManifest{{Path: "built in", Data: []byte(flat("a", "10.1.0.0/16"))}, {Path: "x\ny", LeftAside: "why not"}}}
 	config, err := settings.Resolve()
 	require.NoError(t, err)
 	assert.Equal(t, "the pools come from file built in", config.Desired.Pools[0].Skip)
 	assert.Equal(t, "a", config.Desired.Pools[2].Pool.Name)
-	assert.Equal(t, []string{"file x is left aside: why not"}, config.Warnings)
+	assert.Equal(t, []string{"file x; y is left aside: why not"}, config.Warnings)
 	settings.PoolManifests[0].Data = nil
 	require.EqualError(t, settings.Validate(), "file built in: no IPPool is in it; want one or more")
 }

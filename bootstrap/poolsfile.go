@@ -141,10 +141,10 @@ func (f *Faults) gather(err error) {
 // poolsFrom names where the pools of files come from.
 func (s *Settings) poolsFrom() string {
 	if s.PoolsFile.IsSet() {
-		return strings.TrimPrefix(string(s.PoolsFile.Source)+" "+s.PoolsFile.Value, " ")
+		return oneLine(strings.TrimPrefix(string(s.PoolsFile.Source)+" "+s.PoolsFile.Value, " "))
 	}
 	if len(s.PoolManifests) > 0 {
-		return string(fileSource(s.PoolManifests[0].Path, 0))
+		return oneLine(string(fileSource(s.PoolManifests[0].Path, 0)))
 	}
 	return "no file"
 }

@@ -25,7 +25,8 @@ const coreList = "List"
 //
 // Faults are everything that is wrong with the form of it, warnings what was
 // left out: fields that only a server sets, as an export has them. Both are in
-// the order of their lines. An entry of which something could be read is there
+// the order of their lines, and of more than a thousand faults only those are
+// told. An entry of which something could be read is there
 // also if it has faults; [Entry.Validate] judges the rest of it. No data, or
 // empty documents, are no entries and no faults.
 //
@@ -52,8 +53,18 @@ type decoder struct {
 	budget           int // of nodes to look at
 }
 
+// maxFaults is how many faults anybody may want to read. What has more is
+// something else altogether.
+const maxFaults = 1000
+
 func (d *decoder) fault(line int, path, value, problem string) {
-	d.faults = append(d.faults, Fault{Line: line, Path: path, Value: value, Problem: problem})
+	switch {
+	case len(d.faults) < maxFaults:
+		d.faults = append(d.faults, Fault{Line: line, Path: path, Value: value, Problem: problem})
+	case d.budget >= 0:
+		d.faults = append(d.faults, Fault{Line: line, Problem: fmt.Sprintf("more than %d faults; the rest isn't told", maxFaults)})
+		d.budget = -1 // to end it
+	}
 }
 
 // unlike tells that a word is none of the known ones.

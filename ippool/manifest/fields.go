@@ -71,9 +71,9 @@ func suggest(word string, known []string) string {
 
 // simplified leaves out what people write differently: nat-outgoing,
 // NAT_outgoing and natOutgoing are one.
-func simplified(word string) string {
-	return strings.ToLower(strings.NewReplacer("-", "", "_", "", " ", "").Replace(word))
-}
+func simplified(word string) string { return strings.ToLower(withoutMarks.Replace(word)) }
+
+var withoutMarks = strings.NewReplacer("-", "", "_", "", " ", "")
 
 // distance is how many characters have to be put in, taken out or changed to
 // make one word the other.

@@ -94,7 +94,7 @@ func (p *poolDecoder) need(path, want string) {
 	}
 	p.entry.wrong[name] = true
 	if !slices.Contains(p.meant, name) {
-		p.faults = append(p.faults, fault)
+		p.fault(fault.Line, fault.Path, fault.Value, fault.Problem)
 	}
 }
 
