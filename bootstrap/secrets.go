@@ -7,6 +7,13 @@ import (
 	"strings"
 )
 
+// Hides reports whether a value of the setting must not be shown: that of a
+// secret, and one with which to reach the datastore that looks like a URL with a
+// password or a token in it.
+func (d Definition) Hides(value string) bool {
+	return d.Secret || d.Prefixed && strings.ContainsAny(value, "@?#")
+}
+
 // String returns the datastore settings that are set, without the secrets.
 func (d DatastoreSettings) String() string {
 	settings := Settings{Datastore: d}
@@ -14,7 +21,7 @@ func (d DatastoreSettings) String() string {
 	for _, definition := range datastoreDefinitions {
 		switch setting := definition.Of(&settings); {
 		case !setting.IsSet():
-		case definition.Secret, strings.ContainsAny(setting.Value, "@?#"): // a URL with a password or a token
+		case definition.Hides(setting.Value):
 			set = append(set, definition.Env+"=***")
 		default:
 			set = append(set, definition.Env+"="+quote(setting.Value))

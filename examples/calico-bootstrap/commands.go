@@ -84,9 +84,9 @@ func (p *program) rootCommand() *cobra.Command {
 		persistent.Lookup("datastore-type").Usage += "; embedded: an etcd inside this program, to try it out"
 		persistent.StringVar(&p.dataDir, "data-dir", "", "where the embedded etcd keeps its data (default: a temporary folder that goes)")
 	}
-	persistent.StringVarP(&p.output, "output", "o", "", "table, json or yaml (default table; for render yaml)")
+	persistent.StringVarP(&p.output, "output", "o", "", "table, json or yaml (default table; for render yaml; config also knows env)")
 
-	root.AddCommand(p.applyCommand(), p.planCommand(), p.renderCommand(), p.versionCommand())
+	root.AddCommand(p.applyCommand(), p.planCommand(), p.renderCommand(), p.configCommand(), p.versionCommand())
 	return root
 }
 

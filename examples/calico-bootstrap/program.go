@@ -26,12 +26,14 @@ type program struct {
 	dataDir    string
 	output     string
 
-	settings   bootstrap.Settings
+	given      bootstrap.Settings // as they were read
+	settings   bootstrap.Settings // as the library gets them
 	datastore  bootstrap.DatastoreType
 	etcd       etcdv3.Config
 	kubernetes kubernetes.Config
 	embedded   bool
-	warnings   []string
+	warnings   []string // of the program and of the datastore's settings
+	resolved   []string // warnings of all other settings, which the library logs
 	logger     *slog.Logger
 	jsonLogger *slog.Logger // also tells of errors; nil where logs are text
 	running    bool         // the command line was understood
@@ -46,7 +48,7 @@ const embeddedType = "embedded"
 func (p *program) load(datastore bool, formats ...string) error {
 	p.running = true
 	settings, warnings, loadErr := bootstrap.Load(p.flags, p.configFile)
-	p.settings, p.warnings = settings, warnings
+	p.given, p.settings, p.warnings = settings, settings, warnings
 	faults := []error{loadErr, p.checkOutput(formats)}
 
 	embeddedFaults := p.takeEmbedded()
@@ -58,9 +60,20 @@ func (p *program) load(datastore bool, formats ...string) error {
 	if datastore && !fromConfigFile(loadErr) { // else it is unknown which datastore is meant
 		faults = append(faults, p.loadDatastore(config.Datastore))
 	}
-	p.datastore, p.timeout = config.Datastore, config.Timeout
+	p.datastore, p.timeout, p.resolved = config.Datastore, config.Timeout, config.Warnings
 	p.setLogger(config)
+	faults = append(faults, p.strictly())
 	return errors.Join(faults...)
+}
+
+// strictly makes errors of the warnings about settings, if the settings say so.
+func (p *program) strictly() error {
+	var faults, told bootstrap.Faults // what is wrong with the setting itself is told already
+	if strict := p.settings.Strict; strict.Bool(false, &told) {
+		faults.AddWarnings(strict, p.warnings)
+		p.warnings = nil
+	}
+	return faults.Err()
 }
 
 // fromConfigFile reports whether the error is about the CalicoAPIConfig file.
