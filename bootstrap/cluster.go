@@ -12,7 +12,7 @@ import (
 
 // Cluster is asked what the pod CIDRs of a cluster are, when a pool is about to
 // be created. A Datastore that is a Cluster too is asked unless [WithCluster]
-// names another; Run may do so while it calls Blocks.
+// names another; Run may call both methods and Blocks at the same time, each once.
 type Cluster interface {
 	// PodCIDRs looks into the places where the cluster may say it, in their
 	// order, until it knows a CIDR of each family. It returns those that it

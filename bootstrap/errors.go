@@ -23,8 +23,8 @@ var (
 
 	// ErrConflict comes from Datastore.Commit when somebody else wrote pools
 	// after the snapshot was taken. Nothing of the commit was written, or what a
-	// PartialError says. Run takes another snapshot and plans again; it returns ErrConflict only if
-	// that goes on and on.
+	// PartialError says. Run takes another snapshot and plans again; it returns
+	// ErrConflict only if that goes on and on.
 	ErrConflict = errors.New("pools were changed by somebody else meanwhile")
 
 	// ErrUnreachable comes when the datastore gives no answer, or none but
@@ -102,18 +102,22 @@ func (e *DatastoreError) Unwrap() []error {
 	return []error{e.Kind, e.Err}
 }
 
-// PartialError is an error beside which some pools were created all the same,
+// PartialError is an error beside which some pools were written all the same,
 // on a datastore that can't promise all or nothing. They stay.
 type PartialError struct {
-	Created []string // the pools' names, at least one
+	Created []string // the pools' names, in their order
+	Updated []string // of the two, at least one name
 	Err     error
 }
 
-// Error returns the error, and a line for each pool that was created.
+// Error returns the error, and a line for each pool that was written.
 func (e *PartialError) Error() string {
 	text := e.Err.Error()
 	for _, name := range e.Created {
 		text += fmt.Sprintf("\nIPPool %q was created nevertheless, and stays", name)
+	}
+	for _, name := range e.Updated {
+		text += fmt.Sprintf("\nIPPool %q was updated nevertheless, and stays", name)
 	}
 	return text
 }
