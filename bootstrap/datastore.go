@@ -10,7 +10,7 @@ import (
 // Datastore is where Calico keeps its pools: what a run needs of it, and no
 // more. Packages etcdv3 and kubernetes have one each. A run uses it from one
 // goroutine at a time; only Blocks may run beside PodCIDRs and Survey of a
-// datastore that is a Cluster too.
+// datastore that is a Cluster too, each of the three once.
 //
 // Errors say what went wrong by wrapping this package's sentinels. An error
 // that wraps ErrUnreachable or ErrNotInstalled is tried again; any other ends

@@ -329,7 +329,7 @@ func TestRunTellsOfPartialUpdates(t *testing.T) {
 		store := newStore(default4(), stored("default-ipv6-ippool", "fd00:10:244::/64"))
 		store.onCommit = []hook{half(store, errors.New("refused"))}
 		_, err := run(t, store, settings)
-		require.EqualError(t, err, "refused\nIPPool \"default-ipv4-ippool\" was updated nevertheless, and stays so")
+		require.EqualError(t, err, "refused\nIPPool \"default-ipv4-ippool\" was updated nevertheless, and stays")
 
 		store = newStore(default4(), stored("default-ipv6-ippool", "fd00:10:244::/64"))
 		store.onCommit = []hook{half(store, ErrConflict)}

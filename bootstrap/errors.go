@@ -23,8 +23,8 @@ var (
 
 	// ErrConflict comes from Datastore.Commit when somebody else wrote pools
 	// after the snapshot was taken. Nothing of the commit was written, or what a
-	// PartialError says. Run takes another snapshot and plans again; it returns ErrConflict only if
-	// that goes on and on.
+	// PartialError says. Run takes another snapshot and plans again; it returns
+	// ErrConflict only if that goes on and on.
 	ErrConflict = errors.New("pools were changed by somebody else meanwhile")
 
 	// ErrUnreachable comes when the datastore gives no answer, or none but
@@ -106,8 +106,8 @@ func (e *DatastoreError) Unwrap() []error {
 // on a datastore that can't promise all or nothing, or not for so many. They
 // stay.
 type PartialError struct {
-	Created []string // names; of the two, at least one
-	Updated []string
+	Created []string // the pools' names, in their order
+	Updated []string // of the two, at least one name
 	Err     error
 }
 
@@ -118,7 +118,7 @@ func (e *PartialError) Error() string {
 		text += fmt.Sprintf("\nIPPool %q was created nevertheless, and stays", name)
 	}
 	for _, name := range e.Updated {
-		text += fmt.Sprintf("\nIPPool %q was updated nevertheless, and stays so", name)
+		text += fmt.Sprintf("\nIPPool %q was updated nevertheless, and stays", name)
 	}
 	return text
 }

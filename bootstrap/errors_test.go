@@ -77,6 +77,16 @@ func TestSettingsError(t *testing.T) {
 	assert.Same(t, one, first)
 }
 
+func TestPartialError(t *testing.T) {
+	t.Parallel()
+	err := fmt.Errorf("start-up: %w", &PartialError{Created: []string{"a", "b"}, Updated: []string{"c"}, Err: ErrForbidden})
+	assert.EqualError(t, err, "start-up: permission denied\n"+
+		`IPPool "a" was created nevertheless, and stays`+"\n"+
+		`IPPool "b" was created nevertheless, and stays`+"\n"+
+		`IPPool "c" was updated nevertheless, and stays`)
+	isOnly(t, err, ErrForbidden)
+}
+
 // The sentinels are told apart, in code and by people.
 func TestSentinelsAreApart(t *testing.T) {
 	t.Parallel()

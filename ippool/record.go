@@ -14,8 +14,8 @@ const RecordPrefix = "/calico/resources/v3/projectcalico.org/ippools/"
 // RecordKey returns the etcd key of the pool of that name.
 func RecordKey(name string) string { return RecordPrefix + name }
 
-// Record is a pool as it stands in etcd. Encoding a decoded record gives the
-// same bytes again but for what was changed in Pool, so fields that this
+// Record is a pool as it stands in a datastore. Encoding a decoded record gives
+// the same bytes again but for what was changed in Pool, so fields that this
 // module doesn't know stay as they are.
 type Record struct {
 	// Pool is what is known of the record. Change it and encode.
@@ -49,15 +49,13 @@ func DecodeRecord(data []byte) (*Record, error) {
 	return record, nil
 }
 
-// Clone returns a copy whose Pool can be changed by itself.
+// Clone returns a copy that shares nothing that may change.
 func (r *Record) Clone() *Record {
-	clone := *r
-	r.Pool.DeepCopyInto(&clone.Pool)
-	return &clone
+	return &Record{Pool: *r.Pool.DeepCopy(), raw: r.raw, decoded: r.decoded}
 }
 
-// Raw returns the bytes that were decoded, which the caller may not change; nil
-// for a new record.
+// Raw returns the bytes that were decoded, whatever became of Pool since; nil
+// for a new record. They must not be changed.
 func (r *Record) Raw() []byte { return r.raw }
 
 // RecordCIDR returns the CIDR in a record that DecodeRecord refuses for

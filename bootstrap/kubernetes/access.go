@@ -34,6 +34,9 @@ func (d *Datastore) roleHint(a action) string {
 	return hint
 }
 
+// writes reports whether admission judges the request too.
+func (a action) writes() bool { return a.verb == "create" || a.verb == "patch" }
+
 // isRBAC tells a request that the authorizer refused from one that admission
 // refused: the API server answers both alike, but for the words.
 func isRBAC(status metav1.Status, a action) bool {

@@ -112,10 +112,10 @@ type action struct {
 func (d *Datastore) call(ctx context.Context, action action, request *rest.Request) ([]byte, error) {
 	body, err := d.once(ctx, action, request)
 	if !errors.Is(err, bootstrap.ErrForbidden) {
-		d.forbidden.Store(nil)
+		d.forbidden.Delete(action)
 		return body, err
 	}
-	if !d.ready(ctx) {
+	if !d.ready(ctx, action) {
 		return nil, &bootstrap.DatastoreError{
 			Kind: bootstrap.ErrUnreachable, Place: d.config.place(), Doing: action.doing,
 			Err: errNotReady, Hint: "if it stays so, " + d.roleHint(action),
@@ -131,18 +131,18 @@ var errNotReady = errors.New("it forbids this, but is not ready: it may not know
 const rolesTime = 5 * time.Second
 
 // ready reports whether the API server knows its roles. It tells everybody
-// whether it is ready, by a role. Where that one was taken away, only time tells.
-func (d *Datastore) ready(ctx context.Context) bool {
+// whether it is ready, by a role. Where that one was taken away, only time tells:
+// how long it has forbidden the action, whatever else it allowed meanwhile.
+func (d *Datastore) ready(ctx context.Context, forbidden action) bool {
 	now := time.Now()
-	d.forbidden.CompareAndSwap(nil, &now)
+	since, _ := d.forbidden.LoadOrStore(forbidden, now)
 	asking := action{doing: "asking whether the API server is ready", verb: "get", resource: "readyz"}
 	_, err := d.once(ctx, asking, d.client.Get().AbsPath("readyz"))
 	switch {
 	case errors.Is(err, bootstrap.ErrUnreachable):
 		return false
 	case errors.Is(err, bootstrap.ErrForbidden):
-		first := d.forbidden.Load()
-		return first != nil && now.Sub(*first) >= rolesTime
+		return now.Sub(since.(time.Time)) >= rolesTime
 	default:
 		return true
 	}

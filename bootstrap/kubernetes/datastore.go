@@ -11,10 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
-	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/rest"
 
@@ -41,8 +38,9 @@ const (
 	acceptMetadata = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 )
 
-// Datastore keeps pools in the Kubernetes API. Blocks and PodCIDRs may be
-// called at the same time; it is not safe for other concurrent use.
+// Datastore keeps pools in the Kubernetes API. Blocks, PodCIDRs and Survey may
+// be called at the same time, each once; it is not safe for other concurrent
+// use.
 type Datastore struct {
 	config    Config
 	transport *http.Client
@@ -50,7 +48,7 @@ type Datastore struct {
 	found     schema.GroupVersion // the group that a list found; empty: not yet
 	looked    bool                // for pools that are elsewhere
 
-	forbidden atomic.Pointer[time.Time] // since when all that was asked was; nil: it was not
+	forbidden sync.Map // action to time.Time: what is forbidden, and since when
 }
 
 var (
@@ -258,77 +256,4 @@ func parseBlockName(name string) (netip.Prefix, bool) {
 		}
 	}
 	return netip.Prefix{}, false
-}
-
-// Commit creates all pools at the same time, each by itself. It returns
-// bootstrap.ErrConflict if a pool of one of the names exists by now; the others
-// are created nevertheless, and the next snapshot has them. A
-// *bootstrap.PartialError says which were created beside an error.
-func (d *Datastore) Commit(ctx context.Context, _ bootstrap.Snapshot, changes []bootstrap.Change) error {
-	group, err := d.group(ctx)
-	if err != nil {
-		return err
-	}
-	errs := make([]error, len(changes))
-	var wait sync.WaitGroup
-	for i, change := range changes {
-		wait.Go(func() { errs[i] = d.create(ctx, group, change.Create) })
-	}
-	wait.Wait()
-
-	var (
-		created  []string
-		failed   []error
-		conflict bool
-	)
-	for i, err := range errs {
-		switch {
-		case err == nil:
-			created = append(created, changes[i].Create.Name)
-		case errors.Is(err, bootstrap.ErrConflict):
-			conflict = true
-		default:
-			failed = append(failed, err)
-		}
-	}
-	switch {
-	case len(failed) > 0:
-		err = errors.Join(failed...)
-	case conflict:
-		err = bootstrap.ErrConflict
-	default:
-		return nil
-	}
-	if len(created) > 0 {
-		err = &bootstrap.PartialError{Created: created, Err: err}
-	}
-	return err
-}
-
-// create writes one pool, and into it what the API server keeps.
-func (d *Datastore) create(ctx context.Context, group schema.GroupVersion, pool *ippool.IPPool) error {
-	asked := pool.DeepCopy()
-	asked.APIVersion, asked.Kind = group.String(), ippool.Kind
-	asked.ObjectMeta = metav1.ObjectMeta{Name: pool.Name} // the rest is the API server's to give
-	data, err := json.Marshal(asked)
-	if err != nil {
-		return err
-	}
-	action := action{
-		doing: fmt.Sprintf("creating IPPool %q", pool.Name), verb: "create", group: group.Group, resource: poolResource,
-	}
-	body, err := d.call(ctx, action, d.client.Post().AbsPath(path(group, poolResource)...).
-		Param("fieldManager", fieldManager).Body(data))
-	if err != nil {
-		return err
-	}
-	record, err := ippool.DecodeRecord(body)
-	if err != nil {
-		return d.explain(action, fmt.Errorf("%w: %w", errNoPool, err))
-	}
-	if record.Pool.UID == "" {
-		return d.explain(action, fmt.Errorf("%w: it has no uid", errNoPool))
-	}
-	pool.UID, pool.CreationTimestamp, pool.Spec = record.Pool.UID, record.Pool.CreationTimestamp, record.Pool.Spec
-	return nil
 }

@@ -57,13 +57,17 @@ func (d *Datastore) explainStatus(e *bootstrap.DatastoreError, action action, st
 		e.Kind, e.Hint = bootstrap.ErrUnauthorized, d.credentialsHint(time.Now())
 	case code == http.StatusForbidden && d.isAnonymous():
 		e.Kind, e.Hint = bootstrap.ErrUnauthorized, d.credentialsHint(time.Now())
-	case code == http.StatusForbidden && action.verb == "create" && !isRBAC(status, action):
+	case code == http.StatusForbidden && action.writes() && !isRBAC(status, action):
 		e.Kind = bootstrap.ErrRefused // by an admission webhook, a policy or a quota
 	case code == http.StatusForbidden:
 		e.Kind, e.Hint = bootstrap.ErrForbidden, d.roleHint(action)
+	case code == http.StatusNotFound && action.verb == "patch" && isGone(status):
+		return bootstrap.ErrConflict
 	case code == http.StatusNotFound, code == http.StatusMethodNotAllowed: // the latter while a CRD is deleted
 		e.Kind, e.Hint = bootstrap.ErrNotInstalled, installHint
 	case code == http.StatusConflict && status.Reason == metav1.StatusReasonAlreadyExists:
+		return bootstrap.ErrConflict
+	case code == http.StatusConflict && action.verb == "patch" && !isWebhooks(status): // another resourceVersion
 		return bootstrap.ErrConflict
 	case code == http.StatusConflict: // says an admission webhook
 		e.Kind = bootstrap.ErrRefused
@@ -71,7 +75,7 @@ func (d *Datastore) explainStatus(e *bootstrap.DatastoreError, action action, st
 		return refusal(e, status)
 	case code == http.StatusBadRequest && strings.HasPrefix(d.config.REST.Host, "http://"):
 		e.Hint = "does the API server speak TLS there? Then the endpoint is https://"
-	case code == http.StatusBadRequest && action.verb == "create":
+	case code == http.StatusBadRequest && action.writes():
 		e.Kind = bootstrap.ErrRefused
 	case mayPass(code):
 		e.Kind = bootstrap.ErrUnreachable
@@ -80,6 +84,19 @@ func (d *Datastore) explainStatus(e *bootstrap.DatastoreError, action action, st
 		}
 	}
 	return e
+}
+
+// isGone tells an object that is not there from a whole resource that is not:
+// that answer is no Status of the API server's own, and client-go puts one
+// together that knows no name.
+func isGone(status metav1.Status) bool {
+	return status.Reason == metav1.StatusReasonNotFound && status.Details != nil && status.Details.Name != ""
+}
+
+// isWebhooks reports whether an admission webhook refused the request: it
+// chooses the code itself, the API server only puts its own words before.
+func isWebhooks(status metav1.Status) bool {
+	return strings.HasPrefix(status.Message, "admission webhook ")
 }
 
 func mayPass(code int) bool {

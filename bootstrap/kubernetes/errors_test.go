@@ -158,6 +158,34 @@ func TestForbiddenWhileItStarts(t *testing.T) {
 	}
 }
 
+// What is allowed says nothing of what is not: a right that is missing is told
+// of after a while, though others of the same user hold.
+func TestForbiddenBesideWhatIsAllowed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		transport := roundTripper(func(request *http.Request) (*http.Response, error) {
+			code, body := http.StatusForbidden, status(403, "Forbidden", `User "x" cannot do that`)
+			if strings.HasSuffix(request.URL.Path, "/ippools") {
+				code, body = http.StatusOK, `{"kind":"IPPoolList","items":[]}`
+			}
+			return &http.Response{StatusCode: code, Header: asJSON, Body: io.NopCloser(strings.NewReader(body)), Request: request}, nil
+		})
+		store, err := Open(Config{REST: &rest.Config{Host: "https://127.0.0.1:1", BearerToken: "hunter2", Transport: transport}})
+		require.NoError(t, err)
+		for range 2 {
+			_, err = store.Snapshot(t.Context())
+			require.NoError(t, err)
+			_, err = store.Blocks(t.Context(), []ippool.Family{ippool.IPv4})
+			require.ErrorIs(t, err, bootstrap.ErrUnreachable)
+			time.Sleep(rolesTime / 2)
+		}
+		_, err = store.Snapshot(t.Context())
+		require.NoError(t, err)
+		_, err = store.Blocks(t.Context(), []ippool.Family{ippool.IPv4})
+		require.ErrorIs(t, err, bootstrap.ErrForbidden)
+	})
+}
+
 // A refusal has a line for each field.
 func TestRefusalFieldByField(t *testing.T) {
 	t.Parallel()

@@ -15,8 +15,8 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// podCIDRSource is a place that may say what a cluster's pod CIDRs are.
-type podCIDRSource struct {
+// cidrSource is a place that may say which CIDRs a cluster uses for something.
+type cidrSource struct {
 	name   bootstrap.Source
 	action action
 	path   []string
@@ -24,23 +24,32 @@ type podCIDRSource struct {
 }
 
 // podCIDRSources are asked in this order.
-var podCIDRSources = []podCIDRSource{
-	configMap("kubeadm-config", readKubeadm),
-	{
+var podCIDRSources = []cidrSource{
+	kubeadm("podSubnet"),
+	openShift(readClusterNetwork),
+	configMap("kube-proxy", readKubeProxy),
+}
+
+// kubeadm is a member of networking of what kubeadm init was given.
+func kubeadm(member string) cidrSource {
+	return configMap("kubeadm-config", func(data map[string]string) ([]string, error) { return readKubeadm(data, member) })
+}
+
+func openShift(read func(body []byte) ([]string, error)) cidrSource {
+	return cidrSource{
 		name: "networks.config.openshift.io",
 		action: action{
 			doing: "reading OpenShift's network config", verb: "get",
 			group: "config.openshift.io", resource: "networks", name: "cluster",
 		},
 		path: []string{"apis", "config.openshift.io", "v1", "networks", "cluster"},
-		read: readOpenShift,
-	},
-	configMap("kube-proxy", readKubeProxy),
+		read: read,
+	}
 }
 
-func configMap(name string, read func(data map[string]string) ([]string, error)) podCIDRSource {
+func configMap(name string, read func(data map[string]string) ([]string, error)) cidrSource {
 	const namespace = "kube-system"
-	return podCIDRSource{
+	return cidrSource{
 		name: bootstrap.Source(name),
 		action: action{
 			doing: "reading ConfigMap " + namespace + "/" + name, verb: "get",
@@ -69,7 +78,7 @@ func (d *Datastore) PodCIDRs(ctx context.Context, families []ippool.Family) ([]b
 		if len(unknown) == 0 {
 			break
 		}
-		said, err := d.podCIDRs(ctx, source)
+		said, err := d.cidrsOf(ctx, source)
 		if err != nil {
 			return nil, err
 		}
@@ -81,8 +90,8 @@ func (d *Datastore) PodCIDRs(ctx context.Context, families []ippool.Family) ([]b
 	return sources, nil
 }
 
-// podCIDRs asks one source.
-func (d *Datastore) podCIDRs(ctx context.Context, source podCIDRSource) (bootstrap.PodCIDRSource, error) {
+// cidrsOf asks one source.
+func (d *Datastore) cidrsOf(ctx context.Context, source cidrSource) (bootstrap.PodCIDRSource, error) {
 	said := bootstrap.PodCIDRSource{Name: source.name}
 	body, err := d.call(ctx, source.action, d.client.Get().AbsPath(source.path...))
 	switch {
@@ -105,23 +114,27 @@ func (d *Datastore) podCIDRs(ctx context.Context, source podCIDRSource) (bootstr
 	return said, nil
 }
 
-// readKubeadm reads networking.podSubnet of kubeadm's ClusterConfiguration.
-// kubeadm knows it as one text; a list is taken as well.
-func readKubeadm(data map[string]string) ([]string, error) {
+// readKubeadm reads a member of networking of kubeadm's ClusterConfiguration:
+// podSubnet or serviceSubnet. kubeadm knows it as one text; a list is taken as
+// well. Of the others it doesn't matter whether they can be read.
+func readKubeadm(data map[string]string, member string) ([]string, error) {
 	const key = "ClusterConfiguration"
 	text, ok := data[key]
 	if !ok {
 		return nil, fmt.Errorf("no %s in it", key)
 	}
 	var config struct {
-		Networking struct {
-			PodSubnet cidrList `json:"podSubnet"`
-		} `json:"networking"`
+		Networking map[string]json.RawMessage `json:"networking"`
 	}
-	if err := yaml.Unmarshal([]byte(text), &config); err != nil {
-		return nil, fmt.Errorf("%s: networking.podSubnet can't be read: %w", key, err)
+	var cidrs cidrList
+	err := yaml.Unmarshal([]byte(text), &config)
+	if value, named := config.Networking[member]; err == nil && named {
+		err = json.Unmarshal(value, &cidrs)
 	}
-	return config.Networking.PodSubnet, nil
+	if err != nil {
+		return nil, fmt.Errorf("%s: networking.%s can't be read: %w", key, member, err)
+	}
+	return cidrs, nil
 }
 
 // readKubeProxy reads clusterCIDR of kube-proxy's KubeProxyConfiguration.
@@ -140,8 +153,8 @@ func readKubeProxy(data map[string]string) ([]string, error) {
 	return config.ClusterCIDR, nil
 }
 
-// readOpenShift reads spec.clusterNetwork of OpenShift's Network.
-func readOpenShift(body []byte) ([]string, error) {
+// readClusterNetwork reads spec.clusterNetwork of OpenShift's Network.
+func readClusterNetwork(body []byte) ([]string, error) {
 	var network struct {
 		Spec struct {
 			ClusterNetwork []struct {
@@ -198,9 +211,4 @@ func prefixesOf(texts []string) (prefixes []netip.Prefix, problem string) {
 		prefixes = append(prefixes, prefix.Masked())
 	}
 	return prefixes, strings.Join(problems, "; ")
-}
-
-// Survey looks at nothing yet.
-func (d *Datastore) Survey(context.Context) (bootstrap.Survey, error) {
-	return bootstrap.Survey{}, nil
 }

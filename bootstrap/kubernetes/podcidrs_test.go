@@ -51,7 +51,7 @@ func TestReadKubeadm(t *testing.T) {
 			if strings.HasPrefix(tt.text, "{") {
 				text = tt.text
 			}
-			got, err := readKubeadm(map[string]string{"ClusterConfiguration": text})
+			got, err := readKubeadm(map[string]string{"ClusterConfiguration": text}, "podSubnet")
 			require.NoError(t, err)
 			assert.Equal(t, tt.want, got)
 
@@ -82,7 +82,7 @@ func TestReadKubeadmFaults(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			_, err := readKubeadm(tt.data)
+			_, err := readKubeadm(tt.data, "podSubnet")
 			require.ErrorContains(t, err, tt.want)
 		})
 	}
@@ -100,15 +100,15 @@ func TestReadKubeProxy(t *testing.T) {
 	require.EqualError(t, err, "no config.conf in it")
 }
 
-func TestReadOpenShift(t *testing.T) {
+func TestReadClusterNetwork(t *testing.T) {
 	t.Parallel()
-	got, err := readOpenShift([]byte(`{"kind":"Network","spec":{"clusterNetwork":[{"cidr":"10.128.0.0/14","hostPrefix":23},{"cidr":"fd01::/48","hostPrefix":64}],"networkType":"Calico"}}`))
+	got, err := readClusterNetwork([]byte(`{"kind":"Network","spec":{"clusterNetwork":[{"cidr":"10.128.0.0/14","hostPrefix":23},{"cidr":"fd01::/48","hostPrefix":64}],"networkType":"Calico"}}`))
 	require.NoError(t, err)
 	assert.Equal(t, []string{"10.128.0.0/14", "fd01::/48"}, got)
-	got, err = readOpenShift([]byte(`{"kind":"Network","spec":{}}`))
+	got, err = readClusterNetwork([]byte(`{"kind":"Network","spec":{}}`))
 	require.NoError(t, err)
 	assert.Empty(t, got)
-	_, err = readOpenShift([]byte(`{"spec":{"clusterNetwork":"10.128.0.0/14"}}`))
+	_, err = readClusterNetwork([]byte(`{"spec":{"clusterNetwork":"10.128.0.0/14"}}`))
 	require.EqualError(t, err, "spec.clusterNetwork can't be read")
 }
 

@@ -55,13 +55,13 @@ func refusalsReachTheUser(t *testing.T, world *kubernetesWorld) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			world.empty(t)
-			wrong, right := poolOf("wrong", test.wrong), poolOf("right", spec{CIDR: "10.1.0.0/16"})
+			before, wrong, after := poolOf("before", spec{CIDR: "10.1.0.0/16"}), poolOf("wrong", test.wrong), poolOf("after", spec{CIDR: "10.2.0.0/16"})
 			require.NotEmpty(t, ippool.Validate(wrong))
 			store := world.Open(t)
 			snapshot, err := store.Snapshot(t.Context())
 			require.NoError(t, err)
 
-			err = store.Commit(t.Context(), snapshot, changesOf(wrong, right))
+			err = store.Commit(t.Context(), snapshot, changesOf(before, wrong, after))
 			require.ErrorIs(t, err, bootstrap.ErrRefused)
 			require.NotErrorIs(t, err, bootstrap.ErrConflict)
 			var refused *bootstrap.DatastoreError
@@ -69,12 +69,15 @@ func refusalsReachTheUser(t *testing.T, world *kubernetesWorld) {
 			assert.Equal(t, `creating IPPool "wrong"`, refused.Doing)
 			assertReasons(t, test.want, err.Error(), refused.Place+`: creating IPPool "wrong": refused by the API server: `)
 
-			// The pools are created each by itself, and the user is told.
-			assert.Contains(t, err.Error(), `IPPool "right" was created nevertheless`)
+			// What was created before stays, and the user is told; what comes
+			// after is not created.
+			assert.Contains(t, err.Error(), `IPPool "before" was created nevertheless`)
 			stored := world.Pools(t)
 			require.Len(t, stored, 1)
-			assert.Equal(t, "right", stored[0].Name)
+			assert.Equal(t, "before", stored[0].Name)
+			assert.NotEmpty(t, before.UID)
 			assert.Empty(t, wrong.UID)
+			assert.Empty(t, after.UID)
 		})
 	}
 }
