@@ -147,7 +147,7 @@ func failWritesNothing(t *testing.T, world World) {
 
 // tomorrows is a pool with fields that nobody knows yet.
 const tomorrows = `{"kind":"IPPool","apiVersion":"projectcalico.org/v3","metadata":{"name":"default-ipv4-ippool",` +
-	`"labels":{"team":"net <1>"},"annotations":{"note":"of today"}},` +
+	`"labels":{"team":"net"},"annotations":{"note":"of <today>"}},` +
 	`"spec":{"fieldOfTomorrow":{"deep":[1,2.50,{"x":null}]},"cidr":"10.244.0.0/16","natOutgoing":true,"blockSize":26,"modeOfTomorrow":"Twice"}}`
 
 func updateKeepsWhatIsUnknown(t *testing.T, world World) {
