@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -20,6 +21,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/yaml"
 
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/kubernetes"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/kubetest"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
@@ -144,6 +147,41 @@ func TestManifests(t *testing.T) {
 	}
 }
 
+// TestOnDriftUpdate applies the component that has the Job update: it gives the
+// one right more, and the setting.
+func TestOnDriftUpdate(t *testing.T) {
+	for _, tt := range []struct {
+		folder string
+		group  schema.GroupVersion
+	}{{"base", ippool.CRDV1}, {"projectcalico.org-v3", ippool.V3}} {
+		t.Run(tt.folder, func(t *testing.T) {
+			world := newKubernetesWorld(t, tt.group)
+			base := rulesIn(t, kubectl(t, world.server, "kustomize", manifests+tt.folder), "ClusterRole")
+			objects := applyManifests(t, world.server, "testdata/on-drift-update/"+tt.folder)
+			rules := object[rbacv1.ClusterRole](t, objects, "ClusterRole").Rules
+			assert.Equal(t, kubetest.Rule(tt.group.Group, "ippools", "list", "create", "patch"), rules[0])
+			assert.Equal(t, base[1:], rules[1:])
+
+			job := object[batchv1.Job](t, objects, "Job")
+			container := job.Spec.Template.Spec.Containers[0]
+			env := containerEnv(t, container)
+			assert.Contains(t, env, "CALICO_IPPOOLS_ON_DRIFT=update")
+			assert.Contains(t, env, "CALICO_API_GROUP="+tt.group.String())
+			user := "system:serviceaccount:kube-system:calico-bootstrap"
+			token := world.server.Token(t, "kube-system", "calico-bootstrap", time.Hour)
+			waitForAccess(t, world.server, user, "patch", tt.group.Group, "ippools")
+
+			// The right is enough for an update.
+			world.Write(t, poolOf("a", spec{CIDR: "10.1.0.0/16"}))
+			store := openKubernetes(t, kubernetes.Config{REST: bearer(world.server, token), APIGroup: tt.group})
+			record, snapshot := recordOf(t, store, "a")
+			record.Pool.Spec.NATOutgoing = true
+			require.NoError(t, store.Commit(t.Context(), snapshot, []bootstrap.Change{{Update: record}}))
+			assert.True(t, world.Pools(t)[0].Spec.NATOutgoing)
+		})
+	}
+}
+
 // assertRestricted holds what issue and Pod Security Standards ask of a
 // container, but for the host's network.
 func assertRestricted(t *testing.T, pod *corev1.PodSecurityContext, container corev1.Container) {
@@ -213,7 +251,7 @@ func TestRolesHaveNothingTooMuch(t *testing.T) {
 	objects := applyManifests(t, world.server, manifests+"base")
 	rights := rightsOf(object[rbacv1.ClusterRole](t, objects, "ClusterRole").Rules, "a ClusterRole")
 	rights = append(rights, rightsOf(object[rbacv1.Role](t, objects, "Role").Rules, "a Role in namespace kube-system")...)
-	require.Len(t, rights, 6)
+	require.Len(t, rights, 8)
 	container := object[batchv1.Job](t, objects, "Job").Spec.Template.Spec.Containers[0]
 
 	for i, missing := range rights {
@@ -230,6 +268,14 @@ func TestRolesHaveNothingTooMuch(t *testing.T) {
 			world.server.Allow(t, user, rest...)
 			kubeconfig := world.server.TokenKubeconfig(t, world.server.Token(t, "kube-system", name, time.Hour))
 			env := append(containerEnv(t, container), "KUBECONFIG="+kubeconfig)
+			if missing.surveyed() {
+				survey := surveyOf(t, bearer(world.server, world.server.Token(t, "kube-system", name, time.Hour)))
+				assert.Contains(t, strings.Join(survey.Problems, "\n"), "give it "+missing.String())
+				r := call(t, env, container.Args...)
+				assert.Zero(t, r.code, r.stderr)
+				assert.Len(t, world.Pools(t), 2, "a check that can't be made is left out")
+				return
+			}
 			r := call(t, env, container.Args...)
 			assert.Contains(t, r.stderr, "give it "+missing.String())
 			if missing.needed() {
@@ -271,6 +317,11 @@ func (r right) String() string {
 
 // needed reports whether the program can't do without.
 func (r right) needed() bool { return len(r.rule.ResourceNames) == 0 }
+
+// surveyed reports whether the preflight alone wants it.
+func (r right) surveyed() bool {
+	return slices.Contains([]string{"nodes", "servicecidrs"}, r.rule.Resources[0])
+}
 
 func rightsOf(rules []rbacv1.PolicyRule, kind string) []right {
 	var rights []right

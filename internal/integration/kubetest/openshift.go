@@ -30,12 +30,24 @@ func (s *Server) PutOpenShiftNetwork(tb testing.TB, networks ...ClusterNetwork) 
 		}
 		list = append(list, entry)
 	}
-	spec := map[string]any{"clusterNetwork": list}
+	s.putOpenShift(tb, map[string]any{"clusterNetwork": list})
+}
+
+// PutOpenShiftServices is PutOpenShiftNetwork for the networks of Services
+// alone.
+func (s *Server) PutOpenShiftServices(tb testing.TB, cidrs ...string) {
+	tb.Helper()
+	s.putOpenShift(tb, map[string]any{"serviceNetwork": anys(cidrs)})
+}
+
+func (s *Server) putOpenShift(tb testing.TB, spec map[string]any) {
+	tb.Helper()
 	s.put(tb, s.dynamic.Resource(groupOpenShift.WithResource("networks")),
 		object(groupOpenShift.String(), "Network", openShiftName, map[string]any{"spec": spec}))
 }
 
-// DeleteOpenShiftNetwork deletes what PutOpenShiftNetwork has stored.
+// DeleteOpenShiftNetwork deletes what PutOpenShiftNetwork or PutOpenShiftServices has
+// stored.
 func (s *Server) DeleteOpenShiftNetwork(tb testing.TB) {
 	tb.Helper()
 	s.delete(tb, s.dynamic.Resource(groupOpenShift.WithResource("networks")), openShiftName)

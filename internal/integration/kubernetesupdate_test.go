@@ -1,0 +1,291 @@
+package integration
+
+import (
+	"encoding/json"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/kubernetes"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/kubetest"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+)
+
+// tomorrow is a pool as a Calico of the future has it, which other people and
+// controllers wrote into too.
+const tomorrow = `{"kind":"IPPool","metadata":{"name":"default-ipv4-ippool",
+"labels":{"team":"net","a.example.org/b":""},"annotations":{"note":"hands <off> & on","projectcalico.org/metadata":"{\"uid\":\"x\"}"},"finalizers":["example.org/keep"]},
+"spec":{"cidr":"10.1.0.0/16","natOutgoing":true,"ipipMode":"Always","vxlanMode":"Never","blockSize":26,"nodeSelector":"has(a) && has(b)",
+"allowedUses":["Workload","Tunnel"],"future":{"deep":[{"natOutgoing":true}, 1.5]},"zero":0,"no":false}}`
+
+// putTomorrow stores it, and returns what is stored then.
+func (w *kubernetesWorld) putTomorrow(t *testing.T) map[string]any {
+	t.Helper()
+	var pool map[string]any
+	require.NoError(t, json.Unmarshal([]byte(tomorrow), &pool))
+	t.Cleanup(func() { w.empty(t) }) // of the finalizer, which would hold the CRD
+	pool["apiVersion"] = w.group.String()
+	body, err := json.Marshal(pool)
+	require.NoError(t, err)
+	code, answer := w.server.Do(t, http.MethodPost, "/apis/"+w.group.String()+"/ippools", body)
+	require.Equal(t, http.StatusCreated, code, "%s", answer)
+	return w.stored(t, "default-ipv4-ippool")
+}
+
+// stored is an object as the API server has it, but for what every write
+// changes.
+func (w *kubernetesWorld) stored(t *testing.T, name string) map[string]any {
+	t.Helper()
+	code, answer := w.server.Do(t, http.MethodGet, "/apis/"+w.group.String()+"/ippools/"+name, nil)
+	require.Equal(t, http.StatusOK, code, "%s", answer)
+	var object map[string]any
+	require.NoError(t, json.Unmarshal(answer, &object))
+	metadata := object["metadata"].(map[string]any)
+	for _, name := range []string{"resourceVersion", "generation", "managedFields"} {
+		assert.Contains(t, metadata, name)
+		delete(metadata, name)
+	}
+	return object
+}
+
+// recordOf returns the record of a snapshot, and the snapshot.
+func recordOf(t *testing.T, store bootstrap.Datastore, name string) (*ippool.Record, bootstrap.Snapshot) {
+	t.Helper()
+	snapshot, err := store.Snapshot(t.Context())
+	require.NoError(t, err)
+	for _, record := range snapshot.Pools {
+		if record.Pool.Name == name {
+			return record, snapshot
+		}
+	}
+	require.Fail(t, "no pool "+name)
+	return nil, snapshot
+}
+
+func asBytes(t *testing.T, object map[string]any) string {
+	t.Helper()
+	data, err := json.Marshal(object)
+	require.NoError(t, err)
+	return string(data)
+}
+
+// TestKubernetesUpdateKeepsTheRest changes some fields of a pool: every other
+// byte of the object stays.
+func TestKubernetesUpdateKeepsTheRest(t *testing.T) {
+	for _, group := range []schema.GroupVersion{ippool.CRDV1, ippool.V3} {
+		t.Run(group.Group, func(t *testing.T) {
+			world := newKubernetesWorld(t, group)
+			want := world.putTomorrow(t)
+			store := world.Open(t)
+			record, snapshot := recordOf(t, store, "default-ipv4-ippool")
+			raw, before := string(record.Raw()), record.Pool.DeepCopy()
+
+			record.Pool.Spec.NATOutgoing, record.Pool.Spec.Disabled = false, true
+			record.Pool.Spec.IPIPMode, record.Pool.Spec.VXLANMode = "Never", "CrossSubnet"
+			record.Pool.Spec.NodeSelector, record.Pool.Spec.AllowedUses = "", uses("Workload")
+			require.NoError(t, store.Commit(t.Context(), snapshot, []bootstrap.Change{{Update: record}}))
+
+			spec := want["spec"].(map[string]any)
+			delete(spec, "natOutgoing")
+			delete(spec, "nodeSelector")
+			spec["disabled"], spec["ipipMode"], spec["vxlanMode"], spec["allowedUses"] = true, "Never", "CrossSubnet", []any{"Workload"}
+			assert.Equal(t, asBytes(t, want), asBytes(t, world.stored(t, "default-ipv4-ippool")))
+
+			// What is kept stands in the record.
+			assert.Equal(t, before.UID, record.Pool.UID)
+			assert.NotEqual(t, before.ResourceVersion, record.Pool.ResourceVersion)
+			assert.Equal(t, ippool.VXLANModeCrossSubnet, record.Pool.Spec.VXLANMode)
+			assert.Equal(t, raw, string(record.Raw()))
+
+			// Who wrote what is told apart.
+			object, err := world.resource("ippools").Get(t.Context(), "default-ipv4-ippool", metav1.GetOptions{})
+			require.NoError(t, err)
+			assert.Len(t, object.GetManagedFields(), 2)
+			for _, entry := range object.GetManagedFields() {
+				if entry.Manager == "calico-bootstrap" {
+					assert.NotContains(t, entry.FieldsV1.String(), "future")
+					assert.Contains(t, entry.FieldsV1.String(), "f:vxlanMode")
+				}
+			}
+
+			again, snapshot := recordOf(t, store, "default-ipv4-ippool")
+			assert.Equal(t, record.Pool.Spec, again.Pool.Spec)
+			world.server.ResetAudit(t, kubetest.AdminUser)
+			require.NoError(t, store.Commit(t.Context(), snapshot, []bootstrap.Change{{Update: again}}))
+			assert.Empty(t, world.server.Audit(t, kubetest.AdminUser), "nothing differs, so nothing is sent")
+		})
+	}
+}
+
+// TestKubernetesUpdateConflicts has somebody else write, delete, or delete and
+// create the pool between our read and our write.
+func TestKubernetesUpdateConflicts(t *testing.T) {
+	world := newKubernetesWorld(t, ippool.CRDV1)
+	const path = "/apis/crd.projectcalico.org/v1/ippools/a"
+	deletes := func(t *testing.T) {
+		code, answer := world.server.Do(t, http.MethodDelete, path, nil)
+		require.Equal(t, http.StatusOK, code, "%s", answer)
+	}
+	for name, somebody := range map[string]func(t *testing.T){
+		"another field": func(t *testing.T) {
+			code, answer := world.server.Do(t, http.MethodPatch, path, []byte(`{"spec":{"disabled":true}}`))
+			require.Equal(t, http.StatusOK, code, "%s", answer)
+		},
+		"a label": func(t *testing.T) {
+			code, answer := world.server.Do(t, http.MethodPatch, path, []byte(`{"metadata":{"labels":{"a":"b"}}}`))
+			require.Equal(t, http.StatusOK, code, "%s", answer)
+		},
+		"deleted": deletes,
+		"deleted and created": func(t *testing.T) {
+			deletes(t)
+			world.Write(t, poolOf("a", spec{CIDR: "10.1.0.0/16"}))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			world.empty(t)
+			world.Write(t, poolOf("a", spec{CIDR: "10.1.0.0/16"}))
+			store := world.Open(t)
+			record, snapshot := recordOf(t, store, "a")
+			somebody(t)
+			theirs := world.Pools(t)
+			record.Pool.Spec.NATOutgoing = true
+			changes := []bootstrap.Change{{Update: record}, {Create: poolOf("b", spec{CIDR: "10.2.0.0/16"})}}
+			err := store.Commit(t.Context(), snapshot, changes)
+			require.ErrorIs(t, err, bootstrap.ErrConflict)
+			var partial *bootstrap.PartialError
+			require.NotErrorAs(t, err, &partial, "nothing was written")
+			assert.Equal(t, theirs, world.Pools(t), "neither the pool nor what comes after it")
+		})
+	}
+	t.Run("all pools are gone, and the CRD", func(t *testing.T) {
+		world.empty(t)
+		world.Write(t, poolOf("a", spec{CIDR: "10.1.0.0/16"}))
+		store := world.Open(t)
+		record, snapshot := recordOf(t, store, "a")
+		world.server.RemoveCRDs(t)
+		record.Pool.Spec.NATOutgoing = true
+		err := store.Commit(t.Context(), snapshot, []bootstrap.Change{{Update: record}})
+		require.ErrorIs(t, err, bootstrap.ErrNotInstalled)
+		require.NotErrorIs(t, err, bootstrap.ErrConflict)
+	})
+}
+
+// TestKubernetesCommitInOrder writes what comes first, and nothing after a
+// failure.
+func TestKubernetesCommitInOrder(t *testing.T) {
+	world := newSteadyWorld(t)
+	prepare := func(t *testing.T, store bootstrap.Datastore) []bootstrap.Change {
+		t.Helper()
+		world.empty(t)
+		world.Write(t, poolOf("a", spec{CIDR: "10.1.0.0/16"}))
+		world.Write(t, poolOf("d", spec{CIDR: "10.4.0.0/16"}))
+		first, _ := recordOf(t, store, "a")
+		last, _ := recordOf(t, store, "d")
+		first.Pool.Spec.NATOutgoing, last.Pool.Spec.NATOutgoing = true, true
+		return []bootstrap.Change{
+			{Update: first}, {Create: poolOf("b", spec{CIDR: "10.2.0.0/16"})},
+			{Create: poolOf("c", spec{CIDR: "10.3.0.0/16"})}, {Update: last},
+		}
+	}
+	t.Run("all of it", func(t *testing.T) {
+		store := world.Open(t)
+		changes := prepare(t, store)
+		changes[1].Create.Labels, changes[1].Create.Annotations = map[string]string{"team": "net"}, map[string]string{"note": "x"}
+		world.server.ResetAudit(t, kubetest.AdminUser)
+		require.NoError(t, store.Commit(t.Context(), bootstrap.Snapshot{}, changes))
+		var sent []string
+		for _, entry := range world.server.Audit(t, kubetest.AdminUser) {
+			sent = append(sent, entry.String())
+		}
+		assert.Equal(t, []string{"patch ippools a 200", "create ippools b 201", "create ippools c 201", "patch ippools d 200"}, sent)
+		pools := world.Pools(t)
+		require.Len(t, pools, 4)
+		assert.True(t, pools[0].Spec.NATOutgoing)
+		assert.True(t, pools[3].Spec.NATOutgoing)
+		assert.Equal(t, map[string]string{"team": "net"}, pools[1].Labels)
+		assert.Equal(t, map[string]string{"note": "x"}, pools[1].Annotations)
+		assert.Equal(t, pools[1].ResourceVersion, changes[1].Create.ResourceVersion)
+	})
+	t.Run("a conflict in the middle", func(t *testing.T) {
+		store := world.Open(t)
+		changes := prepare(t, store)
+		world.Write(t, poolOf("c", spec{CIDR: "10.9.0.0/16"}))
+		err := store.Commit(t.Context(), bootstrap.Snapshot{}, changes)
+		require.ErrorIs(t, err, bootstrap.ErrConflict)
+		var partial *bootstrap.PartialError
+		require.ErrorAs(t, err, &partial)
+		assert.Equal(t, []string{"b"}, partial.Created)
+		assert.Equal(t, []string{"a"}, partial.Updated)
+		pools := world.Pools(t)
+		require.Len(t, pools, 4)
+		assert.True(t, pools[0].Spec.NATOutgoing)
+		assert.Equal(t, "10.9.0.0/16", pools[2].Spec.CIDR)
+		assert.False(t, pools[3].Spec.NATOutgoing)
+	})
+	t.Run("refused", func(t *testing.T) {
+		store := world.Open(t)
+		changes := prepare(t, store)
+		changes[0].Update.Pool.Spec.CIDR = "10.7.0.0/16"
+		denies := []byte(`{"apiVersion":"admissionregistration.k8s.io/v1","kind":"ValidatingAdmissionPolicy","metadata":{"name":"kubetest-update"},"spec":{
+"matchConstraints":{"resourceRules":[{"apiGroups":["crd.projectcalico.org"],"apiVersions":["*"],"operations":["UPDATE"],"resources":["ippools"]}]},
+"validations":[{"expression":"object.spec.cidr == oldObject.spec.cidr","reason":"Forbidden","message":"no other CIDR, says the network team"}]}}`)
+		binds := []byte(`{"apiVersion":"admissionregistration.k8s.io/v1","kind":"ValidatingAdmissionPolicyBinding","metadata":{"name":"kubetest-update"},"spec":{"policyName":"kubetest-update","validationActions":["Deny"]}}`)
+		const path = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolic"
+		world.server.Apply(t, denies)
+		world.server.Apply(t, binds)
+		t.Cleanup(func() {
+			world.server.Do(t, http.MethodDelete, path+"ybindings/kubetest-update", nil)
+			world.server.Do(t, http.MethodDelete, path+"ies/kubetest-update", nil)
+		})
+		require.Eventually(t, func() bool {
+			code, _ := world.server.Do(t, http.MethodPatch, "/apis/crd.projectcalico.org/v1/ippools/a?dryRun=All", []byte(`{"spec":{"cidr":"10.8.0.0/16"}}`))
+			return code != http.StatusOK
+		}, waiting, step)
+		err := store.Commit(t.Context(), bootstrap.Snapshot{}, changes)
+		require.ErrorIs(t, err, bootstrap.ErrRefused)
+		require.NotErrorIs(t, err, bootstrap.ErrForbidden)
+		assert.ErrorContains(t, err, `updating IPPool "a": refused by the API server: `)
+		assert.ErrorContains(t, err, "says the network team")
+		assert.Len(t, world.Pools(t), 2)
+	})
+	t.Run("forbidden", func(t *testing.T) {
+		namespace := world.server.Namespace(t)
+		user := world.server.ServiceAccount(t, namespace, "some")
+		world.server.Allow(t, user, kubetest.Rule("crd.projectcalico.org", "ippools", "list", "create"))
+		config := bearer(world.server, world.server.Token(t, namespace, "some", time.Hour))
+		store := openKubernetes(t, kubernetes.Config{REST: config, APIGroup: ippool.CRDV1})
+		err := store.Commit(t.Context(), bootstrap.Snapshot{}, prepare(t, store))
+		require.ErrorIs(t, err, bootstrap.ErrForbidden)
+		assert.ErrorContains(t, err, "give it a ClusterRole with the rule - {apiGroups: [crd.projectcalico.org], resources: [ippools], verbs: [patch]}")
+		assert.Len(t, world.Pools(t), 2)
+	})
+}
+
+// TestKubernetesUpdateByCalicosRules has Calico's own CRDs refuse what can't be
+// changed, and keep what they know.
+func TestKubernetesUpdateByCalicosRules(t *testing.T) {
+	world := newCalicoWorld(t, ippool.CRDV1)
+	world.empty(t)
+	world.Write(t, poolOf("a", spec{CIDR: "10.1.0.0/16", NATOutgoing: true, NodeSelector: "all()"}))
+	store := world.Open(t)
+	record, snapshot := recordOf(t, store, "a")
+	wrong := record.Clone()
+	wrong.Pool.Spec.IPIPMode, wrong.Pool.Spec.VXLANMode = "Always", "Always"
+	err := store.Commit(t.Context(), snapshot, []bootstrap.Change{{Update: wrong}})
+	require.ErrorIs(t, err, bootstrap.ErrRefused)
+	assert.ErrorContains(t, err, "ipipMode and vxlanMode cannot both be enabled")
+
+	record.Pool.Spec.NATOutgoing, record.Pool.Spec.VXLANMode = false, "Always"
+	require.NoError(t, store.Commit(t.Context(), snapshot, []bootstrap.Change{{Update: record}}))
+	pools := world.Pools(t)
+	require.Len(t, pools, 1)
+	assert.False(t, pools[0].Spec.NATOutgoing)
+	assert.Equal(t, ippool.VXLANModeAlways, pools[0].Spec.VXLANMode)
+	assert.Equal(t, pools[0].Spec, record.Pool.Spec)
+}
