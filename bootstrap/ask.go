@@ -95,7 +95,7 @@ func (r *runner) chooseCIDRs(plan Plan) error {
 		if step.Action != Created || step.Pool.Spec.CIDR != "" {
 			continue
 		}
-		i := slices.IndexFunc(r.desired.Pools, func(d DesiredPool) bool { return d.Pool.Name == step.Name })
+		i := r.desired.wanted(step.Name)
 		want, err := r.choose(r.desired.Pools[i])
 		if err != nil {
 			return err
@@ -141,6 +141,21 @@ func (r *runner) choose(want DesiredPool) (DesiredPool, error) {
 		r.warn(chosen.warning)
 	}
 	return want.withCIDR(chosen), nil
+}
+
+// checkPools is the last look at what is to be created, whatever it was made of:
+// its settings are judged long since, and a CIDR that was chosen is, too.
+func checkPools(changes []Change) error {
+	var faults []error
+	for _, change := range changes {
+		if change.Create == nil {
+			continue
+		}
+		for _, fault := range ippool.Validate(change.Create) {
+			faults = append(faults, fmt.Errorf("%w: IPPool %q: %w", ErrIncompatible, change.Create.Name, fault))
+		}
+	}
+	return errors.Join(faults...)
 }
 
 // checkBlocks refuses pools that hold IPAM blocks of another size.

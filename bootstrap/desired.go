@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,12 +19,16 @@ type Desired struct {
 	Pools []DesiredPool
 }
 
+// wanted is the place of the pool of that name; -1 if none of them is wanted. One
+// that is left out may have the same name.
+func (d Desired) wanted(name string) int {
+	return slices.IndexFunc(d.Pools, func(pool DesiredPool) bool { return pool.Skip == "" && pool.Pool.Name == name })
+}
+
 // values are those behind the pool of that name.
 func (d Desired) values(name string) []Value {
-	for _, pool := range d.Pools {
-		if pool.Pool.Name == name {
-			return pool.Values
-		}
+	if i := d.wanted(name); i >= 0 {
+		return d.Pools[i].Values
 	}
 	return nil
 }

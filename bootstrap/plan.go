@@ -290,7 +290,7 @@ func (p *planner) checkOverlaps(desired Desired) {
 			continue // what exists may overlap itself as it likes
 		}
 		pool, other := all[o.Later], all[o.Earlier]
-		i := slices.IndexFunc(desired.Pools, func(d DesiredPool) bool { return d.Pool.Name == pool.Name })
+		i := desired.wanted(pool.Name)
 		p.fault("IPPool %q: %s (%s) overlaps %s of IPPool %q: choose another range",
 			pool.Name, pool.Spec.CIDR, desired.Pools[i].cidrSource(), other.Spec.CIDR, other.Name)
 	}

@@ -88,11 +88,11 @@ func (r *runner) preflight(plan Plan, existing Snapshot) (found, allowed []Findi
 }
 
 func (r *runner) judged(step Step) judgedPool {
-	byDefault := func(d DesiredPool) bool { return d.Default && d.Pool.Name == step.Name }
+	i := r.desired.wanted(step.Name)
 	return judgedPool{
 		name: step.Name, family: step.Family, spec: step.Pool.Spec, values: step.Values,
 		stands:    step.Action != Created,
-		byDefault: slices.ContainsFunc(r.desired.Pools, byDefault),
+		byDefault: i >= 0 && r.desired.Pools[i].Default,
 	}
 }
 

@@ -257,7 +257,10 @@ func (r *runner) plan(ctx context.Context, snapshot Snapshot) (Plan, error) {
 	if plan, err = NewPlan(r.desired, snapshot, r.config.OnDrift); err != nil {
 		return Plan{}, err
 	}
-	return plan, checkBlocks(plan.changes(), blocks)
+	if err := checkBlocks(plan.changes(), blocks); err != nil || r.dryRun {
+		return plan, err // which may lack a CIDR where it is only shown
+	}
+	return plan, checkPools(plan.changes())
 }
 
 // commit writes what the plan changes, and warns where the datastore keeps
