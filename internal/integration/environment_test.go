@@ -55,6 +55,11 @@ var environment = []variable{
 	{"CALICO_IPPOOLS_TIMEOUT", []string{"90s", "0", "1h30m", "90", "-1s", "soon"}},
 	{"CALICO_STARTUP_LOGLEVEL", []string{"debug", "INFO", "warning", "error", "loud"}},
 	{"CALICO_IPPOOLS_LOG_FORMAT", []string{"json", "text", "xml"}},
+	{"CALICO_IPPOOLS_FILE", []string{"no-such-file.yaml"}},
+	{"CALICO_IPPOOLS_ON_DRIFT", []string{"Update", "report", "fail", "overwrite"}},
+	{"CALICO_IPPOOLS_PREFLIGHT", []string{"off", "WARN", "on"}},
+	{"CALICO_IPPOOLS_ALLOW", []string{"ULAWithoutNAT", "ulawithoutnat, NoUsablePool,", "everything, ULAWithoutNAT"}},
+	{"CALICO_IPPOOLS_STRICT", []string{"true", "false", "very"}},
 }
 
 // TestEnvironmentTableIsWhole keeps the table up with the settings.
@@ -170,7 +175,9 @@ func bootstrapIn(t *testing.T, world *etcdWorld, env map[string]string) (text st
 	fmt.Fprintln(&out, "#", strings.Join(given, " "))
 
 	settings, _, err := bootstrap.Load(bootstrap.Settings{}, "")
-	require.NoError(t, err)
+	if err != nil { // a file that can't be read: Run says so, and what else is wrong
+		require.ErrorIs(t, err, bootstrap.ErrInvalidSettings)
+	}
 	config, warnings, err := etcdv3.FromSettings(settings.Datastore)
 	require.NoError(t, err)
 	require.Empty(t, warnings)

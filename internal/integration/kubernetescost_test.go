@@ -68,6 +68,10 @@ const (
 	openShift     = "GET /apis/config.openshift.io/v1/networks/cluster"
 )
 
+// withoutPreflight asks for the default pools, and for nobody to be asked about
+// them.
+var withoutPreflight = bootstrap.Settings{Preflight: bootstrap.Given("off", "test")}
+
 // TestKubernetesRequests counts what a boot asks of the API server: one list
 // where the pools exist, and no more than is needed where they don't. There is
 // no discovery in any of it.
@@ -85,16 +89,16 @@ func TestKubernetesRequests(t *testing.T) {
 
 	t.Run("a plan of a fresh cluster", func(t *testing.T) {
 		world.empty(t)
-		assert.ElementsMatch(t, []string{listPools, listBlocks, kubeadmConfig, openShift, kubeProxy},
+		assert.ElementsMatch(t, []string{listPools, listBlocks, kubeadmConfig, openShift, kubeProxy, listNodes, listServiceCIDRs},
 			lines(run(t, bootstrap.Settings{}, bootstrap.WithDryRun())))
 	})
 	t.Run("a fresh cluster", func(t *testing.T) {
 		world.empty(t)
 		all := run(t, bootstrap.Settings{})
-		require.Len(t, all, 7)
+		require.Len(t, all, 9)
 		assert.Equal(t, listPools, lines(all)[0])
-		assert.ElementsMatch(t, []string{listBlocks, kubeadmConfig, openShift, kubeProxy}, lines(all)[1:5])
-		assert.Equal(t, []string{createPool, createPool}, lines(all)[5:])
+		assert.ElementsMatch(t, []string{listBlocks, kubeadmConfig, openShift, kubeProxy, listNodes, listServiceCIDRs}, lines(all)[1:7])
+		assert.Equal(t, []string{createPool, createPool}, lines(all)[7:])
 		for _, request := range all {
 			assert.True(t, strings.HasPrefix(request.UserAgent(), "calico-bootstrap/"), request.UserAgent())
 			assert.NotEqual(t, "0", request.URL.Query().Get("resourceVersion"), "nothing is created on the word of a cache")
@@ -105,7 +109,17 @@ func TestKubernetesRequests(t *testing.T) {
 	})
 	t.Run("the pools exist", func(t *testing.T) {
 		assert.Equal(t, []string{listPools}, lines(run(t, bootstrap.Settings{})))
-		assert.Equal(t, []string{listPools}, lines(run(t, bootstrap.Settings{}, bootstrap.WithDryRun())))
+		assert.ElementsMatch(t, []string{listPools, kubeadmConfig, openShift, kubeProxy, listNodes, listServiceCIDRs},
+			lines(run(t, bootstrap.Settings{}, bootstrap.WithDryRun())), "a plan is what checks them")
+		assert.Equal(t, []string{listPools}, lines(run(t, withoutPreflight, bootstrap.WithDryRun())))
+	})
+	t.Run("without a preflight", func(t *testing.T) {
+		world.empty(t)
+		assert.ElementsMatch(t, []string{listPools, listBlocks, kubeadmConfig, openShift, kubeProxy, createPool, createPool}, lines(run(t, withoutPreflight)))
+		world.empty(t)
+		named := withoutPreflight
+		named.IPv4.CIDR, named.IPv6.CIDR = bootstrap.Given("10.1.0.0/16", "test"), bootstrap.Given("fd01::/64", "test")
+		assert.ElementsMatch(t, []string{listPools, listBlocks, createPool, createPool}, lines(run(t, named)), "no pod CIDR is needed")
 	})
 	t.Run("nothing is asked for", func(t *testing.T) {
 		world.empty(t)
@@ -115,7 +129,7 @@ func TestKubernetesRequests(t *testing.T) {
 	t.Run("kubeadm knows both families", func(t *testing.T) {
 		world.empty(t)
 		putKubeadmConfig(t, world.server, "10.1.0.0/16,fd01::/56")
-		assert.ElementsMatch(t, []string{listPools, listBlocks, kubeadmConfig, createPool, createPool},
+		assert.ElementsMatch(t, []string{listPools, listBlocks, kubeadmConfig, listNodes, listServiceCIDRs, createPool, createPool},
 			lines(run(t, bootstrap.Settings{})))
 	})
 	t.Run("what doesn't depend on each other is sent at once", func(t *testing.T) {

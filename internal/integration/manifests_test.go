@@ -122,6 +122,7 @@ func TestManifests(t *testing.T) {
 			user := "system:serviceaccount:" + account.Namespace + ":" + account.Name
 			token := world.server.Token(t, account.Namespace, account.Name, time.Hour)
 			env := append(containerEnv(t, pod.Containers[0]), "KUBECONFIG="+world.server.TokenKubeconfig(t, token))
+			env = append(env, preflight...)
 			waitForAccess(t, world.server, user, "create", tt.group.Group, "ippools")
 
 			path := "/apis/" + tt.group.String()
@@ -130,6 +131,7 @@ func TestManifests(t *testing.T) {
 				"get /api/v1/namespaces/kube-system/configmaps/kubeadm-config 404",
 				"get /apis/config.openshift.io/v1/networks/cluster 404",
 				"get /api/v1/namespaces/kube-system/configmaps/kube-proxy 404",
+				"list /api/v1/nodes 200", "list /apis/networking.k8s.io/v1/servicecidrs 200",
 				"create " + path + "/ippools 201", "create " + path + "/ippools 201",
 			}
 			world.server.ResetAudit(t, user)

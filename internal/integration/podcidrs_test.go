@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -49,6 +50,7 @@ func TestPodCIDRs(t *testing.T) {
 		ipv6, from6      string // ipv6 empty: whatever was drawn
 		notes            []string
 		warning, because string // a part of the one warning
+		finding          string // a part of the one about the pod CIDRs
 	}{
 		{name: "nothing is known",
 			ipv4: "192.168.0.0/16", from4: "default", from6: random,
@@ -78,10 +80,10 @@ func TestPodCIDRs(t *testing.T) {
 		{name: "named, outside", cluster: []func(*testing.T){kubeadm("10.1.0.0/16,10.3.0.0/16,fd01::/56")}, notes: []string{"of the IPv4 pod CIDRs of kubeadm-config the first counts, 10.1.0.0/16: no pool is created for 10.3.0.0/16"},
 			settings: cidrsOf("10.2.0.0/16", "fd01::/64"),
 			ipv4:     "10.2.0.0/16", from4: "test", ipv6: "fd01::/64", from6: "test",
-			warning: `test: "10.2.0.0/16" is outside the pod CIDR that the cluster knows, 10.1.0.0/16, 10.3.0.0/16 (kubeadm-config)`},
+			finding: `cidr "10.2.0.0/16" (test) is outside the pod CIDR that the cluster knows, 10.1.0.0/16, 10.3.0.0/16 (kubeadm-config)`},
 		{name: "named, wider", cluster: []func(*testing.T){kubeadm("10.1.0.0/16,fd01::/56")},
 			settings: cidrsOf("10.0.0.0/8", "fd01::/56"),
-			ipv4:     "10.0.0.0/8", from4: "test", ipv6: "fd01::/56", from6: "test", warning: `"10.0.0.0/8" goes beyond`},
+			ipv4:     "10.0.0.0/8", from4: "test", ipv6: "fd01::/56", from6: "test", finding: `"10.0.0.0/8" (test) goes beyond`},
 		{name: "named, and the source can't be read", cluster: []func(*testing.T){kubeadm("[")},
 			settings: cidrsOf("10.2.0.0/16", "fd01::/64"),
 			ipv4:     "10.2.0.0/16", from4: "test", ipv6: "fd01::/64", from6: "test",
@@ -109,6 +111,12 @@ func TestPodCIDRs(t *testing.T) {
 				assert.Empty(t, report.Warnings)
 			} else if assert.Len(t, report.Warnings, 1) {
 				assert.Contains(t, report.Warnings[0], tt.warning)
+			}
+			i := slices.IndexFunc(report.Findings, func(f bootstrap.Finding) bool { return f.Code == bootstrap.OutsidePodCIDR })
+			if tt.finding == "" {
+				assert.Equal(t, -1, i)
+			} else if assert.GreaterOrEqual(t, i, 0) {
+				assert.Contains(t, report.Findings[i].Text, tt.finding)
 			}
 			if tt.because != "" {
 				require.NotEmpty(t, report.Notes)

@@ -113,6 +113,8 @@ func Pools(r *http.Request) bool {
 }
 func Blocks(r *http.Request) bool     { return strings.HasSuffix(r.URL.Path, "/ipamblocks") }
 func ConfigMaps(r *http.Request) bool { return strings.Contains(r.URL.Path, "/configmaps/") }
+func Nodes(r *http.Request) bool      { return strings.HasSuffix(r.URL.Path, "/nodes") }
+func Services(r *http.Request) bool   { return strings.HasSuffix(r.URL.Path, "/servicecidrs") }
 func Creates(r *http.Request) bool    { return r.Method == http.MethodPost }
 func All(*http.Request) bool          { return true }
 
