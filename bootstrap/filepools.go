@@ -129,7 +129,11 @@ func (s *Settings) judgeTogether(defaults []DesiredPool, files []filePool, fault
 		given := s.pool(desired.Family)
 		name := fmt.Sprintf("the default %s pool", desired.Family)
 		set = append(set, desired.Pool)
-		places = append(places, name+", "+string(cmp.Or(given.Name.Source, SourceDefault)))
+		place := fmt.Sprintf("%s, which %s asks for", name, given.CIDR.Source)
+		if given.Name.IsSet() {
+			place += fmt.Sprintf(" and %s names", given.Name.Source)
+		}
+		places = append(places, place)
 		cidrs = append(cidrs, name+", "+string(given.CIDR.Source))
 	}
 	first := len(set)
