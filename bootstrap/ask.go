@@ -80,6 +80,7 @@ func (r *runner) tellOfCluster(families []ippool.Family) {
 		}
 		switch {
 		case source.Problem == "":
+		case source.Absent && len(families) == 0: // nobody wants a CIDR of it
 		case unnamed && !source.Absent:
 			r.warn(problem)
 		default:

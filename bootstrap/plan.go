@@ -88,6 +88,7 @@ type planner struct {
 
 	standing []*ippool.IPPool                  // what exists, as far as it can be read
 	records  map[string]*ippool.Record         // by name
+	named    map[string]bool                   // by a file
 	taken    map[string]string                 // name to what has it
 	families map[ippool.Family][]ippool.IPPool // those that a default pool gives way to
 }
@@ -96,12 +97,14 @@ func newPlanner(desired Desired, existing Snapshot, onDrift OnDrift) *planner {
 	p := &planner{
 		onDrift:  onDrift,
 		records:  map[string]*ippool.Record{},
+		named:    map[string]bool{},
 		taken:    map[string]string{},
 		families: map[ippool.Family][]ippool.IPPool{},
 	}
-	named := map[string]bool{} // by a file
 	for _, want := range desired.Pools {
-		named[want.Pool.Name] = named[want.Pool.Name] || !want.Default
+		if !want.Default {
+			p.named[want.Pool.Name] = true
+		}
 	}
 	stands := func(pool *ippool.IPPool) (ippool.Family, error) {
 		family, err := familyOfStored(pool.Spec.CIDR)
@@ -110,7 +113,7 @@ func newPlanner(desired Desired, existing Snapshot, onDrift OnDrift) *planner {
 		}
 		p.standing = append(p.standing, pool)
 		p.taken[pool.Name] = fmt.Sprintf("an %s pool, %s", family, pool.Spec.CIDR)
-		if !named[pool.Name] {
+		if !p.named[pool.Name] {
 			p.families[family] = append(p.families[family], *pool)
 		}
 		return family, nil
@@ -181,6 +184,8 @@ func (p *planner) plan(want DesiredPool) {
 	step := Step{Family: want.Family, Default: want.Default, Name: want.Pool.Name}
 	record := p.records[want.Pool.Name]
 	switch {
+	case want.Skip != "" && want.Default && p.named[want.Pool.Name]:
+		return // the name is that of a file's pool, and so is all there is to say
 	case want.Skip != "":
 		step.Action, step.Reason = Skipped, want.Skip
 	case want.Default && len(p.families[want.Family]) > 0:

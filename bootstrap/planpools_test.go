@@ -28,6 +28,11 @@ func wantedByFile(name, cidr string, nat bool) DesiredPool {
 	}}
 }
 
+func notHere(want DesiredPool) DesiredPool {
+	want.Skip = "no IPv6 here"
+	return want
+}
+
 // with returns what is desired with pools of a file in it.
 func with(t *testing.T, pools []DesiredPool, lines ...string) Desired {
 	t.Helper()
@@ -66,6 +71,12 @@ func TestNewPlanOfPoolsByName(t *testing.T) {
 			pools:    []DesiredPool{wantedByFile("b4", "10.3.0.0/16", true)},
 			lines:    []string{"CALICO_IPV4POOL_CIDR=10.1.0.0/16", none6},
 			want:     []string{fresh4, skip6, "IPv4 b4 unchanged: exists"},
+		},
+		{
+			name:  "the name of a default pool that is left out",
+			pools: []DesiredPool{wantedByFile("default-ipv4-ippool", "10.3.0.0/16", true), notHere(wantedByFile("six", "fd00:2::/64", true))},
+			lines: []string{none4, none6},
+			want:  []string{skip6, "IPv4 default-ipv4-ippool created: no pool of this name existed", "IPv6 six skipped: no IPv6 here"},
 		},
 		{
 			name:     "another's pool is, and none to go without the file's",

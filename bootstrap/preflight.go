@@ -36,6 +36,10 @@ type judgedPool struct {
 	values    []Value
 	stands    bool
 	byDefault bool
+
+	// updated is where the fields that are changed in a pool that stands get
+	// their values from.
+	updated map[string]Source
 }
 
 // check is one way of judging a pool that is in use. It is given no pool
@@ -122,6 +126,9 @@ func forNodes(pool judgedPool) bool {
 
 // source is where a field came from.
 func (p judgedPool) source(field string) Source {
+	if source, changed := p.updated[field]; changed {
+		return source
+	}
 	if p.stands {
 		return sourceDatastore
 	}
@@ -168,12 +175,13 @@ func (p judgedPool) elsewhere() string {
 
 // set says how a field gets another value.
 func (p judgedPool) set(field, to, flag string) string {
+	_, changed := p.updated[field]
 	switch {
-	case p.byDefault && p.stands:
+	case p.byDefault && p.stands && !changed:
 		return fmt.Sprintf("set %s to %s with %s and --on-drift=update", field, to, SourceFlag(fmt.Sprintf("ipv%d-pool-%s", p.family, flag)))
 	case p.byDefault:
 		return fmt.Sprintf("set %s to %s with %s", field, to, SourceFlag(fmt.Sprintf("ipv%d-pool-%s", p.family, flag)))
-	case p.stands:
+	case p.stands && !changed:
 		return fmt.Sprintf("set %s to %s in the IPPool", field, to)
 	default:
 		return fmt.Sprintf("set %s to %s there", field, to)

@@ -88,10 +88,17 @@ func (r *runner) preflight(plan Plan, existing Snapshot) (found, allowed []Findi
 }
 
 func (r *runner) judged(step Step) judgedPool {
+	updated := map[string]Source{}
+	for _, difference := range step.Drift {
+		if difference.Updated {
+			updated[difference.Field] = difference.Source
+		}
+	}
 	i := r.desired.wanted(step.Name)
 	return judgedPool{
 		name: step.Name, family: step.Family, spec: step.Pool.Spec, values: step.Values,
 		stands:    step.Action != Created,
+		updated:   updated,
 		byDefault: i >= 0 && r.desired.Pools[i].Default,
 	}
 }

@@ -304,3 +304,15 @@ func TestUnreadablePoolsAreNotJudged(t *testing.T) {
 	assert.Equal(t, []string{"default-ipv4-ippool unchanged: 2 IPv4 pools exist: off, default-ipv4-ippool"}, outcome(report)[:1])
 	assert.Empty(t, report.Findings)
 }
+
+// What is updated is judged as it will be, and says what asked for it.
+func TestFindingsOfAnUpdate(t *testing.T) {
+	t.Parallel()
+	asked := 0
+	report, err := run(t, newStore(default4(), stored("default-ipv6-ippool", "2001:db8::/64")),
+		given(t, "--on-drift=update", "--ipv4-pool-nat-outgoing=false"), WithDryRun(), WithHost(fakeHost{asked: &asked}))
+	require.NoError(t, err)
+	require.Len(t, report.Findings, 1)
+	assert.Equal(t, `IPPool "default-ipv4-ippool": cidr "10.244.0.0/16" (datastore) is private, and natOutgoing is false (flag --ipv4-pool-nat-outgoing): `+
+		`pods reach only what has a route back to them, such as by BGP; set natOutgoing to true with flag --ipv4-pool-nat-outgoing, or see to the routes`, report.Findings[0].Text)
+}
