@@ -2,6 +2,10 @@ package bootstrap
 
 import (
 	"fmt"
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
@@ -19,18 +23,17 @@ const (
 // ownerOf says who else looks after a pool, and so where it is to be changed;
 // empty: nobody that is known.
 func ownerOf(pool *ippool.IPPool) string {
-	for _, owner := range pool.OwnerReferences {
-		if owner.APIVersion == "operator.tigera.io/v1" {
-			return "the Tigera operator, " + inInstallation
-		}
-		return fmt.Sprintf("%s %q (an owner reference): change it there", owner.Kind, owner.Name)
-	}
-	switch manager := pool.Labels[managedByLabel]; manager {
-	case "":
-		return ""
-	case tigeraOperator:
+	manager := pool.Labels[managedByLabel]
+	ofOperator := func(owner metav1.OwnerReference) bool { return strings.HasPrefix(owner.APIVersion, "operator.tigera.io/") }
+	switch {
+	case manager == tigeraOperator, slices.ContainsFunc(pool.OwnerReferences, ofOperator):
 		return "the Tigera operator, " + inInstallation
-	case "Helm":
+	case len(pool.OwnerReferences) > 0:
+		owner := pool.OwnerReferences[0]
+		return fmt.Sprintf("%s %q (an owner reference): change it there", owner.Kind, owner.Name)
+	case manager == "":
+		return ""
+	case manager == "Helm":
 		return fmt.Sprintf("Helm (label %s): change it in the values of the release%s", managedByLabel, release(pool))
 	default:
 		return fmt.Sprintf("%q (label %s): change it there", manager, managedByLabel)
