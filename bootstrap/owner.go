@@ -24,7 +24,9 @@ const (
 // empty: nobody that is known.
 func ownerOf(pool *ippool.IPPool) string {
 	manager := pool.Labels[managedByLabel]
-	ofOperator := func(owner metav1.OwnerReference) bool { return strings.HasPrefix(owner.APIVersion, "operator.tigera.io/") }
+	ofOperator := func(owner metav1.OwnerReference) bool {
+		return strings.HasPrefix(owner.APIVersion, "operator.tigera.io/")
+	}
 	switch {
 	case manager == tigeraOperator, slices.ContainsFunc(pool.OwnerReferences, ofOperator):
 		return "the Tigera operator, " + inInstallation
