@@ -24,10 +24,11 @@ func TestImportsOfOurOwn(t *testing.T) {
 	t.Parallel()
 	pools := []string{module + "ippool", module + "ippool/selector"}
 	assertOurs(t, "./ippool", pools)
-	pools = append(pools, module+"ippool/manifest")
+	pools = append(pools, module+"ippool/manifest", module+"internal/spelling")
 	assertOurs(t, "./ippool/manifest", pools)
 	common := append([]string{module + "bootstrap"}, pools...)
 	assertOurs(t, "./bootstrap", common)
+	assertOurs(t, "./internal/spelling", []string{module + "internal/spelling"})
 	assertOurs(t, "./internal/netcause", []string{module + "internal/netcause"})
 
 	entries, err := os.ReadDir("bootstrap")

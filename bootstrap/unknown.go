@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+
+	"github.com/calico-bootstrap/calico-bootstrap/internal/spelling"
 )
 
 // unknownPrefixes are what variables begin with that can only be meant for us,
@@ -67,7 +69,7 @@ func nearest(name string) (Definition, bool) {
 			continue
 		}
 		want := letters(d.Env)
-		away := distance(given, want)
+		away := spelling.Distance(given, want)
 		if strings.HasPrefix(want, given) && len(given) >= len("CALICOIPV4POOL")+3 { // NAT for NAT_OUTGOING
 			away = min(away, 1)
 		}
@@ -86,28 +88,6 @@ func letters(name string) string {
 		}
 		return -1
 	}, name)
-}
-
-// distance is how many letters must be put in, taken out or changed to make b
-// of a (Levenshtein's).
-func distance(a, b string) int {
-	row := make([]int, len(b)+1) // of the letters of a so far, to each beginning of b
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			changed := diagonal
-			if a[i] != b[j] {
-				changed++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(changed, row[j]+1, diagonal+1)
-		}
-	}
-	return row[len(b)]
 }
 
 // warnOfIdle tells of the settings of default pools that the settings themselves

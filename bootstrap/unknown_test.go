@@ -73,18 +73,6 @@ func TestNearest(t *testing.T) {
 	}
 }
 
-func FuzzDistance(f *testing.F) {
-	f.Add("NATOUTGOING", "NATOUTGONG", "NAT")
-	f.Add("", "A", "AB")
-	f.Fuzz(func(t *testing.T, a, b, c string) {
-		ab := distance(a, b)
-		assert.Equal(t, ab, distance(b, a))
-		assert.Equal(t, a == b, ab == 0)
-		assert.LessOrEqual(t, ab, max(len(a), len(b)))
-		assert.LessOrEqual(t, distance(a, c), ab+distance(b, c))
-	})
-}
-
 func TestIPIPForIPv6IsToldToHaveNoEffect(t *testing.T) {
 	t.Parallel()
 	settings := given(t, cidrs...)

@@ -2,6 +2,8 @@ package manifest
 
 import (
 	"strings"
+
+	"github.com/calico-bootstrap/calico-bootstrap/internal/spelling"
 )
 
 // The fields of each object, in Calico's order.
@@ -62,7 +64,7 @@ func suggest(word string, known []string) string {
 		if len(plain) > 40 {
 			break
 		}
-		if d := distance(plain, simplified(candidate)); d < least && 2*d < len(candidate) {
+		if d := spelling.Distance(plain, simplified(candidate)); d < least && 2*d < len(candidate) {
 			best, least = candidate, d
 		}
 	}
@@ -74,25 +76,3 @@ func suggest(word string, known []string) string {
 func simplified(word string) string { return strings.ToLower(withoutMarks.Replace(word)) }
 
 var withoutMarks = strings.NewReplacer("-", "", "_", "", " ", "")
-
-// distance is how many characters have to be put in, taken out or changed to
-// make one word the other.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
-}
