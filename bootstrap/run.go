@@ -53,7 +53,7 @@ func Run(ctx context.Context, store Datastore, settings Settings, options ...Opt
 	report, err := r.untilDone(ctx)
 	switch {
 	case err != nil && (len(r.created) > 0 || len(r.updated) > 0):
-		return Report{}, &PartialError{Created: r.created, Updated: r.updatedNames(), Err: err}
+		return report, &PartialError{Created: r.created, Updated: r.updatedNames(), Err: err}
 	case err != nil:
 		return report, err
 	}
@@ -78,6 +78,9 @@ func Render(settings Settings, options ...Option) ([]ippool.IPPool, []string, er
 	r := newRunner(config, options)
 	var pools []ippool.IPPool
 	for _, want := range r.localDesired().Pools {
+		if want.Skip != "" && want.Default && settings.havePools() {
+			continue // who names the pools in files knows
+		}
 		if want.Skip != "" {
 			r.warn(fmt.Sprintf("no %s pool: %s", want.Family, want.Skip))
 			continue
