@@ -110,10 +110,10 @@ func fieldOf(pool *ippool.IPPool, field string) any {
 	full := pool.DeepCopy()
 	ippool.Default(full)
 	if key, ok := keyIn(field, "labels"); ok {
-		return pool.Labels[key]
+		return metadataOf(pool).Labels[key]
 	}
 	if key, ok := keyIn(field, "annotations"); ok {
-		return pool.Annotations[key]
+		return metadataOf(pool).Annotations[key]
 	}
 	spec := full.Spec
 	switch field {

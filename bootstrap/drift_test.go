@@ -210,6 +210,14 @@ func TestOwners(t *testing.T) {
 		{"Helm's release", default4(labelled("Helm"), func(pool *ippool.IPPool) {
 			pool.Annotations = map[string]string{"meta.helm.sh/release-name": "net"}
 		}), `it is managed by Helm (label app.kubernetes.io/managed-by): change it in the values of the release "net"`},
+		{"operator's label, by way of Calico's API server", default4(keptByCalico(`{"labels":{"app.kubernetes.io/managed-by":"tigera-operator"},"creationTimestamp":null}`)), installation},
+		{"somebody's reference, by way of Calico's API server", default4(keptByCalico(`{"ownerReferences":[{"apiVersion":"example.com/v1","kind":"Fleet","name":"x","uid":"1"}]}`)),
+			`it is managed by Fleet "x" (an owner reference): change it there`},
+		{"Helm's release, by way of Calico's API server", default4(keptByCalico(`{"labels":{"app.kubernetes.io/managed-by":"Helm"},"annotations":{"meta.helm.sh/release-name":"net"}}`)),
+			`it is managed by Helm (label app.kubernetes.io/managed-by): change it in the values of the release "net"`},
+		{"somebody's label, and no metadata that can be read", default4(keptByCalico(`{"labels":`), func(pool *ippool.IPPool) {
+			pool.Labels = map[string]string{"app.kubernetes.io/managed-by": "argocd"}
+		}), `it is managed by "argocd" (label app.kubernetes.io/managed-by): change it there`},
 		{"a label of somebody's", default4(labelled("argocd")), `it is managed by "argocd" (label app.kubernetes.io/managed-by): change it there`},
 	}
 	for _, tt := range tests {
@@ -226,6 +234,30 @@ func TestOwners(t *testing.T) {
 			}
 		})
 	}
+}
+
+// keptByCalico has the annotation in which Calico's client keeps the metadata of
+// a pool in its own CRDs.
+func keptByCalico(metadata string) func(*ippool.IPPool) {
+	return func(pool *ippool.IPPool) {
+		pool.Annotations = map[string]string{"projectcalico.org/metadata": metadata}
+	}
+}
+
+// What calicoctl was given as labels and annotations is no drift, wherever it
+// stands.
+func TestDriftOfMetadataThatCalicoKeeps(t *testing.T) {
+	t.Parallel()
+	desired := Desired{Pools: []DesiredPool{{Family: ippool.IPv4, Pool: ippool.New("a"), Values: []Value{
+		{"labels[zone]", "a", "file a.yaml:3"}, {"annotations[note]", "n", "file a.yaml:4"}, {"labels[plain]", "p", "file a.yaml:5"},
+		{"labels[missing]", "m", "file a.yaml:6"},
+	}}}}
+	pool := stored("a", "10.1.0.0/16", keptByCalico(`{"labels":{"zone":"a"},"annotations":{"note":"n"}}`))
+	pool.Labels = map[string]string{"zone": "older", "plain": "p"}
+	plan, err := NewPlan(desired, Snapshot{Pools: records(pool)}, DriftReport)
+	require.NoError(t, err)
+	assert.Equal(t, "exists, but not as asked for: labels[missing]", plan.Steps[0].Reason)
+	assert.Equal(t, map[string]string{"zone": "older", "plain": "p"}, plan.Steps[0].Pool.Labels, "the pool is told as it stands")
 }
 
 // With other pools in the family, no setting of the default pool has an effect.
