@@ -372,3 +372,20 @@ func TestRunTellsOfPartialUpdates(t *testing.T) {
 		}, outcome(report))
 	})
 }
+
+// What a cluster says of its pod CIDRs is no wish: who finds after a lost race
+// that somebody else's pool stands doesn't say that it has no effect, or fail.
+func TestClustersCIDRIsNoWish(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"default-ipv4-ippool", "theirs"} {
+		synctest.Test(t, func(t *testing.T) {
+			store := newStore()
+			store.onCommit = []hook{first(func() { store.put(stored(name, "10.9.0.0/16")) })}
+			cluster := &fakeCluster{sources: []PodCIDRSource{says("kubeadm-config", "10.1.0.0/16")}}
+			report, err := run(t, store, given(t, "CALICO_IPV6POOL_CIDR=none", "--on-drift=fail"), WithCluster(cluster))
+			require.NoError(t, err)
+			assert.Equal(t, name+" unchanged: exists", outcome(report)[0])
+			assert.Empty(t, report.Warnings)
+		})
+	}
+}

@@ -227,12 +227,10 @@ func (p *planner) standsFor(step *Step, want DesiredPool) {
 	}
 	remedy := fmt.Sprintf("there is no IPPool %q but %s; to manage %s, name it with %s%s",
 		want.Pool.Name, namesOf(family), which, SourceFlag(fmt.Sprintf("ipv%d-pool-name", want.Family)), name)
-	for _, value := range want.Values {
-		if value.given() {
-			step.Drift = append(step.Drift, Difference{
-				Field: value.Field, Asked: value.Value, Source: value.Source, Remedy: remedy, pool: stands.Name,
-			})
-		}
+	for _, value := range want.wishes() {
+		step.Drift = append(step.Drift, Difference{
+			Field: value.Field, Asked: value.Value, Source: value.Source, Remedy: remedy, pool: stands.Name,
+		})
 	}
 	p.tell(step)
 }
