@@ -389,3 +389,42 @@ func TestClustersCIDRIsNoWish(t *testing.T) {
 		})
 	}
 }
+
+// What was updated before a conflict is told as updated, also where the pool
+// differs in what no update changes.
+func TestRunTellsOfUpdatesBesideDriftThatStays(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newStore(default4(), stored("default-ipv6-ippool", "fd00:10:244::/64"))
+		store.onCommit = []hook{func(context.Context, func() error) error {
+			store.put(default4(func(pool *ippool.IPPool) { pool.Spec.IPIPMode = ippool.IPIPModeAlways }))
+			return &PartialError{Updated: []string{"default-ipv4-ippool"}, Err: ErrConflict}
+		}}
+		report, err := run(t, store, given(t, "--on-drift=update", "--ipv4-pool-ipip=always", "--ipv4-pool-block-size=24", "--ipv6-pool-nat-outgoing=true"))
+		require.NoError(t, err)
+		assert.Equal(t, []string{
+			"default-ipv4-ippool updated: ipipMode: Never -> Always", "default-ipv6-ippool updated: natOutgoing: false -> true",
+		}, outcome(report))
+		require.Len(t, report.Pools[0].Drift, 2)
+		assert.True(t, report.Pools[0].Drift[0].Updated)
+		assert.Equal(t, "blockSize", report.Pools[0].Drift[1].Field)
+		require.Len(t, report.Warnings, 2)
+		assert.Contains(t, report.Warnings[0], "changing ipipMode from Never to Always disrupts traffic")
+		assert.Contains(t, report.Warnings[1], "blockSize")
+	})
+}
+
+// An update that somebody took back is none.
+func TestRunForgetsUpdatesThatWereTakenBack(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newStore(default4(), stored("default-ipv6-ippool", "fd00:10:244::/64"))
+		store.onCommit = []hook{func(context.Context, func() error) error {
+			store.put(default4(func(pool *ippool.IPPool) { pool.Labels = map[string]string{managedByLabel: "argocd"} }))
+			return &PartialError{Updated: []string{"default-ipv4-ippool"}, Err: ErrConflict}
+		}}
+		report, err := run(t, store, given(t, "--on-drift=update", "--ipv4-pool-nat-outgoing=false", "--ipv6-pool-nat-outgoing=true"))
+		require.NoError(t, err)
+		assert.Equal(t, "default-ipv4-ippool unchanged: exists, but not as asked for: natOutgoing", outcome(report)[0])
+	})
+}

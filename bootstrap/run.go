@@ -361,8 +361,18 @@ func (r *runner) claim(plan Plan) {
 			continue
 		}
 		earlier := slices.IndexFunc(r.updated, func(updated Step) bool { return updated.Name == step.Name })
-		if earlier >= 0 && len(step.Drift) == 0 {
+		if earlier >= 0 && !tookBack(r.updated[earlier].Drift, step.Drift) {
 			step.Action, step.Reason, step.Drift = Updated, r.updated[earlier].Reason, r.updated[earlier].Drift
+			if warning := disruption(step.Name, step.Drift); warning != "" {
+				r.warnOnce(warning)
+			}
 		}
 	}
+}
+
+// tookBack reports whether a field that was updated differs again.
+func tookBack(updated, now []Difference) bool {
+	return slices.ContainsFunc(updated, func(was Difference) bool {
+		return was.Updated && slices.ContainsFunc(now, func(is Difference) bool { return is.Field == was.Field })
+	})
 }
