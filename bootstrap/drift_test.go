@@ -297,6 +297,24 @@ func TestRunFailsOnDrift(t *testing.T) {
 	assert.Equal(t, []string{"default-ipv4-ippool unchanged: exists", created6}, outcome(report))
 }
 
+// A run that is refused draws no prefix at random: it would tell of one that is
+// never written.
+func TestRunThatIsRefusedDrawsNothing(t *testing.T) {
+	t.Parallel()
+	for _, lines := range [][]string{
+		{"--on-drift=fail", "--ipv4-pool-nat-outgoing=false"},
+		{"--preflight=strict"}, // ULAWithoutNAT
+	} {
+		store := newStore(default4())
+		report, err := run(t, store, given(t, lines...), WithRandom(noRandom{t}))
+		require.Error(t, err)
+		assert.Equal(t, "default-ipv6-ippool would-create: no IPv6 pool exists", outcome(report)[1])
+		assert.Empty(t, report.Pools[1].Spec.CIDR)
+		assert.Contains(t, report.Pools[1].Settings[1].Source, "drawn when the pool is created")
+		assert.Zero(t, store.count("commit"))
+	}
+}
+
 func TestRunUpdates(t *testing.T) {
 	t.Parallel()
 	store := newStore(default4())

@@ -84,6 +84,9 @@ func Render(settings Settings, options ...Option) ([]ippool.IPPool, []string, er
 		}
 		named := want.Pool.Spec.CIDR != ""
 		want, err := r.choose(want)
+		if err == nil {
+			want, err = r.draw(want)
+		}
 		if err != nil {
 			return nil, nil, err
 		}
@@ -191,6 +194,11 @@ func (r *runner) attempt(ctx context.Context) (Report, error) {
 	found, _ := r.preflight(plan, snapshot)
 	refusal := r.refusal(plan, found)
 	dryRun := r.dryRun || refusal != nil
+	if !dryRun && plan.creates() {
+		if plan, err = r.complete(plan, snapshot); err != nil {
+			return Report{}, err
+		}
+	}
 	if !dryRun {
 		if err := r.commit(ctx, snapshot, plan); err != nil {
 			return Report{}, err
@@ -241,7 +249,8 @@ func (r *runner) note(note string) {
 	r.notes = append(r.notes, note)
 }
 
-// plan plans, and completes and checks the plan where it creates something.
+// plan plans, and chooses and checks where the plan creates something. A CIDR
+// that is drawn at random is missing still.
 func (r *runner) plan(ctx context.Context, snapshot Snapshot) (Plan, error) {
 	plan, err := NewPlan(r.desired, snapshot, r.config.OnDrift)
 	if err != nil || !plan.creates() && !r.looks(plan) {
@@ -257,10 +266,7 @@ func (r *runner) plan(ctx context.Context, snapshot Snapshot) (Plan, error) {
 	if plan, err = NewPlan(r.desired, snapshot, r.config.OnDrift); err != nil {
 		return Plan{}, err
 	}
-	if err := checkBlocks(plan.changes(), blocks); err != nil || r.dryRun {
-		return plan, err // which may lack a CIDR where it is only shown
-	}
-	return plan, checkPools(plan.changes())
+	return plan, checkBlocks(plan.changes(), blocks)
 }
 
 // commit writes what the plan changes, and warns where the datastore keeps
