@@ -446,3 +446,26 @@ func TestRunForgetsUpdatesThatWereTakenBack(t *testing.T) {
 		assert.Equal(t, "default-ipv4-ippool unchanged: exists, but not as asked for: natOutgoing", outcome(report)[0])
 	})
 }
+
+// A race can show drift when some pools are written already: the report tells of
+// those as of the rest.
+func TestRunFailsOnDriftAfterAPartialCommit(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newStore()
+		settings := given(t, append(cidrs, "--on-drift=fail", "--ipv6-pool-nat-outgoing=true")...)
+		store.onCommit = []hook{func(context.Context, func() error) error {
+			store.put(default4(func(pool *ippool.IPPool) { pool.UID = "01020304-0506-4708-890a-0b0c0d0e0f10" }))
+			store.put(stored("default-ipv6-ippool", "fd00:10:244::/64")) // of somebody else, and without NAT
+			return &PartialError{Created: []string{"default-ipv4-ippool"}, Err: ErrConflict}
+		}}
+		report, err := run(t, store, settings)
+		require.ErrorIs(t, err, ErrDrift)
+		var partial *PartialError
+		require.ErrorAs(t, err, &partial)
+		assert.Equal(t, []string{"default-ipv4-ippool"}, partial.Created)
+		assert.Equal(t, []string{created4, "default-ipv6-ippool unchanged: exists, but not as asked for: natOutgoing"}, outcome(report))
+		assert.False(t, report.Pending())
+		assert.NotNil(t, report.Warnings)
+	})
+}

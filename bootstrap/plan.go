@@ -43,6 +43,7 @@ type Step struct {
 	Drift   []Difference   // what was asked for otherwise
 
 	update *ippool.Record // to be written; nil unless the pool is updated
+	done   bool           // by an earlier attempt of the run
 }
 
 // NewPlan compares what is desired with what exists. It is a pure function, and

@@ -29,7 +29,8 @@ import (
 // package's sentinels. With any error, no pool was written, unless it is a
 // *PartialError or the connection broke while they were: the next run tells, and
 // goes on from there. With ErrDrift and ErrFindings the report is that of a dry
-// run; with any other error there is none.
+// run, but for what a *PartialError says was written; with any other error there
+// is none.
 func Run(ctx context.Context, store Datastore, settings Settings, options ...Option) (Report, error) {
 	config, err := settings.readAndResolve()
 	if err != nil {
@@ -53,7 +54,7 @@ func Run(ctx context.Context, store Datastore, settings Settings, options ...Opt
 	report, err := r.untilDone(ctx)
 	switch {
 	case err != nil && (len(r.created) > 0 || len(r.updated) > 0):
-		return Report{}, &PartialError{Created: r.created, Updated: r.updatedNames(), Err: err}
+		return report, &PartialError{Created: r.created, Updated: r.updatedNames(), Err: err}
 	case err != nil:
 		return report, err
 	}
@@ -361,14 +362,15 @@ func (r *runner) claim(plan Plan) {
 		}
 		ours := func(pool *ippool.IPPool) bool { return pool.UID == step.Pool.UID }
 		if slices.ContainsFunc(r.stamped, ours) {
-			step.Action = Created
+			step.Action, step.done = Created, true
 			step.Reason = createdReason(*step)
 			step.Values = r.desired.values(step.Name)
 			continue
 		}
 		earlier := slices.IndexFunc(r.updated, func(updated Step) bool { return updated.Name == step.Name })
 		if earlier >= 0 && !tookBack(r.updated[earlier].Drift, step.Drift) {
-			step.Action, step.Reason, step.Drift = Updated, r.updated[earlier].Reason, r.updated[earlier].Drift
+			step.Action, step.done = Updated, true
+			step.Reason, step.Drift = r.updated[earlier].Reason, r.updated[earlier].Drift
 			if warning := disruption(step.Name, step.Drift); warning != "" {
 				r.warnOnce(warning)
 			}
