@@ -107,7 +107,7 @@ func (r *runner) chooseCIDRs(plan Plan) error {
 }
 
 // choose fills in the CIDR if nobody named one: what the cluster says, else the
-// default. A plan that is only shown draws nothing at random.
+// default, but for one that is drawn.
 func (r *runner) choose(want DesiredPool) (DesiredPool, error) {
 	if want.Pool.Spec.CIDR != "" {
 		return want, nil
@@ -120,28 +120,51 @@ func (r *runner) choose(want DesiredPool) (DesiredPool, error) {
 		}
 		return want, nil
 	}
-	var chosen choice
-	switch want.Family {
-	case ippool.IPv6:
-		if r.dryRun {
-			return want, nil
-		}
-		prefix, err := ippool.RandomULA(r.random)
-		if err != nil {
-			return want, err
-		}
-		chosen = choice{prefix: prefix, source: SourceDefault + " (random ULA)"}
-	case ippool.IPv4:
-		networks, err := r.networks()
-		if err != nil {
-			r.warnOnce(fmt.Sprintf("a pool may overlap a network of this host: %v", err))
-		}
-		chosen = chooseIPv4(prefixesOf(networks))
+	if want.Family == ippool.IPv6 {
+		return want, nil
 	}
+	networks, err := r.networks()
+	if err != nil {
+		r.warnOnce(fmt.Sprintf("a pool may overlap a network of this host: %v", err))
+	}
+	chosen := chooseIPv4(prefixesOf(networks))
 	if chosen.warning != "" {
 		r.warn(chosen.warning)
 	}
 	return want.withCIDR(chosen), nil
+}
+
+// draw fills in a CIDR at random if there is none.
+func (r *runner) draw(want DesiredPool) (DesiredPool, error) {
+	if want.Pool.Spec.CIDR != "" {
+		return want, nil
+	}
+	prefix, err := ippool.RandomULA(r.random)
+	if err != nil {
+		return want, err
+	}
+	return want.withCIDR(choice{prefix: prefix, source: SourceDefault + " (random ULA)"}), nil
+}
+
+// complete draws the CIDRs of the pools that are about to be written, and looks
+// a last time at all of them: nothing is drawn for a plan that is only shown.
+func (r *runner) complete(plan Plan, snapshot Snapshot) (Plan, error) {
+	for _, step := range plan.Steps {
+		if step.Action != Created {
+			continue
+		}
+		i := r.desired.wanted(step.Name)
+		want, err := r.draw(r.desired.Pools[i])
+		if err != nil {
+			return Plan{}, err
+		}
+		r.desired.Pools[i] = want
+	}
+	plan, err := NewPlan(r.desired, snapshot, r.config.OnDrift)
+	if err != nil {
+		return Plan{}, err
+	}
+	return plan, checkPools(plan.changes())
 }
 
 // checkPools is the last look at what is to be created, whatever it was made of:

@@ -49,9 +49,9 @@ func chooseIPv4(hostNetworks []netip.Prefix) choice {
 		defaultIPv4, fallbacksIPv4[0], fallbacksIPv4[len(fallbacksIPv4)-1], SourceFlag("ipv4-pool-cidr"))}
 }
 
-// withCIDR returns the pool with its CIDR filled in.
+// withCIDR returns the pool with the CIDR that was chosen for it.
 func (d DesiredPool) withCIDR(c choice) DesiredPool {
-	d.Pool = d.Pool.DeepCopy()
+	d.Pool, d.chosen = d.Pool.DeepCopy(), true
 	d.Pool.Spec.CIDR = c.prefix.String()
 	values := make([]Value, len(d.Values))
 	for i, value := range d.Values {

@@ -49,6 +49,9 @@ type DesiredPool struct {
 	// source of one that nobody gave begins with SourceDefault.
 	Values []Value
 
+	// chosen says that the run chose the CIDR, since nobody named one.
+	chosen bool
+
 	// Skip says why the family gets no default pool; empty: it gets this one.
 	Skip string
 }

@@ -65,8 +65,13 @@ func (e *DriftError) Error() string {
 // Is makes a DriftError an ErrDrift.
 func (e *DriftError) Is(target error) bool { return target == ErrDrift }
 
-// given reports whether somebody asked for the value: a default is no wish.
-func (v Value) given() bool { return !strings.HasPrefix(string(v.Source), string(SourceDefault)) }
+// wishes are the values that somebody asked for: a default is none, and neither
+// is a CIDR that this run chose.
+func (d DesiredPool) wishes() []Value {
+	return slices.DeleteFunc(slices.Clone(d.Values), func(value Value) bool {
+		return strings.HasPrefix(string(value.Source), string(SourceDefault)) || value.Field == "cidr" && d.chosen
+	})
+}
 
 // mutableFields are those that DriftUpdate changes.
 var mutableFields = []string{"vxlanMode", "ipipMode", "natOutgoing", "disableBGPExport", "nodeSelector"}
@@ -83,8 +88,8 @@ const (
 // field, in the order of the values.
 func differences(want DesiredPool, stands *ippool.IPPool) []Difference {
 	var all []Difference
-	for _, value := range want.Values {
-		if !value.given() || value.Field == "name" || value.Field == "cidr" && value.Value == "" {
+	for _, value := range want.wishes() {
+		if value.Field == "name" {
 			continue
 		}
 		stored := fieldOf(stands, value.Field)
@@ -110,10 +115,10 @@ func fieldOf(pool *ippool.IPPool, field string) any {
 	full := pool.DeepCopy()
 	ippool.Default(full)
 	if key, ok := keyIn(field, "labels"); ok {
-		return pool.Labels[key]
+		return metadataOf(pool).Labels[key]
 	}
 	if key, ok := keyIn(field, "annotations"); ok {
-		return pool.Annotations[key]
+		return metadataOf(pool).Annotations[key]
 	}
 	spec := full.Spec
 	switch field {

@@ -210,6 +210,14 @@ func TestOwners(t *testing.T) {
 		{"Helm's release", default4(labelled("Helm"), func(pool *ippool.IPPool) {
 			pool.Annotations = map[string]string{"meta.helm.sh/release-name": "net"}
 		}), `it is managed by Helm (label app.kubernetes.io/managed-by): change it in the values of the release "net"`},
+		{"operator's label, by way of Calico's API server", default4(keptByCalico(`{"labels":{"app.kubernetes.io/managed-by":"tigera-operator"},"creationTimestamp":null}`)), installation},
+		{"somebody's reference, by way of Calico's API server", default4(keptByCalico(`{"ownerReferences":[{"apiVersion":"example.com/v1","kind":"Fleet","name":"x","uid":"1"}]}`)),
+			`it is managed by Fleet "x" (an owner reference): change it there`},
+		{"Helm's release, by way of Calico's API server", default4(keptByCalico(`{"labels":{"app.kubernetes.io/managed-by":"Helm"},"annotations":{"meta.helm.sh/release-name":"net"}}`)),
+			`it is managed by Helm (label app.kubernetes.io/managed-by): change it in the values of the release "net"`},
+		{"somebody's label, and no metadata that can be read", default4(keptByCalico(`{"labels":`), func(pool *ippool.IPPool) {
+			pool.Labels = map[string]string{"app.kubernetes.io/managed-by": "argocd"}
+		}), `it is managed by "argocd" (label app.kubernetes.io/managed-by): change it there`},
 		{"a label of somebody's", default4(labelled("argocd")), `it is managed by "argocd" (label app.kubernetes.io/managed-by): change it there`},
 	}
 	for _, tt := range tests {
@@ -226,6 +234,30 @@ func TestOwners(t *testing.T) {
 			}
 		})
 	}
+}
+
+// keptByCalico has the annotation in which Calico's client keeps the metadata of
+// a pool in its own CRDs.
+func keptByCalico(metadata string) func(*ippool.IPPool) {
+	return func(pool *ippool.IPPool) {
+		pool.Annotations = map[string]string{"projectcalico.org/metadata": metadata}
+	}
+}
+
+// What calicoctl was given as labels and annotations is no drift, wherever it
+// stands.
+func TestDriftOfMetadataThatCalicoKeeps(t *testing.T) {
+	t.Parallel()
+	desired := Desired{Pools: []DesiredPool{{Family: ippool.IPv4, Pool: ippool.New("a"), Values: []Value{
+		{"labels[zone]", "a", "file a.yaml:3"}, {"annotations[note]", "n", "file a.yaml:4"}, {"labels[plain]", "p", "file a.yaml:5"},
+		{"labels[missing]", "m", "file a.yaml:6"},
+	}}}}
+	pool := stored("a", "10.1.0.0/16", keptByCalico(`{"labels":{"zone":"a"},"annotations":{"note":"n"}}`))
+	pool.Labels = map[string]string{"zone": "older", "plain": "p"}
+	plan, err := NewPlan(desired, Snapshot{Pools: records(pool)}, DriftReport)
+	require.NoError(t, err)
+	assert.Equal(t, "exists, but not as asked for: labels[missing]", plan.Steps[0].Reason)
+	assert.Equal(t, map[string]string{"zone": "older", "plain": "p"}, plan.Steps[0].Pool.Labels, "the pool is told as it stands")
 }
 
 // With other pools in the family, no setting of the default pool has an effect.
@@ -263,6 +295,24 @@ func TestRunFailsOnDrift(t *testing.T) {
 	report, err := run(t, store, given(t, append(cidrs, "--on-drift=fail")...))
 	require.NoError(t, err)
 	assert.Equal(t, []string{"default-ipv4-ippool unchanged: exists", created6}, outcome(report))
+}
+
+// A run that is refused draws no prefix at random: it would tell of one that is
+// never written.
+func TestRunThatIsRefusedDrawsNothing(t *testing.T) {
+	t.Parallel()
+	for _, lines := range [][]string{
+		{"--on-drift=fail", "--ipv4-pool-nat-outgoing=false"},
+		{"--preflight=strict"}, // ULAWithoutNAT
+	} {
+		store := newStore(default4())
+		report, err := run(t, store, given(t, lines...), WithRandom(noRandom{t}))
+		require.Error(t, err)
+		assert.Equal(t, "default-ipv6-ippool would-create: no IPv6 pool exists", outcome(report)[1])
+		assert.Empty(t, report.Pools[1].Spec.CIDR)
+		assert.Contains(t, report.Pools[1].Settings[1].Source, "drawn when the pool is created")
+		assert.Zero(t, store.count("commit"))
+	}
 }
 
 func TestRunUpdates(t *testing.T) {
@@ -338,5 +388,84 @@ func TestRunTellsOfPartialUpdates(t *testing.T) {
 		assert.Equal(t, []string{
 			"default-ipv4-ippool updated: natOutgoing: true -> false", "default-ipv6-ippool updated: natOutgoing: false -> true",
 		}, outcome(report))
+	})
+}
+
+// What a cluster says of its pod CIDRs is no wish: who finds after a lost race
+// that somebody else's pool stands doesn't say that it has no effect, or fail.
+func TestClustersCIDRIsNoWish(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"default-ipv4-ippool", "theirs"} {
+		synctest.Test(t, func(t *testing.T) {
+			store := newStore()
+			store.onCommit = []hook{first(func() { store.put(stored(name, "10.9.0.0/16")) })}
+			cluster := &fakeCluster{sources: []PodCIDRSource{says("kubeadm-config", "10.1.0.0/16")}}
+			report, err := run(t, store, given(t, "CALICO_IPV6POOL_CIDR=none", "--on-drift=fail"), WithCluster(cluster))
+			require.NoError(t, err)
+			assert.Equal(t, name+" unchanged: exists", outcome(report)[0])
+			assert.Empty(t, report.Warnings)
+		})
+	}
+}
+
+// What was updated before a conflict is told as updated, also where the pool
+// differs in what no update changes.
+func TestRunTellsOfUpdatesBesideDriftThatStays(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newStore(default4(), stored("default-ipv6-ippool", "fd00:10:244::/64"))
+		store.onCommit = []hook{func(context.Context, func() error) error {
+			store.put(default4(func(pool *ippool.IPPool) { pool.Spec.IPIPMode = ippool.IPIPModeAlways }))
+			return &PartialError{Updated: []string{"default-ipv4-ippool"}, Err: ErrConflict}
+		}}
+		report, err := run(t, store, given(t, "--on-drift=update", "--ipv4-pool-ipip=always", "--ipv4-pool-block-size=24", "--ipv6-pool-nat-outgoing=true"))
+		require.NoError(t, err)
+		assert.Equal(t, []string{
+			"default-ipv4-ippool updated: ipipMode: Never -> Always", "default-ipv6-ippool updated: natOutgoing: false -> true",
+		}, outcome(report))
+		require.Len(t, report.Pools[0].Drift, 2)
+		assert.True(t, report.Pools[0].Drift[0].Updated)
+		assert.Equal(t, "blockSize", report.Pools[0].Drift[1].Field)
+		require.Len(t, report.Warnings, 2)
+		assert.Contains(t, report.Warnings[0], "changing ipipMode from Never to Always disrupts traffic")
+		assert.Contains(t, report.Warnings[1], "blockSize")
+	})
+}
+
+// An update that somebody took back is none.
+func TestRunForgetsUpdatesThatWereTakenBack(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newStore(default4(), stored("default-ipv6-ippool", "fd00:10:244::/64"))
+		store.onCommit = []hook{func(context.Context, func() error) error {
+			store.put(default4(func(pool *ippool.IPPool) { pool.Labels = map[string]string{managedByLabel: "argocd"} }))
+			return &PartialError{Updated: []string{"default-ipv4-ippool"}, Err: ErrConflict}
+		}}
+		report, err := run(t, store, given(t, "--on-drift=update", "--ipv4-pool-nat-outgoing=false", "--ipv6-pool-nat-outgoing=true"))
+		require.NoError(t, err)
+		assert.Equal(t, "default-ipv4-ippool unchanged: exists, but not as asked for: natOutgoing", outcome(report)[0])
+	})
+}
+
+// A race can show drift when some pools are written already: the report tells of
+// those as of the rest.
+func TestRunFailsOnDriftAfterAPartialCommit(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newStore()
+		settings := given(t, append(cidrs, "--on-drift=fail", "--ipv6-pool-nat-outgoing=true")...)
+		store.onCommit = []hook{func(context.Context, func() error) error {
+			store.put(default4(func(pool *ippool.IPPool) { pool.UID = "01020304-0506-4708-890a-0b0c0d0e0f10" }))
+			store.put(stored("default-ipv6-ippool", "fd00:10:244::/64")) // of somebody else, and without NAT
+			return &PartialError{Created: []string{"default-ipv4-ippool"}, Err: ErrConflict}
+		}}
+		report, err := run(t, store, settings)
+		require.ErrorIs(t, err, ErrDrift)
+		var partial *PartialError
+		require.ErrorAs(t, err, &partial)
+		assert.Equal(t, []string{"default-ipv4-ippool"}, partial.Created)
+		assert.Equal(t, []string{created4, "default-ipv6-ippool unchanged: exists, but not as asked for: natOutgoing"}, outcome(report))
+		assert.False(t, report.Pending())
+		assert.NotNil(t, report.Warnings)
 	})
 }

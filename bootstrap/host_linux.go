@@ -112,7 +112,8 @@ const (
 )
 
 // routesIn reads struct rtmsg: a byte each for family, lengths of destination
-// and source, TOS, table, protocol, scope and type.
+// and source, TOS, table, protocol, scope and type, then four of flags. A cloned
+// route is what the kernel learnt of the way to one destination, for a while.
 func routesIn(messages []syscall.NetlinkMessage, names devices) ([]Located, error) {
 	var routes []Located
 	for _, message := range messages {
@@ -123,7 +124,8 @@ func routesIn(messages []syscall.NetlinkMessage, names devices) ([]Located, erro
 			return nil, errNetlink
 		}
 		length, protocol, kind := int(message.Data[1]), message.Data[5], message.Data[7]
-		if kind != syscall.RTN_UNICAST || protocol == protocolBIRD || protocol == protocolFelix {
+		cloned := native.Uint32(message.Data[8:])&syscall.RTM_F_CLONED != 0
+		if cloned || kind != syscall.RTN_UNICAST || protocol == protocolBIRD || protocol == protocolFelix {
 			continue
 		}
 		attributes, err := attributesOf(&message)

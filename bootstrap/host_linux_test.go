@@ -180,6 +180,20 @@ func TestThisHostInANamespace(t *testing.T) {
 	assert.Empty(t, report.Findings)
 }
 
+// What a kernel learnt of the way to one destination, such as its MTU, is in the
+// dump as a route too: one that goes by itself, and was not set up by anybody.
+func TestRoutesLeaveOutWhatTheKernelLearnt(t *testing.T) {
+	t.Parallel()
+	message := func(flags uint32) syscall.NetlinkMessage {
+		return syscall.NetlinkMessage{Header: syscall.NlMsghdr{Type: syscall.RTM_NEWROUTE}, Data: slices.Concat(
+			[]byte{syscall.AF_INET, 32, 0, 0, syscall.RT_TABLE_MAIN, 0, 0, syscall.RTN_UNICAST}, number(flags),
+			attribute(syscall.RTA_DST, []byte{10, 1, 0, 7}), attribute(syscall.RTA_OIF, number(2)))}
+	}
+	routes, err := routesIn([]syscall.NetlinkMessage{message(0), message(syscall.RTM_F_CLONED)}, devices{2: "eth0"})
+	require.NoError(t, err)
+	assert.Equal(t, []string{"10.1.0.7/32 route dev eth0"}, lines(routes))
+}
+
 func TestAnswersOfAKernelThatCantBeRead(t *testing.T) {
 	t.Parallel()
 	route := []byte{syscall.AF_INET, 16, 0, 0, 254, 4, 0, syscall.RTN_UNICAST, 0, 0, 0, 0}

@@ -1,7 +1,9 @@
 package bootstrap
 
 import (
+	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -18,25 +20,49 @@ const (
 	// tigeraOperator is what the Tigera operator puts into that label of the
 	// pools that it makes from its Installation.
 	tigeraOperator = "tigera-operator"
+
+	// metadataAnnotation is where Calico's client, and so its API server, keeps
+	// the labels, annotations and owners of a pool in Calico's own CRDs
+	// (libcalico-go, lib/backend/k8s/resources).
+	metadataAnnotation = "projectcalico.org/metadata"
 )
+
+// metadataOf is the pool's metadata as Calico shows it: what the annotation has
+// goes over what the object itself has. The owners are those of both.
+func metadataOf(pool *ippool.IPPool) metav1.ObjectMeta {
+	var kept metav1.ObjectMeta
+	_ = json.Unmarshal([]byte(pool.Annotations[metadataAnnotation]), &kept) // what can be read of it counts
+	over := func(object, kept map[string]string) map[string]string {
+		all := map[string]string{}
+		maps.Copy(all, object)
+		maps.Copy(all, kept)
+		return all
+	}
+	return metav1.ObjectMeta{
+		Labels:          over(pool.Labels, kept.Labels),
+		Annotations:     over(pool.Annotations, kept.Annotations),
+		OwnerReferences: slices.Concat(pool.OwnerReferences, kept.OwnerReferences),
+	}
+}
 
 // ownerOf says who else looks after a pool, and so where it is to be changed;
 // empty: nobody that is known.
 func ownerOf(pool *ippool.IPPool) string {
-	manager := pool.Labels[managedByLabel]
+	metadata := metadataOf(pool)
+	manager := metadata.Labels[managedByLabel]
 	ofOperator := func(owner metav1.OwnerReference) bool {
 		return strings.HasPrefix(owner.APIVersion, "operator.tigera.io/")
 	}
 	switch {
-	case manager == tigeraOperator, slices.ContainsFunc(pool.OwnerReferences, ofOperator):
+	case manager == tigeraOperator, slices.ContainsFunc(metadata.OwnerReferences, ofOperator):
 		return "the Tigera operator, " + inInstallation
-	case len(pool.OwnerReferences) > 0:
-		owner := pool.OwnerReferences[0]
+	case len(metadata.OwnerReferences) > 0:
+		owner := metadata.OwnerReferences[0]
 		return fmt.Sprintf("%s %q (an owner reference): change it there", owner.Kind, owner.Name)
 	case manager == "":
 		return ""
 	case manager == "Helm":
-		return fmt.Sprintf("Helm (label %s): change it in the values of the release%s", managedByLabel, release(pool))
+		return fmt.Sprintf("Helm (label %s): change it in the values of the release%s", managedByLabel, release(metadata))
 	default:
 		return fmt.Sprintf("%q (label %s): change it there", manager, managedByLabel)
 	}
@@ -45,8 +71,8 @@ func ownerOf(pool *ippool.IPPool) string {
 const inInstallation = "which would change it back: change spec.calicoNetwork.ipPools of the Installation"
 
 // release is the release that Helm notes on what it makes.
-func release(pool *ippool.IPPool) string {
-	if name := pool.Annotations["meta.helm.sh/release-name"]; name != "" {
+func release(metadata metav1.ObjectMeta) string {
+	if name := metadata.Annotations["meta.helm.sh/release-name"]; name != "" {
 		return fmt.Sprintf(" %q", name)
 	}
 	return ""

@@ -43,6 +43,7 @@ type Step struct {
 	Drift   []Difference   // what was asked for otherwise
 
 	update *ippool.Record // to be written; nil unless the pool is updated
+	done   bool           // by an earlier attempt of the run
 }
 
 // NewPlan compares what is desired with what exists. It is a pure function, and
@@ -232,12 +233,10 @@ func (p *planner) standsFor(step *Step, want DesiredPool) {
 	}
 	remedy := fmt.Sprintf("there is no IPPool %q but %s; to manage %s, name it with %s%s",
 		want.Pool.Name, namesOf(family), which, SourceFlag(fmt.Sprintf("ipv%d-pool-name", want.Family)), name)
-	for _, value := range want.Values {
-		if value.given() {
-			step.Drift = append(step.Drift, Difference{
-				Field: value.Field, Asked: value.Value, Source: value.Source, Remedy: remedy, pool: stands.Name,
-			})
-		}
+	for _, value := range want.wishes() {
+		step.Drift = append(step.Drift, Difference{
+			Field: value.Field, Asked: value.Value, Source: value.Source, Remedy: remedy, pool: stands.Name,
+		})
 	}
 	p.tell(step)
 }

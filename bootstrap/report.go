@@ -58,10 +58,11 @@ func newReport(datastore DatastoreType, plan Plan, warnings []string, dryRun boo
 		if step.Pool != nil {
 			pool.Spec = &step.Pool.Spec
 		}
-		if dryRun && step.Action == Updated {
+		planned := dryRun && !step.done
+		if planned && step.Action == Updated {
 			pool.Action = WouldUpdate
 		}
-		if dryRun && step.Action == Created {
+		if planned && step.Action == Created {
 			pool.Action, pool.Reason = WouldCreate, wouldCreateReason(step)
 			for i, value := range pool.Settings {
 				if value.Field == "cidr" && value.Value == "" {

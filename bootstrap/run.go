@@ -29,7 +29,8 @@ import (
 // package's sentinels. With any error, no pool was written, unless it is a
 // *PartialError or the connection broke while they were: the next run tells, and
 // goes on from there. With ErrDrift and ErrFindings the report is that of a dry
-// run; with any other error there is none.
+// run, but for what a *PartialError says was written; with any other error there
+// is none.
 func Run(ctx context.Context, store Datastore, settings Settings, options ...Option) (Report, error) {
 	config, err := settings.readAndResolve()
 	if err != nil {
@@ -87,6 +88,9 @@ func Render(settings Settings, options ...Option) ([]ippool.IPPool, []string, er
 		}
 		named := want.Pool.Spec.CIDR != ""
 		want, err := r.choose(want)
+		if err == nil {
+			want, err = r.draw(want)
+		}
 		if err != nil {
 			return nil, nil, err
 		}
@@ -194,6 +198,11 @@ func (r *runner) attempt(ctx context.Context) (Report, error) {
 	found, _ := r.preflight(plan, snapshot)
 	refusal := r.refusal(plan, found)
 	dryRun := r.dryRun || refusal != nil
+	if !dryRun && plan.creates() {
+		if plan, err = r.complete(plan, snapshot); err != nil {
+			return Report{}, err
+		}
+	}
 	if !dryRun {
 		if err := r.commit(ctx, snapshot, plan); err != nil {
 			return Report{}, err
@@ -244,7 +253,8 @@ func (r *runner) note(note string) {
 	r.notes = append(r.notes, note)
 }
 
-// plan plans, and completes and checks the plan where it creates something.
+// plan plans, and chooses and checks where the plan creates something. A CIDR
+// that is drawn at random is missing still.
 func (r *runner) plan(ctx context.Context, snapshot Snapshot) (Plan, error) {
 	plan, err := NewPlan(r.desired, snapshot, r.config.OnDrift)
 	if err != nil || !plan.creates() && !r.looks(plan) {
@@ -260,10 +270,7 @@ func (r *runner) plan(ctx context.Context, snapshot Snapshot) (Plan, error) {
 	if plan, err = NewPlan(r.desired, snapshot, r.config.OnDrift); err != nil {
 		return Plan{}, err
 	}
-	if err := checkBlocks(plan.changes(), blocks); err != nil || r.dryRun {
-		return plan, err // which may lack a CIDR where it is only shown
-	}
-	return plan, checkPools(plan.changes())
+	return plan, checkBlocks(plan.changes(), blocks)
 }
 
 // commit writes what the plan changes, and warns where the datastore keeps
@@ -358,14 +365,25 @@ func (r *runner) claim(plan Plan) {
 		}
 		ours := func(pool *ippool.IPPool) bool { return pool.UID == step.Pool.UID }
 		if slices.ContainsFunc(r.stamped, ours) {
-			step.Action = Created
+			step.Action, step.done = Created, true
 			step.Reason = createdReason(*step)
 			step.Values = r.desired.values(step.Name)
 			continue
 		}
 		earlier := slices.IndexFunc(r.updated, func(updated Step) bool { return updated.Name == step.Name })
-		if earlier >= 0 && len(step.Drift) == 0 {
-			step.Action, step.Reason, step.Drift = Updated, r.updated[earlier].Reason, r.updated[earlier].Drift
+		if earlier >= 0 && !tookBack(r.updated[earlier].Drift, step.Drift) {
+			step.Action, step.done = Updated, true
+			step.Reason, step.Drift = r.updated[earlier].Reason, r.updated[earlier].Drift
+			if warning := disruption(step.Name, step.Drift); warning != "" {
+				r.warnOnce(warning)
+			}
 		}
 	}
+}
+
+// tookBack reports whether a field that was updated differs again.
+func tookBack(updated, now []Difference) bool {
+	return slices.ContainsFunc(updated, func(was Difference) bool {
+		return was.Updated && slices.ContainsFunc(now, func(is Difference) bool { return is.Field == was.Field })
+	})
 }

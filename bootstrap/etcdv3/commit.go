@@ -57,15 +57,14 @@ func (d *Datastore) write(ctx context.Context, at moment, changes []bootstrap.Ch
 	puts := make([]clientv3.Op, 0, len(changes))
 	doing := "creating IP pools"
 	for _, change := range changes {
-		key, record := ippool.RecordKey(change.Name()), change.Update
-		if record == nil {
-			record = ippool.NewRecord(change.Create)
+		key := ippool.RecordKey(change.Name())
+		if change.Update == nil {
 			guard = append(guard, clientv3util.KeyMissing(key))
 		} else {
 			doing = "writing IP pools"
-			guard = append(guard, clientv3.Compare(clientv3.Value(key), "=", string(record.Raw())))
+			guard = append(guard, clientv3.Compare(clientv3.Value(key), "=", string(change.Update.Raw())))
 		}
-		value, err := record.Encode()
+		value, err := encode(change)
 		if err != nil {
 			return 0, err
 		}
@@ -87,6 +86,20 @@ func (d *Datastore) write(ctx context.Context, at moment, changes []bootstrap.Ch
 		}
 	})
 	return revision, err
+}
+
+// encode returns the value to store. Of a record that is updated, nothing but the
+// spec is changed: it may call itself otherwise than its key does, and goes on to.
+func encode(change bootstrap.Change) ([]byte, error) {
+	if change.Update == nil {
+		return ippool.NewRecord(change.Create).Encode()
+	}
+	record, err := ippool.DecodeRecord(change.Update.Raw())
+	if err != nil {
+		return nil, err
+	}
+	record.Pool.Spec = change.Update.Pool.Spec
+	return record.Encode()
 }
 
 // nothingNewer holds while no key under the pools' prefix has been written

@@ -149,3 +149,21 @@ func TestUpdateByteForByte(t *testing.T) {
 	want := strings.NewReplacer(`"natOutgoing":true,`, ``, `"ipipMode":"Always"`, `"ipipMode":"Never"`).Replace(before)
 	assert.Equal(t, want, world.Raw(t, "default-ipv4-ippool"))
 }
+
+// A record that names itself otherwise than its key does, or not at all, goes on
+// to: Calico finds it by the key.
+func TestUpdateOfRecordUnderAnotherKey(t *testing.T) {
+	world := newEtcdWorld(t)
+	for _, metadata := range []string{`,"metadata":{"name":"other","uid":"x","creationTimestamp":null}`, `,"metadata":{}`, ``} {
+		before := `{"kind":"IPPool"` + metadata + `,"spec":{"cidr":"10.244.0.0/16","ipipMode":"Always"}}`
+		world.empty(t).WriteRaw(t, "default-ipv4-ippool", before)
+		var settings bootstrap.Settings
+		settings.IPv6.CIDR = bootstrap.Given("none", "test")
+		settings.OnDrift = bootstrap.Given("update", "test")
+		settings.IPv4.IPIP = bootstrap.Given("never", "test")
+		report, err := bootstrap.Run(t.Context(), world.Open(t), settings, bootstrap.WithHost(suite.Host{}))
+		require.NoError(t, err)
+		assert.Equal(t, bootstrap.Updated, report.Pools[0].Action)
+		assert.Equal(t, strings.Replace(before, "Always", "Never", 1), world.Raw(t, "default-ipv4-ippool"))
+	}
+}
