@@ -81,7 +81,7 @@ func (r *runner) tellOfCluster(families []ippool.Family) {
 		switch {
 		case source.Problem == "":
 		case unnamed && !source.Absent:
-			r.warn(problem)
+			r.warnOnce(problem)
 		default:
 			r.note(problem)
 		}
