@@ -82,7 +82,7 @@ func (r *runner) tellOfCluster(families []ippool.Family) {
 		case source.Problem == "":
 		case source.Absent && len(families) == 0: // nobody wants a CIDR of it
 		case unnamed && !source.Absent:
-			r.warn(problem)
+			r.warnOnce(problem)
 		default:
 			r.note(problem)
 		}

@@ -371,3 +371,18 @@ func TestNotInstalledIsWaitedFor(t *testing.T) {
 		assert.Equal(t, "level=WARN msg=\"waiting for the datastore\" cause=\": : not installed: no CRDs\"\n", log.String())
 	})
 }
+
+// A family that is to be created only after a conflict has the cluster asked
+// again, and told of once.
+func TestWarningsOfTheClusterComeOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newStore(stored("theirs", "fd00:9::/64"))
+		store.onCommit = []hook{first(func() { delete(store.pools, "theirs"); store.revision++ })}
+		cluster := &fakeCluster{sources: []PodCIDRSource{{Name: "kubeadm-config", Problem: "it can't be read"}}}
+		report, err := run(t, store, Settings{}, WithCluster(cluster))
+		require.NoError(t, err)
+		assert.Len(t, cluster.families, 2)
+		assert.Equal(t, []string{"no pod CIDR from kubeadm-config: it can't be read"}, report.Warnings)
+	})
+}

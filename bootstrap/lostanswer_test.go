@@ -93,3 +93,36 @@ func TestLostRaceIsNotClaimed(t *testing.T) {
 		assert.Equal(t, []*ippool.IPPoolSpec{&four.Spec, &six.Spec}, []*ippool.IPPoolSpec{report.Pools[0].Spec, report.Pools[1].Spec})
 	})
 }
+
+// An update whose answer was lost is told as one, if it happened; if somebody
+// else's write is what is there, it is not.
+func TestLostAnswersOfUpdates(t *testing.T) {
+	t.Parallel()
+	lost := unreachable("connection reset")
+	const updated = "default-ipv4-ippool updated: natOutgoing: true -> false"
+	tests := []struct {
+		name     string
+		onCommit func(*fakeStore) hook
+		want     string
+		commits  int
+	}{
+		{"it happened", func(*fakeStore) hook { return losesAnswer(lost) }, updated, 1},
+		{"it did not", func(*fakeStore) hook { return fails(lost) }, updated, 2},
+		{"the pool was made anew", func(s *fakeStore) hook {
+			return func(context.Context, func() error) error {
+				s.put(default4(func(pool *ippool.IPPool) { pool.UID, pool.Spec.NATOutgoing = "new", false }))
+				return lost
+			}
+		}, unchanged4, 1},
+	}
+	for _, tt := range tests {
+		synctest.Test(t, func(t *testing.T) {
+			store := newStore(default4())
+			store.onCommit = []hook{tt.onCommit(store)}
+			report, err := run(t, store, given(t, "CALICO_IPV6POOL_CIDR=none", "--on-drift=update", "--ipv4-pool-nat-outgoing=false"))
+			require.NoError(t, err)
+			assert.Equal(t, tt.want, outcome(report)[0], tt.name)
+			assert.Equal(t, tt.commits, store.count("commit"), tt.name)
+		})
+	}
+}

@@ -128,6 +128,7 @@ type runner struct {
 	notes    []string
 	created  []string         // pools of a commit that failed for another
 	updated  []Step           // of such a commit, too
+	unsure   []Step           // updates of commits whose answer may be lost
 	stamped  []*ippool.IPPool // pools that a commit was tried with
 	pending  int              // how many changes the last commit was tried with
 	retry    retry
@@ -303,6 +304,9 @@ func (r *runner) commit(ctx context.Context, snapshot Snapshot, plan Plan) error
 	}
 	for i, change := range changes {
 		if !written(change.Name()) {
+			if change.Update != nil && passing(err) {
+				r.unsure = append(r.unsure, plan.Steps[plan.step(change.Name())])
+			}
 			continue
 		}
 		if warning := storedOtherwise(asked[i], change.pool()); warning != "" {
@@ -370,10 +374,11 @@ func (r *runner) claim(plan Plan) {
 			step.Values = r.desired.values(step.Name)
 			continue
 		}
-		earlier := slices.IndexFunc(r.updated, func(updated Step) bool { return updated.Name == step.Name })
-		if earlier >= 0 && !tookBack(r.updated[earlier].Drift, step.Drift) {
+		tried := slices.Concat(r.updated, r.unsure)
+		earlier := slices.IndexFunc(tried, func(t Step) bool { return t.Name == step.Name && t.Pool.UID == step.Pool.UID })
+		if earlier >= 0 && !tookBack(tried[earlier].Drift, step.Drift) {
 			step.Action, step.done = Updated, true
-			step.Reason, step.Drift = r.updated[earlier].Reason, r.updated[earlier].Drift
+			step.Reason, step.Drift = tried[earlier].Reason, tried[earlier].Drift
 			if warning := disruption(step.Name, step.Drift); warning != "" {
 				r.warnOnce(warning)
 			}

@@ -39,7 +39,11 @@ func unknownVariables(environ []string) []Setting {
 func (s *Settings) warnOfUnknown(config *Config) {
 	for _, unknown := range s.Unknown {
 		name := strings.TrimPrefix(string(unknown.Source), string(SourceEnv("")))
-		text := fmt.Sprintf("%s: %s: ", oneLine(string(unknown.Source)), quote(unknown.Value))
+		value := quote(unknown.Value)
+		if mayBeSecret(name, unknown.Value) {
+			value = "***"
+		}
+		text := fmt.Sprintf("%s: %s: ", oneLine(string(unknown.Source)), value)
 		near, found := nearest(name)
 		switch {
 		case name == "CALICO_IPV6POOL_IPIP":
@@ -53,6 +57,13 @@ func (s *Settings) warnOfUnknown(config *Config) {
 		}
 		config.Warnings = append(config.Warnings, text)
 	}
+}
+
+// mayBeSecret reports whether a variable that nobody knows holds what must not be
+// shown, by its name or as a URL with a password or a token in it.
+func mayBeSecret(name, value string) bool {
+	speaks := func(word string) bool { return strings.Contains(strings.ToUpper(name), word) }
+	return slices.ContainsFunc([]string{"PASSWORD", "SECRET", "TOKEN", "KEY"}, speaks) || strings.ContainsAny(value, "@?#")
 }
 
 // nearest returns the setting whose variable is most like the name, if one is

@@ -131,3 +131,16 @@ func TestStrict(t *testing.T) {
 	_, err = given(t, append(cidrs, "--strict=true")...).Resolve()
 	require.NoError(t, err)
 }
+
+// A variable that is no setting may still hold a secret.
+func TestUnknownVariablesKeepSecrets(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"CALICO_IPPOOLS_ETCD_PASSWORD", "CALICO_IPPOOLS_K8S_API_TOKEN", "calico_ippools_secret", "CALICO_IPPOOLS_ETCD_KEY"} {
+		config, err := Settings{Unknown: unknownVariables([]string{name + "=hunter2"})}.Resolve()
+		require.NoError(t, err)
+		assert.Equal(t, []string{"env " + name + ": ***: no such setting, so it has no effect"}, config.Warnings)
+	}
+	config, err := Settings{Unknown: unknownVariables([]string{"CALICO_IPPOOLS_ENDPOINT=https://me:hunter2@10.0.0.1"})}.Resolve()
+	require.NoError(t, err)
+	assert.NotContains(t, config.Warnings[0], "hunter2")
+}
