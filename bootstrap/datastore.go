@@ -36,8 +36,8 @@ type Datastore interface {
 // Batching is a Datastore whose Commit takes only so many changes at once, and
 // more of them piece by piece.
 type Batching interface {
-	// Batches is in how many pieces so many changes are written.
-	Batches(changes int) int
+	// Batches is in how many pieces the changes are written.
+	Batches(changes []Change) int
 }
 
 // Snapshot is every pool in a datastore at one moment.

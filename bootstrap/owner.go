@@ -81,8 +81,6 @@ func release(metadata metav1.ObjectMeta) string {
 // leaveToOwner turns the differences into ones that only the owner may mend.
 func leaveToOwner(all []Difference, owner string) {
 	for i := range all {
-		if all[i].Remedy == remedyUpdate || all[i].Remedy == remedyByHand {
-			all[i].Remedy = "it is managed by " + owner
-		}
+		all[i].Remedy = "it is managed by " + owner
 	}
 }

@@ -2,6 +2,7 @@ package bootstrap
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -16,6 +17,10 @@ var unknownPrefixes = []string{
 	"CALICO_IPV4_POOL_", "CALICO_IPV6_POOL_", "CALICO_IPPOOL_",
 }
 
+// ofService are variables that Kubernetes gives pods for a Service: one may be
+// called calico-ippools.
+var ofService = regexp.MustCompile(`_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_[0-9]+_[A-Z]+(_[A-Z]+)?)?)$`)
+
 // unknownVariables returns those of the environment ("NAME=value") that are
 // meant for us, in any case, and are none of our settings; sorted by name.
 func unknownVariables(environ []string) []Setting {
@@ -27,7 +32,7 @@ func unknownVariables(environ []string) []Setting {
 	for _, variable := range environ {
 		name, value, _ := strings.Cut(variable, "=")
 		begins := func(prefix string) bool { return strings.HasPrefix(strings.ToUpper(name), prefix) }
-		if value != "" && !known[name] && slices.ContainsFunc(unknownPrefixes, begins) {
+		if value != "" && !known[name] && !ofService.MatchString(name) && slices.ContainsFunc(unknownPrefixes, begins) {
 			unknown = append(unknown, Given(value, SourceEnv(name)))
 		}
 	}

@@ -13,6 +13,7 @@ func TestUnknownVariables(t *testing.T) {
 	for name, value := range map[string]string{
 		"CALICO_IPV4POOL_NATOUTGOING": "false", "calico_ipv4pool_cidr": "10.0.0.0/8", "CALICO_IPPOOLS_TIMEOUTS": "1s",
 		"CALICO_IPV6POOL_EMPTY": "", "CALICO_IPV4POOL_CIDR": "10.1.0.0/16", "CALICO_NETWORKING_BACKEND": "bird", "CALICO_IPV4": "x",
+		"CALICO_IPPOOLS_SERVICE_HOST": "10.0.0.7", "CALICO_IPPOOLS_SERVICE_PORT_HTTP": "80", "CALICO_IPPOOLS_PORT": "tcp://10.0.0.7:80", "CALICO_IPPOOLS_PORT_80_TCP_ADDR": "10.0.0.7",
 	} {
 		t.Setenv(name, value)
 	}

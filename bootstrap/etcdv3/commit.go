@@ -3,7 +3,6 @@ package etcdv3
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.etcd.io/etcd/client/v3/clientv3util"
@@ -19,8 +18,43 @@ const maxChanges = 127
 
 var _ bootstrap.Batching = (*Datastore)(nil)
 
-// Batches is how many transactions so many changes take.
-func (d *Datastore) Batches(changes int) int { return (changes + maxChanges - 1) / maxChanges }
+// maxBytes is how much of records a transaction is given: etcd takes requests of
+// 1.5 MiB by default (--max-request-bytes), with keys and all.
+const maxBytes = 1 << 20
+
+// Batches is how many transactions the changes take.
+func (d *Datastore) Batches(changes []bootstrap.Change) int { return len(batches(changes)) }
+
+// batches are the changes in pieces that a server takes, in their order.
+func batches(changes []bootstrap.Change) [][]bootstrap.Change {
+	var (
+		all   [][]bootstrap.Change
+		first int
+		bytes int
+	)
+	for i, change := range changes {
+		size := sizeOf(change)
+		if i > first && (i-first == maxChanges || bytes+size > maxBytes) {
+			all, first, bytes = append(all, changes[first:i]), i, 0
+		}
+		bytes += size
+	}
+	if first < len(changes) {
+		all = append(all, changes[first:])
+	}
+	return all
+}
+
+// sizeOf is how many bytes of records a change has: what it writes, and what it
+// compares with.
+func sizeOf(change bootstrap.Change) int {
+	record := change.Update
+	if record == nil {
+		record = ippool.NewRecord(change.Create)
+	}
+	value, _ := record.Encode() // its error comes where it is written
+	return len(value) + len(record.Raw())
+}
 
 // Commit writes all changes in one transaction, or none: it returns
 // bootstrap.ErrConflict if a pool was written since the snapshot. Of more than
@@ -32,7 +66,7 @@ func (d *Datastore) Commit(ctx context.Context, since bootstrap.Snapshot, change
 		return err
 	}
 	var done bootstrap.PartialError
-	for batch := range slices.Chunk(changes, maxChanges) {
+	for _, batch := range batches(changes) {
 		if at.revision, err = d.write(ctx, at, batch); err != nil {
 			if len(done.Created)+len(done.Updated) == 0 {
 				return err

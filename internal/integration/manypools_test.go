@@ -3,6 +3,7 @@ package integration
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -51,7 +52,7 @@ func TestEtcdTransactions(t *testing.T) {
 			require.NoError(t, err)
 			require.NoError(t, store.Commit(t.Context(), snapshot, changesOf(manyPools(n)...)))
 			assert.Equal(t, transactions, world.server.Count("Txn"))
-			assert.Equal(t, transactions, store.Batches(n))
+			assert.Equal(t, transactions, store.Batches(changesOf(manyPools(n)...)))
 			assert.Len(t, world.Pools(t), n)
 		})
 	}
@@ -78,4 +79,20 @@ func TestEtcdTransactionsNoticeOthers(t *testing.T) {
 	assert.Len(t, partial.Created, 127)
 	assert.Equal(t, "pool-0126", partial.Created[126])
 	assert.Len(t, world.Pools(t), 128)
+}
+
+// Records that are large are fewer in a transaction: a server takes requests of
+// 1.5 MiB by default.
+func TestEtcdTransactionsOfLargeRecords(t *testing.T) {
+	world := newEtcdWorld(t)
+	store := open(t, configOf(world.server))
+	snapshot, err := store.Snapshot(t.Context())
+	require.NoError(t, err)
+	pools := manyPools(20)
+	for _, pool := range pools {
+		pool.Annotations = map[string]string{"note": strings.Repeat("x", 200<<10)}
+	}
+	require.NoError(t, store.Commit(t.Context(), snapshot, changesOf(pools...)))
+	assert.Equal(t, 4, world.server.Count("Txn"), "five of 200 KiB in each")
+	assert.Len(t, world.Pools(t), 20)
 }
