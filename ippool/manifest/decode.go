@@ -92,7 +92,8 @@ func (d *decoder) document(node *yaml.Node) {
 		}
 		d.object("", node)
 	case whatIs(node) != nothing: // an empty document
-		d.wrongType("", node.Line, node, "an IPPool, an IPPoolList or a list of pools")
+		// Without the value: a file that is no file of pools may be a token.
+		d.fault(node.Line, "", "", fmt.Sprintf("is %s; want an IPPool, an IPPoolList or a list of pools", whatIs(node)))
 	}
 }
 
