@@ -321,10 +321,14 @@ func TestNewPlanCarriesPoolsAndValues(t *testing.T) {
 func TestNewPlanOrder(t *testing.T) {
 	t.Parallel()
 	desired := resolved(t).Desired
-	slices.Reverse(desired.Pools)
-	plan, err := NewPlan(desired, Snapshot{}, DriftReport)
-	require.NoError(t, err)
-	assert.Equal(t, []string{fresh4, fresh6}, steps(plan))
+	desired.Pools = append(desired.Pools, wantedByFile("b", "10.2.0.0/16", true), wantedByFile("c", "fd00:3::/64", true), wantedByFile("a", "10.1.0.0/16", true))
+	const named = " created: no pool of this name existed"
+	for range 2 {
+		plan, err := NewPlan(desired, Snapshot{}, DriftReport)
+		require.NoError(t, err)
+		assert.Equal(t, []string{fresh4, fresh6, "IPv4 a" + named, "IPv4 b" + named, "IPv6 c" + named}, steps(plan))
+		slices.Reverse(desired.Pools)
+	}
 }
 
 func TestNewPlanOfNothing(t *testing.T) {

@@ -332,3 +332,26 @@ func TestContextEndsTheRun(t *testing.T) {
 }
 
 var errSignal = errors.New("terminated signal received")
+
+// Conflicts end a run only where nobody gets on with it: of many pools that two
+// create at once, each may lose one race after the other.
+func TestConflictsWithProgress(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const pools = 3 * maxConflicts
+		settings := given(t, "NO_DEFAULT_POOLS=true")
+		text := ""
+		store := newStore()
+		for i := range pools {
+			name, cidr := fmt.Sprintf("p%03d", i), fmt.Sprintf("10.%d.0.0/16", i)
+			text += fmt.Sprintf("- {name: %s, cidr: %s}\n", name, cidr)
+			store.onCommit = append(store.onCommit, first(func() { store.put(stored(name, cidr)) }))
+		}
+		settings.PoolManifests = []PoolManifest{{Path: "pools.yaml", Data: []byte(text)}}
+		report, err := run(t, store, settings)
+		require.NoError(t, err)
+		assert.Len(t, store.stored(), pools)
+		assert.Equal(t, pools, store.count("commit"))
+		assert.Equal(t, Unchanged, report.Pools[pools].Action)
+	})
+}

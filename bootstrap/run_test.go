@@ -271,3 +271,15 @@ func TestRunWithoutOptions(t *testing.T) {
 	}
 	assert.Len(t, uids, 3)
 }
+
+// A default pool may have the name of the one that is left out.
+func TestRunWithTheNameOfTheOtherFamily(t *testing.T) {
+	t.Parallel()
+	store := newStore()
+	report, err := run(t, store, given(t, "CALICO_IPV4POOL_CIDR=none", "CALICO_IPV6POOL_NAME=default-ipv4-ippool"))
+	require.NoError(t, err)
+	require.Len(t, store.stored(), 1)
+	pool := store.stored()[0]
+	assert.True(t, strings.HasPrefix(pool.Spec.CIDR, "fd"), pool.Spec.CIDR)
+	assert.Equal(t, pool.Spec.CIDR, report.Pools[1].Spec.CIDR)
+}

@@ -71,6 +71,18 @@ func TestRestoredFromBackup(t *testing.T) {
 	err = store.Commit(t.Context(), snapshot, []bootstrap.Change{{Create: wanted}})
 	require.ErrorIs(t, err, bootstrap.ErrConflict)
 	assert.Equal(t, "10.99.0.0/16", world.Pools(t)[0].Spec.CIDR)
+
+	// An update wants the value that was read, whatever the revisions say.
+	snapshot, err = store.Snapshot(t.Context())
+	require.NoError(t, err)
+	snapshot.Revision = cluster + "/1000"
+	update := snapshot.Pools[0].Clone()
+	update.Pool.Spec.NATOutgoing = true
+	pool.Spec.DisableBGPExport = true
+	world.Write(t, pool)
+	before := world.Raw(t, pool.Name)
+	require.ErrorIs(t, store.Commit(t.Context(), snapshot, []bootstrap.Change{{Update: update}}), bootstrap.ErrConflict)
+	assert.Equal(t, before, world.Raw(t, pool.Name))
 }
 
 // TestTwoClusters has a commit meet another etcd than the snapshot.
