@@ -17,6 +17,7 @@ type Definition struct {
 	Usage    string // what it does, for -h
 	Bool     bool   // the flag alone means true
 	Secret   bool   // never printed
+	URL      bool   // may have a password or a token in it, by mistake
 	List     bool   // the flag may be given several times; its values are joined with commas
 
 	// Prefixed says that CALICO_ in front of Env is another name, which wins.
@@ -170,7 +171,7 @@ var datastoreDefinitions = []Definition{
 		Usage: "where Calico keeps its pools",
 		at:    func(s *Settings) *Setting { return &s.Datastore.DatastoreType },
 	}, {
-		Flag: "etcd-endpoints", Env: "ETCD_ENDPOINTS", Prefixed: true,
+		Flag: "etcd-endpoints", Env: "ETCD_ENDPOINTS", Prefixed: true, URL: true,
 		Accepted: "URLs such as https://10.0.0.1:2379, separated by commas",
 		Usage:    "the etcd members to talk to",
 		at:       func(s *Settings) *Setting { return &s.Datastore.EtcdEndpoints },
@@ -210,7 +211,7 @@ var datastoreDefinitions = []Definition{
 		Usage: "how to reach the Kubernetes API",
 		at:    func(s *Settings) *Setting { return &s.Datastore.Kubeconfig },
 	}, {
-		Flag: "k8s-api-endpoint", Env: "K8S_API_ENDPOINT", Prefixed: true,
+		Flag: "k8s-api-endpoint", Env: "K8S_API_ENDPOINT", Prefixed: true, URL: true,
 		Accepted: "a URL such as https://10.0.0.1:6443; not with a kubeconfig",
 		Usage:    "the Kubernetes API server",
 		at:       func(s *Settings) *Setting { return &s.Datastore.K8sAPIEndpoint },

@@ -8,10 +8,17 @@ import (
 )
 
 // Hides reports whether a value of the setting must not be shown: that of a
-// secret, and one with which to reach the datastore that looks like a URL with a
-// password or a token in it.
+// secret, a URL with what may be a password or a token in it, and a text of
+// several lines in place of a file's name, which is probably the file.
 func (d Definition) Hides(value string) bool {
-	return d.Secret || d.Prefixed && strings.ContainsAny(value, "@?#")
+	switch {
+	case d.Secret:
+		return true
+	case d.URL, strings.Contains(value, "://"):
+		return strings.ContainsAny(value, "@%?#")
+	default:
+		return d.Prefixed && strings.ContainsAny(value, "\r\n")
+	}
 }
 
 // String returns the datastore settings that are set, without the secrets.

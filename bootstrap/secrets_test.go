@@ -39,3 +39,31 @@ func TestSettingsKeepTheirSecrets(t *testing.T) {
 	assert.NotContains(t, printed.String(), secret)
 	assert.Equal(t, `{ETCD_ENDPOINTS="http://10.0.0.1:2379" ETCD_PASSWORD=*** file F spec.etcdKey=***}`, settings.Datastore.String())
 }
+
+func TestHides(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		env, value string
+		hides      bool
+	}{
+		{"ETCD_PASSWORD", "hunter2", true},
+		{"K8S_API_TOKEN", "https://x", true},
+		{"ETCD_ENDPOINTS", "https://10.0.0.1:2379,https://10.0.0.2:2379", false},
+		{"ETCD_ENDPOINTS", "https://root:hunter2@10.0.0.1:2379", true},
+		{"ETCD_ENDPOINTS", "root:hunter2@10.0.0.1:2379", true},
+		{"K8S_API_ENDPOINT", "https://10.0.0.1:6443/?token=hunter2", true},
+		{"K8S_CURRENT_CONTEXT", "kubernetes-admin@kubernetes", false},
+		{"KUBECONFIG", "/etc/k#8s/admin.conf", false},
+		{"KUBECONFIG", "apiVersion: v1\nkind: Config\nusers: []\n", true},
+		{"ETCD_KEY_FILE", "-----BEGIN PRIVATE KEY-----\nhunter2\n", true},
+		{"CALICO_IPV4POOL_NODE_SELECTOR", "zone == 'a@b'", false},
+		{"CALICO_IPV4POOL_NAME", "https://x:hunter2@y", true},
+	}
+	for _, tt := range tests {
+		for _, definition := range bootstrap.Definitions() {
+			if definition.Env == tt.env {
+				assert.Equal(t, tt.hides, definition.Hides(tt.value), "%s=%s", tt.env, tt.value)
+			}
+		}
+	}
+}
