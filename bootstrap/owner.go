@@ -37,6 +37,24 @@ func ownerOf(pool *ippool.IPPool) string {
 	}
 }
 
+// managerOf names who ownerOf speaks of, and no more.
+func managerOf(pool *ippool.IPPool) string {
+	for _, owner := range pool.OwnerReferences {
+		if owner.APIVersion == "operator.tigera.io/v1" {
+			return "the Tigera operator"
+		}
+		return fmt.Sprintf("%s %q", owner.Kind, owner.Name)
+	}
+	switch manager := pool.Labels[managedByLabel]; manager {
+	case "", "Helm":
+		return manager
+	case tigeraOperator:
+		return "the Tigera operator"
+	default:
+		return quote(manager)
+	}
+}
+
 const inInstallation = "which would change it back: change spec.calicoNetwork.ipPools of the Installation"
 
 // release is the release that Helm notes on what it makes.

@@ -36,6 +36,7 @@ type judgedPool struct {
 	values    []Value
 	stands    bool
 	byDefault bool
+	manager   string // who else looks after one that stands; empty: nobody that is known
 }
 
 // check is one way of judging a pool that is in use. It is given no pool
@@ -169,6 +170,8 @@ func (p judgedPool) elsewhere() string {
 // set says how a field gets another value.
 func (p judgedPool) set(field, to, flag string) string {
 	switch {
+	case p.manager != "":
+		return fmt.Sprintf("have %s set %s to %s", p.manager, field, to)
 	case p.byDefault && p.stands:
 		return fmt.Sprintf("set %s to %s with %s and --on-drift=update", field, to, SourceFlag(fmt.Sprintf("ipv%d-pool-%s", p.family, flag)))
 	case p.byDefault:

@@ -89,8 +89,13 @@ func (r *runner) preflight(plan Plan, existing Snapshot) (found, allowed []Findi
 
 func (r *runner) judged(step Step) judgedPool {
 	i := r.desired.wanted(step.Name)
+	manager := ""
+	if step.Action != Created {
+		manager = managerOf(step.Pool)
+	}
 	return judgedPool{
-		name: step.Name, family: step.Family, spec: step.Pool.Spec, values: step.Values,
+		manager: manager,
+		name:    step.Name, family: step.Family, spec: step.Pool.Spec, values: step.Values,
 		stands:    step.Action != Created,
 		byDefault: i >= 0 && r.desired.Pools[i].Default,
 	}
