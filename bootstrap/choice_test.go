@@ -123,7 +123,7 @@ func TestRenderChoosesOnlyWhatIsNeeded(t *testing.T) {
 			require.NoError(t, err)
 			assert.Len(t, warnings, 2-len(pools), "each family that is left out is told of")
 			for _, warning := range warnings {
-				assert.Regexp(t, "^no IPv[46] pool: ", warning)
+				assert.Regexp(t, "^no default IPv[46] pool: ", warning)
 			}
 			var got []string
 			for _, pool := range pools {

@@ -208,6 +208,32 @@ func withUpdates(want DesiredPool, stored *ippool.Record, all []Difference) (*ip
 	return updated, rest
 }
 
+// tellOfRefusal has the remedy of the differences say so where DriftUpdate would
+// be refused.
+func tellOfRefusal(want DesiredPool, stored *ippool.Record, all []Difference) {
+	updated, _ := withUpdates(want, stored, all)
+	if updated == nil {
+		return
+	}
+	faults := judgeUpdate(updated, stored)
+	for i := range all {
+		if len(faults) > 0 && all[i].Remedy == remedyUpdate {
+			all[i].Remedy = "--on-drift=update would fail: " + strings.Join(faults, "; ")
+		}
+	}
+}
+
+// askedFor names the fields that are updated, to what, and who wants that.
+func askedFor(all []Difference) string {
+	var asked []string
+	for _, difference := range all {
+		if difference.Updated {
+			asked = append(asked, fmt.Sprintf("%s %v: %s", difference.Field, difference.Asked, oneLine(string(difference.Source))))
+		}
+	}
+	return strings.Join(asked, ", ")
+}
+
 // judgeUpdate returns what is wrong with the update that was not wrong before
 // it: a pool that somebody stored under older rules can still be changed.
 func judgeUpdate(updated, stored *ippool.Record) []string {

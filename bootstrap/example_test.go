@@ -47,7 +47,7 @@ func ExampleRender() {
 	// natOutgoing: true
 	// nodeSelector: all()
 	// vxlanMode: CrossSubnet
-	// [no IPv6 pool: the installer is "none"]
+	// [no default IPv6 pool: the installer is "none"]
 }
 
 // desktop is a host that Render and Run may be told instead of the real one.

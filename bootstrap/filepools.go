@@ -41,15 +41,17 @@ func (s *Settings) resolveFiles(config *Config, faults *Faults) {
 		return
 	}
 	var pools []filePool
-	before := len(*faults)
+	before, read := len(*faults), 0
 	for _, file := range s.PoolManifests {
 		if file.LeftAside != "" {
 			config.Warnings = append(config.Warnings, fmt.Sprintf("%s is left aside: %s", oneLine(string(fileSource(file.Path, 0))), file.LeftAside))
 			continue
 		}
+		read++
 		pools = append(pools, judgeFile(file, config, faults)...)
 	}
-	if len(s.PoolManifests) > 0 && len(pools) == 0 && len(*faults) == before {
+	if read > 0 && // where no file was to be read, ReadPoolsFile said so
+		len(pools) == 0 && len(*faults) == before {
 		place := s.PoolsFile
 		if !place.IsSet() {
 			place.Source = fileSource(s.PoolManifests[0].Path, 0)

@@ -246,3 +246,14 @@ func FuzzResolvePoolsFile(f *testing.F) {
 		require.Equal(t, config.Desired, turned.Desired)
 	})
 }
+
+// Without IPv6 a pool of a file is left out by its name, unlike a default pool.
+func TestRenderTellsWhatIsLeftOut(t *testing.T) {
+	t.Parallel()
+	dir := writeFiles(t, "a.yaml", flat("a", "10.1.0.0/16")+flat("six", "fd00::/64"))
+	_, warnings, err := Render(given(t, "--pools-file="+dir, "--ipv6-support=false"), WithHost(fakeHost{t: t}))
+	require.NoError(t, err)
+	assert.Equal(t, []string{
+		`IPPool "six" is left out: IPv6 is not supported: flag --ipv6-support is "false"`,
+	}, warnings)
+}

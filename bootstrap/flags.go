@@ -1,14 +1,26 @@
 package bootstrap
 
-import "flag"
+import (
+	"flag"
+	"strings"
+)
 
 // AddFlags adds a flag for every setting to the flag set. Parsing it fills in
 // settings; values are not judged then, so that all that is wrong can be told
 // at once later. A pflag set takes the flags with AddGoFlagSet.
 func (s *Settings) AddFlags(flags *flag.FlagSet) {
 	for _, d := range Definitions() {
-		flags.Var(&flagValue{definition: d, setting: d.Of(s)}, d.Flag, d.Usage+" ("+d.Env+")")
+		flags.Var(&flagValue{definition: d, setting: d.Of(s)}, d.Flag, d.Usage+d.words()+" ("+d.Env+")")
 	}
+}
+
+// words are what a setting accepts that takes one of a few, for help.
+func (d Definition) words() string {
+	words := strings.Split(d.Accepted, ", ")
+	if len(words) == 1 || strings.ContainsAny(strings.Join(words, ""), " ;") {
+		return ""
+	}
+	return "; one of " + strings.Join(words, ", ")
 }
 
 // flagValue stores what a flag was given, and that it came from the flag.

@@ -45,9 +45,16 @@ func metadataOf(pool *ippool.IPPool) metav1.ObjectMeta {
 	}
 }
 
-// ownerOf says who else looks after a pool, and so where it is to be changed;
-// empty: nobody that is known.
-func ownerOf(pool *ippool.IPPool) string {
+// owner is who else looks after a pool. The zero owner is nobody.
+type owner struct {
+	name string
+	how  string // the pool is changed with them, after the name
+}
+
+func (o owner) String() string { return o.name + o.how }
+
+// ownerOf returns the owner of a pool, if any is known.
+func ownerOf(pool *ippool.IPPool) owner {
 	metadata := metadataOf(pool)
 	manager := metadata.Labels[managedByLabel]
 	ofOperator := func(owner metav1.OwnerReference) bool {
@@ -55,16 +62,16 @@ func ownerOf(pool *ippool.IPPool) string {
 	}
 	switch {
 	case manager == tigeraOperator, slices.ContainsFunc(metadata.OwnerReferences, ofOperator):
-		return "the Tigera operator, " + inInstallation
+		return owner{"the Tigera operator", ", " + inInstallation}
 	case len(metadata.OwnerReferences) > 0:
-		owner := metadata.OwnerReferences[0]
-		return fmt.Sprintf("%s %q (an owner reference): change it there", owner.Kind, owner.Name)
+		reference := metadata.OwnerReferences[0]
+		return owner{fmt.Sprintf("%s %q", reference.Kind, reference.Name), " (an owner reference): change it there"}
 	case manager == "":
-		return ""
+		return owner{}
 	case manager == "Helm":
-		return fmt.Sprintf("Helm (label %s): change it in the values of the release%s", managedByLabel, release(metadata))
+		return owner{"Helm", fmt.Sprintf(" (label %s): change it in the values of the release%s", managedByLabel, release(metadata))}
 	default:
-		return fmt.Sprintf("%q (label %s): change it there", manager, managedByLabel)
+		return owner{quote(manager), fmt.Sprintf(" (label %s): change it there", managedByLabel)}
 	}
 }
 
@@ -79,8 +86,8 @@ func release(metadata metav1.ObjectMeta) string {
 }
 
 // leaveToOwner turns the differences into ones that only the owner may mend.
-func leaveToOwner(all []Difference, owner string) {
+func leaveToOwner(all []Difference, by owner) {
 	for i := range all {
-		all[i].Remedy = "it is managed by " + owner
+		all[i].Remedy = "it is managed by " + by.String()
 	}
 }

@@ -42,8 +42,9 @@ type Step struct {
 	Values  []Value        // the settings behind a pool that is to be created
 	Drift   []Difference   // what was asked for otherwise
 
-	update *ippool.Record // to be written; nil unless the pool is updated
-	done   bool           // by an earlier attempt of the run
+	update      *ippool.Record // to be written; nil unless the pool is updated
+	done        bool           // by an earlier attempt of the run
+	besideFiles bool           // the family has pools that files name, which don't count for a default pool
 }
 
 // NewPlan compares what is desired with what exists. It is a pure function, and
@@ -92,6 +93,7 @@ type planner struct {
 	named    map[string]bool                   // by a file
 	taken    map[string]string                 // name to what has it
 	families map[ippool.Family][]ippool.IPPool // those that a default pool gives way to
+	filed    map[ippool.Family]bool            // has others, which files name
 }
 
 func newPlanner(desired Desired, existing Snapshot, onDrift OnDrift) *planner {
@@ -101,6 +103,7 @@ func newPlanner(desired Desired, existing Snapshot, onDrift OnDrift) *planner {
 		named:    map[string]bool{},
 		taken:    map[string]string{},
 		families: map[ippool.Family][]ippool.IPPool{},
+		filed:    map[ippool.Family]bool{},
 	}
 	for _, want := range desired.Pools {
 		if !want.Default {
@@ -114,7 +117,9 @@ func newPlanner(desired Desired, existing Snapshot, onDrift OnDrift) *planner {
 		}
 		p.standing = append(p.standing, pool)
 		p.taken[pool.Name] = fmt.Sprintf("an %s pool, %s", family, pool.Spec.CIDR)
-		if !p.named[pool.Name] {
+		if p.named[pool.Name] {
+			p.filed[family] = true
+		} else {
 			p.families[family] = append(p.families[family], *pool)
 		}
 		return family, nil
@@ -182,7 +187,7 @@ func compareSteps(a, b Step) int {
 
 // plan decides about one pool.
 func (p *planner) plan(want DesiredPool) {
-	step := Step{Family: want.Family, Default: want.Default, Name: want.Pool.Name}
+	step := Step{Family: want.Family, Default: want.Default, Name: want.Pool.Name, besideFiles: want.Default && p.filed[want.Family]}
 	record := p.records[want.Pool.Name]
 	switch {
 	case want.Skip != "" && want.Default && p.named[want.Pool.Name]:
@@ -248,14 +253,16 @@ func (p *planner) exists(step *Step, want DesiredPool, record *ippool.Record) {
 	if len(step.Drift) > 0 {
 		step.Reason = "exists, but not as asked for: " + fieldsThatDiffer(step.Drift)
 	}
-	if owner := ownerOf(step.Pool); owner != "" {
-		leaveToOwner(step.Drift, owner)
+	if by := ownerOf(step.Pool); by != (owner{}) {
+		leaveToOwner(step.Drift, by)
 	}
-	if p.onDrift == DriftUpdate {
+	if p.onDrift != DriftUpdate {
+		tellOfRefusal(want, record, step.Drift)
+	} else {
 		var updated *ippool.Record
 		if updated, step.Drift = withUpdates(want, record, step.Drift); updated != nil {
 			for _, fault := range judgeUpdate(updated, record) {
-				p.fault("IPPool %q can't be updated: %s", step.Name, fault)
+				p.fault("IPPool %q can't be updated as asked for (%s): %s", step.Name, askedFor(step.Drift), fault)
 			}
 			step.Action, step.Reason, step.Pool, step.update = Updated, updatedReason(step.Drift), updated.Pool.DeepCopy(), updated
 			if warning := disruption(step.Name, step.Drift); warning != "" {
@@ -302,16 +309,24 @@ func (p *planner) checkOverlaps(desired Desired) {
 
 func createdReason(step Step) string {
 	if step.Default {
-		return fmt.Sprintf("no %s pool existed", step.Family)
+		return fmt.Sprintf("no %s pool existed%s", step.Family, step.butFiles())
 	}
 	return "no pool of this name existed"
 }
 
 func wouldCreateReason(step Step) string {
 	if step.Default {
-		return fmt.Sprintf("no %s pool exists", step.Family)
+		return fmt.Sprintf("no %s pool exists%s", step.Family, step.butFiles())
 	}
 	return "no pool of this name exists"
+}
+
+// butFiles ends a sentence about the pools of a family that count.
+func (s Step) butFiles() string {
+	if s.besideFiles {
+		return " but those of files"
+	}
+	return ""
 }
 
 func fieldsThatDiffer(drift []Difference) string {

@@ -70,7 +70,7 @@ func TestNewPlanOfPoolsByName(t *testing.T) {
 			existing: []ippool.IPPool{stored("b4", "10.3.0.0/16", natted)},
 			pools:    []DesiredPool{wantedByFile("b4", "10.3.0.0/16", true)},
 			lines:    []string{"CALICO_IPV4POOL_CIDR=10.1.0.0/16", none6},
-			want:     []string{fresh4, skip6, "IPv4 b4 unchanged: exists"},
+			want:     []string{fresh4 + " but those of files", skip6, "IPv4 b4 unchanged: exists"},
 		},
 		{
 			name:  "the name of a default pool that is left out",

@@ -122,7 +122,8 @@ func (s *Settings) havePools() bool { return s.PoolsFile.IsSet() || s.PoolManife
 // What is wrong with it and with the settings is told together.
 func (s Settings) readAndResolve() (Config, error) {
 	var faults Faults
-	if len(s.PoolManifests) == 0 {
+	isRead := func(manifest PoolManifest) bool { return manifest.LeftAside == "" }
+	if !slices.ContainsFunc(s.PoolManifests, isRead) {
 		faults.gather(s.ReadPoolsFile())
 	}
 	config, err := s.Resolve()

@@ -139,6 +139,16 @@ flag --timeout: "soon": not a duration; want a Go duration such as 90s or 5m; 0 
 	require.NoError(t, settings.Validate(), "told already")
 	_, err = run(t, newStore(), settings)
 	require.ErrorIs(t, err, ErrInvalidSettings, "an error that was lost comes again")
+
+	dir = writeFiles(t, "a.txt", "")
+	want = `flag --pools-file: "` + dir + `": a directory without a .yaml, .yml or .json file; want ` + wantPoolsFile
+	settings = given(t, "--pools-file="+dir)
+	_, err = run(t, newStore(), settings)
+	require.EqualError(t, err, want, "once")
+	require.EqualError(t, settings.ReadPoolsFile(), want)
+	require.NoError(t, settings.Validate(), "told already")
+	_, err = run(t, newStore(), settings)
+	require.EqualError(t, err, want, "and once again")
 }
 
 func TestLoadReadsThePoolsFile(t *testing.T) {

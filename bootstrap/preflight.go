@@ -36,6 +36,7 @@ type judgedPool struct {
 	values    []Value
 	stands    bool
 	byDefault bool
+	manager   string // who else looks after one that stands; empty: nobody that is known
 
 	// updated is where the fields that are changed in a pool that stands get
 	// their values from.
@@ -177,6 +178,8 @@ func (p judgedPool) elsewhere() string {
 func (p judgedPool) set(field, to, flag string) string {
 	_, changed := p.updated[field]
 	switch {
+	case p.manager != "":
+		return fmt.Sprintf("have %s set %s to %s", p.manager, field, to)
 	case p.byDefault && p.stands && !changed:
 		return fmt.Sprintf("set %s to %s with %s and --on-drift=update", field, to, SourceFlag(fmt.Sprintf("ipv%d-pool-%s", p.family, flag)))
 	case p.byDefault:

@@ -22,6 +22,12 @@ func pool(name, cidr string, changes ...func(*ippool.IPPool)) judgedPool {
 	return judgedPool{name: name, family: family, spec: record.Spec, stands: true}
 }
 
+// managed makes it one that somebody else looks after.
+func managed(pool judgedPool) judgedPool {
+	pool.byDefault, pool.manager = true, "Helm"
+	return pool
+}
+
 // asked is the same as a default pool that is to be created.
 func asked(name, cidr string, changes ...func(*ippool.IPPool)) judgedPool {
 	p := pool(name, cidr, changes...)
@@ -236,6 +242,8 @@ func TestFindings(t *testing.T) {
 
 		{"no node", NodeSelectorMatchesNoNode, asked("p", "10.0.0.0/16", nodeSelector("zone == 'a'")), premises{survey: nodes(3)},
 			[]string{`IPPool "p": nodeSelector "zone == 'a'" (env S) matches none of the cluster's 3 node(s), so no pod gets an address of the pool; set nodeSelector to one that matches with flag --ipv4-pool-node-selector, or label nodes`}, nil},
+		{"no node, and the pool is another's", NodeSelectorMatchesNoNode, managed(pool("p", "10.0.0.0/16", nodeSelector("zone == 'a'"))), premises{survey: nodes(3)},
+			[]string{`IPPool "p": nodeSelector "zone == 'a'" (datastore) matches none of the cluster's 3 node(s), so no pod gets an address of the pool; have Helm set nodeSelector to one that matches, or label nodes`}, nil},
 		{"a node", NodeSelectorMatchesNoNode, pool("p", "10.0.0.0/16", nodeSelector("name == 'n2'")), premises{survey: nodes(3)}, nil, nil},
 		{"no nodes at all", NodeSelectorMatchesNoNode, pool("p", "10.0.0.0/16", nodeSelector("zone == 'a'")), premises{}, nil, nil},
 		{"a selector that is none", NodeSelectorMatchesNoNode, pool("p", "10.0.0.0/16", nodeSelector("zone = 'a'")), premises{survey: nodes(3)}, nil, nil},

@@ -95,8 +95,13 @@ func (r *runner) judged(step Step) judgedPool {
 		}
 	}
 	i := r.desired.wanted(step.Name)
+	manager := ""
+	if step.Action != Created {
+		manager = ownerOf(step.Pool).name
+	}
 	return judgedPool{
-		name: step.Name, family: step.Family, spec: step.Pool.Spec, values: step.Values,
+		manager: manager,
+		name:    step.Name, family: step.Family, spec: step.Pool.Spec, values: step.Values,
 		stands:    step.Action != Created,
 		updated:   updated,
 		byDefault: i >= 0 && r.desired.Pools[i].Default,

@@ -79,7 +79,11 @@ func Render(settings Settings, options ...Option) ([]ippool.IPPool, []string, er
 			continue // who names the pools in files knows
 		}
 		if want.Skip != "" {
-			r.warn(fmt.Sprintf("no %s pool: %s", want.Family, want.Skip))
+			what := fmt.Sprintf("no default %s pool", want.Family)
+			if !want.Default {
+				what = fmt.Sprintf("IPPool %q is left out", want.Pool.Name)
+			}
+			r.warn(what + ": " + want.Skip)
 			continue
 		}
 		named := want.Pool.Spec.CIDR != ""

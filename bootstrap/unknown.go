@@ -48,17 +48,17 @@ func (s *Settings) warnOfUnknown(config *Config) {
 		if mayBeSecret(name, unknown.Value) {
 			value = "***"
 		}
-		text := fmt.Sprintf("%s: %s: ", oneLine(string(unknown.Source)), value)
+		text := fmt.Sprintf("%s: %s", oneLine(string(unknown.Source)), value)
 		near, found := nearest(name)
 		switch {
 		case name == "CALICO_IPV6POOL_IPIP":
-			text += "it has no effect: IP-in-IP carries no IPv6; want CALICO_IPV6POOL_VXLAN to wrap it"
+			text += " has no effect: IP-in-IP carries no IPv6; want CALICO_IPV6POOL_VXLAN to wrap it"
 		case !found:
-			text += "no such setting, so it has no effect"
+			text += ": no such setting, so it has no effect"
 		case near.Of(s).IsSet():
-			text += fmt.Sprintf("no such setting, so it has no effect; %s, which is nearest, is set as well (%s)", near.Env, near.Of(s).Source)
+			text += fmt.Sprintf(": no such setting, so it has no effect; %s, which is nearest, is set as well (%s)", near.Env, near.Of(s).Source)
 		default:
-			text += fmt.Sprintf("no such setting, so it has no effect; did you mean %s?", near.Env)
+			text += fmt.Sprintf(": no such setting, so it has no effect; did you mean %s?", near.Env)
 		}
 		config.Warnings = append(config.Warnings, text)
 	}

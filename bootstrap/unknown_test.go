@@ -81,7 +81,7 @@ func TestIPIPForIPv6IsToldToHaveNoEffect(t *testing.T) {
 	config, err := settings.Resolve()
 	require.NoError(t, err)
 	assert.Equal(t, []string{
-		`env CALICO_IPV6POOL_IPIP: "Always": it has no effect: IP-in-IP carries no IPv6; want CALICO_IPV6POOL_VXLAN to wrap it`,
+		`env CALICO_IPV6POOL_IPIP: "Always" has no effect: IP-in-IP carries no IPv6; want CALICO_IPV6POOL_VXLAN to wrap it`,
 	}, config.Warnings)
 }
 

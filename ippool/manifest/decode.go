@@ -202,8 +202,12 @@ func (d *decoder) kind(path string, line int, pairs []pair, known []string) (str
 	at := join(path, "kind")
 	given, ok := find(pairs, "kind")
 	if !ok {
-		d.fault(line, at, "", "is missing; want "+either(known))
 		_, hasSpec := find(pairs, "spec")
+		want := either(known)
+		if path == "" && !hasSpec {
+			want += ", or " + listOfPools + " with a list of pools"
+		}
+		d.fault(line, at, "", "is missing; want "+want)
 		return ippool.Kind, hasSpec
 	}
 	kind, ok := d.text(at, given.line, given.value)
