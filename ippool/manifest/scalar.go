@@ -135,7 +135,11 @@ func (d *decoder) wrongType(path string, line int, node *yaml.Node, want string)
 		value = node.Value
 	}
 	if what == nothing {
-		d.fault(line, path, "", fmt.Sprintf("has no value; want %s, or leave it out", want))
+		problem := fmt.Sprintf("has no value; want %s", want)
+		if field := path[strings.LastIndex(path, ".")+1:]; field != "name" && field != "cidr" { // which every pool has
+			problem += ", or leave it out"
+		}
+		d.fault(line, path, "", problem)
 		return
 	}
 	d.fault(line, path, value, fmt.Sprintf("is %s; want %s", what, want))
