@@ -13,7 +13,8 @@ import (
 type Option func(*runner)
 
 // WithDryRun makes Run plan only: everything is read and judged, nothing is
-// written, and the report says what would be done.
+// written, and the report says what would be done. Warnings are in the report
+// alone, or logged as debug lines.
 func WithDryRun() Option { return func(r *runner) { r.dryRun = true } }
 
 // WithLogger gives Run a logger. Without one it logs nothing.

@@ -243,6 +243,9 @@ func (p *planner) standsFor(step *Step, want DesiredPool) {
 			Field: value.Field, Asked: value.Value, Source: value.Source, Remedy: remedy, pool: stands.Name,
 		})
 	}
+	if len(step.Drift) > 0 {
+		step.Reason += fmt.Sprintf(", but not %q, which was asked for", want.Pool.Name)
+	}
 	p.tell(step)
 }
 

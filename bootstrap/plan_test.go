@@ -73,7 +73,7 @@ func TestNewPlan(t *testing.T) {
 				"CALICO_IPV4POOL_NAME=four", "CALICO_IPV6POOL_NAME=six", "CALICO_IPV4POOL_CIDR=10.0.0.0/8",
 			},
 			existing: []ippool.IPPool{stored("default-ipv4-ippool", "fd00::/64")},
-			want:     []string{"IPv4 four created: no IPv4 pool existed", "IPv6 default-ipv4-ippool unchanged: exists"},
+			want:     []string{"IPv4 four created: no IPv4 pool existed", `IPv6 default-ipv4-ippool unchanged: exists, but not "six", which was asked for`},
 			warnings: []string{
 				`env CALICO_IPV6POOL_NAME: "six" has no effect: there is no IPPool "six" but default-ipv4-ippool; to manage that one, name it with flag --ipv6-pool-name=default-ipv4-ippool`,
 			},
@@ -148,7 +148,7 @@ func TestNewPlan(t *testing.T) {
 			asked:    []string{"CALICO_IPV6POOL_CIDR=none", "CALICO_IPV4POOL_NAME=b"},
 			existing: []ippool.IPPool{stored("a", "10.1.0.0/16"), stored("default-ipv6-ippool", "10.2.0.0/16")},
 			want: []string{
-				"IPv4 a unchanged: 2 IPv4 pools exist: a, default-ipv6-ippool",
+				`IPv4 a unchanged: 2 IPv4 pools exist: a, default-ipv6-ippool, but not "b", which was asked for`,
 				`IPv6 default-ipv6-ippool skipped: env CALICO_IPV6POOL_CIDR is "none"`,
 			},
 			warnings: []string{

@@ -2,7 +2,6 @@ package bootstrap
 
 import (
 	"fmt"
-	"log/slog"
 	"slices"
 	"strings"
 
@@ -142,11 +141,4 @@ func allowedNote(allowed []Finding) string {
 		}
 	}
 	return "found, and allowed by the settings: " + strings.Join(slices.Compact(texts), ", ")
-}
-
-// logFindings logs what a report that is returned without an error says.
-func logFindings(logger *slog.Logger, found []Finding) {
-	for _, finding := range found {
-		logger.Warn(finding.Text, "code", finding.Code)
-	}
 }

@@ -98,6 +98,9 @@ func TestRunFindings(t *testing.T) {
 			for _, finding := range report.Findings {
 				text += fmt.Sprintf("level=WARN msg=%q code=%s\n", finding.Text, finding.Code)
 			}
+			if tt.options != nil {
+				text = "" // of a dry run, the report has it all
+			}
 			assert.Equal(t, text, log.String())
 		})
 	}

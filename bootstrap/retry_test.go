@@ -26,7 +26,7 @@ func TestConflictIsPlannedAgain(t *testing.T) {
 		calls  []string
 	}{
 		{"both made by somebody else", []ippool.IPPool{four, six},
-			[]string{unchanged4 + ", but not as asked for: cidr", "theirs unchanged: exists"},
+			[]string{unchanged4 + ", but not as asked for: cidr", `theirs unchanged: exists, but not "default-ipv6-ippool", which was asked for`},
 			[]string{"snapshot", blocksBoth, commitBoth, "snapshot"}},
 		{"one made by somebody else", []ippool.IPPool{four},
 			[]string{unchanged4 + ", but not as asked for: cidr", created6},

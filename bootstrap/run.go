@@ -40,7 +40,7 @@ func Run(ctx context.Context, store Datastore, settings Settings, options ...Opt
 	}
 	r.desired = r.localDesired()
 	for _, warning := range r.warnings {
-		r.logger.Warn(warning)
+		r.tell(warning)
 	}
 	if config.Timeout > 0 {
 		var cancel context.CancelFunc
@@ -52,6 +52,7 @@ func Run(ctx context.Context, store Datastore, settings Settings, options ...Opt
 	case err != nil && (len(r.created) > 0 || len(r.updated) > 0):
 		return report, &PartialError{Created: r.created, Updated: r.updatedNames(), Err: err}
 	case err != nil:
+		r.tellAfterAll(report)
 		return report, err
 	}
 	for _, pool := range report.Pools {
@@ -211,7 +212,7 @@ func (r *runner) attempt(ctx context.Context) (Report, error) {
 	}
 	r.claim(plan)
 	for _, warning := range plan.Warnings {
-		r.logger.Warn(warning)
+		r.tell(warning)
 	}
 	report := newReport(r.store.Type(), plan, r.warnings, dryRun)
 	report.Notes = append(report.Notes, r.notes...)
@@ -221,7 +222,9 @@ func (r *runner) attempt(ctx context.Context) (Report, error) {
 		report.Notes = append(report.Notes, allowedNote(allowed))
 	}
 	if !errors.Is(refusal, ErrFindings) { // which tells of them itself
-		logFindings(r.logger, found)
+		for _, finding := range found {
+			r.tell(finding.Text, "code", finding.Code)
+		}
 	}
 	return report, refusal
 }
@@ -241,8 +244,28 @@ func (r *runner) refusal(plan Plan, found []Finding) error {
 // warn tells at once what was found beside the plan, and remembers it for the
 // report.
 func (r *runner) warn(warning string) {
-	r.logger.Warn(warning)
+	r.tell(warning)
 	r.warnings = append(r.warnings, warning)
+}
+
+// tell logs what the report has too. In a dry run the report is all that there
+// is to see, and whoever looks at it would have everything twice.
+func (r *runner) tell(warning string, args ...any) {
+	level := slog.LevelWarn
+	if r.dryRun {
+		level = slog.LevelDebug
+	}
+	r.logger.Log(context.Background(), level, warning, args...)
+}
+
+// tellAfterAll logs the warnings of a dry run that has no report in the end.
+func (r *runner) tellAfterAll(report Report) {
+	if !r.dryRun || report.Pools != nil {
+		return
+	}
+	for _, warning := range r.warnings {
+		r.logger.Warn(warning)
+	}
 }
 
 // note tells what is good to know where somebody looks for it.

@@ -283,3 +283,21 @@ func TestRunWithTheNameOfTheOtherFamily(t *testing.T) {
 	assert.True(t, strings.HasPrefix(pool.Spec.CIDR, "fd"), pool.Spec.CIDR)
 	assert.Equal(t, pool.Spec.CIDR, report.Pools[1].Spec.CIDR)
 }
+
+// A dry run that ends without a report logs its warnings after all.
+func TestDryRunTellsItsWarnings(t *testing.T) {
+	t.Parallel()
+	const warning = `level=WARN msg="env CALICO_IPV4POOL_CIDR: \"10.1.2.3/16\" has host bits, which are cleared: the pool is 10.1.0.0/16"`
+	lines := []string{"CALICO_IPV4POOL_CIDR=10.1.2.3/16", "CALICO_IPV6POOL_CIDR=none"}
+	logger, log := logged(slog.LevelInfo)
+	report, err := run(t, newStore(), given(t, lines...), WithDryRun(), WithLogger(logger))
+	require.NoError(t, err)
+	assert.Len(t, report.Warnings, 1)
+	assert.Empty(t, log.String(), "the report has it")
+
+	store := newStore()
+	store.onSnapshot = []hook{fails(ErrForbidden)}
+	_, err = run(t, store, given(t, lines...), WithDryRun(), WithLogger(logger))
+	require.ErrorIs(t, err, ErrForbidden)
+	assert.Equal(t, warning+"\n", log.String())
+}

@@ -103,6 +103,7 @@ func (p *program) planCommand() *cobra.Command {
 		Use: "plan", Short: "Show what apply would do, and where each value comes from; write nothing",
 		Args: p.noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			p.planning = true
 			report, err := p.bootstrap(cmd.Context(), p.printPlan, bootstrap.WithDryRun())
 			if err == nil && exitCode && report.Pending() {
 				return errPending

@@ -37,6 +37,7 @@ type program struct {
 	logger     *slog.Logger
 	jsonLogger *slog.Logger // also tells of errors; nil where logs are text
 	running    bool         // the command line was understood
+	planning   bool         // what is found goes to stdout, with the plan
 	timeout    time.Duration
 }
 
@@ -163,8 +164,8 @@ func (p *program) bootstrap(ctx context.Context, print printer, options ...boots
 	if err := p.load(true, formatTable, formatJSON, formatYAML); err != nil {
 		return bootstrap.Report{}, err
 	}
-	for _, warning := range p.warnings {
-		p.logger.Warn(warning)
+	if !p.planning { // else the plan has them
+		p.warn()
 	}
 	store, err := p.open(ctx)
 	if err != nil {
@@ -174,6 +175,9 @@ func (p *program) bootstrap(ctx context.Context, print printer, options ...boots
 	report, err := bootstrap.Run(ctx, store, p.settings, append(options, bootstrap.WithLogger(p.logger))...)
 	refused := errors.Is(err, bootstrap.ErrDrift) || errors.Is(err, bootstrap.ErrFindings)
 	if err != nil && !refused {
+		if p.planning { // there is no plan to have them
+			p.warn()
+		}
 		return report, err
 	}
 	report.Warnings = append(p.warnings[:len(p.warnings):len(p.warnings)], report.Warnings...)
@@ -184,6 +188,13 @@ func (p *program) bootstrap(ctx context.Context, print printer, options ...boots
 		return report, fmt.Errorf("all was done, but the result could not be written: %w", printErr)
 	}
 	return report, err
+}
+
+// warn logs the warnings of the program and of the datastore's settings.
+func (p *program) warn() {
+	for _, warning := range p.warnings {
+		p.logger.Warn(warning)
+	}
 }
 
 // closableDatastore is a datastore that the program opened.
