@@ -22,7 +22,8 @@ type Difference struct {
 	// Remedy says what would change the field; empty if it is updated.
 	Remedy string `json:"remedy,omitempty"`
 
-	pool string // the name of the one that differs
+	pool    string // the name of the one that differs
+	mutable bool   // DriftUpdate may change it
 }
 
 // String returns one line: place, value, what stands instead, what would
@@ -103,7 +104,7 @@ func differences(want DesiredPool, stands *ippool.IPPool) []Difference {
 		case !slices.Contains(mutableFields, value.Field):
 			difference.Remedy = remedyByHand
 		default:
-			difference.Remedy = remedyUpdate
+			difference.Remedy, difference.mutable = remedyUpdate, true
 		}
 		all = append(all, difference)
 	}
@@ -184,7 +185,7 @@ func withUpdates(want DesiredPool, stored *ippool.Record, all []Difference) (*ip
 	changed := false
 	for i := range rest {
 		difference := &rest[i]
-		if difference.Remedy != remedyUpdate {
+		if !difference.mutable {
 			continue
 		}
 		asked, spec := want.Pool.Spec, &updated.Pool.Spec
@@ -217,7 +218,7 @@ func tellOfRefusal(want DesiredPool, stored *ippool.Record, all []Difference) {
 	}
 	faults := judgeUpdate(updated, stored)
 	for i := range all {
-		if len(faults) > 0 && all[i].Remedy == remedyUpdate {
+		if len(faults) > 0 && all[i].mutable {
 			all[i].Remedy = "--on-drift=update would fail: " + strings.Join(faults, "; ")
 		}
 	}

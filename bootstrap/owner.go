@@ -88,6 +88,6 @@ func release(metadata metav1.ObjectMeta) string {
 // leaveToOwner turns the differences into ones that only the owner may mend.
 func leaveToOwner(all []Difference, by owner) {
 	for i := range all {
-		all[i].Remedy = "it is managed by " + by.String()
+		all[i].Remedy, all[i].mutable = "it is managed by "+by.String(), false
 	}
 }

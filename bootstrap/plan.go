@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"slices"
-	"strings"
 
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
@@ -308,71 +307,6 @@ func (p *planner) checkOverlaps(desired Desired) {
 		p.fault("IPPool %q: %s (%s) overlaps %s of IPPool %q: choose another range",
 			pool.Name, pool.Spec.CIDR, desired.Pools[i].cidrSource(), other.Spec.CIDR, other.Name)
 	}
-}
-
-func createdReason(step Step) string {
-	if step.Default {
-		return fmt.Sprintf("no %s pool existed%s", step.Family, step.butFiles())
-	}
-	return "no pool of this name existed"
-}
-
-func wouldCreateReason(step Step) string {
-	if step.Default {
-		return fmt.Sprintf("no %s pool exists%s", step.Family, step.butFiles())
-	}
-	return "no pool of this name exists"
-}
-
-// butFiles ends a sentence about the pools of a family that count.
-func (s Step) butFiles() string {
-	if s.besideFiles {
-		return " but those of files"
-	}
-	return ""
-}
-
-func fieldsThatDiffer(drift []Difference) string {
-	fields := make([]string, len(drift))
-	for i, difference := range drift {
-		fields[i] = difference.Field
-	}
-	return strings.Join(fields, ", ")
-}
-
-// updatedReason says what changes.
-func updatedReason(drift []Difference) string {
-	var changes []string
-	for _, difference := range drift {
-		if difference.Updated {
-			changes = append(changes, fmt.Sprintf("%s: %v -> %v", difference.Field, difference.Stored, difference.Asked))
-		}
-	}
-	return strings.Join(changes, ", ")
-}
-
-// maxNamed is how many pools a message names.
-const maxNamed = 5
-
-const existsAsAsked = "exists"
-
-// existsReason says what stands of a family, unless it is one pool.
-func existsReason(reason string, family ippool.Family, existing []ippool.IPPool) string {
-	if len(existing) == 1 || reason != existsAsAsked {
-		return reason
-	}
-	return fmt.Sprintf("%d %s pools exist: %s", len(existing), family, namesOf(existing))
-}
-
-func namesOf(pools []ippool.IPPool) string {
-	names := make([]string, 0, maxNamed)
-	for _, pool := range pools[:min(len(pools), maxNamed)] {
-		names = append(names, pool.Name)
-	}
-	if more := len(pools) - len(names); more > 0 {
-		names = append(names, fmt.Sprintf("%d more", more))
-	}
-	return strings.Join(names, ", ")
 }
 
 // changes returns what the plan writes.
