@@ -4,6 +4,7 @@ go 1.26.0
 
 require (
 	github.com/calico-bootstrap/calico-bootstrap v0.0.0
+	github.com/godbus/dbus/v5 v5.2.4
 	github.com/spf13/cobra v1.10.2
 	go.etcd.io/bbolt v1.5.0
 	go.etcd.io/etcd/client/v3 v3.7.3

@@ -86,7 +86,7 @@ func (p *program) rootCommand() *cobra.Command {
 	}
 	persistent.StringVarP(&p.output, "output", "o", "", "table, json or yaml (default table; for render yaml; config also knows env)")
 
-	root.AddCommand(p.applyCommand(), p.planCommand(), p.renderCommand(), p.configCommand(), p.versionCommand())
+	root.AddCommand(p.applyCommand(), p.planCommand(), p.renderCommand(), p.firewallCommand(), p.configCommand(), p.versionCommand())
 	return root
 }
 

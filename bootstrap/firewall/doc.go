@@ -1,0 +1,7 @@
+// Package firewall tells what a host's firewall has to let in for Calico,
+// derived from the pools and from what else runs there. It is pure: it asks no
+// firewall and changes none.
+//
+// What it knows of Calico is in Calico's documentation, "System requirements"
+// and "Configure NetworkManager".
+package firewall

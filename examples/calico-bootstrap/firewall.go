@@ -1,0 +1,357 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/firewall"
+	"github.com/calico-bootstrap/calico-bootstrap/examples/internal/firewalld"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+)
+
+// The output formats that only firewall has.
+const (
+	formatFirewallCmd    = "firewall-cmd"
+	formatNetworkManager = "networkmanager"
+)
+
+// firewallFlags are those that only firewall has.
+type firewallFlags struct {
+	role          string
+	apiServerPort string
+	noBGP         bool
+	typha         bool
+	wireGuard     bool
+	registry      bool
+
+	local bool
+	from  string
+
+	check      bool
+	zone       string
+	interfaces []string
+}
+
+func (p *program) firewallCommand() *cobra.Command {
+	var flags firewallFlags
+	command := &cobra.Command{
+		Use: "firewall", Short: "Show what a host's firewall has to let in, or check that firewalld does; change nothing",
+		Long: `Show what a host's firewall has to let in, as it follows from the pools (those in
+the datastore and those that apply would create) and from what runs on the host.
+
+With --check, ask the running firewalld whether it lets that in, now and after a
+reload; exit with 3 if something is missing. Nothing is changed. With -o
+firewall-cmd, print the commands that open it; with --check, only those that
+still have to be run.`,
+		Example: `  # What a node needs, and what the control plane needs
+  calico-bootstrap firewall --kubeconfig admin.conf
+  calico-bootstrap firewall --kubeconfig admin.conf --role control-plane
+
+  # Before there is a datastore
+  calico-bootstrap firewall --local --ipv4-pool-ipip Always
+
+  # Does this host's firewalld let it in? What is to be run, if not?
+  calico-bootstrap firewall --kubeconfig admin.conf --check
+  calico-bootstrap firewall --kubeconfig admin.conf --check -o firewall-cmd
+
+  # On a host that can't reach the datastore yet
+  calico-bootstrap firewall --kubeconfig admin.conf -o json > openings.json
+  calico-bootstrap firewall --from openings.json --check`,
+		Args: p.noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return p.firewall(cmd.Context(), flags, cmd.InOrStdin()) },
+	}
+	command.Flags().SortFlags = false
+	command.Flags().StringVar(&flags.role, "role", "node", "what the host is: node or control-plane, where the datastore listens too")
+	command.Flags().StringVar(&flags.apiServerPort, "api-server-port", "", "port of the API server on the control plane (default: that of its URL, or 6443 in a pod)")
+	command.Flags().BoolVar(&flags.noBGP, "no-bgp", false, "BGP is turned off in the cluster")
+	command.Flags().BoolVar(&flags.typha, "typha", false, "Typha runs on the host")
+	command.Flags().BoolVar(&flags.wireGuard, "wireguard", false, "the cluster encrypts with WireGuard")
+	command.Flags().BoolVar(&flags.registry, "registry", false, "a registry of images runs on the host")
+	command.Flags().BoolVar(&flags.local, "local", false, "take the pools from the settings alone; contact no datastore")
+	command.Flags().StringVar(&flags.from, "from", "", "take the openings from this file, which firewall -o json printed (-: stdin); contact no datastore")
+	command.Flags().BoolVar(&flags.check, "check", false, "ask firewalld, and exit with 3 if something is missing")
+	command.Flags().StringVar(&flags.zone, "zone", "", "firewalld's zone that is meant (default: that of the interface)")
+	command.Flags().StringSliceVar(&flags.interfaces, "interface", nil, "interface whose zone is checked (default: that of the default route)")
+	return command
+}
+
+// firewallReport is what firewall found. Its JSON is a promise: fields are only
+// ever added. It is also what --from reads.
+type firewallReport struct {
+	Role                firewall.Role           `json:"role"`
+	Datastore           bootstrap.DatastoreType `json:"datastore"`
+	Pools               []firewall.Pool         `json:"pools"`
+	Openings            []firewall.Opening      `json:"openings"`
+	UnmanagedInterfaces []string                `json:"unmanagedInterfaces"` // that NetworkManager has to leave alone
+	Warnings            []string                `json:"warnings"`
+	Check               *firewalld.Check        `json:"check,omitempty"`
+}
+
+func (p *program) firewall(ctx context.Context, flags firewallFlags, stdin io.Reader) error {
+	p.running, p.planning = true, true
+	role, flagFaults := flags.judge(p.output)
+	contacts := !flags.local && flags.from == "" && p.output != formatNetworkManager
+	err := errors.Join(p.load(contacts, formatTable, formatJSON, formatYAML, formatFirewallCmd, formatNetworkManager), flagFaults)
+	if err != nil {
+		return err
+	}
+	p.warn()
+	if p.timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, p.timeout, fmt.Errorf("%w after %s", bootstrap.ErrTimedOut, p.timeout))
+		defer cancel()
+	}
+	report, err := p.firewallReport(ctx, flags, role, stdin)
+	if err != nil {
+		return err
+	}
+	if flags.check {
+		if err := report.check(ctx, flags); err != nil {
+			return err
+		}
+	}
+	if err := p.printFirewall(report, flags.zone); err != nil {
+		return fmt.Errorf("writing the openings: %w", err)
+	}
+	if report.Check != nil && report.Check.Missing > 0 {
+		return errPending
+	}
+	return nil
+}
+
+// zoneName is what firewalld takes for the name of a zone.
+var zoneName = regexp.MustCompile(`^[A-Za-z0-9_/-]+$`)
+
+// judge tells all that is wrong with the flags.
+func (f firewallFlags) judge(output string) (firewall.Role, error) {
+	var faults bootstrap.Faults
+	given := func(flag, value string) bootstrap.Setting { return bootstrap.Given(value, bootstrap.SourceFlag(flag)) }
+	role, err := firewall.ParseRole(f.role)
+	if err != nil {
+		faults.Add(given("role", f.role), "%s", err)
+	}
+	if f.local && f.from != "" {
+		faults.Add(given("from", f.from), "contradicts flag --local: want the openings of a file or those of the settings, not both")
+	}
+	if f.zone != "" && !zoneName.MatchString(f.zone) {
+		faults.Add(given("zone", f.zone), "no name of a zone; want letters, digits, -, _ and /")
+	}
+	if f.zone != "" && len(f.interfaces) > 0 {
+		faults.Add(given("interface", strings.Join(f.interfaces, ",")), "contradicts flag --zone %q: want a zone, or interfaces to find theirs", f.zone)
+	}
+	if len(f.interfaces) > 0 && !f.check {
+		faults.Add(given("interface", strings.Join(f.interfaces, ",")), "only firewalld knows its zone; want --check too, or --zone")
+	}
+	if port, err := strconv.ParseUint(f.apiServerPort, 10, 16); f.apiServerPort != "" && (err != nil || port == 0) {
+		faults.Add(given("api-server-port", f.apiServerPort), "no port; want 1 to 65535")
+	}
+	if f.apiServerPort != "" && role == firewall.RoleNode {
+		faults.Add(given("api-server-port", f.apiServerPort), "no API server listens on a node; want --role control-plane too")
+	}
+	if f.check && output == formatNetworkManager {
+		faults.Add(given("output", output), "has nothing to do with firewalld; want no --check")
+	}
+	return role, faults.Err()
+}
+
+// firewallReport derives the openings, or reads them.
+func (p *program) firewallReport(ctx context.Context, flags firewallFlags, role firewall.Role, stdin io.Reader) (firewallReport, error) {
+	if flags.from != "" {
+		return readFirewallReport(flags.from, stdin)
+	}
+	report := firewallReport{
+		Role: role, Datastore: p.datastore, Pools: []firewall.Pool{},
+		UnmanagedInterfaces: firewall.UnmanagedInterfaces(), Warnings: []string{},
+	}
+	if p.output == formatNetworkManager {
+		return report, nil
+	}
+	pools, warnings, err := p.firewallPools(ctx, flags.local)
+	if err != nil {
+		return firewallReport{}, err
+	}
+	config := firewall.Config{
+		Pools: pools, NoBGP: flags.noBGP, Typha: flags.typha, WireGuard: flags.wireGuard, Registry: flags.registry,
+	}
+	if role == firewall.RoleControlPlane {
+		config.Datastore = p.listensOn(flags)
+	}
+	report.Pools = append(report.Pools, pools...)
+	report.Openings, report.Warnings = firewall.Openings(config)
+	report.Warnings = append(warnings, report.Warnings...)
+	return report, nil
+}
+
+// listensOn is what the datastore listens on.
+func (p *program) listensOn(flags firewallFlags) []firewall.Opening {
+	given := p.settings.Datastore
+	server := ""
+	switch {
+	case p.datastore != bootstrap.Kubernetes && given.EtcdEndpoints.IsSet():
+		return firewall.Etcd(strings.Split(given.EtcdEndpoints.Value, ","))
+	case p.datastore != bootstrap.Kubernetes:
+		return firewall.Etcd(nil)
+	case flags.apiServerPort != "":
+		server = ":" + flags.apiServerPort
+	case p.kubernetes.REST == nil: // nobody looked for one
+		server = given.K8sAPIEndpoint.Value
+	case !strings.HasPrefix(p.kubernetes.REST.BearerTokenFile, podSecrets): // else it is the Service's
+		server = p.kubernetes.REST.Host
+	}
+	return []firewall.Opening{firewall.APIServer(server)}
+}
+
+// podSecrets is where a pod finds its token.
+const podSecrets = "/var/run/secrets/kubernetes.io/"
+
+// firewallPools are the pools that the openings follow from: what is stored and
+// what apply would create or change. Locally it is what is asked for.
+func (p *program) firewallPools(ctx context.Context, local bool) ([]firewall.Pool, []string, error) {
+	if local {
+		return p.askedPools()
+	}
+	store, err := p.open(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer store.Close()
+	settings := p.settings
+	settings.Preflight = bootstrap.Setting{Value: string(bootstrap.PreflightOff), Source: bootstrap.SourceDefault}
+	options := []bootstrap.Option{bootstrap.WithDryRun(), bootstrap.WithLogger(p.logger)}
+	if cluster, ok := store.(bootstrap.Cluster); ok {
+		options = append(options, bootstrap.WithCluster(cluster))
+	}
+	seen := &lastSnapshot{Datastore: store}
+	report, err := bootstrap.Run(ctx, seen, settings, options...)
+	if err != nil && !errors.Is(err, bootstrap.ErrDrift) {
+		return nil, nil, err
+	}
+	return poolsAfter(seen.snapshot, report)
+}
+
+// lastSnapshot remembers what a datastore said last: a report has only the
+// pools that the settings ask for.
+type lastSnapshot struct {
+	bootstrap.Datastore
+	snapshot bootstrap.Snapshot
+}
+
+func (d *lastSnapshot) Snapshot(ctx context.Context) (bootstrap.Snapshot, error) {
+	snapshot, err := d.Datastore.Snapshot(ctx)
+	d.snapshot = snapshot
+	return snapshot, err
+}
+
+// poolsAfter are the pools as they would be after apply: first those that it
+// would write, then the rest by name.
+func poolsAfter(snapshot bootstrap.Snapshot, report bootstrap.Report) ([]firewall.Pool, []string, error) {
+	pools, warnings := []firewall.Pool{}, []string{}
+	written := map[string]bool{}
+	for _, pool := range report.Pools {
+		if pool.Action == bootstrap.WouldCreate || pool.Action == bootstrap.WouldUpdate {
+			written[pool.Name] = true
+			pools = append(pools, firewall.Pool{
+				Name: pool.Name, Family: pool.Family, CIDR: pool.Spec.CIDR,
+				IPIPMode: pool.Spec.IPIPMode, VXLANMode: pool.Spec.VXLANMode, Planned: true,
+			})
+		}
+	}
+	for _, record := range snapshot.Pools {
+		stored := record.Pool
+		if written[stored.Name] {
+			continue
+		}
+		prefix, err := ippool.ParseCIDR(stored.Spec.CIDR)
+		if err != nil {
+			warnings = append(warnings, fmt.Sprintf("pool %s is left out: its CIDR %q can't be read", stored.Name, stored.Spec.CIDR))
+			continue
+		}
+		pools = append(pools, firewall.Pool{
+			Name: stored.Name, Family: ippool.FamilyOf(prefix), CIDR: stored.Spec.CIDR,
+			IPIPMode: stored.Spec.IPIPMode, VXLANMode: stored.Spec.VXLANMode,
+		})
+	}
+	for _, unreadable := range snapshot.Unreadable {
+		warnings = append(warnings, fmt.Sprintf("pool %s is left out: it can't be read: %s", unreadable.Name, unreadable.Err))
+	}
+	return pools, warnings, nil
+}
+
+// askedPools are the pools that the settings ask for.
+func (p *program) askedPools() ([]firewall.Pool, []string, error) {
+	config, err := p.settings.Resolve()
+	if err != nil {
+		return nil, nil, err
+	}
+	pools := []firewall.Pool{}
+	for _, want := range config.Desired.Pools {
+		if want.Skip != "" {
+			continue
+		}
+		spec := want.Pool.Spec
+		pools = append(pools, firewall.Pool{
+			Name: want.Pool.Name, Family: want.Family, CIDR: spec.CIDR,
+			IPIPMode: spec.IPIPMode, VXLANMode: spec.VXLANMode, Planned: true,
+		})
+	}
+	return pools, []string{}, nil
+}
+
+// readFirewallReport reads what firewall -o json printed.
+func readFirewallReport(file string, stdin io.Reader) (firewallReport, error) {
+	in := stdin
+	if file != "-" {
+		opened, err := os.Open(file)
+		if err != nil {
+			return firewallReport{}, fromFault(file, err)
+		}
+		defer opened.Close()
+		in = opened
+	}
+	var report firewallReport
+	if err := json.NewDecoder(in).Decode(&report); err != nil {
+		return firewallReport{}, fromFault(file, err)
+	}
+	if report.Openings == nil || report.Role == "" {
+		return firewallReport{}, fromFault(file, errors.New("no openings in it"))
+	}
+	for _, opening := range report.Openings {
+		if err := opening.Validate(); err != nil {
+			return firewallReport{}, fromFault(file, err)
+		}
+	}
+	report.Check = nil
+	return report, nil
+}
+
+func fromFault(file string, err error) error {
+	var faults bootstrap.Faults
+	faults.Add(bootstrap.Given(file, bootstrap.SourceFlag("from")), "%s; want what calico-bootstrap firewall -o json printed", err)
+	return faults.Err()
+}
+
+// check asks firewalld.
+func (r *firewallReport) check(ctx context.Context, flags firewallFlags) error {
+	firewall, err := firewalld.Connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer firewall.Close()
+	check, err := firewall.Check(ctx, r.Openings, flags.zone, flags.interfaces)
+	if err != nil {
+		return err
+	}
+	r.Check = &check
+	r.Warnings = append(r.Warnings, check.Warnings...)
+	return nil
+}

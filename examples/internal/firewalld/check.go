@@ -1,0 +1,143 @@
+package firewalld
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/firewall"
+)
+
+// Check is how the openings stand. Its JSON is a promise: fields are only ever
+// added.
+type Check struct {
+	Version  string      `json:"version"` // of firewalld
+	Missing  int         `json:"missing"` // how many openings are missing in a zone, now or permanently
+	Zones    []ZoneCheck `json:"zones"`
+	Warnings []string    `json:"-"`
+}
+
+// ZoneCheck is how the openings stand in a zone.
+type ZoneCheck struct {
+	Zone       string         `json:"zone"`
+	Because    string         `json:"because"`    // why this zone
+	Interfaces []string       `json:"interfaces"` // that were asked for
+	Target     string         `json:"target"`     // what becomes of the rest
+	Openings   []OpeningCheck `json:"openings"`
+}
+
+// OpeningCheck is how one stands, now and after a reload.
+type OpeningCheck struct {
+	firewall.Opening
+	Runtime     State  `json:"runtime"`
+	RuntimeBy   string `json:"runtimeBy,omitempty"`
+	Permanent   State  `json:"permanent"`
+	PermanentBy string `json:"permanentBy,omitempty"`
+}
+
+// Missing reports whether it is missing now or after a reload.
+func (o OpeningCheck) Missing() bool { return o.Runtime == Missing || o.Permanent == Missing }
+
+// Check tells how the openings stand in the zone, if one is given, or in those
+// of the interfaces. Without either it is the zone of the interface of the
+// default route, or else the default zone.
+func (f *Firewalld) Check(ctx context.Context, openings []firewall.Opening, zone string, interfaces []string) (Check, error) {
+	check := Check{Zones: []ZoneCheck{}}
+	var err error
+	if check.Version, err = f.Version(ctx); err != nil {
+		return Check{}, err
+	}
+	judged, err := f.zones(ctx, zone, interfaces)
+	if err != nil {
+		return Check{}, err
+	}
+	for _, z := range judged {
+		if err := f.judge(ctx, &z, openings); err != nil {
+			return Check{}, err
+		}
+		for _, opening := range z.Openings {
+			if opening.Missing() {
+				check.Missing++
+			}
+		}
+		check.Zones = append(check.Zones, z)
+	}
+	check.Warnings, err = f.otherWays(ctx, judged)
+	return check, err
+}
+
+// zones are those to judge, each once.
+func (f *Firewalld) zones(ctx context.Context, zone string, interfaces []string) ([]ZoneCheck, error) {
+	if zone != "" {
+		return []ZoneCheck{{Zone: zone, Because: "flag --zone", Interfaces: []string{}}}, nil
+	}
+	of := "interface %s"
+	if len(interfaces) == 0 {
+		interfaces, of = DefaultInterfaces(), "interface %s of the default route"
+	}
+	if len(interfaces) == 0 {
+		zone, _, err := f.Zone(ctx, "")
+		return []ZoneCheck{{Zone: zone, Because: "the default zone", Interfaces: []string{}}}, err
+	}
+	var found []ZoneCheck
+	for _, name := range interfaces {
+		zone, bound, err := f.Zone(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		because := fmt.Sprintf(of, name)
+		if !bound {
+			because += ", which is in no zone: the default zone"
+		}
+		at := slices.IndexFunc(found, func(z ZoneCheck) bool { return z.Zone == zone })
+		if at < 0 {
+			found = append(found, ZoneCheck{Zone: zone, Because: because, Interfaces: []string{name}})
+			continue
+		}
+		found[at].Because += "; " + because
+		found[at].Interfaces = append(found[at].Interfaces, name)
+	}
+	return found, nil
+}
+
+func (f *Firewalld) judge(ctx context.Context, zone *ZoneCheck, openings []firewall.Opening) error {
+	now, err := f.Runtime(ctx, zone.Zone)
+	if err != nil {
+		return err
+	}
+	later, err := f.Permanent(ctx, zone.Zone)
+	if err != nil {
+		return err
+	}
+	zone.Target = strings.Trim(cmp.Or(now.Zone.Target, "default"), "%")
+	zone.Openings = []OpeningCheck{}
+	for _, opening := range openings {
+		runtime, permanent := now.Judge(opening), later.Judge(opening)
+		zone.Openings = append(zone.Openings, OpeningCheck{
+			Opening: opening,
+			Runtime: runtime.State, RuntimeBy: runtime.By,
+			Permanent: permanent.State, PermanentBy: permanent.By,
+		})
+	}
+	return nil
+}
+
+// otherWays warns of zones that take packets from some senders away from those
+// that were judged.
+func (f *Firewalld) otherWays(ctx context.Context, judged []ZoneCheck) ([]string, error) {
+	sources, err := f.Sources(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var warnings []string
+	for _, zone := range slices.Sorted(maps.Keys(sources)) {
+		if !slices.ContainsFunc(judged, func(z ZoneCheck) bool { return z.Zone == zone }) {
+			warnings = append(warnings, fmt.Sprintf("zone %s takes what comes from %s, whatever the interface: if nodes are among them, check it with --zone %[1]s",
+				zone, strings.Join(sources[zone], ", ")))
+		}
+	}
+	return warnings, nil
+}

@@ -1,0 +1,90 @@
+package firewalld
+
+import (
+	"strconv"
+	"strings"
+)
+
+// richRule is what matters of a rich rule, as firewalld.richlanguage(5) has it.
+type richRule struct {
+	text     string
+	priority int
+	family   string // "ipv4", "ipv6"; empty: both
+
+	// What it is about: one of the four. None: everything.
+	service, protocol string
+	port              Port
+	other             bool // something that no opening is about, such as an ICMP type
+
+	action  string // "accept", "reject", "drop"; empty: none that ends anything
+	limited bool   // for some senders, addresses of this host or rates only
+}
+
+// readRichRule reads a rule as firewalld gives it back: a word or attribute
+// after the other. An action's own attributes and those of logging are passed
+// over.
+func readRichRule(text string) richRule {
+	rule := richRule{text: text}
+	element := ""
+	logging := false
+	for _, word := range splitWords(text) {
+		name, value, isAttribute := strings.Cut(word, "=")
+		if !isAttribute {
+			switch word {
+			case "source", "destination":
+				rule.limited = true
+			case "accept", "reject", "drop":
+				rule.action, logging = word, false
+			case "mark":
+				logging = false
+			case "log", "nflog", "audit":
+				logging = true
+			case "limit": // of the logging, or of the action
+				rule.limited = rule.limited || !logging
+			case "icmp-block", "icmp-type", "masquerade", "forward-port", "source-port", "tcp-mss-clamp":
+				rule.other = true
+			}
+			element = word
+			continue
+		}
+		switch element + " " + name {
+		case "rule priority":
+			rule.priority, _ = strconv.Atoi(value)
+		case "rule family":
+			rule.family = value
+		case "service name":
+			rule.service = value
+		case "protocol value":
+			rule.protocol = value
+		case "port port":
+			rule.port.Range = value
+		case "port protocol":
+			rule.port.Protocol = value
+		}
+	}
+	return rule
+}
+
+// splitWords splits at spaces that aren't between quotes, and takes the quotes
+// away.
+func splitWords(text string) []string {
+	var (
+		words  []string
+		word   strings.Builder
+		quoted bool
+	)
+	for _, r := range text + " " {
+		switch {
+		case r == '"':
+			quoted = !quoted
+		case r == ' ' && !quoted:
+			if word.Len() > 0 {
+				words = append(words, word.String())
+			}
+			word.Reset()
+		default:
+			word.WriteRune(r)
+		}
+	}
+	return words
+}
