@@ -7,7 +7,6 @@ import (
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/firewall"
 	"github.com/calico-bootstrap/calico-bootstrap/examples/internal/firewalld"
-	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
 func (p *program) printFirewall(report firewallReport, zone string) error {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"net"
 	"slices"
 	"strings"
 
@@ -89,6 +90,9 @@ func (f *Firewalld) zones(ctx context.Context, zone string, interfaces []string)
 			return nil, err
 		}
 		because := fmt.Sprintf(of, name)
+		if _, err := net.InterfaceByName(name); err != nil && !bound {
+			return nil, fmt.Errorf("interface %q: this host has none of that name, and firewalld knows none", name)
+		}
 		if !bound {
 			because += ", which is in no zone: the default zone"
 		}

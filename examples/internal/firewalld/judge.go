@@ -33,17 +33,19 @@ func (c Configuration) Judge(opening firewall.Opening) Judgement {
 	if c.Shut != "" {
 		return Judgement{Missing, c.Shut}
 	}
-	worst := Judgement{State: Open}
-	for _, family := range opening.Families {
-		judged := c.judge(packet{opening, family})
-		if judged.State != Open && len(opening.Families) > 1 {
-			judged.By = strings.TrimSuffix(fmt.Sprintf("%s: %s", family, judged.By), ": ")
-		}
-		if worst.By == "" || worse(judged.State, worst.State) {
-			worst = judged
+	judged := make([]Judgement, len(opening.Families))
+	worst := 0
+	for i, family := range opening.Families {
+		judged[i] = c.judge(packet{opening, family})
+		if worse(judged[i].State, judged[worst].State) {
+			worst = i
 		}
 	}
-	return worst
+	result := judged[worst]
+	if result.State != Open && slices.ContainsFunc(judged, func(j Judgement) bool { return j != result }) {
+		result.By = strings.TrimSuffix(fmt.Sprintf("%s: %s", opening.Families[worst], result.By), ": ")
+	}
+	return result
 }
 
 func worse(a, b State) bool {
