@@ -108,6 +108,16 @@ func (f *Firewalld) Zone(ctx context.Context, networkInterface string) (zone str
 	return zone, false, nil
 }
 
+// HasInterfaces reports whether interfaces are bound to the zone now.
+func (f *Firewalld) HasInterfaces(ctx context.Context, zone string) (bool, error) {
+	var bound []string
+	err := f.call(ctx, path, zones+".getInterfaces", zone).Store(&bound)
+	if isFirewalld(err, "INVALID_ZONE") {
+		return false, f.unknownZone(ctx, zone)
+	}
+	return len(bound) > 0, told(ctx, err, "asking firewalld for the interfaces of zone "+zone)
+}
+
 // Sources returns the sources of the zones that have some. A packet from one
 // of them goes through that zone, whatever its interface.
 func (f *Firewalld) Sources(ctx context.Context) (map[string][]string, error) {
@@ -124,8 +134,10 @@ func (f *Firewalld) Sources(ctx context.Context) (map[string][]string, error) {
 	return sources, nil
 }
 
-// Runtime returns what firewalld does now with what comes through the zone.
-func (f *Firewalld) Runtime(ctx context.Context, zone string) (Configuration, error) {
+// Runtime returns what firewalld does now with what comes through the zone. A
+// policy that names the zone judges only what comes through interfaces that are
+// bound to it: not what the default zone gets because it is in none.
+func (f *Firewalld) Runtime(ctx context.Context, zone string, bound bool) (Configuration, error) {
 	rules, err := f.zone(ctx, f.runtimeZone, zone)
 	if isFirewalld(err, "INVALID_ZONE") {
 		return Configuration{}, f.unknownZone(ctx, zone)
@@ -141,15 +153,16 @@ func (f *Firewalld) Runtime(ctx context.Context, zone string) (Configuration, er
 	if panicking {
 		c.Shut = "panic mode is on"
 	}
-	if c.Policies, err = f.policies(ctx, zone, f.runtimePolicies, f.runtimePolicy); err != nil {
+	if c.Policies, err = f.policies(ctx, ingress(zone, bound), f.runtimePolicies, f.runtimePolicy); err != nil {
 		return Configuration{}, told(ctx, err, "asking firewalld for its policies")
 	}
 	c.Services, err = services(c, func(service string) (Service, error) { return f.runtimeService(ctx, service) })
 	return c, told(ctx, err, "asking firewalld for its services")
 }
 
-// Permanent returns what firewalld will do after a reload.
-func (f *Firewalld) Permanent(ctx context.Context, zone string) (Configuration, error) {
+// Permanent returns what firewalld will do after a reload, which leaves
+// interfaces in their zones.
+func (f *Firewalld) Permanent(ctx context.Context, zone string, bound bool) (Configuration, error) {
 	rules, err := f.zone(ctx, f.permanentZone, zone)
 	if isFirewalld(err, "INVALID_ZONE") {
 		return Configuration{Shut: "the zone isn't in the permanent configuration"}, nil
@@ -158,11 +171,19 @@ func (f *Firewalld) Permanent(ctx context.Context, zone string) (Configuration, 
 		return Configuration{}, told(ctx, err, "asking firewalld for the permanent zone "+zone)
 	}
 	c := Configuration{Zone: rules}
-	if c.Policies, err = f.policies(ctx, zone, f.permanentPolicies, f.permanentPolicy); err != nil {
+	if c.Policies, err = f.policies(ctx, ingress(zone, bound), f.permanentPolicies, f.permanentPolicy); err != nil {
 		return Configuration{}, told(ctx, err, "asking firewalld for its permanent policies")
 	}
 	c.Services, err = services(c, func(service string) (Service, error) { return f.permanentService(ctx, service) })
 	return c, told(ctx, err, "asking firewalld for its permanent services")
+}
+
+// ingress are the zones whose policies count.
+func ingress(zone string, bound bool) []string {
+	if bound {
+		return []string{"ANY", zone}
+	}
+	return []string{"ANY"}
 }
 
 // unknownZone says which zones there are, and whether a reload would bring this

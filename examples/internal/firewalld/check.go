@@ -28,6 +28,8 @@ type ZoneCheck struct {
 	Interfaces []string       `json:"interfaces"` // that were asked for
 	Target     string         `json:"target"`     // what becomes of the rest
 	Openings   []OpeningCheck `json:"openings"`
+
+	bound bool // interfaces are bound to it
 }
 
 // OpeningCheck is how one stands, now and after a reload.
@@ -73,7 +75,8 @@ func (f *Firewalld) Check(ctx context.Context, openings []firewall.Opening, zone
 // zones are those to judge, each once.
 func (f *Firewalld) zones(ctx context.Context, zone string, interfaces []string) ([]ZoneCheck, error) {
 	if zone != "" {
-		return []ZoneCheck{{Zone: zone, Because: "flag --zone", Interfaces: []string{}}}, nil
+		bound, err := f.HasInterfaces(ctx, zone)
+		return []ZoneCheck{{Zone: zone, Because: "flag --zone", Interfaces: []string{}, bound: bound}}, err
 	}
 	of := "interface %s"
 	if len(interfaces) == 0 {
@@ -98,21 +101,22 @@ func (f *Firewalld) zones(ctx context.Context, zone string, interfaces []string)
 		}
 		at := slices.IndexFunc(found, func(z ZoneCheck) bool { return z.Zone == zone })
 		if at < 0 {
-			found = append(found, ZoneCheck{Zone: zone, Because: because, Interfaces: []string{name}})
+			found = append(found, ZoneCheck{Zone: zone, Because: because, Interfaces: []string{name}, bound: bound})
 			continue
 		}
 		found[at].Because += "; " + because
 		found[at].Interfaces = append(found[at].Interfaces, name)
+		found[at].bound = found[at].bound && bound
 	}
 	return found, nil
 }
 
 func (f *Firewalld) judge(ctx context.Context, zone *ZoneCheck, openings []firewall.Opening) error {
-	now, err := f.Runtime(ctx, zone.Zone)
+	now, err := f.Runtime(ctx, zone.Zone, zone.bound)
 	if err != nil {
 		return err
 	}
-	later, err := f.Permanent(ctx, zone.Zone)
+	later, err := f.Permanent(ctx, zone.Zone, zone.bound)
 	if err != nil {
 		return err
 	}

@@ -119,8 +119,8 @@ func (f *Firewalld) permanentPolicy(ctx context.Context, policy string) *dbus.Ca
 	return f.call(ctx, object, configPolicy+".getSettings")
 }
 
-// policies are those that judge what comes to this host through the zone.
-func (f *Firewalld) policies(ctx context.Context, zone string, list func(context.Context) *dbus.Call,
+// policies are those from one of the zones to this host.
+func (f *Firewalld) policies(ctx context.Context, zones []string, list func(context.Context) *dbus.Call,
 	ask func(context.Context, string) *dbus.Call) ([]Policy, error) {
 	var names []string
 	err := list(ctx).Store(&names)
@@ -144,7 +144,8 @@ func (f *Firewalld) policies(ctx context.Context, zone string, list func(context
 		if err := all.take(map[string]any{"priority": &policy.Priority, "ingress_zones": &ingress, "egress_zones": &egress}); err != nil {
 			return nil, err
 		}
-		if !slices.Contains(egress, "HOST") || !slices.Contains(ingress, "ANY") && !slices.Contains(ingress, zone) {
+		from := func(zone string) bool { return slices.Contains(ingress, zone) }
+		if !slices.Contains(egress, "HOST") || !slices.ContainsFunc(zones, from) {
 			continue
 		}
 		if policy.Rules, err = all.rules("rich_rules"); err != nil {

@@ -24,7 +24,8 @@ const busConfig = `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Con
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 <busconfig>
   <type>system</type>
-  <listen>unix:path=%s</listen>
+  <listen>unix:path=%[1]s/bus</listen>
+  <servicedir>%[1]s/services</servicedir>
   <policy context="default">
     <allow user="*"/>
     <allow own="*"/>
@@ -38,6 +39,13 @@ const busConfig = `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Con
     <allow receive_type="error"/>
   </policy>
 </busconfig>
+`
+
+// service is how a bus would start firewalld for somebody who calls it: here it
+// only leaves a mark.
+const service = `[D-BUS Service]
+Name=org.fedoraproject.FirewallD1
+Exec=/usr/bin/touch %s/activated
 `
 
 // Host is a network namespace, with a bus and, once it is started, a firewalld.
@@ -63,7 +71,9 @@ func New(t testing.TB) *Host {
 	h := &Host{folder: folder, Bus: "unix:path=" + filepath.Join(folder, "bus"), Namespace: NewNamespace(t)}
 
 	config := filepath.Join(folder, "bus.conf")
-	require.NoError(t, os.WriteFile(config, fmt.Appendf(nil, busConfig, filepath.Join(folder, "bus")), 0o600))
+	require.NoError(t, os.WriteFile(config, fmt.Appendf(nil, busConfig, folder), 0o600))
+	require.NoError(t, os.Mkdir(filepath.Join(folder, "services"), 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "services", "firewalld.service"), fmt.Appendf(nil, service, folder), 0o600))
 	bus := exec.Command("dbus-daemon", "--config-file="+config, "--nofork")
 	start(t, bus)
 	require.Eventually(t, func() bool {
@@ -94,8 +104,19 @@ func (h *Host) StartFirewalld(t testing.TB) {
 // StopFirewalld ends it.
 func (h *Host) StopFirewalld(t testing.TB) {
 	t.Helper()
-	require.NoError(t, h.firewalld.Process.Signal(syscall.SIGTERM))
+	require.NoError(t, h.Signal(syscall.SIGTERM))
 	require.Eventually(t, func() bool { return h.Command("firewall-cmd", "--state").Run() != nil }, time.Minute, 50*time.Millisecond)
+}
+
+// Signal sends firewalld a signal.
+func (h *Host) Signal(signal syscall.Signal) error {
+	return syscall.Kill(-h.firewalld.Process.Pid, signal)
+}
+
+// Activated reports whether somebody made the bus start firewalld.
+func (h *Host) Activated() bool {
+	_, err := os.Stat(filepath.Join(h.folder, "activated"))
+	return err == nil
 }
 
 // Environ is the environment of whoever asks the host's firewalld.

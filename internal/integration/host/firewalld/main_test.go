@@ -1,0 +1,118 @@
+//go:build host && linux
+
+// Package firewalld tests calico-bootstrap firewall on a real firewalld, and
+// with packets.
+package firewalld
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/host/firewalldtest"
+)
+
+// program is the path of calico-bootstrap, as it goes into the container.
+var program string
+
+func TestMain(m *testing.M) {
+	code := 1
+	defer func() { os.Exit(code) }()
+	folder, err := os.MkdirTemp("", "calico-bootstrap")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(folder)
+	program = filepath.Join(folder, "calico-bootstrap")
+	build := exec.Command("go", "build", "-o", program, "../../../../examples/calico-bootstrap")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		panic(string(out))
+	}
+	// Somebody who isn't root runs it too.
+	if err := os.Chmod(folder, 0o755); err != nil {
+		panic(err)
+	}
+	code = m.Run()
+}
+
+// result is what a call of the program left.
+type result struct {
+	stdout, stderr string
+	code           int
+}
+
+// call runs calico-bootstrap firewall --local on the host.
+func call(t *testing.T, host *firewalldtest.Host, args ...string) result {
+	t.Helper()
+	return runCommand(t, host.Command(program, append([]string{"firewall", "--local"}, args...)...))
+}
+
+func runCommand(t *testing.T, command *exec.Cmd) result {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	command.Stdout, command.Stderr = &stdout, &stderr
+	err := command.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		require.NoError(t, err)
+	}
+	return result{stdout.String(), stderr.String(), command.ProcessState.ExitCode()}
+}
+
+// report is what is read of the program's JSON.
+type report struct {
+	Warnings []string
+	Check    struct {
+		Missing int
+		Zones   []struct {
+			Zone, Because string
+			Interfaces    []string
+			Openings      []opening
+		}
+	}
+}
+
+type opening struct {
+	Name, Port, Protocol                       string
+	Runtime, RuntimeBy, Permanent, PermanentBy string
+}
+
+// is is what it opens, and how that stands: "179/tcp open missing".
+func (o opening) is() string {
+	return strings.Join([]string{o.Port + o.Protocol, o.Runtime, o.Permanent}, " ")
+}
+
+// check runs the program with --check.
+func check(t *testing.T, host *firewalldtest.Host, args ...string) report {
+	t.Helper()
+	got := call(t, host, append([]string{"--check", "-o", "json"}, args...)...)
+	require.NotEmpty(t, got.stdout, got.stderr)
+	require.Empty(t, got.stderr)
+	var report report
+	require.NoError(t, json.Unmarshal([]byte(got.stdout), &report))
+	want := 0
+	if report.Check.Missing > 0 {
+		want = 3
+	}
+	require.Equal(t, want, got.code)
+	return report
+}
+
+// states are how all openings stand in the only zone that was checked.
+func (r report) states(t *testing.T) []string {
+	t.Helper()
+	require.Len(t, r.Check.Zones, 1)
+	var states []string
+	for _, opening := range r.Check.Zones[0].Openings {
+		states = append(states, opening.is())
+	}
+	return states
+}
