@@ -13,6 +13,7 @@ import (
 	// test's cache once it has changed.
 	_ "github.com/calico-bootstrap/calico-bootstrap/bootstrap"
 	_ "github.com/calico-bootstrap/calico-bootstrap/bootstrap/etcdv3"
+	_ "github.com/calico-bootstrap/calico-bootstrap/bootstrap/firewall"
 	_ "github.com/calico-bootstrap/calico-bootstrap/bootstrap/kubernetes"
 )
 
@@ -24,6 +25,7 @@ func TestImportsOfOurOwn(t *testing.T) {
 	t.Parallel()
 	pools := []string{module + "ippool", module + "ippool/selector"}
 	assertOurs(t, "./ippool", pools)
+	assertOurs(t, "./bootstrap/firewall", append([]string{module + "bootstrap/firewall"}, pools...))
 	pools = append(pools, module+"ippool/manifest", module+"internal/spelling")
 	assertOurs(t, "./ippool/manifest", pools)
 	common := append([]string{module + "bootstrap"}, pools...)
@@ -35,7 +37,7 @@ func TestImportsOfOurOwn(t *testing.T) {
 	require.NoError(t, err)
 	datastores := 0
 	for _, entry := range entries {
-		if entry.IsDir() && entry.Name() != "testdata" {
+		if entry.IsDir() && entry.Name() != "testdata" && entry.Name() != "firewall" {
 			datastores++
 			assertOurs(t, "./bootstrap/"+entry.Name(),
 				append([]string{module + "bootstrap/" + entry.Name(), module + "internal/netcause"}, common...))

@@ -1,0 +1,98 @@
+package firewalld
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/firewall"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+)
+
+var (
+	both = []ippool.Family{ippool.IPv4, ippool.IPv6}
+	bgp  = firewall.Opening{Name: "BGP", Port: "179/tcp", Families: both}
+	ipip = firewall.Opening{Name: "IP-in-IP", Protocol: "4", Families: both[:1]}
+)
+
+// What a real firewalld makes of the same is tested with packets, in
+// internal/integration/host/firewalld.
+func TestJudge(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name          string
+		configuration Configuration
+		opening       firewall.Opening
+		want          Judgement
+	}{
+		{"nothing", Configuration{}, bgp, Judgement{Missing, ""}},
+		{"shut", Configuration{Shut: "panic mode is on", Zone: Rules{Target: "ACCEPT"}}, bgp, Judgement{Missing, "panic mode is on"}},
+		{"a target", Configuration{Zone: Rules{Target: "ACCEPT"}}, ipip, Judgement{Open, "the zone's target ACCEPT"}},
+		{"another target", Configuration{Zone: Rules{Target: "%%REJECT%%"}}, ipip, Judgement{Missing, "the zone's target REJECT"}},
+		{"a target before nothing else", Configuration{Zone: Rules{Target: "DROP", Ports: []Port{{"179", "tcp"}}}}, bgp, Judgement{Open, "port 179/tcp"}},
+		{"a number", Configuration{Zone: Rules{Protocols: []string{"4"}}}, ipip, Judgement{Open, "protocol 4"}},
+		{"the name", Configuration{Zone: Rules{Protocols: []string{"ipencap"}}}, ipip, Judgement{Open, "protocol ipencap"}},
+		{"ipip is 94", Configuration{Zone: Rules{Protocols: []string{"ipip", "94"}}}, ipip, Judgement{Missing, ""}},
+		{"a port is no protocol", Configuration{Zone: Rules{Ports: []Port{{"4", "tcp"}}}}, ipip, Judgement{Missing, ""}},
+		{"a range that is none", Configuration{Zone: Rules{Ports: []Port{{"a-b", "tcp"}, {"", "tcp"}, {"100-", "tcp"}}}}, bgp, Judgement{Missing, ""}},
+		{"a service for an address", Configuration{
+			Zone:     Rules{Services: []string{"multicast"}},
+			Services: map[string]Service{"multicast": {Ports: []Port{{"179", "tcp"}}, Destinations: map[string]string{"ipv4": "224.0.0.5"}}},
+		}, bgp, Judgement{Missing, ""}},
+		{"a service with a protocol", Configuration{
+			Zone: Rules{Services: []string{"tunnel"}}, Services: map[string]Service{"tunnel": {Protocols: []string{"ipencap"}}},
+		}, ipip, Judgement{Open, "service tunnel"}},
+		{"services that include each other", Configuration{
+			Zone:     Rules{Services: []string{"a"}},
+			Services: map[string]Service{"a": {Includes: []string{"b"}}, "b": {Includes: []string{"a", "c"}}, "c": {Ports: []Port{{"179", "tcp"}}}},
+		}, bgp, Judgement{Open, "service a"}},
+		{"services in a circle", Configuration{
+			Zone:     Rules{Services: []string{"a"}},
+			Services: map[string]Service{"a": {Includes: []string{"b"}}, "b": {Includes: []string{"a"}}},
+		}, bgp, Judgement{Missing, ""}},
+		{"one family", Configuration{Zone: Rules{Rich: []string{`rule family="ipv6" port port="179" protocol="tcp" accept`}}}, bgp, Judgement{Missing, "IPv4"}},
+		{"one family, and some of the other", Configuration{Zone: Rules{Rich: []string{
+			`rule family="ipv6" port port="179" protocol="tcp" accept`, `rule family="ipv4" source ipset="nodes" accept`,
+		}}}, bgp, Judgement{Limited, `IPv4: rich rule 'rule family="ipv4" source ipset="nodes" accept'`}},
+		{"an ICMP type", Configuration{Zone: Rules{Rich: []string{`rule icmp-type name="echo-request" accept`, `rule icmp-block name="redirect"`}}}, bgp, Judgement{Missing, ""}},
+		{"a mark, then in", Configuration{Zone: Rules{Rich: []string{
+			`rule port port="179" protocol="tcp" mark set="0x1"`, `rule port port="179" protocol="tcp" accept`,
+		}}}, bgp, Judgement{Open, `rich rule 'rule port port="179" protocol="tcp" accept'`}},
+		{"in, then a policy that would keep out", Configuration{
+			Zone: Rules{Ports: []Port{{"179", "tcp"}}}, Policies: []Policy{{Name: "p", Priority: 5, Rules: Rules{Target: "DROP"}}},
+		}, bgp, Judgement{Open, "port 179/tcp"}},
+		{"a policy that keeps out before", Configuration{
+			Zone: Rules{Ports: []Port{{"179", "tcp"}}}, Policies: []Policy{{Name: "p", Priority: -5, Rules: Rules{Target: "DROP"}}},
+		}, bgp, Judgement{Missing, "policy p's target DROP"}},
+		{"policies that go on", Configuration{
+			Zone: Rules{Target: "ACCEPT"}, Policies: []Policy{{Name: "p", Priority: -5, Rules: Rules{Target: "CONTINUE"}}, {Name: "q", Priority: 5, Rules: Rules{Target: "CONTINUE"}}},
+		}, bgp, Judgement{Open, "the zone's target ACCEPT"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			assert.Equal(t, tt.want, tt.configuration.Judge(tt.opening))
+		})
+	}
+}
+
+func TestReadRichRule(t *testing.T) {
+	t.Parallel()
+	tests := map[string]richRule{
+		`rule priority="-7" family="ipv4" source NOT address="10.0.0.0/8" destination address="10.1.1.1" service name="bgp" drop`: {
+			priority: -7, family: "ipv4", service: "bgp", action: "drop", limited: true,
+		},
+		`rule port port="100-200" protocol="udp" log prefix="say \"accept\" now" level="info" limit value="3/m" reject type="icmp-host-prohibited"`: {
+			port: Port{"100-200", "udp"}, action: "reject",
+		},
+		`rule protocol value="4" audit limit value="1/s" accept limit value="2/s"`: {protocol: "4", action: "accept", limited: true},
+		`rule source-port port="179" protocol="tcp" accept`:                        {other: true, action: "accept"},
+		`rule forward-port port="80" protocol="tcp" to-port="8080"`:                {other: true},
+		`rule priority="x" accept`:                                                 {action: "accept"},
+		``:                                                                         {},
+	}
+	for text, want := range tests {
+		want.text = text
+		assert.Equal(t, want, readRichRule(text), text)
+	}
+}
