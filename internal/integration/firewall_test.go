@@ -1,0 +1,214 @@
+package integration
+
+import (
+	"context"
+	"encoding/json"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/etcdtest"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+)
+
+// firewallReport is what is read of firewall's JSON.
+type firewallReport struct {
+	Role, Datastore string
+	Pools           []struct {
+		Name    string
+		Planned bool
+	}
+	Openings []struct{ Name, Port, Protocol, Reason string }
+	Warnings []string
+}
+
+func (r firewallReport) ports() string {
+	var all []string
+	for _, opening := range r.Openings {
+		all = append(all, opening.Port+opening.Protocol)
+	}
+	return strings.Join(all, " ")
+}
+
+func (r firewallReport) pools() string {
+	var all []string
+	for _, pool := range r.Pools {
+		if pool.Planned {
+			pool.Name += " (planned)"
+		}
+		all = append(all, pool.Name)
+	}
+	return strings.Join(all, ", ")
+}
+
+func firewallOf(t *testing.T, env []string, args ...string) firewallReport {
+	t.Helper()
+	r := call(t, env, append([]string{"firewall", "-o", "json"}, args...)...)
+	require.Zero(t, r.code, r.stderr)
+	var report firewallReport
+	require.NoError(t, json.Unmarshal([]byte(r.stdout), &report))
+	return report
+}
+
+func TestFirewallFormats(t *testing.T) {
+	t.Parallel()
+	for _, format := range []string{"table", "json", "yaml", "firewall-cmd", "networkmanager"} {
+		r := call(t, bothCIDRs, "firewall", "--local", "--datastore-type", "kubernetes", "--role", "control-plane", "--ipv4-pool-ipip", "CrossSubnet",
+			"--ipv6-pool-vxlan", "Always", "--typha", "--wireguard", "--registry", "-o", format)
+		assert.Zero(t, r.code)
+		assert.NotContains(t, r.stderr, "error")
+		golden(t, "firewall."+format, r.stdout)
+	}
+}
+
+// The openings follow from what is stored, and what would be, on etcd.
+func TestFirewallOfEtcd(t *testing.T) {
+	t.Parallel()
+	server := etcdtest.Start(t)
+	env := append([]string{"ETCD_ENDPOINTS=" + server.Endpoints()[0]}, bothCIDRs...)
+	client := server.Client(t)
+	dump := func() string {
+		all, err := client.Get(context.Background(), "", clientv3.WithPrefix())
+		require.NoError(t, err)
+		var text strings.Builder
+		for _, kv := range all.Kvs {
+			text.WriteString(kv.String() + "\n")
+		}
+		return text.String()
+	}
+
+	got := firewallOf(t, env, "--ipv4-pool-ipip", "Always")
+	assert.Equal(t, "default-ipv4-ippool (planned), default-ipv6-ippool (planned)", got.pools())
+	assert.Equal(t, "179/tcp 4", got.ports())
+	assert.Empty(t, dump(), "nothing is written")
+
+	require.Zero(t, call(t, env, "apply", "--ipv4-pool-ipip", "Always").code)
+	for name, value := range map[string]string{
+		"by-hand": `{"kind":"IPPool","apiVersion":"projectcalico.org/v3","metadata":{"name":"by-hand"},"spec":{"cidr":"10.9.0.0/16","vxlanMode":"CrossSubnet","disabled":true}}`,
+		"garbage": `{`,
+		"no-cidr": `{"kind":"IPPool","apiVersion":"projectcalico.org/v3","metadata":{"name":"no-cidr"},"spec":{"cidr":"10.9.0.0","ipipMode":"Always"}}`,
+	} {
+		_, err := client.Put(context.Background(), "/calico/resources/v3/projectcalico.org/ippools/"+name, value)
+		require.NoError(t, err)
+	}
+	before := dump()
+
+	// What is asked for has no effect while the pool is there, unless it is
+	// to be updated.
+	asked := []string{"--ipv4-pool-ipip", "Never", "--ipv4-pool-vxlan", "Always"}
+	got = firewallOf(t, env, asked...)
+	assert.Equal(t, "by-hand, default-ipv4-ippool, default-ipv6-ippool", got.pools())
+	assert.Equal(t, "179/tcp 4 4789/udp", got.ports())
+	require.Len(t, got.Warnings, 2)
+	assert.Contains(t, got.Warnings[0], "pool no-cidr is left out")
+	assert.Contains(t, got.Warnings[1], "pool garbage is left out: it can't be read")
+	assert.Equal(t, "traffic between nodes is encapsulated: ipipMode is on in default-ipv4-ippool", got.Openings[1].Reason)
+
+	got = firewallOf(t, env, append(asked, "--on-drift=update")...)
+	assert.Equal(t, "default-ipv4-ippool (planned), by-hand, default-ipv6-ippool", got.pools())
+	assert.Equal(t, "179/tcp 4789/udp", got.ports())
+	assert.Equal(t, "179/tcp 4 4789/udp", firewallOf(t, env, append(asked, "--on-drift=fail")...).ports(), "drift is no fault of the firewall")
+	assert.Equal(t, "179/tcp 4 4789/udp", firewallOf(t, env, append(asked, "--preflight=strict")...).ports(), "nor is what the preflight finds")
+
+	endpoint, err := url.Parse(server.Endpoints()[0])
+	require.NoError(t, err)
+	got = firewallOf(t, env, "--role", "control-plane", "--no-bgp")
+	assert.Equal(t, "control-plane etcdv3 4 4789/udp "+endpoint.Port()+"/tcp", got.Role+" "+got.Datastore+" "+got.ports())
+	assert.Equal(t, before, dump(), "nothing is written")
+}
+
+func TestFirewallOfKubernetes(t *testing.T) {
+	world := newKubernetesWorld(t, ippool.CRDV1)
+	a := newAccount(t, world.server, "firewall")
+	env := append([]string{"KUBECONFIG=" + a.kubeconfig}, bothCIDRs...)
+	got := firewallOf(t, env, "--ipv6-pool-vxlan", "CrossSubnet")
+	assert.Equal(t, "node kubernetes 179/tcp 4789/udp", got.Role+" "+got.Datastore+" "+got.ports())
+	assert.Empty(t, world.Pools(t), "nothing is written")
+
+	config, err := clientcmd.LoadFromFile(a.kubeconfig)
+	require.NoError(t, err)
+	server := ""
+	for _, cluster := range config.Clusters {
+		server = cluster.Server
+	}
+	apiServer, err := url.Parse(server)
+	require.NoError(t, err)
+	assert.Equal(t, "179/tcp "+apiServer.Port()+"/tcp", firewallOf(t, env, "--role", "control-plane").ports())
+	assert.Equal(t, "179/tcp 16443/tcp", firewallOf(t, env, "--role", "control-plane", "--api-server-port", "16443").ports())
+	assert.Equal(t, "179/tcp 8443/tcp", firewallOf(t, nil, "--local", "--k8s-api-endpoint", "https://10.0.0.1:8443", "--role", "control-plane").ports())
+	assert.Equal(t, "179/tcp 6443/tcp", firewallOf(t, nil, "--local", "--datastore-type", "kubernetes", "--role", "control-plane").ports())
+}
+
+// What one host derived, another takes.
+func TestFirewallFromAnotherHost(t *testing.T) {
+	t.Parallel()
+	args := []string{"firewall", "--local", "--ipv4-pool-ipip", "Always", "--registry"}
+	derived := call(t, nil, append(args, "-o", "json")...).stdout
+	file := filepath.Join(t.TempDir(), "openings.json")
+	require.NoError(t, os.WriteFile(file, []byte(derived), 0o600))
+	for _, format := range []string{"table", "json", "yaml", "firewall-cmd"} {
+		want := call(t, nil, append(args, "-o", format)...)
+		assert.Equal(t, want, call(t, nil, "firewall", "--from", file, "-o", format))
+		piped := command(t, nil, "firewall", "--from", "-", "-o", format)
+		piped.Stdin = strings.NewReader(derived)
+		out, err := piped.Output()
+		require.NoError(t, err)
+		assert.Equal(t, want.stdout, string(out))
+	}
+}
+
+func TestFirewallBadInput(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	file := func(name, text string) string {
+		path := filepath.Join(folder, name)
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+		return path
+	}
+	printed := "; want what calico-bootstrap firewall -o json printed"
+	garbage, empty := file("garbage", "openings:"), file("empty", "{}")
+	injected := file("injected", `{"role":"node","openings":[{"name":"x","port":"1/tcp; reboot","families":[4]}]}`)
+	tests := []struct {
+		args []string
+		want []string
+	}{
+		{[]string{"--role", "master"}, []string{`flag --role: "master": unknown role; want node or control-plane`}},
+		{[]string{"--zone", "a b"}, []string{`flag --zone: "a b": no name of a zone; want letters, digits, -, _ and /`}},
+		{[]string{"--check", "--zone", "public", "--interface", "eth0,eth1"},
+			[]string{`flag --interface: "eth0,eth1": contradicts flag --zone "public": want a zone, or interfaces to find theirs`}},
+		{[]string{"--interface", "eth0"}, []string{`flag --interface: "eth0": only firewalld knows its zone; want --check too, or --zone`}},
+		{[]string{"--api-server-port", "6443"}, []string{`flag --api-server-port: "6443": no API server listens on a node; want --role control-plane too`}},
+		{[]string{"--api-server-port", "70000", "--role", "control-plane"}, []string{`flag --api-server-port: "70000": no port; want 1 to 65535`}},
+		{[]string{"--check", "-o", "networkmanager"}, []string{`flag --output: "networkmanager": has nothing to do with firewalld; want no --check`}},
+		{[]string{"-o", "xml"}, []string{`flag --output: "xml": unknown format; want one of table, json, yaml, firewall-cmd, networkmanager`}},
+		{[]string{"--from", garbage, "--local"}, []string{`flag --from: "` + garbage + `": contradicts flag --local: want the openings of a file or those of the settings, not both`}},
+		{[]string{"--from", folder + "/none"}, []string{`flag --from: "` + folder + `/none": open ` + folder + `/none: no such file or directory` + printed}},
+		{[]string{"--from", garbage}, []string{`flag --from: "` + garbage + `": invalid character 'o' looking for beginning of value` + printed}},
+		{[]string{"--from", empty}, []string{`flag --from: "` + empty + `": no openings in it` + printed}},
+		{[]string{"--from", injected}, []string{`flag --from: "` + injected + `": opening "x": port "1/tcp; reboot" is none; want one such as 179/tcp` + printed}},
+		{[]string{"--role", "master", "--ipv4-pool-ipip", "maybe", "--local"},
+			[]string{`flag --ipv4-pool-ipip: "maybe": `, `flag --role: "master": unknown role; want node or control-plane`}},
+	}
+	for _, tt := range tests {
+		// An etcd that nobody could reach: it isn't tried.
+		r := call(t, []string{"ETCD_ENDPOINTS=http://127.0.0.1:1"}, append([]string{"firewall"}, tt.args...)...)
+		assert.Equal(t, 2, r.code, tt.args)
+		assert.Empty(t, r.stdout, tt.args)
+		lines := strings.Split(strings.TrimSpace(r.stderr), "\n")
+		require.Len(t, lines, len(tt.want), r.stderr)
+		for i, want := range tt.want {
+			assert.True(t, strings.HasPrefix(lines[i], "error: "+want), "%s\nin %s", want, lines[i])
+		}
+	}
+	r := call(t, []string{"ETCD_ENDPOINTS=http://127.0.0.1:1"}, "firewall", "--timeout", "300ms")
+	assert.Equal(t, 4, r.code)
+	r = call(t, []string{"ETCD_ENDPOINTS=http://127.0.0.1:1"}, "firewall", "-o", "networkmanager")
+	assert.Zero(t, r.code, "which needs no datastore")
+}
