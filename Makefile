@@ -17,6 +17,15 @@ PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 win
 FUZZTIME ?= 30s
 ARGS     ?= --ipv4-pool-cidr 10.244.0.0/16 --ipv6-pool-cidr fd00:10:244::/64
 
+# What `make image` builds, for which architecture, and with which of docker,
+# podman and buildah: the first that works here. The same commit gives the same
+# image.
+IMAGE      ?= calico-bootstrap:$(or $(VERSION),latest)
+ARCH       ?= $(shell $(GO) env GOARCH)
+IMAGE_TOOL ?= $(shell for tool in docker podman buildah; do $$tool info >/dev/null 2>&1 && echo $$tool && break; done)
+REVISION    = $(shell git rev-parse HEAD 2>/dev/null)
+COMMITTED   = $(shell TZ=UTC git log -1 --format=%cd --date=format-local:$(1) 2>/dev/null)
+
 .DEFAULT_GOAL := help
 
 .PHONY: help
@@ -26,6 +35,18 @@ help: ## list the targets
 .PHONY: build
 build: ## build the program into bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/calico-bootstrap ./examples/calico-bootstrap
+
+.PHONY: image
+image: CONTEXT := $(BIN)/image-$(ARCH)
+image: ## build the container image (IMAGE=name:tag ARCH=arm64 IMAGE_TOOL=podman)
+	@command -v "$(IMAGE_TOOL)" >/dev/null || { echo "make image: no docker, podman or buildah works here; IMAGE_TOOL names another" >&2; exit 1; }
+	@rm -rf $(CONTEXT)
+	GOOS=linux GOARCH=$(ARCH) CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(CONTEXT)/calico-bootstrap ./examples/calico-bootstrap
+	@TZ=UTC touch -t $(or $(call COMMITTED,%Y%m%d%H%M.%S),197001010000) $(CONTEXT)/calico-bootstrap
+	SOURCE_DATE_EPOCH=$(or $(call COMMITTED,%s),0) $(IMAGE_TOOL) build --platform linux/$(ARCH) --tag $(IMAGE) \
+		--file examples/calico-bootstrap/Dockerfile --build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) \
+		--build-arg CREATED=$(call COMMITTED,%Y-%m-%dT%H:%M:%SZ) \
+		$(if $(findstring docker,$(IMAGE_TOOL)),,--timestamp $(or $(call COMMITTED,%s),0)) $(CONTEXT)
 
 .PHONY: run
 run: ## bootstrap into an embedded etcd and show the pools (ARGS='--flag …')
