@@ -154,9 +154,12 @@ func each(t *testing.T, archive io.Reader, function func(*tar.Header, []byte)) {
 
 // command runs the image's entrypoint as the image's user, with nothing in the
 // environment but what is given, and with /proc, as every runtime has it.
-func (c container) command(env []string, args ...string) *exec.Cmd {
+func (c container) command(t *testing.T, env []string, args ...string) *exec.Cmd {
+	t.Helper()
+	chroot, err := exec.LookPath("chroot")
+	require.NoError(t, err)
 	const inside = `mkdir -p "$1/proc" && mount -t proc proc "$1/proc" && shift && exec env -i "$@"`
 	user := "--userspec=" + c.config.Config.User
 	script := append([]string{"--mount", "--propagation", "private", "sh", "-c", inside, "sh", c.root}, env...)
-	return exec.Command("unshare", append(append(append(script, "chroot", user, c.root), c.config.Config.Entrypoint...), args...)...)
+	return exec.Command("unshare", append(append(append(script, chroot, user, c.root), c.config.Config.Entrypoint...), args...)...)
 }

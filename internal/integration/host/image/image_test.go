@@ -88,7 +88,7 @@ func testVersion(t *testing.T, i image) {
 	require.NoError(t, err)
 	assert.Equal(t, committed.UTC(), at.UTC())
 
-	out, err := i.container(t).command(nil, "version").Output()
+	out, err := i.container(t).command(t, nil, "version").Output()
 	require.NoError(t, err)
 	assert.Contains(t, string(out), "calico-bootstrap "+version+" ")
 }
@@ -141,7 +141,7 @@ func testBootstrap(t *testing.T, i image) {
 	}
 	actions := func(args ...string) []string {
 		var stderr bytes.Buffer
-		command := c.command(env, append(args, "-o", "json")...)
+		command := c.command(t, env, append(args, "-o", "json")...)
 		command.Stderr = &stderr
 		out, err := command.Output()
 		require.NoError(t, err, stderr.String())
@@ -165,7 +165,7 @@ func testBootstrap(t *testing.T, i image) {
 
 	// A key that the image's user may not read.
 	require.NoError(t, os.Chmod(filepath.Join(mount, "key.pem"), 0o600))
-	command := c.command(env)
+	command := c.command(t, env)
 	var stderr bytes.Buffer
 	command.Stderr = &stderr
 	require.Error(t, command.Run())
@@ -180,10 +180,10 @@ func testSystemCAs(t *testing.T, i image) {
 	server := etcdtest.Start(t, etcdtest.WithServerTLS())
 	require.NoError(t, os.WriteFile(filepath.Join(c.root, "ca-certificates.crt"), server.PKI().CACert, 0o644))
 	env := []string{"ETCD_ENDPOINTS=" + strings.Join(server.Endpoints(), ",")}
-	out, err := c.command(env, "plan").CombinedOutput()
+	out, err := c.command(t, env, "plan").CombinedOutput()
 	require.Error(t, err)
 	assert.Contains(t, string(out), "certificate signed by unknown authority")
-	out, err = c.command(append(env, "SSL_CERT_FILE=/ca-certificates.crt"), "plan").CombinedOutput()
+	out, err = c.command(t, append(env, "SSL_CERT_FILE=/ca-certificates.crt"), "plan").CombinedOutput()
 	assert.NoError(t, err, string(out))
 }
 
