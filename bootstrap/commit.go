@@ -44,9 +44,14 @@ func (r *runner) commit(ctx context.Context, snapshot Snapshot, plan Plan) error
 			return slices.Contains(partial.Created, name) || slices.Contains(partial.Updated, name)
 		}
 	}
+	var done []Step
 	for i, change := range changes {
 		r.remember(plan, change, asked[i], written(change.Name()), err)
+		if written(change.Name()) {
+			done = append(done, plan.Steps[plan.step(change.Name())])
+		}
 	}
+	r.tellOfWritten(done)
 	if batching, ok := r.store.(Batching); ok && err == nil {
 		if batches := batching.Batches(changes); batches > 1 {
 			r.note(fmt.Sprintf("%d pools were written in %d transactions: %s takes no more in one", len(changes), batches, r.store.Type()))

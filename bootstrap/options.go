@@ -36,7 +36,7 @@ func WithHost(host Host) Option { return func(r *runner) { r.host = host } }
 func WithCluster(cluster Cluster) Option { return func(r *runner) { r.cluster = cluster } }
 
 func newRunner(config Config, options []Option) *runner {
-	r := &runner{config: config, warnings: slices.Clone(config.Warnings)}
+	r := &runner{config: config, warnings: slices.Clone(config.Warnings), toldOf: map[string]bool{}}
 	for _, option := range options {
 		option(r)
 	}

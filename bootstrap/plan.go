@@ -46,6 +46,17 @@ type Step struct {
 	besideFiles bool           // the family has pools that files name, which don't count for a default pool
 }
 
+// doneBefore are the steps that an earlier attempt of the run did.
+func (p Plan) doneBefore() []Step {
+	var done []Step
+	for _, step := range p.Steps {
+		if step.done {
+			done = append(done, step)
+		}
+	}
+	return done
+}
+
 // NewPlan compares what is desired with what exists. It is a pure function, and
 // it changes nothing that it is given:
 //

@@ -61,11 +61,14 @@ func retryAfter(err error) time.Duration {
 	return 0
 }
 
-// pause waits between half and the whole of the time that is due, at random,
-// so that those who failed together don't come back together: and before that
-// for as long as the datastore asked. It returns false if ctx ends first.
-func (r *retry) pause(ctx context.Context) bool {
-	timer := time.NewTimer(r.atLeast + r.wait/2 + rand.N(r.wait/2+1))
+// due is the pause before the next attempt: between half and the whole of the
+// wait, at random, so that those who failed together don't come back together,
+// and before that for as long as the datastore asked.
+func (r *retry) due() time.Duration { return r.atLeast + r.wait/2 + rand.N(r.wait/2+1) }
+
+// pause returns false if ctx ends before the time is over.
+func pause(ctx context.Context, wait time.Duration) bool {
+	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():

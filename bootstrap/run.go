@@ -117,6 +117,10 @@ type runner struct {
 
 	networks, routes func() ([]Located, error) // of the host, asked at most once
 
+	observe  func(Event)     // nil: nobody to tell
+	attempts int             // that were begun
+	toldOf   map[string]bool // the pools that the observer knows to be written
+
 	cluster  Cluster         // nil: nobody to ask
 	asked    []ippool.Family // for which the cluster was
 	sources  []PodCIDRSource // what it said
@@ -167,7 +171,10 @@ func (r *runner) untilDone(ctx context.Context) (Report, error) {
 			return Report{}, overtime(ctx, err)
 		case !r.retry.again(err, r.logger):
 			return report, err
-		case !r.retry.pause(ctx):
+		}
+		wait := r.retry.due()
+		r.tellOf(Event{Kind: EventRetrying, Err: err, Wait: wait})
+		if !pause(ctx, wait) {
 			return Report{}, overtime(ctx, err)
 		}
 		before = err
@@ -189,6 +196,8 @@ func overtime(ctx context.Context, err error) error {
 
 // attempt is the whole flow once: snapshot, plan, commit, report.
 func (r *runner) attempt(ctx context.Context) (Report, error) {
+	r.attempts++
+	r.tellOf(Event{Kind: EventReading})
 	snapshot, err := r.store.Snapshot(ctx)
 	if err != nil {
 		return Report{}, err
@@ -205,12 +214,14 @@ func (r *runner) attempt(ctx context.Context) (Report, error) {
 			return Report{}, err
 		}
 	}
+	r.tellOfPlan(plan, dryRun)
 	if !dryRun {
 		if err := r.commit(ctx, snapshot, plan); err != nil {
 			return Report{}, err
 		}
 	}
 	r.claim(plan)
+	r.tellOfWritten(plan.doneBefore())
 	for _, warning := range plan.Warnings {
 		r.tell(warning)
 	}

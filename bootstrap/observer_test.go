@@ -1,0 +1,131 @@
+package bootstrap
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// short is an event as a line: attempt, kind, pools and what became of them.
+func short(event Event) string {
+	words := []string{fmt.Sprint(event.Attempt), string(event.Kind)}
+	for _, pool := range event.Pools {
+		words = append(words, fmt.Sprintf("%s=%s", pool.Name, pool.Action))
+	}
+	if event.Err != nil {
+		words = append(words, event.Err.Error())
+	}
+	return strings.Join(words, " ")
+}
+
+func TestObserver(t *testing.T) {
+	t.Parallel()
+	const (
+		four, six = "default-ipv4-ippool", "default-ipv6-ippool"
+		toCreate  = four + "=would-create " + six + "=would-create"
+		both      = four + "=created " + six + "=created"
+	)
+	lost := unreachable("connection reset")
+	tests := []struct {
+		name     string
+		settings []string
+		store    func(*fakeStore)
+		options  []Option
+		want     []string
+	}{
+		{"a fresh cluster", nil, nil, nil,
+			[]string{"1 reading", "1 planned " + toCreate, "1 writing " + toCreate, "1 written " + both}},
+		{"a dry run", nil, nil, []Option{WithDryRun()},
+			[]string{"1 reading", "1 planned " + toCreate}},
+		{"pools exist", nil, func(s *fakeStore) { s.put(stored(four, "10.244.0.0/16"), stored(six, "fd00:10:244::/64")) }, nil,
+			[]string{"1 reading", "1 planned " + four + "=unchanged " + six + "=unchanged"}},
+		{"one is updated, one skipped", []string{"CALICO_IPPOOLS_ON_DRIFT=update", "CALICO_IPV4POOL_NAT_OUTGOING=true", "FELIX_IPV6SUPPORT=false"},
+			func(s *fakeStore) { s.put(stored(four, "10.244.0.0/16")) }, nil,
+			[]string{"1 reading", "1 planned " + four + "=would-update " + six + "=skipped", "1 writing " + four + "=would-update", "1 written " + four + "=updated"}},
+		{"out of reach, then there", nil, func(s *fakeStore) { s.onSnapshot = []hook{fails(unreachable("connection refused"))} }, nil,
+			[]string{"1 reading", "1 retrying " + unreachable("connection refused").Error(),
+				"2 reading", "2 planned " + toCreate, "2 writing " + toCreate, "2 written " + both}},
+		{"somebody else is faster", nil,
+			func(s *fakeStore) { s.onCommit = []hook{first(func() { s.put(stored(six, "fd00:10:244::/64")) })} }, nil,
+			[]string{"1 reading", "1 planned " + toCreate, "1 writing " + toCreate, "1 retrying " + ErrConflict.Error(),
+				"2 reading", "2 planned " + four + "=would-create " + six + "=unchanged", "2 writing " + four + "=would-create", "2 written " + four + "=created"}},
+		{"the answer is lost", nil, func(s *fakeStore) { s.onCommit = []hook{losesAnswer(lost)} }, nil,
+			[]string{"1 reading", "1 planned " + toCreate, "1 writing " + toCreate, "1 retrying " + lost.Error(),
+				"2 reading", "2 planned " + four + "=unchanged " + six + "=unchanged", "2 written " + both}},
+		{"a part is written, then the other", nil, func(s *fakeStore) {
+			s.onCommit = []hook{func(context.Context, func() error) error {
+				s.put(stored(four, "10.244.0.0/16"))
+				return &PartialError{Created: []string{four}, Err: lost}
+			}}
+		}, nil,
+			[]string{"1 reading", "1 planned " + toCreate, "1 writing " + toCreate, "1 written " + four + "=created", "1 retrying " + lost.Error(),
+				"2 reading", "2 planned " + four + "=unchanged " + six + "=would-create", "2 writing " + six + "=would-create", "2 written " + six + "=created"}},
+		{"drift that isn't wanted", []string{"CALICO_IPPOOLS_ON_DRIFT=fail", "CALICO_IPV4POOL_NAT_OUTGOING=true"},
+			func(s *fakeStore) { s.put(stored(four, "10.244.0.0/16")) }, nil,
+			[]string{"1 reading", "1 planned " + four + "=unchanged " + six + "=would-create"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				store := newStore()
+				if tt.store != nil {
+					tt.store(store)
+				}
+				var got []string
+				observe := WithObserver(func(event Event) {
+					got = append(got, short(event))
+					assert.Equal(t, event.Kind == EventRetrying, event.Err != nil)
+					for _, pool := range event.Pools {
+						assert.NotEmpty(t, pool.Reason)
+						assert.NotZero(t, pool.Family)
+					}
+				})
+				_, err := run(t, store, given(t, append(cidrs, tt.settings...)...), append(tt.options, observe)...)
+				if !errors.Is(err, ErrDrift) {
+					require.NoError(t, err)
+				}
+				assert.Equal(t, tt.want, got)
+			})
+		})
+	}
+}
+
+// The wait that is told is the wait that follows.
+func TestObserverIsToldTheWait(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newStore()
+		store.onSnapshot = times(5, fails(unreachable("connection refused")))
+		var retried time.Time
+		var wait time.Duration
+		waits := 0
+		_, err := run(t, store, given(t, cidrs...), WithObserver(func(event Event) {
+			switch event.Kind {
+			case EventRetrying:
+				retried, wait = time.Now(), event.Wait
+				assert.Positive(t, wait)
+				waits++
+			case EventReading:
+				if event.Attempt > 1 {
+					assert.Equal(t, wait, time.Since(retried))
+				}
+			}
+		}))
+		require.NoError(t, err)
+		assert.Equal(t, 5, waits)
+	})
+}
+
+func TestNoObserver(t *testing.T) {
+	t.Parallel()
+	_, err := run(t, newStore(), given(t, cidrs...), WithObserver(nil))
+	require.NoError(t, err)
+}
