@@ -15,6 +15,7 @@ import (
 	_ "github.com/calico-bootstrap/calico-bootstrap/bootstrap/etcdv3"
 	_ "github.com/calico-bootstrap/calico-bootstrap/bootstrap/firewall"
 	_ "github.com/calico-bootstrap/calico-bootstrap/bootstrap/kubernetes"
+	_ "github.com/calico-bootstrap/calico-bootstrap/ippool/installation"
 )
 
 const module = "github.com/calico-bootstrap/calico-bootstrap/"
@@ -26,6 +27,7 @@ func TestImportsOfOurOwn(t *testing.T) {
 	pools := []string{module + "ippool", module + "ippool/selector"}
 	assertOurs(t, "./ippool", pools)
 	assertOurs(t, "./bootstrap/firewall", append([]string{module + "bootstrap/firewall"}, pools...))
+	assertOurs(t, "./ippool/installation", append([]string{module + "ippool/installation"}, pools...))
 	pools = append(pools, module+"ippool/manifest", module+"internal/spelling")
 	assertOurs(t, "./ippool/manifest", pools)
 	common := append([]string{module + "bootstrap"}, pools...)

@@ -84,7 +84,7 @@ func (p *program) rootCommand() *cobra.Command {
 		persistent.Lookup("datastore-type").Usage += "; embedded: an etcd inside this program, to try it out"
 		persistent.StringVar(&p.dataDir, "data-dir", "", "where the embedded etcd keeps its data (default: a temporary folder that goes)")
 	}
-	persistent.StringVarP(&p.output, "output", "o", "", "table, json or yaml (default table; for render yaml; config also knows env)")
+	persistent.StringVarP(&p.output, "output", "o", "", "table, json or yaml (default table; for render yaml; config also knows env, render installation, firewall firewall-cmd and networkmanager)")
 
 	root.AddCommand(p.applyCommand(), p.planCommand(), p.renderCommand(), p.firewallCommand(), p.configCommand(), p.versionCommand())
 	return root
@@ -117,7 +117,10 @@ func (p *program) planCommand() *cobra.Command {
 
 func (p *program) renderCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "render", Short: "Print the pools for kubectl or calicoctl, without a datastore",
+		Use: "render", Short: "Print the pools for kubectl, calicoctl or the Tigera operator, without a datastore",
+		Long: `Print the pools as manifests for kubectl or calicoctl, without a datastore. With
+-o installation, print them as the part of the Tigera operator's Installation that
+names the pools, to be merged into the Installation of the cluster.`,
 		Args: p.noArgs, RunE: func(*cobra.Command, []string) error { return p.render() },
 	}
 }

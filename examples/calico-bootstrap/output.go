@@ -15,6 +15,7 @@ import (
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool/installation"
 )
 
 // The output formats.
@@ -22,6 +23,8 @@ const (
 	formatTable = "table"
 	formatJSON  = "json"
 	formatYAML  = "yaml"
+
+	formatInstallation = "installation" // only of render
 )
 
 // printReport writes what was done: a line a pool, or all of it for a machine.
@@ -228,6 +231,33 @@ func (p *program) printPools(pools []ippool.IPPool, apiVersion string) error {
 		if err := p.printObject(&pools[i]); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// printInstallation writes the pools for the Tigera operator. What it can't have
+// is a fault of the settings, which ask for it.
+func (p *program) printInstallation(pools []ippool.IPPool) error {
+	if group := p.settings.Datastore.CalicoAPIGroup; group.IsSet() {
+		p.logger.Warn(fmt.Sprintf("%s has no effect: an Installation has an API group of its own", group.Source))
+	}
+	object, warnings, err := installation.Of(pools)
+	for _, warning := range warnings {
+		p.logger.Warn(warning)
+	}
+	if err != nil {
+		var faults bootstrap.Faults
+		for _, fault := range strings.Split(err.Error(), "\n") {
+			faults.Add(bootstrap.Given(p.output, bootstrap.SourceFlag("output")), "%s", fault)
+		}
+		return faults.Err()
+	}
+	data, err := yaml.Marshal(object)
+	if err != nil {
+		return err
+	}
+	if _, err := p.stdout.Write(data); err != nil {
+		return fmt.Errorf("writing the Installation: %w", err)
 	}
 	return nil
 }

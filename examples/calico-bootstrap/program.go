@@ -217,7 +217,7 @@ func (p *program) open(ctx context.Context) (closableDatastore, error) {
 }
 
 func (p *program) render() error {
-	if err := p.load(false, formatYAML, formatJSON); err != nil {
+	if err := p.load(false, formatYAML, formatJSON, formatInstallation); err != nil {
 		return err
 	}
 	var faults bootstrap.Faults
@@ -234,6 +234,9 @@ func (p *program) render() error {
 	}
 	for _, warning := range append(p.warnings, warnings...) {
 		p.logger.Warn(warning)
+	}
+	if p.output == formatInstallation {
+		return p.printInstallation(pools)
 	}
 	for i := range pools {
 		pools[i].APIVersion = group.String()

@@ -32,14 +32,24 @@ const manifests = "../../examples/kubernetes/"
 // kubectl runs kubectl as the administrator of the server.
 func kubectl(t *testing.T, server *kubetest.Server, args ...string) string {
 	t.Helper()
+	stdout, err := kubectlResult(t, server, args...)
+	require.NoError(t, err)
+	return stdout
+}
+
+// kubectlResult runs kubectl, which may fail.
+func kubectlResult(t *testing.T, server *kubetest.Server, args ...string) (string, error) {
+	t.Helper()
 	binary, err := kubetest.Kubectl(t.Context())
 	require.NoError(t, err)
 	cmd := exec.CommandContext(t.Context(), binary, args...)
 	cmd.Env = []string{"KUBECONFIG=" + server.Kubeconfig(t), "HOME=" + t.TempDir()}
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	require.NoError(t, cmd.Run(), "kubectl %s: %s", strings.Join(args, " "), stderr.String())
-	return stdout.String()
+	if err := cmd.Run(); err != nil {
+		return "", fmt.Errorf("kubectl %s: %w: %s", strings.Join(args, " "), err, stderr.String())
+	}
+	return stdout.String(), nil
 }
 
 // applied are the objects of a kustomization, by their kind, as the API server

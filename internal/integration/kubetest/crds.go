@@ -28,6 +28,7 @@ var (
 	// resources that take its place.
 	GroupV3 = schema.GroupVersion{Group: "projectcalico.org", Version: "v3"}
 
+	groupOperator  = schema.GroupVersion{Group: "operator.tigera.io", Version: "v1"}
 	groupOpenShift = schema.GroupVersion{Group: "config.openshift.io", Version: "v1"}
 )
 
@@ -211,6 +212,7 @@ func (s *Server) RemoveCRDs(tb testing.TB) {
 		ownDefinitions(tb, GroupV1, calicoResources...),
 		ownDefinitions(tb, GroupV3, calicoResources...),
 		ownDefinitions(tb, groupOpenShift, "networks"),
+		ownDefinitions(tb, groupOperator, "installations"),
 	) {
 		if s.definition(tb, u.GetName()) != nil {
 			there = append(there, u)

@@ -1,0 +1,147 @@
+// Package installation writes pools as the part of the Tigera operator's
+// Installation that names them: where the operator manages Calico, it makes the
+// pools, and undoes what others write into them.
+//
+// The fields are those of operator.tigera.io/v1 (tigera/operator,
+// api/v1/installation_types.go), the rules those of its IP pool controller.
+package installation
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+)
+
+// MaxPools is how many the operator's schema takes.
+const MaxPools = 25
+
+// Installation is the part about pools, and no other: it is to be merged into
+// the Installation of a cluster.
+type Installation struct {
+	APIVersion string   `json:"apiVersion"`
+	Kind       string   `json:"kind"`
+	Metadata   Metadata `json:"metadata"`
+	Spec       Spec     `json:"spec"`
+}
+
+// Metadata names the Installation. The operator knows one, "default".
+type Metadata struct {
+	Name string `json:"name"`
+}
+
+// Spec is the Installation's.
+type Spec struct {
+	CalicoNetwork CalicoNetwork `json:"calicoNetwork"`
+}
+
+// CalicoNetwork holds the pools. An empty list is not the same as none: with
+// it, the operator leaves the pools to others.
+type CalicoNetwork struct {
+	IPPools []IPPool `json:"ipPools"`
+}
+
+// IPPool is a pool as the operator spells it. What is left out has the
+// operator's default, which is Calico's.
+type IPPool struct {
+	Name          string `json:"name"`
+	CIDR          string `json:"cidr"`
+	Encapsulation string `json:"encapsulation"` // IPIP, IPIPCrossSubnet, VXLAN, VXLANCrossSubnet, None; left out it is IPIP
+	NATOutgoing   string `json:"natOutgoing"`   // Enabled, Disabled; left out it is Enabled
+	BlockSize     int    `json:"blockSize"`
+	NodeSelector  string `json:"nodeSelector"` // the operator refuses an empty one
+
+	DisableBGPExport      bool                      `json:"disableBGPExport,omitempty"`
+	DisableNewAllocations bool                      `json:"disableNewAllocations,omitempty"` // Calico's "disabled"
+	AllowedUses           []ippool.IPPoolAllowedUse `json:"allowedUses,omitempty"`           // left out: Workload and Tunnel
+	AssignmentMode        ippool.AssignmentMode     `json:"assignmentMode,omitempty"`        // left out: Automatic
+}
+
+// Of returns the Installation with the pools, in their order. The pools are
+// valid (ippool.Validate); what the operator can't express of one, or would
+// refuse, is an error for each. Labels and annotations, which the operator
+// doesn't take either, are warned of.
+func Of(pools []ippool.IPPool) (Installation, []string, error) {
+	var (
+		entries  = make([]IPPool, 0, len(pools))
+		warnings []string
+		faults   []error
+	)
+	if len(pools) > MaxPools {
+		faults = append(faults, fmt.Errorf("%d pools: the Installation takes %d", len(pools), MaxPools))
+	}
+	for i := range pools {
+		pool := pools[i].DeepCopy()
+		ippool.Default(pool)
+		for _, fault := range unfit(pool.Spec) {
+			faults = append(faults, fmt.Errorf("IPPool %q: %w", pool.Name, fault))
+		}
+		if len(pool.Labels)+len(pool.Annotations) > 0 {
+			warnings = append(warnings, fmt.Sprintf("IPPool %q: its labels and annotations are left out: the Installation has no place for them", pool.Name))
+		}
+		entries = append(entries, entry(pool))
+	}
+	if len(faults) > 0 {
+		return Installation{}, warnings, errors.Join(faults...)
+	}
+	return Installation{
+		APIVersion: "operator.tigera.io/v1",
+		Kind:       "Installation",
+		Metadata:   Metadata{Name: "default"},
+		Spec:       Spec{CalicoNetwork{IPPools: entries}},
+	}, warnings, nil
+}
+
+// unfit is what the operator can't have of a valid pool with all its defaults.
+func unfit(spec ippool.IPPoolSpec) []error {
+	var faults []error
+	if spec.NamespaceSelector != "" {
+		faults = append(faults, fmt.Errorf("namespaceSelector %q: the Installation has no such field", spec.NamespaceSelector))
+	}
+	prefix, err := ippool.ParseCIDR(spec.CIDR)
+	switch {
+	case err != nil:
+		faults = append(faults, err)
+	case prefix.Bits() > spec.BlockSize: // which Calico allows of disabled pools
+		faults = append(faults, fmt.Errorf("cidr %q is smaller than a block (/%d), which the operator refuses also of a disabled pool", spec.CIDR, spec.BlockSize))
+	}
+	return faults
+}
+
+// entry is a pool that has all its defaults.
+func entry(pool *ippool.IPPool) IPPool {
+	spec := pool.Spec
+	e := IPPool{
+		Name: pool.Name, CIDR: spec.CIDR, Encapsulation: encapsulation(spec), NATOutgoing: "Disabled",
+		BlockSize: spec.BlockSize, NodeSelector: spec.NodeSelector,
+		DisableBGPExport: spec.DisableBGPExport, DisableNewAllocations: spec.Disabled,
+	}
+	if spec.NATOutgoing {
+		e.NATOutgoing = "Enabled"
+	}
+	// Older operators don't know these fields: only what differs is named.
+	usual := []ippool.IPPoolAllowedUse{ippool.IPPoolAllowedUseTunnel, ippool.IPPoolAllowedUseWorkload}
+	if uses := slices.Sorted(slices.Values(spec.AllowedUses)); !slices.Equal(uses, usual) {
+		e.AllowedUses = spec.AllowedUses
+	}
+	if mode := spec.AssignmentMode; mode != nil && *mode != ippool.Automatic {
+		e.AssignmentMode = *mode
+	}
+	return e
+}
+
+func encapsulation(spec ippool.IPPoolSpec) string {
+	switch {
+	case spec.IPIPMode == ippool.IPIPModeAlways:
+		return "IPIP"
+	case spec.IPIPMode == ippool.IPIPModeCrossSubnet:
+		return "IPIPCrossSubnet"
+	case spec.VXLANMode == ippool.VXLANModeAlways:
+		return "VXLAN"
+	case spec.VXLANMode == ippool.VXLANModeCrossSubnet:
+		return "VXLANCrossSubnet"
+	default:
+		return "None"
+	}
+}

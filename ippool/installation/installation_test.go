@@ -1,0 +1,138 @@
+package installation_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"sigs.k8s.io/yaml"
+
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool/installation"
+)
+
+func pool(name, cidr string, changes ...func(*ippool.IPPool)) ippool.IPPool {
+	pool := ippool.New(name)
+	pool.Spec.CIDR = cidr
+	for _, change := range changes {
+		change(pool)
+	}
+	return *pool
+}
+
+func TestOf(t *testing.T) {
+	t.Parallel()
+	manual := ippool.Manual
+	tests := []struct {
+		name   string
+		change func(*ippool.IPPool)
+		want   func(*installation.IPPool)
+	}{
+		{"nothing but a CIDR", func(*ippool.IPPool) {}, func(*installation.IPPool) {}},
+		{"NAT", func(p *ippool.IPPool) { p.Spec.NATOutgoing = true }, func(e *installation.IPPool) { e.NATOutgoing = "Enabled" }},
+		{"IPIP", func(p *ippool.IPPool) { p.Spec.IPIPMode = "Always" }, func(e *installation.IPPool) { e.Encapsulation = "IPIP" }},
+		{"IPIP across subnets", func(p *ippool.IPPool) { p.Spec.IPIPMode = "CrossSubnet" }, func(e *installation.IPPool) { e.Encapsulation = "IPIPCrossSubnet" }},
+		{"VXLAN", func(p *ippool.IPPool) { p.Spec.VXLANMode = "Always" }, func(e *installation.IPPool) { e.Encapsulation = "VXLAN" }},
+		{"VXLAN across subnets", func(p *ippool.IPPool) { p.Spec.VXLANMode = "CrossSubnet" }, func(e *installation.IPPool) { e.Encapsulation = "VXLANCrossSubnet" }},
+		{"block size", func(p *ippool.IPPool) { p.Spec.BlockSize = 28 }, func(e *installation.IPPool) { e.BlockSize = 28 }},
+		{"node selector", func(p *ippool.IPPool) { p.Spec.NodeSelector = "has(rack)" }, func(e *installation.IPPool) { e.NodeSelector = "has(rack)" }},
+		{"BGP export", func(p *ippool.IPPool) { p.Spec.DisableBGPExport = true }, func(e *installation.IPPool) { e.DisableBGPExport = true }},
+		{"disabled", func(p *ippool.IPPool) { p.Spec.Disabled = true }, func(e *installation.IPPool) { e.DisableNewAllocations = true }},
+		{"usual uses, in another order", func(p *ippool.IPPool) { p.Spec.AllowedUses = []ippool.IPPoolAllowedUse{"Tunnel", "Workload"} }, func(*installation.IPPool) {}},
+		{"other uses", func(p *ippool.IPPool) { p.Spec.AllowedUses = []ippool.IPPoolAllowedUse{"LoadBalancer"} },
+			func(e *installation.IPPool) { e.AllowedUses = []ippool.IPPoolAllowedUse{"LoadBalancer"} }},
+		{"assignment", func(p *ippool.IPPool) { p.Spec.AssignmentMode = &manual }, func(e *installation.IPPool) { e.AssignmentMode = "Manual" }},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			given := pool("a", "10.244.0.0/16", tt.change)
+			before := given.DeepCopy()
+			got, warnings, err := installation.Of([]ippool.IPPool{given})
+			require.NoError(t, err)
+			assert.Empty(t, warnings)
+			want := installation.IPPool{
+				Name: "a", CIDR: "10.244.0.0/16", Encapsulation: "None", NATOutgoing: "Disabled", BlockSize: 26, NodeSelector: "all()",
+			}
+			tt.want(&want)
+			assert.Equal(t, []installation.IPPool{want}, got.Spec.CalicoNetwork.IPPools)
+			assert.Equal(t, *before, given, "what is given stays as it is")
+		})
+	}
+}
+
+func TestUnfit(t *testing.T) {
+	t.Parallel()
+	_, _, err := installation.Of([]ippool.IPPool{
+		pool("a", "10.244.0.0/16", func(p *ippool.IPPool) { p.Spec.NamespaceSelector = "has(team)" }),
+		pool("b", "10.245.0.0/28", func(p *ippool.IPPool) { p.Spec.Disabled = true }),
+		pool("c", "10.246.0.0"),
+	})
+	require.Error(t, err)
+	assert.Equal(t, `IPPool "a": namespaceSelector "has(team)": the Installation has no such field
+IPPool "b": cidr "10.245.0.0/28" is smaller than a block (/26), which the operator refuses also of a disabled pool
+IPPool "c": an address without a prefix length such as /16`, err.Error())
+
+	var many []ippool.IPPool
+	for i := range installation.MaxPools + 1 {
+		many = append(many, pool(fmt.Sprint("p", i), fmt.Sprintf("10.%d.0.0/16", i)))
+	}
+	_, _, err = installation.Of(many)
+	assert.EqualError(t, err, "26 pools: the Installation takes 25")
+	_, _, err = installation.Of(many[1:])
+	assert.NoError(t, err)
+}
+
+func TestLabels(t *testing.T) {
+	t.Parallel()
+	_, warnings, err := installation.Of([]ippool.IPPool{
+		pool("a", "10.244.0.0/16", func(p *ippool.IPPool) { p.Labels = map[string]string{"team": "x"} }),
+		pool("b", "10.245.0.0/16", func(p *ippool.IPPool) { p.Annotations = map[string]string{"why": "x"} }),
+	})
+	require.NoError(t, err)
+	assert.Equal(t, []string{
+		`IPPool "a": its labels and annotations are left out: the Installation has no place for them`,
+		`IPPool "b": its labels and annotations are left out: the Installation has no place for them`,
+	}, warnings)
+}
+
+// No pools is a list that is empty: then the operator makes none.
+func TestNoPools(t *testing.T) {
+	t.Parallel()
+	got, _, err := installation.Of(nil)
+	require.NoError(t, err)
+	text, err := yaml.Marshal(got)
+	require.NoError(t, err)
+	assert.Contains(t, string(text), "ipPools: []\n")
+}
+
+func ExampleOf() {
+	pool := ippool.New("default-ipv4-ippool")
+	pool.Spec = ippool.IPPoolSpec{CIDR: "10.244.0.0/16", VXLANMode: ippool.VXLANModeCrossSubnet}
+	object, _, err := installation.Of([]ippool.IPPool{*pool})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	text, err := yaml.Marshal(object)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Print(string(text))
+	// Output:
+	// apiVersion: operator.tigera.io/v1
+	// kind: Installation
+	// metadata:
+	//   name: default
+	// spec:
+	//   calicoNetwork:
+	//     ipPools:
+	//     - blockSize: 26
+	//       cidr: 10.244.0.0/16
+	//       encapsulation: VXLANCrossSubnet
+	//       name: default-ipv4-ippool
+	//       natOutgoing: Disabled
+	//       nodeSelector: all()
+}
