@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"regexp"
 	"strconv"
@@ -347,7 +348,13 @@ func (r *firewallReport) check(ctx context.Context, flags firewallFlags) error {
 		return err
 	}
 	defer firewall.Close()
-	check, err := firewall.Check(ctx, r.Openings, flags.zone, flags.interfaces)
+	var ranges []netip.Prefix
+	for _, pool := range r.Pools {
+		if prefix, err := ippool.ParseCIDR(pool.CIDR); err == nil { // else it is not known yet
+			ranges = append(ranges, prefix)
+		}
+	}
+	check, err := firewall.Check(ctx, r.Openings, ranges, flags.zone, flags.interfaces)
 	if err != nil {
 		return err
 	}

@@ -153,7 +153,7 @@ func (f *Firewalld) Runtime(ctx context.Context, zone string, bound bool) (Confi
 	if panicking {
 		c.Shut = "panic mode is on"
 	}
-	if c.Policies, err = f.policies(ctx, ingress(zone, bound), f.runtimePolicies, f.runtimePolicy); err != nil {
+	if c.Policies, err = f.policies(ctx, ingress(zone, bound), toHost, f.runtimePolicies, f.runtimePolicy); err != nil {
 		return Configuration{}, told(ctx, err, "asking firewalld for its policies")
 	}
 	c.Services, err = services(c, func(service string) (Service, error) { return f.runtimeService(ctx, service) })
@@ -171,19 +171,25 @@ func (f *Firewalld) Permanent(ctx context.Context, zone string, bound bool) (Con
 		return Configuration{}, told(ctx, err, "asking firewalld for the permanent zone "+zone)
 	}
 	c := Configuration{Zone: rules}
-	if c.Policies, err = f.policies(ctx, ingress(zone, bound), f.permanentPolicies, f.permanentPolicy); err != nil {
+	if c.Policies, err = f.policies(ctx, ingress(zone, bound), toHost, f.permanentPolicies, f.permanentPolicy); err != nil {
 		return Configuration{}, told(ctx, err, "asking firewalld for its permanent policies")
 	}
 	c.Services, err = services(c, func(service string) (Service, error) { return f.permanentService(ctx, service) })
 	return c, told(ctx, err, "asking firewalld for its permanent services")
 }
 
+// The zones of policies that are none.
+const (
+	toHost  = "HOST"
+	anyZone = "ANY"
+)
+
 // ingress are the zones whose policies count.
 func ingress(zone string, bound bool) []string {
 	if bound {
-		return []string{"ANY", zone}
+		return []string{anyZone, zone}
 	}
-	return []string{"ANY"}
+	return []string{anyZone}
 }
 
 // unknownZone says which zones there are, and whether a reload would bring this

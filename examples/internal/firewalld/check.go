@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -47,7 +48,10 @@ func (o OpeningCheck) Missing() bool { return o.Runtime == Missing || o.Permanen
 // Check tells how the openings stand in the zone, if one is given, or in those
 // of the interfaces. Without either it is the zone of the interface of the
 // default route, or else the default zone.
-func (f *Firewalld) Check(ctx context.Context, openings []firewall.Opening, zone string, interfaces []string) (Check, error) {
+//
+// What pods send and get is forwarded, not let in: where firewalld keeps the
+// pools' addresses from that, Check warns.
+func (f *Firewalld) Check(ctx context.Context, openings []firewall.Opening, pools []netip.Prefix, zone string, interfaces []string) (Check, error) {
 	check := Check{Zones: []ZoneCheck{}}
 	var err error
 	if check.Version, err = f.Version(ctx); err != nil {
@@ -68,7 +72,14 @@ func (f *Firewalld) Check(ctx context.Context, openings []firewall.Opening, zone
 		}
 		check.Zones = append(check.Zones, z)
 	}
-	check.Warnings, err = f.otherWays(ctx, judged)
+	if check.Warnings, err = f.otherWays(ctx, judged); err != nil {
+		return Check{}, err
+	}
+	kept, err := f.notForwarded(ctx, pools)
+	if len(kept) > 0 {
+		check.Warnings = append(check.Warnings, fmt.Sprintf("firewalld's nftables backend judges what it forwards, too, and keeps pods of %s "+
+			"from other hosts: no policy from ANY to ANY accepts these addresses as source and as destination", join(kept)))
+	}
 	return check, err
 }
 

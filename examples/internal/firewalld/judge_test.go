@@ -80,7 +80,7 @@ func TestReadRichRule(t *testing.T) {
 	t.Parallel()
 	tests := map[string]richRule{
 		`rule priority="-7" family="ipv4" source NOT address="10.0.0.0/8" destination address="10.1.1.1" service name="bgp" drop`: {
-			priority: -7, family: "ipv4", service: "bgp", action: "drop", limited: true,
+			priority: -7, family: "ipv4", service: "bgp", action: "drop", limited: true, inverted: true, destination: "10.1.1.1",
 		},
 		`rule port port="100-200" protocol="udp" log prefix="say \"accept\" now" level="info" limit value="3/m" reject type="icmp-host-prohibited"`: {
 			port: Port{"100-200", "udp"}, action: "reject",

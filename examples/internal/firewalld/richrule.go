@@ -16,6 +16,9 @@ type richRule struct {
 	port              Port
 	other             bool // something that no opening is about, such as an ICMP type
 
+	source, destination string // addresses, if it is for some only
+	inverted            bool   // it is for all but those
+
 	action  string // "accept", "reject", "drop"; empty: none that ends anything
 	limited bool   // for some senders, addresses of this host or rates only
 }
@@ -33,6 +36,8 @@ func readRichRule(text string) richRule {
 			switch word {
 			case "source", "destination":
 				rule.limited = true
+			case "NOT", "not":
+				rule.inverted = true
 			case "accept", "reject", "drop":
 				rule.action, logging = word, false
 			case "mark":
@@ -52,6 +57,10 @@ func readRichRule(text string) richRule {
 			rule.priority, _ = strconv.Atoi(value)
 		case "rule family":
 			rule.family = value
+		case "source address":
+			rule.source = value
+		case "destination address":
+			rule.destination = value
 		case "service name":
 			rule.service = value
 		case "protocol value":

@@ -25,7 +25,8 @@ type Service struct {
 	Destinations map[string]string // by family ("ipv4"): only to this address
 }
 
-// Policy is a policy between zones. There are some since firewalld 0.9.0.
+// Policy is a policy for what goes from one zone to another, or to this host.
+// There are some since firewalld 0.9.0.
 type Policy struct {
 	Name     string
 	Priority int32 // below 0 before the zone's own rules, else behind them

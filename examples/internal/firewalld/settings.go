@@ -119,9 +119,14 @@ func (f *Firewalld) permanentPolicy(ctx context.Context, policy string) *dbus.Ca
 	return f.call(ctx, object, configPolicy+".getSettings")
 }
 
-// policies are those from one of the zones to this host.
-func (f *Firewalld) policies(ctx context.Context, zones []string, list func(context.Context) *dbus.Call,
-	ask func(context.Context, string) *dbus.Call) ([]Policy, error) {
+// lister lists the names of the policies, describer asks for one of them.
+type (
+	lister    func(context.Context) *dbus.Call
+	describer func(ctx context.Context, policy string) *dbus.Call
+)
+
+// policies are those from one of the zones to the egress zone, by priority.
+func (f *Firewalld) policies(ctx context.Context, from []string, to string, list lister, describe describer) ([]Policy, error) {
 	var names []string
 	err := list(ctx).Store(&names)
 	if isBus(err, "UnknownMethod") { // before 0.9.0
@@ -137,15 +142,15 @@ func (f *Firewalld) policies(ctx context.Context, zones []string, list func(cont
 			all             settings
 			ingress, egress []string
 		)
-		if err := ask(ctx, name).Store(&all); err != nil {
+		if err := describe(ctx, name).Store(&all); err != nil {
 			return nil, err
 		}
 		policy := Policy{Name: name, Priority: -1} // the default of firewalld.policy(5)
 		if err := all.take(map[string]any{"priority": &policy.Priority, "ingress_zones": &ingress, "egress_zones": &egress}); err != nil {
 			return nil, err
 		}
-		from := func(zone string) bool { return slices.Contains(ingress, zone) }
-		if !slices.Contains(egress, "HOST") || !slices.ContainsFunc(zones, from) {
+		isIngress := func(zone string) bool { return slices.Contains(ingress, zone) }
+		if !slices.Contains(egress, to) || !slices.ContainsFunc(from, isIngress) {
 			continue
 		}
 		if policy.Rules, err = all.rules("rich_rules"); err != nil {

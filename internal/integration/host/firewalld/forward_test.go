@@ -1,0 +1,102 @@
+//go:build host && linux
+
+package firewalld
+
+import (
+	"net"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/host/firewalldtest"
+)
+
+// A pod, and the pool that its address is from.
+const (
+	podIPv4 = "10.244.1.2"
+	podCIDR = "10.244.0.0/16"
+)
+
+// reaches reports whether a TCP connection between two namespaces is answered.
+func reaches(t *testing.T, from, to, address string) bool {
+	t.Helper()
+	target := net.JoinHostPort(address, "8080")
+	var listener net.Listener
+	firewalldtest.Inside(t, to, func() (err error) {
+		listener, err = net.Listen("tcp", target)
+		return err
+	})
+	defer listener.Close()
+	answered := false
+	firewalldtest.Inside(t, from, func() error {
+		connection, err := net.DialTimeout("tcp", target, patience)
+		if err == nil {
+			answered = true
+			return connection.Close()
+		}
+		return nil
+	})
+	return answered
+}
+
+// What pods send and get is forwarded: firewalld's nftables backend keeps it from
+// other hosts, and the check says so, until there is a policy as
+// docs/OPENSHIFT.md has it.
+func TestForward(t *testing.T) {
+	t.Parallel()
+	host := firewalldtest.Start(t)
+	peer := host.Peer(t)
+	pod := newPod(t, host, peer)
+	forwards := func() []bool {
+		return []bool{reaches(t, pod, peer.Namespace, firewalldtest.PeerIPv4), reaches(t, peer.Namespace, pod, podIPv4)}
+	}
+	warnings := func() []string {
+		return check(t, host, "--ipv4-pool-cidr", podCIDR, "--ipv6-pool-cidr", "none").Warnings
+	}
+	warned := []string{"firewalld's nftables backend judges what it forwards, too, and keeps pods of 10.244.0.0/16 from other hosts: " +
+		"no policy from ANY to ANY accepts these addresses as source and as destination"}
+
+	assert.Equal(t, []bool{false, false}, forwards())
+	assert.Equal(t, warned, warnings())
+	for _, command := range []string{
+		"--new-policy=pods",
+		"--policy=pods --add-ingress-zone=ANY",
+		"--policy=pods --add-egress-zone=ANY",
+		"--policy=pods --add-rich-rule=rule family=ipv4 source address=10.244.0.0/16 accept",
+	} {
+		host.FirewallCmd(t, append([]string{"--permanent"}, arguments(command)...)...)
+	}
+	host.FirewallCmd(t, "--reload")
+	assert.Equal(t, []bool{true, false}, forwards(), "one way")
+	assert.Equal(t, warned, warnings())
+	host.FirewallCmd(t, "--policy=pods", "--add-rich-rule=rule family=ipv4 destination address=10.0.0.0/8 accept")
+	assert.Equal(t, []bool{true, true}, forwards())
+	assert.Empty(t, warnings())
+}
+
+// newPod makes a network namespace that is linked with the host as Calico links
+// a pod, and routes to it.
+func newPod(t *testing.T, host *firewalldtest.Host, peer firewalldtest.Peer) string {
+	t.Helper()
+	pod := firewalldtest.NewNamespace(t)
+	for _, line := range []string{
+		host.Namespace + " link add cali123 type veth peer name eth0 netns " + pod,
+		host.Namespace + " link set cali123 up",
+		host.Namespace + " address add 169.254.1.1/32 dev cali123",
+		host.Namespace + " route add " + podIPv4 + " dev cali123",
+		pod + " address add " + podIPv4 + "/32 dev eth0",
+		pod + " link set eth0 up",
+		pod + " route add 169.254.1.1 dev eth0",
+		pod + " route add default via 169.254.1.1",
+		peer.Namespace + " route add " + podCIDR + " via " + firewalldtest.HostIPv4,
+	} {
+		out, err := exec.Command("ip", append([]string{"-n"}, strings.Fields(line)...)...).CombinedOutput()
+		require.NoError(t, err, "%s: %s", line, out)
+	}
+	out, err := host.Command("sysctl", "-w", "net.ipv4.ip_forward=1").CombinedOutput()
+	require.NoError(t, err, string(out))
+	return pod
+}
