@@ -12,10 +12,13 @@
 //
 //   - ippool: what a pool is: type, defaults, rules, record. Pure.
 //   - ippool/selector: Calico's selector language. Pure.
+//   - ippool/manifest: pools from YAML and JSON. Pure.
+//   - ippool/installation: pools for the Tigera operator. Pure.
 //   - bootstrap: settings, plan, run, report.
 //   - bootstrap/etcdv3: the datastore on etcd v3.
 //   - bootstrap/kubernetes: the datastore on the Kubernetes API, and what the
 //     cluster knows of its pod CIDRs.
+//   - bootstrap/firewall: what a host has to let in. Pure.
 //
 // A fork of calico-node needs this much:
 //

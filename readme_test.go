@@ -78,7 +78,7 @@ func TestREADMETranscript(t *testing.T) {
 	t.Parallel()
 	golden := readFile(t, "internal/integration/testdata/transcript.txt")
 	blocks := regexp.MustCompile("(?s)```\n(\\$ .*?)```").FindAllStringSubmatch(readFile(t, "README.md"), -1)
-	require.Len(t, blocks, 6)
+	require.Len(t, blocks, 7)
 	for _, block := range blocks {
 		assert.Contains(t, golden, block[1])
 	}

@@ -126,7 +126,7 @@ func golden(t *testing.T, name, got string) {
 }
 
 // TestTranscript is what README.md shows: a plan, a first run, a second one,
-// what exists and differs, faults.
+// what exists and differs, what a firewall has to let in, faults.
 func TestTranscript(t *testing.T) {
 	t.Parallel()
 	folder := filepath.Join(t.TempDir(), "etcd")
@@ -146,6 +146,7 @@ func TestTranscript(t *testing.T) {
 		{drift, "apply --ipv4-pool-nat-outgoing=true --on-drift=fail", 3},
 		{drift, "plan --ipv4-pool-nat-outgoing=true --on-drift=update", 0},
 		{drift, "apply --ipv4-pool-nat-outgoing=true --on-drift=update", 0},
+		{nil, "firewall --role control-plane", 0},
 	} {
 		fmt.Fprintf(&out, "$ calico-bootstrap %s\n", line.args)
 		args := append(strings.Fields(line.args), "--datastore-type", "embedded", "--data-dir", folder)

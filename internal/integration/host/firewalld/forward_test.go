@@ -4,8 +4,6 @@ package firewalld
 
 import (
 	"net"
-	"os/exec"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -82,19 +80,18 @@ func TestForward(t *testing.T) {
 func newPod(t *testing.T, host *firewalldtest.Host, peer firewalldtest.Peer) string {
 	t.Helper()
 	pod := firewalldtest.NewNamespace(t)
-	for _, line := range []string{
-		host.Namespace + " link add cali123 type veth peer name eth0 netns " + pod,
-		host.Namespace + " link set cali123 up",
-		host.Namespace + " address add 169.254.1.1/32 dev cali123",
-		host.Namespace + " route add " + podIPv4 + " dev cali123",
-		pod + " address add " + podIPv4 + "/32 dev eth0",
-		pod + " link set eth0 up",
-		pod + " route add 169.254.1.1 dev eth0",
-		pod + " route add default via 169.254.1.1",
-		peer.Namespace + " route add " + podCIDR + " via " + firewalldtest.HostIPv4,
+	for _, line := range [][2]string{
+		{host.Namespace, "link add cali123 type veth peer name eth0 netns " + pod},
+		{host.Namespace, "link set cali123 up"},
+		{host.Namespace, "address add 169.254.1.1/32 dev cali123"},
+		{host.Namespace, "route add " + podIPv4 + " dev cali123"},
+		{pod, "address add " + podIPv4 + "/32 dev eth0"},
+		{pod, "link set eth0 up"},
+		{pod, "route add 169.254.1.1 dev eth0"},
+		{pod, "route add default via 169.254.1.1"},
+		{peer.Namespace, "route add " + podCIDR + " via " + firewalldtest.HostIPv4},
 	} {
-		out, err := exec.Command("ip", append([]string{"-n"}, strings.Fields(line)...)...).CombinedOutput()
-		require.NoError(t, err, "%s: %s", line, out)
+		ip(t, line[0], line[1])
 	}
 	out, err := host.Command("sysctl", "-w", "net.ipv4.ip_forward=1").CombinedOutput()
 	require.NoError(t, err, string(out))

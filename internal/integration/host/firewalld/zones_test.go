@@ -133,17 +133,13 @@ func TestWhichZone(t *testing.T) {
 	host.FirewallCmd(t, "--zone=internal", "--change-interface=eth0")
 	assertZone("internal", "interface eth0", "--interface", "eth0")
 
-	ip := func(args ...string) {
-		out, err := exec.Command("ip", append([]string{"-n", host.Namespace}, args...)...).CombinedOutput()
-		require.NoError(t, err, string(out))
-	}
-	ip("link", "add", "bond0", "type", "veth", "peer", "name", "bond1")
-	ip("link", "set", "bond1", "up")
-	ip("link", "set", "bond0", "up")
-	ip("route", "add", "default", "via", firewalldtest.PeerIPv4, "metric", "100")
-	ip("route", "add", "default", "dev", "bond0", "metric", "200")
+	ip(t, host.Namespace, "link add bond0 type veth peer name bond1")
+	ip(t, host.Namespace, "link set bond1 up")
+	ip(t, host.Namespace, "link set bond0 up")
+	ip(t, host.Namespace, "route add default via "+firewalldtest.PeerIPv4+" metric 100")
+	ip(t, host.Namespace, "route add default dev bond0 metric 200")
 	assertZone("internal", "interface eth0 of the default route")
-	ip("-6", "route", "add", "default", "dev", "bond0")
+	ip(t, host.Namespace, "-6 route add default dev bond0")
 	two := check(t, host).Check.Zones
 	require.Len(t, two, 2)
 	assert.Equal(t, "home", two[1].Zone)
@@ -187,4 +183,11 @@ func shell(t *testing.T, host *firewalldtest.Host, script string) {
 	t.Helper()
 	out, err := host.Command("sh", "-e", "-c", script).CombinedOutput()
 	require.NoError(t, err, "%s\n%s", script, out)
+}
+
+// ip runs ip in a network namespace.
+func ip(t *testing.T, namespace, command string) {
+	t.Helper()
+	out, err := exec.Command("ip", append([]string{"-n", namespace}, strings.Fields(command)...)...).CombinedOutput()
+	require.NoError(t, err, "ip %s: %s", command, out)
 }
