@@ -3,7 +3,6 @@
 package firewalld
 
 import (
-	"net"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -18,28 +17,6 @@ const (
 	podCIDR = "10.244.0.0/16"
 )
 
-// reaches reports whether a TCP connection between two namespaces is answered.
-func reaches(t *testing.T, from, to, address string) bool {
-	t.Helper()
-	target := net.JoinHostPort(address, "8080")
-	var listener net.Listener
-	firewalldtest.Inside(t, to, func() (err error) {
-		listener, err = net.Listen("tcp", target)
-		return err
-	})
-	defer listener.Close()
-	answered := false
-	firewalldtest.Inside(t, from, func() error {
-		connection, err := net.DialTimeout("tcp", target, patience)
-		if err == nil {
-			answered = true
-			return connection.Close()
-		}
-		return nil
-	})
-	return answered
-}
-
 // What pods send and get is forwarded: firewalld's nftables backend keeps it from
 // other hosts, and the check says so, until there is a policy as
 // docs/OPENSHIFT.md has it.
@@ -49,7 +26,9 @@ func TestForward(t *testing.T) {
 	peer := host.Peer(t)
 	pod := newPod(t, host, peer)
 	forwards := func() []bool {
-		return []bool{reaches(t, pod, peer.Namespace, firewalldtest.PeerIPv4), reaches(t, peer.Namespace, pod, podIPv4)}
+		return []bool{
+			connects(t, pod, peer.Namespace, firewalldtest.PeerIPv4, "8080"), connects(t, peer.Namespace, pod, podIPv4, "8080"),
+		}
 	}
 	warnings := func() []string {
 		return check(t, host, "--ipv4-pool-cidr", podCIDR, "--ipv6-pool-cidr", "none").Warnings

@@ -20,18 +20,19 @@ import (
 // refused, or waited for this long.
 const patience = 500 * time.Millisecond
 
-// connects reports whether a TCP connection from the peer is answered.
-func connects(t *testing.T, host *firewalldtest.Host, peer firewalldtest.Peer, address, port string) bool {
+// connects reports whether a TCP connection from one namespace to an address of
+// another is answered.
+func connects(t *testing.T, from, to, address, port string) bool {
 	t.Helper()
 	target := net.JoinHostPort(address, port)
 	var listener net.Listener
-	firewalldtest.Inside(t, host.Namespace, func() (err error) {
+	firewalldtest.Inside(t, to, func() (err error) {
 		listener, err = net.Listen("tcp", target)
 		return err
 	})
 	defer listener.Close()
 	answered := false
-	firewalldtest.Inside(t, peer.Namespace, func() error {
+	firewalldtest.Inside(t, from, func() error {
 		connection, err := net.DialTimeout("tcp", target, patience)
 		if err == nil {
 			answered = true
@@ -75,11 +76,11 @@ func TestPackets(t *testing.T) {
 	t.Parallel()
 	host := firewalldtest.Start(t)
 	peer := host.Peer(t)
-	bgp := func() bool { return connects(t, host, peer, firewalldtest.HostIPv4, "179") }
-	bgp6 := func() bool { return connects(t, host, peer, firewalldtest.HostIPv6, "179") }
+	bgp := func() bool { return connects(t, peer.Namespace, host.Namespace, firewalldtest.HostIPv4, "179") }
+	bgp6 := func() bool { return connects(t, peer.Namespace, host.Namespace, firewalldtest.HostIPv6, "179") }
 	ipip := func() bool { return arrives(t, host, peer, "ip4:4", firewalldtest.HostIPv4, inner) }
 	vxlan := func() bool { return arrives(t, host, peer, "udp4", firewalldtest.HostIPv4+":4789", inner) }
-	etcd := func() bool { return connects(t, host, peer, firewalldtest.HostIPv4, "2379") }
+	etcd := func() bool { return connects(t, peer.Namespace, host.Namespace, firewalldtest.HostIPv4, "2379") }
 	all := func() []bool { return []bool{bgp(), bgp6(), ipip(), vxlan(), etcd()} }
 	assert.Equal(t, []bool{false, false, false, false, false}, all(), "at first")
 
@@ -178,7 +179,7 @@ func TestCheckAndPacketsAgree(t *testing.T) {
 		}
 		got := check(t, host, "--interface", "eth0").Check.Zones[0].Openings[0]
 		assert.Equal(t, []string{tt.says, tt.by}, []string{got.Runtime, got.RuntimeBy}, tt.name)
-		over := []bool{connects(t, host, peer, firewalldtest.HostIPv4, "179"), connects(t, host, peer, firewalldtest.HostIPv6, "179")}
+		over := []bool{connects(t, peer.Namespace, host.Namespace, firewalldtest.HostIPv4, "179"), connects(t, peer.Namespace, host.Namespace, firewalldtest.HostIPv6, "179")}
 		assert.Equal(t, tt.connects, over, tt.name)
 		for _, command := range tt.commands {
 			host.FirewallCmd(t, arguments(undo.Replace(command))...)
@@ -207,7 +208,7 @@ func TestTargets(t *testing.T) {
 		host.FirewallCmd(t, "--zone="+zone, "--change-interface="+firewalldtest.HostDevice)
 		got := check(t, host, "--interface", firewalldtest.HostDevice).Check
 		assert.Equal(t, want, got.Missing == 0, zone)
-		assert.Equal(t, want, connects(t, host, peer, firewalldtest.HostIPv4, "179"), zone)
+		assert.Equal(t, want, connects(t, peer.Namespace, host.Namespace, firewalldtest.HostIPv4, "179"), zone)
 		assert.Equal(t, fmt.Sprintf("interface %s", firewalldtest.HostDevice), got.Zones[0].Because)
 	}
 }
