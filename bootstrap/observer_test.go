@@ -67,6 +67,14 @@ func TestObserver(t *testing.T) {
 		}, nil,
 			[]string{"1 reading", "1 planned " + toCreate, "1 writing " + toCreate, "1 written " + four + "=created", "1 retrying " + lost.Error(),
 				"2 reading", "2 planned " + four + "=unchanged " + six + "=would-create", "2 writing " + six + "=would-create", "2 written " + six + "=created"}},
+		{"more is written than is known", nil, func(s *fakeStore) {
+			s.onCommit = []hook{func(_ context.Context, do func() error) error {
+				_ = do()
+				return &PartialError{Created: []string{four}, Err: lost}
+			}}
+		}, nil,
+			[]string{"1 reading", "1 planned " + toCreate, "1 writing " + toCreate, "1 written " + four + "=created", "1 retrying " + lost.Error(),
+				"2 reading", "2 planned " + four + "=unchanged " + six + "=unchanged", "2 written " + six + "=created"}},
 		{"drift that isn't wanted", []string{"CALICO_IPPOOLS_ON_DRIFT=fail", "CALICO_IPV4POOL_NAT_OUTGOING=true"},
 			func(s *fakeStore) { s.put(stored(four, "10.244.0.0/16")) }, nil,
 			[]string{"1 reading", "1 planned " + four + "=unchanged " + six + "=would-create"}},

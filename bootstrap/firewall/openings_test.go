@@ -73,9 +73,9 @@ func TestOpenings(t *testing.T) {
 func TestReasonsNameThePools(t *testing.T) {
 	t.Parallel()
 	openings, _ := firewall.Openings(firewall.Config{Pools: []firewall.Pool{
-		pool("a", 4, "Always", ""), pool("b", 4, "", "Always"), pool("c", 4, "CrossSubnet", ""),
+		pool("a", 4, "Always", ""), pool("b", 4, "", "Always"), pool("c", 4, "CrossSubnet", ""), pool("d", 4, "Always", ""),
 	}})
-	assert.Equal(t, "traffic between nodes is encapsulated: ipipMode is on in a, c", openings[1].Reason)
+	assert.Equal(t, "traffic between nodes is encapsulated: ipipMode is on in a, c, d", openings[1].Reason)
 	assert.Equal(t, "traffic between nodes is encapsulated: vxlanMode is on in b", openings[2].Reason)
 }
 

@@ -58,6 +58,18 @@ func TestJudge(t *testing.T) {
 		{"a mark, then in", Configuration{Zone: Rules{Rich: []string{
 			`rule port port="179" protocol="tcp" mark set="0x1"`, `rule port port="179" protocol="tcp" accept`,
 		}}}, bgp, Judgement{Open, `rich rule 'rule port port="179" protocol="tcp" accept'`}},
+		{"in and out by rules of the same priority", Configuration{Zone: Rules{Rich: []string{
+			`rule port port="179" protocol="tcp" accept`, `rule port port="179" protocol="tcp" drop`,
+		}}}, bgp, Judgement{Missing, `rich rule 'rule port port="179" protocol="tcp" drop'`}},
+		{"a port, then a rule that keeps the rest out", Configuration{Zone: Rules{
+			Ports: []Port{{"179", "tcp"}}, Rich: []string{`rule priority="7" reject`},
+		}}, bgp, Judgement{Open, "port 179/tcp"}},
+		{"a port, and some kept out", Configuration{Zone: Rules{
+			Ports: []Port{{"179", "tcp"}}, Rich: []string{`rule family="ipv4" source address="10.9.9.9" drop`},
+		}}, bgp, Judgement{Open, "port 179/tcp"}},
+		{"a policy that lets in behind the zone", Configuration{
+			Policies: []Policy{{Name: "p", Priority: 5, Rules: Rules{Target: "CONTINUE", Ports: []Port{{"179", "tcp"}}}}},
+		}, bgp, Judgement{Open, "policy p: port 179/tcp"}},
 		{"in, then a policy that would keep out", Configuration{
 			Zone: Rules{Ports: []Port{{"179", "tcp"}}}, Policies: []Policy{{Name: "p", Priority: 5, Rules: Rules{Target: "DROP"}}},
 		}, bgp, Judgement{Open, "port 179/tcp"}},
