@@ -327,7 +327,7 @@ webhooks:
 				require.Eventually(t, func() bool { return !judged() }, waiting, step)
 			})
 			require.Eventually(t, judged, waiting, step)
-			_, causes, err := onKubernetes(t, kubernetes.Config{REST: world.config}, dual(lasting("800ms")))
+			_, causes, err := onKubernetes(t, kubernetes.Config{REST: world.config}, dual(lasting("3s")))
 			require.ErrorIs(t, err, bootstrap.ErrTimedOut)
 			require.ErrorIs(t, err, bootstrap.ErrUnreachable)
 			assert.ErrorContains(t, err, "down.example.org")
