@@ -1,0 +1,138 @@
+# Filters of the role: what is wrong with the inventory's variables, and what
+# they are as settings of calico-bootstrap. They run where Ansible runs.
+from __future__ import absolute_import, division, print_function
+
+import difflib
+import re
+
+__metaclass__ = type
+
+# A name that begins like this is meant for this role, or misspelt.
+OURS = re.compile(r"^calico_(ipv4_?pool|ipv6_?pool|ip_?pools?|etcd|firewall|open_)")
+# A name that begins like this may be one of ours, misspelt.
+NEAR = re.compile(r"^(calico|openshift_cluster|osm_cluster|ip_?pool)")
+LIKE = 0.85  # how much alike two names are, from 0 to 1, if one is meant for the other
+
+CERTIFICATES = ["calico_etcd_ca_cert_file", "calico_etcd_cert_file", "calico_etcd_key_file"]
+CLUSTER_CIDRS = ["openshift_cluster_network_cidr", "osm_cluster_network_cidr"]
+SWITCHES = [
+    "calico_open_firewall",
+    "calico_firewall_bgp",
+    "calico_firewall_registry",
+    "calico_firewall_typha",
+    "calico_firewall_wireguard",
+]
+WORDS = ["true", "yes", "on", "1", "false", "no", "off", "0"]
+
+
+def is_set(value):
+    """Tells a value from none; what is empty is unset."""
+    return value is not None and value != "" and value != []
+
+
+def faults(given, names, known, others):
+    """Lists what is wrong with the variables, a line each.
+
+    given is the value of every known variable, names are all variables of all
+    hosts, and others those that only other roles know.
+    """
+    found = []
+    for name in sorted(set(names) - set(known) - set(others)):
+        meant = difflib.get_close_matches(name, known, 1, LIKE)
+        if NEAR.match(name) and meant:
+            found.append("%s: no such variable; did you mean %s?" % (name, meant[0]))
+        elif OURS.match(name):
+            found.append("%s: no such variable; meta/argument_specs.yml of the role has them all" % name)
+
+    there = [name for name in CERTIFICATES if is_set(given.get(name))]
+    missing = [name for name in CERTIFICATES if name not in there]
+    if there and missing:
+        found.append("%s: set without %s; want all three or none" % (", ".join(there), ", ".join(missing)))
+    elif there and not is_set(given.get("calico_etcd_endpoints")):
+        found.append("%s: set without calico_etcd_endpoints; want it too, or none of them" % ", ".join(there))
+
+    values = [given.get(name) for name in CLUSTER_CIDRS]
+    if is_set(values[0]) and is_set(values[1]) and values[0] != values[1]:
+        found.append('%s: "%s": %s says "%s"; want one of the two' % (CLUSTER_CIDRS[0], values[0], CLUSTER_CIDRS[1], values[1]))
+
+    for name in SWITCHES:
+        value = given.get(name)
+        if is_set(value) and str(value).lower() not in WORDS:
+            found.append('%s: "%s": no boolean; want true or false' % (name, value))
+
+    folder = given.get("calico_log_dir")
+    if is_set(folder) and not str(folder).startswith("/"):
+        found.append('calico_log_dir: "%s": a relative path; want an absolute one' % folder)
+    if is_set(given.get("ip_pools")) and not isinstance(given["ip_pools"], list):
+        found.append('ip_pools: "%s": no list; want a list of pools' % given["ip_pools"])
+    return found
+
+
+def text(value, mode):
+    """Writes a value as the program reads it. mode: where off is a word."""
+    if isinstance(value, bool):
+        if mode and not value:
+            return "off"  # which YAML reads as false
+        return "true" if value else "false"
+    if isinstance(value, (list, tuple)):
+        return ",".join(str(item) for item in value)
+    return str(value)
+
+
+def settings(given, table):
+    """Lists the settings that are given, each with the variable it is from."""
+    found = []
+    for entry in table:
+        name, value = entry["variable"], given.get(entry["variable"])
+        if name == "calico_ipv4pool_cidr" and not is_set(value) and not is_set(given.get("ip_pools")):
+            # The pods' range of the cluster. Pools of ip_pools are parts of it.
+            for name in CLUSTER_CIDRS:
+                value = given.get(name)
+                if is_set(value):
+                    break
+        if name == "calico_ippools_ipv6" and not is_set(value):
+            # As openshift-ansible's roles have it: no IPv6, unless it is asked for.
+            value = "" if is_set(given.get("calico_ipv6pool_cidr")) or is_set(given.get("ip_pools")) else False
+        if is_set(value):
+            found.append(dict(entry, variable=name, value=text(value, entry.get("mode", False))))
+    return found
+
+
+def flags(given, role, datastore):
+    """Lists the flags of calico-bootstrap firewall for a host."""
+
+    def on(name):
+        return str(given.get(name)).lower() in WORDS[:4]
+
+    found = ["--role", str(role)]
+    if is_set(given.get("calico_firewall_bgp")) and not on("calico_firewall_bgp"):
+        found.append("--no-bgp")
+    for word in ("registry", "typha", "wireguard"):
+        if on("calico_firewall_" + word):
+            found.append("--" + word)
+    port = given.get("openshift_master_api_port")
+    if is_set(port) and role == "control-plane" and datastore == "kubernetes":
+        found += ["--api-server-port", str(port)]
+    return found
+
+
+def zone_flags(given):
+    """Lists the flags that say which of the host's zones are meant."""
+    found = []
+    if is_set(given.get("calico_firewalld_zone")):
+        found += ["--zone", str(given["calico_firewalld_zone"])]
+    if is_set(given.get("calico_firewalld_interfaces")):
+        found += ["--interface", text(given["calico_firewalld_interfaces"], False)]
+    return found
+
+
+class FilterModule(object):
+    """What Ansible asks for."""
+
+    def filters(self):
+        return {
+            "calico_ippools_faults": faults,
+            "calico_ippools_flags": flags,
+            "calico_ippools_settings": settings,
+            "calico_ippools_zone_flags": zone_flags,
+        }
