@@ -93,6 +93,30 @@ type played struct {
 	recap map[string]map[string]int // by host: changed, failed, …
 }
 
+var messageBlock = regexp.MustCompile(`(?m)^ {4}msg: \|-?\n((?: {8}.*\n)+)`)
+
+// messages are the lines of all messages, those of failed tasks too.
+func (p played) messages() []string {
+	var lines []string
+	for _, block := range messageBlock.FindAllStringSubmatch(p.out, -1) {
+		for line := range strings.Lines(block[1]) {
+			lines = append(lines, strings.TrimSpace(line))
+		}
+	}
+	return lines
+}
+
+var warningBlock = regexp.MustCompile(`(?m)^\[WARNING\]: (.*(?:\n[^\s[].*)*)$`)
+
+// warnings are those that Ansible printed, each on a line again.
+func (p played) warnings() []string {
+	var all []string
+	for _, block := range warningBlock.FindAllStringSubmatch(p.out, -1) {
+		all = append(all, strings.Join(strings.Fields(block[1]), " "))
+	}
+	return all
+}
+
 var recapLine = regexp.MustCompile(`(?m)^(\S+) +: (ok=.*)$`)
 
 // play runs the playbook that is in examples/ansible.
@@ -131,7 +155,7 @@ func environment(t *testing.T) []string {
 	t.Helper()
 	home := t.TempDir()
 	return []string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + home, "LC_ALL=C.UTF-8", "ANSIBLE_NOCOLOR=1", "COLUMNS=10000",
+		"PATH=" + os.Getenv("PATH"), "HOME=" + home, "LC_ALL=C.UTF-8", "ANSIBLE_NOCOLOR=1",
 		"ANSIBLE_CONFIG=" + filepath.Join(examples, "ansible.cfg"), "ANSIBLE_REMOTE_TEMP=" + filepath.Join(home, "tmp"),
 		// Settings of the machine's, which must not count.
 		"CALICO_IPV4POOL_NAME=not-me", "ETCD_USERNAME=nobody", "DATASTORE_TYPE=kubernetes",

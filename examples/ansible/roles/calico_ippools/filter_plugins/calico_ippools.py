@@ -30,8 +30,24 @@ def is_set(value):
     return value is not None and value != "" and value != []
 
 
+def switch(given, name, default=False):
+    """Reads a boolean."""
+    value = given.get(name)
+    return str(value).lower() in WORDS[:4] if is_set(value) else default
+
+
+def host_faults(given):
+    """Lists what is wrong with the variables that may differ between hosts."""
+    found = []
+    for name in SWITCHES:
+        value = given.get(name)
+        if is_set(value) and str(value).lower() not in WORDS:
+            found.append('%s: "%s": no boolean; want true or false' % (name, value))
+    return found
+
+
 def faults(given, names, known, others):
-    """Lists what is wrong with the variables, a line each.
+    """Lists what is wrong with the cluster's variables, a line each.
 
     given is the value of every known variable, names are all variables of all
     hosts, and others those that only other roles know.
@@ -55,16 +71,16 @@ def faults(given, names, known, others):
     if is_set(values[0]) and is_set(values[1]) and values[0] != values[1]:
         found.append('%s: "%s": %s says "%s"; want one of the two' % (CLUSTER_CIDRS[0], values[0], CLUSTER_CIDRS[1], values[1]))
 
-    for name in SWITCHES:
-        value = given.get(name)
-        if is_set(value) and str(value).lower() not in WORDS:
-            found.append('%s: "%s": no boolean; want true or false' % (name, value))
-
     folder = given.get("calico_log_dir")
     if is_set(folder) and not str(folder).startswith("/"):
         found.append('calico_log_dir: "%s": a relative path; want an absolute one' % folder)
-    if is_set(given.get("ip_pools")) and not isinstance(given["ip_pools"], list):
-        found.append('ip_pools: "%s": no list; want a list of pools' % given["ip_pools"])
+    pools = given.get("ip_pools")
+    if is_set(pools) and not isinstance(pools, list):
+        found.append('ip_pools: "%s": no list; want a list of pools' % pools)
+    elif is_set(pools):
+        for i, pool in enumerate(pools):
+            if not isinstance(pool, dict):
+                found.append('ip_pools[%d]: "%s": no pool; want its fields, such as name and cidr' % (i, pool))
     return found
 
 
@@ -100,15 +116,11 @@ def settings(given, table):
 
 def flags(given, role, datastore):
     """Lists the flags of calico-bootstrap firewall for a host."""
-
-    def on(name):
-        return str(given.get(name)).lower() in WORDS[:4]
-
     found = ["--role", str(role)]
-    if is_set(given.get("calico_firewall_bgp")) and not on("calico_firewall_bgp"):
+    if not switch(given, "calico_firewall_bgp", True):
         found.append("--no-bgp")
     for word in ("registry", "typha", "wireguard"):
-        if on("calico_firewall_" + word):
+        if switch(given, "calico_firewall_" + word):
             found.append("--" + word)
     port = given.get("openshift_master_api_port")
     if is_set(port) and role == "control-plane" and datastore == "kubernetes":
@@ -133,6 +145,8 @@ class FilterModule(object):
         return {
             "calico_ippools_faults": faults,
             "calico_ippools_flags": flags,
+            "calico_ippools_host_faults": host_faults,
             "calico_ippools_settings": settings,
+            "calico_ippools_switch": switch,
             "calico_ippools_zone_flags": zone_flags,
         }

@@ -84,7 +84,11 @@ PENDING = 3
 def inventory_words(message, names, settings, folder):
     """Puts the inventory's names in the place of the program's."""
     if folder:
-        message = re.sub(r"file " + re.escape(folder) + r"[^ :]*(:\d+)?:? ?", "", message)
+        # Its lines are not those of the inventory; what follows names the pool.
+        place = r"file " + re.escape(folder) + r"[^ :)]*(:\d+)?"
+        message = re.sub(r" \(" + place + r"\)", "", message)
+        message = re.sub("^" + place + r': (".*?"): (ip_pools[^ :]*):', r"\3: \2:", message)
+        message = re.sub("^" + place + ": ", "", message)
     used = dict((entry["env"], entry["variable"]) for entry in settings)
     for entry in sorted(names, key=lambda entry: -len(entry["flag"])):
         variable = used.get(entry.get("env"), entry["variable"])
@@ -182,7 +186,7 @@ def main():
     given = module.params
     program = given["program"]
     if not os.access(program, os.X_OK) or os.path.isdir(program):
-        module.fail_json(msg='calico_ippools_binary: "%s": no program on this host; want its path, or calico_ippools_binary_src' % program)
+        module.fail_json(msg='calico_ippools_binary: "%s": no program on this host; want its path, or calico_ippools_binary_src\n' % program)
 
     for name in list(os.environ):
         if SETTINGS.match(name):
@@ -217,7 +221,7 @@ def main():
     if code != 0 and not (code == PENDING and checked):
         lines = [log_line(line) for line in stderr.splitlines()]
         lines = [words(line) for line in lines if line] or [stderr.strip() or "calico-bootstrap exited with %d" % code]
-        module.fail_json(msg="\n".join(lines), rc=code)
+        module.fail_json(msg="\n".join(lines) + "\n", rc=code)  # the line break: see tasks/variables.yml
 
     warnings = result.get("warnings", []) + [finding["text"] for finding in result.get("findings", [])]
     for warning in warnings:

@@ -1,0 +1,174 @@
+//go:build host && linux
+
+package ansible
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/etcdtest"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/host/firewalldtest"
+)
+
+// What is wrong gets a line each, in the inventory's words, and nothing is written.
+func TestFaults(t *testing.T) {
+	t.Parallel()
+	etcd := etcdtest.Start(t, etcdtest.WithMutualTLS())
+	for name, test := range map[string]struct {
+		vars vars
+		want []string
+	}{
+		"misspelt": {
+			vars{"calico_ipv4pool_natoutgoing": true},
+			[]string{"calico_ipv4pool_natoutgoing: no such variable; did you mean calico_ipv4pool_nat_outgoing?"},
+		},
+		"misspelt, several": {
+			vars{
+				"calico_ipv4pool_cdir": "10.0.0.0/8", "calico_ippool_on_drift": "fail", "ippools": []vars{}, "calico_open_firewal": true,
+				"calico_etcd_key": "x", "calico_ipv6pool_ipip": "Always", "osm_cluster_network_cdir": "x",
+				// Those of openshift-ansible's own roles.
+				"calico_etcd_mount": "x", "calico_node_image": "x", "openshift_cluster_monitoring_operator_install": false,
+			},
+			[]string{
+				"calico_etcd_key: no such variable; did you mean calico_etcd_key_file?",
+				"calico_ippool_on_drift: no such variable; did you mean calico_ippools_on_drift?",
+				"calico_ipv4pool_cdir: no such variable; did you mean calico_ipv4pool_cidr?",
+				"calico_ipv6pool_ipip: no such variable; did you mean calico_ipv4pool_ipip?",
+				"calico_open_firewal: no such variable; did you mean calico_open_firewall?",
+				"ippools: no such variable; did you mean ip_pools?",
+				"osm_cluster_network_cdir: no such variable; did you mean osm_cluster_network_cidr?",
+			},
+		},
+		"no such variable, and nothing like it": {
+			vars{"calico_etcd_colour": "green"},
+			[]string{"calico_etcd_colour: no such variable; meta/argument_specs.yml of the role has them all"},
+		},
+		"half of the certificates": {
+			vars{"calico_etcd_key_file": ""},
+			[]string{"calico_etcd_ca_cert_file, calico_etcd_cert_file: set without calico_etcd_key_file; want all three or none"},
+		},
+		"certificates without endpoints": {
+			vars{"calico_etcd_endpoints": ""},
+			[]string{"calico_etcd_ca_cert_file, calico_etcd_cert_file, calico_etcd_key_file: set without calico_etcd_endpoints; want it too, or none of them"},
+		},
+		"a certificate that isn't there": {
+			vars{"calico_etcd_key_file": "/nowhere.key"},
+			[]string{`calico_etcd_key_file: "/nowhere.key": can't be read: no such file or directory; want a PEM file`},
+		},
+		"a bad CIDR": {
+			vars{"calico_ipv4pool_cidr": "10.0.0.0/33"},
+			[]string{`calico_ipv4pool_cidr: "10.0.0.0/33": not a CIDR such as 10.244.0.0/16 or fd00:10:244::/64; want an IPv4 CIDR, or none`},
+		},
+		"values, several": {
+			vars{
+				"osm_cluster_network_cidr": "10.0.0/33", "calico_ipv4pool_nat_outgoing": "maybe", "calico_ipv4pool_ipip": true,
+				"calico_ipv4pool_block_size": 33, "calico_ippools_on_drift": "delete",
+			},
+			[]string{
+				`osm_cluster_network_cidr: "10.0.0/33": not a CIDR such as 10.244.0.0/16 or fd00:10:244::/64; want an IPv4 CIDR, or none`,
+				`calico_ipv4pool_block_size: "33": out of range; want a decimal number, 20 to 32`,
+				`calico_ipv4pool_ipip: "true": unknown mode; want one of off, never, always, crosssubnet, cross-subnet`,
+				`calico_ipv4pool_nat_outgoing: "maybe": not a boolean; want one of true 1 t yes y on enabled, false 0 f no n off disabled`,
+				`calico_ippools_on_drift: "delete": unknown policy; want one of report, update, fail`,
+			},
+		},
+		"two ranges for the pods": {
+			vars{"osm_cluster_network_cidr": "10.128.0.0/14", "openshift_cluster_network_cidr": "10.0.0.0/14"},
+			[]string{`openshift_cluster_network_cidr: "10.0.0.0/14": osm_cluster_network_cidr says "10.128.0.0/14"; want one of the two`},
+		},
+		"ip_pools": {
+			vars{"ip_pools": []vars{
+				{"name": "a", "cidr": "10.0.0.0/16", "natOutGoing": true},
+				{"name": "b", "cidr": "10.0.0.0/8", "ipipMode": "always"},
+			}},
+			[]string{
+				"ip_pools[0].natOutGoing: unknown field; want natOutgoing",
+				`ip_pools[1].ipipMode: "always": want Always`,
+				`ip_pools[1].cidr: "10.0.0.0/8": overlaps 10.0.0.0/16 of pool "a"; want a range apart`,
+			},
+		},
+		"ip_pools that are none":      {vars{"ip_pools": "a"}, []string{`ip_pools: "a": no list; want a list of pools`}},
+		"ip_pools of what is no pool": {vars{"ip_pools": []string{"a"}}, []string{`ip_pools[0]: "a": no pool; want its fields, such as name and cidr`}},
+		"no program": {
+			vars{"calico_ippools_binary": "/nowhere/calico-bootstrap"},
+			[]string{`calico_ippools_binary: "/nowhere/calico-bootstrap": no program on this host; want its path, or calico_ippools_binary_src`},
+		},
+		"a password without a user": {
+			vars{"calico_etcd_password": "hunter2"},
+			[]string{"calico_etcd_password: ***: a password without a user; want calico_etcd_username too"},
+		},
+		"nobody there": {
+			vars{"calico_etcd_endpoints": "https://127.0.0.1:1", "calico_ippools_timeout": "1s"},
+			[]string{"timed out after 1s: etcd https://127.0.0.1:1: reading IP pools: datastore unreachable: dial: connect: connection refused: nothing listens there: check the endpoint, and that etcd is running"},
+		},
+		"a strict preflight": {
+			vars{"calico_ipv6pool_cidr": "fd00:77::/64", "calico_ippools_preflight": "strict", "calico_ippools_allow": []string{"HostInterfaceOverlap", "HostRouteOverlap"}},
+			[]string{
+				`ULAWithoutNAT: IPPool "default-ipv6-ippool": cidr "fd00:77::/64" (calico_ipv6pool_cidr) is unique local, and natOutgoing is false (default): nothing on the internet answers such addresses, so pods have no way out of the cluster by IPv6; set natOutgoing to true with calico_ipv6pool_nat_outgoing, or name a global range`,
+				"calico_ippools_preflight makes an error of this: mend it, or allow what is meant so with calico_ippools_allow: ULAWithoutNAT, or be warned only with calico_ippools_preflight: warn",
+			},
+		},
+		"a switch": {
+			vars{"calico_open_firewall": "maybe"},
+			[]string{`calico_open_firewall: "maybe": no boolean; want true or false`, `calico_open_firewall: "maybe": no boolean; want true or false`}, // of each host
+		},
+		"a relative folder": {vars{"calico_log_dir": "log"}, []string{`calico_log_dir: "log": a relative path; want an absolute one`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := newCluster(t, etcd).play(t, test.vars)
+			assert.Equal(t, 2, got.code, got.out)
+			assert.Equal(t, test.want, got.messages(), got.out)
+		})
+	}
+	t.Cleanup(func() { assert.Empty(t, storedPools(t, etcd)) })
+}
+
+// A misspelt variable of any host is told, by whichever comes first.
+func TestMisspeltOnAnotherHost(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, nil)
+	c.hosts["node"]["calico_firewall_zone"] = "public"
+	assert.Equal(t, []string{"calico_firewall_zone: no such variable; did you mean calico_firewalld_zone?"}, c.play(t, vars{}).messages())
+}
+
+// What is known but doesn't end the run.
+func TestWarnings(t *testing.T) {
+	t.Parallel()
+	etcd := etcdtest.Start(t, etcdtest.WithMutualTLS())
+	got := newCluster(t, etcd).play(t, vars{
+		"calico_ipv4pool_cidr": "10.3.4.5/16", "calico_ipv4pool_ipip": false, "calico_ipv6pool_nat_outgoing": true,
+	}, "--check")
+	requirePlayed(t, got)
+	assert.ElementsMatch(t, []string{
+		`calico_ipv4pool_cidr: "10.3.4.5/16" has host bits, which are cleared: the pool is 10.3.0.0/16`,
+		`calico_ipv6pool_nat_outgoing "true": no effect, as there is no default IPv6 pool: IPv6 is not supported: calico_ippools_ipv6 is "false"`,
+	}, got.warnings())
+}
+
+// What is wrong with the firewall's variables, or with firewalld.
+func TestFirewallFaults(t *testing.T) {
+	t.Parallel()
+	etcd := etcdtest.Start(t)
+	host := firewalldtest.Start(t)
+	for name, test := range map[string]struct {
+		vars vars
+		want string
+	}{
+		"unknown zone":         {vars{"calico_firewalld_zone": "intranet"}, `zone "intranet": firewalld has no such zone; want one of block, dmz, drop, external, home, internal, public, trusted, work`},
+		"no name of a zone":    {vars{"calico_firewalld_zone": "a b"}, `calico_firewalld_zone: "a b": no name of a zone; want letters, digits, -, _ and /`},
+		"unknown interface":    {vars{"calico_firewalld_interfaces": []string{"eht0"}}, `interface "eht0": this host has none of that name, and firewalld knows none`},
+		"a zone and interface": {vars{"calico_firewalld_interfaces": "lo", "calico_firewalld_zone": "public"}, `calico_firewalld_interfaces: "lo": contradicts calico_firewalld_zone "public": want a zone, or interfaces to find theirs`},
+		"unknown role":         {vars{"calico_ippools_role": "nod"}, `calico_ippools_role: "nod": unknown role; want node or control-plane`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newCluster(t, etcd)
+			c.withFirewalld(t, "master", host, false)
+			got := c.play(t, test.vars, "--check")
+			assert.Equal(t, 2, got.code, got.out)
+			assert.Contains(t, got.messages(), test.want, got.out)
+		})
+	}
+}

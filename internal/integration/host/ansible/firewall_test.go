@@ -1,0 +1,155 @@
+//go:build host && linux
+
+package ansible
+
+import (
+	"net/url"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/etcdtest"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/host/firewalldtest"
+)
+
+// etcdPort is what the control plane has to let in.
+func etcdPort(t *testing.T, etcd *etcdtest.Server) string {
+	t.Helper()
+	endpoint, err := url.Parse(etcd.Endpoints()[0])
+	require.NoError(t, err)
+	return endpoint.Port() + "/tcp"
+}
+
+// openIn is what a zone lets in: ports and protocols.
+func openIn(t *testing.T, host *firewalldtest.Host, zone string, flags ...string) string {
+	t.Helper()
+	list := func(what string) string {
+		items := strings.Fields(host.FirewallCmd(t, append(flags, "--zone="+zone, "--list-"+what)...))
+		slices.Sort(items)
+		return "[" + strings.Join(items, " ") + "]"
+	}
+	return list("ports") + " " + list("protocols")
+}
+
+var commandBlock = regexp.MustCompile(`(?m)^changed: \[(\S+)\] => \n {4}__calico_ippools_commands.stdout_lines:\n((?: {4}- .*\n)+)`)
+
+// commands are those that check mode showed for a host.
+func (p played) commands(host string) []string {
+	var commands []string
+	for _, block := range commandBlock.FindAllStringSubmatch(p.out, -1) {
+		if block[1] != host {
+			continue
+		}
+		for line := range strings.Lines(block[2]) {
+			commands = append(commands, strings.TrimSpace(strings.TrimPrefix(line, "    - ")))
+		}
+	}
+	return commands
+}
+
+// Only what is missing is opened, where it is missing, and what one host has
+// besides is that host's alone.
+func TestOnlyWhatIsMissing(t *testing.T) {
+	t.Parallel()
+	etcd := etcdtest.Start(t)
+	c := newCluster(t, etcd)
+	master, node := firewalldtest.Start(t), firewalldtest.Start(t)
+	c.withFirewalld(t, "master", master, false)
+	c.withFirewalld(t, "node", node, true)
+	c.vars["calico_firewalld_zone"] = "internal"
+	c.hosts["node"]["calico_firewall_registry"] = true
+	c.hosts["node"]["calico_firewall_typha"] = true
+	node.FirewallCmd(t, "--zone=internal", "--add-service=bgp")
+	node.FirewallCmd(t, "--permanent", "--zone=internal", "--add-port=5000/tcp")
+
+	check := c.play(t, nil, "--check")
+	assert.Equal(t, []string{
+		"firewall-cmd --permanent --zone=internal --add-port=179/tcp", "firewall-cmd --permanent --zone=internal --add-port=5473/tcp",
+		"firewall-cmd --zone=internal --add-port=5473/tcp", "firewall-cmd --zone=internal --add-port=5000/tcp",
+	}, check.commands("node"))
+	assert.Contains(t, check.messages(), "179/tcp (BGP) in zone internal: now open (service bgp), after a reload missing")
+	requirePlayed(t, c.play(t, nil))
+	assert.Equal(t, "[5000/tcp 5473/tcp] []", openIn(t, node, "internal"))
+	assert.Equal(t, "[179/tcp 5000/tcp 5473/tcp] []", openIn(t, node, "internal", "--permanent"))
+	assert.Equal(t, "[179/tcp "+etcdPort(t, etcd)+"] []", openIn(t, master, "internal"))
+	assert.Equal(t, "[] []", openIn(t, master, "public"))
+	assert.Equal(t, map[string]int{"master": 0, "node": 0}, requirePlayed(t, c.play(t, nil)))
+	node.FirewallCmd(t, "--reload")
+	assert.Equal(t, map[string]int{"master": 0, "node": 0}, requirePlayed(t, c.play(t, nil)))
+}
+
+// WireGuard, and the interfaces whose zones are meant.
+func TestInterfaces(t *testing.T) {
+	t.Parallel()
+	etcd := etcdtest.Start(t)
+	c := newCluster(t, etcd)
+	node := firewalldtest.Start(t)
+	c.withFirewalld(t, "node", node, true)
+	node.FirewallCmd(t, "--zone=work", "--add-interface=eth7")
+	requirePlayed(t, c.play(t, vars{"calico_firewalld_interfaces": "eth7", "calico_firewall_wireguard": true, "calico_ippools_ipv6": true}))
+	assert.Equal(t, "[179/tcp 51820/udp 51821/udp] []", openIn(t, node, "work"))
+	assert.Equal(t, "[] []", openIn(t, node, "public"))
+}
+
+// What a rule of the host's refuses stays shut, and that is told.
+func TestStaysShut(t *testing.T) {
+	t.Parallel()
+	etcd := etcdtest.Start(t)
+	c := newCluster(t, etcd)
+	node := firewalldtest.Start(t)
+	c.withFirewalld(t, "node", node, true)
+	node.FirewallCmd(t, "--zone=public", "--add-rich-rule=rule priority=-1 port port=179 protocol=tcp drop")
+	got := c.play(t, nil)
+	assert.Equal(t, 2, got.code)
+	var shut []string
+	for _, line := range got.messages() {
+		if strings.HasPrefix(line, "179/tcp") {
+			shut = append(shut, line)
+		}
+	}
+	require.Len(t, shut, 1, got.out)
+	assert.Contains(t, shut[0], "179/tcp (BGP) in zone public: now missing (rich rule ")
+	assert.Contains(t, shut[0], "), after a reload open")
+}
+
+// Where firewalld isn't, or isn't wanted, the firewall is left alone, and that is
+// told.
+func TestNoFirewalld(t *testing.T) {
+	t.Parallel()
+	etcd := etcdtest.Start(t)
+	c := newCluster(t, etcd)
+	master, node := firewalldtest.New(t), firewalldtest.Start(t)
+	c.withFirewalld(t, "master", master, false)
+	c.withFirewalld(t, "node", node, true)
+
+	requirePlayed(t, c.play(t, nil))
+	assert.Equal(t, "[179/tcp] []", openIn(t, node, "public"))
+	stopped := c.play(t, nil)
+	assert.Equal(t, map[string]int{"master": 0, "node": 0}, requirePlayed(t, stopped))
+	assert.Contains(t, stopped.messages(), "firewalld does not run on this host: its firewall is left alone.")
+
+	c.hosts["master"]["calico_open_firewall"] = "false"
+	left := c.play(t, nil)
+	requirePlayed(t, left)
+	assert.Contains(t, left.messages(), "calico_open_firewall is false: its firewall is left alone.")
+
+	// No firewall-cmd, no bus.
+	c.hosts["master"]["calico_open_firewall"] = true
+	python := c.hosts["master"]["ansible_python_interpreter"].(string)
+	script := "#!/bin/sh\nPATH=/nowhere exec /usr/bin/python3 \"$@\"\n"
+	require.NoError(t, os.WriteFile(python, []byte(script), 0o700))
+	absent := c.play(t, nil)
+	requirePlayed(t, absent)
+	assert.Contains(t, absent.messages(), "firewalld does not run on this host: its firewall is left alone.")
+	script = "#!/bin/sh\nDBUS_SYSTEM_BUS_ADDRESS=unix:path=/nowhere exec /usr/bin/python3 \"$@\"\n"
+	require.NoError(t, os.WriteFile(python, []byte(script), 0o700))
+	unreachable := c.play(t, nil)
+	assert.Equal(t, 2, unreachable.code)
+	assert.Contains(t, unreachable.messages(), "firewall-cmd --state: Error: DBUS_ERROR: Failed to connect to socket /nowhere: No such file or directory; "+
+		"to leave this host's firewall alone set calico_open_firewall to false")
+}
