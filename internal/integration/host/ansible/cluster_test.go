@@ -108,14 +108,18 @@ func (p played) messages() []string {
 
 var warningBlock = regexp.MustCompile(`(?m)^\[WARNING\]: (.*(?:\n[^\s[].*)*)$`)
 
-// warnings are those that Ansible printed, each on a line again.
+// warnings are those that Ansible printed. It folds them wherever it likes, so they
+// are without white space: see dense.
 func (p played) warnings() []string {
 	var all []string
 	for _, block := range warningBlock.FindAllStringSubmatch(p.out, -1) {
-		all = append(all, strings.Join(strings.Fields(block[1]), " "))
+		all = append(all, dense(block[1]))
 	}
 	return all
 }
+
+// dense is a text without white space.
+func dense(text string) string { return strings.Join(strings.Fields(text), "") }
 
 var recapLine = regexp.MustCompile(`(?m)^(\S+) +: (ok=.*)$`)
 

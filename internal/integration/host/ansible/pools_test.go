@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -83,7 +84,7 @@ func TestFirstAndSecondRun(t *testing.T) {
 	second := c.play(t, nil, "--diff")
 	assert.Equal(t, map[string]int{"master": 0, "node": 0}, requirePlayed(t, second))
 	assert.Empty(t, second.diffs())
-	assert.Equal(t, []string{
+	assert.ElementsMatch(t, []string{
 		"default-ipv4-ippool: unchanged, 10.128.0.0/14 (exists)",
 		`default-ipv6-ippool: skipped (IPv6 is not supported: calico_ippools_ipv6 is "false")`,
 		"Nothing was changed.",
@@ -107,26 +108,24 @@ func TestDrift(t *testing.T) {
 	reported := c.play(t, drifted)
 	assert.Equal(t, map[string]int{"master": 0, "node": 0}, requirePlayed(t, reported))
 	assert.Contains(t, reported.messages(), "default-ipv4-ippool: unchanged, 10.128.0.0/14 (exists, but not as asked for: ipipMode, natOutgoing)")
-	assert.ElementsMatch(t, []string{
+	told := []string{
 		`calico_ipv4pool_ipip: "CrossSubnet" has no effect: IPPool "default-ipv4-ippool" exists with ipipMode Never; calico_ippools_on_drift: update changes it`,
 		`calico_ipv4pool_nat_outgoing: "false" has no effect: IPPool "default-ipv4-ippool" exists with natOutgoing true; calico_ippools_on_drift: update changes it`,
-	}, reported.warnings())
+	}
+	assert.ElementsMatch(t, []string{dense(told[0]), dense(told[1])}, reported.warnings())
 	assert.Equal(t, stored, storedPools(t, etcd))
 
 	drifted["calico_ippools_on_drift"] = "fail"
 	failed := c.play(t, drifted)
 	assert.Equal(t, 2, failed.code)
-	assert.Equal(t, []string{
-		`calico_ipv4pool_ipip: "CrossSubnet" has no effect: IPPool "default-ipv4-ippool" exists with ipipMode Never; calico_ippools_on_drift: update changes it`,
-		`calico_ipv4pool_nat_outgoing: "false" has no effect: IPPool "default-ipv4-ippool" exists with natOutgoing true; calico_ippools_on_drift: update changes it`,
-	}, failed.messages())
+	assert.Equal(t, told, failed.messages())
 	assert.Equal(t, stored, storedPools(t, etcd))
 
 	drifted["calico_ippools_on_drift"] = "update"
 	check := c.play(t, drifted, "--check", "--diff")
 	assert.Equal(t, map[string]int{"master": 1, "node": 0}, requirePlayed(t, check))
-	assert.Equal(t, "--- before: IPPool default-ipv4-ippool\n+++ after: IPPool default-ipv4-ippool\n@@ -1,8 +1,7 @@\n cidr: 10.128.0.0/14\n vxlanMode: Never\n"+
-		"-ipipMode: Never\n-natOutgoing: true\n+ipipMode: CrossSubnet\n blockSize: 26\n nodeSelector: all()\n allowedUses: [\"Workload\", \"Tunnel\"]\n", check.diffs())
+	assert.Equal(t, "--- before: IPPool default-ipv4-ippool\n+++ after: IPPool default-ipv4-ippool\n@@ -1,7 +1,7 @@\n cidr: 10.128.0.0/14\n vxlanMode: Never\n"+
+		"-ipipMode: Never\n-natOutgoing: true\n+ipipMode: CrossSubnet\n+natOutgoing: false\n blockSize: 26\n nodeSelector: all()\n allowedUses: [\"Workload\", \"Tunnel\"]\n", check.diffs())
 	assert.Equal(t, stored, storedPools(t, etcd))
 
 	updated := c.play(t, drifted, "--diff")
@@ -238,8 +237,8 @@ func TestLogDir(t *testing.T) {
 	assert.Equal(t, 0, requirePlayed(t, c.play(t, nil))["master"])
 	log, err := os.ReadFile(filepath.Join(folder, "calico-bootstrap.log"))
 	require.NoError(t, err)
-	assert.Contains(t, string(log), "IPv4 pool created")
-	assert.Contains(t, string(log), "IPv4 pool unchanged")
+	assert.Equal(t, 2, strings.Count(string(log), "the datastore is etcd"))
+	assert.Equal(t, 1, strings.Count(string(log), "IPv4 pool created"))
 	text, err := os.ReadFile(filepath.Join(folder, "calico-bootstrap-report.json"))
 	require.NoError(t, err)
 	var report struct{ Pools []struct{ Action string } }

@@ -77,6 +77,9 @@ SETTINGS = re.compile(
 DONE = {"would-create": "would be created", "would-update": "would be updated"}
 CHANGES = ["created", "updated", "would-create", "would-update"]
 
+# The order of a pool's fields, as Calico writes them.
+FIELDS = ["cidr", "vxlanMode", "ipipMode", "natOutgoing", "disabled", "disableBGPExport", "blockSize", "nodeSelector"]
+
 # The exit code where something isn't as it should be.
 PENDING = 3
 
@@ -112,22 +115,21 @@ def log_line(line):
 
 def fields_text(spec):
     """Writes a pool's fields, a line each, for a diff."""
-    lines = ""
-    for field in spec:
-        value = spec[field]
-        lines += "%s: %s\n" % (field, value if isinstance(value, str) else json.dumps(value))
-    return lines
+    fields = [field for field in FIELDS if field in spec] + [field for field in spec if field not in FIELDS]
+    return "".join(
+        "%s: %s\n" % (field, spec[field] if isinstance(spec[field], str) else json.dumps(spec[field])) for field in fields)
 
 
 def pool_diff(pool):
     """Shows a pool before and after the change."""
-    after = pool.get("spec") or {}
+    after = dict(pool.get("spec") or {})
     before = {}
     if pool["action"] in ("updated", "would-update"):
         before = dict(after)
         for difference in pool["drift"]:
             if difference["updated"]:
                 before[difference["field"]] = difference["stored"]
+                after.setdefault(difference["field"], difference["asked"])  # a false one is left out
     header = "IPPool " + pool["name"]
     return {
         "before": fields_text(before), "before_header": header,
