@@ -1,26 +1,19 @@
 package integration
 
 import (
-	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"regexp"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/kubetest"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/typed"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
 const migrating = "../../docs/MIGRATING.md"
-
-// consoleBlock is a block of a session: what is typed behind $ and >, and what
-// that prints.
-var consoleBlock = regexp.MustCompile("(?s)<!-- session: ([a-z]+) -->\n```console\n(.*?)```\n")
 
 // calicoNode is the part of calico-node's DaemonSet that matters.
 const calicoNode = `
@@ -78,76 +71,15 @@ func TestMigratingEtcd(t *testing.T) {
 	assert.Len(t, world.Pools(t), 1)
 }
 
-// typeSession types every line of a session into one shell, and compares what is
-// printed on stdout with what stands below the line.
+// typeSession types every line of a session of docs/MIGRATING.md.
 func typeSession(t *testing.T, name, tools, folder string, env ...string) {
 	t.Helper()
 	program, err := buildProgram()
 	require.NoError(t, err)
 	require.NoError(t, os.Symlink(program, filepath.Join(tools, "calico-bootstrap")))
-	text, err := os.ReadFile(migrating)
-	require.NoError(t, err)
-	blocks := consoleBlock.FindAllStringSubmatch(string(text), -1)
-
-	var script strings.Builder
-	script.WriteString("set -o pipefail\n")
-	commands := 0
-	for _, block := range blocks {
-		if block[1] != name {
-			continue
-		}
-		for _, command := range typedLines(block[2]) {
-			fmt.Fprintf(&script, "echo '@@%d'\n%s\n[ $? -eq 0 ] || { echo \"command %[1]d failed\" >&2; exit 1; }\n", commands, command)
-			commands++
-		}
-	}
-	require.Positive(t, commands)
-	cmd := exec.CommandContext(t.Context(), "bash", "-c", script.String())
-	cmd.Dir = folder
-	cmd.Env = append([]string{"PATH=" + tools + string(filepath.ListSeparator) + os.Getenv("PATH"), "HOME=" + folder, "TMPDIR=" + folder}, preflight...)
-	cmd.Env = append(cmd.Env, env...)
-	var stderr strings.Builder
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	require.NoError(t, err, "%s%s", out, stderr.String())
-	printed := map[int]string{}
-	for i := range commands {
-		_, rest, found := strings.Cut(string(out), fmt.Sprintf("@@%d\n", i))
-		require.True(t, found)
-		printed[i], _, _ = strings.Cut(rest, fmt.Sprintf("@@%d\n", i+1))
-	}
-
-	i := 0
-	tried := consoleBlock.ReplaceAllStringFunc(string(text), func(block string) string {
-		match := consoleBlock.FindStringSubmatch(block)
-		if match[1] != name {
-			return block
-		}
-		var session strings.Builder
-		for _, command := range typedLines(match[2]) {
-			session.WriteString("$ " + strings.ReplaceAll(command, "\n", "\n> ") + "\n")
-			session.WriteString(allowedHere.ReplaceAllString(printed[i], ""))
-			i++
-		}
-		return "<!-- session: " + name + " -->\n```console\n" + session.String() + "```\n"
-	})
-	if *update {
-		require.NoError(t, os.WriteFile(migrating, []byte(tried), 0o644))
-		return
-	}
-	assert.Equal(t, tried, string(text))
-}
-
-// typedLines are the commands of a block, each with the lines that continue it.
-func typedLines(block string) []string {
-	var commands []string
-	for line := range strings.Lines(block) {
-		line = strings.TrimSuffix(line, "\n")
-		if typed, ok := strings.CutPrefix(line, "$ "); ok {
-			commands = append(commands, typed)
-		} else if typed, ok := strings.CutPrefix(line, "> "); ok && len(commands) > 0 {
-			commands[len(commands)-1] += "\n" + typed
-		}
-	}
-	return commands
+	env = append([]string{"PATH=" + tools + string(filepath.ListSeparator) + os.Getenv("PATH"), "HOME=" + folder, "TMPDIR=" + folder}, env...)
+	typed.Session{
+		Document: migrating, Name: name, Folder: folder, Env: append(env, preflight...), Update: *update,
+		Tidy: func(printed string) string { return allowedHere.ReplaceAllString(printed, "") },
+	}.Type(t)
 }

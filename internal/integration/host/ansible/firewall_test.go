@@ -36,7 +36,7 @@ func openIn(t *testing.T, host *firewalldtest.Host, zone string, flags ...string
 	return list("ports") + " " + list("protocols")
 }
 
-var commandBlock = regexp.MustCompile(`(?m)^changed: \[(\S+)\] => \n {4}__calico_ippools_commands.stdout_lines:\n((?: {4}- .*\n)+)`)
+var commandBlock = regexp.MustCompile(`(?m)^changed: \[(\S+)\] => \n {4}msg: \|-?\n((?: {8}firewall-cmd .*\n)+)`)
 
 // commands are those that check mode showed for a host.
 func (p played) commands(host string) []string {
@@ -46,7 +46,7 @@ func (p played) commands(host string) []string {
 			continue
 		}
 		for line := range strings.Lines(block[2]) {
-			commands = append(commands, strings.TrimSpace(strings.TrimPrefix(line, "    - ")))
+			commands = append(commands, strings.TrimSpace(line))
 		}
 	}
 	return commands

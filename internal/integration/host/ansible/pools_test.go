@@ -148,7 +148,9 @@ func TestIPPools(t *testing.T) {
 		{"name": "rack-b", "cidr": "10.129.0.0/16", "nodeSelector": "rack == 'b'", "vxlanMode": "Always"},
 		{"name": "six", "cidr": "fd00:10:244::/64"},
 	}
-	assert.Equal(t, 1, requirePlayed(t, c.play(t, nil))["master"])
+	created := c.play(t, nil)
+	assert.Equal(t, 1, requirePlayed(t, created)["master"])
+	assert.Contains(t, created.messages(), "default-ipv4-ippool: skipped (the pools come from ip_pools)")
 	pools := storedPools(t, etcd)
 	require.Len(t, pools, 3)
 	assert.Equal(t, "10.128.0.0/16", pools["rack-a"].CIDR)

@@ -92,6 +92,7 @@ def inventory_words(message, names, settings, folder):
         message = re.sub(r" \(" + place + r"\)", "", message)
         message = re.sub("^" + place + r': (".*?"): (ip_pools[^ :]*):', r"\3: \2:", message)
         message = re.sub("^" + place + ": ", "", message)
+        message = re.sub(r':? "?' + re.escape(folder) + r'\S*\.json"?', "", message)
     used = dict((entry["env"], entry["variable"]) for entry in settings)
     for entry in sorted(names, key=lambda entry: -len(entry["flag"])):
         variable = used.get(entry.get("env"), entry["variable"])
@@ -197,8 +198,8 @@ def main():
     environment.update((name, str(value)) for name, value in given["secrets"].items() if value)
     folder = ""
     if given["pools"]:
-        folder = module.tmpdir + os.sep
-        environment["CALICO_IPPOOLS_FILE"] = folder + "ip_pools.json"
+        folder = os.path.join(module.tmpdir, "")
+        environment["CALICO_IPPOOLS_FILE"] = os.path.join(folder, "ip_pools.json")
         with open(environment["CALICO_IPPOOLS_FILE"], "w") as pools:
             json.dump({"ip_pools": given["pools"]}, pools, indent=2)
 

@@ -1,0 +1,100 @@
+// Package typed types the commands of a document into a shell, and compares what
+// they print with what the document says.
+package typed
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// consoleBlock is a block of a session: what is typed behind $ and >, and what
+// that prints.
+var consoleBlock = regexp.MustCompile("(?s)<!-- session: ([a-z]+) -->\n```console\n(.*?)```\n")
+
+// Session is the blocks of a document that have its name, typed into one bash from
+// the first to the last. Every command has to succeed.
+type Session struct {
+	Document string              // path of the document
+	Name     string              // what the blocks' comments say
+	Folder   string              // where the shell starts
+	Env      []string            // its whole environment
+	Tidy     func(string) string // applied to what is printed on stdout
+	Update   bool                // writes the document anew instead of comparing
+	Ignore   bool                // compares nothing: other versions print otherwise
+}
+
+// Type does it.
+func (s Session) Type(t testing.TB) {
+	t.Helper()
+	text, err := os.ReadFile(s.Document)
+	require.NoError(t, err)
+
+	var script strings.Builder
+	script.WriteString("set -o pipefail\n")
+	commands := 0
+	for _, block := range consoleBlock.FindAllStringSubmatch(string(text), -1) {
+		if block[1] != s.Name {
+			continue
+		}
+		for _, command := range typedLines(block[2]) {
+			fmt.Fprintf(&script, "echo '@@%d'\n%s\n[ $? -eq 0 ] || { echo \"command %[1]d failed\" >&2; exit 1; }\n", commands, command)
+			commands++
+		}
+	}
+	require.Positive(t, commands)
+	cmd := exec.CommandContext(t.Context(), "bash", "-c", script.String())
+	cmd.Dir = s.Folder
+	cmd.Env = s.Env
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	require.NoError(t, err, "%s%s", out, stderr.String())
+	printed := map[int]string{}
+	for i := range commands {
+		_, rest, found := strings.Cut(string(out), fmt.Sprintf("@@%d\n", i))
+		require.True(t, found)
+		printed[i], _, _ = strings.Cut(rest, fmt.Sprintf("@@%d\n", i+1))
+	}
+
+	i := 0
+	tried := consoleBlock.ReplaceAllStringFunc(string(text), func(block string) string {
+		match := consoleBlock.FindStringSubmatch(block)
+		if match[1] != s.Name {
+			return block
+		}
+		var session strings.Builder
+		for _, command := range typedLines(match[2]) {
+			session.WriteString("$ " + strings.ReplaceAll(command, "\n", "\n> ") + "\n")
+			session.WriteString(s.Tidy(printed[i]))
+			i++
+		}
+		return "<!-- session: " + s.Name + " -->\n```console\n" + session.String() + "```\n"
+	})
+	switch {
+	case s.Update:
+		require.NoError(t, os.WriteFile(s.Document, []byte(tried), 0o644))
+	case !s.Ignore:
+		assert.Equal(t, tried, string(text))
+	}
+}
+
+// typedLines are the commands of a block, each with the lines that continue it.
+func typedLines(block string) []string {
+	var commands []string
+	for line := range strings.Lines(block) {
+		line = strings.TrimSuffix(line, "\n")
+		if typed, ok := strings.CutPrefix(line, "$ "); ok {
+			commands = append(commands, typed)
+		} else if typed, ok := strings.CutPrefix(line, "> "); ok && len(commands) > 0 {
+			commands[len(commands)-1] += "\n" + typed
+		}
+	}
+	return commands
+}
