@@ -20,7 +20,10 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/typed"
 )
 
-var allowedHere = regexp.MustCompile(`(?m)^ *note: found, and allowed by the settings: Host.*\n`)
+var (
+	allowedHere = regexp.MustCompile(`(?m)^ *note: found, and allowed by the settings: Host.*\n`)
+	lineEnd     = regexp.MustCompile(`(?m) +$`)
+)
 
 // TestOpenShift types what docs/OPENSHIFT.md says. The inventory is the one of
 // examples/ansible; a second one beside it makes its hosts this machine.
@@ -70,7 +73,8 @@ func TestOpenShift(t *testing.T) {
 			printed = strings.ReplaceAll(printed, clone+"/", "")
 			printed = strings.ReplaceAll(printed, c.folder, "/usr/local/bin")
 			printed = allowedHere.ReplaceAllString(strings.ReplaceAll(printed, port, "2379"), "")
-			// A blank line at the end says nothing.
+			// White space at the end of a line and blank lines at the end say nothing.
+			printed = lineEnd.ReplaceAllString(printed, "")
 			return strings.TrimRight(printed, "\n") + strings.Repeat("\n", min(1, len(printed)))
 		},
 		Ignore: !strings.Contains(string(version), "core 2.14"),
