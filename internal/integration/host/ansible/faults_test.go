@@ -15,7 +15,7 @@ import (
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	etcd := etcdtest.Start(t, etcdtest.WithMutualTLS())
-	for name, test := range map[string]struct {
+	tests := map[string]struct {
 		vars vars
 		want []string
 	}{
@@ -106,7 +106,7 @@ func TestFaults(t *testing.T) {
 			vars{"calico_ipv6pool_cidr": "fd00:77::/64", "calico_ippools_preflight": "strict", "calico_ippools_allow": []string{"HostInterfaceOverlap", "HostRouteOverlap"}},
 			[]string{
 				`ULAWithoutNAT: IPPool "default-ipv6-ippool": cidr "fd00:77::/64" (calico_ipv6pool_cidr) is unique local, and natOutgoing is false (default): nothing on the internet answers such addresses, so pods have no way out of the cluster by IPv6; set natOutgoing to true with calico_ipv6pool_nat_outgoing, or name a global range`,
-				"calico_ippools_preflight makes an error of this: mend it, or allow what is meant so with calico_ippools_allow: ULAWithoutNAT, or be warned only with calico_ippools_preflight: warn",
+				"calico_ippools_preflight makes errors of these: mend them, or allow what is meant so with calico_ippools_allow: ULAWithoutNAT, or be warned only with calico_ippools_preflight: warn",
 			},
 		},
 		"a switch": {
@@ -114,15 +114,18 @@ func TestFaults(t *testing.T) {
 			[]string{`calico_open_firewall: "maybe": no boolean; want true or false`, `calico_open_firewall: "maybe": no boolean; want true or false`}, // of each host
 		},
 		"a relative folder": {vars{"calico_log_dir": "log"}, []string{`calico_log_dir: "log": a relative path; want an absolute one`}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			got := newCluster(t, etcd).play(t, test.vars)
-			assert.Equal(t, 2, got.code, got.out)
-			assert.Equal(t, test.want, got.messages(), got.out)
-		})
 	}
-	t.Cleanup(func() { assert.Empty(t, storedPools(t, etcd)) })
+	t.Run("all", func(t *testing.T) { // which returns when all of them are over
+		for name, test := range tests {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				got := newCluster(t, etcd).play(t, test.vars)
+				assert.Equal(t, 2, got.code, got.out)
+				assert.Equal(t, test.want, got.messages(), got.out)
+			})
+		}
+	})
+	assert.Empty(t, storedPools(t, etcd))
 }
 
 // A misspelt variable of any host is told, by whichever comes first.
