@@ -3,6 +3,8 @@
 package firewalld
 
 import (
+	"os"
+	"regexp"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -13,8 +15,8 @@ import (
 
 // A pod, and the pool that its address is from.
 const (
-	podIPv4 = "10.244.1.2"
-	podCIDR = "10.244.0.0/16"
+	podIPv4 = "10.129.1.2"
+	podCIDR = "10.128.0.0/14"
 )
 
 // What pods send and get is forwarded: firewalld's nftables backend keeps it from
@@ -33,25 +35,30 @@ func TestForward(t *testing.T) {
 	warnings := func() []string {
 		return check(t, host, "--ipv4-pool-cidr", podCIDR, "--ipv6-pool-cidr", "none").Warnings
 	}
-	warned := []string{"firewalld's nftables backend judges what it forwards, too, and keeps pods of 10.244.0.0/16 from other hosts: " +
+	warned := []string{"firewalld's nftables backend judges what it forwards, too, and keeps pods of 10.128.0.0/14 from other hosts: " +
 		"no policy from ANY to ANY accepts these addresses as source and as destination"}
 
 	assert.Equal(t, []bool{false, false}, forwards())
 	assert.Equal(t, warned, warnings())
-	for _, command := range []string{
-		"--new-policy=pods",
-		"--policy=pods --add-ingress-zone=ANY",
-		"--policy=pods --add-egress-zone=ANY",
-		"--policy=pods --add-rich-rule=rule family=ipv4 source address=10.244.0.0/16 accept",
-	} {
-		host.FirewallCmd(t, append([]string{"--permanent"}, arguments(command)...)...)
-	}
-	host.FirewallCmd(t, "--reload")
+	commands := documented(t)
+	shell(t, host, strings.Join(commands[:4], "\n")+"\nfirewall-cmd --reload\n")
 	assert.Equal(t, []bool{true, false}, forwards(), "one way")
 	assert.Equal(t, warned, warnings())
-	host.FirewallCmd(t, "--policy=pods", "--add-rich-rule=rule family=ipv4 destination address=10.0.0.0/8 accept")
+	shell(t, host, strings.Join(commands[4:], "\n"))
 	assert.Equal(t, []bool{true, true}, forwards())
 	assert.Empty(t, warnings())
+}
+
+// documented are the commands of docs/OPENSHIFT.md.
+func documented(t *testing.T) []string {
+	t.Helper()
+	text, err := os.ReadFile("../../../../docs/OPENSHIFT.md")
+	require.NoError(t, err)
+	block := regexp.MustCompile("(?s)<!-- forward: .*? -->\n```\n(.*?)\n```").FindStringSubmatch(string(text))
+	require.NotNil(t, block)
+	commands := strings.Split(block[1], "\n")
+	require.Len(t, commands, 6)
+	return commands
 }
 
 // newPod makes a network namespace that is linked with the host as Calico links
