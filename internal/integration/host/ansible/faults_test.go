@@ -67,7 +67,7 @@ func TestFaults(t *testing.T) {
 			},
 			[]string{
 				`osm_cluster_network_cidr: "10.0.0/33": not a CIDR such as 10.244.0.0/16 or fd00:10:244::/64; want an IPv4 CIDR, or none`,
-				`calico_ipv4pool_block_size: "33": out of range; want a decimal number, 20 to 32`,
+				`calico_ipv4pool_block_size: "33": must be from 20 to 32 for IPv4`,
 				`calico_ipv4pool_ipip: "true": unknown mode; want one of off, never, always, crosssubnet, cross-subnet`,
 				`calico_ipv4pool_nat_outgoing: "maybe": not a boolean; want one of true 1 t yes y on enabled, false 0 f no n off disabled`,
 				`calico_ippools_on_drift: "delete": unknown policy; want one of report, update, fail`,

@@ -43,8 +43,10 @@ options:
     type: list
     elements: dict
     default: []
-  stdin:
-    description: What the program reads.
+  openings:
+    description: >-
+      What C(firewall) printed on another host, for its C(--from). It goes by a file: to a program that
+      finds its flags wrong, and so reads nothing, a pipe would break.
     type: json
   log_dir:
     description: Where the log and the last report are kept. Nothing is kept in check mode.
@@ -181,7 +183,7 @@ def main():
             secrets=dict(type="dict", default={}, no_log=True),
             names=dict(type="list", elements="dict", default=[]),
             pools=dict(type="list", elements="dict", default=[]),
-            stdin=dict(type="json"),
+            openings=dict(type="json"),
             log_dir=dict(type="path"),
         ),
         supports_check_mode=True,
@@ -206,8 +208,12 @@ def main():
     arguments = list(given["arguments"])
     if module.check_mode and arguments[0] == "apply":
         arguments[0] = "plan"
+    if given["openings"]:
+        arguments += ["--from", os.path.join(module.tmpdir, "openings.json")]
+        with open(arguments[-1], "w") as openings:
+            openings.write(given["openings"])
     code, stdout, stderr = module.run_command(
-        [program] + arguments + ["-o", "json"], data=given["stdin"], environ_update=environment)
+        [program] + arguments + ["-o", "json"], environ_update=environment)
     if given["log_dir"] and not module.check_mode:
         keep(given["log_dir"], stdout, stderr)
 
