@@ -75,6 +75,11 @@ func (f *Firewalld) Check(ctx context.Context, openings []firewall.Opening, pool
 	if check.Warnings, err = f.otherWays(ctx, judged); err != nil {
 		return Check{}, err
 	}
+	direct, err := f.directRules(ctx)
+	if err != nil {
+		return Check{}, err
+	}
+	check.Warnings = append(check.Warnings, direct...)
 	kept, err := f.notForwarded(ctx, pools)
 	if len(kept) > 0 {
 		check.Warnings = append(check.Warnings, fmt.Sprintf("firewalld's nftables backend judges what it forwards, too, and keeps pods of %s "+

@@ -17,7 +17,7 @@ type State string
 // The states.
 const (
 	Open    State = "open"
-	Limited State = "limited" // open for some only: by a rich rule with a source, a destination or a rate
+	Limited State = "limited" // open for some only: a rich rule with a source, a destination or a rate lets them in, or keeps others out
 	Missing State = "missing"
 )
 
@@ -63,15 +63,41 @@ type packet struct {
 // the next part.
 type verdict struct {
 	accepted, refused bool
+	some              bool // for some only: the others go on to the next part
 	by                string
 }
 
 func (v verdict) final() bool { return v.accepted || v.refused }
 
+// verdicts are those of the parts that a packet passes, in this order.
+type verdicts []verdict
+
+// judge is what becomes of the packets. The last verdict is final for all.
+func (all verdicts) judge() Judgement {
+	var in, out string // what lets some in, and keeps some out
+	for _, part := range all {
+		switch {
+		case part.some && part.accepted:
+			in = cmp.Or(in, part.by)
+		case part.some:
+			out = cmp.Or(out, part.by)
+		case part.accepted && out != "":
+			return Judgement{Limited, out}
+		case part.accepted:
+			return Judgement{Open, part.by}
+		case part.refused && in != "":
+			return Judgement{Limited, in}
+		case part.refused:
+			return Judgement{Missing, part.by}
+		}
+	}
+	return Judgement{State: Missing}
+}
+
 // judge goes the way of a packet: policies, the zone, policies, and the zone's
 // target for what is left.
 func (c Configuration) judge(p packet) Judgement {
-	var parts []verdict
+	var parts verdicts
 	policies := func(before bool) {
 		for _, policy := range c.Policies {
 			if before != (policy.Priority < 0) {
@@ -91,22 +117,7 @@ func (c Configuration) judge(p packet) Judgement {
 	if !last.final() {
 		last = verdict{refused: true}
 	}
-	parts = append(parts, last)
-
-	limited := ""
-	for _, part := range parts {
-		switch {
-		case part.accepted:
-			return Judgement{Open, part.by}
-		case part.refused && limited != "":
-			return Judgement{Limited, limited}
-		case part.refused:
-			return Judgement{Missing, part.by}
-		case part.by != "" && limited == "":
-			limited = part.by
-		}
-	}
-	return Judgement{State: Missing}
+	return append(parts, last).judge()
 }
 
 func target(name, of string) verdict {
@@ -185,8 +196,7 @@ func (c Configuration) admits(rules Rules, p packet) string {
 	return ""
 }
 
-// rich is a rule's verdict. A rule for some senders only doesn't end the way,
-// but what lets some in is remembered.
+// rich is a rule's verdict.
 func (c Configuration) rich(rule richRule, p packet) verdict {
 	about := rule.service == "" && rule.protocol == "" && rule.port == (Port{}) ||
 		rule.service != "" && c.serves(rule.service, p, nil) ||
@@ -196,17 +206,11 @@ func (c Configuration) rich(rule richRule, p packet) verdict {
 	if rule.other || !about || !ofFamily {
 		return verdict{}
 	}
-	by := "rich rule '" + rule.text + "'"
-	switch {
-	case rule.action == "accept" && rule.limited:
-		return verdict{by: by}
-	case rule.action == "accept":
-		return verdict{accepted: true, by: by}
-	case rule.action != "" && !rule.limited:
-		return verdict{refused: true, by: by}
-	default:
+	if rule.action == "" {
 		return verdict{}
 	}
+	accept := rule.action == "accept"
+	return verdict{accepted: accept, refused: !accept, some: rule.limited, by: "rich rule '" + rule.text + "'"}
 }
 
 // serves reports whether the packet is the service's, or that of a service that

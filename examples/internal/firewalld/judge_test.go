@@ -66,7 +66,17 @@ func TestJudge(t *testing.T) {
 		}}, bgp, Judgement{Open, "port 179/tcp"}},
 		{"a port, and some kept out", Configuration{Zone: Rules{
 			Ports: []Port{{"179", "tcp"}}, Rich: []string{`rule family="ipv4" source address="10.9.9.9" drop`},
+		}}, bgp, Judgement{Limited, `IPv4: rich rule 'rule family="ipv4" source address="10.9.9.9" drop'`}},
+		{"a port, and some would be kept out behind it", Configuration{Zone: Rules{
+			Ports: []Port{{"179", "tcp"}}, Rich: []string{`rule priority="5" family="ipv4" source address="10.9.9.9" drop`},
 		}}, bgp, Judgement{Open, "port 179/tcp"}},
+		{"some kept out of what isn't open", Configuration{Zone: Rules{Rich: []string{`rule family="ipv4" source address="10.9.9.9" drop`}}}, bgp, Judgement{Missing, ""}},
+		{"some let in, some kept out, and all kept out", Configuration{Zone: Rules{Rich: []string{
+			`rule priority="-2" family="ipv4" source address="10.9.9.9" drop`, `rule family="ipv4" source address="10.9.0.0/16" accept`,
+		}}}, ipip, Judgement{Limited, `rich rule 'rule family="ipv4" source address="10.9.0.0/16" accept'`}},
+		{"a port, and everybody is kept out by address", Configuration{Zone: Rules{
+			Ports: []Port{{"179", "tcp"}}, Rich: []string{`rule family="ipv6" source address="::/0" drop`},
+		}}, bgp, Judgement{Missing, `IPv6: rich rule 'rule family="ipv6" source address="::/0" drop'`}},
 		{"a policy that lets in behind the zone", Configuration{
 			Policies: []Policy{{Name: "p", Priority: 5, Rules: Rules{Target: "CONTINUE", Ports: []Port{{"179", "tcp"}}}}},
 		}, bgp, Judgement{Open, "policy p: port 179/tcp"}},
@@ -100,6 +110,10 @@ func TestReadRichRule(t *testing.T) {
 		`rule protocol value="4" audit limit value="1/s" accept limit value="2/s"`: {protocol: "4", action: "accept", limited: true},
 		`rule source-port port="179" protocol="tcp" accept`:                        {other: true, action: "accept"},
 		`rule forward-port port="80" protocol="tcp" to-port="8080"`:                {other: true},
+		`rule family="ipv4" source address="0.0.0.0/0" accept`:                     {family: "ipv4", source: "0.0.0.0/0", action: "accept"},
+		`rule source NOT address="::/0" accept`:                                    {inverted: true, limited: true, action: "accept"},
+		`rule source mac="00:11:22:33:44:55" drop`:                                 {limited: true, action: "drop"},
+		`rule destination ipset="vips" accept`:                                     {limited: true, action: "accept"},
 		`rule priority="x" accept`:                                                 {action: "accept"},
 		``:                                                                         {},
 	}

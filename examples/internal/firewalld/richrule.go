@@ -34,10 +34,8 @@ func readRichRule(text string) richRule {
 		name, value, isAttribute := strings.Cut(word, "=")
 		if !isAttribute {
 			switch word {
-			case "source", "destination":
-				rule.limited = true
 			case "NOT", "not":
-				rule.inverted = true
+				rule.inverted, rule.limited = true, true
 			case "accept", "reject", "drop":
 				rule.action, logging = word, false
 			case "mark":
@@ -59,8 +57,12 @@ func readRichRule(text string) richRule {
 			rule.family = value
 		case "source address":
 			rule.source = value
+			rule.limited = rule.limited || !everywhere(value)
 		case "destination address":
 			rule.destination = value
+			rule.limited = rule.limited || !everywhere(value)
+		case "source mac", "source ipset", "destination ipset":
+			rule.limited = true
 		case "service name":
 			rule.service = value
 		case "protocol value":
@@ -73,6 +75,9 @@ func readRichRule(text string) richRule {
 	}
 	return rule
 }
+
+// everywhere reports whether an address is every address of its family.
+func everywhere(address string) bool { return strings.HasSuffix(address, "/0") }
 
 // splitWords splits at spaces that aren't between quotes, and takes the quotes
 // away.

@@ -137,7 +137,13 @@ func TestCheckAndPacketsAgree(t *testing.T) {
 			"--add-rich-rule=rule family=ipv6 source address=fd00:255:77::/64 accept"}, "limited",
 			`IPv4: rich rule 'rule family="ipv4" source address="10.255.77.0/24" port port="179" protocol="tcp" accept'`, []bool{true, true}},
 		{"a port, and somebody is kept out", []string{"--add-port=179/tcp", "--add-rich-rule=rule family=ipv4 source address=10.9.9.9 drop"},
-			"open", "port 179/tcp", []bool{true, true}},
+			"limited", `IPv4: rich rule 'rule family="ipv4" source address="10.9.9.9" drop'`, []bool{true, true}},
+		{"a port, and all but some are kept out", []string{"--add-port=179/tcp", "--add-rich-rule=rule family=ipv4 source not address=10.9.0.0/16 drop"},
+			"limited", `IPv4: rich rule 'rule family="ipv4" source NOT address="10.9.0.0/16" drop'`, []bool{false, true}},
+		{"a port, and this host's address is kept out", []string{"--add-port=179/tcp", "--add-rich-rule=rule family=ipv6 destination address=" + firewalldtest.HostIPv6 + " reject"},
+			"limited", `IPv6: rich rule 'rule family="ipv6" destination address="fd00:255:77::1" reject'`, []bool{true, false}},
+		{"a port, and every address is kept out", []string{"--add-port=179/tcp", "--add-rich-rule=rule family=ipv4 source address=0.0.0.0/0 drop"},
+			"missing", `IPv4: rich rule 'rule family="ipv4" source address="0.0.0.0/0" drop'`, []bool{false, true}},
 		{"a port, and a rule that keeps all out", []string{"--add-port=179/tcp", "--add-rich-rule=rule port port=179 protocol=tcp reject"}, "missing",
 			`rich rule 'rule port port="179" protocol="tcp" reject'`, []bool{false, false}},
 		{"first in, then out", []string{"--add-rich-rule=rule priority=-2 service name=bgp accept", "--add-rich-rule=rule priority=-1 service name=bgp drop"},
@@ -196,6 +202,35 @@ func arguments(command string) []string {
 		return []string{policy, "--" + rest}
 	}
 	return []string{command}
+}
+
+// Direct rules keep out what is open in the zone: the check says that it doesn't
+// read them, as long as there are some, now or after a reload.
+func TestDirectRules(t *testing.T) {
+	t.Parallel()
+	host := firewalldtest.Start(t)
+	peer := host.Peer(t)
+	host.FirewallCmd(t, "--add-port=179/tcp")
+	bgp := func() bool { return connects(t, peer.Namespace, host.Namespace, firewalldtest.HostIPv4, "179") }
+	assert.True(t, bgp())
+	assert.Empty(t, check(t, host).Warnings)
+	warned := func(by string) []string {
+		return []string{"firewalld has direct rules, which come before all others and aren't judged here: they are shown, with and without --permanent, by " + by}
+	}
+
+	rule := strings.Fields("ipv4 filter INPUT 0 -p tcp --dport 179 -j DROP")
+	host.FirewallCmd(t, append([]string{"--direct", "--add-rule"}, rule...)...)
+	assert.False(t, bgp())
+	assert.Equal(t, warned("firewall-cmd --direct --get-all-rules"), check(t, host).Warnings)
+	host.FirewallCmd(t, append([]string{"--direct", "--remove-rule"}, rule...)...)
+	assert.Empty(t, check(t, host).Warnings)
+
+	passthrough := strings.Fields("ipv4 -A INPUT -p tcp --dport 179 -j DROP")
+	host.FirewallCmd(t, append([]string{"--permanent", "--direct", "--add-passthrough"}, passthrough...)...)
+	assert.True(t, bgp())
+	assert.Equal(t, warned("firewall-cmd --direct --get-all-passthroughs"), check(t, host).Warnings)
+	host.FirewallCmd(t, append([]string{"--permanent", "--direct", "--add-rule"}, rule...)...)
+	assert.Equal(t, warned("firewall-cmd --direct --get-all-rules and firewall-cmd --direct --get-all-passthroughs"), check(t, host).Warnings)
 }
 
 // The addresses of a host in a zone with target ACCEPT are reached, whatever
