@@ -2,8 +2,8 @@ package firewall
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
@@ -43,10 +43,10 @@ func (o Opening) Validate() error {
 	switch {
 	case (o.Port == "") == (o.Protocol == ""):
 		return fmt.Errorf("opening %q: want a port or a protocol", o.Name)
-	case o.Port != "" && !portForm.MatchString(o.Port):
+	case o.Port != "" && !isPort(o.Port):
 		return fmt.Errorf("opening %q: port %q is none; want one such as 179/tcp", o.Name, o.Port)
-	case o.Protocol != "" && !protocolForm.MatchString(o.Protocol):
-		return fmt.Errorf("opening %q: protocol %q is no number", o.Name, o.Protocol)
+	case o.Protocol != "" && !isNumber(o.Protocol, 8):
+		return fmt.Errorf("opening %q: protocol %q is no number; want 0 to 255", o.Name, o.Protocol)
 	case len(o.Families) == 0:
 		return fmt.Errorf("opening %q: want families: 4, 6 or both", o.Name)
 	case slices.ContainsFunc(o.Families, func(family ippool.Family) bool { return family != ippool.IPv4 && family != ippool.IPv6 }):
@@ -56,10 +56,16 @@ func (o Opening) Validate() error {
 	}
 }
 
-var (
-	portForm     = regexp.MustCompile(`^[1-9][0-9]{0,4}/(tcp|udp|sctp|dccp)$`)
-	protocolForm = regexp.MustCompile(`^[0-9]{1,3}$`)
-)
+func isPort(text string) bool {
+	number, protocol, _ := strings.Cut(text, "/")
+	return number != "0" && isNumber(number, 16) && slices.Contains([]string{"tcp", "udp", "sctp", "dccp"}, protocol)
+}
+
+// isNumber reports whether it is one of so many bits, as it is usually written.
+func isNumber(text string, bits int) bool {
+	number, err := strconv.ParseUint(text, 10, bits)
+	return err == nil && strconv.FormatUint(number, 10) == text
+}
 
 // Pool is what matters of a pool.
 type Pool struct {
@@ -94,8 +100,8 @@ type Config struct {
 }
 
 // Openings returns what the host has to let in, in a fixed order and never nil,
-// and warnings
-// where the pools and the rest of the configuration don't fit together.
+// and warnings where the pools and the rest of the configuration don't fit
+// together.
 func Openings(config Config) ([]Opening, []string) {
 	all := families(config.Pools)
 	ipip := having(config.Pools, func(pool Pool) bool { return on(pool.IPIPMode) })

@@ -140,7 +140,11 @@ func TestValidate(t *testing.T) {
 		`opening "xy": want a port or a protocol`:                             {Name: "xy", Port: "179/tcp", Protocol: "4", Families: both},
 		`opening "x": port "179" is none; want one such as 179/tcp`:           {Name: "x", Port: "179", Families: both},
 		`opening "x": port "1/tcp; reboot" is none; want one such as 179/tcp`: {Name: "x", Port: "1/tcp; reboot", Families: both},
-		`opening "x": protocol "ipip" is no number`:                           {Name: "x", Protocol: "ipip", Families: both},
+		`opening "x": port "0/tcp" is none; want one such as 179/tcp`:         {Name: "x", Port: "0/tcp", Families: both},
+		`opening "x": port "65536/tcp" is none; want one such as 179/tcp`:     {Name: "x", Port: "65536/tcp", Families: both},
+		`opening "x": protocol "256" is no number; want 0 to 255`:             {Name: "x", Protocol: "256", Families: both},
+		`opening "x": protocol "04" is no number; want 0 to 255`:              {Name: "x", Protocol: "04", Families: both},
+		`opening "x": protocol "ipip" is no number; want 0 to 255`:            {Name: "x", Protocol: "ipip", Families: both},
 		`opening "x": want families: 4, 6 or both`:                            {Name: "x", Protocol: "4"},
 		`opening "x": families [5]: want 4, 6 or both`:                        {Name: "x", Protocol: "4", Families: []ippool.Family{5}},
 	} {

@@ -72,7 +72,7 @@ still have to be run.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return p.firewall(cmd.Context(), flags, cmd.InOrStdin()) },
 	}
 	command.Flags().SortFlags = false
-	command.Flags().StringVar(&flags.role, "role", "node", "what the host is: node or control-plane, where the datastore listens too")
+	command.Flags().StringVar(&flags.role, "role", "", "what the host is: node or control-plane, where the datastore listens too (default: node)")
 	command.Flags().StringVar(&flags.apiServerPort, "api-server-port", "", "port of the API server on the control plane (default: that of its URL, or 6443 in a pod)")
 	command.Flags().BoolVar(&flags.noBGP, "no-bgp", false, "BGP is turned off in the cluster")
 	command.Flags().BoolVar(&flags.typha, "typha", false, "Typha runs on the host")
@@ -144,6 +144,9 @@ func (f firewallFlags) judge(output string) (firewall.Role, error) {
 	if f.local && f.from != "" {
 		faults.Add(given("from", f.from), "contradicts flag --local: want the openings of a file or those of the settings, not both")
 	}
+	if others := f.deriving(); f.from != "" && len(others) > 0 {
+		faults.Add(given("from", f.from), "contradicts %s: the openings of the file stay as they are", strings.Join(others, ", "))
+	}
 	if f.zone != "" && !zoneName.MatchString(f.zone) {
 		faults.Add(given("zone", f.zone), "no name of a zone; want letters, digits, -, _ and /")
 	}
@@ -163,6 +166,23 @@ func (f firewallFlags) judge(output string) (firewall.Role, error) {
 		faults.Add(given("output", output), "has nothing to do with firewalld; want no --check")
 	}
 	return role, faults.Err()
+}
+
+// deriving are the flags that were given and say what openings there are.
+func (f firewallFlags) deriving() []string {
+	var names []string
+	for _, flag := range []struct {
+		name  string
+		given bool
+	}{
+		{"--role", f.role != ""}, {"--api-server-port", f.apiServerPort != ""},
+		{"--no-bgp", f.noBGP}, {"--typha", f.typha}, {"--wireguard", f.wireGuard}, {"--registry", f.registry},
+	} {
+		if flag.given {
+			names = append(names, flag.name)
+		}
+	}
+	return names
 }
 
 // firewallReport derives the openings, or reads them.

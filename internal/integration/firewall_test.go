@@ -189,6 +189,8 @@ func TestFirewallBadInput(t *testing.T) {
 		{[]string{"--check", "-o", "networkmanager"}, []string{`flag --output: "networkmanager": has nothing to do with firewalld; want no --check`}},
 		{[]string{"-o", "xml"}, []string{`flag --output: "xml": unknown format; want one of table, json, yaml, firewall-cmd, networkmanager`}},
 		{[]string{"--from", garbage, "--local"}, []string{`flag --from: "` + garbage + `": contradicts flag --local: want the openings of a file or those of the settings, not both`}},
+		{[]string{"--from", garbage, "--role", "control-plane", "--api-server-port", "6443", "--no-bgp", "--typha"}, []string{
+			`flag --from: "` + garbage + `": contradicts --role, --api-server-port, --no-bgp, --typha: the openings of the file stay as they are`}},
 		{[]string{"--from", folder + "/none"}, []string{`flag --from: "` + folder + `/none": open ` + folder + `/none: no such file or directory` + printed}},
 		{[]string{"--from", garbage}, []string{`flag --from: "` + garbage + `": invalid character 'o' looking for beginning of value` + printed}},
 		{[]string{"--from", empty}, []string{`flag --from: "` + empty + `": no openings in it` + printed}},
