@@ -21,8 +21,9 @@ is contacted, and nothing is written while anything is wrong.
 
 Exit codes: 0 the pools are as asked, or what exists stays as it is; 1 the
 datastore failed; 2 the settings are wrong, or a strict preflight found something,
-and nothing was written; 3 plan --exit-code: there is something to do, or
---on-drift=fail: a pool differs; 4 the time ran out.`
+and nothing was written; 3 plan --exit-code: there is something to do,
+--on-drift=fail: a pool differs, or firewall --check: something is missing; 4 the
+time ran out.`
 
 const exampleHelp = `  # Show what would be written, and where each value comes from
   calico-bootstrap plan --kubeconfig admin.conf

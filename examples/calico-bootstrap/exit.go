@@ -13,9 +13,9 @@ import (
 // The exit codes are a promise; README.md has the table.
 const (
 	exitDone     = 0 // the pools are as asked, or what exists stays as it is
-	exitFailed   = 1 // the datastore or the cluster failed
+	exitFailed   = 1 // the datastore or the cluster failed, or firewalld can't be asked
 	exitSettings = 2 // the settings are wrong, or a strict preflight found something; nothing was written
-	exitPending  = 3 // plan --exit-code: there is something to do; --on-drift=fail: a pool differs
+	exitPending  = 3 // plan --exit-code: there is something to do; --on-drift=fail: a pool differs; firewall --check: something is missing
 	exitTimedOut = 4 // the time ran out
 )
 
