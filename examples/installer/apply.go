@@ -15,7 +15,7 @@ import (
 
 var (
 	errDeclined = errors.New("nothing was written")
-	errChanged  = errors.New("the pools have changed since the plan was shown: nothing was written; run the installer again")
+	errChanged  = errors.New("the pools have changed since the plan was shown; run the installer again")
 )
 
 // agree returns nil if somebody says yes.
@@ -58,6 +58,7 @@ func apply(ctx context.Context, store bootstrap.Datastore, settings bootstrap.Se
 			for _, pool := range event.Pools {
 				if agreed[pool.Name] != pool.Action {
 					cancel(errChanged)
+					return
 				}
 			}
 			fmt.Fprintf(stderr, "writing %d pools\n", len(event.Pools))
@@ -70,8 +71,9 @@ func apply(ctx context.Context, store bootstrap.Datastore, settings bootstrap.Se
 		}
 	}
 	report, err := bootstrap.Run(ctx, store, settings, bootstrap.WithObserver(observe))
-	if cause := context.Cause(ctx); errors.Is(cause, errChanged) && err != nil {
-		return report, cause
+	var partial *bootstrap.PartialError // some were written before that came out
+	if err != nil && errors.Is(context.Cause(ctx), errChanged) && !errors.As(err, &partial) {
+		err = fmt.Errorf("%w: %w", errChanged, errDeclined)
 	}
 	return report, err
 }

@@ -44,6 +44,11 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
+	if rest := flags.Args(); len(rest) > 0 { // flags behind it would be lost; it may be half of a password
+		var faults bootstrap.Faults
+		faults.AddSecret(bootstrap.Given(rest[0], "command line"), "a word is left over behind the flags; the value of a boolean flag is joined to it with =")
+		return faults.Err()
+	}
 	settings, warnings, err := bootstrap.Load(given, "") // what the flags leave open, the environment says
 	if err != nil {
 		return err

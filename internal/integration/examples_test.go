@@ -131,6 +131,11 @@ func testInstaller(t *testing.T, world poolsWorld, datastore string) {
 	assert.Empty(t, r.stdout)
 	require.Empty(t, world.Pools(t))
 
+	r = installer("y\n", "--ipv4-pool-nat-outgoing", "false", "--ipv4-pool-cidr", "10.9.0.0/16")
+	assert.Equal(t, 2, r.code)
+	assert.Equal(t, "command line: ***: a word is left over behind the flags; the value of a boolean flag is joined to it with =\n", r.stderr)
+	require.Empty(t, world.Pools(t))
+
 	if runtime.GOOS != "windows" {
 		interrupted := startInstaller(t, env)
 		require.NoError(t, interrupted.cmd.Process.Signal(os.Interrupt))
@@ -199,6 +204,7 @@ func TestInstallerWhosePlanChanged(t *testing.T) {
 	world.Delete(t, "default-ipv6-ippool")
 	late.answer(t, "yes\n")
 	assert.Equal(t, 1, late.wait())
-	assert.Contains(t, late.stderr.String(), "the pools have changed since the plan was shown: nothing was written; run the installer again\n")
+	assert.Contains(t, late.stderr.String(), "the pools have changed since the plan was shown; run the installer again: nothing was written\n")
+	assert.NotContains(t, late.stderr.String(), "writing")
 	assert.Empty(t, world.Pools(t))
 }
