@@ -209,7 +209,7 @@ func (p *program) firewallReport(ctx context.Context, flags firewallFlags, role 
 	}
 	report.Pools = append(report.Pools, pools...)
 	report.Openings, report.Warnings = firewall.Openings(config)
-	report.Warnings = append(warnings, report.Warnings...)
+	report.Warnings = append(append(warnings, p.resolved...), report.Warnings...)
 	return report, nil
 }
 

@@ -146,6 +146,22 @@ func TestFirewallOfKubernetes(t *testing.T) {
 	assert.Equal(t, "179/tcp 6443/tcp", firewallOf(t, nil, "--local", "--datastore-type", "kubernetes", "--role", "control-plane").ports())
 }
 
+// What is wrong with the settings stands in the report: openings follow from them.
+func TestFirewallWarnsOfSettings(t *testing.T) {
+	t.Parallel()
+	etcd := etcdtest.Start(t).Endpoints()[0]
+	env := append([]string{"CALICO_IPV4POOL_IPIPP=Always", "CALICO_IPV6POOL_IPIP=Always"}, bothCIDRs...)
+	want := []string{
+		`env CALICO_IPV4POOL_IPIPP: "Always": no such setting, so it has no effect; did you mean CALICO_IPV4POOL_IPIP?`,
+		`env CALICO_IPV6POOL_IPIP: "Always" has no effect: IP-in-IP carries no IPv6; want CALICO_IPV6POOL_VXLAN to wrap it`,
+	}
+	local := firewallOf(t, env, "--local")
+	assert.Equal(t, want, local.Warnings)
+	assert.Equal(t, want, firewallOf(t, append(env, "ETCD_ENDPOINTS="+etcd)).Warnings)
+	commands := call(t, env, "firewall", "--local", "-o", "firewall-cmd")
+	assert.Equal(t, 2, strings.Count(commands.stderr, "level=WARN"), commands.stderr)
+}
+
 // What one host derived, another takes.
 func TestFirewallFromAnotherHost(t *testing.T) {
 	t.Parallel()
