@@ -236,7 +236,7 @@ func told(ctx context.Context, err error, asking string) error {
 	case ctx.Err() != nil:
 		return fmt.Errorf("%s: %w", asking, context.Cause(ctx))
 	case isBus(err, "AccessDenied") || isFirewalld(err, "NotAuthorized"):
-		return fmt.Errorf("%s: firewalld refuses to tell this user: want root, or polkit's %s.config.info: %w", asking, name, err)
+		return fmt.Errorf("%s: firewalld refuses to tell this user: want root, or polkit's %[2]s.config.info and %[2]s.direct.info: %[3]w", asking, name, err)
 	default:
 		return fmt.Errorf("%s: %w", asking, err)
 	}
