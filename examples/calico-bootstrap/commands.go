@@ -121,7 +121,8 @@ func (p *program) renderCommand() *cobra.Command {
 		Use: "render", Short: "Print the pools for kubectl, calicoctl or the Tigera operator, without a datastore",
 		Long: `Print the pools as manifests for kubectl or calicoctl, without a datastore. With
 -o installation, print them as the part of the Tigera operator's Installation that
-names the pools, to be merged into the Installation of the cluster.`,
+names the pools; "kubectl patch installation default --type merge --patch-file FILE"
+puts them into the Installation of the cluster.`,
 		Args: p.noArgs, RunE: func(*cobra.Command, []string) error { return p.render() },
 	}
 }

@@ -14,7 +14,8 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// everyField are settings that need every field of a pool.
+// everyField are settings that need every field of a pool, but the one that an
+// Installation doesn't have.
 const everyField = `ip_pools:
 - name: every
   cidr: 10.9.0.0/16
@@ -31,24 +32,41 @@ const everyField = `ip_pools:
   allowedUses: [LoadBalancer]
 `
 
-func render(t *testing.T, args ...string) string {
+// forTeams is a pool with the field that an Installation doesn't have.
+const forTeams = `- name: teams
+  cidr: 10.11.0.0/16
+  namespaceSelector: has(team)
+  allowedUses: [Workload]
+`
+
+func render(t *testing.T, pools string, args ...string) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "every.yaml")
-	require.NoError(t, os.WriteFile(file, []byte(everyField), 0o600))
+	require.NoError(t, os.WriteFile(file, []byte(pools), 0o600))
 	r := call(t, bothCIDRs, append([]string{"render", "--pools-file", file, "--ipv4-pool-ipip", "CrossSubnet"}, args...)...)
 	require.Zero(t, r.code, r.stderr)
 	return r.stdout
 }
 
-// kubectl takes what render prints, in either format, without a word about it.
+// kubectl takes what render prints, in either format, as it is asked for most
+// often and at its strictest, and so do our definitions and Calico's own.
 func TestRenderIsTakenByKubectl(t *testing.T) {
-	for _, group := range []schema.GroupVersion{ippool.CRDV1, ippool.V3} {
-		for _, format := range []string{"yaml", "json"} {
-			world := newKubernetesWorld(t, group)
-			path := filepath.Join(t.TempDir(), "pools."+format)
-			require.NoError(t, os.WriteFile(path, []byte(render(t, "-o", format, "--calico-api-group", group.String())), 0o600))
-			kubectl(t, world.server, "apply", "--server-side", "--validate=strict", "-f", path)
-			assert.Equal(t, []string{"default-ipv4-ippool", "default-ipv6-ippool", "every", "services"}, names(world.Pools(t)))
+	for _, definitions := range []struct {
+		whose    string
+		newWorld func(*testing.T, schema.GroupVersion) *kubernetesWorld
+	}{{"ours", newKubernetesWorld}, {"Calico's", newCalicoWorld}} {
+		for _, group := range []schema.GroupVersion{ippool.CRDV1, ippool.V3} {
+			t.Run(definitions.whose+" "+group.String(), func(t *testing.T) {
+				world := definitions.newWorld(t, group)
+				for _, format := range []string{"yaml", "json"} {
+					world.empty(t)
+					path := filepath.Join(t.TempDir(), "pools."+format)
+					require.NoError(t, os.WriteFile(path, []byte(render(t, everyField+forTeams, "-o", format, "--calico-api-group", group.String())), 0o600))
+					kubectl(t, world.server, "apply", "--validate=strict", "-f", path)
+					assert.Equal(t, []string{"default-ipv4-ippool", "default-ipv6-ippool", "every", "services", "teams"}, names(world.Pools(t)))
+					kubectl(t, world.server, "apply", "--server-side", "--validate=strict", "-f", path)
+				}
+			})
 		}
 	}
 }
@@ -57,7 +75,7 @@ func TestRenderIsTakenByKubectl(t *testing.T) {
 func TestRenderIsTakenByPoolsFile(t *testing.T) {
 	t.Parallel()
 	for _, format := range []string{"yaml", "json"} {
-		first := render(t, "-o", format)
+		first := render(t, everyField+forTeams, "-o", format)
 		path := filepath.Join(t.TempDir(), "pools."+format)
 		require.NoError(t, os.WriteFile(path, []byte(first), 0o600))
 		again := call(t, nil, "render", "-o", format, "--pools-file", path)
@@ -67,7 +85,7 @@ func TestRenderIsTakenByPoolsFile(t *testing.T) {
 }
 
 // An API server with the operator's schema takes the Installation, and none of
-// its fields is lost; it is merged into one that is there.
+// its fields is lost. The commands are those of the README.
 func TestRenderIsTakenByTheOperator(t *testing.T) {
 	world := newKubernetesWorld(t, ippool.V3)
 	world.server.InstallOperatorCRD(t)
@@ -77,29 +95,45 @@ func TestRenderIsTakenByTheOperator(t *testing.T) {
 		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
 		return path
 	}
-	rendered := render(t, "-o", "installation")
+	rendered := render(t, everyField, "-o", "installation")
 	golden(t, "render.installation", rendered)
-	kubectl(t, world.server, "apply", "-f", file("there.yaml",
-		"apiVersion: operator.tigera.io/v1\nkind: Installation\nmetadata: {name: default}\nspec: {variant: Calico, calicoNetwork: {bgp: Enabled}}\n"))
 	path := file("rendered.yaml", rendered)
-	kubectl(t, world.server, "apply", "--server-side", "--validate=strict", "--field-manager=calico-bootstrap", "-f", path)
-	kubectl(t, world.server, "apply", "--validate=strict", "-f", path)
+	there := file("there.yaml",
+		"apiVersion: operator.tigera.io/v1\nkind: Installation\nmetadata: {name: default}\nspec: {variant: Calico, calicoNetwork: {bgp: Enabled, ipPools: [{cidr: 192.168.0.0/16}]}}\n")
 
-	var stored struct {
+	type installation struct {
 		Spec struct {
+			Variant       string
 			CalicoNetwork struct {
+				BGP     string
 				IPPools []map[string]any
 			}
 		}
 	}
-	require.NoError(t, json.Unmarshal([]byte(kubectl(t, world.server, "get", "installation", "default", "-o", "json")), &stored))
-	pools := stored.Spec.CalicoNetwork.IPPools
+	stored := func() (i installation) {
+		require.NoError(t, json.Unmarshal([]byte(kubectl(t, world.server, "get", "installation", "default", "-o", "json")), &i))
+		kubectl(t, world.server, "delete", "installation", "default")
+		return i
+	}
+
+	kubectl(t, world.server, "create", "--validate=strict", "-f", path)
+	fresh := stored()
+	pools := fresh.Spec.CalicoNetwork.IPPools
 	require.Len(t, pools, 4)
 	assert.Equal(t, map[string]any{
 		"name": "every", "cidr": "10.9.0.0/16", "encapsulation": "VXLANCrossSubnet", "natOutgoing": "Enabled", "blockSize": 28.0,
 		"nodeSelector": "rack == 'a'", "disableBGPExport": true, "disableNewAllocations": true,
 		"allowedUses": []any{"Workload"}, "assignmentMode": "Manual",
 	}, pools[2])
+
+	// However the Installation came there, what it says beside the pools stays.
+	for _, made := range []string{"create", "apply"} {
+		kubectl(t, world.server, made, "-f", there)
+		kubectl(t, world.server, "patch", "installation", "default", "--type", "merge", "--patch-file", path)
+		want := fresh
+		want.Spec.Variant, want.Spec.CalicoNetwork.BGP = "Calico", "Enabled"
+		assert.Equal(t, want, stored(), "kubectl %s", made)
+	}
 
 	// The server would notice a wrong word, or a field too many.
 	for _, wrong := range []string{
@@ -108,7 +142,7 @@ func TestRenderIsTakenByTheOperator(t *testing.T) {
 		strings.ReplaceAll(rendered, "disableNewAllocations", "disabled"),
 	} {
 		require.NotEqual(t, rendered, wrong)
-		_, err := kubectlResult(t, world.server, "apply", "--server-side", "--force-conflicts", "--validate=strict", "-f", file("wrong.yaml", wrong))
+		_, err := kubectlResult(t, world.server, "create", "--validate=strict", "-f", file("wrong.yaml", wrong))
 		assert.ErrorContains(t, err, "ipPools")
 	}
 }
@@ -124,4 +158,21 @@ func TestRenderInstallationBadInput(t *testing.T) {
 	assert.Equal(t, `error: flag --output: "installation": IPPool "a": namespaceSelector "has(team)": the Installation has no such field
 error: flag --output: "installation": IPPool "b": cidr "10.10.0.0/28" is smaller than a block (/26), which the operator refuses also of a disabled pool
 `, r.stderr)
+}
+
+// What an Installation has no place for, or has its own of, is warned of.
+func TestRenderInstallationWarnings(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "pools.yaml")
+	require.NoError(t, os.WriteFile(file, []byte("apiVersion: projectcalico.org/v3\nkind: IPPool\nmetadata: {name: services, labels: {team: x}}\nspec: {cidr: 10.10.0.0/24, allowedUses: [LoadBalancer]}\n"), 0o600))
+	r := call(t, nil, "render", "-o", "installation", "--pools-file", file, "--calico-api-group", "projectcalico.org/v3")
+	require.Zero(t, r.code, r.stderr)
+	for _, warning := range []string{
+		"flag --calico-api-group has no effect: an Installation has an API group of its own",
+		`its labels and annotations are left out: the Installation has no place for them`,
+		`is for LoadBalancer: `,
+	} {
+		assert.Equal(t, 1, strings.Count(r.stderr, warning), "%s\n%s", warning, r.stderr)
+	}
+	assert.Equal(t, 3, strings.Count(r.stderr, "WARN"), r.stderr)
 }

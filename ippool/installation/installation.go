@@ -3,7 +3,16 @@
 // pools, and undoes what others write into them.
 //
 // The fields are those of operator.tigera.io/v1 (tigera/operator,
-// api/v1/installation_types.go), the rules those of its IP pool controller.
+// api/v1/installation_types.go), the rules those of its IP pool controller
+// (pkg/controller/ippool).
+//
+// What the operator judges by the rest of the Installation or by the cluster
+// can't be known here. It wants
+//   - calicoNetwork.bgp Enabled, its default, where a pool has no VXLAN;
+//   - encapsulation None and nodeSelector all() with another CNI than Calico's, and
+//     no VXLAN with host-local IPAM;
+//   - on kubeadm's clusters and OpenShift's that have no pool yet, every pool within
+//     the cluster's pod CIDRs.
 package installation
 
 import (
@@ -42,15 +51,16 @@ type CalicoNetwork struct {
 	IPPools []IPPool `json:"ipPools"`
 }
 
-// IPPool is a pool as the operator spells it. What is left out has the
-// operator's default, which is Calico's.
+// IPPool is a pool as the operator spells it. The fields that are always written
+// have defaults there that differ from Calico's, such as IPIP and NAT for IPv4;
+// those that may be left out have Calico's.
 type IPPool struct {
 	Name          string `json:"name"`
 	CIDR          string `json:"cidr"`
-	Encapsulation string `json:"encapsulation"` // IPIP, IPIPCrossSubnet, VXLAN, VXLANCrossSubnet, None; left out it is IPIP
-	NATOutgoing   string `json:"natOutgoing"`   // Enabled, Disabled; left out it is Enabled
-	BlockSize     int    `json:"blockSize"`
-	NodeSelector  string `json:"nodeSelector"` // the operator refuses an empty one
+	Encapsulation string `json:"encapsulation"` // IPIP, IPIPCrossSubnet, VXLAN, VXLANCrossSubnet, None
+	NATOutgoing   string `json:"natOutgoing"`   // Enabled, Disabled
+	BlockSize     int    `json:"blockSize"`     // the prefix length of a block
+	NodeSelector  string `json:"nodeSelector"`  // the operator refuses an empty one
 
 	DisableBGPExport      bool                      `json:"disableBGPExport,omitempty"`
 	DisableNewAllocations bool                      `json:"disableNewAllocations,omitempty"` // Calico's "disabled"
@@ -58,10 +68,11 @@ type IPPool struct {
 	AssignmentMode        ippool.AssignmentMode     `json:"assignmentMode,omitempty"`        // left out: Automatic
 }
 
-// Of returns the Installation with the pools, in their order. The pools are
-// valid (ippool.Validate); what the operator can't express of one, or would
-// refuse, is an error for each. Labels and annotations, which the operator
-// doesn't take either, are warned of.
+// Of returns the Installation with the pools, in their order, and warnings. Every
+// fault is a line of the error: what is wrong with the pools ([ippool.ValidateSet]),
+// what the operator has no field for, what it would refuse. Warned of are labels
+// and annotations, which are left out, and pools that it refuses in many clusters.
+// The pools stay as they are.
 func Of(pools []ippool.IPPool) (Installation, []string, error) {
 	var (
 		entries  = make([]IPPool, 0, len(pools))
@@ -71,6 +82,13 @@ func Of(pools []ippool.IPPool) (Installation, []string, error) {
 	if len(pools) > MaxPools {
 		faults = append(faults, fmt.Errorf("%d pools: the Installation takes %d", len(pools), MaxPools))
 	}
+	given := make([]*ippool.IPPool, len(pools))
+	for i := range pools {
+		given[i] = &pools[i]
+	}
+	for _, fault := range ippool.ValidateSet(given) {
+		faults = append(faults, fault)
+	}
 	for i := range pools {
 		pool := pools[i].DeepCopy()
 		ippool.Default(pool)
@@ -79,6 +97,9 @@ func Of(pools []ippool.IPPool) (Installation, []string, error) {
 		}
 		if len(pool.Labels)+len(pool.Annotations) > 0 {
 			warnings = append(warnings, fmt.Sprintf("IPPool %q: its labels and annotations are left out: the Installation has no place for them", pool.Name))
+		}
+		if slices.Contains(pool.Spec.AllowedUses, ippool.IPPoolAllowedUseLoadBalancer) {
+			warnings = append(warnings, fmt.Sprintf("IPPool %q: cidr %q is for LoadBalancer: in a cluster without pools that names its pod CIDRs (kubeadm, OpenShift) the operator makes no pool at all while one is outside of them; name this one when the others exist", pool.Name, pool.Spec.CIDR))
 		}
 		entries = append(entries, entry(pool))
 	}
@@ -93,17 +114,15 @@ func Of(pools []ippool.IPPool) (Installation, []string, error) {
 	}, warnings, nil
 }
 
-// unfit is what the operator can't have of a valid pool with all its defaults.
+// unfit is what the operator can't have of a pool with all its defaults, though
+// Calico can.
 func unfit(spec ippool.IPPoolSpec) []error {
 	var faults []error
 	if spec.NamespaceSelector != "" {
 		faults = append(faults, fmt.Errorf("namespaceSelector %q: the Installation has no such field", spec.NamespaceSelector))
 	}
 	prefix, err := ippool.ParseCIDR(spec.CIDR)
-	switch {
-	case err != nil:
-		faults = append(faults, err)
-	case prefix.Bits() > spec.BlockSize: // which Calico allows of disabled pools
+	if err == nil && spec.Disabled && prefix.Bits() > spec.BlockSize {
 		faults = append(faults, fmt.Errorf("cidr %q is smaller than a block (/%d), which the operator refuses also of a disabled pool", spec.CIDR, spec.BlockSize))
 	}
 	return faults

@@ -2,10 +2,12 @@ package installation_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 	"sigs.k8s.io/yaml"
 
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
@@ -40,7 +42,7 @@ func TestOf(t *testing.T) {
 		{"BGP export", func(p *ippool.IPPool) { p.Spec.DisableBGPExport = true }, func(e *installation.IPPool) { e.DisableBGPExport = true }},
 		{"disabled", func(p *ippool.IPPool) { p.Spec.Disabled = true }, func(e *installation.IPPool) { e.DisableNewAllocations = true }},
 		{"usual uses, in another order", func(p *ippool.IPPool) { p.Spec.AllowedUses = []ippool.IPPoolAllowedUse{"Tunnel", "Workload"} }, func(*installation.IPPool) {}},
-		{"other uses", func(p *ippool.IPPool) { p.Spec.AllowedUses = []ippool.IPPoolAllowedUse{"LoadBalancer"} },
+		{"LoadBalancer", func(p *ippool.IPPool) { p.Spec.AllowedUses = []ippool.IPPoolAllowedUse{"LoadBalancer"} },
 			func(e *installation.IPPool) { e.AllowedUses = []ippool.IPPoolAllowedUse{"LoadBalancer"} }},
 		{"assignment", func(p *ippool.IPPool) { p.Spec.AssignmentMode = &manual }, func(e *installation.IPPool) { e.AssignmentMode = "Manual" }},
 	}
@@ -51,7 +53,7 @@ func TestOf(t *testing.T) {
 			before := given.DeepCopy()
 			got, warnings, err := installation.Of([]ippool.IPPool{given})
 			require.NoError(t, err)
-			assert.Empty(t, warnings)
+			assert.Equal(t, tt.name == "LoadBalancer", len(warnings) > 0, warnings)
 			want := installation.IPPool{
 				Name: "a", CIDR: "10.244.0.0/16", Encapsulation: "None", NATOutgoing: "Disabled", BlockSize: 26, NodeSelector: "all()",
 			}
@@ -67,12 +69,10 @@ func TestUnfit(t *testing.T) {
 	_, _, err := installation.Of([]ippool.IPPool{
 		pool("a", "10.244.0.0/16", func(p *ippool.IPPool) { p.Spec.NamespaceSelector = "has(team)" }),
 		pool("b", "10.245.0.0/28", func(p *ippool.IPPool) { p.Spec.Disabled = true }),
-		pool("c", "10.246.0.0"),
 	})
 	require.Error(t, err)
 	assert.Equal(t, `IPPool "a": namespaceSelector "has(team)": the Installation has no such field
-IPPool "b": cidr "10.245.0.0/28" is smaller than a block (/26), which the operator refuses also of a disabled pool
-IPPool "c": an address without a prefix length such as /16`, err.Error())
+IPPool "b": cidr "10.245.0.0/28" is smaller than a block (/26), which the operator refuses also of a disabled pool`, err.Error())
 
 	var many []ippool.IPPool
 	for i := range installation.MaxPools + 1 {
@@ -82,6 +82,41 @@ IPPool "c": an address without a prefix length such as /16`, err.Error())
 	assert.EqualError(t, err, "26 pools: the Installation takes 25")
 	_, _, err = installation.Of(many[1:])
 	assert.NoError(t, err)
+}
+
+// A pool that Calico refuses never becomes half of one.
+func TestInvalid(t *testing.T) {
+	t.Parallel()
+	object, _, err := installation.Of([]ippool.IPPool{
+		pool("a", "10.244.0.0/16", func(p *ippool.IPPool) { p.Spec.IPIPMode, p.Spec.VXLANMode = "Always", "Always" }),
+		pool("b", "fd00::/64", func(p *ippool.IPPool) { p.Spec.IPIPMode = "CrossSubnet" }),
+		pool("c", "10.245.0.0/28"),
+		pool("d", "10.246.0.0"),
+		pool("e", "10.244.128.0/17"),
+		pool("a", "10.247.0.0/16"),
+	})
+	assert.Empty(t, object)
+	require.Error(t, err)
+	lines := strings.Split(err.Error(), "\n")
+	require.Len(t, lines, 6)
+	for i, start := range []string{
+		"items[0].spec.", "items[1].spec.ipipMode: ", "items[2].spec.cidr: ", "items[3].spec.cidr: ", "items[5].metadata.name: ", "items[4].spec.cidr: ",
+	} {
+		assert.True(t, strings.HasPrefix(lines[i], start), "%s: %s", start, lines[i])
+	}
+	var fault *field.Error
+	assert.ErrorAs(t, err, &fault)
+}
+
+func TestLoadBalancer(t *testing.T) {
+	t.Parallel()
+	_, warnings, err := installation.Of([]ippool.IPPool{
+		pool("pods", "10.244.0.0/16"),
+		pool("services", "10.245.0.0/24", func(p *ippool.IPPool) { p.Spec.AllowedUses = []ippool.IPPoolAllowedUse{"LoadBalancer"} }),
+	})
+	require.NoError(t, err)
+	require.Len(t, warnings, 1)
+	assert.Contains(t, warnings[0], `IPPool "services": cidr "10.245.0.0/24" is for LoadBalancer: `)
 }
 
 func TestLabels(t *testing.T) {
