@@ -1,6 +1,8 @@
 package calicoapi
 
 import (
+	"encoding/json"
+	"reflect"
 	"testing"
 
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
@@ -10,7 +12,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
@@ -30,6 +31,28 @@ func every() *v3.IPPool {
 		AllowedUses: []v3.IPPoolAllowedUse{v3.IPPoolAllowedUseWorkload}, AssignmentMode: &automatic,
 	}
 	return pool
+}
+
+// first is a pool with a field of Calico's first API, which nobody may set.
+func first(t *testing.T) *v3.IPPool {
+	t.Helper()
+	pool := v3.NewIPPool()
+	require.NoError(t, json.Unmarshal([]byte(`{"metadata":{"name":"first"},"spec":{"cidr":"10.244.0.0/16","nat-outgoing":true}}`), pool))
+	return pool
+}
+
+// A version of projectcalico/api with more fields fails here: every has to set
+// them, and then the other tests tell whether this project knows them.
+func TestEveryFieldIsSet(t *testing.T) {
+	t.Parallel()
+	spec := reflect.ValueOf(every().Spec)
+	for i := range spec.NumField() {
+		name := spec.Type().Field(i).Name
+		if name == "IPIP" || name == "NATOutgoingV1" {
+			continue // of Calico's first API
+		}
+		assert.False(t, spec.Field(i).IsZero(), name)
+	}
 }
 
 func TestThereAndBack(t *testing.T) {
@@ -67,9 +90,7 @@ func TestDefaultPool(t *testing.T) {
 // What the other side doesn't know is an error.
 func TestNothingIsLost(t *testing.T) {
 	t.Parallel()
-	old := every()
-	old.Spec.NATOutgoingV1 = true // of Calico's first API
-	_, err := FromAPI(old)
+	_, err := FromAPI(first(t))
 	assert.ErrorContains(t, err, `unknown field "nat-outgoing"`)
 
 	newer := ippool.New("newer")
@@ -121,13 +142,11 @@ func TestLister(t *testing.T) {
 
 func TestList(t *testing.T) {
 	t.Parallel()
-	pools, err := List(t.Context(), fake.NewSimpleClientset([]runtime.Object{every()}...))
+	pools, err := List(t.Context(), fake.NewSimpleClientset(every()))
 	require.NoError(t, err)
 	require.Len(t, pools, 1)
 	assert.Equal(t, "10.244.0.0/16", pools[0].Spec.CIDR)
 
-	old := every()
-	old.Spec.NATOutgoingV1 = true
-	_, err = List(t.Context(), fake.NewSimpleClientset(old))
-	assert.ErrorContains(t, err, `IPPool "every": `)
+	_, err = List(t.Context(), fake.NewSimpleClientset(every(), first(t)))
+	assert.ErrorContains(t, err, `IPPool "first": `)
 }
