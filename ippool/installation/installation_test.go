@@ -41,6 +41,8 @@ func TestOf(t *testing.T) {
 		{"node selector", func(p *ippool.IPPool) { p.Spec.NodeSelector = "has(rack)" }, func(e *installation.IPPool) { e.NodeSelector = "has(rack)" }},
 		{"BGP export", func(p *ippool.IPPool) { p.Spec.DisableBGPExport = true }, func(e *installation.IPPool) { e.DisableBGPExport = true }},
 		{"disabled", func(p *ippool.IPPool) { p.Spec.Disabled = true }, func(e *installation.IPPool) { e.DisableNewAllocations = true }},
+		{"disabled, of one block", func(p *ippool.IPPool) { p.Spec.Disabled, p.Spec.BlockSize, p.Spec.CIDR = true, 26, "10.244.0.0/26" },
+			func(e *installation.IPPool) { e.DisableNewAllocations, e.CIDR = true, "10.244.0.0/26" }},
 		{"usual uses, in another order", func(p *ippool.IPPool) { p.Spec.AllowedUses = []ippool.IPPoolAllowedUse{"Tunnel", "Workload"} }, func(*installation.IPPool) {}},
 		{"LoadBalancer", func(p *ippool.IPPool) { p.Spec.AllowedUses = []ippool.IPPoolAllowedUse{"LoadBalancer"} },
 			func(e *installation.IPPool) { e.AllowedUses = []ippool.IPPoolAllowedUse{"LoadBalancer"} }},
@@ -50,8 +52,9 @@ func TestOf(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			given := pool("a", "10.244.0.0/16", tt.change)
+			pools := []ippool.IPPool{given}
 			before := given.DeepCopy()
-			got, warnings, err := installation.Of([]ippool.IPPool{given})
+			got, warnings, err := installation.Of(pools)
 			require.NoError(t, err)
 			assert.Equal(t, tt.name == "LoadBalancer", len(warnings) > 0, warnings)
 			want := installation.IPPool{
@@ -59,7 +62,7 @@ func TestOf(t *testing.T) {
 			}
 			tt.want(&want)
 			assert.Equal(t, []installation.IPPool{want}, got.Spec.CalicoNetwork.IPPools)
-			assert.Equal(t, *before, given, "what is given stays as it is")
+			assert.Equal(t, *before, pools[0], "what is given stays as it is")
 		})
 	}
 }
