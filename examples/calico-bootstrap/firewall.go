@@ -99,7 +99,7 @@ type firewallReport struct {
 }
 
 func (p *program) firewall(ctx context.Context, flags firewallFlags, stdin io.Reader) error {
-	p.running, p.planning = true, true
+	p.running = true
 	role, flagFaults := flags.judge(p.output)
 	contacts := !flags.local && flags.from == "" && p.output != formatNetworkManager
 	err := errors.Join(p.load(contacts, formatTable, formatJSON, formatYAML, formatFirewallCmd, formatNetworkManager), flagFaults)
@@ -153,7 +153,7 @@ func (f firewallFlags) judge(output string) (firewall.Role, error) {
 	if f.zone != "" && len(f.interfaces) > 0 {
 		faults.Add(given("interface", strings.Join(f.interfaces, ",")), "contradicts flag --zone %q: want a zone, or interfaces to find theirs", f.zone)
 	}
-	if len(f.interfaces) > 0 && !f.check {
+	if len(f.interfaces) > 0 && f.zone == "" && !f.check {
 		faults.Add(given("interface", strings.Join(f.interfaces, ",")), "only firewalld knows its zone; want --check too, or --zone")
 	}
 	if port, err := strconv.ParseUint(f.apiServerPort, 10, 16); f.apiServerPort != "" && (err != nil || port == 0) {

@@ -197,6 +197,8 @@ func TestFirewallBadInput(t *testing.T) {
 	}{
 		{[]string{"--role", "master"}, []string{`flag --role: "master": unknown role; want node or control-plane`}},
 		{[]string{"--zone", "a b"}, []string{`flag --zone: "a b": no name of a zone; want letters, digits, -, _ and /`}},
+		{[]string{"--zone", "public", "--interface", "eth0"},
+			[]string{`flag --interface: "eth0": contradicts flag --zone "public": want a zone, or interfaces to find theirs`}},
 		{[]string{"--check", "--zone", "public", "--interface", "eth0,eth1"},
 			[]string{`flag --interface: "eth0,eth1": contradicts flag --zone "public": want a zone, or interfaces to find theirs`}},
 		{[]string{"--interface", "eth0"}, []string{`flag --interface: "eth0": only firewalld knows its zone; want --check too, or --zone`}},
