@@ -1,0 +1,36 @@
+package calicobootstrap_test
+
+import (
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// The tests that docs/GUARANTEES.md names are there, and so are the files.
+func TestGuarantees(t *testing.T) {
+	t.Parallel()
+	doc := readFile(t, "docs/GUARANTEES.md")
+	out, err := exec.Command("git", "ls-files", "*_test.go").Output()
+	if err != nil {
+		t.Skip("no git checkout: nothing lists the tests")
+	}
+	var tests strings.Builder
+	for _, file := range strings.Fields(string(out)) {
+		tests.WriteString(readFile(t, file))
+	}
+	named := regexp.MustCompile("`(Test[A-Za-z]+)`").FindAllStringSubmatch(doc, -1)
+	require.Greater(t, len(named), 20)
+	for _, test := range named {
+		there := strings.Contains(tests.String(), "func "+test[1]+"(")
+		assert.True(t, there, "%s is no test", test[1])
+	}
+	for _, file := range regexp.MustCompile(`\((bootstrap/\S+\.go)\)`).FindAllStringSubmatch(doc, -1) {
+		_, err := os.Stat(file[1])
+		assert.NoError(t, err)
+	}
+}
