@@ -4,10 +4,10 @@ package ansible
 
 import (
 	"flag"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/host"
 )
 
 // update writes what a document shows anew instead of comparing with it.
@@ -20,21 +20,9 @@ var program string
 var examples string
 
 func TestMain(m *testing.M) {
-	code := 1
-	defer func() { os.Exit(code) }()
-	folder, err := os.MkdirTemp("", "calico-bootstrap")
-	if err != nil {
-		panic(err)
-	}
-	defer os.RemoveAll(folder)
+	var err error
 	if examples, err = filepath.Abs("../../../../examples/ansible"); err != nil {
 		panic(err)
 	}
-	program = filepath.Join(folder, "calico-bootstrap")
-	build := exec.Command("go", "build", "-o", program, "../../../../examples/calico-bootstrap")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		panic(string(out))
-	}
-	code = m.Run()
+	host.Main(m, &program)
 }

@@ -8,40 +8,20 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/host"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/host/firewalldtest"
 )
 
 // program is the path of calico-bootstrap, as it goes into the container.
 var program string
 
-func TestMain(m *testing.M) {
-	code := 1
-	defer func() { os.Exit(code) }()
-	folder, err := os.MkdirTemp("", "calico-bootstrap")
-	if err != nil {
-		panic(err)
-	}
-	defer os.RemoveAll(folder)
-	program = filepath.Join(folder, "calico-bootstrap")
-	build := exec.Command("go", "build", "-o", program, "../../../../examples/calico-bootstrap")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		panic(string(out))
-	}
-	// Somebody who isn't root runs it too.
-	if err := os.Chmod(folder, 0o755); err != nil {
-		panic(err)
-	}
-	code = m.Run()
-}
+func TestMain(m *testing.M) { host.Main(m, &program) }
 
 // result is what a call of the program left.
 type result struct {
