@@ -17,6 +17,7 @@ type options struct {
 	auth     bool
 	password string
 	hooks    []grpc.UnaryServerInterceptor
+	quota    int64 // of the database, in bytes; 0: etcd's own
 }
 
 type tlsMode int
@@ -69,4 +70,10 @@ func WithAuth(password string) Option {
 // calls go through as well; those of Start do not.
 func WithUnaryInterceptor(hook grpc.UnaryServerInterceptor) Option {
 	return func(o *options) { o.hooks = append(o.hooks, hook) }
+}
+
+// WithQuota limits the database to so many bytes. A server that has more
+// raises the alarm NOSPACE, and takes reads and deletes only.
+func WithQuota(bytes int64) Option {
+	return func(o *options) { o.quota = bytes }
 }

@@ -244,6 +244,8 @@ func (s *Server) config(r *run) *embed.Config {
 		cfg.TickMs, cfg.ElectionMs = clusterTick, clusterElection
 	}
 
+	cfg.QuotaBackendBytes = s.opts.quota
+
 	cfg.ListenClientUrls = []url.URL{s.clientURL()}
 	cfg.AdvertiseClientUrls = cfg.ListenClientUrls
 	cfg.ListenPeerUrls = []url.URL{*s.peerURL()}

@@ -1,0 +1,124 @@
+package integration
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+
+	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/etcdtest"
+)
+
+// An etcd that has used up its quota takes no pools, and says so at once. Where
+// they exist, nobody notices.
+func TestDiskIsFull(t *testing.T) {
+	t.Parallel()
+	fill := func(world *etcdWorld) {
+		filler := strings.Repeat("x", 1<<20)
+		require.Eventually(t, func() bool {
+			_, err := world.admin.Put(t.Context(), "/filler", filler)
+			return errors.Is(err, rpctypes.ErrNoSpace)
+		}, waiting, step)
+	}
+	world := newEtcdWorld(t, etcdtest.WithQuota(4<<20))
+	fill(world)
+	env := append([]string{"ETCD_ENDPOINTS=" + world.server.Endpoints()[0]}, bothCIDRs...)
+	r := call(t, env)
+	assert.Equal(t, 1, r.code)
+	assert.Contains(t, r.stderr, "database space exceeded: etcd takes no more writes: free space (etcdctl compact, etcdctl defrag), then etcdctl alarm disarm")
+	assert.Equal(t, 1, strings.Count(r.stderr, "error: "), r.stderr)
+	assert.Empty(t, world.Pools(t))
+
+	world = newEtcdWorld(t, etcdtest.WithQuota(4<<20))
+	env[0] = "ETCD_ENDPOINTS=" + world.server.Endpoints()[0]
+	require.Zero(t, call(t, env).code)
+	fill(world)
+	r = call(t, env)
+	assert.Zero(t, r.code, r.stderr)
+}
+
+// A revision that etcd has compacted away since the snapshot is no matter: the
+// commit compares, it doesn't read the past.
+func TestCompactedSinceTheSnapshot(t *testing.T) {
+	t.Parallel()
+	world := newEtcdWorld(t)
+	world.put(t, "/other", "1")
+	store := world.Open(t)
+	snapshot, err := store.Snapshot(t.Context())
+	require.NoError(t, err)
+	world.put(t, "/other", "2")
+	answer, err := world.admin.Put(t.Context(), "/other", "3")
+	require.NoError(t, err)
+	_, err = world.admin.Compact(t.Context(), answer.Header.Revision)
+	require.NoError(t, err)
+	require.NoError(t, store.Commit(t.Context(), snapshot, changesOf(anotherIPv6Pool())))
+	assert.Len(t, world.Pools(t), 1)
+}
+
+// What a process may lack is no matter, or is told.
+func TestHardships(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("/dev/full is Linux's")
+	}
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	require.NoError(t, err)
+	t.Cleanup(func() { full.Close() })
+	gone := filepath.Join(t.TempDir(), "gone")
+	tests := []struct {
+		name   string
+		change func(*exec.Cmd)
+		code   int
+		says   string // on stderr
+	}{
+		{"no home", func(c *exec.Cmd) { c.Env = without(c.Env, "HOME") }, 0, ""},
+		{"a home that isn't there", func(c *exec.Cmd) { c.Env = append(without(c.Env, "HOME"), "HOME="+gone) }, 0, ""},
+		{"no folder for temporary files", func(c *exec.Cmd) { c.Env = append(without(c.Env, "TMPDIR"), "TMPDIR="+gone) }, 0, ""},
+		{"no environment but the settings", func(c *exec.Cmd) { c.Env = c.Env[3:] }, 0, ""},
+		{"no stdin", func(c *exec.Cmd) { c.Stdin = nil }, 0, ""},
+		{"stdout is full", func(c *exec.Cmd) { c.Stdout = full }, 1, "error: all was done, but the result could not be written: "},
+		{"stderr is full", func(c *exec.Cmd) { c.Stderr = full }, 0, ""},
+		{"stderr is closed", func(c *exec.Cmd) {
+			c.Args = append([]string{"sh", "-c", `exec "$@" 2>&-`, "sh", c.Path}, c.Args[1:]...)
+			c.Path = "/bin/sh"
+		}, 0, ""},
+		{"little memory", func(c *exec.Cmd) { c.Env = append(c.Env, "GOMEMLIMIT=24MiB") }, 0, ""},
+		{"one processor", func(c *exec.Cmd) { c.Env = append(c.Env, "GOMAXPROCS=1") }, 0, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			world := newEtcdWorld(t)
+			cmd := command(t, append([]string{"ETCD_ENDPOINTS=" + world.server.Endpoints()[0]}, bothCIDRs...))
+			var stdout, stderr bytes.Buffer
+			cmd.Stdout, cmd.Stderr = &stdout, &stderr
+			tt.change(cmd)
+			_ = cmd.Run()
+			assert.Equal(t, tt.code, cmd.ProcessState.ExitCode(), stderr.String())
+			assert.Contains(t, stderr.String(), tt.says)
+			assert.Equal(t, defaultNames, names(world.Pools(t)))
+			if cmd.Stdout == &stdout {
+				assert.Contains(t, stdout.String(), "default-ipv6-ippool")
+			}
+		})
+	}
+}
+
+// without is an environment without a variable.
+func without(env []string, name string) []string {
+	var rest []string
+	for _, variable := range env {
+		if !strings.HasPrefix(variable, name+"=") {
+			rest = append(rest, variable)
+		}
+	}
+	return rest
+}
