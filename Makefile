@@ -65,6 +65,12 @@ test-newest: ## all tests, real servers included, on the newest dependencies
 test-floors: ## the library's tests on the oldest dependencies that it promises to work with
 	GOWORK=off $(GO) test $(RACE) ./...
 
+.PHONY: test-docs
+test-docs: ## what README.md and docs/ say and show (docs/OPENSHIFT.md is typed by test-host)
+	$(GO) test -count=1 . -run 'README|Guarantees'
+	$(GO) test -count=1 ./bootstrap -run 'Documented'
+	$(GO) test -count=1 -timeout 15m ./internal/integration -run 'QuickStart|Transcript|Migrating|Help|ConfigTable'
+
 .PHONY: test-host
 test-host: ## the tests that need root on Debian or Fedora: firewalld, Ansible, the image (installs what they need)
 	internal/integration/host/install
