@@ -1,0 +1,43 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
+)
+
+// readFirewallReport reads what firewall -o json printed.
+func readFirewallReport(file string, stdin io.Reader) (firewallReport, error) {
+	in := stdin
+	if file != "-" {
+		opened, err := os.Open(file)
+		if err != nil {
+			return firewallReport{}, fromFault(file, err)
+		}
+		defer opened.Close()
+		in = opened
+	}
+	var report firewallReport
+	if err := json.NewDecoder(in).Decode(&report); err != nil {
+		return firewallReport{}, fromFault(file, err)
+	}
+	if report.Openings == nil || report.Role == "" {
+		return firewallReport{}, fromFault(file, errors.New("no openings in it"))
+	}
+	for _, opening := range report.Openings {
+		if err := opening.Validate(); err != nil {
+			return firewallReport{}, fromFault(file, err)
+		}
+	}
+	report.Check = nil
+	return report, nil
+}
+
+func fromFault(file string, err error) error {
+	var faults bootstrap.Faults
+	faults.Add(bootstrap.Given(file, bootstrap.SourceFlag("from")), "%s; want what calico-bootstrap firewall -o json printed", err)
+	return faults.Err()
+}
