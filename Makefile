@@ -18,8 +18,8 @@ FUZZTIME ?= 30s
 ARGS     ?= --ipv4-pool-cidr 10.244.0.0/16 --ipv6-pool-cidr fd00:10:244::/64
 
 # What `make image` builds, for which architecture, and with which of docker,
-# podman and buildah: the first that works here. The same commit gives the same
-# image.
+# podman and buildah: the first that works here. With the same Go and the same
+# tool, a commit gives the same image.
 IMAGE      ?= calico-bootstrap:$(or $(VERSION),latest)
 ARCH       ?= $(shell $(GO) env GOARCH)
 IMAGE_TOOL ?= $(shell for tool in docker podman buildah; do $$tool info >/dev/null 2>&1 && echo $$tool && break; done)

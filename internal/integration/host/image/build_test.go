@@ -37,9 +37,6 @@ type image struct {
 			Volumes         map[string]any
 			WorkingDir      string
 		}
-		History []struct {
-			Created string `json:"created"`
-		}
 	}
 	layers     [][]byte // tar archives
 	compressed int64    // all layers as they are pulled, in bytes

@@ -27,7 +27,8 @@ func TestImage(t *testing.T) {
 	t.Parallel()
 	i := build(t, repository)
 	for name, test := range map[string]func(*testing.T, image){
-		"content": testContent, "program": testProgram, "version": testVersion, "bootstrap": testBootstrap, "system CAs": testSystemCAs,
+		"content": testContent, "program": testProgram, "version": testVersion, "render": testRender, "bootstrap": testBootstrap, "system CAs": testSystemCAs,
+		"manifests": testManifests,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -123,6 +124,15 @@ func TestOtherArchitecture(t *testing.T) {
 	assert.Equal(t, machine, program.Machine)
 }
 
+// What needs no datastore runs with nothing mounted, and nobody's home.
+func testRender(t *testing.T, i image) {
+	env := []string{"CALICO_IPV4POOL_CIDR=10.244.0.0/16", "CALICO_IPV6POOL_CIDR=none"}
+	out, err := i.container(t).command(t, env, "render").Output()
+	require.NoError(t, err)
+	assert.Contains(t, string(out), "cidr: 10.244.0.0/16")
+	assert.Contains(t, string(out), "ipipMode: Never")
+}
+
 // The image bootstraps an etcd that wants client certificates, from files that
 // its user may read, as a mounted Secret's are.
 func testBootstrap(t *testing.T, i image) {
@@ -185,12 +195,4 @@ func testSystemCAs(t *testing.T, i image) {
 	assert.Contains(t, string(out), "certificate signed by unknown authority")
 	out, err = c.command(t, append(env, "SSL_CERT_FILE=/ca-certificates.crt"), "plan").CombinedOutput()
 	assert.NoError(t, err, string(out))
-}
-
-func TestNoTool(t *testing.T) {
-	t.Parallel()
-	make := exec.Command("make", "--no-print-directory", "-C", repository, "image", "IMAGE_TOOL=nosuchtool")
-	out, err := make.CombinedOutput()
-	require.Error(t, err)
-	assert.True(t, strings.HasPrefix(string(out), "make image: no docker, podman or buildah works here; IMAGE_TOOL names another\n"), string(out))
 }

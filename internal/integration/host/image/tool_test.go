@@ -1,0 +1,83 @@
+//go:build host && linux
+
+package image
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+const noTool = "make image: no docker, podman or buildah works here; IMAGE_TOOL names another\n"
+
+// The first tool that works is taken: a docker without its daemon is none.
+// Commands are printed, not run, as there is no docker to run them.
+func TestTool(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		works     []string
+		variables []string
+		want      string
+		timestamp bool // docker doesn't know the flag
+	}{
+		"all three":           {works: []string{"docker", "podman", "buildah"}, want: "docker"},
+		"no daemon of docker": {works: []string{"podman", "buildah"}, want: "podman", timestamp: true},
+		"buildah alone":       {works: []string{"buildah"}, want: "buildah", timestamp: true},
+		"named":               {works: []string{"docker", "buildah"}, variables: []string{"IMAGE_TOOL=buildah"}, want: "buildah", timestamp: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			make := makeImage(t, tt.works, append([]string{"--dry-run"}, tt.variables...)...)
+			out, err := make.CombinedOutput()
+			require.NoError(t, err, string(out))
+			found := regexp.MustCompile(`SOURCE_DATE_EPOCH=[0-9]+ (\w+) build `).FindStringSubmatch(string(out))
+			require.NotNil(t, found, string(out))
+			assert.Equal(t, tt.want, found[1])
+			if tt.timestamp {
+				assert.Regexp(t, `--timestamp [0-9]+ bin/image-`, string(out))
+			} else {
+				assert.NotContains(t, string(out), "--timestamp")
+			}
+		})
+	}
+}
+
+func TestNoTool(t *testing.T) {
+	t.Parallel()
+	for name, variables := range map[string][]string{
+		"none works":           nil,
+		"a name that is wrong": {"IMAGE_TOOL=nosuchtool"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			make := makeImage(t, nil, variables...)
+			out, err := make.CombinedOutput()
+			require.Error(t, err)
+			assert.Regexp(t, "^"+regexp.QuoteMeta(noTool), string(out))
+		})
+	}
+}
+
+// makeImage is `make image` where all three tools are installed, and only some
+// of them work.
+func makeImage(t *testing.T, works []string, args ...string) *exec.Cmd {
+	t.Helper()
+	folder := t.TempDir()
+	exits := map[string]int{"docker": 1, "podman": 1, "buildah": 1}
+	for _, tool := range works {
+		exits[tool] = 0
+	}
+	for tool, exit := range exits {
+		script := fmt.Appendf(nil, "#!/bin/sh\nexit %d\n", exit)
+		require.NoError(t, os.WriteFile(filepath.Join(folder, tool), script, 0o755))
+	}
+	make := exec.Command("make", append([]string{"--no-print-directory", "-C", repository, "image"}, args...)...)
+	make.Env = append(os.Environ(), "PATH="+folder+":"+os.Getenv("PATH"))
+	return make
+}
