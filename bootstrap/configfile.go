@@ -138,7 +138,7 @@ func Load(flags Settings, configFile string) (Settings, []string, error) {
 	}
 	file, err := FromFile(configFile)
 	var warnings []string
-	for _, d := range Definitions() {
+	for _, d := range definitions() {
 		if setting := d.Of(&environment); d.Prefixed && setting.IsSet() {
 			warnings = append(warnings, fmt.Sprintf("%s has no effect: %s %s says how to reach the datastore",
 				setting.Source, SourceFlag("config"), configFile))

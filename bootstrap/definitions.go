@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
@@ -39,9 +40,11 @@ const (
 
 // Definitions returns every setting that has a flag and a variable, in the
 // order of the documentation.
-func Definitions() []Definition {
+func Definitions() []Definition { return slices.Clone(definitions()) }
+
+var definitions = sync.OnceValue(func() []Definition {
 	return slices.Concat(poolDefinitions(ippool.IPv4), poolDefinitions(ippool.IPv6), runDefinitions, datastoreDefinitions)
-}
+})
 
 // everySetting returns the way to each setting there is, also to those that
 // have neither a flag nor a variable of ours.
@@ -55,7 +58,7 @@ func everySetting() []func(*Settings) *Setting {
 		func(s *Settings) *Setting { return &s.Datastore.Surroundings.KubernetesServicePort },
 		func(s *Settings) *Setting { return &s.Datastore.Surroundings.HomeKubeconfig },
 	}
-	for _, d := range Definitions() {
+	for _, d := range definitions() {
 		all = append(all, d.at)
 	}
 	return all

@@ -31,7 +31,7 @@ func FromEnv() (Settings, error) {
 			return Settings{}, fmt.Errorf("reading the environment: %w", err)
 		}
 	}
-	for _, d := range Definitions() {
+	for _, d := range definitions() {
 		setting := d.Of(&settings)
 		setting.Source = SourceEnv(d.Env)
 		if d.Prefixed {

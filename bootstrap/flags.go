@@ -9,7 +9,7 @@ import (
 // settings; values are not judged then, so that all that is wrong can be told
 // at once later. A pflag set takes the flags with AddGoFlagSet.
 func (s *Settings) AddFlags(flags *flag.FlagSet) {
-	for _, d := range Definitions() {
+	for _, d := range definitions() {
 		flags.Var(&flagValue{definition: d, setting: d.Of(s)}, d.Flag, d.Usage+d.words()+" ("+d.Env+")")
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
 
 	"github.com/calico-bootstrap/calico-bootstrap/internal/spelling"
@@ -19,20 +20,22 @@ var unknownPrefixes = []string{
 
 // ofService are variables that Kubernetes gives pods for a Service: one may be
 // called calico-ippools.
-var ofService = regexp.MustCompile(`_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_[0-9]+_[A-Z]+(_[A-Z]+)?)?)$`)
+var ofService = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_[0-9]+_[A-Z]+(_[A-Z]+)?)?)$`)
+})
 
 // unknownVariables returns those of the environment ("NAME=value") that are
 // meant for us, in any case, and are none of our settings; sorted by name.
 func unknownVariables(environ []string) []Setting {
 	known := map[string]bool{}
-	for _, d := range Definitions() {
+	for _, d := range definitions() {
 		known[d.Env] = true
 	}
 	var unknown []Setting
 	for _, variable := range environ {
 		name, value, _ := strings.Cut(variable, "=")
 		begins := func(prefix string) bool { return strings.HasPrefix(strings.ToUpper(name), prefix) }
-		if value != "" && !known[name] && !ofService.MatchString(name) && slices.ContainsFunc(unknownPrefixes, begins) {
+		if value != "" && !known[name] && slices.ContainsFunc(unknownPrefixes, begins) && !ofService().MatchString(name) {
 			unknown = append(unknown, Given(value, SourceEnv(name)))
 		}
 	}
@@ -79,7 +82,7 @@ func nearest(name string) (Definition, bool) {
 		least = -1
 		given = letters(name)
 	)
-	for _, d := range Definitions() {
+	for _, d := range definitions() {
 		begins := func(prefix string) bool { return strings.HasPrefix(d.Env, prefix) }
 		if !slices.ContainsFunc(unknownPrefixes, begins) {
 			continue

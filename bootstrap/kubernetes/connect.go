@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -38,7 +39,7 @@ func Open(config Config) (*Datastore, error) {
 		ContentType: runtime.ContentTypeJSON,
 		// It reads nothing but the Status that the API server answers with
 		// when it fails.
-		NegotiatedSerializer: statusCodecs,
+		NegotiatedSerializer: statusCodecs(),
 	}
 	if config.REST.UserAgent == "" {
 		config.REST.UserAgent = userAgent()
@@ -60,11 +61,11 @@ func Open(config Config) (*Datastore, error) {
 	return &Datastore{config: config, transport: transport, client: client}, nil
 }
 
-var statusCodecs = func() runtime.NegotiatedSerializer {
+var statusCodecs = sync.OnceValue(func() runtime.NegotiatedSerializer {
 	scheme := runtime.NewScheme()
-	metav1.AddToGroupVersion(scheme, schema.GroupVersion{Version: "v1"})
+	scheme.AddUnversionedTypes(schema.GroupVersion{Version: "v1"}, &metav1.Status{})
 	return serializer.NewCodecFactory(scheme).WithoutConversion()
-}()
+})
 
 // clientFor returns a client that follows no redirects: client-go would give
 // the token to whoever a redirect names, and a POST would become a GET.

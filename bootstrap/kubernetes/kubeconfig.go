@@ -24,8 +24,9 @@ const wantKubeconfig = "a kubeconfig"
 // in.
 func (r *reader) kubeconfigFiles(setting bootstrap.Setting) *rest.Config {
 	var (
-		found   []string
-		missing []error
+		found    []string
+		contents [][]byte
+		missing  []error
 	)
 	before := len(r.faults)
 	for _, path := range filepath.SplitList(setting.Value) {
@@ -41,10 +42,7 @@ func (r *reader) kubeconfigFiles(setting bootstrap.Setting) *rest.Config {
 		case err != nil:
 			r.faults.AddUnreadable(one, err, wantKubeconfig)
 		default:
-			found = append(found, path)
-			if _, err := clientcmd.Load(data); err != nil {
-				r.faults.AddUndecodable(one, err, wantKubeconfig)
-			}
+			found, contents = append(found, path), append(contents, data)
 		}
 	}
 	if len(found) == 0 && len(r.faults) == before {
@@ -54,13 +52,20 @@ func (r *reader) kubeconfigFiles(setting bootstrap.Setting) *rest.Config {
 		}
 		r.faults.AddUnreadable(setting, missing[0], wantKubeconfig)
 	}
-	if len(r.faults) > before {
-		return &rest.Config{}
-	}
 	rules := clientcmd.ClientConfigLoadingRules{Precedence: found}
 	merged, err := rules.Load()
-	if err != nil { // one of the files changed just now
-		r.faults.AddUndecodable(setting, err, wantKubeconfig)
+	if err != nil {
+		told := len(r.faults)
+		for i, path := range found {
+			if _, err := clientcmd.Load(contents[i]); err != nil {
+				r.faults.AddUndecodable(bootstrap.Given(path, setting.Source), err, wantKubeconfig)
+			}
+		}
+		if len(r.faults) == told { // one of the files changed just now
+			r.faults.AddUndecodable(setting, err, wantKubeconfig)
+		}
+	}
+	if len(r.faults) > before {
 		return &rest.Config{}
 	}
 	return r.kubeconfig(setting, merged)

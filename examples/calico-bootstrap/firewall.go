@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -128,7 +129,7 @@ func (p *program) firewall(ctx context.Context, flags firewallFlags, stdin io.Re
 }
 
 // zoneName is what firewalld takes for the name of a zone.
-var zoneName = regexp.MustCompile(`^[A-Za-z0-9_/-]+$`)
+var zoneName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_/-]+$`) })
 
 // judge tells all that is wrong with the flags.
 func (f firewallFlags) judge(output string) (firewall.Role, error) {
@@ -144,7 +145,7 @@ func (f firewallFlags) judge(output string) (firewall.Role, error) {
 	if others := f.deriving(); f.from != "" && len(others) > 0 {
 		faults.Add(given("from", f.from), "contradicts %s: the openings of the file stay as they are", strings.Join(others, ", "))
 	}
-	if f.zone != "" && !zoneName.MatchString(f.zone) {
+	if f.zone != "" && !zoneName().MatchString(f.zone) {
 		faults.Add(given("zone", f.zone), "no name of a zone; want letters, digits, -, _ and /")
 	}
 	if f.zone != "" && len(f.interfaces) > 0 {

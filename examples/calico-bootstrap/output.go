@@ -7,6 +7,7 @@ import (
 	"io"
 	"regexp"
 	"strings"
+	"sync"
 	"text/tabwriter"
 	"unicode"
 
@@ -136,13 +137,13 @@ func printDrift(table io.Writer, pool bootstrap.PoolReport) {
 		fields[difference.Remedy] = append(fields[difference.Remedy], difference.Field)
 	}
 	for _, remedy := range remedies {
-		text := itemStart.ReplaceAllString(cell(remedy), "\n      $1")
+		text := itemStart().ReplaceAllString(cell(remedy), "\n      $1")
 		fmt.Fprintf(table, "  %s: %s\n", strings.Join(fields[remedy], ", "), text)
 	}
 }
 
 // itemStart is where a list in a text goes on: each item gets a line.
-var itemStart = regexp.MustCompile(` (\d\. )`)
+var itemStart = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(` (\d\. )`) })
 
 // cell is a value on one line and without what plays tricks on a terminal: it
 // may be what somebody else stored.

@@ -7,17 +7,20 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // Stable returns the text of an error without what differs each time although
 // the cause stays the same: local ports, and the numbers of HTTP/2's streams.
 // The method and the URL of a request, and the address that was dialed, are
 // left out too: who prints the text names them already.
-func Stable(err error) string { return varying.ReplaceAllString(text(err), "$1$2") }
+func Stable(err error) string { return varying().ReplaceAllString(text(err), "$1$2") }
 
 // varying is what is left out of the texts of errors that were printed into
 // others: "read tcp A->B: i/o timeout".
-var varying = regexp.MustCompile(`\b(dial|read|write) \w+ \S*->\S+(: )|stream ID \d+; |LastStreamID=\d+, `)
+var varying = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`\b(dial|read|write) \w+ \S*->\S+(: )|stream ID \d+; |LastStreamID=\d+, `)
+})
 
 func text(err error) string {
 	var (

@@ -6,6 +6,7 @@ import (
 	"io"
 	"regexp"
 	"strconv"
+	"sync"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -42,8 +43,8 @@ func parse(data []byte) ([]*yaml.Node, *Fault) {
 }
 
 var (
-	yamlError     = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
-	unknownAnchor = regexp.MustCompile(`^unknown anchor '(.*)' referenced$`)
+	yamlError     = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^yaml: (?:line (\d+): )?`) })
+	unknownAnchor = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^unknown anchor '(.*)' referenced$`) })
 )
 
 // yamlProblem is what the parser found, and the line that it names, which can be
@@ -51,13 +52,13 @@ var (
 // on the first line, and for an alias that stands for nothing.
 func yamlProblem(err error, data []byte) (line int, problem string) {
 	line, problem = 1, err.Error()
-	if match := yamlError.FindStringSubmatch(problem); match != nil {
+	if match := yamlError().FindStringSubmatch(problem); match != nil {
 		problem = problem[len(match[0]):]
 		if named, err := strconv.Atoi(match[1]); err == nil {
 			line = named
 		}
 	}
-	if match := unknownAnchor.FindStringSubmatch(problem); match != nil {
+	if match := unknownAnchor().FindStringSubmatch(problem); match != nil {
 		if before, _, found := bytes.Cut(data, []byte("*"+match[1])); found {
 			line = 1 + bytes.Count(before, []byte("\n"))
 		}
