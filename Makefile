@@ -5,6 +5,9 @@ BIN     := bin
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
+# Without gRPC's tracing, and so without the templates that it prints itself with.
+TAGS := grpcnotrace
+
 # The race detector needs a C compiler.
 RACE := $(shell command -v $$($(GO) env CC) >/dev/null && echo -race)
 
@@ -34,14 +37,14 @@ help: ## list the targets
 
 .PHONY: build
 build: ## build the program into bin/
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/calico-bootstrap ./examples/calico-bootstrap
+	CGO_ENABLED=0 $(GO) build -trimpath -tags '$(TAGS)' -ldflags '$(LDFLAGS)' -o $(BIN)/calico-bootstrap ./examples/calico-bootstrap
 
 .PHONY: image
 image: CONTEXT := $(BIN)/image-$(ARCH)
 image: ## build the container image (IMAGE=name:tag ARCH=arm64 IMAGE_TOOL=podman)
 	@command -v "$(IMAGE_TOOL)" >/dev/null || { echo "make image: no docker, podman or buildah works here; IMAGE_TOOL names another" >&2; exit 1; }
 	@rm -rf $(CONTEXT)
-	GOOS=linux GOARCH=$(ARCH) CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(CONTEXT)/calico-bootstrap ./examples/calico-bootstrap
+	GOOS=linux GOARCH=$(ARCH) CGO_ENABLED=0 $(GO) build -trimpath -tags '$(TAGS)' -ldflags '$(LDFLAGS)' -o $(CONTEXT)/calico-bootstrap ./examples/calico-bootstrap
 	@TZ=UTC touch -t $(or $(call COMMITTED,%Y%m%d%H%M.%S),197001010000) $(CONTEXT)/calico-bootstrap
 	SOURCE_DATE_EPOCH=$(or $(call COMMITTED,%s),0) $(IMAGE_TOOL) build --platform linux/$(ARCH) --tag $(IMAGE) \
 		--file examples/calico-bootstrap/Dockerfile --build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) \

@@ -8,24 +8,18 @@ import (
 	"os/exec"
 	"runtime"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/programs"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// The examples are programs that somebody copies: each runs here on real
-// servers.
-var (
-	buildNodefork  = sync.OnceValues(func() (string, error) { return build("nodefork", "../../examples/nodefork") })
-	buildInstaller = sync.OnceValues(func() (string, error) { return build("installer", "../../examples/installer") })
-)
-
-// example prepares a call of an example, as command does of the program.
-func example(t *testing.T, build func() (string, error), env []string, args ...string) *exec.Cmd {
+// example prepares a call of an example, as command does of the program. The
+// examples are programs that somebody copies: each runs here on real servers.
+func example(t *testing.T, build programs.Program, env []string, args ...string) *exec.Cmd {
 	t.Helper()
 	binary, err := build()
 	require.NoError(t, err)
@@ -69,14 +63,14 @@ func TestNodefork(t *testing.T) {
 		world := newEtcdWorld(t)
 		env := append([]string{"ETCD_ENDPOINTS=" + world.server.Endpoints()[0], "CALICO_IPV4POOL_NAT_OUTGOING=false"}, bothCIDRs...)
 		for range 2 { // a node, and the next
-			r := output(t, example(t, buildNodefork, env), "")
+			r := output(t, example(t, programs.Nodefork, env), "")
 			require.Zero(t, r.code, r.stderr)
 		}
 		pools := world.Pools(t)
 		require.Equal(t, defaultNames, names(pools))
 		assert.False(t, pools[0].Spec.NATOutgoing)
 
-		r := output(t, example(t, buildNodefork, append(env, "CALICO_IPV4POOL_IPIP=sometimes")), "")
+		r := output(t, example(t, programs.Nodefork, append(env, "CALICO_IPV4POOL_IPIP=sometimes")), "")
 		assert.Equal(t, 1, r.code)
 		assert.Equal(t, "env CALICO_IPV4POOL_IPIP: \"sometimes\": unknown mode; want one of off, never, always, crosssubnet, cross-subnet\n", r.stderr)
 	})
@@ -84,7 +78,7 @@ func TestNodefork(t *testing.T) {
 		world := newKubernetesWorld(t, ippool.V3)
 		env := append([]string{"KUBECONFIG=" + world.server.Kubeconfig(t)}, bothCIDRs...)
 		for range 2 {
-			r := output(t, example(t, buildNodefork, env), "")
+			r := output(t, example(t, programs.Nodefork, env), "")
 			require.Zero(t, r.code, r.stderr)
 		}
 		assert.Equal(t, defaultNames, names(world.Pools(t)))
@@ -112,7 +106,7 @@ type poolsWorld interface {
 func testInstaller(t *testing.T, world poolsWorld, datastore string) {
 	env := append([]string{datastore}, bothCIDRs...)
 	installer := func(stdin string, args ...string) result {
-		return output(t, example(t, buildInstaller, env, args...), stdin)
+		return output(t, example(t, programs.Installer, env, args...), stdin)
 	}
 
 	for stdin, says := range map[string]string{
@@ -167,7 +161,7 @@ type asking struct {
 // startInstaller starts it, and returns when it asks.
 func startInstaller(t *testing.T, env []string) asking {
 	t.Helper()
-	a := asking{cmd: example(t, buildInstaller, env), stderr: &bytes.Buffer{}}
+	a := asking{cmd: example(t, programs.Installer, env), stderr: &bytes.Buffer{}}
 	a.cmd.Stderr = a.stderr
 	stdin, err := a.cmd.StdinPipe()
 	require.NoError(t, err)

@@ -10,6 +10,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/kubetest"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/programs"
 )
 
 // update writes the golden files anew instead of comparing with them.
@@ -25,9 +26,7 @@ func (t tests) Run() int {
 
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(tests{m}, goleak.Cleanup(func(code int) {
-		if programFolder != "" {
-			os.RemoveAll(programFolder)
-		}
+		programs.Remove()
 		os.Exit(code)
 	}))
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/kubetest"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/programs"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/typed"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
@@ -74,7 +75,7 @@ func TestMigratingEtcd(t *testing.T) {
 // typeSession types every line of a session of docs/MIGRATING.md.
 func typeSession(t *testing.T, name, tools, folder string, env ...string) {
 	t.Helper()
-	program, err := buildProgram()
+	program, err := programs.CalicoBootstrap()
 	require.NoError(t, err)
 	require.NoError(t, os.Symlink(program, filepath.Join(tools, "calico-bootstrap")))
 	env = append([]string{"PATH=" + tools + string(filepath.ListSeparator) + os.Getenv("PATH"), "HOME=" + folder, "TMPDIR=" + folder}, env...)

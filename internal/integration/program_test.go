@@ -12,7 +12,6 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -21,43 +20,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/etcdtest"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/programs"
 )
-
-// programFolder has the programs, once they are built, until all tests are over.
-var programFolder string
-
-// makeProgramFolder is called before the first build.
-var makeProgramFolder = sync.OnceValues(func() (string, error) {
-	folder, err := os.MkdirTemp("", "calico-bootstrap-test-")
-	programFolder = folder
-	return folder, err
-})
-
-// The program as it goes into the container, and as make run has it, with an
-// etcd in it. Each is built once for all tests, as a user would.
-var (
-	buildProgram      = sync.OnceValues(func() (string, error) { return build("calico-bootstrap", theProgram, "-ldflags", "-s -w") })
-	buildTrialProgram = sync.OnceValues(func() (string, error) { return build("calico-bootstrap-trial", theProgram, "-tags", "embedded") })
-)
-
-const theProgram = "../../examples/calico-bootstrap"
-
-func build(name, source string, flags ...string) (string, error) {
-	folder, err := makeProgramFolder()
-	if err != nil {
-		return "", err
-	}
-	binary := filepath.Join(folder, name)
-	if runtime.GOOS == "windows" {
-		binary += ".exe"
-	}
-	build := exec.Command("go", append(append([]string{"build", "-o", binary}, flags...), source)...)
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		return "", errors.New(string(out))
-	}
-	return binary, nil
-}
 
 // result is what a call of the program left.
 type result struct {
@@ -69,9 +33,9 @@ type result struct {
 // what a process needs.
 func command(t *testing.T, env []string, args ...string) *exec.Cmd {
 	t.Helper()
-	program := buildProgram
+	program := programs.CalicoBootstrap
 	if slices.Contains(args, "embedded") || slices.Contains(args, "--data-dir") {
-		program = buildTrialProgram
+		program = programs.Trial
 	}
 	binary, err := program()
 	require.NoError(t, err)
