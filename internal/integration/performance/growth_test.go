@@ -1,0 +1,193 @@
+package performance
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/programs"
+)
+
+// BenchmarkBlocks has the program run beside more and more IPAM blocks.
+func BenchmarkBlocks(b *testing.B) {
+	for b.Loop() {
+		t := newTable("blocks", "datastore", "IPAM blocks", "", "time", "", "processors", "received", "resident", "")
+		for _, s := range openSites(b) {
+			var first [2]cost
+			for _, n := range []int{0, 5_000, 50_000} {
+				s.putBlocks(b, n)
+				s.grown(b, t, n, &first, s.removePools)
+			}
+			s.empty(b)
+		}
+		t.publish(b)
+	}
+}
+
+// BenchmarkPools has the program run beside more and more IPv4 pools: the IPv6
+// pool is created, or exists as well.
+func BenchmarkPools(b *testing.B) {
+	for b.Loop() {
+		t := newTable("pools", "datastore", "IPv4 pools", "", "time", "", "processors", "received", "resident", "")
+		for _, s := range openSites(b) {
+			var first [2]cost
+			for _, n := range []int{0, 100, 5_000} {
+				s.putPools(b, n)
+				s.grown(b, t, n, &first, func(b *testing.B) {
+					_, err := s.etcd.Delete(b.Context(), s.pools()+"default-", clientv3.WithPrefix())
+					require.NoError(b, err)
+					s.settle()
+				})
+			}
+			s.empty(b)
+		}
+		t.publish(b)
+	}
+}
+
+// grown measures fresh and steady runs in turn. Behind each stands its ratio to
+// those where nothing had grown yet.
+func (s *site) grown(b *testing.B, t *table, n int, first *[2]cost, before func(*testing.B)) {
+	b.Helper()
+	const runs = 10
+	relay, env := s.relayed(b)
+	var costs [2][]cost
+	var received [2]int64
+	for range runs {
+		before(b)
+		for i := range costs {
+			costs[i] = append(costs[i], run(b, programs.CalicoBootstrap, s.env))
+		}
+	}
+	before(b)
+	for i := range received {
+		run(b, programs.CalicoBootstrap, env)
+		received[i] = relay.count()
+	}
+	for i, name := range []string{"creates", "exists"} {
+		c := middle(costs[i])
+		if n == 0 {
+			first[i] = c
+		}
+		t.row(s.name, n, name, c.wall, times(c.wall.Seconds()/first[i].wall.Seconds()), c.processors,
+			size(received[i]), digits(c.resident)+" MB", times(c.resident/first[i].resident))
+	}
+}
+
+func size(bytes int64) string {
+	if bytes < 1e6 {
+		return digits(float64(bytes)/1e3) + " kB"
+	}
+	return digits(float64(bytes)/1e6) + " MB"
+}
+
+// relayed is the site's environment with a relay in front of the server.
+func (s *site) relayed(b *testing.B) (*relay, []string) {
+	b.Helper()
+	if s.config == nil {
+		endpoint, err := url.Parse(s.server.EtcdEndpoint())
+		require.NoError(b, err)
+		r := newRelay(b, endpoint.Host)
+		return r, r.through(s.env)
+	}
+	r := newRelay(b, s.server.Address())
+	content, err := os.ReadFile(s.server.Kubeconfig(b))
+	require.NoError(b, err)
+	kubeconfig := b.TempDir() + "/kubeconfig"
+	changed := strings.ReplaceAll(string(content), s.server.Address(), r.address())
+	require.NoError(b, os.WriteFile(kubeconfig, []byte(changed), 0o600))
+	return r, append(s.env, "KUBECONFIG="+kubeconfig)
+}
+
+// put stores n records, past the API server if there is one: many a second.
+func (s *site) put(b *testing.B, n int, record func(i int) (key, value string)) {
+	b.Helper()
+	const together = 100 // etcd takes 128 in a transaction
+	for from := 0; from < n; from += together {
+		var puts []clientv3.Op
+		for i := from; i < min(from+together, n); i++ {
+			puts = append(puts, clientv3.OpPut(record(i)))
+		}
+		_, err := s.etcd.Txn(b.Context()).Then(puts...).Commit()
+		require.NoError(b, err)
+	}
+	if s.config != nil && n > 0 {
+		time.Sleep(time.Duration(n) * 200 * time.Microsecond) // the API server reads all of it
+	}
+}
+
+// putBlocks stores n IPAM blocks of 10.0.0.0/8, each full, as Calico would.
+func (s *site) putBlocks(b *testing.B, n int) {
+	b.Helper()
+	s.put(b, n, func(i int) (string, string) {
+		address := netip.AddrFrom4([4]byte{10, byte(i >> 10), byte(i >> 2), byte(i << 6)})
+		spec := fullBlock(address)
+		if s.config == nil {
+			return fmt.Sprintf("%s%s-26", etcdBlocks, address), encode(b, spec)
+		}
+		name := strings.ReplaceAll(address.String(), ".", "-") + "-26"
+		return apiBlocks + name, encode(b, object("IPAMBlock", name, spec))
+	})
+}
+
+// fullBlock is a block of 64 addresses, each of which a pod has: some 7 KB.
+func fullBlock(address netip.Addr) map[string]any {
+	var allocations []int
+	var attributes []map[string]any
+	for i := range 64 {
+		pod := fmt.Sprintf("deployment-7d4b9c6f5-%05d", i)
+		allocations = append(allocations, i)
+		attributes = append(attributes, map[string]any{
+			"handle_id": "k8s-pod-network." + strings.Repeat("0123456789abcdef", 1),
+			"secondary": map[string]string{"namespace": "default", "node": "node-0001", "pod": pod},
+		})
+	}
+	return map[string]any{
+		"cidr": address.String() + "/26", "affinity": "host:node-0001", "strictAffinity": false,
+		"allocations": allocations, "unallocated": []int{}, "attributes": attributes, "deleted": false,
+	}
+}
+
+// putPools stores n pools of 10.0.0.0/8.
+func (s *site) putPools(b *testing.B, n int) {
+	b.Helper()
+	s.put(b, n, func(i int) (string, string) {
+		name := fmt.Sprintf("pool-%05d", i)
+		spec := map[string]any{
+			"cidr": fmt.Sprintf("10.%d.%d.0/24", i>>8, i&255), "blockSize": 26, "ipipMode": "Never", "vxlanMode": "Never",
+			"natOutgoing": true, "nodeSelector": "all()", "allowedUses": []string{"Workload", "Tunnel"},
+		}
+		if s.config == nil {
+			record := object("IPPool", name, spec)
+			record["apiVersion"] = "projectcalico.org/v3"
+			return etcdPools + name, encode(b, record)
+		}
+		return apiPools + name, encode(b, object("IPPool", name, spec))
+	})
+}
+
+func object(kind, name string, spec map[string]any) map[string]any {
+	return map[string]any{
+		"apiVersion": "crd.projectcalico.org/v1", "kind": kind,
+		"metadata": map[string]any{
+			"name": name, "uid": "6b8f1c1e-7d58-4d5c-9a39-2f0d5f6f2a11",
+			"creationTimestamp": "2026-01-02T03:04:05Z", "generation": 1,
+		},
+		"spec": spec,
+	}
+}
+
+func encode(b *testing.B, value any) string {
+	b.Helper()
+	text, err := json.Marshal(value)
+	require.NoError(b, err)
+	return string(text)
+}

@@ -1,0 +1,28 @@
+// Package performance measures what the program and the library cost, and writes
+// the tables of docs/PERFORMANCE.md: `make bench`.
+package performance
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"testing"
+
+	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/kubetest"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/programs"
+)
+
+var write = flag.Bool("write", false, "write the tables that were measured into docs/PERFORMANCE.md")
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	kubetest.StopShared()
+	programs.Remove()
+	if *write && code == 0 {
+		if err := writeTables(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}

@@ -1,0 +1,99 @@
+package performance
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"k8s.io/client-go/rest"
+
+	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/kubetest"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+)
+
+// A site is a real server with one of the two datastores on it.
+type site struct {
+	name   string
+	server *kubetest.Server
+	etcd   *clientv3.Client // the API server's, or the datastore itself
+	config *rest.Config     // of the API server; nil on etcd
+	env    []string         // what a program needs to find it
+}
+
+// Where the datastores keep things.
+const (
+	etcdPools  = "/calico/resources/v3/projectcalico.org/ippools/"
+	etcdBlocks = "/calico/ipam/v2/assignment/ipv4/block/"
+	apiPools   = "/registry/crd.projectcalico.org/ippools/"
+	apiBlocks  = "/registry/crd.projectcalico.org/ipamblocks/"
+)
+
+// openSites starts a server for each datastore: an etcd, and an API server with
+// one of its own. Neither waits for the disk.
+func openSites(b *testing.B) []*site {
+	b.Helper()
+	etcd := &site{name: "etcd", server: kubetest.Start(b)}
+	etcd.server.Stop() // its etcd goes on
+	etcd.env = []string{"DATASTORE_TYPE=etcdv3", "ETCD_ENDPOINTS=" + etcd.server.EtcdEndpoint()}
+
+	api := &site{name: "Kubernetes", server: kubetest.Shared(b)}
+	api.server.InstallCRDs(b, ippool.CRDV1)
+	api.config = api.server.AdminConfig()
+	api.env = []string{"DATASTORE_TYPE=kubernetes", "KUBECONFIG=" + api.server.Kubeconfig(b)}
+
+	sites := []*site{etcd, api}
+	for _, s := range sites {
+		client, err := clientv3.New(clientv3.Config{Endpoints: []string{s.server.EtcdEndpoint()}})
+		require.NoError(b, err)
+		b.Cleanup(func() { client.Close() })
+		s.etcd = client
+		s.empty(b)
+	}
+	return sites
+}
+
+func (s *site) pools() string {
+	if s.config == nil {
+		return etcdPools
+	}
+	return apiPools
+}
+
+func (s *site) blocks() string {
+	if s.config == nil {
+		return etcdBlocks
+	}
+	return apiBlocks
+}
+
+// empty removes all pools and blocks.
+func (s *site) empty(b *testing.B) {
+	b.Helper()
+	s.removePools(b)
+	_, err := s.etcd.Delete(b.Context(), s.blocks(), clientv3.WithPrefix())
+	require.NoError(b, err)
+}
+
+func (s *site) removePools(b *testing.B) {
+	b.Helper()
+	_, err := s.etcd.Delete(b.Context(), s.pools(), clientv3.WithPrefix())
+	require.NoError(b, err)
+	s.settle()
+}
+
+// settle waits until the API server's caches have seen what was written: a list
+// that has to be up to date waits for them, by up to 100 ms.
+func (s *site) settle() {
+	if s.config != nil {
+		time.Sleep(200 * time.Millisecond)
+	}
+}
+
+// count returns how many pools there are.
+func (s *site) count(b *testing.B) int {
+	b.Helper()
+	answer, err := s.etcd.Get(b.Context(), s.pools(), clientv3.WithPrefix(), clientv3.WithCountOnly())
+	require.NoError(b, err)
+	return int(answer.Count)
+}

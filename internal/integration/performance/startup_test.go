@@ -1,0 +1,44 @@
+package performance
+
+import (
+	"testing"
+
+	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/programs"
+)
+
+// BenchmarkStartUp has whole runs of the program, where the pools exist and where
+// it creates them, in turn with whole runs of a bare client that lists the pools
+// and does nothing else. So all see the same machine.
+func BenchmarkStartUp(b *testing.B) {
+	const runs = 60
+	for b.Loop() {
+		t := newTable("start-up", "datastore", "", "time", "", "processors", "", "resident", "")
+		for _, s := range openSites(b) {
+			lister := programs.DynamicList
+			if s.config == nil {
+				lister = programs.EtcdList
+			}
+			var bare, steady, fresh []cost
+			for range runs {
+				s.removePools(b)
+				fresh = append(fresh, run(b, programs.CalicoBootstrap, s.env))
+				steady = append(steady, run(b, programs.CalicoBootstrap, s.env))
+				bare = append(bare, run(b, lister, s.env))
+			}
+			yardstick := middle(bare)
+			for _, kind := range []struct {
+				name  string
+				costs []cost
+			}{{"a bare list", bare}, {"the pools exist", steady}, {"creates the pools", fresh}} {
+				c := middle(kind.costs)
+				t.row(s.name, kind.name,
+					c.wall, times(c.wall.Seconds()/yardstick.wall.Seconds()),
+					c.processors, times(c.processors.Seconds()/yardstick.processors.Seconds()),
+					digits(c.resident)+" MB", times(c.resident/yardstick.resident))
+			}
+		}
+		t.publish(b)
+	}
+}
+
+func times(ratio float64) string { return digits(ratio) + "×" }

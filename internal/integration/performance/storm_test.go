@@ -1,0 +1,123 @@
+package performance
+
+import (
+	"bufio"
+	"context"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"k8s.io/client-go/rest"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/etcdv3"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/kubernetes"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/kubetest"
+)
+
+// BenchmarkStorm has a thousand nodes boot at the same moment, each with
+// connections of its own. They are in one process, so that starting them doesn't
+// keep them apart: it is the servers that are measured. All share the machine.
+func BenchmarkStorm(b *testing.B) {
+	const nodes = 1000
+	for b.Loop() {
+		t := newTable("storm", "datastore", "", "errors", "requests a node", "until the last is done", "processors of the server, a node", "pools left")
+		for _, s := range openSites(b) {
+			for _, kind := range []string{"create the pools", "the pools exist"} {
+				s.settle()
+				before := s.requests(b)
+				apiserver, etcd := s.server.Processors(b)
+				errors, took := s.storm(b, nodes)
+				apiserverAfter, etcdAfter := s.server.Processors(b)
+				used := apiserverAfter - apiserver + etcdAfter - etcd
+				requests := float64(s.requests(b)-before) / nodes
+				t.row(s.name, kind, errors, requests, took, used/nodes, s.count(b))
+				assert.Zero(b, errors)
+				assert.Equal(b, 2, s.count(b))
+			}
+		}
+		t.publish(b)
+	}
+}
+
+// storm returns how many of the nodes failed, and when the last was done.
+func (s *site) storm(b *testing.B, nodes int) (errors int, took time.Duration) {
+	b.Helper()
+	var settings bootstrap.Settings
+	settings.IPv4.CIDR = bootstrap.Given("10.244.0.0/16", "benchmark")
+	settings.IPv6.CIDR = bootstrap.Given("fd00:10:244::/64", "benchmark")
+	var (
+		gate  = make(chan struct{})
+		group sync.WaitGroup
+		mu    sync.Mutex
+	)
+	for range nodes {
+		group.Go(func() {
+			store := s.node(b)
+			<-gate
+			_, err := bootstrap.Run(b.Context(), store, settings)
+			if err != nil {
+				mu.Lock()
+				defer mu.Unlock()
+				errors++
+				b.Log(err)
+			}
+			assert.NoError(b, store.Close())
+		})
+	}
+	begin := time.Now()
+	close(gate)
+	group.Wait()
+	return errors, time.Since(begin)
+}
+
+// A store is a datastore that somebody closes.
+type store interface {
+	bootstrap.Datastore
+	Close() error
+}
+
+// node opens the datastore as a node has it: with a connection of its own.
+func (s *site) node(b *testing.B) store {
+	if s.config == nil {
+		opened, err := etcdv3.Open(etcdv3.Config{Endpoints: []string{s.server.EtcdEndpoint()}})
+		assert.NoError(b, err)
+		return opened
+	}
+	config := rest.CopyConfig(s.config)
+	// client-go would share one connection among all that are configured alike.
+	config.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, network, address)
+	}
+	opened, err := kubernetes.Open(kubernetes.Config{REST: config})
+	assert.NoError(b, err)
+	return opened
+}
+
+// requests returns how many the server has answered so far: etcd, to everybody;
+// the API server, to the user whom the benchmarks are.
+func (s *site) requests(b *testing.B) int {
+	b.Helper()
+	if s.config != nil {
+		return len(s.server.Audit(b, kubetest.AdminUser))
+	}
+	answer, err := http.Get(s.server.EtcdEndpoint() + "/metrics")
+	require.NoError(b, err)
+	defer answer.Body.Close()
+	total := 0.0
+	for lines := bufio.NewScanner(answer.Body); lines.Scan(); {
+		line := lines.Text()
+		if strings.HasPrefix(line, "grpc_server_handled_total{") && strings.Contains(line, `grpc_service="etcdserverpb.KV"`) {
+			value, err := strconv.ParseFloat(line[strings.LastIndexByte(line, ' ')+1:], 64)
+			require.NoError(b, err)
+			total += value
+		}
+	}
+	return int(total)
+}
