@@ -115,8 +115,8 @@ fuzz: ## every fuzzer for FUZZTIME (30s)
 	done
 
 .PHONY: bench
-bench: ## every benchmark
-	$(GO) test -run '^$$' -bench . -benchmem $(PACKAGES)
+bench: ## measure all that docs/PERFORMANCE.md says, and write its tables anew
+	$(GO) test -timeout 20m ./internal/integration/performance -run '^$$' -bench . -benchtime 1x -args -write
 
 .PHONY: cover
 cover: ## statement coverage of the library, by its own tests and those on real servers

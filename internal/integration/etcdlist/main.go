@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
@@ -18,7 +19,7 @@ func main() {
 }
 
 func run() error {
-	client, err := clientv3.New(clientv3.Config{Endpoints: []string{os.Getenv("ETCD_ENDPOINTS")}})
+	client, err := clientv3.New(clientv3.Config{Endpoints: strings.Fields(os.Getenv("ETCD_ENDPOINTS"))})
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,199 @@
+package performance
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool/selector"
+)
+
+// BenchmarkCore measures what has no server in it, and how it grows with the
+// number of pools.
+func BenchmarkCore(b *testing.B) {
+	numbers := []int{1, 100, 10_000}
+	for b.Loop() {
+		t := newTable("core", "", "1 pool", "100 pools", "10,000 pools", "a pool of 10,000", "allocations")
+		for _, step := range []struct {
+			name    string
+			prepare func(b *testing.B, n int) func() error
+		}{
+			{"ippool.DecodeRecord, of each", decodeRecords},
+			{"ippool.ValidateSet", validateSet},
+			{"Settings.Resolve, of a file of pools", resolveFile},
+			{"NewPlan, of a default pool beside those that exist", planBeside},
+			{"NewPlan, of a file of pools of which none exists", planNew},
+			{"NewPlan, of a file of pools that exist", planExisting},
+		} {
+			cells := []any{step.name}
+			var last effort
+			for _, n := range numbers {
+				last = measure(b, step.prepare(b, n))
+				cells = append(cells, time.Duration(last.nanoseconds))
+			}
+			most := numbers[len(numbers)-1]
+			cells = append(cells, time.Duration(last.nanoseconds/most), digits(float64(last.allocations)/float64(most))+" a pool")
+			t.row(cells...)
+		}
+		t.publish(b)
+	}
+}
+
+// BenchmarkSelector measures selectors of more and more terms.
+func BenchmarkSelector(b *testing.B) {
+	for b.Loop() {
+		t := newTable("selector", "terms", "Parse", "a term", "allocations", "Matches", "a term", "allocations")
+		for _, terms := range []int{1, 10, 100, 1_000, 10_000} {
+			text := strings.Repeat("zone != 'a' && ", terms-1) + "zone != 'a'"
+			parsed, err := selector.Parse(text)
+			require.NoError(b, err)
+			labels := map[string]string{"zone": "b"} // so that every term is looked at
+			parse := measure(b, func() error {
+				_, err := selector.Parse(text)
+				return err
+			})
+			match := measure(b, func() error {
+				if !parsed.Matches(labels) {
+					return fmt.Errorf("no match")
+				}
+				return nil
+			})
+			t.row(terms,
+				time.Duration(parse.nanoseconds), time.Duration(parse.nanoseconds/terms), parse.allocations,
+				time.Duration(match.nanoseconds), time.Duration(match.nanoseconds/terms), match.allocations)
+		}
+		t.publish(b)
+	}
+}
+
+// effort is what a call took: nanoseconds and allocations.
+type effort struct{ nanoseconds, allocations int }
+
+// measure calls for a third of a second, at least twice. testing.Benchmark can't
+// be called within a benchmark.
+func measure(b *testing.B, call func() error) effort {
+	b.Helper()
+	require.NoError(b, call())
+	runtime.GC()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	begin, calls := time.Now(), 0
+	for calls == 0 || time.Since(begin) < time.Second/3 {
+		require.NoError(b, call())
+		calls++
+	}
+	took := time.Since(begin)
+	runtime.ReadMemStats(&after)
+	return effort{int(took) / calls, int(after.Mallocs-before.Mallocs) / calls}
+}
+
+// poolsOf returns n pools, no two of which overlap.
+func poolsOf(n int) []*ippool.IPPool {
+	var pools []*ippool.IPPool
+	for i := range n {
+		pool := ippool.New(fmt.Sprintf("pool-%05d", i))
+		pool.Spec.CIDR = fmt.Sprintf("10.%d.%d.0/24", i>>8, i&255)
+		pool.Spec.NATOutgoing = true
+		ippool.Default(pool)
+		pools = append(pools, pool)
+	}
+	return pools
+}
+
+func recordsOf(b *testing.B, n int) [][]byte {
+	b.Helper()
+	var records [][]byte
+	for _, pool := range poolsOf(n) {
+		record, err := ippool.NewRecord(pool).Encode()
+		require.NoError(b, err)
+		records = append(records, record)
+	}
+	return records
+}
+
+func snapshotOf(b *testing.B, n int) bootstrap.Snapshot {
+	b.Helper()
+	var snapshot bootstrap.Snapshot
+	for _, data := range recordsOf(b, n) {
+		record, err := ippool.DecodeRecord(data)
+		require.NoError(b, err)
+		snapshot.Pools = append(snapshot.Pools, record)
+	}
+	return snapshot
+}
+
+// settingsOf asks for the pools in a file.
+func settingsOf(b *testing.B, n int) bootstrap.Settings {
+	b.Helper()
+	path := filepath.Join(b.TempDir(), "pools.yaml")
+	var text strings.Builder
+	for _, pool := range poolsOf(n) {
+		fmt.Fprintf(&text, "---\napiVersion: projectcalico.org/v3\nkind: IPPool\nmetadata: {name: %s}\nspec: {cidr: %s, natOutgoing: true}\n",
+			pool.Name, pool.Spec.CIDR)
+	}
+	require.NoError(b, os.WriteFile(path, []byte(text.String()), 0o600))
+	settings := bootstrap.Settings{PoolsFile: bootstrap.Given(path, "benchmark")}
+	require.NoError(b, settings.ReadPoolsFile())
+	return settings
+}
+
+func desiredOf(b *testing.B, settings bootstrap.Settings) bootstrap.Desired {
+	b.Helper()
+	config, err := settings.Resolve()
+	require.NoError(b, err)
+	return config.Desired
+}
+
+func decodeRecords(b *testing.B, n int) func() error {
+	records := recordsOf(b, n)
+	return func() error {
+		for _, record := range records {
+			if _, err := ippool.DecodeRecord(record); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+func validateSet(_ *testing.B, n int) func() error {
+	pools := poolsOf(n)
+	return func() error { return ippool.ValidateSet(pools).ToAggregate() }
+}
+
+func resolveFile(b *testing.B, n int) func() error {
+	settings := settingsOf(b, n)
+	return func() error {
+		_, err := settings.Resolve()
+		return err
+	}
+}
+
+func planBeside(b *testing.B, n int) func() error {
+	var settings bootstrap.Settings
+	settings.IPv6.CIDR = bootstrap.Given("fd00:10:244::/64", "benchmark")
+	return plan(desiredOf(b, settings), snapshotOf(b, n))
+}
+
+func planNew(b *testing.B, n int) func() error {
+	return plan(desiredOf(b, settingsOf(b, n)), bootstrap.Snapshot{})
+}
+
+func planExisting(b *testing.B, n int) func() error {
+	return plan(desiredOf(b, settingsOf(b, n)), snapshotOf(b, n))
+}
+
+func plan(desired bootstrap.Desired, snapshot bootstrap.Snapshot) func() error {
+	return func() error {
+		_, err := bootstrap.NewPlan(desired, snapshot, bootstrap.DriftReport)
+		return err
+	}
+}
