@@ -8,7 +8,6 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -44,7 +43,7 @@ func BenchmarkPools(b *testing.B) {
 				s.grown(b, t, n, &first, func(b *testing.B) {
 					_, err := s.etcd.Delete(b.Context(), s.pools()+"default-", clientv3.WithPrefix())
 					require.NoError(b, err)
-					s.settle()
+					s.settle(b)
 				})
 			}
 			s.empty(b)
@@ -119,9 +118,7 @@ func (s *site) put(b *testing.B, n int, record func(i int) (key, value string)) 
 		_, err := s.etcd.Txn(b.Context()).Then(puts...).Commit()
 		require.NoError(b, err)
 	}
-	if s.config != nil && n > 0 {
-		time.Sleep(time.Duration(n) * 200 * time.Microsecond) // the API server reads all of it
-	}
+	s.settle(b)
 }
 
 // putBlocks stores n IPAM blocks of 10.0.0.0/8, each full, as Calico would.

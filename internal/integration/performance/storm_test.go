@@ -30,7 +30,7 @@ func BenchmarkStorm(b *testing.B) {
 		t := newTable("storm", "datastore", "", "errors", "requests a node", "until the last is done", "processors of the server, a node", "pools left")
 		for _, s := range openSites(b) {
 			for _, kind := range []string{"create the pools", "the pools exist"} {
-				s.settle()
+				s.settle(b)
 				before := s.requests(b)
 				apiserver, etcd := s.server.Processors(b)
 				errors, took := s.storm(b, nodes)

@@ -1,0 +1,51 @@
+package ippool_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+)
+
+// A boot where the pools exist reads every pool of the cluster, so what one takes
+// is bounded: a little above what it is. The race detector adds some.
+func TestAllocations(t *testing.T) {
+	pool := ippool.New("default-ipv4-ippool")
+	pool.Spec.CIDR = "10.244.0.0/16"
+	ippool.Default(pool)
+	record, err := ippool.NewRecord(pool).Encode()
+	require.NoError(t, err)
+	tests := []struct {
+		name string
+		most float64
+		call func()
+	}{
+		{"DecodeRecord", 28, func() { _, err = ippool.DecodeRecord(record) }},
+		{"Validate", 12, func() { ippool.Validate(pool) }},
+		{"ParseCIDR", 0, func() { _, err = ippool.ParseCIDR("10.244.0.0/16") }},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			assert.LessOrEqual(t, testing.AllocsPerRun(100, tt.call), tt.most)
+			require.NoError(t, err)
+		})
+	}
+}
+
+// What a set takes is bounded for each pool of it, however many there are.
+func TestAllocationsOfASet(t *testing.T) {
+	for _, n := range []int{100, 5_000} {
+		var pools []*ippool.IPPool
+		for i := range n {
+			pool := ippool.New(fmt.Sprintf("pool-%d", i))
+			pool.Spec.CIDR = fmt.Sprintf("10.%d.%d.0/24", i>>8, i&255)
+			ippool.Default(pool)
+			pools = append(pools, pool)
+		}
+		allocations := testing.AllocsPerRun(5, func() { ippool.ValidateSet(pools) })
+		assert.LessOrEqual(t, allocations/float64(n), 13.0, "%d pools", n)
+	}
+}

@@ -1,0 +1,21 @@
+package selector
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+)
+
+// Matching allocates nothing; parsing does little more than keep what it read.
+func TestAllocations(t *testing.T) {
+	labels := map[string]string{"zone": "b", "rack": "r7"}
+	for text, most := range map[string]float64{
+		"all()":                       2,
+		"kubernetes.io/os == 'linux'": 4,
+		"zone in {'a', 'b'} && has(rack) || rack starts with 'r'": 14,
+	} {
+		parsed := mustParse(t, text)
+		assert.Zero(t, testing.AllocsPerRun(100, func() { parsed.Matches(labels) }), text)
+		assert.LessOrEqual(t, testing.AllocsPerRun(100, func() { mustParse(t, text) }), most, text)
+	}
+}
