@@ -147,6 +147,11 @@ func Do(what func()) Fault {
 	return func(e exchange) { what(); e.proxy.upstream.ServeHTTP(e.w, e.r) }
 }
 
+// Hold lets something happen in the test, and never answers.
+func Hold(what func()) Fault {
+	return func(e exchange) { what(); Hang(e) }
+}
+
 func (e exchange) wait(by time.Duration) bool {
 	timer := time.NewTimer(by)
 	defer timer.Stop()
