@@ -1,0 +1,128 @@
+package integration
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+)
+
+// memoryLimit is a small limit of a container.
+const memoryLimit = 64 << 20
+
+// TestMemoryLimit has the program in a cgroup that the kernel enforces, beside
+// more blocks and pools than clusters have.
+func TestMemoryLimit(t *testing.T) {
+	confine := func(t *testing.T, cmd *exec.Cmd, limit int) (code int, output string) {
+		t.Helper()
+		group := newCgroup(t, limit)
+		inside := exec.Command("sh", append([]string{"-c", `echo $$ > "$0" && exec "$@"`, filepath.Join(group, "cgroup.procs"), cmd.Path}, cmd.Args[1:]...)...)
+		inside.Env, inside.Dir = cmd.Env, cmd.Dir
+		out, _ := inside.CombinedOutput()
+		return inside.ProcessState.ExitCode(), string(out)
+	}
+	t.Run("etcd", func(t *testing.T) {
+		world := newEtcdWorld(t)
+		env := append([]string{"ETCD_ENDPOINTS=" + world.server.Endpoints()[0]}, bothCIDRs...)
+
+		code, out := confine(t, command(t, env), 1<<20)
+		require.NotZero(t, code, "the limit is none: %s", out)
+		require.Empty(t, world.Pools(t))
+
+		fill(t, world.admin, 50_000, func(i int) (string, string) {
+			block := blockOf(i)
+			return "/calico/ipam/v2/assignment/ipv4/block/" + strings.ReplaceAll(block, "/", "-"), fmt.Sprintf(`{"cidr":%q}`, block)
+		})
+		code, out = confine(t, command(t, env), memoryLimit)
+		assert.Zero(t, code, "beside 50,000 blocks: %s", out)
+		assert.Equal(t, defaultNames, names(world.Pools(t)))
+
+		fill(t, world.admin, 5_000, func(i int) (string, string) {
+			pool := anotherIPv6Pool()
+			pool.Name, pool.Spec.CIDR = fmt.Sprintf("pool-%d", i), fmt.Sprintf("fd00:1:%x::/64", i)
+			record, err := ippool.NewRecord(pool).Encode()
+			require.NoError(t, err)
+			return ippool.RecordKey(pool.Name), string(record)
+		})
+		code, out = confine(t, command(t, env), memoryLimit)
+		assert.Zero(t, code, "beside 5,000 pools: %s", out)
+	})
+	t.Run("Kubernetes", func(t *testing.T) {
+		world := newKubernetesWorld(t, ippool.CRDV1)
+		env := append([]string{"DATASTORE_TYPE=kubernetes", "KUBECONFIG=" + world.server.Kubeconfig(t)}, bothCIDRs...)
+		for _, kind := range []string{"fresh", "steady"} {
+			code, out := confine(t, command(t, env), memoryLimit)
+			assert.Zero(t, code, "%s: %s", kind, out)
+		}
+		assert.Equal(t, defaultNames, names(world.Pools(t)))
+	})
+}
+
+// newCgroup returns the folder of a cgroup, of version 1 or 2, that may use so
+// much memory. It skips the test where none can be made.
+func newCgroup(t *testing.T, limit int) string {
+	t.Helper()
+	parent, file := "/sys/fs/cgroup", "memory.max"
+	if _, err := os.Stat(parent + "/memory/memory.limit_in_bytes"); err == nil {
+		parent, file = parent+"/memory", "memory.limit_in_bytes"
+	}
+	group, err := os.MkdirTemp(parent, "calico-bootstrap-test-")
+	if err != nil {
+		t.Skipf("no cgroup can be made here: %v", err)
+	}
+	t.Cleanup(func() { assert.NoError(t, os.Remove(group)) })
+	if err := os.WriteFile(filepath.Join(group, file), []byte(strconv.Itoa(limit)), 0); err != nil {
+		t.Skipf("memory can't be limited here: %v", err)
+	}
+	return group
+}
+
+// fill stores n records, many at a time.
+func fill(t *testing.T, client *clientv3.Client, n int, record func(i int) (key, value string)) {
+	t.Helper()
+	const together = 100
+	for from := 0; from < n; from += together {
+		var puts []clientv3.Op
+		for i := from; i < min(from+together, n); i++ {
+			puts = append(puts, clientv3.OpPut(record(i)))
+		}
+		_, err := client.Txn(t.Context()).Then(puts...).Commit()
+		require.NoError(t, err)
+	}
+}
+
+// TestReadOnlyFileSystem has the program in a mount namespace in which no file
+// can be written: it writes none.
+func TestReadOnlyFileSystem(t *testing.T) {
+	world := newEtcdWorld(t)
+	cmd := command(t, append([]string{"ETCD_ENDPOINTS=" + world.server.Endpoints()[0]}, bothCIDRs...))
+	const (
+		untouchable = 90
+		writable    = 91
+		script      = `mount -o remount,bind,ro / || exit 90
+			touch "$HOME/file" 2>/dev/null && exit 91
+			exec "$@"`
+	)
+	inside := exec.Command("unshare", append([]string{"--user", "--map-root-user", "--mount", "sh", "-c", script, "sh", cmd.Path}, cmd.Args[1:]...)...)
+	inside.Env, inside.Dir = cmd.Env, cmd.Dir
+	var stderr bytes.Buffer
+	inside.Stderr = &stderr
+	_ = inside.Run()
+	switch code := inside.ProcessState.ExitCode(); code {
+	case untouchable, writable:
+		t.Skipf("the file system can't be made read-only here: %s", stderr.String())
+	default:
+		assert.Zero(t, code, stderr.String())
+	}
+	assert.Equal(t, defaultNames, names(world.Pools(t)))
+}
