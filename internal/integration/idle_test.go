@@ -1,0 +1,78 @@
+package integration
+
+import (
+	"bytes"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/etcdtest"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/faultproxy"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+)
+
+// What waiting may cost: a share of one processor, the start of the program
+// counted in.
+const (
+	waitingTime  = 6 * time.Second
+	waitingShare = 0.03
+)
+
+// TestWaitingIsIdle has all that the program waits for: it looks again and again,
+// and takes next to nothing meanwhile.
+func TestWaitingIsIdle(t *testing.T) {
+	world := newKubernetesWorld(t, ippool.CRDV1)
+	etcd := func(address string) []string { return []string{"ETCD_ENDPOINTS=http://" + address} }
+	kubernetes := func(manner faultproxy.Manner) []string {
+		proxy := faultproxy.NewTCP(t, world.server.Address()).Then(manner)
+		return []string{"DATASTORE_TYPE=kubernetes", "K8S_API_ENDPOINT=https://" + proxy.Address(), "K8S_CA_FILE=" + world.server.CAFile()}
+	}
+	answering := func(code int) []string {
+		proxy := faultproxy.NewPlainHTTP(t, world.config)
+		proxy.Inject(faultproxy.All, faultproxy.Always, faultproxy.Status(code, 0, "later"))
+		return []string{"DATASTORE_TYPE=kubernetes", "K8S_API_ENDPOINT=" + proxy.URL()}
+	}
+	tcp := func(manner faultproxy.Manner) string {
+		return faultproxy.NewTCP(t, "127.0.0.1:1").Then(manner).Address()
+	}
+	members := etcdtest.StartCluster(t, 3)
+	for _, member := range members.Members()[:2] {
+		member.Stop()
+	}
+	tests := map[string][]string{
+		"etcd: nothing listens":       etcd("127.0.0.1:1"),
+		"etcd: says nothing":          etcd(tcp(faultproxy.Manner{Silent: true})),
+		"etcd: resets":                etcd(tcp(faultproxy.Manner{Reset: true})),
+		"etcd: is something else":     etcd(tcp(faultproxy.Manner{Says: "HTTP/1.1 503 Service Unavailable\r\n\r\n"})),
+		"etcd: no such host":          etcd("etcd.invalid:2379"),
+		"etcd: no quorum":             {"ETCD_ENDPOINTS=" + strings.Join(members.Endpoints(), ",")},
+		"Kubernetes: nothing listens": {"DATASTORE_TYPE=kubernetes", "K8S_API_ENDPOINT=https://127.0.0.1:1"},
+		"Kubernetes: says nothing":    kubernetes(faultproxy.Manner{Silent: true}),
+		"Kubernetes: resets":          kubernetes(faultproxy.Manner{Reset: true}),
+		"Kubernetes: cuts":            kubernetes(faultproxy.Manner{CutAfter: 900}),
+		"Kubernetes: no such host":    {"DATASTORE_TYPE=kubernetes", "K8S_API_ENDPOINT=https://api.invalid:6443"},
+		"Kubernetes: 429":             answering(http.StatusTooManyRequests),
+		"Kubernetes: 503":             answering(http.StatusServiceUnavailable),
+		"Kubernetes: no CRDs":         answering(http.StatusNotFound),
+	}
+	for name, env := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cmd := command(t, append(append(env, bothCIDRs...), "CALICO_IPPOOLS_TIMEOUT="+waitingTime.String()))
+			var stderr bytes.Buffer
+			cmd.Stderr = &stderr
+			begin := time.Now()
+			require.Error(t, cmd.Run())
+			took := time.Since(begin)
+			assert.Equal(t, 4, cmd.ProcessState.ExitCode(), stderr.String())
+			assert.Less(t, strings.Count(stderr.String(), "\n"), 12, stderr.String())
+			used := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+			t.Log("used", used, "in", took)
+			assert.Less(t, used.Seconds()/took.Seconds(), waitingShare)
+		})
+	}
+}
