@@ -1,0 +1,76 @@
+package calicobootstrap_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// What a library has no business with, by package and function; * is any. The
+// last part is the one file that may.
+var forbidden = []struct{ pkg, function, except string }{
+	{"os", "Exit", ""},
+	{"os", "Stdout", ""},
+	{"os", "Stderr", ""},
+	{"os", "Getenv", ""},
+	{"os", "LookupEnv", ""},
+	{"os", "Environ", "bootstrap/env.go"},
+	{"os", "UserHomeDir", "bootstrap/env.go"},
+	{"os", "Setenv", ""},
+	{"fmt", "Print", ""},
+	{"fmt", "Printf", ""},
+	{"fmt", "Println", ""},
+	{"log", "*", ""},
+	{"slog", "Default", ""},
+	{"slog", "SetDefault", ""},
+	{"klog", "*", ""},
+	{"signal", "*", ""},
+}
+
+// TestLibraryLeavesTheProcessAlone reads the library for what only a program may
+// do: exit, print, log to a global logger, read the environment unasked.
+func TestLibraryLeavesTheProcessAlone(t *testing.T) {
+	t.Parallel()
+	files := 0
+	for _, folder := range []string{"ippool", "bootstrap", "internal/netcause", "internal/spelling"} {
+		require.NoError(t, filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+				return err
+			}
+			files++
+			positions := token.NewFileSet()
+			file, err := parser.ParseFile(positions, path, nil, parser.SkipObjectResolution)
+			if err != nil {
+				return err
+			}
+			ast.Inspect(file, func(node ast.Node) bool {
+				selector, ok := node.(*ast.SelectorExpr)
+				if !ok {
+					return true
+				}
+				pkg, ok := selector.X.(*ast.Ident)
+				if !ok {
+					return true
+				}
+				name := selector.Sel.Name
+				i := slices.IndexFunc(forbidden, func(f struct{ pkg, function, except string }) bool {
+					return f.pkg == pkg.Name && (f.function == name || f.function == "*")
+				})
+				if i >= 0 && forbidden[i].except != filepath.ToSlash(path) {
+					assert.Fail(t, "not for a library", "%s: %s.%s", positions.Position(node.Pos()), pkg.Name, name)
+				}
+				return true
+			})
+			return nil
+		}))
+	}
+	assert.Greater(t, files, 80)
+}
