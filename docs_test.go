@@ -1,0 +1,127 @@
+package calicobootstrap_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// tracked returns the files of the checkout that match, new ones too.
+func tracked(t *testing.T, pattern string) []string {
+	t.Helper()
+	out, err := exec.Command("git", "ls-files", "--cached", "--others", "--exclude-standard", pattern).Output()
+	if err != nil {
+		t.Skip("no git checkout: nothing lists the files")
+	}
+	return strings.Fields(string(out))
+}
+
+// testsOf returns the text of all tests.
+func testsOf(t *testing.T) string {
+	t.Helper()
+	var text strings.Builder
+	for _, file := range tracked(t, "*_test.go") {
+		text.WriteString(readFile(t, file))
+	}
+	return text.String()
+}
+
+// typedBy says which test runs the commands of a block of a document that has no
+// mark of its own, by how the block begins. Blocks of $ in the README are those of
+// TestREADMETranscript.
+var typedBy = map[string]string{
+	"README.md: make run":                                            "TestMakeRun",
+	"README.md: calico-bootstrap render -o installation":             "TestRenderIsTakenByTheOperator",
+	"README.md: make image":                                          "TestImage",
+	"README.md: podman run":                                          "TestImage",
+	"README.md: # calico-bootstrap firewall --ipv4-pool-ipip":        "TestREADME",
+	"docs/FINDINGS.md: ":                                             "TestDocumentedFindings", // messages, not commands
+	"examples/calicoapi/README.md: cd examples/calicoapi":            "TestThereAndBack",
+	"docs/ARCHITECTURE.md:  flags":                                   "TestImports", // a drawing
+	"docs/ARCHITECTURE.md: ippool/":                                  "TestImports", // a list
+	"examples/ansible/roles/calico_ippools/README.md: $ ansible-doc": "TestREADME",
+}
+
+var fencedBlock = regexp.MustCompile("(?ms)([^\n]*)\n^```(\\w*)\n(.*?)^```$")
+
+// TestEveryCommandIsTyped has every block of commands in a document claimed by a
+// test that types it, so that none is left that nobody has tried.
+func TestEveryCommandIsTyped(t *testing.T) {
+	t.Parallel()
+	tests := testsOf(t)
+	blocks := 0
+	for _, document := range tracked(t, "*.md") {
+		for _, block := range fencedBlock.FindAllStringSubmatch(readFile(t, document), -1) {
+			mark, language, text := block[1], block[2], block[3]
+			if language == "yaml" || language == "go" {
+				continue
+			}
+			blocks++
+			first, _, _ := strings.Cut(text, "\n")
+			switch session := regexp.MustCompile(`^<!-- session: (\w+) -->$`).FindStringSubmatch(mark); {
+			case session != nil:
+				assert.True(t, strings.Contains(tests, `"`+session[1]+`"`), "%s: %s", document, first)
+			case strings.Contains(mark, "_test.go runs "):
+				assert.FileExists(t, regexp.MustCompile(`\S+_test\.go`).FindString(mark))
+			case document == "README.md" && strings.HasPrefix(first, "$ "):
+				// by TestREADMETranscript
+			default:
+				test := claim(document, first)
+				require.NotEmpty(t, test, "no test types this: %s: %s", document, first)
+				assert.True(t, strings.Contains(tests, "func "+test+"("), "%s: %s", document, first)
+			}
+		}
+	}
+	assert.Greater(t, blocks, 30)
+}
+
+func claim(document, first string) string {
+	for begins, test := range typedBy {
+		if strings.HasPrefix(document+": "+first, begins) {
+			return test
+		}
+	}
+	return ""
+}
+
+// TestLinks has every link between the documents lead to a file, and to a heading
+// of it.
+func TestLinks(t *testing.T) {
+	t.Parallel()
+	link := regexp.MustCompile(`\]\(([^)#:]*)(#[^)]*)?\)`)
+	links := 0
+	for _, document := range tracked(t, "*.md") {
+		for _, found := range link.FindAllStringSubmatch(readFile(t, document), -1) {
+			links++
+			target := document
+			if found[1] != "" {
+				target = filepath.Join(filepath.Dir(document), found[1])
+			}
+			if found[2] == "" {
+				_, err := os.Stat(target)
+				assert.NoError(t, err, "%s: %s", document, found[0])
+				continue
+			}
+			if assert.FileExists(t, target, "%s: %s", document, found[0]) {
+				assert.Contains(t, anchors(readFile(t, target)), found[2], "%s: %s", document, found[0])
+			}
+		}
+	}
+	assert.Greater(t, links, 20)
+}
+
+// anchors returns those of the headings, as GitHub makes them.
+func anchors(text string) []string {
+	var all []string
+	for _, heading := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(text, -1) {
+		anchor := strings.ToLower(regexp.MustCompile(`[^\pL\pN _-]`).ReplaceAllString(heading[1], ""))
+		all = append(all, "#"+strings.ReplaceAll(anchor, " ", "-"))
+	}
+	return all
+}
