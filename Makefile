@@ -106,6 +106,35 @@ lint: ## gofmt, go vet, staticcheck
 	$(GO) tool staticcheck -tags embedded ./examples/...
 	$(GO) tool staticcheck -tags host ./internal/integration/host/...
 
+# The library's API is compared with that of the last version: a tag or a commit.
+# As long as there is no version it is HEAD, and the change that of the checkout.
+MODULE := github.com/calico-bootstrap/calico-bootstrap
+SINCE  ?= $(or $(shell git describe --tags --abbrev=0 --match 'v*' 2>/dev/null),HEAD)
+
+.PHONY: api
+api: ## how the library's API changed, and what of it breaks importers (SINCE=v0.1.0)
+	@mkdir -p $(BIN)
+	@$(GO) build -o $(BIN)/apidiff golang.org/x/exp/cmd/apidiff
+	@then=$$(mktemp -d) && trap 'rm -rf "$$then"' EXIT && \
+	git archive -o "$$then/tar" '$(SINCE)' && tar -xf "$$then/tar" -C "$$then" && \
+	{ (cd "$$then" && GOWORK=off "$(CURDIR)/$(BIN)/apidiff" -m -w api $(MODULE)) && \
+	changes=$$(GOWORK=off $(BIN)/apidiff -m "$$then/api" $(MODULE)); } 2>"$$then/log" || { cat "$$then/log" >&2; exit 1; } && \
+	echo "$${changes:-The API is that of $(SINCE).}"
+
+# Where the Go vulnerability database is: a mirror may be nearer.
+VULNDB ?= https://vuln.go.dev
+
+.PHONY: vuln
+vuln: ## known vulnerabilities in what the library and the program call (skipped where VULNDB can't be reached)
+	@mkdir -p $(BIN)
+	@# What it says counts, too: a govulncheck that panics may exit with 0.
+	@$(GO) tool govulncheck -db '$(VULNDB)' ./... ./examples/... >$(BIN)/vuln.txt 2>&1; code=$$?; cat $(BIN)/vuln.txt; \
+	if grep -q '^govulncheck: fetching vulnerabilities: ' $(BIN)/vuln.txt; then \
+		echo 'make vuln: skipped: $(VULNDB) gives no vulnerabilities; VULNDB=URL names a mirror'; exit 0; \
+	fi; \
+	grep -q -e '^No vulnerabilities found' -e '^Your code is affected by 0 vulnerabilities' $(BIN)/vuln.txt || exit $$(($$code ? $$code : 1)); \
+	exit $$code
+
 .PHONY: fuzz
 fuzz: ## every fuzzer for FUZZTIME (10m)
 	@for package in $$($(GO) list ./...); do \

@@ -16,6 +16,8 @@ import (
 	_ "github.com/calico-bootstrap/calico-bootstrap/bootstrap/firewall"
 	_ "github.com/calico-bootstrap/calico-bootstrap/bootstrap/kubernetes"
 	_ "github.com/calico-bootstrap/calico-bootstrap/ippool/installation"
+	_ "github.com/calico-bootstrap/calico-bootstrap/ippool/manifest"
+	_ "github.com/calico-bootstrap/calico-bootstrap/ippool/selector"
 )
 
 const module = "github.com/calico-bootstrap/calico-bootstrap/"
@@ -83,9 +85,14 @@ func TestImportersOfADatastoreLinkNoOther(t *testing.T) {
 // standard library.
 func dependencies(t *testing.T, workspace string, patterns ...string) []string {
 	t.Helper()
+	return goList(t, workspace, "{{if not .Standard}}{{.ImportPath}}{{end}}", append([]string{"-deps"}, patterns...)...)
+}
+
+// goList asks go list, with GOWORK as it is given.
+func goList(t *testing.T, workspace, format string, arguments ...string) []string {
+	t.Helper()
 	// go test puts its own go first in PATH.
-	arguments := append([]string{"list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}"}, patterns...)
-	command := exec.CommandContext(t.Context(), "go", arguments...)
+	command := exec.CommandContext(t.Context(), "go", append([]string{"list", "-f", format}, arguments...)...)
 	command.Env = append(os.Environ(), "GOWORK="+workspace)
 	var stderr strings.Builder
 	command.Stderr = &stderr

@@ -43,10 +43,10 @@ type Survey struct {
 
 // Node is what pools are held against of a node.
 type Node struct {
-	Name      string
-	Labels    map[string]string
-	Addresses []netip.Addr   // its own
-	PodCIDRs  []netip.Prefix // that kube-controller-manager gave it
+	Name      string            // the object's
+	Labels    map[string]string // which a pool's nodeSelector looks at
+	Addresses []netip.Addr      // its own
+	PodCIDRs  []netip.Prefix    // that kube-controller-manager gave it
 }
 
 // PodCIDRSource is a place in the cluster that may say what its pod CIDRs are.

@@ -56,8 +56,8 @@ type Snapshot struct {
 
 // Unreadable is a record among the pools that can't be read as one.
 type Unreadable struct {
-	Name string
-	Err  error
+	Name string // the pool's, as its key or its object says it
+	Err  error  // why it can't be read
 
 	// CIDR is the pool's, if at least that could be read; else empty.
 	CIDR string

@@ -12,7 +12,7 @@ import (
 // Definition describes one setting: its names, its default, and what it takes.
 type Definition struct {
 	Flag     string // without the dashes
-	Env      string
+	Env      string // the environment variable
 	Default  string // in words; empty: unset
 	Accepted string // in words
 	Usage    string // what it does, for -h

@@ -16,7 +16,7 @@ import (
 // Desired is what the settings ask for: the pools, in the order in which they
 // are planned and reported.
 type Desired struct {
-	Pools []DesiredPool
+	Pools []DesiredPool // the default IPv4 and IPv6 pool, then those of PoolsFile
 }
 
 // wanted is the place of the pool of that name; -1 if none of them is wanted. One
@@ -35,7 +35,7 @@ func (d Desired) values(name string) []Value {
 
 // DesiredPool is a pool that is asked for, or the wish that a family has none.
 type DesiredPool struct {
-	Family ippool.Family
+	Family ippool.Family // of the pool, or that has none
 
 	// Default says that this is the default pool of the family: it gives way
 	// to any pool of the family that exists. Any other is asked for by name.
@@ -58,20 +58,20 @@ type DesiredPool struct {
 
 // Value is a field of a pool, what it is set to, and where that came from.
 type Value struct {
-	Field  string `json:"field"`
-	Value  any    `json:"value"`
-	Source Source `json:"source"`
+	Field  string `json:"field"`  // as in an IPPool's spec, or name: "natOutgoing"
+	Value  any    `json:"value"`  // of the field's type; empty text: it will be chosen
+	Source Source `json:"source"` // SourceDefault, or the place it was given in
 }
 
 // Config is what settings say, typed and judged.
 type Config struct {
-	Desired   Desired
-	Datastore DatastoreType
+	Desired   Desired       // the pools
+	Datastore DatastoreType // where they are kept; empty: what was given is wrong
 	Timeout   time.Duration // of the whole run; zero is no limit
-	LogLevel  slog.Level
-	LogFormat LogFormat
-	OnDrift   OnDrift
-	Preflight Preflight
+	LogLevel  slog.Level    // the least severe that is logged: for who makes the logger
+	LogFormat LogFormat     // for who makes the logger
+	OnDrift   OnDrift       // what is done where a pool differs
+	Preflight Preflight     // what is done with findings
 	Allow     []FindingCode // findings that are known and wanted
 	Warnings  []string      // what is not wrong, but should be known
 }

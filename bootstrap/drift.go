@@ -11,8 +11,8 @@ import (
 
 // Difference is a setting that asks for something else than what is stored.
 type Difference struct {
-	Field  string `json:"field"`
-	Asked  any    `json:"asked"`
+	Field  string `json:"field"`  // as in an IPPool's spec
+	Asked  any    `json:"asked"`  // what the setting says
 	Stored any    `json:"stored"` // null: the setting speaks of a pool that doesn't exist
 	Source Source `json:"source"` // of what was asked for
 

@@ -108,7 +108,7 @@ func (e *DatastoreError) Unwrap() []error {
 type PartialError struct {
 	Created []string // the pools' names, in their order
 	Updated []string // of the two, at least one name
-	Err     error
+	Err     error    // why there are not more
 }
 
 // Error returns the error, and a line for each pool that was written.

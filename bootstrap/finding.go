@@ -36,7 +36,7 @@ func FindingCodes() []FindingCode {
 // Finding is something about a pool that the preflight thinks somebody should
 // know of before the pool is used.
 type Finding struct {
-	Code  FindingCode `json:"code"`
+	Code  FindingCode `json:"code"`            // its kind
 	Pool  string      `json:"pool,omitempty"`  // its name; empty: it is about a whole family
 	CIDR  *Located    `json:"cidr,omitempty"`  // the pool's, and where that came from
 	Other *Located    `json:"other,omitempty"` // what it clashes with, and where that is

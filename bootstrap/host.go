@@ -28,7 +28,7 @@ type Host interface {
 
 // Located is a range of addresses, and where it was found.
 type Located struct {
-	Prefix netip.Prefix `json:"prefix"`
+	Prefix netip.Prefix `json:"prefix"` // without host bits
 	Source Source       `json:"source"` // "interface eth0", "kubeadm-config"
 }
 

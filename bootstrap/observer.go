@@ -42,8 +42,8 @@ const (
 
 // Event is a moment of a run. Nobody else has what is in it: it may be kept.
 type Event struct {
-	Kind    EventKind
-	Attempt int // from 1
+	Kind    EventKind // says which of the other fields are set
+	Attempt int       // from 1
 
 	// Pools are of the kinds planned, writing and written, in the plan's
 	// order. Nil for other kinds.
@@ -59,10 +59,10 @@ type Event struct {
 
 // PoolEvent finishes the sentence "pool NAME is …".
 type PoolEvent struct {
-	Name   string
-	Family ippool.Family
-	Action Action // of what is not written yet: WouldCreate, WouldUpdate
-	Reason string
+	Name   string        // the pool's
+	Family ippool.Family // the pool's
+	Action Action        // of what is not written yet: WouldCreate, WouldUpdate
+	Reason string        // as a part of a sentence
 }
 
 // tellOf tells the observer, if there is one.

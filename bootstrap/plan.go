@@ -26,17 +26,17 @@ const (
 // Plan is what is to be done, pool by pool, in a fixed order: the default IPv4
 // pool, the default IPv6 pool, then the rest by name.
 type Plan struct {
-	Steps    []Step
-	Warnings []string
+	Steps    []Step   // one a pool or family
+	Warnings []string // what is left as it is though it is odd, a line each
 }
 
 // Step is what is to be done about one pool, and why.
 type Step struct {
-	Action  Action // Created, Updated (to be, or done), Unchanged or Skipped
-	Family  ippool.Family
-	Default bool // it is about the default pool of the family, whatever pool stands for that
-	Name    string
-	Reason  string
+	Action  Action         // Created, Updated (to be, or done), Unchanged or Skipped
+	Family  ippool.Family  // of the pool that was asked for
+	Default bool           // it is about the default pool of the family, whatever pool stands for that
+	Name    string         // the pool's
+	Reason  string         // as a part of a sentence
 	Pool    *ippool.IPPool // as it stands or will stand; nil if skipped
 	Values  []Value        // the settings behind a pool that is to be created
 	Drift   []Difference   // what was asked for otherwise

@@ -14,7 +14,7 @@ import (
 // yet.
 type PoolManifest struct {
 	Path string // as messages name it
-	Data []byte
+	Data []byte // YAML or JSON
 
 	// LeftAside says why a file of a directory is not read; empty: it is.
 	LeftAside string

@@ -7,19 +7,19 @@ import (
 // Report is what a run did, or would do. Its JSON is a promise: fields are only
 // ever added.
 type Report struct {
-	Datastore DatastoreType `json:"datastore"`
-	Pools     []PoolReport  `json:"pools"`    // the default IPv4 and IPv6 pool, then the rest by name; never null
-	Warnings  []string      `json:"warnings"` // never null
-	Notes     []string      `json:"notes"`    // good to know, and nothing to mend; never null
-	Findings  []Finding     `json:"findings"` // of the preflight; never null
+	Datastore DatastoreType `json:"datastore"` // as the Datastore calls itself
+	Pools     []PoolReport  `json:"pools"`     // the default IPv4 and IPv6 pool, then the rest by name; never null
+	Warnings  []string      `json:"warnings"`  // never null
+	Notes     []string      `json:"notes"`     // good to know, and nothing to mend; never null
+	Findings  []Finding     `json:"findings"`  // of the preflight; never null
 }
 
 // PoolReport finishes the sentence "pool NAME is …".
 type PoolReport struct {
-	Name   string        `json:"name"`
-	Family ippool.Family `json:"family"`
-	Action Action        `json:"action"`
-	Reason string        `json:"reason"`
+	Name   string        `json:"name"`   // the pool's; of a family that gets none, that of the default pool
+	Family ippool.Family `json:"family"` // of the pool that was asked for: 4 or 6
+	Action Action        `json:"action"` // of a dry run WouldCreate and WouldUpdate
+	Reason string        `json:"reason"` // as a part of a sentence
 
 	// Spec is the pool as it now stands, or would; nil if it was skipped.
 	Spec *ippool.IPPoolSpec `json:"spec,omitempty"`

@@ -17,8 +17,8 @@ func SourceFlag(name string) Source { return Source("flag --" + name) }
 // text is not judged yet. The zero Setting, and any with an empty text, is
 // unset: its default applies.
 type Setting struct {
-	Value  string
-	Source Source
+	Value  string // as it was given; empty: it was not
+	Source Source // the place that it was given in
 }
 
 // Given returns a Setting; source is what messages call its place.

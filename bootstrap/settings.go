@@ -9,17 +9,19 @@ import "github.com/calico-bootstrap/calico-bootstrap/ippool"
 // The tags name environment variables for envconfig; [Definitions] has the
 // whole table.
 type Settings struct {
-	IPv4 IPv4PoolSettings `envconfig:"CALICO_IPV4POOL"`
-	IPv6 IPv6PoolSettings `envconfig:"CALICO_IPV6POOL"`
+	IPv4 IPv4PoolSettings `envconfig:"CALICO_IPV4POOL"` // of the default IPv4 pool
+	IPv6 IPv6PoolSettings `envconfig:"CALICO_IPV6POOL"` // of the default IPv6 pool
 
-	NoDefaultPools   Setting `envconfig:"NO_DEFAULT_POOLS"`
-	IPv6Support      Setting `envconfig:"FELIX_IPV6SUPPORT"`
-	WaitForDatastore Setting `envconfig:"WAIT_FOR_DATASTORE"`
-	Timeout          Setting `envconfig:"CALICO_IPPOOLS_TIMEOUT"`
-	LogLevel         Setting `envconfig:"CALICO_STARTUP_LOGLEVEL"`
-	LogFormat        Setting `envconfig:"CALICO_IPPOOLS_LOG_FORMAT"`
+	NoDefaultPools   Setting `envconfig:"NO_DEFAULT_POOLS"`          // a boolean
+	IPv6Support      Setting `envconfig:"FELIX_IPV6SUPPORT"`         // a boolean; false: no IPv6 pool
+	WaitForDatastore Setting `envconfig:"WAIT_FOR_DATASTORE"`        // a boolean; true: no limit unless Timeout says one
+	Timeout          Setting `envconfig:"CALICO_IPPOOLS_TIMEOUT"`    // a duration as time.ParseDuration reads it; 0 is no limit
+	LogLevel         Setting `envconfig:"CALICO_STARTUP_LOGLEVEL"`   // debug, info, warning or error
+	LogFormat        Setting `envconfig:"CALICO_IPPOOLS_LOG_FORMAT"` // a LogFormat
 
+	// PoolsFile is a file with IPPools, or a directory of such files.
 	PoolsFile Setting `envconfig:"CALICO_IPPOOLS_FILE"`
+
 	// Unknown are variables that look like settings and are none: FromEnv finds
 	// them, and Resolve warns of them.
 	Unknown []Setting `ignored:"true"`
@@ -28,10 +30,10 @@ type Settings struct {
 	// who has the texts already can give them without a file. Nil: not read.
 	PoolManifests []PoolManifest `ignored:"true"`
 
-	OnDrift   Setting `envconfig:"CALICO_IPPOOLS_ON_DRIFT"`
-	Preflight Setting `envconfig:"CALICO_IPPOOLS_PREFLIGHT"`
-	Allow     Setting `envconfig:"CALICO_IPPOOLS_ALLOW"`
-	Strict    Setting `envconfig:"CALICO_IPPOOLS_STRICT"`
+	OnDrift   Setting `envconfig:"CALICO_IPPOOLS_ON_DRIFT"`  // an OnDrift
+	Preflight Setting `envconfig:"CALICO_IPPOOLS_PREFLIGHT"` // a Preflight
+	Allow     Setting `envconfig:"CALICO_IPPOOLS_ALLOW"`     // FindingCodes, separated by commas
+	Strict    Setting `envconfig:"CALICO_IPPOOLS_STRICT"`    // a boolean; true: warnings about settings are errors
 
 	// Datastore is read apart, because each of its variables has two names.
 	Datastore DatastoreSettings `ignored:"true"`
@@ -43,19 +45,19 @@ type Settings struct {
 // No field has an envconfig tag: inside a prefix envconfig would take the
 // tag alone, such as CIDR or NAME, for a second name of the variable.
 type PoolSettings struct {
-	CIDR             Setting `split_words:"true"`
-	Name             Setting `split_words:"true"`
-	BlockSize        Setting `split_words:"true"`
-	VXLAN            Setting `split_words:"true"`
-	NATOutgoing      Setting `split_words:"true"`
-	NodeSelector     Setting `split_words:"true"`
-	DisableBGPExport Setting `split_words:"true"`
+	CIDR             Setting `split_words:"true"` // of the family; none: no default pool of it
+	Name             Setting `split_words:"true"` // a DNS subdomain name
+	BlockSize        Setting `split_words:"true"` // a prefix length in decimal
+	VXLAN            Setting `split_words:"true"` // an ippool.VXLANMode, as calico-node spells it
+	NATOutgoing      Setting `split_words:"true"` // a boolean
+	NodeSelector     Setting `split_words:"true"` // a selector of Calico's
+	DisableBGPExport Setting `split_words:"true"` // a boolean
 }
 
 // IPv4PoolSettings are the settings of the default IPv4 pool.
 type IPv4PoolSettings struct {
 	PoolSettings
-	IPIP Setting `split_words:"true"`
+	IPIP Setting `split_words:"true"` // an ippool.IPIPMode, as calico-node spells it
 }
 
 // IPv6PoolSettings are the settings of the default IPv6 pool. IP-in-IP carries
@@ -68,34 +70,34 @@ type IPv6PoolSettings struct {
 // environment each has a name, such as ETCD_ENDPOINTS, and the same name with
 // the prefix CALICO_, which wins.
 type DatastoreSettings struct {
-	DatastoreType Setting `split_words:"true"`
+	DatastoreType Setting `split_words:"true"` // a DatastoreType
 
-	EtcdEndpoints    Setting `split_words:"true"`
-	EtcdDiscoverySRV Setting `split_words:"true"`
-	EtcdUsername     Setting `split_words:"true"`
-	EtcdPassword     Setting `split_words:"true" json:"-"`
-	EtcdCACertFile   Setting `split_words:"true"`
-	EtcdCertFile     Setting `split_words:"true"`
-	EtcdKeyFile      Setting `split_words:"true"`
+	EtcdEndpoints    Setting `split_words:"true"`          // URLs, separated by commas
+	EtcdDiscoverySRV Setting `split_words:"true"`          // a domain whose SRV records name the members, in place of endpoints
+	EtcdUsername     Setting `split_words:"true"`          // with a password
+	EtcdPassword     Setting `split_words:"true" json:"-"` // with a user name
+	EtcdCACertFile   Setting `split_words:"true"`          // the path of a PEM file
+	EtcdCertFile     Setting `split_words:"true"`          // the path of a PEM file; with a key
+	EtcdKeyFile      Setting `split_words:"true"`          // the path of a PEM file; with a certificate
 
-	Kubeconfig               Setting `split_words:"true"`
-	K8sAPIEndpoint           Setting `split_words:"true"`
-	K8sCAFile                Setting `split_words:"true"`
-	K8sCertFile              Setting `split_words:"true"`
-	K8sKeyFile               Setting `split_words:"true"`
-	K8sAPIToken              Setting `split_words:"true" json:"-"`
-	K8sInsecureSkipTLSVerify Setting `split_words:"true"`
-	K8sCurrentContext        Setting `split_words:"true"`
-	K8sClientQPS             Setting `split_words:"true"`
-	K8sClientBurst           Setting `split_words:"true"`
-	CalicoAPIGroup           Setting `split_words:"true"`
+	Kubeconfig               Setting `split_words:"true"`          // a path, or several, separated as in PATH
+	K8sAPIEndpoint           Setting `split_words:"true"`          // a URL, in place of a kubeconfig
+	K8sCAFile                Setting `split_words:"true"`          // the path of a PEM file
+	K8sCertFile              Setting `split_words:"true"`          // the path of a PEM file; with a key
+	K8sKeyFile               Setting `split_words:"true"`          // the path of a PEM file; with a certificate
+	K8sAPIToken              Setting `split_words:"true" json:"-"` // a bearer token
+	K8sInsecureSkipTLSVerify Setting `split_words:"true"`          // a boolean; true: anybody can pose as the API server
+	K8sCurrentContext        Setting `split_words:"true"`          // a context of the kubeconfig
+	K8sClientQPS             Setting `split_words:"true"`          // requests a second, on average
+	K8sClientBurst           Setting `split_words:"true"`          // requests at once, beyond the average
+	CalicoAPIGroup           Setting `split_words:"true"`          // ippool.CRDV1 or ippool.V3, as a text
 
 	// The PEM texts and the kubeconfig themselves. Only a CalicoAPIConfig file
 	// can give them: an environment is too easily printed.
-	EtcdCACert       Setting `ignored:"true"`
-	EtcdCert         Setting `ignored:"true"`
-	EtcdKey          Setting `ignored:"true" json:"-"`
-	KubeconfigInline Setting `ignored:"true" json:"-"`
+	EtcdCACert       Setting `ignored:"true"`          // in place of EtcdCACertFile
+	EtcdCert         Setting `ignored:"true"`          // in place of EtcdCertFile
+	EtcdKey          Setting `ignored:"true" json:"-"` // in place of EtcdKeyFile
+	KubeconfigInline Setting `ignored:"true" json:"-"` // in place of Kubeconfig
 
 	// Surroundings are where a Kubernetes API is found that no setting names.
 	Surroundings Surroundings `ignored:"true"`
@@ -104,10 +106,8 @@ type DatastoreSettings struct {
 // Surroundings are what a process finds around it, and nobody set for this
 // purpose: FromEnv fills them in.
 type Surroundings struct {
-	// KubernetesServiceHost and KubernetesServicePort are in the environment
-	// of every process in a pod.
-	KubernetesServiceHost Setting `split_words:"true"`
-	KubernetesServicePort Setting `split_words:"true"`
+	KubernetesServiceHost Setting `split_words:"true"` // in every process of a pod
+	KubernetesServicePort Setting `split_words:"true"` // beside it
 
 	// HomeKubeconfig is the path of ~/.kube/config, whether it is there or not.
 	HomeKubeconfig Setting `ignored:"true"`

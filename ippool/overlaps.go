@@ -1,7 +1,9 @@
 package ippool
 
 // Overlap is two pools that overlap, by their places in a slice.
-type Overlap struct{ Earlier, Later int }
+type Overlap struct {
+	Earlier, Later int // places, from 0
+}
 
 // Overlaps returns the overlaps that [ValidateSet] tells of, in the order of the
 // later place, for who has more to say about the pools than their names.

@@ -21,6 +21,7 @@ type IPPool struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
+	// Spec is what the pool is asked to be.
 	Spec IPPoolSpec `json:"spec"`
 
 	// Status is written by Calico's controllers and never by this module.
@@ -78,6 +79,7 @@ type IPPoolSpec struct {
 
 // IPPoolStatus is what Calico's controllers report of a pool.
 type IPPoolStatus struct {
+	// Conditions are kept as they are; none of them means anything here.
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 }
 
@@ -86,7 +88,7 @@ type IPPoolList struct {
 	metav1.TypeMeta `json:",inline"`
 	metav1.ListMeta `json:"metadata,omitempty"`
 
-	Items []IPPool `json:"items"`
+	Items []IPPool `json:"items"` // in the server's order
 }
 
 // New returns a pool of that name with the kind and the API version of

@@ -26,8 +26,10 @@ type Config struct {
 	// Endpoints.
 	DiscoverySRV string
 
-	// Username and Password are those of an etcd user; both or none.
+	// Username is that of an etcd user. Empty: none, and no password.
 	Username string
+
+	// Password is the user's; not empty where there is a user.
 	Password string `json:"-"`
 
 	// TLS secures the connection to https endpoints. Nil means the system's

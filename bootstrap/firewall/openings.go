@@ -69,11 +69,11 @@ func isNumber(text string, bits int) bool {
 
 // Pool is what matters of a pool.
 type Pool struct {
-	Name      string           `json:"name"`
-	Family    ippool.Family    `json:"family"`
+	Name      string           `json:"name"`           // which reasons and warnings quote
+	Family    ippool.Family    `json:"family"`         // its openings are of the same
 	CIDR      string           `json:"cidr,omitempty"` // empty: not chosen yet
-	IPIPMode  ippool.IPIPMode  `json:"ipipMode"`
-	VXLANMode ippool.VXLANMode `json:"vxlanMode"`
+	IPIPMode  ippool.IPIPMode  `json:"ipipMode"`       // empty: Never
+	VXLANMode ippool.VXLANMode `json:"vxlanMode"`      // empty: Never
 
 	// Planned says that it doesn't stand in the datastore like this yet.
 	Planned bool `json:"planned,omitempty"`

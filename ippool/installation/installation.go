@@ -29,40 +29,40 @@ const MaxPools = 25
 // Installation is the part about pools, and no other: it is to be merged into
 // the Installation of a cluster.
 type Installation struct {
-	APIVersion string   `json:"apiVersion"`
-	Kind       string   `json:"kind"`
-	Metadata   Metadata `json:"metadata"`
-	Spec       Spec     `json:"spec"`
+	APIVersion string   `json:"apiVersion"` // operator.tigera.io/v1
+	Kind       string   `json:"kind"`       // Installation
+	Metadata   Metadata `json:"metadata"`   // its name
+	Spec       Spec     `json:"spec"`       // its pools
 }
 
 // Metadata names the Installation. The operator knows one, "default".
 type Metadata struct {
-	Name string `json:"name"`
+	Name string `json:"name"` // default
 }
 
 // Spec is the Installation's.
 type Spec struct {
-	CalicoNetwork CalicoNetwork `json:"calicoNetwork"`
+	CalicoNetwork CalicoNetwork `json:"calicoNetwork"` // the only part of it that is written
 }
 
 // CalicoNetwork holds the pools. An empty list is not the same as none: with
 // it, the operator leaves the pools to others.
 type CalicoNetwork struct {
-	IPPools []IPPool `json:"ipPools"`
+	IPPools []IPPool `json:"ipPools"` // in the order that was given
 }
 
 // IPPool is a pool as the operator spells it. The fields that are always written
 // have defaults there that differ from Calico's, such as IPIP and NAT for IPv4;
 // those that may be left out have Calico's.
 type IPPool struct {
-	Name          string `json:"name"`
-	CIDR          string `json:"cidr"`
+	Name          string `json:"name"`          // of the IPPool
+	CIDR          string `json:"cidr"`          // canonical
 	Encapsulation string `json:"encapsulation"` // IPIP, IPIPCrossSubnet, VXLAN, VXLANCrossSubnet, None
 	NATOutgoing   string `json:"natOutgoing"`   // Enabled, Disabled
 	BlockSize     int    `json:"blockSize"`     // the prefix length of a block
 	NodeSelector  string `json:"nodeSelector"`  // the operator refuses an empty one
 
-	DisableBGPExport      bool                      `json:"disableBGPExport,omitempty"`
+	DisableBGPExport      bool                      `json:"disableBGPExport,omitempty"`      // keeps its routes out of BGP
 	DisableNewAllocations bool                      `json:"disableNewAllocations,omitempty"` // Calico's "disabled"
 	AllowedUses           []ippool.IPPoolAllowedUse `json:"allowedUses,omitempty"`           // left out: Workload and Tunnel
 	AssignmentMode        ippool.AssignmentMode     `json:"assignmentMode,omitempty"`        // left out: Automatic
