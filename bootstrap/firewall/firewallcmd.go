@@ -4,21 +4,23 @@ package firewall
 // now: a reload in between would drop whatever else is open at run time only.
 // An empty zone is the default zone.
 func FirewallCmd(openings []Opening, zone string) []string {
-	var permanent, now []string
+	var permanent, runtime []string
 	for _, opening := range openings {
-		permanent = append(permanent, Permanent(opening, zone))
-		now = append(now, Now(opening, zone))
+		permanent = append(permanent, FirewallCmdPermanent(opening, zone))
+		runtime = append(runtime, FirewallCmdRuntime(opening, zone))
 	}
-	return append(permanent, now...)
+	return append(permanent, runtime...)
 }
 
-// Permanent is the command that opens it in the zone from the next reload on.
-func Permanent(opening Opening, zone string) string {
+// FirewallCmdPermanent returns the command that opens it in the zone from the
+// next reload on.
+func FirewallCmdPermanent(opening Opening, zone string) string {
 	return "firewall-cmd --permanent" + arguments(opening, zone)
 }
 
-// Now is the command that opens it in the zone until the next reload.
-func Now(opening Opening, zone string) string {
+// FirewallCmdRuntime returns the command that opens it in the zone until the
+// next reload.
+func FirewallCmdRuntime(opening Opening, zone string) string {
 	return "firewall-cmd" + arguments(opening, zone)
 }
 

@@ -120,17 +120,6 @@ func TestDatastore(t *testing.T) {
 	}
 }
 
-func TestParseRole(t *testing.T) {
-	t.Parallel()
-	for text, want := range map[string]firewall.Role{"": firewall.RoleNode, "node": firewall.RoleNode, "control-plane": firewall.RoleControlPlane} {
-		got, err := firewall.ParseRole(text)
-		assert.NoError(t, err)
-		assert.Equal(t, want, got)
-	}
-	_, err := firewall.ParseRole("master")
-	assert.EqualError(t, err, "unknown role; want node or control-plane")
-}
-
 func TestValidate(t *testing.T) {
 	t.Parallel()
 	both := []ippool.Family{4, 6}

@@ -88,7 +88,7 @@ still have to be run.`,
 // firewallReport is what firewall found. Its JSON is a promise: fields are only
 // ever added. It is also what --from reads.
 type firewallReport struct {
-	Role                firewall.Role           `json:"role"`
+	Role                hostRole                `json:"role"`
 	Datastore           bootstrap.DatastoreType `json:"datastore"`
 	Pools               []firewall.Pool         `json:"pools"`
 	Openings            []firewall.Opening      `json:"openings"`
@@ -132,10 +132,10 @@ func (p *program) firewall(ctx context.Context, flags firewallFlags, stdin io.Re
 var zoneName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_/-]+$`) })
 
 // judge tells all that is wrong with the flags.
-func (f firewallFlags) judge(output string) (firewall.Role, error) {
+func (f firewallFlags) judge(output string) (hostRole, error) {
 	var faults bootstrap.Faults
 	given := func(flag, value string) bootstrap.Setting { return bootstrap.Given(value, bootstrap.SourceFlag(flag)) }
-	role, err := firewall.ParseRole(f.role)
+	role, err := parseRole(f.role)
 	if err != nil {
 		faults.Add(given("role", f.role), "%s", err)
 	}
@@ -157,7 +157,7 @@ func (f firewallFlags) judge(output string) (firewall.Role, error) {
 	if port, err := strconv.ParseUint(f.apiServerPort, 10, 16); f.apiServerPort != "" && (err != nil || port == 0) {
 		faults.Add(given("api-server-port", f.apiServerPort), "no port; want 1 to 65535")
 	}
-	if f.apiServerPort != "" && role == firewall.RoleNode {
+	if f.apiServerPort != "" && role == roleNode {
 		faults.Add(given("api-server-port", f.apiServerPort), "no API server listens on a node; want --role control-plane too")
 	}
 	if f.check && output == formatNetworkManager {
@@ -184,7 +184,7 @@ func (f firewallFlags) deriving() []string {
 }
 
 // firewallReport derives the openings, or reads them.
-func (p *program) firewallReport(ctx context.Context, flags firewallFlags, role firewall.Role, stdin io.Reader) (firewallReport, error) {
+func (p *program) firewallReport(ctx context.Context, flags firewallFlags, role hostRole, stdin io.Reader) (firewallReport, error) {
 	if flags.from != "" {
 		return readFirewallReport(flags.from, stdin)
 	}
@@ -202,7 +202,7 @@ func (p *program) firewallReport(ctx context.Context, flags firewallFlags, role 
 	config := firewall.Config{
 		Pools: pools, NoBGP: flags.noBGP, Typha: flags.typha, WireGuard: flags.wireGuard, Registry: flags.registry,
 	}
-	if role == firewall.RoleControlPlane {
+	if role == roleControlPlane {
 		config.Datastore = p.listensOn(flags)
 	}
 	report.Pools = append(report.Pools, pools...)

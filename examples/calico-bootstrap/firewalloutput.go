@@ -46,10 +46,10 @@ func commandsFor(check firewalld.Check) []string {
 	for _, zone := range check.Zones {
 		for _, opening := range zone.Openings {
 			if opening.Permanent == firewalld.Missing {
-				permanent = append(permanent, firewall.Permanent(opening.Opening, zone.Zone))
+				permanent = append(permanent, firewall.FirewallCmdPermanent(opening.Opening, zone.Zone))
 			}
 			if opening.Runtime == firewalld.Missing {
-				now = append(now, firewall.Now(opening.Opening, zone.Zone))
+				now = append(now, firewall.FirewallCmdRuntime(opening.Opening, zone.Zone))
 			}
 		}
 	}

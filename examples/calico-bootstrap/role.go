@@ -1,0 +1,24 @@
+package main
+
+import "fmt"
+
+// hostRole is the part of a host in its cluster.
+type hostRole string
+
+// The roles.
+const (
+	roleNode         hostRole = "node"          // runs pods
+	roleControlPlane hostRole = "control-plane" // runs pods, and the datastore
+)
+
+// parseRole reads a role. Empty means roleNode.
+func parseRole(text string) (hostRole, error) {
+	switch parsed := hostRole(text); parsed {
+	case "":
+		return roleNode, nil
+	case roleNode, roleControlPlane:
+		return parsed, nil
+	default:
+		return "", fmt.Errorf("unknown role; want %s or %s", roleNode, roleControlPlane)
+	}
+}
