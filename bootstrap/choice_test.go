@@ -166,9 +166,9 @@ func TestRenderedPoolsAreWhole(t *testing.T) {
 	pools, _, err := Render(Settings{}, WithHost(fakeHost{asked: &asked}))
 	require.NoError(t, err)
 	require.Len(t, pools, 2)
-	assert.Empty(t, ippool.ValidateSet([]*ippool.IPPool{&pools[0], &pools[1]}))
+	assert.Empty(t, ippool.ValidateSet(pools))
 	want := ippool.New("default-ipv4-ippool")
 	want.Spec.CIDR, want.Spec.NATOutgoing = "192.168.0.0/16", true
 	ippool.Default(want)
-	assert.Equal(t, *want, pools[0])
+	assert.Equal(t, want, pools[0])
 }

@@ -68,13 +68,13 @@ func Run(ctx context.Context, store Datastore, settings Settings, options ...Opt
 
 // Render returns the pools that the settings ask for, without a datastore, and
 // warnings. The pools of families that get none are left out.
-func Render(settings Settings, options ...Option) ([]ippool.IPPool, []string, error) {
+func Render(settings Settings, options ...Option) ([]*ippool.IPPool, []string, error) {
 	config, err := settings.readAndResolve()
 	if err != nil {
 		return nil, nil, err
 	}
 	r := newRunner(config, options)
-	var pools []ippool.IPPool
+	var pools []*ippool.IPPool
 	for _, want := range r.localDesired().Pools {
 		if want.Skip != "" && want.Default && settings.havePools() {
 			continue // who names the pools in files knows
@@ -99,7 +99,7 @@ func Render(settings Settings, options ...Option) ([]ippool.IPPool, []string, er
 			r.warn(fmt.Sprintf("the CIDR %s was chosen here and now, and may be another elsewhere or the next time: name one with %s",
 				want.Pool.Spec.CIDR, SourceFlag(fmt.Sprintf("ipv%d-pool-cidr", want.Family))))
 		}
-		pools = append(pools, *want.Pool)
+		pools = append(pools, want.Pool)
 	}
 	return pools, r.warnings, nil
 }

@@ -218,18 +218,22 @@ func (p *program) printObject(object any) error {
 }
 
 // printPools writes the pools as manifests: YAML documents, or one list.
-func (p *program) printPools(pools []ippool.IPPool, apiVersion string) error {
+func (p *program) printPools(pools []*ippool.IPPool, apiVersion string) error {
 	if p.output == formatJSON {
-		return p.printObject(ippool.IPPoolList{
+		list := ippool.IPPoolList{
 			TypeMeta: metav1.TypeMeta{Kind: ippool.ListKind, APIVersion: apiVersion},
-			Items:    append([]ippool.IPPool{}, pools...), // never null
-		})
+			Items:    []ippool.IPPool{}, // never null
+		}
+		for _, pool := range pools {
+			list.Items = append(list.Items, *pool)
+		}
+		return p.printObject(list)
 	}
-	for i := range pools {
+	for _, pool := range pools {
 		if _, err := io.WriteString(p.stdout, "---\n"); err != nil {
 			return err
 		}
-		if err := p.printObject(&pools[i]); err != nil {
+		if err := p.printObject(pool); err != nil {
 			return err
 		}
 	}
@@ -238,7 +242,7 @@ func (p *program) printPools(pools []ippool.IPPool, apiVersion string) error {
 
 // printInstallation writes the pools for the Tigera operator. What it can't have
 // is a fault of the settings, which ask for it.
-func (p *program) printInstallation(pools []ippool.IPPool) error {
+func (p *program) printInstallation(pools []*ippool.IPPool) error {
 	if group := p.settings.Datastore.CalicoAPIGroup; group.IsSet() {
 		p.logger.Warn(fmt.Sprintf("%s has no effect: an Installation has an API group of its own", group.Source))
 	}

@@ -238,8 +238,8 @@ func (p *program) render() error {
 	if p.output == formatInstallation {
 		return p.printInstallation(pools)
 	}
-	for i := range pools {
-		pools[i].APIVersion = group.String()
+	for _, pool := range pools {
+		pool.APIVersion = group.String()
 	}
 	if err := p.printPools(pools, group.String()); err != nil {
 		return fmt.Errorf("writing the pools: %w", err)

@@ -73,7 +73,7 @@ type IPPool struct {
 // what the operator has no field for, what it would refuse. Warned of are labels
 // and annotations, which are left out, and pools that it refuses in many clusters.
 // The pools stay as they are.
-func Of(pools []ippool.IPPool) (Installation, []string, error) {
+func Of(pools []*ippool.IPPool) (Installation, []string, error) {
 	var (
 		entries  = make([]IPPool, 0, len(pools))
 		warnings []string
@@ -82,15 +82,11 @@ func Of(pools []ippool.IPPool) (Installation, []string, error) {
 	if len(pools) > MaxPools {
 		faults = append(faults, fmt.Errorf("%d pools: the Installation takes %d", len(pools), MaxPools))
 	}
-	given := make([]*ippool.IPPool, len(pools))
-	for i := range pools {
-		given[i] = &pools[i]
-	}
-	for _, fault := range ippool.ValidateSet(given) {
+	for _, fault := range ippool.ValidateSet(pools) {
 		faults = append(faults, fault)
 	}
-	for i := range pools {
-		pool := pools[i].DeepCopy()
+	for _, given := range pools {
+		pool := given.DeepCopy()
 		ippool.Default(pool)
 		for _, fault := range unfit(pool.Spec) {
 			faults = append(faults, fmt.Errorf("IPPool %q: %w", pool.Name, fault))

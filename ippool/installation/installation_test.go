@@ -14,13 +14,13 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool/installation"
 )
 
-func pool(name, cidr string, changes ...func(*ippool.IPPool)) ippool.IPPool {
+func pool(name, cidr string, changes ...func(*ippool.IPPool)) *ippool.IPPool {
 	pool := ippool.New(name)
 	pool.Spec.CIDR = cidr
 	for _, change := range changes {
 		change(pool)
 	}
-	return *pool
+	return pool
 }
 
 func TestOf(t *testing.T) {
@@ -52,9 +52,8 @@ func TestOf(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			given := pool("a", "10.244.0.0/16", tt.change)
-			pools := []ippool.IPPool{given}
 			before := given.DeepCopy()
-			got, warnings, err := installation.Of(pools)
+			got, warnings, err := installation.Of([]*ippool.IPPool{given})
 			require.NoError(t, err)
 			assert.Equal(t, tt.name == "LoadBalancer", len(warnings) > 0, warnings)
 			want := installation.IPPool{
@@ -62,14 +61,14 @@ func TestOf(t *testing.T) {
 			}
 			tt.want(&want)
 			assert.Equal(t, []installation.IPPool{want}, got.Spec.CalicoNetwork.IPPools)
-			assert.Equal(t, *before, pools[0], "what is given stays as it is")
+			assert.Equal(t, before, given, "what is given stays as it is")
 		})
 	}
 }
 
 func TestUnfit(t *testing.T) {
 	t.Parallel()
-	_, _, err := installation.Of([]ippool.IPPool{
+	_, _, err := installation.Of([]*ippool.IPPool{
 		pool("a", "10.244.0.0/16", func(p *ippool.IPPool) { p.Spec.NamespaceSelector = "has(team)" }),
 		pool("b", "10.245.0.0/28", func(p *ippool.IPPool) { p.Spec.Disabled = true }),
 	})
@@ -77,7 +76,7 @@ func TestUnfit(t *testing.T) {
 	assert.Equal(t, `IPPool "a": namespaceSelector "has(team)": the Installation has no such field
 IPPool "b": cidr "10.245.0.0/28" is smaller than a block (/26), which the operator refuses also of a disabled pool`, err.Error())
 
-	var many []ippool.IPPool
+	var many []*ippool.IPPool
 	for i := range installation.MaxPools + 1 {
 		many = append(many, pool(fmt.Sprint("p", i), fmt.Sprintf("10.%d.0.0/16", i)))
 	}
@@ -90,7 +89,7 @@ IPPool "b": cidr "10.245.0.0/28" is smaller than a block (/26), which the operat
 // A pool that Calico refuses never becomes half of one.
 func TestInvalid(t *testing.T) {
 	t.Parallel()
-	object, _, err := installation.Of([]ippool.IPPool{
+	object, _, err := installation.Of([]*ippool.IPPool{
 		pool("a", "10.244.0.0/16", func(p *ippool.IPPool) { p.Spec.IPIPMode, p.Spec.VXLANMode = "Always", "Always" }),
 		pool("b", "fd00::/64", func(p *ippool.IPPool) { p.Spec.IPIPMode = "CrossSubnet" }),
 		pool("c", "10.245.0.0/28"),
@@ -113,7 +112,7 @@ func TestInvalid(t *testing.T) {
 
 func TestLoadBalancer(t *testing.T) {
 	t.Parallel()
-	_, warnings, err := installation.Of([]ippool.IPPool{
+	_, warnings, err := installation.Of([]*ippool.IPPool{
 		pool("pods", "10.244.0.0/16"),
 		pool("services", "10.245.0.0/24", func(p *ippool.IPPool) { p.Spec.AllowedUses = []ippool.IPPoolAllowedUse{"LoadBalancer"} }),
 	})
@@ -124,7 +123,7 @@ func TestLoadBalancer(t *testing.T) {
 
 func TestLabels(t *testing.T) {
 	t.Parallel()
-	_, warnings, err := installation.Of([]ippool.IPPool{
+	_, warnings, err := installation.Of([]*ippool.IPPool{
 		pool("a", "10.244.0.0/16", func(p *ippool.IPPool) { p.Labels = map[string]string{"team": "x"} }),
 		pool("b", "10.245.0.0/16", func(p *ippool.IPPool) { p.Annotations = map[string]string{"why": "x"} }),
 	})
@@ -148,7 +147,7 @@ func TestNoPools(t *testing.T) {
 func ExampleOf() {
 	pool := ippool.New("default-ipv4-ippool")
 	pool.Spec = ippool.IPPoolSpec{CIDR: "10.244.0.0/16", VXLANMode: ippool.VXLANModeCrossSubnet}
-	object, _, err := installation.Of([]ippool.IPPool{*pool})
+	object, _, err := installation.Of([]*ippool.IPPool{pool})
 	if err != nil {
 		fmt.Println(err)
 		return
