@@ -51,6 +51,10 @@ image: ## build the container image (IMAGE=name:tag ARCH=arm64 IMAGE_TOOL=podman
 		--build-arg CREATED=$(call COMMITTED,%Y-%m-%dT%H:%M:%SZ) \
 		$(if $(findstring docker,$(IMAGE_TOOL)),,--timestamp $(or $(call COMMITTED,%s),0)) $(CONTEXT)
 
+.PHONY: man
+man: ## write the program's man page anew
+	$(GO) test ./examples/calico-bootstrap -run ManPage -update
+
 .PHONY: run
 run: ## bootstrap into an embedded etcd and show the pools (ARGS='--flag …')
 	$(GO) run -tags embedded ./examples/calico-bootstrap --datastore-type embedded $(ARGS)

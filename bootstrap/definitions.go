@@ -19,6 +19,7 @@ type Definition struct {
 	Bool     bool   // the flag alone means true
 	Secret   bool   // never printed
 	URL      bool   // may have a password or a token in it, by mistake
+	File     bool   // the path of a file, or of several
 	List     bool   // the flag may be given several times; its values are joined with commas
 
 	// Prefixed says that CALICO_ in front of Env is another name, which wins.
@@ -29,6 +30,19 @@ type Definition struct {
 
 // Of returns the setting that the definition describes.
 func (d Definition) Of(settings *Settings) *Setting { return d.at(settings) }
+
+// Words returns the words that the setting accepts, where those are few and
+// fixed; else nil. Of a boolean (Bool), true and false.
+func (d Definition) Words() []string {
+	if d.Bool {
+		return []string{"true", "false"}
+	}
+	words := strings.Split(d.Accepted, ", ")
+	if len(words) == 1 || strings.ContainsAny(strings.Join(words, ""), " ;") {
+		return nil // a description
+	}
+	return words
+}
 
 // Words for what is accepted, which the documentation and the faults share.
 const (
@@ -129,7 +143,7 @@ var runDefinitions = []Definition{
 		Usage: "false, or a Linux host without IPv6: no IPv6 pool",
 		at:    func(s *Settings) *Setting { return &s.IPv6Support },
 	}, {
-		Flag: "pools-file", Env: "CALICO_IPPOOLS_FILE", Accepted: "a file, or a directory of .yaml, .yml and .json files",
+		Flag: "pools-file", Env: "CALICO_IPPOOLS_FILE", File: true, Accepted: "a file, or a directory of .yaml, .yml and .json files",
 		Usage: "IPPools to create beside the default ones, of which there is then none unless its CIDR is set",
 		at:    func(s *Settings) *Setting { return &s.PoolsFile },
 	}, {
@@ -194,22 +208,22 @@ var datastoreDefinitions = []Definition{
 		Usage:    "password of the etcd user; the variable is the safer place",
 		at:       func(s *Settings) *Setting { return &s.Datastore.EtcdPassword },
 	}, {
-		Flag: "etcd-ca-cert-file", Env: "ETCD_CA_CERT_FILE", Prefixed: true,
+		Flag: "etcd-ca-cert-file", Env: "ETCD_CA_CERT_FILE", Prefixed: true, File: true,
 		Default: "the system's CAs", Accepted: "a PEM file",
 		Usage: "CA certificates that the members' certificates are checked against",
 		at:    func(s *Settings) *Setting { return &s.Datastore.EtcdCACertFile },
 	}, {
-		Flag: "etcd-cert-file", Env: "ETCD_CERT_FILE", Prefixed: true,
+		Flag: "etcd-cert-file", Env: "ETCD_CERT_FILE", Prefixed: true, File: true,
 		Accepted: "a PEM file; with a key",
 		Usage:    "client certificate",
 		at:       func(s *Settings) *Setting { return &s.Datastore.EtcdCertFile },
 	}, {
-		Flag: "etcd-key-file", Env: "ETCD_KEY_FILE", Prefixed: true,
+		Flag: "etcd-key-file", Env: "ETCD_KEY_FILE", Prefixed: true, File: true,
 		Accepted: "a PEM file; with a certificate",
 		Usage:    "key of the client certificate",
 		at:       func(s *Settings) *Setting { return &s.Datastore.EtcdKeyFile },
 	}, {
-		Flag: "kubeconfig", Env: "KUBECONFIG", Prefixed: true,
+		Flag: "kubeconfig", Env: "KUBECONFIG", Prefixed: true, File: true,
 		Default: "~/.kube/config if it is there, else what a pod has (in-cluster)", Accepted: "a file, or several that are merged, separated as in PATH; not with an endpoint",
 		Usage: "how to reach the Kubernetes API",
 		at:    func(s *Settings) *Setting { return &s.Datastore.Kubeconfig },
@@ -219,17 +233,17 @@ var datastoreDefinitions = []Definition{
 		Usage:    "the Kubernetes API server",
 		at:       func(s *Settings) *Setting { return &s.Datastore.K8sAPIEndpoint },
 	}, {
-		Flag: "k8s-ca-file", Env: "K8S_CA_FILE", Prefixed: true,
+		Flag: "k8s-ca-file", Env: "K8S_CA_FILE", Prefixed: true, File: true,
 		Default: "the system's CAs", Accepted: "a PEM file",
 		Usage: "CA certificates that the API server's certificate is checked against",
 		at:    func(s *Settings) *Setting { return &s.Datastore.K8sCAFile },
 	}, {
-		Flag: "k8s-cert-file", Env: "K8S_CERT_FILE", Prefixed: true,
+		Flag: "k8s-cert-file", Env: "K8S_CERT_FILE", Prefixed: true, File: true,
 		Accepted: "a PEM file; with a key",
 		Usage:    "client certificate",
 		at:       func(s *Settings) *Setting { return &s.Datastore.K8sCertFile },
 	}, {
-		Flag: "k8s-key-file", Env: "K8S_KEY_FILE", Prefixed: true,
+		Flag: "k8s-key-file", Env: "K8S_KEY_FILE", Prefixed: true, File: true,
 		Accepted: "a PEM file; with a certificate",
 		Usage:    "key of the client certificate",
 		at:       func(s *Settings) *Setting { return &s.Datastore.K8sKeyFile },

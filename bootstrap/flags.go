@@ -10,17 +10,12 @@ import (
 // at once later. A pflag set takes the flags with AddGoFlagSet.
 func (s *Settings) AddFlags(flags *flag.FlagSet) {
 	for _, d := range definitions() {
-		flags.Var(&flagValue{definition: d, setting: d.Of(s)}, d.Flag, d.Usage+d.words()+" ("+d.Env+")")
+		words := ""
+		if !d.Bool && d.Words() != nil {
+			words = "; one of " + strings.Join(d.Words(), ", ")
+		}
+		flags.Var(&flagValue{definition: d, setting: d.Of(s)}, d.Flag, d.Usage+words+" ("+d.Env+")")
 	}
-}
-
-// words are what a setting accepts that takes one of a few, for help.
-func (d Definition) words() string {
-	words := strings.Split(d.Accepted, ", ")
-	if len(words) == 1 || strings.ContainsAny(strings.Join(words, ""), " ;") {
-		return ""
-	}
-	return "; one of " + strings.Join(words, ", ")
 }
 
 // flagValue stores what a flag was given, and that it came from the flag.

@@ -84,3 +84,29 @@ func TestDefinitionsTellTheDefaults(t *testing.T) {
 		assert.Equal(t, resolved(t), got, d.Flag)
 	}
 }
+
+// Words are all that is accepted, and each of them is.
+func TestWordsAreAccepted(t *testing.T) {
+	t.Parallel()
+	of := map[string][]string{}
+	for _, d := range Definitions() {
+		if d.Words() == nil {
+			continue
+		}
+		of[d.Flag] = d.Words()
+		for _, word := range append(d.Words(), "nonsense") {
+			var settings Settings
+			*d.Of(&settings) = Given(word, SourceFlag(d.Flag))
+			if d.Flag == "calico-api-group" || d.Flag == "k8s-insecure-skip-tls-verify" {
+				continue // which bootstrap/kubernetes reads
+			}
+			assert.Equal(t, word == "nonsense", settings.Validate() != nil, "%s=%s", d.Flag, word)
+		}
+	}
+	assert.Equal(t, []string{"report", "update", "fail"}, of["on-drift"])
+	assert.Equal(t, []string{"true", "false"}, of["strict"])
+	assert.Equal(t, []string{"crd.projectcalico.org/v1", "projectcalico.org/v3"}, of["calico-api-group"])
+	assert.NotContains(t, of, "timeout")
+	assert.NotContains(t, of, "ipv4-pool-cidr")
+	assert.NotContains(t, of, "allow")
+}

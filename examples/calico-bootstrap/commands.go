@@ -88,6 +88,7 @@ func (p *program) rootCommand() *cobra.Command {
 	persistent.StringVarP(&p.output, "output", "o", "", "table, json or yaml (default table; for render yaml; config also knows env, render installation, firewall firewall-cmd and networkmanager)")
 
 	root.AddCommand(p.applyCommand(), p.planCommand(), p.renderCommand(), p.firewallCommand(), p.configCommand(), p.versionCommand())
+	completeFlags(root)
 	return root
 }
 

@@ -39,7 +39,7 @@ type effective struct {
 // config prints the settings even where they are wrong: that is when somebody
 // wants to see them.
 func (p *program) config() error {
-	err := p.load(true, formatTable, formatEnv, formatJSON, formatYAML)
+	err := p.load(true, formatsOf["config"]...)
 	for _, warning := range append(p.warnings, p.resolved...) {
 		p.logger.Warn(warning)
 	}

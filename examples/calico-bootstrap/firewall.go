@@ -82,6 +82,8 @@ still have to be run.`,
 	command.Flags().BoolVar(&flags.check, "check", false, "ask firewalld, and exit with 3 if something is missing")
 	command.Flags().StringVar(&flags.zone, "zone", "", "firewalld's zone that is meant (default: that of the interface)")
 	command.Flags().StringSliceVar(&flags.interfaces, "interface", nil, "interface whose zone is checked (default: that of the default route)")
+	completeFlag(command, "role", cobra.FixedCompletions([]string{string(roleNode), string(roleControlPlane)}, cobra.ShellCompDirectiveNoFileComp))
+	completeFlag(command, "from", cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault))
 	return command
 }
 
@@ -100,7 +102,7 @@ type firewallReport struct {
 func (p *program) firewall(ctx context.Context, flags firewallFlags, stdin io.Reader) error {
 	role, flagFaults := flags.judge(p.output)
 	contacts := !flags.local && flags.from == "" && p.output != formatNetworkManager
-	err := errors.Join(p.load(contacts, formatTable, formatJSON, formatYAML, formatFirewallCmd, formatNetworkManager), flagFaults)
+	err := errors.Join(p.load(contacts, formatsOf["firewall"]...), flagFaults)
 	if err != nil {
 		return err
 	}

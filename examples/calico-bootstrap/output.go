@@ -28,6 +28,16 @@ const (
 	formatInstallation = "installation" // only of render
 )
 
+// formatsOf are those of each command, the default one first.
+var formatsOf = map[string][]string{
+	"calico-bootstrap": {formatTable, formatJSON, formatYAML}, // which is apply
+	"apply":            {formatTable, formatJSON, formatYAML},
+	"plan":             {formatTable, formatJSON, formatYAML},
+	"render":           {formatYAML, formatJSON, formatInstallation},
+	"firewall":         {formatTable, formatJSON, formatYAML, formatFirewallCmd, formatNetworkManager},
+	"config":           {formatTable, formatEnv, formatJSON, formatYAML},
+}
+
 // printReport writes what was done: a line a pool, or all of it for a machine.
 // Of an embedded etcd it shows the records too, since nobody else can look.
 func (p *program) printReport(ctx context.Context, store closableDatastore, report bootstrap.Report) error {

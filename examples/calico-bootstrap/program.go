@@ -161,7 +161,7 @@ type printer func(context.Context, closableDatastore, bootstrap.Report) error
 
 // bootstrap runs the library, for apply and for plan, and prints the report.
 func (p *program) bootstrap(ctx context.Context, print printer, options ...bootstrap.Option) (bootstrap.Report, error) {
-	if err := p.load(true, formatTable, formatJSON, formatYAML); err != nil {
+	if err := p.load(true, formatsOf["apply"]...); err != nil {
 		return bootstrap.Report{}, err
 	}
 	if !p.planning { // else the plan has them
@@ -217,7 +217,7 @@ func (p *program) open(ctx context.Context) (closableDatastore, error) {
 }
 
 func (p *program) render() error {
-	if err := p.load(false, formatYAML, formatJSON, formatInstallation); err != nil {
+	if err := p.load(false, formatsOf["render"]...); err != nil {
 		return err
 	}
 	var faults bootstrap.Faults

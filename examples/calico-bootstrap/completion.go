@@ -1,0 +1,48 @@
+package main
+
+import (
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
+)
+
+// completeFlags tells shells what the values of flags may be: words where there
+// are few, files where a file is meant, and else nothing.
+func completeFlags(root *cobra.Command) {
+	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
+	for _, d := range bootstrap.Definitions() {
+		switch {
+		case d.File:
+			completeFlag(root, d.Flag, cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault))
+		case d.Words() != nil:
+			completeFlag(root, d.Flag, cobra.FixedCompletions(d.Words(), cobra.ShellCompDirectiveNoFileComp))
+		}
+	}
+	completeFlag(root, "allow", findingCodes)
+	completeFlag(root, "config", cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault))
+	if hasEmbedded {
+		completeFlag(root, "data-dir", cobra.FixedCompletions(nil, cobra.ShellCompDirectiveFilterDirs))
+	}
+	completeFlag(root, "output", func(command *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+		return formatsOf[command.Name()], cobra.ShellCompDirectiveNoFileComp
+	})
+}
+
+// completeFlag is for a flag that the command has.
+func completeFlag(command *cobra.Command, flag string, values cobra.CompletionFunc) {
+	if err := command.RegisterFlagCompletionFunc(flag, values); err != nil {
+		panic(err) // no such flag, or twice
+	}
+}
+
+// findingCodes completes the last of several codes.
+func findingCodes(_ *cobra.Command, _ []string, given string) ([]string, cobra.ShellCompDirective) {
+	before := given[:strings.LastIndexByte(given, ',')+1]
+	var codes []string
+	for _, code := range bootstrap.FindingCodes() {
+		codes = append(codes, before+string(code))
+	}
+	return codes, cobra.ShellCompDirectiveNoFileComp
+}
