@@ -164,14 +164,14 @@ func TestUpdateIsJudged(t *testing.T) {
 	desired := resolved(t, "CALICO_IPV6POOL_CIDR=fd00::/64", "--ipv4-pool-vxlan=always").Desired
 	plan, err := NewPlan(desired, Snapshot{Pools: records(pool)}, DriftUpdate)
 	require.ErrorIs(t, err, ErrIncompatible)
-	require.ErrorContains(t, err, `IPPool "default-ipv4-ippool" can't be updated as asked for (vxlanMode Always: flag --ipv4-pool-vxlan): spec.vxlanMode: Forbidden: Always stands with ipipMode Always`)
+	require.ErrorContains(t, err, `IPPool "default-ipv4-ippool" can't be updated as asked for (vxlanMode Always: flag --ipv4-pool-vxlan): spec.vxlanMode: Forbidden: "Always" stands with ipipMode "Always"`)
 	assert.Empty(t, plan.Steps)
 
 	// Whoever is only told of the difference learns that an update is no way.
 	plan, err = NewPlan(desired, Snapshot{Pools: records(pool)}, DriftReport)
 	require.NoError(t, err)
 	assert.Equal(t, []string{`flag --ipv4-pool-vxlan: "Always" has no effect: IPPool "default-ipv4-ippool" exists with vxlanMode Never; ` +
-		`--on-drift=update would fail: spec.vxlanMode: Forbidden: Always stands with ipipMode Always: only one encapsulation can be on`}, plan.Warnings)
+		`--on-drift=update would fail: spec.vxlanMode: Forbidden: "Always" stands with ipipMode "Always": only one encapsulation can be on`}, plan.Warnings)
 
 	lb := default4(forLoadBalancers)
 	_, err = NewPlan(resolved(t, "--ipv4-pool-node-selector=has(x)").Desired, Snapshot{Pools: records(lb)}, DriftUpdate)

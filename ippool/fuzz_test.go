@@ -179,6 +179,7 @@ func FuzzValidate(f *testing.F) {
 		f.Add(cidr, "Never", "CrossSubnet", 122, "has(rack)", "has(team)", "Workload", uint8(2))
 		f.Add(cidr, "Always", "Always", 20, "a == 'global('", "all()", "Tunnel", uint8(7))
 		f.Add(cidr, "Never", "", 128, "", "", "LoadBalancer", uint8(4))
+		f.Add(cidr, "a\nb", "\xff", 26, "", "", "\n", uint8(8))
 		f.Add(cidr, "CrossSubnet", "Never", 33, "global()", "x", "LoadBalancer,Workload,LoadBalancer,y", uint8(3))
 	}
 	f.Fuzz(func(t *testing.T, cidr, ipip, vxlan string, size int, nodes, namespaces, uses string, flags uint8) {
@@ -205,6 +206,8 @@ func FuzzValidate(f *testing.F) {
 		require.Equal(t, want, len(faults) == 0, "%+v: %v", spec, faults)
 		for _, fault := range faults {
 			assert.True(t, strings.HasPrefix(fault.Field, "spec."), fault.Field)
+			assert.NotContains(t, fault.Error(), "\n")
+			assert.True(t, utf8.ValidString(fault.Error()), "%q", fault.Error())
 		}
 
 		assert.Len(t, ippool.ValidateSet([]*ippool.IPPool{pool}), len(faults))

@@ -98,11 +98,11 @@ func validateEncapsulation(spec *IPPoolSpec) field.ErrorList {
 	}
 	if spec.IPIPMode.Enabled() && spec.VXLANMode.Enabled() {
 		faults = append(faults, field.Forbidden(vxlanPath,
-			fmt.Sprintf("%s stands with ipipMode %s: only one encapsulation can be on", spec.VXLANMode, spec.IPIPMode)))
+			fmt.Sprintf("%q stands with ipipMode %q: only one encapsulation can be on", spec.VXLANMode, spec.IPIPMode)))
 	}
 	if prefix, err := ParseCIDR(spec.CIDR); err == nil && FamilyOf(prefix) == IPv6 && spec.IPIPMode.Enabled() {
 		faults = append(faults, field.Forbidden(ipipPath,
-			fmt.Sprintf("%s: IP-in-IP carries no IPv6; use vxlanMode or Never", spec.IPIPMode)))
+			fmt.Sprintf("%q: IP-in-IP carries no IPv6; use vxlanMode or Never", spec.IPIPMode)))
 	}
 	return faults
 }

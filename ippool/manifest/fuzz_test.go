@@ -1,6 +1,7 @@
 package manifest_test
 
 import (
+	"strings"
 	"testing"
 	"unicode"
 	"unicode/utf8"
@@ -63,5 +64,32 @@ func FuzzDecode(f *testing.F) {
 			require.Len(t, again, 1)
 			require.Equal(t, entry.Pool, again[0].Pool)
 		}
+		if len(faults) == 0 {
+			checkLikeKubectl(t, data, entries)
+		}
 	})
+}
+
+// checkLikeKubectl reads the data as kubectl does: whatever that takes for an
+// IPPool or a list of them, Decode reads the same way.
+func checkLikeKubectl(t *testing.T, data []byte, entries []manifest.Entry) {
+	var (
+		one  ippool.IPPool
+		list ippool.IPPoolList
+	)
+	if yaml.Unmarshal(data, &one) != nil || !strings.HasPrefix(one.Kind, "IPPool") || len(entries) == 0 {
+		return // or the first of several documents is another, or empty
+	}
+	if one.Kind == "IPPoolList" {
+		require.NoError(t, yaml.Unmarshal(data, &list))
+	} else {
+		list.Items = []ippool.IPPool{one}
+	}
+	for i, want := range list.Items {
+		got := entries[i].Pool
+		assert.Equal(t, want.Name, got.Name)
+		assert.Equal(t, want.Labels, got.Labels)
+		assert.Equal(t, want.Annotations, got.Annotations)
+		assert.Equal(t, want.Spec, got.Spec)
+	}
 }

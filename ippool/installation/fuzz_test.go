@@ -1,0 +1,95 @@
+package installation_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"sigs.k8s.io/yaml"
+
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool/installation"
+)
+
+// FuzzOf makes an Installation of any pool: it is refused with a line a fault, or
+// the operator makes the same pool of what is written.
+func FuzzOf(f *testing.F) {
+	f.Add("default-ipv4-ippool", "10.244.0.0/16", "", "CrossSubnet", 26, "all()", "", "Workload,Tunnel", uint8(1))
+	f.Add("six", "fd00::/64", "", "Always", 0, "", "", "", uint8(2))
+	f.Add("services", "10.245.0.0/24", "", "", 32, "", "", "LoadBalancer", uint8(0))
+	f.Add("turned", "10.248.0.0/16", "Never", "Always", 26, "", "", "Tunnel,Workload", uint8(8))
+	f.Add("old", "10.246.0.0/28", "Always", "Never", 26, "has(rack)", "", "Tunnel,Workload", uint8(4))
+	f.Add("tenant", "10.247.0.0/16", "CrossSubnet", "", 0, "", "has(team)", "Workload", uint8(24))
+	f.Add("a\nb", "pods", "x", "y", -1, "(", ")", "z", uint8(255))
+	f.Fuzz(func(t *testing.T, name, cidr, ipip, vxlan string, size int, nodes, namespaces, uses string, flags uint8) {
+		if !utf8.ValidString(name + cidr + nodes) {
+			t.Skip("YAML can't hold it")
+		}
+		pool := ippool.New(name)
+		spec := &pool.Spec
+		spec.CIDR, spec.IPIPMode, spec.VXLANMode = cidr, ippool.IPIPMode(ipip), ippool.VXLANMode(vxlan)
+		spec.BlockSize, spec.NodeSelector, spec.NamespaceSelector = size, nodes, namespaces
+		spec.NATOutgoing, spec.DisableBGPExport, spec.Disabled = flags&1 > 0, flags&2 > 0, flags&4 > 0
+		if flags&8 > 0 {
+			mode := ippool.Automatic
+			if flags&16 > 0 {
+				mode = ippool.Manual
+			}
+			spec.AssignmentMode = &mode
+		}
+		if uses != "" {
+			for use := range strings.SplitSeq(uses, ",") {
+				spec.AllowedUses = append(spec.AllowedUses, ippool.IPPoolAllowedUse(use))
+			}
+		}
+		before := pool.DeepCopy()
+		object, _, err := installation.Of([]ippool.IPPool{*pool})
+		require.Equal(t, before, pool, "what is given stays as it is")
+		if err != nil {
+			assert.Empty(t, object)
+			var faults interface{ Unwrap() []error }
+			require.ErrorAs(t, err, &faults)
+			assert.Len(t, strings.Split(err.Error(), "\n"), len(faults.Unwrap()))
+			return
+		}
+		require.Empty(t, ippool.Validate(pool))
+		written, err := yaml.Marshal(object)
+		require.NoError(t, err)
+		var read installation.Installation
+		require.NoError(t, yaml.UnmarshalStrict(written, &read))
+		require.Len(t, read.Spec.CalicoNetwork.IPPools, 1)
+		ippool.Default(pool)
+		made := madeOf(read.Spec.CalicoNetwork.IPPools[0])
+		slices.Sort(pool.Spec.AllowedUses) // a set
+		slices.Sort(made.AllowedUses)
+		require.Equal(t, pool.Spec, made)
+	})
+}
+
+// madeOf is the pool that the operator makes of an entry, with Calico's defaults.
+func madeOf(entry installation.IPPool) ippool.IPPoolSpec {
+	pool := ippool.New(entry.Name)
+	pool.Spec = ippool.IPPoolSpec{
+		CIDR: entry.CIDR, BlockSize: entry.BlockSize, NodeSelector: entry.NodeSelector,
+		NATOutgoing: entry.NATOutgoing == "Enabled", Disabled: entry.DisableNewAllocations,
+		DisableBGPExport: entry.DisableBGPExport, AllowedUses: entry.AllowedUses,
+	}
+	if entry.AssignmentMode != "" {
+		pool.Spec.AssignmentMode = &entry.AssignmentMode
+	}
+	switch entry.Encapsulation {
+	case "IPIP":
+		pool.Spec.IPIPMode = ippool.IPIPModeAlways
+	case "IPIPCrossSubnet":
+		pool.Spec.IPIPMode = ippool.IPIPModeCrossSubnet
+	case "VXLAN":
+		pool.Spec.VXLANMode = ippool.VXLANModeAlways
+	case "VXLANCrossSubnet":
+		pool.Spec.VXLANMode = ippool.VXLANModeCrossSubnet
+	}
+	ippool.Default(pool)
+	return pool.Spec
+}
