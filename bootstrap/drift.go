@@ -258,7 +258,7 @@ func disruption(pool string, all []Difference) string {
 	var changes []string
 	for _, difference := range all {
 		if difference.Updated && (difference.Field == "ipipMode" || difference.Field == "vxlanMode") {
-			changes = append(changes, fmt.Sprintf("%s from %v to %v", difference.Field, difference.Stored, difference.Asked))
+			changes = append(changes, fmt.Sprintf("%s from %s to %v", difference.Field, shown(difference.Stored), difference.Asked))
 		}
 	}
 	if changes == nil {

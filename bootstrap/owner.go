@@ -65,7 +65,7 @@ func ownerOf(pool *ippool.IPPool) owner {
 		return owner{"the Tigera operator", ", " + inInstallation}
 	case len(metadata.OwnerReferences) > 0:
 		reference := metadata.OwnerReferences[0]
-		return owner{fmt.Sprintf("%s %q", reference.Kind, reference.Name), " (an owner reference): change it there"}
+		return owner{fmt.Sprintf("%s %q", oneLine(reference.Kind), reference.Name), " (an owner reference): change it there"}
 	case manager == "":
 		return owner{}
 	case manager == "Helm":

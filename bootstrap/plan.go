@@ -244,7 +244,7 @@ func (p *planner) standsFor(step *Step, want DesiredPool) {
 	}
 	which, name := "one of them", ""
 	if len(family) == 1 {
-		which, name = "that one", "="+stands.Name
+		which, name = "that one", "="+oneLine(stands.Name)
 	}
 	remedy := fmt.Sprintf("there is no IPPool %q but %s; to manage %s, name it with %s%s",
 		want.Pool.Name, namesOf(family), which, SourceFlag(fmt.Sprintf("ipv%d-pool-name", want.Family)), name)

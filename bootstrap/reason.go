@@ -44,7 +44,7 @@ func updatedReason(drift []Difference) string {
 	var changes []string
 	for _, difference := range drift {
 		if difference.Updated {
-			changes = append(changes, fmt.Sprintf("%s: %v -> %v", difference.Field, difference.Stored, difference.Asked))
+			changes = append(changes, fmt.Sprintf("%s: %s -> %v", difference.Field, shown(difference.Stored), difference.Asked))
 		}
 	}
 	return strings.Join(changes, ", ")
@@ -66,7 +66,7 @@ func existsReason(reason string, family ippool.Family, existing []ippool.IPPool)
 func namesOf(pools []ippool.IPPool) string {
 	names := make([]string, 0, maxNamed)
 	for _, pool := range pools[:min(len(pools), maxNamed)] {
-		names = append(names, pool.Name)
+		names = append(names, oneLine(pool.Name))
 	}
 	if more := len(pools) - len(names); more > 0 {
 		names = append(names, fmt.Sprintf("%d more", more))
