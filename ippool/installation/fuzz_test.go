@@ -46,7 +46,7 @@ func FuzzOf(f *testing.F) {
 			}
 		}
 		before := pool.DeepCopy()
-		object, _, err := installation.Of([]ippool.IPPool{*pool})
+		object, _, err := installation.Of([]*ippool.IPPool{pool})
 		require.Equal(t, before, pool, "what is given stays as it is")
 		if err != nil {
 			assert.Empty(t, object)
