@@ -122,8 +122,8 @@ api: ## how the library's API changed, and what of it breaks importers (SINCE=v0
 	@$(GO) build -o $(BIN)/apidiff golang.org/x/exp/cmd/apidiff
 	@then=$$(mktemp -d) && trap 'rm -rf "$$then"' EXIT && \
 	git archive -o "$$then/tar" '$(SINCE)' && tar -xf "$$then/tar" -C "$$then" && \
-	{ (cd "$$then" && GOWORK=off "$(CURDIR)/$(BIN)/apidiff" -m -w api $(MODULE)) && \
-	changes=$$(GOWORK=off $(BIN)/apidiff -m "$$then/api" $(MODULE)); } 2>"$$then/log" || { cat "$$then/log" >&2; exit 1; } && \
+	{ (cd "$$then" && GOWORK=off "$(CURDIR)/$(BIN)/apidiff" -m -w exported $(MODULE)) && \
+	changes=$$(GOWORK=off $(BIN)/apidiff -m "$$then/exported" $(MODULE)); } 2>"$$then/log" || { cat "$$then/log" >&2; exit 1; } && \
 	echo "$${changes:-The API is that of $(SINCE).}"
 
 # Where the Go vulnerability database is: a mirror may be nearer.
