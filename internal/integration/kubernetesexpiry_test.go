@@ -1,0 +1,43 @@
+package integration
+
+import (
+	"net/http"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/kubernetes"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+)
+
+// A token whose time is over between reading and writing ends the run, which says
+// so, with nothing written.
+func TestKubernetesTokenExpiresInMidRun(t *testing.T) {
+	const (
+		validity = -52 * time.Second // an API server grants a minute
+		believed = 20 * time.Second  // and doesn't look again for ten seconds
+	)
+	world := newKubernetesWorld(t, ippool.CRDV1)
+	newAccount(t, world.server, "mid-run")
+	config := bearer(world.server, world.server.Token(t, "kube-system", "mid-run", validity))
+	var reads atomic.Int32
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper {
+		return roundTripper(func(request *http.Request) (*http.Response, error) {
+			if request.Method == http.MethodPost {
+				time.Sleep(believed)
+			} else {
+				reads.Add(1)
+			}
+			return next.RoundTrip(request)
+		})
+	})
+	_, _, err := onKubernetes(t, kubernetes.Config{REST: config}, patient())
+	require.ErrorIs(t, err, bootstrap.ErrUnauthorized)
+	assert.ErrorContains(t, err, "the token expired on 20")
+	assert.Positive(t, reads.Load(), "it was valid in the beginning")
+	assert.Empty(t, world.Pools(t))
+}
