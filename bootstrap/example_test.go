@@ -193,3 +193,67 @@ func ExampleSettings_ReadPoolsFile() {
 	// rack-b nodeSelector rack == 'b' /racks.yaml:7
 	// file /racks.yaml:4: ip_pools[0].natOutGoing: unknown field; want natOutgoing
 }
+
+// From flags, a CalicoAPIConfig file and the environment, as the program reads
+// them, to pools that are judged. Load tells what it warns of.
+func ExampleLoad() {
+	var settings bootstrap.Settings
+	flags := flag.NewFlagSet("installer", flag.ContinueOnError)
+	settings.AddFlags(flags)
+	if err := flags.Parse([]string{"--ipv4-pool-cidr=10.244.0.0/16", "--ipv6-pool-cidr=none"}); err != nil {
+		log.Fatal(err)
+	}
+	settings, warnings, err := bootstrap.Load(settings, "")
+	if err != nil {
+		log.Fatal(err)
+	}
+	config, err := settings.Resolve()
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(warnings, config.Desired.Pools[0].Pool.Spec.CIDR)
+	// Output:
+	// [] 10.244.0.0/16
+}
+
+// What the environment of the process says, under calico-node's names.
+func ExampleFromEnv() {
+	if err := os.Setenv("CALICO_IPV4POOL_NAT_OUTGOING", "false"); err != nil {
+		log.Fatal(err)
+	}
+	defer os.Unsetenv("CALICO_IPV4POOL_NAT_OUTGOING")
+	settings, err := bootstrap.FromEnv()
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(settings.IPv4.NATOutgoing.Value, "from", settings.IPv4.NATOutgoing.Source)
+	// Output:
+	// false from env CALICO_IPV4POOL_NAT_OUTGOING
+}
+
+// A settings page, or the help of another program, from the table itself.
+func ExampleDefinitions() {
+	for _, d := range bootstrap.Definitions() {
+		if d.Flag == "on-drift" {
+			fmt.Println(d.Env, d.Words(), "default:", d.Default)
+		}
+	}
+	// Output:
+	// CALICO_IPPOOLS_ON_DRIFT [report update fail] default: report
+}
+
+func ExampleSettings_Resolve() {
+	settings := bootstrap.Settings{OnDrift: bootstrap.Given("update", "cluster.yaml drift")}
+	config, err := settings.Resolve()
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(config.OnDrift == bootstrap.DriftUpdate, config.Preflight, config.Timeout)
+	for _, desired := range config.Desired.Pools {
+		fmt.Println(desired.Pool.Name, "nat:", desired.Pool.Spec.NATOutgoing)
+	}
+	// Output:
+	// true warn 1m0s
+	// default-ipv4-ippool nat: true
+	// default-ipv6-ippool nat: false
+}
