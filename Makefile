@@ -77,7 +77,7 @@ test-floors: ## the library's tests on the oldest dependencies that it promises 
 test-docs: ## what README.md and docs/ say and show (docs/OPENSHIFT.md and the image are typed by test-host)
 	$(GO) test -count=1 . -run 'README|Guarantees|EveryCommand|Links'
 	$(GO) test -count=1 ./bootstrap -run 'Documented'
-	$(GO) test -count=1 -timeout 15m ./internal/integration/... -run 'QuickStart|Transcript|Migrating|Help|ConfigTable|MakeRun|RenderIsTaken|Document'
+	$(GO) test -count=1 -timeout 15m ./internal/integration/... -run 'QuickStart|Transcript|Migrating|Help|ConfigTable|MakeRun|Install$$|RenderIsTaken|Document'
 	GOWORK=off $(GO) -C examples/calicoapi vet ./...
 	GOWORK=off $(GO) -C examples/calicoapi test -count=1 ./...
 

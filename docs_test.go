@@ -39,6 +39,7 @@ var typedBy = map[string]string{
 	"README.md: make run":                                            "TestMakeRun",
 	"README.md: calico-bootstrap render -o installation":             "TestRenderIsTakenByTheOperator",
 	"README.md: make image":                                          "TestImage",
+	"README.md: install -D":                                          "TestInstall",
 	"README.md: podman run":                                          "TestImage",
 	"README.md: # calico-bootstrap firewall --ipv4-pool-ipip":        "TestREADME",
 	"docs/FINDINGS.md: ":                                             "TestDocumentedFindings", // messages, not commands
