@@ -193,7 +193,7 @@ var datastoreDefinitions = []Definition{
 		Usage:    "the etcd members to talk to",
 		at:       func(s *Settings) *Setting { return &s.Datastore.EtcdEndpoints },
 	}, {
-		Flag: "etcd-discovery-srv", Env: "ETCD_DISCOVERY_SRV", Prefixed: true,
+		Flag: "etcd-discovery-srv", Env: "ETCD_DISCOVERY_SRV", Prefixed: true, URL: true,
 		Accepted: "a domain; not with endpoints",
 		Usage:    "domain whose SRV records _etcd-client-ssl._tcp and _etcd-client._tcp name the etcd members",
 		at:       func(s *Settings) *Setting { return &s.Datastore.EtcdDiscoverySRV },

@@ -51,6 +51,8 @@ func TestHides(t *testing.T) {
 		{"ETCD_ENDPOINTS", "https://10.0.0.1:2379,https://10.0.0.2:2379", false},
 		{"ETCD_ENDPOINTS", "https://root:hunter2@10.0.0.1:2379", true},
 		{"ETCD_ENDPOINTS", "root:hunter2@10.0.0.1:2379", true},
+		{"ETCD_DISCOVERY_SRV", "example.org", false},
+		{"ETCD_DISCOVERY_SRV", "root:hunter2@example.org", true},
 		{"K8S_API_ENDPOINT", "https://10.0.0.1:6443/?token=hunter2", true},
 		{"K8S_CURRENT_CONTEXT", "kubernetes-admin@kubernetes", false},
 		{"KUBECONFIG", "/etc/k#8s/admin.conf", false},

@@ -64,13 +64,15 @@ func FromSettings(settings bootstrap.DatastoreSettings) (Config, []string, error
 	if settings.EtcdEndpoints.IsSet() {
 		config.Endpoints = readEndpoints(settings.EtcdEndpoints, &faults)
 	}
-	config.DiscoverySRV = settings.EtcdDiscoverySRV.Value
-	if domain := settings.EtcdDiscoverySRV; domain.IsSet() && len(validation.IsDNS1123Subdomain(strings.ToLower(strings.TrimSuffix(domain.Value, ".")))) > 0 {
-		faults.AddSecret(domain, "not a domain; want one such as example.org") // it may be a URL with a password
+	domain, tell := settings.EtcdDiscoverySRV, faults.Add
+	config.DiscoverySRV = domain.Value
+	if domain.IsSet() && len(validation.IsDNS1123Subdomain(strings.ToLower(strings.TrimSuffix(domain.Value, ".")))) > 0 {
+		config.DiscoverySRV, tell = "", faults.AddSecret // it may be a URL with a password
+		tell(domain, "not a domain; want one such as example.org")
 	}
 	switch {
 	case settings.EtcdEndpoints.IsSet() && settings.EtcdDiscoverySRV.IsSet():
-		faults.Add(settings.EtcdDiscoverySRV, "contradicts %s: want endpoints or a domain to find them, not both", settings.EtcdEndpoints.Source)
+		tell(domain, "contradicts %s: want endpoints or a domain to find them, not both", settings.EtcdEndpoints.Source)
 	case !settings.EtcdEndpoints.IsSet() && !settings.EtcdDiscoverySRV.IsSet():
 		faults.Add(bootstrap.Setting{}, "no etcd endpoints: set --etcd-endpoints or ETCD_ENDPOINTS to URLs such as https://10.0.0.1:2379")
 	}
@@ -162,7 +164,7 @@ func normaliseOne(text string) (endpoint, problem string) {
 	case text == "":
 		return "", "an empty endpoint"
 	case scheme != "" && scheme != "http" && scheme != "https":
-		return "", fmt.Sprintf("scheme %q is not known", scheme)
+		return "", "the scheme is neither http nor https"
 	case strings.Contains(rest, "@"):
 		return "", "a user in a URL is not used; set ETCD_USERNAME and ETCD_PASSWORD"
 	}

@@ -53,7 +53,7 @@ func TestFromSettingsEndpoints(t *testing.T) {
 		{text: "https://a", faults: []string{`env X: "https://a": no port (etcd's is 2379)` + want}},
 		{text: "https://a:", faults: []string{`env X: "https://a:": no port (etcd's is 2379)` + want}},
 		{text: "https://:2379", faults: []string{`env X: "https://:2379": no host` + want}},
-		{text: "ftp://a:1", faults: []string{`env X: "ftp://a:1": scheme "ftp" is not known` + want}},
+		{text: "ftp://a:1", faults: []string{`env X: "ftp://a:1": the scheme is neither http nor https` + want}},
 		{text: "https://a:1/v3", faults: []string{`env X: "https://a:1/v3": more than host and port` + want}},
 		{text: "https://a b:1", faults: []string{`env X: "https://a b:1": not a URL` + want}},
 		{
@@ -63,6 +63,10 @@ func TestFromSettingsEndpoints(t *testing.T) {
 		{
 			text:   "https://root:secret@a:1",
 			faults: []string{`env X: ***: a user in a URL is not used; set ETCD_USERNAME and ETCD_PASSWORD` + want},
+		},
+		{
+			text:   "root:secret@https://a:1",
+			faults: []string{`env X: ***: the scheme is neither http nor https` + want},
 		},
 		{
 			text:   "root:secret@a:1",

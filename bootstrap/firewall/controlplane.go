@@ -52,8 +52,9 @@ func portOf(endpoint, usual string) string {
 	}
 	address, _, _ = strings.Cut(address, "/")
 	_, port, err := net.SplitHostPort(address)
-	if _, invalid := strconv.ParseUint(port, 10, 16); err != nil || invalid != nil {
+	number, invalid := strconv.ParseUint(port, 10, 16)
+	if err != nil || invalid != nil || number == 0 {
 		return usual
 	}
-	return port
+	return strconv.FormatUint(number, 10)
 }

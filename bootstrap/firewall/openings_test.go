@@ -98,6 +98,8 @@ func TestDatastore(t *testing.T) {
 		"fd00::1":                  {"etcd 2379/tcp"},
 		"http://x:$(reboot)":       {"etcd 2379/tcp"},
 		"http://x:70000":           {"etcd 2379/tcp"},
+		"http://x:0":               {"etcd 2379/tcp"},
+		"http://x:04001":           {"etcd 4001/tcp"},
 	} {
 		var all []string
 		if endpoints != "" {
