@@ -52,16 +52,21 @@ type apiConfigSpec struct {
 // JSON. Fields that Calico doesn't know are refused. The error is a
 // *SettingsError.
 func FromFile(path string) (Settings, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		var faults Faults
+		faults.AddUnreadable(Given(path, SourceFlag("config")), err, "a CalicoAPIConfig file")
+		return Settings{}, faults.Err()
+	}
+	return readConfig(path, data)
+}
+
+func readConfig(path string, data []byte) (Settings, error) {
 	var (
 		faults Faults
 		file   = Given(path, SourceFlag("config"))
 		config apiConfig
 	)
-	data, err := os.ReadFile(path)
-	if err != nil {
-		faults.AddUnreadable(file, err, "a CalicoAPIConfig file")
-		return Settings{}, faults.Err()
-	}
 	if err := yaml.UnmarshalStrict(data, &config); err != nil {
 		faults.AddUndecodable(file, err, "a CalicoAPIConfig")
 		return Settings{}, faults.Err()

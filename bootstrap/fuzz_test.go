@@ -149,14 +149,14 @@ func FuzzFromFile(f *testing.F) {
 		if strings.ContainsAny(before+after, "\n\r\u0085\u2028\u2029") {
 			t.Skip("another line, and so another field, whose name may be printed")
 		}
-		path := writeConfig(t, configHead+"spec:\n  etcdUsername: a\n  etcdPassword: "+before+secret+after+"\n")
-		settings, err := FromFile(path)
+		data := []byte(configHead + "spec:\n  etcdUsername: a\n  etcdPassword: " + before + secret + after + "\n")
+		settings, err := readConfig("calicoctl.cfg", data)
 		if err != nil {
 			require.ErrorIs(t, err, ErrInvalidSettings)
 			assert.NotContains(t, err.Error(), secret)
 			return
 		}
-		again, err := FromFile(path)
+		again, err := readConfig("calicoctl.cfg", data)
 		require.NoError(t, err)
 		assert.Equal(t, settings, again)
 		assert.Equal(t, "a", settings.Datastore.EtcdUsername.Value)
