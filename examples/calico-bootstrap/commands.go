@@ -46,6 +46,9 @@ const exampleHelp = `  # Show what would be written, and where each value comes 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	p := &program{stdout: stdout, stderr: stderr}
 	root := p.rootCommand()
+	if len(args) > 0 && (args[0] == cobra.ShellCompRequestCmd || args[0] == cobra.ShellCompNoDescRequestCmd) {
+		completeFlags(root)
+	}
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
@@ -88,7 +91,6 @@ func (p *program) rootCommand() *cobra.Command {
 	persistent.StringVarP(&p.output, "output", "o", "", "table, json or yaml (default table; for render yaml; config also knows env, render installation, firewall firewall-cmd and networkmanager)")
 
 	root.AddCommand(p.applyCommand(), p.planCommand(), p.renderCommand(), p.firewallCommand(), p.configCommand(), p.versionCommand())
-	completeFlags(root)
 	return root
 }
 

@@ -57,3 +57,14 @@ func middle(costs []cost) cost {
 		resident:   most.resident,
 	}
 }
+
+// ratio is the median of the ratios of runs that were in turn, so that a machine
+// that is slow for a while is slow in both.
+func ratio(costs, others []cost, of func(cost) float64) float64 {
+	var all []float64
+	for i := range costs {
+		all = append(all, of(costs[i])/of(others[i]))
+	}
+	slices.Sort(all)
+	return all[len(all)/2]
+}

@@ -25,16 +25,15 @@ func BenchmarkStartUp(b *testing.B) {
 				steady = append(steady, run(b, programs.CalicoBootstrap, s.env))
 				bare = append(bare, run(b, lister, s.env))
 			}
-			yardstick := middle(bare)
 			for _, kind := range []struct {
 				name  string
 				costs []cost
 			}{{"a bare list", bare}, {"the pools exist", steady}, {"creates the pools", fresh}} {
 				c := middle(kind.costs)
 				t.row(s.name, kind.name,
-					c.wall, times(c.wall.Seconds()/yardstick.wall.Seconds()),
-					c.processors, times(c.processors.Seconds()/yardstick.processors.Seconds()),
-					digits(c.resident)+" MB", times(c.resident/yardstick.resident))
+					c.wall, times(ratio(kind.costs, bare, func(c cost) float64 { return c.wall.Seconds() })),
+					c.processors, times(ratio(kind.costs, bare, func(c cost) float64 { return c.processors.Seconds() })),
+					digits(c.resident)+" MB", times(c.resident/middle(bare).resident))
 			}
 		}
 		t.publish(b)
