@@ -40,7 +40,7 @@ func (d Difference) String() string {
 	}
 }
 
-// shown is a stored value as a message has it.
+// shown is a value as a message has it.
 func shown(value any) string {
 	if text := fmt.Sprint(value); text != "" {
 		return clip(oneLine(text), maxQuoted)
@@ -229,7 +229,7 @@ func askedFor(all []Difference) string {
 	var asked []string
 	for _, difference := range all {
 		if difference.Updated {
-			asked = append(asked, fmt.Sprintf("%s %v: %s", difference.Field, difference.Asked, oneLine(string(difference.Source))))
+			asked = append(asked, fmt.Sprintf("%s %s: %s", difference.Field, shown(difference.Asked), oneLine(string(difference.Source))))
 		}
 	}
 	return strings.Join(asked, ", ")
@@ -258,7 +258,7 @@ func disruption(pool string, all []Difference) string {
 	var changes []string
 	for _, difference := range all {
 		if difference.Updated && (difference.Field == "ipipMode" || difference.Field == "vxlanMode") {
-			changes = append(changes, fmt.Sprintf("%s from %s to %v", difference.Field, shown(difference.Stored), difference.Asked))
+			changes = append(changes, fmt.Sprintf("%s from %s to %s", difference.Field, shown(difference.Stored), shown(difference.Asked)))
 		}
 	}
 	if changes == nil {

@@ -32,7 +32,7 @@ func FuzzNewPlan(f *testing.F) {
 	f.Add("a\nb", pool4, "other", pool6, "10.244.0.0/16", "has(a)", uint8(2))
 	for _, record := range []string{pool4, owned, twice, `{"spec":{"cidr":"10.244.0.0/16","vxlanMode":"a\nb","nodeSelector":"\n"}}`} {
 		for _, flags := range []uint8{64, 64 | 1, 64 | 2, 64 | 16, 128 | 3, 2} {
-			f.Add("default-ipv4-ippool", record, "a", record, "10.244.0.0/16", "zone == 'a'", flags)
+			f.Add("default-ipv4-ippool", record, "a", record, "10.244.0.0/16", "zone == '\x1b[2J'", flags)
 		}
 	}
 	f.Fuzz(func(t *testing.T, name1, record1, name2, record2, cidr, nodes string, flags uint8) {

@@ -44,7 +44,7 @@ func updatedReason(drift []Difference) string {
 	var changes []string
 	for _, difference := range drift {
 		if difference.Updated {
-			changes = append(changes, fmt.Sprintf("%s: %s -> %v", difference.Field, shown(difference.Stored), difference.Asked))
+			changes = append(changes, fmt.Sprintf("%s: %s -> %s", difference.Field, shown(difference.Stored), shown(difference.Asked)))
 		}
 	}
 	return strings.Join(changes, ", ")

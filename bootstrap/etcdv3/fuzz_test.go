@@ -33,7 +33,8 @@ func FuzzFromSettings(f *testing.F) {
 		config, warnings, err := FromSettings(settings)
 		said := strings.Join(warnings, "\n") + fmt.Sprint(settings, err) + fmt.Sprintf("%v %+v %#v", config, config, config)
 		for _, secret := range secretsIn(endpoints, domain, password) {
-			if !strings.Contains(user, secret) && !strings.Contains(anythingSaid, secret) {
+			// What is a part of something that may be told proves nothing.
+			if strings.Count(endpoints+"\n"+domain+"\n"+user+"\n"+password+"\n"+anythingSaid, secret) == 1 {
 				require.NotContains(t, said, secret)
 			}
 		}
@@ -64,8 +65,7 @@ func FuzzFromSettings(f *testing.F) {
 	})
 }
 
-// anythingSaid is what messages say whatever the settings are: a secret that is a
-// part of it proves nothing.
+// anythingSaid is what messages say whatever the settings are.
 const anythingSaid = "env X: want URLs such as https://10.0.0.1:2379, separated by commas; ETCD_ENDPOINTS ETCD_PASSWORD ETCD_USERNAME ETCD_DISCOVERY_SRV " +
 	"a user in a URL is not used; set the scheme is neither http nor https a password without contradicts an empty endpoint not a domain; example.org endpoints"
 

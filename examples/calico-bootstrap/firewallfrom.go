@@ -21,8 +21,12 @@ func readFirewallReport(file string, stdin io.Reader) (firewallReport, error) {
 		in = opened
 	}
 	var report firewallReport
-	if err := json.NewDecoder(in).Decode(&report); err != nil {
+	decoder := json.NewDecoder(in)
+	if err := decoder.Decode(&report); err != nil {
 		return firewallReport{}, fromFault(file, err)
+	}
+	if _, err := decoder.Token(); err != io.EOF { // two reports, of which one would be left out
+		return firewallReport{}, fromFault(file, errors.New("more than one report, or something behind it"))
 	}
 	if report.Openings == nil || report.Role == "" {
 		return firewallReport{}, fromFault(file, errors.New("no openings in it"))

@@ -190,6 +190,7 @@ func TestFirewallBadInput(t *testing.T) {
 	}
 	printed := "; want what calico-bootstrap firewall -o json printed"
 	garbage, empty := file("garbage", "openings:"), file("empty", "{}")
+	two := file("two", `{"role":"node","openings":[]}{"role":"control-plane","openings":[]}`)
 	injected := file("injected", `{"role":"node","openings":[{"name":"x","port":"1/tcp; reboot","families":[4]}]}`)
 	tests := []struct {
 		args []string
@@ -212,6 +213,7 @@ func TestFirewallBadInput(t *testing.T) {
 		{[]string{"--from", folder + "/none"}, []string{`flag --from: "` + folder + `/none": open ` + folder + `/none: no such file or directory` + printed}},
 		{[]string{"--from", garbage}, []string{`flag --from: "` + garbage + `": invalid character 'o' looking for beginning of value` + printed}},
 		{[]string{"--from", empty}, []string{`flag --from: "` + empty + `": no openings in it` + printed}},
+		{[]string{"--from", two}, []string{`flag --from: "` + two + `": more than one report, or something behind it` + printed}},
 		{[]string{"--from", injected}, []string{`flag --from: "` + injected + `": opening "x": port "1/tcp; reboot" is none; want one such as 179/tcp` + printed}},
 		{[]string{"--role", "master", "--ipv4-pool-ipip", "maybe", "--local"},
 			[]string{`flag --ipv4-pool-ipip: "maybe": `, `flag --role: "master": unknown role; want node or control-plane`}},

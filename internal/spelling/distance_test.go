@@ -20,9 +20,11 @@ func TestDistance(t *testing.T) {
 	}
 }
 
+// FuzzDistance holds it to what makes a distance one, and to its definition.
 func FuzzDistance(f *testing.F) {
 	f.Add("NATOUTGOING", "NATOUTGONG", "NAT")
 	f.Add("", "A", "AB")
+	f.Add("IPIP", "CIDR", "VXLAN")
 	f.Fuzz(func(t *testing.T, a, b, c string) {
 		if len(a)+len(b)+len(c) > 300 {
 			t.Skip("names are short, and the time grows with the product")
@@ -32,5 +34,25 @@ func FuzzDistance(f *testing.F) {
 		assert.Equal(t, a == b, ab == 0)
 		assert.LessOrEqual(t, ab, max(len(a), len(b)))
 		assert.LessOrEqual(t, Distance(a, c), ab+Distance(b, c))
+		assert.Equal(t, defined(a, b), ab)
 	})
+}
+
+// defined is the distance of all beginnings of a and b from each other.
+func defined(a, b string) int {
+	all := make([][]int, len(a)+1)
+	for i := range all {
+		all[i] = make([]int, len(b)+1)
+		for j := range all[i] {
+			switch {
+			case i == 0 || j == 0:
+				all[i][j] = i + j
+			case a[i-1] == b[j-1]:
+				all[i][j] = all[i-1][j-1]
+			default:
+				all[i][j] = 1 + min(all[i-1][j-1], all[i-1][j], all[i][j-1])
+			}
+		}
+	}
+	return all[len(a)][len(b)]
 }
