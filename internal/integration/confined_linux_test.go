@@ -12,8 +12,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	clientv3 "go.etcd.io/etcd/client/v3"
 
+	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/etcdtest"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
@@ -39,7 +39,7 @@ func TestMemoryLimit(t *testing.T) {
 		require.NotZero(t, code, "the limit is none: %s", out)
 		require.Empty(t, world.Pools(t))
 
-		fill(t, world.admin, 50_000, func(i int) (string, string) {
+		etcdtest.Fill(t, world.admin, 50_000, func(i int) (string, string) {
 			block := blockOf(i)
 			return "/calico/ipam/v2/assignment/ipv4/block/" + strings.ReplaceAll(block, "/", "-"), fmt.Sprintf(`{"cidr":%q}`, block)
 		})
@@ -47,7 +47,7 @@ func TestMemoryLimit(t *testing.T) {
 		assert.Zero(t, code, "beside 50,000 blocks: %s", out)
 		assert.Equal(t, defaultNames, names(world.Pools(t)))
 
-		fill(t, world.admin, 5_000, func(i int) (string, string) {
+		etcdtest.Fill(t, world.admin, 5_000, func(i int) (string, string) {
 			pool := anotherIPv6Pool()
 			pool.Name, pool.Spec.CIDR = fmt.Sprintf("pool-%d", i), fmt.Sprintf("fd00:1:%x::/64", i)
 			record, err := ippool.NewRecord(pool).Encode()
@@ -85,20 +85,6 @@ func newCgroup(t *testing.T, limit int) string {
 		t.Skipf("memory can't be limited here: %v", err)
 	}
 	return group
-}
-
-// fill stores n records, many at a time.
-func fill(t *testing.T, client *clientv3.Client, n int, record func(i int) (key, value string)) {
-	t.Helper()
-	const together = 100
-	for from := 0; from < n; from += together {
-		var puts []clientv3.Op
-		for i := from; i < min(from+together, n); i++ {
-			puts = append(puts, clientv3.OpPut(record(i)))
-		}
-		_, err := client.Txn(t.Context()).Then(puts...).Commit()
-		require.NoError(t, err)
-	}
 }
 
 // TestReadOnlyFileSystem has the program in a mount namespace in which no file

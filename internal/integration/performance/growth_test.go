@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
+	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/etcdtest"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/programs"
 )
 
@@ -109,15 +110,7 @@ func (s *site) relayed(b *testing.B) (*relay, []string) {
 // put stores n records, past the API server if there is one: many a second.
 func (s *site) put(b *testing.B, n int, record func(i int) (key, value string)) {
 	b.Helper()
-	const together = 100 // etcd takes 128 in a transaction
-	for from := 0; from < n; from += together {
-		var puts []clientv3.Op
-		for i := from; i < min(from+together, n); i++ {
-			puts = append(puts, clientv3.OpPut(record(i)))
-		}
-		_, err := s.etcd.Txn(b.Context()).Then(puts...).Commit()
-		require.NoError(b, err)
-	}
+	etcdtest.Fill(b, s.etcd, n, record)
 	s.settle(b)
 }
 
