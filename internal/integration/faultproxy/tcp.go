@@ -3,6 +3,7 @@ package faultproxy
 import (
 	"io"
 	"net"
+	"slices"
 	"sync"
 	"testing"
 
@@ -13,15 +14,15 @@ import (
 // through it to the API server itself.
 type TCP struct {
 	listener net.Listener
-	target   string
 	wait     sync.WaitGroup
 
-	mu     sync.Mutex
-	first  []Manner // of the next connections
-	rest   Manner   // of those after them
-	conns  map[net.Conn]bool
-	count  int
-	closed bool
+	mu      sync.Mutex
+	targets []string
+	first   []Manner // of the next connections
+	rest    Manner   // of those after them
+	conns   map[net.Conn]bool
+	count   int
+	closed  bool
 }
 
 // Manner is how a connection is treated. The zero value lets it be.
@@ -48,7 +49,7 @@ func NewTCP(tb testing.TB, target string, first ...Manner) *TCP {
 	tb.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(tb, err)
-	p := &TCP{listener: listener, target: target, first: first, conns: map[net.Conn]bool{}}
+	p := &TCP{listener: listener, targets: []string{target}, first: first, conns: map[net.Conn]bool{}}
 	p.wait.Go(p.accept)
 	tb.Cleanup(p.close)
 	return p
@@ -60,6 +61,28 @@ func (p *TCP) Then(manner Manner) *TCP {
 	defer p.mu.Unlock()
 	p.rest = manner
 	return p
+}
+
+// Or adds a target, as a load balancer has several: each connection goes to the
+// first that takes it.
+func (p *TCP) Or(target string) *TCP {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.targets = append(p.targets, target)
+	return p
+}
+
+// dial connects to the first target that takes it.
+func (p *TCP) dial() (server net.Conn, err error) {
+	p.mu.Lock()
+	targets := slices.Clone(p.targets)
+	p.mu.Unlock()
+	for _, target := range targets {
+		if server, err = net.Dial("tcp", target); err == nil {
+			return server, nil
+		}
+	}
+	return nil, err
 }
 
 // Address returns host and port.
@@ -142,7 +165,7 @@ func (p *TCP) serve(client net.Conn, manner Manner) {
 		_, _ = io.WriteString(client, manner.Says)
 		return
 	}
-	server, err := net.Dial("tcp", p.target)
+	server, err := p.dial()
 	if err != nil {
 		return
 	}

@@ -1,0 +1,65 @@
+package integration
+
+import (
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"k8s.io/client-go/rest"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/kubernetes"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/faultproxy"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/kubetest"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/suite"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+)
+
+// TestKubernetesRollingRestart has boots one after the other while two API servers
+// behind a load balancer are restarted in turn, as an upgrade of a control plane
+// does: no boot fails, and hardly one has to wait.
+func TestKubernetesRollingRestart(t *testing.T) {
+	t.Parallel()
+	first := kubetest.Start(t)
+	second := first.Beside(t)
+	first.InstallCRDs(t, ippool.CRDV1)
+	world := &kubernetesWorld{server: first, group: ippool.CRDV1, config: first.AdminConfig()}
+	balancer := faultproxy.NewTCP(t, first.Address()).Or(second.Address())
+	config := rest.CopyConfig(first.AdminConfig())
+	config.Host = "https://" + balancer.Address()
+
+	over := make(chan struct{})
+	boots, waited := 0, 0
+	var group sync.WaitGroup
+	group.Go(func() {
+		for restarting := true; restarting; boots++ {
+			select {
+			case <-over:
+				restarting = false
+			case <-time.After(step):
+			}
+			var logs causeLog
+			store, err := kubernetes.Open(kubernetes.Config{REST: config})
+			if !assert.NoError(t, err) {
+				return
+			}
+			_, err = bootstrap.Run(t.Context(), store, patient(), bootstrap.WithHost(suite.Host{}), bootstrap.WithLogger(slog.New(&logs)))
+			assert.NoError(t, err)
+			assert.NoError(t, store.Close())
+			if len(logs.all()) > 0 {
+				waited++
+			}
+		}
+	})
+	for _, server := range []*kubetest.Server{first, second} {
+		server.Restart(t)
+	}
+	close(over)
+	group.Wait()
+	t.Logf("%d boots, of which %d waited", boots, waited)
+	assert.Greater(t, boots, 20)
+	assert.Less(t, waited, 5)
+	assert.Equal(t, defaultNames, names(world.Pools(t)))
+}
