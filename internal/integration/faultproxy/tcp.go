@@ -3,7 +3,6 @@ package faultproxy
 import (
 	"io"
 	"net"
-	"slices"
 	"sync"
 	"testing"
 
@@ -16,13 +15,13 @@ type TCP struct {
 	listener net.Listener
 	wait     sync.WaitGroup
 
-	mu      sync.Mutex
-	targets []string
-	first   []Manner // of the next connections
-	rest    Manner   // of those after them
-	conns   map[net.Conn]bool
-	count   int
-	closed  bool
+	mu     sync.Mutex
+	target func() string
+	first  []Manner // of the next connections
+	rest   Manner   // of those after them
+	conns  map[net.Conn]bool
+	count  int
+	closed bool
 }
 
 // Manner is how a connection is treated. The zero value lets it be.
@@ -49,7 +48,7 @@ func NewTCP(tb testing.TB, target string, first ...Manner) *TCP {
 	tb.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(tb, err)
-	p := &TCP{listener: listener, targets: []string{target}, first: first, conns: map[net.Conn]bool{}}
+	p := &TCP{listener: listener, target: func() string { return target }, first: first, conns: map[net.Conn]bool{}}
 	p.wait.Go(p.accept)
 	tb.Cleanup(p.close)
 	return p
@@ -63,26 +62,21 @@ func (p *TCP) Then(manner Manner) *TCP {
 	return p
 }
 
-// Or adds a target, as a load balancer has several: each connection goes to the
-// first that takes it.
-func (p *TCP) Or(target string) *TCP {
+// Choose has each connection go where choose says at that moment, as a load
+// balancer's health checks decide.
+func (p *TCP) Choose(choose func() (target string)) *TCP {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.targets = append(p.targets, target)
+	p.target = choose
 	return p
 }
 
-// dial connects to the first target that takes it.
-func (p *TCP) dial() (server net.Conn, err error) {
+// dial connects to whose turn it is.
+func (p *TCP) dial() (net.Conn, error) {
 	p.mu.Lock()
-	targets := slices.Clone(p.targets)
+	target := p.target
 	p.mu.Unlock()
-	for _, target := range targets {
-		if server, err = net.Dial("tcp", target); err == nil {
-			return server, nil
-		}
-	}
-	return nil, err
+	return net.Dial("tcp", target())
 }
 
 // Address returns host and port.

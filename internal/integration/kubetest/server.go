@@ -169,7 +169,7 @@ func (s *Server) StartEtcd(tb testing.TB) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.apiserver != nil {
-		require.NoError(tb, s.apiserver.await(readyTimeout, s.ready))
+		require.NoError(tb, s.apiserver.await(readyTimeout, s.Ready))
 	}
 }
 
@@ -187,7 +187,7 @@ func (s *Server) startEtcd() error {
 }
 
 func (s *Server) startAPIServer() error {
-	return s.begin(&s.apiserver, s.programs.APIServer, s.apiserverFlags(), s.ready)
+	return s.begin(&s.apiserver, s.programs.APIServer, s.apiserverFlags(), s.Ready)
 }
 
 func (s *Server) begin(p **process, program string, flags []string, check func() error) error {
@@ -231,7 +231,9 @@ func (s *Server) etcdHealthy() error {
 	return nil
 }
 
-func (s *Server) ready() error {
+// Ready says nothing if the API server says at /readyz that it is ready, as a load
+// balancer asks, and otherwise why it is not.
+func (s *Server) Ready() error {
 	ctx, cancel := context.WithTimeout(context.Background(), askTime)
 	defer cancel()
 	code, body, err := s.ask(ctx, http.MethodGet, "/readyz?verbose", nil)
