@@ -340,7 +340,8 @@ func TestClusterIsAskedForEachFamilyOnce(t *testing.T) {
 func TestRetryAfterIsHeeded(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ asked, least, most time.Duration }{
-		{0, 0, time.Second},
+		{0, 25 * time.Millisecond, time.Second},
+		{-time.Hour, 25 * time.Millisecond, time.Second},
 		{3 * time.Second, 3 * time.Second, 4 * time.Second},
 		{time.Hour, time.Minute, time.Minute + time.Second},
 	}

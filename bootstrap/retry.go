@@ -46,7 +46,7 @@ func (r *retry) again(err error, logger *slog.Logger) bool {
 			logger.Warn("waiting for the datastore", "cause", cause)
 		}
 		r.wait = min(max(2*r.wait, firstPause), maxPause)
-		r.atLeast = min(retryAfter(err), maxRetryAfter)
+		r.atLeast = min(max(retryAfter(err), 0), maxRetryAfter)
 	default:
 		return false
 	}

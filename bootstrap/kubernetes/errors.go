@@ -80,7 +80,7 @@ func (d *Datastore) explainStatus(e *bootstrap.DatastoreError, action action, st
 	case mayPass(code):
 		e.Kind = bootstrap.ErrUnreachable
 		if status.Details != nil {
-			e.RetryAfter = time.Duration(status.Details.RetryAfterSeconds) * time.Second
+			e.RetryAfter = max(0, time.Duration(status.Details.RetryAfterSeconds)*time.Second)
 		}
 	}
 	return e

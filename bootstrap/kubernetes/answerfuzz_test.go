@@ -1,0 +1,75 @@
+package kubernetes
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"k8s.io/client-go/rest"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+)
+
+// FuzzServer has a server answer anything at all: a list or the creation of a pool
+// is done, or fails with errors of a line each that show no credentials, and what
+// is refused for good is not tried again.
+func FuzzServer(f *testing.F) {
+	list := `{"kind":"IPPoolList","metadata":{"resourceVersion":"7"},"items":[]}`
+	pool := `{"kind":"IPPool","metadata":{"name":"x","uid":"u"},"spec":{"cidr":"10.0.0.0/16"}}`
+	for _, code := range []int{0, 100, 200, 201, 204, 301, 400, 401, 403, 404, 405, 409, 415, 422, 429, 500, 503, 504, 999} {
+		f.Add(code, "application/json", "", list)
+		f.Add(code, "application/json", "7", status(code, "Forbidden", "a\nb\x1b[2J hunter2"))
+		f.Add(code, "text/html", "-1", "<html>\n<body>no</body>")
+		f.Add(code, "text/plain", "Mon, 23 Nov 2026 08:00:00 GMT", "404 page not found\n")
+		f.Add(code, "application/json", "99999999999999999999", pool)
+	}
+	f.Add(422, "application/json", "", `{"kind":"Status","code":422,"details":{"causes":[{"message":"a\nb","field":"<nil>"},{"message":"","field":"\n"}]}}`)
+	f.Add(403, "application/json", "", `{"kind":"Status","code":200,"message":"cannot list resource","details":{"retryAfterSeconds":-5}}`)
+	f.Add(409, "application/yaml", "", "kind: Status\n")
+	f.Fuzz(func(t *testing.T, code int, contentType, retryAfter, body string) {
+		header := http.Header{"Content-Type": {contentType}}
+		if retryAfter != "" {
+			header.Set("Retry-After", retryAfter)
+		}
+		const secret = "hunter2secret"
+		store := answering(t, &rest.Config{BearerToken: secret + "." + secret + "." + secret}, code, header, body)
+		snapshot, err := store.Snapshot(t.Context())
+		checkAnswer(t, err, body, secret)
+		if err == nil {
+			require.True(t, code >= 200 && code < 300, "%d", code)
+			_, err := readPools([]byte(body))
+			require.NoError(t, err)
+		}
+		created := ippool.New("x")
+		created.Spec.CIDR = "10.0.0.0/16"
+		err = store.Commit(t.Context(), snapshot, []bootstrap.Change{{Create: created}})
+		if err == nil {
+			require.True(t, code >= 200 && code < 300, "%d", code)
+			_, err := ippool.DecodeRecord([]byte(body))
+			require.NoError(t, err)
+		}
+		if !errors.Is(err, bootstrap.ErrConflict) {
+			checkAnswer(t, err, body, secret)
+		}
+	})
+}
+
+func checkAnswer(t *testing.T, err error, body, secret string) {
+	t.Helper()
+	if err == nil {
+		return
+	}
+	var of *bootstrap.DatastoreError
+	require.ErrorAs(t, err, &of, "%q", body)
+	require.GreaterOrEqual(t, int64(of.RetryAfter), int64(0), fmt.Sprint(of.RetryAfter))
+	for text := range strings.SplitSeq(err.Error(), "\n") {
+		checkLine(t, text)
+	}
+	if !strings.Contains(body, secret) {
+		require.NotContains(t, err.Error(), secret)
+	}
+}
