@@ -23,8 +23,8 @@ func FuzzFromSettings(f *testing.F) {
 		"https://root:hunter2secret@a:1", "root:hunter2secret@https://a:1", "root:hunter2secret://@a:1", "https://a:1?hunter2secret@b", "https://a%20b:1,\xff://\n", "https://a\x00:1/#",
 	} {
 		f.Add(endpoints, "", "", "")
-		f.Add(endpoints, "example.org.", "root", "hunter2secret")
-		f.Add(endpoints, "root:hunter2secret@example.org", "", "hunter2secret")
+		f.Add(endpoints, "example.org.", "root", "hunter3secret")
+		f.Add(endpoints, "root:hunter4secret@example.org", "", "hunter3secret")
 	}
 	f.Fuzz(func(t *testing.T, endpoints, domain, user, password string) {
 		settings := bootstrap.DatastoreSettings{

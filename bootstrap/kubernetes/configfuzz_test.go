@@ -22,8 +22,8 @@ func FuzzEndpoint(f *testing.F) {
 		"https://root:hunter2secret@a:1", "https://a/?token=hunter2secret", "https://a/#hunter2secret", "root:hunter2secret@a", "https://root:hunter2secret%zz@a",
 	} {
 		f.Add(server, "", "", "", "", "")
-		f.Add(server, "hunter2secret", "5", "10", "projectcalico.org/v3", "yes")
-		f.Add(server, "hunter2secret\n", "NaN", "-1", "v3", "perhaps")
+		f.Add(server, "hunter3secret", "5", "10", "projectcalico.org/v3", "yes")
+		f.Add(server, "hunter3secret\n", "NaN", "-1", "v3", "perhaps")
 	}
 	f.Fuzz(func(t *testing.T, server, token, qps, burst, group, insecure string) {
 		settings := bootstrap.DatastoreSettings{
