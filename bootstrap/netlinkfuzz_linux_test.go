@@ -15,6 +15,7 @@ import (
 func FuzzRoute(f *testing.F) {
 	f.Add([]byte{10, 1, 0, 0}, uint8(16), []byte{10, 0, 0, 1}, uint32(254), uint8(4), uint8(1), false, uint8(2), false)
 	f.Add([]byte{0xfd, 15: 1}, uint8(64), []byte{0xfe, 0x80, 15: 1}, uint32(100), uint8(12), uint8(1), false, uint8(3), true)
+	f.Add([]byte{10, 2, 0, 0}, uint8(16), []byte{}, uint32(1000), uint8(4), uint8(1), false, uint8(1), false)
 	f.Add([]byte{10, 9, 9, 9}, uint8(33), []byte{}, uint32(255), uint8(80), uint8(7), true, uint8(1), true)
 	f.Fuzz(func(t *testing.T, to []byte, bits uint8, gateway []byte, table uint32, protocol, kind uint8, cloned bool, device uint8, multipath bool) {
 		names := devices{1: "lo", 2: "eth0", 3: "cali1", 4: "tunl0", 5: "eth1"}

@@ -22,14 +22,14 @@ func FuzzServer(f *testing.F) {
 	pool := `{"kind":"IPPool","metadata":{"name":"x","uid":"u"},"spec":{"cidr":"10.0.0.0/16"}}`
 	for _, code := range []int{0, 100, 200, 201, 204, 301, 400, 401, 403, 404, 405, 409, 415, 422, 429, 500, 503, 504, 999} {
 		f.Add(code, "application/json", "", list)
-		f.Add(code, "application/json", "7", status(code, "Forbidden", "a\nb\x1b[2J hunter2"))
+		f.Add(code, "application/json", "7", `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Forbidden","message":"a\nb\u001b[2J hunter2"}`)
 		f.Add(code, "text/html", "-1", "<html>\n<body>no</body>")
 		f.Add(code, "text/plain", "Mon, 23 Nov 2026 08:00:00 GMT", "404 page not found\n")
 		f.Add(code, "application/json", "99999999999999999999", pool)
 	}
-	f.Add(422, "application/json", "", `{"kind":"Status","code":422,"details":{"causes":[{"message":"a\nb","field":"<nil>"},{"message":"","field":"\n"}]}}`)
-	f.Add(403, "application/json", "", `{"kind":"Status","code":200,"message":"cannot list resource","details":{"retryAfterSeconds":-5}}`)
-	f.Add(409, "application/yaml", "", "kind: Status\n")
+	f.Add(422, "application/json", "", `{"kind":"Status","apiVersion":"v1","status":"Failure","code":422,"details":{"causes":[{"message":"a\nb","field":"<nil>"},{"message":"","field":"\n"}]}}`)
+	f.Add(403, "application/json", "", `{"kind":"Status","apiVersion":"v1","status":"Failure","code":200,"message":"cannot list resource","details":{"retryAfterSeconds":-5}}`)
+	f.Add(409, "application/yaml", "", "kind: Status\napiVersion: v1\n")
 	f.Fuzz(func(t *testing.T, code int, contentType, retryAfter, body string) {
 		header := http.Header{"Content-Type": {contentType}}
 		if retryAfter != "" {
@@ -68,6 +68,7 @@ func checkAnswer(t *testing.T, err error, body, secret string) {
 	require.GreaterOrEqual(t, int64(of.RetryAfter), int64(0), fmt.Sprint(of.RetryAfter))
 	for text := range strings.SplitSeq(err.Error(), "\n") {
 		checkLine(t, text)
+		require.True(t, strings.HasPrefix(text, "Kubernetes https://127.0.0.1:1: "), "%q", text)
 	}
 	if !strings.Contains(body, secret) {
 		require.NotContains(t, err.Error(), secret)

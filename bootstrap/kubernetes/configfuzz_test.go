@@ -23,7 +23,7 @@ func FuzzEndpoint(f *testing.F) {
 	} {
 		f.Add(server, "", "", "", "", "")
 		f.Add(server, "hunter3secret", "5", "10", "projectcalico.org/v3", "yes")
-		f.Add(server, "hunter3secret\n", "NaN", "-1", "v3", "perhaps")
+		f.Add(server, "hunter3 secret", "NaN", "-1", "v3", "perhaps")
 	}
 	f.Fuzz(func(t *testing.T, server, token, qps, burst, group, insecure string) {
 		settings := bootstrap.DatastoreSettings{

@@ -76,7 +76,7 @@ func FuzzAnswers(f *testing.F) {
 		`{"kind":"ServiceCIDRList","items":[{"metadata":{"name":"kubernetes"},"spec":{"cidrs":["10.96.0.0/12","fd00::/108"]}}]}`,
 		`{"kind":"Network","spec":{"clusterNetwork":[{"cidr":"10.128.0.0/14","hostPrefix":23}],"serviceNetwork":["172.30.0.0/16"]}}`,
 		`{"kind":"ConfigMap","data":{"ClusterConfiguration":"networking:\n  podSubnet: 10.244.0.0/16\n"}}`,
-		`{"kind":"Status","code":403}`, `{"kind":"IPPoolList","items":[null,7,{}]}`, `null`, `[]`, `<html>`, ``,
+		`{"kind":"IPPoolList","items":[{"metadata":{"name":"b"}},{"metadata":{"name":"a"}}]}`, `{"kind":"Status","code":403}`, `{"kind":"IPPoolList","items":[null,7,{}]}`, `null`, `[]`, `<html>`, ``,
 	} {
 		f.Add([]byte(body))
 	}

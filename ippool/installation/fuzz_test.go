@@ -20,6 +20,7 @@ func FuzzOf(f *testing.F) {
 	f.Add("default-ipv4-ippool", "10.244.0.0/16", "", "CrossSubnet", 26, "all()", "", "Workload,Tunnel", uint8(1))
 	f.Add("six", "fd00::/64", "", "Always", 0, "", "", "", uint8(2))
 	f.Add("services", "10.245.0.0/24", "", "", 32, "", "", "LoadBalancer", uint8(0))
+	f.Add("across", "10.249.0.0/16", "CrossSubnet", "", 0, "", "", "", uint8(0))
 	f.Add("turned", "10.248.0.0/16", "Never", "Always", 26, "", "", "Tunnel,Workload", uint8(8))
 	f.Add("old", "10.246.0.0/28", "Always", "Never", 26, "has(rack)", "", "Tunnel,Workload", uint8(4))
 	f.Add("tenant", "10.247.0.0/16", "CrossSubnet", "", 0, "", "has(team)", "Workload", uint8(24))

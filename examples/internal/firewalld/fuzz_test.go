@@ -86,6 +86,8 @@ func FuzzReadRichRule(f *testing.F) {
 func FuzzPreferred(f *testing.F) {
 	f.Add("eth0\t00000000\t010010AC\t0003\t0\t0\t100\t00000000\n", uint32(100), uint32(200), uint16(3))
 	f.Add("00000000000000000000000000000000 00", uint32(0), uint32(0xffffffff), uint16(0x200))
+	f.Add("", uint32(7), uint32(7), uint16(3))
+	f.Add("\n", uint32(7), uint32(1), uint16(0x201))
 	f.Fuzz(func(t *testing.T, text string, one, other uint32, flags uint16) {
 		for _, name := range []string{
 			preferred(strings.NewReader(text), readIPv4Route), preferred(strings.NewReader(text), readIPv6Route),
