@@ -119,18 +119,24 @@ func (r *reader) limits(config *rest.Config) {
 
 const modulePath = "github.com/calico-bootstrap/calico-bootstrap"
 
-// userAgent is what API servers log of us: name, version where it is known,
-// platform.
+// userAgent is what API servers log of a program that doesn't say who it is:
+// name, version of this library where it is known, platform.
 func userAgent() string {
-	version := "(devel)"
-	if info, ok := debug.ReadBuildInfo(); ok {
+	info, _ := debug.ReadBuildInfo()
+	return UserAgent(libraryVersion(info))
+}
+
+// libraryVersion is that of this module in a program that was built so. Nil: one
+// that was built without modules.
+func libraryVersion(info *debug.BuildInfo) string {
+	if info != nil {
 		for _, dep := range info.Deps {
 			if dep.Path == modulePath && dep.Version != "" {
-				version = dep.Version
+				return dep.Version
 			}
 		}
 	}
-	return UserAgent(version)
+	return "(devel)"
 }
 
 // UserAgent returns the user agent of a program of this project, of the given

@@ -1,21 +1,19 @@
 package kubernetes
 
 import (
-	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
+	"runtime/debug"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/rest"
-	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
@@ -96,14 +94,54 @@ func TestFromSettingsKubeconfig(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, "https://one.example:6443", config.REST.Host, "a kubeconfig at home comes before the pod's own")
 	})
-	t.Run("with an endpoint's settings laid over it", func(t *testing.T) {
-		config, _, err := FromSettings(bootstrap.DatastoreSettings{
-			Kubeconfig: given(path), K8sCurrentContext: given("other"), K8sAPIToken: given(" hunter3\n"),
-		})
+	t.Run("a server without a scheme", func(t *testing.T) {
+		config, _, err := FromSettings(bootstrap.DatastoreSettings{KubeconfigInline: given(strings.ReplaceAll(kubeconfig, "https://one", "one"))})
 		require.NoError(t, err)
-		assert.Equal(t, "hunter3", config.REST.BearerToken)
-		assert.Nil(t, config.REST.ExecProvider)
+		assert.Equal(t, "one.example:6443", config.REST.Host)
 	})
+}
+
+// What is set for an endpoint is laid over what the kubeconfig says.
+func TestFromSettingsOverKubeconfig(t *testing.T) {
+	t.Parallel()
+	cert, key := newPair(t)
+	pem := func(name string, data []byte) bootstrap.Setting { return given(write(t, name, string(data))) }
+	authority, _ := newPair(t)
+	trusting := strings.ReplaceAll(kubeconfig, `one.example:6443"`, `one.example:6443", certificate-authority-data: `+base64.StdEncoding.EncodeToString(cert))
+	type settings = bootstrap.DatastoreSettings
+	tests := []struct {
+		name     string
+		settings settings
+		want     rest.Config // of which credentials and TLS are compared
+		warnings []string
+	}{
+		{"a token", settings{Kubeconfig: pem("c", []byte(kubeconfig)), K8sCurrentContext: given("other"), K8sAPIToken: given(" hunter3\n")},
+			rest.Config{BearerToken: "hunter3", TLSClientConfig: rest.TLSClientConfig{Insecure: true}}, nil},
+		{"a CA", settings{Kubeconfig: pem("c", []byte(trusting)), K8sCAFile: pem("ca", authority)},
+			rest.Config{BearerToken: "hunter2", TLSClientConfig: rest.TLSClientConfig{CAData: authority}}, nil},
+		{"a CA where nothing was checked", settings{Kubeconfig: pem("c", []byte(kubeconfig)), K8sCurrentContext: given("other"), K8sAPIToken: given("a"), K8sCAFile: pem("ca", authority)},
+			rest.Config{BearerToken: "a", TLSClientConfig: rest.TLSClientConfig{CAData: authority}}, nil},
+		{"a client certificate", settings{Kubeconfig: pem("c", []byte(kubeconfig)), K8sCertFile: pem("cert", cert), K8sKeyFile: pem("key", key)},
+			rest.Config{BearerToken: "hunter2", TLSClientConfig: rest.TLSClientConfig{CertData: cert, KeyData: key}}, nil},
+		{"no check", settings{Kubeconfig: pem("c", []byte(trusting)), K8sInsecureSkipTLSVerify: given("yes")},
+			rest.Config{BearerToken: "hunter2", TLSClientConfig: rest.TLSClientConfig{Insecure: true}},
+			[]string{"test: the API server's certificate is not checked: anybody in between can pose as it"}},
+		{"a burst without a rate", settings{Kubeconfig: pem("c", []byte(kubeconfig)), K8sClientBurst: given("7")},
+			rest.Config{BearerToken: "hunter2"}, []string{"test has no effect: it goes beyond a K8S_CLIENT_QPS, which isn't set"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			config, warnings, err := FromSettings(tt.settings)
+			require.NoError(t, err)
+			assert.Equal(t, tt.warnings, warnings)
+			got := config.REST
+			assert.Equal(t, tt.want, rest.Config{BearerToken: got.BearerToken, TLSClientConfig: got.TLSClientConfig, ExecProvider: got.ExecProvider})
+			store, err := Open(config)
+			require.NoError(t, err, "client-go takes it")
+			require.NoError(t, store.Close())
+		})
+	}
 }
 
 func TestFromSettingsMergesKubeconfigs(t *testing.T) {
@@ -219,6 +257,14 @@ func TestFromSettingsFaults(t *testing.T) {
 			[]string{"its server is more than a scheme, a host and a path"}},
 		{"a password in a proxy's URL", settings{Kubeconfig: given(write(t, "c", strings.ReplaceAll(kubeconfig, `:6443"}`, `:6443", proxy-url: "ftp://root:hunter2@p"}`)))},
 			[]string{"its proxy-url is no URL of http, https or socks5"}},
+		{"a server that is no URL", settings{Kubeconfig: given(write(t, "c", strings.ReplaceAll(kubeconfig, "https://one", "://hunter2")))},
+			[]string{`context "admin": its server is no URL such as https://10.0.0.1:6443`}},
+		{"a server of another scheme", settings{Kubeconfig: given(write(t, "c", strings.ReplaceAll(kubeconfig, "https://one", "ftp://one")))},
+			[]string{`context "admin": its server is no URL such as https://10.0.0.1:6443`}},
+		{"missing token file", settings{Kubeconfig: given(write(t, "c", strings.ReplaceAll(kubeconfig, "token: hunter2", "tokenFile: /nonexistent")))},
+			[]string{`context "admin": open /nonexistent: no such file or directory`}},
+		{"client certificate that is none", settings{Kubeconfig: given(write(t, "c", strings.ReplaceAll(kubeconfig, "token: hunter2", "client-certificate-data: aHVudGVyMg==, client-key-data: aHVudGVyMg==")))},
+			[]string{`context "admin": tls: failed to find any PEM data in certificate input`}},
 		{"wrong context and missing CA", settings{Kubeconfig: given(path), K8sCurrentContext: given("gone"), K8sCAFile: given("/nonexistent")},
 			[]string{"no such context", `"/nonexistent": can't be read`}},
 		{"both files and inline", settings{Kubeconfig: given(path), KubeconfigInline: given(kubeconfig)}, []string{"test: ***: contradicts test: want a file or the text itself, not both"}},
@@ -298,6 +344,19 @@ func TestOpenCopiesTheConfig(t *testing.T) {
 	assert.Equal(t, "Kubernetes https://127.0.0.1:1", failure.Place)
 }
 
+// API servers log which version asked them.
+func TestLibraryVersion(t *testing.T) {
+	t.Parallel()
+	of := func(deps ...*debug.Module) *debug.BuildInfo {
+		return &debug.BuildInfo{Main: debug.Module{Path: "example.org/installer", Version: "v7.0.0"}, Deps: deps}
+	}
+	other := &debug.Module{Path: "example.org/other", Version: "v3.0.0"}
+	assert.Equal(t, "v1.2.3", libraryVersion(of(other, &debug.Module{Path: modulePath, Version: "v1.2.3"})))
+	assert.Equal(t, "(devel)", libraryVersion(of(other, &debug.Module{Path: modulePath})), "of a workspace")
+	assert.Equal(t, "(devel)", libraryVersion(of(other)))
+	assert.Equal(t, "(devel)", libraryVersion(nil))
+}
+
 // An importer's config may have a password in its URL; no message shows it.
 func TestPlaceShowsNoSecret(t *testing.T) {
 	t.Parallel()
@@ -312,26 +371,5 @@ func TestPlaceShowsNoSecret(t *testing.T) {
 	for host, want := range tests {
 		assert.Equal(t, want, Config{REST: &rest.Config{Host: host}}.place())
 	}
-}
-
-// A plugin that hangs ends with the run's time, not with its own.
-func TestPluginThatHangs(t *testing.T) {
-	t.Parallel()
-	if runtime.GOOS == "windows" {
-		t.Skip("the plugin is a shell script")
-	}
-	plugin := write(t, "plugin", "#!/bin/sh\nexec sleep 2\n")
-	require.NoError(t, os.Chmod(plugin, 0o700))
-	store, err := Open(Config{REST: &rest.Config{Host: "https://127.0.0.1:1", ExecProvider: &clientcmdapi.ExecConfig{
-		APIVersion: "client.authentication.k8s.io/v1", Command: plugin, InteractiveMode: clientcmdapi.NeverExecInteractiveMode,
-	}}})
-	require.NoError(t, err)
-	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-	defer cancel()
-	begin := time.Now()
-	_, err = store.Snapshot(ctx)
-	require.ErrorIs(t, err, bootstrap.ErrUnreachable)
-	require.ErrorContains(t, err, "the exec plugin")
-	assert.Less(t, time.Since(begin), 2*time.Second)
-	time.Sleep(5 * time.Second) // so that it is gone when goroutines are counted
+	assert.Equal(t, "Kubernetes", fmt.Sprint(Config{}), "not opened yet, and printed all the same")
 }

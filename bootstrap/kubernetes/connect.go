@@ -81,10 +81,10 @@ func clientFor(config *rest.Config) (*http.Client, error) {
 
 // Close ends the connections to the API server that are not in use.
 func (d *Datastore) Close() error {
-	if d.transport.Transport == nil || d.transport.Transport == http.DefaultTransport {
-		return nil // they are not ours alone
-	}
 	for transport := d.transport.Transport; ; {
+		if transport == http.DefaultTransport {
+			return nil // its connections are the whole process's
+		}
 		switch t := transport.(type) {
 		case interface{ CloseIdleConnections() }:
 			t.CloseIdleConnections()

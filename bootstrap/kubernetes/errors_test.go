@@ -247,6 +247,8 @@ func TestCredentialsHint(t *testing.T) {
 	assert.Contains(t, hint(rest.Config{}, time.Now()), "no credentials are given")
 	assert.Contains(t, hint(rest.Config{BearerToken: "hunter2"}, time.Now()), "check the token")
 	assert.Contains(t, hint(rest.Config{BearerTokenFile: "/nonexistent"}, time.Now()), "the token can't be read: open /nonexistent")
+	file := rest.Config{BearerTokenFile: write(t, "token", "hunter2")}
+	assert.Contains(t, hint(file, time.Now()), "check the token in "+file.BearerTokenFile)
 	pair := rest.Config{TLSClientConfig: rest.TLSClientConfig{CertData: cert, KeyData: key}}
 	assert.Contains(t, hint(pair, time.Now()), "check the client certificate")
 	assert.Contains(t, hint(pair, time.Now().Add(24*time.Hour)), "the client certificate expired on ")

@@ -121,6 +121,10 @@ func (r *reader) kubeconfig(setting bootstrap.Setting, config *clientcmdapi.Conf
 	if err := inMemory(result); err != nil {
 		r.faults.Add(setting, "context %q: %v", context, err)
 	}
+	if server, _, err := rest.DefaultServerUrlFor(result); err != nil || server.Scheme != "https" && server.Scheme != "http" {
+		r.faults.Add(setting, "context %q: its server is no URL such as https://10.0.0.1:6443", context)
+		return &rest.Config{}
+	}
 	return result
 }
 
@@ -151,7 +155,8 @@ func knownContexts(config *clientcmdapi.Config) string {
 	return "one of " + strings.Join(names, ", ")
 }
 
-// problemsOf takes apart what is wrong with a context, a line each.
+// problemsOf takes apart what is wrong with a context, a line each. That client-go
+// gives an Aggregate is its way, not its promise.
 func problemsOf(err error) []string {
 	var all utilerrors.Aggregate
 	if !errors.As(err, &all) {
@@ -168,7 +173,7 @@ func problemsOf(err error) []string {
 // Calico's own clients do.
 func (r *reader) overlay(config *rest.Config) *rest.Config {
 	if ca := r.certificates(r.settings.K8sCAFile); ca != nil {
-		config.CAData, config.CAFile = ca, ""
+		config.Insecure, config.CAData, config.CAFile = false, ca, "" // whoever names a CA wants it checked
 	}
 	if cert, key := r.clientCertificate(); cert != nil {
 		config.CertData, config.CertFile, config.KeyData, config.KeyFile = cert, "", key, ""

@@ -88,6 +88,14 @@ func TestReadKubeadmFaults(t *testing.T) {
 	}
 }
 
+func TestReadKubeProxyFaults(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"clusterCIDR: [", "clusterCIDR: 10.244", "clusterCIDR: {a: b}"} {
+		_, err := readKubeProxy(map[string]string{"config.conf": text})
+		require.ErrorContains(t, err, "config.conf: clusterCIDR can't be read: ", text)
+	}
+}
+
 func TestReadKubeProxy(t *testing.T) {
 	t.Parallel()
 	got, err := readKubeProxy(map[string]string{

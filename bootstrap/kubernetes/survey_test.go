@@ -110,6 +110,8 @@ func TestSurveyServiceCIDRs(t *testing.T) {
 		{"host bits and worse", map[string]said{serviceCIDRs: {200, strings.Replace(two, "10.96.0.0/12", `10.96.0.1/12","x`, 1)}},
 			[]string{"10.96.0.0/12 ServiceCIDR kubernetes", "fd00:96::/108 ServiceCIDR kubernetes", "10.200.0.0/16 ServiceCIDR more"},
 			[]string{`Service CIDRs of servicecidrs.networking.k8s.io: "10.96.0.1/12" has host bits, which are cleared: 10.96.0.0/12; "x": `}},
+		{"kubeadm's, expired", map[string]said{kubeadmPath: {410, status(410, "Expired", "too old")}, openShiftPath: openShift}, []string{"172.30.0.0/16 networks.config.openshift.io"},
+			[]string{"no Service CIDR from kubeadm-config: Kubernetes https://127.0.0.1:1: reading ConfigMap kube-system/kubeadm-config: too old"}},
 		{"no YAML", map[string]said{kubeadmPath: kubeadm("[")}, nil, []string{
 			"no Service CIDR from kubeadm-config: ClusterConfiguration: networking.serviceSubnet can't be read: ",
 			"the checks against Services are left out: no Service CIDR is known (servicecidrs.networking.k8s.io: not found, networks.config.openshift.io: not found)",
@@ -176,5 +178,15 @@ func TestSurveyFailures(t *testing.T) {
 			require.Len(t, survey.Problems, 1)
 			assert.True(t, strings.HasPrefix(survey.Problems[0], tt.problem), "%q", survey.Problems[0])
 		})
+	}
+}
+
+// A server that is away ends the survey, whatever was asked for.
+func TestSurveyServiceCIDRsFail(t *testing.T) {
+	t.Parallel()
+	for _, path := range []string{serviceCIDRs, kubeadmPath, openShiftPath} {
+		survey, err := surveying(t, map[string]said{nodesPath: {200, noNodes}, path: {503, ""}}).Survey(t.Context())
+		require.ErrorIs(t, err, bootstrap.ErrUnreachable, path)
+		assert.Zero(t, survey)
 	}
 }
