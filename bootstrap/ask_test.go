@@ -130,6 +130,29 @@ func TestClusterIsAskedOnceARun(t *testing.T) {
 	})
 }
 
+// Where another family is missing by the second attempt, the cluster is asked for
+// it, too. What was noted the first time isn't noted twice.
+func TestClusterIsAskedForAnotherFamily(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newStore(stored("theirs", "fd00:9::/64"))
+		store.onCommit = []hook{func(context.Context, func() error) error {
+			delete(store.pools, "theirs")
+			return ErrConflict
+		}}
+		absent := PodCIDRSource{Name: "kubeadm-config", Problem: "not found", Absent: true}
+		cluster := &fakeCluster{sources: []PodCIDRSource{absent, says("kube-proxy", "10.1.0.0/16", "10.2.0.0/16", "fd01::/64")}}
+		report, err := run(t, clusterStore{store, cluster}, Settings{})
+		require.NoError(t, err)
+		assert.Equal(t, [][]ippool.Family{{ippool.IPv4}, bothFamilies}, cluster.families)
+		assert.Equal(t, "fd01::/64", report.Pools[1].Spec.CIDR)
+		assert.Equal(t, []string{
+			"of the IPv4 pod CIDRs of kube-proxy the first counts, 10.1.0.0/16: no pool is created for 10.2.0.0/16",
+			"no pod CIDR from kubeadm-config: not found",
+		}, report.Notes)
+	})
+}
+
 func TestClusterThatFailsForGood(t *testing.T) {
 	t.Parallel()
 	store := newStore()

@@ -2,6 +2,7 @@ package bootstrap
 
 import (
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -118,6 +119,25 @@ func TestFromEnvPrefixWins(t *testing.T) {
 			assert.Equal(t, Settings{}, fromEnv(t))
 		})
 	}
+}
+
+// What says that this is a pod, and where a kubeconfig may be, is no setting but
+// read all the same.
+func TestFromEnvReadsTheSurroundings(t *testing.T) {
+	clearEnv(t)
+	t.Setenv("KUBERNETES_SERVICE_HOST", "10.96.0.1")
+	t.Setenv("KUBERNETES_SERVICE_PORT", "443")
+	t.Setenv("HOME", "/home/me")
+	assert.Equal(t, Surroundings{
+		KubernetesServiceHost: Given("10.96.0.1", "env KUBERNETES_SERVICE_HOST"),
+		KubernetesServicePort: Given("443", "env KUBERNETES_SERVICE_PORT"),
+		HomeKubeconfig:        Given(filepath.Join("/home/me", ".kube", "config"), SourceDefault),
+	}, fromEnv(t).Datastore.Surroundings)
+
+	clearEnv(t)
+	t.Setenv("KUBERNETES_SERVICE_HOST", "")
+	t.Setenv("KUBERNETES_SERVICE_PORT", "443")
+	assert.Equal(t, Surroundings{KubernetesServicePort: Given("443", "env KUBERNETES_SERVICE_PORT")}, fromEnv(t).Datastore.Surroundings)
 }
 
 // An empty variable is as good as none: it has no source either, so that a

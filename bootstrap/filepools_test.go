@@ -154,7 +154,14 @@ func TestPoolsWithoutAFile(t *testing.T) {
 	assert.Equal(t, "the pools come from file built in", config.Desired.Pools[0].Skip)
 	assert.Equal(t, "a", config.Desired.Pools[2].Pool.Name)
 	assert.Equal(t, []string{"file x; y is left aside: why not"}, config.Warnings)
-	settings.PoolManifests[0].Data = nil
+
+	settings.PoolManifests = []PoolManifest{} // read, and nothing was there
+	config, err = settings.Resolve()
+	require.NoError(t, err)
+	require.Len(t, config.Desired.Pools, 2)
+	assert.Equal(t, "the pools come from no file", config.Desired.Pools[0].Skip)
+
+	settings.PoolManifests = []PoolManifest{{Path: "built in"}}
 	require.EqualError(t, settings.Validate(), "file built in: no IPPool is in it; want one or more")
 }
 

@@ -63,12 +63,13 @@ func TestReadPoolsFileDirectory(t *testing.T) {
 	dir := writeFiles(t, "b.yml", "b", "a.yaml", "a", "c.json", "c", "README.md", "r", "b.yml~", "old", ".hidden.yaml", "h",
 		"sub/d.yaml", "d", "sub.yaml/e.yaml", "e", "UPPER.YAML", "u")
 	require.NoError(t, os.Symlink(filepath.Join(dir, "sub", "d.yaml"), filepath.Join(dir, "z.yaml")))
+	require.NoError(t, os.Symlink("/dev/zero", filepath.Join(dir, "zero.yaml"))) // which never ends
 	require.NoError(t, os.Chmod(dir, 0o555))
 	t.Cleanup(func() { _ = os.Chmod(dir, 0o755) })
 	const noName, noDirectory = "its name doesn't end in .yaml, .yml or .json", "it is a directory in a directory"
 	settings := poolsFrom(t, dir+"/")
 	assert.Equal(t, []string{"README.md: " + noName, "UPPER.YAML: " + noName, "a.yaml", "b.yml", "b.yml~: " + noName, "c.json",
-		"sub: " + noDirectory, "sub.yaml: " + noDirectory, "z.yaml"}, read(settings, dir))
+		"sub: " + noDirectory, "sub.yaml: " + noDirectory, "z.yaml", "zero.yaml: it is no regular file"}, read(settings, dir))
 	assert.Equal(t, "d", string(settings.PoolManifests[8].Data))
 	assert.Nil(t, settings.PoolManifests[0].Data)
 }

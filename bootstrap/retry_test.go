@@ -123,6 +123,13 @@ func TestUnreachableIsTriedAgain(t *testing.T) {
 		{"one cause, one line",
 			func() *fakeStore { s := newStore(); s.onSnapshot = times(5, fails(refused)); return s },
 			line(refused), "snapshot×6"},
+		{"of a datastore that has its own errors",
+			func() *fakeStore {
+				s := newStore()
+				s.onSnapshot = times(2, fails(fmt.Errorf("my store: %w", ErrUnreachable)))
+				return s
+			},
+			line(fmt.Errorf("my store: %w", ErrUnreachable)), "snapshot×3"},
 		{"a line a change",
 			func() *fakeStore {
 				s := newStore()
