@@ -1,54 +1,86 @@
 package etcdv3
 
 import (
+	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"io"
 	"net"
-	"os"
+	"strings"
 	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
 // alert is what crypto/tls returns when the other side breaks a connection off.
 func alert(number tls.AlertError) error { return &net.OpError{Op: "remote error", Err: number} }
 
-func TestExplainFailure(t *testing.T) {
+// TestExplain has what etcd itself answers with.
+func TestExplain(t *testing.T) {
 	t.Parallel()
-	dial := func(err error) error { return &net.OpError{Op: "dial", Net: "tcp", Err: err} }
 	for _, test := range []struct {
-		name string
 		err  error
-		kind error
-		says string
+		kind error // nil: none, and the run ends
+		want string
 	}{
-		{"unknown CA", &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}, bootstrap.ErrTLS, "--etcd-ca-cert-file"},
-		{"bad certificate", alert(42), bootstrap.ErrTLS, "client certificate"},
-		{"certificate expired", alert(45), bootstrap.ErrTLS, "client certificate"},
-		{"unknown CA alert", alert(48), bootstrap.ErrTLS, "client certificate"},
-		{"certificate required", alert(116), bootstrap.ErrTLS, "client certificate"},
-		{"protocol version", alert(70), bootstrap.ErrTLS, "in common"},
-		{"no application protocol", alert(120), bootstrap.ErrTLS, "in common"},
-		{"internal error passes", alert(80), bootstrap.ErrUnreachable, "its log"},
-		{"refused", dial(os.NewSyscallError("connect", syscall.ECONNREFUSED)), bootstrap.ErrUnreachable, "nothing listens"},
-		{"no such host", dial(&net.DNSError{Err: "no such host", Name: "etcd.test"}), bootstrap.ErrUnreachable, "DNS"},
-		{"EOF", io.EOF, bootstrap.ErrUnreachable, "https://?"},
-		{"EOF in the handshake", &handshakeError{io.EOF}, bootstrap.ErrUnreachable, "http://?"},
-		{"no route", dial(os.NewSyscallError("connect", syscall.EHOSTUNREACH)), bootstrap.ErrUnreachable, "firewalls"},
+		{rpctypes.ErrAuthFailed, bootstrap.ErrUnauthorized, `check the user name ("calico") and the password`},
+		{rpctypes.ErrUserEmpty, bootstrap.ErrUnauthorized, "etcd has authentication on: set --etcd-username and --etcd-password, or use a client certificate whose common name is an etcd user"},
+		{rpctypes.ErrPermissionDenied, bootstrap.ErrForbidden, `give a role of user "calico" the rights: etcdctl role grant-permission ROLE --prefix=true readwrite /calico/`},
+		{rpctypes.ErrInvalidAuthToken, bootstrap.ErrUnreachable, ""},
+		{rpctypes.ErrAuthOldRevision, bootstrap.ErrUnreachable, ""},
+		{rpctypes.ErrNoLeader, bootstrap.ErrUnreachable, ""},
+		{rpctypes.ErrTooManyRequests, bootstrap.ErrUnreachable, ""},
+		{context.DeadlineExceeded, bootstrap.ErrUnreachable, "check that the endpoint is etcd's client port, and the firewalls in between"},
+		{rpctypes.ErrNoSpace, nil, "etcd takes no more writes: free space (etcdctl compact, etcdctl defrag), then etcdctl alarm disarm"},
+		{rpctypes.ErrRequestTooLarge, nil, ""},
+		{rpctypes.ErrCorrupt, nil, ""},
 	} {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			hint, kind := (&Datastore{}).explainFailure(test.err)
-			assert.Equal(t, test.kind, kind)
-			assert.Contains(t, hint, test.says)
-		})
+		store := &Datastore{config: Config{Endpoints: []string{"https://a:1"}, Username: "calico", Password: "hunter2"}}
+		err := store.explain("writing IP pools", test.err)
+		var failure *bootstrap.DatastoreError
+		require.ErrorAs(t, err, &failure, "%v", test.err)
+		assert.Equal(t, test.kind, failure.Kind, "%v", test.err)
+		assert.Equal(t, test.want, failure.Hint, "%v", test.err)
+		require.ErrorIs(t, err, test.err)
+		assert.True(t, strings.HasPrefix(err.Error(), "etcd https://a:1: writing IP pools: "), "%v", err)
+		assert.NotContains(t, err.Error(), "hunter2")
 	}
+	require.NoError(t, new(Datastore).explain("", nil))
+	assert.Equal(t, bootstrap.ErrConflict, new(Datastore).explain("", bootstrap.ErrConflict), "as it came")
+}
+
+// Whoever cancels knows it: nothing is to be waited for, and no hint to be given.
+func TestCancelled(t *testing.T) {
+	t.Parallel()
+	store, err := Open(Config{Endpoints: []string{"http://127.0.0.1:1"}})
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = store.Snapshot(ctx)
+	require.EqualError(t, err, "etcd http://127.0.0.1:1: reading IP pools: context canceled")
+	require.ErrorIs(t, err, context.Canceled)
+	require.NotErrorIs(t, err, bootstrap.ErrUnreachable)
+	require.NoError(t, store.Close())
+}
+
+// Of several members each is named with its cause.
+func TestNobodyListens(t *testing.T) {
+	t.Parallel()
+	store, err := Open(Config{Endpoints: []string{"http://127.0.0.1:2", "http://127.0.0.1:1"}})
+	require.NoError(t, err)
+	blocks, err := store.Blocks(t.Context(), []ippool.Family{ippool.IPv4, ippool.IPv6})
+	assert.Nil(t, blocks)
+	require.ErrorIs(t, err, bootstrap.ErrUnreachable)
+	require.EqualError(t, err, "etcd http://127.0.0.1:2,http://127.0.0.1:1: reading IPAM block keys: datastore unreachable: "+
+		"127.0.0.1:1: dial: connect: connection refused; 127.0.0.1:2: dial: connect: connection refused: "+
+		"nothing listens there: check the endpoint, and that etcd is running")
+	require.NoError(t, store.Close())
 }
 
 // TestStableText: a cause that stays the same must read the same, whatever

@@ -18,7 +18,11 @@ import (
 func TestHints(t *testing.T) {
 	t.Parallel()
 	untrusted := func(err error) error { return &handshakeError{&tls.CertificateVerificationError{Err: err}} }
-	const route = "check the endpoint, the route to it, and the firewalls in between"
+	const (
+		route           = "check the endpoint, the route to it, and the firewalls in between"
+		wanted          = "the member wants a client certificate: set --etcd-cert-file and --etcd-key-file"
+		nothingInCommon = "the member and this program have no TLS version (1.2 and later here), cipher or protocol in common"
+	)
 	for _, test := range []struct {
 		err  error
 		kind error
@@ -29,8 +33,13 @@ func TestHints(t *testing.T) {
 		{untrusted(x509.CertificateInvalidError{Reason: x509.Expired}), bootstrap.ErrTLS, "renew the member's certificate, or set this host's clock"},
 		{untrusted(x509.CertificateInvalidError{Reason: x509.IncompatibleUsage}), bootstrap.ErrTLS, "check the member's certificate against the CA"},
 		{&handshakeError{tls.RecordHeaderError{}}, bootstrap.ErrTLS, "the member does not speak TLS there: is the endpoint http://?"},
-		{alert(116), bootstrap.ErrTLS, "the member wants a client certificate: set --etcd-cert-file and --etcd-key-file"},
-		{alert(40), bootstrap.ErrTLS, "the member and this program have no TLS version (1.2 and later here), cipher or protocol in common"},
+		{alert(42), bootstrap.ErrTLS, wanted},  // bad certificate
+		{alert(45), bootstrap.ErrTLS, wanted},  // expired
+		{alert(48), bootstrap.ErrTLS, wanted},  // of an unknown CA
+		{alert(116), bootstrap.ErrTLS, wanted}, // none
+		{alert(40), bootstrap.ErrTLS, nothingInCommon},
+		{alert(70), bootstrap.ErrTLS, nothingInCommon},  // protocol version
+		{alert(120), bootstrap.ErrTLS, nothingInCommon}, // no application protocol
 		{alert(80), bootstrap.ErrUnreachable, "the member broke the TLS connection off: its log says why"},
 		{&handshakeError{io.EOF}, bootstrap.ErrUnreachable, "the member closed the connection: is the endpoint http://?"},
 		{io.EOF, bootstrap.ErrUnreachable, "the member closed the connection without an answer: is the endpoint https://?"},
@@ -39,6 +48,7 @@ func TestHints(t *testing.T) {
 		{&net.DNSError{IsNotFound: true}, bootstrap.ErrUnreachable, "check the endpoint's host name, and this host's DNS"},
 		{syscall.ECONNREFUSED, bootstrap.ErrUnreachable, "nothing listens there: check the endpoint, and that etcd is running"},
 		{&net.OpError{Op: "read", Err: syscall.ECONNRESET}, bootstrap.ErrUnreachable, route},
+		{&net.OpError{Op: "dial", Err: syscall.EHOSTUNREACH}, bootstrap.ErrUnreachable, route},
 		{errors.New("other"), bootstrap.ErrUnreachable, route},
 	} {
 		hint, kind := new(Datastore).explainFailure(test.err)

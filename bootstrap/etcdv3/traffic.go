@@ -99,7 +99,7 @@ type watchedCredentials struct {
 func (w *watchedCredentials) ClientHandshake(ctx context.Context, authority string, raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
 	conn, info, err := w.TransportCredentials.ClientHandshake(ctx, authority, raw)
 	dialed, ok := raw.(*memberConn)
-	if !ok {
+	if !ok { // it is, unless a gRPC to come wraps it: then the causes are what that says of them
 		return conn, info, err
 	}
 	if err != nil {
