@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/calico-bootstrap/calico-bootstrap/internal/golden"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
@@ -52,7 +53,7 @@ func TestResolvePoolsFile(t *testing.T) {
 			fmt.Fprintf(&got, "  %s = %v: %s\n", value.Field, value.Value, value.Source)
 		}
 	}
-	checkGolden(t, "poolsfile-desired.golden", got.String())
+	golden.Check(t, "poolsfile-desired.golden", got.String())
 	assert.Equal(t, []string{"file racks.yaml:15: what only a server sets is left out: metadata.uid, metadata.resourceVersion"}, config.Warnings)
 	var pools []*ippool.IPPool
 	for _, desired := range config.Desired.Pools {
@@ -97,7 +98,7 @@ func TestResolvePoolsFileFaults(t *testing.T) {
 		checkFaults(t, err)
 		fmt.Fprintf(&got, "# %s\n%v\n\n", tt.name, err)
 	}
-	checkGolden(t, "poolsfile-faults.golden", got.String())
+	golden.Check(t, "poolsfile-faults.golden", got.String())
 }
 
 func TestResolvePoolsFileNotRead(t *testing.T) {

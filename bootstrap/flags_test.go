@@ -8,6 +8,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/calico-bootstrap/calico-bootstrap/internal/golden"
 )
 
 // flagNames are the names that users have in their scripts; those of boolean
@@ -100,7 +102,7 @@ func TestFlagsHelp(t *testing.T) {
 	flags := newFlags(new(Settings))
 	flags.SetOutput(&help)
 	flags.PrintDefaults()
-	checkGolden(t, "flags.golden", help.String())
+	golden.Check(t, "flags.golden", help.String())
 }
 
 // pflag asks a flag for the word that stands for its value.

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/calico-bootstrap/calico-bootstrap/internal/golden"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
@@ -38,7 +39,7 @@ func TestReportJSON(t *testing.T) {
 			t.Parallel()
 			report, err := run(t, newStore(tt.pools...), given(t, tt.lines...), tt.options...)
 			require.NoError(t, err)
-			checkGolden(t, "report-"+tt.golden, toJSON(t, report))
+			golden.Check(t, "report-"+tt.golden, toJSON(t, report))
 		})
 	}
 }

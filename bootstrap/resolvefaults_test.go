@@ -6,6 +6,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/calico-bootstrap/calico-bootstrap/internal/golden"
 )
 
 // subdomain is what Kubernetes says of a name that is none.
@@ -126,7 +128,7 @@ func TestResolveFaultsTogether(t *testing.T) {
 		"CALICO_DATASTORE_TYPE=? wrong", "CALICO_ETCD_PASSWORD=hunter2", "ETCD_ENDPOINTS=https://root:hunter2@10.0.0.1:2379")
 	err := given(t, lines...).Validate()
 	checkFaults(t, err)
-	checkGolden(t, "faults.golden", err.Error()+"\n")
+	golden.Check(t, "faults.golden", err.Error()+"\n")
 	assert.NotContains(t, err.Error(), "hunter2")
 	for range 10 {
 		assert.Equal(t, err, given(t, lines...).Validate())

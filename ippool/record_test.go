@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/calico-bootstrap/calico-bootstrap/internal/golden"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
@@ -89,7 +90,7 @@ func TestNewRecord(t *testing.T) {
 			test.change(pool)
 			encoded, err := ippool.NewRecord(pool).Encode()
 			require.NoError(t, err)
-			assertGolden(t, "records/"+test.golden+".json", string(encoded))
+			golden.Check(t, "records/"+test.golden+".json", string(encoded)+"\n")
 
 			// What is written reads back to the pool, but for what isn't
 			// stored, and empty lists and maps become none.

@@ -1,19 +1,15 @@
 package manifest_test
 
 import (
-	"flag"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/calico-bootstrap/calico-bootstrap/internal/golden"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool/manifest"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 // mistakes are what people write, by the kind of mistake.
 var mistakes = []struct{ name, text string }{
@@ -99,12 +95,5 @@ func TestFaults(t *testing.T) {
 		}
 		got.WriteString("\n")
 	}
-	path := filepath.Join("testdata", "faults.golden")
-	if *update {
-		require.NoError(t, os.MkdirAll("testdata", 0o755))
-		require.NoError(t, os.WriteFile(path, []byte(got.String()), 0o644))
-	}
-	want, err := os.ReadFile(path)
-	require.NoError(t, err, "run the tests with -update to write it")
-	assert.Equal(t, string(want), got.String())
+	golden.Check(t, "faults.golden", got.String())
 }

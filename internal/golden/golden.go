@@ -1,4 +1,5 @@
-package ippool_test
+// Package golden compares what tests make with files that hold what is right.
+package golden
 
 import (
 	"flag"
@@ -12,16 +13,16 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-// assertGolden compares with the line in a file below testdata, which ends in
-// a newline that what is compared doesn't have.
-func assertGolden(t *testing.T, path, got string) {
+// Check compares with a file below testdata, whose path has slashes, byte for
+// byte. With -update it writes the file before.
+func Check(t testing.TB, path, got string) {
 	t.Helper()
 	path = filepath.Join("testdata", filepath.FromSlash(path))
 	if *update {
 		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
-		require.NoError(t, os.WriteFile(path, []byte(got+"\n"), 0o644))
+		require.NoError(t, os.WriteFile(path, []byte(got), 0o644))
 	}
 	want, err := os.ReadFile(path)
 	require.NoError(t, err, "run the tests with -update to write it")
-	assert.Equal(t, string(want), got+"\n")
+	assert.Equal(t, string(want), got)
 }
