@@ -20,7 +20,7 @@ import (
 func FuzzServer(f *testing.F) {
 	list := `{"kind":"IPPoolList","metadata":{"resourceVersion":"7"},"items":[]}`
 	pool := `{"kind":"IPPool","metadata":{"name":"x","uid":"u"},"spec":{"cidr":"10.0.0.0/16"}}`
-	for _, code := range []int{0, 100, 200, 201, 204, 301, 400, 401, 403, 404, 405, 409, 415, 422, 429, 500, 503, 504, 999} {
+	for _, code := range []int{0, 100, 101, 200, 201, 204, 301, 400, 401, 403, 404, 405, 409, 415, 422, 429, 500, 503, 504, 999} {
 		f.Add(code, "application/json", "", list)
 		f.Add(code, "application/json", "7", `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Forbidden","message":"a\nb\u001b[2J hunter2"}`)
 		f.Add(code, "text/html", "-1", "<html>\n<body>no</body>")

@@ -1,6 +1,7 @@
 package kubernetes
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -75,19 +76,37 @@ func clientFor(config *rest.Config) (*http.Client, error) {
 		return nil, err
 	}
 	client := *shared
+	client.Transport = noUpgrade{cmp.Or(client.Transport, http.DefaultTransport)}
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &client, nil
 }
 
+// noUpgrade refuses to have a connection become another protocol's, which nobody
+// asked for. client-go would take what comes then for the answer, and wait for its
+// end, which no timeout brings.
+type noUpgrade struct{ http.RoundTripper }
+
+func (t noUpgrade) RoundTrip(request *http.Request) (*http.Response, error) {
+	response, err := t.RoundTripper.RoundTrip(request)
+	if err == nil && response.StatusCode == http.StatusSwitchingProtocols {
+		_ = response.Body.Close()
+		return nil, errUpgrade
+	}
+	return response, err
+}
+
+func (t noUpgrade) WrappedRoundTripper() http.RoundTripper { return t.RoundTripper }
+
+var errUpgrade = errors.New("101 Switching Protocols, which wasn't asked for")
+
 // Close ends the connections to the API server that are not in use.
 func (d *Datastore) Close() error {
 	for transport := d.transport.Transport; ; {
-		if transport == http.DefaultTransport {
-			return nil // its connections are the whole process's
-		}
 		switch t := transport.(type) {
 		case interface{ CloseIdleConnections() }:
-			t.CloseIdleConnections()
+			if transport != http.DefaultTransport { // its connections are the whole process's
+				t.CloseIdleConnections()
+			}
 			return nil
 		case utilnet.RoundTripperWrapper:
 			transport = t.WrappedRoundTripper()

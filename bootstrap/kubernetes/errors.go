@@ -31,6 +31,8 @@ func (d *Datastore) explain(action action, err error) error {
 		return d.explainStatus(e, action, status.Status())
 	case errors.Is(err, errNoList), errors.Is(err, errNoPool):
 		e.Hint = endpointHint
+	case errors.Is(err, errUpgrade):
+		e.Err, e.Hint = errUpgrade, strangerHint
 	case errors.As(err, &request) && strings.Contains(request.Err.Error(), "getting credentials: "):
 		// client-go keeps the cause of a plugin that fails as a text.
 		e.Kind, e.Err, e.Hint = bootstrap.ErrUnauthorized, request.Err, "check the exec plugin of the kubeconfig's user"

@@ -113,6 +113,29 @@ func TestStatusIsExplained(t *testing.T) {
 	}
 }
 
+// A server that turns the connection over to another protocol has not answered,
+// and nobody waits for what may come on it.
+func TestUpgrade(t *testing.T) {
+	t.Parallel()
+	body := &never{}
+	transport := roundTripper(func(request *http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: http.StatusSwitchingProtocols, Body: body, Request: request}, nil
+	})
+	store, err := Open(Config{REST: &rest.Config{Host: "https://127.0.0.1:1", Transport: transport}, APIGroup: ippool.CRDV1})
+	require.NoError(t, err)
+	_, err = store.Snapshot(t.Context())
+	require.EqualError(t, err, "Kubernetes https://127.0.0.1:1: reading IP pools: 101 Switching Protocols, which wasn't asked for: "+
+		"the answer is not the API server's own: check the load balancers and proxies in between")
+	assert.Equal(t, never{closed: true}, *body)
+}
+
+// never is a body that is not to be read.
+type never struct{ read, closed bool }
+
+func (n *never) Read([]byte) (int, error) { n.read = true; return 0, io.EOF }
+
+func (n *never) Close() error { n.closed = true; return nil }
+
 // TestForbiddenWhileItStarts has an API server that doesn't know its roles, not
 // even the one by which everybody may ask whether it is ready.
 func TestForbiddenWhileItStarts(t *testing.T) {
