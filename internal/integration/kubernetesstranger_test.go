@@ -87,6 +87,17 @@ func TestKubernetesNotHTTP(t *testing.T) {
 	}
 }
 
+// TestKubernetesUpgrade has a server that turns the connection over to another
+// protocol, says what would be a list and keeps it open.
+func TestKubernetesUpgrade(t *testing.T) {
+	t.Parallel()
+	upgrade := "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n" + `{"kind":"IPPoolList","items":[]}`
+	other := faultproxy.NewTCP(t, "").Then(faultproxy.Manner{Says: upgrade, Silent: true})
+	begin := time.Now()
+	_, _, err := onKubernetes(t, kubernetes.Config{REST: &rest.Config{Host: "http://" + other.Address()}}, quick())
+	atOnce(t, begin, err, "101 Switching Protocols, which wasn't asked for: the answer is not the API server's own")
+}
+
 // TestKubernetesRedirects has a server that sends everybody to its login page:
 // nobody else may see the token, and a page is no list.
 func TestKubernetesRedirects(t *testing.T) {

@@ -37,7 +37,7 @@ type Manner struct {
 	Silent bool
 
 	// Says is told to the client in place of all that the server says. Then
-	// the connection is closed.
+	// the connection is closed, unless it is Silent from then on.
 	Says string
 }
 
@@ -151,12 +151,14 @@ func (p *TCP) serve(client net.Conn, manner Manner) {
 	case manner.Reset:
 		_ = client.(*net.TCPConn).SetLinger(0)
 		return
-	case manner.Silent:
-		_, _ = io.Copy(io.Discard, client) // until it is closed
-		return
-	case manner.Says != "":
-		_, _ = client.Read(make([]byte, 4096)) // or the answer is lost with a reset
-		_, _ = io.WriteString(client, manner.Says)
+	case manner.Silent || manner.Says != "":
+		if manner.Says != "" {
+			_, _ = client.Read(make([]byte, 4096)) // or the answer is lost with a reset
+			_, _ = io.WriteString(client, manner.Says)
+		}
+		if manner.Silent {
+			_, _ = io.Copy(io.Discard, client) // until it is closed
+		}
 		return
 	}
 	server, err := p.dial()
