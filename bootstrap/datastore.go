@@ -12,6 +12,9 @@ import (
 // goroutine at a time; only Blocks may run beside PodCIDRs and Survey of a
 // datastore that is a Cluster too, each of the three once.
 //
+// Every method returns soon after its context is done: a run's time limit is its
+// context's, and nothing else ends a call.
+//
 // Errors say what went wrong by wrapping this package's sentinels. An error
 // that wraps ErrUnreachable or ErrNotInstalled is tried again; any other ends
 // the run.
