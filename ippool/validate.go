@@ -40,8 +40,9 @@ func Validate(pool *IPPool) field.ErrorList {
 	faults = append(faults, validateSelector(specPath.Child("nodeSelector"), pool.Spec.NodeSelector)...)
 	faults = append(faults, validateSelector(specPath.Child("namespaceSelector"), pool.Spec.NamespaceSelector)...)
 	faults = append(faults, validateUses(&pool.Spec)...)
+	// Values of enums go in as strings: field quotes no other type on older versions.
 	if mode := pool.Spec.AssignmentMode; mode != nil && !slices.Contains(assignmentModes, *mode) {
-		faults = append(faults, field.NotSupported(specPath.Child("assignmentMode"), *mode, assignmentModes))
+		faults = append(faults, field.NotSupported(specPath.Child("assignmentMode"), string(*mode), assignmentModes))
 	}
 	return faults
 }
@@ -91,10 +92,10 @@ func validateEncapsulation(spec *IPPoolSpec) field.ErrorList {
 		vxlanPath = specPath.Child("vxlanMode")
 	)
 	if !slices.Contains(ipipModes, spec.IPIPMode.orNever()) {
-		faults = append(faults, field.NotSupported(ipipPath, spec.IPIPMode, ipipModes))
+		faults = append(faults, field.NotSupported(ipipPath, string(spec.IPIPMode), ipipModes))
 	}
 	if !slices.Contains(vxlanModes, spec.VXLANMode.orNever()) {
-		faults = append(faults, field.NotSupported(vxlanPath, spec.VXLANMode, vxlanModes))
+		faults = append(faults, field.NotSupported(vxlanPath, string(spec.VXLANMode), vxlanModes))
 	}
 	if spec.IPIPMode.Enabled() && spec.VXLANMode.Enabled() {
 		faults = append(faults, field.Forbidden(vxlanPath,
@@ -140,9 +141,9 @@ func validateUses(spec *IPPoolSpec) field.ErrorList {
 	for i, use := range spec.AllowedUses {
 		switch {
 		case !slices.Contains(allowedUses, use):
-			faults = append(faults, field.NotSupported(path.Index(i), use, allowedUses))
+			faults = append(faults, field.NotSupported(path.Index(i), string(use), allowedUses))
 		case slices.Contains(spec.AllowedUses[:i], use):
-			faults = append(faults, field.Duplicate(path.Index(i), use))
+			faults = append(faults, field.Duplicate(path.Index(i), string(use)))
 		}
 	}
 	if slices.Contains(spec.AllowedUses, IPPoolAllowedUseTunnel) && spec.NamespaceSelector != "" {

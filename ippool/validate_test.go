@@ -231,7 +231,7 @@ func TestValidateAssignmentMode(t *testing.T) {
 		pool.Spec.AssignmentMode = &mode
 		got := ippool.Validate(pool)
 		assertFaults(t, []fault{{notSupported, "spec.assignmentMode", `"Automatic", "Manual"`}}, got)
-		assert.Equal(t, mode, got[0].BadValue)
+		assert.Equal(t, string(mode), got[0].BadValue)
 	}
 }
 

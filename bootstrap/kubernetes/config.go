@@ -3,7 +3,6 @@ package kubernetes
 import (
 	"fmt"
 	"io"
-	"net/url"
 	"runtime"
 	"runtime/debug"
 	"strconv"
@@ -42,12 +41,30 @@ func (c Config) place() string {
 	if c.REST == nil {
 		return "Kubernetes"
 	}
-	server, err := url.Parse(c.REST.Host)
-	if err != nil || server.Host == "" { // just a host, or nothing to be shown
-		server = &url.URL{Host: c.REST.Host[strings.LastIndexByte(c.REST.Host, '@')+1:]}
+	return "Kubernetes " + withoutUser(c.REST.Host)
+}
+
+// withoutUser is an address without what may be a secret: what stands before its
+// host, and a query. A password need not be escaped as a URL wants it, so that
+// url.Parse may take it for something else.
+func withoutUser(address string) string {
+	scheme, rest, found := strings.Cut(address, "://")
+	if !found {
+		scheme, rest = "", address
 	}
-	server.User, server.RawQuery, server.Fragment = nil, "", ""
-	return "Kubernetes " + strings.TrimPrefix(server.String(), "//")
+	user, query := strings.LastIndexByte(rest, '@'), strings.IndexAny(rest, "?#")
+	switch {
+	case query >= 0 && query < user: // a part of the password, or an @ of the query
+		rest = "***"
+	case query >= 0:
+		rest = rest[user+1 : query]
+	default:
+		rest = rest[user+1:]
+	}
+	if found {
+		return scheme + "://" + rest
+	}
+	return rest
 }
 
 // noLimit is a rest.Config's QPS for no limit: the API server has its own, and

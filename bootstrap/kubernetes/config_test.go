@@ -253,6 +253,8 @@ func TestFromSettingsFaults(t *testing.T) {
 			[]string{`context "broken": user "nobody" was not found`, `context "broken": cluster "three" was not found`, `context "broken": no server found`}},
 		{"a password in the server's URL", settings{Kubeconfig: given(write(t, "c", strings.ReplaceAll(kubeconfig, "https://one", "https://root:hunter2@one")))},
 			[]string{"its server is more than a scheme, a host and a path"}},
+		{"a password with a slash in the server's URL", settings{Kubeconfig: given(write(t, "c", strings.ReplaceAll(kubeconfig, "https://one", "https://root:1/hunter2@one")))},
+			[]string{"its server is more than a scheme, a host and a path"}},
 		{"a token in the server's URL", settings{Kubeconfig: given(write(t, "c", strings.ReplaceAll(kubeconfig, "one.example:6443", "one.example:6443?token=hunter2")))},
 			[]string{"its server is more than a scheme, a host and a path"}},
 		{"a password in a proxy's URL", settings{Kubeconfig: given(write(t, "c", strings.ReplaceAll(kubeconfig, `:6443"}`, `:6443", proxy-url: "ftp://root:hunter2@p"}`)))},
@@ -276,6 +278,7 @@ func TestFromSettingsFaults(t *testing.T) {
 		{"no host", settings{K8sAPIEndpoint: given("https://")}, []string{"no host"}},
 		{"a port that is none", settings{K8sAPIEndpoint: given("https://10.0.0.1:99999")}, []string{"not a URL"}},
 		{"a user in the URL", settings{K8sAPIEndpoint: given("https://root:hunter2@10.0.0.1")}, []string{"test: ***: a user in a URL is not used"}},
+		{"a slash in a password in the URL", settings{K8sAPIEndpoint: given("https://root:1/hunter2@10.0.0.1")}, []string{"test: ***: a user in a URL is not used"}},
 		{"a query in the URL", settings{K8sAPIEndpoint: given("https://10.0.0.1?token=hunter2")}, []string{"test: ***: more than a host and a path"}},
 		{"missing CA", settings{K8sAPIEndpoint: given(endpoint), K8sCAFile: given("/nonexistent")}, []string{`"/nonexistent": can't be read`}},
 		{"CA that is none", settings{K8sAPIEndpoint: given(endpoint), K8sCAFile: given(path)}, []string{"no certificate in it; want PEM"}},
@@ -366,6 +369,9 @@ func TestPlaceShowsNoSecret(t *testing.T) {
 		"https://root:hunter2@10.0.0.1/a?token=b#c": "Kubernetes https://10.0.0.1/a",
 		"10.0.0.1:6443":                             "Kubernetes 10.0.0.1:6443",
 		"root:hunter2@10.0.0.1:6443":                "Kubernetes 10.0.0.1:6443",
+		"https://root:1/hunter2@10.0.0.1:6443/a":    "Kubernetes https://10.0.0.1:6443/a",
+		"https://root:1?hunter2@10.0.0.1:6443":      "Kubernetes https://***",
+		"https://10.0.0.1:6443?token=a@hunter2":     "Kubernetes https://***",
 		"":                                          "Kubernetes ",
 	}
 	for host, want := range tests {

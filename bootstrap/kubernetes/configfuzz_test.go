@@ -19,7 +19,7 @@ import (
 func FuzzEndpoint(f *testing.F) {
 	for _, server := range []string{
 		"https://10.0.0.1:6443", "http://[fd00::1]:8080/prefix/", "https://a:99999", "10.0.0.1:6443", "ftp://a", "https://", "//a", "https://a/%zz", "https://a:06443", "https://\x7f", "https://[::1%25eth0]:1",
-		"https://root:hunter2secret@a:1", "https://a/?token=hunter2secret", "https://a/#hunter2secret", "root:hunter2secret@a", "https://root:hunter2secret%zz@a",
+		"https://root:hunter2secret@a:1", "https://a/?token=hunter2secret", "https://a/#hunter2secret", "root:hunter2secret@a", "https://root:hunter2secret%zz@a", "https://root:1/hunter2secret@a",
 	} {
 		f.Add(server, "", "", "", "", "")
 		f.Add(server, "hunter3secret", "5", "10", "projectcalico.org/v3", "yes")

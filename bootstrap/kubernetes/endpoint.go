@@ -124,7 +124,7 @@ func (r *reader) url(setting bootstrap.Setting) string {
 		r.urlFault(setting, "the scheme is neither https nor http; %s", want)
 	case parsed.Hostname() == "":
 		r.urlFault(setting, "no host; %s", want)
-	case parsed.User != nil:
+	case parsed.User != nil || strings.Contains(parsed.Path, "@"): // of a password with a slash
 		r.urlFault(setting, "a user in a URL is not used; want a token, a client certificate or a kubeconfig")
 	case parsed.RawQuery != "" || parsed.Fragment != "":
 		r.urlFault(setting, "more than a host and a path; %s", want)

@@ -134,7 +134,7 @@ func urlProblem(cluster *clientcmdapi.Cluster) string {
 	if cluster == nil {
 		return "" // which has words of its own
 	}
-	if server, err := url.Parse(cluster.Server); err == nil && (server.User != nil || server.RawQuery != "" || server.Fragment != "") {
+	if server, err := url.Parse(cluster.Server); err == nil && (server.User != nil || strings.Contains(server.Path, "@") || server.RawQuery != "" || server.Fragment != "") {
 		return "its server is more than a scheme, a host and a path; want a user's token or certificate instead"
 	}
 	if proxy, err := url.Parse(cluster.ProxyURL); cluster.ProxyURL != "" && (err != nil || !slices.Contains([]string{"http", "https", "socks5"}, proxy.Scheme)) {
