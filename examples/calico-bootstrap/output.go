@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -215,7 +216,7 @@ func (p *program) printObject(object any) error {
 		err  error
 	)
 	if p.output == formatYAML {
-		data, err = yaml.Marshal(object)
+		data, err = toYAML(object)
 	} else {
 		data, err = json.MarshalIndent(object, "", "  ")
 		data = append(data, '\n')
@@ -225,6 +226,24 @@ func (p *program) printObject(object any) error {
 	}
 	_, err = p.stdout.Write(data)
 	return err
+}
+
+// toYAML writes an object as its JSON says. The YAML library reads that as YAML,
+// which wants some characters escaped that JSON may hold as they are.
+func toYAML(object any) ([]byte, error) {
+	data, err := json.Marshal(object)
+	if err != nil {
+		return nil, err
+	}
+	var escaped bytes.Buffer
+	for _, r := range string(data) {
+		if r >= 0x7f && r <= 0x9f || r == 0xfffe || r == 0xffff {
+			fmt.Fprintf(&escaped, `\u%04x`, r)
+		} else {
+			escaped.WriteRune(r)
+		}
+	}
+	return yaml.JSONToYAML(escaped.Bytes())
 }
 
 // printPools writes the pools as manifests: YAML documents, or one list.
@@ -267,7 +286,7 @@ func (p *program) printInstallation(pools []*ippool.IPPool) error {
 		}
 		return faults.Err()
 	}
-	data, err := yaml.Marshal(object)
+	data, err := toYAML(object)
 	if err != nil {
 		return err
 	}
