@@ -45,6 +45,7 @@ func (d *Datastore) explain(doing string, err error) error {
 		e.Kind = bootstrap.ErrUnreachable
 	case isPassing(err):
 		e.Kind = bootstrap.ErrUnreachable
+		e.Err = &memberError{alone: true, err: err} // a connection that broke in an answer has its port in there
 		if isContext(err) {
 			e.Err = fmt.Errorf("no answer: %w", err)
 			e.Hint = "check that the endpoint is etcd's client port, and the firewalls in between"

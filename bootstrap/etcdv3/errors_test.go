@@ -13,6 +13,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
@@ -51,6 +53,9 @@ func TestExplain(t *testing.T) {
 		assert.True(t, strings.HasPrefix(err.Error(), "etcd https://a:1: writing IP pools: "), "%v", err)
 		assert.NotContains(t, err.Error(), "hunter2")
 	}
+	broken := status.Error(codes.Unavailable, "error reading from server: read tcp 127.0.0.1:53006->127.0.0.1:2379: read: connection reset by peer")
+	assert.EqualError(t, new(Datastore).explain("reading", broken), "etcd : reading: datastore unreachable: "+
+		"rpc error: code = Unavailable desc = error reading from server: read: read: connection reset by peer", "the same each time")
 	require.NoError(t, new(Datastore).explain("", nil))
 	assert.Equal(t, bootstrap.ErrConflict, new(Datastore).explain("", bootstrap.ErrConflict), "as it came")
 }

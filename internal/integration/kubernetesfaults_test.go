@@ -91,8 +91,13 @@ func dual(settings bootstrap.Settings) bootstrap.Settings {
 // poolsOf returns names and CIDRs of what is stored.
 func (w *kubernetesWorld) poolsOf(t *testing.T) []string {
 	t.Helper()
+	return described(w.Pools(t))
+}
+
+// described are names and CIDRs of pools.
+func described(pools []ippool.IPPool) []string {
 	var all []string
-	for _, pool := range w.Pools(t) {
+	for _, pool := range pools {
 		all = append(all, pool.Name+" "+pool.Spec.CIDR)
 	}
 	return all
@@ -193,25 +198,6 @@ func TestKubernetesCutsInHTTP1(t *testing.T) {
 				}
 			})
 		}
-	}
-}
-
-// TestKubernetesCutsAnywhere breaks the TLS connections to the API server
-// itself after so many bytes. Whatever was under way, the pools are there in the
-// end, and no others.
-func TestKubernetesCutsAnywhere(t *testing.T) {
-	world := newSteadyWorld(t)
-	for _, bytes := range []int64{1, 100, 1200, 1700, 2000, 2300, 2600, 2900, 3200, 3500, 4000, 5000} {
-		t.Run(fmt.Sprint(bytes), func(t *testing.T) {
-			world.empty(t)
-			proxy := faultproxy.NewTCP(t, world.server.Address(), slices.Repeat([]faultproxy.Manner{{CutAfter: bytes}}, 2)...)
-			config := world.server.AdminConfig()
-			config.Host = "https://" + proxy.Address()
-			_, causes, err := onKubernetes(t, kubernetes.Config{REST: config}, dual(patient()))
-			require.NoError(t, err)
-			assert.Equal(t, bothPools, world.poolsOf(t))
-			assert.NotContains(t, strings.Join(causes, ""), "->", "ports differ each time")
-		})
 	}
 }
 

@@ -21,6 +21,7 @@ type TCP struct {
 	rest   Manner   // of those after them
 	conns  map[net.Conn]bool
 	count  int
+	passed Passed
 	closed bool
 }
 
@@ -29,6 +30,9 @@ type Manner struct {
 	// CutAfter is how many bytes of the server's get through before the
 	// connection breaks; zero: all.
 	CutAfter int64
+
+	// CutAsked is the same of the client's bytes.
+	CutAsked int64
 
 	// Reset breaks the connection at once, as a firewall would.
 	Reset bool
@@ -50,7 +54,7 @@ func NewTCP(tb testing.TB, target string, first ...Manner) *TCP {
 	require.NoError(tb, err)
 	p := &TCP{listener: listener, target: func() string { return target }, first: first, conns: map[net.Conn]bool{}}
 	p.wait.Go(p.accept)
-	tb.Cleanup(p.close)
+	tb.Cleanup(p.Close)
 	return p
 }
 
@@ -89,6 +93,34 @@ func (p *TCP) Connections() int {
 	return p.count
 }
 
+// Passed is how many bytes went through.
+type Passed struct{ Asked, Answered int64 }
+
+// Passed counts the bytes of all connections that are over: those of the
+// clients, and those of the server.
+func (p *TCP) Passed() Passed {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.passed
+}
+
+func (p *TCP) add(asked, answered int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.passed.Asked += asked
+	p.passed.Answered += answered
+}
+
+// pass copies what comes, or so many bytes of it.
+func pass(to, from net.Conn, limit int64) (n int64) {
+	if limit > 0 {
+		n, _ = io.CopyN(to, from, limit)
+		return n
+	}
+	n, _ = io.Copy(to, from)
+	return n
+}
+
 // Break breaks all connections that are open.
 func (p *TCP) Break() {
 	p.mu.Lock()
@@ -98,7 +130,8 @@ func (p *TCP) Break() {
 	}
 }
 
-func (p *TCP) close() {
+// Close ends the proxy and its connections, before the test ends.
+func (p *TCP) Close() {
 	p.mu.Lock()
 	p.closed = true
 	p.mu.Unlock()
@@ -167,12 +200,8 @@ func (p *TCP) serve(client net.Conn, manner Manner) {
 	}
 	defer p.hold(server)()
 	p.wait.Go(func() {
-		_, _ = io.Copy(server, client)
+		p.add(pass(server, client, manner.CutAsked), 0)
 		_ = server.Close()
 	})
-	if manner.CutAfter > 0 {
-		_, _ = io.CopyN(client, server, manner.CutAfter)
-		return
-	}
-	_, _ = io.Copy(client, server)
+	p.add(0, pass(client, server, manner.CutAfter))
 }

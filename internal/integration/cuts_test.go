@@ -1,0 +1,128 @@
+package integration
+
+import (
+	"flag"
+	"log/slog"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/etcdv3"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/kubernetes"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/etcdtest"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/faultproxy"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/suite"
+)
+
+// everyByte has the connections cut after each number of bytes that a run needs,
+// which takes many minutes, instead of some hundred spread over it.
+var everyByte = flag.Bool("every-byte", false, "cut connections after every single byte")
+
+// cutting is a datastore whose connections can be cut.
+type cutting struct {
+	address string
+	open    func(t *testing.T, address string) bootstrap.Datastore
+	empty   func()
+	pools   func() []string // names and CIDRs
+}
+
+// cutAnywhere has the first connection of a run break after so many bytes, those
+// of the server's as well as those of the client's, over all that a run needs. Each
+// run gets through in no more time than its second attempt takes.
+func cutAnywhere(t *testing.T, c cutting, check func(t *testing.T, report bootstrap.Report)) {
+	t.Helper()
+	run := func(t *testing.T, manner faultproxy.Manner) (faultproxy.Passed, []string) {
+		t.Helper()
+		c.empty()
+		proxy := faultproxy.NewTCP(t, c.address, manner)
+		store := c.open(t, proxy.Address())
+		var logs causeLog
+		begin := time.Now()
+		report, err := bootstrap.Run(t.Context(), store, dual(patient()), bootstrap.WithHost(suite.Host{}), bootstrap.WithLogger(slog.New(&logs)))
+		require.NoError(t, err)
+		assert.Less(t, time.Since(begin), waiting/3)
+		check(t, report)
+		assert.Equal(t, bothPools, c.pools())
+		require.NoError(t, store.(interface{ Close() error }).Close())
+		proxy.Close()
+		return proxy.Passed(), logs.all()
+	}
+	whole, causes := run(t, faultproxy.Manner{})
+	require.Empty(t, causes)
+	cuts, noticed := int64(100), 0
+	for direction, cut := range map[string]struct {
+		bytes  int64
+		manner func(n int64) faultproxy.Manner
+	}{
+		"answers":   {whole.Answered, func(n int64) faultproxy.Manner { return faultproxy.Manner{CutAfter: n} }},
+		"questions": {whole.Asked, func(n int64) faultproxy.Manner { return faultproxy.Manner{CutAsked: n} }},
+	} {
+		require.Greater(t, cut.bytes, cuts, "a run needs more")
+		step := cut.bytes / cuts
+		if *everyByte {
+			step = 1
+		}
+		for n := int64(1); n < cut.bytes; n += step {
+			_, causes := run(t, cut.manner(n))
+			if len(causes) > 0 {
+				noticed++
+			}
+			assert.LessOrEqual(t, len(causes), 1, "%s cut after %d bytes: %q", direction, n, causes)
+			assert.NotContains(t, strings.Join(causes, ""), "->", "ports differ each time")
+			if t.Failed() {
+				t.Fatalf("%s cut after %d of %d bytes", direction, n, cut.bytes)
+			}
+		}
+	}
+	t.Logf("%+v bytes; %d cuts made a run wait", whole, noticed)
+	assert.Greater(t, noticed, 50, "most cuts matter")
+}
+
+// TestEtcdCutsAnywhere breaks the connection to etcd. A run knows its own pools
+// again, whatever it learned of them.
+func TestEtcdCutsAnywhere(t *testing.T) {
+	for name, options := range map[string][]etcdtest.Option{"plain": nil, "TLS": {etcdtest.WithMutualTLS()}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			world := newEtcdWorld(t, options...)
+			endpoint, err := url.Parse(world.server.Endpoints()[0])
+			require.NoError(t, err)
+			cutAnywhere(t, cutting{
+				address: endpoint.Host,
+				open: func(t *testing.T, address string) bootstrap.Datastore {
+					config := etcdv3.Config{Endpoints: []string{endpoint.Scheme + "://" + address}}
+					if pki := world.server.PKI(); pki != nil {
+						config.TLS = pki.TLS(t, pki.Client())
+					}
+					return open(t, config)
+				},
+				empty: func() { world.empty(t) },
+				pools: func() []string { return described(world.Pools(t)) },
+			}, func(t *testing.T, report bootstrap.Report) {
+				for _, pool := range report.Pools {
+					assert.Equal(t, bootstrap.Created, pool.Action, "it was this run that created it")
+				}
+			})
+		})
+	}
+}
+
+// TestKubernetesCutsAnywhere breaks the TLS connections to the API server itself.
+func TestKubernetesCutsAnywhere(t *testing.T) {
+	world := newSteadyWorld(t)
+	cutAnywhere(t, cutting{
+		address: world.server.Address(),
+		open: func(t *testing.T, address string) bootstrap.Datastore {
+			config := world.server.AdminConfig()
+			config.Host = "https://" + address
+			return openKubernetes(t, kubernetes.Config{REST: config})
+		},
+		empty: func() { world.empty(t) },
+		pools: func() []string { return world.poolsOf(t) },
+	}, func(t *testing.T, report bootstrap.Report) { assert.Len(t, report.Pools, 2) })
+}
