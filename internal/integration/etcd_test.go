@@ -122,6 +122,18 @@ func (w *etcdWorld) records(t *testing.T) []keyValue {
 	return all
 }
 
+// versions are how often each of the pools was written.
+func (w *etcdWorld) versions(t *testing.T) []int64 {
+	t.Helper()
+	resp, err := w.admin.Get(t.Context(), ippool.RecordPrefix, clientv3.WithPrefix())
+	require.NoError(t, err)
+	var all []int64
+	for _, kv := range resp.Kvs {
+		all = append(all, kv.Version)
+	}
+	return all
+}
+
 func TestEtcdSuite(t *testing.T) {
 	world := newEtcdWorld(t)
 	suite.Run(t, func(t *testing.T) suite.World { return world.empty(t) })

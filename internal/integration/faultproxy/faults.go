@@ -2,6 +2,8 @@ package faultproxy
 
 import (
 	"bufio"
+	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"maps"
@@ -65,6 +67,20 @@ func Page(code int) Fault {
 // than its own.
 func After(fault Fault) Fault {
 	return func(e exchange) { e.pass(); fault(e) }
+}
+
+// Postpone answers with the fault, and has the API server do what was asked when
+// deliver is called, which returns its code.
+func Postpone(fault Fault) (postpone Fault, deliver func() int) {
+	late := make(chan func() int, 1)
+	postpone = func(e exchange) {
+		body, _ := io.ReadAll(e.r.Body)
+		request := e.r.Clone(context.WithoutCancel(e.r.Context()))
+		request.Body = io.NopCloser(bytes.NewReader(body))
+		late <- func() int { return exchange{r: request, proxy: e.proxy}.pass().Code }
+		fault(e)
+	}
+	return postpone, func() int { return (<-late)() }
 }
 
 // Cut breaks the connection without an answer, in HTTP/2 the stream.
