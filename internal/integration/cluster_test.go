@@ -53,9 +53,9 @@ func (m *moment) intercept(ctx context.Context, req any, info *grpc.UnaryServerI
 	return handler(ctx, req)
 }
 
-// TestCluster stops members of a cluster of three while a run is on: first one
-// that follows, then the leader, then so many that the rest is no quorum until
-// one is back.
+// TestCluster stops members of a cluster of three while a run is on: one that
+// follows, the leader, with notice and without, and so many that the rest is no
+// quorum until one is back; and has the leaders change.
 func TestCluster(t *testing.T) {
 	var now moment
 	cluster := etcdtest.StartCluster(t, 3, etcdtest.WithUnaryInterceptor(now.intercept))
@@ -77,7 +77,10 @@ func TestCluster(t *testing.T) {
 		wait()
 		resp, err := admin.Get(t.Context(), ippool.RecordPrefix, clientv3.WithPrefix())
 		require.NoError(t, err)
-		assert.Len(t, resp.Kvs, 2)
+		require.Len(t, resp.Kvs, 2)
+		for _, kv := range resp.Kvs {
+			assert.EqualValues(t, 1, kv.Version, "written once")
+		}
 		for _, pool := range report.Pools {
 			assert.Equal(t, bootstrap.Created, pool.Action)
 		}
@@ -94,16 +97,29 @@ func TestCluster(t *testing.T) {
 			check(t, at.method, leader.Stop)
 			leader.Restart()
 		})
-	}
-	t.Run("the quorum is lost and comes back", func(t *testing.T) {
-		leader := cluster.Leader()
-		follower, second := members[(leader+1)%3], members[leader]
-		check(t, write, func() {
-			follower.Stop()
-			second.Stop()
-			time.Sleep(time.Second)
-			follower.Restart()
+		t.Run("the leader is killed while "+at.name, func(t *testing.T) {
+			leader := members[cluster.Leader()]
+			check(t, at.method, leader.Kill)
+			leader.Restart()
 		})
-		second.Restart()
-	})
+		t.Run("leaders change all the time while "+at.name, func(t *testing.T) {
+			check(t, at.method, func() {
+				for range 10 {
+					cluster.MoveLeader()
+					time.Sleep(step)
+				}
+			})
+		})
+		t.Run("the quorum is lost while "+at.name+" and comes back", func(t *testing.T) {
+			leader := cluster.Leader()
+			follower, second := members[(leader+1)%3], members[leader]
+			check(t, at.method, func() {
+				follower.Kill()
+				second.Kill()
+				time.Sleep(time.Second)
+				follower.Restart()
+			})
+			second.Restart()
+		})
+	}
 }

@@ -90,8 +90,22 @@ func newCgroup(t *testing.T, limit int) string {
 // TestReadOnlyFileSystem has the program in a mount namespace in which no file
 // can be written: it writes none.
 func TestReadOnlyFileSystem(t *testing.T) {
-	world := newEtcdWorld(t)
-	cmd := command(t, append([]string{"ETCD_ENDPOINTS=" + world.server.Endpoints()[0]}, bothCIDRs...))
+	t.Run("etcd", func(t *testing.T) {
+		world := newEtcdWorld(t)
+		writesNoFile(t, []string{"ETCD_ENDPOINTS=" + world.server.Endpoints()[0]})
+		assert.Equal(t, defaultNames, names(world.Pools(t)))
+	})
+	t.Run("Kubernetes", func(t *testing.T) {
+		world := newSteadyWorld(t)
+		world.empty(t)
+		writesNoFile(t, []string{"DATASTORE_TYPE=kubernetes", "KUBECONFIG=" + world.server.Kubeconfig(t)})
+		assert.Equal(t, defaultNames, names(world.Pools(t)))
+	})
+}
+
+func writesNoFile(t *testing.T, env []string) {
+	t.Helper()
+	cmd := command(t, append(env, bothCIDRs...))
 	const (
 		untouchable = 90
 		writable    = 91
@@ -110,5 +124,4 @@ func TestReadOnlyFileSystem(t *testing.T) {
 	default:
 		assert.Zero(t, code, stderr.String())
 	}
-	assert.Equal(t, defaultNames, names(world.Pools(t)))
 }

@@ -2,7 +2,9 @@ package integration
 
 import (
 	"context"
+	"errors"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -48,6 +50,33 @@ func TestEtcdRefusalsThatPass(t *testing.T) {
 		_, err := runOn(t, etcdv3.Config{Endpoints: server.Endpoints(), Username: etcdtest.CalicoUser, Password: password}, patient())
 		require.NoError(t, err)
 	})
+}
+
+// TestEtcdTokenExpiresInMidRun has a run take longer between reading and writing
+// than etcd keeps a token: the client gets another, and nobody notices.
+func TestEtcdTokenExpiresInMidRun(t *testing.T) {
+	t.Parallel()
+	var once sync.Once
+	refused := atomic.Int32{}
+	world := newEtcdWorld(t, etcdtest.WithAuth(password), etcdtest.WithTokenTime(1), etcdtest.WithUnaryInterceptor(
+		func(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+			if info.FullMethod == "/etcdserverpb.KV/Txn" {
+				once.Do(func() { time.Sleep(4 * time.Second) }) // etcd looks once a second
+			}
+			answer, err := handler(ctx, req)
+			if errors.Is(err, rpctypes.ErrGRPCInvalidAuthToken) {
+				refused.Add(1)
+			}
+			return answer, err
+		}))
+	world.server.ResetRPCs()
+	logs := newLogCounter()
+	_, err := runOn(t, configOf(world.server), dual(patient()), bootstrap.WithLogger(logs.logger()))
+	require.NoError(t, err)
+	assert.EqualValues(t, 1, refused.Load(), "its time was over")
+	assert.Equal(t, 2, world.server.Count("Authenticate"))
+	assert.Zero(t, logs.count("waiting for the datastore"))
+	assert.Equal(t, bothPools, described(world.Pools(t)))
 }
 
 // An etcd that takes two seconds for every call is slow, and no fault.

@@ -9,12 +9,14 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/etcdtest"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
 // An etcd that has used up its quota takes no pools, and says so at once. Where
@@ -31,7 +33,9 @@ func TestDiskIsFull(t *testing.T) {
 	world := newEtcdWorld(t, etcdtest.WithQuota(4<<20))
 	fill(world)
 	env := append([]string{"ETCD_ENDPOINTS=" + world.server.Endpoints()[0]}, bothCIDRs...)
+	begin := time.Now()
 	r := call(t, env)
+	assert.Less(t, time.Since(begin), 3*time.Second, "such a failure is told at once")
 	assert.Equal(t, 1, r.code)
 	assert.Contains(t, r.stderr, "database space exceeded: etcd takes no more writes: free space (etcdctl compact, etcdctl defrag), then etcdctl alarm disarm")
 	assert.Equal(t, 1, strings.Count(r.stderr, "error: "), r.stderr)
@@ -65,7 +69,6 @@ func TestCompactedSinceTheSnapshot(t *testing.T) {
 
 // What a process may lack is no matter, or is told.
 func TestHardships(t *testing.T) {
-	t.Parallel()
 	if runtime.GOOS != "linux" {
 		t.Skip("/dev/full is Linux's")
 	}
@@ -85,31 +88,62 @@ func TestHardships(t *testing.T) {
 		{"no environment but the settings", func(c *exec.Cmd) { c.Env = c.Env[3:] }, 0, ""},
 		{"no stdin", func(c *exec.Cmd) { c.Stdin = nil }, 0, ""},
 		{"stdout is full", func(c *exec.Cmd) { c.Stdout = full }, 1, "error: all was done, but the result could not be written: "},
+		{"nobody is at the other end of stdout", func(c *exec.Cmd) { c.Stdout = brokenPipe(t) }, 1, "error: all was done, but the result could not be written: "},
+		// Go opens /dev/null in the place of a stream that isn't there.
+		{"stdout is closed", func(c *exec.Cmd) { closeStream(c, "1>&-"); c.Stdout = nil }, 0, ""},
 		{"stderr is full", func(c *exec.Cmd) { c.Stderr = full }, 0, ""},
-		{"stderr is closed", func(c *exec.Cmd) {
-			c.Args = append([]string{"sh", "-c", `exec "$@" 2>&-`, "sh", c.Path}, c.Args[1:]...)
-			c.Path = "/bin/sh"
-		}, 0, ""},
+		{"stderr is closed", func(c *exec.Cmd) { closeStream(c, "2>&-") }, 0, ""},
 		{"little memory", func(c *exec.Cmd) { c.Env = append(c.Env, "GOMEMLIMIT=24MiB") }, 0, ""},
 		{"one processor", func(c *exec.Cmd) { c.Env = append(c.Env, "GOMAXPROCS=1") }, 0, ""},
 	}
+	cluster := newSteadyWorld(t)
+	kubernetes := append([]string{"DATASTORE_TYPE=kubernetes", "KUBECONFIG=" + cluster.server.Kubeconfig(t)}, bothCIDRs...)
 	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			world := newEtcdWorld(t)
-			cmd := command(t, append([]string{"ETCD_ENDPOINTS=" + world.server.Endpoints()[0]}, bothCIDRs...))
+		lacks := func(t *testing.T, env []string, pools func() []ippool.IPPool) {
+			t.Helper()
+			cmd := command(t, env)
 			var stdout, stderr bytes.Buffer
 			cmd.Stdout, cmd.Stderr = &stdout, &stderr
 			tt.change(cmd)
+			begin := time.Now()
 			_ = cmd.Run()
+			assert.Less(t, time.Since(begin), waiting/3)
 			assert.Equal(t, tt.code, cmd.ProcessState.ExitCode(), stderr.String())
 			assert.Contains(t, stderr.String(), tt.says)
-			assert.Equal(t, defaultNames, names(world.Pools(t)))
+			assert.Equal(t, min(tt.code, 1), strings.Count(stderr.String(), "error: "), stderr.String())
+			assert.NotContains(t, stderr.String(), "goroutine ", "a panic")
+			assert.Equal(t, defaultNames, names(pools()))
 			if cmd.Stdout == &stdout {
 				assert.Contains(t, stdout.String(), "default-ipv6-ippool")
 			}
+		}
+		t.Run(tt.name+", Kubernetes", func(t *testing.T) {
+			cluster.empty(t)
+			lacks(t, kubernetes, func() []ippool.IPPool { return cluster.Pools(t) })
+		})
+		t.Run(tt.name+", etcd", func(t *testing.T) {
+			t.Parallel()
+			world := newEtcdWorld(t)
+			lacks(t, append([]string{"ETCD_ENDPOINTS=" + world.server.Endpoints()[0]}, bothCIDRs...),
+				func() []ippool.IPPool { return world.Pools(t) })
 		})
 	}
+}
+
+// closeStream has the program begin without one of its streams.
+func closeStream(c *exec.Cmd, how string) {
+	c.Args = append([]string{"sh", "-c", `exec "$@" ` + how, "sh", c.Path}, c.Args[1:]...)
+	c.Path = "/bin/sh"
+}
+
+// brokenPipe is a pipe whose reader has gone.
+func brokenPipe(t *testing.T) *os.File {
+	t.Helper()
+	read, write, err := os.Pipe()
+	require.NoError(t, err)
+	require.NoError(t, read.Close())
+	t.Cleanup(func() { write.Close() })
+	return write
 }
 
 // without is an environment without a variable.

@@ -2,6 +2,7 @@ package integration
 
 import (
 	"bytes"
+	"math"
 	"net/http"
 	"strings"
 	"testing"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/etcdtest"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/faultproxy"
@@ -39,6 +41,7 @@ func TestWaitingIsIdle(t *testing.T) {
 	tcp := func(manner faultproxy.Manner) string {
 		return faultproxy.NewTCP(t, "127.0.0.1:1").Then(manner).Address()
 	}
+	refusing := strings.TrimPrefix(etcdtest.Start(t, failing(rpctypes.ErrGRPCRequestTooManyRequests, math.MaxInt32)).Endpoints()[0], "http://")
 	members := etcdtest.StartCluster(t, 3)
 	for _, member := range members.Members()[:2] {
 		member.Stop()
@@ -48,6 +51,8 @@ func TestWaitingIsIdle(t *testing.T) {
 		"etcd: says nothing":          etcd(tcp(faultproxy.Manner{Silent: true})),
 		"etcd: resets":                etcd(tcp(faultproxy.Manner{Reset: true})),
 		"etcd: is something else":     etcd(tcp(faultproxy.Manner{Says: "HTTP/1.1 503 Service Unavailable\r\n\r\n"})),
+		"etcd: cuts":                  etcd(faultproxy.NewTCP(t, refusing).Then(faultproxy.Manner{CutAfter: 60}).Address()),
+		"etcd: too many requests":     etcd(refusing),
 		"etcd: no such host":          etcd("etcd.invalid:2379"),
 		"etcd: no quorum":             {"ETCD_ENDPOINTS=" + strings.Join(members.Endpoints(), ",")},
 		"Kubernetes: nothing listens": {"DATASTORE_TYPE=kubernetes", "K8S_API_ENDPOINT=https://127.0.0.1:1"},

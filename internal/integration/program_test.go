@@ -56,6 +56,7 @@ func call(t *testing.T, env []string, args ...string) result {
 	if err != nil && !errors.As(err, &exit) {
 		require.NoError(t, err)
 	}
+	assert.NotContains(t, stderr.String(), "goroutine ", "a panic")
 	return result{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}
 }
 

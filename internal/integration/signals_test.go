@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -142,10 +143,18 @@ func (p phases) stop(t *testing.T, at instant, signal syscall.Signal) (reached b
 		assert.Less(t, time.Since(since), waiting/3)
 		var exit *exec.ExitError
 		require.True(t, errors.As(err, &exit), "it went on: %v", stderr.String())
+		assert.NotContains(t, stderr.String(), "goroutine ", "a panic")
 		if signal == syscall.SIGTERM {
 			assert.Equal(t, 1, exit.ExitCode(), stderr.String())
 			assert.Contains(t, stderr.String(), "error: interrupted")
-			assert.NotContains(t, stderr.String(), "panic")
+			errs := 1
+			if !at.done && len(p.pools()) == 1 { // else nobody may know yet
+				assert.Contains(t, stderr.String(), `IPPool "default-ipv4-ippool" was created nevertheless, and stays`)
+			}
+			if strings.Contains(stderr.String(), "created nevertheless") {
+				errs++
+			}
+			assert.Equal(t, errs, strings.Count(stderr.String(), "error: "), stderr.String())
 		}
 		return true
 	default:
@@ -213,6 +222,10 @@ func TestNobodyReadsTheResult(t *testing.T) {
 	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
 	time.Sleep(100 * time.Millisecond)
 	_ = cmd.Process.Signal(syscall.SIGTERM) // it may have ended
+	begin := time.Now()
 	require.Error(t, cmd.Wait())
+	assert.Less(t, time.Since(begin), waiting/3)
+	status := cmd.ProcessState.Sys().(syscall.WaitStatus)
+	assert.Equal(t, syscall.SIGTERM, status.Signal(), "of the second signal")
 	assert.Equal(t, defaultNames, names(world.Pools(t)))
 }

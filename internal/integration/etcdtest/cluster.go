@@ -135,6 +135,14 @@ func (c *Cluster) leader() int {
 	return -1
 }
 
+// MoveLeader makes another member the leader, if there is one now. Whether it came
+// about is not waited for.
+func (c *Cluster) MoveLeader() {
+	if i := c.leader(); i >= 0 {
+		c.handOver(c.members[i])
+	}
+}
+
 // handOver makes another member the leader if s is, and if the others are
 // enough to have one. At worst they elect one after s has stopped.
 func (c *Cluster) handOver(s *Server) {

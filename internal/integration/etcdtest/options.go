@@ -17,6 +17,7 @@ type options struct {
 	auth     bool
 	password string
 	hooks    []grpc.UnaryServerInterceptor
+	tokens   uint  // how long tokens last that nobody uses, in seconds; 0: etcd's own
 	quota    int64 // of the database, in bytes; 0: etcd's own
 }
 
@@ -76,4 +77,10 @@ func WithUnaryInterceptor(hook grpc.UnaryServerInterceptor) Option {
 // raises the alarm NOSPACE, and takes reads and deletes only.
 func WithQuota(bytes int64) Option {
 	return func(o *options) { o.quota = bytes }
+}
+
+// WithTokenTime has the tokens of WithAuth end after so many seconds in which
+// nobody used them.
+func WithTokenTime(seconds uint) Option {
+	return func(o *options) { o.tokens = seconds }
 }

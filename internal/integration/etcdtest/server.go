@@ -261,6 +261,9 @@ func (s *Server) config(r *run) *embed.Config {
 	// the race detector.
 	cfg.BcryptCost = uint(bcrypt.MinCost)
 	cfg.AuthToken = "simple"
+	if s.opts.tokens > 0 {
+		cfg.AuthTokenTTL = s.opts.tokens
+	}
 
 	cfg.ZapLoggerBuilder = embed.NewZapLoggerBuilder(s.log.logger())
 	cfg.ServiceRegister = func(gs *grpc.Server) { r.grpc.Store(gs) }

@@ -69,6 +69,7 @@ func Run(t *testing.T, newWorld func(t *testing.T) World) {
 		{"commit after a foreign create", commitAfterCreate},
 		{"commit after a foreign update", commitAfterUpdate},
 		{"somebody is faster", somebodyIsFaster},
+		{"what was just created is deleted", justCreatedIsDeleted},
 		{"storm", storm},
 		{"storm of names", stormOfNames},
 	}
@@ -349,6 +350,49 @@ func somebodyIsFaster(t *testing.T, world World) {
 	require.NoError(t, err)
 	assert.Equal(t, []string{"default-ipv4-ippool unchanged", "default-ipv6-ippool created"}, outcome(report))
 	assert.Equal(t, "10.1.0.0/16", report.Pools[0].Spec.CIDR)
+}
+
+// deleting lets a commit happen, deletes one of its pools and loses the answer.
+type deleting struct {
+	bootstrap.Datastore
+	once func()
+}
+
+func (d *deleting) Commit(ctx context.Context, since bootstrap.Snapshot, changes []bootstrap.Change) error {
+	err := d.Datastore.Commit(ctx, since, changes)
+	if d.once == nil || err != nil {
+		return err
+	}
+	d.once()
+	d.once = nil
+	return &bootstrap.DatastoreError{Kind: bootstrap.ErrUnreachable, Doing: "creating IP pools", Err: errors.New("no answer")}
+}
+
+// justCreatedIsDeleted has somebody delete one of the pools, or both, that a run
+// created and didn't hear of: it creates again what is gone, and the rest stays.
+func justCreatedIsDeleted(t *testing.T, world World) {
+	for _, gone := range [][]string{{"default-ipv4-ippool"}, {"default-ipv6-ippool"}, {"default-ipv4-ippool", "default-ipv6-ippool"}} {
+		stayed := ""
+		store := &deleting{Datastore: world.Open(t), once: func() {
+			for _, name := range gone {
+				world.Delete(t, name)
+			}
+			for _, pool := range world.Pools(t) {
+				stayed = world.Raw(t, pool.Name)
+			}
+		}}
+		report, err := bootstrap.Run(t.Context(), store, given(), bootstrap.WithHost(Host{}))
+		require.NoError(t, err)
+		assert.Equal(t, []string{"default-ipv4-ippool created", "default-ipv6-ippool created"}, outcome(report))
+		pools := world.Pools(t)
+		assert.Equal(t, []string{"default-ipv4-ippool", "default-ipv6-ippool"}, names(pools))
+		if stayed != "" {
+			assert.Contains(t, []string{world.Raw(t, pools[0].Name), world.Raw(t, pools[1].Name)}, stayed, "it was not written again")
+		}
+		for _, pool := range pools {
+			world.Delete(t, pool.Name)
+		}
+	}
 }
 
 // stormSize is how many bootstraps go off at once.
