@@ -1,0 +1,107 @@
+package integration
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.etcd.io/etcd/api/v3/etcdserverpb"
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.uber.org/zap"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/kubernetes"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/etcdtest"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/faultproxy"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/kubetest"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+)
+
+// etcdBelow is a client of the etcd below an API server.
+func etcdBelow(t *testing.T, server *kubetest.Server) *clientv3.Client {
+	t.Helper()
+	client, err := clientv3.New(clientv3.Config{Endpoints: []string{server.EtcdEndpoint()}, DialTimeout: waiting, Logger: zap.NewNop()})
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, client.Close()) })
+	return client
+}
+
+// TestKubernetesDiskIsFull has the etcd below the API server take no more writes:
+// somebody may make room, so a run waits for that and says what for. Where the
+// pools exist, nobody notices.
+func TestKubernetesDiskIsFull(t *testing.T) {
+	world := newSteadyWorld(t)
+	world.empty(t)
+	client := etcdBelow(t, world.server)
+	alarm := func(action etcdserverpb.AlarmRequest_AlarmAction) {
+		status, err := client.Status(t.Context(), world.server.EtcdEndpoint())
+		require.NoError(t, err)
+		_, err = etcdserverpb.NewMaintenanceClient(client.ActiveConnection()).Alarm(t.Context(),
+			&etcdserverpb.AlarmRequest{Action: action, MemberID: status.Header.MemberId, Alarm: etcdserverpb.AlarmType_NOSPACE})
+		require.NoError(t, err)
+	}
+	full := false
+	makeFull := func() { alarm(etcdserverpb.AlarmRequest_ACTIVATE); full = true }
+	makeRoom := func() { alarm(etcdserverpb.AlarmRequest_DEACTIVATE); full = false }
+	defer func() {
+		if full {
+			makeRoom()
+		}
+	}()
+	const space = "database space exceeded"
+
+	makeFull()
+	r := call(t, append([]string{"KUBECONFIG=" + world.server.Kubeconfig(t), "CALICO_IPPOOLS_TIMEOUT=2s"}, bothCIDRs...))
+	assert.Equal(t, 4, r.code, r.stderr)
+	assert.Contains(t, r.stderr, "error: timed out after 2s: ")
+	assert.Contains(t, r.stderr, space)
+	assert.Empty(t, world.Pools(t))
+
+	run := startRun(t, kubernetes.Config{REST: world.config})
+	require.Eventually(t, func() bool { return len(run.logs.all()) > 0 }, waiting, step)
+	makeRoom()
+	require.NoError(t, <-run.done)
+	assert.Equal(t, bothPools, world.poolsOf(t))
+	require.Len(t, run.logs.all(), 1)
+	assert.Contains(t, run.logs.all()[0], space)
+
+	makeFull()
+	_, causes, err := onKubernetes(t, kubernetes.Config{REST: world.config}, dual(quick()))
+	require.NoError(t, err)
+	assert.Empty(t, causes)
+}
+
+// TestKubernetesPagesExpire has etcd compact away, between two pages of the blocks,
+// the moment that the first page was of: the run begins again.
+func TestKubernetesPagesExpire(t *testing.T) {
+	t.Parallel()
+	server := kubetest.Start(t, kubetest.WithFlags("--watch-cache=false")) // which has the moment for longer
+	server.InstallCRDs(t, ippool.CRDV1)
+	world := &kubernetesWorld{server: server, group: ippool.CRDV1, config: server.AdminConfig()}
+	client := etcdBelow(t, server)
+	const blocks = "/registry/crd.projectcalico.org/ipamblocks/"
+	etcdtest.Fill(t, client, 5_001, func(i int) (string, string) {
+		name := strings.NewReplacer(".", "-", "/", "-").Replace(blockOf(i))
+		return blocks + name, fmt.Sprintf(`{"apiVersion":"crd.projectcalico.org/v1","kind":"IPAMBlock","metadata":{"name":%q},"spec":{"cidr":%q}}`, name, blockOf(i))
+	})
+	forget := func() {
+		answer, err := client.Put(t.Context(), "/another", "")
+		require.NoError(t, err)
+		_, err = client.Compact(t.Context(), answer.Header.Revision)
+		require.NoError(t, err)
+	}
+	proxy := faultproxy.NewHTTP(t, world.config)
+	proxy.Inject(func(r *http.Request) bool { return r.URL.Query().Has("continue") }, 1, faultproxy.Do(forget))
+	begin := time.Now()
+	report, causes, err := onKubernetes(t, kubernetes.Config{REST: proxy.Config()}, dual(quick()))
+	require.NoError(t, err)
+	assert.Less(t, time.Since(begin), 3*time.Second)
+	assert.Len(t, report.Pools, 2)
+	assert.Len(t, world.Pools(t), 2)
+	assert.Zero(t, proxy.Left())
+	require.Len(t, causes, 1)
+	assert.Contains(t, causes[0], "too old")
+}
