@@ -2,6 +2,7 @@ package integration
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/etcdtest"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
@@ -60,11 +62,37 @@ func TestMemoryLimit(t *testing.T) {
 	t.Run("Kubernetes", func(t *testing.T) {
 		world := newKubernetesWorld(t, ippool.CRDV1)
 		env := append([]string{"DATASTORE_TYPE=kubernetes", "KUBECONFIG=" + world.server.Kubeconfig(t)}, bothCIDRs...)
-		for _, kind := range []string{"fresh", "steady"} {
-			code, out := confine(t, command(t, env), memoryLimit)
-			assert.Zero(t, code, "%s: %s", kind, out)
+		code, out := confine(t, command(t, env), memoryLimit)
+		require.Zero(t, code, "beside nothing: %s", out)
+
+		client := etcdBelow(t, world.server)
+		empty := func(ctx context.Context, prefixes ...string) {
+			for _, prefix := range prefixes {
+				_, err := client.Delete(ctx, prefix, clientv3.WithPrefix())
+				require.NoError(t, err)
+			}
 		}
+		const pools, blocks = "/registry/crd.projectcalico.org/ippools/", "/registry/crd.projectcalico.org/ipamblocks/"
+		defer empty(context.WithoutCancel(t.Context()), pools, blocks)
+		empty(t.Context(), pools)
+		stored := func(kind, name, cidr string) string {
+			return fmt.Sprintf(`{"apiVersion":"crd.projectcalico.org/v1","kind":%q,"metadata":{"name":%q,"uid":"47132df4-a8f8-4771-b096-ccd5d2ab0391"},"spec":{"cidr":%q}}`, kind, name, cidr)
+		}
+		etcdtest.Fill(t, client, 50_000, func(i int) (string, string) {
+			name := strings.NewReplacer(".", "-", "/", "-").Replace(blockOf(i))
+			return blocks + name, stored("IPAMBlock", name, blockOf(i))
+		})
+		code, out = confine(t, command(t, env), memoryLimit)
+		assert.Zero(t, code, "beside 50,000 blocks: %s", out)
 		assert.Equal(t, defaultNames, names(world.Pools(t)))
+
+		etcdtest.Fill(t, client, 5_000, func(i int) (string, string) {
+			name := fmt.Sprintf("pool-%d", i)
+			return pools + name, stored("IPPool", name, fmt.Sprintf("fd00:1:%x::/64", i))
+		})
+		require.Eventually(t, func() bool { return len(world.Pools(t)) == 5_002 }, waiting, step)
+		code, out = confine(t, command(t, env), memoryLimit)
+		assert.Zero(t, code, "beside 5,000 pools: %s", out)
 	})
 }
 
