@@ -52,6 +52,8 @@ func (d *Datastore) explain(doing string, err error) error {
 		}
 	case errors.Is(err, rpctypes.ErrNoSpace):
 		e.Hint = "etcd takes no more writes: free space (etcdctl compact, etcdctl defrag), then etcdctl alarm disarm"
+	case isTooLarge(err):
+		e.Hint = "an IPPool is larger than etcd takes (--max-request-bytes, 1.5 MiB by default): shorten its labels and annotations"
 	}
 	return e
 }
@@ -66,6 +68,13 @@ func (d *Datastore) grantHint() string {
 
 func isContext(err error) bool {
 	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
+}
+
+// isTooLarge reports whether a request was more than the server takes, or than its
+// client sends.
+func isTooLarge(err error) bool {
+	return errors.Is(err, rpctypes.ErrRequestTooLarge) ||
+		status.Code(err) == codes.ResourceExhausted && strings.Contains(err.Error(), "trying to send message larger than max")
 }
 
 // isPassing reports whether the same request may succeed in a while.

@@ -40,7 +40,7 @@ func TestExplain(t *testing.T) {
 		{rpctypes.ErrTooManyRequests, bootstrap.ErrUnreachable, ""},
 		{context.DeadlineExceeded, bootstrap.ErrUnreachable, "check that the endpoint is etcd's client port, and the firewalls in between"},
 		{rpctypes.ErrNoSpace, nil, "etcd takes no more writes: free space (etcdctl compact, etcdctl defrag), then etcdctl alarm disarm"},
-		{rpctypes.ErrRequestTooLarge, nil, ""},
+		{rpctypes.ErrRequestTooLarge, nil, "an IPPool is larger than etcd takes (--max-request-bytes, 1.5 MiB by default): shorten its labels and annotations"},
 		{rpctypes.ErrCorrupt, nil, ""},
 	} {
 		store := &Datastore{config: Config{Endpoints: []string{"https://a:1"}, Username: "calico", Password: "hunter2"}}

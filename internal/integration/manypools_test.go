@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/etcdtest"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/suite"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
@@ -95,4 +97,33 @@ func TestEtcdTransactionsOfLargeRecords(t *testing.T) {
 	require.NoError(t, store.Commit(t.Context(), snapshot, changesOf(pools...)))
 	assert.Equal(t, 4, world.server.Count("Txn"), "five of 200 KiB in each")
 	assert.Len(t, world.Pools(t), 20)
+}
+
+// TestPoolIsTooLarge has a single pool that no request takes: that ends the run at
+// once, with what it was, and nothing is written of it.
+func TestPoolIsTooLarge(t *testing.T) {
+	pool := func(size int) bootstrap.Change {
+		large := manyPools(1)[0]
+		large.Annotations = map[string]string{"note": strings.Repeat("x", size)}
+		return bootstrap.Change{Create: large}
+	}
+	check := func(t *testing.T, world suite.World, size int, says ...string) {
+		t.Helper()
+		store := world.Open(t)
+		snapshot, err := store.Snapshot(t.Context())
+		require.NoError(t, err)
+		begin := time.Now()
+		err = store.Commit(t.Context(), snapshot, []bootstrap.Change{pool(size)})
+		atOnce(t, begin, err, says...)
+		require.NotErrorIs(t, err, bootstrap.ErrUnreachable, "waiting would not make it smaller")
+		assert.Less(t, len(err.Error()), 700, "it doesn't quote the pool")
+		assert.Empty(t, world.Pools(t))
+	}
+	etcd, cluster := newEtcdWorld(t), newSteadyWorld(t)
+	cluster.empty(t)
+	const hint = "--max-request-bytes, 1.5 MiB by default): shorten its labels and annotations"
+	check(t, etcd, 1_700_000, "etcdserver: request is too large", hint)
+	check(t, etcd, 5_000_000, "trying to send message larger than max", hint)
+	check(t, cluster, 300_000, `creating IPPool "pool-0000": refused by the API server: metadata.annotations: Too long`)
+	check(t, cluster, 5_000_000, `creating IPPool "pool-0000": `, "too large: limit is")
 }
