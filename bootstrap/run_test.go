@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -82,6 +83,27 @@ func TestRunExisting(t *testing.T) {
 		assert.False(t, report.Pending())
 		assert.Equal(t, []string{"snapshot"}, store.calls)
 		assert.Equal(t, []ippool.IPPool{four, six}, store.stored())
+	}
+}
+
+// Pools that are not as asked for stay so, unless an update is asked for as well.
+func TestRunExistingThatDiffers(t *testing.T) {
+	t.Parallel()
+	four, six := stored("default-ipv4-ippool", "10.0.0.0/16"), stored("default-ipv6-ippool", "fd00::/64")
+	for policy, action := range map[string]Action{"": Unchanged, "report": Unchanged, "fail": Unchanged, "update": Updated} {
+		store := newStore(four, six)
+		lines := []string{"CALICO_IPV4POOL_NAT_OUTGOING=" + strconv.FormatBool(!four.Spec.NATOutgoing)}
+		if policy != "" {
+			lines = append(lines, "CALICO_IPPOOLS_ON_DRIFT="+policy)
+		}
+		report, _ := run(t, store, given(t, lines...), WithHost(fakeHost{t: t}))
+		require.Len(t, report.Pools, 2, policy)
+		assert.Equal(t, action, report.Pools[0].Action, policy)
+		assert.Equal(t, Unchanged, report.Pools[1].Action, policy)
+		if action == Unchanged {
+			assert.Equal(t, []string{"snapshot"}, store.calls, policy)
+			assert.Equal(t, []ippool.IPPool{four, six}, store.stored(), policy)
+		}
 	}
 }
 
