@@ -79,7 +79,7 @@ func (d *Datastore) explainStatus(e *bootstrap.DatastoreError, action action, st
 		e.Hint = "does the API server speak TLS there? Then the endpoint is https://"
 	case code == http.StatusBadRequest && action.writes():
 		e.Kind = bootstrap.ErrRefused
-	case status.Reason == metav1.StatusReasonExpired: // what a page of a list goes on from: the next attempt begins at the first
+	case status.Reason == metav1.StatusReasonExpired && action.resource == blockResource: // what a page goes on from: the next attempt begins at the first
 		e.Kind = bootstrap.ErrUnreachable
 	case mayPass(code):
 		e.Kind = bootstrap.ErrUnreachable
