@@ -135,9 +135,15 @@ func (d *Datastore) explainFailure(err error) (hint string, kind error) {
 
 // hint says what the user may do about a connection that failed.
 func (d *Datastore) hint(cause netcause.Cause, err error) string {
-	var stranger *strangerError
-	if errors.As(err, &stranger) {
+	var (
+		stranger   *strangerError
+		unanswered *unansweredError
+	)
+	switch {
+	case errors.As(err, &stranger):
 		return "is the endpoint etcd's client port?"
+	case errors.As(err, &unanswered):
+		return "is the endpoint https://? If it isn't, check the route to it, and the firewalls in between"
 	}
 	switch cause {
 	case netcause.UnknownAuthority:
@@ -173,14 +179,10 @@ const routeHint = "check the endpoint, the route to it, and the firewalls in bet
 // restarts, so this is no TLS failure yet.
 func closedHint(err error) string {
 	var handshake *handshakeError
-	switch {
-	case !errors.Is(err, io.EOF): // in the middle of an answer, so we were understood
-		return routeHint
-	case errors.As(err, &handshake):
+	if errors.Is(err, io.EOF) && errors.As(err, &handshake) {
 		return "the member closed the connection: is the endpoint http://?"
-	default:
-		return "the member closed the connection without an answer: is the endpoint https://?"
 	}
+	return routeHint // in the middle of an answer, or with TLS: so we were understood
 }
 
 // clientCertificateHint is for a member that refuses us.

@@ -42,7 +42,10 @@ func TestHints(t *testing.T) {
 		{alert(120), bootstrap.ErrTLS, nothingInCommon}, // no application protocol
 		{alert(80), bootstrap.ErrUnreachable, "the member broke the TLS connection off: its log says why"},
 		{&handshakeError{io.EOF}, bootstrap.ErrUnreachable, "the member closed the connection: is the endpoint http://?"},
-		{io.EOF, bootstrap.ErrUnreachable, "the member closed the connection without an answer: is the endpoint https://?"},
+		{&unansweredError{io.EOF}, bootstrap.ErrUnreachable, "is the endpoint https://? If it isn't, check the route to it, and the firewalls in between"},
+		{&unansweredError{&net.OpError{Op: "read", Err: syscall.ECONNRESET}}, bootstrap.ErrUnreachable,
+			"is the endpoint https://? If it isn't, check the route to it, and the firewalls in between"},
+		{io.EOF, bootstrap.ErrUnreachable, route}, // with TLS
 		{&handshakeError{io.ErrUnexpectedEOF}, bootstrap.ErrUnreachable, route},
 		{&strangerError{said: "SSH-2.0"}, bootstrap.ErrUnreachable, "is the endpoint etcd's client port?"},
 		{&net.DNSError{IsNotFound: true}, bootstrap.ErrUnreachable, "check the endpoint's host name, and this host's DNS"},

@@ -106,7 +106,8 @@ func (w *watchedCredentials) ClientHandshake(ctx context.Context, authority stri
 		w.seen.fail(dialed.member, &handshakeError{err})
 		return nil, nil, err
 	}
-	return &watchedConn{Conn: conn, member: dialed.member, seen: w.seen, judged: make(chan struct{})}, info, nil
+	plain := conn == raw // or TLS is around it
+	return &watchedConn{Conn: conn, member: dialed.member, plain: plain, seen: w.seen, judged: make(chan struct{})}, info, nil
 }
 
 func (w *watchedCredentials) Clone() credentials.TransportCredentials {
@@ -125,6 +126,7 @@ func (e *handshakeError) Unwrap() error { return e.err }
 type watchedConn struct {
 	net.Conn
 	member string
+	plain  bool // without TLS
 	seen   *traffic
 
 	judged chan struct{} // closed when the first read said what this is
@@ -145,6 +147,9 @@ func (c *watchedConn) Read(p []byte) (int, error) {
 		case n > 0:
 			c.seen.fail(c.member, &strangerError{said: string(p[:min(n, 20)])})
 		case err != nil && !errors.Is(err, net.ErrClosed):
+			if c.plain {
+				err = &unansweredError{err}
+			}
 			c.seen.fail(c.member, err)
 		}
 	})
@@ -158,6 +163,14 @@ func (c *watchedConn) Close() error {
 	}
 	return c.Conn.Close()
 }
+
+// unansweredError is a connection without TLS that ended before an answer. A server
+// that speaks TLS ends it so; whether it closes or resets it is chance, and no other
+// cause.
+type unansweredError struct{ err error }
+
+func (e *unansweredError) Error() string { return "the connection ended before an answer" }
+func (e *unansweredError) Unwrap() error { return e.err }
 
 // isHTTP2 reports whether a server's first bytes are those of HTTP/2: a
 // SETTINGS frame, whose type stands behind three bytes of length.

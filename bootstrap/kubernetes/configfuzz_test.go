@@ -46,7 +46,7 @@ func FuzzEndpoint(f *testing.F) {
 		everything := strings.Join([]string{server, token, qps, burst, group, insecure, withoutSecrets}, "\n")
 		for _, secret := range secrets {
 			// A short one, or a part of what may be told, proves nothing.
-			if len(secret) >= 8 && strings.Count(everything, secret) == 1 {
+			if len(secret) >= 8 && strings.Count(everything, secret) == 1 && strings.Count(fmt.Sprintf("%q", everything), secret) <= 1 {
 				require.NotContains(t, said, secret)
 			}
 		}
