@@ -21,7 +21,10 @@ import (
 
 // The tests in this file share the process's resolver: none runs beside another.
 
-const plainService = "_etcd-client._tcp." + etcdtest.Domain
+const (
+	plainService   = "_etcd-client._tcp." + etcdtest.Domain
+	securedService = "_etcd-client-ssl._tcp." + etcdtest.Domain
+)
 
 func TestDiscovery(t *testing.T) {
 	world := newEtcdWorld(t)
@@ -130,15 +133,25 @@ func TestHostNameComes(t *testing.T) {
 	})
 }
 
-// TestDiscoveryKeepsTLS has DNS know the plain members only, or fail when it is
-// asked for the others: with TLS configured the plain ones get no password.
+// TestDiscoveryKeepsTLS has DNS know the plain members only: with TLS configured
+// they get no password, nor where DNS fails when it is asked for the others.
 func TestDiscoveryKeepsTLS(t *testing.T) {
 	plain := etcdtest.Start(t)
-	etcdtest.SRV(t, map[string][]net.SRV{plainService: {plain.SRV()}})
-	_, err := runOn(t, etcdv3.Config{
-		DiscoverySRV: etcdtest.Domain, TLS: &tls.Config{}, Username: etcdtest.CalicoUser, Password: password,
-	}, quick())
-	require.ErrorIs(t, err, bootstrap.ErrUnreachable)
+	records := map[string][]net.SRV{plainService: {plain.SRV()}}
+	config := etcdv3.Config{DiscoverySRV: etcdtest.Domain, Username: etcdtest.CalicoUser, Password: password}
+	t.Run("TLS is configured", func(t *testing.T) {
+		etcdtest.SRV(t, records)
+		config := config
+		config.TLS = &tls.Config{}
+		_, err := runOn(t, config, quick())
+		require.ErrorIs(t, err, bootstrap.ErrUnreachable)
+	})
+	t.Run("DNS fails", func(t *testing.T) {
+		etcdtest.SRV(t, records, etcdtest.FailOn(securedService))
+		_, err := runOn(t, config, quick())
+		require.ErrorIs(t, err, bootstrap.ErrUnreachable)
+		assert.ErrorContains(t, err, securedService)
+	})
 	assert.Empty(t, plain.RPCs())
 }
 
@@ -146,8 +159,8 @@ func TestDiscoveryPrefersTLS(t *testing.T) {
 	server := etcdtest.Start(t, etcdtest.WithServerTLS())
 	plain := etcdtest.Start(t)
 	etcdtest.SRV(t, map[string][]net.SRV{
-		"_etcd-client-ssl._tcp." + etcdtest.Domain: {server.SRV()},
-		plainService: {plain.SRV()},
+		securedService: {server.SRV()},
+		plainService:   {plain.SRV()},
 	})
 	_, err := runOn(t, etcdv3.Config{DiscoverySRV: etcdtest.Domain, TLS: server.PKI().TLS(t, nil)}, quick())
 	require.NoError(t, err)

@@ -45,6 +45,8 @@ type DNS struct {
 	srv  map[string][]net.SRV
 	done chan struct{}
 
+	failOn string // empty: no name
+
 	mu      sync.Mutex
 	failing bool
 	failFor time.Duration
@@ -65,6 +67,11 @@ func FailAtFirst() DNSOption {
 // as many queries as the system's resolv.conf has it make.
 func FailFor(span time.Duration) DNSOption {
 	return func(d *DNS) { d.failFor = span }
+}
+
+// FailOn makes the server fail every query for a full name, until the test ends.
+func FailOn(name string) DNSOption {
+	return func(d *DNS) { d.failOn = canonical(name) }
 }
 
 // SRV answers lookups of net.DefaultResolver by itself until the test ends:
@@ -164,7 +171,7 @@ func (d *DNS) fails(q dnsmessage.Question) bool {
 		d.first = time.Now()
 	}
 	d.queries = append(d.queries, strings.TrimPrefix(q.Type.String(), "Type")+" "+q.Name.String())
-	return d.failing || time.Since(d.first) < d.failFor
+	return d.failing || time.Since(d.first) < d.failFor || canonical(q.Name.String()) == d.failOn
 }
 
 func (d *DNS) answer(q dnsmessage.Question) (dnsmessage.RCode, []dnsmessage.Resource) {
