@@ -57,7 +57,7 @@ func TestEtcdRefusalsThatPass(t *testing.T) {
 func TestEtcdTokenExpiresInMidRun(t *testing.T) {
 	t.Parallel()
 	var once sync.Once
-	refused := atomic.Int32{}
+	var refused, writes atomic.Int32 // of all calls, and of those that write
 	world := newEtcdWorld(t, etcdtest.WithAuth(password), etcdtest.WithTokenTime(1), etcdtest.WithUnaryInterceptor(
 		func(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
 			if info.FullMethod == "/etcdserverpb.KV/Txn" {
@@ -66,6 +66,9 @@ func TestEtcdTokenExpiresInMidRun(t *testing.T) {
 			answer, err := handler(ctx, req)
 			if errors.Is(err, rpctypes.ErrGRPCInvalidAuthToken) {
 				refused.Add(1)
+				if info.FullMethod == "/etcdserverpb.KV/Txn" {
+					writes.Add(1)
+				}
 			}
 			return answer, err
 		}))
@@ -73,8 +76,9 @@ func TestEtcdTokenExpiresInMidRun(t *testing.T) {
 	logs := newLogCounter()
 	_, err := runOn(t, configOf(world.server), dual(patient()), bootstrap.WithLogger(logs.logger()))
 	require.NoError(t, err)
-	assert.EqualValues(t, 1, refused.Load(), "its time was over")
-	assert.Equal(t, 2, world.server.Count("Authenticate"))
+	assert.Positive(t, writes.Load(), "its time was over")
+	// On a busy machine a read may come too late as well.
+	assert.EqualValues(t, 1+refused.Load(), world.server.Count("Authenticate"))
 	assert.Zero(t, logs.count("waiting for the datastore"))
 	assert.Equal(t, bothPools, described(world.Pools(t)))
 }
