@@ -14,7 +14,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -283,14 +282,13 @@ func TestEndsOnSignal(t *testing.T) {
 		t.Skip("no SIGTERM on Windows")
 	}
 	cmd := command(t, []string{"ETCD_ENDPOINTS=http://127.0.0.1:1", "WAIT_FOR_DATASTORE=true"})
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
+	logged := logged(t, cmd)
 	require.NoError(t, cmd.Start())
-	time.Sleep(500 * time.Millisecond)
+	require.Eventually(t, func() bool { return strings.Contains(logged(), "waiting for the datastore") }, waiting, step)
 	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
 	err := cmd.Wait()
 	require.Error(t, err)
 	assert.Equal(t, 1, cmd.ProcessState.ExitCode())
-	assert.Contains(t, stderr.String(), "error: interrupted")
-	assert.Contains(t, stderr.String(), "connection refused")
+	assert.Contains(t, logged(), "error: interrupted")
+	assert.Contains(t, logged(), "connection refused")
 }

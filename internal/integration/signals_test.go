@@ -213,19 +213,45 @@ func TestNobodyReadsTheResult(t *testing.T) {
 	_, err = write.Write(make([]byte, 1<<20)) // more than a pipe holds
 	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
 
-	cmd := command(t, append([]string{"ETCD_ENDPOINTS=" + world.server.Endpoints()[0]}, bothCIDRs...))
+	cmd := command(t, append([]string{"ETCD_ENDPOINTS=" + world.server.Endpoints()[0], "CALICO_STARTUP_LOGLEVEL=info"}, bothCIDRs...))
 	cmd.Stdout = write
+	logged := logged(t, cmd)
 	require.NoError(t, cmd.Start())
 	require.NoError(t, write.Close())
-	require.Eventually(t, func() bool { return len(world.Pools(t)) == 2 }, waiting, step)
-	time.Sleep(300 * time.Millisecond) // it writes
+	require.Eventually(t, func() bool { return strings.Contains(logged(), "IPv6 pool created") }, waiting, step) // all it still does is to print
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
 	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
-	time.Sleep(100 * time.Millisecond)
-	_ = cmd.Process.Signal(syscall.SIGTERM) // it may have ended
-	begin := time.Now()
-	require.Error(t, cmd.Wait())
-	assert.Less(t, time.Since(begin), soon)
+	select {
+	case <-ended:
+		require.Fail(t, "the first signal ended it", logged())
+	case <-time.After(10 * step):
+	}
+	require.Eventually(t, func() bool {
+		_ = cmd.Process.Signal(syscall.SIGTERM) // once more, in case it hadn't seen the first yet
+		select {
+		case err = <-ended:
+			return true
+		default:
+			return false
+		}
+	}, soon, step)
+	require.Error(t, err)
 	status := cmd.ProcessState.Sys().(syscall.WaitStatus)
 	assert.Equal(t, syscall.SIGTERM, status.Signal(), "of the second signal")
 	assert.Equal(t, defaultNames, names(world.Pools(t)))
+}
+
+// logged has a call log into a file, and returns what is in there so far.
+func logged(t *testing.T, cmd *exec.Cmd) func() string {
+	t.Helper()
+	file, err := os.Create(filepath.Join(t.TempDir(), "stderr"))
+	require.NoError(t, err)
+	t.Cleanup(func() { file.Close() })
+	cmd.Stderr = file
+	return func() string {
+		content, err := os.ReadFile(file.Name())
+		assert.NoError(t, err)
+		return string(content)
+	}
 }
