@@ -13,6 +13,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/etcdtest"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/faultproxy"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/programs"
 )
 
@@ -58,7 +59,6 @@ func BenchmarkPools(b *testing.B) {
 func (s *site) grown(b *testing.B, t *table, n int, first *[2]cost, before func(*testing.B)) {
 	b.Helper()
 	const runs = 10
-	relay, env := s.relayed(b)
 	var costs [2][]cost
 	var received [2]int64
 	for range runs {
@@ -69,8 +69,10 @@ func (s *site) grown(b *testing.B, t *table, n int, first *[2]cost, before func(
 	}
 	before(b)
 	for i := range received {
+		proxy, env := s.proxied(b)
 		run(b, programs.CalicoBootstrap, env)
-		received[i] = relay.count()
+		proxy.Close() // it counts connections that are over
+		received[i] = proxy.Passed().Answered
 	}
 	for i, name := range []string{"creates", "exists"} {
 		c := middle(costs[i])
@@ -89,22 +91,22 @@ func size(bytes int64) string {
 	return digits(float64(bytes)/1e6) + " MB"
 }
 
-// relayed is the site's environment with a relay in front of the server.
-func (s *site) relayed(b *testing.B) (*relay, []string) {
+// proxied is the site's environment with a proxy in front of the server.
+func (s *site) proxied(b *testing.B) (*faultproxy.TCP, []string) {
 	b.Helper()
 	if s.config == nil {
 		endpoint, err := url.Parse(s.server.EtcdEndpoint())
 		require.NoError(b, err)
-		r := newRelay(b, endpoint.Host)
-		return r, r.through(s.env)
+		proxy := faultproxy.NewTCP(b, endpoint.Host)
+		return proxy, append(s.env[:len(s.env):len(s.env)], "ETCD_ENDPOINTS=http://"+proxy.Address())
 	}
-	r := newRelay(b, s.server.Address())
+	proxy := faultproxy.NewTCP(b, s.server.Address())
 	content, err := os.ReadFile(s.server.Kubeconfig(b))
 	require.NoError(b, err)
 	kubeconfig := b.TempDir() + "/kubeconfig"
-	changed := strings.ReplaceAll(string(content), s.server.Address(), r.address())
+	changed := strings.ReplaceAll(string(content), s.server.Address(), proxy.Address())
 	require.NoError(b, os.WriteFile(kubeconfig, []byte(changed), 0o600))
-	return r, append(s.env, "KUBECONFIG="+kubeconfig)
+	return proxy, append(s.env[:len(s.env):len(s.env)], "KUBECONFIG="+kubeconfig)
 }
 
 // put stores n records, past the API server if there is one: many a second.
@@ -136,7 +138,7 @@ func fullBlock(address netip.Addr) map[string]any {
 		pod := fmt.Sprintf("deployment-7d4b9c6f5-%05d", i)
 		allocations = append(allocations, i)
 		attributes = append(attributes, map[string]any{
-			"handle_id": "k8s-pod-network." + strings.Repeat("0123456789abcdef", 1),
+			"handle_id": "k8s-pod-network.0123456789abcdef",
 			"secondary": map[string]string{"namespace": "default", "node": "node-0001", "pod": pod},
 		})
 	}
