@@ -15,8 +15,7 @@ import (
 )
 
 // FuzzServer has a server answer anything at all: a list or the creation of a pool
-// is done, or fails with errors of a line each that show no credentials, and what
-// is refused for good is not tried again.
+// is done, or fails with errors of a line each that show no credentials.
 func FuzzServer(f *testing.F) {
 	list := `{"kind":"IPPoolList","metadata":{"resourceVersion":"7"},"items":[]}`
 	pool := `{"kind":"IPPool","metadata":{"name":"x","uid":"u"},"spec":{"cidr":"10.0.0.0/16"}}`
