@@ -20,7 +20,7 @@ func TestCorruptRecords(t *testing.T) {
 	for _, corrupt := range []string{"", "{", "[]", "null", `"pool"`, `{"spec":{"cidr":7}}`, `{"spec":{"cidr":"10.0.0.0"}}`, `{"kind":"IPPool"}`, "\x00\xff"} {
 		t.Run(corrupt, func(t *testing.T) {
 			world.empty(t).put(t, ippool.RecordKey("odd"), corrupt)
-			report, err := runOn(t, config, quick())
+			report, err := runOn(t, config, patient())
 			require.NoError(t, err)
 			require.Len(t, report.Warnings, 1)
 			assert.Contains(t, report.Warnings[0], `IPPool "odd"`)
@@ -30,7 +30,7 @@ func TestCorruptRecords(t *testing.T) {
 			assert.Equal(t, keyValue{ippool.RecordKey("odd"), corrupt}, records[2])
 
 			world.empty(t).put(t, ippool.RecordKey("default-ipv6-ippool"), corrupt)
-			_, err = runOn(t, config, quick())
+			_, err = runOn(t, config, patient())
 			require.ErrorIs(t, err, bootstrap.ErrIncompatible)
 			assert.ErrorContains(t, err, `"default-ipv6-ippool"`)
 			assert.Equal(t, []keyValue{{ippool.RecordKey("default-ipv6-ippool"), corrupt}}, world.records(t),
@@ -44,7 +44,7 @@ func TestCorruptRecords(t *testing.T) {
 func TestHalfReadableRecord(t *testing.T) {
 	world := newEtcdWorld(t)
 	world.put(t, ippool.RecordKey("tomorrow"), `{"spec":{"cidr":"192.168.0.0/16","assignmentMode":{"mode":"New"}}}`)
-	report, err := runOn(t, etcdv3.Config{Endpoints: world.server.Endpoints()}, quick())
+	report, err := runOn(t, etcdv3.Config{Endpoints: world.server.Endpoints()}, patient())
 	require.NoError(t, err)
 	assert.Equal(t, "tomorrow", report.Pools[0].Name)
 	assert.Equal(t, bootstrap.Unchanged, report.Pools[0].Action)

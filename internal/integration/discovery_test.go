@@ -56,7 +56,7 @@ func TestDiscovery(t *testing.T) {
 			etcdtest.SRV(t, map[string][]net.SRV{plainService: {first.target, second}})
 			logs := newLogCounter()
 			before.Store(first.before)
-			_, err := runOn(t, config, dual(quick()), bootstrap.WithLogger(logs.logger()))
+			_, err := runOn(t, config, dual(patient()), bootstrap.WithLogger(logs.logger()))
 			before.Store(nil)
 			require.NoError(t, err)
 			assert.Equal(t, bothPools, described(world.Pools(t)))
@@ -175,7 +175,7 @@ func TestDiscoveryPrefersTLS(t *testing.T) {
 		securedService: {server.SRV()},
 		plainService:   {plain.SRV()},
 	})
-	_, err := runOn(t, etcdv3.Config{DiscoverySRV: etcdtest.Domain, TLS: server.PKI().TLS(t, nil)}, quick())
+	_, err := runOn(t, etcdv3.Config{DiscoverySRV: etcdtest.Domain, TLS: server.PKI().TLS(t, nil)}, patient())
 	require.NoError(t, err)
 	assert.Equal(t, 1, server.Count("Txn"))
 	assert.Zero(t, plain.Count("Txn"))

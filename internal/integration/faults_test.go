@@ -22,12 +22,12 @@ import (
 // quickTimeout is that of quick.
 const quickTimeout = 4 * time.Second
 
-// quick is a run that gives up soon.
+// quick is a run that waits in vain, and gives up soon.
 func quick() bootstrap.Settings {
 	return bootstrap.Settings{Timeout: bootstrap.Given(quickTimeout.String(), "test")}
 }
 
-// patient is a run that has time to wait for a server.
+// patient is a run that has time to wait for a server, or for a busy machine.
 func patient() bootstrap.Settings {
 	return bootstrap.Settings{Timeout: bootstrap.Given("60s", "test")}
 }
@@ -47,8 +47,12 @@ type fault struct {
 
 func (f fault) check(t *testing.T, config etcdv3.Config) {
 	t.Helper()
+	settings := patient()
+	if f.passes {
+		settings = quick()
+	}
 	begin := time.Now()
-	_, err := runOn(t, config, quick())
+	_, err := runOn(t, config, settings)
 	took := time.Since(begin)
 	require.ErrorIs(t, err, f.kind)
 	for _, text := range append(f.says, config.Endpoints...) {
@@ -78,7 +82,7 @@ func TestTLS(t *testing.T) {
 	}
 
 	t.Run("right", func(t *testing.T) {
-		report, err := runOn(t, config(pki.Client()), quick())
+		report, err := runOn(t, config(pki.Client()), patient())
 		require.NoError(t, err)
 		assert.Len(t, report.Pools, 2)
 	})
@@ -155,7 +159,7 @@ func TestAuthentication(t *testing.T) {
 	})
 	t.Run("right", func(t *testing.T) {
 		server.ResetRPCs()
-		_, err := runOn(t, config(etcdtest.CalicoUser, password), quick())
+		_, err := runOn(t, config(etcdtest.CalicoUser, password), patient())
 		require.NoError(t, err)
 		assert.Equal(t, 1, server.Count("Authenticate"))
 		assert.Equal(t, 1, server.Count("Txn"))
@@ -163,7 +167,7 @@ func TestAuthentication(t *testing.T) {
 	t.Run("a user where authentication is off", func(t *testing.T) {
 		_, err := runOn(t, etcdv3.Config{
 			Endpoints: etcdtest.Start(t).Endpoints(), Username: etcdtest.CalicoUser, Password: password,
-		}, quick())
+		}, patient())
 		require.NoError(t, err)
 	})
 }
@@ -192,7 +196,7 @@ func TestOneMemberOfTwoIsEnough(t *testing.T) {
 	gone := etcdtest.Start(t)
 	gone.Stop()
 	server := etcdtest.Start(t)
-	_, err := runOn(t, etcdv3.Config{Endpoints: append(gone.Endpoints(), server.Endpoints()...)}, quick())
+	_, err := runOn(t, etcdv3.Config{Endpoints: append(gone.Endpoints(), server.Endpoints()...)}, patient())
 	require.NoError(t, err)
 }
 

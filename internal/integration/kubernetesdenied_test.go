@@ -87,7 +87,7 @@ func TestKubernetesTLS(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			begin := time.Now()
-			_, causes, err := onKubernetes(t, kubernetes.Config{REST: tt.config}, quick())
+			_, causes, err := onKubernetes(t, kubernetes.Config{REST: tt.config}, patient())
 			atOnce(t, begin, err, append(tt.says, tt.config.Host)...)
 			if tt.kind != nil {
 				require.ErrorIs(t, err, tt.kind)
@@ -149,7 +149,7 @@ func TestKubernetesUnauthorized(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			begin := time.Now()
-			_, causes, err := onKubernetes(t, kubernetes.Config{REST: tt.config}, quick())
+			_, causes, err := onKubernetes(t, kubernetes.Config{REST: tt.config}, patient())
 			require.ErrorIs(t, err, bootstrap.ErrUnauthorized)
 			atOnce(t, begin, err, append(tt.says, server.URL())...)
 			assert.Empty(t, causes)
@@ -200,7 +200,7 @@ func TestKubernetesForbidden(t *testing.T) {
 			world.empty(t)
 			config := without(t, missing)
 			begin := time.Now()
-			_, causes, err := onKubernetes(t, kubernetes.Config{REST: config}, dual(quick()))
+			_, causes, err := onKubernetes(t, kubernetes.Config{REST: config}, dual(patient()))
 			require.ErrorIs(t, err, bootstrap.ErrForbidden)
 			atOnce(t, begin, err, "permission denied", rule)
 			assert.Empty(t, causes)
@@ -214,7 +214,7 @@ func TestKubernetesForbidden(t *testing.T) {
 	}
 	t.Run("config maps", func(t *testing.T) {
 		world.empty(t)
-		report, _, err := onKubernetes(t, kubernetes.Config{REST: without(t, "config maps", "networks")}, dual(quick()))
+		report, _, err := onKubernetes(t, kubernetes.Config{REST: without(t, "config maps", "networks")}, dual(patient()))
 		require.NoError(t, err)
 		assert.Equal(t, bothPools, world.poolsOf(t))
 		require.Len(t, report.Warnings, 3)
@@ -275,7 +275,7 @@ func TestKubernetesDeniedByPolicy(t *testing.T) {
 				return strings.Contains(string(answer), "("+reason+")")
 			}, waiting, step)
 			begin := time.Now()
-			_, causes, err := onKubernetes(t, kubernetes.Config{REST: world.config}, dual(quick()))
+			_, causes, err := onKubernetes(t, kubernetes.Config{REST: world.config}, dual(patient()))
 			require.ErrorIs(t, err, bootstrap.ErrRefused)
 			require.NotErrorIs(t, err, bootstrap.ErrForbidden)
 			atOnce(t, begin, err, words, `creating IPPool "default-ipv6-ippool": refused by the API server`, `IPPool "default-ipv4-ippool" was created nevertheless`)

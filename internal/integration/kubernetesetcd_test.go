@@ -69,7 +69,7 @@ func TestKubernetesDiskIsFull(t *testing.T) {
 	assert.Contains(t, run.logs.all()[0], space)
 
 	makeFull()
-	_, causes, err := onKubernetes(t, kubernetes.Config{REST: world.config}, dual(quick()))
+	_, causes, err := onKubernetes(t, kubernetes.Config{REST: world.config}, dual(patient()))
 	require.NoError(t, err)
 	assert.Empty(t, causes)
 }
@@ -96,7 +96,7 @@ func TestKubernetesPagesExpire(t *testing.T) {
 	proxy := faultproxy.NewHTTP(t, world.config)
 	proxy.Inject(func(r *http.Request) bool { return r.URL.Query().Has("continue") }, 1, faultproxy.Do(forget))
 	begin := time.Now()
-	report, causes, err := onKubernetes(t, kubernetes.Config{REST: proxy.Config()}, dual(quick()))
+	report, causes, err := onKubernetes(t, kubernetes.Config{REST: proxy.Config()}, dual(patient()))
 	require.NoError(t, err)
 	assert.Less(t, time.Since(begin), soon)
 	assert.Len(t, report.Pools, 2)

@@ -123,11 +123,11 @@ func TestKubernetesGroupForbidden(t *testing.T) {
 	config := bearer(server, server.Token(t, namespace, "v3", time.Hour))
 
 	begin := time.Now()
-	_, _, err := onKubernetes(t, kubernetes.Config{REST: config}, dual(quick()))
+	_, _, err := onKubernetes(t, kubernetes.Config{REST: config}, dual(patient()))
 	require.ErrorIs(t, err, bootstrap.ErrForbidden)
 	atOnce(t, begin, err, "if this cluster has its pools in projectcalico.org/v3, set CALICO_API_GROUP to that")
 
-	_, _, err = onKubernetes(t, kubernetes.Config{REST: config, APIGroup: ippool.V3}, dual(quick()))
+	_, _, err = onKubernetes(t, kubernetes.Config{REST: config, APIGroup: ippool.V3}, dual(patient()))
 	require.NoError(t, err)
 	assert.Equal(t, bothPools, (&kubernetesWorld{server: server, group: ippool.V3}).poolsOf(t))
 }

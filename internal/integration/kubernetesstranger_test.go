@@ -52,7 +52,7 @@ func TestKubernetesStrangeAnswers(t *testing.T) {
 				proxy := faultproxy.NewHTTP(t, world.config)
 				proxy.Inject(request.which, 1, fault)
 				begin := time.Now()
-				_, _, err := onKubernetes(t, kubernetes.Config{REST: proxy.Config()}, dual(quick()))
+				_, _, err := onKubernetes(t, kubernetes.Config{REST: proxy.Config()}, dual(patient()))
 				atOnce(t, begin, err, endpoint, proxy.URL())
 				assert.NotErrorIs(t, err, bootstrap.ErrUnreachable)
 				assert.NotContains(t, err.Error(), "\n<")
@@ -63,7 +63,7 @@ func TestKubernetesStrangeAnswers(t *testing.T) {
 		world.empty(t)
 		proxy := faultproxy.NewHTTP(t, world.config)
 		proxy.Inject(faultproxy.ConfigMaps, 1, faultproxy.Page(http.StatusOK))
-		report, _, err := onKubernetes(t, kubernetes.Config{REST: proxy.Config()}, dual(quick()))
+		report, _, err := onKubernetes(t, kubernetes.Config{REST: proxy.Config()}, dual(patient()))
 		require.NoError(t, err)
 		require.Len(t, report.Warnings, 1)
 		assert.Contains(t, report.Warnings[0], "no pod CIDR from kubeadm-config: ")
@@ -81,7 +81,7 @@ func TestKubernetesNotHTTP(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			ssh := faultproxy.NewTCP(t, "").Then(faultproxy.Manner{Says: "SSH-2.0-OpenSSH_9.9\r\n"})
 			begin := time.Now()
-			_, _, err := onKubernetes(t, kubernetes.Config{REST: &rest.Config{Host: tt.scheme + "://" + ssh.Address()}}, quick())
+			_, _, err := onKubernetes(t, kubernetes.Config{REST: &rest.Config{Host: tt.scheme + "://" + ssh.Address()}}, patient())
 			atOnce(t, begin, err, tt.says)
 		})
 	}
@@ -94,7 +94,7 @@ func TestKubernetesUpgrade(t *testing.T) {
 	upgrade := "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n" + `{"kind":"IPPoolList","items":[]}`
 	other := faultproxy.NewTCP(t, "").Then(faultproxy.Manner{Says: upgrade, Silent: true})
 	begin := time.Now()
-	_, _, err := onKubernetes(t, kubernetes.Config{REST: &rest.Config{Host: "http://" + other.Address()}}, quick())
+	_, _, err := onKubernetes(t, kubernetes.Config{REST: &rest.Config{Host: "http://" + other.Address()}}, patient())
 	atOnce(t, begin, err, "101 Switching Protocols, which wasn't asked for: the answer is not the API server's own")
 }
 
@@ -116,7 +116,7 @@ func TestKubernetesRedirects(t *testing.T) {
 				proxy := faultproxy.NewHTTP(t, world.config)
 				proxy.Inject(request.which, faultproxy.Always, faultproxy.Answer(code, http.Header{"Location": {other.URL + "/login"}}, ""))
 				begin := time.Now()
-				_, _, err := onKubernetes(t, kubernetes.Config{REST: proxy.Config()}, dual(quick()))
+				_, _, err := onKubernetes(t, kubernetes.Config{REST: proxy.Config()}, dual(patient()))
 				assert.False(t, seen.Load(), "the token went to another server")
 				if request.name != "config maps" {
 					atOnce(t, begin, err, "check that the endpoint is the API server's")

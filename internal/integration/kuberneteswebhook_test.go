@@ -67,7 +67,7 @@ webhooks:
 			words := "no IPv6 here: " + http.StatusText(code)
 			refusal.Store(map[string]any{"code": code, "message": words})
 			begin := time.Now()
-			_, causes, err := onKubernetes(t, kubernetes.Config{REST: world.config}, dual(quick()))
+			_, causes, err := onKubernetes(t, kubernetes.Config{REST: world.config}, dual(patient()))
 			require.ErrorIs(t, err, bootstrap.ErrRefused)
 			require.NotErrorIs(t, err, bootstrap.ErrForbidden)
 			atOnce(t, begin, err, `creating IPPool "default-ipv6-ippool": refused by the API server: admission webhook "judge.example.org" denied the request: `+words,
