@@ -36,17 +36,16 @@ func testsOf(t *testing.T) string {
 // mark of its own, by how the block begins. Blocks of $ in the README are those of
 // TestREADMETranscript.
 var typedBy = map[string]string{
-	"README.md: make run":                                            "TestMakeRun",
-	"README.md: calico-bootstrap render -o installation":             "TestRenderIsTakenByTheOperator",
-	"README.md: make image":                                          "TestImage",
-	"README.md: install -D":                                          "TestInstall",
-	"README.md: podman run":                                          "TestImage",
-	"README.md: # calico-bootstrap firewall --ipv4-pool-ipip":        "TestREADME",
-	"docs/FINDINGS.md: ":                                             "TestDocumentedFindings", // messages, not commands
-	"examples/calicoapi/README.md: cd examples/calicoapi":            "TestThereAndBack",
-	"docs/ARCHITECTURE.md:  flags":                                   "TestImports", // a drawing
-	"docs/ARCHITECTURE.md: ippool/":                                  "TestImports", // a list
-	"examples/ansible/roles/calico_ippools/README.md: $ ansible-doc": "TestREADME",
+	"README.md: make run":                                     "TestMakeRun",
+	"README.md: calico-bootstrap render -o installation":      "TestRenderIsTakenByTheOperator",
+	"README.md: make image":                                   "TestImage",
+	"README.md: install -D":                                   "TestInstall",
+	"README.md: podman run":                                   "TestImage",
+	"README.md: # calico-bootstrap firewall --ipv4-pool-ipip": "TestREADME",
+	"docs/FINDINGS.md: ":                                      "TestDocumentedFindings", // messages, not commands
+	"examples/calicoapi/README.md: cd examples/calicoapi":     "TestThereAndBack",
+	"docs/ARCHITECTURE.md:  flags":                            "TestImports", // a drawing
+	"docs/ARCHITECTURE.md: ippool/":                           "TestImports", // a list
 }
 
 var fencedBlock = regexp.MustCompile("(?ms)([^\n]*)\n^```(\\w*)\n(.*?)^```$")
@@ -57,6 +56,7 @@ func TestEveryCommandIsTyped(t *testing.T) {
 	t.Parallel()
 	tests := testsOf(t)
 	blocks := 0
+	claimed := map[string]bool{} // of typedBy
 	for _, document := range tracked(t, "*.md") {
 		for _, block := range fencedBlock.FindAllStringSubmatch(readFile(t, document), -1) {
 			mark, language, text := block[1], block[2], block[3]
@@ -73,19 +73,25 @@ func TestEveryCommandIsTyped(t *testing.T) {
 			case document == "README.md" && strings.HasPrefix(first, "$ "):
 				// by TestREADMETranscript
 			default:
-				test := claim(document, first)
-				require.NotEmpty(t, test, "no test types this: %s: %s", document, first)
+				begins := claim(document, first)
+				require.NotEmpty(t, begins, "no test types this: %s: %s", document, first)
+				claimed[begins] = true
+				test := typedBy[begins]
 				assert.True(t, strings.Contains(tests, "func "+test+"("), "%s: %s", document, first)
 			}
 		}
 	}
 	assert.Greater(t, blocks, 30)
+	for begins := range typedBy {
+		assert.True(t, claimed[begins], "no block begins so: %s", begins)
+	}
 }
 
+// claim returns the key of typedBy that a block is meant by; empty: none.
 func claim(document, first string) string {
-	for begins, test := range typedBy {
+	for begins := range typedBy {
 		if strings.HasPrefix(document+": "+first, begins) {
-			return test
+			return begins
 		}
 	}
 	return ""
