@@ -140,7 +140,7 @@ func (p phases) stop(t *testing.T, at instant, signal syscall.Signal) (reached b
 	p.hold(t, instant{}, nil) // what the test itself asks is not meant
 	select {
 	case since := <-held:
-		assert.Less(t, time.Since(since), waiting/3)
+		assert.Less(t, time.Since(since), soon)
 		var exit *exec.ExitError
 		require.True(t, errors.As(err, &exit), "it went on: %v", stderr.String())
 		assert.NotContains(t, stderr.String(), "goroutine ", "a panic")
