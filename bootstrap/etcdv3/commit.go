@@ -58,8 +58,9 @@ func sizeOf(change bootstrap.Change) int {
 
 // Commit writes all changes in one transaction, or none: it returns
 // bootstrap.ErrConflict if a pool was written since the snapshot. Of more than
-// 127 changes it makes several transactions, each guarded by the one before: a
-// *bootstrap.PartialError says what was written by the ones before an error.
+// 127 changes, or than 1 MiB of records, it makes several transactions, each
+// guarded by the one before: a *bootstrap.PartialError says what was written by
+// the ones before an error.
 func (d *Datastore) Commit(ctx context.Context, since bootstrap.Snapshot, changes []bootstrap.Change) error {
 	at, err := parseMoment(since.Revision)
 	if err != nil {
