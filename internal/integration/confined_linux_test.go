@@ -72,23 +72,16 @@ func TestMemoryLimit(t *testing.T) {
 				require.NoError(t, err)
 			}
 		}
-		const pools, blocks = "/registry/crd.projectcalico.org/ippools/", "/registry/crd.projectcalico.org/ipamblocks/"
-		defer empty(context.WithoutCancel(t.Context()), pools, blocks)
-		empty(t.Context(), pools)
-		stored := func(kind, name, cidr string) string {
-			return fmt.Sprintf(`{"apiVersion":"crd.projectcalico.org/v1","kind":%q,"metadata":{"name":%q,"uid":"47132df4-a8f8-4771-b096-ccd5d2ab0391"},"spec":{"cidr":%q}}`, kind, name, cidr)
-		}
-		etcdtest.Fill(t, client, 50_000, func(i int) (string, string) {
-			name := strings.NewReplacer(".", "-", "/", "-").Replace(blockOf(i))
-			return blocks + name, stored("IPAMBlock", name, blockOf(i))
-		})
+		defer empty(context.WithoutCancel(t.Context()), storedPools, storedBlocks)
+		empty(t.Context(), storedPools)
+		storeBlocks(t, client, 50_000)
 		code, out = confine(t, command(t, env), memoryLimit)
 		assert.Zero(t, code, "beside 50,000 blocks: %s", out)
 		assert.Equal(t, defaultNames, names(world.Pools(t)))
 
 		etcdtest.Fill(t, client, 5_000, func(i int) (string, string) {
 			name := fmt.Sprintf("pool-%d", i)
-			return pools + name, stored("IPPool", name, fmt.Sprintf("fd00:1:%x::/64", i))
+			return storedPools + name, storedAs("IPPool", name, fmt.Sprintf("fd00:1:%x::/64", i))
 		})
 		require.Eventually(t, func() bool { return len(world.Pools(t)) == 5_002 }, waiting, step)
 		code, out = confine(t, command(t, env), memoryLimit)

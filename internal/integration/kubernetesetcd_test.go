@@ -29,6 +29,26 @@ func etcdBelow(t *testing.T, server *kubetest.Server) *clientv3.Client {
 	return client
 }
 
+// Where an API server keeps things in its etcd.
+const (
+	storedPools  = "/registry/crd.projectcalico.org/ippools/"
+	storedBlocks = "/registry/crd.projectcalico.org/ipamblocks/"
+)
+
+// storeBlocks stores n IPAM blocks past the API server: many a second.
+func storeBlocks(t *testing.T, client *clientv3.Client, n int) {
+	t.Helper()
+	etcdtest.Fill(t, client, n, func(i int) (string, string) {
+		name := strings.NewReplacer(".", "-", "/", "-").Replace(blockOf(i))
+		return storedBlocks + name, storedAs("IPAMBlock", name, blockOf(i))
+	})
+}
+
+// storedAs is a pool or a block as an API server writes it into its etcd.
+func storedAs(kind, name, cidr string) string {
+	return fmt.Sprintf(`{"apiVersion":"crd.projectcalico.org/v1","kind":%q,"metadata":{"name":%q,"uid":"47132df4-a8f8-4771-b096-ccd5d2ab0391"},"spec":{"cidr":%q}}`, kind, name, cidr)
+}
+
 // TestKubernetesDiskIsFull has the etcd below the API server take no more writes:
 // somebody may make room, so a run waits for that and says what for. Where the
 // pools exist, nobody notices.
@@ -82,11 +102,7 @@ func TestKubernetesPagesExpire(t *testing.T) {
 	server.InstallCRDs(t, ippool.CRDV1)
 	world := &kubernetesWorld{server: server, group: ippool.CRDV1, config: server.AdminConfig()}
 	client := etcdBelow(t, server)
-	const blocks = "/registry/crd.projectcalico.org/ipamblocks/"
-	etcdtest.Fill(t, client, 5_001, func(i int) (string, string) {
-		name := strings.NewReplacer(".", "-", "/", "-").Replace(blockOf(i))
-		return blocks + name, fmt.Sprintf(`{"apiVersion":"crd.projectcalico.org/v1","kind":"IPAMBlock","metadata":{"name":%q},"spec":{"cidr":%q}}`, name, blockOf(i))
-	})
+	storeBlocks(t, client, 5_001)
 	forget := func() {
 		answer, err := client.Put(t.Context(), "/another", "")
 		require.NoError(t, err)
