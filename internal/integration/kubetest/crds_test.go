@@ -60,19 +60,25 @@ func create(t *testing.T, s *kubetest.Server, path string, group schema.GroupVer
 	return code, string(answer)
 }
 
-// A test must not pay for what the server does with new kinds.
+// A test must not pay for what the server does with new kinds: it holds the first
+// create for two seconds, every time. A busy machine is as slow only now and then.
 func TestFirstCreateIsNotHeld(t *testing.T) {
 	s := kubetest.Shared(t)
 	t.Cleanup(func() { s.RemoveCRDs(t) })
-	s.RemoveCRDs(t)
-	s.InstallCRDs(t, kubetest.GroupV3)
-	before := time.Now()
-	code, answer := create(t, s, "/apis/projectcalico.org/v3/ippools", kubetest.GroupV3, `"x"`, `{"cidr": "10.0.0.0/8"}`)
-	require.Equal(t, http.StatusCreated, code, answer)
-	assert.Less(t, time.Since(before), 1900*time.Millisecond, "the server holds the first for two seconds")
+	const held = 1900 * time.Millisecond
+	took := held
+	for i := 0; i < 3 && took >= held; i++ {
+		s.RemoveCRDs(t)
+		s.InstallCRDs(t, kubetest.GroupV3)
+		before := time.Now()
+		code, answer := create(t, s, "/apis/projectcalico.org/v3/ippools", kubetest.GroupV3, `"x"`, `{"cidr": "10.0.0.0/8"}`)
+		took = time.Since(before)
+		require.Equal(t, http.StatusCreated, code, answer)
+	}
+	assert.Less(t, took, held)
 
 	s.InstallCRDs(t, kubetest.GroupV3)
-	code, _ = s.Do(t, http.MethodGet, "/apis/projectcalico.org/v3/ippools/x", nil)
+	code, _ := s.Do(t, http.MethodGet, "/apis/projectcalico.org/v3/ippools/x", nil)
 	assert.Equal(t, http.StatusOK, code, "installed twice")
 }
 
