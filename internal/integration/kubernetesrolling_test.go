@@ -40,6 +40,8 @@ func TestKubernetesRollingRestart(t *testing.T) {
 	over := make(chan struct{})
 	boots, waited := 0, 0
 	var group sync.WaitGroup
+	finish := sync.OnceFunc(func() { close(over); group.Wait() })
+	defer finish() // also if a server doesn't come back
 	group.Go(func() {
 		for restarting := true; restarting || boots < enough; boots++ {
 			select {
@@ -63,8 +65,7 @@ func TestKubernetesRollingRestart(t *testing.T) {
 	for _, server := range []*kubetest.Server{first, second} {
 		server.Restart(t)
 	}
-	close(over)
-	group.Wait()
+	finish()
 	t.Logf("%d boots, of which %d waited", boots, waited)
 	assert.Less(t, waited, 5)
 	assert.Equal(t, defaultNames, names(world.Pools(t)))

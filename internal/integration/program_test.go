@@ -45,6 +45,20 @@ func command(t *testing.T, env []string, args ...string) *exec.Cmd {
 	return cmd
 }
 
+// logged has a call log into a file, and returns what is in there so far.
+func logged(t *testing.T, cmd *exec.Cmd) func() string {
+	t.Helper()
+	file, err := os.Create(filepath.Join(t.TempDir(), "stderr"))
+	require.NoError(t, err)
+	t.Cleanup(func() { file.Close() })
+	cmd.Stderr = file
+	return func() string {
+		content, err := os.ReadFile(file.Name())
+		assert.NoError(t, err)
+		return string(content)
+	}
+}
+
 func call(t *testing.T, env []string, args ...string) result {
 	t.Helper()
 	cmd := command(t, env, args...)

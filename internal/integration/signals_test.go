@@ -241,17 +241,3 @@ func TestNobodyReadsTheResult(t *testing.T) {
 	assert.Equal(t, syscall.SIGTERM, status.Signal(), "of the second signal")
 	assert.Equal(t, defaultNames, names(world.Pools(t)))
 }
-
-// logged has a call log into a file, and returns what is in there so far.
-func logged(t *testing.T, cmd *exec.Cmd) func() string {
-	t.Helper()
-	file, err := os.Create(filepath.Join(t.TempDir(), "stderr"))
-	require.NoError(t, err)
-	t.Cleanup(func() { file.Close() })
-	cmd.Stderr = file
-	return func() string {
-		content, err := os.ReadFile(file.Name())
-		assert.NoError(t, err)
-		return string(content)
-	}
-}
