@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -67,13 +68,13 @@ func TestClusterIsAskedOnlyWhereAPoolIsCreated(t *testing.T) {
 	four, six := stored("mine", "10.9.0.0/16"), stored("theirs", "fd00:9::/64")
 	tests := []struct {
 		name     string
-		there    []ippool.IPPool
+		there    []v3.IPPool
 		settings Settings
 		want     [][]ippool.Family
 	}{
-		{"both exist", []ippool.IPPool{four, six}, Settings{}, nil},
+		{"both exist", []v3.IPPool{four, six}, Settings{}, nil},
 		{"nothing is asked for", nil, given(t, "NO_DEFAULT_POOLS=1"), nil},
-		{"one exists", []ippool.IPPool{four}, Settings{}, [][]ippool.Family{{ippool.IPv6}}},
+		{"one exists", []v3.IPPool{four}, Settings{}, [][]ippool.Family{{ippool.IPv6}}},
 		{"none exists", nil, Settings{}, [][]ippool.Family{bothFamilies}},
 		{"both are named, and may be outside", nil, given(t, cidrs...), [][]ippool.Family{bothFamilies}},
 	}

@@ -8,10 +8,9 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-
-	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
 // How a run writes, and knows again what it wrote.
@@ -30,7 +29,7 @@ func (r *runner) commit(ctx context.Context, snapshot Snapshot, plan Plan) error
 	if err := r.stamp(changes); err != nil {
 		return err
 	}
-	asked := make([]*ippool.IPPool, len(changes))
+	asked := make([]*v3.IPPool, len(changes))
 	for i, change := range changes {
 		asked[i] = change.pool().DeepCopy()
 	}
@@ -62,7 +61,7 @@ func (r *runner) commit(ctx context.Context, snapshot Snapshot, plan Plan) error
 
 // remember keeps what must be known of a change if there is another attempt, and
 // warns if the datastore keeps something else than it was asked to.
-func (r *runner) remember(plan Plan, change Change, asked *ippool.IPPool, written bool, err error) {
+func (r *runner) remember(plan Plan, change Change, asked *v3.IPPool, written bool, err error) {
 	step := &plan.Steps[plan.step(change.Name())]
 	switch {
 	case !written && change.Update != nil && passing(err):
@@ -98,7 +97,7 @@ func (r *runner) stamp(changes []Change) error {
 		if pool == nil {
 			continue
 		}
-		i := slices.IndexFunc(r.stamped, func(s *ippool.IPPool) bool { return s.Name == pool.Name })
+		i := slices.IndexFunc(r.stamped, func(s *v3.IPPool) bool { return s.Name == pool.Name })
 		if i < 0 {
 			uid, err := uuid.NewRandomFromReader(r.random)
 			if err != nil {
@@ -123,7 +122,7 @@ func (r *runner) claim(plan Plan) {
 		if step.Action != Unchanged {
 			continue
 		}
-		ours := func(pool *ippool.IPPool) bool { return pool.UID == step.Pool.UID }
+		ours := func(pool *v3.IPPool) bool { return pool.UID == step.Pool.UID }
 		if slices.ContainsFunc(r.stamped, ours) {
 			step.Action, step.done = Created, true
 			step.Reason = createdReason(*step)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/netip"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
+
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
@@ -72,7 +74,7 @@ type Change struct {
 	// creation time. A datastore that gives out its own, or keeps the pool
 	// otherwise, writes into it what it keeps as soon as it does, also if the
 	// commit then fails for another pool: a run knows its pools by their uid.
-	Create *ippool.IPPool
+	Create *v3.IPPool
 
 	// Update is a record of the snapshot whose Pool was changed, in its spec
 	// alone. Whatever else is stored stays, also what this module doesn't
@@ -83,7 +85,7 @@ type Change struct {
 // Name is that of the pool.
 func (c Change) Name() string { return c.pool().Name }
 
-func (c Change) pool() *ippool.IPPool {
+func (c Change) pool() *v3.IPPool {
 	if c.Update != nil {
 		return &c.Update.Pool
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
@@ -43,7 +44,7 @@ type DesiredPool struct {
 
 	// Pool has every default filled in. Its CIDR is empty while nobody named
 	// one: it is chosen only if the pool will really be written.
-	Pool *ippool.IPPool
+	Pool *v3.IPPool
 
 	// Values are the settings behind the pool, in the order of the record. The
 	// source of one that nobody gave begins with SourceDefault.
@@ -149,9 +150,9 @@ func (s Settings) resolvePool(family ippool.Family, config *Config, faults *Faul
 		pool.Spec.CIDR = prefix.String()
 	}
 	pool.Spec.BlockSize = readBlockSize(given.BlockSize, family, faults)
-	pool.Spec.VXLANMode = readMode(given.VXLAN, ippool.ParseVXLANMode, faults)
+	pool.Spec.VXLANMode = readMode[v3.VXLANMode](given.VXLAN, faults)
 	if family == ippool.IPv4 {
-		pool.Spec.IPIPMode = readMode(s.IPv4.IPIP, ippool.ParseIPIPMode, faults)
+		pool.Spec.IPIPMode = readMode[v3.IPIPMode](s.IPv4.IPIP, faults)
 	}
 	pool.Spec.NATOutgoing = given.NATOutgoing.Bool(defaultNATOutgoing(family), faults)
 	pool.Spec.DisableBGPExport = given.DisableBGPExport.Bool(false, faults)
@@ -176,7 +177,7 @@ func (c *Config) warnOfNode(boolean Setting) {
 }
 
 // values tells of each field of the pool where its value came from.
-func (s Settings) values(family ippool.Family, pool *ippool.IPPool) []Value {
+func (s Settings) values(family ippool.Family, pool *v3.IPPool) []Value {
 	given := s.pool(family)
 	var ipip Setting
 	if family == ippool.IPv4 {
@@ -227,7 +228,7 @@ func readCIDR(setting Setting, family ippool.Family, config *Config, faults *Fau
 
 // judgePool applies the rules for pools, and tells the faults of the settings
 // behind the fields.
-func (s Settings) judgePool(family ippool.Family, pool *ippool.IPPool, faults *Faults) {
+func (s Settings) judgePool(family ippool.Family, pool *v3.IPPool, faults *Faults) {
 	given := s.pool(family)
 	behind := map[string]Setting{
 		"metadata.name":     given.Name,

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -15,14 +16,14 @@ import (
 
 func TestResolveDefaults(t *testing.T) {
 	t.Parallel()
-	automatic := ippool.Automatic
-	uses := []ippool.IPPoolAllowedUse{ippool.IPPoolAllowedUseWorkload, ippool.IPPoolAllowedUseTunnel}
+	automatic := v3.Automatic
+	uses := []v3.IPPoolAllowedUse{v3.IPPoolAllowedUseWorkload, v3.IPPoolAllowedUseTunnel}
 	four, six := ippool.New("default-ipv4-ippool"), ippool.New("default-ipv6-ippool")
-	four.Spec = ippool.IPPoolSpec{
+	four.Spec = v3.IPPoolSpec{
 		VXLANMode: "Never", IPIPMode: "Never", NATOutgoing: true, BlockSize: 26, NodeSelector: "all()",
 		AllowedUses: uses, AssignmentMode: &automatic,
 	}
-	six.Spec = ippool.IPPoolSpec{
+	six.Spec = v3.IPPoolSpec{
 		VXLANMode: "Never", IPIPMode: "Never", BlockSize: 122, NodeSelector: "all()",
 		AllowedUses: uses, AssignmentMode: &automatic,
 	}
@@ -30,8 +31,8 @@ func TestResolveDefaults(t *testing.T) {
 		return []Value{
 			{"name", name, SourceDefault},
 			{"cidr", "", SourceDefault},
-			{"vxlanMode", ippool.VXLANModeNever, SourceDefault},
-			{"ipipMode", ippool.IPIPModeNever, SourceDefault},
+			{"vxlanMode", v3.VXLANModeNever, SourceDefault},
+			{"ipipMode", v3.IPIPModeNever, SourceDefault},
 			{"natOutgoing", nat, SourceDefault},
 			{"disableBGPExport", false, SourceDefault},
 			{"blockSize", blockSize, SourceDefault},
@@ -64,12 +65,12 @@ func TestResolveEverySetting(t *testing.T) {
 	).Desired.Pools
 
 	four := ippool.New("four")
-	four.Spec = ippool.IPPoolSpec{
+	four.Spec = v3.IPPoolSpec{
 		CIDR: "10.244.0.0/16", IPIPMode: "CrossSubnet", DisableBGPExport: true, BlockSize: 24, NodeSelector: "zone == 'a'",
 	}
 	ippool.Default(four)
 	six := ippool.New("six.example.com")
-	six.Spec = ippool.IPPoolSpec{
+	six.Spec = v3.IPPoolSpec{
 		CIDR: "fd00:10:244::/64", VXLANMode: "Always", NATOutgoing: true, DisableBGPExport: true, BlockSize: 128, NodeSelector: "!has(gpu)",
 	}
 	ippool.Default(six)
@@ -77,8 +78,8 @@ func TestResolveEverySetting(t *testing.T) {
 		{Family: ippool.IPv4, Default: true, Pool: four, Values: []Value{
 			{"name", "four", "env CALICO_IPV4POOL_NAME"},
 			{"cidr", "10.244.0.0/16", "flag --ipv4-pool-cidr"},
-			{"vxlanMode", ippool.VXLANModeNever, "flag --ipv4-pool-vxlan"},
-			{"ipipMode", ippool.IPIPModeCrossSubnet, "env CALICO_IPV4POOL_IPIP"},
+			{"vxlanMode", v3.VXLANModeNever, "flag --ipv4-pool-vxlan"},
+			{"ipipMode", v3.IPIPModeCrossSubnet, "env CALICO_IPV4POOL_IPIP"},
 			{"natOutgoing", false, "env CALICO_IPV4POOL_NAT_OUTGOING"},
 			{"disableBGPExport", true, "env CALICO_IPV4POOL_DISABLE_BGP_EXPORT"},
 			{"blockSize", 24, "env CALICO_IPV4POOL_BLOCK_SIZE"},
@@ -87,8 +88,8 @@ func TestResolveEverySetting(t *testing.T) {
 		{Family: ippool.IPv6, Default: true, Pool: six, Values: []Value{
 			{"name", "six.example.com", "env CALICO_IPV6POOL_NAME"},
 			{"cidr", "fd00:10:244::/64", "env CALICO_IPV6POOL_CIDR"},
-			{"vxlanMode", ippool.VXLANModeAlways, "env CALICO_IPV6POOL_VXLAN"},
-			{"ipipMode", ippool.IPIPModeNever, SourceDefault},
+			{"vxlanMode", v3.VXLANModeAlways, "env CALICO_IPV6POOL_VXLAN"},
+			{"ipipMode", v3.IPIPModeNever, SourceDefault},
 			{"natOutgoing", true, "flag --ipv6-pool-nat-outgoing"},
 			{"disableBGPExport", true, "flag --ipv6-pool-disable-bgp-export"},
 			{"blockSize", 128, "flag --ipv6-pool-block-size"},

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
+
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool/selector"
 )
@@ -87,7 +89,7 @@ const (
 
 // differences compares what was asked for with the pool of that name, field by
 // field, in the order of the values.
-func differences(want DesiredPool, stands *ippool.IPPool) []Difference {
+func differences(want DesiredPool, stands *v3.IPPool) []Difference {
 	var all []Difference
 	for _, value := range want.wishes() {
 		if value.Field == "name" {
@@ -112,7 +114,7 @@ func differences(want DesiredPool, stands *ippool.IPPool) []Difference {
 }
 
 // fieldOf is the value of a field, with what Calico takes an empty one for.
-func fieldOf(pool *ippool.IPPool, field string) any {
+func fieldOf(pool *v3.IPPool, field string) any {
 	full := pool.DeepCopy()
 	ippool.Default(full)
 	if key, ok := keyIn(field, "labels"); ok {
@@ -169,7 +171,7 @@ func meansTheSame(field string, asked, stored any) bool {
 		b, errB := selector.Parse(fmt.Sprint(stored))
 		return errA == nil && errB == nil && a.String() == b.String() || asked == stored
 	case "allowedUses":
-		a, b := slices.Clone(asked.([]ippool.IPPoolAllowedUse)), slices.Clone(stored.([]ippool.IPPoolAllowedUse))
+		a, b := slices.Clone(asked.([]v3.IPPoolAllowedUse)), slices.Clone(stored.([]v3.IPPoolAllowedUse))
 		slices.Sort(a)
 		slices.Sort(b)
 		return slices.Equal(a, b)

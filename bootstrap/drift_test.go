@@ -8,6 +8,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -16,9 +17,9 @@ import (
 )
 
 // default4 is a default IPv4 pool as it stands after a first run.
-func default4(changes ...func(*ippool.IPPool)) ippool.IPPool {
-	natted := func(pool *ippool.IPPool) { pool.Spec.NATOutgoing = true }
-	return stored("default-ipv4-ippool", "10.244.0.0/16", append([]func(*ippool.IPPool){natted}, changes...)...)
+func default4(changes ...func(*v3.IPPool)) v3.IPPool {
+	natted := func(pool *v3.IPPool) { pool.Spec.NATOutgoing = true }
+	return stored("default-ipv4-ippool", "10.244.0.0/16", append([]func(*v3.IPPool){natted}, changes...)...)
 }
 
 const migrate = "it can't be changed in place; to migrate: 1. create a pool of another name and range (--pools-file), " +
@@ -28,60 +29,60 @@ const migrate = "it can't be changed in place; to migrate: 1. create a pool of a
 // does about it.
 func TestDriftFieldByField(t *testing.T) {
 	t.Parallel()
-	spec := func(change func(*ippool.IPPoolSpec)) func(*ippool.IPPool) {
-		return func(pool *ippool.IPPool) { change(&pool.Spec) }
+	spec := func(change func(*v3.IPPoolSpec)) func(*v3.IPPool) {
+		return func(pool *v3.IPPool) { change(&pool.Spec) }
 	}
 	tests := []struct {
 		name    string
 		asked   string
-		stored  func(*ippool.IPPool)     // nil: as after a first run
-		want    string                   // field, stored, asked; empty: no drift
-		updated func(*ippool.IPPoolSpec) // nil: an update changes nothing
-		remedy  string                   // of report; empty: an update
+		stored  func(*v3.IPPool)     // nil: as after a first run
+		want    string               // field, stored, asked; empty: no drift
+		updated func(*v3.IPPoolSpec) // nil: an update changes nothing
+		remedy  string               // of report; empty: an update
 	}{
 		{name: "the same CIDR", asked: "CALICO_IPV4POOL_CIDR=10.244.0.0/16"},
 		{name: "the same CIDR, host bits", asked: "CALICO_IPV4POOL_CIDR=10.244.3.7/16"},
-		{name: "the same CIDR, stored with host bits", asked: "CALICO_IPV4POOL_CIDR=10.244.0.0/16", stored: spec(func(s *ippool.IPPoolSpec) { s.CIDR = "10.244.3.7/16" })},
+		{name: "the same CIDR, stored with host bits", asked: "CALICO_IPV4POOL_CIDR=10.244.0.0/16", stored: spec(func(s *v3.IPPoolSpec) { s.CIDR = "10.244.3.7/16" })},
 		{name: "another CIDR", asked: "CALICO_IPV4POOL_CIDR=10.245.0.0/16", want: "cidr 10.244.0.0/16 10.245.0.0/16", remedy: migrate},
 		{name: "the same block size", asked: "CALICO_IPV4POOL_BLOCK_SIZE=026"},
-		{name: "the default block size, none stored", asked: "CALICO_IPV4POOL_BLOCK_SIZE=26", stored: spec(func(s *ippool.IPPoolSpec) { s.BlockSize = 0 })},
+		{name: "the default block size, none stored", asked: "CALICO_IPV4POOL_BLOCK_SIZE=26", stored: spec(func(s *v3.IPPoolSpec) { s.BlockSize = 0 })},
 		{name: "another block size", asked: "CALICO_IPV4POOL_BLOCK_SIZE=24", want: "blockSize 26 24", remedy: migrate},
 		{name: "the same NAT", asked: "--ipv4-pool-nat-outgoing=yes"},
 		{
 			name: "another NAT", asked: "--ipv4-pool-nat-outgoing=false", want: "natOutgoing true false",
-			updated: func(s *ippool.IPPoolSpec) { s.NATOutgoing = false },
+			updated: func(s *v3.IPPoolSpec) { s.NATOutgoing = false },
 		},
 		{
-			name: "NAT on", asked: "--ipv4-pool-nat-outgoing=true", stored: spec(func(s *ippool.IPPoolSpec) { s.NATOutgoing = false }),
-			want: "natOutgoing false true", updated: func(s *ippool.IPPoolSpec) { s.NATOutgoing = true },
+			name: "NAT on", asked: "--ipv4-pool-nat-outgoing=true", stored: spec(func(s *v3.IPPoolSpec) { s.NATOutgoing = false }),
+			want: "natOutgoing false true", updated: func(s *v3.IPPoolSpec) { s.NATOutgoing = true },
 		},
-		{name: "IPIP off, none stored", asked: "CALICO_IPV4POOL_IPIP=off", stored: spec(func(s *ippool.IPPoolSpec) { s.IPIPMode = "" })},
+		{name: "IPIP off, none stored", asked: "CALICO_IPV4POOL_IPIP=off", stored: spec(func(s *v3.IPPoolSpec) { s.IPIPMode = "" })},
 		{
 			name: "IPIP", asked: "CALICO_IPV4POOL_IPIP=cross-subnet", want: "ipipMode Never CrossSubnet",
-			updated: func(s *ippool.IPPoolSpec) { s.IPIPMode = ippool.IPIPModeCrossSubnet },
+			updated: func(s *v3.IPPoolSpec) { s.IPIPMode = v3.IPIPModeCrossSubnet },
 		},
 		{
 			name: "VXLAN", asked: "CALICO_IPV4POOL_VXLAN=always", want: "vxlanMode Never Always",
-			updated: func(s *ippool.IPPoolSpec) { s.VXLANMode = ippool.VXLANModeAlways },
+			updated: func(s *v3.IPPoolSpec) { s.VXLANMode = v3.VXLANModeAlways },
 		},
 		{
 			name: "BGP", asked: "CALICO_IPV4POOL_DISABLE_BGP_EXPORT=true", want: "disableBGPExport false true",
-			updated: func(s *ippool.IPPoolSpec) { s.DisableBGPExport = true },
+			updated: func(s *v3.IPPoolSpec) { s.DisableBGPExport = true },
 		},
-		{name: "all(), none stored", asked: "CALICO_IPV4POOL_NODE_SELECTOR=all()", stored: spec(func(s *ippool.IPPoolSpec) { s.NodeSelector = "" })},
+		{name: "all(), none stored", asked: "CALICO_IPV4POOL_NODE_SELECTOR=all()", stored: spec(func(s *v3.IPPoolSpec) { s.NodeSelector = "" })},
 		{
 			name: "the same selector, laid out otherwise", asked: "CALICO_IPV4POOL_NODE_SELECTOR=zone=='a'&&has(rack)",
-			stored: spec(func(s *ippool.IPPoolSpec) { s.NodeSelector = `zone == "a" && has( rack )` }),
+			stored: spec(func(s *v3.IPPoolSpec) { s.NodeSelector = `zone == "a" && has( rack )` }),
 		},
 		{
 			name: "another selector", asked: "CALICO_IPV4POOL_NODE_SELECTOR=zone == 'b'", want: "nodeSelector all() zone == 'b'",
-			updated: func(s *ippool.IPPoolSpec) { s.NodeSelector = "zone == 'b'" },
+			updated: func(s *v3.IPPoolSpec) { s.NodeSelector = "zone == 'b'" },
 		},
 		{
-			name: "a selector that can't be parsed", asked: "CALICO_IPV4POOL_NODE_SELECTOR=all()", stored: spec(func(s *ippool.IPPoolSpec) { s.NodeSelector = "zone ==" }),
-			want: "nodeSelector zone == all()", updated: func(s *ippool.IPPoolSpec) { s.NodeSelector = "all()" },
+			name: "a selector that can't be parsed", asked: "CALICO_IPV4POOL_NODE_SELECTOR=all()", stored: spec(func(s *v3.IPPoolSpec) { s.NodeSelector = "zone ==" }),
+			want: "nodeSelector zone == all()", updated: func(s *v3.IPPoolSpec) { s.NodeSelector = "all()" },
 		},
-		{name: "a default is no wish", asked: "CALICO_IPV4POOL_CIDR=10.244.0.0/16", stored: spec(func(s *ippool.IPPoolSpec) { *s = ippool.IPPoolSpec{CIDR: s.CIDR, VXLANMode: "Always", BlockSize: 20} })},
+		{name: "a default is no wish", asked: "CALICO_IPV4POOL_CIDR=10.244.0.0/16", stored: spec(func(s *v3.IPPoolSpec) { *s = v3.IPPoolSpec{CIDR: s.CIDR, VXLANMode: "Always", BlockSize: 20} })},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -144,7 +145,7 @@ func TestDriftFieldByField(t *testing.T) {
 
 func TestUpdateOfSeveralFields(t *testing.T) {
 	t.Parallel()
-	pool := default4(func(pool *ippool.IPPool) { pool.Spec.IPIPMode = ippool.IPIPModeAlways })
+	pool := default4(func(pool *v3.IPPool) { pool.Spec.IPIPMode = v3.IPIPModeAlways })
 	desired := resolved(t, "CALICO_IPV6POOL_CIDR=none", "--ipv4-pool-ipip=never", "--ipv4-pool-vxlan=crosssubnet",
 		"--ipv4-pool-nat-outgoing=false", "--ipv4-pool-cidr=10.1.0.0/16").Desired
 	plan, err := NewPlan(desired, Snapshot{Pools: records(pool)}, DriftUpdate)
@@ -160,7 +161,7 @@ func TestUpdateOfSeveralFields(t *testing.T) {
 // broken before it is no hindrance.
 func TestUpdateIsJudged(t *testing.T) {
 	t.Parallel()
-	pool := default4(func(pool *ippool.IPPool) { pool.Spec.IPIPMode = ippool.IPIPModeAlways })
+	pool := default4(func(pool *v3.IPPool) { pool.Spec.IPIPMode = v3.IPIPModeAlways })
 	desired := resolved(t, "CALICO_IPV6POOL_CIDR=fd00::/64", "--ipv4-pool-vxlan=always").Desired
 	plan, err := NewPlan(desired, Snapshot{Pools: records(pool)}, DriftUpdate)
 	require.ErrorIs(t, err, ErrIncompatible)
@@ -177,7 +178,7 @@ func TestUpdateIsJudged(t *testing.T) {
 	_, err = NewPlan(resolved(t, "--ipv4-pool-node-selector=has(x)").Desired, Snapshot{Pools: records(lb)}, DriftUpdate)
 	require.ErrorContains(t, err, "must be all() for a LoadBalancer pool")
 
-	old := default4(func(pool *ippool.IPPool) { pool.Spec.CIDR, pool.Spec.NodeSelector = "10.244.1.1/16", "zone ==" })
+	old := default4(func(pool *v3.IPPool) { pool.Spec.CIDR, pool.Spec.NodeSelector = "10.244.1.1/16", "zone ==" })
 	plan, err = NewPlan(resolved(t, "--ipv4-pool-nat-outgoing=false").Desired, Snapshot{Pools: records(old)}, DriftUpdate)
 	require.NoError(t, err)
 	assert.Equal(t, Updated, plan.Steps[0].Action)
@@ -195,25 +196,25 @@ func TestUpdateThatCanNotBeEncoded(t *testing.T) {
 
 func TestOwners(t *testing.T) {
 	t.Parallel()
-	labelled := func(value string) func(*ippool.IPPool) {
-		return func(pool *ippool.IPPool) { pool.Labels = map[string]string{"app.kubernetes.io/managed-by": value} }
+	labelled := func(value string) func(*v3.IPPool) {
+		return func(pool *v3.IPPool) { pool.Labels = map[string]string{"app.kubernetes.io/managed-by": value} }
 	}
-	owned := func(apiVersion, kind string) func(*ippool.IPPool) {
-		return func(pool *ippool.IPPool) {
+	owned := func(apiVersion, kind string) func(*v3.IPPool) {
+		return func(pool *v3.IPPool) {
 			pool.OwnerReferences = []metav1.OwnerReference{{APIVersion: apiVersion, Kind: kind, Name: "x"}}
 		}
 	}
 	const installation = "it is managed by the Tigera operator, which would change it back: change spec.calicoNetwork.ipPools of the Installation"
 	tests := []struct {
 		name string
-		pool ippool.IPPool
+		pool v3.IPPool
 		want string
 	}{
 		{"operator's label", default4(labelled("tigera-operator")), installation},
 		{"operator's reference", default4(owned("operator.tigera.io/v1", "Installation")), installation},
 		{"somebody's reference", default4(owned("example.com/v1", "Fleet")), `it is managed by Fleet "x" (an owner reference): change it there`},
 		{"Helm", default4(labelled("Helm")), "it is managed by Helm (label app.kubernetes.io/managed-by): change it in the values of the release"},
-		{"Helm's release", default4(labelled("Helm"), func(pool *ippool.IPPool) {
+		{"Helm's release", default4(labelled("Helm"), func(pool *v3.IPPool) {
 			pool.Annotations = map[string]string{"meta.helm.sh/release-name": "net"}
 		}), `it is managed by Helm (label app.kubernetes.io/managed-by): change it in the values of the release "net"`},
 		{"operator's label, by way of Calico's API server", default4(keptByCalico(`{"labels":{"app.kubernetes.io/managed-by":"tigera-operator"},"creationTimestamp":null}`)), installation},
@@ -221,7 +222,7 @@ func TestOwners(t *testing.T) {
 			`it is managed by Fleet "x" (an owner reference): change it there`},
 		{"Helm's release, by way of Calico's API server", default4(keptByCalico(`{"labels":{"app.kubernetes.io/managed-by":"Helm"},"annotations":{"meta.helm.sh/release-name":"net"}}`)),
 			`it is managed by Helm (label app.kubernetes.io/managed-by): change it in the values of the release "net"`},
-		{"somebody's label, and no metadata that can be read", default4(keptByCalico(`{"labels":`), func(pool *ippool.IPPool) {
+		{"somebody's label, and no metadata that can be read", default4(keptByCalico(`{"labels":`), func(pool *v3.IPPool) {
 			pool.Labels = map[string]string{"app.kubernetes.io/managed-by": "argocd"}
 		}), `it is managed by "argocd" (label app.kubernetes.io/managed-by): change it there`},
 		{"a label of somebody's", default4(labelled("argocd")), `it is managed by "argocd" (label app.kubernetes.io/managed-by): change it there`},
@@ -245,8 +246,8 @@ func TestOwners(t *testing.T) {
 
 // keptByCalico has the annotation in which Calico's client keeps the metadata of
 // a pool in its own CRDs.
-func keptByCalico(metadata string) func(*ippool.IPPool) {
-	return func(pool *ippool.IPPool) {
+func keptByCalico(metadata string) func(*v3.IPPool) {
+	return func(pool *v3.IPPool) {
 		pool.Annotations = map[string]string{"projectcalico.org/metadata": metadata}
 	}
 }
@@ -282,7 +283,7 @@ func TestDriftOfOtherPools(t *testing.T) {
 			`flag --ipv4-pool-nat-outgoing: "false"` + rest,
 		}, plan.Warnings)
 	}
-	plan, err := NewPlan(resolved(t, append(asked, "--ipv4-pool-name=mine")...).Desired, Snapshot{Pools: records(stored("mine", "10.1.0.0/16", func(p *ippool.IPPool) { p.Spec.NATOutgoing = true }))}, DriftUpdate)
+	plan, err := NewPlan(resolved(t, append(asked, "--ipv4-pool-name=mine")...).Desired, Snapshot{Pools: records(stored("mine", "10.1.0.0/16", func(p *v3.IPPool) { p.Spec.NATOutgoing = true }))}, DriftUpdate)
 	require.NoError(t, err)
 	assert.Equal(t, Updated, plan.Steps[0].Action, "as the hint says")
 }
@@ -360,7 +361,7 @@ func TestRunUpdatesAgainAfterAConflict(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newStore(default4(), stored("default-ipv6-ippool", "fd00:10:244::/64"))
 		store.onCommit = []hook{first(func() {
-			store.put(default4(func(pool *ippool.IPPool) { pool.Spec.DisableBGPExport = true }))
+			store.put(default4(func(pool *v3.IPPool) { pool.Spec.DisableBGPExport = true }))
 		})}
 		report, err := run(t, store, given(t, "--on-drift=update", "--ipv4-pool-nat-outgoing=false"))
 		require.NoError(t, err)
@@ -378,7 +379,7 @@ func TestRunTellsOfPartialUpdates(t *testing.T) {
 	settings := given(t, "--on-drift=update", "--ipv4-pool-nat-outgoing=false", "--ipv6-pool-nat-outgoing=true")
 	half := func(store *fakeStore, cause error) hook {
 		return func(context.Context, func() error) error {
-			store.put(default4(func(pool *ippool.IPPool) { pool.Spec.NATOutgoing = false }))
+			store.put(default4(func(pool *v3.IPPool) { pool.Spec.NATOutgoing = false }))
 			return &PartialError{Updated: []string{"default-ipv4-ippool"}, Err: cause}
 		}
 	}
@@ -422,7 +423,7 @@ func TestRunTellsOfUpdatesBesideDriftThatStays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newStore(default4(), stored("default-ipv6-ippool", "fd00:10:244::/64"))
 		store.onCommit = []hook{func(context.Context, func() error) error {
-			store.put(default4(func(pool *ippool.IPPool) { pool.Spec.IPIPMode = ippool.IPIPModeAlways }))
+			store.put(default4(func(pool *v3.IPPool) { pool.Spec.IPIPMode = v3.IPIPModeAlways }))
 			return &PartialError{Updated: []string{"default-ipv4-ippool"}, Err: ErrConflict}
 		}}
 		report, err := run(t, store, given(t, "--on-drift=update", "--ipv4-pool-ipip=always", "--ipv4-pool-block-size=24", "--ipv6-pool-nat-outgoing=true"))
@@ -445,7 +446,7 @@ func TestRunForgetsUpdatesThatWereTakenBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newStore(default4(), stored("default-ipv6-ippool", "fd00:10:244::/64"))
 		store.onCommit = []hook{func(context.Context, func() error) error {
-			store.put(default4(func(pool *ippool.IPPool) { pool.Labels = map[string]string{managedByLabel: "argocd"} }))
+			store.put(default4(func(pool *v3.IPPool) { pool.Labels = map[string]string{managedByLabel: "argocd"} }))
 			return &PartialError{Updated: []string{"default-ipv4-ippool"}, Err: ErrConflict}
 		}}
 		report, err := run(t, store, given(t, "--on-drift=update", "--ipv4-pool-nat-outgoing=false", "--ipv6-pool-nat-outgoing=true"))
@@ -462,7 +463,7 @@ func TestRunFailsOnDriftAfterAPartialCommit(t *testing.T) {
 		store := newStore()
 		settings := given(t, append(cidrs, "--on-drift=fail", "--ipv6-pool-nat-outgoing=true")...)
 		store.onCommit = []hook{func(context.Context, func() error) error {
-			store.put(default4(func(pool *ippool.IPPool) { pool.UID = "01020304-0506-4708-890a-0b0c0d0e0f10" }))
+			store.put(default4(func(pool *v3.IPPool) { pool.UID = "01020304-0506-4708-890a-0b0c0d0e0f10" }))
 			store.put(stored("default-ipv6-ippool", "fd00:10:244::/64")) // of somebody else, and without NAT
 			return &PartialError{Created: []string{"default-ipv4-ippool"}, Err: ErrConflict}
 		}}

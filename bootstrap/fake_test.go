@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
+
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
@@ -22,7 +24,7 @@ import (
 // is all or nothing and notices every write since the snapshot. That runs work
 // on real servers is shown elsewhere; here failures are made to measure.
 type fakeStore struct {
-	pools      map[string]ippool.IPPool
+	pools      map[string]v3.IPPool
 	unreadable []Unreadable
 	blocks     []netip.Prefix
 	revision   int
@@ -38,14 +40,14 @@ type fakeStore struct {
 // store, and do what was called for or not.
 type hook func(ctx context.Context, do func() error) error
 
-func newStore(pools ...ippool.IPPool) *fakeStore {
-	s := &fakeStore{pools: map[string]ippool.IPPool{}, revision: 7}
+func newStore(pools ...v3.IPPool) *fakeStore {
+	s := &fakeStore{pools: map[string]v3.IPPool{}, revision: 7}
 	s.put(pools...)
 	return s
 }
 
 // put writes pools as somebody else would.
-func (s *fakeStore) put(pools ...ippool.IPPool) {
+func (s *fakeStore) put(pools ...v3.IPPool) {
 	for _, pool := range pools {
 		s.revision++
 		s.pools[pool.Name] = *pool.DeepCopy()
@@ -115,8 +117,8 @@ func (s *fakeStore) Commit(ctx context.Context, since Snapshot, changes []Change
 	})
 }
 
-func (s *fakeStore) stored() []ippool.IPPool {
-	return slices.SortedFunc(maps.Values(s.pools), func(a, b ippool.IPPool) int { return cmp.Compare(a.Name, b.Name) })
+func (s *fakeStore) stored() []v3.IPPool {
+	return slices.SortedFunc(maps.Values(s.pools), func(a, b v3.IPPool) int { return cmp.Compare(a.Name, b.Name) })
 }
 
 // count is how many calls there were whose text begins so.

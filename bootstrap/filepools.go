@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
+
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool/manifest"
 )
@@ -120,7 +122,7 @@ func leftOut(path string, warnings []manifest.Fault) string {
 // so that what clashes with one is told of the file.
 func (s *Settings) judgeTogether(defaults []DesiredPool, files []filePool, faults *Faults) {
 	var (
-		set    []*ippool.IPPool
+		set    []*v3.IPPool
 		places []string // of the names and of the CIDRs
 		cidrs  []string
 	)
@@ -199,7 +201,7 @@ func canonical(prefix netip.Prefix, text string) string {
 
 // values tells of each field of the completed pool where its value came from. A
 // field that is given empty is at its default.
-func (f filePool) values(pool *ippool.IPPool) []Value {
+func (f filePool) values(pool *v3.IPPool) []Value {
 	spec, given := pool.Spec, f.entry.Pool.Spec
 	var values []Value
 	add := func(field string, value any, empty bool) {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -55,7 +56,7 @@ func TestResolvePoolsFile(t *testing.T) {
 	}
 	golden.Check(t, "poolsfile-desired.golden", got.String())
 	assert.Equal(t, []string{"file racks.yaml:15: what only a server sets is left out: metadata.uid, metadata.resourceVersion"}, config.Warnings)
-	var pools []*ippool.IPPool
+	var pools []*v3.IPPool
 	for _, desired := range config.Desired.Pools {
 		assert.Equal(t, strings.HasPrefix(desired.Pool.Name, "default-"), desired.Default)
 		if !desired.Default {
@@ -242,7 +243,7 @@ func FuzzResolvePoolsFile(f *testing.F) {
 			checkFaults(t, err)
 			return
 		}
-		var pools []*ippool.IPPool
+		var pools []*v3.IPPool
 		for _, desired := range config.Desired.Pools {
 			if desired.Skip == "" {
 				pools = append(pools, desired.Pool)

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -56,18 +57,18 @@ func FuzzResolve(f *testing.F) {
 }
 
 // saying gives the settings that ask for a pool in full.
-func saying(t testing.TB, pool *ippool.IPPool) []string {
+func saying(t testing.TB, pool *v3.IPPool) []string {
 	prefix, err := ippool.ParseCIDR(pool.Spec.CIDR)
 	require.NoError(t, err)
 	family := ippool.FamilyOf(prefix)
 	require.Equal(t, prefix.Masked().String(), pool.Spec.CIDR, "canonical")
 	lines := []string{
 		"CIDR=" + pool.Spec.CIDR, "NAME=" + pool.Name, "BLOCK_SIZE=" + fmt.Sprint(pool.Spec.BlockSize),
-		"VXLAN=" + pool.Spec.VXLANMode.String(), "NODE_SELECTOR=" + pool.Spec.NodeSelector,
+		"VXLAN=" + string(pool.Spec.VXLANMode), "NODE_SELECTOR=" + pool.Spec.NodeSelector,
 		"NAT_OUTGOING=" + fmt.Sprint(pool.Spec.NATOutgoing), "DISABLE_BGP_EXPORT=" + fmt.Sprint(pool.Spec.DisableBGPExport),
 	}
 	if family == ippool.IPv4 {
-		lines = append(lines, "IPIP="+pool.Spec.IPIPMode.String())
+		lines = append(lines, "IPIP="+string(pool.Spec.IPIPMode))
 	}
 	for i := range lines {
 		lines[i] = fmt.Sprintf("CALICO_IPV%dPOOL_%s", family, lines[i])

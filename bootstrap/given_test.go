@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/require"
 
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
@@ -48,7 +49,7 @@ func resolved(t testing.TB, lines ...string) Config {
 }
 
 // stored is a pool as it may stand in a datastore.
-func stored(name, cidr string, changes ...func(*ippool.IPPool)) ippool.IPPool {
+func stored(name, cidr string, changes ...func(*v3.IPPool)) v3.IPPool {
 	pool := ippool.New(name)
 	pool.UID = "stored"
 	pool.Spec.CIDR = cidr
@@ -59,14 +60,14 @@ func stored(name, cidr string, changes ...func(*ippool.IPPool)) ippool.IPPool {
 	return *pool
 }
 
-func disabled(pool *ippool.IPPool) { pool.Spec.Disabled = true }
+func disabled(pool *v3.IPPool) { pool.Spec.Disabled = true }
 
-func forLoadBalancers(pool *ippool.IPPool) {
-	pool.Spec.AllowedUses = []ippool.IPPoolAllowedUse{ippool.IPPoolAllowedUseLoadBalancer}
+func forLoadBalancers(pool *v3.IPPool) {
+	pool.Spec.AllowedUses = []v3.IPPoolAllowedUse{v3.IPPoolAllowedUseLoadBalancer}
 }
 
 // records are the pools as a snapshot has them.
-func records(pools ...ippool.IPPool) []*ippool.Record {
+func records(pools ...v3.IPPool) []*ippool.Record {
 	var all []*ippool.Record
 	for _, pool := range pools {
 		all = append(all, ippool.NewRecord(&pool))

@@ -6,10 +6,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
 // Whether a commit happened whose answer was lost, the next snapshot tells. In
@@ -90,7 +89,7 @@ func TestLostRaceIsNotClaimed(t *testing.T) {
 		report, err := run(t, store, given(t, cidrs...))
 		require.NoError(t, err)
 		assert.Equal(t, []string{"default-ipv4-ippool unchanged: exists, but not as asked for: cidr", "default-ipv6-ippool unchanged: exists, but not as asked for: cidr"}, outcome(report))
-		assert.Equal(t, []*ippool.IPPoolSpec{&four.Spec, &six.Spec}, []*ippool.IPPoolSpec{report.Pools[0].Spec, report.Pools[1].Spec})
+		assert.Equal(t, []*v3.IPPoolSpec{&four.Spec, &six.Spec}, []*v3.IPPoolSpec{report.Pools[0].Spec, report.Pools[1].Spec})
 	})
 }
 
@@ -110,7 +109,7 @@ func TestLostAnswersOfUpdates(t *testing.T) {
 		{"it did not", func(*fakeStore) hook { return fails(lost) }, updated, 2},
 		{"the pool was made anew", func(s *fakeStore) hook {
 			return func(context.Context, func() error) error {
-				s.put(default4(func(pool *ippool.IPPool) { pool.UID, pool.Spec.NATOutgoing = "new", false }))
+				s.put(default4(func(pool *v3.IPPool) { pool.UID, pool.Spec.NATOutgoing = "new", false }))
 				return lost
 			}
 		}, unchanged4, 1},

@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/require"
 
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
@@ -24,7 +26,7 @@ import (
 type scenario struct {
 	name     string
 	settings [][]string // of each bootstrap
-	stored   []ippool.IPPool
+	stored   []v3.IPPool
 	names    bool // they want the same names, as the Kubernetes API needs it
 }
 
@@ -36,7 +38,7 @@ var (
 )
 
 func scenarios() []scenario {
-	there := stored("default-ipv4-ippool", "10.244.0.0/16", func(p *ippool.IPPool) {
+	there := stored("default-ipv4-ippool", "10.244.0.0/16", func(p *v3.IPPool) {
 		p.Spec.NATOutgoing = true
 		p.Labels = map[string]string{"team": "network"}
 	})
@@ -44,7 +46,7 @@ func scenarios() []scenario {
 		{"alike", [][]string{cidrs, cidrs, cidrs}, nil, true},
 		{"other ranges", [][]string{cidrs, {otherwise[0], otherwise[1]}, alone}, nil, true},
 		{"other names", [][]string{cidrs, otherwise, alone}, nil, false},
-		{"updates", [][]string{updating, updating, cidrs}, []ippool.IPPool{there}, true},
+		{"updates", [][]string{updating, updating, cidrs}, []v3.IPPool{there}, true},
 	}
 }
 
@@ -232,7 +234,7 @@ func optionsOf(store *modelStore, actors []*actor, failures int) (options []opti
 type promise func(holds bool, promise string, args ...any)
 
 // checkStep holds a step against what is always promised.
-func checkStep(check promise, s scenario, store *modelStore, before map[string]ippool.IPPool) {
+func checkStep(check promise, s scenario, store *modelStore, before map[string]v3.IPPool) {
 	families := map[ippool.Family]int{}
 	for _, pool := range store.pools {
 		prefix, _ := ippool.ParseCIDR(pool.Spec.CIDR)
@@ -244,7 +246,7 @@ func checkStep(check promise, s scenario, store *modelStore, before map[string]i
 		check(there, "pool %s went", name)
 		was.Spec.NATOutgoing, was.ResourceVersion, is.ResourceVersion = is.Spec.NATOutgoing, "", ""
 		check(s.stored != nil || store.pools[name].Spec.NATOutgoing == before[name].Spec.NATOutgoing, "pool %s was changed", name)
-		check(fmt.Sprint(was) == fmt.Sprint(is), "more of pool %s was changed than was asked for: %v, %v", name, was, is)
+		check(reflect.DeepEqual(was, is), "more of pool %s was changed than was asked for: %v, %v", name, was, is)
 	}
 	if !store.atomic {
 		return

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/google/uuid"
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
@@ -21,22 +22,22 @@ type modelStore struct {
 	mu sync.Mutex // of all that follows, and of the actors
 
 	atomic   bool // as etcd: all or nothing, guarded by a revision; else as the Kubernetes API: names alone
-	pools    map[string]ippool.IPPool
+	pools    map[string]v3.IPPool
 	writers  map[string]int // by the pool's name: the actor who created it
 	updaters map[string]int // and the one who updated it
 	revision int
 	version  map[string]int // of each pool
 }
 
-func newModelStore(atomic bool, pools ...ippool.IPPool) *modelStore {
-	s := &modelStore{atomic: atomic, pools: map[string]ippool.IPPool{}, writers: map[string]int{}, updaters: map[string]int{}, version: map[string]int{}}
+func newModelStore(atomic bool, pools ...v3.IPPool) *modelStore {
+	s := &modelStore{atomic: atomic, pools: map[string]v3.IPPool{}, writers: map[string]int{}, updaters: map[string]int{}, version: map[string]int{}}
 	for _, pool := range pools {
 		s.put(-1, pool)
 	}
 	return s
 }
 
-func (s *modelStore) put(actor int, pool ippool.IPPool) {
+func (s *modelStore) put(actor int, pool v3.IPPool) {
 	s.revision++
 	s.version[pool.Name] = s.revision
 	if _, there := s.pools[pool.Name]; there {

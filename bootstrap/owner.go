@@ -7,9 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
-	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
 const (
@@ -29,7 +28,7 @@ const (
 
 // metadataOf is the pool's metadata as Calico shows it: what the annotation has
 // goes over what the object itself has. The owners are those of both.
-func metadataOf(pool *ippool.IPPool) metav1.ObjectMeta {
+func metadataOf(pool *v3.IPPool) metav1.ObjectMeta {
 	var kept metav1.ObjectMeta
 	_ = json.Unmarshal([]byte(pool.Annotations[metadataAnnotation]), &kept) // what can be read of it counts
 	over := func(object, kept map[string]string) map[string]string {
@@ -54,7 +53,7 @@ type owner struct {
 func (o owner) String() string { return o.name + o.how }
 
 // ownerOf returns the owner of a pool, if any is known.
-func ownerOf(pool *ippool.IPPool) owner {
+func ownerOf(pool *v3.IPPool) owner {
 	metadata := metadataOf(pool)
 	manager := metadata.Labels[managedByLabel]
 	ofOperator := func(owner metav1.OwnerReference) bool {

@@ -7,6 +7,8 @@ import (
 	"net"
 	"slices"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
+
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
@@ -32,14 +34,14 @@ type Plan struct {
 
 // Step is what is to be done about one pool, and why.
 type Step struct {
-	Action  Action         // Created, Updated (to be, or done), Unchanged or Skipped
-	Family  ippool.Family  // of the pool that was asked for
-	Default bool           // it is about the default pool of the family, whatever pool stands for that
-	Name    string         // the pool's
-	Reason  string         // as a part of a sentence
-	Pool    *ippool.IPPool // as it stands or will stand; nil if skipped
-	Values  []Value        // the settings behind a pool that is to be created
-	Drift   []Difference   // what was asked for otherwise
+	Action  Action        // Created, Updated (to be, or done), Unchanged or Skipped
+	Family  ippool.Family // of the pool that was asked for
+	Default bool          // it is about the default pool of the family, whatever pool stands for that
+	Name    string        // the pool's
+	Reason  string        // as a part of a sentence
+	Pool    *v3.IPPool    // as it stands or will stand; nil if skipped
+	Values  []Value       // the settings behind a pool that is to be created
+	Drift   []Difference  // what was asked for otherwise
 
 	update      *ippool.Record // to be written; nil unless the pool is updated
 	done        bool           // by an earlier attempt of the run
@@ -98,12 +100,12 @@ type planner struct {
 	onDrift OnDrift
 	faults  []error
 
-	standing []*ippool.IPPool                  // what exists, as far as it can be read
-	records  map[string]*ippool.Record         // by name
-	named    map[string]bool                   // by a file
-	taken    map[string]string                 // name to what has it
-	families map[ippool.Family][]ippool.IPPool // those that a default pool gives way to
-	filed    map[ippool.Family]bool            // has others, which files name
+	standing []*v3.IPPool                  // what exists, as far as it can be read
+	records  map[string]*ippool.Record     // by name
+	named    map[string]bool               // by a file
+	taken    map[string]string             // name to what has it
+	families map[ippool.Family][]v3.IPPool // those that a default pool gives way to
+	filed    map[ippool.Family]bool        // has others, which files name
 }
 
 func newPlanner(desired Desired, existing Snapshot, onDrift OnDrift) *planner {
@@ -112,7 +114,7 @@ func newPlanner(desired Desired, existing Snapshot, onDrift OnDrift) *planner {
 		records:  map[string]*ippool.Record{},
 		named:    map[string]bool{},
 		taken:    map[string]string{},
-		families: map[ippool.Family][]ippool.IPPool{},
+		families: map[ippool.Family][]v3.IPPool{},
 		filed:    map[ippool.Family]bool{},
 	}
 	for _, want := range desired.Pools {
@@ -120,7 +122,7 @@ func newPlanner(desired Desired, existing Snapshot, onDrift OnDrift) *planner {
 			p.named[want.Pool.Name] = true
 		}
 	}
-	stands := func(pool *ippool.IPPool) (ippool.Family, error) {
+	stands := func(pool *v3.IPPool) (ippool.Family, error) {
 		family, err := familyOfStored(pool.Spec.CIDR)
 		if err != nil {
 			return 0, err
@@ -230,7 +232,7 @@ func (p *planner) nameTaken(want DesiredPool) {
 // or else the first.
 func (p *planner) standsFor(step *Step, want DesiredPool) {
 	family := p.families[want.Family]
-	i := slices.IndexFunc(family, func(pool ippool.IPPool) bool { return pool.Name == want.Pool.Name })
+	i := slices.IndexFunc(family, func(pool v3.IPPool) bool { return pool.Name == want.Pool.Name })
 	if record := p.records[want.Pool.Name]; i >= 0 && record != nil {
 		p.exists(step, want, record)
 		step.Reason = existsReason(step.Reason, want.Family, family)
@@ -302,7 +304,7 @@ func (p *planner) tell(step *Step) {
 // checkOverlaps holds the pools that are to be created to each other and to
 // what exists.
 func (p *planner) checkOverlaps(desired Desired) {
-	var created []*ippool.IPPool
+	var created []*v3.IPPool
 	for _, step := range p.Steps {
 		if step.Action == Created && step.Pool.Spec.CIDR != "" {
 			created = append(created, step.Pool)

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -32,7 +33,7 @@ func TestNewPlan(t *testing.T) {
 	tests := []struct {
 		name       string
 		asked      []string
-		existing   []ippool.IPPool
+		existing   []v3.IPPool
 		unreadable []string
 		want       []string
 		warnings   []string
@@ -44,27 +45,27 @@ func TestNewPlan(t *testing.T) {
 		},
 		{
 			name:     "both there",
-			existing: []ippool.IPPool{stored("default-ipv4-ippool", "10.0.0.0/16"), stored("default-ipv6-ippool", "fd00::/64")},
+			existing: []v3.IPPool{stored("default-ipv4-ippool", "10.0.0.0/16"), stored("default-ipv6-ippool", "fd00::/64")},
 			want:     []string{"IPv4 default-ipv4-ippool unchanged: exists", "IPv6 default-ipv6-ippool unchanged: exists"},
 		},
 		{
 			name:     "only IPv4 there",
-			existing: []ippool.IPPool{stored("default-ipv4-ippool", "10.0.0.0/16")},
+			existing: []v3.IPPool{stored("default-ipv4-ippool", "10.0.0.0/16")},
 			want:     []string{"IPv4 default-ipv4-ippool unchanged: exists", fresh6},
 		},
 		{
 			name:     "only IPv6 there",
-			existing: []ippool.IPPool{stored("default-ipv6-ippool", "fd00::/64")},
+			existing: []v3.IPPool{stored("default-ipv6-ippool", "fd00::/64")},
 			want:     []string{fresh4, "IPv6 default-ipv6-ippool unchanged: exists"},
 		},
 		{
 			name:     "another name, another use, disabled: they count",
-			existing: []ippool.IPPool{stored("services", "10.0.0.0/16", forLoadBalancers), stored("old", "fd00::/64", disabled)},
+			existing: []v3.IPPool{stored("services", "10.0.0.0/16", forLoadBalancers), stored("old", "fd00::/64", disabled)},
 			want:     []string{"IPv4 services unchanged: exists", "IPv6 old unchanged: exists"},
 		},
 		{
 			name:     "a CIDR with host bits counts",
-			existing: []ippool.IPPool{stored("a", "10.244.5.7/16")},
+			existing: []v3.IPPool{stored("a", "10.244.5.7/16")},
 			want:     []string{"IPv4 a unchanged: exists", fresh6},
 		},
 		{
@@ -72,7 +73,7 @@ func TestNewPlan(t *testing.T) {
 			asked: []string{
 				"CALICO_IPV4POOL_NAME=four", "CALICO_IPV6POOL_NAME=six", "CALICO_IPV4POOL_CIDR=10.0.0.0/8",
 			},
-			existing: []ippool.IPPool{stored("default-ipv4-ippool", "fd00::/64")},
+			existing: []v3.IPPool{stored("default-ipv4-ippool", "fd00::/64")},
 			want:     []string{"IPv4 four created: no IPv4 pool existed", `IPv6 default-ipv4-ippool unchanged: exists, but not "six", which was asked for`},
 			warnings: []string{
 				`env CALICO_IPV6POOL_NAME: "six" has no effect: there is no IPPool "six" but default-ipv4-ippool; to manage that one, name it with flag --ipv6-pool-name=default-ipv4-ippool`,
@@ -80,12 +81,12 @@ func TestNewPlan(t *testing.T) {
 		},
 		{
 			name:     "several, the default one among them: it stands for them",
-			existing: []ippool.IPPool{stored("a", "10.1.0.0/16"), stored("default-ipv4-ippool", "10.2.0.0/16"), stored("z", "10.3.0.0/16")},
+			existing: []v3.IPPool{stored("a", "10.1.0.0/16"), stored("default-ipv4-ippool", "10.2.0.0/16"), stored("z", "10.3.0.0/16")},
 			want:     []string{"IPv4 default-ipv4-ippool unchanged: 3 IPv4 pools exist: a, default-ipv4-ippool, z", fresh6},
 		},
 		{
 			name:     "several, the default one not among them: the first stands for them",
-			existing: []ippool.IPPool{stored("a", "fd00:1::/64"), stored("b", "fd00:2::/64")},
+			existing: []v3.IPPool{stored("a", "fd00:1::/64"), stored("b", "fd00:2::/64")},
 			want:     []string{fresh4, "IPv6 a unchanged: 2 IPv6 pools exist: a, b"},
 		},
 		{
@@ -106,7 +107,7 @@ func TestNewPlan(t *testing.T) {
 		{
 			name:     "none, with and without pools",
 			asked:    []string{"CALICO_IPV4POOL_CIDR=none", "--ipv6-pool-cidr=None"},
-			existing: []ippool.IPPool{stored("default-ipv4-ippool", "10.0.0.0/16")},
+			existing: []v3.IPPool{stored("default-ipv4-ippool", "10.0.0.0/16")},
 			want: []string{
 				`IPv4 default-ipv4-ippool skipped: env CALICO_IPV4POOL_CIDR is "none"`,
 				`IPv6 default-ipv6-ippool skipped: flag --ipv6-pool-cidr is "None"`,
@@ -123,7 +124,7 @@ func TestNewPlan(t *testing.T) {
 		{
 			name:     "no support for IPv6",
 			asked:    []string{"FELIX_IPV6SUPPORT=no"},
-			existing: []ippool.IPPool{stored("default-ipv6-ippool", "fd00::/64")},
+			existing: []v3.IPPool{stored("default-ipv6-ippool", "fd00::/64")},
 			want: []string{
 				fresh4,
 				`IPv6 default-ipv6-ippool skipped: IPv6 is not supported: env FELIX_IPV6SUPPORT is "no"`,
@@ -131,14 +132,14 @@ func TestNewPlan(t *testing.T) {
 		},
 		{
 			name:     "the IPv4 name is taken by an IPv6 pool",
-			existing: []ippool.IPPool{stored("default-ipv4-ippool", "fd00::/64")},
+			existing: []v3.IPPool{stored("default-ipv4-ippool", "fd00::/64")},
 			err: []string{
 				`incompatible with what the datastore holds: the name "default-ipv4-ippool" of the default IPv4 pool is taken by an IPv6 pool, fd00::/64: choose another with flag --ipv4-pool-name`,
 			},
 		},
 		{
 			name:     "the IPv6 name is taken by an IPv4 pool, which itself is no reason to write IPv6",
-			existing: []ippool.IPPool{stored("default-ipv6-ippool", "10.0.0.0/16")},
+			existing: []v3.IPPool{stored("default-ipv6-ippool", "10.0.0.0/16")},
 			err: []string{
 				`incompatible with what the datastore holds: the name "default-ipv6-ippool" of the default IPv6 pool is taken by an IPv4 pool, 10.0.0.0/16: choose another with flag --ipv6-pool-name`,
 			},
@@ -146,7 +147,7 @@ func TestNewPlan(t *testing.T) {
 		{
 			name:     "a name that is taken doesn't matter where nothing is to be created",
 			asked:    []string{"CALICO_IPV6POOL_CIDR=none", "CALICO_IPV4POOL_NAME=b"},
-			existing: []ippool.IPPool{stored("a", "10.1.0.0/16"), stored("default-ipv6-ippool", "10.2.0.0/16")},
+			existing: []v3.IPPool{stored("a", "10.1.0.0/16"), stored("default-ipv6-ippool", "10.2.0.0/16")},
 			want: []string{
 				`IPv4 a unchanged: 2 IPv4 pools exist: a, default-ipv6-ippool, but not "b", which was asked for`,
 				`IPv6 default-ipv6-ippool skipped: env CALICO_IPV6POOL_CIDR is "none"`,
@@ -157,7 +158,7 @@ func TestNewPlan(t *testing.T) {
 		},
 		{
 			name:     "a CIDR that can't be read is of no family",
-			existing: []ippool.IPPool{stored("a", "10.0.0.0"), stored("b", "")},
+			existing: []v3.IPPool{stored("a", "10.0.0.0"), stored("b", "")},
 			want:     []string{fresh4, fresh6},
 			warnings: []string{
 				`IPPool "a" is left as it is and counts for no family: its CIDR "10.0.0.0" is an address without a prefix length such as /16`,
@@ -166,7 +167,7 @@ func TestNewPlan(t *testing.T) {
 		},
 		{
 			name:     "a CIDR that Calico reads counts, however odd",
-			existing: []ippool.IPPool{stored("mapped", "::ffff:10.0.0.0/104"), stored("zeros", "FD00::1/064")},
+			existing: []v3.IPPool{stored("mapped", "::ffff:10.0.0.0/104"), stored("zeros", "FD00::1/064")},
 			want:     []string{"IPv4 mapped unchanged: exists", "IPv6 zeros unchanged: exists"},
 		},
 		{
@@ -188,7 +189,7 @@ func TestNewPlan(t *testing.T) {
 		},
 		{
 			name:       "names taken by what can't be read: both are told, with the reason",
-			existing:   []ippool.IPPool{stored("default-ipv4-ippool", "nonsense")},
+			existing:   []v3.IPPool{stored("default-ipv4-ippool", "nonsense")},
 			unreadable: []string{"default-ipv6-ippool"},
 			err: []string{
 				`incompatible with what the datastore holds: the name "default-ipv4-ippool" of the default IPv4 pool is taken by a pool whose CIDR can't be read: choose another with flag --ipv4-pool-name`,
@@ -240,8 +241,8 @@ func TestNewPlan(t *testing.T) {
 	}
 }
 
-func numbered(n int) []ippool.IPPool {
-	var pools []ippool.IPPool
+func numbered(n int) []v3.IPPool {
+	var pools []v3.IPPool
 	for i := range n {
 		pools = append(pools, stored(fmt.Sprintf("p%d", i+1), fmt.Sprintf("10.%d.0.0/16", i+1)))
 	}
@@ -253,11 +254,11 @@ func numbered(n int) []ippool.IPPool {
 func TestNewPlanFamiliesAreApart(t *testing.T) {
 	t.Parallel()
 	type state struct {
-		pools   []ippool.IPPool
+		pools   []v3.IPPool
 		outcome string // for the family that asks for a pool
 	}
 	states := func(family ippool.Family) []state {
-		of := func(name string, n int, changes ...func(*ippool.IPPool)) ippool.IPPool {
+		of := func(name string, n int, changes ...func(*v3.IPPool)) v3.IPPool {
 			if family == ippool.IPv6 {
 				return stored(name+"6", fmt.Sprintf("fd00:%d::/64", n), changes...)
 			}
@@ -267,12 +268,12 @@ func TestNewPlanFamiliesAreApart(t *testing.T) {
 		usual.Name = defaultPoolName(family)
 		return []state{
 			{nil, fmt.Sprintf("%s default-ipv%d-ippool created: no %[1]s pool existed", family, family)},
-			{[]ippool.IPPool{usual}, fmt.Sprintf("%s default-ipv%d-ippool unchanged: exists", family, family)},
-			{[]ippool.IPPool{of("other", 1)}, fmt.Sprintf("%s other%d unchanged: exists", family, family)},
-			{[]ippool.IPPool{of("lb", 1, forLoadBalancers)}, fmt.Sprintf("%s lb%d unchanged: exists", family, family)},
-			{[]ippool.IPPool{of("old", 1, disabled)}, fmt.Sprintf("%s old%d unchanged: exists", family, family)},
+			{[]v3.IPPool{usual}, fmt.Sprintf("%s default-ipv%d-ippool unchanged: exists", family, family)},
+			{[]v3.IPPool{of("other", 1)}, fmt.Sprintf("%s other%d unchanged: exists", family, family)},
+			{[]v3.IPPool{of("lb", 1, forLoadBalancers)}, fmt.Sprintf("%s lb%d unchanged: exists", family, family)},
+			{[]v3.IPPool{of("old", 1, disabled)}, fmt.Sprintf("%s old%d unchanged: exists", family, family)},
 			{
-				[]ippool.IPPool{of("a", 1), of("b", 2, disabled), of("c", 3, forLoadBalancers)},
+				[]v3.IPPool{of("a", 1), of("b", 2, disabled), of("c", 3, forLoadBalancers)},
 				fmt.Sprintf("%s a%d unchanged: 3 %[1]s pools exist: a%[2]d, b%[2]d, c%[2]d", family, family),
 			},
 		}

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"unicode"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -111,10 +112,10 @@ func assertLines(t *testing.T, texts ...string) {
 // checkChanges holds what a plan writes to what stands.
 func checkChanges(t *testing.T, plan Plan, existing Snapshot, onDrift OnDrift) {
 	t.Helper()
-	var standing, created []*ippool.IPPool
+	var standing, created []*v3.IPPool
 	has := map[ippool.Family]bool{}
 	names := map[string]bool{}
-	add := func(pool *ippool.IPPool) {
+	add := func(pool *v3.IPPool) {
 		names[pool.Name] = true
 		if family, err := familyOfStored(pool.Spec.CIDR); err == nil {
 			standing, has[family] = append(standing, pool), true

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -45,10 +46,10 @@ func TestNewPlanOfPoolsByName(t *testing.T) {
 	t.Parallel()
 	const none4, none6 = "CALICO_IPV4POOL_CIDR=none", "CALICO_IPV6POOL_CIDR=none"
 	const skip4, skip6 = `IPv4 default-ipv4-ippool skipped: env CALICO_IPV4POOL_CIDR is "none"`, `IPv6 default-ipv6-ippool skipped: env CALICO_IPV6POOL_CIDR is "none"`
-	natted := func(pool *ippool.IPPool) { pool.Spec.NATOutgoing = true }
+	natted := func(pool *v3.IPPool) { pool.Spec.NATOutgoing = true }
 	tests := []struct {
 		name     string
-		existing []ippool.IPPool
+		existing []v3.IPPool
 		broken   []Unreadable
 		pools    []DesiredPool
 		lines    []string
@@ -67,7 +68,7 @@ func TestNewPlanOfPoolsByName(t *testing.T) {
 		},
 		{
 			name:     "a file's pools are no reason to go without the default pool",
-			existing: []ippool.IPPool{stored("b4", "10.3.0.0/16", natted)},
+			existing: []v3.IPPool{stored("b4", "10.3.0.0/16", natted)},
 			pools:    []DesiredPool{wantedByFile("b4", "10.3.0.0/16", true)},
 			lines:    []string{"CALICO_IPV4POOL_CIDR=10.1.0.0/16", none6},
 			want:     []string{fresh4 + " but those of files", skip6, "IPv4 b4 unchanged: exists"},
@@ -80,14 +81,14 @@ func TestNewPlanOfPoolsByName(t *testing.T) {
 		},
 		{
 			name:     "another's pool is, and none to go without the file's",
-			existing: []ippool.IPPool{stored("mine", "10.9.0.0/16")},
+			existing: []v3.IPPool{stored("mine", "10.9.0.0/16")},
 			pools:    []DesiredPool{wantedByFile("b4", "10.3.0.0/16", true)},
 			lines:    []string{none6},
 			want:     []string{"IPv4 mine unchanged: exists", skip6, "IPv4 b4 created: no pool of this name existed"},
 		},
 		{
 			name:     "drift of a file's pool",
-			existing: []ippool.IPPool{stored("b4", "10.3.0.0/16", natted)},
+			existing: []v3.IPPool{stored("b4", "10.3.0.0/16", natted)},
 			pools:    []DesiredPool{wantedByFile("b4", "10.4.0.0/16", false)},
 			lines:    []string{none4, none6},
 			want:     []string{skip4, skip6, "IPv4 b4 unchanged: exists, but not as asked for: cidr, natOutgoing"},
@@ -98,7 +99,7 @@ func TestNewPlanOfPoolsByName(t *testing.T) {
 		},
 		{
 			name:     "an overlap with what exists",
-			existing: []ippool.IPPool{stored("mine", "10.0.0.0/8"), stored("inside", "10.1.0.0/16")},
+			existing: []v3.IPPool{stored("mine", "10.0.0.0/8"), stored("inside", "10.1.0.0/16")},
 			pools:    []DesiredPool{wantedByFile("b4", "10.3.0.0/16", true), wantedByFile("c4", "11.0.0.0/16", true)},
 			lines:    []string{none4, none6},
 			err:      `incompatible with what the datastore holds: IPPool "b4": 10.3.0.0/16 (file pools.yaml:4) overlaps 10.0.0.0/8 of IPPool "mine": choose another range`,
@@ -131,18 +132,18 @@ func TestNewPlanOfPoolsByName(t *testing.T) {
 func TestDriftOfFields(t *testing.T) {
 	t.Parallel()
 	const byHand = "--on-drift=update leaves this field alone: change it with kubectl or calicoctl"
-	manual := ippool.Manual
-	existing := stored("b4", "10.3.0.0/16", func(pool *ippool.IPPool) {
+	manual := v3.Manual
+	existing := stored("b4", "10.3.0.0/16", func(pool *v3.IPPool) {
 		pool.Labels = map[string]string{"same": "x", "other": "x"}
-		pool.Spec.AllowedUses = []ippool.IPPoolAllowedUse{"Tunnel", "Workload"}
+		pool.Spec.AllowedUses = []v3.IPPoolAllowedUse{"Tunnel", "Workload"}
 		pool.Spec.AssignmentMode = &manual
 	})
 	want := wantedByFile("b4", "10.3.0.0/16", false)
 	want.Values = append(want.Values,
 		Value{"disabled", true, "file f:1"},
 		Value{"namespaceSelector", "has(x)", "file f:2"},
-		Value{"allowedUses", []ippool.IPPoolAllowedUse{"Workload", "Tunnel"}, "file f:3"},
-		Value{"assignmentMode", ippool.Automatic, "file f:4"},
+		Value{"allowedUses", []v3.IPPoolAllowedUse{"Workload", "Tunnel"}, "file f:3"},
+		Value{"assignmentMode", v3.Automatic, "file f:4"},
 		Value{"labels[same]", "x", "file f:5"},
 		Value{"labels[other]", "y", "file f:6"},
 		Value{"annotations[missing]", "z", "file f:7"},

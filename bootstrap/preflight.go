@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
+
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
@@ -28,7 +30,7 @@ type premises struct {
 type judgedPool struct {
 	name   string
 	family ippool.Family
-	spec   ippool.IPPoolSpec
+	spec   v3.IPPoolSpec
 
 	// values are those behind a pool that is created. stands says that it is
 	// in the datastore instead, byDefault that the settings of the default
@@ -117,12 +119,12 @@ func anyUse(judgedPool) bool { return true }
 
 func forPods(pool judgedPool) bool {
 	uses := pool.spec.AllowedUses
-	return len(uses) == 0 || slices.Contains(uses, ippool.IPPoolAllowedUseWorkload)
+	return len(uses) == 0 || slices.Contains(uses, v3.IPPoolAllowedUseWorkload)
 }
 
 // forNodes is for what takes blocks: pods and the nodes' tunnels.
 func forNodes(pool judgedPool) bool {
-	return forPods(pool) || slices.Contains(pool.spec.AllowedUses, ippool.IPPoolAllowedUseTunnel)
+	return forPods(pool) || slices.Contains(pool.spec.AllowedUses, v3.IPPoolAllowedUseTunnel)
 }
 
 // source is where a field came from.
@@ -228,7 +230,7 @@ func (p judgedPool) unusable() string {
 		return "is disabled"
 	case !forPods(p):
 		return fmt.Sprintf("is for %s only", joined(p.spec.AllowedUses))
-	case mode != nil && *mode == ippool.Manual:
+	case mode != nil && *mode == v3.Manual:
 		return "has assignmentMode Manual"
 	}
 	return ""

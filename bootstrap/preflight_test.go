@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -13,8 +14,8 @@ import (
 )
 
 // pool is one that stands. It has NAT, so that its range alone is no finding.
-func pool(name, cidr string, changes ...func(*ippool.IPPool)) judgedPool {
-	record := stored(name, cidr, append([]func(*ippool.IPPool){func(p *ippool.IPPool) { p.Spec.NATOutgoing = true }}, changes...)...)
+func pool(name, cidr string, changes ...func(*v3.IPPool)) judgedPool {
+	record := stored(name, cidr, append([]func(*v3.IPPool){func(p *v3.IPPool) { p.Spec.NATOutgoing = true }}, changes...)...)
 	family, err := familyOfStored(cidr)
 	if err != nil {
 		family = ippool.IPv6
@@ -29,7 +30,7 @@ func managed(pool judgedPool) judgedPool {
 }
 
 // asked is the same as a default pool that is to be created.
-func asked(name, cidr string, changes ...func(*ippool.IPPool)) judgedPool {
+func asked(name, cidr string, changes ...func(*v3.IPPool)) judgedPool {
 	p := pool(name, cidr, changes...)
 	p.stands, p.byDefault = false, true
 	p.values = []Value{{"cidr", cidr, "env C"}, {"natOutgoing", true, "env N"}, {"nodeSelector", "", "env S"}}
@@ -37,7 +38,7 @@ func asked(name, cidr string, changes ...func(*ippool.IPPool)) judgedPool {
 }
 
 // standingDefault is the default pool, and stands.
-func standingDefault(name, cidr string, changes ...func(*ippool.IPPool)) judgedPool {
+func standingDefault(name, cidr string, changes ...func(*v3.IPPool)) judgedPool {
 	p := pool(name, cidr, changes...)
 	p.byDefault = true
 	return p
@@ -48,22 +49,22 @@ func ofFile(p judgedPool) judgedPool {
 	return p
 }
 
-func withoutNAT(pool *ippool.IPPool) { pool.Spec.NATOutgoing = false }
+func withoutNAT(pool *v3.IPPool) { pool.Spec.NATOutgoing = false }
 
-func blockSize(size int) func(*ippool.IPPool) {
-	return func(pool *ippool.IPPool) { pool.Spec.BlockSize = size }
+func blockSize(size int) func(*v3.IPPool) {
+	return func(pool *v3.IPPool) { pool.Spec.BlockSize = size }
 }
 
-func nodeSelector(text string) func(*ippool.IPPool) {
-	return func(pool *ippool.IPPool) { pool.Spec.NodeSelector = text }
+func nodeSelector(text string) func(*v3.IPPool) {
+	return func(pool *v3.IPPool) { pool.Spec.NodeSelector = text }
 }
 
-func forTunnels(pool *ippool.IPPool) {
-	pool.Spec.AllowedUses = []ippool.IPPoolAllowedUse{ippool.IPPoolAllowedUseTunnel}
+func forTunnels(pool *v3.IPPool) {
+	pool.Spec.AllowedUses = []v3.IPPoolAllowedUse{v3.IPPoolAllowedUseTunnel}
 }
 
-func manual(pool *ippool.IPPool) {
-	mode := ippool.Manual
+func manual(pool *v3.IPPool) {
+	mode := v3.Manual
 	pool.Spec.AssignmentMode = &mode
 }
 

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -41,7 +42,7 @@ func TestRunFindings(t *testing.T) {
 	survey := Survey{Nodes: []Node{node("a", "10.9.0.1")}, ServiceCIDRs: at("s", "fd00:10::/32")}
 	tests := []struct {
 		name    string
-		there   []ippool.IPPool
+		there   []v3.IPPool
 		lines   []string
 		options []Option
 		want    []string
@@ -51,21 +52,21 @@ func TestRunFindings(t *testing.T) {
 	}{
 		{"all is created", nil, nil, nil,
 			[]string{onInterface4, onRoute6, "ServiceCIDROverlap default-ipv6-ippool"}, []string{"snapshot", blocksBoth, commitBoth}, 1, 1},
-		{"what stands is not judged", []ippool.IPPool{four}, nil, nil,
+		{"what stands is not judged", []v3.IPPool{four}, nil, nil,
 			[]string{onRoute6, "ServiceCIDROverlap default-ipv6-ippool"}, []string{"snapshot", blocks6, "commit default-ipv6-ippool"}, 1, 1},
-		{"but in a plan", []ippool.IPPool{four}, nil, []Option{WithDryRun()},
+		{"but in a plan", []v3.IPPool{four}, nil, []Option{WithDryRun()},
 			[]string{"HostInterfaceOverlap mine", "NodeAddressOverlap mine", "PrivateWithoutNAT mine", onRoute6, "ServiceCIDROverlap default-ipv6-ippool"},
 			[]string{"snapshot", blocks6}, 1, 1},
-		{"all stands", []ippool.IPPool{four, stored("six", "fd00::/64")}, nil, nil, []string{}, []string{"snapshot"}, 0, 0},
-		{"a plan where all stands", []ippool.IPPool{four, stored("six", "fd00::/64")}, nil, []Option{WithDryRun()},
+		{"all stands", []v3.IPPool{four, stored("six", "fd00::/64")}, nil, nil, []string{}, []string{"snapshot"}, 0, 0},
+		{"a plan where all stands", []v3.IPPool{four, stored("six", "fd00::/64")}, nil, []Option{WithDryRun()},
 			[]string{"HostInterfaceOverlap mine", "NodeAddressOverlap mine", "PrivateWithoutNAT mine", "HostRouteOverlap six", "ULAWithoutNAT six"},
 			[]string{"snapshot"}, 1, 1},
-		{"all stands, for nobody", []ippool.IPPool{stored("off", "10.9.0.0/16", disabled), stored("six", "fd00::/64", forLoadBalancers)}, nil, nil,
+		{"all stands, for nobody", []v3.IPPool{stored("off", "10.9.0.0/16", disabled), stored("six", "fd00::/64", forLoadBalancers)}, nil, nil,
 			[]string{"NoUsablePool ", "NoUsablePool "}, []string{"snapshot"}, 0, 0},
-		{"for nobody, and nobody asks", []ippool.IPPool{stored("off", "10.9.0.0/16", disabled)}, []string{"NO_DEFAULT_POOLS=true"}, nil,
+		{"for nobody, and nobody asks", []v3.IPPool{stored("off", "10.9.0.0/16", disabled)}, []string{"NO_DEFAULT_POOLS=true"}, nil,
 			[]string{}, []string{"snapshot"}, 0, 0},
 		{"off", nil, []string{"CALICO_IPPOOLS_PREFLIGHT=off"}, nil, []string{}, []string{"snapshot", blocksBoth, commitBoth}, 0, 0},
-		{"a plan, off", []ippool.IPPool{four, stored("off", "fd00::/64", disabled)}, []string{"CALICO_IPPOOLS_PREFLIGHT=off"}, []Option{WithDryRun()},
+		{"a plan, off", []v3.IPPool{four, stored("off", "fd00::/64", disabled)}, []string{"CALICO_IPPOOLS_PREFLIGHT=off"}, []Option{WithDryRun()},
 			[]string{}, []string{"snapshot"}, 0, 0},
 		{"some are allowed", nil, []string{"CALICO_IPPOOLS_ALLOW=hostinterfaceoverlap,ServiceCIDROverlap"}, nil,
 			[]string{onRoute6}, []string{"snapshot", blocksBoth, commitBoth}, 1, 1},

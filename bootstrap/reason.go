@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
+
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
@@ -56,14 +58,14 @@ const maxNamed = 5
 const existsAsAsked = "exists"
 
 // existsReason says what stands of a family, unless it is one pool.
-func existsReason(reason string, family ippool.Family, existing []ippool.IPPool) string {
+func existsReason(reason string, family ippool.Family, existing []v3.IPPool) string {
 	if len(existing) == 1 || reason != existsAsAsked {
 		return reason
 	}
 	return fmt.Sprintf("%d %s pools exist: %s", len(existing), family, namesOf(existing))
 }
 
-func namesOf(pools []ippool.IPPool) string {
+func namesOf(pools []v3.IPPool) string {
 	names := make([]string, 0, maxNamed)
 	for _, pool := range pools[:min(len(pools), maxNamed)] {
 		names = append(names, oneLine(pool.Name))

@@ -1,6 +1,8 @@
 package bootstrap
 
 import (
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
+
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
@@ -21,8 +23,9 @@ type PoolReport struct {
 	Action Action        `json:"action"` // of a dry run WouldCreate and WouldUpdate
 	Reason string        `json:"reason"` // as a part of a sentence
 
-	// Spec is the pool as it now stands, or would; nil if it was skipped.
-	Spec *ippool.IPPoolSpec `json:"spec,omitempty"`
+	// Spec is the pool as it is now, or would be; nil if it was skipped. An
+	// empty mode of a stored pool is reported as what it means, Never.
+	Spec *v3.IPPoolSpec `json:"spec,omitempty"`
 
 	// Settings are the values behind a pool that was created, or would be.
 	// Never null.
@@ -56,7 +59,8 @@ func newReport(datastore DatastoreType, plan Plan, warnings []string, dryRun boo
 			Settings: append([]Value{}, step.Values...), Drift: append([]Difference{}, step.Drift...),
 		}
 		if step.Pool != nil {
-			pool.Spec = &step.Pool.Spec
+			spec := withModes(step.Pool.Spec)
+			pool.Spec = &spec
 		}
 		planned := dryRun && !step.done
 		if planned && step.Action == Updated {
@@ -73,4 +77,10 @@ func newReport(datastore DatastoreType, plan Plan, warnings []string, dryRun boo
 		report.Pools = append(report.Pools, pool)
 	}
 	return report
+}
+
+// withModes returns the spec with its empty modes as Calico reads them.
+func withModes(spec v3.IPPoolSpec) v3.IPPoolSpec {
+	spec.IPIPMode, spec.VXLANMode = ippool.OrNever(spec.IPIPMode), ippool.OrNever(spec.VXLANMode)
+	return spec
 }

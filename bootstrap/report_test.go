@@ -5,11 +5,11 @@ import (
 	"errors"
 	"testing"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/calico-bootstrap/calico-bootstrap/internal/golden"
-	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
 func toJSON(t *testing.T, value any) string {
@@ -24,13 +24,13 @@ func TestReportJSON(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		golden  string
-		pools   []ippool.IPPool
+		pools   []v3.IPPool
 		lines   []string
 		options []Option
 	}{
 		{"created.golden", nil,
 			append(cidrs, "CALICO_IPV4POOL_NAT_OUTGOING=off", "--ipv4-pool-ipip=crosssubnet", "CALICO_IPV6POOL_NODE_SELECTOR=a == '<&>'"), nil},
-		{"would-create.golden", []ippool.IPPool{stored("mine", "10.0.0.0/16", disabled, forLoadBalancers)},
+		{"would-create.golden", []v3.IPPool{stored("mine", "10.0.0.0/16", disabled, forLoadBalancers)},
 			[]string{"--ipv6-pool-vxlan=always"}, []Option{WithDryRun()}},
 		{"skipped.golden", nil, []string{"NO_DEFAULT_POOLS=true"}, nil},
 	}

@@ -10,10 +10,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
 func TestConflictIsPlannedAgain(t *testing.T) {
@@ -21,17 +20,17 @@ func TestConflictIsPlannedAgain(t *testing.T) {
 	four, six := stored("default-ipv4-ippool", "10.9.0.0/16"), stored("theirs", "fd00:9::/64")
 	tests := []struct {
 		name   string
-		others []ippool.IPPool
+		others []v3.IPPool
 		want   []string
 		calls  []string
 	}{
-		{"both made by somebody else", []ippool.IPPool{four, six},
+		{"both made by somebody else", []v3.IPPool{four, six},
 			[]string{unchanged4 + ", but not as asked for: cidr", `theirs unchanged: exists, but not "default-ipv6-ippool", which was asked for`},
 			[]string{"snapshot", blocksBoth, commitBoth, "snapshot"}},
-		{"one made by somebody else", []ippool.IPPool{four},
+		{"one made by somebody else", []v3.IPPool{four},
 			[]string{unchanged4 + ", but not as asked for: cidr", created6},
 			[]string{"snapshot", blocksBoth, commitBoth, "snapshot", blocks6, "commit default-ipv6-ippool"}},
-		{"something else was written", []ippool.IPPool{stored("odd", "nonsense")},
+		{"something else was written", []v3.IPPool{stored("odd", "nonsense")},
 			[]string{created4, created6},
 			[]string{"snapshot", blocksBoth, commitBoth, "snapshot", blocksBoth, commitBoth}},
 	}

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"time"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
+
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
@@ -68,13 +70,13 @@ func Run(ctx context.Context, store Datastore, settings Settings, options ...Opt
 
 // Render returns the pools that the settings ask for, without a datastore, and
 // warnings. The pools of families that get none are left out.
-func Render(settings Settings, options ...Option) ([]*ippool.IPPool, []string, error) {
+func Render(settings Settings, options ...Option) ([]*v3.IPPool, []string, error) {
 	config, err := settings.readAndResolve()
 	if err != nil {
 		return nil, nil, err
 	}
 	r := newRunner(config, options)
-	var pools []*ippool.IPPool
+	var pools []*v3.IPPool
 	for _, want := range r.localDesired().Pools {
 		if want.Skip != "" && want.Default && settings.havePools() {
 			continue // who names the pools in files knows
@@ -131,11 +133,11 @@ type runner struct {
 	desired  Desired  // with the CIDRs that were chosen so far
 	warnings []string // of the settings, and what was found since
 	notes    []string
-	created  []string         // pools of a commit that failed for another
-	updated  []Step           // of such a commit, too
-	unsure   []Step           // updates of commits whose answer may be lost
-	stamped  []*ippool.IPPool // pools that a commit was tried with
-	pending  int              // how many changes the last commit was tried with
+	created  []string     // pools of a commit that failed for another
+	updated  []Step       // of such a commit, too
+	unsure   []Step       // updates of commits whose answer may be lost
+	stamped  []*v3.IPPool // pools that a commit was tried with
+	pending  int          // how many changes the last commit was tried with
 	retry    retry
 }
 

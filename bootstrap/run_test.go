@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -61,7 +62,7 @@ func TestRunFresh(t *testing.T) {
 	four, six := want.Pools[0].Pool, want.Pools[1].Pool
 	four.UID, four.CreationTimestamp = "01020304-0506-4708-890a-0b0c0d0e0f10", time
 	six.UID, six.CreationTimestamp = "11121314-1516-4718-991a-1b1c1d1e1f20", time
-	assert.Equal(t, []ippool.IPPool{*four, *six}, store.stored())
+	assert.Equal(t, []v3.IPPool{*four, *six}, store.stored())
 	assert.Equal(t, []PoolReport{
 		{Name: "default-ipv4-ippool", Family: ippool.IPv4, Action: Created, Reason: "no IPv4 pool existed", Spec: &four.Spec, Settings: want.Pools[0].Values, Drift: []Difference{}},
 		{Name: "default-ipv6-ippool", Family: ippool.IPv6, Action: Created, Reason: "no IPv6 pool existed", Spec: &six.Spec, Settings: want.Pools[1].Values, Drift: []Difference{}},
@@ -82,7 +83,7 @@ func TestRunExisting(t *testing.T) {
 		}, report.Pools)
 		assert.False(t, report.Pending())
 		assert.Equal(t, []string{"snapshot"}, store.calls)
-		assert.Equal(t, []ippool.IPPool{four, six}, store.stored())
+		assert.Equal(t, []v3.IPPool{four, six}, store.stored())
 	}
 }
 
@@ -102,7 +103,7 @@ func TestRunExistingThatDiffers(t *testing.T) {
 		assert.Equal(t, Unchanged, report.Pools[1].Action, policy)
 		if action == Unchanged {
 			assert.Equal(t, []string{"snapshot"}, store.calls, policy)
-			assert.Equal(t, []ippool.IPPool{four, six}, store.stored(), policy)
+			assert.Equal(t, []v3.IPPool{four, six}, store.stored(), policy)
 		}
 	}
 }
@@ -112,15 +113,15 @@ func TestRunCallsOfPartialPlans(t *testing.T) {
 	four, six := stored("default-ipv4-ippool", "10.0.0.0/16"), stored("default-ipv6-ippool", "fd00::/64")
 	tests := []struct {
 		name    string
-		pools   []ippool.IPPool
+		pools   []v3.IPPool
 		lines   []string
 		options []Option
 		want    []string
 		calls   []string
 	}{
-		{"only IPv4 there", []ippool.IPPool{four}, cidrs, nil,
+		{"only IPv4 there", []v3.IPPool{four}, cidrs, nil,
 			[]string{unchanged4 + ", but not as asked for: cidr", created6}, []string{"snapshot", blocks6, "commit default-ipv6-ippool"}},
-		{"only IPv6 there", []ippool.IPPool{six}, cidrs, nil,
+		{"only IPv6 there", []v3.IPPool{six}, cidrs, nil,
 			[]string{created4, unchanged6 + ", but not as asked for: cidr"}, []string{"snapshot", blocks4, "commit default-ipv4-ippool"}},
 		{"IPv6 not wanted", nil, []string{cidrs[0], "CALICO_IPV6POOL_CIDR=none"}, nil,
 			[]string{created4, `default-ipv6-ippool skipped: env CALICO_IPV6POOL_CIDR is "none"`},
@@ -131,13 +132,13 @@ func TestRunCallsOfPartialPlans(t *testing.T) {
 		{"host without IPv6 that is told so too", nil, append(cidrs, "FELIX_IPV6SUPPORT=false"), []Option{WithHost(fakeHost{asked: new(int), noIPv6: "it is old"})},
 			[]string{created4, `default-ipv6-ippool skipped: IPv6 is not supported: env FELIX_IPV6SUPPORT is "false"`},
 			[]string{"snapshot", blocks4, "commit default-ipv4-ippool"}},
-		{"nothing wanted", []ippool.IPPool{four}, []string{"NO_DEFAULT_POOLS=true"}, nil,
+		{"nothing wanted", []v3.IPPool{four}, []string{"NO_DEFAULT_POOLS=true"}, nil,
 			[]string{`default-ipv4-ippool skipped: env NO_DEFAULT_POOLS is "true"`, `default-ipv6-ippool skipped: env NO_DEFAULT_POOLS is "true"`},
 			[]string{"snapshot"}},
 		{"dry run of everything", nil, cidrs, []Option{WithDryRun()},
 			[]string{"default-ipv4-ippool would-create: no IPv4 pool exists", "default-ipv6-ippool would-create: no IPv6 pool exists"},
 			[]string{"snapshot", blocksBoth}},
-		{"dry run of a part", []ippool.IPPool{four}, cidrs, []Option{WithDryRun(), WithRandom(noRandom{t})},
+		{"dry run of a part", []v3.IPPool{four}, cidrs, []Option{WithDryRun(), WithRandom(noRandom{t})},
 			[]string{unchanged4 + ", but not as asked for: cidr", "default-ipv6-ippool would-create: no IPv6 pool exists"},
 			[]string{"snapshot", blocks6}},
 	}

@@ -48,7 +48,7 @@ type PoolSettings struct {
 	CIDR             Setting `split_words:"true"` // of the family; none: no default pool of it
 	Name             Setting `split_words:"true"` // a DNS subdomain name
 	BlockSize        Setting `split_words:"true"` // a prefix length in decimal
-	VXLAN            Setting `split_words:"true"` // an ippool.VXLANMode, as calico-node spells it
+	VXLAN            Setting `split_words:"true"` // an v3.VXLANMode, as calico-node spells it
 	NATOutgoing      Setting `split_words:"true"` // a boolean
 	NodeSelector     Setting `split_words:"true"` // a selector of Calico's
 	DisableBGPExport Setting `split_words:"true"` // a boolean
@@ -57,7 +57,7 @@ type PoolSettings struct {
 // IPv4PoolSettings are the settings of the default IPv4 pool.
 type IPv4PoolSettings struct {
 	PoolSettings
-	IPIP Setting `split_words:"true"` // an ippool.IPIPMode, as calico-node spells it
+	IPIP Setting `split_words:"true"` // an v3.IPIPMode, as calico-node spells it
 }
 
 // IPv6PoolSettings are the settings of the default IPv6 pool. IP-in-IP carries
@@ -90,7 +90,7 @@ type DatastoreSettings struct {
 	K8sCurrentContext        Setting `split_words:"true"`          // a context of the kubeconfig
 	K8sClientQPS             Setting `split_words:"true"`          // requests a second, on average
 	K8sClientBurst           Setting `split_words:"true"`          // requests at once, beyond the average
-	CalicoAPIGroup           Setting `split_words:"true"`          // ippool.CRDV1 or ippool.V3, as a text
+	CalicoAPIGroup           Setting `split_words:"true"`          // ippool.CRDV1 or v3.SchemeGroupVersion, as a text
 
 	// The PEM texts and the kubeconfig themselves. Only a CalicoAPIConfig file
 	// can give them: an environment is too easily printed.

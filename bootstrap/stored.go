@@ -7,14 +7,14 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 )
 
 // storedOtherwise tells how what a datastore keeps of a pool differs from what
 // it was asked to keep: an API server leaves out fields that its schema is too
 // old for, and webhooks change what they like. Empty: it doesn't.
-func storedOtherwise(asked, stored *ippool.IPPool) string {
-	want, got := fieldsOf(asked.Spec), fieldsOf(stored.Spec)
+func storedOtherwise(asked, stored *v3.IPPool) string {
+	want, got := fieldsOf(withModes(asked.Spec)), fieldsOf(withModes(stored.Spec))
 	all := maps.Clone(want)
 	maps.Copy(all, got)
 	var differences []string
@@ -30,7 +30,7 @@ func storedOtherwise(asked, stored *ippool.IPPool) string {
 }
 
 // fieldsOf returns the fields that a spec has as JSON.
-func fieldsOf(spec ippool.IPPoolSpec) map[string]string {
+func fieldsOf(spec v3.IPPoolSpec) map[string]string {
 	var fields map[string]json.RawMessage
 	data, err := json.Marshal(spec)
 	if err == nil {

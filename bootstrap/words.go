@@ -67,14 +67,14 @@ func readBlockSize(setting Setting, family ippool.Family, faults *Faults) int {
 	return size
 }
 
-func readMode[T ~string](setting Setting, parse func(string) (T, error), faults *Faults) T {
+func readMode[M ippool.Mode](setting Setting, faults *Faults) M {
 	if !setting.IsSet() {
-		return "Never"
+		return ippool.OrNever[M]("")
 	}
-	mode, err := parse(setting.Value)
+	mode, err := ippool.ParseEnum[M](setting.Value)
 	if err != nil {
 		faults.Add(setting, "unknown mode; want one of %s", acceptedMode)
-		return "Never"
+		return ippool.OrNever[M]("")
 	}
 	return mode
 }

@@ -6,9 +6,8 @@ import (
 	"testing"
 	"time"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/assert"
-
-	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
 // inCases gives a word as people may write it.
@@ -101,13 +100,13 @@ func TestModes(t *testing.T) {
 	for word, mode := range want {
 		for _, text := range inCases(word) {
 			pools := resolved(t, "CALICO_IPV4POOL_IPIP="+text, "CALICO_IPV6POOL_VXLAN="+text).Desired.Pools
-			assert.Equal(t, ippool.IPIPMode(mode), pools[0].Pool.Spec.IPIPMode, text)
-			assert.Equal(t, ippool.VXLANModeNever, pools[0].Pool.Spec.VXLANMode, text)
-			assert.Equal(t, ippool.IPIPModeNever, pools[1].Pool.Spec.IPIPMode, text)
-			assert.Equal(t, ippool.VXLANMode(mode), pools[1].Pool.Spec.VXLANMode, text)
+			assert.Equal(t, v3.IPIPMode(mode), pools[0].Pool.Spec.IPIPMode, text)
+			assert.Equal(t, v3.VXLANModeNever, pools[0].Pool.Spec.VXLANMode, text)
+			assert.Equal(t, v3.IPIPModeNever, pools[1].Pool.Spec.IPIPMode, text)
+			assert.Equal(t, v3.VXLANMode(mode), pools[1].Pool.Spec.VXLANMode, text)
 
 			pool := resolved(t, "CALICO_IPV4POOL_VXLAN="+text).Desired.Pools[0].Pool
-			assert.Equal(t, ippool.VXLANMode(mode), pool.Spec.VXLANMode, text)
+			assert.Equal(t, v3.VXLANMode(mode), pool.Spec.VXLANMode, text)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -38,7 +39,7 @@ func TestAllocations(t *testing.T) {
 // What a set takes is bounded for each pool of it, however many there are.
 func TestAllocationsOfASet(t *testing.T) {
 	for _, n := range []int{100, 5_000} {
-		var pools []*ippool.IPPool
+		var pools []*v3.IPPool
 		for i := range n {
 			pool := ippool.New(fmt.Sprintf("pool-%d", i))
 			pool.Spec.CIDR = fmt.Sprintf("10.%d.%d.0/24", i>>8, i&255)

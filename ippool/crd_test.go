@@ -6,20 +6,20 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 )
 
 // crdTakes follows the schema and the CEL rules of Calico's IPPool CRDs one by
 // one, written without a look at Validate, for specs as this package's JSON
 // carries them: what is empty is left out.
-func crdTakes(spec *ippool.IPPoolSpec) bool {
+func crdTakes(spec *v3.IPPoolSpec) bool {
 	prefix, err := netip.ParsePrefix(spec.CIDR)
 	if err != nil || prefix.Addr().Is4In6() || utf8.RuneCountInString(spec.CIDR) > 48 {
 		return false // CEL's cidr() takes no more than this
 	}
 	var (
 		size           = spec.BlockSize
-		hasUse         = func(u ippool.IPPoolAllowedUse) bool { return slices.Contains(spec.AllowedUses, u) }
+		hasUse         = func(u v3.IPPoolAllowedUse) bool { return slices.Contains(spec.AllowedUses, u) }
 		isLoadBalancer = hasUse("LoadBalancer")
 		ipipOff        = spec.IPIPMode == "" || spec.IPIPMode == "Never"
 		vxlanOff       = spec.VXLANMode == "" || spec.VXLANMode == "Never"
@@ -41,15 +41,15 @@ func crdTakes(spec *ippool.IPPoolSpec) bool {
 		assumed = size
 	}
 	for i, use := range spec.AllowedUses { // a set of an enum, at most ten
-		if i >= 10 || !slices.Contains([]ippool.IPPoolAllowedUse{"Workload", "Tunnel", "LoadBalancer"}, use) ||
+		if i >= 10 || !slices.Contains([]v3.IPPoolAllowedUse{"Workload", "Tunnel", "LoadBalancer"}, use) ||
 			slices.Contains(spec.AllowedUses[:i], use) {
 			return false
 		}
 	}
 	return allOf(
-		slices.Contains([]ippool.IPIPMode{"", "Never", "Always", "CrossSubnet"}, spec.IPIPMode),
-		slices.Contains([]ippool.VXLANMode{"", "Never", "Always", "CrossSubnet"}, spec.VXLANMode),
-		spec.AssignmentMode == nil || slices.Contains([]ippool.AssignmentMode{"Automatic", "Manual"}, *spec.AssignmentMode),
+		slices.Contains([]v3.IPIPMode{"", "Never", "Always", "CrossSubnet"}, spec.IPIPMode),
+		slices.Contains([]v3.VXLANMode{"", "Never", "Always", "CrossSubnet"}, spec.VXLANMode),
+		spec.AssignmentMode == nil || slices.Contains([]v3.AssignmentMode{"Automatic", "Manual"}, *spec.AssignmentMode),
 		size >= 0 && size <= 128,
 		utf8.RuneCountInString(spec.NodeSelector) <= 1024,
 		utf8.RuneCountInString(spec.NamespaceSelector) <= 1024,

@@ -1,5 +1,7 @@
 package ippool
 
+import v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
+
 // What calico-node gives a pool that says nothing else.
 const (
 	DefaultBlockSizeIPv4 = 26
@@ -14,16 +16,16 @@ const (
 //
 // What is set stays as it is. The block size stays zero while the CIDR does
 // not parse, since the family decides it.
-func Default(pool *IPPool) {
+func Default(pool *v3.IPPool) {
 	if pool.Kind == "" {
-		pool.Kind = Kind
+		pool.Kind = v3.KindIPPool
 	}
 	if pool.APIVersion == "" {
-		pool.APIVersion = V3.String()
+		pool.APIVersion = v3.GroupVersionCurrent
 	}
 	spec := &pool.Spec
-	spec.IPIPMode = spec.IPIPMode.orNever()
-	spec.VXLANMode = spec.VXLANMode.orNever()
+	spec.IPIPMode = OrNever(spec.IPIPMode)
+	spec.VXLANMode = OrNever(spec.VXLANMode)
 	if spec.BlockSize == 0 {
 		if prefix, err := ParseCIDR(spec.CIDR); err == nil {
 			spec.BlockSize = FamilyOf(prefix).DefaultBlockSize()
@@ -33,10 +35,10 @@ func Default(pool *IPPool) {
 		spec.NodeSelector = DefaultNodeSelector
 	}
 	if len(spec.AllowedUses) == 0 {
-		spec.AllowedUses = []IPPoolAllowedUse{IPPoolAllowedUseWorkload, IPPoolAllowedUseTunnel}
+		spec.AllowedUses = []v3.IPPoolAllowedUse{v3.IPPoolAllowedUseWorkload, v3.IPPoolAllowedUseTunnel}
 	}
 	if spec.AssignmentMode == nil {
-		mode := Automatic
+		mode := v3.Automatic
 		spec.AssignmentMode = &mode
 	}
 }

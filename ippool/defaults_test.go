@@ -3,6 +3,7 @@ package ippool_test
 import (
 	"testing"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/assert"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -11,21 +12,21 @@ import (
 
 func TestDefault(t *testing.T) {
 	t.Parallel()
-	full := func(cidr string, size int) ippool.IPPoolSpec {
-		return ippool.IPPoolSpec{
+	full := func(cidr string, size int) v3.IPPoolSpec {
+		return v3.IPPoolSpec{
 			CIDR:           cidr,
-			VXLANMode:      ippool.VXLANModeNever,
-			IPIPMode:       ippool.IPIPModeNever,
+			VXLANMode:      v3.VXLANModeNever,
+			IPIPMode:       v3.IPIPModeNever,
 			BlockSize:      size,
 			NodeSelector:   "all()",
-			AllowedUses:    []ippool.IPPoolAllowedUse{"Workload", "Tunnel"},
-			AssignmentMode: pointer(ippool.Automatic),
+			AllowedUses:    []v3.IPPoolAllowedUse{"Workload", "Tunnel"},
+			AssignmentMode: pointer(v3.Automatic),
 		}
 	}
 	for _, test := range []struct {
 		name string
 		cidr string
-		want ippool.IPPoolSpec
+		want v3.IPPoolSpec
 	}{
 		{"IPv4", "10.244.0.0/16", full("10.244.0.0/16", 26)},
 		{"IPv6", "fd00:10:244::/64", full("fd00:10:244::/64", 122)},
@@ -37,9 +38,9 @@ func TestDefault(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			pool := &ippool.IPPool{Spec: ippool.IPPoolSpec{CIDR: test.cidr}}
+			pool := &v3.IPPool{Spec: v3.IPPoolSpec{CIDR: test.cidr}}
 			ippool.Default(pool)
-			want := &ippool.IPPool{
+			want := &v3.IPPool{
 				TypeMeta: metav1.TypeMeta{Kind: "IPPool", APIVersion: "projectcalico.org/v3"},
 				Spec:     test.want,
 			}
@@ -52,34 +53,33 @@ func TestDefault(t *testing.T) {
 // Default has nothing left to do the second time.
 func TestDefaultKeepsWhatIsSet(t *testing.T) {
 	t.Parallel()
-	for name, set := range map[string]func(*ippool.IPPool){
-		"kind":              func(p *ippool.IPPool) { p.Kind = "Pool" },
-		"apiVersion":        func(p *ippool.IPPool) { p.APIVersion = "crd.projectcalico.org/v1" },
-		"vxlanMode":         func(p *ippool.IPPool) { p.Spec.VXLANMode = "CrossSubnet" },
-		"ipipMode":          func(p *ippool.IPPool) { p.Spec.IPIPMode = "Always" },
-		"unknown mode":      func(p *ippool.IPPool) { p.Spec.IPIPMode = "off" },
-		"natOutgoing":       func(p *ippool.IPPool) { p.Spec.NATOutgoing = true },
-		"disabled":          func(p *ippool.IPPool) { p.Spec.Disabled = true },
-		"disableBGPExport":  func(p *ippool.IPPool) { p.Spec.DisableBGPExport = true },
-		"blockSize":         func(p *ippool.IPPool) { p.Spec.BlockSize = 24 },
-		"wrong blockSize":   func(p *ippool.IPPool) { p.Spec.BlockSize = -1 },
-		"nodeSelector":      func(p *ippool.IPPool) { p.Spec.NodeSelector = "has(rack)" },
-		"blank selector":    func(p *ippool.IPPool) { p.Spec.NodeSelector = " " },
-		"namespaceSelector": func(p *ippool.IPPool) { p.Spec.NamespaceSelector = "has(team)" },
-		"allowedUses":       func(p *ippool.IPPool) { p.Spec.AllowedUses = []ippool.IPPoolAllowedUse{"LoadBalancer"} },
-		"assignmentMode":    func(p *ippool.IPPool) { p.Spec.AssignmentMode = pointer(ippool.Manual) },
-		"empty mode":        func(p *ippool.IPPool) { p.Spec.AssignmentMode = pointer(ippool.AssignmentMode("")) },
-		"name":              func(p *ippool.IPPool) { p.Name = "mine" },
-		"labels":            func(p *ippool.IPPool) { p.Labels = map[string]string{"a": "b"} },
-		"status":            func(p *ippool.IPPool) { p.Status = &ippool.IPPoolStatus{} },
+	for name, set := range map[string]func(*v3.IPPool){
+		"kind":              func(p *v3.IPPool) { p.Kind = "Pool" },
+		"apiVersion":        func(p *v3.IPPool) { p.APIVersion = "crd.projectcalico.org/v1" },
+		"vxlanMode":         func(p *v3.IPPool) { p.Spec.VXLANMode = "CrossSubnet" },
+		"ipipMode":          func(p *v3.IPPool) { p.Spec.IPIPMode = "Always" },
+		"unknown mode":      func(p *v3.IPPool) { p.Spec.IPIPMode = "off" },
+		"natOutgoing":       func(p *v3.IPPool) { p.Spec.NATOutgoing = true },
+		"disabled":          func(p *v3.IPPool) { p.Spec.Disabled = true },
+		"disableBGPExport":  func(p *v3.IPPool) { p.Spec.DisableBGPExport = true },
+		"blockSize":         func(p *v3.IPPool) { p.Spec.BlockSize = 24 },
+		"wrong blockSize":   func(p *v3.IPPool) { p.Spec.BlockSize = -1 },
+		"nodeSelector":      func(p *v3.IPPool) { p.Spec.NodeSelector = "has(rack)" },
+		"blank selector":    func(p *v3.IPPool) { p.Spec.NodeSelector = " " },
+		"namespaceSelector": func(p *v3.IPPool) { p.Spec.NamespaceSelector = "has(team)" },
+		"allowedUses":       func(p *v3.IPPool) { p.Spec.AllowedUses = []v3.IPPoolAllowedUse{"LoadBalancer"} },
+		"assignmentMode":    func(p *v3.IPPool) { p.Spec.AssignmentMode = pointer(v3.Manual) },
+		"empty mode":        func(p *v3.IPPool) { p.Spec.AssignmentMode = pointer(v3.AssignmentMode("")) },
+		"name":              func(p *v3.IPPool) { p.Name = "mine" },
+		"labels":            func(p *v3.IPPool) { p.Labels = map[string]string{"a": "b"} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			defaults := &ippool.IPPool{Spec: ippool.IPPoolSpec{CIDR: "10.0.0.0/16"}}
+			defaults := &v3.IPPool{Spec: v3.IPPoolSpec{CIDR: "10.0.0.0/16"}}
 			ippool.Default(defaults)
 			set(defaults) // what is wanted: the defaults and, over them, the field
 
-			pool := &ippool.IPPool{Spec: ippool.IPPoolSpec{CIDR: "10.0.0.0/16"}}
+			pool := &v3.IPPool{Spec: v3.IPPoolSpec{CIDR: "10.0.0.0/16"}}
 			set(pool)
 			ippool.Default(pool)
 			assert.Equal(t, defaults, pool)
@@ -92,9 +92,9 @@ func TestDefaultKeepsWhatIsSet(t *testing.T) {
 func TestDefaultOfEmptyUses(t *testing.T) {
 	t.Parallel()
 	pool := aPool("10.0.0.0/16", uses())
-	pool.Spec.AllowedUses = []ippool.IPPoolAllowedUse{}
+	pool.Spec.AllowedUses = []v3.IPPoolAllowedUse{}
 	ippool.Default(pool)
-	assert.Equal(t, []ippool.IPPoolAllowedUse{"Workload", "Tunnel"}, pool.Spec.AllowedUses)
+	assert.Equal(t, []v3.IPPoolAllowedUse{"Workload", "Tunnel"}, pool.Spec.AllowedUses)
 }
 
 // Pools must not share what Default gave them.
@@ -104,9 +104,9 @@ func TestDefaultSharesNothing(t *testing.T) {
 	ippool.Default(one)
 	ippool.Default(other)
 	one.Spec.AllowedUses[0] = "LoadBalancer"
-	*one.Spec.AssignmentMode = ippool.Manual
-	assert.Equal(t, ippool.IPPoolAllowedUse("Workload"), other.Spec.AllowedUses[0])
-	assert.Equal(t, ippool.Automatic, *other.Spec.AssignmentMode)
+	*one.Spec.AssignmentMode = v3.Manual
+	assert.Equal(t, v3.IPPoolAllowedUse("Workload"), other.Spec.AllowedUses[0])
+	assert.Equal(t, v3.Automatic, *other.Spec.AssignmentMode)
 }
 
 func TestDefaultIsValid(t *testing.T) {

@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"strings"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
+
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
@@ -12,8 +14,8 @@ func ExampleValidate() {
 	pool := ippool.New("default-ipv4-ippool")
 	pool.Spec.CIDR = "10.244.5.7/16"
 	pool.Spec.BlockSize = 33
-	pool.Spec.IPIPMode = ippool.IPIPModeAlways
-	pool.Spec.VXLANMode = ippool.VXLANModeAlways
+	pool.Spec.IPIPMode = v3.IPIPModeAlways
+	pool.Spec.VXLANMode = v3.VXLANModeAlways
 	pool.Spec.NodeSelector = "rack = r1"
 	for _, fault := range ippool.Validate(pool) {
 		fmt.Println(fault)
@@ -29,7 +31,7 @@ func ExampleValidateSet() {
 	office, lab := ippool.New("office"), ippool.New("lab")
 	office.Spec.CIDR = "10.0.0.0/8"
 	lab.Spec.CIDR = "10.244.0.0/16"
-	fmt.Println(ippool.ValidateSet([]*ippool.IPPool{office, lab}).ToAggregate())
+	fmt.Println(ippool.ValidateSet([]*v3.IPPool{office, lab}).ToAggregate())
 	// Output:
 	// items[1].spec.cidr: Invalid value: "10.244.0.0/16": overlaps 10.0.0.0/8 of pool "office"
 }
@@ -83,7 +85,7 @@ func ExampleRecord() {
 		return
 	}
 	record.Pool.Spec.NATOutgoing = false
-	record.Pool.Spec.IPIPMode = ippool.IPIPModeCrossSubnet
+	record.Pool.Spec.IPIPMode = v3.IPIPModeCrossSubnet
 	value, err := record.Encode()
 	if err != nil {
 		fmt.Println(err)
@@ -92,55 +94,6 @@ func ExampleRecord() {
 	fmt.Println(string(value))
 	// Output:
 	// {"kind":"IPPool", "metadata":{"name":"a"}, "spec":{"cidr":"10.244.0.0/16", "ipipMode":"CrossSubnet", "future":{"on":true}}}
-}
-
-// CalicoPool stands for a type of another module with the JSON of Calico's
-// IPPool, such as that of github.com/projectcalico/api.
-type CalicoPool struct {
-	Kind       string `json:"kind"`
-	APIVersion string `json:"apiVersion"`
-	Metadata   struct {
-		Name              string  `json:"name"`
-		CreationTimestamp *string `json:"creationTimestamp"`
-	} `json:"metadata"`
-	Spec struct {
-		CIDR     string `json:"cidr"`
-		Disabled bool   `json:"disabled"`
-	} `json:"spec"`
-}
-
-func ExampleConvertTo() {
-	pool := ippool.New("lab")
-	pool.Spec.CIDR = "10.244.0.0/16"
-	pool.Spec.Disabled = true
-
-	theirs, err := ippool.ConvertTo[CalicoPool](pool)
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	fmt.Println(theirs.Metadata.Name, theirs.Spec.CIDR, theirs.Spec.Disabled)
-
-	pool.Spec.NATOutgoing = true // which this version of their type doesn't know
-	_, err = ippool.ConvertTo[CalicoPool](pool)
-	fmt.Println(err)
-	// Output:
-	// lab 10.244.0.0/16 true
-	// converting *ippool.IPPool to *ippool_test.CalicoPool: json: unknown field "natOutgoing"
-}
-
-func ExampleConvertFrom() {
-	var theirs CalicoPool
-	theirs.Metadata.Name = "lab"
-	theirs.Spec.CIDR = "10.244.0.0/16"
-	pool, err := ippool.ConvertFrom(theirs)
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	fmt.Println(pool.Name, pool.Spec.CIDR)
-	// Output:
-	// lab 10.244.0.0/16
 }
 
 func ExampleRandomULA() {
@@ -179,11 +132,11 @@ func ExampleCanonical() {
 	// an address without a prefix length such as /16
 }
 
-func ExampleParseIPIPMode() {
-	fmt.Println(ippool.ParseIPIPMode("cross-subnet"))
-	_, err := ippool.ParseIPIPMode("on")
+func ExampleParseEnum() {
+	fmt.Println(ippool.ParseEnum[v3.IPIPMode]("cross-subnet"))
+	_, err := ippool.ParseEnum[v3.IPIPMode]("on")
 	fmt.Println(err)
 	// Output:
 	// CrossSubnet <nil>
-	// unknown mode "on": want never (or off), always or cross-subnet (or crosssubnet)
+	// unknown mode "on": must be never (or off), always or cross-subnet (or crosssubnet)
 }

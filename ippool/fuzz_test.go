@@ -11,6 +11,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -185,18 +186,18 @@ func FuzzValidate(f *testing.F) {
 	f.Fuzz(func(t *testing.T, cidr, ipip, vxlan string, size int, nodes, namespaces, uses string, flags uint8) {
 		pool := aPool(cidr)
 		spec := &pool.Spec
-		spec.IPIPMode, spec.VXLANMode = ippool.IPIPMode(ipip), ippool.VXLANMode(vxlan)
+		spec.IPIPMode, spec.VXLANMode = v3.IPIPMode(ipip), v3.VXLANMode(vxlan)
 		spec.BlockSize, spec.NodeSelector, spec.NamespaceSelector = size, nodes, namespaces
 		spec.Disabled, spec.DisableBGPExport = flags&1 > 0, flags&2 > 0
 		if flags&4 > 0 {
-			spec.AssignmentMode = pointer(ippool.Manual)
+			spec.AssignmentMode = pointer(v3.Manual)
 		}
 		if flags&8 > 0 {
-			spec.AssignmentMode = pointer(ippool.AssignmentMode(ipip))
+			spec.AssignmentMode = pointer(v3.AssignmentMode(ipip))
 		}
 		if uses != "" {
 			for use := range strings.SplitSeq(uses, ",") {
-				spec.AllowedUses = append(spec.AllowedUses, ippool.IPPoolAllowedUse(use))
+				spec.AllowedUses = append(spec.AllowedUses, v3.IPPoolAllowedUse(use))
 			}
 		}
 		before := pool.DeepCopy()
@@ -210,7 +211,7 @@ func FuzzValidate(f *testing.F) {
 			assert.True(t, utf8.ValidString(fault.Error()), "%q", fault.Error())
 		}
 
-		assert.Len(t, ippool.ValidateSet([]*ippool.IPPool{pool}), len(faults))
+		assert.Len(t, ippool.ValidateSet([]*v3.IPPool{pool}), len(faults))
 		if len(spec.AllowedUses) < 2 { // a stored pool that combines LoadBalancer with more is past help
 			assert.Len(t, ippool.ValidateUpdate(pool, pool), len(faults), "no change is a change")
 		}

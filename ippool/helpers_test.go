@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/assert"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -13,7 +14,7 @@ import (
 
 // aPool is a pool that nothing is wrong with as long as the CIDR and the
 // changes leave it so.
-func aPool(cidr string, changes ...func(*ippool.IPPoolSpec)) *ippool.IPPool {
+func aPool(cidr string, changes ...func(*v3.IPPoolSpec)) *v3.IPPool {
 	pool := ippool.New("a-pool")
 	pool.Spec.CIDR = cidr
 	for _, change := range changes {
@@ -22,15 +23,15 @@ func aPool(cidr string, changes ...func(*ippool.IPPoolSpec)) *ippool.IPPool {
 	return pool
 }
 
-func blockSize(size int) func(*ippool.IPPoolSpec) {
-	return func(s *ippool.IPPoolSpec) { s.BlockSize = size }
+func blockSize(size int) func(*v3.IPPoolSpec) {
+	return func(s *v3.IPPoolSpec) { s.BlockSize = size }
 }
 
-func uses(uses ...ippool.IPPoolAllowedUse) func(*ippool.IPPoolSpec) {
-	return func(s *ippool.IPPoolSpec) { s.AllowedUses = uses }
+func uses(uses ...v3.IPPoolAllowedUse) func(*v3.IPPoolSpec) {
+	return func(s *v3.IPPoolSpec) { s.AllowedUses = uses }
 }
 
-func disabled(s *ippool.IPPoolSpec) { s.Disabled = true }
+func disabled(s *v3.IPPoolSpec) { s.Disabled = true }
 
 func pointer[T any](value T) *T { return &value }
 

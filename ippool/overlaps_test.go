@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/assert"
 
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
@@ -12,7 +13,7 @@ import (
 // They are those of ValidateSet, told by places.
 func TestOverlaps(t *testing.T) {
 	t.Parallel()
-	var pools []*ippool.IPPool
+	var pools []*v3.IPPool
 	for i, cidr := range []string{"10.1.0.0/16", "fd00::/64", "10.0.0.0/8", "not", "10.1.2.0/24", "11.0.0.0/8", "10.1.2.0/24"} {
 		pool := ippool.New(fmt.Sprintf("pool-%d", i))
 		pool.Spec.CIDR = cidr

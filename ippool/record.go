@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 )
 
 // RecordPrefix is what the key of every pool in etcd begins with; the pool's
@@ -19,14 +21,14 @@ func RecordKey(name string) string { return RecordPrefix + name }
 // module doesn't know stay as they are.
 type Record struct {
 	// Pool is what is known of the record. Change it and encode.
-	Pool IPPool
+	Pool v3.IPPool
 
 	raw     []byte // as decoded; nil for a new record
 	decoded []byte // Pool as it was then, encoded
 }
 
 // NewRecord returns a record of the pool that isn't stored yet.
-func NewRecord(pool *IPPool) *Record {
+func NewRecord(pool *v3.IPPool) *Record {
 	return &Record{Pool: *pool.DeepCopy()}
 }
 
@@ -114,7 +116,7 @@ func (r *Record) encodeChange(encoded []byte) ([]byte, error) {
 // encodePool leaves out the resource version: in etcd it is the key's own
 // revision and Calico never stores it. Like Calico's, the encoder escapes
 // & < > in strings.
-func encodePool(pool *IPPool) ([]byte, error) {
+func encodePool(pool *v3.IPPool) ([]byte, error) {
 	stored := *pool
 	stored.ResourceVersion = ""
 	return json.Marshal(&stored)

@@ -4,9 +4,9 @@ import (
 	"strings"
 	"testing"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
@@ -20,9 +20,9 @@ const richRecord = `{"extra":"<&>","kind":"IPPool","apiVersion":"projectcalico.o
 	`"ipipMode":"Never","natOutgoing":true,"blockSize":26,"nodeSelector":"has(a) && has(b)","zzz":null,` +
 	`"allowedUses":[ "Workload" , "Tunnel" ],"assignmentMode":"Automatic"},"status":{"phase":"x","conditions":[]}}`
 
-type change = func(*ippool.IPPool)
+type change = func(*v3.IPPool)
 
-func natOutgoing(on bool) change { return func(p *ippool.IPPool) { p.Spec.NATOutgoing = on } }
+func natOutgoing(on bool) change { return func(p *v3.IPPool) { p.Spec.NATOutgoing = on } }
 
 // checkChange decodes, changes, encodes, and wants exactly that; and that it
 // says what was meant.
@@ -50,50 +50,48 @@ func TestRecordChange(t *testing.T) {
 		old, changed string
 	}{
 		{"NAT off", natOutgoing(false), `"natOutgoing":true,`, ``},
-		{"CIDR", func(p *ippool.IPPool) { p.Spec.CIDR = "10.245.0.0/16" }, `"10.244.0.0/16"`, `"10.245.0.0/16"`},
-		{"IP-in-IP", func(p *ippool.IPPool) { p.Spec.IPIPMode = "Always" }, `"ipipMode":"Never"`, `"ipipMode":"Always"`},
-		{"IP-in-IP unset", func(p *ippool.IPPool) { p.Spec.IPIPMode = "" }, `"ipipMode":"Never",`, ``},
-		{"VXLAN", func(p *ippool.IPPool) { p.Spec.VXLANMode = "CrossSubnet" }, `"vxlanMode":"Never"`, `"vxlanMode":"CrossSubnet"`},
-		{"block size", func(p *ippool.IPPool) { p.Spec.BlockSize = 28 }, `"blockSize":26`, `"blockSize":28`},
+		{"CIDR", func(p *v3.IPPool) { p.Spec.CIDR = "10.245.0.0/16" }, `"10.244.0.0/16"`, `"10.245.0.0/16"`},
+		{"IP-in-IP", func(p *v3.IPPool) { p.Spec.IPIPMode = "Always" }, `"ipipMode":"Never"`, `"ipipMode":"Always"`},
+		{"IP-in-IP unset", func(p *v3.IPPool) { p.Spec.IPIPMode = "" }, `"ipipMode":"Never",`, ``},
+		{"VXLAN", func(p *v3.IPPool) { p.Spec.VXLANMode = "CrossSubnet" }, `"vxlanMode":"Never"`, `"vxlanMode":"CrossSubnet"`},
+		{"block size", func(p *v3.IPPool) { p.Spec.BlockSize = 28 }, `"blockSize":26`, `"blockSize":28`},
 		// A new member stands behind the one that calico-node writes before it.
-		{"disabled", func(p *ippool.IPPool) { p.Spec.Disabled = true }, `"natOutgoing":true`, `"natOutgoing":true,"disabled":true`},
-		{"BGP export", func(p *ippool.IPPool) { p.Spec.DisableBGPExport = true }, `"natOutgoing":true`, `"natOutgoing":true,"disableBGPExport":true`},
-		{"both of them", func(p *ippool.IPPool) { p.Spec.Disabled, p.Spec.DisableBGPExport = true, true },
+		{"disabled", func(p *v3.IPPool) { p.Spec.Disabled = true }, `"natOutgoing":true`, `"natOutgoing":true,"disabled":true`},
+		{"BGP export", func(p *v3.IPPool) { p.Spec.DisableBGPExport = true }, `"natOutgoing":true`, `"natOutgoing":true,"disableBGPExport":true`},
+		{"both of them", func(p *v3.IPPool) { p.Spec.Disabled, p.Spec.DisableBGPExport = true, true },
 			`"natOutgoing":true`, `"natOutgoing":true,"disabled":true,"disableBGPExport":true`},
-		{"namespaces", func(p *ippool.IPPool) { p.Spec.NamespaceSelector = "has(c)" },
+		{"namespaces", func(p *v3.IPPool) { p.Spec.NamespaceSelector = "has(c)" },
 			`"nodeSelector":"has(a) && has(b)"`, `"nodeSelector":"has(a) && has(b)","namespaceSelector":"has(c)"`},
-		{"nodes", func(p *ippool.IPPool) { p.Spec.NodeSelector = "has(c) && has(d)" },
+		{"nodes", func(p *v3.IPPool) { p.Spec.NodeSelector = "has(c) && has(d)" },
 			`"has(a) && has(b)"`, `"has(c) \u0026\u0026 has(d)"`},
-		{"uses", func(p *ippool.IPPool) { p.Spec.AllowedUses = p.Spec.AllowedUses[:1] }, `[ "Workload" , "Tunnel" ]`, `["Workload"]`},
-		{"no uses", func(p *ippool.IPPool) { p.Spec.AllowedUses = nil }, `"allowedUses":[ "Workload" , "Tunnel" ],`, ``},
-		{"assignment mode, the last member", func(p *ippool.IPPool) { p.Spec.AssignmentMode = nil }, `,"assignmentMode":"Automatic"`, ``},
-		{"assignment mode", func(p *ippool.IPPool) { p.Spec.AssignmentMode = pointer(ippool.Manual) }, `"Automatic"`, `"Manual"`},
+		{"uses", func(p *v3.IPPool) { p.Spec.AllowedUses = p.Spec.AllowedUses[:1] }, `[ "Workload" , "Tunnel" ]`, `["Workload"]`},
+		{"no uses", func(p *v3.IPPool) { p.Spec.AllowedUses = nil }, `"allowedUses":[ "Workload" , "Tunnel" ],`, ``},
+		{"assignment mode, the last member", func(p *v3.IPPool) { p.Spec.AssignmentMode = nil }, `,"assignmentMode":"Automatic"`, ``},
+		{"assignment mode", func(p *v3.IPPool) { p.Spec.AssignmentMode = pointer(v3.Manual) }, `"Automatic"`, `"Manual"`},
 
-		{"kind", func(p *ippool.IPPool) { p.Kind = "Pool" }, `"kind":"IPPool"`, `"kind":"Pool"`},
-		{"no kind", func(p *ippool.IPPool) { p.Kind = "" }, `"kind":"IPPool",`, ``},
-		{"name", func(p *ippool.IPPool) { p.Name = "b" }, `"name":"a"`, `"name":"b"`},
-		{"UID", func(p *ippool.IPPool) { p.UID = "" }, `"uid":"u",`, ``},
-		{"generation", func(p *ippool.IPPool) { p.Generation = 2 }, `"uid":"u"`, `"uid":"u","generation":2`},
-		{"finalizer", func(p *ippool.IPPool) { p.Finalizers = []string{"f"} },
+		{"kind", func(p *v3.IPPool) { p.Kind = "Pool" }, `"kind":"IPPool"`, `"kind":"Pool"`},
+		{"no kind", func(p *v3.IPPool) { p.Kind = "" }, `"kind":"IPPool",`, ``},
+		{"name", func(p *v3.IPPool) { p.Name = "b" }, `"name":"a"`, `"name":"b"`},
+		{"UID", func(p *v3.IPPool) { p.UID = "" }, `"uid":"u",`, ``},
+		{"generation", func(p *v3.IPPool) { p.Generation = 2 }, `"uid":"u"`, `"uid":"u","generation":2`},
+		{"finalizer", func(p *v3.IPPool) { p.Finalizers = []string{"f"} },
 			`"{\"uid\":\"<x>\"}"}`, `"{\"uid\":\"<x>\"}"},"finalizers":["f"]`},
-		{"time", func(p *ippool.IPPool) { p.CreationTimestamp = at("20:00:00") }, `2026-11-22T18:45:23+01:00`, `2026-11-22T20:00:00Z`},
-		{"label", func(p *ippool.IPPool) { p.Labels["a"] = "3" }, `"a":"1"`, `"a":"3"`},
-		{"label added", func(p *ippool.IPPool) { p.Labels["c"] = "<3>" }, `"b":"2"`, `"b":"2","c":"\u003c3\u003e"`},
-		{"label added before", func(p *ippool.IPPool) { p.Labels["A"] = "0" }, `{"b":"2"`, `{"A":"0","b":"2"`},
-		{"label removed", func(p *ippool.IPPool) { delete(p.Labels, "b") }, `"b":"2",`, ``},
-		{"last label removed", func(p *ippool.IPPool) { delete(p.Labels, "a") }, `,"a":"1"`, ``},
-		{"labels removed", func(p *ippool.IPPool) { p.Labels = nil }, `"labels":{"b":"2","a":"1"},`, ``},
-		{"annotation", func(p *ippool.IPPool) { p.Annotations["projectcalico.org/metadata"] = "{}" },
+		{"time", func(p *v3.IPPool) { p.CreationTimestamp = at("20:00:00") }, `2026-11-22T18:45:23+01:00`, `2026-11-22T20:00:00Z`},
+		{"label", func(p *v3.IPPool) { p.Labels["a"] = "3" }, `"a":"1"`, `"a":"3"`},
+		{"label added", func(p *v3.IPPool) { p.Labels["c"] = "<3>" }, `"b":"2"`, `"b":"2","c":"\u003c3\u003e"`},
+		{"label added before", func(p *v3.IPPool) { p.Labels["A"] = "0" }, `{"b":"2"`, `{"A":"0","b":"2"`},
+		{"label removed", func(p *v3.IPPool) { delete(p.Labels, "b") }, `"b":"2",`, ``},
+		{"last label removed", func(p *v3.IPPool) { delete(p.Labels, "a") }, `,"a":"1"`, ``},
+		{"labels removed", func(p *v3.IPPool) { p.Labels = nil }, `"labels":{"b":"2","a":"1"},`, ``},
+		{"annotation", func(p *v3.IPPool) { p.Annotations["projectcalico.org/metadata"] = "{}" },
 			`"{\"uid\":\"<x>\"}"`, `"{}"`},
-		{"annotation added", func(p *ippool.IPPool) { p.Annotations["x"] = "y" },
+		{"annotation added", func(p *v3.IPPool) { p.Annotations["x"] = "y" },
 			`"{\"uid\":\"<x>\"}"`, `"{\"uid\":\"<x>\"}","x":"y"`},
-		{"annotations removed", func(p *ippool.IPPool) { p.Annotations = nil },
+		{"annotations removed", func(p *v3.IPPool) { p.Annotations = nil },
 			`"annotations":{"projectcalico.org/metadata":"{\"uid\":\"<x>\"}"},`, ``},
-		{"status", func(p *ippool.IPPool) { p.Status.Conditions = make([]metav1.Condition, 1) }, `"conditions":[]`,
-			`"conditions":[{"type":"","status":"","lastTransitionTime":null,"reason":"","message":""}]`},
 
-		{"resource version, which isn't stored", func(p *ippool.IPPool) { p.ResourceVersion = "8" }, ``, ``},
-		{"nothing", func(*ippool.IPPool) {}, ``, ``},
+		{"resource version, which isn't stored", func(p *v3.IPPool) { p.ResourceVersion = "8" }, ``, ``},
+		{"nothing", func(*v3.IPPool) {}, ``, ``},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -125,9 +123,9 @@ func TestRecordChangesTogether(t *testing.T) {
 		require.Contains(t, want, replace[0])
 		want = strings.Replace(want, replace[0], replace[1], 1)
 	}
-	checkChange(t, richRecord, func(p *ippool.IPPool) {
+	checkChange(t, richRecord, func(p *v3.IPPool) {
 		p.Spec.NATOutgoing, p.Spec.Disabled = false, true
-		p.Spec.IPIPMode = ippool.IPIPModeAlways
+		p.Spec.IPIPMode = v3.IPIPModeAlways
 		p.Spec.AssignmentMode = nil
 		delete(p.Labels, "b")
 		p.Labels["c"] = "3"
@@ -137,7 +135,7 @@ func TestRecordChangesTogether(t *testing.T) {
 // A pool that has no labels has no place for one.
 func TestRecordFirstLabel(t *testing.T) {
 	t.Parallel()
-	label := func(p *ippool.IPPool) { p.Labels = map[string]string{"a": "b"} }
+	label := func(p *v3.IPPool) { p.Labels = map[string]string{"a": "b"} }
 	checkChange(t, calicoRecord, label,
 		strings.Replace(calicoRecord, `:23Z"`, `:23Z","labels":{"a":"b"}`, 1))
 	for _, none := range []string{`null`, `{}`, `{ }`} {
@@ -148,8 +146,8 @@ func TestRecordFirstLabel(t *testing.T) {
 
 func TestRecordChangeOfOddRecords(t *testing.T) {
 	t.Parallel()
-	cidr := func(p *ippool.IPPool) { p.Spec.CIDR = "10.1.0.0/16" }
-	disable := func(p *ippool.IPPool) { p.Spec.Disabled = true }
+	cidr := func(p *v3.IPPool) { p.Spec.CIDR = "10.1.0.0/16" }
+	disable := func(p *v3.IPPool) { p.Spec.Disabled = true }
 	for _, test := range []struct {
 		name, raw string
 		change    change
@@ -171,7 +169,7 @@ func TestRecordChangeOfOddRecords(t *testing.T) {
 
 		// White space stays, and what is new has that of its neighbour.
 		{"trailing newline", `{"spec":{"natOutgoing":true}}` + "\n", natOutgoing(false), `{"spec":{}}` + "\n"},
-		{"white space around", " \t\r\n{\"kind\":\"a\"}\n ", func(p *ippool.IPPool) { p.Kind = "b" }, " \t\r\n{\"kind\":\"b\"}\n "},
+		{"white space around", " \t\r\n{\"kind\":\"a\"}\n ", func(p *v3.IPPool) { p.Kind = "b" }, " \t\r\n{\"kind\":\"b\"}\n "},
 		{"spaces, changed", `{ "spec" : { "cidr" : "a" , "x" : 1 } }`, cidr, `{ "spec" : { "cidr" : "10.1.0.0/16" , "x" : 1 } }`},
 		{"spaces, removed", `{ "spec" : { "cidr" : "a" , "natOutgoing" : true , "x" : 1 } }`, natOutgoing(false),
 			`{ "spec" : { "cidr" : "a" , "x" : 1 } }`},
@@ -198,15 +196,15 @@ func TestRecordChangeOfOddRecords(t *testing.T) {
 		{"other case, removed", `{"spec":{"NATOutgoing":true,"x":1}}`, natOutgoing(false), `{"spec":{"x":1}}`},
 		{"other case, false", `{"spec":{"NatOutgoing":false,"x":1}}`, natOutgoing(true), `{"spec":{"NatOutgoing":true,"x":1}}`},
 		{"other case, added to", `{"SPEC":{"Cidr":"a","x":1}}`, disable, `{"SPEC":{"Cidr":"a","disabled":true,"x":1}}`},
-		{"other case, labels", `{"Metadata":{"LABELS":{"a":"1","A":"2"}}}`, func(p *ippool.IPPool) { p.Labels["a"] = "3" },
+		{"other case, labels", `{"Metadata":{"LABELS":{"a":"1","A":"2"}}}`, func(p *v3.IPPool) { p.Labels["a"] = "3" },
 			`{"Metadata":{"LABELS":{"a":"3","A":"2"}}}`},
 
 		// The names of labels are the user's and differ in case.
-		{"label beside its like", `{"metadata":{"labels":{"a":"1","A":"2"}}}`, func(p *ippool.IPPool) { p.Labels["A"] = "3" },
+		{"label beside its like", `{"metadata":{"labels":{"a":"1","A":"2"}}}`, func(p *v3.IPPool) { p.Labels["A"] = "3" },
 			`{"metadata":{"labels":{"a":"1","A":"3"}}}`},
-		{"label's like removed", `{"metadata":{"labels":{"a":"1","A":"2"}}}`, func(p *ippool.IPPool) { delete(p.Labels, "A") },
+		{"label's like removed", `{"metadata":{"labels":{"a":"1","A":"2"}}}`, func(p *v3.IPPool) { delete(p.Labels, "A") },
 			`{"metadata":{"labels":{"a":"1"}}}`},
-		{"annotation's like added", `{"metadata":{"annotations":{"a":"1"}}}`, func(p *ippool.IPPool) { p.Annotations["A"] = "2" },
+		{"annotation's like added", `{"metadata":{"annotations":{"a":"1"}}}`, func(p *v3.IPPool) { p.Annotations["A"] = "2" },
 			`{"metadata":{"annotations":{"A":"2","a":"1"}}}`},
 
 		// Of a name that stands twice the last one counts.

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -75,20 +76,20 @@ func FuzzRecordChange(f *testing.F) {
 }
 
 // changeFields changes the fields of a spec whose bits are set.
-func changeFields(spec *ippool.IPPoolSpec, fields uint16, text string) {
+func changeFields(spec *v3.IPPoolSpec, fields uint16, text string) {
 	for i, change := range []func(){
 		func() { spec.CIDR = text },
-		func() { spec.VXLANMode = ippool.VXLANMode(text) },
-		func() { spec.IPIPMode = ippool.IPIPMode(text) },
+		func() { spec.VXLANMode = v3.VXLANMode(text) },
+		func() { spec.IPIPMode = v3.IPIPMode(text) },
 		func() { spec.NATOutgoing = !spec.NATOutgoing },
 		func() { spec.Disabled = !spec.Disabled },
 		func() { spec.DisableBGPExport = !spec.DisableBGPExport },
 		func() { spec.BlockSize = len(text) },
 		func() { spec.NodeSelector = text },
 		func() { spec.NamespaceSelector = text },
-		func() { spec.AllowedUses = append(spec.AllowedUses, ippool.IPPoolAllowedUse(text)) },
+		func() { spec.AllowedUses = append(spec.AllowedUses, v3.IPPoolAllowedUse(text)) },
 		func() { spec.AllowedUses = nil },
-		func() { spec.AssignmentMode = pointer(ippool.AssignmentMode(text)) },
+		func() { spec.AssignmentMode = pointer(v3.AssignmentMode(text)) },
 		func() { spec.AssignmentMode = nil },
 	} {
 		if fields&(1<<i) != 0 {
@@ -102,7 +103,7 @@ func changeFields(spec *ippool.IPPoolSpec, fields uint16, text string) {
 func unknownIn(t *testing.T, data []byte) map[string]any {
 	t.Helper()
 	var known []string
-	spec := reflect.TypeFor[ippool.IPPoolSpec]()
+	spec := reflect.TypeFor[v3.IPPoolSpec]()
 	for i := range spec.NumField() {
 		name, _, _ := strings.Cut(spec.Field(i).Tag.Get("json"), ",")
 		known = append(known, name)

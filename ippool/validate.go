@@ -7,6 +7,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
@@ -30,7 +31,7 @@ var specPath = field.NewPath("spec")
 // exception that is the API server's: a namespaceSelector is refused for a
 // pool that names the use Tunnel, not for one that names no use at all. It
 // agrees with what a real API server with Calico's CRDs accepts.
-func Validate(pool *IPPool) field.ErrorList {
+func Validate(pool *v3.IPPool) field.ErrorList {
 	var faults field.ErrorList
 	for _, reason := range validation.IsDNS1123Subdomain(pool.Name) {
 		faults = append(faults, field.Invalid(field.NewPath("metadata", "name"), pool.Name, reason))
@@ -40,15 +41,14 @@ func Validate(pool *IPPool) field.ErrorList {
 	faults = append(faults, validateSelector(specPath.Child("nodeSelector"), pool.Spec.NodeSelector)...)
 	faults = append(faults, validateSelector(specPath.Child("namespaceSelector"), pool.Spec.NamespaceSelector)...)
 	faults = append(faults, validateUses(&pool.Spec)...)
-	// Values of enums go in as strings: field quotes no other type on older versions.
-	if mode := pool.Spec.AssignmentMode; mode != nil && !slices.Contains(assignmentModes, *mode) {
-		faults = append(faults, field.NotSupported(specPath.Child("assignmentMode"), string(*mode), assignmentModes))
+	if mode := pool.Spec.AssignmentMode; mode != nil && !isKnown(*mode) {
+		faults = append(faults, notSupported(specPath.Child("assignmentMode"), *mode))
 	}
 	return faults
 }
 
 // validateRange judges the CIDR and the block size, alone and together.
-func validateRange(spec *IPPoolSpec) field.ErrorList {
+func validateRange(spec *v3.IPPoolSpec) field.ErrorList {
 	var (
 		faults    field.ErrorList
 		cidrPath  = specPath.Child("cidr")
@@ -85,27 +85,35 @@ func validateRange(spec *IPPoolSpec) field.ErrorList {
 	return faults
 }
 
-func validateEncapsulation(spec *IPPoolSpec) field.ErrorList {
+func validateEncapsulation(spec *v3.IPPoolSpec) field.ErrorList {
 	var (
 		faults    field.ErrorList
 		ipipPath  = specPath.Child("ipipMode")
 		vxlanPath = specPath.Child("vxlanMode")
 	)
-	if !slices.Contains(ipipModes, spec.IPIPMode.orNever()) {
-		faults = append(faults, field.NotSupported(ipipPath, string(spec.IPIPMode), ipipModes))
+	if !isKnown(OrNever(spec.IPIPMode)) {
+		faults = append(faults, notSupported(ipipPath, spec.IPIPMode))
 	}
-	if !slices.Contains(vxlanModes, spec.VXLANMode.orNever()) {
-		faults = append(faults, field.NotSupported(vxlanPath, string(spec.VXLANMode), vxlanModes))
+	if !isKnown(OrNever(spec.VXLANMode)) {
+		faults = append(faults, notSupported(vxlanPath, spec.VXLANMode))
 	}
-	if spec.IPIPMode.Enabled() && spec.VXLANMode.Enabled() {
+	if Encapsulates(spec.IPIPMode) && Encapsulates(spec.VXLANMode) {
 		faults = append(faults, field.Forbidden(vxlanPath,
 			fmt.Sprintf("%q stands with ipipMode %q: only one encapsulation can be on", spec.VXLANMode, spec.IPIPMode)))
 	}
-	if prefix, err := ParseCIDR(spec.CIDR); err == nil && FamilyOf(prefix) == IPv6 && spec.IPIPMode.Enabled() {
+	if prefix, err := ParseCIDR(spec.CIDR); err == nil && FamilyOf(prefix) == IPv6 && Encapsulates(spec.IPIPMode) {
 		faults = append(faults, field.Forbidden(ipipPath,
 			fmt.Sprintf("%q: IP-in-IP carries no IPv6; use vxlanMode or Never", spec.IPIPMode)))
 	}
 	return faults
+}
+
+func isKnown[E Enum](value E) bool { return slices.Contains(valuesOf[E](), string(value)) }
+
+// notSupported puts the value in as a string: older versions of package field
+// quote no other type.
+func notSupported[E Enum](path *field.Path, value E) *field.Error {
+	return field.NotSupported(path, string(value), valuesOf[E]())
 }
 
 func validateSelector(path *field.Path, text string) field.ErrorList {
@@ -133,35 +141,35 @@ func tooLong(path *field.Path, most int) *field.Error {
 	return fault
 }
 
-func validateUses(spec *IPPoolSpec) field.ErrorList {
+func validateUses(spec *v3.IPPoolSpec) field.ErrorList {
 	var (
 		faults field.ErrorList
 		path   = specPath.Child("allowedUses")
 	)
 	for i, use := range spec.AllowedUses {
 		switch {
-		case !slices.Contains(allowedUses, use):
-			faults = append(faults, field.NotSupported(path.Index(i), string(use), allowedUses))
+		case !isKnown(use):
+			faults = append(faults, notSupported(path.Index(i), use))
 		case slices.Contains(spec.AllowedUses[:i], use):
 			faults = append(faults, field.Duplicate(path.Index(i), string(use)))
 		}
 	}
-	if slices.Contains(spec.AllowedUses, IPPoolAllowedUseTunnel) && spec.NamespaceSelector != "" {
+	if slices.Contains(spec.AllowedUses, v3.IPPoolAllowedUseTunnel) && spec.NamespaceSelector != "" {
 		faults = append(faults, field.Forbidden(specPath.Child("namespaceSelector"),
 			"a pool for Tunnel can't choose namespaces: tunnel addresses belong to nodes"))
 	}
-	if !slices.Contains(spec.AllowedUses, IPPoolAllowedUseLoadBalancer) {
+	if !slices.Contains(spec.AllowedUses, v3.IPPoolAllowedUseLoadBalancer) {
 		return faults
 	}
-	if slices.ContainsFunc(spec.AllowedUses, func(u IPPoolAllowedUse) bool {
-		return u == IPPoolAllowedUseWorkload || u == IPPoolAllowedUseTunnel
+	if slices.ContainsFunc(spec.AllowedUses, func(u v3.IPPoolAllowedUse) bool {
+		return u == v3.IPPoolAllowedUseWorkload || u == v3.IPPoolAllowedUseTunnel
 	}) {
 		faults = append(faults, field.Forbidden(path, "LoadBalancer can't be combined with Workload or Tunnel"))
 	}
-	if spec.IPIPMode.Enabled() {
+	if Encapsulates(spec.IPIPMode) {
 		faults = append(faults, field.Forbidden(specPath.Child("ipipMode"), "must be Never for a LoadBalancer pool"))
 	}
-	if spec.VXLANMode.Enabled() {
+	if Encapsulates(spec.VXLANMode) {
 		faults = append(faults, field.Forbidden(specPath.Child("vxlanMode"), "must be Never for a LoadBalancer pool"))
 	}
 	if spec.DisableBGPExport {
@@ -183,7 +191,7 @@ func validateUses(spec *IPPoolSpec) field.ErrorList {
 // one, and lets LoadBalancer go. It takes less in one case: where a zero was
 // stored as such, which a pool doesn't tell from none, it can't be replaced by
 // the default.
-func ValidateUpdate(updated, stored *IPPool) field.ErrorList {
+func ValidateUpdate(updated, stored *v3.IPPool) field.ErrorList {
 	faults := Validate(updated)
 	if updated.Spec.CIDR != stored.Spec.CIDR {
 		faults = append(faults, field.Forbidden(specPath.Child("cidr"),
@@ -194,8 +202,8 @@ func ValidateUpdate(updated, stored *IPPool) field.ErrorList {
 		faults = append(faults, field.Forbidden(specPath.Child("blockSize"),
 			fmt.Sprintf("can't change from %d to %d: create a new pool and migrate to it", was, is)))
 	}
-	isOther := func(u IPPoolAllowedUse) bool { return u != IPPoolAllowedUseLoadBalancer }
-	if slices.Contains(stored.Spec.AllowedUses, IPPoolAllowedUseLoadBalancer) &&
+	isOther := func(u v3.IPPoolAllowedUse) bool { return u != v3.IPPoolAllowedUseLoadBalancer }
+	if slices.Contains(stored.Spec.AllowedUses, v3.IPPoolAllowedUseLoadBalancer) &&
 		(len(updated.Spec.AllowedUses) == 0 || slices.ContainsFunc(updated.Spec.AllowedUses, isOther)) {
 		faults = append(faults, field.Forbidden(specPath.Child("allowedUses"), "a LoadBalancer pool can't turn to another use"))
 	}
@@ -203,7 +211,7 @@ func ValidateUpdate(updated, stored *IPPool) field.ErrorList {
 }
 
 // effectiveBlockSize is zero where the pool names neither size nor family.
-func effectiveBlockSize(pool *IPPool) int {
+func effectiveBlockSize(pool *v3.IPPool) int {
 	if prefix, err := ParseCIDR(pool.Spec.CIDR); err == nil && pool.Spec.BlockSize == 0 {
 		return FamilyOf(prefix).DefaultBlockSize()
 	}
@@ -214,7 +222,7 @@ func effectiveBlockSize(pool *IPPool) int {
 // size than its blocks would, which Calico can't work with. Blocks elsewhere
 // don't matter, nor does their order. A pool whose CIDR doesn't parse has no
 // blocks.
-func ValidateBlocks(pool *IPPool, blocks []netip.Prefix) field.ErrorList {
+func ValidateBlocks(pool *v3.IPPool, blocks []netip.Prefix) field.ErrorList {
 	prefix, err := ParseCIDR(pool.Spec.CIDR)
 	if err != nil {
 		return nil

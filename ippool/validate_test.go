@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -177,8 +178,8 @@ func TestValidateEncapsulation(t *testing.T) {
 	noIPv6 := fault{forbidden, "spec.ipipMode", "IP-in-IP carries no IPv6"}
 	for _, test := range []struct {
 		cidr  string
-		ipip  ippool.IPIPMode
-		vxlan ippool.VXLANMode
+		ipip  v3.IPIPMode
+		vxlan v3.VXLANMode
 		want  []fault
 	}{
 		{"10.0.0.0/16", "", "", nil},
@@ -220,13 +221,13 @@ func TestValidateEncapsulation(t *testing.T) {
 
 func TestValidateAssignmentMode(t *testing.T) {
 	t.Parallel()
-	for _, mode := range []*ippool.AssignmentMode{nil, pointer(ippool.Automatic), pointer(ippool.Manual)} {
+	for _, mode := range []*v3.AssignmentMode{nil, pointer(v3.Automatic), pointer(v3.Manual)} {
 		pool := aPool("10.0.0.0/16")
 		pool.Spec.AssignmentMode = mode
 		assertFaults(t, nil, ippool.Validate(pool))
 	}
 	// A pointer to nothing is written as "", which the CRD doesn't list.
-	for _, mode := range []ippool.AssignmentMode{"", "automatic", "Auto"} {
+	for _, mode := range []v3.AssignmentMode{"", "automatic", "Auto"} {
 		pool := aPool("10.0.0.0/16")
 		pool.Spec.AssignmentMode = &mode
 		got := ippool.Validate(pool)
@@ -241,12 +242,12 @@ func TestValidateAllAtOnce(t *testing.T) {
 	t.Parallel()
 	pool := aPool("fe80::1/64", blockSize(26), uses("Tunnel", "Tunnel", "Pods", "LoadBalancer"))
 	pool.Name = "Mine"
-	pool.Spec.IPIPMode = ippool.IPIPModeAlways
+	pool.Spec.IPIPMode = v3.IPIPModeAlways
 	pool.Spec.VXLANMode = "On"
 	pool.Spec.DisableBGPExport = true
 	pool.Spec.NodeSelector = "has(rack) && global()"
 	pool.Spec.NamespaceSelector = "team == 'global('"
-	pool.Spec.AssignmentMode = pointer(ippool.AssignmentMode("Auto"))
+	pool.Spec.AssignmentMode = pointer(v3.AssignmentMode("Auto"))
 	assertFaults(t, []fault{
 		{invalid, "metadata.name", "RFC 1123"},
 		{invalid, "spec.cidr", "host bits"},
@@ -274,5 +275,5 @@ func TestValidateZeroPool(t *testing.T) {
 	assertFaults(t, []fault{
 		{invalid, "metadata.name", "RFC 1123"},
 		{required, "spec.cidr", "the range of the pool"},
-	}, ippool.Validate(&ippool.IPPool{}))
+	}, ippool.Validate(&v3.IPPool{}))
 }

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"testing"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/assert"
 
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
@@ -21,7 +22,7 @@ func TestValidateBlocks(t *testing.T) {
 	}
 	for _, test := range []struct {
 		name   string
-		pool   *ippool.IPPool
+		pool   *v3.IPPool
 		blocks []netip.Prefix
 		detail string
 	}{

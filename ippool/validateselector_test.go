@@ -5,6 +5,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/require"
 
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
@@ -55,9 +56,9 @@ func TestValidateSelector(t *testing.T) {
 		}},
 		{"no selector and not UTF-8", "has(\xff)", []fault{{invalid, "", "column 5"}, {invalid, "", notUTF8}}},
 	} {
-		for path, set := range map[string]func(*ippool.IPPoolSpec){
-			"spec.nodeSelector":      func(s *ippool.IPPoolSpec) { s.NodeSelector = test.text },
-			"spec.namespaceSelector": func(s *ippool.IPPoolSpec) { s.NamespaceSelector = test.text },
+		for path, set := range map[string]func(*v3.IPPoolSpec){
+			"spec.nodeSelector":      func(s *v3.IPPoolSpec) { s.NodeSelector = test.text },
+			"spec.namespaceSelector": func(s *v3.IPPoolSpec) { s.NamespaceSelector = test.text },
 		} {
 			t.Run(path+" "+test.name, func(t *testing.T) {
 				t.Parallel()

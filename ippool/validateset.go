@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
@@ -17,7 +18,7 @@ import (
 // earliest range inside it. So n pools give fewer than n overlaps, and those
 // that none is told of overlap nothing among themselves. A pool whose CIDR
 // doesn't parse overlaps nothing. It takes n log n steps.
-func ValidateSet(pools []*IPPool) field.ErrorList {
+func ValidateSet(pools []*v3.IPPool) field.ErrorList {
 	var faults field.ErrorList
 	items := field.NewPath("items")
 	names := make(map[string]int, len(pools))
@@ -55,7 +56,7 @@ type overlap struct{ earlier, later int }
 //	10.9.0.0/16                 [====]
 //
 // No prefix is on the stack twice, so it is never higher than a prefix is long.
-func overlaps(pools []*IPPool) []overlap {
+func overlaps(pools []*v3.IPPool) []overlap {
 	type ranged struct {
 		prefix netip.Prefix
 		place  int

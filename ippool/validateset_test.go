@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"testing"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -13,8 +14,8 @@ import (
 )
 
 // aSet makes pools p0, p1, … that are valid each by itself.
-func aSet(cidrs ...string) []*ippool.IPPool {
-	pools := make([]*ippool.IPPool, len(cidrs))
+func aSet(cidrs ...string) []*v3.IPPool {
+	pools := make([]*v3.IPPool, len(cidrs))
 	for i, cidr := range cidrs {
 		pools[i] = aPool(cidr, disabled) // of any size
 		pools[i].Name = fmt.Sprintf("p%d", i)
@@ -79,7 +80,7 @@ func TestValidateSetOrder(t *testing.T) {
 	pools := aSet("10.1.0.0/16", "pods", "10.0.0.1/8", "fd00::/64", "10.2.0.0/16")
 	pools[0].Spec.NodeSelector = "rack"
 	pools[2].Name = "p0"
-	pools[3].Spec.IPIPMode = ippool.IPIPModeAlways
+	pools[3].Spec.IPIPMode = v3.IPIPModeAlways
 	pools[4].Name = "p0"
 	got := ippool.ValidateSet(pools)
 	assertFaults(t, []fault{
@@ -182,10 +183,10 @@ func TestValidateSetAgainstTheSlowWay(t *testing.T) {
 
 // checkRest wants that the pools which no overlap is told of overlap nothing
 // among themselves: whoever drops the others is done.
-func checkRest(t *testing.T, pools []*ippool.IPPool, prefixes []netip.Prefix, told int) {
+func checkRest(t *testing.T, pools []*v3.IPPool, prefixes []netip.Prefix, told int) {
 	t.Helper()
 	require.Less(t, told, len(pools))
-	var rest []*ippool.IPPool
+	var rest []*v3.IPPool
 	for i, pool := range pools {
 		if _, found := partner(prefixes, i); !found && prefixes[i].IsValid() {
 			pool = pool.DeepCopy()
@@ -197,7 +198,7 @@ func checkRest(t *testing.T, pools []*ippool.IPPool, prefixes []netip.Prefix, to
 }
 
 // disjointSet is n neighbouring blocks of /24, the last one first.
-func disjointSet(n int) []*ippool.IPPool {
+func disjointSet(n int) []*v3.IPPool {
 	cidrs := make([]string, n)
 	for i := range cidrs {
 		at := n - 1 - i
@@ -208,7 +209,7 @@ func disjointSet(n int) []*ippool.IPPool {
 
 // nestedSet is chains of as many nested ranges as IPv6 has room for below a
 // /32, the narrow ones first, which is where a careless search is slowest.
-func nestedSet(n int) []*ippool.IPPool {
+func nestedSet(n int) []*v3.IPPool {
 	cidrs := make([]string, n)
 	for i := range cidrs {
 		chain, depth := i/96, i%96
@@ -219,7 +220,7 @@ func nestedSet(n int) []*ippool.IPPool {
 }
 
 // crowdedSet is n/2 small ranges, and then n/2 times the one around them all.
-func crowdedSet(n int) []*ippool.IPPool {
+func crowdedSet(n int) []*v3.IPPool {
 	pools := disjointSet(n)
 	for _, pool := range pools[n/2:] {
 		pool.Spec.CIDR = "10.0.0.0/8"
@@ -231,7 +232,7 @@ func BenchmarkValidateSet(b *testing.B) {
 	const n = 10_000
 	for _, bench := range []struct {
 		name   string
-		pools  []*ippool.IPPool
+		pools  []*v3.IPPool
 		faults int
 	}{
 		{"disjoint", disjointSet(n), 0},

@@ -3,15 +3,17 @@ package ippool_test
 import (
 	"testing"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
+
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
 func TestValidateUpdate(t *testing.T) {
 	t.Parallel()
 	const (
-		workload     = ippool.IPPoolAllowedUseWorkload
-		tunnel       = ippool.IPPoolAllowedUseTunnel
-		loadBalancer = ippool.IPPoolAllowedUseLoadBalancer
+		workload     = v3.IPPoolAllowedUseWorkload
+		tunnel       = v3.IPPoolAllowedUseTunnel
+		loadBalancer = v3.IPPoolAllowedUseLoadBalancer
 	)
 	cidr := func(was, is string) fault {
 		return fault{forbidden, "spec.cidr", `can't change from "` + was + `" to "` + is + `"`}
@@ -21,15 +23,15 @@ func TestValidateUpdate(t *testing.T) {
 
 	for _, test := range []struct {
 		name            string
-		stored, updated *ippool.IPPool
+		stored, updated *v3.IPPool
 		want            []fault
 	}{
 		{"nothing changes", aPool("10.0.0.0/16"), aPool("10.0.0.0/16"), nil},
-		{"much may change", aPool("10.0.0.0/16", uses(workload)), aPool("10.0.0.0/16", disabled, uses(tunnel), func(s *ippool.IPPoolSpec) {
+		{"much may change", aPool("10.0.0.0/16", uses(workload)), aPool("10.0.0.0/16", disabled, uses(tunnel), func(s *v3.IPPoolSpec) {
 			s.NATOutgoing, s.DisableBGPExport = true, true
-			s.IPIPMode = ippool.IPIPModeAlways
+			s.IPIPMode = v3.IPIPModeAlways
 			s.NodeSelector = "has(rack)"
-			s.AssignmentMode = pointer(ippool.Manual)
+			s.AssignmentMode = pointer(v3.Manual)
 		}), nil},
 
 		{"CIDR", aPool("10.0.0.0/16"), aPool("10.1.0.0/16"), []fault{cidr("10.0.0.0/16", "10.1.0.0/16")}},

@@ -3,6 +3,7 @@ package ippool_test
 import (
 	"testing"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/assert"
 
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
@@ -11,29 +12,29 @@ import (
 func TestValidateUses(t *testing.T) {
 	t.Parallel()
 	const (
-		workload     = ippool.IPPoolAllowedUseWorkload
-		tunnel       = ippool.IPPoolAllowedUseTunnel
-		loadBalancer = ippool.IPPoolAllowedUseLoadBalancer
+		workload     = v3.IPPoolAllowedUseWorkload
+		tunnel       = v3.IPPoolAllowedUseTunnel
+		loadBalancer = v3.IPPoolAllowedUseLoadBalancer
 		known        = `supported values: "Workload", "Tunnel", "LoadBalancer"`
 	)
 	combined := fault{forbidden, "spec.allowedUses", "can't be combined with Workload or Tunnel"}
 	namespaces := fault{forbidden, "spec.namespaceSelector", "tunnel addresses belong to nodes"}
 
-	ipip := func(m ippool.IPIPMode) func(*ippool.IPPoolSpec) {
-		return func(s *ippool.IPPoolSpec) { s.IPIPMode = m }
+	ipip := func(m v3.IPIPMode) func(*v3.IPPoolSpec) {
+		return func(s *v3.IPPoolSpec) { s.IPIPMode = m }
 	}
-	vxlan := func(m ippool.VXLANMode) func(*ippool.IPPoolSpec) {
-		return func(s *ippool.IPPoolSpec) { s.VXLANMode = m }
+	vxlan := func(m v3.VXLANMode) func(*v3.IPPoolSpec) {
+		return func(s *v3.IPPoolSpec) { s.VXLANMode = m }
 	}
-	nodes := func(text string) func(*ippool.IPPoolSpec) {
-		return func(s *ippool.IPPoolSpec) { s.NodeSelector = text }
+	nodes := func(text string) func(*v3.IPPoolSpec) {
+		return func(s *v3.IPPoolSpec) { s.NodeSelector = text }
 	}
-	ofNamespaces := func(text string) func(*ippool.IPPoolSpec) {
-		return func(s *ippool.IPPoolSpec) { s.NamespaceSelector = text }
+	ofNamespaces := func(text string) func(*v3.IPPoolSpec) {
+		return func(s *v3.IPPoolSpec) { s.NamespaceSelector = text }
 	}
-	noBGP := func(s *ippool.IPPoolSpec) { s.DisableBGPExport = true }
+	noBGP := func(s *v3.IPPoolSpec) { s.DisableBGPExport = true }
 
-	type changes = []func(*ippool.IPPoolSpec)
+	type changes = []func(*v3.IPPoolSpec)
 	for _, test := range []struct {
 		name    string
 		changes changes

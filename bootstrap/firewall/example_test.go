@@ -3,13 +3,15 @@ package firewall_test
 import (
 	"fmt"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
+
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/firewall"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
 func ExampleOpenings() {
 	openings, _ := firewall.Openings(firewall.Config{
-		Pools: []firewall.Pool{{Name: "default-ipv4-ippool", Family: ippool.IPv4, IPIPMode: ippool.IPIPModeAlways}},
+		Pools: []firewall.Pool{{Name: "default-ipv4-ippool", Family: ippool.IPv4, IPIPMode: v3.IPIPModeAlways}},
 	})
 	for _, opening := range openings {
 		fmt.Printf("%s: %s\n", opening, opening.Reason)

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
+
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
@@ -69,14 +71,23 @@ func isNumber(text string, bits int) bool {
 
 // Pool is what matters of a pool.
 type Pool struct {
-	Name      string           `json:"name"`           // which reasons and warnings quote
-	Family    ippool.Family    `json:"family"`         // its openings are of the same
-	CIDR      string           `json:"cidr,omitempty"` // empty: not chosen yet
-	IPIPMode  ippool.IPIPMode  `json:"ipipMode"`       // empty: Never
-	VXLANMode ippool.VXLANMode `json:"vxlanMode"`      // empty: Never
+	Name      string        `json:"name"`           // which reasons and warnings quote
+	Family    ippool.Family `json:"family"`         // its openings are of the same
+	CIDR      string        `json:"cidr,omitempty"` // empty: not chosen yet
+	IPIPMode  v3.IPIPMode   `json:"ipipMode"`       // empty: Never
+	VXLANMode v3.VXLANMode  `json:"vxlanMode"`      // empty: Never
 
 	// Planned says that it doesn't stand in the datastore like this yet.
 	Planned bool `json:"planned,omitempty"`
+}
+
+// PoolOf returns what matters of a pool with that name, family and spec. An empty
+// mode becomes Never.
+func PoolOf(name string, family ippool.Family, spec v3.IPPoolSpec) Pool {
+	return Pool{
+		Name: name, Family: family, CIDR: spec.CIDR,
+		IPIPMode: ippool.OrNever(spec.IPIPMode), VXLANMode: ippool.OrNever(spec.VXLANMode),
+	}
 }
 
 // Config is what decides about the openings of a host. The zero value is a
@@ -104,8 +115,8 @@ type Config struct {
 // together.
 func Openings(config Config) ([]Opening, []string) {
 	all := families(config.Pools)
-	ipip := having(config.Pools, func(pool Pool) bool { return on(pool.IPIPMode) })
-	vxlan := having(config.Pools, func(pool Pool) bool { return on(pool.VXLANMode) })
+	ipip := having(config.Pools, func(pool Pool) bool { return ippool.Encapsulates(pool.IPIPMode) })
+	vxlan := having(config.Pools, func(pool Pool) bool { return ippool.Encapsulates(pool.VXLANMode) })
 	openings := []Opening{}
 	if !config.NoBGP {
 		openings = append(openings, Opening{Name: "BGP", Port: "179/tcp", Families: all, Reason: "the nodes tell each other their routes"})
@@ -141,7 +152,7 @@ func Openings(config Config) ([]Opening, []string) {
 }
 
 func warnings(config Config) []string {
-	bare := having(config.Pools, func(pool Pool) bool { return !on(pool.VXLANMode) })
+	bare := having(config.Pools, func(pool Pool) bool { return !ippool.Encapsulates(pool.VXLANMode) })
 	switch {
 	case config.NoBGP && len(bare) > 0:
 		return []string{"without BGP the nodes learn no routes to the addresses of " + names(bare) + ": only pools with vxlanMode on do without it"}
@@ -164,12 +175,6 @@ func families(pools []Pool) []ippool.Family {
 		return []ippool.Family{ippool.IPv4}
 	}
 	return found
-}
-
-// on reports whether an encapsulation is. Unknown words count: what a newer
-// Calico means by one needs the port rather than not.
-func on[Mode ippool.IPIPMode | ippool.VXLANMode](mode Mode) bool {
-	return mode != "" && mode != "Never"
 }
 
 func having(pools []Pool, holds func(Pool) bool) []Pool {

@@ -4,13 +4,14 @@ import (
 	"fmt"
 	"testing"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/assert"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/firewall"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-func pool(name string, family ippool.Family, ipip ippool.IPIPMode, vxlan ippool.VXLANMode) firewall.Pool {
+func pool(name string, family ippool.Family, ipip v3.IPIPMode, vxlan v3.VXLANMode) firewall.Pool {
 	return firewall.Pool{Name: name, Family: family, IPIPMode: ipip, VXLANMode: vxlan}
 }
 

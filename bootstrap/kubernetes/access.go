@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
@@ -29,7 +30,7 @@ func (d *Datastore) roleHint(a action) string {
 	}
 	hint := fmt.Sprintf("give it %s with the rule - {apiGroups: [%s], resources: [%s], %sverbs: [%s]}", kind, group, a.resource, names, a.verb)
 	if a.group == ippool.CRDV1.Group && d.config.APIGroup.Empty() {
-		hint += fmt.Sprintf("; if this cluster has its pools in %s, set CALICO_API_GROUP to that", ippool.V3)
+		hint += fmt.Sprintf("; if this cluster has its pools in %s, set CALICO_API_GROUP to that", v3.SchemeGroupVersion)
 	}
 	return hint
 }

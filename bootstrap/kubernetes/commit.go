@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
@@ -48,9 +49,9 @@ func (d *Datastore) Commit(ctx context.Context, _ bootstrap.Snapshot, changes []
 }
 
 // create writes a new pool, and into it what the API server keeps.
-func (d *Datastore) create(ctx context.Context, group schema.GroupVersion, pool *ippool.IPPool) error {
+func (d *Datastore) create(ctx context.Context, group schema.GroupVersion, pool *v3.IPPool) error {
 	asked := pool.DeepCopy()
-	asked.APIVersion, asked.Kind = group.String(), ippool.Kind
+	asked.APIVersion, asked.Kind = group.String(), v3.KindIPPool
 	// The rest is the API server's to give.
 	asked.ObjectMeta = metav1.ObjectMeta{Name: pool.Name, Labels: pool.Labels, Annotations: pool.Annotations}
 	data, err := json.Marshal(asked)
@@ -102,7 +103,7 @@ func versionedPatch(record *ippool.Record) ([]byte, error) {
 
 // write sends a pool or a patch of one, and writes into the pool what the API
 // server keeps.
-func (d *Datastore) write(ctx context.Context, action action, request *rest.Request, pool *ippool.IPPool) error {
+func (d *Datastore) write(ctx context.Context, action action, request *rest.Request, pool *v3.IPPool) error {
 	body, err := d.call(ctx, action, request.Param("fieldManager", fieldManager))
 	if err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"k8s.io/client-go/rest"
@@ -22,7 +23,7 @@ func changed(t *testing.T, name string) *ippool.Record {
 	record, err := ippool.DecodeRecord(fmt.Appendf(nil,
 		`{"metadata":{"name":%q,"uid":"u","resourceVersion":"7","labels":{"a":"b"}},"spec":{"cidr":"10.0.0.0/16","natOutgoing":true,"future":1}}`, name))
 	require.NoError(t, err)
-	record.Pool.Spec.NATOutgoing, record.Pool.Spec.IPIPMode = false, ippool.IPIPModeAlways
+	record.Pool.Spec.NATOutgoing, record.Pool.Spec.IPIPMode = false, v3.IPIPModeAlways
 	return record
 }
 
@@ -80,7 +81,7 @@ func TestCommitSends(t *testing.T) {
 		}
 		return &http.Response{StatusCode: code, Header: asJSON, Body: io.NopCloser(strings.NewReader(answer)), Request: request}, nil
 	})
-	store, err := Open(Config{REST: &rest.Config{Host: "https://127.0.0.1:1", Transport: transport}, APIGroup: ippool.V3})
+	store, err := Open(Config{REST: &rest.Config{Host: "https://127.0.0.1:1", Transport: transport}, APIGroup: v3.SchemeGroupVersion})
 	require.NoError(t, err)
 	same := changed(t, "same")
 	same.Pool.Spec.NATOutgoing, same.Pool.Spec.IPIPMode = true, ""
@@ -103,7 +104,7 @@ func TestCommitSends(t *testing.T) {
 	assert.Equal(t, "POST "+base+"?fieldManager=calico-bootstrap  "+
 		`{"kind":"IPPool","apiVersion":"projectcalico.org/v3","metadata":{"name":"b","labels":{"l":"1"},"annotations":{"n":"2"}},"spec":{"cidr":""}}`,
 		strings.Replace(sent[1], `"creationTimestamp":null,`, "", 1), "which older encoders write")
-	for _, pool := range []*ippool.IPPool{&update.Pool, labelled} {
+	for _, pool := range []*v3.IPPool{&update.Pool, labelled} {
 		assert.EqualValues(t, "kept", pool.UID)
 		assert.Equal(t, "8", pool.ResourceVersion)
 		assert.Equal(t, "10.9.0.0/16", pool.Spec.CIDR)

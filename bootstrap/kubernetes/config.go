@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/rest"
 
@@ -24,7 +25,7 @@ type Config struct {
 	// Redirects are not followed.
 	REST *rest.Config
 
-	// APIGroup is ippool.CRDV1 or ippool.V3. Empty: the first of these that
+	// APIGroup is ippool.CRDV1 or v3.SchemeGroupVersion. Empty: the first of these that
 	// the API server serves.
 	APIGroup schema.GroupVersion
 
@@ -106,7 +107,7 @@ func ReadAPIGroup(given bootstrap.Setting, faults *bootstrap.Faults) schema.Grou
 		}
 	}
 	if given.IsSet() {
-		faults.Add(given, "unknown API group; want %s or %s", ippool.CRDV1, ippool.V3)
+		faults.Add(given, "unknown API group; want %s or %s", ippool.CRDV1, v3.SchemeGroupVersion)
 	}
 	return schema.GroupVersion{}
 }

@@ -10,13 +10,13 @@ import (
 	"strings"
 	"testing"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/rest"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
-	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
 func given(value string) bootstrap.Setting { return bootstrap.Given(value, "test") }
@@ -77,7 +77,7 @@ func TestFromSettingsKubeconfig(t *testing.T) {
 	assert.Equal(t, "https://two.example:6443", config.REST.Host)
 	assert.True(t, config.REST.Insecure)
 	assert.Equal(t, "get-token", config.REST.ExecProvider.Command)
-	assert.Equal(t, ippool.V3, config.APIGroup)
+	assert.Equal(t, v3.SchemeGroupVersion, config.APIGroup)
 	assert.InDelta(t, 2.5, config.REST.QPS, 0)
 	assert.Equal(t, 7, config.REST.Burst)
 

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/rest"
 
@@ -21,7 +22,7 @@ import (
 
 // apiGroups may hold pools. Where both are served, the second is the aggregated
 // API server's view of the first.
-var apiGroups = []schema.GroupVersion{ippool.CRDV1, ippool.V3}
+var apiGroups = []schema.GroupVersion{ippool.CRDV1, v3.SchemeGroupVersion}
 
 func isAPIGroup(group schema.GroupVersion) bool { return slices.Contains(apiGroups, group) }
 
@@ -109,7 +110,7 @@ func (d *Datastore) list(ctx context.Context, group schema.GroupVersion) (bootst
 // elsewhere tells of a cluster that has its pools in the one group while the
 // config asks for the newer one: that won't come by waiting. It looks once.
 func (d *Datastore) elsewhere(ctx context.Context) error {
-	if d.config.APIGroup != ippool.V3 || d.looked {
+	if d.config.APIGroup != v3.SchemeGroupVersion || d.looked {
 		return nil
 	}
 	d.looked = true
@@ -118,7 +119,7 @@ func (d *Datastore) elsewhere(ctx context.Context) error {
 	}
 	return &bootstrap.DatastoreError{
 		Place: d.config.place(), Doing: "reading IP pools",
-		Err:  fmt.Errorf("the API server has no %s in %s, which was asked for, but in %s", poolResource, ippool.V3, ippool.CRDV1),
+		Err:  fmt.Errorf("the API server has no %s in %s, which was asked for, but in %s", poolResource, v3.SchemeGroupVersion, ippool.CRDV1),
 		Hint: fmt.Sprintf("set --calico-api-group or CALICO_API_GROUP to %s, or leave it out", ippool.CRDV1),
 	}
 }

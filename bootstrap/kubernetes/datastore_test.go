@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -80,8 +81,8 @@ func TestSnapshotWithoutPools(t *testing.T) {
 		{"not in the group that is asked for", ippool.CRDV1, nil,
 			"not installed: crd.projectcalico.org/v1 has no ippools: " + install + "; if this cluster has its pools in projectcalico.org/v3, set CALICO_API_GROUP to that",
 			bootstrap.ErrNotInstalled},
-		{"not in the newer group, nor elsewhere", ippool.V3, nil, "not installed: projectcalico.org/v3 has no ippools: " + install, bootstrap.ErrNotInstalled},
-		{"not in the newer group but in the other", ippool.V3, map[string]said{crdPools: {200, noPools}},
+		{"not in the newer group, nor elsewhere", v3.SchemeGroupVersion, nil, "not installed: projectcalico.org/v3 has no ippools: " + install, bootstrap.ErrNotInstalled},
+		{"not in the newer group but in the other", v3.SchemeGroupVersion, map[string]said{crdPools: {200, noPools}},
 			"the API server has no ippools in projectcalico.org/v3, which was asked for, but in crd.projectcalico.org/v1: " +
 				"set --calico-api-group or CALICO_API_GROUP to crd.projectcalico.org/v1, or leave it out", nil},
 	}

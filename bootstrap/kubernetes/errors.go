@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -167,7 +168,7 @@ func (d *Datastore) notInstalled(groups []schema.GroupVersion, absent []error) e
 	}
 	hint := installHint
 	if d.config.APIGroup == ippool.CRDV1 {
-		hint += fmt.Sprintf("; if this cluster has its pools in %s, set CALICO_API_GROUP to that", ippool.V3)
+		hint += fmt.Sprintf("; if this cluster has its pools in %s, set CALICO_API_GROUP to that", v3.SchemeGroupVersion)
 	}
 	return &bootstrap.DatastoreError{
 		Kind: bootstrap.ErrNotInstalled, Place: d.config.place(), Doing: "reading IP pools",

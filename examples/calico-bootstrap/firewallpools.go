@@ -56,10 +56,7 @@ func poolsAfter(snapshot bootstrap.Snapshot, report bootstrap.Report) ([]firewal
 	for _, pool := range report.Pools {
 		if pool.Action == bootstrap.WouldCreate || pool.Action == bootstrap.WouldUpdate {
 			written[pool.Name] = true
-			pools = append(pools, firewall.Pool{
-				Name: pool.Name, Family: pool.Family, CIDR: pool.Spec.CIDR,
-				IPIPMode: pool.Spec.IPIPMode, VXLANMode: pool.Spec.VXLANMode, Planned: true,
-			})
+			pools = append(pools, planned(firewall.PoolOf(pool.Name, pool.Family, *pool.Spec)))
 		}
 	}
 	for _, record := range snapshot.Pools {
@@ -72,10 +69,7 @@ func poolsAfter(snapshot bootstrap.Snapshot, report bootstrap.Report) ([]firewal
 			warnings = append(warnings, fmt.Sprintf("pool %s is left out: its CIDR %q can't be read", stored.Name, stored.Spec.CIDR))
 			continue
 		}
-		pools = append(pools, firewall.Pool{
-			Name: stored.Name, Family: ippool.FamilyOf(prefix), CIDR: stored.Spec.CIDR,
-			IPIPMode: stored.Spec.IPIPMode, VXLANMode: stored.Spec.VXLANMode,
-		})
+		pools = append(pools, firewall.PoolOf(stored.Name, ippool.FamilyOf(prefix), stored.Spec))
 	}
 	for _, unreadable := range snapshot.Unreadable {
 		warnings = append(warnings, fmt.Sprintf("pool %s is left out: it can't be read: %s", unreadable.Name, unreadable.Err))
@@ -94,11 +88,12 @@ func (p *program) askedPools() ([]firewall.Pool, []string, error) {
 		if want.Skip != "" {
 			continue
 		}
-		spec := want.Pool.Spec
-		pools = append(pools, firewall.Pool{
-			Name: want.Pool.Name, Family: want.Family, CIDR: spec.CIDR,
-			IPIPMode: spec.IPIPMode, VXLANMode: spec.VXLANMode, Planned: true,
-		})
+		pools = append(pools, planned(firewall.PoolOf(want.Pool.Name, want.Family, want.Pool.Spec)))
 	}
 	return pools, []string{}, nil
+}
+
+func planned(pool firewall.Pool) firewall.Pool {
+	pool.Planned = true
+	return pool
 }

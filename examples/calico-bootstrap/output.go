@@ -12,6 +12,7 @@ import (
 	"text/tabwriter"
 	"unicode"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 
@@ -51,7 +52,7 @@ func (p *program) printReport(ctx context.Context, store closableDatastore, repo
 		cidr, nat, ipip, vxlan, block := "-", "-", "-", "-", "-"
 		if spec := pool.Spec; spec != nil {
 			cidr, nat = spec.CIDR, fmt.Sprint(spec.NATOutgoing)
-			ipip, vxlan = spec.IPIPMode.String(), spec.VXLANMode.String()
+			ipip, vxlan = string(spec.IPIPMode), string(spec.VXLANMode)
 			if spec.BlockSize != 0 {
 				block = fmt.Sprintf("/%d", spec.BlockSize)
 			}
@@ -247,11 +248,11 @@ func toYAML(object any) ([]byte, error) {
 }
 
 // printPools writes the pools as manifests: YAML documents, or one list.
-func (p *program) printPools(pools []*ippool.IPPool, apiVersion string) error {
+func (p *program) printPools(pools []*v3.IPPool, apiVersion string) error {
 	if p.output == formatJSON {
-		list := ippool.IPPoolList{
-			TypeMeta: metav1.TypeMeta{Kind: ippool.ListKind, APIVersion: apiVersion},
-			Items:    []ippool.IPPool{}, // never null
+		list := v3.IPPoolList{
+			TypeMeta: metav1.TypeMeta{Kind: v3.KindIPPoolList, APIVersion: apiVersion},
+			Items:    []v3.IPPool{}, // never null
 		}
 		for _, pool := range pools {
 			list.Items = append(list.Items, *pool)
@@ -271,7 +272,7 @@ func (p *program) printPools(pools []*ippool.IPPool, apiVersion string) error {
 
 // printInstallation writes the pools for the Tigera operator. What it can't have
 // is a fault of the settings, which ask for it.
-func (p *program) printInstallation(pools []*ippool.IPPool) error {
+func (p *program) printInstallation(pools []*v3.IPPool) error {
 	if group := p.settings.Datastore.CalicoAPIGroup; group.IsSet() {
 		p.logger.Warn(fmt.Sprintf("%s has no effect: an Installation has an API group of its own", group.Source))
 	}

@@ -10,10 +10,11 @@ import (
 	"strings"
 	"time"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
+
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/etcdv3"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/kubernetes"
-	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
 // program is one call of the program: its streams, its flags, and what comes
@@ -226,7 +227,7 @@ func (p *program) render() error {
 		return faults.Err()
 	}
 	if group.Empty() {
-		group = ippool.V3 // which calicoctl takes, too
+		group = v3.SchemeGroupVersion // which calicoctl takes, too
 	}
 	pools, warnings, err := bootstrap.Render(p.settings)
 	if err != nil {

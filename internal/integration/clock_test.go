@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -84,17 +85,17 @@ func TestClock(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
 		env   []string
-		pools func() []ippool.IPPool
+		pools func() []v3.IPPool
 		empty func()
 		tls   bool
 		stamp bool // it is the client that writes when a pool was created
 	}{
 		{"etcd", []string{"ETCD_ENDPOINTS=" + plain.server.Endpoints()[0]},
-			func() []ippool.IPPool { return plain.Pools(t) }, func() { plain.empty(t) }, false, true},
+			func() []v3.IPPool { return plain.Pools(t) }, func() { plain.empty(t) }, false, true},
 		{"etcd with TLS", []string{"ETCD_ENDPOINTS=" + secure.server.Endpoints()[0], "ETCD_CA_CERT_FILE=" + secure.server.PKI().CACertFile},
-			func() []ippool.IPPool { return secure.Pools(t) }, func() { secure.empty(t) }, true, true},
+			func() []v3.IPPool { return secure.Pools(t) }, func() { secure.empty(t) }, true, true},
 		{"Kubernetes", []string{"DATASTORE_TYPE=kubernetes", "KUBECONFIG=" + cluster.server.Kubeconfig(t)},
-			func() []ippool.IPPool { return cluster.Pools(t) }, func() { cluster.empty(t) }, true, false},
+			func() []v3.IPPool { return cluster.Pools(t) }, func() { cluster.empty(t) }, true, false},
 	} {
 		for _, skew := range []time.Duration{-3 * day, -5 * time.Minute, 5 * time.Minute, 3 * day} {
 			t.Run(tt.name+" "+skew.String(), func(t *testing.T) {

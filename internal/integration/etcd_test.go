@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -75,7 +76,7 @@ func (w *etcdWorld) Delete(t *testing.T, name string) {
 	require.NoError(t, err)
 }
 
-func (w *etcdWorld) Write(t *testing.T, pool *ippool.IPPool) {
+func (w *etcdWorld) Write(t *testing.T, pool *v3.IPPool) {
 	t.Helper()
 	record, err := ippool.NewRecord(pool).Encode()
 	require.NoError(t, err)
@@ -97,9 +98,9 @@ func (w *etcdWorld) WriteBlock(t *testing.T, block string) {
 	w.put(t, "/calico/ipam/v2/assignment/"+family+"/block/"+strings.ReplaceAll(block, "/", "-"), "large")
 }
 
-func (w *etcdWorld) Pools(t *testing.T) []ippool.IPPool {
+func (w *etcdWorld) Pools(t *testing.T) []v3.IPPool {
 	t.Helper()
-	pools := []ippool.IPPool{}
+	pools := []v3.IPPool{}
 	for _, kv := range w.records(t) {
 		record, err := ippool.DecodeRecord([]byte(kv.value))
 		require.NoError(t, err)

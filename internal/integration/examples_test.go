@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -39,7 +40,7 @@ func output(t *testing.T, cmd *exec.Cmd, stdin string) result {
 	return result{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}
 }
 
-func names(pools []ippool.IPPool) []string {
+func names(pools []v3.IPPool) []string {
 	var all []string
 	for _, pool := range pools {
 		all = append(all, pool.Name)
@@ -48,8 +49,8 @@ func names(pools []ippool.IPPool) []string {
 }
 
 // anotherIPv6Pool is what somebody else may have made.
-func anotherIPv6Pool() *ippool.IPPool {
-	pool := &ippool.IPPool{Spec: ippool.IPPoolSpec{CIDR: "fd00:9::/64"}}
+func anotherIPv6Pool() *v3.IPPool {
+	pool := &v3.IPPool{Spec: v3.IPPoolSpec{CIDR: "fd00:9::/64"}}
 	pool.Name = "default-ipv6-ippool"
 	ippool.Default(pool)
 	return pool
@@ -75,7 +76,7 @@ func TestNodefork(t *testing.T) {
 		assert.Equal(t, "env CALICO_IPV4POOL_IPIP: \"sometimes\": unknown mode; want one of off, never, always, crosssubnet, cross-subnet\n", r.stderr)
 	})
 	t.Run("Kubernetes", func(t *testing.T) {
-		world := newKubernetesWorld(t, ippool.V3)
+		world := newKubernetesWorld(t, v3.SchemeGroupVersion)
 		env := append([]string{"KUBECONFIG=" + world.server.Kubeconfig(t)}, bothCIDRs...)
 		for range 2 {
 			r := output(t, example(t, programs.Nodefork, env), "")
@@ -99,8 +100,8 @@ func TestInstaller(t *testing.T) {
 
 // poolsWorld is a datastore to look into.
 type poolsWorld interface {
-	Pools(t *testing.T) []ippool.IPPool
-	Write(t *testing.T, pool *ippool.IPPool)
+	Pools(t *testing.T) []v3.IPPool
+	Write(t *testing.T, pool *v3.IPPool)
 }
 
 func testInstaller(t *testing.T, world poolsWorld, datastore string) {

@@ -11,12 +11,12 @@ import (
 	"testing"
 	"time"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/etcdtest"
-	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
 // An etcd that has used up its quota takes no pools, and says so at once. Where
@@ -99,7 +99,7 @@ func TestHardships(t *testing.T) {
 	cluster := newSteadyWorld(t)
 	kubernetes := append([]string{"DATASTORE_TYPE=kubernetes", "KUBECONFIG=" + cluster.server.Kubeconfig(t)}, bothCIDRs...)
 	for _, tt := range tests {
-		lacks := func(t *testing.T, env []string, pools func() []ippool.IPPool) {
+		lacks := func(t *testing.T, env []string, pools func() []v3.IPPool) {
 			t.Helper()
 			cmd := command(t, env)
 			var stdout, stderr bytes.Buffer
@@ -119,13 +119,13 @@ func TestHardships(t *testing.T) {
 		}
 		t.Run(tt.name+", Kubernetes", func(t *testing.T) {
 			cluster.empty(t)
-			lacks(t, kubernetes, func() []ippool.IPPool { return cluster.Pools(t) })
+			lacks(t, kubernetes, func() []v3.IPPool { return cluster.Pools(t) })
 		})
 		t.Run(tt.name+", etcd", func(t *testing.T) {
 			t.Parallel()
 			world := newEtcdWorld(t)
 			lacks(t, append([]string{"ETCD_ENDPOINTS=" + world.server.Endpoints()[0]}, bothCIDRs...),
-				func() []ippool.IPPool { return world.Pools(t) })
+				func() []v3.IPPool { return world.Pools(t) })
 		})
 	}
 }

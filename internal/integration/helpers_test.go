@@ -7,10 +7,11 @@ import (
 	"sync"
 	"time"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
+
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/etcdv3"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/etcdtest"
-	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
 // How long tests wait for what must come, and how often they look.
@@ -60,7 +61,7 @@ func configOf(server *etcdtest.Server) etcdv3.Config {
 	return etcdv3.Config{Endpoints: server.Endpoints(), Username: etcdtest.CalicoUser, Password: password}
 }
 
-func changesOf(pools ...*ippool.IPPool) []bootstrap.Change {
+func changesOf(pools ...*v3.IPPool) []bootstrap.Change {
 	var changes []bootstrap.Change
 	for _, pool := range pools {
 		changes = append(changes, bootstrap.Change{Create: pool})

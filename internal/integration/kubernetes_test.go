@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -81,18 +82,18 @@ func (w *kubernetesWorld) resource(name string) dynamic.ResourceInterface {
 	return w.server.Dynamic().Resource(w.group.WithResource(name))
 }
 
-func (w *kubernetesWorld) object(t *testing.T, pool *ippool.IPPool) *unstructured.Unstructured {
+func (w *kubernetesWorld) object(t *testing.T, pool *v3.IPPool) *unstructured.Unstructured {
 	t.Helper()
 	data, err := json.Marshal(pool)
 	require.NoError(t, err)
 	object := &unstructured.Unstructured{}
 	require.NoError(t, json.Unmarshal(data, &object.Object))
 	object.SetAPIVersion(w.group.String())
-	object.SetKind(ippool.Kind)
+	object.SetKind(v3.KindIPPool)
 	return object
 }
 
-func (w *kubernetesWorld) Write(t *testing.T, pool *ippool.IPPool) {
+func (w *kubernetesWorld) Write(t *testing.T, pool *v3.IPPool) {
 	t.Helper()
 	w.Delete(t, pool.Name)
 	require.NoError(t, w.create(t, pool))
@@ -128,13 +129,13 @@ func (w *kubernetesWorld) Delete(t *testing.T, name string) {
 	}
 }
 
-func (w *kubernetesWorld) create(t *testing.T, pool *ippool.IPPool) error {
+func (w *kubernetesWorld) create(t *testing.T, pool *v3.IPPool) error {
 	t.Helper()
 	_, err := w.resource("ippools").Create(t.Context(), w.object(t, pool), metav1.CreateOptions{})
 	return err
 }
 
-func (w *kubernetesWorld) TryWrite(t *testing.T, pool *ippool.IPPool) bool {
+func (w *kubernetesWorld) TryWrite(t *testing.T, pool *v3.IPPool) bool {
 	t.Helper()
 	err := w.create(t, pool)
 	if !apierrors.IsInvalid(err) {
@@ -158,16 +159,16 @@ func (w *kubernetesWorld) WriteBlock(t *testing.T, block string) {
 	require.NoError(t, err)
 }
 
-func (w *kubernetesWorld) Pools(t *testing.T) []ippool.IPPool {
+func (w *kubernetesWorld) Pools(t *testing.T) []v3.IPPool {
 	t.Helper()
 	// The context of a test is over in its cleanup.
 	list, err := w.resource("ippools").List(context.WithoutCancel(t.Context()), metav1.ListOptions{})
 	require.NoError(t, err)
-	pools := []ippool.IPPool{}
+	pools := []v3.IPPool{}
 	for _, item := range list.Items {
 		data, err := item.MarshalJSON()
 		require.NoError(t, err)
-		var pool ippool.IPPool
+		var pool v3.IPPool
 		require.NoError(t, json.Unmarshal(data, &pool))
 		pools = append(pools, pool)
 	}
@@ -175,7 +176,7 @@ func (w *kubernetesWorld) Pools(t *testing.T) []ippool.IPPool {
 }
 
 func TestKubernetesSuite(t *testing.T) {
-	for _, group := range []schema.GroupVersion{ippool.CRDV1, ippool.V3} {
+	for _, group := range []schema.GroupVersion{ippool.CRDV1, v3.SchemeGroupVersion} {
 		t.Run(group.Group, func(t *testing.T) {
 			world := newKubernetesWorld(t, group)
 			suite.Run(t, func(t *testing.T) suite.World { return world.empty(t) })
@@ -184,7 +185,7 @@ func TestKubernetesSuite(t *testing.T) {
 }
 
 func TestKubernetesSuiteWithCalicosCRDs(t *testing.T) {
-	for _, group := range []schema.GroupVersion{ippool.CRDV1, ippool.V3} {
+	for _, group := range []schema.GroupVersion{ippool.CRDV1, v3.SchemeGroupVersion} {
 		t.Run(group.Group, func(t *testing.T) {
 			world := newCalicoWorld(t, group)
 			suite.Run(t, func(t *testing.T) suite.World { return world.empty(t) })

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -95,7 +96,7 @@ func (w *kubernetesWorld) poolsOf(t *testing.T) []string {
 }
 
 // described are names and CIDRs of pools.
-func described(pools []ippool.IPPool) []string {
+func described(pools []v3.IPPool) []string {
 	var all []string
 	for _, pool := range pools {
 		all = append(all, pool.Name+" "+pool.Spec.CIDR)

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -43,7 +44,7 @@ func (l *requestLog) of(config *rest.Config) *rest.Config {
 // has the pools, and what is asked to know it.
 func TestKubernetesGroups(t *testing.T) {
 	server := kubetest.Shared(t)
-	const v1, v3 = "crd.projectcalico.org/v1", "projectcalico.org/v3"
+	const crdV1, apiV3 = "crd.projectcalico.org/v1", "projectcalico.org/v3"
 	// IPv6 alone, with its CIDR, creates one pool.
 	settings := func() bootstrap.Settings {
 		settings := dual(lasting("700ms"))
@@ -61,15 +62,15 @@ func TestKubernetesGroups(t *testing.T) {
 		kind   error
 		says   string
 	}{
-		{"none", nil, schema.GroupVersion{}, nil, bootstrap.ErrNotInstalled, v1 + " has no ippools, " + v3 + " has no ippools: install Calico's CRDs"},
-		{"none, v1 asked", nil, ippool.CRDV1, nil, bootstrap.ErrNotInstalled, "not installed: " + v1 + " has no ippools: install Calico's CRDs"},
-		{"none, v3 asked", nil, ippool.V3, nil, bootstrap.ErrNotInstalled, "not installed: " + v3 + " has no ippools: install Calico's CRDs"},
-		{"v3", []schema.GroupVersion{ippool.V3}, schema.GroupVersion{}, append([]string{"GET " + v1 + "/ippools"}, create(v3)...), nil, ""},
-		{"v3, v3 asked", nil, ippool.V3, create(v3), nil, ""},
+		{"none", nil, schema.GroupVersion{}, nil, bootstrap.ErrNotInstalled, crdV1 + " has no ippools, " + apiV3 + " has no ippools: install Calico's CRDs"},
+		{"none, v1 asked", nil, ippool.CRDV1, nil, bootstrap.ErrNotInstalled, "not installed: " + crdV1 + " has no ippools: install Calico's CRDs"},
+		{"none, v3 asked", nil, v3.SchemeGroupVersion, nil, bootstrap.ErrNotInstalled, "not installed: " + apiV3 + " has no ippools: install Calico's CRDs"},
+		{"v3", []schema.GroupVersion{v3.SchemeGroupVersion}, schema.GroupVersion{}, append([]string{"GET " + crdV1 + "/ippools"}, create(apiV3)...), nil, ""},
+		{"v3, v3 asked", nil, v3.SchemeGroupVersion, create(apiV3), nil, ""},
 		{"v3, v1 asked", nil, ippool.CRDV1, nil, bootstrap.ErrNotInstalled, "set CALICO_API_GROUP"},
-		{"both", []schema.GroupVersion{ippool.CRDV1}, schema.GroupVersion{}, create(v1), nil, ""},
-		{"both, v1 asked", nil, ippool.CRDV1, create(v1), nil, ""},
-		{"both, v3 asked", nil, ippool.V3, create(v3), nil, ""},
+		{"both", []schema.GroupVersion{ippool.CRDV1}, schema.GroupVersion{}, create(crdV1), nil, ""},
+		{"both, v1 asked", nil, ippool.CRDV1, create(crdV1), nil, ""},
+		{"both, v3 asked", nil, v3.SchemeGroupVersion, create(apiV3), nil, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if tt.name == "none" {
@@ -79,7 +80,7 @@ func TestKubernetesGroups(t *testing.T) {
 				server.InstallCRDs(t, group)
 			}
 			server.Empty(t, ippool.CRDV1)
-			server.Empty(t, ippool.V3)
+			server.Empty(t, v3.SchemeGroupVersion)
 			var requests requestLog
 			begin := time.Now()
 			report, causes, err := onKubernetes(t, kubernetes.Config{REST: requests.of(server.AdminConfig()), APIGroup: tt.asked}, settings())
@@ -90,7 +91,7 @@ func TestKubernetesGroups(t *testing.T) {
 				assert.Len(t, causes, 1)
 				for _, request := range requests.all {
 					if tt.asked == ippool.CRDV1 {
-						assert.Equal(t, "GET "+v1+"/ippools", request, "no other group is asked")
+						assert.Equal(t, "GET "+crdV1+"/ippools", request, "no other group is asked")
 					}
 				}
 				return
@@ -114,8 +115,8 @@ func TestKubernetesGroups(t *testing.T) {
 // alone, as its role for it says.
 func TestKubernetesGroupForbidden(t *testing.T) {
 	server := kubetest.Shared(t)
-	server.InstallCRDs(t, ippool.V3)
-	server.Empty(t, ippool.V3)
+	server.InstallCRDs(t, v3.SchemeGroupVersion)
+	server.Empty(t, v3.SchemeGroupVersion)
 	namespace := server.Namespace(t)
 	user := server.ServiceAccount(t, namespace, "v3")
 	server.Allow(t, user, kubetest.Rule("projectcalico.org", "ippools", "list", "create"), kubetest.Rule("projectcalico.org", "ipamblocks", "list"),
@@ -127,7 +128,7 @@ func TestKubernetesGroupForbidden(t *testing.T) {
 	require.ErrorIs(t, err, bootstrap.ErrForbidden)
 	atOnce(t, begin, err, "if this cluster has its pools in projectcalico.org/v3, set CALICO_API_GROUP to that")
 
-	_, _, err = onKubernetes(t, kubernetes.Config{REST: config, APIGroup: ippool.V3}, dual(patient()))
+	_, _, err = onKubernetes(t, kubernetes.Config{REST: config, APIGroup: v3.SchemeGroupVersion}, dual(patient()))
 	require.NoError(t, err)
-	assert.Equal(t, bothPools, (&kubernetesWorld{server: server, group: ippool.V3}).poolsOf(t))
+	assert.Equal(t, bothPools, (&kubernetesWorld{server: server, group: v3.SchemeGroupVersion}).poolsOf(t))
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -216,7 +217,7 @@ func TestKubernetesBadInput(t *testing.T) {
 
 // TestRenderForKubectl gives kubectl what render prints, on Calico's CRDs.
 func TestRenderForKubectl(t *testing.T) {
-	for _, group := range []schema.GroupVersion{ippool.CRDV1, ippool.V3} {
+	for _, group := range []schema.GroupVersion{ippool.CRDV1, v3.SchemeGroupVersion} {
 		t.Run(group.Group, func(t *testing.T) {
 			world := newCalicoWorld(t, group)
 			r := call(t, bothCIDRs, "render", "--calico-api-group", group.String())

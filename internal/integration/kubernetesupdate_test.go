@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -78,7 +79,7 @@ func asBytes(t *testing.T, object map[string]any) string {
 // TestKubernetesUpdateKeepsTheRest changes some fields of a pool: every other
 // byte of the object stays.
 func TestKubernetesUpdateKeepsTheRest(t *testing.T) {
-	for _, group := range []schema.GroupVersion{ippool.CRDV1, ippool.V3} {
+	for _, group := range []schema.GroupVersion{ippool.CRDV1, v3.SchemeGroupVersion} {
 		t.Run(group.Group, func(t *testing.T) {
 			world := newKubernetesWorld(t, group)
 			want := world.putTomorrow(t)
@@ -100,7 +101,7 @@ func TestKubernetesUpdateKeepsTheRest(t *testing.T) {
 			// What is kept stands in the record.
 			assert.Equal(t, before.UID, record.Pool.UID)
 			assert.NotEqual(t, before.ResourceVersion, record.Pool.ResourceVersion)
-			assert.Equal(t, ippool.VXLANModeCrossSubnet, record.Pool.Spec.VXLANMode)
+			assert.Equal(t, v3.VXLANModeCrossSubnet, record.Pool.Spec.VXLANMode)
 			assert.Equal(t, raw, string(record.Raw()))
 
 			// Who wrote what is told apart.
@@ -286,6 +287,6 @@ func TestKubernetesUpdateByCalicosRules(t *testing.T) {
 	pools := world.Pools(t)
 	require.Len(t, pools, 1)
 	assert.False(t, pools[0].Spec.NATOutgoing)
-	assert.Equal(t, ippool.VXLANModeAlways, pools[0].Spec.VXLANMode)
+	assert.Equal(t, v3.VXLANModeAlways, pools[0].Spec.VXLANMode)
 	assert.Equal(t, pools[0].Spec, record.Pool.Spec)
 }

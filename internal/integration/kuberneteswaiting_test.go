@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"k8s.io/client-go/rest"
@@ -178,9 +179,9 @@ func TestKubernetesWaitsForCRDs(t *testing.T) {
 		<-halt.reached
 		server.RemoveCRDs(t)
 		close(halt.goOn)
-		server.InstallCRDs(t, ippool.V3)
+		server.InstallCRDs(t, v3.SchemeGroupVersion)
 		require.NoError(t, <-run.done)
-		assert.Equal(t, bothPools, (&kubernetesWorld{server: server, group: ippool.V3}).poolsOf(t), "of the group that came instead")
+		assert.Equal(t, bothPools, (&kubernetesWorld{server: server, group: v3.SchemeGroupVersion}).poolsOf(t), "of the group that came instead")
 	})
 }
 

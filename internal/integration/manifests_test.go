@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	appsv1 "k8s.io/api/apps/v1"
@@ -114,7 +115,7 @@ func TestManifests(t *testing.T) {
 		group  schema.GroupVersion
 	}{
 		{"base", ippool.CRDV1},
-		{"projectcalico.org-v3", ippool.V3},
+		{"projectcalico.org-v3", v3.SchemeGroupVersion},
 	}
 	for _, tt := range tests {
 		t.Run(tt.folder, func(t *testing.T) {
@@ -165,7 +166,7 @@ func TestOnDriftUpdate(t *testing.T) {
 	for _, tt := range []struct {
 		folder string
 		group  schema.GroupVersion
-	}{{"base", ippool.CRDV1}, {"projectcalico.org-v3", ippool.V3}} {
+	}{{"base", ippool.CRDV1}, {"projectcalico.org-v3", v3.SchemeGroupVersion}} {
 		t.Run(tt.folder, func(t *testing.T) {
 			world := newKubernetesWorld(t, tt.group)
 			base := rulesIn(t, kubectl(t, world.server, "kustomize", manifests+tt.folder), "ClusterRole")

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.etcd.io/etcd/api/v3/etcdserverpb"
@@ -20,8 +21,8 @@ import (
 )
 
 // manyPools are n pools, all disjoint.
-func manyPools(n int) []*ippool.IPPool {
-	var pools []*ippool.IPPool
+func manyPools(n int) []*v3.IPPool {
+	var pools []*v3.IPPool
 	for i := range n {
 		pool := ippool.New(fmt.Sprintf("pool-%04d", i))
 		pool.Spec.CIDR = fmt.Sprintf("10.%d.%d.0/24", i/256, i%256)

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -55,7 +56,7 @@ func TestRenderIsTakenByKubectl(t *testing.T) {
 		whose    string
 		newWorld func(*testing.T, schema.GroupVersion) *kubernetesWorld
 	}{{"ours", newKubernetesWorld}, {"Calico's", newCalicoWorld}} {
-		for _, group := range []schema.GroupVersion{ippool.CRDV1, ippool.V3} {
+		for _, group := range []schema.GroupVersion{ippool.CRDV1, v3.SchemeGroupVersion} {
 			t.Run(definitions.whose+" "+group.String(), func(t *testing.T) {
 				world := definitions.newWorld(t, group)
 				for _, format := range []string{"yaml", "json"} {
@@ -87,7 +88,7 @@ func TestRenderIsTakenByPoolsFile(t *testing.T) {
 // An API server with the operator's schema takes the Installation, and none of
 // its fields is lost. The commands are those of the README.
 func TestRenderIsTakenByTheOperator(t *testing.T) {
-	world := newKubernetesWorld(t, ippool.V3)
+	world := newKubernetesWorld(t, v3.SchemeGroupVersion)
 	world.server.InstallOperatorCRD(t)
 	folder := t.TempDir()
 	file := func(name, text string) string {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -20,7 +21,7 @@ import (
 // TestCalicosRules holds the rules of package ippool, which are Go, to those of
 // Calico's CRDs, which are schemas and CEL, as a real API server reads them.
 func TestCalicosRules(t *testing.T) {
-	for _, group := range []schema.GroupVersion{ippool.CRDV1, ippool.V3} {
+	for _, group := range []schema.GroupVersion{ippool.CRDV1, v3.SchemeGroupVersion} {
 		t.Run(group.Group, func(t *testing.T) {
 			world := newCalicoWorld(t, group)
 			for _, test := range []struct {
@@ -43,15 +44,15 @@ func TestCalicosRules(t *testing.T) {
 	}
 }
 
-type spec = ippool.IPPoolSpec
+type spec = v3.IPPoolSpec
 
-func poolOf(name string, s spec) *ippool.IPPool {
+func poolOf(name string, s spec) *v3.IPPool {
 	pool := ippool.New(name)
 	pool.Spec = s
 	return pool
 }
 
-func uses(all ...ippool.IPPoolAllowedUse) []ippool.IPPoolAllowedUse { return all }
+func uses(all ...v3.IPPoolAllowedUse) []v3.IPPoolAllowedUse { return all }
 
 // poolRule is a rule that a pool breaks by itself. Of two pools that differ in
 // little, both sides take the one and refuse the other.
@@ -71,9 +72,9 @@ const (
 func poolRules() []poolRule {
 	var (
 		lb    = uses("LoadBalancer")
-		auto  = ippool.Automatic
-		odd   = ippool.AssignmentMode("automatic")
-		empty = ippool.AssignmentMode("")
+		auto  = v3.Automatic
+		odd   = v3.AssignmentMode("automatic")
+		empty = v3.AssignmentMode("")
 	)
 	return []poolRule{
 		{"CIDR is there", spec{CIDR: four}, spec{}, "spec.cidr", "must be of type cidr", ""},
@@ -257,7 +258,7 @@ func whatOtherObjectsDecide(t *testing.T, world *kubernetesWorld) {
 	wide, narrow := poolOf("wide", spec{CIDR: "10.0.0.0/8"}), poolOf("narrow", spec{CIDR: "10.1.0.0/16"})
 	require.NoError(t, world.create(t, wide))
 	require.NoError(t, world.create(t, narrow))
-	assert.Len(t, ippool.ValidateSet([]*ippool.IPPool{wide, narrow}), 1)
+	assert.Len(t, ippool.ValidateSet([]*v3.IPPool{wide, narrow}), 1)
 
 	world.WriteBlock(t, "10.2.0.0/28")
 	require.NoError(t, world.create(t, poolOf("others-blocks", spec{CIDR: "10.2.0.0/16", BlockSize: 26})))
@@ -278,7 +279,7 @@ var (
 	strictlyUpdate = metav1.UpdateOptions{DryRun: []string{metav1.DryRunAll}, FieldValidation: metav1.FieldValidationStrict}
 )
 
-func (w *kubernetesWorld) dryCreate(t *testing.T, pool *ippool.IPPool) answer {
+func (w *kubernetesWorld) dryCreate(t *testing.T, pool *v3.IPPool) answer {
 	t.Helper()
 	answer := answerOf(w.resource("ippools").Create(t.Context(), w.object(t, pool), strictly))
 	require.NoError(t, answer.err)

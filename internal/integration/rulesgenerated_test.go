@@ -10,6 +10,7 @@ import (
 	"sync"
 	"testing"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -30,7 +31,7 @@ const (
 func generatedPools(t *testing.T, world *kubernetesWorld) {
 	random := generator{rand.New(rand.NewPCG(generatedSeed, 0))}
 	var (
-		pools          []*ippool.IPPool
+		pools          []*v3.IPPool
 		sent, defaults []*unstructured.Unstructured // of each pool: as it is, and after Default
 	)
 	for range generatedCount {
@@ -82,7 +83,7 @@ func generatedPools(t *testing.T, world *kubernetesWorld) {
 // asReadByServer puts a selector that parses, and is not all(), in place of one
 // that does not: the API server reads no selectors. All it looks for in them
 // is "global(".
-func asReadByServer(pool *ippool.IPPool) *ippool.IPPool {
+func asReadByServer(pool *v3.IPPool) *v3.IPPool {
 	read := pool.DeepCopy()
 	for _, text := range []*string{&read.Spec.NodeSelector, &read.Spec.NamespaceSelector} {
 		if _, err := selector.Parse(*text); err != nil && !strings.Contains(*text, "global(") {
@@ -124,7 +125,7 @@ func one[T any](g generator, of ...T) T { return of[g.IntN(len(of))] }
 // sometimes is true once in n times.
 func (g generator) sometimes(n int) bool { return g.IntN(n) == 0 }
 
-func (g generator) pool() *ippool.IPPool {
+func (g generator) pool() *v3.IPPool {
 	pool := ippool.New(one(g, "a-pool", "default-ipv4-ippool", "a.b-c.d9", "0"))
 	s := &pool.Spec
 	smallest, largest, assumed := 20, 32, 26
@@ -148,22 +149,22 @@ func (g generator) pool() *ippool.IPPool {
 	}
 	s.CIDR = netip.PrefixFrom(address, widest+g.IntN(assumed-widest+1)).Masked().String()
 	s.NATOutgoing = g.sometimes(2)
-	s.AssignmentMode = one(g, nil, new(ippool.Automatic), new(ippool.Manual))
+	s.AssignmentMode = one(g, nil, new(v3.Automatic), new(v3.Manual))
 	s.AllowedUses = one(g, nil, uses("Workload"), uses("Tunnel"), uses("Workload", "Tunnel"), uses("Tunnel", "Workload"), uses("LoadBalancer"), uses("LoadBalancer"))
-	s.IPIPMode, s.VXLANMode = one[ippool.IPIPMode](g, "", "Never"), one[ippool.VXLANMode](g, "", "Never")
-	if len(s.AllowedUses) == 1 && s.AllowedUses[0] == ippool.IPPoolAllowedUseLoadBalancer {
+	s.IPIPMode, s.VXLANMode = one[v3.IPIPMode](g, "", "Never"), one[v3.VXLANMode](g, "", "Never")
+	if len(s.AllowedUses) == 1 && s.AllowedUses[0] == v3.IPPoolAllowedUseLoadBalancer {
 		s.NodeSelector = one(g, "", "all()")
 	} else {
 		switch {
 		case address.Is4() && g.sometimes(3):
-			s.IPIPMode = one[ippool.IPIPMode](g, "Always", "CrossSubnet")
+			s.IPIPMode = one[v3.IPIPMode](g, "Always", "CrossSubnet")
 		case g.sometimes(2):
-			s.VXLANMode = one[ippool.VXLANMode](g, "Always", "CrossSubnet")
+			s.VXLANMode = one[v3.VXLANMode](g, "Always", "CrossSubnet")
 		}
 		s.DisableBGPExport = g.sometimes(3)
 		s.NodeSelector = g.selector()
 	}
-	if s.AllowedUses == nil || len(s.AllowedUses) == 1 && s.AllowedUses[0] != ippool.IPPoolAllowedUseTunnel {
+	if s.AllowedUses == nil || len(s.AllowedUses) == 1 && s.AllowedUses[0] != v3.IPPoolAllowedUseTunnel {
 		s.NamespaceSelector = one(g, "", g.selector())
 	}
 	if g.sometimes(3) {
@@ -186,7 +187,7 @@ func (g generator) oddSelector() string {
 }
 
 // spoil changes one thing. It may leave the pool valid.
-func (g generator) spoil(pool *ippool.IPPool) {
+func (g generator) spoil(pool *v3.IPPool) {
 	s := &pool.Spec
 	prefix, err := netip.ParsePrefix(s.CIDR)
 	switch g.IntN(16) {
@@ -209,13 +210,13 @@ func (g generator) spoil(pool *ippool.IPPool) {
 	case 4:
 		s.BlockSize = one(g, -1, 1, 8, 19, 20, 26, 32, 33, 64, 115, 116, 122, 128, 129, 255)
 	case 5:
-		s.IPIPMode = one[ippool.IPIPMode](g, "Always", "CrossSubnet", "Never", "always", "Off", "\u00e9")
+		s.IPIPMode = one[v3.IPIPMode](g, "Always", "CrossSubnet", "Never", "always", "Off", "\u00e9")
 	case 6:
-		s.VXLANMode = one[ippool.VXLANMode](g, "Always", "CrossSubnet", "Never", "always", "Off", "\u00e9")
+		s.VXLANMode = one[v3.VXLANMode](g, "Always", "CrossSubnet", "Never", "always", "Off", "\u00e9")
 	case 7, 8:
 		s.AllowedUses = nil
 		for range g.IntN(4) {
-			s.AllowedUses = append(s.AllowedUses, one[ippool.IPPoolAllowedUse](g, "Workload", "Tunnel", "LoadBalancer", "LoadBalancer", "workload", ""))
+			s.AllowedUses = append(s.AllowedUses, one[v3.IPPoolAllowedUse](g, "Workload", "Tunnel", "LoadBalancer", "LoadBalancer", "workload", ""))
 		}
 	case 9:
 		s.DisableBGPExport = true
@@ -224,7 +225,7 @@ func (g generator) spoil(pool *ippool.IPPool) {
 	case 11:
 		s.NamespaceSelector = one(g, g.selector(), g.oddSelector())
 	case 12:
-		s.AssignmentMode = new(one[ippool.AssignmentMode](g, "Automatic", "Manual", "manual", ""))
+		s.AssignmentMode = new(one[v3.AssignmentMode](g, "Automatic", "Manual", "manual", ""))
 	case 13:
 		pool.Name = one(g, "A", "a_b", "", "a..b", "a.b", strings.Repeat("x", 253), strings.Repeat("x", 254))
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -19,7 +20,7 @@ import (
 // has against them stands in the error, each reason on a line of its own, with
 // the path that the server gives. For CEL rules that is all of the spec.
 func refusalsReachTheUser(t *testing.T, world *kubernetesWorld) {
-	manually := ippool.AssignmentMode("manual")
+	manually := v3.AssignmentMode("manual")
 	for _, test := range []struct {
 		name  string
 		wrong spec
@@ -150,7 +151,7 @@ func storedAsSent(t *testing.T, world *kubernetesWorld) {
 				assert.Equal(t, canonical(t, pool.Spec), canonical(t, stored.Spec))
 				assert.Equal(t, canonical(t, pool.Spec), canonical(t, report.Pools[i].Spec), "the report")
 				assert.Equal(t, world.group.String(), stored.APIVersion)
-				assert.Equal(t, ippool.Kind, stored.Kind)
+				assert.Equal(t, v3.KindIPPool, stored.Kind)
 				assert.Empty(t, stored.Status)
 				for _, ours := range []string{"annotations", "labels", "finalizers", "ownerReferences"} {
 					assert.NotContains(t, stored.Metadata, ours)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -27,7 +28,7 @@ const (
 )
 
 func updateRules() []updateRule {
-	lb, manual := uses("LoadBalancer"), ippool.Manual
+	lb, manual := uses("LoadBalancer"), v3.Manual
 	return []updateRule{
 		{"nothing", spec{CIDR: four}, spec{CIDR: four}, nil, "", ""},
 		{"all that may change", spec{CIDR: four, VXLANMode: "Always", AllowedUses: uses("Tunnel")},
@@ -106,7 +107,7 @@ func blockSizeZeroIsSaid(t *testing.T, world *kubernetesWorld) {
 }
 
 // dryUpdate asks what the API server says to the pool in place of the object.
-func (w *kubernetesWorld) dryUpdate(t *testing.T, stored *unstructured.Unstructured, pool *ippool.IPPool) answer {
+func (w *kubernetesWorld) dryUpdate(t *testing.T, stored *unstructured.Unstructured, pool *v3.IPPool) answer {
 	t.Helper()
 	object := w.object(t, pool)
 	object.SetResourceVersion(stored.GetResourceVersion())

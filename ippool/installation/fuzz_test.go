@@ -6,6 +6,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"sigs.k8s.io/yaml"
@@ -31,23 +32,23 @@ func FuzzOf(f *testing.F) {
 		}
 		pool := ippool.New(name)
 		spec := &pool.Spec
-		spec.CIDR, spec.IPIPMode, spec.VXLANMode = cidr, ippool.IPIPMode(ipip), ippool.VXLANMode(vxlan)
+		spec.CIDR, spec.IPIPMode, spec.VXLANMode = cidr, v3.IPIPMode(ipip), v3.VXLANMode(vxlan)
 		spec.BlockSize, spec.NodeSelector, spec.NamespaceSelector = size, nodes, namespaces
 		spec.NATOutgoing, spec.DisableBGPExport, spec.Disabled = flags&1 > 0, flags&2 > 0, flags&4 > 0
 		if flags&8 > 0 {
-			mode := ippool.Automatic
+			mode := v3.Automatic
 			if flags&16 > 0 {
-				mode = ippool.Manual
+				mode = v3.Manual
 			}
 			spec.AssignmentMode = &mode
 		}
 		if uses != "" {
 			for use := range strings.SplitSeq(uses, ",") {
-				spec.AllowedUses = append(spec.AllowedUses, ippool.IPPoolAllowedUse(use))
+				spec.AllowedUses = append(spec.AllowedUses, v3.IPPoolAllowedUse(use))
 			}
 		}
 		before := pool.DeepCopy()
-		object, _, err := installation.Of([]*ippool.IPPool{pool})
+		object, _, err := installation.Of([]*v3.IPPool{pool})
 		require.Equal(t, before, pool, "what is given stays as it is")
 		if err != nil {
 			assert.Empty(t, object)
@@ -71,9 +72,9 @@ func FuzzOf(f *testing.F) {
 }
 
 // madeOf is the pool that the operator makes of an entry, with Calico's defaults.
-func madeOf(entry installation.IPPool) ippool.IPPoolSpec {
+func madeOf(entry installation.IPPool) v3.IPPoolSpec {
 	pool := ippool.New(entry.Name)
-	pool.Spec = ippool.IPPoolSpec{
+	pool.Spec = v3.IPPoolSpec{
 		CIDR: entry.CIDR, BlockSize: entry.BlockSize, NodeSelector: entry.NodeSelector,
 		NATOutgoing: entry.NATOutgoing == "Enabled", Disabled: entry.DisableNewAllocations,
 		DisableBGPExport: entry.DisableBGPExport, AllowedUses: entry.AllowedUses,
@@ -83,13 +84,13 @@ func madeOf(entry installation.IPPool) ippool.IPPoolSpec {
 	}
 	switch entry.Encapsulation {
 	case "IPIP":
-		pool.Spec.IPIPMode = ippool.IPIPModeAlways
+		pool.Spec.IPIPMode = v3.IPIPModeAlways
 	case "IPIPCrossSubnet":
-		pool.Spec.IPIPMode = ippool.IPIPModeCrossSubnet
+		pool.Spec.IPIPMode = v3.IPIPModeCrossSubnet
 	case "VXLAN":
-		pool.Spec.VXLANMode = ippool.VXLANModeAlways
+		pool.Spec.VXLANMode = v3.VXLANModeAlways
 	case "VXLANCrossSubnet":
-		pool.Spec.VXLANMode = ippool.VXLANModeCrossSubnet
+		pool.Spec.VXLANMode = v3.VXLANModeCrossSubnet
 	}
 	ippool.Default(pool)
 	return pool.Spec

@@ -20,6 +20,8 @@ import (
 	"fmt"
 	"slices"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
+
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
@@ -62,10 +64,10 @@ type IPPool struct {
 	BlockSize     int    `json:"blockSize"`     // the prefix length of a block
 	NodeSelector  string `json:"nodeSelector"`  // the operator refuses an empty one
 
-	DisableBGPExport      bool                      `json:"disableBGPExport,omitempty"`      // keeps its routes out of BGP
-	DisableNewAllocations bool                      `json:"disableNewAllocations,omitempty"` // Calico's "disabled"
-	AllowedUses           []ippool.IPPoolAllowedUse `json:"allowedUses,omitempty"`           // left out: Workload and Tunnel
-	AssignmentMode        ippool.AssignmentMode     `json:"assignmentMode,omitempty"`        // left out: Automatic
+	DisableBGPExport      bool                  `json:"disableBGPExport,omitempty"`      // keeps its routes out of BGP
+	DisableNewAllocations bool                  `json:"disableNewAllocations,omitempty"` // Calico's "disabled"
+	AllowedUses           []v3.IPPoolAllowedUse `json:"allowedUses,omitempty"`           // left out: Workload and Tunnel
+	AssignmentMode        v3.AssignmentMode     `json:"assignmentMode,omitempty"`        // left out: Automatic
 }
 
 // Of returns the Installation with the pools, in their order, and warnings. Every
@@ -73,7 +75,7 @@ type IPPool struct {
 // what the operator has no field for, what it would refuse. Warned of are labels
 // and annotations, which are left out, and pools that it refuses in many clusters.
 // The pools stay as they are.
-func Of(pools []*ippool.IPPool) (Installation, []string, error) {
+func Of(pools []*v3.IPPool) (Installation, []string, error) {
 	var (
 		entries  = make([]IPPool, 0, len(pools))
 		warnings []string
@@ -94,7 +96,7 @@ func Of(pools []*ippool.IPPool) (Installation, []string, error) {
 		if len(pool.Labels)+len(pool.Annotations) > 0 {
 			warnings = append(warnings, fmt.Sprintf("IPPool %q: its labels and annotations are left out: the Installation has no place for them", pool.Name))
 		}
-		if slices.Contains(pool.Spec.AllowedUses, ippool.IPPoolAllowedUseLoadBalancer) {
+		if slices.Contains(pool.Spec.AllowedUses, v3.IPPoolAllowedUseLoadBalancer) {
 			warnings = append(warnings, fmt.Sprintf("IPPool %q: cidr %q is for LoadBalancer: in a cluster without pools that names its pod CIDRs (kubeadm, OpenShift) the operator makes no pool at all while one is outside of them; name this one when the others exist", pool.Name, pool.Spec.CIDR))
 		}
 		entries = append(entries, entry(pool))
@@ -112,7 +114,7 @@ func Of(pools []*ippool.IPPool) (Installation, []string, error) {
 
 // unfit is what the operator can't have of a pool with all its defaults, though
 // Calico can.
-func unfit(spec ippool.IPPoolSpec) []error {
+func unfit(spec v3.IPPoolSpec) []error {
 	var faults []error
 	if spec.NamespaceSelector != "" {
 		faults = append(faults, fmt.Errorf("namespaceSelector %q: the Installation has no such field", spec.NamespaceSelector))
@@ -125,7 +127,7 @@ func unfit(spec ippool.IPPoolSpec) []error {
 }
 
 // entry is a pool that has all its defaults.
-func entry(pool *ippool.IPPool) IPPool {
+func entry(pool *v3.IPPool) IPPool {
 	spec := pool.Spec
 	e := IPPool{
 		Name: pool.Name, CIDR: spec.CIDR, Encapsulation: encapsulation(spec), NATOutgoing: "Disabled",
@@ -136,25 +138,25 @@ func entry(pool *ippool.IPPool) IPPool {
 		e.NATOutgoing = "Enabled"
 	}
 	// Older operators don't know these fields: only what differs is named.
-	usual := []ippool.IPPoolAllowedUse{ippool.IPPoolAllowedUseTunnel, ippool.IPPoolAllowedUseWorkload}
+	usual := []v3.IPPoolAllowedUse{v3.IPPoolAllowedUseTunnel, v3.IPPoolAllowedUseWorkload}
 	if uses := slices.Sorted(slices.Values(spec.AllowedUses)); !slices.Equal(uses, usual) {
 		e.AllowedUses = spec.AllowedUses
 	}
-	if mode := spec.AssignmentMode; mode != nil && *mode != ippool.Automatic {
+	if mode := spec.AssignmentMode; mode != nil && *mode != v3.Automatic {
 		e.AssignmentMode = *mode
 	}
 	return e
 }
 
-func encapsulation(spec ippool.IPPoolSpec) string {
+func encapsulation(spec v3.IPPoolSpec) string {
 	switch {
-	case spec.IPIPMode == ippool.IPIPModeAlways:
+	case spec.IPIPMode == v3.IPIPModeAlways:
 		return "IPIP"
-	case spec.IPIPMode == ippool.IPIPModeCrossSubnet:
+	case spec.IPIPMode == v3.IPIPModeCrossSubnet:
 		return "IPIPCrossSubnet"
-	case spec.VXLANMode == ippool.VXLANModeAlways:
+	case spec.VXLANMode == v3.VXLANModeAlways:
 		return "VXLAN"
-	case spec.VXLANMode == ippool.VXLANModeCrossSubnet:
+	case spec.VXLANMode == v3.VXLANModeCrossSubnet:
 		return "VXLANCrossSubnet"
 	default:
 		return "None"

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -14,7 +15,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool/installation"
 )
 
-func pool(name, cidr string, changes ...func(*ippool.IPPool)) *ippool.IPPool {
+func pool(name, cidr string, changes ...func(*v3.IPPool)) *v3.IPPool {
 	pool := ippool.New(name)
 	pool.Spec.CIDR = cidr
 	for _, change := range changes {
@@ -25,35 +26,35 @@ func pool(name, cidr string, changes ...func(*ippool.IPPool)) *ippool.IPPool {
 
 func TestOf(t *testing.T) {
 	t.Parallel()
-	manual := ippool.Manual
+	manual := v3.Manual
 	tests := []struct {
 		name   string
-		change func(*ippool.IPPool)
+		change func(*v3.IPPool)
 		want   func(*installation.IPPool)
 	}{
-		{"nothing but a CIDR", func(*ippool.IPPool) {}, func(*installation.IPPool) {}},
-		{"NAT", func(p *ippool.IPPool) { p.Spec.NATOutgoing = true }, func(e *installation.IPPool) { e.NATOutgoing = "Enabled" }},
-		{"IPIP", func(p *ippool.IPPool) { p.Spec.IPIPMode = "Always" }, func(e *installation.IPPool) { e.Encapsulation = "IPIP" }},
-		{"IPIP across subnets", func(p *ippool.IPPool) { p.Spec.IPIPMode = "CrossSubnet" }, func(e *installation.IPPool) { e.Encapsulation = "IPIPCrossSubnet" }},
-		{"VXLAN", func(p *ippool.IPPool) { p.Spec.VXLANMode = "Always" }, func(e *installation.IPPool) { e.Encapsulation = "VXLAN" }},
-		{"VXLAN across subnets", func(p *ippool.IPPool) { p.Spec.VXLANMode = "CrossSubnet" }, func(e *installation.IPPool) { e.Encapsulation = "VXLANCrossSubnet" }},
-		{"block size", func(p *ippool.IPPool) { p.Spec.BlockSize = 28 }, func(e *installation.IPPool) { e.BlockSize = 28 }},
-		{"node selector", func(p *ippool.IPPool) { p.Spec.NodeSelector = "has(rack)" }, func(e *installation.IPPool) { e.NodeSelector = "has(rack)" }},
-		{"BGP export", func(p *ippool.IPPool) { p.Spec.DisableBGPExport = true }, func(e *installation.IPPool) { e.DisableBGPExport = true }},
-		{"disabled", func(p *ippool.IPPool) { p.Spec.Disabled = true }, func(e *installation.IPPool) { e.DisableNewAllocations = true }},
-		{"disabled, of one block", func(p *ippool.IPPool) { p.Spec.Disabled, p.Spec.BlockSize, p.Spec.CIDR = true, 26, "10.244.0.0/26" },
+		{"nothing but a CIDR", func(*v3.IPPool) {}, func(*installation.IPPool) {}},
+		{"NAT", func(p *v3.IPPool) { p.Spec.NATOutgoing = true }, func(e *installation.IPPool) { e.NATOutgoing = "Enabled" }},
+		{"IPIP", func(p *v3.IPPool) { p.Spec.IPIPMode = "Always" }, func(e *installation.IPPool) { e.Encapsulation = "IPIP" }},
+		{"IPIP across subnets", func(p *v3.IPPool) { p.Spec.IPIPMode = "CrossSubnet" }, func(e *installation.IPPool) { e.Encapsulation = "IPIPCrossSubnet" }},
+		{"VXLAN", func(p *v3.IPPool) { p.Spec.VXLANMode = "Always" }, func(e *installation.IPPool) { e.Encapsulation = "VXLAN" }},
+		{"VXLAN across subnets", func(p *v3.IPPool) { p.Spec.VXLANMode = "CrossSubnet" }, func(e *installation.IPPool) { e.Encapsulation = "VXLANCrossSubnet" }},
+		{"block size", func(p *v3.IPPool) { p.Spec.BlockSize = 28 }, func(e *installation.IPPool) { e.BlockSize = 28 }},
+		{"node selector", func(p *v3.IPPool) { p.Spec.NodeSelector = "has(rack)" }, func(e *installation.IPPool) { e.NodeSelector = "has(rack)" }},
+		{"BGP export", func(p *v3.IPPool) { p.Spec.DisableBGPExport = true }, func(e *installation.IPPool) { e.DisableBGPExport = true }},
+		{"disabled", func(p *v3.IPPool) { p.Spec.Disabled = true }, func(e *installation.IPPool) { e.DisableNewAllocations = true }},
+		{"disabled, of one block", func(p *v3.IPPool) { p.Spec.Disabled, p.Spec.BlockSize, p.Spec.CIDR = true, 26, "10.244.0.0/26" },
 			func(e *installation.IPPool) { e.DisableNewAllocations, e.CIDR = true, "10.244.0.0/26" }},
-		{"usual uses, in another order", func(p *ippool.IPPool) { p.Spec.AllowedUses = []ippool.IPPoolAllowedUse{"Tunnel", "Workload"} }, func(*installation.IPPool) {}},
-		{"LoadBalancer", func(p *ippool.IPPool) { p.Spec.AllowedUses = []ippool.IPPoolAllowedUse{"LoadBalancer"} },
-			func(e *installation.IPPool) { e.AllowedUses = []ippool.IPPoolAllowedUse{"LoadBalancer"} }},
-		{"assignment", func(p *ippool.IPPool) { p.Spec.AssignmentMode = &manual }, func(e *installation.IPPool) { e.AssignmentMode = "Manual" }},
+		{"usual uses, in another order", func(p *v3.IPPool) { p.Spec.AllowedUses = []v3.IPPoolAllowedUse{"Tunnel", "Workload"} }, func(*installation.IPPool) {}},
+		{"LoadBalancer", func(p *v3.IPPool) { p.Spec.AllowedUses = []v3.IPPoolAllowedUse{"LoadBalancer"} },
+			func(e *installation.IPPool) { e.AllowedUses = []v3.IPPoolAllowedUse{"LoadBalancer"} }},
+		{"assignment", func(p *v3.IPPool) { p.Spec.AssignmentMode = &manual }, func(e *installation.IPPool) { e.AssignmentMode = "Manual" }},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			given := pool("a", "10.244.0.0/16", tt.change)
 			before := given.DeepCopy()
-			got, warnings, err := installation.Of([]*ippool.IPPool{given})
+			got, warnings, err := installation.Of([]*v3.IPPool{given})
 			require.NoError(t, err)
 			assert.Equal(t, tt.name == "LoadBalancer", len(warnings) > 0, warnings)
 			want := installation.IPPool{
@@ -68,15 +69,15 @@ func TestOf(t *testing.T) {
 
 func TestUnfit(t *testing.T) {
 	t.Parallel()
-	_, _, err := installation.Of([]*ippool.IPPool{
-		pool("a", "10.244.0.0/16", func(p *ippool.IPPool) { p.Spec.NamespaceSelector = "has(team)" }),
-		pool("b", "10.245.0.0/28", func(p *ippool.IPPool) { p.Spec.Disabled = true }),
+	_, _, err := installation.Of([]*v3.IPPool{
+		pool("a", "10.244.0.0/16", func(p *v3.IPPool) { p.Spec.NamespaceSelector = "has(team)" }),
+		pool("b", "10.245.0.0/28", func(p *v3.IPPool) { p.Spec.Disabled = true }),
 	})
 	require.Error(t, err)
 	assert.Equal(t, `IPPool "a": namespaceSelector "has(team)": the Installation has no such field
 IPPool "b": cidr "10.245.0.0/28" is smaller than a block (/26), which the operator refuses also of a disabled pool`, err.Error())
 
-	var many []*ippool.IPPool
+	var many []*v3.IPPool
 	for i := range installation.MaxPools + 1 {
 		many = append(many, pool(fmt.Sprint("p", i), fmt.Sprintf("10.%d.0.0/16", i)))
 	}
@@ -89,9 +90,9 @@ IPPool "b": cidr "10.245.0.0/28" is smaller than a block (/26), which the operat
 // A pool that Calico refuses never becomes half of one.
 func TestInvalid(t *testing.T) {
 	t.Parallel()
-	object, _, err := installation.Of([]*ippool.IPPool{
-		pool("a", "10.244.0.0/16", func(p *ippool.IPPool) { p.Spec.IPIPMode, p.Spec.VXLANMode = "Always", "Always" }),
-		pool("b", "fd00::/64", func(p *ippool.IPPool) { p.Spec.IPIPMode = "CrossSubnet" }),
+	object, _, err := installation.Of([]*v3.IPPool{
+		pool("a", "10.244.0.0/16", func(p *v3.IPPool) { p.Spec.IPIPMode, p.Spec.VXLANMode = "Always", "Always" }),
+		pool("b", "fd00::/64", func(p *v3.IPPool) { p.Spec.IPIPMode = "CrossSubnet" }),
 		pool("c", "10.245.0.0/28"),
 		pool("d", "10.246.0.0"),
 		pool("e", "10.244.128.0/17"),
@@ -112,9 +113,9 @@ func TestInvalid(t *testing.T) {
 
 func TestLoadBalancer(t *testing.T) {
 	t.Parallel()
-	_, warnings, err := installation.Of([]*ippool.IPPool{
+	_, warnings, err := installation.Of([]*v3.IPPool{
 		pool("pods", "10.244.0.0/16"),
-		pool("services", "10.245.0.0/24", func(p *ippool.IPPool) { p.Spec.AllowedUses = []ippool.IPPoolAllowedUse{"LoadBalancer"} }),
+		pool("services", "10.245.0.0/24", func(p *v3.IPPool) { p.Spec.AllowedUses = []v3.IPPoolAllowedUse{"LoadBalancer"} }),
 	})
 	require.NoError(t, err)
 	require.Len(t, warnings, 1)
@@ -123,9 +124,9 @@ func TestLoadBalancer(t *testing.T) {
 
 func TestLabels(t *testing.T) {
 	t.Parallel()
-	_, warnings, err := installation.Of([]*ippool.IPPool{
-		pool("a", "10.244.0.0/16", func(p *ippool.IPPool) { p.Labels = map[string]string{"team": "x"} }),
-		pool("b", "10.245.0.0/16", func(p *ippool.IPPool) { p.Annotations = map[string]string{"why": "x"} }),
+	_, warnings, err := installation.Of([]*v3.IPPool{
+		pool("a", "10.244.0.0/16", func(p *v3.IPPool) { p.Labels = map[string]string{"team": "x"} }),
+		pool("b", "10.245.0.0/16", func(p *v3.IPPool) { p.Annotations = map[string]string{"why": "x"} }),
 	})
 	require.NoError(t, err)
 	assert.Equal(t, []string{
@@ -146,8 +147,8 @@ func TestNoPools(t *testing.T) {
 
 func ExampleOf() {
 	pool := ippool.New("default-ipv4-ippool")
-	pool.Spec = ippool.IPPoolSpec{CIDR: "10.244.0.0/16", VXLANMode: ippool.VXLANModeCrossSubnet}
-	object, _, err := installation.Of([]*ippool.IPPool{pool})
+	pool.Spec = v3.IPPoolSpec{CIDR: "10.244.0.0/16", VXLANMode: v3.VXLANModeCrossSubnet}
+	object, _, err := installation.Of([]*v3.IPPool{pool})
 	if err != nil {
 		fmt.Println(err)
 		return

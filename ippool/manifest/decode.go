@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
@@ -117,12 +118,12 @@ func (d *decoder) listOfPools(around, value *yaml.Node, line int) {
 // object reads an object that says what it is.
 func (d *decoder) object(path string, node *yaml.Node) {
 	pairs := d.mapping(path, node)
-	kind, ok := d.kind(path, node.Line, pairs, []string{ippool.Kind, ippool.ListKind, coreList})
+	kind, ok := d.kind(path, node.Line, pairs, []string{v3.KindIPPool, v3.KindIPPoolList, coreList})
 	if !ok {
 		return
 	}
 	d.apiVersion(path, node.Line, pairs, kind, true)
-	if kind == ippool.Kind {
+	if kind == v3.KindIPPool {
 		d.pool(path, node.Line, pairs, false)
 		return
 	}
@@ -139,7 +140,7 @@ func (d *decoder) object(path string, node *yaml.Node) {
 				continue
 			}
 			d.pools(join(path, pair.key), pair.value, func(path string, line int, item *yaml.Node) {
-				d.item(path, line, item, kind == ippool.ListKind)
+				d.item(path, line, item, kind == v3.KindIPPoolList)
 			})
 		default:
 			d.unknown(path, pair, listFields, "")
@@ -174,11 +175,11 @@ func (d *decoder) item(path string, line int, node *yaml.Node, isPool bool) {
 	pairs := d.mapping(path, node)
 	_, said := find(pairs, "kind")
 	if said || !isPool {
-		if _, ok := d.kind(path, line, pairs, []string{ippool.Kind}); !ok {
+		if _, ok := d.kind(path, line, pairs, []string{v3.KindIPPool}); !ok {
 			return
 		}
 	}
-	d.apiVersion(path, line, pairs, ippool.Kind, !isPool)
+	d.apiVersion(path, line, pairs, v3.KindIPPool, !isPool)
 	d.pool(path, line, pairs, false)
 }
 
@@ -208,7 +209,7 @@ func (d *decoder) kind(path string, line int, pairs []pair, known []string) (str
 			want += ", or " + listOfPools + " with a list of pools"
 		}
 		d.fault(line, at, "", "is missing; want "+want)
-		return ippool.Kind, hasSpec
+		return v3.KindIPPool, hasSpec
 	}
 	kind, ok := d.text(at, given.line, given.value)
 	if !ok || slices.Contains(known, kind) {
@@ -224,7 +225,7 @@ func (d *decoder) kind(path string, line int, pairs []pair, known []string) (str
 
 // apiVersion judges the API version of an object of that kind.
 func (d *decoder) apiVersion(path string, line int, pairs []pair, kind string, needed bool) {
-	at, known := join(path, "apiVersion"), []string{ippool.V3.String(), ippool.CRDV1.String()}
+	at, known := join(path, "apiVersion"), []string{v3.SchemeGroupVersion.String(), ippool.CRDV1.String()}
 	if kind == coreList {
 		known = []string{"v1"}
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"sigs.k8s.io/yaml"
@@ -110,15 +111,15 @@ func TestDecodeEveryField(t *testing.T) {
 	t.Parallel()
 	entries := decodes(t, whole)
 	require.Len(t, entries, 1)
-	manual := ippool.Manual
+	manual := v3.Manual
 	want := ippool.New("whole")
 	want.Labels = map[string]string{"zone": "a", "team": "core"}
 	want.Annotations = map[string]string{"example.com/note": "two\nlines\n"}
-	want.Spec = ippool.IPPoolSpec{
-		CIDR: "10.244.0.0/16", VXLANMode: ippool.VXLANModeNever, IPIPMode: ippool.IPIPModeCrossSubnet,
+	want.Spec = v3.IPPoolSpec{
+		CIDR: "10.244.0.0/16", VXLANMode: v3.VXLANModeNever, IPIPMode: v3.IPIPModeCrossSubnet,
 		NATOutgoing: true, Disabled: true, DisableBGPExport: true, BlockSize: 28,
 		NodeSelector: "has(zone)", NamespaceSelector: "team == 'core'",
-		AllowedUses: []ippool.IPPoolAllowedUse{ippool.IPPoolAllowedUseWorkload}, AssignmentMode: &manual,
+		AllowedUses: []v3.IPPoolAllowedUse{v3.IPPoolAllowedUseWorkload}, AssignmentMode: &manual,
 	}
 	assert.Equal(t, want, entries[0].Pool)
 	assert.Equal(t, map[string]int{

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
@@ -17,7 +18,7 @@ import (
 type Entry struct {
 	// Pool says what the manifest says, with the kind and API version of
 	// Calico's v3 resources. No default is filled in.
-	Pool *ippool.IPPool
+	Pool *v3.IPPool
 
 	// Line is where the entry begins, counted from 1.
 	Line int
@@ -106,13 +107,13 @@ func (e Entry) Validate() []Fault {
 
 // spareOthers gives fields whose value couldn't be read one that no other field
 // is blamed for.
-func (e Entry) spareOthers(pool *ippool.IPPool) {
+func (e Entry) spareOthers(pool *v3.IPPool) {
 	spec := &pool.Spec
 	if e.wrong["blockSize"] || e.wrong["disabled"] {
 		spec.Disabled = true // its blocks fit in whatever they are
 	}
 	if e.wrong["allowedUses"] {
-		spec.AllowedUses = []ippool.IPPoolAllowedUse{ippool.IPPoolAllowedUseWorkload}
+		spec.AllowedUses = []v3.IPPoolAllowedUse{v3.IPPoolAllowedUseWorkload}
 	}
 }
 
@@ -121,7 +122,7 @@ const maxAnnotations = 256 * 1024
 
 // validateMetadata judges labels and annotations as every API server does. The
 // order is that of their keys.
-func validateMetadata(pool *ippool.IPPool) field.ErrorList {
+func validateMetadata(pool *v3.IPPool) field.ErrorList {
 	var faults field.ErrorList
 	labels, annotations := field.NewPath("metadata", "labels"), field.NewPath("metadata", "annotations")
 	for _, key := range slices.Sorted(maps.Keys(pool.Labels)) {

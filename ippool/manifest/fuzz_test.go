@@ -7,6 +7,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"sigs.k8s.io/yaml"
@@ -79,8 +80,8 @@ func FuzzDecode(f *testing.F) {
 // IPPool or a list of them, Decode reads the same way.
 func checkLikeKubectl(t *testing.T, data []byte, entries []manifest.Entry) {
 	var (
-		one  ippool.IPPool
-		list ippool.IPPoolList
+		one  v3.IPPool
+		list v3.IPPoolList
 	)
 	if yaml.Unmarshal(data, &one) != nil || !strings.HasPrefix(one.Kind, "IPPool") || len(entries) == 0 {
 		return // or the first of several documents is another, or empty
@@ -88,7 +89,7 @@ func checkLikeKubectl(t *testing.T, data []byte, entries []manifest.Entry) {
 	if one.Kind == "IPPoolList" {
 		require.NoError(t, yaml.Unmarshal(data, &list))
 	} else {
-		list.Items = []ippool.IPPool{one}
+		list.Items = []v3.IPPool{one}
 	}
 	for i, want := range list.Items {
 		got := entries[i].Pool

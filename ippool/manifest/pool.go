@@ -6,18 +6,10 @@ import (
 	"slices"
 	"strings"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
-)
-
-// The words that may stand in a pool, as the CRD lists them. An empty mode
-// means Never.
-var (
-	vxlanModes  = []ippool.VXLANMode{ippool.VXLANModeNever, ippool.VXLANModeAlways, ippool.VXLANModeCrossSubnet}
-	ipipModes   = []ippool.IPIPMode{ippool.IPIPModeNever, ippool.IPIPModeAlways, ippool.IPIPModeCrossSubnet}
-	assignments = []ippool.AssignmentMode{ippool.Automatic, ippool.Manual}
-	allUses     = []ippool.IPPoolAllowedUse{ippool.IPPoolAllowedUseWorkload, ippool.IPPoolAllowedUseTunnel, ippool.IPPoolAllowedUseLoadBalancer}
 )
 
 // poolDecoder fills one entry.
@@ -169,9 +161,9 @@ func (p *poolDecoder) spec(path string, given pair) bool {
 			ok = false
 		}
 	case "vxlanMode":
-		spec.VXLANMode, ok = mode(p.decoder, at, line, value, vxlanModes, ippool.ParseVXLANMode)
+		spec.VXLANMode, ok = mode[v3.VXLANMode](p.decoder, at, line, value)
 	case "ipipMode":
-		spec.IPIPMode, ok = mode(p.decoder, at, line, value, ipipModes, ippool.ParseIPIPMode)
+		spec.IPIPMode, ok = mode[v3.IPIPMode](p.decoder, at, line, value)
 	case "natOutgoing":
 		spec.NATOutgoing, ok = p.boolean(at, line, value)
 	case "disabled":
@@ -187,8 +179,8 @@ func (p *poolDecoder) spec(path string, given pair) bool {
 	case "allowedUses":
 		spec.AllowedUses, ok = p.uses(at, given)
 	case "assignmentMode":
-		var assignment ippool.AssignmentMode
-		if assignment, ok = word(p.decoder, at, line, value, assignments, ippool.ParseAssignmentMode); ok {
+		var assignment v3.AssignmentMode
+		if assignment, ok = word[v3.AssignmentMode](p.decoder, at, line, value); ok {
 			spec.AssignmentMode = &assignment
 		}
 	default:
@@ -199,15 +191,15 @@ func (p *poolDecoder) spec(path string, given pair) bool {
 }
 
 // mode reads a mode. An empty one is none, as for an API server.
-func mode[T ~string](d *decoder, path string, line int, node *yaml.Node, known []T, parse func(string) (T, error)) (T, bool) {
+func mode[M ippool.Mode](d *decoder, path string, line int, node *yaml.Node) (M, bool) {
 	if whatIs(node) == aText && node.Value == "" {
 		return "", true
 	}
-	return word(d, path, line, node, known, parse)
+	return word[M](d, path, line, node)
 }
 
 // uses reads the list of uses; nil if it is empty.
-func (p *poolDecoder) uses(path string, given pair) (uses []ippool.IPPoolAllowedUse, ok bool) {
+func (p *poolDecoder) uses(path string, given pair) (uses []v3.IPPoolAllowedUse, ok bool) {
 	if given.value.Kind != yaml.SequenceNode {
 		p.wrongType(path, given.line, given.value, "a list, such as [Workload, Tunnel]")
 		return nil, false
@@ -217,7 +209,7 @@ func (p *poolDecoder) uses(path string, given pair) (uses []ippool.IPPoolAllowed
 	}
 	ok = true
 	for i, item := range given.value.Content {
-		use, known := word(p.decoder, fmt.Sprintf("%s[%d]", path, i), item.Line, follow(item), allUses, ippool.ParseAllowedUse)
+		use, known := word[v3.IPPoolAllowedUse](p.decoder, fmt.Sprintf("%s[%d]", path, i), item.Line, follow(item))
 		p.note(fmt.Sprintf("%s[%d]", given.key, i), item.Line, known)
 		uses, ok = append(uses, use), ok && known
 	}

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
 // The words that kubectl, which reads YAML 1.1, takes for booleans beside true
@@ -106,20 +108,21 @@ func (d *decoder) whole(path string, line int, node *yaml.Node) (int, bool) {
 }
 
 // word reads one of a few words, spelled as Calico spells them.
-func word[T ~string](d *decoder, path string, line int, node *yaml.Node, known []T, parse func(string) (T, error)) (T, bool) {
+func word[E ippool.Enum](d *decoder, path string, line int, node *yaml.Node) (E, bool) {
+	known := ippool.EnumValues[E]()
 	// No word is a number or a boolean, so quotes would make none of one.
 	text := node.Value
 	if what := whatIs(node); what != aNumber && what != aBoolean {
 		var ok bool
-		if text, ok = d.text(path, line, node); !ok || slices.Contains(known, T(text)) {
-			return T(text), ok
+		if text, ok = d.text(path, line, node); !ok || slices.Contains(known, E(text)) {
+			return E(text), ok
 		}
 	}
 	words := make([]string, len(known))
 	for i := range known {
 		words[i] = string(known[i])
 	}
-	if meant, err := parse(text); err == nil {
+	if meant, err := ippool.ParseEnum[E](text); err == nil {
 		d.fault(line, path, text, fmt.Sprintf("want %s", meant))
 	} else if near := suggest(text, words); near != "" {
 		d.fault(line, path, text, "want "+near)

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/require"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
@@ -96,8 +97,8 @@ func measure(b *testing.B, call func() error) effort {
 }
 
 // poolsOf returns n pools, no two of which overlap.
-func poolsOf(n int) []*ippool.IPPool {
-	var pools []*ippool.IPPool
+func poolsOf(n int) []*v3.IPPool {
+	var pools []*v3.IPPool
 	for i := range n {
 		pool := ippool.New(fmt.Sprintf("pool-%05d", i))
 		pool.Spec.CIDR = fmt.Sprintf("10.%d.%d.0/24", i>>8, i&255)

@@ -7,11 +7,11 @@ import (
 	"fmt"
 	"testing"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
-	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
 // drifted are the tests of pools that exist and differ from what is asked for.
@@ -191,14 +191,14 @@ func updateAndCreate(t *testing.T, world World) {
 
 func updateThatWouldBeWrong(t *testing.T, world World) {
 	four := pool("default-ipv4-ippool", "10.244.0.0/16")
-	four.Spec.IPIPMode = ippool.IPIPModeAlways
+	four.Spec.IPIPMode = v3.IPIPModeAlways
 	world.Write(t, four)
 	_, err := bootstrapPools(t, world, asks(bootstrap.DriftUpdate, func(s *bootstrap.Settings) {
 		s.IPv4.VXLAN, s.IPv6.CIDR = wish("always"), wish("fd00:10:244::/64")
 	}))
 	require.ErrorIs(t, err, bootstrap.ErrIncompatible)
 	assert.Equal(t, []string{"default-ipv4-ippool"}, names(world.Pools(t)), "nothing is written")
-	assert.Equal(t, ippool.VXLANModeNever, world.Pools(t)[0].Spec.VXLANMode)
+	assert.Equal(t, v3.VXLANModeNever, world.Pools(t)[0].Spec.VXLANMode)
 }
 
 // atOnce runs a bootstrap for each of the settings, all of them at the same time.
@@ -236,7 +236,7 @@ func updatersOfDifferentFields(t *testing.T, world World) {
 	assert.False(t, four.NATOutgoing)
 	assert.Equal(t, "has(x)", four.NodeSelector)
 	assert.True(t, four.DisableBGPExport)
-	assert.Equal(t, ippool.IPIPModeAlways, four.IPIPMode)
+	assert.Equal(t, v3.IPIPModeAlways, four.IPIPMode)
 	assert.True(t, stored[1].Spec.NATOutgoing)
 }
 

@@ -8,11 +8,11 @@ import (
 	"strings"
 	"testing"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
-	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
 // files are the tests of pools that a file or a directory asks for.
@@ -57,14 +57,14 @@ func poolsOfAFile(t *testing.T, world World) {
 
 	stored := world.Pools(t)
 	require.Equal(t, []string{"services", "zone-a"}, names(stored))
-	manual, automatic := ippool.Manual, ippool.Automatic
-	assert.Equal(t, ippool.IPPoolSpec{
+	manual, automatic := v3.Manual, v3.Automatic
+	assert.Equal(t, v3.IPPoolSpec{
 		CIDR: "10.2.0.0/24", VXLANMode: "Never", IPIPMode: "Never", BlockSize: 28, NodeSelector: "all()",
-		AllowedUses: []ippool.IPPoolAllowedUse{"LoadBalancer"}, AssignmentMode: &manual,
+		AllowedUses: []v3.IPPoolAllowedUse{"LoadBalancer"}, AssignmentMode: &manual,
 	}, stored[0].Spec)
-	assert.Equal(t, ippool.IPPoolSpec{
+	assert.Equal(t, v3.IPPoolSpec{
 		CIDR: "10.1.0.0/16", VXLANMode: "Always", IPIPMode: "Never", NATOutgoing: true, BlockSize: 26, NodeSelector: "zone == 'a'",
-		AllowedUses: []ippool.IPPoolAllowedUse{"Workload", "Tunnel"}, AssignmentMode: &automatic,
+		AllowedUses: []v3.IPPoolAllowedUse{"Workload", "Tunnel"}, AssignmentMode: &automatic,
 	}, stored[1].Spec)
 	assert.Equal(t, map[string]string{"team": "net"}, stored[1].Labels)
 	assert.Equal(t, map[string]string{"note": "of mine"}, stored[1].Annotations)

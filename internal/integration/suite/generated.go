@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -111,8 +112,8 @@ func one[T any](random *rand.Rand, of ...T) T { return of[random.IntN(len(of))] 
 
 // somePools are up to three pools of each family, valid and disjoint, the
 // default ones often among them.
-func somePools(random *rand.Rand) []*ippool.IPPool {
-	var pools []*ippool.IPPool
+func somePools(random *rand.Rand) []*v3.IPPool {
+	var pools []*v3.IPPool
 	for _, family := range []int{4, 6} {
 		cidr := "10.%d.0.0/16"
 		if family == 6 {
@@ -127,9 +128,9 @@ func somePools(random *rand.Rand) []*ippool.IPPool {
 			p.Spec.CIDR = fmt.Sprintf(cidr, i+1)
 			p.Spec.NATOutgoing = one(random, true, false)
 			p.Spec.NodeSelector = one(random, "", "all()", "zone == 'a'", `zone=="a"`)
-			p.Spec.VXLANMode = one[ippool.VXLANMode](random, "", "Never", "Always")
-			if family == 4 && !p.Spec.VXLANMode.Enabled() {
-				p.Spec.IPIPMode = one[ippool.IPIPMode](random, "", "Never", "Always", "CrossSubnet")
+			p.Spec.VXLANMode = one[v3.VXLANMode](random, "", "Never", "Always")
+			if family == 4 && !ippool.Encapsulates(p.Spec.VXLANMode) {
+				p.Spec.IPIPMode = one[v3.IPIPMode](random, "", "Never", "Always", "CrossSubnet")
 			}
 			p.Spec.Disabled, p.Spec.DisableBGPExport = random.IntN(5) == 0, random.IntN(3) == 0
 			if random.IntN(2) == 0 {
@@ -145,7 +146,7 @@ func somePools(random *rand.Rand) []*ippool.IPPool {
 }
 
 // withUnknown is the pool's JSON, sometimes with more in it than we know.
-func withUnknown(t *testing.T, random *rand.Rand, p *ippool.IPPool) string {
+func withUnknown(t *testing.T, random *rand.Rand, p *v3.IPPool) string {
 	t.Helper()
 	data, err := json.Marshal(p)
 	require.NoError(t, err)

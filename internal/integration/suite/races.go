@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"testing"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -186,7 +187,7 @@ func stormWith(t *testing.T, world World, change func(i int, s *bootstrap.Settin
 	assert.Equal(t, ippool.IPv6, familyOf(t, stored[1]))
 }
 
-func familyOf(t *testing.T, p ippool.IPPool) ippool.Family {
+func familyOf(t *testing.T, p v3.IPPool) ippool.Family {
 	t.Helper()
 	prefix, err := ippool.ParseCIDR(p.Spec.CIDR)
 	require.NoError(t, err)

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"testing"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -22,13 +23,13 @@ type World interface {
 	Open(t *testing.T) bootstrap.Datastore
 
 	// Write stores a pool as somebody else would, over one of that name.
-	Write(t *testing.T, pool *ippool.IPPool)
+	Write(t *testing.T, pool *v3.IPPool)
 
 	// WriteBlock stores an IPAM block.
 	WriteBlock(t *testing.T, block string)
 
 	// Pools returns what is stored, sorted by name.
-	Pools(t *testing.T) []ippool.IPPool
+	Pools(t *testing.T) []v3.IPPool
 
 	// WriteRaw stores a pool's JSON as it is, over one of that name, but for
 	// what the server takes into its own hands.
@@ -111,7 +112,7 @@ func outcome(report bootstrap.Report) []string {
 	return lines
 }
 
-func names(pools []ippool.IPPool) []string {
+func names(pools []v3.IPPool) []string {
 	all := []string{}
 	for _, pool := range pools {
 		all = append(all, pool.Name)
@@ -119,7 +120,7 @@ func names(pools []ippool.IPPool) []string {
 	return all
 }
 
-func pool(name, cidr string) *ippool.IPPool {
+func pool(name, cidr string) *v3.IPPool {
 	p := ippool.New(name)
 	p.Spec.CIDR = cidr
 	ippool.Default(p)
@@ -137,14 +138,14 @@ func fresh(t *testing.T, world World) {
 
 	stored := world.Pools(t)
 	require.Equal(t, []string{"default-ipv4-ippool", "default-ipv6-ippool"}, names(stored))
-	automatic := ippool.Automatic
-	assert.Equal(t, ippool.IPPoolSpec{
+	automatic := v3.Automatic
+	assert.Equal(t, v3.IPPoolSpec{
 		CIDR: "10.244.0.0/16", VXLANMode: "CrossSubnet", IPIPMode: "Never", BlockSize: 26, NodeSelector: "all()",
-		AllowedUses: []ippool.IPPoolAllowedUse{"Workload", "Tunnel"}, AssignmentMode: &automatic,
+		AllowedUses: []v3.IPPoolAllowedUse{"Workload", "Tunnel"}, AssignmentMode: &automatic,
 	}, stored[0].Spec)
-	assert.Equal(t, ippool.IPPoolSpec{
+	assert.Equal(t, v3.IPPoolSpec{
 		CIDR: "fd00:10:244::/64", VXLANMode: "Never", IPIPMode: "Never", NATOutgoing: true, BlockSize: 122, NodeSelector: "all()",
-		AllowedUses: []ippool.IPPoolAllowedUse{"Workload", "Tunnel"}, AssignmentMode: &automatic,
+		AllowedUses: []v3.IPPoolAllowedUse{"Workload", "Tunnel"}, AssignmentMode: &automatic,
 	}, stored[1].Spec)
 	for _, p := range stored {
 		assert.NotEmpty(t, p.UID)
@@ -177,7 +178,7 @@ func oneFamilyThere(t *testing.T, world World) {
 
 func otherNames(t *testing.T, world World) {
 	lb := pool("lb", "10.1.0.0/24")
-	lb.Spec.AllowedUses = []ippool.IPPoolAllowedUse{ippool.IPPoolAllowedUseLoadBalancer}
+	lb.Spec.AllowedUses = []v3.IPPoolAllowedUse{v3.IPPoolAllowedUseLoadBalancer}
 	off := pool("off", "fd00::/64")
 	off.Spec.Disabled = true
 	world.Write(t, lb)
@@ -204,10 +205,10 @@ func unreadableCIDR(t *testing.T, world World) {
 // Refuser is a World whose server judges pools itself: Write fails the test
 // then, and TryWrite says whether the pool was taken.
 type Refuser interface {
-	TryWrite(t *testing.T, pool *ippool.IPPool) bool
+	TryWrite(t *testing.T, pool *v3.IPPool) bool
 }
 
-func tryWrite(t *testing.T, world World, p *ippool.IPPool) bool {
+func tryWrite(t *testing.T, world World, p *v3.IPPool) bool {
 	if refuser, ok := world.(Refuser); ok {
 		return refuser.TryWrite(t, p)
 	}

@@ -16,12 +16,12 @@ import (
 	"strings"
 	"testing"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/require"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/etcdtest"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/host/firewalldtest"
-	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
 // vars are variables of the inventory.
@@ -193,14 +193,14 @@ func requirePlayed(t *testing.T, got played) map[string]int {
 }
 
 // storedPools are the pools in etcd, by name.
-func storedPools(t *testing.T, etcd *etcdtest.Server) map[string]ippool.IPPoolSpec {
+func storedPools(t *testing.T, etcd *etcdtest.Server) map[string]v3.IPPoolSpec {
 	t.Helper()
 	const prefix = "/calico/resources/v3/projectcalico.org/ippools/"
 	answer, err := etcd.Client(t).Get(t.Context(), prefix, clientv3.WithPrefix())
 	require.NoError(t, err)
-	pools := map[string]ippool.IPPoolSpec{}
+	pools := map[string]v3.IPPoolSpec{}
 	for _, pair := range answer.Kvs {
-		var pool ippool.IPPool
+		var pool v3.IPPool
 		require.NoError(t, json.Unmarshal(pair.Value, &pool))
 		pools[strings.TrimPrefix(string(pair.Key), prefix)] = pool.Spec
 	}

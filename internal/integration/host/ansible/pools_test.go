@@ -10,15 +10,15 @@ import (
 	"strings"
 	"testing"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/etcdtest"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/host/firewalldtest"
-	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-var automatic = ippool.Automatic
+var automatic = v3.Automatic
 
 // diffs are what --diff showed.
 func (p played) diffs() string {
@@ -70,9 +70,9 @@ func TestFirstAndSecondRun(t *testing.T) {
 	first := c.play(t, nil, "--diff")
 	assert.Equal(t, map[string]int{"master": 2, "node": 1}, requirePlayed(t, first))
 	assert.Equal(t, created, first.diffs())
-	assert.Equal(t, map[string]ippool.IPPoolSpec{"default-ipv4-ippool": {
-		CIDR: "10.128.0.0/14", VXLANMode: ippool.VXLANModeNever, IPIPMode: ippool.IPIPModeAlways, BlockSize: 26, NodeSelector: "all()",
-		AllowedUses: []ippool.IPPoolAllowedUse{ippool.IPPoolAllowedUseWorkload, ippool.IPPoolAllowedUseTunnel}, AssignmentMode: &automatic,
+	assert.Equal(t, map[string]v3.IPPoolSpec{"default-ipv4-ippool": {
+		CIDR: "10.128.0.0/14", VXLANMode: v3.VXLANModeNever, IPIPMode: v3.IPIPModeAlways, BlockSize: 26, NodeSelector: "all()",
+		AllowedUses: []v3.IPPoolAllowedUse{v3.IPPoolAllowedUseWorkload, v3.IPPoolAllowedUseTunnel}, AssignmentMode: &automatic,
 	}}, storedPools(t, etcd))
 	assert.Contains(t, first.messages(), "default-ipv4-ippool: created, 10.128.0.0/14 (no IPv4 pool existed)")
 	assert.NotContains(t, first.messages(), "Nothing was changed.")
@@ -132,7 +132,7 @@ func TestDrift(t *testing.T) {
 	assert.Equal(t, map[string]int{"master": 1, "node": 0}, requirePlayed(t, updated))
 	assert.Equal(t, check.diffs(), updated.diffs())
 	pool := storedPools(t, etcd)["default-ipv4-ippool"]
-	assert.Equal(t, ippool.IPIPModeCrossSubnet, pool.IPIPMode)
+	assert.Equal(t, v3.IPIPModeCrossSubnet, pool.IPIPMode)
 	assert.False(t, pool.NATOutgoing)
 	assert.Equal(t, map[string]int{"master": 0, "node": 0}, requirePlayed(t, c.play(t, drifted)))
 }
@@ -155,7 +155,7 @@ func TestIPPools(t *testing.T) {
 	require.Len(t, pools, 3)
 	assert.Equal(t, "10.128.0.0/16", pools["rack-a"].CIDR)
 	assert.True(t, pools["rack-a"].NATOutgoing)
-	assert.Equal(t, ippool.VXLANModeAlways, pools["rack-b"].VXLANMode)
+	assert.Equal(t, v3.VXLANModeAlways, pools["rack-b"].VXLANMode)
 	assert.Equal(t, "fd00:10:244::/64", pools["six"].CIDR)
 	assert.Equal(t, 0, requirePlayed(t, c.play(t, nil))["master"])
 }
@@ -175,14 +175,14 @@ func TestIPv6AndVXLAN(t *testing.T) {
 		"calico_ipv6pool_node_selector": "has(six)", "calico_ipv6pool_disable_bgp_export": true,
 		"calico_firewall_bgp": false,
 	}))
-	uses := []ippool.IPPoolAllowedUse{ippool.IPPoolAllowedUseWorkload, ippool.IPPoolAllowedUseTunnel}
-	assert.Equal(t, map[string]ippool.IPPoolSpec{
+	uses := []v3.IPPoolAllowedUse{v3.IPPoolAllowedUseWorkload, v3.IPPoolAllowedUseTunnel}
+	assert.Equal(t, map[string]v3.IPPoolSpec{
 		"pods": {
-			CIDR: "10.128.0.0/14", BlockSize: 24, VXLANMode: ippool.VXLANModeAlways, IPIPMode: ippool.IPIPModeNever, NATOutgoing: true,
+			CIDR: "10.128.0.0/14", BlockSize: 24, VXLANMode: v3.VXLANModeAlways, IPIPMode: v3.IPIPModeNever, NATOutgoing: true,
 			DisableBGPExport: true, NodeSelector: "!has(bare)", AllowedUses: uses, AssignmentMode: &automatic,
 		},
 		"pods-v6": {
-			CIDR: "fd00:10:244::/64", BlockSize: 120, VXLANMode: ippool.VXLANModeCrossSubnet, IPIPMode: ippool.IPIPModeNever, NATOutgoing: true,
+			CIDR: "fd00:10:244::/64", BlockSize: 120, VXLANMode: v3.VXLANModeCrossSubnet, IPIPMode: v3.IPIPModeNever, NATOutgoing: true,
 			DisableBGPExport: true, NodeSelector: "has(six)", AllowedUses: uses, AssignmentMode: &automatic,
 		},
 	}, storedPools(t, etcd))

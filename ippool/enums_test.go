@@ -3,6 +3,7 @@ package ippool_test
 import (
 	"testing"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -18,18 +19,18 @@ func TestParseModes(t *testing.T) {
 		"crosssubnet": "CrossSubnet", "CrossSubnet": "CrossSubnet", "CROSSSUBNET": "CrossSubnet",
 		"cross-subnet": "CrossSubnet", "Cross-Subnet": "CrossSubnet",
 	} {
-		ipip, err := ippool.ParseIPIPMode(text)
+		ipip, err := ippool.ParseEnum[v3.IPIPMode](text)
 		require.NoError(t, err, text)
-		assert.Equal(t, ippool.IPIPMode(want), ipip, text)
-		vxlan, err := ippool.ParseVXLANMode(text)
+		assert.Equal(t, v3.IPIPMode(want), ipip, text)
+		vxlan, err := ippool.ParseEnum[v3.VXLANMode](text)
 		require.NoError(t, err, text)
-		assert.Equal(t, ippool.VXLANMode(want), vxlan, text)
+		assert.Equal(t, v3.VXLANMode(want), vxlan, text)
 	}
 	for _, text := range []string{"", " always", "on", "true", "cross subnet", "cross_subnet", "crosssubnets", "Never,Always"} {
-		ipip, err := ippool.ParseIPIPMode(text)
+		ipip, err := ippool.ParseEnum[v3.IPIPMode](text)
 		assertUnknown(t, err, text, "never", "off", "always", "cross-subnet", "crosssubnet")
 		assert.Empty(t, ipip)
-		vxlan, err := ippool.ParseVXLANMode(text)
+		vxlan, err := ippool.ParseEnum[v3.VXLANMode](text)
 		assertUnknown(t, err, text, "never", "off", "always", "cross-subnet", "crosssubnet")
 		assert.Empty(t, vxlan)
 	}
@@ -47,17 +48,17 @@ func assertUnknown(t *testing.T, err error, text string, known ...string) {
 
 func TestParseAllowedUse(t *testing.T) {
 	t.Parallel()
-	for text, want := range map[string]ippool.IPPoolAllowedUse{
+	for text, want := range map[string]v3.IPPoolAllowedUse{
 		"Workload": "Workload", "workload": "Workload",
 		"Tunnel": "Tunnel", "TUNNEL": "Tunnel",
 		"LoadBalancer": "LoadBalancer", "loadbalancer": "LoadBalancer",
 	} {
-		use, err := ippool.ParseAllowedUse(text)
+		use, err := ippool.ParseEnum[v3.IPPoolAllowedUse](text)
 		require.NoError(t, err, text)
 		assert.Equal(t, want, use)
 	}
 	for _, text := range []string{"", "load-balancer", "Workloads", "Workload,Tunnel"} {
-		use, err := ippool.ParseAllowedUse(text)
+		use, err := ippool.ParseEnum[v3.IPPoolAllowedUse](text)
 		assertUnknown(t, err, text, "Workload, Tunnel, LoadBalancer")
 		assert.Empty(t, use)
 	}
@@ -65,59 +66,57 @@ func TestParseAllowedUse(t *testing.T) {
 
 func TestParseAssignmentMode(t *testing.T) {
 	t.Parallel()
-	for text, want := range map[string]ippool.AssignmentMode{
+	for text, want := range map[string]v3.AssignmentMode{
 		"Automatic": "Automatic", "automatic": "Automatic", "MANUAL": "Manual", "Manual": "Manual",
 	} {
-		mode, err := ippool.ParseAssignmentMode(text)
+		mode, err := ippool.ParseEnum[v3.AssignmentMode](text)
 		require.NoError(t, err, text)
 		assert.Equal(t, want, mode)
 	}
 	for _, text := range []string{"", "auto", "Automatic "} {
-		mode, err := ippool.ParseAssignmentMode(text)
+		mode, err := ippool.ParseEnum[v3.AssignmentMode](text)
 		assertUnknown(t, err, text, "Automatic, Manual")
 		assert.Empty(t, mode)
 	}
 }
 
-// Every constant is printed as it is stored and reads back to itself.
-func TestModesPrintAndParse(t *testing.T) {
+func TestEnumValues(t *testing.T) {
 	t.Parallel()
-	for _, mode := range []ippool.IPIPMode{ippool.IPIPModeNever, ippool.IPIPModeAlways, ippool.IPIPModeCrossSubnet} {
-		assert.Equal(t, string(mode), mode.String())
-		again, err := ippool.ParseIPIPMode(mode.String())
-		require.NoError(t, err)
-		assert.Equal(t, mode, again)
-	}
-	for _, mode := range []ippool.VXLANMode{ippool.VXLANModeNever, ippool.VXLANModeAlways, ippool.VXLANModeCrossSubnet} {
-		assert.Equal(t, string(mode), mode.String())
-		again, err := ippool.ParseVXLANMode(mode.String())
-		require.NoError(t, err)
-		assert.Equal(t, mode, again)
-	}
-	for _, use := range []ippool.IPPoolAllowedUse{ippool.IPPoolAllowedUseWorkload, ippool.IPPoolAllowedUseTunnel, ippool.IPPoolAllowedUseLoadBalancer} {
-		assert.Equal(t, string(use), use.String())
-		again, err := ippool.ParseAllowedUse(use.String())
-		require.NoError(t, err)
-		assert.Equal(t, use, again)
-	}
-	for _, mode := range []ippool.AssignmentMode{ippool.Automatic, ippool.Manual} {
-		assert.Equal(t, string(mode), mode.String())
-		again, err := ippool.ParseAssignmentMode(mode.String())
-		require.NoError(t, err)
-		assert.Equal(t, mode, again)
-	}
+	assert.Equal(t, []v3.IPIPMode{"Never", "Always", "CrossSubnet"}, parsedBack[v3.IPIPMode](t))
+	assert.Equal(t, []v3.VXLANMode{"Never", "Always", "CrossSubnet"}, parsedBack[v3.VXLANMode](t))
+	assert.Equal(t, []v3.IPPoolAllowedUse{"Workload", "Tunnel", "LoadBalancer"}, parsedBack[v3.IPPoolAllowedUse](t))
+	assert.Equal(t, []v3.AssignmentMode{"Automatic", "Manual"}, parsedBack[v3.AssignmentMode](t))
 }
 
-func TestModesEnabled(t *testing.T) {
+// parsedBack returns the values of an enumeration, each of which reads back to
+// itself.
+func parsedBack[E ippool.Enum](t *testing.T) []E {
+	t.Helper()
+	values := ippool.EnumValues[E]()
+	for _, value := range values {
+		again, err := ippool.ParseEnum[E](string(value))
+		require.NoError(t, err)
+		assert.Equal(t, value, again)
+	}
+	return values
+}
+
+func TestEncapsulates(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]bool{
 		"": false, "Never": false, "Always": true, "CrossSubnet": true,
-		// What nobody knows must not pass for harmless.
+		// An unknown mode must not pass for Never.
 		"never": true, "On": true,
 	} {
-		assert.Equal(t, want, ippool.IPIPMode(text).Enabled(), text)
-		assert.Equal(t, want, ippool.VXLANMode(text).Enabled(), text)
+		assert.Equal(t, want, ippool.Encapsulates(v3.IPIPMode(text)), text)
+		assert.Equal(t, want, ippool.Encapsulates(v3.VXLANMode(text)), text)
 	}
-	assert.Equal(t, "Never", ippool.IPIPMode("").String())
-	assert.Equal(t, "Never", ippool.VXLANMode("").String())
+}
+
+func TestOrNever(t *testing.T) {
+	t.Parallel()
+	for mode, want := range map[v3.VXLANMode]v3.VXLANMode{"": "Never", "Never": "Never", "Always": "Always", "On": "On"} {
+		assert.Equal(t, want, ippool.OrNever(mode))
+		assert.Equal(t, v3.IPIPMode(want), ippool.OrNever(v3.IPIPMode(mode)))
+	}
 }
