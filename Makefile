@@ -81,8 +81,6 @@ test-docs: ## what README.md and docs/ say and show (docs/OPENSHIFT.md and the i
 	$(GO) test -count=1 . -run 'README|Guarantees|EveryCommand|Links'
 	$(GO) test -count=1 ./bootstrap -run 'Documented'
 	$(GO) test -count=1 -timeout 15m ./internal/integration/... -run 'QuickStart|Transcript|Migrating|Help|ConfigTable|MakeRun|Install$$|RenderIsTaken|Document'
-	GOWORK=off $(GO) -C examples/calicoapi vet ./...
-	GOWORK=off $(GO) -C examples/calicoapi test -count=1 ./...
 
 .PHONY: test-host
 test-host: ## the tests that need root on Debian or Fedora: firewalld, Ansible, the image (installs what they need)

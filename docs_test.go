@@ -43,7 +43,6 @@ var typedBy = map[string]string{
 	"README.md: podman run":                                   "TestImage",
 	"README.md: # calico-bootstrap firewall --ipv4-pool-ipip": "TestREADME",
 	"docs/FINDINGS.md: ":                                      "TestDocumentedFindings", // messages, not commands
-	"examples/calicoapi/README.md: cd examples/calicoapi":     "TestThereAndBack",
 	"docs/ARCHITECTURE.md:  flags":                            "TestImports", // a drawing
 	"docs/ARCHITECTURE.md: ippool/":                           "TestImports", // a list
 }
@@ -120,7 +119,7 @@ func TestLinks(t *testing.T) {
 			}
 		}
 	}
-	assert.Greater(t, links, 20)
+	assert.Greater(t, links, 15)
 }
 
 // anchors returns those of the headings, as GitHub makes them.

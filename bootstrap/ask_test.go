@@ -216,6 +216,7 @@ func (k keepsOtherwise) Commit(ctx context.Context, since Snapshot, changes []Ch
 		change.Create.UID = "given-by-the-server-" + change.Create.UID
 		change.Create.Spec.AssignmentMode = nil
 		change.Create.Spec.NodeSelector = "zone == 'a'"
+		change.Create.Spec.VXLANMode = "" // which means what was asked for
 	}
 	return k.fakeStore.Commit(ctx, since, changes)
 }
@@ -228,6 +229,7 @@ func TestWhatIsStoredOtherwiseIsToldOf(t *testing.T) {
 		`the datastore keeps IPPool "default-ipv4-ippool" otherwise than it was asked to: assignmentMode is unset, not "Automatic", nodeSelector is "zone == 'a'", not "all()"`,
 	}, report.Warnings)
 	assert.Equal(t, "zone == 'a'", report.Pools[0].Spec.NodeSelector, "a report says what stands")
+	assert.Equal(t, v3.VXLANModeNever, report.Pools[0].Spec.VXLANMode)
 }
 
 // oneByOne is a datastore without transactions, which gives out its own uids:

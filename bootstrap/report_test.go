@@ -95,3 +95,29 @@ func TestPending(t *testing.T) {
 		assert.Equal(t, tt.want, report.Pending(), "%v", tt.actions)
 	}
 }
+
+// A stored pool without modes is one whose modes are Never, and says so wherever
+// it is printed. What is stored stays as it is.
+func TestEmptyModesAreReportedAsNever(t *testing.T) {
+	t.Parallel()
+	bare := stored("default-ipv4-ippool", "10.0.0.0/16")
+	bare.Spec.IPIPMode, bare.Spec.VXLANMode = "", ""
+	for _, options := range [][]Option{nil, {WithDryRun()}} {
+		store := newStore(bare)
+		report, err := run(t, store, given(t, "CALICO_IPV6POOL_CIDR=none", "CALICO_IPV4POOL_VXLAN=Always"), options...)
+		require.NoError(t, err)
+		text := toJSON(t, report)
+		assert.Contains(t, text, `"vxlanMode": "Never",`)
+		assert.Contains(t, text, `"ipipMode": "Never",`)
+		assert.Contains(t, text, `"stored": "Never",`)
+		assert.Contains(t, text, "exists with vxlanMode Never")
+		assert.Empty(t, store.pools["default-ipv4-ippool"].Spec.VXLANMode)
+	}
+
+	// An update of another field doesn't write them.
+	store := newStore(bare)
+	_, err := run(t, store, given(t, "CALICO_IPV6POOL_CIDR=none", "CALICO_IPV4POOL_NAT_OUTGOING=true", "--on-drift=update"))
+	require.NoError(t, err)
+	assert.True(t, store.pools["default-ipv4-ippool"].Spec.NATOutgoing)
+	assert.Empty(t, store.pools["default-ipv4-ippool"].Spec.IPIPMode)
+}

@@ -164,6 +164,11 @@ func TestRecordChangeOfOddRecords(t *testing.T) {
 		{"before all others", `{"spec":{"x":1,"blockSize":26}}`, disable, `{"spec":{"disabled":true,"x":1,"blockSize":26}}`},
 		{"another order", `{"spec":{"blockSize":26,"natOutgoing":true,"cidr":"a"},"kind":"IPPool"}`, disable,
 			`{"spec":{"blockSize":26,"natOutgoing":true,"disabled":true,"cidr":"a"},"kind":"IPPool"}`},
+		// Whether the type has these fields depends on the version of Calico.
+		{"status", `{"spec":{"cidr":"a"},"status":{"phase":"x","conditions":[{"type":"Allocatable","extra":1}]}}`, cidr,
+			`{"spec":{"cidr":"10.1.0.0/16"},"status":{"phase":"x","conditions":[{"type":"Allocatable","extra":1}]}}`},
+		{"fields of Calico's first API", `{"spec":{"ipip":{"enabled":true,"x":1},"nat-outgoing":true,"cidr":"a"}}`, natOutgoing(true),
+			`{"spec":{"ipip":{"enabled":true,"x":1},"nat-outgoing":true,"cidr":"a","natOutgoing":true}}`},
 		{"resource version", `{"metadata":{"name":"a","resourceVersion":"17"},"spec":{"cidr":"a"}}`, disable,
 			`{"metadata":{"name":"a","resourceVersion":"17"},"spec":{"cidr":"a","disabled":true}}`},
 

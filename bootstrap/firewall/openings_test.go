@@ -148,3 +148,11 @@ func TestValidate(t *testing.T) {
 		assert.EqualError(t, err, want)
 	}
 }
+
+func TestPoolOf(t *testing.T) {
+	t.Parallel()
+	assert.Equal(t, firewall.Pool{Name: "a", Family: 4, CIDR: "10.0.0.0/16", IPIPMode: "Never", VXLANMode: "CrossSubnet"},
+		firewall.PoolOf("a", ippool.IPv4, v3.IPPoolSpec{CIDR: "10.0.0.0/16", VXLANMode: "CrossSubnet"}))
+	assert.Equal(t, firewall.Pool{Name: "b", Family: 6, IPIPMode: "Never", VXLANMode: "Never"},
+		firewall.PoolOf("b", ippool.IPv6, v3.IPPoolSpec{}))
+}

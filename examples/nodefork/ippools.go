@@ -4,17 +4,44 @@ import (
 	"context"
 	"log/slog"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
+
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// configureIPPools stands in for the function of that name in calico-node's
-// start-up. It takes the same variables and leaves the same pools; what is wrong
-// it returns, and the fork decides whether that ends the process.
-func configureIPPools(ctx context.Context, store bootstrap.Datastore) error {
+// configureIPPools replaces the function of that name in calico-node's start-up.
+// It reads the same variables and leaves the same pools; errors are returned, and
+// the fork decides whether one ends the process. The pools are of Calico's own
+// type, so there is nothing to convert for whatever the fork does with them next.
+func configureIPPools(ctx context.Context, store bootstrap.Datastore) ([]*v3.IPPool, error) {
 	settings, err := bootstrap.FromEnv()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	_, err = bootstrap.Run(ctx, store, settings, bootstrap.WithLogger(slog.Default()))
-	return err
+	if _, err := bootstrap.Run(ctx, store, settings, bootstrap.WithLogger(slog.Default())); err != nil {
+		return nil, err
+	}
+	snapshot, err := store.Snapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var pools []*v3.IPPool
+	for _, record := range snapshot.Pools {
+		pools = append(pools, &record.Pool)
+	}
+	return pools, nil
+}
+
+// tunnels is an example of code that a fork has for its pools: which tunnel
+// devices this node needs. Rules of package ippool, such as that an empty mode is
+// Never, apply to the fork's own pools as they are.
+func tunnels(pools []*v3.IPPool) (ipip, vxlan bool) {
+	for _, pool := range pools {
+		if !pool.Spec.Disabled {
+			ipip = ipip || ippool.Encapsulates(pool.Spec.IPIPMode)
+			vxlan = vxlan || ippool.Encapsulates(pool.Spec.VXLANMode)
+		}
+	}
+	return ipip, vxlan
 }

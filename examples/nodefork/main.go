@@ -13,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -33,35 +34,47 @@ func main() {
 
 // startUp is what a fork does before its agents start.
 func startUp(ctx context.Context) error {
+	pools, err := ensureIPPools(ctx)
+	if err != nil {
+		return err
+	}
+	ipip, vxlan := tunnels(pools)
+	fmt.Printf("%d IPPools; tunnel devices: IP-in-IP %t, VXLAN %t\n", len(pools), ipip, vxlan)
+	return nil
+}
+
+// ensureIPPools uses the datastore that the fork's environment names.
+func ensureIPPools(ctx context.Context) ([]*v3.IPPool, error) {
 	if endpoints := os.Getenv("ETCD_ENDPOINTS"); endpoints != "" {
 		client, err := clientv3.New(clientv3.Config{Endpoints: strings.Split(endpoints, ",")})
 		if err != nil {
-			return err
+			return nil, err
 		}
 		defer client.Close()
 		return withEtcd(ctx, client)
 	}
 	config, err := clientcmd.BuildConfigFromFlags("", os.Getenv("KUBECONFIG"))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	return withKubernetes(ctx, config)
 }
 
 // withEtcd uses the client that the fork has. It stays the fork's, and open.
-func withEtcd(ctx context.Context, client *clientv3.Client) error {
+func withEtcd(ctx context.Context, client *clientv3.Client) ([]*v3.IPPool, error) {
 	return configureIPPools(ctx, etcdv3.New(client))
 }
 
 // withKubernetes uses the config that the fork's clientset was made from.
-func withKubernetes(ctx context.Context, config *rest.Config) error {
+func withKubernetes(ctx context.Context, config *rest.Config) ([]*v3.IPPool, error) {
 	store, err := kubernetes.Open(kubernetes.Config{REST: config})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	err = configureIPPools(ctx, store)
+	defer store.Close()
+	pools, err := configureIPPools(ctx, store)
 	if errors.Is(err, bootstrap.ErrNotInstalled) {
-		return fmt.Errorf("install Calico's CRDs before its nodes: %w", err)
+		return nil, fmt.Errorf("install Calico's CRDs before its nodes: %w", err)
 	}
-	return errors.Join(err, store.Close())
+	return pools, err
 }

@@ -62,10 +62,11 @@ func TestNodefork(t *testing.T) {
 	t.Run("etcd", func(t *testing.T) {
 		t.Parallel()
 		world := newEtcdWorld(t)
-		env := append([]string{"ETCD_ENDPOINTS=" + world.server.Endpoints()[0], "CALICO_IPV4POOL_NAT_OUTGOING=false"}, bothCIDRs...)
+		env := append([]string{"ETCD_ENDPOINTS=" + world.server.Endpoints()[0], "CALICO_IPV4POOL_NAT_OUTGOING=false", "CALICO_IPV4POOL_IPIP=CrossSubnet"}, bothCIDRs...)
 		for range 2 { // a node, and the next
 			r := output(t, example(t, programs.Nodefork, env), "")
 			require.Zero(t, r.code, r.stderr)
+			assert.Equal(t, "2 IPPools; tunnel devices: IP-in-IP true, VXLAN false\n", r.stdout)
 		}
 		pools := world.Pools(t)
 		require.Equal(t, defaultNames, names(pools))

@@ -20,6 +20,7 @@ import (
 
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/etcdtest"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/programs"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
 // result is what a call of the program left.
@@ -305,4 +306,33 @@ func TestEndsOnSignal(t *testing.T) {
 	assert.Equal(t, 1, cmd.ProcessState.ExitCode())
 	assert.Contains(t, logged(), "error: interrupted")
 	assert.Contains(t, logged(), "connection refused")
+}
+
+// TestEmptyModesArePrintedAsNever has a stored pool without modes, as calicoctl
+// and older versions of Calico leave it.
+func TestEmptyModesArePrintedAsNever(t *testing.T) {
+	t.Parallel()
+	const record = `{"kind":"IPPool","apiVersion":"projectcalico.org/v3","metadata":{"name":"default-ipv4-ippool"},"spec":{"cidr":"10.244.0.0/16","natOutgoing":true}}`
+	world := newEtcdWorld(t)
+	world.put(t, ippool.RecordKey("default-ipv4-ippool"), record)
+	env := []string{"ETCD_ENDPOINTS=" + world.server.Endpoints()[0], "CALICO_IPV4POOL_VXLAN=Always", "CALICO_IPV6POOL_CIDR=none"}
+	for arguments, wants := range map[string][]string{
+		"apply":            {"10.244.0.0/16  true  Never  Never  -"},
+		"apply -o json":    {`"ipipMode": "Never"`, `"vxlanMode": "Never"`, `"stored": "Never"`},
+		"apply -o yaml":    {"ipipMode: Never", "vxlanMode: Never", "stored: Never"},
+		"plan":             {"! vxlanMode  Never   Always"},
+		"plan -o json":     {`"ipipMode": "Never"`, `"vxlanMode": "Never"`, `"stored": "Never"`},
+		"firewall -o json": {`"ipipMode": "Never"`, `"vxlanMode": "Never"`},
+		"firewall -o yaml": {"ipipMode: Never", "vxlanMode: Never"},
+	} {
+		r := call(t, env, strings.Fields(arguments)...)
+		require.Zero(t, r.code, r.stderr)
+		for _, want := range wants {
+			assert.Contains(t, r.stdout, want, arguments)
+		}
+	}
+	r := call(t, env[:1], "plan", "--ipv6-pool-cidr=none")
+	require.Zero(t, r.code, r.stderr)
+	assert.Contains(t, r.stdout, "  vxlanMode         Never                datastore\n  ipipMode          Never                datastore\n")
+	assert.Equal(t, []keyValue{{ippool.RecordKey("default-ipv4-ippool"), record}}, world.records(t))
 }
