@@ -17,7 +17,7 @@ import (
 // What the program may cost a node: the size of the stripped binary, and the
 // memory that is resident at most while the pools exist already.
 const (
-	maxSize     = 19e6
+	maxSize     = 24e6
 	maxResident = 20e6
 )
 

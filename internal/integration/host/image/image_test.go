@@ -40,7 +40,7 @@ func TestImage(t *testing.T) {
 func testContent(t *testing.T, i image) {
 	assert.Equal(t, []string{"-rwxr-xr-x 0:0 calico-bootstrap"}, i.files(t), "nothing but the program")
 	t.Logf("compressed %.2f MB", float64(i.compressed)/megabyte)
-	assert.Less(t, i.compressed, int64(9*megabyte))
+	assert.Less(t, i.compressed, int64(9.5*megabyte))
 
 	assert.Equal(t, "linux/"+runtime.GOARCH, i.config.OS+"/"+i.config.Architecture)
 	got := i.config.Config
@@ -117,7 +117,7 @@ func TestOtherArchitecture(t *testing.T) {
 	i := build(t, repository, "ARCH="+other)
 	assert.Equal(t, "linux/"+other, i.config.OS+"/"+i.config.Architecture)
 	assert.Equal(t, []string{"-rwxr-xr-x 0:0 calico-bootstrap"}, i.files(t))
-	assert.Less(t, i.compressed, int64(9*megabyte))
+	assert.Less(t, i.compressed, int64(9.5*megabyte))
 	program, err := elf.Open(filepath.Join(i.container(t).root, "calico-bootstrap"))
 	require.NoError(t, err)
 	defer program.Close()
