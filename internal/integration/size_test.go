@@ -18,7 +18,7 @@ import (
 // memory that is resident at most while the pools exist already.
 const (
 	maxSize     = 24e6
-	maxResident = 20e6
+	maxResident = 22e6
 )
 
 func TestProgramIsSmall(t *testing.T) {
