@@ -79,7 +79,7 @@ test-floors: ## the library's tests on the oldest dependencies that it promises 
 .PHONY: test-docs
 test-docs: ## what README.md and docs/ say and show (docs/OPENSHIFT.md and the image are typed by test-host)
 	$(GO) test -count=1 . -run 'README|Guarantees|EveryCommand|Links'
-	$(GO) test -count=1 ./bootstrap -run 'Documented'
+	$(GO) test -count=1 ./bootstrap/preflight -run 'Documented'
 	$(GO) test -count=1 -timeout 15m ./internal/integration/... -run 'QuickStart|Transcript|Migrating|Help|ConfigTable|MakeRun|Install$$|RenderIsTaken|Document'
 
 .PHONY: test-host

@@ -10,21 +10,25 @@
 //
 // The packages, from what is known to what is done:
 //
-//   - ippool: what a pool is: type, defaults, rules, record. Pure.
+//   - ippool: the rules for Calico's IPPool: defaults, validation, record. Pure.
 //   - ippool/selector: Calico's selector language. Pure.
 //   - ippool/manifest: pools from YAML and JSON. Pure.
 //   - ippool/installation: pools for the Tigera operator. Pure.
-//   - bootstrap: settings, plan, run, report.
-//   - bootstrap/etcdv3: the datastore on etcd v3.
-//   - bootstrap/kubernetes: the datastore on the Kubernetes API, and what the
-//     cluster knows of its pod CIDRs.
+//   - bootstrap: Plan, Apply, Run, Render.
+//   - bootstrap/settings: flags, environment and files, and what they ask for;
+//     bootstrap/origin: where a value came from.
+//   - bootstrap/datastore: where the pools are kept; etcdv3, kubernetes, and open
+//     for either of them.
+//   - bootstrap/facts: what host and cluster say.
+//   - bootstrap/plan: what is to be done. Pure.
+//   - bootstrap/preflight: what speaks against it. Pure.
 //   - bootstrap/firewall: what a host has to let in. Pure.
 //
 // A fork of calico-node needs this much:
 //
-//	settings, err := bootstrap.FromEnv()
+//	s, err := settings.FromEnv()
 //	…
-//	report, err := bootstrap.Run(ctx, etcdv3.New(client), settings)
+//	report, err := bootstrap.New(etcdv3.New(client)).Run(ctx, s)
 //
 // This package itself holds nothing. The program is in
 // examples/calico-bootstrap, a module of its own.

@@ -43,8 +43,8 @@ var typedBy = map[string]string{
 	"README.md: podman run":                                   "TestImage",
 	"README.md: # calico-bootstrap firewall --ipv4-pool-ipip": "TestREADME",
 	"docs/FINDINGS.md: ":                                      "TestDocumentedFindings", // messages, not commands
-	"docs/ARCHITECTURE.md:  flags":                            "TestImports",            // a drawing
-	"docs/ARCHITECTURE.md: ippool/":                           "TestImports",            // a list
+	"docs/ARCHITECTURE.md:  flags":                            "TestImportTable",        // a drawing
+	"docs/ARCHITECTURE.md: ippool/":                           "TestImportTable",        // a list
 }
 
 var fencedBlock = regexp.MustCompile("(?ms)([^\n]*)\n^```(\\w*)\n(.*?)^```$")

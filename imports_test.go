@@ -3,6 +3,8 @@ package calicobootstrap_test
 import (
 	"os"
 	"os/exec"
+	"path"
+	"slices"
 	"strings"
 	"testing"
 
@@ -12,9 +14,9 @@ import (
 	// What is judged here is imported, so that no result is taken from go
 	// test's cache once it has changed.
 	_ "github.com/calico-bootstrap/calico-bootstrap/bootstrap"
-	_ "github.com/calico-bootstrap/calico-bootstrap/bootstrap/etcdv3"
+	_ "github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/etcdv3"
+	_ "github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/kubernetes"
 	_ "github.com/calico-bootstrap/calico-bootstrap/bootstrap/firewall"
-	_ "github.com/calico-bootstrap/calico-bootstrap/bootstrap/kubernetes"
 	_ "github.com/calico-bootstrap/calico-bootstrap/ippool/installation"
 	_ "github.com/calico-bootstrap/calico-bootstrap/ippool/manifest"
 	_ "github.com/calico-bootstrap/calico-bootstrap/ippool/selector"
@@ -22,32 +24,61 @@ import (
 
 const module = "github.com/calico-bootstrap/calico-bootstrap/"
 
-// Who imports one datastore doesn't pay for another: each knows only what is
-// common to all of them.
-func TestImportsOfOurOwn(t *testing.T) {
-	t.Parallel()
-	pools := []string{module + "ippool", module + "ippool/selector"}
-	assertOurs(t, "./ippool", pools)
-	assertOurs(t, "./bootstrap/firewall", append([]string{module + "bootstrap/firewall"}, pools...))
-	assertOurs(t, "./ippool/installation", append([]string{module + "ippool/installation"}, pools...))
-	pools = append(pools, module+"ippool/manifest", module+"internal/spelling")
-	assertOurs(t, "./ippool/manifest", pools)
-	common := append([]string{module + "bootstrap"}, pools...)
-	assertOurs(t, "./bootstrap", common)
-	assertOurs(t, "./internal/spelling", []string{module + "internal/spelling"})
-	assertOurs(t, "./internal/netcause", []string{module + "internal/netcause"})
+// forAll is plumbing that every package may import.
+var forAll = []string{"internal/calicolinks", "internal/spelling", "internal/text"}
 
-	entries, err := os.ReadDir("bootstrap")
-	require.NoError(t, err)
-	datastores := 0
-	for _, entry := range entries {
-		if entry.IsDir() && entry.Name() != "testdata" && entry.Name() != "firewall" {
-			datastores++
-			assertOurs(t, "./bootstrap/"+entry.Name(),
-				append([]string{module + "bootstrap/" + entry.Name(), module + "internal/netcause"}, common...))
+// TestImportTable compares the table in docs/ARCHITECTURE.md with what each package
+// of the library really imports of ours. A package in an internal folder of another
+// counts as that.
+func TestImportTable(t *testing.T) {
+	t.Parallel()
+	doc := readFile(t, "docs/ARCHITECTURE.md")
+	_, rest, begins := strings.Cut(doc, "<!-- imports -->\n")
+	text, _, ends := strings.Cut(rest, "<!-- /imports -->")
+	require.True(t, begins && ends)
+	allowed := map[string][]string{}
+	for _, row := range strings.Split(strings.TrimSpace(text), "\n")[2:] {
+		cells := strings.Split(strings.Trim(row, "| "), "|")
+		may := ""
+		if len(cells) > 1 {
+			may = cells[1]
+		}
+		allowed[strings.TrimSpace(cells[0])] = strings.FieldsFunc(may, func(r rune) bool { return r == ',' || r == ' ' })
+	}
+	room := func(pkg string) string { // the row that a package belongs to
+		for parent := pkg; parent != "."; parent = path.Dir(parent) {
+			if _, listed := allowed[parent]; listed && (parent == pkg || strings.HasPrefix(pkg, parent+"/internal/")) {
+				return parent
+			}
+		}
+		return pkg
+	}
+	seen := map[string]bool{}
+	for _, line := range goLines(t, os.Getenv("GOWORK"), `{{.ImportPath}} {{join .Imports " "}}`, "./ippool/...", "./bootstrap/...", "./internal/...") {
+		imports := strings.Fields(strings.ReplaceAll(line, module, ""))
+		pkg := room(imports[0])
+		if strings.HasSuffix(pkg, "test") || pkg == "internal/golden" || slices.Contains(forAll, pkg) {
+			continue // for tests alone, or plumbing, which is checked below
+		}
+		seen[pkg] = true
+		may, listed := allowed[pkg]
+		assert.True(t, listed, "%s is in no row", pkg)
+		for _, imported := range imports[1:] {
+			ours := slices.ContainsFunc([]string{"ippool", "bootstrap", "internal", "examples"}, func(top string) bool {
+				return imported == top || strings.HasPrefix(imported, top+"/") && strings.Contains(line, module+imported)
+			})
+			if !ours || room(imported) == pkg || slices.Contains(forAll, imported) {
+				continue
+			}
+			assert.Contains(t, may, room(imported), "%s may not import it", pkg)
 		}
 	}
-	assert.Positive(t, datastores)
+	for pkg := range allowed {
+		assert.True(t, seen[pkg], "%s is no package", pkg)
+	}
+	for _, plumbing := range forAll {
+		assertOurs(t, "./"+plumbing, []string{module + plumbing})
+	}
 }
 
 func assertOurs(t *testing.T, pattern string, allowed []string) {
@@ -59,22 +90,23 @@ func assertOurs(t *testing.T, pattern string, allowed []string) {
 	}
 }
 
+// Who imports one datastore doesn't pay for another.
 func TestImportersOfADatastoreLinkNoOther(t *testing.T) {
 	t.Parallel()
 	const calico = "github.com/projectcalico/api/pkg"
 	tests := []struct {
 		datastore, links string
 		linksNot         []string
-		limit            int // of packages outside the standard library
+		limit            int // of packages outside the standard library, without those of package bootstrap
 	}{
 		{"etcdv3", "go.etcd.io/etcd/client/v3", []string{"k8s.io/client-go"}, 230},
 		{"kubernetes", "k8s.io/client-go/rest", []string{"go.etcd.io", "google.golang.org/grpc", "k8s.io/client-go/kubernetes"}, 160},
 	}
 	for _, tt := range tests {
 		for _, workspace := range []string{os.Getenv("GOWORK"), "off"} {
-			packages := dependencies(t, workspace, "./bootstrap", "./bootstrap/"+tt.datastore)
+			packages := dependencies(t, workspace, "./bootstrap", "./bootstrap/datastore/"+tt.datastore)
 			assert.Contains(t, packages, tt.links, "the list is no list")
-			assert.Less(t, len(packages), tt.limit, "%s with GOWORK=%s", tt.datastore, workspace)
+			assert.Less(t, len(dependencies(t, workspace, "./bootstrap/datastore/"+tt.datastore)), tt.limit, "%s with GOWORK=%s", tt.datastore, workspace)
 			for _, path := range packages {
 				if strings.HasPrefix(path, calico) { // its clientset brings client-go's typed machinery
 					assert.Contains(t, []string{calico + "/apis/projectcalico/v3", calico + "/lib/numorstring"}, path)
@@ -94,8 +126,14 @@ func dependencies(t *testing.T, workspace string, patterns ...string) []string {
 	return goList(t, workspace, "{{if not .Standard}}{{.ImportPath}}{{end}}", append([]string{"-deps"}, patterns...)...)
 }
 
-// goList asks go list, with GOWORK as it is given.
+// goList asks go list, with GOWORK as it is given, for words.
 func goList(t *testing.T, workspace, format string, arguments ...string) []string {
+	t.Helper()
+	return strings.Fields(strings.Join(goLines(t, workspace, format, arguments...), "\n"))
+}
+
+// goLines asks go list for lines.
+func goLines(t *testing.T, workspace, format string, arguments ...string) []string {
 	t.Helper()
 	// go test puts its own go first in PATH.
 	command := exec.CommandContext(t.Context(), "go", append([]string{"list", "-f", format}, arguments...)...)
@@ -104,5 +142,5 @@ func goList(t *testing.T, workspace, format string, arguments ...string) []strin
 	command.Stderr = &stderr
 	out, err := command.Output()
 	require.NoError(t, err, stderr.String())
-	return strings.Fields(string(out))
+	return strings.Split(strings.TrimSpace(string(out)), "\n")
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 )
 
 var update = flag.Bool("update", false, "write the generated parts of README.md anew")
@@ -28,7 +28,7 @@ func settingsTable() string {
 	var table strings.Builder
 	table.WriteString("| flag | variable | default | accepted | what it does |\n|---|---|---|---|---|\n")
 	booleans := ""
-	for _, d := range bootstrap.Definitions() {
+	for _, d := range settings.Definitions() {
 		mark, accepted := "", d.Accepted
 		if d.Prefixed {
 			mark = " *"

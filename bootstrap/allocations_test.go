@@ -7,25 +7,29 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
 // What a plan takes is bounded for each pool that exists, however many there are.
 func TestAllocationsOfAPlan(t *testing.T) {
-	var settings Settings
-	settings.IPv4.CIDR = Given("192.168.0.0/16", "test")
-	settings.IPv6.CIDR = Given("fd00:10:244::/64", "test")
-	config, err := settings.Resolve()
+	var asked settings.Settings
+	asked.IPv4.CIDR = settings.Given("192.168.0.0/16", origin.Caller("test"))
+	asked.IPv6.CIDR = settings.Given("fd00:10:244::/64", origin.Caller("test"))
+	config, err := asked.Resolve()
 	require.NoError(t, err)
 	for _, n := range []int{100, 5_000} {
-		var snapshot Snapshot
+		var snapshot datastore.Snapshot
 		for i := range n {
 			pool := ippool.New(fmt.Sprintf("pool-%05d", i))
 			pool.Spec.CIDR = fmt.Sprintf("10.%d.%d.0/24", i>>8, i&255)
 			ippool.Default(pool)
 			snapshot.Pools = append(snapshot.Pools, ippool.NewRecord(pool))
 		}
-		allocations := testing.AllocsPerRun(5, func() { _, err = NewPlan(config.Desired, snapshot, DriftReport) })
+		allocations := testing.AllocsPerRun(5, func() { _, err = plan.Compute(config.Desired, snapshot, plan.DriftReport) })
 		require.NoError(t, err)
 		assert.LessOrEqual(t, allocations/float64(n), 10.5, "%d pools", n)
 	}
@@ -33,10 +37,10 @@ func TestAllocationsOfAPlan(t *testing.T) {
 
 // The settings are described once, not for every question about one of them.
 func TestAllocationsOfSettings(t *testing.T) {
-	var config Config
+	var config settings.Config
 	var err error
-	assert.LessOrEqual(t, testing.AllocsPerRun(100, func() { config, err = Settings{}.Resolve() }), 150.0)
+	assert.LessOrEqual(t, testing.AllocsPerRun(100, func() { config, err = settings.Settings{}.Resolve() }), 150.0)
 	require.NoError(t, err)
 	assert.NotEmpty(t, config.Desired.Pools)
-	assert.LessOrEqual(t, testing.AllocsPerRun(100, func() { Definitions() }), 1.0)
+	assert.LessOrEqual(t, testing.AllocsPerRun(100, func() { settings.Definitions() }), 1.0)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net/netip"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -14,30 +13,38 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/facts"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/internal/factstest"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/internal/settingstest"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/poolstest"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
 // fakeCluster says what it is told to, and counts how often it is asked.
 type fakeCluster struct {
-	sources  []PodCIDRSource
+	sources  []facts.PodCIDRSource
 	errs     []error // of the first calls
 	families [][]ippool.Family
-	survey   Survey
+	survey   facts.Survey
 	unknown  []error // of the first surveys
 	surveys  int     // how often it was asked for one
 }
 
-func (c *fakeCluster) Survey(context.Context) (Survey, error) {
+func (c *fakeCluster) Survey(context.Context) (facts.Survey, error) {
 	c.surveys++
 	if len(c.unknown) > 0 {
 		err := c.unknown[0]
 		c.unknown = c.unknown[1:]
-		return Survey{}, err
+		return facts.Survey{}, err
 	}
 	return c.survey, nil
 }
 
-func (c *fakeCluster) PodCIDRs(_ context.Context, families []ippool.Family) ([]PodCIDRSource, error) {
+func (c *fakeCluster) PodCIDRs(_ context.Context, families []ippool.Family) ([]facts.PodCIDRSource, error) {
 	c.families = append(c.families, families)
 	if len(c.errs) > 0 {
 		err := c.errs[0]
@@ -53,36 +60,26 @@ type clusterStore struct {
 	*fakeCluster
 }
 
-func says(name Source, cidrs ...string) PodCIDRSource {
-	source := PodCIDRSource{Name: name}
-	for _, cidr := range cidrs {
-		source.Prefixes = append(source.Prefixes, netip.MustParsePrefix(cidr))
-	}
-	return source
-}
-
-var bothFamilies = []ippool.Family{ippool.IPv4, ippool.IPv6}
-
 func TestClusterIsAskedOnlyWhereAPoolIsCreated(t *testing.T) {
 	t.Parallel()
-	four, six := stored("mine", "10.9.0.0/16"), stored("theirs", "fd00:9::/64")
+	four, six := poolstest.Stored("mine", "10.9.0.0/16"), poolstest.Stored("theirs", "fd00:9::/64")
 	tests := []struct {
-		name     string
-		there    []v3.IPPool
-		settings Settings
-		want     [][]ippool.Family
+		name  string
+		there []v3.IPPool
+		given settings.Settings
+		want  [][]ippool.Family
 	}{
-		{"both exist", []v3.IPPool{four, six}, Settings{}, nil},
-		{"nothing is asked for", nil, given(t, "NO_DEFAULT_POOLS=1"), nil},
-		{"one exists", []v3.IPPool{four}, Settings{}, [][]ippool.Family{{ippool.IPv6}}},
-		{"none exists", nil, Settings{}, [][]ippool.Family{bothFamilies}},
-		{"both are named, and may be outside", nil, given(t, cidrs...), [][]ippool.Family{bothFamilies}},
+		{"both exist", []v3.IPPool{four, six}, settings.Settings{}, nil},
+		{"nothing is asked for", nil, settingstest.Given(t, "NO_DEFAULT_POOLS=1"), nil},
+		{"one exists", []v3.IPPool{four}, settings.Settings{}, [][]ippool.Family{{ippool.IPv6}}},
+		{"none exists", nil, settings.Settings{}, [][]ippool.Family{poolstest.BothFamilies}},
+		{"both are named, and may be outside", nil, settingstest.Given(t, settingstest.CIDRs...), [][]ippool.Family{poolstest.BothFamilies}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			cluster := &fakeCluster{sources: []PodCIDRSource{says("kubeadm-config", "10.1.0.0/16", "fd01::/64")}}
-			_, err := run(t, clusterStore{newStore(tt.there...), cluster}, tt.settings)
+			cluster := &fakeCluster{sources: []facts.PodCIDRSource{factstest.Says(origin.Cluster("kubeadm-config"), "10.1.0.0/16", "fd01::/64")}}
+			_, err := run(t, clusterStore{newStore(tt.there...), cluster}, tt.given)
 			require.NoError(t, err)
 			assert.Equal(t, tt.want, cluster.families)
 		})
@@ -91,11 +88,11 @@ func TestClusterIsAskedOnlyWhereAPoolIsCreated(t *testing.T) {
 
 func TestClusterThatIsNoDatastore(t *testing.T) {
 	t.Parallel()
-	store, cluster := newStore(), &fakeCluster{sources: []PodCIDRSource{says("kubeadm-config", "10.1.0.0/16", "fd01::/64")}}
-	report, err := run(t, store, Settings{}, WithCluster(cluster), WithRandom(&counting{}))
+	store, cluster := newStore(), &fakeCluster{sources: []facts.PodCIDRSource{factstest.Says(origin.Cluster("kubeadm-config"), "10.1.0.0/16", "fd01::/64")}}
+	report, err := run(t, store, settings.Settings{}, WithCluster(cluster), WithRandom(&counting{}))
 	require.NoError(t, err)
 	assert.Equal(t, "10.1.0.0/16", report.Pools[0].Spec.CIDR)
-	assert.Equal(t, Value{"cidr", "fd01::/64", "kubeadm-config"}, report.Pools[1].Settings[1])
+	assert.Equal(t, plan.Value{Field: "cidr", Value: "fd01::/64", Source: origin.Cluster("kubeadm-config")}, report.Pools[1].Settings[1])
 	assert.Equal(t, []string{"snapshot", blocksBoth, commitBoth}, store.calls)
 }
 
@@ -103,8 +100,8 @@ func TestClusterThatIsNoDatastore(t *testing.T) {
 // at random only when it is written.
 func TestDryRunTakesTheClustersCIDRs(t *testing.T) {
 	t.Parallel()
-	cluster := &fakeCluster{sources: []PodCIDRSource{says("kube-proxy", "10.1.0.0/16", "fd01::/64")}}
-	report, err := run(t, newStore(), Settings{}, WithCluster(cluster), WithDryRun(), WithRandom(noRandom{t}))
+	cluster := &fakeCluster{sources: []facts.PodCIDRSource{factstest.Says(origin.Cluster("kube-proxy"), "10.1.0.0/16", "fd01::/64")}}
+	report, err := planned(t, newStore(), settings.Settings{}, WithCluster(cluster), WithRandom(noRandom{t}))
 	require.NoError(t, err)
 	assert.Equal(t, "10.1.0.0/16", report.Pools[0].Spec.CIDR)
 	assert.Equal(t, "fd01::/64", report.Pools[1].Spec.CIDR)
@@ -116,13 +113,13 @@ func TestClusterIsAskedOnceARun(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		store := newStore()
-		store.onCommit = times(3, fails(ErrConflict))
+		store.onCommit = times(3, fails(datastore.ErrConflict))
 		cluster := &fakeCluster{
 			errs:    []error{unreachable("connection refused"), unreachable("connection refused")},
-			sources: []PodCIDRSource{says("kubeadm-config", "10.1.0.0/16", "fd01::/64")},
+			sources: []facts.PodCIDRSource{factstest.Says(origin.Cluster("kubeadm-config"), "10.1.0.0/16", "fd01::/64")},
 		}
 		logger, log := logged(slog.LevelWarn)
-		report, err := run(t, clusterStore{store, cluster}, Settings{}, WithLogger(logger))
+		report, err := run(t, clusterStore{store, cluster}, settings.Settings{}, WithLogger(logger))
 		require.NoError(t, err)
 		assert.Len(t, cluster.families, 3)
 		assert.Equal(t, 6, store.count("snapshot"))
@@ -136,16 +133,16 @@ func TestClusterIsAskedOnceARun(t *testing.T) {
 func TestClusterIsAskedForAnotherFamily(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		store := newStore(stored("theirs", "fd00:9::/64"))
+		store := newStore(poolstest.Stored("theirs", "fd00:9::/64"))
 		store.onCommit = []hook{func(context.Context, func() error) error {
 			delete(store.pools, "theirs")
-			return ErrConflict
+			return datastore.ErrConflict
 		}}
-		absent := PodCIDRSource{Name: "kubeadm-config", Problem: "not found", Absent: true}
-		cluster := &fakeCluster{sources: []PodCIDRSource{absent, says("kube-proxy", "10.1.0.0/16", "10.2.0.0/16", "fd01::/64")}}
-		report, err := run(t, clusterStore{store, cluster}, Settings{})
+		absent := facts.PodCIDRSource{Name: origin.Cluster("kubeadm-config"), Problem: "not found", Absent: true}
+		cluster := &fakeCluster{sources: []facts.PodCIDRSource{absent, factstest.Says(origin.Cluster("kube-proxy"), "10.1.0.0/16", "10.2.0.0/16", "fd01::/64")}}
+		report, err := run(t, clusterStore{store, cluster}, settings.Settings{})
 		require.NoError(t, err)
-		assert.Equal(t, [][]ippool.Family{{ippool.IPv4}, bothFamilies}, cluster.families)
+		assert.Equal(t, [][]ippool.Family{{ippool.IPv4}, poolstest.BothFamilies}, cluster.families)
 		assert.Equal(t, "fd01::/64", report.Pools[1].Spec.CIDR)
 		assert.Equal(t, []string{
 			"of the IPv4 pod CIDRs of kube-proxy the first counts, 10.1.0.0/16: no pool is created for 10.2.0.0/16",
@@ -157,8 +154,8 @@ func TestClusterIsAskedForAnotherFamily(t *testing.T) {
 func TestClusterThatFailsForGood(t *testing.T) {
 	t.Parallel()
 	store := newStore()
-	_, err := run(t, clusterStore{store, &fakeCluster{errs: []error{ErrUnauthorized}}}, Settings{})
-	require.ErrorIs(t, err, ErrUnauthorized)
+	_, err := run(t, clusterStore{store, &fakeCluster{errs: []error{datastore.ErrUnauthorized}}}, settings.Settings{})
+	require.ErrorIs(t, err, datastore.ErrUnauthorized)
 	assert.Empty(t, store.stored())
 }
 
@@ -166,21 +163,21 @@ func TestClusterThatFailsForGood(t *testing.T) {
 // needs it, and a warning where a CIDR was wanted of it.
 func TestSourcesThatSayNothing(t *testing.T) {
 	t.Parallel()
-	sources := func() []PodCIDRSource {
-		absent := PodCIDRSource{Name: "kubeadm-config", Problem: "not found", Absent: true}
-		broken := PodCIDRSource{Name: "kube-proxy", Problem: "forbidden"}
-		return []PodCIDRSource{absent, broken}
+	sources := func() []facts.PodCIDRSource {
+		absent := facts.PodCIDRSource{Name: origin.Cluster("kubeadm-config"), Problem: "not found", Absent: true}
+		broken := facts.PodCIDRSource{Name: origin.Cluster("kube-proxy"), Problem: "forbidden"}
+		return []facts.PodCIDRSource{absent, broken}
 	}
 	const (
 		absent = "no pod CIDR from kubeadm-config: not found"
 		broken = "no pod CIDR from kube-proxy: forbidden"
 	)
-	report, err := run(t, newStore(), given(t, "CALICO_IPV4POOL_CIDR=10.1.0.0/16"), WithCluster(&fakeCluster{sources: sources()}), WithRandom(&counting{}))
+	report, err := run(t, newStore(), settingstest.Given(t, "CALICO_IPV4POOL_CIDR=10.1.0.0/16"), WithCluster(&fakeCluster{sources: sources()}), WithRandom(&counting{}))
 	require.NoError(t, err)
 	assert.Equal(t, []string{broken}, report.Warnings)
 	assert.Equal(t, []string{absent}, report.Notes)
 
-	report, err = run(t, newStore(), given(t, cidrs...), WithCluster(&fakeCluster{sources: sources()}))
+	report, err = run(t, newStore(), settingstest.Given(t, settingstest.CIDRs...), WithCluster(&fakeCluster{sources: sources()}))
 	require.NoError(t, err)
 	assert.Empty(t, report.Warnings, "nothing was wanted of it")
 	assert.Equal(t, []string{absent, broken}, report.Notes)
@@ -188,7 +185,7 @@ func TestSourcesThatSayNothing(t *testing.T) {
 
 func TestFurtherCIDRs(t *testing.T) {
 	t.Parallel()
-	sources := []PodCIDRSource{says("first", "fd01::/48"), says("second", "10.1.0.0/16", "fd02::/48", "10.3.0.0/16", "10.4.0.0/16")}
+	sources := []facts.PodCIDRSource{factstest.Says(origin.Cluster("first"), "fd01::/48"), factstest.Says(origin.Cluster("second"), "10.1.0.0/16", "fd02::/48", "10.3.0.0/16", "10.4.0.0/16")}
 	assert.Equal(t, "of the IPv4 pod CIDRs of second the first counts, 10.1.0.0/16: no pool is created for 10.3.0.0/16, 10.4.0.0/16",
 		furtherCIDRs(sources, ippool.IPv4))
 	assert.Empty(t, furtherCIDRs(sources, ippool.IPv6))
@@ -198,32 +195,35 @@ func TestFurtherCIDRs(t *testing.T) {
 func TestClustersCIDRThatMakesNoPool(t *testing.T) {
 	t.Parallel()
 	store := newStore()
-	cluster := &fakeCluster{sources: []PodCIDRSource{says("kubeadm-config", "10.1.0.0/28", "fd01::/64")}}
-	_, err := run(t, store, Settings{}, WithCluster(cluster))
-	require.ErrorIs(t, err, ErrIncompatible)
+	cluster := &fakeCluster{sources: []facts.PodCIDRSource{factstest.Says(origin.Cluster("kubeadm-config"), "10.1.0.0/28", "fd01::/64")}}
+	_, err := run(t, store, settings.Settings{}, WithCluster(cluster))
+	require.ErrorIs(t, err, plan.ErrIncompatible)
 	require.ErrorContains(t, err, "the pod CIDR 10.1.0.0/28 of kubeadm-config makes no pool: spec.cidr: ")
 	assert.Empty(t, store.stored())
 
-	_, err = run(t, store, given(t, "CALICO_IPV4POOL_BLOCK_SIZE=28"), WithCluster(cluster))
+	_, err = run(t, store, settingstest.Given(t, "CALICO_IPV4POOL_BLOCK_SIZE=28"), WithCluster(cluster))
 	require.NoError(t, err)
 }
 
 // keepsOtherwise is a datastore that stores what it likes.
 type keepsOtherwise struct{ *fakeStore }
 
-func (k keepsOtherwise) Commit(ctx context.Context, since Snapshot, changes []Change) error {
+func (k keepsOtherwise) Commit(ctx context.Context, since datastore.Snapshot, changes []datastore.Change) (datastore.Result, error) {
+	var kept []datastore.Change
 	for _, change := range changes {
-		change.Create.UID = "given-by-the-server-" + change.Create.UID
-		change.Create.Spec.AssignmentMode = nil
-		change.Create.Spec.NodeSelector = "zone == 'a'"
-		change.Create.Spec.VXLANMode = "" // which means what was asked for
+		pool := change.Create.DeepCopy()
+		pool.UID = "given-by-the-server-" + pool.UID
+		pool.Spec.AssignmentMode = nil
+		pool.Spec.NodeSelector = "zone == 'a'"
+		pool.Spec.VXLANMode = "" // which means what was asked for
+		kept = append(kept, datastore.Change{Create: pool})
 	}
-	return k.fakeStore.Commit(ctx, since, changes)
+	return k.fakeStore.Commit(ctx, since, kept)
 }
 
 func TestWhatIsStoredOtherwiseIsToldOf(t *testing.T) {
 	t.Parallel()
-	report, err := run(t, keepsOtherwise{newStore()}, given(t, append(cidrs, "CALICO_IPV6POOL_CIDR=none")...))
+	report, err := run(t, keepsOtherwise{newStore()}, settingstest.Given(t, append(settingstest.CIDRs, "CALICO_IPV6POOL_CIDR=none")...))
 	require.NoError(t, err)
 	assert.Equal(t, []string{
 		`the datastore keeps IPPool "default-ipv4-ippool" otherwise than it was asked to: assignmentMode is unset, not "Automatic", nodeSelector is "zone == 'a'", not "all()"`,
@@ -239,37 +239,36 @@ type oneByOne struct {
 	refuses []map[string]error // of the first commits
 }
 
-func (o *oneByOne) Commit(_ context.Context, _ Snapshot, changes []Change) error {
+func (o *oneByOne) Commit(_ context.Context, _ datastore.Snapshot, changes []datastore.Change) (datastore.Result, error) {
 	o.calls = append(o.calls, "commit")
 	var (
 		refuses map[string]error
-		created []string
+		result  datastore.Result
 		failed  error
 	)
 	if len(o.refuses) > 0 {
 		refuses, o.refuses = o.refuses[0], o.refuses[1:]
 	}
 	for _, change := range changes {
+		var outcome datastore.Outcome
 		if err := refuses[change.Create.Name]; err != nil {
 			failed = err
-			continue
+		} else {
+			outcome = datastore.Outcome{State: datastore.Written, Stored: change.Create.DeepCopy()}
+			outcome.Stored.UID = "of the server, " + change.Create.UID
+			o.put(*outcome.Stored)
 		}
-		change.Create.UID = "of the server, " + change.Create.UID
-		o.put(*change.Create)
-		created = append(created, change.Create.Name)
+		result.Outcomes = append(result.Outcomes, outcome)
 	}
-	if failed != nil && len(created) > 0 {
-		return &PartialError{Created: created, Err: failed}
-	}
-	return failed
+	return result, failed
 }
 
 func TestHalfALostRaceIsKnownAgain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		store := newStore()
-		store.onSnapshot = []hook{nil, first(func() { store.put(stored("default-ipv6-ippool", "fd00:9::/64")) })}
-		report, err := run(t, &oneByOne{store, []map[string]error{{"default-ipv6-ippool": ErrConflict}}}, given(t, cidrs...))
+		store.onSnapshot = []hook{nil, first(func() { store.put(poolstest.Stored("default-ipv6-ippool", "fd00:9::/64")) })}
+		report, err := run(t, &oneByOne{store, []map[string]error{{"default-ipv6-ippool": datastore.ErrConflict}}}, settingstest.Given(t, settingstest.CIDRs...))
 		require.NoError(t, err)
 		assert.Equal(t, []string{created4, "default-ipv6-ippool unchanged: exists, but not as asked for: cidr"}, outcome(report))
 	})
@@ -285,7 +284,7 @@ func TestCreatedOverSeveralAttempts(t *testing.T) {
 			{"default-ipv6-ippool": away},
 			{"default-ipv6-ippool": away},
 		}}
-		report, err := run(t, store, given(t, cidrs...))
+		report, err := run(t, store, settingstest.Given(t, settingstest.CIDRs...))
 		require.NoError(t, err)
 		assert.Equal(t, []string{created4, created6}, outcome(report))
 		assert.NotEmpty(t, report.Pools[0].Settings)
@@ -297,12 +296,12 @@ func TestCreatedBesideAnError(t *testing.T) {
 	t.Parallel()
 	const told = `IPPool "default-ipv4-ippool" was created nevertheless, and stays`
 	tests := []struct {
-		name     string
-		refuses  error
-		settings []string
-		want     error
+		name    string
+		refuses error
+		given   []string
+		want    error
 	}{
-		{"a refusal", &DatastoreError{Kind: ErrRefused, Place: "here", Doing: "it", Err: errors.New("no")}, nil, ErrRefused},
+		{"a refusal", &datastore.Error{Kind: datastore.ErrRefused, Place: "here", Doing: "it", Err: errors.New("no")}, nil, datastore.ErrRefused},
 		{"out of time", unreachable("503"), []string{"CALICO_IPPOOLS_TIMEOUT=3s"}, ErrTimedOut},
 	}
 	for _, tt := range tests {
@@ -313,7 +312,7 @@ func TestCreatedBesideAnError(t *testing.T) {
 				for range 100 {
 					store.refuses = append(store.refuses, map[string]error{"default-ipv6-ippool": tt.refuses})
 				}
-				report, err := run(t, store, given(t, append(tt.settings, cidrs...)...))
+				report, err := run(t, store, settingstest.Given(t, append(tt.given, settingstest.CIDRs...)...))
 				require.ErrorIs(t, err, tt.want)
 				var partial *PartialError
 				require.ErrorAs(t, err, &partial)
@@ -332,9 +331,9 @@ func TestNameTakenAfterHalfWasCreated(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		store := newStore()
-		store.onSnapshot = []hook{nil, first(func() { store.put(stored("default-ipv6-ippool", "10.9.0.0/16")) })}
-		_, err := run(t, &oneByOne{store, []map[string]error{{"default-ipv6-ippool": ErrConflict}}}, given(t, cidrs...))
-		require.ErrorIs(t, err, ErrIncompatible)
+		store.onSnapshot = []hook{nil, first(func() { store.put(poolstest.Stored("default-ipv6-ippool", "10.9.0.0/16")) })}
+		_, err := run(t, &oneByOne{store, []map[string]error{{"default-ipv6-ippool": datastore.ErrConflict}}}, settingstest.Given(t, settingstest.CIDRs...))
+		require.ErrorIs(t, err, plan.ErrIncompatible)
 		assert.ErrorContains(t, err, `IPPool "default-ipv4-ippool" was created nevertheless, and stays`)
 		assert.NotContains(t, err.Error(), "nothing was written")
 	})
@@ -347,18 +346,18 @@ func TestClusterIsAskedForEachFamilyOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newStore()
 		store.onBlocks = times(3, fails(unreachable("503")))
-		cluster := &fakeCluster{sources: []PodCIDRSource{says("kubeadm-config", "10.1.0.0/16", "fd01::/64")}}
-		_, err := run(t, clusterStore{store, cluster}, Settings{})
+		cluster := &fakeCluster{sources: []facts.PodCIDRSource{factstest.Says(origin.Cluster("kubeadm-config"), "10.1.0.0/16", "fd01::/64")}}
+		_, err := run(t, clusterStore{store, cluster}, settings.Settings{})
 		require.NoError(t, err)
-		assert.Equal(t, [][]ippool.Family{bothFamilies}, cluster.families)
+		assert.Equal(t, [][]ippool.Family{poolstest.BothFamilies}, cluster.families)
 	})
 	synctest.Test(t, func(t *testing.T) {
-		store := newStore(stored("mine", "10.9.0.0/16"))
+		store := newStore(poolstest.Stored("mine", "10.9.0.0/16"))
 		store.onCommit = []hook{first(func() { delete(store.pools, "mine"); store.revision++ })}
-		cluster := &fakeCluster{sources: []PodCIDRSource{says("kubeadm-config", "10.1.0.0/16", "fd01::/64")}}
-		report, err := run(t, clusterStore{store, cluster}, Settings{})
+		cluster := &fakeCluster{sources: []facts.PodCIDRSource{factstest.Says(origin.Cluster("kubeadm-config"), "10.1.0.0/16", "fd01::/64")}}
+		report, err := run(t, clusterStore{store, cluster}, settings.Settings{})
 		require.NoError(t, err)
-		assert.Equal(t, [][]ippool.Family{{ippool.IPv6}, bothFamilies}, cluster.families)
+		assert.Equal(t, [][]ippool.Family{{ippool.IPv6}, poolstest.BothFamilies}, cluster.families)
 		assert.Equal(t, "10.1.0.0/16", report.Pools[0].Spec.CIDR)
 	})
 }
@@ -376,9 +375,9 @@ func TestRetryAfterIsHeeded(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				store := newStore()
-				store.onSnapshot = []hook{fails(&DatastoreError{Kind: ErrUnreachable, Err: errors.New("too many"), RetryAfter: tt.asked})}
+				store.onSnapshot = []hook{fails(&datastore.Error{Kind: datastore.ErrUnreachable, Err: errors.New("too many"), RetryAfter: tt.asked})}
 				begin := time.Now()
-				_, err := run(t, store, given(t, append(cidrs, "CALICO_IPPOOLS_TIMEOUT=0")...))
+				_, err := run(t, store, settingstest.Given(t, append(settingstest.CIDRs, "CALICO_IPPOOLS_TIMEOUT=0")...))
 				require.NoError(t, err)
 				assert.GreaterOrEqual(t, time.Since(begin), tt.least)
 				assert.LessOrEqual(t, time.Since(begin), tt.most)
@@ -391,9 +390,9 @@ func TestNotInstalledIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		store := newStore()
-		store.onSnapshot = times(5, fails(&DatastoreError{Kind: ErrNotInstalled, Err: errors.New("no CRDs")}))
+		store.onSnapshot = times(5, fails(&datastore.Error{Kind: datastore.ErrNotInstalled, Err: errors.New("no CRDs")}))
 		logger, log := logged(slog.LevelWarn)
-		_, err := run(t, store, given(t, append(cidrs, natIPv6)...), WithLogger(logger))
+		_, err := run(t, store, settingstest.Given(t, append(settingstest.CIDRs, natIPv6)...), WithLogger(logger))
 		require.NoError(t, err)
 		assert.Equal(t, "level=WARN msg=\"waiting for the datastore\" cause=\": : not installed: no CRDs\"\n", log.String())
 	})
@@ -404,10 +403,10 @@ func TestNotInstalledIsWaitedFor(t *testing.T) {
 func TestWarningsOfTheClusterComeOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		store := newStore(stored("theirs", "fd00:9::/64"))
+		store := newStore(poolstest.Stored("theirs", "fd00:9::/64"))
 		store.onCommit = []hook{first(func() { delete(store.pools, "theirs"); store.revision++ })}
-		cluster := &fakeCluster{sources: []PodCIDRSource{{Name: "kubeadm-config", Problem: "it can't be read"}}}
-		report, err := run(t, store, Settings{}, WithCluster(cluster))
+		cluster := &fakeCluster{sources: []facts.PodCIDRSource{{Name: origin.Cluster("kubeadm-config"), Problem: "it can't be read"}}}
+		report, err := run(t, store, settings.Settings{}, WithCluster(cluster))
 		require.NoError(t, err)
 		assert.Len(t, cluster.families, 2)
 		assert.Equal(t, []string{"no pod CIDR from kubeadm-config: it can't be read"}, report.Warnings)

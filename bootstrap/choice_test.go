@@ -2,91 +2,22 @@ package bootstrap
 
 import (
 	"fmt"
-	"net/netip"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/internal/factstest"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/internal/settingstest"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
-
-func prefixes(texts ...string) []netip.Prefix {
-	var all []netip.Prefix
-	for _, text := range texts {
-		all = append(all, netip.MustParsePrefix(text))
-	}
-	return all
-}
-
-// seconds gives 172.from.0.0/16 to 172.to.0.0/16.
-func seconds(from, to int) []netip.Prefix {
-	var all []netip.Prefix
-	for second := from; second <= to; second++ {
-		all = append(all, netip.MustParsePrefix(fmt.Sprintf("172.%d.0.0/16", second)))
-	}
-	return all
-}
-
-func TestChooseIPv4(t *testing.T) {
-	t.Parallel()
-	const inUse = "default (192.168.0.0/16 is in use on this host)"
-	host := prefixes("192.168.1.0/24")
-	tests := []struct {
-		name     string
-		networks []netip.Prefix
-		want     string
-		source   Source
-	}{
-		{"no networks", nil, "192.168.0.0/16", SourceDefault},
-		{"others", prefixes("127.0.0.0/8", "10.0.0.0/8", "192.167.0.0/16", "192.169.0.0/16", "172.16.0.0/12", "fd00::/8", "::/0"),
-			"192.168.0.0/16", SourceDefault},
-		{"the same", prefixes("192.168.0.0/16"), "172.16.0.0/16", inUse},
-		{"one inside", host, "172.16.0.0/16", inUse},
-		{"one address at the end", prefixes("192.168.255.255/32"), "172.16.0.0/16", inUse},
-		{"one around", prefixes("192.0.0.0/8"), "172.16.0.0/16", inUse},
-		{"the first fallback too", append(host, prefixes("172.16.5.0/24")...), "172.17.0.0/16", inUse},
-		{"a gap is taken", append(host, append(seconds(16, 19), seconds(21, 31)...)...), "172.20.0.0/16", inUse},
-		{"two fallbacks at once", append(host, prefixes("172.16.0.0/15")...), "172.18.0.0/16", inUse},
-		{"only the last is left", append(host, seconds(16, 30)...), "172.31.0.0/16", inUse},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			assert.Equal(t, choice{prefix: netip.MustParsePrefix(tt.want), source: tt.source}, chooseIPv4(tt.networks))
-		})
-	}
-}
-
-func TestChooseIPv4WithNoneFree(t *testing.T) {
-	t.Parallel()
-	want := choice{
-		prefix:  netip.MustParsePrefix("192.168.0.0/16"),
-		source:  SourceDefault,
-		warning: "this host has networks in 192.168.0.0/16 and in all of 172.16.0.0/16 to 172.31.0.0/16: the IPv4 pool overlaps one; name a free range with flag --ipv4-pool-cidr",
-	}
-	assert.Equal(t, want, chooseIPv4(append(seconds(16, 31), prefixes("192.168.7.0/24")...)))
-	assert.Equal(t, want, chooseIPv4(prefixes("192.168.0.0/24", "172.16.0.0/12")), "one network over all fallbacks")
-	assert.Equal(t, want, chooseIPv4(prefixes("0.0.0.0/0")))
-}
-
-func TestWithCIDR(t *testing.T) {
-	t.Parallel()
-	before := resolved(t, "CALICO_IPV4POOL_NAME=mine").Desired.Pools[0]
-	after := before.withCIDR(choice{prefix: netip.MustParsePrefix("172.20.0.0/16"), source: "here"})
-
-	assert.Equal(t, resolved(t, "CALICO_IPV4POOL_NAME=mine").Desired.Pools[0], before, "the old one stays as it is")
-	assert.Equal(t, "172.20.0.0/16", after.Pool.Spec.CIDR)
-	assert.Equal(t, Value{"name", "mine", "env CALICO_IPV4POOL_NAME"}, after.Values[0])
-	assert.Equal(t, Value{"cidr", "172.20.0.0/16", "here"}, after.Values[1])
-	assert.Equal(t, before.Values[2:], after.Values[2:])
-}
 
 func TestRenderChooses(t *testing.T) {
 	t.Parallel()
 	asked := 0
-	host := fakeHost{networks: prefixes("192.168.1.0/24"), asked: &asked}
-	pools, warnings, err := Render(Settings{}, WithHost(host), WithRandom(&counting{}))
+	host := fakeHost{networks: factstest.Prefixes("192.168.1.0/24"), asked: &asked}
+	pools, warnings, err := Render(t.Context(), settings.Settings{}, WithHost(host), WithRandom(&counting{}))
 	require.NoError(t, err)
 	const chosen = " was chosen here and now, and may be another elsewhere or the next time: name one with flag --"
 	assert.Equal(t, []string{
@@ -119,7 +50,7 @@ func TestRenderChoosesOnlyWhatIsNeeded(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			pools, warnings, err := Render(given(t, tt.lines...), WithHost(fakeHost{t: t, noIPv6: tt.noIPv6}), WithRandom(noRandom{t}))
+			pools, warnings, err := Render(t.Context(), settingstest.Given(t, tt.lines...), WithHost(fakeHost{t: t, noIPv6: tt.noIPv6}), WithRandom(noRandom{t}))
 			require.NoError(t, err)
 			assert.Len(t, warnings, 2-len(pools), "each family that is left out is told of")
 			for _, warning := range warnings {
@@ -138,7 +69,7 @@ func TestRenderWarnsAndFails(t *testing.T) {
 	t.Parallel()
 	asked := 0
 	broken := fakeHost{err: fmt.Errorf("no netlink"), asked: &asked}
-	pools, warnings, err := Render(given(t, "CALICO_IPV6POOL_CIDR=fd00::7/64"), WithHost(broken))
+	pools, warnings, err := Render(t.Context(), settingstest.Given(t, "CALICO_IPV6POOL_CIDR=fd00::7/64"), WithHost(broken))
 	require.NoError(t, err)
 	assert.Len(t, pools, 2)
 	assert.Equal(t, []string{
@@ -147,11 +78,11 @@ func TestRenderWarnsAndFails(t *testing.T) {
 		"the CIDR 192.168.0.0/16 was chosen here and now, and may be another elsewhere or the next time: name one with flag --ipv4-pool-cidr",
 	}, warnings)
 
-	_, _, err = Render(given(t, "CALICO_IPV6POOL_CIDR=x"), WithHost(broken))
-	require.ErrorIs(t, err, ErrInvalidSettings)
+	_, _, err = Render(t.Context(), settingstest.Given(t, "CALICO_IPV6POOL_CIDR=x"), WithHost(broken))
+	require.ErrorIs(t, err, settings.ErrInvalidSettings)
 	assert.Equal(t, 1, asked, "wrong settings ask for nothing")
 
-	_, _, err = Render(given(t, "CALICO_IPV4POOL_CIDR=none"), WithHost(broken), WithRandom(noRandom{silent{t}}))
+	_, _, err = Render(t.Context(), settingstest.Given(t, "CALICO_IPV4POOL_CIDR=none"), WithHost(broken), WithRandom(noRandom{silent{t}}))
 	assert.EqualError(t, err, "drawing a random IPv6 prefix: unexpected EOF")
 }
 
@@ -163,7 +94,7 @@ func (silent) Error(...any) {}
 func TestRenderedPoolsAreWhole(t *testing.T) {
 	t.Parallel()
 	asked := 0
-	pools, _, err := Render(Settings{}, WithHost(fakeHost{asked: &asked}))
+	pools, _, err := Render(t.Context(), settings.Settings{}, WithHost(fakeHost{asked: &asked}))
 	require.NoError(t, err)
 	require.Len(t, pools, 2)
 	assert.Empty(t, ippool.ValidateSet(pools))

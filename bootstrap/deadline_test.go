@@ -9,22 +9,26 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 )
 
 // lateStore answers with an error when the time is over.
 type lateStore struct {
-	Datastore
+	datastore.Datastore
 	err func(ctx context.Context) error
 }
 
-func (s lateStore) Snapshot(ctx context.Context) (Snapshot, error) {
+func (s lateStore) Snapshot(ctx context.Context) (datastore.Snapshot, error) {
 	<-ctx.Done()
-	return Snapshot{}, s.err(ctx)
+	return datastore.Snapshot{}, s.err(ctx)
 }
 
 func TestEdgeOfTheDeadline(t *testing.T) {
 	t.Parallel()
-	settings := Settings{Timeout: Given("1s", "test")}
+	given := settings.Settings{Timeout: settings.Given("1s", origin.Caller("test"))}
 	ownCause := errors.New("the importer's own")
 	for _, test := range []struct {
 		name     string
@@ -34,9 +38,13 @@ func TestEdgeOfTheDeadline(t *testing.T) {
 		says     string
 	}{
 		{"a final error stays what it is", context.WithCancel,
-			func(context.Context) error { return &DatastoreError{Kind: ErrForbidden, Err: errors.New("no")} }, false, "permission denied"},
+			func(context.Context) error {
+				return &datastore.Error{Kind: datastore.ErrForbidden, Err: errors.New("no")}
+			}, false, "permission denied"},
 		{"a passing one is told with the time", context.WithCancel,
-			func(context.Context) error { return &DatastoreError{Kind: ErrUnreachable, Err: errors.New("refused")} }, true, "timed out after 1s: "},
+			func(context.Context) error {
+				return &datastore.Error{Kind: datastore.ErrUnreachable, Err: errors.New("refused")}
+			}, true, "timed out after 1s: "},
 		{"a bare end of the context too", context.WithCancel,
 			func(ctx context.Context) error { return ctx.Err() }, true, "timed out after 1s: "},
 		{"the importer's deadline, with a cause of its own",
@@ -57,7 +65,7 @@ func TestEdgeOfTheDeadline(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ctx, cancel := test.within(t.Context())
 				defer cancel()
-				_, err := Run(ctx, lateStore{err: test.err}, settings)
+				_, err := New(lateStore{err: test.err}).Run(ctx, given)
 				require.Error(t, err)
 				assert.Equal(t, test.timedOut, errors.Is(err, ErrTimedOut), err)
 				assert.ErrorContains(t, err, test.says)
@@ -68,8 +76,7 @@ func TestEdgeOfTheDeadline(t *testing.T) {
 
 func TestNilOptionsLeaveTheDefaults(t *testing.T) {
 	t.Parallel()
-	report, err := Run(t.Context(), newStore(), Settings{},
-		WithLogger(nil), WithClock(nil), WithRandom(nil), WithHost(nil))
+	report, err := New(newStore(), WithLogger(nil), WithClock(nil), WithRandom(nil), WithHost(nil)).Run(t.Context(), settings.Settings{})
 	require.NoError(t, err)
 	assert.NotEmpty(t, report.Pools)
 }

@@ -1,11 +1,11 @@
-// Package bootstrap creates the default IPPools of a cluster: it reads settings,
-// judges them, compares what they ask for with what is stored, writes what is
-// missing, and reports.
+// Package bootstrap creates Calico's default IPPools when a cluster starts.
 //
-//	settings, err := bootstrap.FromEnv()       // texts, each with its place
-//	report, err := bootstrap.Run(ctx, store, settings)
+// A [Bootstrap] works on a datastore: Plan reads and decides, Apply carries out a
+// plan, Run does both. What the pools should be comes from package settings, what
+// exists from package datastore, what host and cluster use addresses for from
+// package facts; package plan compares them, and package preflight checks what
+// comes of it.
 //
-// [Run] is the whole flow on a [Datastore]; package etcdv3 has one.
-// [Settings.Resolve] and [NewPlan] are its pure steps. Nothing here ends the
-// process, logs to a global logger, or reads the environment unasked.
+// The package returns errors, logs only to the logger that it is given, and reads
+// the environment nowhere: that is left to settings.FromEnv.
 package bootstrap

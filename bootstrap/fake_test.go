@@ -17,6 +17,10 @@ import (
 
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/facts"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/internal/factstest"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
@@ -25,7 +29,7 @@ import (
 // on real servers is shown elsewhere; here failures are made to measure.
 type fakeStore struct {
 	pools      map[string]v3.IPPool
-	unreadable []Unreadable
+	unreadable []datastore.Unreadable
 	blocks     []netip.Prefix
 	revision   int
 
@@ -67,12 +71,12 @@ func (s *fakeStore) call(ctx context.Context, name string, hooks *[]hook, do fun
 	return next(ctx, do)
 }
 
-func (s *fakeStore) Type() DatastoreType { return EtcdV3 }
+func (s *fakeStore) Type() datastore.Type { return datastore.EtcdV3 }
 
-func (s *fakeStore) Snapshot(ctx context.Context) (Snapshot, error) {
-	var snapshot Snapshot
+func (s *fakeStore) Snapshot(ctx context.Context) (datastore.Snapshot, error) {
+	var snapshot datastore.Snapshot
 	err := s.call(ctx, "snapshot", &s.onSnapshot, func() error {
-		snapshot = Snapshot{
+		snapshot = datastore.Snapshot{
 			Unreadable: slices.Clone(s.unreadable),
 			Revision:   strconv.Itoa(s.revision),
 		}
@@ -97,14 +101,15 @@ func (s *fakeStore) Blocks(ctx context.Context, families []ippool.Family) ([]net
 	return blocks, err
 }
 
-func (s *fakeStore) Commit(ctx context.Context, since Snapshot, changes []Change) error {
+func (s *fakeStore) Commit(ctx context.Context, since datastore.Snapshot, changes []datastore.Change) (datastore.Result, error) {
 	call := []string{"commit"}
 	for _, change := range changes {
 		call = append(call, change.Name())
 	}
-	return s.call(ctx, strings.Join(call, " "), &s.onCommit, func() error {
+	var result datastore.Result
+	err := s.call(ctx, strings.Join(call, " "), &s.onCommit, func() error {
 		if since.Revision != strconv.Itoa(s.revision) {
-			return ErrConflict
+			return datastore.ErrConflict
 		}
 		for _, change := range changes {
 			if change.Update != nil {
@@ -115,7 +120,33 @@ func (s *fakeStore) Commit(ctx context.Context, since Snapshot, changes []Change
 		}
 		return nil
 	})
+	var partly *partlyWritten
+	if errors.As(err, &partly) {
+		err = partly.err
+	}
+	for _, change := range changes {
+		outcome := datastore.Outcome{}
+		switch {
+		case err == nil:
+			outcome = datastore.Outcome{State: datastore.Written, Stored: change.Pool().DeepCopy()}
+		case partly != nil && slices.Contains(partly.names, change.Name()):
+			stored := s.pools[change.Name()]
+			outcome = datastore.Outcome{State: datastore.Written, Stored: stored.DeepCopy()}
+		case datastore.Retryable(err):
+			outcome.State = datastore.Unknown
+		}
+		result.Outcomes = append(result.Outcomes, outcome)
+	}
+	return result, err
 }
+
+// partlyWritten is what a hook of commits returns that wrote some of the pools.
+type partlyWritten struct {
+	names []string
+	err   error
+}
+
+func (p *partlyWritten) Error() string { return p.err.Error() }
 
 func (s *fakeStore) stored() []v3.IPPool {
 	return slices.SortedFunc(maps.Values(s.pools), func(a, b v3.IPPool) int { return cmp.Compare(a.Name, b.Name) })
@@ -155,8 +186,8 @@ func first(other func()) hook {
 // hangs gives no answer before the caller stops waiting for one.
 func hangs(ctx context.Context, _ func() error) error {
 	<-ctx.Done()
-	return &DatastoreError{
-		Kind: ErrUnreachable, Place: "etcd https://10.0.0.1:2379", Doing: "reading IP pools", Err: ctx.Err(),
+	return &datastore.Error{
+		Kind: datastore.ErrUnreachable, Place: "etcd https://10.0.0.1:2379", Doing: "reading IP pools", Err: ctx.Err(),
 	}
 }
 
@@ -174,8 +205,8 @@ func until(start time.Time, d time.Duration, err error) hook {
 }
 
 func unreachable(cause string) error {
-	return &DatastoreError{
-		Kind: ErrUnreachable, Place: "etcd https://10.0.0.1:2379", Doing: "reading IP pools", Err: errors.New(cause),
+	return &datastore.Error{
+		Kind: datastore.ErrUnreachable, Place: "etcd https://10.0.0.1:2379", Doing: "reading IP pools", Err: errors.New(cause),
 	}
 }
 
@@ -191,29 +222,21 @@ type fakeHost struct {
 	t        testing.TB
 }
 
-func (h fakeHost) Networks() ([]Located, error) {
+func (h fakeHost) Networks(context.Context) ([]facts.Located, error) {
 	if h.asked == nil {
 		h.t.Error("the host was asked for its networks")
 		return nil, nil
 	}
 	*h.asked++
-	return locate("interface eth0", h.networks...), h.err
+	return factstest.Locate(origin.Host("interface eth0"), h.networks...), h.err
 }
 
-func (h fakeHost) Routes() ([]Located, error) {
+func (h fakeHost) Routes(context.Context) ([]facts.Located, error) {
 	if h.asked == nil {
 		h.t.Error("the host was asked for its routes")
 		return nil, nil
 	}
-	return locate("route via 10.0.0.1 dev eth0", h.routes...), h.noRoutes
-}
-
-func locate(source Source, prefixes ...netip.Prefix) []Located {
-	var all []Located
-	for _, prefix := range prefixes {
-		all = append(all, Located{prefix, source})
-	}
-	return all
+	return factstest.Locate(origin.Host("route via 10.0.0.1 dev eth0"), h.routes...), h.noRoutes
 }
 
 func (h fakeHost) NoIPv6() string { return h.noIPv6 }

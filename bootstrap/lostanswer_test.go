@@ -9,6 +9,9 @@ import (
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/internal/settingstest"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/poolstest"
 )
 
 // Whether a commit happened whose answer was lost, the next snapshot tells. In
@@ -44,7 +47,7 @@ func TestLostAnswers(t *testing.T) {
 			func(s *fakeStore) []hook {
 				return []hook{func(_ context.Context, do func() error) error {
 					_ = do()
-					s.put(stored("a", "10.9.0.0/16"))
+					s.put(poolstest.Stored("a", "10.9.0.0/16"))
 					return lost
 				}}
 			},
@@ -56,12 +59,12 @@ func TestLostAnswers(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				store := newStore()
 				store.onCommit = tt.onCommit(store)
-				report, err := run(t, store, given(t, cidrs...))
+				report, err := run(t, store, settingstest.Given(t, settingstest.CIDRs...))
 				require.NoError(t, err)
 				assert.Equal(t, tt.want, outcome(report))
 				assert.Equal(t, tt.commits, store.count("commit"))
 
-				want := resolved(t, cidrs...).Desired
+				want := settingstest.Resolved(t, settingstest.CIDRs...).Desired
 				for i, pool := range report.Pools {
 					assert.Equal(t, want.Pools[i].Values, pool.Settings, "what was created has settings behind it")
 					assert.Equal(t, &want.Pools[i].Pool.Spec, pool.Spec)
@@ -81,12 +84,12 @@ func TestLostRaceIsNotClaimed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		store := newStore()
-		four, six := stored("default-ipv4-ippool", "10.9.0.0/16"), stored("default-ipv6-ippool", "fd00:9::/64")
+		four, six := poolstest.Stored("default-ipv4-ippool", "10.9.0.0/16"), poolstest.Stored("default-ipv6-ippool", "fd00:9::/64")
 		store.onCommit = []hook{func(context.Context, func() error) error {
 			store.put(four, six)
 			return unreachable("connection reset")
 		}}
-		report, err := run(t, store, given(t, cidrs...))
+		report, err := run(t, store, settingstest.Given(t, settingstest.CIDRs...))
 		require.NoError(t, err)
 		assert.Equal(t, []string{"default-ipv4-ippool unchanged: exists, but not as asked for: cidr", "default-ipv6-ippool unchanged: exists, but not as asked for: cidr"}, outcome(report))
 		assert.Equal(t, []*v3.IPPoolSpec{&four.Spec, &six.Spec}, []*v3.IPPoolSpec{report.Pools[0].Spec, report.Pools[1].Spec})
@@ -109,16 +112,16 @@ func TestLostAnswersOfUpdates(t *testing.T) {
 		{"it did not", func(*fakeStore) hook { return fails(lost) }, updated, 2},
 		{"the pool was made anew", func(s *fakeStore) hook {
 			return func(context.Context, func() error) error {
-				s.put(default4(func(pool *v3.IPPool) { pool.UID, pool.Spec.NATOutgoing = "new", false }))
+				s.put(poolstest.Default4(func(pool *v3.IPPool) { pool.UID, pool.Spec.NATOutgoing = "new", false }))
 				return lost
 			}
 		}, unchanged4, 1},
 	}
 	for _, tt := range tests {
 		synctest.Test(t, func(t *testing.T) {
-			store := newStore(default4())
+			store := newStore(poolstest.Default4())
 			store.onCommit = []hook{tt.onCommit(store)}
-			report, err := run(t, store, given(t, "CALICO_IPV6POOL_CIDR=none", "--on-drift=update", "--ipv4-pool-nat-outgoing=false"))
+			report, err := run(t, store, settingstest.Given(t, "CALICO_IPV6POOL_CIDR=none", "--on-drift=update", "--ipv4-pool-nat-outgoing=false"))
 			require.NoError(t, err)
 			assert.Equal(t, tt.want, outcome(report)[0], tt.name)
 			assert.Equal(t, tt.commits, store.count("commit"), tt.name)

@@ -15,6 +15,10 @@ import (
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/require"
 
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/internal/settingstest"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/poolstest"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
@@ -24,29 +28,29 @@ import (
 
 // scenario is what a model check begins with.
 type scenario struct {
-	name     string
-	settings [][]string // of each bootstrap
-	stored   []v3.IPPool
-	names    bool // they want the same names, as the Kubernetes API needs it
+	name   string
+	given  [][]string // of each bootstrap
+	stored []v3.IPPool
+	names  bool // they want the same names, as the Kubernetes API needs it
 }
 
 var (
 	otherwise = []string{"CALICO_IPV4POOL_CIDR=10.9.0.0/16", "CALICO_IPV6POOL_CIDR=fd00:9::/64",
 		"CALICO_IPV4POOL_NAME=other-four", "CALICO_IPV6POOL_NAME=other-six"}
 	alone    = []string{"CALICO_IPV4POOL_CIDR=10.8.0.0/16", "CALICO_IPV6POOL_CIDR=none"}
-	updating = append(slices.Clone(cidrs), "CALICO_IPV4POOL_NAT_OUTGOING=false", "CALICO_IPPOOLS_ON_DRIFT=update")
+	updating = append(slices.Clone(settingstest.CIDRs), "CALICO_IPV4POOL_NAT_OUTGOING=false", "CALICO_IPPOOLS_ON_DRIFT=update")
 )
 
 func scenarios() []scenario {
-	there := stored("default-ipv4-ippool", "10.244.0.0/16", func(p *v3.IPPool) {
+	there := poolstest.Stored("default-ipv4-ippool", "10.244.0.0/16", func(p *v3.IPPool) {
 		p.Spec.NATOutgoing = true
 		p.Labels = map[string]string{"team": "network"}
 	})
 	return []scenario{
-		{"alike", [][]string{cidrs, cidrs, cidrs}, nil, true},
-		{"other ranges", [][]string{cidrs, {otherwise[0], otherwise[1]}, alone}, nil, true},
-		{"other names", [][]string{cidrs, otherwise, alone}, nil, false},
-		{"updates", [][]string{updating, updating, cidrs}, []v3.IPPool{there}, true},
+		{"alike", [][]string{settingstest.CIDRs, settingstest.CIDRs, settingstest.CIDRs}, nil, true},
+		{"other ranges", [][]string{settingstest.CIDRs, {otherwise[0], otherwise[1]}, alone}, nil, true},
+		{"other names", [][]string{settingstest.CIDRs, otherwise, alone}, nil, false},
+		{"updates", [][]string{updating, updating, settingstest.CIDRs}, []v3.IPPool{there}, true},
 	}
 }
 
@@ -67,13 +71,13 @@ func TestEverySchedule(t *testing.T) {
 			if !bound.atomic && !s.names {
 				continue
 			}
-			s.settings = s.settings[:bound.bootstraps]
+			s.given = s.given[:bound.bootstraps]
 			t.Run(fmt.Sprintf("%s, %+v", s.name, bound), func(t *testing.T) {
 				t.Parallel()
-				settings, count := settingsOf(t, s), 0
+				given, count := settingsOf(t, s), 0
 				for schedule := (&schedule{}); !schedule.over; schedule.next() {
 					schedule.at = 0
-					execute(t, s, settings, bound.atomic, bound.failures, schedule.choose)
+					execute(t, s, given, bound.atomic, bound.failures, schedule.choose)
 					count++
 				}
 				t.Logf("%d schedules", count)
@@ -94,11 +98,11 @@ func TestRandomSchedules(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, atomic %t", s.name, atomic), func(t *testing.T) {
 				t.Parallel()
 				s := s // the subtests share it
-				s.settings = slices.Concat(s.settings, s.settings, s.settings)
-				settings := settingsOf(t, s)
+				s.given = slices.Concat(s.given, s.given, s.given)
+				given := settingsOf(t, s)
 				for seed := range uint64(200) {
 					random := rand.New(rand.NewPCG(seed, 0))
-					execute(t, s, settings, atomic, 15, random.IntN)
+					execute(t, s, given, atomic, 15, random.IntN)
 				}
 			})
 		}
@@ -106,11 +110,11 @@ func TestRandomSchedules(t *testing.T) {
 }
 
 // settingsOf are those of each bootstrap.
-func settingsOf(t *testing.T, s scenario) []Settings {
+func settingsOf(t *testing.T, s scenario) []settings.Settings {
 	t.Helper()
-	var all []Settings
-	for _, lines := range s.settings {
-		all = append(all, given(t, lines...))
+	var all []settings.Settings
+	for _, lines := range s.given {
+		all = append(all, settingstest.Given(t, lines...))
 	}
 	return all
 }
@@ -151,19 +155,18 @@ type option struct {
 }
 
 // execute runs the bootstraps once, as the choices have it.
-func execute(t *testing.T, s scenario, settings []Settings, atomic bool, failures int, choose func(int) int) {
+func execute(t *testing.T, s scenario, given []settings.Settings, atomic bool, failures int, choose func(int) int) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		store := newModelStore(atomic, s.stored...)
 		var actors []*actor
-		for id := range settings {
+		for id := range given {
 			ctx, kill := context.WithCancel(t.Context())
 			a := &actor{id: id, store: store, decided: make(chan verdict), kill: kill}
 			actors = append(actors, a)
 			go func() {
 				defer kill()
-				report, err := Run(ctx, a, settings[id], WithHost(fakeHost{asked: new(int)}),
-					WithRandom(rand.NewChaCha8([32]byte{byte(id)})))
+				report, err := New(a, WithHost(fakeHost{asked: new(int)}), WithRandom(rand.NewChaCha8([32]byte{byte(id)}))).Run(ctx, given[id])
 				store.mu.Lock()
 				defer store.mu.Unlock()
 				a.report, a.err, a.done = report, err, true
@@ -257,13 +260,13 @@ func checkStep(check promise, s scenario, store *modelStore, before map[string]v
 		return
 	}
 	writer := store.writers[fresh[0]]
-	lacking := wants(s.settings[writer]) - len(before)
+	lacking := wants(s.given[writer]) - len(before)
 	check(len(fresh) == lacking, "bootstrap %d wrote %v, of %d pools that it lacked", writer, fresh, lacking)
 }
 
 // wants is how many pools the settings ask for.
-func wants(settings []string) int {
-	if slices.Contains(settings, "CALICO_IPV6POOL_CIDR=none") {
+func wants(given []string) int {
+	if slices.Contains(given, "CALICO_IPV6POOL_CIDR=none") {
 		return 1
 	}
 	return 2
@@ -278,15 +281,15 @@ func checkEnd(check promise, s scenario, store *modelStore, actors []*actor) {
 			continue
 		}
 		check(a.err == nil, "bootstrap %d failed: %v", a.id, a.err)
-		wanted = max(wanted, wants(s.settings[a.id]))
+		wanted = max(wanted, wants(s.given[a.id]))
 		for _, pool := range a.report.Pools {
-			if pool.Action == Created {
+			if pool.Action == plan.Created {
 				claims[pool.Name] = append(claims[pool.Name], a.id)
 			}
-			if pool.Action == Updated {
+			if pool.Action == plan.Updated {
 				updates[pool.Name] = append(updates[pool.Name], a.id)
 			}
-			if pool.Action != Skipped {
+			if pool.Action != plan.Skipped {
 				_, there := store.pools[pool.Name]
 				check(there, "bootstrap %d reports a pool %s that isn't there", a.id, pool.Name)
 			}
@@ -306,7 +309,7 @@ func checkEnd(check promise, s scenario, store *modelStore, actors []*actor) {
 	for name, updater := range store.updaters {
 		check(actors[updater].dead || slices.Contains(updates[name], updater), "bootstrap %d doesn't know that it updated pool %s", updater, name)
 	}
-	updating := slices.ContainsFunc(actors, func(a *actor) bool { return !a.dead && slices.Contains(s.settings[a.id], updating[3]) })
+	updating := slices.ContainsFunc(actors, func(a *actor) bool { return !a.dead && slices.Contains(s.given[a.id], updating[3]) })
 	if len(s.stored) > 0 && updating {
 		check(!store.pools[s.stored[0].Name].Spec.NATOutgoing, "the pool wasn't updated")
 	}

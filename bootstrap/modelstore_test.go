@@ -13,6 +13,7 @@ import (
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
@@ -73,7 +74,7 @@ type actor struct {
 	done   bool
 }
 
-var _ Datastore = (*actor)(nil)
+var _ datastore.Datastore = (*actor)(nil)
 
 // call asks what becomes of it, and does it or not.
 func (a *actor) call(what string, do func() error) error {
@@ -104,10 +105,10 @@ func (a *actor) call(what string, do func() error) error {
 	return gone
 }
 
-func (a *actor) Type() DatastoreType { return EtcdV3 }
+func (a *actor) Type() datastore.Type { return datastore.EtcdV3 }
 
-func (a *actor) Snapshot(context.Context) (Snapshot, error) {
-	var snapshot Snapshot
+func (a *actor) Snapshot(context.Context) (datastore.Snapshot, error) {
+	var snapshot datastore.Snapshot
 	err := a.call("snapshot", func() error {
 		snapshot.Revision = strconv.Itoa(a.store.revision)
 		for _, name := range slices.Sorted(maps.Keys(a.store.pools)) {
@@ -123,51 +124,68 @@ func (a *actor) Snapshot(context.Context) (Snapshot, error) {
 // Blocks are none: that read can't meet anything that others do.
 func (a *actor) Blocks(context.Context, []ippool.Family) ([]netip.Prefix, error) { return nil, nil }
 
-func (a *actor) Commit(_ context.Context, since Snapshot, changes []Change) error {
+func (a *actor) Commit(_ context.Context, since datastore.Snapshot, changes []datastore.Change) (datastore.Result, error) {
+	var result datastore.Result
+	state := func(err error) datastore.State {
+		switch {
+		case err == nil:
+			return datastore.Written
+		case datastore.Retryable(err):
+			return datastore.Unknown
+		default:
+			return datastore.NotWritten
+		}
+	}
 	if a.store.atomic {
-		return a.call("commit", func() error { return a.commitAll(since, changes) })
-	}
-	var partial PartialError
-	for _, change := range changes {
-		err := a.call("write "+change.Name(), func() error { return a.commitOne(change) })
-		if err != nil && len(partial.Created)+len(partial.Updated) > 0 {
-			partial.Err = err
-			return &partial
+		err := a.call("commit", func() error { return a.commitAll(since, changes) })
+		for _, change := range changes {
+			result.Outcomes = append(result.Outcomes, datastore.Outcome{State: state(err), Stored: storedIf(err == nil, change.Pool())})
 		}
-		if err != nil {
+		return result, err
+	}
+	for _, change := range changes {
+		var stored *v3.IPPool
+		err := a.call("write "+change.Name(), func() (err error) {
+			stored, err = a.commitOne(change)
 			return err
+		})
+		result.Outcomes = append(result.Outcomes, datastore.Outcome{State: state(err), Stored: storedIf(err == nil, stored)})
+		if err != nil {
+			return result, err
 		}
-		if change.Create != nil {
-			partial.Created = append(partial.Created, change.Name())
-			continue
-		}
-		partial.Updated = append(partial.Updated, change.Name())
 	}
-	return nil
+	return result, nil
 }
 
-func (a *actor) commitAll(since Snapshot, changes []Change) error {
+// storedIf is a copy of the pool, if the caller learns of it.
+func storedIf(learns bool, pool *v3.IPPool) *v3.IPPool {
+	if !learns {
+		return nil
+	}
+	return pool.DeepCopy()
+}
+
+func (a *actor) commitAll(since datastore.Snapshot, changes []datastore.Change) error {
 	if since.Revision != strconv.Itoa(a.store.revision) {
-		return ErrConflict
+		return datastore.ErrConflict
 	}
 	for _, change := range changes {
-		a.store.put(a.id, *change.pool())
+		a.store.put(a.id, *change.Pool())
 	}
 	return nil
 }
 
-func (a *actor) commitOne(change Change) error {
+func (a *actor) commitOne(change datastore.Change) (*v3.IPPool, error) {
 	stored, there := a.store.pools[change.Name()]
+	pool := change.Pool().DeepCopy()
 	switch {
 	case change.Create != nil && there:
-		return ErrConflict
+		return nil, datastore.ErrConflict
 	case change.Create != nil: // the server gives out the uid
-		change.Create.UID = types.UID(uuid.NewSHA1(uuid.Nil, fmt.Append(nil, a.store.revision)).String())
-		a.store.put(a.id, *change.Create)
-	case !there || stored.UID != change.Update.Pool.UID || change.Update.Pool.ResourceVersion != strconv.Itoa(a.store.version[change.Name()]):
-		return ErrConflict
-	default:
-		a.store.put(a.id, change.Update.Pool)
+		pool.UID = types.UID(uuid.NewSHA1(uuid.Nil, fmt.Append(nil, a.store.revision)).String())
+	case !there || stored.UID != pool.UID || pool.ResourceVersion != strconv.Itoa(a.store.version[change.Name()]):
+		return nil, datastore.ErrConflict
 	}
-	return nil
+	a.store.put(a.id, *pool)
+	return pool, nil
 }

@@ -11,6 +11,11 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/internal/settingstest"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/poolstest"
 )
 
 // short is an event as a line: attempt, kind, pools and what became of them.
@@ -42,41 +47,45 @@ func TestObserver(t *testing.T) {
 	}{
 		{"a fresh cluster", nil, nil, nil,
 			[]string{"1 reading", "1 planned " + toCreate, "1 writing " + toCreate, "1 written " + both}},
-		{"a dry run", nil, nil, []Option{WithDryRun()},
+		{"a dry run", nil, nil, []Option{asPlan},
 			[]string{"1 reading", "1 planned " + toCreate}},
-		{"pools exist", nil, func(s *fakeStore) { s.put(stored(four, "10.244.0.0/16"), stored(six, "fd00:10:244::/64")) }, nil,
+		{"pools exist", nil, func(s *fakeStore) {
+			s.put(poolstest.Stored(four, "10.244.0.0/16"), poolstest.Stored(six, "fd00:10:244::/64"))
+		}, nil,
 			[]string{"1 reading", "1 planned " + four + "=unchanged " + six + "=unchanged"}},
 		{"one is updated, one skipped", []string{"CALICO_IPPOOLS_ON_DRIFT=update", "CALICO_IPV4POOL_NAT_OUTGOING=true", "FELIX_IPV6SUPPORT=false"},
-			func(s *fakeStore) { s.put(stored(four, "10.244.0.0/16")) }, nil,
+			func(s *fakeStore) { s.put(poolstest.Stored(four, "10.244.0.0/16")) }, nil,
 			[]string{"1 reading", "1 planned " + four + "=would-update " + six + "=skipped", "1 writing " + four + "=would-update", "1 written " + four + "=updated"}},
 		{"out of reach, then there", nil, func(s *fakeStore) { s.onSnapshot = []hook{fails(unreachable("connection refused"))} }, nil,
 			[]string{"1 reading", "1 retrying " + unreachable("connection refused").Error(),
 				"2 reading", "2 planned " + toCreate, "2 writing " + toCreate, "2 written " + both}},
 		{"somebody else is faster", nil,
-			func(s *fakeStore) { s.onCommit = []hook{first(func() { s.put(stored(six, "fd00:10:244::/64")) })} }, nil,
-			[]string{"1 reading", "1 planned " + toCreate, "1 writing " + toCreate, "1 retrying " + ErrConflict.Error(),
+			func(s *fakeStore) {
+				s.onCommit = []hook{first(func() { s.put(poolstest.Stored(six, "fd00:10:244::/64")) })}
+			}, nil,
+			[]string{"1 reading", "1 planned " + toCreate, "1 writing " + toCreate, "1 retrying " + datastore.ErrConflict.Error(),
 				"2 reading", "2 planned " + four + "=would-create " + six + "=unchanged", "2 writing " + four + "=would-create", "2 written " + four + "=created"}},
 		{"the answer is lost", nil, func(s *fakeStore) { s.onCommit = []hook{losesAnswer(lost)} }, nil,
 			[]string{"1 reading", "1 planned " + toCreate, "1 writing " + toCreate, "1 retrying " + lost.Error(),
-				"2 reading", "2 planned " + four + "=unchanged " + six + "=unchanged", "2 written " + both}},
+				"2 reading", "2 planned " + four + "=created " + six + "=created", "2 written " + both}},
 		{"a part is written, then the other", nil, func(s *fakeStore) {
 			s.onCommit = []hook{func(context.Context, func() error) error {
-				s.put(stored(four, "10.244.0.0/16"))
-				return &PartialError{Created: []string{four}, Err: lost}
+				s.put(poolstest.Stored(four, "10.244.0.0/16"))
+				return &partlyWritten{[]string{four}, lost}
 			}}
 		}, nil,
 			[]string{"1 reading", "1 planned " + toCreate, "1 writing " + toCreate, "1 written " + four + "=created", "1 retrying " + lost.Error(),
-				"2 reading", "2 planned " + four + "=unchanged " + six + "=would-create", "2 writing " + six + "=would-create", "2 written " + six + "=created"}},
+				"2 reading", "2 planned " + four + "=created " + six + "=would-create", "2 writing " + six + "=would-create", "2 written " + six + "=created"}},
 		{"more is written than is known", nil, func(s *fakeStore) {
 			s.onCommit = []hook{func(_ context.Context, do func() error) error {
 				_ = do()
-				return &PartialError{Created: []string{four}, Err: lost}
+				return &partlyWritten{[]string{four}, lost}
 			}}
 		}, nil,
 			[]string{"1 reading", "1 planned " + toCreate, "1 writing " + toCreate, "1 written " + four + "=created", "1 retrying " + lost.Error(),
-				"2 reading", "2 planned " + four + "=unchanged " + six + "=unchanged", "2 written " + six + "=created"}},
+				"2 reading", "2 planned " + four + "=created " + six + "=created", "2 written " + six + "=created"}},
 		{"drift that isn't wanted", []string{"CALICO_IPPOOLS_ON_DRIFT=fail", "CALICO_IPV4POOL_NAT_OUTGOING=true"},
-			func(s *fakeStore) { s.put(stored(four, "10.244.0.0/16")) }, nil,
+			func(s *fakeStore) { s.put(poolstest.Stored(four, "10.244.0.0/16")) }, nil,
 			[]string{"1 reading", "1 planned " + four + "=unchanged " + six + "=would-create"}},
 	}
 	for _, tt := range tests {
@@ -96,8 +105,8 @@ func TestObserver(t *testing.T) {
 						assert.NotZero(t, pool.Family)
 					}
 				})
-				_, err := run(t, store, given(t, append(cidrs, tt.settings...)...), append(tt.options, observe)...)
-				if !errors.Is(err, ErrDrift) {
+				_, err := run(t, store, settingstest.Given(t, append(settingstest.CIDRs, tt.settings...)...), append(tt.options, observe)...)
+				if !errors.Is(err, plan.ErrDrift) {
 					require.NoError(t, err)
 				}
 				assert.Equal(t, tt.want, got)
@@ -115,7 +124,7 @@ func TestObserverIsToldTheWait(t *testing.T) {
 		var retried time.Time
 		var wait time.Duration
 		waits := 0
-		_, err := run(t, store, given(t, cidrs...), WithObserver(func(event Event) {
+		_, err := run(t, store, settingstest.Given(t, settingstest.CIDRs...), WithObserver(func(event Event) {
 			switch event.Kind {
 			case EventRetrying:
 				retried, wait = time.Now(), event.Wait
@@ -134,6 +143,6 @@ func TestObserverIsToldTheWait(t *testing.T) {
 
 func TestNoObserver(t *testing.T) {
 	t.Parallel()
-	_, err := run(t, newStore(), given(t, cidrs...), WithObserver(nil))
+	_, err := run(t, newStore(), settingstest.Given(t, settingstest.CIDRs...), WithObserver(nil))
 	require.NoError(t, err)
 }

@@ -4,54 +4,69 @@ import (
 	"crypto/rand"
 	"io"
 	"log/slog"
-	"slices"
-	"sync"
 	"time"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/facts"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/internal/host"
 )
 
-// Option changes how Run goes about its work. A nil argument leaves the default.
-type Option func(*runner)
+// Option changes how a Bootstrap goes about its work. A nil argument leaves the
+// default.
+type Option func(*options)
 
-// WithDryRun makes Run plan only: everything is read and judged, nothing is
-// written, and the report says what would be done. Warnings are in the report
-// alone, or logged as debug lines.
-func WithDryRun() Option { return func(r *runner) { r.dryRun = true } }
+type options struct {
+	logger  *slog.Logger
+	now     func() time.Time
+	random  io.Reader
+	host    facts.Host
+	cluster facts.Cluster // nil: nobody to ask
+	observe func(Event)   // nil: nobody to tell
+}
 
-// WithLogger gives Run a logger. Without one it logs nothing.
-func WithLogger(logger *slog.Logger) Option { return func(r *runner) { r.logger = logger } }
+// WithLogger gives a logger. Without one nothing is logged.
+func WithLogger(logger *slog.Logger) Option { return func(o *options) { o.logger = logger } }
 
-// WithClock gives Run the clock for creation times. Without it, it is time.Now.
-func WithClock(now func() time.Time) Option { return func(r *runner) { r.now = now } }
+// WithClock gives the clock for creation times. Without it, it is time.Now.
+func WithClock(now func() time.Time) Option { return func(o *options) { o.now = now } }
 
-// WithRandom gives Run the source for uids and for the random IPv6 prefix.
-// Without it, it is the system's secure one, crypto/rand.Reader.
-func WithRandom(random io.Reader) Option { return func(r *runner) { r.random = random } }
+// WithRandom gives the source for uids and for the random IPv6 prefix. Without it,
+// it is the system's secure one, crypto/rand.Reader.
+func WithRandom(random io.Reader) Option { return func(o *options) { o.random = random } }
 
-// WithHost says what Run takes for the host that it is on. Without it, it is
-// ThisHost.
-func WithHost(host Host) Option { return func(r *runner) { r.host = host } }
+// WithHost says what is asked about the host. Without it, it is the host that the
+// process runs on. What Calico itself has set up there, interfaces and routes, is
+// left out; routes are known only on Linux.
+func WithHost(host facts.Host) Option { return func(o *options) { o.host = host } }
 
-// WithCluster says whom Run asks about the cluster. Without it, that is the
-// datastore if it is a Cluster, else nobody.
-func WithCluster(cluster Cluster) Option { return func(r *runner) { r.cluster = cluster } }
+// WithCluster says what is asked about the cluster. Without it, that is the
+// datastore if it is a facts.Cluster, else nothing.
+func WithCluster(cluster facts.Cluster) Option { return func(o *options) { o.cluster = cluster } }
 
-func newRunner(config Config, options []Option) *runner {
-	r := &runner{config: config, warnings: slices.Clone(config.Warnings), toldOf: map[string]bool{}}
-	for _, option := range options {
-		option(r)
+// WithObserver has a run tell what it is at, as it gets there: for whoever shows
+// progress or counts it. What came of the run is in the report and the error.
+//
+// The function is called from the goroutine of the run, one call after the other,
+// so a slow one takes from the run's time, and a panic in it ends the run. It
+// gets events of kinds that are added in later versions, too: let a switch over
+// them have a default.
+func WithObserver(observe func(Event)) Option { return func(o *options) { o.observe = observe } }
+
+func newOptions(opts []Option) options {
+	var o options
+	for _, option := range opts {
+		option(&o)
 	}
-	if r.logger == nil {
-		r.logger = slog.New(slog.DiscardHandler)
+	if o.logger == nil {
+		o.logger = slog.New(slog.DiscardHandler)
 	}
-	if r.now == nil {
-		r.now = time.Now
+	if o.now == nil {
+		o.now = time.Now
 	}
-	if r.random == nil {
-		r.random = rand.Reader
+	if o.random == nil {
+		o.random = rand.Reader
 	}
-	if r.host == nil {
-		r.host = ThisHost()
+	if o.host == nil {
+		o.host = host.This()
 	}
-	r.networks, r.routes = sync.OnceValues(r.host.Networks), sync.OnceValues(r.host.Routes)
-	return r
+	return o
 }

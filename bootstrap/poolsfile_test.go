@@ -9,173 +9,136 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/internal/settingstest"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 )
 
-// writeFiles writes name, text, name, text and so on, and returns the directory.
-func writeFiles(t testing.TB, nameText ...string) string {
-	t.Helper()
-	dir := t.TempDir()
-	for i := 0; i < len(nameText); i += 2 {
-		path := filepath.Join(dir, nameText[i])
-		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
-		require.NoError(t, os.WriteFile(path, []byte(nameText[i+1]), 0o644))
-	}
-	return dir
-}
-
-// flat is a pool as a manifest has it.
-func flat(name, cidr string) string { return fmt.Sprintf("- name: %s\n  cidr: %s\n", name, cidr) }
-
-func poolsFrom(t testing.TB, path string) Settings {
-	t.Helper()
-	settings := given(t, "--pools-file="+path)
-	require.NoError(t, settings.ReadPoolsFile())
-	return settings
-}
-
-// read are the paths of what was read, and what was left aside and why.
-func read(settings Settings, dir string) []string {
-	var lines []string
-	for _, manifest := range settings.PoolManifests {
-		line := strings.TrimPrefix(manifest.Path, dir+string(filepath.Separator))
-		if manifest.LeftAside != "" {
-			line += ": " + manifest.LeftAside
-		}
-		lines = append(lines, line)
-	}
-	return lines
-}
-
-func TestReadPoolsFile(t *testing.T) {
+func TestPoolsFileAndDefaultPools(t *testing.T) {
 	t.Parallel()
-	var none Settings
-	require.NoError(t, none.ReadPoolsFile())
-	assert.Nil(t, none.PoolManifests)
-
-	dir := writeFiles(t, "pools", "any text")
-	path := filepath.Join(dir, "pools")
-	assert.Equal(t, []PoolManifest{{Path: path, Data: []byte("any text")}}, poolsFrom(t, path).PoolManifests,
-		"a file that is named is read whatever its name")
-}
-
-func TestReadPoolsFileDirectory(t *testing.T) {
-	t.Parallel()
-	dir := writeFiles(t, "b.yml", "b", "a.yaml", "a", "c.json", "c", "README.md", "r", "b.yml~", "old", ".hidden.yaml", "h",
-		"sub/d.yaml", "d", "sub.yaml/e.yaml", "e", "UPPER.YAML", "u")
-	require.NoError(t, os.Symlink(filepath.Join(dir, "sub", "d.yaml"), filepath.Join(dir, "z.yaml")))
-	require.NoError(t, os.Symlink("/dev/zero", filepath.Join(dir, "zero.yaml"))) // which never ends
-	require.NoError(t, os.Chmod(dir, 0o555))
-	t.Cleanup(func() { _ = os.Chmod(dir, 0o755) })
-	const noName, noDirectory = "its name doesn't end in .yaml, .yml or .json", "it is a directory in a directory"
-	settings := poolsFrom(t, dir+"/")
-	assert.Equal(t, []string{"README.md: " + noName, "UPPER.YAML: " + noName, "a.yaml", "b.yml", "b.yml~: " + noName, "c.json",
-		"sub: " + noDirectory, "sub.yaml: " + noDirectory, "z.yaml", "zero.yaml: it is no regular file"}, read(settings, dir))
-	assert.Equal(t, "d", string(settings.PoolManifests[8].Data))
-	assert.Nil(t, settings.PoolManifests[0].Data)
-}
-
-// A kubelet mounts a ConfigMap as links through a link that it swaps.
-func TestReadPoolsFileOfAConfigMap(t *testing.T) {
-	t.Parallel()
-	dir := writeFiles(t, "..2026_11_22_17_45_23.1/a.yaml", flat("a", "10.1.0.0/16"), "..2026_11_22_17_45_23.1/b.json", `[{"name":"b","cidr":"10.2.0.0/16"}]`)
-	require.NoError(t, os.Symlink("..2026_11_22_17_45_23.1", filepath.Join(dir, "..data")))
-	for _, name := range []string{"a.yaml", "b.json"} {
-		require.NoError(t, os.Symlink(filepath.Join("..data", name), filepath.Join(dir, name)))
-	}
-	settings := poolsFrom(t, dir)
-	assert.Equal(t, []string{"a.yaml", "b.json"}, read(settings, dir))
-	config, err := settings.Resolve()
-	require.NoError(t, err)
-	assert.Empty(t, config.Warnings)
-	require.Len(t, config.Desired.Pools, 4)
-	assert.Equal(t, "b", config.Desired.Pools[3].Pool.Name)
-}
-
-func TestReadPoolsFileFaults(t *testing.T) {
-	t.Parallel()
-	dir := writeFiles(t, "empty/x", "", "empty/.a.yaml", "", "good/a.yaml", flat("A", "10.1.0.0/16"))
-	require.NoError(t, os.Symlink("nowhere", filepath.Join(dir, "good", "b.yaml")))
-	require.NoError(t, os.Symlink("nowhere", filepath.Join(dir, "good", "c.txt")))
-	const want = "; want a file with IPPools, or a directory of such .yaml, .yml and .json files"
+	const fromFile = "the pools come from flag --pools-file /etc/pools"
 	tests := []struct {
-		path, want string
-		read       int
+		name       string
+		lines      []string
+		four, six  string
+		wantWarned []string
 	}{
-		{"missing", `flag --pools-file: "DIR/missing": can't be read: no such file or directory` + want, 0},
-		{"empty", `flag --pools-file: "DIR/empty": a directory without a .yaml, .yml or .json file` + want, 1},
-		{"good", `file DIR/good/b.yaml: can't be read: no such file or directory; want a file with IPPools`, 2},
+		{"nothing else", nil, fromFile, fromFile, nil},
+		{"a CIDR", []string{"CALICO_IPV4POOL_CIDR=10.9.0.0/16"}, "", fromFile, nil},
+		{"both CIDRs", []string{"CALICO_IPV4POOL_CIDR=10.9.0.0/16", "CALICO_IPV6POOL_CIDR=fd09::/64"}, "", "", nil},
+		{"none", []string{"CALICO_IPV4POOL_CIDR=none"}, `env CALICO_IPV4POOL_CIDR is "none"`, fromFile, nil},
+		{"NO_DEFAULT_POOLS", []string{"NO_DEFAULT_POOLS=true"}, `env NO_DEFAULT_POOLS is "true"`, `env NO_DEFAULT_POOLS is "true"`, nil},
+		{"settings without a pool", []string{"CALICO_IPV4POOL_IPIP=Always", "--ipv4-pool-block-size=28"}, fromFile, fromFile, []string{
+			`flag --ipv4-pool-block-size "28", env CALICO_IPV4POOL_IPIP "Always": no effect, as there is no default IPv4 pool: ` + fromFile}},
+		{"names that would clash", []string{"CALICO_IPV4POOL_NAME=a", "CALICO_IPV6POOL_NAME=a"}, fromFile, fromFile, []string{
+			`env CALICO_IPV4POOL_NAME "a": no effect, as there is no default IPv4 pool: ` + fromFile,
+			`env CALICO_IPV6POOL_NAME "a": no effect, as there is no default IPv6 pool: ` + fromFile}},
+		{"no IPv6", []string{"FELIX_IPV6SUPPORT=false"}, fromFile, fromFile, nil},
 	}
 	for _, tt := range tests {
-		t.Run(tt.path, func(t *testing.T) {
+		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			settings := given(t, "--pools-file="+filepath.Join(dir, tt.path))
-			err := settings.ReadPoolsFile()
-			require.ErrorIs(t, err, ErrInvalidSettings)
-			require.EqualError(t, err, strings.ReplaceAll(tt.want, "DIR", dir))
-			require.NotNil(t, settings.PoolManifests, "it was read")
-			assert.Len(t, settings.PoolManifests, tt.read)
+			config, err := settingstest.WithFiles(t, tt.lines, "a.yaml", settingstest.Flat("a", "10.1.0.0/16")+settingstest.Flat("b", "fd00::/64")).Resolve()
+			require.NoError(t, err)
+			require.Len(t, config.Desired.Pools, 4)
+			assert.Equal(t, tt.four, config.Desired.Pools[0].Skip)
+			assert.Equal(t, tt.six, config.Desired.Pools[1].Skip)
+			assert.Empty(t, config.Desired.Pools[2].Skip)
+			wantSkip := ""
+			if tt.name == "no IPv6" {
+				wantSkip = `IPv6 is not supported: env FELIX_IPV6SUPPORT is "false"`
+			}
+			assert.Equal(t, wantSkip, config.Desired.Pools[3].Skip)
+			assert.Equal(t, tt.wantWarned, config.Warnings)
 		})
 	}
-	settings := given(t, "--pools-file=/dev/zero")
-	require.EqualError(t, settings.ReadPoolsFile(), `flag --pools-file: "/dev/zero": can't be read: it is larger than 64 MiB`+want)
+}
+
+func TestManyPoolsInFiles(t *testing.T) {
+	t.Parallel()
+	var files []string
+	for i := range 500 {
+		text := settingstest.Flat(fmt.Sprintf("pool-%03d", 499-i), fmt.Sprintf("10.%d.%d.0/24", i/256, i%256))
+		if i%2 == 0 {
+			text = fmt.Sprintf(`{"kind":"IPPool","apiVersion":"projectcalico.org/v3","metadata":{"name":"pool-%03d"},"spec":{"cidr":"10.%d.%d.0/24"}}`, 499-i, i/256, i%256)
+		}
+		files = append(files, fmt.Sprintf("%03d.%s", i, []string{"json", "yaml"}[i%2]), text)
+	}
+	given := settingstest.PoolsFrom(t, settingstest.WriteFiles(t, files...))
+	require.Len(t, given.PoolManifests, 500)
+	config, err := given.Resolve()
+	require.NoError(t, err)
+	require.Len(t, config.Desired.Pools, 502)
+	for i, desired := range config.Desired.Pools[2:] {
+		assert.Equal(t, fmt.Sprintf("pool-%03d", i), desired.Pool.Name)
+	}
+	pools, _, err := Render(t.Context(), settingstest.Given(t, "--pools-file="+given.PoolsFile.Value), WithHost(fakeHost{t: t}))
+	require.NoError(t, err)
+	assert.Len(t, pools, 500)
+}
+
+func TestRunAndRenderReadThePoolsFile(t *testing.T) {
+	t.Parallel()
+	given := settingstest.Given(t, "--pools-file="+settingstest.WriteFiles(t, "racks.yaml", settingstest.Racks))
+	pools, _, err := Render(t.Context(), given, WithHost(fakeHost{asked: new(int)}))
+	require.NoError(t, err)
+	require.Len(t, pools, 2)
+	assert.Equal(t, "rack-a", pools[0].Name)
+	assert.Equal(t, map[string]string{"zone": "b", "team": "core"}, pools[1].Labels)
+	assert.Equal(t, map[string]string{"example.com/note": "second"}, pools[1].Annotations)
+	assert.Equal(t, "fd00:10::/64", pools[1].Spec.CIDR)
+
+	report, err := run(t, newStore(), given)
+	require.NoError(t, err)
+	var names []string
+	for _, pool := range report.Pools {
+		if pool.Action == plan.Created {
+			names = append(names, pool.Name)
+		}
+	}
+	assert.ElementsMatch(t, []string{"rack-a", "rack-b"}, names)
+}
+
+// Without IPv6 a pool of a file is left out by its name, unlike a default pool.
+func TestRenderTellsWhatIsLeftOut(t *testing.T) {
+	t.Parallel()
+	dir := settingstest.WriteFiles(t, "a.yaml", settingstest.Flat("a", "10.1.0.0/16")+settingstest.Flat("six", "fd00::/64"))
+	_, warnings, err := Render(t.Context(), settingstest.Given(t, "--pools-file="+dir, "--ipv6-support=false"), WithHost(fakeHost{t: t}))
+	require.NoError(t, err)
+	assert.Equal(t, []string{
+		`IPPool "six" is left out: IPv6 is not supported: flag --ipv6-support is "false"`,
+	}, warnings)
 }
 
 // What can't be read hides nothing of what can, nor of the settings.
 func TestPoolsFileFaultsAreToldTogether(t *testing.T) {
 	t.Parallel()
-	dir := writeFiles(t, "a.yaml", flat("a", "10.1.0.0/33"))
+	dir := settingstest.WriteFiles(t, "a.yaml", settingstest.Flat("a", "10.1.0.0/33"))
 	require.NoError(t, os.Symlink("nowhere", filepath.Join(dir, "b.yaml")))
-	settings := given(t, "--pools-file="+dir, "--timeout=soon")
+	given := settingstest.Given(t, "--pools-file="+dir, "--timeout=soon")
 	want := strings.ReplaceAll(`file DIR/b.yaml: can't be read: no such file or directory; want a file with IPPools
 file DIR/a.yaml:2: "10.1.0.0/33": [0].cidr: not a CIDR such as 10.244.0.0/16 or fd00:10:244::/64
 flag --timeout: "soon": not a duration; want a Go duration such as 90s or 5m; 0 is no limit`, "DIR", dir)
-	_, err := run(t, newStore(), settings)
+	_, err := run(t, newStore(), given)
 	require.EqualError(t, err, want)
-	_, _, err = Render(settings)
+	_, _, err = Render(t.Context(), given)
 	require.EqualError(t, err, want)
-	assert.Nil(t, settings.PoolManifests, "the caller's settings stay as they are")
+	assert.Nil(t, given.PoolManifests, "the caller's settings stay as they are")
 
-	settings = given(t, "--pools-file="+filepath.Join(dir, "missing"))
-	require.ErrorIs(t, settings.ReadPoolsFile(), ErrInvalidSettings)
-	require.NoError(t, settings.Validate(), "told already")
-	_, err = run(t, newStore(), settings)
-	require.ErrorIs(t, err, ErrInvalidSettings, "an error that was lost comes again")
+	given = settingstest.Given(t, "--pools-file="+filepath.Join(dir, "missing"))
+	require.ErrorIs(t, given.ReadPoolsFile(), settings.ErrInvalidSettings)
+	require.NoError(t, given.Validate(), "told already")
+	_, err = run(t, newStore(), given)
+	require.ErrorIs(t, err, settings.ErrInvalidSettings, "an error that was lost comes again")
 
-	dir = writeFiles(t, "a.txt", "")
-	want = `flag --pools-file: "` + dir + `": a directory without a .yaml, .yml or .json file; want ` + wantPoolsFile
-	settings = given(t, "--pools-file="+dir)
-	_, err = run(t, newStore(), settings)
+	dir = settingstest.WriteFiles(t, "a.txt", "")
+	want = `flag --pools-file: "` + dir + `": a directory without a .yaml, .yml or .json file; want a file with IPPools, or a directory of such .yaml, .yml and .json files`
+	given = settingstest.Given(t, "--pools-file="+dir)
+	_, err = run(t, newStore(), given)
 	require.EqualError(t, err, want, "once")
-	require.EqualError(t, settings.ReadPoolsFile(), want)
-	require.NoError(t, settings.Validate(), "told already")
-	_, err = run(t, newStore(), settings)
+	require.EqualError(t, given.ReadPoolsFile(), want)
+	require.NoError(t, given.Validate(), "told already")
+	_, err = run(t, newStore(), given)
 	require.EqualError(t, err, want, "and once again")
-}
-
-func TestLoadReadsThePoolsFile(t *testing.T) {
-	clearEnv(t)
-	dir := writeFiles(t, "a.yaml", flat("a", "10.1.0.0/16"), "calicoctl.cfg", configHead+"spec:\n  etcdUsername: filed\n", "wrong.cfg", "kind: CalicoAPIConfig\n")
-	t.Setenv("CALICO_IPPOOLS_FILE", filepath.Join(dir, "a.yaml"))
-	for _, config := range []string{"", filepath.Join(dir, "calicoctl.cfg")} {
-		settings, _, err := Load(Settings{}, config)
-		require.NoError(t, err)
-		assert.Equal(t, []string{"a.yaml"}, read(settings, dir))
-	}
-	settings, _, err := Load(given(t, "--pools-file="+dir+"/missing"), filepath.Join(dir, "wrong.cfg"))
-	assert.EqualError(t, err, strings.ReplaceAll(`flag --config: "DIR/wrong.cfg": apiVersion is ""; want projectcalico.org/v3
-flag --pools-file: "DIR/missing": can't be read: no such file or directory; want a file with IPPools, or a directory of such .yaml, .yml and .json files`, "DIR", dir))
-	assert.Empty(t, settings.PoolManifests)
-}
-
-// A text belongs to the setting that it was read by.
-func TestMergePoolsFile(t *testing.T) {
-	t.Parallel()
-	dir := writeFiles(t, "a.yaml", "a", "b.yaml", "b")
-	a, b := poolsFrom(t, filepath.Join(dir, "a.yaml")), poolsFrom(t, filepath.Join(dir, "b.yaml"))
-	assert.Equal(t, a, Merge(a, b))
-	assert.Equal(t, b, Merge(Settings{}, b, a))
-	unread := given(t, "--pools-file=x")
-	assert.Equal(t, unread, Merge(unread, b))
-	inMemory := Settings{PoolManifests: []PoolManifest{{Path: "built in", Data: []byte("c")}}}
-	assert.Equal(t, inMemory, Merge(inMemory, b))
 }

@@ -14,11 +14,18 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/facts"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/internal/factstest"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/internal/settingstest"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/preflight"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/poolstest"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
 // codes is what was found: a line a finding, code and pool.
-func codes(findings []Finding) []string {
+func codes(findings []preflight.Finding) []string {
 	lines := []string{}
 	for _, finding := range findings {
 		lines = append(lines, fmt.Sprintf("%s %s", finding.Code, finding.Pool))
@@ -28,7 +35,7 @@ func codes(findings []Finding) []string {
 
 // clashing is a host whose networks and routes are in every pool.
 func clashing(asked *int) Option {
-	return WithHost(fakeHost{networks: prefixes("10.0.0.0/8"), routes: prefixes("fd00::/8"), asked: asked})
+	return WithHost(fakeHost{networks: factstest.Prefixes("10.0.0.0/8"), routes: factstest.Prefixes("fd00::/8"), asked: asked})
 }
 
 const (
@@ -38,8 +45,8 @@ const (
 
 func TestRunFindings(t *testing.T) {
 	t.Parallel()
-	four := stored("mine", "10.9.0.0/16")
-	survey := Survey{Nodes: []Node{node("a", "10.9.0.1")}, ServiceCIDRs: at("s", "fd00:10::/32")}
+	four := poolstest.Stored("mine", "10.9.0.0/16")
+	survey := facts.Survey{Nodes: []facts.Node{factstest.Node("a", "10.9.0.1")}, ServiceCIDRs: factstest.At(origin.Cluster("s"), "fd00:10::/32")}
 	tests := []struct {
 		name    string
 		there   []v3.IPPool
@@ -54,23 +61,23 @@ func TestRunFindings(t *testing.T) {
 			[]string{onInterface4, onRoute6, "ServiceCIDROverlap default-ipv6-ippool"}, []string{"snapshot", blocksBoth, commitBoth}, 1, 1},
 		{"what stands is not judged", []v3.IPPool{four}, nil, nil,
 			[]string{onRoute6, "ServiceCIDROverlap default-ipv6-ippool"}, []string{"snapshot", blocks6, "commit default-ipv6-ippool"}, 1, 1},
-		{"but in a plan", []v3.IPPool{four}, nil, []Option{WithDryRun()},
+		{"but in a plan", []v3.IPPool{four}, nil, []Option{asPlan},
 			[]string{"HostInterfaceOverlap mine", "NodeAddressOverlap mine", "PrivateWithoutNAT mine", onRoute6, "ServiceCIDROverlap default-ipv6-ippool"},
 			[]string{"snapshot", blocks6}, 1, 1},
-		{"all stands", []v3.IPPool{four, stored("six", "fd00::/64")}, nil, nil, []string{}, []string{"snapshot"}, 0, 0},
-		{"a plan where all stands", []v3.IPPool{four, stored("six", "fd00::/64")}, nil, []Option{WithDryRun()},
+		{"all stands", []v3.IPPool{four, poolstest.Stored("six", "fd00::/64")}, nil, nil, []string{}, []string{"snapshot"}, 0, 0},
+		{"a plan where all stands", []v3.IPPool{four, poolstest.Stored("six", "fd00::/64")}, nil, []Option{asPlan},
 			[]string{"HostInterfaceOverlap mine", "NodeAddressOverlap mine", "PrivateWithoutNAT mine", "HostRouteOverlap six", "ULAWithoutNAT six"},
 			[]string{"snapshot"}, 1, 1},
-		{"all stands, for nobody", []v3.IPPool{stored("off", "10.9.0.0/16", disabled), stored("six", "fd00::/64", forLoadBalancers)}, nil, nil,
+		{"all stands, for nobody", []v3.IPPool{poolstest.Stored("off", "10.9.0.0/16", poolstest.Disabled), poolstest.Stored("six", "fd00::/64", poolstest.ForLoadBalancers)}, nil, nil,
 			[]string{"NoUsablePool ", "NoUsablePool "}, []string{"snapshot"}, 0, 0},
-		{"for nobody, and nobody asks", []v3.IPPool{stored("off", "10.9.0.0/16", disabled)}, []string{"NO_DEFAULT_POOLS=true"}, nil,
+		{"for nobody, and nobody asks", []v3.IPPool{poolstest.Stored("off", "10.9.0.0/16", poolstest.Disabled)}, []string{"NO_DEFAULT_POOLS=true"}, nil,
 			[]string{}, []string{"snapshot"}, 0, 0},
 		{"off", nil, []string{"CALICO_IPPOOLS_PREFLIGHT=off"}, nil, []string{}, []string{"snapshot", blocksBoth, commitBoth}, 0, 0},
-		{"a plan, off", []v3.IPPool{four, stored("off", "fd00::/64", disabled)}, []string{"CALICO_IPPOOLS_PREFLIGHT=off"}, []Option{WithDryRun()},
+		{"a plan, off", []v3.IPPool{four, poolstest.Stored("off", "fd00::/64", poolstest.Disabled)}, []string{"CALICO_IPPOOLS_PREFLIGHT=off"}, []Option{asPlan},
 			[]string{}, []string{"snapshot"}, 0, 0},
 		{"some are allowed", nil, []string{"CALICO_IPPOOLS_ALLOW=hostinterfaceoverlap,ServiceCIDROverlap"}, nil,
 			[]string{onRoute6}, []string{"snapshot", blocksBoth, commitBoth}, 1, 1},
-		{"nothing is wanted, a plan", nil, []string{"NO_DEFAULT_POOLS=true"}, []Option{WithDryRun()}, []string{}, []string{"snapshot"}, 0, 0},
+		{"nothing is wanted, a plan", nil, []string{"NO_DEFAULT_POOLS=true"}, []Option{asPlan}, []string{}, []string{"snapshot"}, 0, 0},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -78,11 +85,11 @@ func TestRunFindings(t *testing.T) {
 			asked, store, cluster := 0, newStore(tt.there...), &fakeCluster{survey: survey}
 			lines := append([]string{natIPv6}, tt.lines...)
 			if tt.lines == nil || tt.lines[0] != "NO_DEFAULT_POOLS=true" {
-				lines = append(lines, cidrs...)
+				lines = append(lines, settingstest.CIDRs...)
 			}
 			logger, log := logged(slog.LevelWarn)
 			options := append([]Option{WithCluster(cluster), clashing(&asked), WithLogger(logger)}, tt.options...)
-			report, err := run(t, store, given(t, lines...), options...)
+			report, err := run(t, store, settingstest.Given(t, lines...), options...)
 			require.NoError(t, err)
 			assert.Equal(t, tt.want, codes(report.Findings))
 			assert.Equal(t, tt.calls, store.calls)
@@ -109,7 +116,7 @@ func TestRunFindings(t *testing.T) {
 
 func TestAllowedFindingsAreNoted(t *testing.T) {
 	t.Parallel()
-	report, err := run(t, newStore(stored("off", "10.9.0.0/16", disabled)), given(t, cidrs[1], "--allow=NoUsablePool,ULAWithoutNAT,PrivateWithoutNAT"))
+	report, err := run(t, newStore(poolstest.Stored("off", "10.9.0.0/16", poolstest.Disabled)), settingstest.Given(t, settingstest.CIDRs[1], "--allow=NoUsablePool,ULAWithoutNAT,PrivateWithoutNAT"))
 	require.NoError(t, err)
 	assert.Empty(t, report.Findings)
 	assert.Equal(t, []string{`found, and allowed by the settings: ULAWithoutNAT of IPPool "default-ipv6-ippool", NoUsablePool`}, report.Notes)
@@ -119,15 +126,15 @@ func TestAllowedFindingsAreNoted(t *testing.T) {
 // have been done.
 func TestRunStrict(t *testing.T) {
 	t.Parallel()
-	for _, options := range [][]Option{nil, {WithDryRun()}} {
+	for _, options := range [][]Option{nil, {asPlan}} {
 		store := newStore()
 		logger, log := logged(slog.LevelWarn)
-		report, err := run(t, store, given(t, append(cidrs, natIPv6, "--preflight=strict")...), append(options, clashing(new(int)), WithLogger(logger))...)
-		require.ErrorIs(t, err, ErrFindings)
-		var findings *FindingsError
+		report, err := run(t, store, settingstest.Given(t, append(settingstest.CIDRs, natIPv6, "--preflight=strict")...), append(options, clashing(new(int)), WithLogger(logger))...)
+		require.ErrorIs(t, err, preflight.ErrFindings)
+		var findings *preflight.FindingsError
 		require.ErrorAs(t, err, &findings)
 		assert.Equal(t, []string{onInterface4, onRoute6}, codes(findings.Findings))
-		assert.Equal(t, Source("flag --preflight"), findings.Source)
+		assert.Equal(t, origin.Flag("preflight"), findings.Source)
 		assert.Equal(t, findings.Findings, report.Findings)
 		assert.Equal(t, []string{"default-ipv4-ippool would-create: no IPv4 pool exists", "default-ipv6-ippool would-create: no IPv6 pool exists"}, outcome(report))
 		assert.Equal(t, []string{"snapshot", blocksBoth}, store.calls)
@@ -135,26 +142,16 @@ func TestRunStrict(t *testing.T) {
 	}
 
 	store := newStore()
-	report, err := run(t, store, given(t, append(cidrs, natIPv6, "--preflight=strict", "--allow=HostInterfaceOverlap,HostRouteOverlap")...), clashing(new(int)))
+	report, err := run(t, store, settingstest.Given(t, append(settingstest.CIDRs, natIPv6, "--preflight=strict", "--allow=HostInterfaceOverlap,HostRouteOverlap")...), clashing(new(int)))
 	require.NoError(t, err)
 	assert.Empty(t, report.Findings)
 	assert.Len(t, store.stored(), 2)
 
-	store = newStore(stored("off", "10.9.0.0/16", disabled), stored("six", "fd00::/64"))
-	report, err = run(t, store, given(t, "CALICO_IPPOOLS_PREFLIGHT=strict"), WithHost(fakeHost{t: t}))
-	require.ErrorIs(t, err, ErrFindings)
+	store = newStore(poolstest.Stored("off", "10.9.0.0/16", poolstest.Disabled), poolstest.Stored("six", "fd00::/64"))
+	report, err = run(t, store, settingstest.Given(t, "CALICO_IPPOOLS_PREFLIGHT=strict"), WithHost(fakeHost{t: t}))
+	require.ErrorIs(t, err, preflight.ErrFindings)
 	assert.Equal(t, []string{"NoUsablePool "}, codes(report.Findings))
 	assert.Equal(t, []string{"snapshot"}, store.calls)
-}
-
-func TestFindingsError(t *testing.T) {
-	t.Parallel()
-	err := &FindingsError{Source: "env P", Findings: []Finding{{Code: ULAWithoutNAT, Text: "one"}, {Code: NoUsablePool, Text: "two"}, {Code: NoUsablePool, Text: "three"}}}
-	require.EqualError(t, err, `ULAWithoutNAT: one
-NoUsablePool: two
-NoUsablePool: three
-env P makes errors of these: mend them, or allow what is meant so with flag --allow=ULAWithoutNAT,NoUsablePool, or be warned only with flag --preflight=warn`)
-	assert.NotErrorIs(t, err, ErrInvalidSettings)
 }
 
 // With the preflight off, the cluster is asked for no more than the CIDRs that
@@ -165,13 +162,13 @@ func TestPreflightOffAsksForCIDRsOnly(t *testing.T) {
 		lines []string
 		want  [][]ippool.Family
 	}{
-		{cidrs, nil},
-		{cidrs[:1], [][]ippool.Family{{ippool.IPv6}}},
-		{nil, [][]ippool.Family{bothFamilies}},
+		{settingstest.CIDRs, nil},
+		{settingstest.CIDRs[:1], [][]ippool.Family{{ippool.IPv6}}},
+		{nil, [][]ippool.Family{poolstest.BothFamilies}},
 	}
 	for _, tt := range tests {
-		cluster := &fakeCluster{sources: []PodCIDRSource{says("kubeadm-config", "10.1.0.0/16", "fd01::/64")}}
-		_, err := run(t, newStore(), given(t, slices.Concat(tt.lines, []string{"--preflight=off"})...), WithCluster(cluster), WithHost(fakeHost{t: t}))
+		cluster := &fakeCluster{sources: []facts.PodCIDRSource{factstest.Says(origin.Cluster("kubeadm-config"), "10.1.0.0/16", "fd01::/64")}}
+		_, err := run(t, newStore(), settingstest.Given(t, slices.Concat(tt.lines, []string{"--preflight=off"})...), WithCluster(cluster), WithHost(fakeHost{t: t}))
 		require.NoError(t, err)
 		assert.Equal(t, tt.want, cluster.families)
 		assert.Zero(t, cluster.surveys)
@@ -182,7 +179,7 @@ func TestPreflightOffAsksForCIDRsOnly(t *testing.T) {
 func TestHostIsAskedOnceForBoth(t *testing.T) {
 	t.Parallel()
 	asked := 0
-	report, err := run(t, newStore(), given(t, "CALICO_IPV6POOL_CIDR=none"), WithHost(fakeHost{networks: prefixes("192.168.1.0/24"), asked: &asked}))
+	report, err := run(t, newStore(), settingstest.Given(t, "CALICO_IPV6POOL_CIDR=none"), WithHost(fakeHost{networks: factstest.Prefixes("192.168.1.0/24"), asked: &asked}))
 	require.NoError(t, err)
 	assert.Equal(t, 1, asked)
 	assert.Equal(t, "172.16.0.0/16", report.Pools[0].Spec.CIDR)
@@ -191,9 +188,9 @@ func TestHostIsAskedOnceForBoth(t *testing.T) {
 
 func TestWhatCouldNotBeChecked(t *testing.T) {
 	t.Parallel()
-	host := fakeHost{networks: prefixes("10.0.0.0/8"), err: errors.New("no netlink"), noRoutes: errors.New("no rights"), asked: new(int)}
-	cluster := &fakeCluster{survey: Survey{Problems: []string{"nodes: forbidden\nask somebody", "servicecidrs: not served"}}}
-	report, err := run(t, newStore(), given(t, append(cidrs, natIPv6)...), WithHost(host), WithCluster(cluster))
+	host := fakeHost{networks: factstest.Prefixes("10.0.0.0/8"), err: errors.New("no netlink"), noRoutes: errors.New("no rights"), asked: new(int)}
+	cluster := &fakeCluster{survey: facts.Survey{Problems: []string{"nodes: forbidden\nask somebody", "servicecidrs: not served"}}}
+	report, err := run(t, newStore(), settingstest.Given(t, append(settingstest.CIDRs, natIPv6)...), WithHost(host), WithCluster(cluster))
 	require.NoError(t, err)
 	assert.Equal(t, []string{
 		"a pool may overlap a network of this host: no netlink",
@@ -211,7 +208,7 @@ func TestFindingsOverSeveralAttempts(t *testing.T) {
 		commit []hook
 		want   []string
 	}{
-		{"conflicts", times(3, fails(ErrConflict)), []string{onInterface4, onRoute6}},
+		{"conflicts", times(3, fails(datastore.ErrConflict)), []string{onInterface4, onRoute6}},
 		{"a lost answer", []hook{losesAnswer(unreachable("503"))}, []string{onInterface4, onRoute6}},
 	}
 	for _, tt := range tests {
@@ -220,7 +217,7 @@ func TestFindingsOverSeveralAttempts(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				asked, store, cluster := 0, newStore(), &fakeCluster{unknown: []error{unreachable("503")}}
 				store.onCommit = tt.commit
-				report, err := run(t, store, given(t, append(cidrs, natIPv6)...), WithCluster(cluster), clashing(&asked))
+				report, err := run(t, store, settingstest.Given(t, append(settingstest.CIDRs, natIPv6)...), WithCluster(cluster), clashing(&asked))
 				require.NoError(t, err)
 				assert.Equal(t, []string{created4, created6}, outcome(report))
 				assert.Equal(t, tt.want, codes(report.Findings))
@@ -234,8 +231,8 @@ func TestFindingsOverSeveralAttempts(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			store := newStore()
-			store.onCommit = []hook{first(func() { store.put(stored("default-ipv4-ippool", "10.9.0.0/16")) })}
-			report, err := run(t, store, given(t, append(cidrs, natIPv6)...), clashing(new(int)))
+			store.onCommit = []hook{first(func() { store.put(poolstest.Stored("default-ipv4-ippool", "10.9.0.0/16")) })}
+			report, err := run(t, store, settingstest.Given(t, append(settingstest.CIDRs, natIPv6)...), clashing(new(int)))
 			require.NoError(t, err)
 			assert.Equal(t, []string{unchanged4 + ", but not as asked for: cidr", created6}, outcome(report))
 			assert.Equal(t, []string{onRoute6}, codes(report.Findings), "the other pool is not this run's")
@@ -261,22 +258,22 @@ func (c together) Blocks(context.Context, []ippool.Family) ([]netip.Prefix, erro
 	return nil, nil
 }
 
-func (c together) PodCIDRs(context.Context, []ippool.Family) ([]PodCIDRSource, error) {
+func (c together) PodCIDRs(context.Context, []ippool.Family) ([]facts.PodCIDRSource, error) {
 	c.wait()
 	return nil, nil
 }
 
-func (c together) Survey(context.Context) (Survey, error) {
+func (c together) Survey(context.Context) (facts.Survey, error) {
 	c.wait()
-	return Survey{}, nil
+	return facts.Survey{}, nil
 }
 
-func (c together) Networks() ([]Located, error) {
+func (c together) Networks(context.Context) ([]facts.Located, error) {
 	c.wait()
 	return nil, nil
 }
 
-func (c together) Routes() ([]Located, error) {
+func (c together) Routes(context.Context) ([]facts.Located, error) {
 	c.wait()
 	return nil, nil
 }
@@ -293,7 +290,7 @@ func TestAllIsAskedAtTheSameTime(t *testing.T) {
 			}
 			close(c.all)
 		}()
-		_, err := run(t, c, given(t, cidrs...), WithHost(c))
+		_, err := run(t, c, settingstest.Given(t, settingstest.CIDRs...), WithHost(c))
 		require.NoError(t, err)
 	})
 }
@@ -301,9 +298,9 @@ func TestAllIsAskedAtTheSameTime(t *testing.T) {
 // Of a pool that can't be read whole, only the CIDR is known.
 func TestUnreadablePoolsAreNotJudged(t *testing.T) {
 	t.Parallel()
-	store := newStore(stored("off", "10.9.0.0/16", disabled))
-	store.unreadable = []Unreadable{{Name: "default-ipv4-ippool", CIDR: "10.8.0.0/16", Err: errors.New("an unknown mode")}}
-	report, err := run(t, store, given(t, "CALICO_IPV6POOL_CIDR=none"), clashing(new(int)), WithDryRun())
+	store := newStore(poolstest.Stored("off", "10.9.0.0/16", poolstest.Disabled))
+	store.unreadable = []datastore.Unreadable{{Name: "default-ipv4-ippool", CIDR: "10.8.0.0/16", Err: errors.New("an unknown mode")}}
+	report, err := planned(t, store, settingstest.Given(t, "CALICO_IPV6POOL_CIDR=none"), clashing(new(int)))
 	require.NoError(t, err)
 	assert.Equal(t, []string{"default-ipv4-ippool unchanged: 2 IPv4 pools exist: off, default-ipv4-ippool"}, outcome(report)[:1])
 	assert.Empty(t, report.Findings)
@@ -313,8 +310,7 @@ func TestUnreadablePoolsAreNotJudged(t *testing.T) {
 func TestFindingsOfAnUpdate(t *testing.T) {
 	t.Parallel()
 	asked := 0
-	report, err := run(t, newStore(default4(), stored("default-ipv6-ippool", "2001:db8::/64")),
-		given(t, "--on-drift=update", "--ipv4-pool-nat-outgoing=false"), WithDryRun(), WithHost(fakeHost{asked: &asked}))
+	report, err := planned(t, newStore(poolstest.Default4(), poolstest.Stored("default-ipv6-ippool", "2001:db8::/64")), settingstest.Given(t, "--on-drift=update", "--ipv4-pool-nat-outgoing=false"), WithHost(fakeHost{asked: &asked}))
 	require.NoError(t, err)
 	require.Len(t, report.Findings, 1)
 	assert.Equal(t, `IPPool "default-ipv4-ippool": cidr "10.244.0.0/16" (datastore) is private, and natOutgoing is false (flag --ipv4-pool-nat-outgoing): `+

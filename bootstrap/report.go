@@ -1,26 +1,44 @@
 package bootstrap
 
 import (
+	"fmt"
+	"slices"
+	"strings"
+
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/preflight"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+)
+
+// Action is what became of a pool, or would. It finishes the sentence "pool X is
+// …".
+type Action = plan.Action
+
+// The actions of what is only planned.
+const (
+	WouldCreate Action = "would-create"
+	WouldUpdate Action = "would-update"
 )
 
 // Report is what a run did, or would do. Its JSON is a promise: fields are only
 // ever added.
 type Report struct {
-	Datastore DatastoreType `json:"datastore"` // as the Datastore calls itself
-	Pools     []PoolReport  `json:"pools"`     // the default IPv4 and IPv6 pool, then the rest by name; never null
-	Warnings  []string      `json:"warnings"`  // never null
-	Notes     []string      `json:"notes"`     // good to know, and nothing to mend; never null
-	Findings  []Finding     `json:"findings"`  // of the preflight; never null
+	Datastore datastore.Type      `json:"datastore"` // as the Datastore calls itself
+	Pools     []PoolReport        `json:"pools"`     // the default IPv4 and IPv6 pool, then the rest by name; never null
+	Warnings  []string            `json:"warnings"`  // never null
+	Notes     []string            `json:"notes"`     // good to know, and nothing to mend; never null
+	Findings  []preflight.Finding `json:"findings"`  // of the preflight; never null
 }
 
 // PoolReport finishes the sentence "pool NAME is …".
 type PoolReport struct {
 	Name   string        `json:"name"`   // the pool's; of a family that gets none, that of the default pool
 	Family ippool.Family `json:"family"` // of the pool that was asked for: 4 or 6
-	Action Action        `json:"action"` // of a dry run WouldCreate and WouldUpdate
+	Action Action        `json:"action"` // of a plan WouldCreate and WouldUpdate
 	Reason string        `json:"reason"` // as a part of a sentence
 
 	// Spec is the pool as it is now, or would be; nil if it was skipped. An
@@ -29,48 +47,34 @@ type PoolReport struct {
 
 	// Settings are the values behind a pool that was created, or would be.
 	// Never null.
-	Settings []Value `json:"settings"`
+	Settings []plan.Value `json:"settings"`
 
 	// Drift is what was asked for otherwise than it was stored. Never null.
-	Drift []Difference `json:"drift"`
+	Drift []plan.Difference `json:"drift"`
 }
 
-// Pending reports whether the plan behind the report has something to do.
-func (r Report) Pending() bool {
-	for _, pool := range r.Pools {
-		if pool.Action == WouldCreate || pool.Action == WouldUpdate {
-			return true
-		}
-	}
-	return false
-}
-
-func newReport(datastore DatastoreType, plan Plan, warnings []string, dryRun bool) Report {
-	report := Report{
-		Datastore: datastore,
-		Pools:     make([]PoolReport, 0, len(plan.Steps)),
-		Warnings:  append(append([]string{}, warnings...), plan.Warnings...),
-		Notes:     []string{},
-		Findings:  []Finding{},
-	}
-	for _, step := range plan.Steps {
+func newReport(store datastore.Type, p plan.Plan) Report {
+	report := Report{Datastore: store, Pools: make([]PoolReport, 0, len(p.Steps))}
+	for _, step := range p.Steps {
 		pool := PoolReport{
 			Name: step.Name, Family: step.Family, Action: step.Action, Reason: step.Reason,
-			Settings: append([]Value{}, step.Values...), Drift: append([]Difference{}, step.Drift...),
+			Settings: append([]plan.Value{}, step.Values...), Drift: append([]plan.Difference{}, step.Drift...),
 		}
 		if step.Pool != nil {
 			spec := withModes(step.Pool.Spec)
 			pool.Spec = &spec
 		}
-		planned := dryRun && !step.done
-		if planned && step.Action == Updated {
+		switch {
+		case !step.Writes():
+		case step.Action == plan.Updated:
 			pool.Action = WouldUpdate
+		default:
+			pool.Action, pool.Reason = WouldCreate, step.PlannedReason()
 		}
-		if planned && step.Action == Created {
-			pool.Action, pool.Reason = WouldCreate, wouldCreateReason(step)
-			for i, value := range pool.Settings {
-				if value.Field == "cidr" && value.Value == "" {
-					pool.Settings[i].Source = SourceDefault + " (a random ULA /48, drawn when the pool is created)"
+		if slices.Contains(step.Unknown, "cidr") {
+			for i := range pool.Settings {
+				if pool.Settings[i].Field == "cidr" {
+					pool.Settings[i].Source = origin.DefaultBecause("a random ULA /48, drawn when the pool is created")
 				}
 			}
 		}
@@ -83,4 +87,16 @@ func newReport(datastore DatastoreType, plan Plan, warnings []string, dryRun boo
 func withModes(spec v3.IPPoolSpec) v3.IPPoolSpec {
 	spec.IPIPMode, spec.VXLANMode = ippool.OrNever(spec.IPIPMode), ippool.OrNever(spec.VXLANMode)
 	return spec
+}
+
+// allowedNote says what was found and is allowed.
+func allowedNote(allowed []preflight.Finding) string {
+	texts := make([]string, len(allowed))
+	for i, finding := range allowed {
+		texts[i] = string(finding.Code)
+		if finding.Pool != "" {
+			texts[i] += fmt.Sprintf(" of IPPool %q", finding.Pool)
+		}
+	}
+	return "found, and allowed by the settings: " + strings.Join(slices.Compact(texts), ", ")
 }

@@ -3,13 +3,18 @@ package bootstrap
 import (
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"testing"
 
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/internal/settingstest"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/golden"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/poolstest"
 )
 
 func toJSON(t *testing.T, value any) string {
@@ -29,15 +34,15 @@ func TestReportJSON(t *testing.T) {
 		options []Option
 	}{
 		{"created.golden", nil,
-			append(cidrs, "CALICO_IPV4POOL_NAT_OUTGOING=off", "--ipv4-pool-ipip=crosssubnet", "CALICO_IPV6POOL_NODE_SELECTOR=a == '<&>'"), nil},
-		{"would-create.golden", []v3.IPPool{stored("mine", "10.0.0.0/16", disabled, forLoadBalancers)},
-			[]string{"--ipv6-pool-vxlan=always"}, []Option{WithDryRun()}},
+			append(settingstest.CIDRs, "CALICO_IPV4POOL_NAT_OUTGOING=off", "--ipv4-pool-ipip=crosssubnet", "CALICO_IPV6POOL_NODE_SELECTOR=a == '<&>'"), nil},
+		{"would-create.golden", []v3.IPPool{poolstest.Stored("mine", "10.0.0.0/16", poolstest.Disabled, poolstest.ForLoadBalancers)},
+			[]string{"--ipv6-pool-vxlan=always"}, []Option{asPlan}},
 		{"skipped.golden", nil, []string{"NO_DEFAULT_POOLS=true"}, nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.golden, func(t *testing.T) {
 			t.Parallel()
-			report, err := run(t, newStore(tt.pools...), given(t, tt.lines...), tt.options...)
+			report, err := run(t, newStore(tt.pools...), settingstest.Given(t, tt.lines...), tt.options...)
 			require.NoError(t, err)
 			golden.Check(t, "report-"+tt.golden, toJSON(t, report))
 		})
@@ -46,9 +51,9 @@ func TestReportJSON(t *testing.T) {
 
 func TestReportWarningsInJSON(t *testing.T) {
 	t.Parallel()
-	store := newStore(stored("a", "10.0.0.0/16"), stored("b", "fd00::/64"))
-	store.unreadable = []Unreadable{{Name: "broken", Err: errors.New("no JSON")}}
-	report, err := run(t, store, given(t, "CALICO_IPV4POOL_CIDR=10.1.2.3/16"))
+	store := newStore(poolstest.Stored("a", "10.0.0.0/16"), poolstest.Stored("b", "fd00::/64"))
+	store.unreadable = []datastore.Unreadable{{Name: "broken", Err: errors.New("no JSON")}}
+	report, err := run(t, store, settingstest.Given(t, "CALICO_IPV4POOL_CIDR=10.1.2.3/16"))
 	require.NoError(t, err)
 	var decoded struct {
 		Warnings []string `json:"warnings"`
@@ -63,15 +68,15 @@ func TestReportWarningsInJSON(t *testing.T) {
 
 func TestReportArraysAreNeverNull(t *testing.T) {
 	t.Parallel()
-	assert.JSONEq(t, `{"datastore":"etcdv3","pools":[],"warnings":[],"notes":[],"findings":[]}`, toJSON(t, newReport(EtcdV3, Plan{}, nil, false)))
+	assert.JSONEq(t, `{"datastore":"etcdv3","pools":[],"warnings":[],"notes":[],"findings":[]}`, toJSON(t, newReporter(options{logger: slog.New(slog.DiscardHandler)}, nil).report(datastore.EtcdV3, plan.Plan{}, nil, nil, nil)))
 }
 
 // A report is its caller's: it shares no warnings with the run.
 func TestReportSharesNoWarnings(t *testing.T) {
 	t.Parallel()
-	ofSettings := append(make([]string, 0, 8), "one")
-	first := newReport(EtcdV3, Plan{Warnings: []string{"two"}}, ofSettings, false)
-	second := newReport(EtcdV3, Plan{Warnings: []string{"three"}}, ofSettings, false)
+	r := newReporter(options{logger: slog.New(slog.DiscardHandler)}, append(make([]string, 0, 8), "one"))
+	first := r.report(datastore.EtcdV3, plan.Plan{Warnings: []string{"two"}}, nil, nil, nil)
+	second := r.report(datastore.EtcdV3, plan.Plan{Warnings: []string{"three"}}, nil, nil, nil)
 	assert.Equal(t, []string{"one", "two"}, first.Warnings)
 	assert.Equal(t, []string{"one", "three"}, second.Warnings)
 }
@@ -79,20 +84,20 @@ func TestReportSharesNoWarnings(t *testing.T) {
 func TestPending(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
-		actions []Action
+		actions []plan.Action
 		want    bool
 	}{
 		{nil, false},
-		{[]Action{Created, Unchanged, Skipped}, false},
-		{[]Action{Unchanged, WouldCreate}, true},
-		{[]Action{WouldCreate, Skipped}, true},
+		{[]plan.Action{plan.Created, plan.Unchanged, plan.Skipped}, false},
+		{[]plan.Action{plan.Unchanged, plan.WouldCreate}, true},
+		{[]plan.Action{plan.WouldCreate, plan.Skipped}, true},
 	}
 	for _, tt := range tests {
 		var report Report
 		for _, action := range tt.actions {
 			report.Pools = append(report.Pools, PoolReport{Action: action})
 		}
-		assert.Equal(t, tt.want, report.Pending(), "%v", tt.actions)
+		assert.Equal(t, tt.want, pending(report), "%v", tt.actions)
 	}
 }
 
@@ -100,11 +105,11 @@ func TestPending(t *testing.T) {
 // it is printed. What is stored stays as it is.
 func TestEmptyModesAreReportedAsNever(t *testing.T) {
 	t.Parallel()
-	bare := stored("default-ipv4-ippool", "10.0.0.0/16")
+	bare := poolstest.Stored("default-ipv4-ippool", "10.0.0.0/16")
 	bare.Spec.IPIPMode, bare.Spec.VXLANMode = "", ""
-	for _, options := range [][]Option{nil, {WithDryRun()}} {
+	for _, options := range [][]Option{nil, {asPlan}} {
 		store := newStore(bare)
-		report, err := run(t, store, given(t, "CALICO_IPV6POOL_CIDR=none", "CALICO_IPV4POOL_VXLAN=Always"), options...)
+		report, err := run(t, store, settingstest.Given(t, "CALICO_IPV6POOL_CIDR=none", "CALICO_IPV4POOL_VXLAN=Always"), options...)
 		require.NoError(t, err)
 		text := toJSON(t, report)
 		assert.Contains(t, text, `"vxlanMode": "Never",`)
@@ -116,7 +121,7 @@ func TestEmptyModesAreReportedAsNever(t *testing.T) {
 
 	// An update of another field doesn't write them.
 	store := newStore(bare)
-	_, err := run(t, store, given(t, "CALICO_IPV6POOL_CIDR=none", "CALICO_IPV4POOL_NAT_OUTGOING=true", "--on-drift=update"))
+	_, err := run(t, store, settingstest.Given(t, "CALICO_IPV6POOL_CIDR=none", "CALICO_IPV4POOL_NAT_OUTGOING=true", "--on-drift=update"))
 	require.NoError(t, err)
 	assert.True(t, store.pools["default-ipv4-ippool"].Spec.NATOutgoing)
 	assert.Empty(t, store.pools["default-ipv4-ippool"].Spec.IPIPMode)

@@ -13,11 +13,17 @@ import (
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/internal/settingstest"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/poolstest"
 )
 
 func TestConflictIsPlannedAgain(t *testing.T) {
 	t.Parallel()
-	four, six := stored("default-ipv4-ippool", "10.9.0.0/16"), stored("theirs", "fd00:9::/64")
+	four, six := poolstest.Stored("default-ipv4-ippool", "10.9.0.0/16"), poolstest.Stored("theirs", "fd00:9::/64")
 	tests := []struct {
 		name   string
 		others []v3.IPPool
@@ -30,7 +36,7 @@ func TestConflictIsPlannedAgain(t *testing.T) {
 		{"one made by somebody else", []v3.IPPool{four},
 			[]string{unchanged4 + ", but not as asked for: cidr", created6},
 			[]string{"snapshot", blocksBoth, commitBoth, "snapshot", blocks6, "commit default-ipv6-ippool"}},
-		{"something else was written", []v3.IPPool{stored("odd", "nonsense")},
+		{"something else was written", []v3.IPPool{poolstest.Stored("odd", "nonsense")},
 			[]string{created4, created6},
 			[]string{"snapshot", blocksBoth, commitBoth, "snapshot", blocksBoth, commitBoth}},
 	}
@@ -41,7 +47,7 @@ func TestConflictIsPlannedAgain(t *testing.T) {
 				store := newStore()
 				store.onCommit = []hook{first(func() { store.put(tt.others...) })}
 				logger, log := logged(slog.LevelInfo)
-				report, err := run(t, store, given(t, cidrs...), WithLogger(logger))
+				report, err := run(t, store, settingstest.Given(t, settingstest.CIDRs...), WithLogger(logger))
 				require.NoError(t, err)
 				assert.Equal(t, tt.want, outcome(report))
 				assert.Equal(t, tt.calls, store.calls)
@@ -58,9 +64,9 @@ func TestConflictThenNameTaken(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		store := newStore()
-		store.onCommit = []hook{first(func() { store.put(stored("default-ipv6-ippool", "10.9.0.0/16")) })}
-		_, err := run(t, store, given(t, cidrs...))
-		require.ErrorIs(t, err, ErrIncompatible)
+		store.onCommit = []hook{first(func() { store.put(poolstest.Stored("default-ipv6-ippool", "10.9.0.0/16")) })}
+		_, err := run(t, store, settingstest.Given(t, settingstest.CIDRs...))
+		require.ErrorIs(t, err, plan.ErrIncompatible)
 		assert.Len(t, store.stored(), 1)
 	})
 }
@@ -69,11 +75,11 @@ func TestEndlessConflictEnds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		store := newStore()
-		store.onCommit = times(1000, fails(fmt.Errorf("etcd: %w", ErrConflict)))
+		store.onCommit = times(1000, fails(fmt.Errorf("etcd: %w", datastore.ErrConflict)))
 		begin := time.Now()
-		report, err := run(t, store, given(t, append(cidrs, "CALICO_IPPOOLS_TIMEOUT=0")...))
+		report, err := run(t, store, settingstest.Given(t, append(settingstest.CIDRs, "CALICO_IPPOOLS_TIMEOUT=0")...))
 		require.EqualError(t, err, "etcd: pools were changed by somebody else meanwhile")
-		require.ErrorIs(t, err, ErrConflict)
+		require.ErrorIs(t, err, datastore.ErrConflict)
 		assert.Equal(t, Report{}, report)
 		assert.Equal(t, 20, store.count("commit"))
 		assert.Less(t, time.Since(begin), 2*time.Second)
@@ -85,16 +91,16 @@ func TestChosenOnceARun(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		store := newStore()
-		store.onCommit = times(3, fails(ErrConflict))
+		store.onCommit = times(3, fails(datastore.ErrConflict))
 		asked := 0
-		report, err := run(t, store, Settings{},
+		report, err := run(t, store, settings.Settings{},
 			WithHost(fakeHost{err: errors.New("no netlink"), asked: &asked}), WithClock(time.Now))
 		require.NoError(t, err)
 		assert.Equal(t, 1, asked)
 		assert.Equal(t, []string{"a pool may overlap a network of this host: no netlink"}, report.Warnings)
 		assert.Equal(t, 4, store.count("commit"))
-		assert.Equal(t, 1, store.count(blocks4), "no block is in a prefix that is drawn")
-		assert.Equal(t, 3, store.count(blocksBoth))
+		assert.Equal(t, 4, store.count(blocks4), "no block is in a prefix that is drawn")
+		assert.Zero(t, store.count(blocksBoth))
 		assert.Equal(t, "fd01:203:405::/48", store.pools["default-ipv6-ippool"].Spec.CIDR)
 
 		// The five bytes of the prefix, then twice the sixteen of a uid.
@@ -125,10 +131,10 @@ func TestUnreachableIsTriedAgain(t *testing.T) {
 		{"of a datastore that has its own errors",
 			func() *fakeStore {
 				s := newStore()
-				s.onSnapshot = times(2, fails(fmt.Errorf("my store: %w", ErrUnreachable)))
+				s.onSnapshot = times(2, fails(fmt.Errorf("my store: %w", datastore.ErrUnreachable)))
 				return s
 			},
-			line(fmt.Errorf("my store: %w", ErrUnreachable)), "snapshot×3"},
+			line(fmt.Errorf("my store: %w", datastore.ErrUnreachable)), "snapshot×3"},
 		{"a line a change",
 			func() *fakeStore {
 				s := newStore()
@@ -149,7 +155,7 @@ func TestUnreachableIsTriedAgain(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				store := tt.store()
 				logger, log := logged(slog.LevelWarn)
-				report, err := run(t, store, given(t, append(cidrs, natIPv6)...), WithLogger(logger))
+				report, err := run(t, store, settingstest.Given(t, append(settingstest.CIDRs, natIPv6)...), WithLogger(logger))
 				require.NoError(t, err)
 				assert.Equal(t, []string{created4, created6}, outcome(report))
 				assert.Equal(t, tt.log, log.String())
@@ -161,12 +167,12 @@ func TestUnreachableIsTriedAgain(t *testing.T) {
 
 func TestOtherErrorsEndTheRun(t *testing.T) {
 	t.Parallel()
-	for _, kind := range []error{ErrTLS, ErrUnauthorized, ErrForbidden, nil} {
-		failure := &DatastoreError{Kind: kind, Place: "etcd https://10.0.0.1:2379", Doing: "reading IP pools", Err: errors.New("no")}
+	for _, kind := range []error{datastore.ErrTLS, datastore.ErrUnauthorized, datastore.ErrForbidden, nil} {
+		failure := &datastore.Error{Kind: kind, Place: "etcd https://10.0.0.1:2379", Doing: "reading IP pools", Err: errors.New("no")}
 		store := newStore()
 		store.onSnapshot = []hook{fails(failure)}
 		logger, log := logged(slog.LevelDebug)
-		report, err := run(t, store, given(t, cidrs...), WithLogger(logger))
+		report, err := run(t, store, settingstest.Given(t, settingstest.CIDRs...), WithLogger(logger))
 		assert.Equal(t, error(failure), err, "as it came")
 		assert.Equal(t, Report{}, report)
 		assert.Equal(t, []string{"snapshot"}, store.calls)
@@ -174,7 +180,7 @@ func TestOtherErrorsEndTheRun(t *testing.T) {
 
 		store = newStore()
 		store.onCommit = []hook{fails(failure)}
-		_, err = run(t, store, given(t, cidrs...))
+		_, err = run(t, store, settingstest.Given(t, settingstest.CIDRs...))
 		assert.Equal(t, error(failure), err)
 		assert.Equal(t, []string{"snapshot", blocksBoth, commitBoth}, store.calls)
 	}
@@ -199,12 +205,12 @@ func TestTimeoutEndsTheRun(t *testing.T) {
 				store := newStore()
 				store.onSnapshot = times(100_000, fails(refused))
 				begin := time.Now()
-				report, err := run(t, store, given(t, append(cidrs, tt.line)...))
+				report, err := run(t, store, settingstest.Given(t, append(settingstest.CIDRs, tt.line)...))
 				require.EqualError(t, err, "timed out after "+tt.said+
 					": etcd https://10.0.0.1:2379: reading IP pools: datastore unreachable: connection refused")
 				require.ErrorIs(t, err, ErrTimedOut)
 				require.ErrorIs(t, err, refused)
-				require.ErrorIs(t, err, ErrUnreachable)
+				require.ErrorIs(t, err, datastore.ErrUnreachable)
 				assert.Equal(t, Report{}, report)
 				assert.Equal(t, tt.after, time.Since(begin))
 			})
@@ -225,7 +231,7 @@ func TestPausesGrow(t *testing.T) {
 			last = time.Now()
 			return unreachable("connection refused")
 		})
-		_, err := run(t, store, given(t, "CALICO_IPPOOLS_TIMEOUT=2m"))
+		_, err := run(t, store, settingstest.Given(t, "CALICO_IPPOOLS_TIMEOUT=2m"))
 		require.ErrorIs(t, err, ErrTimedOut)
 		require.Zero(t, pauses[0], "the first attempt is made at once")
 		most := 50 * time.Millisecond
@@ -244,7 +250,7 @@ func TestWaitForDatastoreHasNoLimit(t *testing.T) {
 		store := newStore()
 		store.onSnapshot = times(100_000, until(time.Now(), 24*time.Hour, unreachable("connection refused")))
 		begin := time.Now()
-		report, err := run(t, store, given(t, append(cidrs, "WAIT_FOR_DATASTORE=true")...))
+		report, err := run(t, store, settingstest.Given(t, append(settingstest.CIDRs, "WAIT_FOR_DATASTORE=true")...))
 		require.NoError(t, err)
 		assert.Equal(t, []string{created4, created6}, outcome(report))
 		assert.GreaterOrEqual(t, time.Since(begin), 24*time.Hour)
@@ -258,7 +264,7 @@ func TestWaitForDatastoreWithTimeout(t *testing.T) {
 		store := newStore()
 		store.onSnapshot = times(100_000, fails(unreachable("connection refused")))
 		begin := time.Now()
-		_, err := run(t, store, given(t, append(cidrs, "WAIT_FOR_DATASTORE=true", "CALICO_IPPOOLS_TIMEOUT=2m")...))
+		_, err := run(t, store, settingstest.Given(t, append(settingstest.CIDRs, "WAIT_FOR_DATASTORE=true", "CALICO_IPPOOLS_TIMEOUT=2m")...))
 		require.ErrorIs(t, err, ErrTimedOut)
 		assert.Equal(t, 2*time.Minute, time.Since(begin))
 	})
@@ -270,9 +276,9 @@ func TestStoreThatHangs(t *testing.T) {
 		store := newStore()
 		store.onCommit = []hook{hangs}
 		begin := time.Now()
-		_, err := run(t, store, given(t, append(cidrs, "CALICO_IPPOOLS_TIMEOUT=3s")...))
+		_, err := run(t, store, settingstest.Given(t, append(settingstest.CIDRs, "CALICO_IPPOOLS_TIMEOUT=3s")...))
 		require.ErrorIs(t, err, ErrTimedOut)
-		require.ErrorIs(t, err, ErrUnreachable)
+		require.ErrorIs(t, err, datastore.ErrUnreachable)
 		assert.True(t, strings.HasPrefix(err.Error(), "timed out after 3s: etcd https://10.0.0.1:2379: "), err.Error())
 		assert.Equal(t, 3*time.Second, time.Since(begin))
 		assert.Equal(t, []string{"snapshot", blocksBoth, commitBoth}, store.calls)
@@ -287,7 +293,7 @@ func TestTimeoutTellsTheCauseBefore(t *testing.T) {
 		refused := unreachable("connection refused")
 		store := newStore()
 		store.onSnapshot = []hook{fails(unreachable("no leader")), fails(refused), hangs}
-		_, err := run(t, store, given(t, append(cidrs, "CALICO_IPPOOLS_TIMEOUT=3s")...))
+		_, err := run(t, store, settingstest.Given(t, append(settingstest.CIDRs, "CALICO_IPPOOLS_TIMEOUT=3s")...))
 		require.EqualError(t, err, "timed out after 3s: "+refused.Error())
 		require.ErrorIs(t, err, ErrTimedOut)
 		require.ErrorIs(t, err, refused)
@@ -326,10 +332,10 @@ func TestContextEndsTheRun(t *testing.T) {
 				store := newStore()
 				store.onSnapshot = times(1000, fails(refused))
 				begin := time.Now()
-				_, err := Run(ctx, store, given(t, cidrs...), WithHost(fakeHost{t: t}))
+				_, err := New(store, WithHost(fakeHost{t: t})).Run(ctx, settingstest.Given(t, settingstest.CIDRs...))
 				require.EqualError(t, err, tt.want)
 				require.ErrorIs(t, err, tt.is)
-				require.ErrorIs(t, err, ErrUnreachable)
+				require.ErrorIs(t, err, datastore.ErrUnreachable)
 				assert.Equal(t, tt.is == ErrTimedOut, errors.Is(err, ErrTimedOut))
 				assert.Equal(t, 10*time.Second, time.Since(begin))
 			})
@@ -345,19 +351,19 @@ func TestConflictsWithProgress(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const pools = 3 * maxConflicts
-		settings := given(t, "NO_DEFAULT_POOLS=true")
+		given := settingstest.Given(t, "NO_DEFAULT_POOLS=true")
 		text := ""
 		store := newStore()
 		for i := range pools {
 			name, cidr := fmt.Sprintf("p%03d", i), fmt.Sprintf("10.%d.0.0/16", i)
 			text += fmt.Sprintf("- {name: %s, cidr: %s}\n", name, cidr)
-			store.onCommit = append(store.onCommit, first(func() { store.put(stored(name, cidr)) }))
+			store.onCommit = append(store.onCommit, first(func() { store.put(poolstest.Stored(name, cidr)) }))
 		}
-		settings.PoolManifests = []PoolManifest{{Path: "pools.yaml", Data: []byte(text)}}
-		report, err := run(t, store, settings)
+		given.PoolManifests = []settings.PoolManifest{{Path: "pools.yaml", Data: []byte(text)}}
+		report, err := run(t, store, given)
 		require.NoError(t, err)
 		assert.Len(t, store.stored(), pools)
 		assert.Equal(t, pools, store.count("commit"))
-		assert.Equal(t, Unchanged, report.Pools[pools].Action)
+		assert.Equal(t, plan.Unchanged, report.Pools[pools].Action)
 	})
 }

@@ -4,187 +4,97 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"log/slog"
-	"slices"
-	"time"
 
-	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
-
-	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/facts"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/preflight"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 )
 
-// Run creates the default pools that the settings ask for, in the datastore,
-// and reports what it did.
-//
-// The settings are judged before the datastore is asked anything. Then the
-// pools are read, planned and written, all of them or none where the datastore
-// can promise that. When somebody else writes pools meanwhile, or the datastore
-// is out of reach, Run begins again, within the time that the settings give it
-// and ctx.
-//
-// What is wrong with the settings, the datastore or the time wraps one of this
-// package's sentinels. With any error, no pool was written, unless it is a
-// *PartialError or the connection broke while they were: the next run tells, and
-// goes on from there. With ErrDrift and ErrFindings the report is that of a dry
-// run, but for what a *PartialError says was written; with any other error there
-// is none.
-func Run(ctx context.Context, store Datastore, settings Settings, options ...Option) (Report, error) {
-	config, err := settings.readAndResolve()
-	if err != nil {
-		return Report{}, err
-	}
-	r := newRunner(config, options)
-	r.store = store
-	r.strictBy = settings.Preflight.Source
-	if r.cluster == nil {
-		r.cluster, _ = store.(Cluster)
-	}
-	r.desired = r.localDesired()
-	for _, warning := range r.warnings {
-		r.tell(warning)
-	}
-	if config.Timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, config.Timeout, fmt.Errorf("%w after %s", ErrTimedOut, config.Timeout))
-		defer cancel()
-	}
-	report, err := r.untilDone(ctx)
-	switch {
-	case err != nil && (len(r.created) > 0 || len(r.updated) > 0):
-		return report, &PartialError{Created: r.created, Updated: r.updatedNames(), Err: err}
-	case err != nil:
-		r.tellAfterAll(report)
-		return report, err
-	}
-	for _, pool := range report.Pools {
-		level := slog.LevelDebug
-		if pool.Action == Created || pool.Action == Updated {
-			level = slog.LevelInfo
-		}
-		r.logger.Log(ctx, level, fmt.Sprintf("%s pool %s", pool.Family, pool.Action),
-			"pool", pool.Name, "reason", pool.Reason)
-	}
-	return report, nil
-}
-
-// Render returns the pools that the settings ask for, without a datastore, and
-// warnings. The pools of families that get none are left out.
-func Render(settings Settings, options ...Option) ([]*v3.IPPool, []string, error) {
-	config, err := settings.readAndResolve()
-	if err != nil {
-		return nil, nil, err
-	}
-	r := newRunner(config, options)
-	var pools []*v3.IPPool
-	for _, want := range r.localDesired().Pools {
-		if want.Skip != "" && want.Default && settings.havePools() {
-			continue // who names the pools in files knows
-		}
-		if want.Skip != "" {
-			what := fmt.Sprintf("no default %s pool", want.Family)
-			if !want.Default {
-				what = fmt.Sprintf("IPPool %q is left out", want.Pool.Name)
-			}
-			r.warn(what + ": " + want.Skip)
-			continue
-		}
-		named := want.Pool.Spec.CIDR != ""
-		want, err := r.choose(want)
-		if err == nil {
-			want, err = r.draw(want)
-		}
-		if err != nil {
-			return nil, nil, err
-		}
-		if !named {
-			r.warn(fmt.Sprintf("the CIDR %s was chosen here and now, and may be another elsewhere or the next time: name one with %s",
-				want.Pool.Spec.CIDR, SourceFlag(fmt.Sprintf("ipv%d-pool-cidr", want.Family))))
-		}
-		pools = append(pools, want.Pool)
-	}
-	return pools, r.warnings, nil
-}
-
-// runner is one run: what it was given, and what it must remember from one
-// attempt to the next.
+// runner is one call of Plan, Apply or Run: its inputs, and the parts that remember
+// something from one attempt to the next. None of the parts knows another.
 type runner struct {
-	config Config
-	store  Datastore
-	dryRun bool
-	logger *slog.Logger
-	now    func() time.Time
-	random io.Reader
-	host   Host
+	config   settings.Config
+	desired  plan.Desired  // on this host
+	strictBy origin.Origin // the setting that makes findings errors, if one does
+	agreed   *plan.Plan    // the one that Apply carries out; else nil
+	store    datastore.Datastore
 
-	networks, routes func() ([]Located, error) // of the host, asked at most once
+	gatherer *gatherer // facts of the host and the cluster
+	ledger   *ledger   // what earlier attempts wrote
+	backoff  backoff
+	reporter *reporter
 
-	observe  func(Event)     // nil: nobody to tell
-	attempts int             // that were begun
-	toldOf   map[string]bool // the pools that the observer knows to be written
-
-	cluster  Cluster         // nil: nobody to ask
-	asked    []ippool.Family // for which the cluster was
-	sources  []PodCIDRSource // what it said
-	surveyed bool            // whether it was asked for the survey
-	survey   Survey          // what that was
-	strictBy Source          // the setting that makes findings errors, if one does
-
-	desired  Desired  // with the CIDRs that were chosen so far
-	warnings []string // of the settings, and what was found since
-	notes    []string
-	created  []string     // pools of a commit that failed for another
-	updated  []Step       // of such a commit, too
-	unsure   []Step       // updates of commits whose answer may be lost
-	stamped  []*v3.IPPool // pools that a commit was tried with
-	pending  int          // how many changes the last commit was tried with
-	retry    retry
+	planned plan.Plan // of the last attempt
 }
 
-// localDesired is what is desired on this host.
-func (r *runner) localDesired() Desired {
-	desired := Desired{Pools: slices.Clone(r.config.Desired.Pools)}
-	for i := range desired.Pools {
-		pool := &desired.Pools[i]
-		if pool.Family != ippool.IPv6 || pool.Skip != "" {
-			continue
-		}
-		if reason := r.host.NoIPv6(); reason != "" {
-			pool.Skip = "IPv6 is not supported: " + reason
-		}
+func (b *Bootstrap) newRun(s settings.Settings) (*runner, error) {
+	config, err := s.ReadAndResolve()
+	if err != nil {
+		return nil, err
 	}
-	return desired
+	return &runner{
+		config: config, desired: onHost(config.Desired, b.options.host), strictBy: s.Preflight.Source, store: b.store,
+		gatherer: newGatherer(b.options, config.Preflight),
+		ledger:   newLedger(b.options),
+		reporter: newReporter(b.options, config.Warnings),
+	}, nil
+}
+
+// carryOut makes attempts, and says in the error what was written nevertheless.
+func (r *runner) carryOut(ctx context.Context) (Report, error) {
+	report, err := r.untilDone(ctx)
+	if created, updated := r.ledger.written(); err != nil && len(created)+len(updated) > 0 {
+		err = &PartialError{Created: created, Updated: updated, Err: err}
+	}
+	if err == nil {
+		r.reporter.done(ctx, report)
+	}
+	return report, err
 }
 
 // untilDone makes attempts until one succeeds, fails for good, or the time is
 // over.
 func (r *runner) untilDone(ctx context.Context) (Report, error) {
+	if r.config.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, r.config.Timeout, fmt.Errorf("%w after %s", ErrTimedOut, r.config.Timeout))
+		defer cancel()
+	}
+	r.reporter.begin()
 	var before error // of the attempt before
 	for {
 		report, err := r.attempt(ctx)
 		switch {
 		case err == nil:
 			return report, nil
-		case ctx.Err() != nil && (passing(err) || errors.Is(err, ErrConflict) || errors.Is(err, ctx.Err())):
+		case ctx.Err() != nil && (datastore.Retryable(err) || errors.Is(err, datastore.ErrConflict) || errors.Is(err, ctx.Err())):
 			if before != nil && errors.Is(err, ctx.Err()) {
 				// The attempt was cut short: the one before knows the cause.
 				err = before
 			}
-			return Report{}, overtime(ctx, err)
-		case !r.retry.again(err, r.logger):
+			r.reporter.endWithoutReport()
+			return Report{}, timedOut(ctx, err)
+		case !r.backoff.again(err, r.reporter.logger):
+			if report.Pools == nil {
+				r.reporter.endWithoutReport()
+			}
 			return report, err
 		}
-		wait := r.retry.due()
-		r.tellOf(Event{Kind: EventRetrying, Err: err, Wait: wait})
+		wait := r.backoff.due()
+		r.reporter.retrying(err, wait)
 		if !pause(ctx, wait) {
-			return Report{}, overtime(ctx, err)
+			r.reporter.endWithoutReport()
+			return Report{}, timedOut(ctx, err)
 		}
 		before = err
 	}
 }
 
-// overtime says that the time was over, and what was in the way.
-func overtime(ctx context.Context, err error) error {
+// timedOut says that the time is over, and what the last attempt failed for.
+func timedOut(ctx context.Context, err error) error {
 	cause := context.Cause(ctx)
 	switch {
 	case errors.Is(cause, ErrTimedOut):
@@ -196,116 +106,107 @@ func overtime(ctx context.Context, err error) error {
 	}
 }
 
-// attempt is the whole flow once: snapshot, plan, commit, report.
+// attempt is the whole flow once, in one direction: snapshot, plan, facts,
+// settle, preflight, refuse or commit, report.
 func (r *runner) attempt(ctx context.Context) (Report, error) {
-	r.attempts++
-	r.tellOf(Event{Kind: EventReading})
+	r.reporter.reading()
 	snapshot, err := r.store.Snapshot(ctx)
 	if err != nil {
 		return Report{}, err
 	}
-	plan, err := r.plan(ctx, snapshot)
+	draft, err := plan.Compute(r.desired, snapshot, r.config.OnDrift)
 	if err != nil {
 		return Report{}, err
 	}
-	found, _ := r.preflight(plan, snapshot)
-	refusal := r.refusal(plan, found)
-	dryRun := r.dryRun || refusal != nil
-	if !dryRun && plan.creates() {
-		if plan, err = r.complete(plan, snapshot); err != nil {
+	known, err := r.gatherFacts(ctx, draft)
+	if err != nil {
+		return Report{}, err
+	}
+	settled, err := r.settle(draft, known)
+	if err != nil {
+		return Report{}, err
+	}
+	r.planned = r.ledger.claim(settled)
+	found, allowed := r.check(r.planned, known)
+	refusal := r.refusal(r.planned, found)
+	shown := r.reporter.planning || refusal != nil
+	if err := r.changedSince(r.planned); err != nil && !shown {
+		return Report{}, err
+	}
+	r.reporter.plan(r.planned, shown)
+	if !shown {
+		if r.planned, err = r.commit(ctx, snapshot, r.planned); err != nil {
 			return Report{}, err
 		}
 	}
-	r.tellOfPlan(plan, dryRun)
-	if !dryRun {
-		if err := r.commit(ctx, snapshot, plan); err != nil {
-			return Report{}, err
-		}
+	r.reporter.written(r.planned)
+	return r.reporter.report(r.store.Type(), r.planned, found, allowed, refusal), refusal
+}
+
+// gatherFacts asks for what the plan needs, and tells what could not be known.
+func (r *runner) gatherFacts(ctx context.Context, draft plan.Plan) (facts.Facts, error) {
+	known, err := r.gatherer.gather(ctx, r.store, draft)
+	r.reporter.warnOnce(r.gatherer.warnings...)
+	r.reporter.note(r.gatherer.notes...)
+	return known, err
+}
+
+// settle chooses the CIDRs that are unknown. Nothing is drawn for a plan that is
+// only shown.
+func (r *runner) settle(draft plan.Plan, known facts.Facts) (plan.Plan, error) {
+	if r.reporter.planning {
+		return draft.Settle(known, noPrefix)
 	}
-	r.claim(plan)
-	r.tellOfWritten(plan.doneBefore())
-	for _, warning := range plan.Warnings {
-		r.tell(warning)
+	random, err := r.gatherer.draw(draft, known)
+	if err != nil {
+		return plan.Plan{}, err
 	}
-	report := newReport(r.store.Type(), plan, r.warnings, dryRun)
-	report.Notes = append(report.Notes, r.notes...)
-	found, allowed := r.preflight(plan, snapshot) // and of what turned out to be this run's
-	report.Findings = append(report.Findings, found...)
-	if len(allowed) > 0 {
-		report.Notes = append(report.Notes, allowedNote(allowed))
+	return draft.Settle(known, random)
+}
+
+// check is the preflight. Findings that the settings allow are returned apart.
+func (r *runner) check(p plan.Plan, known facts.Facts) (found, allowed []preflight.Finding) {
+	if r.config.Preflight == preflight.Off {
+		return nil, nil
 	}
-	if !errors.Is(refusal, ErrFindings) { // which tells of them itself
-		for _, finding := range found {
-			r.tell(finding.Text, "code", finding.Code)
-		}
-	}
-	return report, refusal
+	return preflight.Allowed(preflight.Check(p, known, r.reporter.planning), r.config.Allow)
 }
 
 // refusal is what the settings want to fail for, though it could be done.
-func (r *runner) refusal(plan Plan, found []Finding) error {
+func (r *runner) refusal(p plan.Plan, found []preflight.Finding) error {
 	var refusals []error
-	if r.config.Preflight == PreflightStrict && len(found) > 0 {
-		refusals = append(refusals, &FindingsError{Findings: found, Source: r.strictBy})
+	if r.config.Preflight == preflight.Strict && len(found) > 0 {
+		refusals = append(refusals, &preflight.FindingsError{Findings: found, Source: r.strictBy})
 	}
-	if drift := plan.drift(); r.config.OnDrift == DriftFail && len(drift) > 0 {
-		refusals = append(refusals, &DriftError{Differences: drift})
+	if drift := p.Differences(); r.config.OnDrift == plan.DriftFail && len(drift) > 0 {
+		refusals = append(refusals, &plan.DriftError{Differences: drift})
 	}
 	return errors.Join(refusals...)
 }
 
-// warn tells at once what was found beside the plan, and remembers it for the
-// report.
-func (r *runner) warn(warning string) {
-	r.tell(warning)
-	r.warnings = append(r.warnings, warning)
-}
-
-// tell logs what the report has too. In a dry run the report is all that there
-// is to see, and whoever looks at it would have everything twice.
-func (r *runner) tell(warning string, args ...any) {
-	level := slog.LevelWarn
-	if r.dryRun {
-		level = slog.LevelDebug
+// commit writes what the plan changes, and returns the plan as it is then.
+func (r *runner) commit(ctx context.Context, snapshot datastore.Snapshot, p plan.Plan) (plan.Plan, error) {
+	changes := p.Changes()
+	if len(changes) == 0 {
+		return p, nil
 	}
-	r.logger.Log(context.Background(), level, warning, args...)
-}
-
-// tellAfterAll logs the warnings of a dry run that has no report in the end.
-func (r *runner) tellAfterAll(report Report) {
-	if !r.dryRun || report.Pools != nil {
-		return
+	r.backoff.progress(len(changes))
+	if err := r.ledger.stamp(changes); err != nil {
+		return p, err
 	}
-	for _, warning := range r.warnings {
-		r.logger.Warn(warning)
+	result, err := r.store.Commit(ctx, snapshot, changes)
+	p = r.ledger.record(p, changes, result)
+	for i, change := range changes {
+		if stored := result.Of(i).Stored; stored != nil {
+			r.reporter.warnOnce(storedDifference(change.Pool(), stored)...)
+		}
 	}
-}
-
-// note tells what is good to know where somebody looks for it.
-func (r *runner) note(note string) {
-	if slices.Contains(r.notes, note) {
-		return
-	}
-	r.logger.Debug(note)
-	r.notes = append(r.notes, note)
-}
-
-// plan plans, and chooses and checks where the plan creates something. A CIDR
-// that is drawn at random is missing still.
-func (r *runner) plan(ctx context.Context, snapshot Snapshot) (Plan, error) {
-	plan, err := NewPlan(r.desired, snapshot, r.config.OnDrift)
-	if err != nil || !plan.creates() && !r.looks(plan) {
-		return plan, err
-	}
-	blocks, err := r.ask(ctx, plan)
 	if err != nil {
-		return Plan{}, err
+		r.reporter.written(p)
+		return p, err
 	}
-	if err := r.chooseCIDRs(plan); err != nil {
-		return Plan{}, err
+	if result.Transactions > 1 {
+		r.reporter.note(fmt.Sprintf("%d pools were written in %d transactions: %s takes no more in one", len(changes), result.Transactions, r.store.Type()))
 	}
-	if plan, err = NewPlan(r.desired, snapshot, r.config.OnDrift); err != nil {
-		return Plan{}, err
-	}
-	return plan, checkBlocks(plan.changes(), blocks)
+	return p, nil
 }

@@ -2,46 +2,54 @@ package bootstrap_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
 // shelf is a datastore of one's own, for one process. Those for etcd and for
-// Kubernetes are in bootstrap/etcdv3 and bootstrap/kubernetes.
+// Kubernetes are in datastore/etcdv3 and datastore/kubernetes.
 type shelf struct{ pools []*ippool.Record }
 
-func (s *shelf) Type() bootstrap.DatastoreType { return "shelf" }
+func (s *shelf) Type() datastore.Type { return "shelf" }
 
-func (s *shelf) Snapshot(context.Context) (bootstrap.Snapshot, error) {
-	return bootstrap.Snapshot{Pools: s.pools}, nil
+func (s *shelf) Snapshot(context.Context) (datastore.Snapshot, error) {
+	return datastore.Snapshot{Pools: s.pools}, nil
 }
 
 func (s *shelf) Blocks(context.Context, []ippool.Family) ([]netip.Prefix, error) { return nil, nil }
 
-func (s *shelf) Commit(_ context.Context, _ bootstrap.Snapshot, changes []bootstrap.Change) error {
+func (s *shelf) Commit(_ context.Context, _ datastore.Snapshot, changes []datastore.Change) (datastore.Result, error) {
+	var result datastore.Result
 	for _, change := range changes {
-		if change.Create != nil { // an update is in the records already
-			s.pools = append(s.pools, ippool.NewRecord(change.Create))
+		if change.Create == nil {
+			return result, errors.New("nothing on the shelf is changed")
 		}
+		s.pools = append(s.pools, ippool.NewRecord(change.Create))
+		result.Outcomes = append(result.Outcomes, datastore.Outcome{State: datastore.Written, Stored: change.Create.DeepCopy()})
 	}
-	return nil
+	return result, nil
 }
 
-func wanted() bootstrap.Settings {
-	var settings bootstrap.Settings
-	settings.IPv4.CIDR = bootstrap.Given("10.244.0.0/16", "cluster.yaml pods.ipv4")
-	settings.IPv4.NATOutgoing = bootstrap.Given("false", "cluster.yaml pods.masquerade")
-	settings.IPv6.CIDR = bootstrap.Given("none", "cluster.yaml pods.ipv6")
-	return settings
+func wanted() settings.Settings {
+	var s settings.Settings
+	s.IPv4.CIDR = settings.Given("10.244.0.0/16", origin.Caller("cluster.yaml pods.ipv4"))
+	s.IPv4.NATOutgoing = settings.Given("false", origin.Caller("cluster.yaml pods.masquerade"))
+	s.IPv6.CIDR = settings.Given("none", origin.Caller("cluster.yaml pods.ipv6"))
+	s.Preflight = settings.Given("off", origin.Caller("cluster.yaml checks"))
+	return s
 }
 
-func ExampleRun() {
+func ExampleBootstrap_Run() {
 	store := &shelf{}
 	for range 2 {
-		report, err := bootstrap.Run(context.Background(), store, wanted())
+		report, err := bootstrap.New(store).Run(context.Background(), wanted())
 		if err != nil {
 			fmt.Println(err)
 			return
@@ -57,24 +65,38 @@ func ExampleRun() {
 	// pool default-ipv6-ippool is skipped: cluster.yaml pods.ipv6 is "none"
 }
 
-// A plan says where each value comes from.
-func ExampleWithDryRun() {
-	report, err := bootstrap.Run(context.Background(), &shelf{}, wanted(), bootstrap.WithDryRun())
+// A plan says what would be written and where each value comes from. Whoever agrees
+// to it gets that and nothing else: Apply returns datastore.ErrConflict where another
+// plan would be made by now.
+func ExampleBootstrap_Plan() {
+	ctx := context.Background()
+	b := bootstrap.New(&shelf{})
+	p, err := b.Plan(ctx, wanted())
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	pool := report.Pools[0]
-	fmt.Println(pool.Name, pool.Action)
-	for _, setting := range pool.Settings {
-		if setting.Source != bootstrap.SourceDefault {
-			fmt.Printf("%s: %v (%s)\n", setting.Field, setting.Value, setting.Source)
+	fmt.Print(p)
+	for _, value := range p.Steps[0].Values {
+		if value.Source != origin.Default {
+			fmt.Printf("%s: %v (%s)\n", value.Field, value.Value, value.Source)
 		}
 	}
+	report, err := b.Apply(ctx, p)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(report.Pools[0].Name, report.Pools[0].Action)
+	_, err = b.Apply(ctx, p)
+	fmt.Println(errors.Is(err, datastore.ErrConflict))
 	// Output:
-	// default-ipv4-ippool would-create
+	// + IPv4 pool default-ipv4-ippool 10.244.0.0/16: would-create (no IPv4 pool exists)
+	// - IPv6 pool default-ipv6-ippool: skipped (cluster.yaml pods.ipv6 is "none")
 	// cidr: 10.244.0.0/16 (cluster.yaml pods.ipv4)
 	// natOutgoing: false (cluster.yaml pods.masquerade)
+	// default-ipv4-ippool created
+	// true
 }
 
 func ExampleWithObserver() {
@@ -90,7 +112,7 @@ func ExampleWithObserver() {
 			fmt.Println(event.Kind)
 		}
 	}
-	if _, err := bootstrap.Run(context.Background(), &shelf{}, wanted(), bootstrap.WithObserver(observe)); err != nil {
+	if _, err := bootstrap.New(&shelf{}, bootstrap.WithObserver(observe)).Run(context.Background(), wanted()); err != nil {
 		fmt.Println(err)
 	}
 	// Output:

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -15,6 +17,13 @@ import (
 	"github.com/stretchr/testify/require"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/internal/factstest"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/internal/settingstest"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/poolstest"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
@@ -30,18 +39,40 @@ const (
 	blocksBoth = "blocks [IPv4 IPv6]"
 )
 
-// cidrs are settings with which nothing has to be chosen.
-var cidrs = []string{"CALICO_IPV4POOL_CIDR=10.244.0.0/16", "CALICO_IPV6POOL_CIDR=fd00:10:244::/64"}
-
 // natIPv6 leaves the preflight nothing to say of cidrs.
 const natIPv6 = "CALICO_IPV6POOL_NAT_OUTGOING=true"
 
 // run runs on a host with no networks, and with a random source that counts,
 // unless options bring others.
-func run(t *testing.T, store Datastore, settings Settings, options ...Option) (Report, error) {
+func run(t *testing.T, store datastore.Datastore, s settings.Settings, options ...Option) (Report, error) {
 	t.Helper()
 	options = append([]Option{WithHost(fakeHost{asked: new(int)}), WithRandom(&counting{})}, options...)
-	return Run(t.Context(), store, settings, options...)
+	b := New(store, options...)
+	isAsPlan := func(option Option) bool {
+		return reflect.ValueOf(option).Pointer() == reflect.ValueOf(asPlan).Pointer()
+	}
+	if !slices.ContainsFunc(options, isAsPlan) {
+		return b.Run(t.Context(), s)
+	}
+	p, err := b.Plan(t.Context(), s)
+	if p == nil {
+		return Report{}, err
+	}
+	return p.Report, err
+}
+
+// pending reports whether there is something to do.
+func pending(report Report) bool {
+	return slices.ContainsFunc(report.Pools, func(pool PoolReport) bool { return pool.Action == WouldCreate || pool.Action == WouldUpdate })
+}
+
+// asPlan has run plan only.
+func asPlan(*options) {}
+
+// planned is run with asPlan.
+func planned(t *testing.T, store datastore.Datastore, s settings.Settings, options ...Option) (Report, error) {
+	t.Helper()
+	return run(t, store, s, append(options, asPlan)...)
 }
 
 func TestRunFresh(t *testing.T) {
@@ -49,39 +80,39 @@ func TestRunFresh(t *testing.T) {
 	// Not UTC, and not a whole second.
 	now := time.Date(2026, 11, 22, 18, 45, 23, 987_654_321, time.FixedZone("CET", 3600))
 	store := newStore()
-	report, err := run(t, store, given(t, cidrs...), WithClock(func() time.Time { return now }))
+	report, err := run(t, store, settingstest.Given(t, settingstest.CIDRs...), WithClock(func() time.Time { return now }))
 	require.NoError(t, err)
 	assert.Equal(t, []string{created4, created6}, outcome(report))
-	assert.Equal(t, EtcdV3, report.Datastore)
+	assert.Equal(t, datastore.EtcdV3, report.Datastore)
 	assert.Empty(t, report.Warnings)
-	assert.False(t, report.Pending())
+	assert.False(t, pending(report))
 	assert.Equal(t, []string{"snapshot", blocksBoth, commitBoth}, store.calls)
 
-	want := resolved(t, cidrs...).Desired
+	want := settingstest.Resolved(t, settingstest.CIDRs...).Desired
 	time := metav1.Date(2026, 11, 22, 17, 45, 23, 0, time.UTC)
 	four, six := want.Pools[0].Pool, want.Pools[1].Pool
 	four.UID, four.CreationTimestamp = "01020304-0506-4708-890a-0b0c0d0e0f10", time
 	six.UID, six.CreationTimestamp = "11121314-1516-4718-991a-1b1c1d1e1f20", time
 	assert.Equal(t, []v3.IPPool{*four, *six}, store.stored())
 	assert.Equal(t, []PoolReport{
-		{Name: "default-ipv4-ippool", Family: ippool.IPv4, Action: Created, Reason: "no IPv4 pool existed", Spec: &four.Spec, Settings: want.Pools[0].Values, Drift: []Difference{}},
-		{Name: "default-ipv6-ippool", Family: ippool.IPv6, Action: Created, Reason: "no IPv6 pool existed", Spec: &six.Spec, Settings: want.Pools[1].Values, Drift: []Difference{}},
+		{Name: "default-ipv4-ippool", Family: ippool.IPv4, Action: plan.Created, Reason: "no IPv4 pool existed", Spec: &four.Spec, Settings: want.Pools[0].Values, Drift: []plan.Difference{}},
+		{Name: "default-ipv6-ippool", Family: ippool.IPv6, Action: plan.Created, Reason: "no IPv6 pool existed", Spec: &six.Spec, Settings: want.Pools[1].Values, Drift: []plan.Difference{}},
 	}, report.Pools)
 }
 
 // A boot of a node where the pools exist costs one read, and draws nothing.
 func TestRunExisting(t *testing.T) {
 	t.Parallel()
-	four, six := stored("mine", "10.0.0.0/16"), stored("old", "fd00::/64", disabled)
-	for _, options := range [][]Option{{WithHost(fakeHost{t: t})}, {WithDryRun()}} {
+	four, six := poolstest.Stored("mine", "10.0.0.0/16"), poolstest.Stored("old", "fd00::/64", poolstest.Disabled)
+	for _, options := range [][]Option{{WithHost(fakeHost{t: t})}, {asPlan}} {
 		store := newStore(four, six)
-		report, err := run(t, store, Settings{}, append(options, WithRandom(noRandom{t}))...)
+		report, err := run(t, store, settings.Settings{}, append(options, WithRandom(noRandom{t}))...)
 		require.NoError(t, err)
 		assert.Equal(t, []PoolReport{
-			{Name: "mine", Family: ippool.IPv4, Action: Unchanged, Reason: "exists", Spec: &four.Spec, Settings: []Value{}, Drift: []Difference{}},
-			{Name: "old", Family: ippool.IPv6, Action: Unchanged, Reason: "exists", Spec: &six.Spec, Settings: []Value{}, Drift: []Difference{}},
+			{Name: "mine", Family: ippool.IPv4, Action: plan.Unchanged, Reason: "exists", Spec: &four.Spec, Settings: []plan.Value{}, Drift: []plan.Difference{}},
+			{Name: "old", Family: ippool.IPv6, Action: plan.Unchanged, Reason: "exists", Spec: &six.Spec, Settings: []plan.Value{}, Drift: []plan.Difference{}},
 		}, report.Pools)
-		assert.False(t, report.Pending())
+		assert.False(t, pending(report))
 		assert.Equal(t, []string{"snapshot"}, store.calls)
 		assert.Equal(t, []v3.IPPool{four, six}, store.stored())
 	}
@@ -90,18 +121,22 @@ func TestRunExisting(t *testing.T) {
 // Pools that are not as asked for stay so, unless an update is asked for as well.
 func TestRunExistingThatDiffers(t *testing.T) {
 	t.Parallel()
-	four, six := stored("default-ipv4-ippool", "10.0.0.0/16"), stored("default-ipv6-ippool", "fd00::/64")
-	for policy, action := range map[string]Action{"": Unchanged, "report": Unchanged, "fail": Unchanged, "update": Updated} {
+	four, six := poolstest.Stored("default-ipv4-ippool", "10.0.0.0/16"), poolstest.Stored("default-ipv6-ippool", "fd00::/64")
+	for policy, action := range map[string]plan.Action{"": plan.Unchanged, "report": plan.Unchanged, "fail": plan.Unchanged, "update": plan.Updated} {
 		store := newStore(four, six)
 		lines := []string{"CALICO_IPV4POOL_NAT_OUTGOING=" + strconv.FormatBool(!four.Spec.NATOutgoing)}
 		if policy != "" {
 			lines = append(lines, "CALICO_IPPOOLS_ON_DRIFT="+policy)
 		}
-		report, _ := run(t, store, given(t, lines...), WithHost(fakeHost{t: t}))
+		host := fakeHost{t: t}
+		if policy == "update" { // which is checked as a creation is
+			host.asked = new(int)
+		}
+		report, _ := run(t, store, settingstest.Given(t, lines...), WithHost(host))
 		require.Len(t, report.Pools, 2, policy)
 		assert.Equal(t, action, report.Pools[0].Action, policy)
-		assert.Equal(t, Unchanged, report.Pools[1].Action, policy)
-		if action == Unchanged {
+		assert.Equal(t, plan.Unchanged, report.Pools[1].Action, policy)
+		if action == plan.Unchanged {
 			assert.Equal(t, []string{"snapshot"}, store.calls, policy)
 			assert.Equal(t, []v3.IPPool{four, six}, store.stored(), policy)
 		}
@@ -110,7 +145,7 @@ func TestRunExistingThatDiffers(t *testing.T) {
 
 func TestRunCallsOfPartialPlans(t *testing.T) {
 	t.Parallel()
-	four, six := stored("default-ipv4-ippool", "10.0.0.0/16"), stored("default-ipv6-ippool", "fd00::/64")
+	four, six := poolstest.Stored("default-ipv4-ippool", "10.0.0.0/16"), poolstest.Stored("default-ipv6-ippool", "fd00::/64")
 	tests := []struct {
 		name    string
 		pools   []v3.IPPool
@@ -119,26 +154,26 @@ func TestRunCallsOfPartialPlans(t *testing.T) {
 		want    []string
 		calls   []string
 	}{
-		{"only IPv4 there", []v3.IPPool{four}, cidrs, nil,
+		{"only IPv4 there", []v3.IPPool{four}, settingstest.CIDRs, nil,
 			[]string{unchanged4 + ", but not as asked for: cidr", created6}, []string{"snapshot", blocks6, "commit default-ipv6-ippool"}},
-		{"only IPv6 there", []v3.IPPool{six}, cidrs, nil,
+		{"only IPv6 there", []v3.IPPool{six}, settingstest.CIDRs, nil,
 			[]string{created4, unchanged6 + ", but not as asked for: cidr"}, []string{"snapshot", blocks4, "commit default-ipv4-ippool"}},
-		{"IPv6 not wanted", nil, []string{cidrs[0], "CALICO_IPV6POOL_CIDR=none"}, nil,
+		{"IPv6 not wanted", nil, []string{settingstest.CIDRs[0], "CALICO_IPV6POOL_CIDR=none"}, nil,
 			[]string{created4, `default-ipv6-ippool skipped: env CALICO_IPV6POOL_CIDR is "none"`},
 			[]string{"snapshot", blocks4, "commit default-ipv4-ippool"}},
-		{"host without IPv6", nil, cidrs, []Option{WithHost(fakeHost{asked: new(int), noIPv6: "it is old"})},
+		{"host without IPv6", nil, settingstest.CIDRs, []Option{WithHost(fakeHost{asked: new(int), noIPv6: "it is old"})},
 			[]string{created4, "default-ipv6-ippool skipped: IPv6 is not supported: it is old"},
 			[]string{"snapshot", blocks4, "commit default-ipv4-ippool"}},
-		{"host without IPv6 that is told so too", nil, append(cidrs, "FELIX_IPV6SUPPORT=false"), []Option{WithHost(fakeHost{asked: new(int), noIPv6: "it is old"})},
+		{"host without IPv6 that is told so too", nil, append(settingstest.CIDRs, "FELIX_IPV6SUPPORT=false"), []Option{WithHost(fakeHost{asked: new(int), noIPv6: "it is old"})},
 			[]string{created4, `default-ipv6-ippool skipped: IPv6 is not supported: env FELIX_IPV6SUPPORT is "false"`},
 			[]string{"snapshot", blocks4, "commit default-ipv4-ippool"}},
 		{"nothing wanted", []v3.IPPool{four}, []string{"NO_DEFAULT_POOLS=true"}, nil,
 			[]string{`default-ipv4-ippool skipped: env NO_DEFAULT_POOLS is "true"`, `default-ipv6-ippool skipped: env NO_DEFAULT_POOLS is "true"`},
 			[]string{"snapshot"}},
-		{"dry run of everything", nil, cidrs, []Option{WithDryRun()},
+		{"dry run of everything", nil, settingstest.CIDRs, []Option{asPlan},
 			[]string{"default-ipv4-ippool would-create: no IPv4 pool exists", "default-ipv6-ippool would-create: no IPv6 pool exists"},
 			[]string{"snapshot", blocksBoth}},
-		{"dry run of a part", []v3.IPPool{four}, cidrs, []Option{WithDryRun(), WithRandom(noRandom{t})},
+		{"dry run of a part", []v3.IPPool{four}, settingstest.CIDRs, []Option{asPlan, WithRandom(noRandom{t})},
 			[]string{unchanged4 + ", but not as asked for: cidr", "default-ipv6-ippool would-create: no IPv6 pool exists"},
 			[]string{"snapshot", blocks6}},
 	}
@@ -146,7 +181,7 @@ func TestRunCallsOfPartialPlans(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			store := newStore(tt.pools...)
-			report, err := run(t, store, given(t, tt.lines...), tt.options...)
+			report, err := run(t, store, settingstest.Given(t, tt.lines...), tt.options...)
 			require.NoError(t, err)
 			assert.Equal(t, tt.want, outcome(report))
 			assert.Equal(t, tt.calls, store.calls)
@@ -160,15 +195,14 @@ func TestRunDryRunTellsAll(t *testing.T) {
 	t.Parallel()
 	asked := 0
 	store := newStore()
-	report, err := run(t, store, given(t, "CALICO_IPV4POOL_NAT_OUTGOING=no"), WithDryRun(),
-		WithHost(fakeHost{networks: prefixes("192.168.1.0/24"), asked: &asked}))
+	report, err := planned(t, store, settingstest.Given(t, "CALICO_IPV4POOL_NAT_OUTGOING=no"), WithHost(fakeHost{networks: factstest.Prefixes("192.168.1.0/24"), asked: &asked}))
 	require.NoError(t, err)
-	assert.True(t, report.Pending())
+	assert.True(t, pending(report))
 	assert.Equal(t, "172.16.0.0/16", report.Pools[0].Spec.CIDR)
-	assert.Equal(t, Value{"cidr", "172.16.0.0/16", "default (192.168.0.0/16 is in use on this host)"}, report.Pools[0].Settings[1])
-	assert.Equal(t, Value{"natOutgoing", false, "env CALICO_IPV4POOL_NAT_OUTGOING"}, report.Pools[0].Settings[4])
+	assert.Equal(t, plan.Value{Field: "cidr", Value: "172.16.0.0/16", Source: origin.DefaultBecause("192.168.0.0/16 is in use on this host")}, report.Pools[0].Settings[1])
+	assert.Equal(t, plan.Value{Field: "natOutgoing", Value: false, Source: origin.Env("CALICO_IPV4POOL_NAT_OUTGOING")}, report.Pools[0].Settings[4])
 	assert.Empty(t, report.Pools[1].Spec.CIDR, "nothing is drawn for a pool that is not written")
-	assert.Equal(t, Value{"cidr", "", "default (a random ULA /48, drawn when the pool is created)"}, report.Pools[1].Settings[1])
+	assert.Equal(t, plan.Value{Field: "cidr", Value: "", Source: origin.DefaultBecause("a random ULA /48, drawn when the pool is created")}, report.Pools[1].Settings[1])
 	assert.Equal(t, []string{"snapshot", blocks4}, store.calls)
 	assert.Empty(t, store.stored())
 	assert.Equal(t, 1, asked)
@@ -177,20 +211,20 @@ func TestRunDryRunTellsAll(t *testing.T) {
 // Wrong settings are told before anything is contacted.
 func TestRunWrongSettings(t *testing.T) {
 	t.Parallel()
-	store := newStore(stored("default-ipv4-ippool", "10.0.0.0/16"), stored("default-ipv6-ippool", "fd00::/64"))
-	settings := given(t, "CALICO_IPV6POOL_CIDR=none", "CALICO_IPV6POOL_VXLAN=sometimes")
-	report, err := run(t, store, settings, WithRandom(noRandom{t}))
-	assert.Equal(t, settings.Validate(), err)
-	require.ErrorIs(t, err, ErrInvalidSettings)
+	store := newStore(poolstest.Stored("default-ipv4-ippool", "10.0.0.0/16"), poolstest.Stored("default-ipv6-ippool", "fd00::/64"))
+	given := settingstest.Given(t, "CALICO_IPV6POOL_CIDR=none", "CALICO_IPV6POOL_VXLAN=sometimes")
+	report, err := run(t, store, given, WithRandom(noRandom{t}))
+	assert.Equal(t, given.Validate(), err)
+	require.ErrorIs(t, err, settings.ErrInvalidSettings)
 	assert.Equal(t, Report{}, report)
 	assert.Empty(t, store.calls)
 }
 
 func TestRunNameTaken(t *testing.T) {
 	t.Parallel()
-	store := newStore(stored("default-ipv6-ippool", "10.0.0.0/16"))
-	report, err := run(t, store, Settings{}, WithRandom(noRandom{t}))
-	require.ErrorIs(t, err, ErrIncompatible)
+	store := newStore(poolstest.Stored("default-ipv6-ippool", "10.0.0.0/16"))
+	report, err := run(t, store, settings.Settings{}, WithRandom(noRandom{t}))
+	require.ErrorIs(t, err, plan.ErrIncompatible)
 	assert.Equal(t, Report{}, report)
 	assert.Equal(t, []string{"snapshot"}, store.calls)
 }
@@ -200,21 +234,21 @@ func TestRunBlocks(t *testing.T) {
 	t.Run("of the same size, and elsewhere", func(t *testing.T) {
 		t.Parallel()
 		store := newStore()
-		store.blocks = prefixes("10.244.7.64/26", "10.245.0.0/24", "fd00:10:244::7:0/122", "fd00:10:245::/116")
-		report, err := run(t, store, given(t, cidrs...))
+		store.blocks = factstest.Prefixes("10.244.7.64/26", "10.245.0.0/24", "fd00:10:244::7:0/122", "fd00:10:245::/116")
+		report, err := run(t, store, settingstest.Given(t, settingstest.CIDRs...))
 		require.NoError(t, err)
 		assert.Equal(t, []string{created4, created6}, outcome(report))
 	})
 	t.Run("of another size, in both families", func(t *testing.T) {
 		t.Parallel()
-		for _, options := range [][]Option{nil, {WithDryRun()}} {
+		for _, options := range [][]Option{nil, {asPlan}} {
 			store := newStore()
-			store.blocks = prefixes("10.244.9.0/24", "10.244.7.0/24", "10.244.0.0/26", "fd00:10:244::7:0/116")
-			report, err := run(t, store, given(t, cidrs...), options...)
+			store.blocks = factstest.Prefixes("10.244.9.0/24", "10.244.7.0/24", "10.244.0.0/26", "fd00:10:244::7:0/116")
+			report, err := run(t, store, settingstest.Given(t, settingstest.CIDRs...), options...)
 			require.EqualError(t, err,
 				`incompatible with what the datastore holds: IPPool "default-ipv4-ippool": spec.blockSize: Invalid value: 26: 2 IPAM block(s) that exist inside 10.244.0.0/16 have another size, the first is 10.244.7.0/24: ask for that block size or for another CIDR`+"\n"+
 					`incompatible with what the datastore holds: IPPool "default-ipv6-ippool": spec.blockSize: Invalid value: 122: 1 IPAM block(s) that exist inside fd00:10:244::/64 have another size, the first is fd00:10:244::7:0/116: ask for that block size or for another CIDR`)
-			require.ErrorIs(t, err, ErrIncompatible)
+			require.ErrorIs(t, err, plan.ErrIncompatible)
 			assert.Equal(t, Report{}, report)
 			assert.Equal(t, []string{"snapshot", blocksBoth}, store.calls)
 			assert.Empty(t, store.stored())
@@ -223,9 +257,9 @@ func TestRunBlocks(t *testing.T) {
 	t.Run("that can't be read", func(t *testing.T) {
 		t.Parallel()
 		store := newStore()
-		store.onBlocks = []hook{fails(ErrForbidden)}
-		_, err := run(t, store, given(t, cidrs...))
-		assert.Equal(t, ErrForbidden, err)
+		store.onBlocks = []hook{fails(datastore.ErrForbidden)}
+		_, err := run(t, store, settingstest.Given(t, settingstest.CIDRs...))
+		assert.Equal(t, datastore.ErrForbidden, err)
 		assert.Equal(t, []string{"snapshot", blocksBoth}, store.calls)
 	})
 }
@@ -233,17 +267,17 @@ func TestRunBlocks(t *testing.T) {
 func TestRunWarnings(t *testing.T) {
 	t.Parallel()
 	asked := 0
-	store := newStore(stored("odd", "nonsense"))
-	store.unreadable = []Unreadable{{Name: "broken", Err: errors.New("no JSON")}}
+	store := newStore(poolstest.Stored("odd", "nonsense"))
+	store.unreadable = []datastore.Unreadable{{Name: "broken", Err: errors.New("no JSON")}}
 	logger, log := logged(slog.LevelWarn)
-	report, err := run(t, store, given(t, "CALICO_IPV4POOL_NAT_OUTGOING=off", "CALICO_IPV6POOL_CIDR=none", "CALICO_IPPOOLS_PREFLIGHT=off"),
+	report, err := run(t, store, settingstest.Given(t, "CALICO_IPV4POOL_NAT_OUTGOING=off", "CALICO_IPV6POOL_CIDR=none", "CALICO_IPPOOLS_PREFLIGHT=off"),
 		WithHost(fakeHost{networks: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}, asked: &asked}), WithLogger(logger))
 	require.NoError(t, err)
 	assert.Equal(t, []string{
 		`env CALICO_IPV4POOL_NAT_OUTGOING: "off" is read as false here; calico-node reads it as true`,
-		"this host has networks in 192.168.0.0/16 and in all of 172.16.0.0/16 to 172.31.0.0/16: the IPv4 pool overlaps one; name a free range with flag --ipv4-pool-cidr",
 		`IPPool "odd" is left as it is and counts for no family: its CIDR "nonsense" is not a CIDR such as 10.244.0.0/16 or fd00:10:244::/64`,
 		`IPPool "broken" can't be read and is left as it is: no JSON`,
+		"this host has networks in 192.168.0.0/16 and in all of 172.16.0.0/16 to 172.31.0.0/16: the IPv4 pool overlaps one; name a free range with flag --ipv4-pool-cidr",
 	}, report.Warnings)
 	var lines string
 	for _, warning := range report.Warnings {
@@ -256,8 +290,8 @@ func TestRunWarnings(t *testing.T) {
 func TestRunLogs(t *testing.T) {
 	t.Parallel()
 	logger, log := logged(slog.LevelDebug)
-	store := newStore(stored("mine", "10.0.0.0/16"))
-	_, err := run(t, store, given(t, "CALICO_IPV6POOL_CIDR=fd00::1/64", natIPv6), WithLogger(logger))
+	store := newStore(poolstest.Stored("mine", "10.0.0.0/16"))
+	_, err := run(t, store, settingstest.Given(t, "CALICO_IPV6POOL_CIDR=fd00::1/64", natIPv6), WithLogger(logger))
 	require.NoError(t, err)
 	assert.Equal(t, `level=WARN msg="env CALICO_IPV6POOL_CIDR: \"fd00::1/64\" has host bits, which are cleared: the pool is fd00::/64"
 level=DEBUG msg="IPv4 pool unchanged" pool=mine reason=exists
@@ -268,9 +302,9 @@ level=INFO msg="IPv6 pool created" pool=default-ipv6-ippool reason="no IPv6 pool
 func TestRunRandomFails(t *testing.T) {
 	t.Parallel()
 	store := newStore()
-	_, err := run(t, store, given(t, cidrs...), WithRandom(noRandom{silent{t}}))
+	_, err := run(t, store, settingstest.Given(t, settingstest.CIDRs...), WithRandom(noRandom{silent{t}}))
 	assert.EqualError(t, err, "drawing a uid: unexpected EOF")
-	_, err = run(t, store, given(t, cidrs[0]), WithRandom(noRandom{silent{t}}))
+	_, err = run(t, store, settingstest.Given(t, settingstest.CIDRs[0]), WithRandom(noRandom{silent{t}}))
 	assert.EqualError(t, err, "drawing a random IPv6 prefix: unexpected EOF")
 	assert.Empty(t, store.stored())
 }
@@ -282,7 +316,7 @@ func TestRunWithoutOptions(t *testing.T) {
 	for range 3 {
 		store := newStore()
 		before := time.Now().Truncate(time.Second)
-		report, err := Run(t.Context(), store, given(t, cidrs[0], "CALICO_IPV6POOL_CIDR=none"))
+		report, err := New(store).Run(t.Context(), settingstest.Given(t, settingstest.CIDRs[0], "CALICO_IPV6POOL_CIDR=none"))
 		require.NoError(t, err)
 		require.Equal(t, created4, outcome(report)[0])
 		pool := store.stored()[0]
@@ -299,7 +333,7 @@ func TestRunWithoutOptions(t *testing.T) {
 func TestRunWithTheNameOfTheOtherFamily(t *testing.T) {
 	t.Parallel()
 	store := newStore()
-	report, err := run(t, store, given(t, "CALICO_IPV4POOL_CIDR=none", "CALICO_IPV6POOL_NAME=default-ipv4-ippool"))
+	report, err := run(t, store, settingstest.Given(t, "CALICO_IPV4POOL_CIDR=none", "CALICO_IPV6POOL_NAME=default-ipv4-ippool"))
 	require.NoError(t, err)
 	require.Len(t, store.stored(), 1)
 	pool := store.stored()[0]
@@ -313,14 +347,14 @@ func TestDryRunTellsItsWarnings(t *testing.T) {
 	const warning = `level=WARN msg="env CALICO_IPV4POOL_CIDR: \"10.1.2.3/16\" has host bits, which are cleared: the pool is 10.1.0.0/16"`
 	lines := []string{"CALICO_IPV4POOL_CIDR=10.1.2.3/16", "CALICO_IPV6POOL_CIDR=none"}
 	logger, log := logged(slog.LevelInfo)
-	report, err := run(t, newStore(), given(t, lines...), WithDryRun(), WithLogger(logger))
+	report, err := planned(t, newStore(), settingstest.Given(t, lines...), WithLogger(logger))
 	require.NoError(t, err)
 	assert.Len(t, report.Warnings, 1)
 	assert.Empty(t, log.String(), "the report has it")
 
 	store := newStore()
-	store.onSnapshot = []hook{fails(ErrForbidden)}
-	_, err = run(t, store, given(t, lines...), WithDryRun(), WithLogger(logger))
-	require.ErrorIs(t, err, ErrForbidden)
+	store.onSnapshot = []hook{fails(datastore.ErrForbidden)}
+	_, err = planned(t, store, settingstest.Given(t, lines...), WithLogger(logger))
+	require.ErrorIs(t, err, datastore.ErrForbidden)
 	assert.Equal(t, warning+"\n", log.String())
 }

@@ -10,10 +10,10 @@ import (
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 )
 
-// storedOtherwise tells how what a datastore keeps of a pool differs from what
-// it was asked to keep: an API server leaves out fields that its schema is too
-// old for, and webhooks change what they like. Empty: it doesn't.
-func storedOtherwise(asked, stored *v3.IPPool) string {
+// storedDifference warns if a datastore keeps a pool otherwise than it was asked
+// to: an API server drops fields that its schema is too old for, and webhooks
+// change what they like. Nil: it doesn't.
+func storedDifference(asked, stored *v3.IPPool) []string {
 	want, got := fieldsOf(withModes(asked.Spec)), fieldsOf(withModes(stored.Spec))
 	all := maps.Clone(want)
 	maps.Copy(all, got)
@@ -24,9 +24,9 @@ func storedOtherwise(asked, stored *v3.IPPool) string {
 		}
 	}
 	if differences == nil {
-		return ""
+		return nil
 	}
-	return fmt.Sprintf("the datastore keeps IPPool %q otherwise than it was asked to: %s", asked.Name, strings.Join(differences, ", "))
+	return []string{fmt.Sprintf("the datastore keeps IPPool %q otherwise than it was asked to: %s", asked.Name, strings.Join(differences, ", "))}
 }
 
 // fieldsOf returns the fields that a spec has as JSON.

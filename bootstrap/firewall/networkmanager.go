@@ -1,12 +1,14 @@
 package firewall
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/calico-bootstrap/calico-bootstrap/internal/calicolinks"
+)
 
 // UnmanagedInterfaces are the interfaces that Calico makes, as NetworkManager's
 // patterns. NetworkManager has to leave them alone, or Calico's routes go.
-func UnmanagedInterfaces() []string {
-	return []string{"cali*", "tunl*", "vxlan.calico", "vxlan-v6.calico", "wireguard.cali", "wg-v6.cali"}
-}
+func UnmanagedInterfaces() []string { return calicolinks.Patterns() }
 
 // NetworkManagerConf returns what belongs into a file of
 // /etc/NetworkManager/conf.d, so that NetworkManager leaves Calico's interfaces

@@ -10,7 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 )
 
 const longHelp = `Create Calico's default IPPools, once for a cluster.
@@ -69,7 +70,7 @@ func (p *program) rootCommand() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          p.noArgs,
-		RunE:          p.apply,
+		RunE:          p.runApply,
 	}
 	root.SuggestionsMinimumDistance = 2
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
@@ -97,26 +98,25 @@ func (p *program) rootCommand() *cobra.Command {
 func (p *program) applyCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "apply", Short: "Create the default pools (what calico-bootstrap does if no command is given)",
-		Args: p.noArgs, RunE: p.apply,
+		Args: p.noArgs, RunE: p.runApply,
 	}
 }
 
 func (p *program) planCommand() *cobra.Command {
 	var exitCode bool
-	plan := &cobra.Command{
+	command := &cobra.Command{
 		Use: "plan", Short: "Show what apply would do, and where each value comes from; write nothing",
 		Args: p.noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			p.planning = true
-			report, err := p.bootstrap(cmd.Context(), p.printPlan, bootstrap.WithDryRun())
-			if err == nil && exitCode && report.Pending() {
+			pending, err := p.plan(cmd.Context())
+			if err == nil && exitCode && pending {
 				return errPending
 			}
 			return err
 		},
 	}
-	plan.Flags().BoolVar(&exitCode, "exit-code", false, "exit with 3 if there is something to do")
-	return plan
+	command.Flags().BoolVar(&exitCode, "exit-code", false, "exit with 3 if there is something to do")
+	return command
 }
 
 func (p *program) renderCommand() *cobra.Command {
@@ -126,7 +126,7 @@ func (p *program) renderCommand() *cobra.Command {
 -o installation, print them as the part of the Tigera operator's Installation that
 names the pools; "kubectl patch installation default --type merge --patch-file FILE"
 puts them into the Installation of the cluster.`,
-		Args: p.noArgs, RunE: func(*cobra.Command, []string) error { return p.render() },
+		Args: p.noArgs, RunE: func(cmd *cobra.Command, _ []string) error { return p.render(cmd.Context()) },
 	}
 }
 
@@ -141,10 +141,7 @@ func (p *program) versionCommand() *cobra.Command {
 	}
 }
 
-func (p *program) apply(cmd *cobra.Command, _ []string) error {
-	_, err := p.bootstrap(cmd.Context(), p.printReport)
-	return err
-}
+func (p *program) runApply(cmd *cobra.Command, _ []string) error { return p.apply(cmd.Context()) }
 
 // noArgs is cobra.NoArgs for people whose word that is left over is the value
 // of a boolean flag. It may also be the second half of a password.
@@ -152,8 +149,8 @@ func (p *program) noArgs(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	for _, definition := range bootstrap.Definitions() {
-		if definition.Secret && definition.Of(&p.flags).Source != "" {
+	for _, definition := range settings.Definitions() {
+		if definition.Secret && definition.Of(&p.flags).Source != (origin.Origin{}) {
 			return errors.New("a word is left over behind the flags")
 		}
 	}

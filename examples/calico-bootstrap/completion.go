@@ -5,14 +5,15 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/preflight"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 )
 
 // completeFlags tells shells what the values of flags may be: words where there
 // are few, files where a file is meant, and else nothing.
 func completeFlags(root *cobra.Command) {
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
-	for _, d := range bootstrap.Definitions() {
+	for _, d := range settings.Definitions() {
 		switch {
 		case d.File:
 			completeFlag(root, d.Flag, cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault))
@@ -41,7 +42,7 @@ func completeFlag(command *cobra.Command, flag string, values cobra.CompletionFu
 func findingCodes(_ *cobra.Command, _ []string, given string) ([]string, cobra.ShellCompDirective) {
 	before := given[:strings.LastIndexByte(given, ',')+1]
 	var codes []string
-	for _, code := range bootstrap.FindingCodes() {
+	for _, code := range preflight.FindingCodes() {
 		codes = append(codes, before+string(code))
 	}
 	return codes, cobra.ShellCompDirectiveNoFileComp

@@ -7,7 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 )
 
 // formatEnv is a file to source.
@@ -28,10 +29,10 @@ What is wrong with the settings is told as well, and makes the exit code 2.`,
 
 // effective is a setting as it counts.
 type effective struct {
-	Setting  string           `json:"setting"`  // the flag, without dashes
-	Variable string           `json:"variable"` // that gives the same
-	Value    string           `json:"value"`    // empty: none
-	Source   bootstrap.Source `json:"source"`
+	Setting  string        `json:"setting"`  // the flag, without dashes
+	Variable string        `json:"variable"` // that gives the same
+	Value    string        `json:"value"`    // empty: none
+	Source   origin.Origin `json:"source"`
 
 	secret bool
 }
@@ -47,19 +48,19 @@ func (p *program) config() error {
 }
 
 func (p *program) printConfig() error {
-	settings := p.effective()
+	all := p.effective()
 	switch p.output {
 	case formatTable:
 		table := newTable(p.stdout)
 		fmt.Fprintln(table, "SETTING\tVARIABLE\tVALUE\tFROM")
-		for _, s := range settings {
+		for _, s := range all {
 			fmt.Fprintf(table, "--%s\t%s\t%s\t%s\n", s.Setting, s.Variable, cell(s.Value), cell(s.Source))
 		}
 		return table.Flush()
 	case formatEnv:
-		return p.printEnv(settings)
+		return p.printEnv(all)
 	case formatJSON, formatYAML:
-		return p.printObject(settings)
+		return p.printObject(all)
 	default:
 		return nil // another format, which is a fault already
 	}
@@ -67,9 +68,9 @@ func (p *program) printConfig() error {
 
 func (p *program) effective() []effective {
 	var all []effective
-	for _, d := range bootstrap.Definitions() {
+	for _, d := range settings.Definitions() {
 		given := *d.Of(&p.given)
-		setting := effective{Setting: d.Flag, Variable: d.Env, Value: d.Default, Source: bootstrap.SourceDefault}
+		setting := effective{Setting: d.Flag, Variable: d.Env, Value: d.Default, Source: origin.Default}
 		if given.IsSet() {
 			setting.Value, setting.Source = given.Value, given.Source
 			if d.Hides(given.Value) {
@@ -86,13 +87,13 @@ func (p *program) effective() []effective {
 
 // printEnv writes what was given as a file for a POSIX shell, and the rest as
 // comments.
-func (p *program) printEnv(settings []effective) error {
+func (p *program) printEnv(all []effective) error {
 	var text strings.Builder
-	for _, s := range settings {
+	for _, s := range all {
 		switch {
 		case s.secret:
 			fmt.Fprintf(&text, "# %s is secret and not shown (%s)\n", s.Variable, cell(s.Source))
-		case s.Source != bootstrap.SourceDefault:
+		case s.Source != origin.Default:
 			fmt.Fprintf(&text, "export %s=%s # %s\n", s.Variable, quoteForShell(s.Value), cell(s.Source))
 		case s.Value != "":
 			fmt.Fprintf(&text, "# %s: %s (default)\n", s.Variable, s.Value)
@@ -100,7 +101,7 @@ func (p *program) printEnv(settings []effective) error {
 	}
 	for _, inline := range []struct {
 		what    string
-		setting bootstrap.Setting
+		setting settings.Setting
 	}{
 		{"etcd CA certificates", p.given.Datastore.EtcdCACert},
 		{"etcd client certificate", p.given.Datastore.EtcdCert},

@@ -19,7 +19,8 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
-	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/etcdv3"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/etcdv3"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/open"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
@@ -41,7 +42,7 @@ const embeddedStart = 20 * time.Second
 
 // startEmbedded starts an etcd of one member. Without a folder it gets a
 // temporary one. The time for the run, if it has a limit, is its limit too.
-func startEmbedded(ctx context.Context, folder string, timeout time.Duration) (closableDatastore, error) {
+func startEmbedded(ctx context.Context, folder string, timeout time.Duration) (open.Datastore, error) {
 	e := &embeddedEtcd{}
 	config := embed.NewConfig()
 	if folder == "" {

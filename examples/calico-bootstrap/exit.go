@@ -8,6 +8,9 @@ import (
 	"strings"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/preflight"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 )
 
 // The exit codes are a promise; README.md has the table.
@@ -33,9 +36,9 @@ func exitCode(err error) int {
 	switch {
 	case err == nil:
 		return exitDone
-	case errors.As(err, &usage), errors.Is(err, bootstrap.ErrInvalidSettings), errors.Is(err, bootstrap.ErrFindings):
+	case errors.As(err, &usage), errors.Is(err, settings.ErrInvalidSettings), errors.Is(err, preflight.ErrFindings):
 		return exitSettings
-	case errors.Is(err, errPending), errors.Is(err, bootstrap.ErrDrift):
+	case errors.Is(err, errPending), errors.Is(err, plan.ErrDrift):
 		return exitPending
 	case errors.Is(err, bootstrap.ErrTimedOut):
 		return exitTimedOut

@@ -14,7 +14,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/firewall"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 	"github.com/calico-bootstrap/calico-bootstrap/examples/internal/firewalld"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
@@ -90,13 +93,13 @@ still have to be run.`,
 // firewallReport is what firewall found. Its JSON is a promise: fields are only
 // ever added. It is also what --from reads.
 type firewallReport struct {
-	Role                hostRole                `json:"role"`
-	Datastore           bootstrap.DatastoreType `json:"datastore"`
-	Pools               []firewall.Pool         `json:"pools"`
-	Openings            []firewall.Opening      `json:"openings"`
-	UnmanagedInterfaces []string                `json:"unmanagedInterfaces"` // that NetworkManager has to leave alone
-	Warnings            []string                `json:"warnings"`
-	Check               *firewalld.Check        `json:"check,omitempty"`
+	Role                hostRole           `json:"role"`
+	Datastore           datastore.Type     `json:"datastore"`
+	Pools               []firewall.Pool    `json:"pools"`
+	Openings            []firewall.Opening `json:"openings"`
+	UnmanagedInterfaces []string           `json:"unmanagedInterfaces"` // that NetworkManager has to leave alone
+	Warnings            []string           `json:"warnings"`
+	Check               *firewalld.Check   `json:"check,omitempty"`
 }
 
 func (p *program) firewall(ctx context.Context, flags firewallFlags, stdin io.Reader) error {
@@ -135,8 +138,8 @@ var zoneName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(
 
 // judge tells all that is wrong with the flags.
 func (f firewallFlags) judge(output string) (hostRole, error) {
-	var faults bootstrap.Faults
-	given := func(flag, value string) bootstrap.Setting { return bootstrap.Given(value, bootstrap.SourceFlag(flag)) }
+	var faults settings.Faults
+	given := func(flag, value string) settings.Setting { return settings.Given(value, origin.Flag(flag)) }
 	role, err := parseRole(f.role)
 	if err != nil {
 		faults.Add(given("role", f.role), "%s", err)
@@ -191,7 +194,7 @@ func (p *program) firewallReport(ctx context.Context, flags firewallFlags, role 
 		return readFirewallReport(flags.from, stdin)
 	}
 	report := firewallReport{
-		Role: role, Datastore: p.datastore, Pools: []firewall.Pool{},
+		Role: role, Datastore: p.datastore.Type, Pools: []firewall.Pool{},
 		UnmanagedInterfaces: firewall.UnmanagedInterfaces(), Warnings: []string{},
 	}
 	if p.output == formatNetworkManager {
@@ -218,16 +221,16 @@ func (p *program) listensOn(flags firewallFlags) []firewall.Opening {
 	given := p.settings.Datastore
 	server := ""
 	switch {
-	case p.datastore != bootstrap.Kubernetes && given.EtcdEndpoints.IsSet():
+	case p.datastore.Type != datastore.Kubernetes && given.EtcdEndpoints.IsSet():
 		return firewall.Etcd(strings.Split(given.EtcdEndpoints.Value, ","))
-	case p.datastore != bootstrap.Kubernetes:
+	case p.datastore.Type != datastore.Kubernetes:
 		return firewall.Etcd(nil)
 	case flags.apiServerPort != "":
 		server = ":" + flags.apiServerPort
-	case p.kubernetes.REST == nil: // nobody looked for one
+	case p.datastore.Kubernetes.REST == nil: // nobody looked for one
 		server = given.K8sAPIEndpoint.Value
-	case !strings.HasPrefix(p.kubernetes.REST.BearerTokenFile, podSecrets): // else it is the Service's
-		server = p.kubernetes.REST.Host
+	case !strings.HasPrefix(p.datastore.Kubernetes.REST.BearerTokenFile, podSecrets): // else it is the Service's
+		server = p.datastore.Kubernetes.REST.Host
 	}
 	return []firewall.Opening{firewall.APIServer(server)}
 }

@@ -6,7 +6,8 @@ import (
 	"io"
 	"os"
 
-	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 )
 
 // readFirewallReport reads what firewall -o json printed.
@@ -41,7 +42,7 @@ func readFirewallReport(file string, stdin io.Reader) (firewallReport, error) {
 }
 
 func fromFault(file string, err error) error {
-	var faults bootstrap.Faults
-	faults.Add(bootstrap.Given(file, bootstrap.SourceFlag("from")), "%s; want what calico-bootstrap firewall -o json printed", err)
+	var faults settings.Faults
+	faults.Add(settings.Given(file, origin.Flag("from")), "%s; want what calico-bootstrap firewall -o json printed", err)
 	return faults.Err()
 }

@@ -9,8 +9,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/firewall"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 )
 
 // FuzzFirewallReport reads any text as what firewall -o json printed: it is
@@ -27,7 +27,7 @@ func FuzzFirewallReport(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		report, err := readFirewallReport("-", bytes.NewReader(data))
 		if err != nil {
-			require.ErrorIs(t, err, bootstrap.ErrInvalidSettings)
+			require.ErrorIs(t, err, settings.ErrInvalidSettings)
 			require.NotContains(t, err.Error(), "\n")
 			return
 		}

@@ -2,11 +2,16 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/facts"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/firewall"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/preflight"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
@@ -21,28 +26,28 @@ func (p *program) firewallPools(ctx context.Context, local bool) ([]firewall.Poo
 		return nil, nil, err
 	}
 	defer store.Close()
-	settings := p.settings
-	settings.Preflight = bootstrap.Setting{Value: string(bootstrap.PreflightOff), Source: bootstrap.SourceDefault}
-	options := []bootstrap.Option{bootstrap.WithDryRun(), bootstrap.WithLogger(p.logger)}
-	if cluster, ok := store.(bootstrap.Cluster); ok {
+	asked := p.settings
+	asked.Preflight = settings.Given(string(preflight.Off), origin.Default)
+	options := []bootstrap.Option{bootstrap.WithLogger(p.logger)}
+	if cluster, ok := store.(facts.Cluster); ok {
 		options = append(options, bootstrap.WithCluster(cluster))
 	}
 	seen := &lastSnapshot{Datastore: store}
-	report, err := bootstrap.Run(ctx, seen, settings, options...)
-	if err != nil && !errors.Is(err, bootstrap.ErrDrift) {
+	planned, err := bootstrap.New(seen, options...).Plan(ctx, asked)
+	if planned == nil {
 		return nil, nil, err
 	}
-	return poolsAfter(seen.snapshot, report)
+	return poolsAfter(seen.snapshot, planned.Report)
 }
 
 // lastSnapshot remembers what a datastore said last: a report has only the
 // pools that the settings ask for.
 type lastSnapshot struct {
-	bootstrap.Datastore
-	snapshot bootstrap.Snapshot
+	datastore.Datastore
+	snapshot datastore.Snapshot
 }
 
-func (d *lastSnapshot) Snapshot(ctx context.Context) (bootstrap.Snapshot, error) {
+func (d *lastSnapshot) Snapshot(ctx context.Context) (datastore.Snapshot, error) {
 	snapshot, err := d.Datastore.Snapshot(ctx)
 	d.snapshot = snapshot
 	return snapshot, err
@@ -50,11 +55,11 @@ func (d *lastSnapshot) Snapshot(ctx context.Context) (bootstrap.Snapshot, error)
 
 // poolsAfter are the pools as they would be after apply: first those that it
 // would write, then the rest by name.
-func poolsAfter(snapshot bootstrap.Snapshot, report bootstrap.Report) ([]firewall.Pool, []string, error) {
+func poolsAfter(snapshot datastore.Snapshot, report bootstrap.Report) ([]firewall.Pool, []string, error) {
 	pools, warnings := []firewall.Pool{}, []string{}
 	written := map[string]bool{}
 	for _, pool := range report.Pools {
-		if pool.Action == bootstrap.WouldCreate || pool.Action == bootstrap.WouldUpdate {
+		if pool.Action == plan.WouldCreate || pool.Action == plan.WouldUpdate {
 			written[pool.Name] = true
 			pools = append(pools, planned(firewall.PoolOf(pool.Name, pool.Family, *pool.Spec)))
 		}

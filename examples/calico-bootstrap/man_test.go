@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 )
 
 var update = flag.Bool("update", false, "write the man page anew")
@@ -99,19 +99,19 @@ func manText(t *testing.T, readme string) string {
 	}
 
 	b.WriteString(".SH OPTIONS\nThe flags of every command.\nA flag wins over its variable.\nModes, words and booleans are read in any case.\n")
-	settings := map[string]bool{}
-	for _, d := range bootstrap.Definitions() {
-		settings[d.Flag] = true
+	known := map[string]bool{}
+	for _, d := range settings.Definitions() {
+		known[d.Flag] = true
 		writeSetting(&b, root.PersistentFlags().Lookup(d.Flag), d)
 	}
 	root.PersistentFlags().VisitAll(func(f *pflag.Flag) {
-		if !settings[f.Name] && f.Name != "data-dir" { // which only trial builds have
+		if !known[f.Name] && f.Name != "data-dir" { // which only trial builds have
 			writeFlag(&b, f)
 		}
 	})
 
 	b.WriteString(".SH ENVIRONMENT\nAn empty variable counts as unset.\n")
-	for _, d := range bootstrap.Definitions() {
+	for _, d := range settings.Definitions() {
 		item(&b, bold(d.Env), "as "+"--"+d.Flag+".")
 		if d.Prefixed {
 			fmt.Fprintf(&b, "%s wins over it.\n", bold("CALICO_"+d.Env))
@@ -145,7 +145,7 @@ func manText(t *testing.T, readme string) string {
 	return b.String()
 }
 
-func writeSetting(b *bytes.Buffer, f *pflag.Flag, d bootstrap.Definition) {
+func writeSetting(b *bytes.Buffer, f *pflag.Flag, d settings.Definition) {
 	usage := d.Usage
 	if d.Words() == nil || d.Bool {
 		usage += "; " + d.Accepted

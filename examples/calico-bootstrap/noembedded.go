@@ -6,11 +6,13 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/open"
 )
 
 // hasEmbedded says that this build has no etcd in it: it stays small.
 const hasEmbedded = false
 
-func startEmbedded(context.Context, string, time.Duration) (closableDatastore, error) {
+func startEmbedded(context.Context, string, time.Duration) (open.Datastore, error) {
 	return nil, errors.New("embedded etcd: not in this build")
 }

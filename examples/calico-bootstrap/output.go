@@ -10,13 +10,17 @@ import (
 	"strings"
 	"sync"
 	"text/tabwriter"
-	"unicode"
 
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/open"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool/installation"
 )
@@ -42,7 +46,7 @@ var formatsOf = map[string][]string{
 
 // printReport writes what was done: a line a pool, or all of it for a machine.
 // Of an embedded etcd it shows the records too, since nobody else can look.
-func (p *program) printReport(ctx context.Context, store closableDatastore, report bootstrap.Report) error {
+func (p *program) printReport(ctx context.Context, store open.Datastore, report bootstrap.Report) error {
 	if p.output != formatTable {
 		return p.printObject(report)
 	}
@@ -77,12 +81,12 @@ type recordPrinter interface {
 
 // printPlan writes what would be done: pool by pool, every field and where its
 // value comes from, or how what is stored differs from what was asked for.
-func (p *program) printPlan(_ context.Context, _ closableDatastore, report bootstrap.Report) error {
+func (p *program) printPlan(_ context.Context, _ open.Datastore, report bootstrap.Report) error {
 	if p.output != formatTable {
 		return p.printObject(report)
 	}
 	table := newTable(p.stdout)
-	count := map[bootstrap.Action]int{}
+	count := map[plan.Action]int{}
 	otherwise := 0            // unchanged, and not as asked for
 	told := map[string]bool{} // in the tables of the pools
 	for _, pool := range report.Pools {
@@ -97,7 +101,7 @@ func (p *program) printPlan(_ context.Context, _ closableDatastore, report boots
 				fmt.Fprintf(table, "  %s\t%s\t%s\n", value.Field, cell(value.Value), cell(value.Source))
 			}
 		}
-		if pool.Action == bootstrap.Unchanged && len(pool.Drift) > 0 {
+		if pool.Action == plan.Unchanged && len(pool.Drift) > 0 {
 			otherwise++
 		}
 		for _, difference := range pool.Drift {
@@ -116,12 +120,12 @@ func (p *program) printPlan(_ context.Context, _ closableDatastore, report boots
 	for _, note := range report.Notes {
 		fmt.Fprintf(table, "Note: %s\n", cell(note))
 	}
-	unchanged := fmt.Sprintf("%d unchanged", count[bootstrap.Unchanged])
+	unchanged := fmt.Sprintf("%d unchanged", count[plan.Unchanged])
 	if otherwise > 0 {
 		unchanged += fmt.Sprintf(" (%d of them not as asked for)", otherwise)
 	}
 	fmt.Fprintf(table, "Plan: %d to create, %d to update, %s, %d skipped. Nothing was written.\n",
-		count[bootstrap.WouldCreate], count[bootstrap.WouldUpdate], unchanged, count[bootstrap.Skipped])
+		count[plan.WouldCreate], count[plan.WouldUpdate], unchanged, count[plan.Skipped])
 	return table.Flush()
 }
 
@@ -149,8 +153,8 @@ func printDrift(table io.Writer, pool bootstrap.PoolReport) {
 		fields[difference.Remedy] = append(fields[difference.Remedy], difference.Field)
 	}
 	for _, remedy := range remedies {
-		text := itemStart().ReplaceAllString(cell(remedy), "\n      $1")
-		fmt.Fprintf(table, "  %s: %s\n", strings.Join(fields[remedy], ", "), text)
+		line := itemStart().ReplaceAllString(cell(remedy), "\n      $1")
+		fmt.Fprintf(table, "  %s: %s\n", strings.Join(fields[remedy], ", "), line)
 	}
 }
 
@@ -163,19 +167,14 @@ func cell(value any) string {
 	if value == "" {
 		return "-"
 	}
-	return strings.Map(func(r rune) rune {
-		if unicode.IsGraphic(r) {
-			return r
-		}
-		return ' '
-	}, fmt.Sprint(value))
+	return text.Graphic(fmt.Sprint(value))
 }
 
 func sentence(pool bootstrap.PoolReport) string {
 	switch {
-	case pool.Action == bootstrap.WouldCreate:
+	case pool.Action == plan.WouldCreate:
 		return "would be created"
-	case pool.Action == bootstrap.WouldUpdate:
+	case pool.Action == plan.WouldUpdate:
 		return "would be updated"
 	default:
 		return string(pool.Action)
@@ -183,11 +182,11 @@ func sentence(pool bootstrap.PoolReport) string {
 }
 
 // planValues are the settings behind a pool, or what is stored.
-func planValues(pool bootstrap.PoolReport) []bootstrap.Value {
+func planValues(pool bootstrap.PoolReport) []plan.Value {
 	if len(pool.Settings) > 0 {
 		return pool.Settings
 	}
-	const stored bootstrap.Source = "datastore"
+	stored := origin.Datastore
 	spec := pool.Spec
 	blockSize, nodeSelector := fmt.Sprint(spec.BlockSize), spec.NodeSelector
 	if spec.BlockSize == 0 {
@@ -196,7 +195,7 @@ func planValues(pool bootstrap.PoolReport) []bootstrap.Value {
 	if nodeSelector == "" {
 		nodeSelector = ippool.DefaultNodeSelector + " (default)"
 	}
-	return []bootstrap.Value{
+	return []plan.Value{
 		{Field: "name", Value: pool.Name, Source: stored},
 		{Field: "cidr", Value: spec.CIDR, Source: stored},
 		{Field: "vxlanMode", Value: spec.VXLANMode, Source: stored},
@@ -281,9 +280,9 @@ func (p *program) printInstallation(pools []*v3.IPPool) error {
 		p.logger.Warn(warning)
 	}
 	if err != nil {
-		var faults bootstrap.Faults
+		var faults settings.Faults
 		for _, fault := range strings.Split(err.Error(), "\n") {
-			faults.Add(bootstrap.Given(p.output, bootstrap.SourceFlag("output")), "%s", fault)
+			faults.Add(settings.Given(p.output, origin.Flag("output")), "%s", fault)
 		}
 		return faults.Err()
 	}

@@ -13,8 +13,14 @@ import (
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
-	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/etcdv3"
-	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/kubernetes"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/kubernetes"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/open"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/preflight"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 )
 
 // program is one call of the program: its streams, its flags, and what comes
@@ -22,16 +28,14 @@ import (
 type program struct {
 	stdout, stderr io.Writer
 
-	flags      bootstrap.Settings
+	flags      settings.Settings
 	configFile string
 	dataDir    string
 	output     string
 
-	given      bootstrap.Settings // as they were read
-	settings   bootstrap.Settings // as the library gets them
-	datastore  bootstrap.DatastoreType
-	etcd       etcdv3.Config
-	kubernetes kubernetes.Config
+	given      settings.Settings // as they were read
+	settings   settings.Settings // as the library gets them
+	datastore  open.Config       // how the datastore is reached
 	embedded   bool
 	warnings   []string // of the program and of the datastore's settings
 	resolved   []string // warnings of all other settings, which the library logs
@@ -47,32 +51,34 @@ const embeddedType = "embedded"
 
 // load reads the settings and judges all of them. With a datastore, also how
 // it is reached.
-func (p *program) load(datastore bool, formats ...string) error {
+func (p *program) load(contacts bool, formats ...string) error {
 	p.running = true
-	settings, warnings, loadErr := bootstrap.Load(p.flags, p.configFile)
-	p.given, p.settings, p.warnings = settings, settings, warnings
+	given, warnings, loadErr := settings.Load(p.flags, p.configFile)
+	p.given, p.settings, p.warnings = given, given, warnings
 	faults := []error{loadErr, p.checkOutput(formats)}
 
 	embeddedFaults := p.takeEmbedded()
 	config, err := p.settings.Resolve()
 	faults = append(faults, err)
-	if datastore {
+	if contacts {
 		faults = append(faults, embeddedFaults)
 	}
-	if datastore && !fromConfigFile(loadErr) { // else it is unknown which datastore is meant
+	p.datastore.Type = config.Datastore
+	if contacts && !fromConfigFile(loadErr) { // else it is unknown which datastore is meant
 		faults = append(faults, p.loadDatastore(config.Datastore))
 	}
-	p.datastore, p.timeout, p.resolved = config.Datastore, config.Timeout, config.Warnings
-	p.setLogger(config)
-	faults = append(faults, p.strictly())
+	p.timeout, p.resolved = config.Timeout, config.Warnings
+	faults = append(faults, p.setLogger(), p.strictly())
 	return errors.Join(faults...)
 }
 
 // strictly makes errors of the warnings about settings, if the settings say so.
 func (p *program) strictly() error {
-	var faults, told bootstrap.Faults // what is wrong with the setting itself is told already
+	var faults, told settings.Faults // what is wrong with the setting itself is told already
 	if strict := p.settings.Strict; strict.Bool(false, &told) {
-		faults.AddWarnings(strict, p.warnings)
+		for _, warning := range p.warnings {
+			faults.Add(settings.Setting{}, "%s", text.Strict(warning, strict.Source.String()))
+		}
 		p.warnings = nil
 	}
 	return faults.Err()
@@ -80,54 +86,50 @@ func (p *program) strictly() error {
 
 // fromConfigFile reports whether the error is about the CalicoAPIConfig file.
 func fromConfigFile(err error) bool {
-	var wrong *bootstrap.SettingsError
-	return errors.As(err, &wrong) && slices.ContainsFunc(wrong.Faults, func(f bootstrap.Fault) bool {
-		return f.Source == bootstrap.SourceFlag("config")
+	var wrong *settings.Error
+	return errors.As(err, &wrong) && slices.ContainsFunc(wrong.Faults, func(f settings.Fault) bool {
+		return f.Source == origin.Flag("config")
 	})
 }
 
 // takeEmbedded keeps the embedded type from the library, which doesn't know it.
 func (p *program) takeEmbedded() error {
-	var faults bootstrap.Faults
+	var faults settings.Faults
 	given := &p.settings.Datastore
 	p.embedded = strings.EqualFold(given.DatastoreType.Value, embeddedType)
-	dataDir := bootstrap.Given(p.dataDir, bootstrap.SourceFlag("data-dir"))
+	dataDir := settings.Given(p.dataDir, origin.Flag("data-dir"))
 	switch {
 	case p.embedded && !hasEmbedded:
 		faults.Add(given.DatastoreType, "this build has no etcd in it: make run has, or go build -tags embedded; want etcdv3 or kubernetes")
-		given.DatastoreType.Value = string(bootstrap.EtcdV3)
+		given.DatastoreType.Value = string(datastore.EtcdV3)
 	case !p.embedded && dataDir.IsSet():
 		faults.Add(dataDir, "only the embedded etcd keeps its data there; want --datastore-type embedded too")
 	case p.embedded:
-		for _, other := range []*bootstrap.Setting{&given.EtcdEndpoints, &given.EtcdDiscoverySRV} {
+		for _, other := range []*settings.Setting{&given.EtcdEndpoints, &given.EtcdDiscoverySRV} {
 			switch {
 			case !other.IsSet():
-			case strings.HasPrefix(string(given.DatastoreType.Source), "flag ") && !strings.HasPrefix(string(other.Source), "flag "):
+			case given.DatastoreType.Source.Kind() == origin.KindFlag && other.Source.Kind() != origin.KindFlag:
 				p.warnings = append(p.warnings, fmt.Sprintf("%s has no effect: %s is %q", other.Source, given.DatastoreType.Source, given.DatastoreType.Value))
-				*other = bootstrap.Setting{}
+				*other = settings.Setting{}
 			default:
 				faults.AddSecret(*other, "contradicts %s %q: want one etcd or the other", given.DatastoreType.Source, given.DatastoreType.Value)
 			}
 		}
-		given.DatastoreType.Value = string(bootstrap.EtcdV3)
+		given.DatastoreType.Value = string(datastore.EtcdV3)
 	}
 	return faults.Err()
 }
 
-func (p *program) loadDatastore(kind bootstrap.DatastoreType) error {
-	var (
-		warnings []string
-		err      error
-	)
-	switch {
-	case p.embedded, kind == "": // which nobody knows
-	case kind == bootstrap.Kubernetes:
-		p.kubernetes, warnings, err = kubernetes.FromSettings(p.settings.Datastore)
-		p.kubernetes.REST.UserAgent = kubernetes.UserAgent(shortVersion())
-	default:
-		p.etcd, warnings, err = etcdv3.FromSettings(p.settings.Datastore)
+func (p *program) loadDatastore(kind datastore.Type) error {
+	if p.embedded {
+		return nil
 	}
-	p.warnings = append(p.warnings, warnings...)
+	var err error
+	p.datastore, err = open.For(kind, p.settings.Datastore)
+	if p.datastore.Kubernetes.REST != nil {
+		p.datastore.Kubernetes.REST.UserAgent = kubernetes.UserAgent(shortVersion())
+	}
+	p.warnings = append(p.warnings, p.datastore.Warnings...)
 	return err
 }
 
@@ -140,55 +142,68 @@ func (p *program) checkOutput(formats []string) error {
 			return nil
 		}
 	}
-	var faults bootstrap.Faults
-	faults.Add(bootstrap.Given(p.output, bootstrap.SourceFlag("output")), "unknown format; want one of %s", strings.Join(formats, ", "))
+	var faults settings.Faults
+	faults.Add(settings.Given(p.output, origin.Flag("output")), "unknown format; want one of %s", strings.Join(formats, ", "))
 	return faults.Err()
 }
 
-// setLogger sends log lines to stderr: stdout carries the result alone.
-func (p *program) setLogger(config bootstrap.Config) {
-	options := &slog.HandlerOptions{Level: config.LogLevel}
-	if config.LogFormat == bootstrap.LogFormatJSON {
-		p.logger = slog.New(slog.NewJSONHandler(p.stderr, options))
-		p.jsonLogger = p.logger
-		return
-	}
-	p.logger = slog.New(slog.NewTextHandler(p.stderr, options))
-}
-
-// printer writes a report to stdout. It gets the datastore too, for what the
-// embedded one has to show.
-type printer func(context.Context, closableDatastore, bootstrap.Report) error
-
-// bootstrap runs the library, for apply and for plan, and prints the report.
-func (p *program) bootstrap(ctx context.Context, print printer, options ...bootstrap.Option) (bootstrap.Report, error) {
+// withDatastore loads the settings and opens the datastore that they name.
+func (p *program) withDatastore(ctx context.Context, use func(open.Datastore, *bootstrap.Bootstrap) error) error {
 	if err := p.load(true, formatsOf["apply"]...); err != nil {
-		return bootstrap.Report{}, err
+		return err
 	}
 	if !p.planning { // else the plan has them
 		p.warn()
 	}
 	store, err := p.open(ctx)
 	if err != nil {
-		return bootstrap.Report{}, err
+		return err
 	}
 	defer store.Close()
-	report, err := bootstrap.Run(ctx, store, p.settings, append(options, bootstrap.WithLogger(p.logger))...)
-	refused := errors.Is(err, bootstrap.ErrDrift) || errors.Is(err, bootstrap.ErrFindings)
-	if err != nil && !refused {
-		if p.planning { // there is no plan to have them
-			p.warn()
+	return use(store, bootstrap.New(store, bootstrap.WithLogger(p.logger)))
+}
+
+// apply creates the pools and prints the report.
+func (p *program) apply(ctx context.Context) error {
+	return p.withDatastore(ctx, func(store open.Datastore, b *bootstrap.Bootstrap) error {
+		report, err := b.Run(ctx, p.settings)
+		if err != nil && !isRefused(err) {
+			return err
 		}
-		return report, err
-	}
-	report.Warnings = append(p.warnings[:len(p.warnings):len(p.warnings)], report.Warnings...)
-	if report.Warnings == nil {
-		report.Warnings = []string{}
-	}
-	if printErr := print(ctx, store, report); printErr != nil && !refused {
-		return report, fmt.Errorf("all was done, but the result could not be written: %w", printErr)
-	}
-	return report, err
+		if printErr := p.printReport(ctx, store, p.withWarnings(report)); printErr != nil && err == nil {
+			return fmt.Errorf("all was done, but the result could not be written: %w", printErr)
+		}
+		return err
+	})
+}
+
+// plan prints what apply would do, and reports whether that is anything.
+func (p *program) plan(ctx context.Context) (pending bool, err error) {
+	p.planning = true
+	err = p.withDatastore(ctx, func(store open.Datastore, b *bootstrap.Bootstrap) error {
+		planned, err := b.Plan(ctx, p.settings)
+		if planned == nil {
+			p.warn() // there is no plan to have them
+			return err
+		}
+		pending = planned.Pending()
+		if printErr := p.printPlan(ctx, store, p.withWarnings(planned.Report)); printErr != nil && err == nil {
+			return fmt.Errorf("the plan could not be written: %w", printErr)
+		}
+		return err
+	})
+	return pending, err
+}
+
+// isRefused reports whether there is a report beside the error.
+func isRefused(err error) bool {
+	return errors.Is(err, plan.ErrDrift) || errors.Is(err, preflight.ErrFindings)
+}
+
+// withWarnings returns the report with the warnings of the program in front.
+func (p *program) withWarnings(report bootstrap.Report) bootstrap.Report {
+	report.Warnings = append(append([]string{}, p.warnings...), report.Warnings...)
+	return report
 }
 
 // warn logs the warnings of the program and of the datastore's settings.
@@ -198,30 +213,19 @@ func (p *program) warn() {
 	}
 }
 
-// closableDatastore is a datastore that the program opened.
-type closableDatastore interface {
-	bootstrap.Datastore
-	io.Closer
-}
-
-func (p *program) open(ctx context.Context) (closableDatastore, error) {
-	switch {
-	case p.embedded:
+func (p *program) open(ctx context.Context) (open.Datastore, error) {
+	if p.embedded {
 		return startEmbedded(ctx, p.dataDir, p.timeout)
-	case p.datastore == bootstrap.Kubernetes:
-		p.logger.Info(fmt.Sprintf("the datastore is %v", p.kubernetes))
-		return kubernetes.Open(p.kubernetes)
-	default:
-		p.logger.Info(fmt.Sprintf("the datastore is %v", p.etcd))
-		return etcdv3.Open(p.etcd)
 	}
+	p.logger.Info(fmt.Sprintf("the datastore is %v", p.datastore))
+	return p.datastore.Open()
 }
 
-func (p *program) render() error {
+func (p *program) render(ctx context.Context) error {
 	if err := p.load(false, formatsOf["render"]...); err != nil {
 		return err
 	}
-	var faults bootstrap.Faults
+	var faults settings.Faults
 	group := kubernetes.ReadAPIGroup(p.settings.Datastore.CalicoAPIGroup, &faults)
 	if len(faults) > 0 {
 		return faults.Err()
@@ -229,7 +233,7 @@ func (p *program) render() error {
 	if group.Empty() {
 		group = v3.SchemeGroupVersion // which calicoctl takes, too
 	}
-	pools, warnings, err := bootstrap.Render(p.settings)
+	pools, warnings, err := bootstrap.Render(ctx, p.settings)
 	if err != nil {
 		return err
 	}

@@ -13,10 +13,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
 )
 
-var (
-	errDeclined = errors.New("nothing was written")
-	errChanged  = errors.New("the pools have changed since the plan was shown; run the installer again")
-)
+var errDeclined = errors.New("nothing was written")
 
 // agree returns nil if somebody says yes.
 func agree(ctx context.Context, stdin io.Reader, stdout io.Writer) error {
@@ -24,7 +21,7 @@ func agree(ctx context.Context, stdin io.Reader, stdout io.Writer) error {
 	answer := make(chan string, 1) // the reader may outlive who asked
 	go func() {
 		defer close(answer)
-		if line, err := bufio.NewReader(stdin).ReadString('\n'); err == nil || line != "" {
+		if line := readLine(stdin); line != "" {
 			answer <- strings.ToLower(strings.TrimSpace(line))
 		}
 	}()
@@ -43,24 +40,25 @@ func agree(ctx context.Context, stdin io.Reader, stdout io.Writer) error {
 	}
 }
 
-// apply does what the plan says, and tells of it. If by now something else would
-// be done than what somebody agreed to, nothing is.
-func apply(ctx context.Context, store bootstrap.Datastore, settings bootstrap.Settings, plan bootstrap.Report, stderr io.Writer) (bootstrap.Report, error) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	agreed := map[string]bootstrap.Action{}
-	for _, pool := range plan.Pools {
-		agreed[pool.Name] = pool.Action
+// readLine reads no further than the line: the next question needs the rest.
+func readLine(stdin io.Reader) string {
+	line, err := bufio.NewReaderSize(oneByte{stdin}, 16).ReadString('\n')
+	if err != nil && line == "" {
+		return ""
 	}
-	observe := func(event bootstrap.Event) {
+	return line
+}
+
+// oneByte reads no more than it is asked for.
+type oneByte struct{ io.Reader }
+
+func (o oneByte) Read(p []byte) (int, error) { return o.Reader.Read(p[:min(len(p), 1)]) }
+
+// progress prints what a run is at.
+func progress(stderr io.Writer) func(bootstrap.Event) {
+	return func(event bootstrap.Event) {
 		switch event.Kind {
 		case bootstrap.EventWriting:
-			for _, pool := range event.Pools {
-				if agreed[pool.Name] != pool.Action {
-					cancel(errChanged)
-					return
-				}
-			}
 			fmt.Fprintf(stderr, "writing %d pools\n", len(event.Pools))
 		case bootstrap.EventWritten:
 			for _, pool := range event.Pools {
@@ -70,24 +68,15 @@ func apply(ctx context.Context, store bootstrap.Datastore, settings bootstrap.Se
 			fmt.Fprintf(stderr, "trying again in %s: %s\n", event.Wait.Round(time.Millisecond), event.Err)
 		}
 	}
-	report, err := bootstrap.Run(ctx, store, settings, bootstrap.WithObserver(observe))
-	var partial *bootstrap.PartialError // some were written before that came out
-	if err != nil && errors.Is(context.Cause(ctx), errChanged) && !errors.As(err, &partial) {
-		err = fmt.Errorf("%w: %w", errChanged, errDeclined)
-	}
-	return report, err
 }
 
-func printReport(w io.Writer, title string, report bootstrap.Report) {
-	fmt.Fprintf(w, "%s, in %s:\n", title, report.Datastore)
+func printReport(w io.Writer, report bootstrap.Report) {
+	fmt.Fprintf(w, "Done, in %s:\n", report.Datastore)
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, pool := range report.Pools {
 		cidr, nat := "-", "-"
 		if pool.Spec != nil {
 			cidr, nat = pool.Spec.CIDR, fmt.Sprintf("natOutgoing %t", pool.Spec.NATOutgoing)
-		}
-		if cidr == "" {
-			cidr = "(drawn when it is created)"
 		}
 		fmt.Fprintf(table, "  %s\t%s\t%s\t%s\t%s\n", pool.Name, pool.Action, cidr, nat, pool.Reason)
 	}

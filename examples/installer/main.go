@@ -1,5 +1,5 @@
-// Command installer shows what an installer does with the library: it shows the
-// plan, asks, applies it while it tells of the progress, and prints the report.
+// Command installer shows what an installer does with the library: it plans, asks,
+// applies that plan while it shows the progress, and prints the report.
 //
 //	installer --kubeconfig admin.conf --ipv4-pool-cidr 10.244.0.0/16 [--yes]
 package main
@@ -15,8 +15,10 @@ import (
 	"syscall"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
-	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/etcdv3"
-	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/kubernetes"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/open"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 )
 
 func main() {
@@ -25,7 +27,7 @@ func main() {
 	stop()
 	switch {
 	case err == nil, errors.Is(err, flag.ErrHelp):
-	case errors.Is(err, bootstrap.ErrInvalidSettings):
+	case errors.Is(err, settings.ErrInvalidSettings):
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(2)
 	default:
@@ -36,76 +38,74 @@ func main() {
 
 // run is the program: everything but the process around it.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
-	var given bootstrap.Settings
-	flags := flag.NewFlagSet("installer", flag.ContinueOnError)
-	flags.SetOutput(stderr)
-	given.AddFlags(flags)
-	yes := flags.Bool("yes", false, "apply the plan without asking")
-	if err := flags.Parse(args); err != nil {
-		return err
-	}
-	if rest := flags.Args(); len(rest) > 0 { // flags behind it would be lost; it may be half of a password
-		var faults bootstrap.Faults
-		faults.AddSecret(bootstrap.Given(rest[0], "command line"), "a word is left over behind the flags; the value of a boolean flag is joined to it with =")
-		return faults.Err()
-	}
-	settings, warnings, err := bootstrap.Load(given, "") // what the flags leave open, the environment says
+	s, yes, err := load(args, stderr)
 	if err != nil {
 		return err
 	}
-	store, more, err := open(settings)
+	config, err := open.FromSettings(s)
+	if err != nil {
+		return err
+	}
+	for _, warning := range config.Warnings {
+		fmt.Fprintln(stderr, "warning:", warning)
+	}
+	store, err := config.Open()
 	if err != nil {
 		return err
 	}
 	defer store.Close()
-	for _, warning := range append(warnings, more...) {
-		fmt.Fprintln(stderr, "warning:", warning)
-	}
 
-	plan, err := bootstrap.Run(ctx, store, settings, bootstrap.WithDryRun())
+	b := bootstrap.New(store, bootstrap.WithObserver(progress(stderr)))
+	p, err := b.Plan(ctx, s)
 	if err != nil {
 		return err
 	}
-	printReport(stdout, "Plan", plan)
-	if !plan.Pending() {
-		fmt.Fprintln(stdout, "Nothing to do.")
-		return nil
-	}
-	if !*yes {
-		if err := agree(ctx, stdin, stdout); err != nil {
+	for {
+		fmt.Fprint(stdout, p)
+		if !p.Pending() {
+			fmt.Fprintln(stdout, "Nothing to do.")
+			return nil
+		}
+		if !yes {
+			if err := agree(ctx, stdin, stdout); err != nil {
+				return err
+			}
+		}
+		report, err := b.Apply(ctx, p)
+		if err == nil {
+			printReport(stdout, report)
+			return nil
+		}
+		var partial *bootstrap.PartialError
+		if !errors.Is(err, datastore.ErrConflict) || errors.As(err, &partial) {
+			return err
+		}
+		// Something else would be written now than was agreed to: show that.
+		fmt.Fprintf(stderr, "nothing was written: %v\n", err)
+		if p, err = b.Plan(ctx, s); err != nil {
 			return err
 		}
 	}
-	report, err := apply(ctx, store, settings, plan, stderr)
-	if err != nil {
-		return err
-	}
-	printReport(stdout, "Done", report)
-	return nil
 }
 
-// datastore is either of the two, to be closed in the end.
-type datastore interface {
-	bootstrap.Datastore
-	io.Closer
-}
-
-// open judges how the datastore is reached, and what else is wrong with the
-// settings: so all of it is told at once. Nothing is contacted yet.
-func open(settings bootstrap.Settings) (datastore, []string, error) {
-	config, err := settings.Resolve()
-	if config.Datastore == bootstrap.EtcdV3 {
-		etcd, warnings, etcdErr := etcdv3.FromSettings(settings.Datastore)
-		if err := errors.Join(err, etcdErr); err != nil {
-			return nil, nil, err
-		}
-		store, err := etcdv3.Open(etcd)
-		return store, warnings, err
+// load reads the settings from flags and, what these leave open, the environment.
+func load(args []string, stderr io.Writer) (s settings.Settings, yes bool, err error) {
+	var given settings.Settings
+	flags := flag.NewFlagSet("installer", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	given.AddFlags(flags)
+	flags.BoolVar(&yes, "yes", false, "apply the plan without asking")
+	if err := flags.Parse(args); err != nil {
+		return s, yes, err
 	}
-	cluster, warnings, clusterErr := kubernetes.FromSettings(settings.Datastore)
-	if err := errors.Join(err, clusterErr); err != nil {
-		return nil, nil, err
+	if rest := flags.Args(); len(rest) > 0 { // flags behind it would be lost; it may be half of a password
+		var faults settings.Faults
+		faults.AddSecret(settings.Given(rest[0], origin.Caller("command line")), "a word is left over behind the flags; the value of a boolean flag is joined to it with =")
+		return s, yes, faults.Err()
 	}
-	store, err := kubernetes.Open(cluster)
-	return store, warnings, err
+	s, warnings, err := settings.Load(given, "")
+	for _, warning := range warnings {
+		fmt.Fprintln(stderr, "warning:", warning)
+	}
+	return s, yes, err
 }

@@ -7,6 +7,8 @@ import (
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
@@ -14,12 +16,8 @@ import (
 // It reads the same variables and leaves the same pools; errors are returned, and
 // the fork decides whether one ends the process. The pools are of Calico's own
 // type, so there is nothing to convert for whatever the fork does with them next.
-func configureIPPools(ctx context.Context, store bootstrap.Datastore) ([]*v3.IPPool, error) {
-	settings, err := bootstrap.FromEnv()
-	if err != nil {
-		return nil, err
-	}
-	if _, err := bootstrap.Run(ctx, store, settings, bootstrap.WithLogger(slog.Default())); err != nil {
+func configureIPPools(ctx context.Context, store datastore.Datastore, s settings.Settings) ([]*v3.IPPool, error) {
+	if _, err := bootstrap.New(store, bootstrap.WithLogger(slog.Default())).Run(ctx, s); err != nil {
 		return nil, err
 	}
 	snapshot, err := store.Snapshot(ctx)

@@ -11,8 +11,8 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"google.golang.org/grpc"
 
-	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
-	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/etcdv3"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/etcdv3"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/etcdtest"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
@@ -82,7 +82,7 @@ func TestCluster(t *testing.T) {
 			assert.EqualValues(t, 1, kv.Version, "written once")
 		}
 		for _, pool := range report.Pools {
-			assert.Equal(t, bootstrap.Created, pool.Action)
+			assert.Equal(t, plan.Created, pool.Action)
 		}
 	}
 	const read, write = "/etcdserverpb.KV/Range", "/etcdserverpb.KV/Txn"

@@ -7,8 +7,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
-	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/etcdv3"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/etcdv3"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
@@ -31,7 +32,7 @@ func TestCorruptRecords(t *testing.T) {
 
 			world.empty(t).put(t, ippool.RecordKey("default-ipv6-ippool"), corrupt)
 			_, err = runOn(t, config, patient())
-			require.ErrorIs(t, err, bootstrap.ErrIncompatible)
+			require.ErrorIs(t, err, plan.ErrIncompatible)
 			assert.ErrorContains(t, err, `"default-ipv6-ippool"`)
 			assert.Equal(t, []keyValue{{ippool.RecordKey("default-ipv6-ippool"), corrupt}}, world.records(t),
 				"nothing is written for either family")
@@ -47,8 +48,8 @@ func TestHalfReadableRecord(t *testing.T) {
 	report, err := runOn(t, etcdv3.Config{Endpoints: world.server.Endpoints()}, patient())
 	require.NoError(t, err)
 	assert.Equal(t, "tomorrow", report.Pools[0].Name)
-	assert.Equal(t, bootstrap.Unchanged, report.Pools[0].Action)
-	assert.Equal(t, bootstrap.Created, report.Pools[1].Action)
+	assert.Equal(t, plan.Unchanged, report.Pools[0].Action)
+	assert.Equal(t, plan.Created, report.Pools[1].Action)
 	require.Len(t, report.Warnings, 1)
 	assert.Contains(t, report.Warnings[0], "by its CIDR 192.168.0.0/16 it counts as an IPv4 pool")
 }
@@ -68,8 +69,8 @@ func TestRestoredFromBackup(t *testing.T) {
 	world.Write(t, pool)
 	wanted := pool.DeepCopy()
 	wanted.Spec.CIDR = "10.1.0.0/16"
-	err = store.Commit(t.Context(), snapshot, []bootstrap.Change{{Create: wanted}})
-	require.ErrorIs(t, err, bootstrap.ErrConflict)
+	_, err = store.Commit(t.Context(), snapshot, []datastore.Change{{Create: wanted}})
+	require.ErrorIs(t, err, datastore.ErrConflict)
 	assert.Equal(t, "10.99.0.0/16", world.Pools(t)[0].Spec.CIDR)
 
 	// An update wants the value that was read, whatever the revisions say.
@@ -81,20 +82,7 @@ func TestRestoredFromBackup(t *testing.T) {
 	pool.Spec.DisableBGPExport = true
 	world.Write(t, pool)
 	before := world.Raw(t, pool.Name)
-	require.ErrorIs(t, store.Commit(t.Context(), snapshot, []bootstrap.Change{{Update: update}}), bootstrap.ErrConflict)
+	_, err = store.Commit(t.Context(), snapshot, []datastore.Change{{Update: update}})
+	require.ErrorIs(t, err, datastore.ErrConflict)
 	assert.Equal(t, before, world.Raw(t, pool.Name))
-}
-
-// TestTwoClusters has a commit meet another etcd than the snapshot.
-func TestTwoClusters(t *testing.T) {
-	one, other := newEtcdWorld(t), newEtcdWorld(t)
-	snapshot, err := one.Open(t).Snapshot(t.Context())
-	require.NoError(t, err)
-	pool := ippool.New("default-ipv4-ippool")
-	pool.Spec.CIDR = "10.1.0.0/16"
-	err = other.Open(t).Commit(t.Context(), snapshot, []bootstrap.Change{{Create: pool}})
-	assert.ErrorContains(t, err, "two etcd clusters")
-
-	err = one.Open(t).Commit(t.Context(), bootstrap.Snapshot{Revision: "42"}, []bootstrap.Change{{Create: pool}})
-	assert.ErrorContains(t, err, "another datastore")
 }

@@ -8,6 +8,8 @@ import (
 	"go.etcd.io/etcd/api/v3/etcdserverpb"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/etcdtest"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/suite"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
@@ -33,21 +35,26 @@ func describe(calls []etcdtest.RPC) []string {
 // exist, and no more than is needed where they don't.
 func TestRequests(t *testing.T) {
 	world := newEtcdWorld(t)
-	run := func(t *testing.T, settings bootstrap.Settings, options ...bootstrap.Option) {
+	opened := func(t *testing.T) *bootstrap.Bootstrap {
 		t.Helper()
 		store := world.Open(t)
 		world.server.ResetRPCs()
-		_, err := bootstrap.Run(t.Context(), store, settings, append(options, bootstrap.WithHost(suite.Host{}))...)
+		return bootstrap.New(store, bootstrap.WithHost(suite.Host{}))
+	}
+	run := func(t *testing.T, settings settings.Settings) {
+		t.Helper()
+		_, err := opened(t).Run(t.Context(), settings)
 		require.NoError(t, err)
 	}
 	const (
 		pools  = "Range " + ippool.RecordPrefix
 		blocks = "Range /calico/ipam/v2/assignment/"
 	)
-	both := bootstrap.Settings{}
-	none := bootstrap.Settings{NoDefaultPools: bootstrap.Given("true", "test")}
+	both := settings.Settings{}
+	none := settings.Settings{NoDefaultPools: settings.Given("true", origin.Caller("test"))}
 
-	run(t, both, bootstrap.WithDryRun())
+	planned, err := opened(t).Plan(t.Context(), both)
+	require.NoError(t, err)
 	assert.Equal(t, []string{pools, blocks + "ipv4/block/ (keys only)"},
 		describe(world.server.RPCs()), "plan on a fresh cluster, whose IPv6 prefix is not drawn yet")
 
@@ -60,6 +67,11 @@ func TestRequests(t *testing.T) {
 
 	run(t, both)
 	assert.Equal(t, []string{pools}, describe(world.server.RPCs()), "the pools exist")
+
+	world.empty(t)
+	_, err = opened(t).Apply(t.Context(), planned)
+	require.NoError(t, err)
+	assert.Equal(t, []string{pools, blocks + "ipv4/block/ (keys only)", "Txn"}, describe(world.server.RPCs()), "a plan that is applied")
 }
 
 // TestBlocksAreReadInPages has more blocks than one page of keys.
@@ -83,7 +95,7 @@ func TestBlocksAreReadInPages(t *testing.T) {
 func TestTransaction(t *testing.T) {
 	world := newEtcdWorld(t)
 	world.put(t, "/calico/elsewhere", "1")
-	_, err := bootstrap.Run(t.Context(), world.Open(t), bootstrap.Settings{}, bootstrap.WithHost(suite.Host{}))
+	_, err := bootstrap.New(world.Open(t), bootstrap.WithHost(suite.Host{})).Run(t.Context(), settings.Settings{})
 	require.NoError(t, err)
 
 	calls := world.server.RPCs()

@@ -12,8 +12,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
-	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/etcdv3"
-	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/kubernetes"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/etcdv3"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/kubernetes"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/etcdtest"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/faultproxy"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/suite"
@@ -26,7 +28,7 @@ var everyByte = flag.Bool("every-byte", false, "cut connections after every sing
 // cutting is a datastore whose connections can be cut.
 type cutting struct {
 	address string
-	open    func(t *testing.T, address string) bootstrap.Datastore
+	open    func(t *testing.T, address string) datastore.Datastore
 	empty   func()
 	pools   func() []string // names and CIDRs
 }
@@ -43,7 +45,7 @@ func cutAnywhere(t *testing.T, c cutting, check func(t *testing.T, report bootst
 		store := c.open(t, proxy.Address())
 		var logs causeLog
 		begin := time.Now()
-		report, err := bootstrap.Run(t.Context(), store, dual(patient()), bootstrap.WithHost(suite.Host{}), bootstrap.WithLogger(slog.New(&logs)))
+		report, err := bootstrap.New(store, bootstrap.WithHost(suite.Host{}), bootstrap.WithLogger(slog.New(&logs))).Run(t.Context(), dual(patient()))
 		require.NoError(t, err)
 		assert.Less(t, time.Since(begin), soon)
 		check(t, report)
@@ -94,7 +96,7 @@ func TestEtcdCutsAnywhere(t *testing.T) {
 			require.NoError(t, err)
 			cutAnywhere(t, cutting{
 				address: endpoint.Host,
-				open: func(t *testing.T, address string) bootstrap.Datastore {
+				open: func(t *testing.T, address string) datastore.Datastore {
 					config := etcdv3.Config{Endpoints: []string{endpoint.Scheme + "://" + address}}
 					if pki := world.server.PKI(); pki != nil {
 						config.TLS = pki.TLS(t, pki.Client())
@@ -105,7 +107,7 @@ func TestEtcdCutsAnywhere(t *testing.T) {
 				pools: func() []string { return described(world.Pools(t)) },
 			}, func(t *testing.T, report bootstrap.Report) {
 				for _, pool := range report.Pools {
-					assert.Equal(t, bootstrap.Created, pool.Action, "it was this run that created it")
+					assert.Equal(t, plan.Created, pool.Action, "it was this run that created it")
 				}
 			})
 		})
@@ -117,7 +119,7 @@ func TestKubernetesCutsAnywhere(t *testing.T) {
 	world := newSteadyWorld(t)
 	cutAnywhere(t, cutting{
 		address: world.server.Address(),
-		open: func(t *testing.T, address string) bootstrap.Datastore {
+		open: func(t *testing.T, address string) datastore.Datastore {
 			config := world.server.AdminConfig()
 			config.Host = "https://" + address
 			return openKubernetes(t, kubernetes.Config{REST: config})

@@ -16,8 +16,9 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
-	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/etcdv3"
-	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/kubernetes"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/etcdv3"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/kubernetes"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/etcdtest"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/faultproxy"
 )
@@ -66,7 +67,7 @@ func TestDiscovery(t *testing.T) {
 	t.Run("no records", func(t *testing.T) {
 		etcdtest.SRV(t, nil)
 		_, err := runOn(t, config, quick())
-		require.ErrorIs(t, err, bootstrap.ErrUnreachable)
+		require.ErrorIs(t, err, datastore.ErrUnreachable)
 		assert.ErrorContains(t, err, "_etcd-client-ssl._tcp")
 		assert.ErrorContains(t, err, etcdtest.Domain)
 	})
@@ -92,7 +93,7 @@ func targetAt(t *testing.T, proxy *faultproxy.TCP) net.SRV {
 
 func TestHostNameIsUnknown(t *testing.T) {
 	etcdtest.SRV(t, nil) // no name exists but those of the test domain
-	fault{kind: bootstrap.ErrUnreachable, passes: true, says: []string{"no such host", "this host's DNS"}}.
+	fault{kind: datastore.ErrUnreachable, passes: true, says: []string{"no such host", "this host's DNS"}}.
 		check(t, etcdv3.Config{Endpoints: []string{"http://etcd.nowhere.test:2379"}})
 }
 
@@ -140,7 +141,7 @@ func TestHostNameComes(t *testing.T) {
 		config.Host = "https://api.nowhere.test:6443"
 		_, causes, err := onKubernetes(t, kubernetes.Config{REST: config}, lasting("1s"))
 		require.ErrorIs(t, err, bootstrap.ErrTimedOut)
-		require.ErrorIs(t, err, bootstrap.ErrUnreachable)
+		require.ErrorIs(t, err, datastore.ErrUnreachable)
 		assert.ErrorContains(t, err, "no such host")
 		assert.Len(t, causes, 1)
 	})
@@ -157,12 +158,12 @@ func TestDiscoveryKeepsTLS(t *testing.T) {
 		config := config
 		config.TLS = &tls.Config{}
 		_, err := runOn(t, config, quick())
-		require.ErrorIs(t, err, bootstrap.ErrUnreachable)
+		require.ErrorIs(t, err, datastore.ErrUnreachable)
 	})
 	t.Run("DNS fails", func(t *testing.T) {
 		etcdtest.SRV(t, records, etcdtest.FailOn(securedService))
 		_, err := runOn(t, config, quick())
-		require.ErrorIs(t, err, bootstrap.ErrUnreachable)
+		require.ErrorIs(t, err, datastore.ErrUnreachable)
 		assert.ErrorContains(t, err, securedService)
 	})
 	assert.Empty(t, plain.RPCs())

@@ -12,7 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
-	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/etcdv3"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/etcdv3"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/suite"
 )
 
@@ -66,7 +67,7 @@ var environment = []variable{
 func TestEnvironmentTableIsWhole(t *testing.T) {
 	t.Parallel()
 	var defined, tried []string
-	for _, d := range bootstrap.Definitions() {
+	for _, d := range settings.Definitions() {
 		if !d.Prefixed {
 			defined = append(defined, d.Env)
 		}
@@ -126,7 +127,7 @@ func TestEnvironmentPairs(t *testing.T) {
 // environment is right, the records with those of a model of calico-node.
 func compareWithGolden(t *testing.T, world *etcdWorld, name string, cases []map[string]string) {
 	t.Helper()
-	for _, d := range bootstrap.Definitions() {
+	for _, d := range settings.Definitions() {
 		t.Setenv(d.Env, "")
 		if d.Prefixed {
 			t.Setenv("CALICO_"+d.Env, "")
@@ -174,19 +175,20 @@ func bootstrapIn(t *testing.T, world *etcdWorld, env map[string]string) (text st
 	}
 	fmt.Fprintln(&out, "#", strings.Join(given, " "))
 
-	settings, _, err := bootstrap.Load(bootstrap.Settings{}, "")
+	s, _, err := settings.Load(settings.Settings{}, "")
 	if err != nil { // a file that can't be read: Run says so, and what else is wrong
-		require.ErrorIs(t, err, bootstrap.ErrInvalidSettings)
+		require.ErrorIs(t, err, settings.ErrInvalidSettings)
 	}
-	config, warnings, err := etcdv3.FromSettings(settings.Datastore)
+	config, warnings, err := etcdv3.FromSettings(s.Datastore)
 	require.NoError(t, err)
 	require.Empty(t, warnings)
-	report, err := bootstrap.Run(t.Context(), open(t, config), settings,
+	b := bootstrap.New(open(t, config),
 		bootstrap.WithHost(suite.Host{}),
 		bootstrap.WithRandom(&countingReader{}),
 		bootstrap.WithClock(func() time.Time { return time.Date(2026, 11, 22, 17, 45, 23, 999, time.UTC) }))
+	report, err := b.Run(t.Context(), s)
 	if err != nil {
-		require.ErrorIs(t, err, bootstrap.ErrInvalidSettings)
+		require.ErrorIs(t, err, settings.ErrInvalidSettings)
 		for _, line := range strings.Split(err.Error(), "\n") {
 			fmt.Fprintf(&out, "  error: %s\n", line)
 		}

@@ -10,7 +10,11 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
-	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/etcdv3"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/etcdv3"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/etcdtest"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/suite"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
@@ -40,7 +44,7 @@ func (w *etcdWorld) empty(t *testing.T) *etcdWorld {
 	return w
 }
 
-func (w *etcdWorld) Open(t *testing.T) bootstrap.Datastore {
+func (w *etcdWorld) Open(t *testing.T) datastore.Datastore {
 	if w.lent {
 		return etcdv3.New(w.server.Client(t))
 	}
@@ -153,11 +157,11 @@ func TestUpdateByteForByte(t *testing.T) {
 	const before = ` {"kind":"IPPool", "apiVersion":"projectcalico.org/v3","metadata":{"name":"default-ipv4-ippool","uid":"x","creationTimestamp":null,` +
 		`"annotations":{"b":"<&>","a":"\u00e4"}},"ofTomorrow":[1.50, {}],"spec":{"cidr":"10.244.0.0/16","natOutgoing":true,"vxlanMode":"Never", "more":"x" ,"ipipMode":"Always"}} `
 	world.WriteRaw(t, "default-ipv4-ippool", before)
-	var settings bootstrap.Settings
-	settings.IPv6.CIDR = bootstrap.Given("none", "test")
-	settings.OnDrift = bootstrap.Given("update", "test")
-	settings.IPv4.NATOutgoing, settings.IPv4.IPIP = bootstrap.Given("false", "test"), bootstrap.Given("never", "test")
-	_, err := bootstrap.Run(t.Context(), world.Open(t), settings, bootstrap.WithHost(suite.Host{}))
+	var s settings.Settings
+	s.IPv6.CIDR = settings.Given("none", origin.Caller("test"))
+	s.OnDrift = settings.Given("update", origin.Caller("test"))
+	s.IPv4.NATOutgoing, s.IPv4.IPIP = settings.Given("false", origin.Caller("test")), settings.Given("never", origin.Caller("test"))
+	_, err := bootstrap.New(world.Open(t), bootstrap.WithHost(suite.Host{})).Run(t.Context(), s)
 	require.NoError(t, err)
 	want := strings.NewReplacer(`"natOutgoing":true,`, ``, `"ipipMode":"Always"`, `"ipipMode":"Never"`).Replace(before)
 	assert.Equal(t, want, world.Raw(t, "default-ipv4-ippool"))
@@ -170,13 +174,13 @@ func TestUpdateOfRecordUnderAnotherKey(t *testing.T) {
 	for _, metadata := range []string{`,"metadata":{"name":"other","uid":"x","creationTimestamp":null}`, `,"metadata":{}`, ``} {
 		before := `{"kind":"IPPool"` + metadata + `,"spec":{"cidr":"10.244.0.0/16","ipipMode":"Always"}}`
 		world.empty(t).WriteRaw(t, "default-ipv4-ippool", before)
-		var settings bootstrap.Settings
-		settings.IPv6.CIDR = bootstrap.Given("none", "test")
-		settings.OnDrift = bootstrap.Given("update", "test")
-		settings.IPv4.IPIP = bootstrap.Given("never", "test")
-		report, err := bootstrap.Run(t.Context(), world.Open(t), settings, bootstrap.WithHost(suite.Host{}))
+		var s settings.Settings
+		s.IPv6.CIDR = settings.Given("none", origin.Caller("test"))
+		s.OnDrift = settings.Given("update", origin.Caller("test"))
+		s.IPv4.IPIP = settings.Given("never", origin.Caller("test"))
+		report, err := bootstrap.New(world.Open(t), bootstrap.WithHost(suite.Host{})).Run(t.Context(), s)
 		require.NoError(t, err)
-		assert.Equal(t, bootstrap.Updated, report.Pools[0].Action)
+		assert.Equal(t, plan.Updated, report.Pools[0].Action)
 		assert.Equal(t, strings.Replace(before, "Always", "Never", 1), world.Raw(t, "default-ipv4-ippool"))
 	}
 }

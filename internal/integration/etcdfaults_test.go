@@ -15,7 +15,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
-	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/etcdv3"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/etcdv3"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/etcdtest"
 )
 

@@ -14,7 +14,11 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
-	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/etcdv3"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/etcdv3"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/etcdtest"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/suite"
 )
@@ -23,19 +27,19 @@ import (
 const quickTimeout = 4 * time.Second
 
 // quick is a run that waits in vain, and gives up soon.
-func quick() bootstrap.Settings {
-	return bootstrap.Settings{Timeout: bootstrap.Given(quickTimeout.String(), "test")}
+func quick() settings.Settings {
+	return settings.Settings{Timeout: settings.Given(quickTimeout.String(), origin.Caller("test"))}
 }
 
 // patient is a run that has time to wait for a server, or for a busy machine.
-func patient() bootstrap.Settings {
-	return bootstrap.Settings{Timeout: bootstrap.Given("60s", "test")}
+func patient() settings.Settings {
+	return settings.Settings{Timeout: settings.Given("60s", origin.Caller("test"))}
 }
 
-func runOn(t *testing.T, config etcdv3.Config, settings bootstrap.Settings, options ...bootstrap.Option) (bootstrap.Report, error) {
+func runOn(t *testing.T, config etcdv3.Config, settings settings.Settings, options ...bootstrap.Option) (bootstrap.Report, error) {
 	t.Helper()
 	options = append(options, bootstrap.WithHost(suite.Host{}))
-	return bootstrap.Run(t.Context(), open(t, config), settings, options...)
+	return bootstrap.New(open(t, config), options...).Run(t.Context(), settings)
 }
 
 // fault is what a run must say of something that is in the way.
@@ -87,21 +91,21 @@ func TestTLS(t *testing.T) {
 		assert.Len(t, report.Pools, 2)
 	})
 	t.Run("no client certificate", func(t *testing.T) {
-		fault{kind: bootstrap.ErrTLS, says: []string{"certificate required", "--etcd-cert-file"}}.check(t, config(nil))
+		fault{kind: datastore.ErrTLS, says: []string{"certificate required", "--etcd-cert-file"}}.check(t, config(nil))
 	})
 	t.Run("client certificate of another CA", func(t *testing.T) {
-		fault{kind: bootstrap.ErrTLS, says: []string{"is it signed by a CA that etcd trusts?"}}.check(t, config(pki.OtherCAClient(t)))
+		fault{kind: datastore.ErrTLS, says: []string{"is it signed by a CA that etcd trusts?"}}.check(t, config(pki.OtherCAClient(t)))
 	})
 	t.Run("expired client certificate", func(t *testing.T) {
-		fault{kind: bootstrap.ErrTLS, says: []string{"the client certificate expired on 20"}}.check(t, config(pki.ExpiredClient(t)))
+		fault{kind: datastore.ErrTLS, says: []string{"the client certificate expired on 20"}}.check(t, config(pki.ExpiredClient(t)))
 	})
 	t.Run("server of an unknown CA", func(t *testing.T) {
-		fault{kind: bootstrap.ErrTLS, says: []string{"unknown authority", "--etcd-ca-cert-file"}}.
+		fault{kind: datastore.ErrTLS, says: []string{"unknown authority", "--etcd-ca-cert-file"}}.
 			check(t, etcdv3.Config{Endpoints: server.Endpoints()})
 	})
 	t.Run("http to a TLS server", func(t *testing.T) {
 		plain := "http" + server.Endpoints()[0][len("https"):]
-		fault{kind: bootstrap.ErrUnreachable, passes: true, says: []string{"https://?"}}.
+		fault{kind: datastore.ErrUnreachable, passes: true, says: []string{"https://?"}}.
 			check(t, etcdv3.Config{Endpoints: []string{plain}})
 	})
 }
@@ -119,7 +123,7 @@ func TestTLSServerCertificates(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			server := etcdtest.Start(t, etcdtest.WithServerTLS(), etcdtest.WithServerCert(test.cert))
-			fault{kind: bootstrap.ErrTLS, says: test.says}.
+			fault{kind: datastore.ErrTLS, says: test.says}.
 				check(t, etcdv3.Config{Endpoints: server.Endpoints(), TLS: server.PKI().TLS(t, nil)})
 		})
 	}
@@ -129,7 +133,7 @@ func TestHTTPSToAPlainServer(t *testing.T) {
 	t.Parallel()
 	server := etcdtest.Start(t)
 	secure := "https" + server.Endpoints()[0][len("http"):]
-	fault{kind: bootstrap.ErrUnreachable, passes: true, says: []string{"TLS handshake: EOF", "is the endpoint http://?"}}.
+	fault{kind: datastore.ErrUnreachable, passes: true, says: []string{"TLS handshake: EOF", "is the endpoint http://?"}}.
 		check(t, etcdv3.Config{Endpoints: []string{secure}})
 }
 
@@ -141,20 +145,20 @@ func TestAuthentication(t *testing.T) {
 	}
 
 	t.Run("wrong password", func(t *testing.T) {
-		fault{kind: bootstrap.ErrUnauthorized, says: []string{`"calico"`, "password"}}.check(t, config(etcdtest.CalicoUser, "wrong"))
+		fault{kind: datastore.ErrUnauthorized, says: []string{`"calico"`, "password"}}.check(t, config(etcdtest.CalicoUser, "wrong"))
 	})
 	t.Run("unknown user", func(t *testing.T) {
-		fault{kind: bootstrap.ErrUnauthorized, says: []string{`"nobody"`}}.check(t, config("nobody", password))
+		fault{kind: datastore.ErrUnauthorized, says: []string{`"nobody"`}}.check(t, config("nobody", password))
 	})
 	t.Run("no user", func(t *testing.T) {
-		fault{kind: bootstrap.ErrUnauthorized, says: []string{"--etcd-username"}}.check(t, config("", ""))
+		fault{kind: datastore.ErrUnauthorized, says: []string{"--etcd-username"}}.check(t, config("", ""))
 	})
 	t.Run("user without a right to read", func(t *testing.T) {
-		fault{kind: bootstrap.ErrForbidden, says: []string{"reading IP pools", `"other"`, "grant-permission"}}.
+		fault{kind: datastore.ErrForbidden, says: []string{"reading IP pools", `"other"`, "grant-permission"}}.
 			check(t, config(etcdtest.OtherUser, password))
 	})
 	t.Run("user without a right to write", func(t *testing.T) {
-		fault{kind: bootstrap.ErrForbidden, says: []string{"creating IP pools", `"reader"`, "readwrite /calico/"}}.
+		fault{kind: datastore.ErrForbidden, says: []string{"creating IP pools", `"reader"`, "readwrite /calico/"}}.
 			check(t, config(etcdtest.ReaderUser, password))
 	})
 	t.Run("right", func(t *testing.T) {
@@ -177,7 +181,7 @@ func TestNobodyListens(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	require.NoError(t, listener.Close())
-	fault{kind: bootstrap.ErrUnreachable, passes: true, says: []string{"connection refused", "nothing listens there"}}.
+	fault{kind: datastore.ErrUnreachable, passes: true, says: []string{"connection refused", "nothing listens there"}}.
 		check(t, etcdv3.Config{Endpoints: []string{"http://" + listener.Addr().String()}})
 }
 
@@ -187,7 +191,7 @@ func TestHangs(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer listener.Close()
-	fault{kind: bootstrap.ErrUnreachable, passes: true, says: []string{"no answer"}}.
+	fault{kind: datastore.ErrUnreachable, passes: true, says: []string{"no answer"}}.
 		check(t, etcdv3.Config{Endpoints: []string{"http://" + listener.Addr().String()}})
 }
 
@@ -243,7 +247,7 @@ func TestCommitIsCutOff(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, report.Pools, 2)
 	for _, pool := range report.Pools {
-		assert.Equal(t, bootstrap.Created, pool.Action, "it was this run that created it")
+		assert.Equal(t, plan.Created, pool.Action, "it was this run that created it")
 	}
 }
 
@@ -254,7 +258,7 @@ func TestRefusalIsAlwaysTLS(t *testing.T) {
 	server := etcdtest.Start(t, etcdtest.WithMutualTLS())
 	for range 100 {
 		_, err := open(t, etcdv3.Config{Endpoints: server.Endpoints(), TLS: server.PKI().TLS(t, nil)}).Snapshot(t.Context())
-		require.ErrorIs(t, err, bootstrap.ErrTLS)
+		require.ErrorIs(t, err, datastore.ErrTLS)
 	}
 }
 
@@ -263,6 +267,6 @@ func TestStranger(t *testing.T) {
 	t.Parallel()
 	web := httptest.NewServer(http.NotFoundHandler())
 	defer web.Close()
-	fault{kind: bootstrap.ErrUnreachable, passes: true, says: []string{"no gRPC", "etcd's client port?"}}.
+	fault{kind: datastore.ErrUnreachable, passes: true, says: []string{"no gRPC", "etcd's client port?"}}.
 		check(t, etcdv3.Config{Endpoints: []string{web.URL}})
 }

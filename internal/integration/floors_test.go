@@ -17,7 +17,7 @@ import (
 func TestFloors(t *testing.T) {
 	t.Parallel()
 	server := etcdtest.Start(t)
-	test := exec.Command("go", "test", "-count=1", "-v", "-run", "^TestServer$", "./bootstrap/etcdv3")
+	test := exec.Command("go", "test", "-count=1", "-v", "-run", "^TestServer$", "./bootstrap/datastore/etcdv3")
 	test.Dir = "../.."
 	test.Env = append(os.Environ(), "GOWORK=off", "CALICO_BOOTSTRAP_TEST_ETCD="+strings.Join(server.Endpoints(), ","))
 	out, err := test.CombinedOutput()

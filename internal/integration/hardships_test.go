@@ -63,7 +63,8 @@ func TestCompactedSinceTheSnapshot(t *testing.T) {
 	require.NoError(t, err)
 	_, err = world.admin.Compact(t.Context(), answer.Header.Revision)
 	require.NoError(t, err)
-	require.NoError(t, store.Commit(t.Context(), snapshot, changesOf(anotherIPv6Pool())))
+	_, err = store.Commit(t.Context(), snapshot, changesOf(anotherIPv6Pool()))
+	require.NoError(t, err)
 	assert.Len(t, world.Pools(t), 1)
 }
 
@@ -128,6 +129,49 @@ func TestHardships(t *testing.T) {
 				func() []v3.IPPool { return world.Pools(t) })
 		})
 	}
+}
+
+// A plan that nobody gets to see is no success, and nothing was done.
+func TestPlanIntoAFullDisk(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("/dev/full is Linux's")
+	}
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	require.NoError(t, err)
+	t.Cleanup(func() { full.Close() })
+	world := newEtcdWorld(t)
+	env := append([]string{"ETCD_ENDPOINTS=" + world.server.Endpoints()[0]}, bothCIDRs...)
+	into := func(stdout *os.File, args ...string) (stderr string, code int) {
+		cmd := command(t, env, args...)
+		var said bytes.Buffer
+		cmd.Stdout, cmd.Stderr = stdout, &said
+		_ = cmd.Run()
+		return said.String(), cmd.ProcessState.ExitCode()
+	}
+	check := func(t *testing.T) {
+		t.Helper()
+		before := raw(t, world)
+		for _, args := range [][]string{{"plan"}, {"plan", "-o", "json"}, {"plan", "-o", "yaml"}, {"plan", "--exit-code"}} {
+			for _, stdout := range []*os.File{full, brokenPipe(t)} {
+				stderr, code := into(stdout, args...)
+				assert.Equal(t, 1, code, args)
+				assert.Contains(t, stderr, "error: the plan could not be written: ")
+				assert.NotContains(t, stderr, "all was done")
+				assert.Equal(t, 1, strings.Count(stderr, "error: "), stderr)
+			}
+		}
+		assert.Equal(t, before, raw(t, world))
+		assert.Zero(t, world.server.Count("Txn"))
+	}
+	check(t)
+	stderr, code := into(full, "apply")
+	assert.Equal(t, 1, code)
+	assert.Contains(t, stderr, "error: all was done, but the result could not be written: ")
+	assert.NotContains(t, stderr, "the plan")
+	assert.Equal(t, defaultNames, names(world.Pools(t)))
+	world.server.ResetRPCs()
+	check(t)
 }
 
 // closeStream has the program begin without one of its streams.

@@ -9,8 +9,8 @@ import (
 
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 
-	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
-	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/etcdv3"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/etcdv3"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/etcdtest"
 )
 
@@ -61,10 +61,19 @@ func configOf(server *etcdtest.Server) etcdv3.Config {
 	return etcdv3.Config{Endpoints: server.Endpoints(), Username: etcdtest.CalicoUser, Password: password}
 }
 
-func changesOf(pools ...*v3.IPPool) []bootstrap.Change {
-	var changes []bootstrap.Change
+// statesOf are what became of the changes, in their order.
+func statesOf(result datastore.Result, changes []datastore.Change) []datastore.State {
+	var all []datastore.State
+	for i := range changes {
+		all = append(all, result.Of(i).State)
+	}
+	return all
+}
+
+func changesOf(pools ...*v3.IPPool) []datastore.Change {
+	var changes []datastore.Change
 	for _, pool := range pools {
-		changes = append(changes, bootstrap.Change{Create: pool})
+		changes = append(changes, datastore.Change{Create: pool})
 	}
 	return changes
 }

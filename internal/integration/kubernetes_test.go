@@ -16,8 +16,8 @@ import (
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
 
-	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
-	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/kubernetes"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/kubernetes"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/kubetest"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/suite"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
@@ -64,7 +64,7 @@ func (w *kubernetesWorld) empty(t *testing.T) *kubernetesWorld {
 
 func (w *kubernetesWorld) NamesAlone() {}
 
-func (w *kubernetesWorld) Open(t *testing.T) bootstrap.Datastore {
+func (w *kubernetesWorld) Open(t *testing.T) datastore.Datastore {
 	t.Helper()
 	return openKubernetes(t, kubernetes.Config{REST: w.config})
 }

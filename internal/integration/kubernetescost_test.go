@@ -12,7 +12,9 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
-	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/kubernetes"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/kubernetes"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/kubetest"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/suite"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
@@ -70,7 +72,7 @@ const (
 
 // withoutPreflight asks for the default pools, and for nobody to be asked about
 // them.
-var withoutPreflight = bootstrap.Settings{Preflight: bootstrap.Given("off", "test")}
+var withoutPreflight = settings.Settings{Preflight: settings.Given("off", origin.Caller("test"))}
 
 // TestKubernetesRequests counts what a boot asks of the API server: one list
 // where the pools exist, and no more than is needed where they don't. There is
@@ -79,10 +81,19 @@ func TestKubernetesRequests(t *testing.T) {
 	world := newKubernetesWorld(t, ippool.CRDV1)
 	var sent requests
 	config := sent.record(world.config)
-	run := func(t *testing.T, settings bootstrap.Settings, options ...bootstrap.Option) []*http.Request {
+	opened := func(t *testing.T) *bootstrap.Bootstrap {
 		t.Helper()
-		store := openKubernetes(t, kubernetes.Config{REST: config})
-		_, err := bootstrap.Run(t.Context(), store, settings, append(options, bootstrap.WithHost(suite.Host{}))...)
+		return bootstrap.New(openKubernetes(t, kubernetes.Config{REST: config}), bootstrap.WithHost(suite.Host{}))
+	}
+	run := func(t *testing.T, settings settings.Settings) []*http.Request {
+		t.Helper()
+		_, err := opened(t).Run(t.Context(), settings)
+		require.NoError(t, err)
+		return sent.take()
+	}
+	planned := func(t *testing.T, settings settings.Settings) []*http.Request {
+		t.Helper()
+		_, err := opened(t).Plan(t.Context(), settings)
 		require.NoError(t, err)
 		return sent.take()
 	}
@@ -90,11 +101,11 @@ func TestKubernetesRequests(t *testing.T) {
 	t.Run("a plan of a fresh cluster", func(t *testing.T) {
 		world.empty(t)
 		assert.ElementsMatch(t, []string{listPools, listBlocks, kubeadmConfig, openShift, kubeProxy, listNodes, listServiceCIDRs},
-			lines(run(t, bootstrap.Settings{}, bootstrap.WithDryRun())))
+			lines(planned(t, settings.Settings{})))
 	})
 	t.Run("a fresh cluster", func(t *testing.T) {
 		world.empty(t)
-		all := run(t, bootstrap.Settings{})
+		all := run(t, settings.Settings{})
 		require.Len(t, all, 9)
 		assert.Equal(t, listPools, lines(all)[0])
 		assert.ElementsMatch(t, []string{listBlocks, kubeadmConfig, openShift, kubeProxy, listNodes, listServiceCIDRs}, lines(all)[1:7])
@@ -108,29 +119,41 @@ func TestKubernetesRequests(t *testing.T) {
 		}
 	})
 	t.Run("the pools exist", func(t *testing.T) {
-		assert.Equal(t, []string{listPools}, lines(run(t, bootstrap.Settings{})))
+		assert.Equal(t, []string{listPools}, lines(run(t, settings.Settings{})))
 		assert.ElementsMatch(t, []string{listPools, kubeadmConfig, openShift, kubeProxy, listNodes, listServiceCIDRs},
-			lines(run(t, bootstrap.Settings{}, bootstrap.WithDryRun())), "a plan is what checks them")
-		assert.Equal(t, []string{listPools}, lines(run(t, withoutPreflight, bootstrap.WithDryRun())))
+			lines(planned(t, settings.Settings{})), "a plan is what checks them")
+		assert.Equal(t, []string{listPools}, lines(planned(t, withoutPreflight)))
+	})
+	t.Run("a pool is updated", func(t *testing.T) {
+		update := settings.Settings{OnDrift: settings.Given("update", origin.Caller("test"))}
+		update.IPv4.NATOutgoing = settings.Given("false", origin.Caller("test"))
+		all := lines(run(t, update))
+		require.Len(t, all, 7)
+		assert.Equal(t, listPools, all[0])
+		assert.ElementsMatch(t, []string{kubeadmConfig, openShift, kubeProxy, listNodes, listServiceCIDRs}, all[1:6], "it is checked as a new one is, but for the blocks")
+		assert.Equal(t, "PATCH /apis/crd.projectcalico.org/v1/ippools/default-ipv4-ippool", all[6])
+		update.Preflight = withoutPreflight.Preflight
+		update.IPv4.NATOutgoing = settings.Given("true", origin.Caller("test"))
+		assert.Equal(t, []string{listPools, all[6]}, lines(run(t, update)))
 	})
 	t.Run("without a preflight", func(t *testing.T) {
 		world.empty(t)
 		assert.ElementsMatch(t, []string{listPools, listBlocks, kubeadmConfig, openShift, kubeProxy, createPool, createPool}, lines(run(t, withoutPreflight)))
 		world.empty(t)
 		named := withoutPreflight
-		named.IPv4.CIDR, named.IPv6.CIDR = bootstrap.Given("10.1.0.0/16", "test"), bootstrap.Given("fd01::/64", "test")
+		named.IPv4.CIDR, named.IPv6.CIDR = settings.Given("10.1.0.0/16", origin.Caller("test")), settings.Given("fd01::/64", origin.Caller("test"))
 		assert.ElementsMatch(t, []string{listPools, listBlocks, createPool, createPool}, lines(run(t, named)), "no pod CIDR is needed")
 	})
 	t.Run("nothing is asked for", func(t *testing.T) {
 		world.empty(t)
-		none := bootstrap.Settings{NoDefaultPools: bootstrap.Given("true", "test")}
+		none := settings.Settings{NoDefaultPools: settings.Given("true", origin.Caller("test"))}
 		assert.Equal(t, []string{listPools}, lines(run(t, none)))
 	})
 	t.Run("kubeadm knows both families", func(t *testing.T) {
 		world.empty(t)
 		putKubeadmConfig(t, world.server, "10.1.0.0/16,fd01::/56")
 		assert.ElementsMatch(t, []string{listPools, listBlocks, kubeadmConfig, listNodes, listServiceCIDRs, createPool, createPool},
-			lines(run(t, bootstrap.Settings{})))
+			lines(run(t, settings.Settings{})))
 	})
 	t.Run("what doesn't depend on each other is sent at once", func(t *testing.T) {
 		world.empty(t)
@@ -146,7 +169,7 @@ func TestKubernetesRequests(t *testing.T) {
 			})
 		})
 		store := openKubernetes(t, kubernetes.Config{REST: gated})
-		_, err := bootstrap.Run(t.Context(), store, bootstrap.Settings{}, bootstrap.WithHost(suite.Host{}))
+		_, err := bootstrap.New(store, bootstrap.WithHost(suite.Host{})).Run(t.Context(), settings.Settings{})
 		require.NoError(t, err)
 	})
 }

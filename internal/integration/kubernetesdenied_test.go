@@ -24,7 +24,8 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
-	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/kubernetes"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/kubernetes"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/faultproxy"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/kubetest"
 )
@@ -77,12 +78,12 @@ func TestKubernetesTLS(t *testing.T) {
 		kind   error // nil: none of the connection
 		says   []string
 	}{
-		"wrong CA":         {withCA(server.URL(), anotherCA), bootstrap.ErrTLS, []string{"unknown authority", "--k8s-ca-file"}},
-		"no CA":            {withCA(server.URL(), nil), bootstrap.ErrTLS, []string{"unknown authority", "--k8s-ca-file"}},
-		"another name":     {named, bootstrap.ErrTLS, []string{"kubernetes.other.example.org", "localhost", "a host name that is in the API server's certificate"}},
-		"another host's":   {withCA(faultproxy.NewHTTP(t, world.config, faultproxy.WithCertificate(another)).URL(), anotherCA), bootstrap.ErrTLS, []string{"127.0.0.1", "in the API server's certificate"}},
-		"expired":          {withCA(faultproxy.NewHTTP(t, world.config, faultproxy.WithCertificate(expired)).URL(), expiredCA), bootstrap.ErrTLS, []string{"expired", "renew the API server's certificate"}},
-		"https where http": {withCA("https"+strings.TrimPrefix(plain.URL(), "http"), server.CA()), bootstrap.ErrTLS, []string{"is the endpoint http://?"}},
+		"wrong CA":         {withCA(server.URL(), anotherCA), datastore.ErrTLS, []string{"unknown authority", "--k8s-ca-file"}},
+		"no CA":            {withCA(server.URL(), nil), datastore.ErrTLS, []string{"unknown authority", "--k8s-ca-file"}},
+		"another name":     {named, datastore.ErrTLS, []string{"kubernetes.other.example.org", "localhost", "a host name that is in the API server's certificate"}},
+		"another host's":   {withCA(faultproxy.NewHTTP(t, world.config, faultproxy.WithCertificate(another)).URL(), anotherCA), datastore.ErrTLS, []string{"127.0.0.1", "in the API server's certificate"}},
+		"expired":          {withCA(faultproxy.NewHTTP(t, world.config, faultproxy.WithCertificate(expired)).URL(), expiredCA), datastore.ErrTLS, []string{"expired", "renew the API server's certificate"}},
+		"https where http": {withCA("https"+strings.TrimPrefix(plain.URL(), "http"), server.CA()), datastore.ErrTLS, []string{"is the endpoint http://?"}},
 		"http where https": {withCA("http"+strings.TrimPrefix(server.URL(), "https"), nil), nil, []string{"the endpoint is https://"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -92,7 +93,7 @@ func TestKubernetesTLS(t *testing.T) {
 			if tt.kind != nil {
 				require.ErrorIs(t, err, tt.kind)
 			}
-			assert.NotErrorIs(t, err, bootstrap.ErrUnreachable)
+			assert.NotErrorIs(t, err, datastore.ErrUnreachable)
 			assert.Empty(t, causes)
 			assert.NotContains(t, err.Error(), "\n")
 			assert.NotContains(t, err.Error(), "hunter2")
@@ -150,7 +151,7 @@ func TestKubernetesUnauthorized(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			begin := time.Now()
 			_, causes, err := onKubernetes(t, kubernetes.Config{REST: tt.config}, patient())
-			require.ErrorIs(t, err, bootstrap.ErrUnauthorized)
+			require.ErrorIs(t, err, datastore.ErrUnauthorized)
 			atOnce(t, begin, err, append(tt.says, server.URL())...)
 			assert.Empty(t, causes)
 			if tt.secret != "" {
@@ -201,7 +202,7 @@ func TestKubernetesForbidden(t *testing.T) {
 			config := without(t, missing)
 			begin := time.Now()
 			_, causes, err := onKubernetes(t, kubernetes.Config{REST: config}, dual(patient()))
-			require.ErrorIs(t, err, bootstrap.ErrForbidden)
+			require.ErrorIs(t, err, datastore.ErrForbidden)
 			atOnce(t, begin, err, "permission denied", rule)
 			assert.Empty(t, causes)
 			assert.Empty(t, world.Pools(t))
@@ -276,8 +277,8 @@ func TestKubernetesDeniedByPolicy(t *testing.T) {
 			}, waiting, step)
 			begin := time.Now()
 			_, causes, err := onKubernetes(t, kubernetes.Config{REST: world.config}, dual(patient()))
-			require.ErrorIs(t, err, bootstrap.ErrRefused)
-			require.NotErrorIs(t, err, bootstrap.ErrForbidden)
+			require.ErrorIs(t, err, datastore.ErrRefused)
+			require.NotErrorIs(t, err, datastore.ErrForbidden)
 			atOnce(t, begin, err, words, `creating IPPool "default-ipv6-ippool": refused by the API server`, `IPPool "default-ipv4-ippool" was created nevertheless`)
 			assert.Empty(t, causes)
 			assert.Equal(t, bothPools[:1], world.poolsOf(t))
@@ -329,7 +330,7 @@ webhooks:
 			require.Eventually(t, judged, waiting, step)
 			_, causes, err := onKubernetes(t, kubernetes.Config{REST: world.config}, dual(lasting("3s")))
 			require.ErrorIs(t, err, bootstrap.ErrTimedOut)
-			require.ErrorIs(t, err, bootstrap.ErrUnreachable)
+			require.ErrorIs(t, err, datastore.ErrUnreachable)
 			assert.ErrorContains(t, err, "down.example.org")
 			assert.LessOrEqual(t, len(causes), tt.causes, "%q", causes)
 			assert.NotContains(t, strings.Join(causes, ""), "->", "ports differ each time")

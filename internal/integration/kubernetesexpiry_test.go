@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
-	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/kubernetes"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/kubernetes"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
@@ -36,7 +36,7 @@ func TestKubernetesTokenExpiresInMidRun(t *testing.T) {
 		})
 	})
 	_, _, err := onKubernetes(t, kubernetes.Config{REST: config}, patient())
-	require.ErrorIs(t, err, bootstrap.ErrUnauthorized)
+	require.ErrorIs(t, err, datastore.ErrUnauthorized)
 	assert.ErrorContains(t, err, "the token expired on 20")
 	assert.EqualValues(t, 1, writes.Load(), "it was valid while the run read")
 	assert.Empty(t, world.Pools(t))

@@ -16,7 +16,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
-	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/kubernetes"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/kubernetes"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/faultproxy"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/kubetest"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/suite"
@@ -60,18 +63,32 @@ func (l *causeLog) all() []string {
 // onKubernetes makes a run, and returns the causes that it waited for, as they
 // were logged. No two of them are the same in a row, and each is one line of a
 // length that people read.
-func onKubernetes(t *testing.T, config kubernetes.Config, settings bootstrap.Settings, options ...bootstrap.Option) (bootstrap.Report, []string, error) {
+func onKubernetes(t *testing.T, config kubernetes.Config, settings settings.Settings, options ...bootstrap.Option) (bootstrap.Report, []string, error) {
 	t.Helper()
 	var logs causeLog
 	options = append([]bootstrap.Option{bootstrap.WithHost(suite.Host{}), bootstrap.WithLogger(slog.New(&logs))}, options...)
-	report, err := bootstrap.Run(t.Context(), openKubernetes(t, config), settings, options...)
-	causes := logs.all()
+	report, err := bootstrap.New(openKubernetes(t, config), options...).Run(t.Context(), settings)
+	return report, logs.checked(t), err
+}
+
+// planOnKubernetes is onKubernetes for a plan.
+func planOnKubernetes(t *testing.T, config kubernetes.Config, settings settings.Settings) (*bootstrap.Plan, []string, error) {
+	t.Helper()
+	var logs causeLog
+	planned, err := bootstrap.New(openKubernetes(t, config), bootstrap.WithHost(suite.Host{}), bootstrap.WithLogger(slog.New(&logs))).Plan(t.Context(), settings)
+	return planned, logs.checked(t), err
+}
+
+// checked returns the causes, as onKubernetes says.
+func (l *causeLog) checked(t *testing.T) []string {
+	t.Helper()
+	causes := l.all()
 	assert.Len(t, slices.Compact(slices.Clone(causes)), len(causes), "%q", causes)
 	for _, cause := range causes {
 		assert.NotContains(t, cause, "\n")
 		assert.Less(t, len(cause), 700, cause)
 	}
-	return report, causes, err
+	return causes
 }
 
 // newSteadyWorld is newKubernetesWorld without the seconds that it takes where
@@ -84,9 +101,9 @@ func newSteadyWorld(t *testing.T) *kubernetesWorld {
 }
 
 // dual asks for both pools, and the cluster for the CIDR of one.
-func dual(settings bootstrap.Settings) bootstrap.Settings {
-	settings.IPv6.CIDR = bootstrap.Given("fd00:10:244::/64", "test")
-	return settings
+func dual(s settings.Settings) settings.Settings {
+	s.IPv6.CIDR = settings.Given("fd00:10:244::/64", origin.Caller("test"))
+	return s
 }
 
 // poolsOf returns names and CIDRs of what is stored.
@@ -222,7 +239,7 @@ func TestKubernetesRetryAfter(t *testing.T) {
 			proxy := faultproxy.NewHTTP(t, world.config)
 			proxy.Inject(faultproxy.Blocks, 1, fault)
 			begin := time.Now()
-			_, causes, err := onKubernetes(t, kubernetes.Config{REST: proxy.Config()}, dual(patient()), bootstrap.WithDryRun())
+			_, causes, err := planOnKubernetes(t, kubernetes.Config{REST: proxy.Config()}, dual(patient()))
 			require.NoError(t, err)
 			assert.GreaterOrEqual(t, time.Since(begin), time.Second)
 			assert.Len(t, causes, 1)
@@ -234,15 +251,15 @@ func TestKubernetesRetryAfter(t *testing.T) {
 		proxy.Inject(faultproxy.Pools, faultproxy.Always, faultproxy.Status(http.StatusTooManyRequests, 30, "slow down"))
 		_, _, err := onKubernetes(t, kubernetes.Config{REST: proxy.Config()}, lasting("500ms"))
 		require.ErrorIs(t, err, bootstrap.ErrTimedOut)
-		require.ErrorIs(t, err, bootstrap.ErrUnreachable)
+		require.ErrorIs(t, err, datastore.ErrUnreachable)
 		assert.ErrorContains(t, err, "slow down")
 		assert.Len(t, proxy.Requests(), 1)
 	})
 }
 
 // lasting is a run of at most so long.
-func lasting(limit string) bootstrap.Settings {
-	return bootstrap.Settings{Timeout: bootstrap.Given(limit, "test")}
+func lasting(limit string) settings.Settings {
+	return settings.Settings{Timeout: settings.Given(limit, origin.Caller("test"))}
 }
 
 // TestKubernetesSlowAnswers has answers that come after the time for a request,

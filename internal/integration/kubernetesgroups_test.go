@@ -14,7 +14,10 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
-	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/kubernetes"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/kubernetes"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/kubetest"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
@@ -46,10 +49,10 @@ func TestKubernetesGroups(t *testing.T) {
 	server := kubetest.Shared(t)
 	const crdV1, apiV3 = "crd.projectcalico.org/v1", "projectcalico.org/v3"
 	// IPv6 alone, with its CIDR, creates one pool.
-	settings := func() bootstrap.Settings {
-		settings := dual(lasting("700ms"))
-		settings.IPv4.CIDR, settings.Preflight = bootstrap.Given("none", "test"), bootstrap.Given("off", "test")
-		return settings
+	s := func() settings.Settings {
+		s := dual(lasting("700ms"))
+		s.IPv4.CIDR, s.Preflight = settings.Given("none", origin.Caller("test")), settings.Given("off", origin.Caller("test"))
+		return s
 	}
 	create := func(group string) []string {
 		return []string{"GET " + group + "/ippools", "GET " + group + "/ipamblocks", "POST " + group + "/ippools"}
@@ -62,12 +65,12 @@ func TestKubernetesGroups(t *testing.T) {
 		kind   error
 		says   string
 	}{
-		{"none", nil, schema.GroupVersion{}, nil, bootstrap.ErrNotInstalled, crdV1 + " has no ippools, " + apiV3 + " has no ippools: install Calico's CRDs"},
-		{"none, v1 asked", nil, ippool.CRDV1, nil, bootstrap.ErrNotInstalled, "not installed: " + crdV1 + " has no ippools: install Calico's CRDs"},
-		{"none, v3 asked", nil, v3.SchemeGroupVersion, nil, bootstrap.ErrNotInstalled, "not installed: " + apiV3 + " has no ippools: install Calico's CRDs"},
+		{"none", nil, schema.GroupVersion{}, nil, datastore.ErrNotInstalled, crdV1 + " has no ippools, " + apiV3 + " has no ippools: install Calico's CRDs"},
+		{"none, v1 asked", nil, ippool.CRDV1, nil, datastore.ErrNotInstalled, "not installed: " + crdV1 + " has no ippools: install Calico's CRDs"},
+		{"none, v3 asked", nil, v3.SchemeGroupVersion, nil, datastore.ErrNotInstalled, "not installed: " + apiV3 + " has no ippools: install Calico's CRDs"},
 		{"v3", []schema.GroupVersion{v3.SchemeGroupVersion}, schema.GroupVersion{}, append([]string{"GET " + crdV1 + "/ippools"}, create(apiV3)...), nil, ""},
 		{"v3, v3 asked", nil, v3.SchemeGroupVersion, create(apiV3), nil, ""},
-		{"v3, v1 asked", nil, ippool.CRDV1, nil, bootstrap.ErrNotInstalled, "set CALICO_API_GROUP"},
+		{"v3, v1 asked", nil, ippool.CRDV1, nil, datastore.ErrNotInstalled, "set CALICO_API_GROUP"},
 		{"both", []schema.GroupVersion{ippool.CRDV1}, schema.GroupVersion{}, create(crdV1), nil, ""},
 		{"both, v1 asked", nil, ippool.CRDV1, create(crdV1), nil, ""},
 		{"both, v3 asked", nil, v3.SchemeGroupVersion, create(apiV3), nil, ""},
@@ -83,7 +86,7 @@ func TestKubernetesGroups(t *testing.T) {
 			server.Empty(t, v3.SchemeGroupVersion)
 			var requests requestLog
 			begin := time.Now()
-			report, causes, err := onKubernetes(t, kubernetes.Config{REST: requests.of(server.AdminConfig()), APIGroup: tt.asked}, settings())
+			report, causes, err := onKubernetes(t, kubernetes.Config{REST: requests.of(server.AdminConfig()), APIGroup: tt.asked}, s())
 			if tt.kind != nil {
 				require.ErrorIs(t, err, tt.kind)
 				require.ErrorIs(t, err, bootstrap.ErrTimedOut)
@@ -104,7 +107,7 @@ func TestKubernetesGroups(t *testing.T) {
 
 			// The next run finds the pool with one list, or two.
 			requests.all = nil
-			_, _, err = onKubernetes(t, kubernetes.Config{REST: requests.of(server.AdminConfig()), APIGroup: tt.asked}, settings())
+			_, _, err = onKubernetes(t, kubernetes.Config{REST: requests.of(server.AdminConfig()), APIGroup: tt.asked}, s())
 			require.NoError(t, err)
 			assert.Equal(t, tt.wants[:len(tt.wants)-2], requests.all)
 		})
@@ -125,7 +128,7 @@ func TestKubernetesGroupForbidden(t *testing.T) {
 
 	begin := time.Now()
 	_, _, err := onKubernetes(t, kubernetes.Config{REST: config}, dual(patient()))
-	require.ErrorIs(t, err, bootstrap.ErrForbidden)
+	require.ErrorIs(t, err, datastore.ErrForbidden)
 	atOnce(t, begin, err, "if this cluster has its pools in projectcalico.org/v3, set CALICO_API_GROUP to that")
 
 	_, _, err = onKubernetes(t, kubernetes.Config{REST: config, APIGroup: v3.SchemeGroupVersion}, dual(patient()))

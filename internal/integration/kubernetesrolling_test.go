@@ -10,7 +10,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
-	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/kubernetes"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/kubernetes"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/faultproxy"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/kubetest"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/suite"
@@ -54,7 +54,7 @@ func TestKubernetesRollingRestart(t *testing.T) {
 			if !assert.NoError(t, err) {
 				return
 			}
-			_, err = bootstrap.Run(t.Context(), store, patient(), bootstrap.WithHost(suite.Host{}), bootstrap.WithLogger(slog.New(&logs)))
+			_, err = bootstrap.New(store, bootstrap.WithHost(suite.Host{}), bootstrap.WithLogger(slog.New(&logs))).Run(t.Context(), patient())
 			assert.NoError(t, err)
 			assert.NoError(t, store.Close())
 			if len(logs.all()) > 0 {

@@ -12,7 +12,8 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
-	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/kubernetes"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/kubernetes"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/faultproxy"
 )
 
@@ -54,7 +55,7 @@ func TestKubernetesStrangeAnswers(t *testing.T) {
 				begin := time.Now()
 				_, _, err := onKubernetes(t, kubernetes.Config{REST: proxy.Config()}, dual(patient()))
 				atOnce(t, begin, err, endpoint, proxy.URL())
-				assert.NotErrorIs(t, err, bootstrap.ErrUnreachable)
+				assert.NotErrorIs(t, err, datastore.ErrUnreachable)
 				assert.NotContains(t, err.Error(), "\n<")
 			})
 		}

@@ -15,8 +15,9 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/client-go/rest"
 
-	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
-	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/kubernetes"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/kubernetes"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/facts"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/faultproxy"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/kubetest"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
@@ -40,18 +41,18 @@ func putNodes(t *testing.T, server *kubetest.Server, nodes ...kubetest.Node) {
 	server.PutNodes(t, nodes...)
 }
 
-func surveyOf(t *testing.T, config *rest.Config) bootstrap.Survey {
+func surveyOf(t *testing.T, config *rest.Config) facts.Survey {
 	t.Helper()
 	survey, err := openKubernetes(t, kubernetes.Config{REST: config}).Survey(t.Context())
 	require.NoError(t, err)
-	slices.SortFunc(survey.Nodes, func(a, b bootstrap.Node) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(survey.Nodes, func(a, b facts.Node) int { return strings.Compare(a.Name, b.Name) })
 	return survey
 }
 
-func rangesOf(survey bootstrap.Survey) []string {
+func rangesOf(survey facts.Survey) []string {
 	var all []string
 	for _, located := range survey.ServiceCIDRs {
-		all = append(all, located.Prefix.String()+" "+string(located.Source))
+		all = append(all, located.Prefix.String()+" "+located.Source.String())
 	}
 	return all
 }
@@ -78,7 +79,7 @@ func TestKubernetesSurvey(t *testing.T) {
 
 	t.Run("what a cluster has by itself", func(t *testing.T) {
 		survey := surveyOf(t, config)
-		assert.Equal(t, []bootstrap.Node{
+		assert.Equal(t, []facts.Node{
 			{
 				Name: "dual", Labels: map[string]string{"zone": "a"}, Addresses: addrs("192.168.1.10", "fd00:5::10", "203.0.113.1"),
 				PodCIDRs: []netip.Prefix{netip.MustParsePrefix("10.1.0.0/24"), netip.MustParsePrefix("fd00:1::/64")},
@@ -233,12 +234,12 @@ func TestKubernetesSurveyIsOutOfReach(t *testing.T) {
 			proxy.Inject(func(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, which) }, 1, faultproxy.Cut)
 			store := openKubernetes(t, kubernetes.Config{REST: proxy.Config()})
 			survey, err := store.Survey(t.Context())
-			require.ErrorIs(t, err, bootstrap.ErrUnreachable)
+			require.ErrorIs(t, err, datastore.ErrUnreachable)
 			assert.Zero(t, survey)
 			_, err = store.Survey(t.Context())
 			require.NoError(t, err)
 		})
 	}
 	_, err := openKubernetes(t, kubernetes.Config{REST: bearer(server, "hunter2")}).Survey(t.Context())
-	require.ErrorIs(t, err, bootstrap.ErrUnauthorized)
+	require.ErrorIs(t, err, datastore.ErrUnauthorized)
 }

@@ -3,6 +3,7 @@ package integration
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
@@ -12,8 +13,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
-	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
-	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/kubernetes"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/kubernetes"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/kubetest"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
@@ -56,7 +57,7 @@ func (w *kubernetesWorld) stored(t *testing.T, name string) map[string]any {
 }
 
 // recordOf returns the record of a snapshot, and the snapshot.
-func recordOf(t *testing.T, store bootstrap.Datastore, name string) (*ippool.Record, bootstrap.Snapshot) {
+func recordOf(t *testing.T, store datastore.Datastore, name string) (*ippool.Record, datastore.Snapshot) {
 	t.Helper()
 	snapshot, err := store.Snapshot(t.Context())
 	require.NoError(t, err)
@@ -85,12 +86,15 @@ func TestKubernetesUpdateKeepsTheRest(t *testing.T) {
 			want := world.putTomorrow(t)
 			store := world.Open(t)
 			record, snapshot := recordOf(t, store, "default-ipv4-ippool")
-			raw, before := string(record.Raw()), record.Pool.DeepCopy()
+			before := record.Pool.DeepCopy()
 
 			record.Pool.Spec.NATOutgoing, record.Pool.Spec.Disabled = false, true
 			record.Pool.Spec.IPIPMode, record.Pool.Spec.VXLANMode = "Never", "CrossSubnet"
 			record.Pool.Spec.NodeSelector, record.Pool.Spec.AllowedUses = "", uses("Workload")
-			require.NoError(t, store.Commit(t.Context(), snapshot, []bootstrap.Change{{Update: record}}))
+			given := record.Clone()
+			result, err := store.Commit(t.Context(), snapshot, []datastore.Change{{Update: record}})
+			require.NoError(t, err)
+			assert.Equal(t, given, record, "it stays as it is")
 
 			spec := want["spec"].(map[string]any)
 			delete(spec, "natOutgoing")
@@ -98,11 +102,12 @@ func TestKubernetesUpdateKeepsTheRest(t *testing.T) {
 			spec["disabled"], spec["ipipMode"], spec["vxlanMode"], spec["allowedUses"] = true, "Never", "CrossSubnet", []any{"Workload"}
 			assert.Equal(t, asBytes(t, want), asBytes(t, world.stored(t, "default-ipv4-ippool")))
 
-			// What is kept stands in the record.
-			assert.Equal(t, before.UID, record.Pool.UID)
-			assert.NotEqual(t, before.ResourceVersion, record.Pool.ResourceVersion)
-			assert.Equal(t, v3.VXLANModeCrossSubnet, record.Pool.Spec.VXLANMode)
-			assert.Equal(t, raw, string(record.Raw()))
+			// What is kept stands in the result.
+			require.Equal(t, datastore.Written, result.Of(0).State)
+			kept := result.Of(0).Stored
+			assert.Equal(t, before.UID, kept.UID)
+			assert.NotEqual(t, before.ResourceVersion, kept.ResourceVersion)
+			assert.Equal(t, v3.VXLANModeCrossSubnet, kept.Spec.VXLANMode)
 
 			// Who wrote what is told apart.
 			object, err := world.resource("ippools").Get(t.Context(), "default-ipv4-ippool", metav1.GetOptions{})
@@ -116,9 +121,11 @@ func TestKubernetesUpdateKeepsTheRest(t *testing.T) {
 			}
 
 			again, snapshot := recordOf(t, store, "default-ipv4-ippool")
-			assert.Equal(t, record.Pool.Spec, again.Pool.Spec)
+			assert.Equal(t, *kept, again.Pool)
 			world.server.ResetAudit(t, kubetest.AdminUser)
-			require.NoError(t, store.Commit(t.Context(), snapshot, []bootstrap.Change{{Update: again}}))
+			result, err = store.Commit(t.Context(), snapshot, []datastore.Change{{Update: again}})
+			require.NoError(t, err)
+			assert.Equal(t, datastore.NotWritten, result.Of(0).State)
 			assert.Empty(t, world.server.Audit(t, kubetest.AdminUser), "nothing differs, so nothing is sent")
 		})
 	}
@@ -156,11 +163,10 @@ func TestKubernetesUpdateConflicts(t *testing.T) {
 			somebody(t)
 			theirs := world.Pools(t)
 			record.Pool.Spec.NATOutgoing = true
-			changes := []bootstrap.Change{{Update: record}, {Create: poolOf("b", spec{CIDR: "10.2.0.0/16"})}}
-			err := store.Commit(t.Context(), snapshot, changes)
-			require.ErrorIs(t, err, bootstrap.ErrConflict)
-			var partial *bootstrap.PartialError
-			require.NotErrorAs(t, err, &partial, "nothing was written")
+			changes := []datastore.Change{{Update: record}, {Create: poolOf("b", spec{CIDR: "10.2.0.0/16"})}}
+			result, err := store.Commit(t.Context(), snapshot, changes)
+			require.ErrorIs(t, err, datastore.ErrConflict)
+			assert.Equal(t, []datastore.State{datastore.NotWritten, datastore.NotWritten}, statesOf(result, changes))
 			assert.Equal(t, theirs, world.Pools(t), "neither the pool nor what comes after it")
 		})
 	}
@@ -171,9 +177,9 @@ func TestKubernetesUpdateConflicts(t *testing.T) {
 		record, snapshot := recordOf(t, store, "a")
 		world.server.RemoveCRDs(t)
 		record.Pool.Spec.NATOutgoing = true
-		err := store.Commit(t.Context(), snapshot, []bootstrap.Change{{Update: record}})
-		require.ErrorIs(t, err, bootstrap.ErrNotInstalled)
-		require.NotErrorIs(t, err, bootstrap.ErrConflict)
+		_, err := store.Commit(t.Context(), snapshot, []datastore.Change{{Update: record}})
+		require.ErrorIs(t, err, datastore.ErrNotInstalled)
+		require.NotErrorIs(t, err, datastore.ErrConflict)
 	})
 }
 
@@ -181,7 +187,7 @@ func TestKubernetesUpdateConflicts(t *testing.T) {
 // failure.
 func TestKubernetesCommitInOrder(t *testing.T) {
 	world := newSteadyWorld(t)
-	prepare := func(t *testing.T, store bootstrap.Datastore) []bootstrap.Change {
+	prepare := func(t *testing.T, store datastore.Datastore) []datastore.Change {
 		t.Helper()
 		world.empty(t)
 		world.Write(t, poolOf("a", spec{CIDR: "10.1.0.0/16"}))
@@ -189,7 +195,7 @@ func TestKubernetesCommitInOrder(t *testing.T) {
 		first, _ := recordOf(t, store, "a")
 		last, _ := recordOf(t, store, "d")
 		first.Pool.Spec.NATOutgoing, last.Pool.Spec.NATOutgoing = true, true
-		return []bootstrap.Change{
+		return []datastore.Change{
 			{Update: first}, {Create: poolOf("b", spec{CIDR: "10.2.0.0/16"})},
 			{Create: poolOf("c", spec{CIDR: "10.3.0.0/16"})}, {Update: last},
 		}
@@ -199,7 +205,10 @@ func TestKubernetesCommitInOrder(t *testing.T) {
 		changes := prepare(t, store)
 		changes[1].Create.Labels, changes[1].Create.Annotations = map[string]string{"team": "net"}, map[string]string{"note": "x"}
 		world.server.ResetAudit(t, kubetest.AdminUser)
-		require.NoError(t, store.Commit(t.Context(), bootstrap.Snapshot{}, changes))
+		result, err := store.Commit(t.Context(), datastore.Snapshot{}, changes)
+		require.NoError(t, err)
+		assert.Equal(t, slices.Repeat([]datastore.State{datastore.Written}, 4), statesOf(result, changes))
+		assert.Zero(t, result.Transactions)
 		var sent []string
 		for _, entry := range world.server.Audit(t, kubetest.AdminUser) {
 			sent = append(sent, entry.String())
@@ -211,18 +220,20 @@ func TestKubernetesCommitInOrder(t *testing.T) {
 		assert.True(t, pools[3].Spec.NATOutgoing)
 		assert.Equal(t, map[string]string{"team": "net"}, pools[1].Labels)
 		assert.Equal(t, map[string]string{"note": "x"}, pools[1].Annotations)
-		assert.Equal(t, pools[1].ResourceVersion, changes[1].Create.ResourceVersion)
+		for i, pool := range pools {
+			assert.Equal(t, pool.ResourceVersion, result.Of(i).Stored.ResourceVersion)
+		}
+		assert.Empty(t, changes[1].Create.ResourceVersion, "what was given stays as it is")
 	})
 	t.Run("a conflict in the middle", func(t *testing.T) {
 		store := world.Open(t)
 		changes := prepare(t, store)
 		world.Write(t, poolOf("c", spec{CIDR: "10.9.0.0/16"}))
-		err := store.Commit(t.Context(), bootstrap.Snapshot{}, changes)
-		require.ErrorIs(t, err, bootstrap.ErrConflict)
-		var partial *bootstrap.PartialError
-		require.ErrorAs(t, err, &partial)
-		assert.Equal(t, []string{"b"}, partial.Created)
-		assert.Equal(t, []string{"a"}, partial.Updated)
+		result, err := store.Commit(t.Context(), datastore.Snapshot{}, changes)
+		require.ErrorIs(t, err, datastore.ErrConflict)
+		assert.Equal(t, []datastore.State{datastore.Written, datastore.Written, datastore.NotWritten, datastore.NotWritten}, statesOf(result, changes))
+		assert.Equal(t, "a", result.Of(0).Stored.Name)
+		assert.Equal(t, "b", result.Of(1).Stored.Name)
 		pools := world.Pools(t)
 		require.Len(t, pools, 4)
 		assert.True(t, pools[0].Spec.NATOutgoing)
@@ -248,9 +259,10 @@ func TestKubernetesCommitInOrder(t *testing.T) {
 			code, _ := world.server.Do(t, http.MethodPatch, "/apis/crd.projectcalico.org/v1/ippools/a?dryRun=All", []byte(`{"spec":{"cidr":"10.8.0.0/16"}}`))
 			return code != http.StatusOK
 		}, waiting, step)
-		err := store.Commit(t.Context(), bootstrap.Snapshot{}, changes)
-		require.ErrorIs(t, err, bootstrap.ErrRefused)
-		require.NotErrorIs(t, err, bootstrap.ErrForbidden)
+		result, err := store.Commit(t.Context(), datastore.Snapshot{}, changes)
+		require.ErrorIs(t, err, datastore.ErrRefused)
+		assert.Equal(t, slices.Repeat([]datastore.State{datastore.NotWritten}, 4), statesOf(result, changes))
+		require.NotErrorIs(t, err, datastore.ErrForbidden)
 		assert.ErrorContains(t, err, `updating IPPool "a": refused by the API server: `)
 		assert.ErrorContains(t, err, "says the network team")
 		assert.Len(t, world.Pools(t), 2)
@@ -261,8 +273,8 @@ func TestKubernetesCommitInOrder(t *testing.T) {
 		world.server.Allow(t, user, kubetest.Rule("crd.projectcalico.org", "ippools", "list", "create"))
 		config := bearer(world.server, world.server.Token(t, namespace, "some", time.Hour))
 		store := openKubernetes(t, kubernetes.Config{REST: config, APIGroup: ippool.CRDV1})
-		err := store.Commit(t.Context(), bootstrap.Snapshot{}, prepare(t, store))
-		require.ErrorIs(t, err, bootstrap.ErrForbidden)
+		_, err := store.Commit(t.Context(), datastore.Snapshot{}, prepare(t, store))
+		require.ErrorIs(t, err, datastore.ErrForbidden)
 		assert.ErrorContains(t, err, "give it a ClusterRole with the rule - {apiGroups: [crd.projectcalico.org], resources: [ippools], verbs: [patch]}")
 		assert.Len(t, world.Pools(t), 2)
 	})
@@ -278,15 +290,16 @@ func TestKubernetesUpdateByCalicosRules(t *testing.T) {
 	record, snapshot := recordOf(t, store, "a")
 	wrong := record.Clone()
 	wrong.Pool.Spec.IPIPMode, wrong.Pool.Spec.VXLANMode = "Always", "Always"
-	err := store.Commit(t.Context(), snapshot, []bootstrap.Change{{Update: wrong}})
-	require.ErrorIs(t, err, bootstrap.ErrRefused)
+	_, err := store.Commit(t.Context(), snapshot, []datastore.Change{{Update: wrong}})
+	require.ErrorIs(t, err, datastore.ErrRefused)
 	assert.ErrorContains(t, err, "ipipMode and vxlanMode cannot both be enabled")
 
 	record.Pool.Spec.NATOutgoing, record.Pool.Spec.VXLANMode = false, "Always"
-	require.NoError(t, store.Commit(t.Context(), snapshot, []bootstrap.Change{{Update: record}}))
+	result, err := store.Commit(t.Context(), snapshot, []datastore.Change{{Update: record}})
+	require.NoError(t, err)
 	pools := world.Pools(t)
 	require.Len(t, pools, 1)
 	assert.False(t, pools[0].Spec.NATOutgoing)
 	assert.Equal(t, v3.VXLANModeAlways, pools[0].Spec.VXLANMode)
-	assert.Equal(t, pools[0].Spec, record.Pool.Spec)
+	assert.Equal(t, pools[0].Spec, result.Of(0).Stored.Spec)
 }

@@ -19,7 +19,8 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
-	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/kubernetes"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/kubernetes"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/faultproxy"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/kubetest"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/suite"
@@ -37,7 +38,7 @@ func startRun(t *testing.T, config kubernetes.Config) *background {
 	b := &background{done: make(chan error, 1)}
 	store := openKubernetes(t, config)
 	go func() {
-		_, err := bootstrap.Run(t.Context(), store, dual(patient()), bootstrap.WithHost(suite.Host{}), bootstrap.WithLogger(slog.New(&b.logs)))
+		_, err := bootstrap.New(store, bootstrap.WithHost(suite.Host{}), bootstrap.WithLogger(slog.New(&b.logs))).Run(t.Context(), dual(patient()))
 		b.done <- err
 	}()
 	return b
@@ -147,7 +148,7 @@ func TestKubernetesWaitsForCRDs(t *testing.T) {
 		server.RemoveCRDs(t)
 		_, causes, err := onKubernetes(t, kubernetes.Config{REST: world.config}, lasting("700ms"))
 		require.ErrorIs(t, err, bootstrap.ErrTimedOut)
-		require.ErrorIs(t, err, bootstrap.ErrNotInstalled)
+		require.ErrorIs(t, err, datastore.ErrNotInstalled)
 		assert.ErrorContains(t, err, missing)
 		assert.Len(t, causes, 1)
 	})
@@ -219,7 +220,7 @@ func TestKubernetesTimeIsOver(t *testing.T) {
 		t.Parallel()
 		_, causes, err := onKubernetes(t, config(t, faultproxy.Manner{Reset: true}), lasting("1s"))
 		require.ErrorIs(t, err, bootstrap.ErrTimedOut)
-		require.ErrorIs(t, err, bootstrap.ErrUnreachable)
+		require.ErrorIs(t, err, datastore.ErrUnreachable)
 		assert.ErrorContains(t, err, "timed out after 1s: Kubernetes https://")
 		assert.ErrorContains(t, err, "connection reset by peer")
 		assert.NotEmpty(t, causes)
@@ -229,7 +230,7 @@ func TestKubernetesTimeIsOver(t *testing.T) {
 		begin := time.Now()
 		_, _, err := onKubernetes(t, config(t, faultproxy.Manner{Silent: true}), lasting("500ms"))
 		require.ErrorIs(t, err, bootstrap.ErrTimedOut)
-		require.ErrorIs(t, err, bootstrap.ErrUnreachable)
+		require.ErrorIs(t, err, datastore.ErrUnreachable)
 		assert.ErrorContains(t, err, "no answer in time")
 		assert.Less(t, time.Since(begin), soon)
 	})
@@ -237,7 +238,7 @@ func TestKubernetesTimeIsOver(t *testing.T) {
 		t.Parallel()
 		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 		defer cancel()
-		_, err := bootstrap.Run(ctx, openKubernetes(t, config(t, faultproxy.Manner{Silent: true})), patient())
+		_, err := bootstrap.New(openKubernetes(t, config(t, faultproxy.Manner{Silent: true}))).Run(ctx, patient())
 		require.ErrorIs(t, err, bootstrap.ErrTimedOut)
 	})
 	for name, manner := range map[string]faultproxy.Manner{"a pause": {Reset: true}, "a request": {Silent: true}} {
@@ -247,7 +248,7 @@ func TestKubernetesTimeIsOver(t *testing.T) {
 			ctx, cancel := context.WithCancelCause(t.Context())
 			time.AfterFunc(1200*time.Millisecond, func() { cancel(why) })
 			begin := time.Now()
-			_, err := bootstrap.Run(ctx, openKubernetes(t, config(t, manner)), lasting("0"))
+			_, err := bootstrap.New(openKubernetes(t, config(t, manner))).Run(ctx, lasting("0"))
 			require.ErrorIs(t, err, why)
 			require.NotErrorIs(t, err, bootstrap.ErrTimedOut)
 			assert.ErrorContains(t, err, "interrupted (the operator stops): ")

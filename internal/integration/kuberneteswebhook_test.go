@@ -15,8 +15,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
-	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/kubernetes"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/kubernetes"
 )
 
 // TestKubernetesWebhookRefuses has an admission webhook that takes no IPv6 pools,
@@ -68,8 +68,8 @@ webhooks:
 			refusal.Store(map[string]any{"code": code, "message": words})
 			begin := time.Now()
 			_, causes, err := onKubernetes(t, kubernetes.Config{REST: world.config}, dual(patient()))
-			require.ErrorIs(t, err, bootstrap.ErrRefused)
-			require.NotErrorIs(t, err, bootstrap.ErrForbidden)
+			require.ErrorIs(t, err, datastore.ErrRefused)
+			require.NotErrorIs(t, err, datastore.ErrForbidden)
 			atOnce(t, begin, err, `creating IPPool "default-ipv6-ippool": refused by the API server: admission webhook "judge.example.org" denied the request: `+words,
 				`IPPool "default-ipv4-ippool" was created nevertheless`)
 			assert.Empty(t, causes)

@@ -14,8 +14,9 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
-	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/etcdv3"
-	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/kubernetes"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/etcdv3"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/kubernetes"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/etcdtest"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/faultproxy"
 )
@@ -77,7 +78,7 @@ func TestEtcdWritesLate(t *testing.T) {
 			require.Len(t, report.Pools, 2)
 			require.Equal(t, bothPools, described(world.Pools(t)))
 			for _, pool := range report.Pools {
-				assert.Equal(t, bootstrap.Created, pool.Action, "it was this run that created it")
+				assert.Equal(t, plan.Created, pool.Action, "it was this run that created it")
 			}
 			for _, record := range world.versions(t) {
 				assert.EqualValues(t, 1, record, "written once")

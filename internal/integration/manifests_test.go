@@ -22,8 +22,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/yaml"
 
-	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
-	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/kubernetes"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/kubernetes"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/kubetest"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
@@ -133,7 +133,7 @@ func TestManifests(t *testing.T) {
 			user := "system:serviceaccount:" + account.Namespace + ":" + account.Name
 			token := world.server.Token(t, account.Namespace, account.Name, time.Hour)
 			env := append(containerEnv(t, pod.Containers[0]), "KUBECONFIG="+world.server.TokenKubeconfig(t, token))
-			env = append(env, preflight...)
+			env = append(env, preflightOn...)
 			waitForAccess(t, world.server, user, "create", tt.group.Group, "ippools")
 
 			path := "/apis/" + tt.group.String()
@@ -189,7 +189,8 @@ func TestOnDriftUpdate(t *testing.T) {
 			store := openKubernetes(t, kubernetes.Config{REST: bearer(world.server, token), APIGroup: tt.group})
 			record, snapshot := recordOf(t, store, "a")
 			record.Pool.Spec.NATOutgoing = true
-			require.NoError(t, store.Commit(t.Context(), snapshot, []bootstrap.Change{{Update: record}}))
+			_, err := store.Commit(t.Context(), snapshot, []datastore.Change{{Update: record}})
+			require.NoError(t, err)
 			assert.True(t, world.Pools(t)[0].Spec.NATOutgoing)
 		})
 	}

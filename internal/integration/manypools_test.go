@@ -3,6 +3,9 @@ package integration
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -15,6 +18,10 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/etcdtest"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/suite"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
@@ -53,16 +60,20 @@ func TestEtcdTransactions(t *testing.T) {
 			store := open(t, configOf(world.server))
 			snapshot, err := store.Snapshot(t.Context())
 			require.NoError(t, err)
-			require.NoError(t, store.Commit(t.Context(), snapshot, changesOf(manyPools(n)...)))
+			changes := changesOf(manyPools(n)...)
+			result, err := store.Commit(t.Context(), snapshot, changes)
+			require.NoError(t, err)
 			assert.Equal(t, transactions, world.server.Count("Txn"))
-			assert.Equal(t, transactions, store.Batches(changesOf(manyPools(n)...)))
+			assert.Equal(t, transactions, result.Transactions)
+			assert.Equal(t, slices.Repeat([]datastore.State{datastore.Written}, n), statesOf(result, changes))
 			assert.Len(t, world.Pools(t), n)
 		})
 	}
 }
 
 // Somebody who writes a pool between two of the transactions is noticed by the
-// next, and what the first wrote is told.
+// next, and what the first wrote is told: by a commit in the result, by a run in
+// the error.
 func TestEtcdTransactionsNoticeOthers(t *testing.T) {
 	var world *etcdWorld
 	foreign := ippool.New("foreign")
@@ -75,13 +86,45 @@ func TestEtcdTransactionsNoticeOthers(t *testing.T) {
 	store := open(t, configOf(world.server))
 	snapshot, err := store.Snapshot(t.Context())
 	require.NoError(t, err)
-	err = store.Commit(t.Context(), snapshot, changesOf(manyPools(300)...))
-	require.ErrorIs(t, err, bootstrap.ErrConflict)
+	changes := changesOf(manyPools(300)...)
+	result, err := store.Commit(t.Context(), snapshot, changes)
+	require.ErrorIs(t, err, datastore.ErrConflict)
+	assert.Equal(t, slices.Concat(
+		slices.Repeat([]datastore.State{datastore.Written}, 127), slices.Repeat([]datastore.State{datastore.NotWritten}, 300-127),
+	), statesOf(result, changes))
+	assert.Equal(t, "pool-0126", result.Of(126).Stored.Name)
+	assert.Len(t, world.Pools(t), 128)
+
+	// The next attempt of a run finds a pool that overlaps those that are left.
+	world = newEtcdWorld(t, beforeTransaction(func(n int) {
+		if n == 2 {
+			world.Write(t, foreign)
+		}
+	}))
+	_, err = runOn(t, configOf(world.server), fileOf(t, manyPools(300)))
+	require.ErrorIs(t, err, plan.ErrIncompatible)
+	require.NotErrorIs(t, err, datastore.ErrConflict)
+	assert.ErrorContains(t, err, `overlaps 10.1.0.0/16 of IPPool "foreign"`)
 	var partial *bootstrap.PartialError
 	require.ErrorAs(t, err, &partial)
 	assert.Len(t, partial.Created, 127)
 	assert.Equal(t, "pool-0126", partial.Created[126])
+	assert.Empty(t, partial.Updated)
 	assert.Len(t, world.Pools(t), 128)
+}
+
+// fileOf asks for the pools in a file, and for no others.
+func fileOf(t *testing.T, pools []*v3.IPPool) settings.Settings {
+	t.Helper()
+	var text strings.Builder
+	for _, pool := range pools {
+		fmt.Fprintf(&text, "---\napiVersion: projectcalico.org/v3\nkind: IPPool\nmetadata: {name: %s}\nspec: {cidr: %s}\n", pool.Name, pool.Spec.CIDR)
+	}
+	path := filepath.Join(t.TempDir(), "pools.yaml")
+	require.NoError(t, os.WriteFile(path, []byte(text.String()), 0o600))
+	asked := patient()
+	asked.PoolsFile = settings.Given(path, origin.Caller("test"))
+	return asked
 }
 
 // Records that are large are fewer in a transaction: a server takes requests of
@@ -95,7 +138,9 @@ func TestEtcdTransactionsOfLargeRecords(t *testing.T) {
 	for _, pool := range pools {
 		pool.Annotations = map[string]string{"note": strings.Repeat("x", 200<<10)}
 	}
-	require.NoError(t, store.Commit(t.Context(), snapshot, changesOf(pools...)))
+	result, err := store.Commit(t.Context(), snapshot, changesOf(pools...))
+	require.NoError(t, err)
+	assert.Equal(t, 4, result.Transactions)
 	assert.Equal(t, 4, world.server.Count("Txn"), "five of 200 KiB in each")
 	assert.Len(t, world.Pools(t), 20)
 }
@@ -103,10 +148,10 @@ func TestEtcdTransactionsOfLargeRecords(t *testing.T) {
 // TestPoolIsTooLarge has a single pool that no request takes: that ends the run at
 // once, with what it was, and nothing is written of it.
 func TestPoolIsTooLarge(t *testing.T) {
-	pool := func(size int) bootstrap.Change {
+	pool := func(size int) datastore.Change {
 		large := manyPools(1)[0]
 		large.Annotations = map[string]string{"note": strings.Repeat("x", size)}
-		return bootstrap.Change{Create: large}
+		return datastore.Change{Create: large}
 	}
 	check := func(t *testing.T, world suite.World, size int, says ...string) {
 		t.Helper()
@@ -114,9 +159,10 @@ func TestPoolIsTooLarge(t *testing.T) {
 		snapshot, err := store.Snapshot(t.Context())
 		require.NoError(t, err)
 		begin := time.Now()
-		err = store.Commit(t.Context(), snapshot, []bootstrap.Change{pool(size)})
+		result, err := store.Commit(t.Context(), snapshot, []datastore.Change{pool(size)})
 		atOnce(t, begin, err, says...)
-		require.NotErrorIs(t, err, bootstrap.ErrUnreachable, "waiting would not make it smaller")
+		assert.Equal(t, datastore.NotWritten, result.Of(0).State)
+		require.NotErrorIs(t, err, datastore.ErrUnreachable, "waiting would not make it smaller")
 		assert.Less(t, len(err.Error()), 700, "it doesn't quote the pool")
 		assert.Empty(t, world.Pools(t))
 	}

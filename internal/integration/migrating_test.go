@@ -80,7 +80,7 @@ func typeSession(t *testing.T, name, tools, folder string, env ...string) {
 	require.NoError(t, os.Symlink(program, filepath.Join(tools, "calico-bootstrap")))
 	env = append([]string{"PATH=" + tools + string(filepath.ListSeparator) + os.Getenv("PATH"), "HOME=" + folder, "TMPDIR=" + folder}, env...)
 	typed.Session{
-		Document: migrating, Name: name, Folder: folder, Env: append(env, preflight...), Update: *update,
+		Document: migrating, Name: name, Folder: folder, Env: append(env, preflightOn...), Update: *update,
 		Tidy: func(printed string) string { return allowedHere.ReplaceAllString(printed, "") },
 	}.Type(t)
 }

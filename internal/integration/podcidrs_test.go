@@ -8,6 +8,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/preflight"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/kubetest"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/suite"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
@@ -45,7 +49,7 @@ func TestPodCIDRs(t *testing.T) {
 	tests := []struct {
 		name             string
 		cluster          []func(t *testing.T)
-		settings         bootstrap.Settings
+		settings         settings.Settings
 		ipv4, from4      string
 		ipv6, from6      string // ipv6 empty: whatever was drawn
 		notes            []string
@@ -95,14 +99,14 @@ func TestPodCIDRs(t *testing.T) {
 			for _, put := range tt.cluster {
 				put(t)
 			}
-			report, err := bootstrap.Run(t.Context(), world.Open(t), tt.settings, bootstrap.WithHost(suite.Host{}))
+			report, err := bootstrap.New(world.Open(t), bootstrap.WithHost(suite.Host{})).Run(t.Context(), tt.settings)
 			require.NoError(t, err)
 			require.Len(t, report.Pools, 2)
 			for i, want := range []struct{ cidr, from string }{{tt.ipv4, tt.from4}, {tt.ipv6, tt.from6}} {
 				pool := report.Pools[i]
-				require.Equal(t, bootstrap.Created, pool.Action)
+				require.Equal(t, plan.Created, pool.Action)
 				assert.Equal(t, "cidr", pool.Settings[1].Field)
-				assert.Equal(t, want.from, string(pool.Settings[1].Source))
+				assert.Equal(t, want.from, pool.Settings[1].Source.String())
 				if want.cidr != "" {
 					assert.Equal(t, want.cidr, pool.Spec.CIDR)
 				}
@@ -112,7 +116,7 @@ func TestPodCIDRs(t *testing.T) {
 			} else if assert.Len(t, report.Warnings, 1) {
 				assert.Contains(t, report.Warnings[0], tt.warning)
 			}
-			i := slices.IndexFunc(report.Findings, func(f bootstrap.Finding) bool { return f.Code == bootstrap.OutsidePodCIDR })
+			i := slices.IndexFunc(report.Findings, func(f preflight.Finding) bool { return f.Code == preflight.OutsidePodCIDR })
 			if tt.finding == "" {
 				assert.Equal(t, -1, i)
 			} else if assert.GreaterOrEqual(t, i, 0) {
@@ -133,14 +137,14 @@ func TestPodCIDRs(t *testing.T) {
 func TestPodCIDRThatMakesNoPool(t *testing.T) {
 	world := newKubernetesWorld(t, ippool.CRDV1)
 	putKubeadmConfig(t, world.server, "10.1.0.0/28,fd01::/56")
-	_, err := bootstrap.Run(t.Context(), world.Open(t), bootstrap.Settings{}, bootstrap.WithHost(suite.Host{}))
-	require.ErrorIs(t, err, bootstrap.ErrIncompatible)
+	_, err := bootstrap.New(world.Open(t), bootstrap.WithHost(suite.Host{})).Run(t.Context(), settings.Settings{})
+	require.ErrorIs(t, err, plan.ErrIncompatible)
 	assert.ErrorContains(t, err, "the pod CIDR 10.1.0.0/28 of kubeadm-config makes no pool")
 	assert.Empty(t, world.Pools(t))
 }
 
-func cidrsOf(ipv4, ipv6 string) bootstrap.Settings {
-	var settings bootstrap.Settings
-	settings.IPv4.CIDR, settings.IPv6.CIDR = bootstrap.Given(ipv4, "test"), bootstrap.Given(ipv6, "test")
-	return settings
+func cidrsOf(ipv4, ipv6 string) settings.Settings {
+	var s settings.Settings
+	s.IPv4.CIDR, s.IPv6.CIDR = settings.Given(ipv4, origin.Caller("test")), settings.Given(ipv6, origin.Caller("test"))
+	return s
 }

@@ -3,12 +3,18 @@ package integration
 import (
 	"encoding/json"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/preflight"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/kubetest"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/suite"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
@@ -20,7 +26,7 @@ func findingsOf(report bootstrap.Report) []string {
 	for _, finding := range report.Findings {
 		text := string(finding.Code)
 		if finding.Other != nil {
-			text += " " + finding.Other.Prefix.String() + " " + string(finding.Other.Source)
+			text += " " + finding.Other.Prefix.String() + " " + finding.Other.Source.String()
 		}
 		all = append(all, text)
 	}
@@ -37,43 +43,43 @@ func TestPreflightOnKubernetes(t *testing.T) {
 	)
 	world.server.PutServiceCIDR(t, "more", "10.244.128.0/20")
 	t.Cleanup(func() { world.server.DeleteServiceCIDR(t, "more") })
-	settings := func(changes ...func(*bootstrap.Settings)) bootstrap.Settings {
-		settings := cidrsOf("10.244.0.0/16", "none")
+	asks := func(changes ...func(*settings.Settings)) settings.Settings {
+		asked := cidrsOf("10.244.0.0/16", "none")
 		for _, change := range changes {
-			change(&settings)
+			change(&asked)
 		}
-		return settings
+		return asked
 	}
-	run := func(settings bootstrap.Settings, options ...bootstrap.Option) (bootstrap.Report, error) {
-		return bootstrap.Run(t.Context(), world.Open(t), settings, append(options, bootstrap.WithHost(suite.Host{}))...)
+	run := func(asked settings.Settings) (bootstrap.Report, error) {
+		return bootstrap.New(world.Open(t), bootstrap.WithHost(suite.Host{})).Run(t.Context(), asked)
 	}
 	clashes := []string{
 		"NodeAddressOverlap 10.244.0.10/32 node a", "ServiceCIDROverlap 10.244.128.0/20 ServiceCIDR more", "OutsideNodePodCIDR 10.243.0.0/24 podCIDRs of node a",
 	}
 
-	report, err := run(settings(func(s *bootstrap.Settings) { s.Preflight = bootstrap.Given("strict", "test") }))
-	require.ErrorIs(t, err, bootstrap.ErrFindings)
+	report, err := run(asks(func(s *settings.Settings) { s.Preflight = settings.Given("strict", origin.Caller("test")) }))
+	require.ErrorIs(t, err, preflight.ErrFindings)
 	assert.Equal(t, clashes, findingsOf(report))
 	assert.Empty(t, world.Pools(t), "nothing is written")
 
-	report, err = run(settings(func(s *bootstrap.Settings) {
-		s.Preflight, s.Allow = bootstrap.Given("strict", "test"), bootstrap.Given("NodeAddressOverlap,ServiceCIDROverlap,OutsideNodePodCIDR", "test")
-		s.IPv4.NodeSelector, s.IPv4.NATOutgoing = bootstrap.Given("zone == 'b'", "test"), bootstrap.Given("false", "test")
+	report, err = run(asks(func(s *settings.Settings) {
+		s.Preflight, s.Allow = settings.Given("strict", origin.Caller("test")), settings.Given("NodeAddressOverlap,ServiceCIDROverlap,OutsideNodePodCIDR", origin.Caller("test"))
+		s.IPv4.NodeSelector, s.IPv4.NATOutgoing = settings.Given("zone == 'b'", origin.Caller("test")), settings.Given("false", origin.Caller("test"))
 	}))
-	require.ErrorIs(t, err, bootstrap.ErrFindings)
+	require.ErrorIs(t, err, preflight.ErrFindings)
 	assert.Equal(t, []string{"PrivateWithoutNAT", "NodeSelectorMatchesNoNode"}, findingsOf(report))
 
-	report, err = run(settings(func(s *bootstrap.Settings) { s.IPv4.CIDR = bootstrap.Given("203.0.113.0/26", "test") }))
+	report, err = run(asks(func(s *settings.Settings) { s.IPv4.CIDR = settings.Given("203.0.113.0/26", origin.Caller("test")) }))
 	require.NoError(t, err)
 	assert.Equal(t, []string{"OutsideNodePodCIDR 10.243.0.0/24 podCIDRs of node a", "FewerBlocksThanNodes"}, findingsOf(report)[:2])
 	require.Len(t, world.Pools(t), 1, "warned of, and created")
 
-	report, err = run(settings())
+	report, err = run(asks())
 	require.NoError(t, err)
 	assert.Empty(t, report.Findings, "a boot where the pool exists looks at nothing")
-	report, err = run(settings(), bootstrap.WithDryRun())
+	planned, err := bootstrap.New(world.Open(t), bootstrap.WithHost(suite.Host{})).Plan(t.Context(), asks())
 	require.NoError(t, err)
-	assert.Contains(t, findingsOf(report), "FewerBlocksThanNodes", "a plan looks at what exists")
+	assert.Contains(t, findingsOf(planned.Report), "FewerBlocksThanNodes", "a plan looks at what exists")
 }
 
 // TestPreflightOfTheProgram has a pool over the loopback interface, which every
@@ -100,4 +106,92 @@ func TestPreflightOfTheProgram(t *testing.T) {
 	r = apply("--preflight=strict", "--allow=HostInterfaceOverlap")
 	assert.Zero(t, r.code, r.stderr)
 	assert.Contains(t, r.stdout, "In etcd, 1 record(s)")
+}
+
+// calledForReport calls the program for a report in JSON, whatever comes of it.
+func calledForReport(t *testing.T, env []string, args ...string) (bootstrap.Report, result) {
+	t.Helper()
+	r := call(t, env, append(args, "-o", "json")...)
+	var report bootstrap.Report
+	require.NoError(t, json.Unmarshal([]byte(r.stdout), &report), "%s%s", r.stdout, r.stderr)
+	return report, r
+}
+
+// TestStrictPreflightOfARandomRange has nodes whose IPv6 podCIDRs no range that is
+// drawn will hold: apply says so of the range that it drew, plan of any.
+func TestStrictPreflightOfARandomRange(t *testing.T) {
+	world := newSteadyWorld(t)
+	world.empty(t)
+	putNodes(t, world.server,
+		kubetest.Node{Name: "a", PodCIDRs: []string{"2001:db8:1::/64"}}, kubetest.Node{Name: "b", PodCIDRs: []string{"2001:db8:2::/64"}})
+	env := slices.Concat(preflightOn, []string{
+		"KUBECONFIG=" + world.server.Kubeconfig(t), "CALICO_IPPOOLS_PREFLIGHT=strict", "CALICO_IPV4POOL_CIDR=none", "CALICO_IPV6POOL_NAT_OUTGOING=true",
+	})
+	found := []string{"OutsideNodePodCIDR 2001:db8:1::/64 podCIDRs of node a"}
+	const chosen = `IPPool "default-ipv6-ippool": cidr "fd`
+	const toCome = `IPPool "default-ipv6-ippool": the random ULA /48 that is drawn for it`
+	const says = " is not where kube-controller-manager gives the nodes their podCIDRs, such as a (2001:db8:1::/64), b (2001:db8:2::/64): "
+	for verb, begins := range map[string]string{"apply": chosen, "plan": toCome} {
+		report, r := calledForReport(t, env, verb)
+		assert.Equal(t, 2, r.code, r.stderr)
+		require.Equal(t, found, findingsOf(report), verb)
+		assert.Equal(t, "default-ipv6-ippool", report.Findings[0].Pool)
+		text := report.Findings[0].Text
+		assert.True(t, strings.HasPrefix(text, begins), text)
+		assert.Contains(t, text, says)
+		assert.Contains(t, r.stderr, "error: OutsideNodePodCIDR: "+text+"\n")
+		assert.Contains(t, r.stderr, "error: env CALICO_IPPOOLS_PREFLIGHT makes errors of these")
+		assert.Equal(t, bootstrap.WouldCreate, report.Pools[1].Action)
+		assert.Empty(t, world.Pools(t), "nothing is written")
+	}
+
+	report, r := calledForReport(t, env, "apply", "--allow=OutsideNodePodCIDR")
+	assert.Zero(t, r.code, r.stderr)
+	assert.Empty(t, report.Findings)
+	assert.Equal(t, defaultNames[1:], names(world.Pools(t)))
+}
+
+// TestTerminatingPool has pools that a finalizer keeps: they count until they are
+// gone, nobody touches them, and whoever runs is told.
+func TestTerminatingPool(t *testing.T) {
+	world := newSteadyWorld(t)
+	t.Cleanup(func() { world.empty(t) }) // of the finalizer, which would hold the CRD
+	env := slices.Concat(preflightOn, bothCIDRs, []string{"KUBECONFIG=" + world.server.Kubeconfig(t), "CALICO_IPV6POOL_NAT_OUTGOING=true"})
+	for _, name := range []string{"default-ipv4-ippool", "another"} {
+		t.Run(name, func(t *testing.T) {
+			world.empty(t)
+			world.WriteRaw(t, name, `{"kind":"IPPool","metadata":{"name":"`+name+`","finalizers":["example.org/keep"]},"spec":{"cidr":"10.244.0.0/16","natOutgoing":true}}`)
+			world.Delete(t, name)
+			require.NotNil(t, world.Pools(t)[0].DeletionTimestamp)
+			before := raw(t, world)
+			text := `IPPool "` + name + `" is being deleted, and counts as an IPv4 pool until it is gone: run again then`
+			check := func(t *testing.T, report bootstrap.Report, six bootstrap.Action) {
+				t.Helper()
+				require.Equal(t, []string{"PoolTerminating"}, findingsOf(report))
+				assert.Equal(t, name, report.Findings[0].Pool)
+				assert.Equal(t, text, report.Findings[0].Text)
+				assert.Equal(t, plan.Unchanged, report.Pools[0].Action)
+				assert.Equal(t, name, report.Pools[0].Name)
+				assert.Equal(t, six, report.Pools[1].Action)
+			}
+
+			report, r := calledForReport(t, env, "plan")
+			assert.Zero(t, r.code, r.stderr)
+			check(t, report, bootstrap.WouldCreate)
+
+			report, r = calledForReport(t, env, "apply", "--preflight=strict")
+			assert.Equal(t, 2, r.code, r.stderr)
+			check(t, report, bootstrap.WouldCreate)
+			assert.Contains(t, r.stderr, "error: PoolTerminating: "+text+"\n")
+			assert.Equal(t, before, raw(t, world), "nothing is written")
+
+			report, r = calledForReport(t, env, "apply")
+			assert.Zero(t, r.code, r.stderr)
+			check(t, report, plan.Created)
+			assert.Contains(t, r.stderr, "being deleted")
+			after := raw(t, world)
+			assert.Equal(t, before[name], after[name], "it is left")
+			assert.Len(t, after, 2, "the other family's is created, and none in its place")
+		})
+	}
 }

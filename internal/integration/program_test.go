@@ -84,9 +84,9 @@ func still(text string) string {
 	return timeText.ReplaceAllString(text, "2026-11-22T17:45:23Z")
 }
 
-// preflight switches the preflight on, but for what this machine has to do with
+// preflightOn switches the preflight on, but for what this machine has to do with
 // it: a note says if there was something.
-var preflight = []string{"CALICO_IPPOOLS_PREFLIGHT=warn", "CALICO_IPPOOLS_ALLOW=HostInterfaceOverlap,HostRouteOverlap"}
+var preflightOn = []string{"CALICO_IPPOOLS_PREFLIGHT=warn", "CALICO_IPPOOLS_ALLOW=HostInterfaceOverlap,HostRouteOverlap"}
 
 var allowedHere = regexp.MustCompile(`(?m)^Note: found, and allowed by the settings: Host.*\n`)
 
@@ -129,7 +129,7 @@ func TestTranscript(t *testing.T) {
 	} {
 		fmt.Fprintf(&out, "$ calico-bootstrap %s\n", line.args)
 		args := append(strings.Fields(line.args), "--datastore-type", "embedded", "--data-dir", folder)
-		r := call(t, slices.Concat(preflight, line.env), args...)
+		r := call(t, slices.Concat(preflightOn, line.env), args...)
 		require.Equal(t, line.code, r.code, r.stderr)
 		out.WriteString(allowedHere.ReplaceAllString(still(r.stdout), ""))
 		for text := range strings.Lines(r.stderr) {
@@ -200,10 +200,12 @@ func TestExitCodes(t *testing.T) {
 		{"apply", []string{at}, nil, 0, nil},
 		{"plan --exit-code with all there", []string{at}, []string{"plan", "--exit-code"}, 0, nil},
 		{"wrong settings, all at once",
-			[]string{at, "CALICO_IPV4POOL_IPIP=sometimes", "CALICO_IPV6POOL_CIDR=10.0.0.0/8"},
+			[]string{at, "CALICO_IPV4POOL_IPIP=sometimes", "CALICO_IPV6POOL_CIDR=10.0.0.0/8", "CALICO_STARTUP_LOGLEVEL=loud", "CALICO_IPPOOLS_LOG_FORMAT=xml"},
 			[]string{"--ipv4-pool-block-size", "8", "-o", "xml"}, 2,
 			[]string{
 				`error: flag --output: "xml": unknown format; want one of table, json, yaml`,
+				`error: env CALICO_STARTUP_LOGLEVEL: "loud": unknown level; want one of debug, info, warning, error`,
+				`error: env CALICO_IPPOOLS_LOG_FORMAT: "xml": unknown format; want one of text, json`,
 				`error: env CALICO_IPV4POOL_IPIP: "sometimes": unknown mode; want one of off, never, always, crosssubnet, cross-subnet`,
 				`error: env CALICO_IPV6POOL_CIDR: "10.0.0.0/8": an IPv4 CIDR; want an IPv6 CIDR, or none`,
 				`error: flag --ipv4-pool-block-size: "8": must be from 20 to 32 for IPv4`,

@@ -49,7 +49,7 @@ func TestQuickStart(t *testing.T) {
 		cmd := exec.CommandContext(t.Context(), "bash", "-c", typed)
 		cmd.Dir = "../.."
 		cmd.Env = append(os.Environ(), "PATH="+tools+string(filepath.ListSeparator)+os.Getenv("PATH"), "KUBECONFIG="+world.server.Kubeconfig(t))
-		cmd.Env = append(cmd.Env, preflight...) // but for what this machine has to do with it
+		cmd.Env = append(cmd.Env, preflightOn...) // but for what this machine has to do with it
 		var stderr strings.Builder
 		cmd.Stderr = &stderr
 		out, err := cmd.Output()

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/etcdtest"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
@@ -83,7 +84,8 @@ func TestConflictKeepsTheConnection(t *testing.T) {
 	world.Write(t, pool)
 	server.ResetRPCs()
 	for range 3 {
-		assert.Error(t, store.Commit(t.Context(), snapshot, changesOf(pool)))
+		_, err := store.Commit(t.Context(), snapshot, changesOf(pool))
+		assert.ErrorIs(t, err, datastore.ErrConflict)
 	}
 	assert.Zero(t, server.Count("Authenticate"))
 }

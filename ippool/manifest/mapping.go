@@ -4,9 +4,11 @@ import (
 	"cmp"
 	"fmt"
 	"strings"
-	"unicode"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 )
 
 // maxAliased is how many nodes aliases may add to the data.
@@ -120,18 +122,10 @@ const maxShown = 64
 
 // shortened is a key that can stand in a line.
 func shortened(key string) string {
-	var text strings.Builder
-	shown := 0
-	for _, r := range key {
-		if shown++; shown > maxShown {
-			return text.String() + "…"
-		}
-		if !unicode.IsGraphic(r) {
-			r = unicode.ReplacementChar
-		}
-		text.WriteRune(r)
+	if utf8.RuneCountInString(key) > maxShown {
+		key = string([]rune(key)[:maxShown]) + "…"
 	}
-	return text.String()
+	return text.Graphic(key)
 }
 
 // either lists what is wanted: a, b or c.

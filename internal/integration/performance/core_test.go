@@ -12,7 +12,10 @@ import (
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/require"
 
-	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool/selector"
 )
@@ -30,9 +33,9 @@ func BenchmarkCore(b *testing.B) {
 			{"ippool.DecodeRecord, of each", decodeRecords},
 			{"ippool.ValidateSet", validateSet},
 			{"Settings.Resolve, of a file of pools", resolveFile},
-			{"NewPlan, of a default pool beside those that exist", planBeside},
-			{"NewPlan, of a file of pools of which none exists", planNew},
-			{"NewPlan, of a file of pools that exist", planExisting},
+			{"plan.Compute, of a default pool beside those that exist", planBeside},
+			{"plan.Compute, of a file of pools of which none exists", planNew},
+			{"plan.Compute, of a file of pools that exist", planExisting},
 		} {
 			cells := []any{step.name}
 			var last effort
@@ -120,9 +123,9 @@ func recordsOf(b *testing.B, n int) [][]byte {
 	return records
 }
 
-func snapshotOf(b *testing.B, n int) bootstrap.Snapshot {
+func snapshotOf(b *testing.B, n int) datastore.Snapshot {
 	b.Helper()
-	var snapshot bootstrap.Snapshot
+	var snapshot datastore.Snapshot
 	for _, data := range recordsOf(b, n) {
 		record, err := ippool.DecodeRecord(data)
 		require.NoError(b, err)
@@ -132,7 +135,7 @@ func snapshotOf(b *testing.B, n int) bootstrap.Snapshot {
 }
 
 // settingsOf asks for the pools in a file.
-func settingsOf(b *testing.B, n int) bootstrap.Settings {
+func settingsOf(b *testing.B, n int) settings.Settings {
 	b.Helper()
 	path := filepath.Join(b.TempDir(), "pools.yaml")
 	var text strings.Builder
@@ -141,12 +144,12 @@ func settingsOf(b *testing.B, n int) bootstrap.Settings {
 			pool.Name, pool.Spec.CIDR)
 	}
 	require.NoError(b, os.WriteFile(path, []byte(text.String()), 0o600))
-	settings := bootstrap.Settings{PoolsFile: bootstrap.Given(path, "benchmark")}
+	settings := settings.Settings{PoolsFile: settings.Given(path, origin.Caller("benchmark"))}
 	require.NoError(b, settings.ReadPoolsFile())
 	return settings
 }
 
-func desiredOf(b *testing.B, settings bootstrap.Settings) bootstrap.Desired {
+func desiredOf(b *testing.B, settings settings.Settings) plan.Desired {
 	b.Helper()
 	config, err := settings.Resolve()
 	require.NoError(b, err)
@@ -179,22 +182,22 @@ func resolveFile(b *testing.B, n int) func() error {
 }
 
 func planBeside(b *testing.B, n int) func() error {
-	var settings bootstrap.Settings
-	settings.IPv6.CIDR = bootstrap.Given("fd00:10:244::/64", "benchmark")
-	return plan(desiredOf(b, settings), snapshotOf(b, n))
+	var s settings.Settings
+	s.IPv6.CIDR = settings.Given("fd00:10:244::/64", origin.Caller("benchmark"))
+	return computed(desiredOf(b, s), snapshotOf(b, n))
 }
 
 func planNew(b *testing.B, n int) func() error {
-	return plan(desiredOf(b, settingsOf(b, n)), bootstrap.Snapshot{})
+	return computed(desiredOf(b, settingsOf(b, n)), datastore.Snapshot{})
 }
 
 func planExisting(b *testing.B, n int) func() error {
-	return plan(desiredOf(b, settingsOf(b, n)), snapshotOf(b, n))
+	return computed(desiredOf(b, settingsOf(b, n)), snapshotOf(b, n))
 }
 
-func plan(desired bootstrap.Desired, snapshot bootstrap.Snapshot) func() error {
+func computed(desired plan.Desired, snapshot datastore.Snapshot) func() error {
 	return func() error {
-		_, err := bootstrap.NewPlan(desired, snapshot, bootstrap.DriftReport)
+		_, err := plan.Compute(desired, snapshot, plan.DriftReport)
 		return err
 	}
 }

@@ -16,8 +16,11 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
-	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/etcdv3"
-	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/kubernetes"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/etcdv3"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/kubernetes"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/kubetest"
 )
 
@@ -49,9 +52,9 @@ func BenchmarkStorm(b *testing.B) {
 // storm returns how many of the nodes failed, and when the last was done.
 func (s *site) storm(b *testing.B, nodes int) (errors int, took time.Duration) {
 	b.Helper()
-	var settings bootstrap.Settings
-	settings.IPv4.CIDR = bootstrap.Given("10.244.0.0/16", "benchmark")
-	settings.IPv6.CIDR = bootstrap.Given("fd00:10:244::/64", "benchmark")
+	var asked settings.Settings
+	asked.IPv4.CIDR = settings.Given("10.244.0.0/16", origin.Caller("benchmark"))
+	asked.IPv6.CIDR = settings.Given("fd00:10:244::/64", origin.Caller("benchmark"))
 	var (
 		gate  = make(chan struct{})
 		group sync.WaitGroup
@@ -61,7 +64,7 @@ func (s *site) storm(b *testing.B, nodes int) (errors int, took time.Duration) {
 		group.Go(func() {
 			store := s.node(b)
 			<-gate
-			_, err := bootstrap.Run(b.Context(), store, settings)
+			_, err := bootstrap.New(store).Run(b.Context(), asked)
 			if err != nil {
 				mu.Lock()
 				defer mu.Unlock()
@@ -79,7 +82,7 @@ func (s *site) storm(b *testing.B, nodes int) (errors int, took time.Duration) {
 
 // A store is a datastore that somebody closes.
 type store interface {
-	bootstrap.Datastore
+	datastore.Datastore
 	Close() error
 }
 

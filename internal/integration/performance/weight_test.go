@@ -54,7 +54,7 @@ func BenchmarkImports(b *testing.B) {
 		t := newTable("imports", "import", "packages", "of them not Go's own", "modules", "initialised in", "binary")
 		for _, pkg := range []string{
 			"ippool/selector", "ippool", "ippool/manifest", "ippool/installation",
-			"bootstrap", "bootstrap/firewall", "bootstrap/etcdv3", "bootstrap/kubernetes",
+			"bootstrap", "bootstrap/firewall", "bootstrap/datastore/etcdv3", "bootstrap/datastore/kubernetes", "bootstrap/datastore/open",
 		} {
 			importPath := path.Join(module, pkg)
 			packages, modules := dependencies(b, importPath)

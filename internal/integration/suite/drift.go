@@ -12,6 +12,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 )
 
 // drifted are the tests of pools that exist and differ from what is asked for.
@@ -35,8 +39,8 @@ var drifted = []test{
 
 // asks returns settings that ask for nothing but what is named: the CIDRs stay
 // unset, so that they are no wish.
-func asks(policy bootstrap.OnDrift, changes ...func(*bootstrap.Settings)) bootstrap.Settings {
-	var settings bootstrap.Settings
+func asks(policy plan.OnDrift, changes ...func(*settings.Settings)) settings.Settings {
+	var settings settings.Settings
 	settings.OnDrift = wish(string(policy))
 	for _, change := range changes {
 		change(&settings)
@@ -44,7 +48,7 @@ func asks(policy bootstrap.OnDrift, changes ...func(*bootstrap.Settings)) bootst
 	return settings
 }
 
-func wish(value string) bootstrap.Setting { return bootstrap.Given(value, "test") }
+func wish(value string) settings.Setting { return settings.Given(value, origin.Caller("test")) }
 
 // both stores the default pools, the IPv4 one with NAT.
 func both(t *testing.T, world World) {
@@ -67,21 +71,21 @@ func eachMutableField(t *testing.T, world World) {
 	tests := []struct {
 		field string
 		want  any // nil: left out
-		ask   func(*bootstrap.Settings)
+		ask   func(*settings.Settings)
 	}{
-		{"natOutgoing", nil, func(s *bootstrap.Settings) { s.IPv4.NATOutgoing = wish("false") }},
-		{"ipipMode", "CrossSubnet", func(s *bootstrap.Settings) { s.IPv4.IPIP = wish("cross-subnet") }},
-		{"ipipMode", "Never", func(s *bootstrap.Settings) { s.IPv4.IPIP = wish("off") }},
-		{"vxlanMode", "Always", func(s *bootstrap.Settings) { s.IPv4.VXLAN = wish("always") }},
-		{"nodeSelector", "zone == 'a'", func(s *bootstrap.Settings) { s.IPv4.NodeSelector = wish("zone == 'a'") }},
-		{"disableBGPExport", true, func(s *bootstrap.Settings) { s.IPv4.DisableBGPExport = wish("true") }},
-		{"natOutgoing", true, func(s *bootstrap.Settings) { s.IPv4.NATOutgoing = wish("true") }},
+		{"natOutgoing", nil, func(s *settings.Settings) { s.IPv4.NATOutgoing = wish("false") }},
+		{"ipipMode", "CrossSubnet", func(s *settings.Settings) { s.IPv4.IPIP = wish("cross-subnet") }},
+		{"ipipMode", "Never", func(s *settings.Settings) { s.IPv4.IPIP = wish("off") }},
+		{"vxlanMode", "Always", func(s *settings.Settings) { s.IPv4.VXLAN = wish("always") }},
+		{"nodeSelector", "zone == 'a'", func(s *settings.Settings) { s.IPv4.NodeSelector = wish("zone == 'a'") }},
+		{"disableBGPExport", true, func(s *settings.Settings) { s.IPv4.DisableBGPExport = wish("true") }},
+		{"natOutgoing", true, func(s *settings.Settings) { s.IPv4.NATOutgoing = wish("true") }},
 	}
 	both(t, world)
 	for _, tt := range tests {
 		before := object(t, world, "default-ipv4-ippool")
 		six := world.Raw(t, "default-ipv6-ippool")
-		settings := asks(bootstrap.DriftUpdate, tt.ask)
+		settings := asks(plan.DriftUpdate, tt.ask)
 		report, err := bootstrapPools(t, world, settings)
 		require.NoError(t, err)
 		assert.Equal(t, []string{"default-ipv4-ippool updated", "default-ipv6-ippool unchanged"}, outcome(report))
@@ -106,11 +110,11 @@ func eachMutableField(t *testing.T, world World) {
 func eachImmutableField(t *testing.T, world World) {
 	both(t, world)
 	before := world.Raw(t, "default-ipv4-ippool")
-	for field, ask := range map[string]func(*bootstrap.Settings){
-		"cidr":      func(s *bootstrap.Settings) { s.IPv4.CIDR = wish("10.1.0.0/16") },
-		"blockSize": func(s *bootstrap.Settings) { s.IPv4.BlockSize = wish("24") },
+	for field, ask := range map[string]func(*settings.Settings){
+		"cidr":      func(s *settings.Settings) { s.IPv4.CIDR = wish("10.1.0.0/16") },
+		"blockSize": func(s *settings.Settings) { s.IPv4.BlockSize = wish("24") },
 	} {
-		report, err := bootstrapPools(t, world, asks(bootstrap.DriftUpdate, ask))
+		report, err := bootstrapPools(t, world, asks(plan.DriftUpdate, ask))
 		require.NoError(t, err)
 		require.Len(t, report.Pools[0].Drift, 1)
 		assert.Equal(t, field, report.Pools[0].Drift[0].Field)
@@ -121,7 +125,7 @@ func eachImmutableField(t *testing.T, world World) {
 }
 
 // everything asks for another value of each field.
-func everything(s *bootstrap.Settings) {
+func everything(s *settings.Settings) {
 	s.IPv4.CIDR, s.IPv4.BlockSize, s.IPv4.NATOutgoing, s.IPv4.IPIP = wish("10.1.0.0/16"), wish("24"), wish("false"), wish("always")
 	s.IPv4.NodeSelector, s.IPv4.DisableBGPExport = wish("has(x)"), wish("true")
 }
@@ -129,7 +133,7 @@ func everything(s *bootstrap.Settings) {
 func reportWritesNothing(t *testing.T, world World) {
 	both(t, world)
 	before := world.Raw(t, "default-ipv4-ippool")
-	report, err := bootstrapPools(t, world, asks(bootstrap.DriftReport, everything))
+	report, err := bootstrapPools(t, world, asks(plan.DriftReport, everything))
 	require.NoError(t, err)
 	assert.Equal(t, []string{"default-ipv4-ippool unchanged", "default-ipv6-ippool unchanged"}, outcome(report))
 	assert.Len(t, report.Warnings, 6, "one a field: %q", report.Warnings)
@@ -139,8 +143,8 @@ func reportWritesNothing(t *testing.T, world World) {
 func failWritesNothing(t *testing.T, world World) {
 	four := pool("default-ipv4-ippool", "10.244.0.0/16")
 	world.Write(t, four)
-	report, err := bootstrapPools(t, world, asks(bootstrap.DriftFail, everything))
-	require.ErrorIs(t, err, bootstrap.ErrDrift)
+	report, err := bootstrapPools(t, world, asks(plan.DriftFail, everything))
+	require.ErrorIs(t, err, plan.ErrDrift)
 	assert.Equal(t, []string{"default-ipv4-ippool unchanged", "default-ipv6-ippool would-create"}, outcome(report))
 	assert.Equal(t, []string{"default-ipv4-ippool"}, names(world.Pools(t)), "the pool that is missing is not created either")
 }
@@ -153,7 +157,7 @@ const tomorrows = `{"kind":"IPPool","apiVersion":"projectcalico.org/v3","metadat
 func updateKeepsWhatIsUnknown(t *testing.T, world World) {
 	world.WriteRaw(t, "default-ipv4-ippool", tomorrows)
 	before := object(t, world, "default-ipv4-ippool")
-	_, err := bootstrapPools(t, world, asks(bootstrap.DriftUpdate, func(s *bootstrap.Settings) {
+	_, err := bootstrapPools(t, world, asks(plan.DriftUpdate, func(s *settings.Settings) {
 		s.IPv4.NATOutgoing, s.IPv4.NodeSelector, s.IPv6.CIDR = wish("false"), wish("has(x)"), wish("none")
 	}))
 	require.NoError(t, err)
@@ -168,7 +172,7 @@ func foreignOwners(t *testing.T, world World) {
 	labelled.Labels = map[string]string{"app.kubernetes.io/managed-by": "tigera-operator"}
 	world.Write(t, labelled)
 	before := world.Raw(t, labelled.Name)
-	report, err := bootstrapPools(t, world, asks(bootstrap.DriftUpdate, func(s *bootstrap.Settings) {
+	report, err := bootstrapPools(t, world, asks(plan.DriftUpdate, func(s *settings.Settings) {
 		s.IPv4.NATOutgoing, s.IPv6.CIDR = wish("true"), wish("none")
 	}))
 	require.NoError(t, err)
@@ -179,7 +183,7 @@ func foreignOwners(t *testing.T, world World) {
 
 func updateAndCreate(t *testing.T, world World) {
 	world.Write(t, pool("default-ipv4-ippool", "10.244.0.0/16"))
-	report, err := bootstrapPools(t, world, asks(bootstrap.DriftUpdate, func(s *bootstrap.Settings) {
+	report, err := bootstrapPools(t, world, asks(plan.DriftUpdate, func(s *settings.Settings) {
 		s.IPv4.NATOutgoing, s.IPv6.CIDR = wish("true"), wish("fd00:10:244::/64")
 	}))
 	require.NoError(t, err)
@@ -193,23 +197,23 @@ func updateThatWouldBeWrong(t *testing.T, world World) {
 	four := pool("default-ipv4-ippool", "10.244.0.0/16")
 	four.Spec.IPIPMode = v3.IPIPModeAlways
 	world.Write(t, four)
-	_, err := bootstrapPools(t, world, asks(bootstrap.DriftUpdate, func(s *bootstrap.Settings) {
+	_, err := bootstrapPools(t, world, asks(plan.DriftUpdate, func(s *settings.Settings) {
 		s.IPv4.VXLAN, s.IPv6.CIDR = wish("always"), wish("fd00:10:244::/64")
 	}))
-	require.ErrorIs(t, err, bootstrap.ErrIncompatible)
+	require.ErrorIs(t, err, plan.ErrIncompatible)
 	assert.Equal(t, []string{"default-ipv4-ippool"}, names(world.Pools(t)), "nothing is written")
 	assert.Equal(t, v3.VXLANModeNever, world.Pools(t)[0].Spec.VXLANMode)
 }
 
 // atOnce runs a bootstrap for each of the settings, all of them at the same time.
-func atOnce(t *testing.T, world World, all ...bootstrap.Settings) {
+func atOnce(t *testing.T, world World, all ...settings.Settings) {
 	t.Helper()
 	start, errs := make(chan struct{}), make(chan error, len(all))
 	for _, settings := range all {
 		store := world.Open(t)
 		go func() {
 			<-start
-			_, err := bootstrap.Run(t.Context(), store, settings, bootstrap.WithHost(Host{}))
+			_, err := bootstrap.New(store, bootstrap.WithHost(Host{})).Run(t.Context(), settings)
 			errs <- err
 		}()
 	}
@@ -224,11 +228,11 @@ func atOnce(t *testing.T, world World, all ...bootstrap.Settings) {
 func updatersOfDifferentFields(t *testing.T, world World) {
 	both(t, world)
 	atOnce(t, world,
-		asks(bootstrap.DriftUpdate, func(s *bootstrap.Settings) { s.IPv4.NATOutgoing = wish("false") }),
-		asks(bootstrap.DriftUpdate, func(s *bootstrap.Settings) { s.IPv4.NodeSelector = wish("has(x)") }),
-		asks(bootstrap.DriftUpdate, func(s *bootstrap.Settings) { s.IPv4.DisableBGPExport = wish("true") }),
-		asks(bootstrap.DriftUpdate, func(s *bootstrap.Settings) { s.IPv4.IPIP = wish("always") }),
-		asks(bootstrap.DriftUpdate, func(s *bootstrap.Settings) { s.IPv6.NATOutgoing = wish("true") }),
+		asks(plan.DriftUpdate, func(s *settings.Settings) { s.IPv4.NATOutgoing = wish("false") }),
+		asks(plan.DriftUpdate, func(s *settings.Settings) { s.IPv4.NodeSelector = wish("has(x)") }),
+		asks(plan.DriftUpdate, func(s *settings.Settings) { s.IPv4.DisableBGPExport = wish("true") }),
+		asks(plan.DriftUpdate, func(s *settings.Settings) { s.IPv4.IPIP = wish("always") }),
+		asks(plan.DriftUpdate, func(s *settings.Settings) { s.IPv6.NATOutgoing = wish("true") }),
 	)
 	stored := world.Pools(t)
 	require.Len(t, stored, 2)
@@ -243,12 +247,12 @@ func updatersOfDifferentFields(t *testing.T, world World) {
 // Whoever writes last has it their way, whole: no mix of the two wishes stays.
 func updatersOfDifferentWishes(t *testing.T, world World) {
 	both(t, world)
-	ask := func(nat, selector string) bootstrap.Settings {
-		return asks(bootstrap.DriftUpdate, func(s *bootstrap.Settings) {
+	ask := func(nat, selector string) settings.Settings {
+		return asks(plan.DriftUpdate, func(s *settings.Settings) {
 			s.IPv4.NATOutgoing, s.IPv4.NodeSelector = wish(nat), wish(selector)
 		})
 	}
-	var all []bootstrap.Settings
+	var all []settings.Settings
 	for range 5 {
 		all = append(all, ask("true", "has(on)"), ask("false", "has(off)"))
 	}
@@ -265,11 +269,12 @@ func updateAfterForeignUpdate(t *testing.T, world World) {
 	record := snapshot.Pools[0].Clone()
 	record.Pool.Spec.NATOutgoing = false
 
-	_, err = bootstrapPools(t, world, asks(bootstrap.DriftUpdate, func(s *bootstrap.Settings) { s.IPv4.NodeSelector = wish("has(x)") }))
+	_, err = bootstrapPools(t, world, asks(plan.DriftUpdate, func(s *settings.Settings) { s.IPv4.NodeSelector = wish("has(x)") }))
 	require.NoError(t, err)
 	before := world.Raw(t, "default-ipv4-ippool")
-	err = store.Commit(t.Context(), snapshot, []bootstrap.Change{{Update: record}})
-	require.ErrorIs(t, err, bootstrap.ErrConflict)
+	result, err := store.Commit(t.Context(), snapshot, []datastore.Change{{Update: record}})
+	require.ErrorIs(t, err, datastore.ErrConflict)
+	assert.Equal(t, datastore.NotWritten, result.Of(0).State)
 	assert.Equal(t, before, world.Raw(t, "default-ipv4-ippool"))
 }
 
@@ -281,7 +286,9 @@ func updateAfterForeignDelete(t *testing.T, world World) {
 	record := snapshot.Pools[0].Clone()
 	record.Pool.Spec.NATOutgoing = false
 	world.Delete(t, "default-ipv4-ippool")
-	require.ErrorIs(t, store.Commit(t.Context(), snapshot, []bootstrap.Change{{Update: record}}), bootstrap.ErrConflict)
+	result, err := store.Commit(t.Context(), snapshot, []datastore.Change{{Update: record}})
+	require.ErrorIs(t, err, datastore.ErrConflict)
+	assert.Equal(t, datastore.NotWritten, result.Of(0).State)
 	assert.Equal(t, []string{"default-ipv6-ippool"}, names(world.Pools(t)), "what was deleted stays so")
 }
 
@@ -292,9 +299,9 @@ func updateBesideForeignCreate(t *testing.T, world World) {
 	store := &intruder{Datastore: world.Open(t), once: func() {
 		world.Write(t, pool("default-ipv6-ippool", "fd00:9::/64"))
 	}}
-	report, err := bootstrap.Run(t.Context(), store, asks(bootstrap.DriftUpdate, func(s *bootstrap.Settings) {
+	report, err := bootstrap.New(store, bootstrap.WithHost(Host{})).Run(t.Context(), asks(plan.DriftUpdate, func(s *settings.Settings) {
 		s.IPv4.NATOutgoing, s.IPv6.CIDR = wish("true"), wish("fd00:10:244::/64")
-	}), bootstrap.WithHost(Host{}))
+	}))
 	require.NoError(t, err)
 	assert.Equal(t, []string{"default-ipv4-ippool updated", "default-ipv6-ippool unchanged"}, outcome(report))
 	stored := world.Pools(t)
@@ -304,24 +311,36 @@ func updateBesideForeignCreate(t *testing.T, world World) {
 }
 
 // crashing writes the first change alone and then is no more.
-type crashing struct{ bootstrap.Datastore }
+type crashing struct{ datastore.Datastore }
 
 var errCrash = errors.New("crashed")
 
-func (c crashing) Commit(ctx context.Context, since bootstrap.Snapshot, changes []bootstrap.Change) error {
-	if err := c.Datastore.Commit(ctx, since, changes[:1]); err != nil {
-		return err
+func (c crashing) Commit(ctx context.Context, since datastore.Snapshot, changes []datastore.Change) (datastore.Result, error) {
+	result, err := c.Datastore.Commit(ctx, since, changes[:1])
+	if err != nil {
+		return result, err
 	}
-	return errCrash
+	return result, errCrash
+}
+
+// requireCrash returns what a run on it says that was written.
+func requireCrash(t *testing.T, err error) *bootstrap.PartialError {
+	t.Helper()
+	require.ErrorIs(t, err, errCrash)
+	var partial *bootstrap.PartialError
+	require.ErrorAs(t, err, &partial)
+	return partial
 }
 
 func crashBetweenUpdates(t *testing.T, world World) {
 	both(t, world)
-	settings := asks(bootstrap.DriftUpdate, func(s *bootstrap.Settings) {
+	settings := asks(plan.DriftUpdate, func(s *settings.Settings) {
 		s.IPv4.NATOutgoing, s.IPv6.NATOutgoing = wish("false"), wish("true")
 	})
-	_, err := bootstrap.Run(t.Context(), crashing{world.Open(t)}, settings, bootstrap.WithHost(Host{}))
-	require.ErrorIs(t, err, errCrash)
+	_, err := bootstrap.New(crashing{world.Open(t)}, bootstrap.WithHost(Host{})).Run(t.Context(), settings)
+	partial := requireCrash(t, err)
+	assert.Empty(t, partial.Created)
+	assert.Equal(t, []string{"default-ipv4-ippool"}, partial.Updated)
 	report, err := bootstrapPools(t, world, settings)
 	require.NoError(t, err)
 	assert.Equal(t, []string{"default-ipv4-ippool unchanged", "default-ipv6-ippool updated"}, outcome(report), "the next run goes on")

@@ -13,6 +13,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 )
 
 // files are the tests of pools that a file or a directory asks for.
@@ -28,13 +31,13 @@ var files = []test{
 }
 
 // poolsFile writes a file and returns settings that name it.
-func poolsFile(t *testing.T, text string, changes ...func(*bootstrap.Settings)) bootstrap.Settings {
+func poolsFile(t *testing.T, text string, changes ...func(*settings.Settings)) settings.Settings {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "pools.yaml")
 	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
-	settings := asks(bootstrap.DriftReport, changes...)
-	settings.PoolsFile = bootstrap.Given(path, "test")
-	return settings
+	s := asks(plan.DriftReport, changes...)
+	s.PoolsFile = settings.Given(path, origin.Caller("test"))
+	return s
 }
 
 const twoPools = `
@@ -79,7 +82,7 @@ func poolsOfAFile(t *testing.T, world World) {
 }
 
 // manyFiles writes n pools into files of ten.
-func manyFiles(t *testing.T, n int) bootstrap.Settings {
+func manyFiles(t *testing.T, n int) settings.Settings {
 	t.Helper()
 	folder := t.TempDir()
 	for i := 0; i < n; i += 10 {
@@ -89,9 +92,9 @@ func manyFiles(t *testing.T, n int) bootstrap.Settings {
 		}
 		require.NoError(t, os.WriteFile(filepath.Join(folder, fmt.Sprintf("%04d.yaml", i)), []byte(text.String()), 0o600))
 	}
-	settings := asks(bootstrap.DriftReport)
-	settings.PoolsFile = bootstrap.Given(folder, "test")
-	return settings
+	s := asks(plan.DriftReport)
+	s.PoolsFile = settings.Given(folder, origin.Caller("test"))
+	return s
 }
 
 func directoryOf500(t *testing.T, world World) {
@@ -101,13 +104,13 @@ func directoryOf500(t *testing.T, world World) {
 	require.Len(t, report.Pools, 502)
 	stored := world.Pools(t)
 	require.Len(t, stored, 500)
-	if _, ok := world.Open(t).(bootstrap.Batching); ok {
+	if _, none := world.(NamesAlone); !none {
 		assert.Contains(t, report.Notes, "500 pools were written in 4 transactions: etcdv3 takes no more in one")
 	}
 	report, err = bootstrapPools(t, world, settings)
 	require.NoError(t, err)
 	for _, pool := range report.Pools[2:] {
-		assert.Equal(t, bootstrap.Unchanged, pool.Action)
+		assert.Equal(t, plan.Unchanged, pool.Action)
 	}
 }
 
@@ -115,14 +118,14 @@ func fileBesideWhatExists(t *testing.T, world World) {
 	mine := pool("zone-a", "10.1.0.0/16")
 	mine.Spec.NodeSelector = "zone == 'b'"
 	world.Write(t, mine)
-	settings := poolsFile(t, twoPools, func(s *bootstrap.Settings) { s.IPv4.CIDR = wish("10.3.0.0/16") })
-	report, err := bootstrapPools(t, world, settings, bootstrap.WithDryRun())
+	settings := poolsFile(t, twoPools, func(s *settings.Settings) { s.IPv4.CIDR = wish("10.3.0.0/16") })
+	planned, err := on(t, world).Plan(t.Context(), settings)
 	require.NoError(t, err)
-	assert.Equal(t, []string{"default-ipv4-ippool would-create", "default-ipv6-ippool skipped", "services would-create", "zone-a unchanged"}, outcome(report))
-	assert.Len(t, report.Pools[3].Drift, 5, "natOutgoing, vxlanMode, nodeSelector, a label, an annotation")
+	assert.Equal(t, []string{"default-ipv4-ippool would-create", "default-ipv6-ippool skipped", "services would-create", "zone-a unchanged"}, outcome(planned.Report))
+	assert.Len(t, planned.Report.Pools[3].Drift, 5, "natOutgoing, vxlanMode, nodeSelector, a label, an annotation")
 
 	settings.OnDrift = wish("update")
-	report, err = bootstrapPools(t, world, settings)
+	report, err := bootstrapPools(t, world, settings)
 	require.NoError(t, err)
 	assert.Equal(t, []string{"default-ipv4-ippool created", "default-ipv6-ippool skipped", "services created", "zone-a updated"}, outcome(report))
 	stored := world.Pools(t)
@@ -134,14 +137,14 @@ func fileBesideWhatExists(t *testing.T, world World) {
 func fileThatOverlaps(t *testing.T, world World) {
 	world.Write(t, pool("mine", "10.0.0.0/15"))
 	_, err := bootstrapPools(t, world, poolsFile(t, twoPools))
-	require.ErrorIs(t, err, bootstrap.ErrIncompatible)
+	require.ErrorIs(t, err, plan.ErrIncompatible)
 	assert.ErrorContains(t, err, `overlaps 10.0.0.0/15 of IPPool "mine"`)
 	assert.Equal(t, []string{"mine"}, names(world.Pools(t)), "nothing is written, not even the pool that overlaps nothing")
 }
 
 func fileWithAMistake(t *testing.T, world World) {
 	_, err := bootstrapPools(t, world, poolsFile(t, strings.Replace(twoPools, "blockSize: 28", "blockSize: 19", 1)))
-	require.ErrorIs(t, err, bootstrap.ErrInvalidSettings)
+	require.ErrorIs(t, err, settings.ErrInvalidSettings)
 	assert.ErrorContains(t, err, "pools.yaml:10: \"19\": spec.blockSize: must be from 20 to 32 for IPv4")
 	assert.Empty(t, world.Pools(t))
 }
@@ -149,15 +152,17 @@ func fileWithAMistake(t *testing.T, world World) {
 func blocksInAFilesPool(t *testing.T, world World) {
 	world.WriteBlock(t, "10.1.3.0/27")
 	_, err := bootstrapPools(t, world, poolsFile(t, twoPools))
-	require.ErrorIs(t, err, bootstrap.ErrIncompatible)
+	require.ErrorIs(t, err, plan.ErrIncompatible)
 	assert.ErrorContains(t, err, "10.1.3.0/27")
 	assert.Empty(t, world.Pools(t))
 }
 
 func cutOffBetweenPools(t *testing.T, world World) {
-	settings := poolsFile(t, twoPools, func(s *bootstrap.Settings) { s.IPv4.CIDR = wish("10.3.0.0/16") })
-	_, err := bootstrap.Run(t.Context(), crashing{world.Open(t)}, settings, bootstrap.WithHost(Host{}))
-	require.ErrorIs(t, err, errCrash)
+	settings := poolsFile(t, twoPools, func(s *settings.Settings) { s.IPv4.CIDR = wish("10.3.0.0/16") })
+	_, err := bootstrap.New(crashing{world.Open(t)}, bootstrap.WithHost(Host{})).Run(t.Context(), settings)
+	partial := requireCrash(t, err)
+	assert.Equal(t, []string{"default-ipv4-ippool"}, partial.Created)
+	assert.Empty(t, partial.Updated)
 	report, err := bootstrapPools(t, world, settings)
 	require.NoError(t, err)
 	assert.Equal(t, []string{"default-ipv4-ippool unchanged", "default-ipv6-ippool skipped", "services created", "zone-a created"}, outcome(report))
@@ -184,10 +189,10 @@ func stormOfFiles(t *testing.T, world World) {
 		store := world.Open(t)
 		go func() {
 			<-start
-			report, err := bootstrap.Run(t.Context(), store, settings, bootstrap.WithHost(Host{}))
+			report, err := bootstrap.New(store, bootstrap.WithHost(Host{})).Run(t.Context(), settings)
 			created := 0
 			for _, pool := range report.Pools {
-				if pool.Action == bootstrap.Created {
+				if pool.Action == plan.Created {
 					created++
 				}
 			}

@@ -12,6 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
@@ -32,7 +34,7 @@ func generated(t *testing.T, world World) {
 			world.WriteRaw(t, p.Name, withUnknown(t, random, p))
 		}
 		settings := someSettings(random)
-		for _, policy := range []bootstrap.OnDrift{bootstrap.DriftFail, bootstrap.DriftReport, bootstrap.DriftUpdate} {
+		for _, policy := range []plan.OnDrift{plan.DriftFail, plan.DriftReport, plan.DriftUpdate} {
 			settings.OnDrift = wish(string(policy))
 			holds(t, world, settings, policy, seen)
 		}
@@ -46,24 +48,24 @@ func generated(t *testing.T, world World) {
 }
 
 // holds runs a bootstrap and judges what it did.
-func holds(t *testing.T, world World, settings bootstrap.Settings, policy bootstrap.OnDrift, seen map[string]int) {
+func holds(t *testing.T, world World, settings settings.Settings, policy plan.OnDrift, seen map[string]int) {
 	t.Helper()
 	before := rawPools(t, world)
 	report, err := bootstrapPools(t, world, settings)
 	after := rawPools(t, world)
 	if err != nil {
 		assert.Equal(t, before, after, "a run that fails writes nothing: %v", err)
-		if errors.Is(err, bootstrap.ErrDrift) {
-			require.Equal(t, bootstrap.DriftFail, policy)
+		if errors.Is(err, plan.ErrDrift) {
+			require.Equal(t, plan.DriftFail, policy)
 			seen["failed for drift"]++
 			return
 		}
-		require.ErrorIs(t, err, bootstrap.ErrIncompatible)
+		require.ErrorIs(t, err, plan.ErrIncompatible)
 		seen["refused"]++
 		return
 	}
-	assert.Empty(t, drifting(report, policy == bootstrap.DriftFail))
-	done := map[string]bootstrap.Action{}
+	assert.Empty(t, drifting(report, policy == plan.DriftFail))
+	done := map[string]plan.Action{}
 	for _, pool := range report.Pools {
 		done[pool.Name] = pool.Action
 		seen[string(pool.Action)]++
@@ -71,8 +73,8 @@ func holds(t *testing.T, world World, settings bootstrap.Settings, policy bootst
 	for name, raw := range after {
 		switch _, there := before[name]; {
 		case !there:
-			assert.Equal(t, bootstrap.Created, done[name], name)
-		case policy == bootstrap.DriftUpdate && done[name] == bootstrap.Updated:
+			assert.Equal(t, plan.Created, done[name], name)
+		case policy == plan.DriftUpdate && done[name] == plan.Updated:
 			assert.NotEqual(t, before[name], raw, name)
 		default:
 			assert.Equal(t, before[name], raw, name)
@@ -83,7 +85,7 @@ func holds(t *testing.T, world World, settings bootstrap.Settings, policy bootst
 	report, err = bootstrapPools(t, world, settings)
 	require.NoError(t, err)
 	for _, pool := range report.Pools {
-		assert.Contains(t, []bootstrap.Action{bootstrap.Unchanged, bootstrap.Skipped}, pool.Action, "a second run does nothing: %s", pool.Name)
+		assert.Contains(t, []plan.Action{plan.Unchanged, plan.Skipped}, pool.Action, "a second run does nothing: %s", pool.Name)
 	}
 	assert.Equal(t, after, rawPools(t, world))
 }
@@ -162,16 +164,16 @@ func withUnknown(t *testing.T, random *rand.Rand, p *v3.IPPool) string {
 }
 
 // someSettings ask for this and that.
-func someSettings(random *rand.Rand) bootstrap.Settings {
-	var settings bootstrap.Settings
-	maybe := func(setting *bootstrap.Setting, words ...string) {
+func someSettings(random *rand.Rand) settings.Settings {
+	var s settings.Settings
+	maybe := func(setting *settings.Setting, words ...string) {
 		if random.IntN(2) == 0 {
 			*setting = wish(one(random, words...))
 		}
 	}
-	four, six := &settings.IPv4, &settings.IPv6
+	four, six := &s.IPv4, &s.IPv6
 	four.CIDR, six.CIDR = wish(one(random, "10.1.0.0/16", "10.200.0.0/16")), wish(one(random, "fd00:1::/64", "fd00:200::/64"))
-	for _, pool := range []*bootstrap.PoolSettings{&four.PoolSettings, &six.PoolSettings} {
+	for _, pool := range []*settings.PoolSettings{&four.PoolSettings, &six.PoolSettings} {
 		maybe(&pool.NATOutgoing, "true", "false")
 		maybe(&pool.DisableBGPExport, "true", "false")
 		maybe(&pool.NodeSelector, "all()", "zone == 'a'", "has(x)")
@@ -185,5 +187,5 @@ func someSettings(random *rand.Rand) bootstrap.Settings {
 		maybe(&four.VXLAN, "never", "always")
 	}
 	maybe(&six.VXLAN, "never", "always")
-	return settings
+	return s
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
@@ -11,6 +12,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
@@ -19,10 +24,11 @@ func commitAfterCreate(t *testing.T, world World) {
 	snapshot, err := store.Snapshot(t.Context())
 	require.NoError(t, err)
 	world.Write(t, pool("default-ipv4-ippool", "10.1.0.0/16"))
-	err = store.Commit(t.Context(), snapshot, []bootstrap.Change{
+	result, err := store.Commit(t.Context(), snapshot, []datastore.Change{
 		{Create: pool("default-ipv4-ippool", "10.2.0.0/16")},
 	})
-	require.ErrorIs(t, err, bootstrap.ErrConflict)
+	require.ErrorIs(t, err, datastore.ErrConflict)
+	assert.Equal(t, datastore.NotWritten, result.Of(0).State)
 	stored := world.Pools(t)
 	require.Len(t, stored, 1)
 	assert.Equal(t, "10.1.0.0/16", stored[0].Spec.CIDR)
@@ -36,19 +42,21 @@ func commitAfterUpdate(t *testing.T, world World) {
 	require.NoError(t, err)
 	require.Len(t, snapshot.Pools, 1)
 
-	err = store.Commit(t.Context(), snapshot, []bootstrap.Change{{Create: pool("new", "10.3.0.0/16")}})
+	result, err := store.Commit(t.Context(), snapshot, []datastore.Change{{Create: pool("new", "10.3.0.0/16")}})
 	require.NoError(t, err, "nothing was written since")
-	err = store.Commit(t.Context(), snapshot, []bootstrap.Change{{Create: pool("new", "10.4.0.0/16")}})
-	require.ErrorIs(t, err, bootstrap.ErrConflict, "our own commit counts as any other")
+	assert.Equal(t, datastore.Written, result.Of(0).State)
+	result, err = store.Commit(t.Context(), snapshot, []datastore.Change{{Create: pool("new", "10.4.0.0/16")}})
+	require.ErrorIs(t, err, datastore.ErrConflict, "our own commit counts as any other")
+	assert.Equal(t, datastore.NotWritten, result.Of(0).State)
 }
 
 // intruder writes pools between our snapshot and our commit.
 type intruder struct {
-	bootstrap.Datastore
+	datastore.Datastore
 	once func()
 }
 
-func (i *intruder) Commit(ctx context.Context, since bootstrap.Snapshot, changes []bootstrap.Change) error {
+func (i *intruder) Commit(ctx context.Context, since datastore.Snapshot, changes []datastore.Change) (datastore.Result, error) {
 	if i.once != nil {
 		i.once()
 		i.once = nil
@@ -60,51 +68,66 @@ func somebodyIsFaster(t *testing.T, world World) {
 	store := &intruder{Datastore: world.Open(t), once: func() {
 		world.Write(t, pool("default-ipv4-ippool", "10.1.0.0/16"))
 	}}
-	report, err := bootstrap.Run(t.Context(), store, given(), bootstrap.WithHost(Host{}))
+	report, err := bootstrap.New(store, bootstrap.WithHost(Host{})).Run(t.Context(), given())
 	require.NoError(t, err)
 	assert.Equal(t, []string{"default-ipv4-ippool unchanged", "default-ipv6-ippool created"}, outcome(report))
 	assert.Equal(t, "10.1.0.0/16", report.Pools[0].Spec.CIDR)
 }
 
-// deleting lets a commit happen, deletes one of its pools and loses the answer.
+// deleting lets a commit happen, deletes one of its pools and fails: either it
+// tells what was written nevertheless, or the answer is lost.
 type deleting struct {
-	bootstrap.Datastore
+	datastore.Datastore
+	told bool
 	once func()
 }
 
-func (d *deleting) Commit(ctx context.Context, since bootstrap.Snapshot, changes []bootstrap.Change) error {
-	err := d.Datastore.Commit(ctx, since, changes)
+func (d *deleting) Commit(ctx context.Context, since datastore.Snapshot, changes []datastore.Change) (datastore.Result, error) {
+	result, err := d.Datastore.Commit(ctx, since, changes)
 	if d.once == nil || err != nil {
-		return err
+		return result, err
 	}
 	d.once()
 	d.once = nil
-	return &bootstrap.DatastoreError{Kind: bootstrap.ErrUnreachable, Doing: "creating IP pools", Err: errors.New("no answer")}
+	if !d.told {
+		result = datastore.Result{Outcomes: slices.Repeat([]datastore.Outcome{{State: datastore.Unknown}}, len(changes))}
+	}
+	return result, &datastore.Error{Kind: datastore.ErrUnreachable, Doing: "creating IP pools", Err: errors.New("no answer")}
 }
 
 // justCreatedIsDeleted has somebody delete one of the pools, or both, that a run
-// created and didn't hear of: it creates again what is gone, and the rest stays.
+// created and perhaps didn't hear of: it creates again what is gone, and the rest
+// stays.
 func justCreatedIsDeleted(t *testing.T, world World) {
-	for _, gone := range [][]string{{"default-ipv4-ippool"}, {"default-ipv6-ippool"}, {"default-ipv4-ippool", "default-ipv6-ippool"}} {
-		stayed := ""
-		store := &deleting{Datastore: world.Open(t), once: func() {
-			for _, name := range gone {
-				world.Delete(t, name)
+	_, givesUIDs := world.(NamesAlone)
+	for _, told := range []bool{true, false} {
+		for _, gone := range [][]string{{"default-ipv4-ippool"}, {"default-ipv6-ippool"}, {"default-ipv4-ippool", "default-ipv6-ippool"}} {
+			stayed := map[string]string{}
+			store := &deleting{Datastore: world.Open(t), told: told, once: func() {
+				for _, name := range gone {
+					world.Delete(t, name)
+				}
+				stayed = rawPools(t, world)
+			}}
+			report, err := bootstrap.New(store, bootstrap.WithHost(Host{})).Run(t.Context(), given())
+			require.NoError(t, err)
+			want := []string{"default-ipv4-ippool created", "default-ipv6-ippool created"}
+			if !told && givesUIDs { // and nobody knows the one of the pool that stayed
+				for i, name := range []string{"default-ipv4-ippool", "default-ipv6-ippool"} {
+					if stayed[name] != "" {
+						want[i] = name + " unchanged"
+					}
+				}
 			}
-			for _, pool := range world.Pools(t) {
-				stayed = world.Raw(t, pool.Name)
+			assert.Equal(t, want, outcome(report))
+			pools := world.Pools(t)
+			assert.Equal(t, []string{"default-ipv4-ippool", "default-ipv6-ippool"}, names(pools))
+			for name, raw := range stayed {
+				assert.Equal(t, raw, world.Raw(t, name), "it was not written again")
 			}
-		}}
-		report, err := bootstrap.Run(t.Context(), store, given(), bootstrap.WithHost(Host{}))
-		require.NoError(t, err)
-		assert.Equal(t, []string{"default-ipv4-ippool created", "default-ipv6-ippool created"}, outcome(report))
-		pools := world.Pools(t)
-		assert.Equal(t, []string{"default-ipv4-ippool", "default-ipv6-ippool"}, names(pools))
-		if stayed != "" {
-			assert.Contains(t, []string{world.Raw(t, pools[0].Name), world.Raw(t, pools[1].Name)}, stayed, "it was not written again")
-		}
-		for _, pool := range pools {
-			world.Delete(t, pool.Name)
+			for _, pool := range pools {
+				world.Delete(t, pool.Name)
+			}
 		}
 	}
 }
@@ -115,14 +138,14 @@ const stormSize = 200
 // storm has everybody ask for pools of the same names and otherwise different:
 // exactly one pool of each family must stay, and everybody must report that one.
 func storm(t *testing.T, world World) {
-	stormWith(t, world, func(i int, s *bootstrap.Settings) {
-		s.IPv4.NATOutgoing = bootstrap.Given(fmt.Sprint(i%2 == 0), "test")
-		s.IPv6.BlockSize = bootstrap.Given(fmt.Sprint(116+i%13), "test")
+	stormWith(t, world, func(i int, s *settings.Settings) {
+		s.IPv4.NATOutgoing = settings.Given(fmt.Sprint(i%2 == 0), origin.Caller("test"))
+		s.IPv6.BlockSize = settings.Given(fmt.Sprint(116+i%13), origin.Caller("test"))
 	})
 }
 
 // NamesAlone is a World whose datastore tells writers that race apart by the
-// pools' names alone.
+// pools' names alone, writes pool by pool, and gives each a uid of its own.
 type NamesAlone interface {
 	NamesAlone()
 }
@@ -132,13 +155,13 @@ func stormOfNames(t *testing.T, world World) {
 	if _, ok := world.(NamesAlone); ok {
 		t.Skip("this datastore has no transaction over several objects")
 	}
-	stormWith(t, world, func(i int, s *bootstrap.Settings) {
-		s.IPv4.Name = bootstrap.Given(fmt.Sprintf("four-%d", i), "test")
-		s.IPv6.Name = bootstrap.Given(fmt.Sprintf("six-%d", i), "test")
+	stormWith(t, world, func(i int, s *settings.Settings) {
+		s.IPv4.Name = settings.Given(fmt.Sprintf("four-%d", i), origin.Caller("test"))
+		s.IPv6.Name = settings.Given(fmt.Sprintf("six-%d", i), origin.Caller("test"))
 	})
 }
 
-func stormWith(t *testing.T, world World, change func(i int, s *bootstrap.Settings)) {
+func stormWith(t *testing.T, world World, change func(i int, s *settings.Settings)) {
 	type result struct {
 		report bootstrap.Report
 		err    error
@@ -148,15 +171,15 @@ func stormWith(t *testing.T, world World, change func(i int, s *bootstrap.Settin
 		results = make(chan result, stormSize)
 	)
 	for i := range stormSize {
-		settings := given(func(s *bootstrap.Settings) {
-			s.IPv4.CIDR = bootstrap.Given(fmt.Sprintf("10.%d.0.0/16", i), "test")
-			s.IPv6.CIDR = bootstrap.Given(fmt.Sprintf("fd00:%x::/64", i+1), "test")
+		settings := given(func(s *settings.Settings) {
+			s.IPv4.CIDR = settings.Given(fmt.Sprintf("10.%d.0.0/16", i), origin.Caller("test"))
+			s.IPv6.CIDR = settings.Given(fmt.Sprintf("fd00:%x::/64", i+1), origin.Caller("test"))
 			change(i, s)
 		})
 		store := world.Open(t)
 		go func() {
 			<-start
-			report, err := bootstrap.Run(t.Context(), store, settings, bootstrap.WithHost(Host{}))
+			report, err := bootstrap.New(store, bootstrap.WithHost(Host{})).Run(t.Context(), settings)
 			results <- result{report, err}
 		}()
 	}
@@ -170,7 +193,7 @@ func stormWith(t *testing.T, world World, change func(i int, s *bootstrap.Settin
 		errs = append(errs, r.err)
 		for _, p := range r.report.Pools {
 			reported[p.Name+" "+p.Spec.CIDR]++
-			if p.Action == bootstrap.Created {
+			if p.Action == plan.Created {
 				created++
 			}
 		}

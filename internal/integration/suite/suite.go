@@ -1,8 +1,9 @@
-// Package suite is what every bootstrap.Datastore must do, as tests that run
+// Package suite is what every datastore.Datastore must do, as tests that run
 // against any of them on a real server.
 package suite
 
 import (
+	"context"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -11,8 +12,14 @@ import (
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/facts"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
@@ -20,7 +27,7 @@ import (
 // past the code that is tested.
 type World interface {
 	// Open returns a new connection to the datastore, closed when the test ends.
-	Open(t *testing.T) bootstrap.Datastore
+	Open(t *testing.T) datastore.Datastore
 
 	// Write stores a pool as somebody else would, over one of that name.
 	Write(t *testing.T, pool *v3.IPPool)
@@ -59,12 +66,16 @@ func Run(t *testing.T, newWorld func(t *testing.T) World) {
 		{"unreadable CIDR", unreadableCIDR},
 		{"name of the other family", nameOfTheOtherFamily},
 		{"wrong setting", wrongSetting},
-		{"dry run", dryRun},
+		{"plan", planWritesNothing},
+		{"plan, then apply", planThenApply},
+		{"plan, and somebody is faster", planAndSomebodyIsFaster},
+		{"plan, and a pool is gone", planAndPoolIsGone},
 		{"blocks of the same size", blocksOfTheSameSize},
 		{"blocks of another size", blocksOfAnotherSize},
 		{"blocks elsewhere", blocksElsewhere},
 		{"many blocks", manyBlocks},
 		{"snapshot is sorted", snapshotIsSorted},
+		{"commit tells what it wrote", commitTellsWhatItWrote},
 		{"commit after a foreign create", commitAfterCreate},
 		{"commit after a foreign update", commitAfterUpdate},
 		{"somebody is faster", somebodyIsFaster},
@@ -78,29 +89,34 @@ func Run(t *testing.T, newWorld func(t *testing.T) World) {
 }
 
 // given returns settings with both CIDRs set, and what else is named.
-func given(changes ...func(*bootstrap.Settings)) bootstrap.Settings {
-	var settings bootstrap.Settings
-	settings.IPv4.CIDR = bootstrap.Given("10.244.0.0/16", "test")
-	settings.IPv6.CIDR = bootstrap.Given("fd00:10:244::/64", "test")
+func given(changes ...func(*settings.Settings)) settings.Settings {
+	var s settings.Settings
+	s.IPv4.CIDR = settings.Given("10.244.0.0/16", origin.Caller("test"))
+	s.IPv6.CIDR = settings.Given("fd00:10:244::/64", origin.Caller("test"))
 	for _, change := range changes {
-		change(&settings)
+		change(&s)
 	}
-	return settings
+	return s
 }
 
 // Host is a machine with IPv6 and one network, whatever this one has.
 type Host struct{}
 
-func (Host) Networks() ([]bootstrap.Located, error) {
-	return []bootstrap.Located{{Prefix: netip.MustParsePrefix("198.51.100.0/24"), Source: "interface eth0"}}, nil
+func (Host) Networks(context.Context) ([]facts.Located, error) {
+	return []facts.Located{{Prefix: netip.MustParsePrefix("198.51.100.0/24"), Source: origin.Host("interface eth0")}}, nil
 }
-func (Host) Routes() ([]bootstrap.Located, error) { return nil, nil }
-func (Host) NoIPv6() string                       { return "" }
+func (Host) Routes(context.Context) ([]facts.Located, error) { return nil, nil }
+func (Host) NoIPv6() string                                  { return "" }
 
-func bootstrapPools(t *testing.T, world World, settings bootstrap.Settings, options ...bootstrap.Option) (bootstrap.Report, error) {
+// on returns a bootstrap for the world, with a connection of its own.
+func on(t *testing.T, world World) *bootstrap.Bootstrap {
 	t.Helper()
-	options = append([]bootstrap.Option{bootstrap.WithHost(Host{})}, options...)
-	return bootstrap.Run(t.Context(), world.Open(t), settings, options...)
+	return bootstrap.New(world.Open(t), bootstrap.WithHost(Host{}))
+}
+
+func bootstrapPools(t *testing.T, world World, settings settings.Settings) (bootstrap.Report, error) {
+	t.Helper()
+	return on(t, world).Run(t.Context(), settings)
 }
 
 // outcome is a report, short: name and action of each pool.
@@ -128,10 +144,10 @@ func pool(name, cidr string) *v3.IPPool {
 }
 
 func fresh(t *testing.T, world World) {
-	report, err := bootstrapPools(t, world, given(func(s *bootstrap.Settings) {
-		s.IPv4.NATOutgoing = bootstrap.Given("false", "test")
-		s.IPv6.NATOutgoing = bootstrap.Given("true", "test")
-		s.IPv4.VXLAN = bootstrap.Given("CrossSubnet", "test")
+	report, err := bootstrapPools(t, world, given(func(s *settings.Settings) {
+		s.IPv4.NATOutgoing = settings.Given("false", origin.Caller("test"))
+		s.IPv6.NATOutgoing = settings.Given("true", origin.Caller("test"))
+		s.IPv4.VXLAN = settings.Given("CrossSubnet", origin.Caller("test"))
 	}))
 	require.NoError(t, err)
 	assert.Equal(t, []string{"default-ipv4-ippool created", "default-ipv6-ippool created"}, outcome(report))
@@ -158,9 +174,9 @@ func secondRun(t *testing.T, world World) {
 	require.NoError(t, err)
 	before := world.Pools(t)
 
-	report, err := bootstrapPools(t, world, given(func(s *bootstrap.Settings) {
-		s.IPv4.CIDR = bootstrap.Given("10.1.0.0/16", "test")
-		s.IPv4.NATOutgoing = bootstrap.Given("false", "test")
+	report, err := bootstrapPools(t, world, given(func(s *settings.Settings) {
+		s.IPv4.CIDR = settings.Given("10.1.0.0/16", origin.Caller("test"))
+		s.IPv4.NATOutgoing = settings.Given("false", origin.Caller("test"))
 	}))
 	require.NoError(t, err)
 	assert.Equal(t, []string{"default-ipv4-ippool unchanged", "default-ipv6-ippool unchanged"}, outcome(report))
@@ -218,26 +234,74 @@ func tryWrite(t *testing.T, world World, p *v3.IPPool) bool {
 
 func nameOfTheOtherFamily(t *testing.T, world World) {
 	world.Write(t, pool("default-ipv4-ippool", "fd00::/64"))
-	_, err := bootstrapPools(t, world, given(func(s *bootstrap.Settings) {
-		s.IPv6.CIDR = bootstrap.Setting{}
+	_, err := bootstrapPools(t, world, given(func(s *settings.Settings) {
+		s.IPv6.CIDR = settings.Setting{}
 	}))
-	require.ErrorIs(t, err, bootstrap.ErrIncompatible)
+	require.ErrorIs(t, err, plan.ErrIncompatible)
 	assert.ErrorContains(t, err, `"default-ipv4-ippool"`)
 	assert.Equal(t, []string{"default-ipv4-ippool"}, names(world.Pools(t)))
 }
 
 func wrongSetting(t *testing.T, world World) {
-	_, err := bootstrapPools(t, world, given(func(s *bootstrap.Settings) {
-		s.IPv6.BlockSize = bootstrap.Given("64", "test")
+	_, err := bootstrapPools(t, world, given(func(s *settings.Settings) {
+		s.IPv6.BlockSize = settings.Given("64", origin.Caller("test"))
 	}))
-	require.ErrorIs(t, err, bootstrap.ErrInvalidSettings)
+	require.ErrorIs(t, err, settings.ErrInvalidSettings)
 	assert.Empty(t, world.Pools(t), "a wrong IPv6 setting leaves no IPv4 pool behind")
 }
 
-func dryRun(t *testing.T, world World) {
-	report, err := bootstrapPools(t, world, given(), bootstrap.WithDryRun())
+func planWritesNothing(t *testing.T, world World) {
+	planned, err := on(t, world).Plan(t.Context(), given())
 	require.NoError(t, err)
-	assert.Equal(t, []string{"default-ipv4-ippool would-create", "default-ipv6-ippool would-create"}, outcome(report))
+	assert.Equal(t, []string{"default-ipv4-ippool would-create", "default-ipv6-ippool would-create"}, outcome(planned.Report))
+	assert.True(t, planned.Pending())
+	assert.Empty(t, world.Pools(t))
+}
+
+// planThenApply has a plan applied over another connection than it was made with.
+func planThenApply(t *testing.T, world World) {
+	world.Write(t, pool("default-ipv4-ippool", "10.244.0.0/16"))
+	planned, err := on(t, world).Plan(t.Context(), asks(plan.DriftUpdate, func(s *settings.Settings) {
+		s.IPv4.NATOutgoing = wish("true")
+	}))
+	require.NoError(t, err)
+	assert.Equal(t, []string{"default-ipv4-ippool would-update", "default-ipv6-ippool would-create"}, outcome(planned.Report))
+	report, err := on(t, world).Apply(t.Context(), planned)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"default-ipv4-ippool updated", "default-ipv6-ippool created"}, outcome(report))
+	stored := world.Pools(t)
+	require.Equal(t, []string{"default-ipv4-ippool", "default-ipv6-ippool"}, names(stored))
+	assert.True(t, stored[0].Spec.NATOutgoing)
+	assert.Equal(t, stored[1].Spec.CIDR, report.Pools[1].Spec.CIDR, "it was chosen when the plan was applied")
+
+	again, err := on(t, world).Plan(t.Context(), planned.Settings)
+	require.NoError(t, err)
+	assert.False(t, again.Pending())
+}
+
+// planAndSomebodyIsFaster, with a pool that the plan would have created: nothing
+// is written, though there is a pool left to create.
+func planAndSomebodyIsFaster(t *testing.T, world World) {
+	planned, err := on(t, world).Plan(t.Context(), given())
+	require.NoError(t, err)
+	world.Write(t, pool("default-ipv4-ippool", "10.1.0.0/16"))
+	before := rawPools(t, world)
+	_, err = on(t, world).Apply(t.Context(), planned)
+	require.ErrorIs(t, err, datastore.ErrConflict)
+	assert.ErrorContains(t, err, `the plan for IPPool "default-ipv4-ippool" was: 10.244.0.0/16 created (no IPv4 pool exists); it is now: 10.1.0.0/16 unchanged`)
+	assert.Equal(t, before, rawPools(t, world))
+}
+
+// planAndPoolIsGone, with a pool that the plan would have kept: it isn't made
+// anew, and neither is the other one.
+func planAndPoolIsGone(t *testing.T, world World) {
+	world.Write(t, pool("default-ipv6-ippool", "fd00:10:244::/64"))
+	planned, err := on(t, world).Plan(t.Context(), given())
+	require.NoError(t, err)
+	world.Delete(t, "default-ipv6-ippool")
+	_, err = on(t, world).Apply(t.Context(), planned)
+	require.ErrorIs(t, err, datastore.ErrConflict)
+	assert.ErrorContains(t, err, `the plan for IPPool "default-ipv6-ippool" was: fd00:10:244::/64 unchanged (exists); it is now: `)
 	assert.Empty(t, world.Pools(t))
 }
 
@@ -252,12 +316,14 @@ func blocksOfTheSameSize(t *testing.T, world World) {
 func blocksOfAnotherSize(t *testing.T, world World) {
 	world.WriteBlock(t, "10.244.3.64/26")
 	world.WriteBlock(t, "fd00:10:244::40/124")
-	for _, options := range [][]bootstrap.Option{nil, {bootstrap.WithDryRun()}} {
-		_, err := bootstrapPools(t, world, given(), options...)
-		require.ErrorIs(t, err, bootstrap.ErrIncompatible)
+	_, err := bootstrapPools(t, world, given())
+	planned, planErr := on(t, world).Plan(t.Context(), given())
+	assert.Nil(t, planned)
+	for _, err := range []error{err, planErr} {
+		require.ErrorIs(t, err, plan.ErrIncompatible)
 		assert.ErrorContains(t, err, "fd00:10:244::40/124")
-		assert.Empty(t, world.Pools(t), "neither family is written")
 	}
+	assert.Empty(t, world.Pools(t), "neither family is written")
 }
 
 func blocksElsewhere(t *testing.T, world World) {
@@ -297,4 +363,41 @@ func snapshotIsSorted(t *testing.T, world World) {
 	}
 	assert.Equal(t, []string{"ant", "mouse", "zebra"}, sorted)
 	assert.NotEmpty(t, snapshot.Revision)
+}
+
+// commitTellsWhatItWrote, pool by pool, and leaves what it is given as it is.
+func commitTellsWhatItWrote(t *testing.T, world World) {
+	world.Write(t, pool("old", "10.1.0.0/16"))
+	store := world.Open(t)
+	snapshot, err := store.Snapshot(t.Context())
+	require.NoError(t, err)
+	require.Len(t, snapshot.Pools, 1)
+	change := func() []datastore.Change {
+		updated := snapshot.Pools[0].Clone()
+		updated.Pool.Spec.NATOutgoing = true
+		created := pool("new", "10.2.0.0/16")
+		created.UID, created.CreationTimestamp = "b5e5f2c4-0000-4000-8000-000000000001", metav1.Unix(1700000000, 0)
+		return []datastore.Change{{Update: updated}, {Create: created}}
+	}
+	changes, before := change(), change()
+	result, err := store.Commit(t.Context(), snapshot, changes)
+	require.NoError(t, err)
+	assert.Equal(t, before, changes)
+
+	stored := world.Pools(t)
+	require.Equal(t, []string{"new", "old"}, names(stored))
+	for i, want := range []v3.IPPool{stored[1], stored[0]} {
+		outcome := result.Of(i)
+		assert.Equal(t, datastore.Written, outcome.State)
+		require.NotNil(t, outcome.Stored)
+		assert.Equal(t, want.Name, outcome.Stored.Name)
+		assert.Equal(t, want.UID, outcome.Stored.UID)
+		assert.Equal(t, want.Spec, outcome.Stored.Spec)
+	}
+	assert.True(t, stored[1].Spec.NATOutgoing)
+	transactions := 1
+	if _, none := world.(NamesAlone); none {
+		transactions = 0
+	}
+	assert.Equal(t, transactions, result.Transactions)
 }

@@ -1,0 +1,299 @@
+package bootstrap
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/facts"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/internal/factstest"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/internal/settingstest"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/preflight"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/poolstest"
+)
+
+// agreed is a plan that somebody agreed to.
+func agreed(t *testing.T, store datastore.Datastore, s settings.Settings, options ...Option) (*Bootstrap, *Plan) {
+	t.Helper()
+	b := New(store, append([]Option{WithHost(fakeHost{asked: new(int)}), WithRandom(&counting{})}, options...)...)
+	p, err := b.Plan(t.Context(), s)
+	require.NoError(t, err)
+	return b, p
+}
+
+func TestApplyCarriesOutThePlan(t *testing.T) {
+	t.Parallel()
+	store := newStore(poolstest.Default4())
+	b, p := agreed(t, store, settingstest.Given(t, "--on-drift=update", "--ipv4-pool-nat-outgoing=false"))
+	require.True(t, p.Pending())
+	require.Len(t, p.Changes(), 2, "what would be written can be looked at")
+	assert.Equal(t, []string{"cidr"}, p.Steps[1].Unknown, "nothing is drawn for a plan")
+	assert.Empty(t, p.Steps[1].Pool.Spec.CIDR)
+	report, err := b.Apply(t.Context(), p)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"default-ipv4-ippool updated: natOutgoing: true -> false", created6}, outcome(report))
+	assert.Equal(t, "fd01:203:405::/48", store.pools["default-ipv6-ippool"].Spec.CIDR)
+	assert.False(t, store.pools["default-ipv4-ippool"].Spec.NATOutgoing)
+}
+
+// Nothing but what was agreed to is ever written: where something else would be,
+// Apply says what, and that is a conflict.
+func TestApplyOfAPlanThatNoLongerHolds(t *testing.T) {
+	t.Parallel()
+	podSubnet := func(cidr string) Option {
+		return WithCluster(&fakeCluster{sources: []facts.PodCIDRSource{factstest.Says(origin.Cluster("kubeadm-config"), cidr, "fd01::/64")}})
+	}
+	nat := func(pool *v3.IPPool) { pool.Spec.NATOutgoing = true }
+	deleting := func(pool *v3.IPPool) {
+		now := metav1.Now()
+		pool.DeletionTimestamp = &now
+	}
+	mine := poolstest.Stored("default-ipv4-ippool", "10.9.0.0/16", nat)
+	tests := []struct {
+		name    string
+		stored  []v3.IPPool
+		lines   []string
+		change  func(*fakeStore)
+		options []Option // of Apply; nil: those of the plan
+		says    string   // empty: it is carried out
+	}{
+		{"nothing changed", nil, nil, func(*fakeStore) {}, nil, ""},
+		{"a pool that has nothing to do with it", nil, nil, func(s *fakeStore) { s.unreadable = []datastore.Unreadable{{Name: "odd", Err: errors.New("no JSON")}} }, nil, ""},
+		{"somebody else made a pool", nil, nil, func(s *fakeStore) { s.put(mine) }, nil,
+			`the plan for IPPool "default-ipv4-ippool" was: 10.1.0.0/16 created (no IPv4 pool exists); it is now: 10.9.0.0/16 unchanged (exists)`},
+		{"a pool that was to stay is gone", []v3.IPPool{mine}, nil, func(s *fakeStore) { delete(s.pools, mine.Name); s.revision++ }, nil,
+			`was: 10.9.0.0/16 unchanged (exists); it is now: 10.1.0.0/16 created (no IPv4 pool exists)`},
+		{"a pool was changed", []v3.IPPool{mine}, nil, func(s *fakeStore) { s.put(poolstest.Stored(mine.Name, "10.9.0.0/16")) }, nil,
+			`was: 10.9.0.0/16 unchanged (exists); it is now: 10.9.0.0/16 unchanged (exists)`},
+		{"a pool is being deleted", []v3.IPPool{mine}, nil, func(s *fakeStore) { s.put(poolstest.Stored(mine.Name, "10.9.0.0/16", nat, deleting)) }, nil, "unchanged"},
+		{"what is to be updated was changed", []v3.IPPool{mine}, []string{"--on-drift=update", "--ipv4-pool-nat-outgoing=false"},
+			func(s *fakeStore) { s.put(poolstest.Stored(mine.Name, "10.9.0.0/16", nat, poolstest.Disabled)) }, nil,
+			"updated (natOutgoing: true -> false)"},
+		{"somebody else made the update", []v3.IPPool{mine}, []string{"--on-drift=update", "--ipv4-pool-nat-outgoing=false"},
+			func(s *fakeStore) { s.put(poolstest.Stored(mine.Name, "10.9.0.0/16")) }, nil, "it is now: 10.9.0.0/16 unchanged"},
+		{"the podSubnet was changed", nil, nil, func(*fakeStore) {}, []Option{podSubnet("10.2.0.0/16")},
+			`was: 10.1.0.0/16 created (no IPv4 pool exists); it is now: 10.2.0.0/16 created (no IPv4 pool exists)`},
+		{"the host lost IPv6", nil, nil, func(*fakeStore) {}, []Option{podSubnet("10.1.0.0/16"), WithHost(fakeHost{noIPv6: "it is off", asked: new(int)})}, "skipped (IPv6 is not supported: it is off)"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			store := newStore(tt.stored...)
+			b, p := agreed(t, store, settingstest.Given(t, append(tt.lines, "--ipv6-pool-nat-outgoing=true")...), podSubnet("10.1.0.0/16"))
+			tt.change(store)
+			if tt.options != nil {
+				b = New(store, append([]Option{WithHost(fakeHost{asked: new(int)}), WithRandom(&counting{})}, tt.options...)...)
+			}
+			before := store.stored()
+			_, err := b.Apply(t.Context(), p)
+			if tt.says == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.ErrorIs(t, err, datastore.ErrConflict)
+			require.ErrorContains(t, err, tt.says)
+			assert.Equal(t, before, store.stored(), "nothing is written")
+			assert.Zero(t, store.count("commit"))
+
+			again, err := b.Plan(t.Context(), p.Settings)
+			require.NoError(t, err)
+			_, err = b.Apply(t.Context(), again)
+			require.NoError(t, err, "a new plan can be applied")
+		})
+	}
+}
+
+// A write between the reads of Apply and its commit is a conflict as well, unless
+// the plan holds all the same.
+func TestApplyLosesARace(t *testing.T) {
+	t.Parallel()
+	for name, race := range map[string]struct {
+		pool  v3.IPPool
+		holds bool
+	}{
+		"of the same name": {poolstest.Stored("default-ipv4-ippool", "10.9.0.0/16"), false},
+		"elsewhere":        {poolstest.Stored("odd", "nonsense"), true},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			store := newStore()
+			b, p := agreed(t, store, settingstest.Given(t, settingstest.CIDRs...))
+			store.onCommit = []hook{first(func() { store.put(race.pool) })}
+			_, err := b.Apply(t.Context(), p)
+			if race.holds {
+				require.NoError(t, err, name)
+				assert.Len(t, store.stored(), 3)
+				return
+			}
+			require.ErrorIs(t, err, datastore.ErrConflict, name)
+			assert.Equal(t, []v3.IPPool{race.pool}, store.stored(), "nothing of the plan is written")
+		})
+	}
+}
+
+// What an earlier attempt of Apply wrote, perhaps without learning of it, is no
+// change of the plan.
+func TestApplyAfterALostAnswer(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newStore()
+		b, p := agreed(t, store, settingstest.Given(t, settingstest.CIDRs...))
+		store.onCommit = []hook{losesAnswer(unreachable("connection reset"))}
+		report, err := b.Apply(t.Context(), p)
+		require.NoError(t, err)
+		assert.Equal(t, []string{created4, created6}, outcome(report))
+
+		half := &oneByOne{newStore(), []map[string]error{{"default-ipv6-ippool": unreachable("503")}}}
+		b, p = agreed(t, half, settingstest.Given(t, settingstest.CIDRs...))
+		report, err = b.Apply(t.Context(), p)
+		require.NoError(t, err)
+		assert.Equal(t, []string{created4, created6}, outcome(report))
+	})
+}
+
+// A pool that is written before the plan turns out not to hold is named.
+func TestApplyThatWasHalfDone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newStore()
+		half := &oneByOne{store, []map[string]error{{"default-ipv6-ippool": datastore.ErrConflict}}}
+		b, p := agreed(t, half, settingstest.Given(t, settingstest.CIDRs...))
+		store.onSnapshot = []hook{nil, first(func() { store.put(poolstest.Stored("default-ipv6-ippool", "fd00:9::/64")) })}
+		_, err := b.Apply(t.Context(), p)
+		require.ErrorIs(t, err, datastore.ErrConflict)
+		var partial *PartialError
+		require.ErrorAs(t, err, &partial)
+		assert.Equal(t, []string{"default-ipv4-ippool"}, partial.Created)
+		require.ErrorContains(t, err, `the plan for IPPool "default-ipv6-ippool" was: fd00:10:244::/64 created`)
+	})
+}
+
+// Whatever the number of attempts, an error names a pool that was written once.
+func TestPartialErrorNamesAPoolOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newStore()
+		wrote := func(next error) hook {
+			return func(context.Context, func() error) error {
+				if _, there := store.pools["default-ipv4-ippool"]; !there {
+					store.put(poolstest.Default4(func(pool *v3.IPPool) { pool.UID = "01020304-0506-4708-890a-0b0c0d0e0f10" }))
+				}
+				return &partlyWritten{[]string{"default-ipv4-ippool"}, next}
+			}
+		}
+		taken := func(context.Context, func() error) error { // and so it is to be created again
+			delete(store.pools, "default-ipv4-ippool")
+			return unreachable("503")
+		}
+		store.onCommit = []hook{wrote(datastore.ErrConflict)}
+		store.onSnapshot = []hook{nil, taken}
+		store.onCommit = append(store.onCommit, wrote(errors.New("refused")))
+		_, err := run(t, store, settingstest.Given(t, settingstest.CIDRs...))
+		var partial *PartialError
+		require.ErrorAs(t, err, &partial)
+		assert.Equal(t, []string{"default-ipv4-ippool"}, partial.Created)
+		assert.Equal(t, 2, store.count("commit"))
+	})
+}
+
+// A random range is known before a strict preflight, which refuses what apply
+// would write and not what it wrote. A plan says what holds for every such range.
+func TestStrictKnowsTheRandomRange(t *testing.T) {
+	t.Parallel()
+	cluster := &fakeCluster{survey: facts.Survey{Nodes: []facts.Node{factstest.Node("a", "fd12:3456:789a::/64")}}}
+	host := fakeHost{routes: factstest.Prefixes("fd00::/8"), asked: new(int)}
+	for name, options := range map[string][]Option{
+		"OutsideNodePodCIDR": {WithCluster(cluster)},
+		"HostRouteOverlap":   {WithHost(host)},
+	} {
+		for _, asked := range [][]Option{options, append(options, asPlan)} {
+			store := newStore()
+			report, err := run(t, store, settingstest.Given(t, "--ipv4-pool-cidr=10.1.0.0/16", "--ipv6-pool-nat-outgoing=true", "--preflight=strict"), asked...)
+			require.ErrorIs(t, err, preflight.ErrFindings, name)
+			assert.Equal(t, []string{name + " default-ipv6-ippool"}, codes(report.Findings))
+			assert.Empty(t, store.stored(), "nothing is written")
+		}
+	}
+}
+
+// A strict run refuses an update that a strict plan refuses.
+func TestStrictChecksUpdates(t *testing.T) {
+	t.Parallel()
+	for _, options := range [][]Option{nil, {asPlan}} {
+		store := newStore(poolstest.Default4())
+		report, err := run(t, store, settingstest.Given(t, "--ipv6-pool-cidr=none", "--on-drift=update", "--ipv4-pool-nat-outgoing=false", "--preflight=strict"), options...)
+		require.ErrorIs(t, err, preflight.ErrFindings)
+		assert.Equal(t, []string{"PrivateWithoutNAT default-ipv4-ippool"}, codes(report.Findings))
+		assert.True(t, store.pools["default-ipv4-ippool"].Spec.NATOutgoing, "nothing is written")
+	}
+}
+
+// A CIDR that is chosen keeps clear of all that the run knows.
+func TestChosenCIDRIsFreeOfAllThatIsKnown(t *testing.T) {
+	t.Parallel()
+	cluster := &fakeCluster{survey: facts.Survey{
+		ServiceCIDRs: factstest.At(origin.Cluster("ServiceCIDR kubernetes"), "172.16.0.0/16"),
+		Nodes:        []facts.Node{factstest.Node("a", "172.17.0.5")},
+	}}
+	host := fakeHost{networks: factstest.Prefixes("192.168.1.0/24"), routes: factstest.Prefixes("172.18.0.0/24"), asked: new(int)}
+	store := newStore()
+	report, err := run(t, store, settingstest.Given(t, "--ipv6-pool-cidr=none"), WithCluster(cluster), WithHost(host))
+	require.NoError(t, err)
+	assert.Equal(t, "172.19.0.0/16", store.pools["default-ipv4-ippool"].Spec.CIDR)
+	assert.Empty(t, report.Findings)
+}
+
+// A caller may call the place of a value as it likes.
+func TestCallersOriginIsNoDefault(t *testing.T) {
+	t.Parallel()
+	store := newStore(poolstest.Default4())
+	asked := settingstest.Given(t, "--ipv6-pool-cidr=none", "--on-drift=update")
+	asked.IPv4.NATOutgoing = settings.Given("false", origin.Caller("defaults.yaml nat"))
+	report, err := run(t, store, asked)
+	require.NoError(t, err)
+	assert.Equal(t, plan.Updated, report.Pools[0].Action)
+	assert.Equal(t, "defaults.yaml nat", report.Pools[0].Drift[0].Source.String())
+	assert.False(t, store.pools["default-ipv4-ippool"].Spec.NATOutgoing)
+}
+
+// A pool that is being deleted counts, and is told of.
+func TestPoolThatIsBeingDeleted(t *testing.T) {
+	t.Parallel()
+	deleted := poolstest.Default4()
+	now := metav1.Now()
+	deleted.DeletionTimestamp = &now
+	store := newStore(deleted)
+	report, err := run(t, store, settingstest.Given(t, "--ipv6-pool-cidr=none"), WithHost(fakeHost{t: t}))
+	require.NoError(t, err)
+	assert.Equal(t, []string{"default-ipv4-ippool unchanged: exists"}, outcome(report)[:1])
+	assert.Equal(t, []string{"PoolTerminating default-ipv4-ippool"}, codes(report.Findings))
+	assert.Equal(t, []string{"snapshot"}, store.calls, "one read")
+
+	_, err = run(t, store, settingstest.Given(t, "--ipv6-pool-cidr=none", "--preflight=strict"))
+	require.ErrorIs(t, err, preflight.ErrFindings)
+}
+
+// Commit changes nothing that it is given, and neither does Apply its plan.
+func TestApplyLeavesThePlanAsItIs(t *testing.T) {
+	t.Parallel()
+	store := newStore()
+	b, p := agreed(t, store, settings.Settings{})
+	before := *p
+	steps := append([]plan.Step{}, p.Steps...)
+	pool := p.Steps[0].Pool.DeepCopy()
+	_, err := b.Apply(t.Context(), p)
+	require.NoError(t, err)
+	assert.Equal(t, before.Report, p.Report)
+	assert.Equal(t, steps, p.Steps)
+	assert.Equal(t, pool, p.Steps[0].Pool)
+	assert.Empty(t, p.Steps[0].Pool.UID)
+}

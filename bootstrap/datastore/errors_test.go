@@ -1,0 +1,50 @@
+package datastore_test
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/internal/settingstest"
+)
+
+func TestDatastoreError(t *testing.T) {
+	t.Parallel()
+	const place, doing = "etcd https://10.0.0.1:2379", "reading IP pools"
+	tests := []struct {
+		name string
+		err  datastore.Error
+		want string
+	}{
+		{"all of it", datastore.Error{Kind: datastore.ErrTLS, Place: place, Doing: doing, Err: fs.ErrNotExist, Hint: "check the file"},
+			"etcd https://10.0.0.1:2379: reading IP pools: TLS failure: file does not exist: check the file"},
+		{"no hint", datastore.Error{Kind: datastore.ErrForbidden, Place: place, Doing: doing, Err: fs.ErrNotExist},
+			"etcd https://10.0.0.1:2379: reading IP pools: permission denied: file does not exist"},
+		{"no kind", datastore.Error{Place: place, Doing: doing, Err: fs.ErrNotExist},
+			"etcd https://10.0.0.1:2379: reading IP pools: file does not exist"},
+		{"several causes", datastore.Error{Kind: datastore.ErrUnreachable, Place: place, Doing: doing, Err: errors.Join(fs.ErrNotExist, errors.New("a:\n\tb"))},
+			"etcd https://10.0.0.1:2379: reading IP pools: datastore unreachable: file does not exist; a: b"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			err := fmt.Errorf("bootstrap: %w", &tt.err)
+			assert.EqualError(t, err, "bootstrap: "+tt.want)
+			assert.ErrorIs(t, err, fs.ErrNotExist)
+			if tt.err.Kind == nil {
+				settingstest.IsOnly(t, err)
+			} else {
+				settingstest.IsOnly(t, err, tt.err.Kind)
+			}
+			var datastoreError *datastore.Error
+			require.ErrorAs(t, err, &datastoreError)
+			assert.Equal(t, tt.err, *datastoreError)
+			assert.Equal(t, tt.err.Kind == datastore.ErrUnreachable, datastore.Retryable(err))
+		})
+	}
+}

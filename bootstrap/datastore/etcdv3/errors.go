@@ -1,0 +1,219 @@
+package etcdv3
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/netcause"
+)
+
+// explain puts an error into a *datastore.Error: what kind it is, what caused it,
+// and what may be done.
+func (d *Datastore) explain(doing string, err error) error {
+	if err == nil || errors.Is(err, datastore.ErrConflict) {
+		return err
+	}
+	e := &datastore.Error{Place: d.config.place(), Doing: doing, Err: err}
+	if d.seen != nil {
+		if failures := d.seen.failures(); failures != nil {
+			d.explainFailures(e, failures)
+			return e
+		}
+	}
+	var discovery *discoveryError
+	switch {
+	case errors.As(err, &discovery):
+		e.Kind, e.Hint = datastore.ErrUnreachable, "check the SRV records _etcd-client-ssl._tcp and _etcd-client._tcp of "+discovery.domain
+	case errors.Is(err, rpctypes.ErrAuthFailed):
+		e.Kind, e.Hint = datastore.ErrUnauthorized, fmt.Sprintf("check the user name (%q) and the password", d.config.Username)
+	case errors.Is(err, rpctypes.ErrUserEmpty):
+		e.Kind, e.Hint = datastore.ErrUnauthorized, "etcd has authentication on: set --etcd-username and --etcd-password, or use a client certificate whose common name is an etcd user"
+	case errors.Is(err, rpctypes.ErrPermissionDenied):
+		e.Kind, e.Hint = datastore.ErrForbidden, d.grantHint()
+	case errors.Is(err, rpctypes.ErrInvalidAuthToken), errors.Is(err, rpctypes.ErrAuthOldRevision):
+		// A new connection brings a new token.
+		e.Kind = datastore.ErrUnreachable
+	case isPassing(err):
+		e.Kind = datastore.ErrUnreachable
+		e.Err = &memberError{alone: true, err: err} // a connection that broke in an answer has its port in there
+		if isContext(err) {
+			e.Err = fmt.Errorf("no answer: %w", err)
+			e.Hint = "check that the endpoint is etcd's client port, and the firewalls in between"
+		}
+	case errors.Is(err, rpctypes.ErrNoSpace):
+		e.Hint = "etcd takes no more writes: free space (etcdctl compact, etcdctl defrag), then etcdctl alarm disarm"
+	case isTooLarge(err):
+		e.Hint = "an IPPool is larger than etcd takes (--max-request-bytes, 1.5 MiB by default): shorten its labels and annotations"
+	}
+	return e
+}
+
+func (d *Datastore) grantHint() string {
+	user := "the etcd user"
+	if d.config.Username != "" {
+		user = fmt.Sprintf("user %q", d.config.Username)
+	}
+	return fmt.Sprintf("give a role of %s the rights: etcdctl role grant-permission ROLE --prefix=true readwrite /calico/", user)
+}
+
+func isContext(err error) bool {
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
+}
+
+// isTooLarge reports whether a request was more than the server takes, or than its
+// client sends.
+func isTooLarge(err error) bool {
+	return errors.Is(err, rpctypes.ErrRequestTooLarge) ||
+		status.Code(err) == codes.ResourceExhausted && strings.Contains(err.Error(), "trying to send message larger than max")
+}
+
+// isPassing reports whether the same request may succeed in a while.
+func isPassing(err error) bool {
+	if isContext(err) {
+		return true
+	}
+	code := status.Code(err)
+	var etcdErr rpctypes.EtcdError
+	if errors.As(err, &etcdErr) {
+		code = etcdErr.Code()
+	}
+	switch code {
+	case codes.Unavailable, codes.DeadlineExceeded, codes.Canceled, codes.Aborted:
+		return true
+	case codes.ResourceExhausted:
+		return errors.Is(err, rpctypes.ErrTooManyRequests)
+	default:
+		return false
+	}
+}
+
+// explainFailures judges connections that all failed. It is a TLS failure only
+// if it is one with every member: while one of them is only out of reach, it
+// may come back and be fine.
+func (d *Datastore) explainFailures(e *datastore.Error, failures map[string]error) {
+	members := make([]string, 0, len(failures))
+	for member := range failures {
+		members = append(members, member)
+	}
+	slices.Sort(members)
+
+	e.Kind = datastore.ErrTLS
+	var causes []error
+	var hints []string
+	for _, member := range members {
+		err := failures[member]
+		hint, kind := d.explainFailure(err)
+		if kind != datastore.ErrTLS {
+			e.Kind = kind
+		}
+		if !slices.Contains(hints, hint) {
+			hints = append(hints, hint)
+		}
+		causes = append(causes, &memberError{member: member, alone: len(members) == 1, err: err})
+	}
+	e.Err, e.Hint = errors.Join(causes...), strings.Join(hints, "; ")
+}
+
+// explainFailure judges the failure of one connection.
+func (d *Datastore) explainFailure(err error) (hint string, kind error) {
+	cause := netcause.Of(err)
+	if cause.TLS() {
+		return d.hint(cause, err), datastore.ErrTLS
+	}
+	return d.hint(cause, err), datastore.ErrUnreachable
+}
+
+// hint says what the user may do about a connection that failed.
+func (d *Datastore) hint(cause netcause.Cause, err error) string {
+	var (
+		stranger   *strangerError
+		unanswered *unansweredError
+	)
+	switch {
+	case errors.As(err, &stranger):
+		return "is the endpoint etcd's client port?"
+	case errors.As(err, &unanswered):
+		return "is the endpoint https://? If it isn't, check the route to it, and the firewalls in between"
+	}
+	switch cause {
+	case netcause.UnknownAuthority:
+		return "name the CA that signed the member's certificate with --etcd-ca-cert-file"
+	case netcause.WrongHost:
+		return "use an endpoint whose host name or address is in the member's certificate"
+	case netcause.Expired:
+		return "renew the member's certificate, or set this host's clock"
+	case netcause.BadCertificate:
+		return "check the member's certificate against the CA"
+	case netcause.NotTLS:
+		return "the member does not speak TLS there: is the endpoint http://?"
+	case netcause.ClientCertificate:
+		return d.clientCertificateHint()
+	case netcause.NothingInCommon:
+		return "the member and this program have no TLS version (1.2 and later here), cipher or protocol in common"
+	case netcause.BrokenOff:
+		return "the member broke the TLS connection off: its log says why"
+	case netcause.Closed:
+		return closedHint(err)
+	case netcause.DNS:
+		return "check the endpoint's host name, and this host's DNS"
+	case netcause.Refused:
+		return "nothing listens there: check the endpoint, and that etcd is running"
+	default:
+		return routeHint
+	}
+}
+
+const routeHint = "check the endpoint, the route to it, and the firewalls in between"
+
+// closedHint is for a member that closes the connection. It may be one that
+// restarts, so this is no TLS failure yet.
+func closedHint(err error) string {
+	var handshake *handshakeError
+	if errors.Is(err, io.EOF) && errors.As(err, &handshake) {
+		return "the member closed the connection: is the endpoint http://?"
+	}
+	return routeHint // in the middle of an answer, or with TLS: so we were understood
+}
+
+// clientCertificateHint is for a member that refuses us.
+func (d *Datastore) clientCertificateHint() string {
+	if d.config.TLS == nil || len(d.config.TLS.Certificates) == 0 {
+		return "the member wants a client certificate: set --etcd-cert-file and --etcd-key-file"
+	}
+	if leaf := d.config.TLS.Certificates[0].Leaf; leaf != nil && time.Now().After(leaf.NotAfter) {
+		return "the client certificate expired on " + leaf.NotAfter.UTC().Format(time.DateOnly)
+	}
+	return "the member refuses the client certificate: is it signed by a CA that etcd trusts?"
+}
+
+// memberError names the member that an error is of, and leaves out the local
+// port, so that a cause that stays the same reads the same.
+type memberError struct {
+	member string
+	alone  bool // there is no other member to tell it from
+	err    error
+}
+
+func (e *memberError) Error() string {
+	text := stable(e.err)
+	if e.alone {
+		return text
+	}
+	return e.member + ": " + text
+}
+
+func (e *memberError) Unwrap() error { return e.err }
+
+// stable is the text of an error that reads the same as long as the cause is the
+// same.
+func stable(err error) string { return netcause.Stable(err) }

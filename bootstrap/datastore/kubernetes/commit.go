@@ -1,0 +1,123 @@
+package kubernetes
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/rest"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/kubernetes/internal/api"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+)
+
+// fieldManager is who the API server says wrote the fields of a pool.
+const fieldManager = "calico-bootstrap"
+
+// Commit writes the changes one after the other, in their order, and stops at
+// the first that fails: nothing that comes after a pool that is refused is
+// written. It returns datastore.ErrConflict if a pool that it is to create exists
+// by now, or if one that it is to update was written or deleted since it was
+// read. The result says what was written before that.
+func (d *Datastore) Commit(ctx context.Context, _ datastore.Snapshot, changes []datastore.Change) (datastore.Result, error) {
+	var result datastore.Result
+	group, err := d.group(ctx)
+	if err != nil {
+		return result, err
+	}
+	for _, change := range changes {
+		var outcome datastore.Outcome
+		if change.Update != nil {
+			outcome.Stored, err = d.update(ctx, group, change.Update)
+		} else {
+			outcome.Stored, err = d.create(ctx, group, change.Create)
+		}
+		switch {
+		case outcome.Stored != nil:
+			outcome.State = datastore.Written
+		case answerLost(err):
+			outcome.State = datastore.Unknown
+		}
+		result.Outcomes = append(result.Outcomes, outcome)
+		if err != nil {
+			return result, err
+		}
+	}
+	return result, nil
+}
+
+// answerLost reports whether a request to write failed so that it may have been
+// carried out.
+func answerLost(err error) bool {
+	return datastore.Retryable(err) || errors.Is(err, context.Canceled) || errors.Is(err, api.ErrNoPool)
+}
+
+// create writes a new pool, and returns it as the API server keeps it.
+func (d *Datastore) create(ctx context.Context, group schema.GroupVersion, pool *v3.IPPool) (*v3.IPPool, error) {
+	asked := pool.DeepCopy()
+	asked.APIVersion, asked.Kind = group.String(), v3.KindIPPool
+	// The rest is the API server's to give.
+	asked.ObjectMeta = metav1.ObjectMeta{Name: pool.Name, Labels: pool.Labels, Annotations: pool.Annotations}
+	data, err := json.Marshal(asked)
+	if err != nil {
+		return nil, err
+	}
+	action := d.action("create", group, fmt.Sprintf("creating IPPool %q", pool.Name))
+	return d.write(ctx, action, d.client.Post(path(group, poolResource)...).Body(data))
+}
+
+// update changes in a pool what differs in the record's spec, and returns it as
+// the API server keeps it. It is a patch, so that whatever is not in it stays,
+// known or not. Where nothing differs, nothing is written: nil.
+func (d *Datastore) update(ctx context.Context, group schema.GroupVersion, record *ippool.Record) (*v3.IPPool, error) {
+	pool := &record.Pool
+	action := d.action("patch", group, fmt.Sprintf("updating IPPool %q", pool.Name))
+	patch, err := versionedPatch(record)
+	if err != nil {
+		return nil, &datastore.Error{Place: d.client.Place(), Doing: action.Doing, Err: err}
+	}
+	if patch == nil {
+		return nil, nil
+	}
+	return d.write(ctx, action, d.client.Patch(append(path(group, poolResource), pool.Name)...).Body(patch))
+}
+
+// versionedPatch is the record's merge patch with the resourceVersion that it
+// was read with: the API server applies it to no other. Nil: nothing changed.
+func versionedPatch(record *ippool.Record) ([]byte, error) {
+	data, err := record.MergePatch()
+	if err != nil || data == nil {
+		return nil, err
+	}
+	if record.Pool.ResourceVersion == "" {
+		return nil, errors.New("the record has no resourceVersion: only records of a snapshot can be updated")
+	}
+	var patch map[string]any
+	if err := json.Unmarshal(data, &patch); err != nil {
+		return nil, err
+	}
+	patch["metadata"] = map[string]string{"resourceVersion": record.Pool.ResourceVersion}
+	return json.Marshal(patch)
+}
+
+// write sends a pool or a patch of one, and returns the pool as the API server
+// keeps it.
+func (d *Datastore) write(ctx context.Context, action api.Action, request *rest.Request) (*v3.IPPool, error) {
+	body, err := d.client.Call(ctx, action, request.Param("fieldManager", fieldManager))
+	if err != nil {
+		return nil, err
+	}
+	record, err := ippool.DecodeRecord(body)
+	if err != nil {
+		return nil, d.client.Explain(action, fmt.Errorf("%w: %w", api.ErrNoPool, err))
+	}
+	if record.Pool.UID == "" {
+		return nil, d.client.Explain(action, fmt.Errorf("%w: it has no uid", api.ErrNoPool))
+	}
+	return &record.Pool, nil
+}

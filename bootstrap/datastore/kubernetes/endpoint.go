@@ -1,0 +1,219 @@
+package kubernetes
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io/fs"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"k8s.io/client-go/rest"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
+)
+
+// serviceAccountFolder is where Kubernetes puts a pod's token and the cluster's
+// CA.
+const serviceAccountFolder = "/var/run/secrets/kubernetes.io/serviceaccount"
+
+// rest finds the API server that the settings mean. With faults, the config is
+// of no use, but never nil.
+func (r *reader) rest() *rest.Config {
+	s := &r.settings
+	file, home := s.Kubeconfig, s.Surroundings.HomeKubeconfig
+	if inline := s.KubeconfigInline; inline.IsSet() && file.IsSet() {
+		r.faults.AddSecret(inline, "contradicts %s: want a file or the text itself, not both", file.Source)
+	}
+	switch {
+	case s.K8sAPIEndpoint.IsSet():
+		for _, kubeconfig := range []settings.Setting{file, s.KubeconfigInline} {
+			if kubeconfig.IsSet() {
+				r.urlFault(s.K8sAPIEndpoint, "contradicts %s: want a kubeconfig or an endpoint, not both", kubeconfig.Source)
+			}
+		}
+		return r.endpoint()
+	case s.KubeconfigInline.IsSet():
+		return r.overlay(r.inlineKubeconfig())
+	case file.IsSet():
+		return r.overlay(r.kubeconfigFiles(file))
+	case home.IsSet() && exists(home.Value):
+		return r.overlay(r.kubeconfigFiles(home))
+	}
+	for _, needsServer := range []settings.Setting{s.K8sCAFile, s.K8sCertFile, s.K8sKeyFile} {
+		if needsServer.IsSet() {
+			r.faults.Add(needsServer, "names no API server; want --k8s-api-endpoint or a kubeconfig too")
+		}
+	}
+	if s.K8sAPIToken.IsSet() {
+		r.faults.AddSecret(s.K8sAPIToken, "names no API server; want --k8s-api-endpoint or a kubeconfig too")
+	}
+	if s.K8sCurrentContext.IsSet() {
+		r.faults.Add(s.K8sCurrentContext, "there is no kubeconfig to have contexts; want --kubeconfig or KUBECONFIG too")
+	}
+	if r.settings.K8sInsecureSkipTLSVerify.Bool(false, &r.faults) {
+		r.faults.Add(s.K8sInsecureSkipTLSVerify, "names no API server; want --k8s-api-endpoint or a kubeconfig too")
+	}
+	return r.inCluster()
+}
+
+// exists reports whether something is there, be it readable or not.
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return !errors.Is(err, fs.ErrNotExist)
+}
+
+// inCluster is how a pod reaches the API server of its own cluster.
+func (r *reader) inCluster() *rest.Config {
+	host, port := r.settings.Surroundings.KubernetesServiceHost, r.settings.Surroundings.KubernetesServicePort
+	if !host.IsSet() || !port.IsSet() {
+		if len(r.faults) == 0 {
+			r.faults.Add(settings.Setting{}, "no datastore is named: no kubeconfig (--kubeconfig, KUBECONFIG, ~/.kube/config), "+
+				"no --k8s-api-endpoint, and this is no pod; for etcd set --etcd-endpoints or ETCD_ENDPOINTS")
+		}
+		return &rest.Config{}
+	}
+	config := &rest.Config{
+		Host: "https://" + net.JoinHostPort(host.Value, port.Value),
+		// The token is read again from time to time: Kubernetes renews it.
+		BearerTokenFile: filepath.Join(r.serviceAccount, "token"),
+	}
+	pod := origin.Caller(host.Source.String() + " says that this is a pod")
+	if _, err := os.ReadFile(config.BearerTokenFile); err != nil {
+		r.faults.Add(settings.Given(config.BearerTokenFile, pod), "%s", text.Unreadable(err, "the token of a ServiceAccount (automountServiceAccountToken), or a kubeconfig"))
+	}
+	config.CAData = r.certificates(settings.Given(filepath.Join(r.serviceAccount, "ca.crt"), pod))
+	return config
+}
+
+// endpoint is the API server that is named by its URL.
+func (r *reader) endpoint() *rest.Config {
+	s := &r.settings
+	config := &rest.Config{Host: r.url(s.K8sAPIEndpoint)}
+	if s.K8sCurrentContext.IsSet() {
+		r.faults.Add(s.K8sCurrentContext, "contradicts %s: an endpoint has no contexts; want a kubeconfig instead", s.K8sAPIEndpoint.Source)
+	}
+	config.CAData = r.certificates(s.K8sCAFile)
+	config.CertData, config.KeyData = r.clientCertificate()
+	config.BearerToken = r.token()
+	config.Insecure = r.insecure(config.CAData != nil)
+	if strings.HasPrefix(config.Host, "http://") {
+		for _, setting := range []settings.Setting{s.K8sCAFile, s.K8sCertFile, s.K8sAPIToken} {
+			if setting.IsSet() {
+				r.warn("%s: http:// is spoken in the clear: a token can be read on the way, and TLS files have no effect", s.K8sAPIEndpoint.Source)
+				break
+			}
+		}
+	}
+	return config
+}
+
+// url judges the URL of an API server.
+func (r *reader) url(setting settings.Setting) string {
+	const want = "want a URL such as https://10.0.0.1:6443"
+	parsed, err := url.Parse(setting.Value)
+	switch {
+	case err != nil || !hasPort(parsed):
+		r.urlFault(setting, "not a URL; %s", want)
+	case parsed.Scheme != "https" && parsed.Scheme != "http":
+		r.urlFault(setting, "the scheme is neither https nor http; %s", want)
+	case parsed.Hostname() == "":
+		r.urlFault(setting, "no host; %s", want)
+	case parsed.User != nil || strings.Contains(parsed.Path, "@"): // of a password with a slash
+		r.urlFault(setting, "a user in a URL is not used; want a token, a client certificate or a kubeconfig")
+	case parsed.RawQuery != "" || parsed.Fragment != "":
+		r.urlFault(setting, "more than a host and a path; %s", want)
+	default:
+		return strings.TrimSuffix(setting.Value, "/")
+	}
+	return ""
+}
+
+// hasPort reports whether the port is one, or left out.
+func hasPort(url *url.URL) bool {
+	if url.Port() == "" {
+		return true
+	}
+	port, err := strconv.ParseUint(url.Port(), 10, 16)
+	return err == nil && port > 0
+}
+
+// urlFault quotes no URL that may have a password or a token in it.
+func (r *reader) urlFault(setting settings.Setting, format string, args ...any) {
+	if strings.ContainsAny(setting.Value, "@?#") {
+		r.faults.AddSecret(setting, format, args...)
+		return
+	}
+	r.faults.Add(setting, format, args...)
+}
+
+// certificates reads a file of CA certificates; nil if none is named.
+func (r *reader) certificates(setting settings.Setting) []byte {
+	data := r.pem(setting)
+	if data != nil && !x509.NewCertPool().AppendCertsFromPEM(data) {
+		r.faults.Add(setting, "no certificate in it; want PEM")
+		return nil
+	}
+	return data
+}
+
+func (r *reader) pem(setting settings.Setting) []byte {
+	if !setting.IsSet() {
+		return nil
+	}
+	data, err := os.ReadFile(setting.Value)
+	if err != nil {
+		r.faults.Add(setting, "%s", text.Unreadable(err, "a PEM file"))
+		return nil
+	}
+	return data
+}
+
+// clientCertificate reads the certificate and its key; both are nil unless they
+// are a pair.
+func (r *reader) clientCertificate() (cert, key []byte) {
+	certFile, keyFile := r.settings.K8sCertFile, r.settings.K8sKeyFile
+	cert, key = r.pem(certFile), r.pem(keyFile)
+	switch {
+	case certFile.IsSet() && !keyFile.IsSet():
+		r.faults.Add(certFile, "a client certificate without its key; want --k8s-key-file or K8S_KEY_FILE too")
+	case keyFile.IsSet() && !certFile.IsSet():
+		r.faults.Add(keyFile, "a key without its client certificate; want --k8s-cert-file or K8S_CERT_FILE too")
+	case cert != nil && key != nil:
+		if _, err := tls.X509KeyPair(cert, key); err != nil {
+			r.faults.Add(certFile, "no pair with the key of %s: %v", keyFile.Source, err)
+			break
+		}
+		return cert, key
+	}
+	return nil, nil
+}
+
+// token is the bearer token, which no message shows.
+func (r *reader) token() string {
+	setting := r.settings.K8sAPIToken
+	token := strings.TrimSpace(setting.Value)
+	if setting.IsSet() && (token == "" || strings.ContainsFunc(token, func(c rune) bool { return c <= ' ' || c > '~' })) {
+		r.faults.AddSecret(setting, "no token: it is empty, or has white space or other characters in it that no token has")
+	}
+	return token
+}
+
+// insecure tells whether the server's certificate goes unchecked.
+func (r *reader) insecure(hasCA bool) bool {
+	setting := r.settings.K8sInsecureSkipTLSVerify
+	if !setting.Bool(false, &r.faults) {
+		return false
+	}
+	if hasCA {
+		r.faults.Add(setting, "contradicts the CA that is given: want one of the two")
+	}
+	r.warn("%s: the API server's certificate is not checked: anybody in between can pose as it", setting.Source)
+	return true
+}

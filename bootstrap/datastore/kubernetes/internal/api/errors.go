@@ -1,0 +1,206 @@
+package api
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/netcause"
+)
+
+// Answers of something that is no API server.
+var (
+	ErrNoList = errors.New("the answer is no list of the Kubernetes API")
+	ErrNoPool = errors.New("the answer is no IPPool")
+)
+
+// Explain puts an error into our words: what kind it is, what caused it, and
+// what may be done. What exists by now, or was changed or deleted meanwhile, is
+// datastore.ErrConflict.
+func (c *Client) Explain(action Action, err error) error {
+	e := &datastore.Error{Place: c.Place(), Doing: action.Doing, Err: err}
+	var (
+		status  apierrors.APIStatus
+		request *url.Error
+	)
+	switch {
+	case errors.As(err, &status):
+		return c.explainStatus(e, action, status.Status())
+	case errors.Is(err, ErrNoList), errors.Is(err, ErrNoPool):
+		e.Hint = endpointHint
+	case errors.Is(err, errUpgrade):
+		e.Err, e.Hint = errUpgrade, strangerHint
+	case errors.As(err, &request) && strings.Contains(request.Err.Error(), "getting credentials: "):
+		// client-go keeps the cause of a plugin that fails as a text.
+		e.Kind, e.Err, e.Hint = datastore.ErrUnauthorized, request.Err, "check the exec plugin of the kubeconfig's user"
+	default:
+		c.explainConnection(e, err)
+	}
+	return e
+}
+
+// explainStatus judges an answer of the API server.
+func (c *Client) explainStatus(e *datastore.Error, action Action, status metav1.Status) error {
+	code := int(status.Code)
+	// It may quote why the API server itself reached somebody else not.
+	e.Err = errors.New(netcause.Stable(errors.New(strings.TrimSpace(status.Message))))
+	page := isPage(status)
+	if page { // on it may stand anything, and something else each time
+		e.Err, e.Hint = fmt.Errorf("%d %s", code, http.StatusText(code)), strangerHint
+	}
+	switch {
+	case code >= http.StatusMultipleChoices && code < http.StatusBadRequest:
+		e.Err, e.Hint = fmt.Errorf("%d %s, a redirect", code, http.StatusText(code)), endpointHint
+	case page && code != http.StatusNotFound && !mayPass(code): // nobody judged our credentials, or the pool
+	case code == http.StatusUnauthorized:
+		e.Kind, e.Hint = datastore.ErrUnauthorized, c.credentialsHint(time.Now())
+	case code == http.StatusForbidden && c.isAnonymous():
+		e.Kind, e.Hint = datastore.ErrUnauthorized, c.credentialsHint(time.Now())
+	case code == http.StatusForbidden && action.writes() && !isRBAC(status, action):
+		e.Kind = datastore.ErrRefused // by an admission webhook, a policy or a quota
+	case code == http.StatusForbidden:
+		e.Kind, e.Hint = datastore.ErrForbidden, action.RoleHint()
+	case code == http.StatusNotFound && action.Verb == "patch" && isGone(status):
+		return datastore.ErrConflict
+	case code == http.StatusNotFound, code == http.StatusMethodNotAllowed: // the latter while a CRD is deleted
+		e.Kind, e.Hint = datastore.ErrNotInstalled, InstallHint
+	case code == http.StatusConflict && status.Reason == metav1.StatusReasonAlreadyExists:
+		return datastore.ErrConflict
+	case code == http.StatusConflict && action.Verb == "patch" && !isWebhooks(status): // another resourceVersion
+		return datastore.ErrConflict
+	case code == http.StatusConflict: // says an admission webhook
+		e.Kind = datastore.ErrRefused
+	case code == http.StatusUnprocessableEntity:
+		return refusal(e, status)
+	case code == http.StatusBadRequest && strings.HasPrefix(c.config.Host, "http://"):
+		e.Hint = "does the API server speak TLS there? Then the endpoint is https://"
+	case code == http.StatusBadRequest && action.writes():
+		e.Kind = datastore.ErrRefused
+	case status.Reason == metav1.StatusReasonExpired && action.Restarts: // what a page goes on from
+		e.Kind = datastore.ErrUnreachable
+	case mayPass(code):
+		e.Kind = datastore.ErrUnreachable
+		if status.Details != nil {
+			e.RetryAfter = max(0, time.Duration(status.Details.RetryAfterSeconds)*time.Second)
+		}
+	}
+	return e
+}
+
+// isGone tells an object that is not there from a whole resource that is not:
+// that answer is no Status of the API server's own, and client-go puts one
+// together that knows no name.
+func isGone(status metav1.Status) bool {
+	return status.Reason == metav1.StatusReasonNotFound && status.Details != nil && status.Details.Name != ""
+}
+
+// isWebhooks reports whether an admission webhook refused the request: it
+// chooses the code itself, the API server only puts its own words before.
+func isWebhooks(status metav1.Status) bool {
+	return strings.HasPrefix(status.Message, "admission webhook ")
+}
+
+func mayPass(code int) bool {
+	return code == http.StatusTooManyRequests || code == http.StatusRequestTimeout || code >= http.StatusInternalServerError
+}
+
+// strangerHint is for a page, which is the answer of a load balancer or a proxy.
+const strangerHint = "the answer is not the API server's own: check the load balancers and proxies in between"
+
+// isPage tells an answer of HTML from a Status, and from the plain words of an
+// API server that is not up yet.
+func isPage(status metav1.Status) bool {
+	if status.Details == nil {
+		return false
+	}
+	return slices.ContainsFunc(status.Details.Causes, func(cause metav1.StatusCause) bool {
+		return cause.Type == metav1.CauseTypeUnexpectedServerResponse && strings.HasPrefix(cause.Message, "<")
+	})
+}
+
+// refusal tells the reasons of the API server's own validation, field by field,
+// in their order: the server's own differs each time.
+func refusal(e *datastore.Error, status metav1.Status) error {
+	e.Kind = datastore.ErrRefused
+	if status.Details == nil || len(status.Details.Causes) == 0 {
+		return e
+	}
+	var reasons []string
+	for _, cause := range status.Details.Causes {
+		reason := cause.Message
+		if cause.Field != "" { // policies know none
+			reason = cause.Field + ": " + reason
+		}
+		reasons = append(reasons, reason)
+	}
+	slices.Sort(reasons)
+	reasons = slices.Compact(reasons)
+	// "<nil>" only says that further rules were not looked at.
+	if named := slices.DeleteFunc(slices.Clone(reasons), func(r string) bool { return strings.HasPrefix(r, "<nil>: ") }); len(named) > 0 {
+		reasons = named
+	}
+	var errs []error
+	for _, reason := range reasons {
+		one := *e
+		one.Err = errors.New(reason)
+		errs = append(errs, &one)
+	}
+	return errors.Join(errs...)
+}
+
+const endpointHint = "check that the endpoint is the API server's"
+
+// InstallHint is for an API server that doesn't know what it is asked for.
+const InstallHint = "install Calico's CRDs; if they are, check that the endpoint is the API server's"
+
+// connectionHints are what may be done about a request that got no answer.
+var connectionHints = map[netcause.Cause]string{
+	netcause.UnknownAuthority:  "name the CA that signed the API server's certificate: certificate-authority in the kubeconfig, or --k8s-ca-file",
+	netcause.WrongHost:         "use an address or a host name that is in the API server's certificate",
+	netcause.Expired:           "renew the API server's certificate, or set this host's clock",
+	netcause.BadCertificate:    "check the API server's certificate against the CA",
+	netcause.NotTLS:            "the server does not speak TLS there: is the endpoint http://?",
+	netcause.ClientCertificate: "the server refuses the client certificate, or wants one: is it signed by a CA that it trusts?",
+	netcause.NothingInCommon:   "the server and this program have no TLS version, cipher or protocol in common",
+	netcause.BrokenOff:         "the server broke the TLS connection off: its log says why",
+	netcause.NotHTTP:           endpointHint,
+	netcause.Closed:            "the server closed the connection before the answer was whole",
+	netcause.Refused:           "nothing listens there: check the endpoint, and that the API server is running",
+	netcause.DNS:               "check the endpoint's host name, and this host's DNS",
+	netcause.TimedOut:          "no answer in time: check the endpoint, the route to it, and the firewalls in between",
+	netcause.Unreachable:       "check the endpoint, the route to it, and the firewalls in between",
+}
+
+// explainConnection judges a request that got no answer.
+func (c *Client) explainConnection(e *datastore.Error, err error) {
+	cause := netcause.Of(err)
+	// client-go advises to try again, which a run does.
+	if inner := errors.Unwrap(err); inner != nil && strings.Contains(err.Error(), "when reading response body") {
+		err = inner
+	}
+	e.Err, e.Hint = &requestError{text: netcause.Stable(err), err: err}, connectionHints[cause]
+	switch {
+	case cause.TLS():
+		e.Kind = datastore.ErrTLS
+	case cause == netcause.NotHTTP, cause == netcause.Unknown: // which waiting does not mend
+	default:
+		e.Kind = datastore.ErrUnreachable
+	}
+}
+
+// requestError has the text of a cause without what differs each time.
+type requestError struct {
+	text string
+	err  error
+}
+
+func (e *requestError) Error() string { return e.text }
+func (e *requestError) Unwrap() error { return e.err }

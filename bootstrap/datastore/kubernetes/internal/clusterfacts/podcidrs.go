@@ -1,0 +1,39 @@
+// Package clusterfacts asks the objects of a cluster what it uses addresses for.
+package clusterfacts
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/kubernetes/internal/api"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/facts"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+)
+
+// podCIDRSources are asked in this order.
+var podCIDRSources = []cidrSource{
+	kubeadm("podSubnet"),
+	openShift(readClusterNetwork),
+	configMap("kube-proxy", readKubeProxy),
+}
+
+// PodCIDRs asks the sources of pod CIDRs until a CIDR of each family is known.
+func PodCIDRs(ctx context.Context, client *api.Client, families []ippool.Family) ([]facts.PodCIDRSource, error) {
+	unknown := slices.Clone(families)
+	var sources []facts.PodCIDRSource
+	for _, source := range podCIDRSources {
+		if len(unknown) == 0 {
+			break
+		}
+		said, err := source.ask(ctx, client)
+		if err != nil {
+			return nil, err
+		}
+		sources = append(sources, said)
+		unknown = slices.DeleteFunc(unknown, func(family ippool.Family) bool {
+			return slices.ContainsFunc(said.Prefixes, func(p netip.Prefix) bool { return ippool.FamilyOf(p) == family })
+		})
+	}
+	return sources, nil
+}

@@ -1,0 +1,77 @@
+package clusterfacts
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/kubernetes/internal/apitest"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/facts"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/internal/factstest"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+)
+
+const kubeProxyPath = "/api/v1/namespaces/kube-system/configmaps/kube-proxy"
+
+// The sources are asked in their order, until a CIDR of each family is known.
+func TestPodCIDRs(t *testing.T) {
+	t.Parallel()
+	kubeadm := func(podSubnet string) apitest.Answer {
+		return apitest.JSON(200, `{"data":{"ClusterConfiguration":"networking: {podSubnet: '`+podSubnet+`'}"}}`)
+	}
+	openShift := apitest.JSON(200, `{"spec":{"clusterNetwork":[{"cidr":"fd00:1::/56"}]}}`)
+	kubeProxy := apitest.JSON(200, `{"data":{"config.conf":"clusterCIDR: 10.3.0.0/16"}}`)
+	ofKubeadm, ofOpenShift, ofKubeProxy := origin.Cluster("kubeadm-config"), origin.Cluster("networks.config.openshift.io"), origin.Cluster("kube-proxy")
+	absent := func(name origin.Origin) facts.PodCIDRSource {
+		return facts.PodCIDRSource{Name: name, Problem: "not found", Absent: true}
+	}
+	both := []ippool.Family{ippool.IPv4, ippool.IPv6}
+	tests := []struct {
+		name     string
+		families []ippool.Family
+		answers  apitest.Answers
+		want     []facts.PodCIDRSource
+	}{
+		{"no family", nil, apitest.Answers{kubeadmPath: kubeadm("10.1.0.0/16")}, nil},
+		{"the first knows all", both, apitest.Answers{kubeadmPath: kubeadm("10.1.0.0/16,fd00::/56"), openShiftPath: openShift},
+			[]facts.PodCIDRSource{factstest.Says(ofKubeadm, "10.1.0.0/16", "fd00::/56")}},
+		{"the second knows the rest", both, apitest.Answers{kubeadmPath: kubeadm("10.1.0.0/16"), openShiftPath: openShift, kubeProxyPath: kubeProxy},
+			[]facts.PodCIDRSource{factstest.Says(ofKubeadm, "10.1.0.0/16"), factstest.Says(ofOpenShift, "fd00:1::/56")}},
+		{"one family alone", []ippool.Family{ippool.IPv4}, apitest.Answers{openShiftPath: openShift, kubeProxyPath: kubeProxy},
+			[]facts.PodCIDRSource{absent(ofKubeadm), factstest.Says(ofOpenShift, "fd00:1::/56"), factstest.Says(ofKubeProxy, "10.3.0.0/16")}},
+		{"none", both, nil, []facts.PodCIDRSource{absent(ofKubeadm), absent(ofOpenShift), absent(ofKubeProxy)}},
+		{"it names none, forbidden, unreadable", both, apitest.Answers{
+			"/readyz": apitest.JSON(200, "ok"), kubeadmPath: kubeadm(""), kubeProxyPath: apitest.JSON(200, "7"),
+			openShiftPath: apitest.Failure(403, "Forbidden", `User "x" cannot get resource "networks"`),
+		}, []facts.PodCIDRSource{
+			{Name: ofKubeadm, Problem: "it names none", Absent: true},
+			{Name: ofOpenShift, Problem: `Kubernetes https://127.0.0.1:1: reading OpenShift's network config: permission denied: User "x" cannot get resource "networks": ` +
+				"give it a ClusterRole with the rule - {apiGroups: [config.openshift.io], resources: [networks], resourceNames: [cluster], verbs: [get]}"},
+			{Name: ofKubeProxy, Problem: "not a ConfigMap"},
+		}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			families := slices.Clone(tt.families)
+			sources, err := PodCIDRs(t.Context(), asking(t, tt.answers), families)
+			require.NoError(t, err)
+			assert.Equal(t, tt.want, sources)
+			assert.Equal(t, tt.families, families)
+		})
+	}
+}
+
+// A server that is away ends it: no default is taken because a server hiccuped.
+func TestPodCIDRsFail(t *testing.T) {
+	t.Parallel()
+	for _, path := range []string{kubeadmPath, openShiftPath, kubeProxyPath} {
+		sources, err := PodCIDRs(t.Context(), asking(t, apitest.Answers{path: {Code: 503}}), []ippool.Family{ippool.IPv4})
+		require.ErrorIs(t, err, datastore.ErrUnreachable, path)
+		assert.Nil(t, sources)
+	}
+}

@@ -1,0 +1,122 @@
+package clusterfacts
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/kubernetes/internal/api"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/facts"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
+)
+
+// serviceCIDRSources are asked in this order where the API has no ServiceCIDRs,
+// or doesn't show them.
+var serviceCIDRSources = []cidrSource{kubeadm("serviceSubnet"), openShift(readServiceNetwork)}
+
+// serviceCIDRs reads the Service CIDRs of the first source that knows any. What
+// may not be read is a problem even if another source knows: it may be behind.
+// Sources that are absent are one only if none is left.
+func serviceCIDRs(ctx context.Context, client *api.Client) (ranges []facts.Located, problems []string, err error) {
+	ranges, said, err := serviceCIDRObjects(ctx, client)
+	if err != nil {
+		return nil, nil, err
+	}
+	var absent []string
+	note := func(said facts.PodCIDRSource) {
+		problem := strings.Join(strings.Fields(said.Problem), " ") // on one line
+		switch {
+		case problem == "":
+		case said.Absent:
+			absent = append(absent, fmt.Sprintf("%s: %s", said.Name, problem))
+		case len(said.Prefixes) > 0:
+			problems = append(problems, fmt.Sprintf("Service CIDRs of %s: %s", said.Name, problem))
+		default:
+			problems = append(problems, fmt.Sprintf("no Service CIDR from %s: %s", said.Name, problem))
+		}
+	}
+	note(said)
+	for _, source := range serviceCIDRSources {
+		if len(ranges) > 0 {
+			return ranges, problems, nil
+		}
+		said, err := source.ask(ctx, client)
+		if err != nil {
+			if !isProblem(ctx, err) {
+				return nil, nil, err
+			}
+			said.Problem = err.Error()
+		}
+		note(said)
+		ranges = located(said)
+	}
+	if len(ranges) == 0 {
+		problem := "the checks against Services are left out: no Service CIDR is known"
+		if len(absent) > 0 {
+			problem += " (" + strings.Join(absent, ", ") + ")"
+		}
+		problems = append(problems, problem)
+	}
+	return ranges, problems, nil
+}
+
+// serviceCIDRObjects reads the ServiceCIDRs of the API: that of the API server's
+// own flag, and those that were added. Kubernetes has them since 1.33 in v1.
+func serviceCIDRObjects(ctx context.Context, client *api.Client) (ranges []facts.Located, said facts.PodCIDRSource, err error) {
+	var objects []serviceCIDR
+	source := cidrSource{
+		name: origin.Cluster("servicecidrs.networking.k8s.io"),
+		action: api.Action{
+			Doing: "reading ServiceCIDRs", Verb: "list", Group: "networking.k8s.io", Resource: "servicecidrs",
+		},
+		path: []string{"apis", "networking.k8s.io", "v1", "servicecidrs"},
+		read: func(body []byte) (texts []string, err error) {
+			objects, err = readServiceCIDRs(body)
+			for _, object := range objects {
+				texts = append(texts, object.Spec.CIDRs...)
+			}
+			return texts, err
+		},
+	}
+	said, err = source.ask(ctx, client)
+	if err != nil && isProblem(ctx, err) {
+		said.Problem, err = err.Error(), nil
+	}
+	for _, object := range objects {
+		one := facts.PodCIDRSource{Name: origin.Cluster("ServiceCIDR " + object.Metadata.Name)}
+		one.Prefixes, _ = prefixesOf(object.Spec.CIDRs) // what is wrong with them is in said
+		ranges = append(ranges, located(one)...)
+	}
+	return ranges, said, err
+}
+
+// serviceCIDR is what is read of a ServiceCIDR.
+type serviceCIDR struct {
+	Metadata struct {
+		Name string `json:"name"`
+	} `json:"metadata"`
+	Spec struct {
+		CIDRs []string `json:"cidrs"`
+	} `json:"spec"`
+}
+
+func readServiceCIDRs(body []byte) ([]serviceCIDR, error) {
+	var list struct {
+		Kind  string        `json:"kind"`
+		Items []serviceCIDR `json:"items"`
+	}
+	if err := json.Unmarshal(body, &list); err != nil || list.Kind != "ServiceCIDRList" {
+		return nil, api.ErrNoList
+	}
+	return list.Items, nil
+}
+
+// located are the ranges of a source, each with its name.
+func located(said facts.PodCIDRSource) []facts.Located {
+	var ranges []facts.Located
+	for _, prefix := range said.Prefixes {
+		ranges = append(ranges, facts.Located{Prefix: prefix, Source: said.Name})
+	}
+	return ranges
+}

@@ -1,0 +1,200 @@
+package clusterfacts
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/kubernetes/internal/api"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/facts"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+)
+
+// cidrSource is a place that may say which CIDRs a cluster uses for something.
+type cidrSource struct {
+	name   origin.Origin
+	action api.Action
+	path   []string
+	read   func(body []byte) ([]string, error) // the CIDRs, in the source's order
+}
+
+// kubeadm is a member of networking of what kubeadm init was given.
+func kubeadm(member string) cidrSource {
+	return configMap("kubeadm-config", func(data map[string]string) ([]string, error) { return readKubeadm(data, member) })
+}
+
+func openShift(read func(body []byte) ([]string, error)) cidrSource {
+	return cidrSource{
+		name: origin.Cluster("networks.config.openshift.io"),
+		action: api.Action{
+			Doing: "reading OpenShift's network config", Verb: "get",
+			Group: "config.openshift.io", Resource: "networks", Name: "cluster",
+		},
+		path: []string{"apis", "config.openshift.io", "v1", "networks", "cluster"},
+		read: read,
+	}
+}
+
+func configMap(name string, read func(data map[string]string) ([]string, error)) cidrSource {
+	const namespace = "kube-system"
+	return cidrSource{
+		name: origin.Cluster(name),
+		action: api.Action{
+			Doing: "reading ConfigMap " + namespace + "/" + name, Verb: "get",
+			Resource: "configmaps", Namespace: namespace, Name: name,
+		},
+		path: []string{"api", "v1", "namespaces", namespace, "configmaps", name},
+		read: func(body []byte) ([]string, error) {
+			var object struct {
+				Data map[string]string `json:"data"`
+			}
+			if err := json.Unmarshal(body, &object); err != nil {
+				return nil, errors.New("not a ConfigMap")
+			}
+			return read(object.Data)
+		},
+	}
+}
+
+// ask asks the source. What is absent, forbidden or unreadable is a problem.
+func (source cidrSource) ask(ctx context.Context, client *api.Client) (facts.PodCIDRSource, error) {
+	said := facts.PodCIDRSource{Name: source.name}
+	body, err := client.Call(ctx, source.action, client.Get(source.path...))
+	switch {
+	case errors.Is(err, datastore.ErrNotInstalled):
+		said.Problem, said.Absent = "not found", true
+	case errors.Is(err, datastore.ErrForbidden):
+		said.Problem = err.Error()
+	case err != nil:
+		return said, err
+	default:
+		texts, err := source.read(body)
+		said.Prefixes, said.Problem = prefixesOf(texts)
+		switch {
+		case err != nil:
+			said.Problem = err.Error()
+		case len(texts) == 0:
+			said.Problem, said.Absent = "it names none", true
+		}
+	}
+	return said, nil
+}
+
+// readKubeadm reads a member of networking of kubeadm's ClusterConfiguration:
+// podSubnet or serviceSubnet. kubeadm knows it as one text; a list is taken as
+// well. Of the others it doesn't matter whether they can be read.
+func readKubeadm(data map[string]string, member string) ([]string, error) {
+	const key = "ClusterConfiguration"
+	text, ok := data[key]
+	if !ok {
+		return nil, fmt.Errorf("no %s in it", key)
+	}
+	var config struct {
+		Networking map[string]json.RawMessage `json:"networking"`
+	}
+	var cidrs cidrList
+	err := yaml.Unmarshal([]byte(text), &config)
+	if value, named := config.Networking[member]; err == nil && named {
+		err = json.Unmarshal(value, &cidrs)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: networking.%s can't be read: %w", key, member, err)
+	}
+	return cidrs, nil
+}
+
+// readKubeProxy reads clusterCIDR of kube-proxy's KubeProxyConfiguration.
+func readKubeProxy(data map[string]string) ([]string, error) {
+	const key = "config.conf"
+	text, ok := data[key]
+	if !ok {
+		return nil, fmt.Errorf("no %s in it", key)
+	}
+	var config struct {
+		ClusterCIDR cidrList `json:"clusterCIDR"`
+	}
+	if err := yaml.Unmarshal([]byte(text), &config); err != nil {
+		return nil, fmt.Errorf("%s: clusterCIDR can't be read: %w", key, err)
+	}
+	return config.ClusterCIDR, nil
+}
+
+// readClusterNetwork reads spec.clusterNetwork of OpenShift's Network.
+func readClusterNetwork(body []byte) ([]string, error) {
+	var network struct {
+		Spec struct {
+			ClusterNetwork []struct {
+				CIDR string `json:"cidr"`
+			} `json:"clusterNetwork"`
+		} `json:"spec"`
+	}
+	if err := json.Unmarshal(body, &network); err != nil {
+		return nil, errors.New("spec.clusterNetwork can't be read")
+	}
+	var texts []string
+	for _, entry := range network.Spec.ClusterNetwork {
+		texts = append(texts, entry.CIDR)
+	}
+	return texts, nil
+}
+
+// readServiceNetwork reads spec.serviceNetwork of OpenShift's Network.
+func readServiceNetwork(body []byte) ([]string, error) {
+	var network struct {
+		Spec struct {
+			ServiceNetwork []string `json:"serviceNetwork"`
+		} `json:"spec"`
+	}
+	if err := json.Unmarshal(body, &network); err != nil {
+		return nil, errors.New("spec.serviceNetwork can't be read")
+	}
+	return network.Spec.ServiceNetwork, nil
+}
+
+// cidrList is CIDRs separated by commas, or a list of such.
+type cidrList []string
+
+// UnmarshalJSON reads either form; null is an empty list.
+func (l *cidrList) UnmarshalJSON(data []byte) error {
+	var texts []string
+	if err := json.Unmarshal(data, &texts); err != nil {
+		var text string
+		if err := json.Unmarshal(data, &text); err != nil {
+			return err
+		}
+		texts = []string{text}
+	}
+	*l = nil
+	for _, text := range texts {
+		for _, cidr := range strings.Split(text, ",") {
+			if cidr = strings.TrimSpace(cidr); cidr != "" {
+				*l = append(*l, cidr)
+			}
+		}
+	}
+	return nil
+}
+
+// prefixesOf returns the CIDRs, without host bits, and what is wrong with them.
+func prefixesOf(texts []string) (prefixes []netip.Prefix, problem string) {
+	var problems []string
+	for _, text := range texts {
+		prefix, err := ippool.ParseCIDR(text)
+		if err != nil {
+			problems = append(problems, fmt.Sprintf("%q: %v", text, err))
+			continue
+		}
+		if prefix != prefix.Masked() {
+			problems = append(problems, fmt.Sprintf("%q has host bits, which are cleared: %s", text, prefix.Masked()))
+		}
+		prefixes = append(prefixes, prefix.Masked())
+	}
+	return prefixes, strings.Join(problems, "; ")
+}

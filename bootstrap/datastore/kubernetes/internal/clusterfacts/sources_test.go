@@ -1,0 +1,142 @@
+package clusterfacts
+
+import (
+	"encoding/json"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestReadKubeadm(t *testing.T) {
+	t.Parallel()
+	const head = "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\nclusterName: kubernetes\n"
+	tests := []struct {
+		name, text string
+		want       []string
+	}{
+		{"plain", "networking:\n  dnsDomain: cluster.local\n  podSubnet: 10.244.0.0/16\n  serviceSubnet: 10.96.0.0/12\n", []string{"10.244.0.0/16"}},
+		{"double quotes", "networking:\n  podSubnet: \"10.244.0.0/16\"\n", []string{"10.244.0.0/16"}},
+		{"single quotes", "networking:\n  podSubnet: '10.244.0.0/16'\n", []string{"10.244.0.0/16"}},
+		{"trailing comment", "networking:\n  podSubnet: 10.244.0.0/16 # pods\n", []string{"10.244.0.0/16"}},
+		{"comment after quotes", "networking: # all\n  podSubnet: \"10.244.0.0/16\"   # pods, 10.1.0.0/16 before\n", []string{"10.244.0.0/16"}},
+		{"commented out", "networking:\n  # podSubnet: 10.1.0.0/16\n  podSubnet: 10.244.0.0/16\n", []string{"10.244.0.0/16"}},
+		{"flow style", "networking: {dnsDomain: cluster.local, podSubnet: 10.244.0.0/16}\n", []string{"10.244.0.0/16"}},
+		{"flow style, both", "networking: {podSubnet: \"10.244.0.0/16,fd00:10:244::/56\", dnsDomain: cluster.local}\n", []string{"10.244.0.0/16", "fd00:10:244::/56"}},
+		{"JSON", "{\"networking\": {\"podSubnet\": \"10.244.0.0/16\"}}\n", []string{"10.244.0.0/16"}},
+		{"both families", "networking:\n  podSubnet: 10.244.0.0/16,fd00:10:244::/56\n", []string{"10.244.0.0/16", "fd00:10:244::/56"}},
+		{"a space after the comma", "networking:\n  podSubnet: 10.244.0.0/16, fd00:10:244::/56\n", []string{"10.244.0.0/16", "fd00:10:244::/56"}},
+		{"spaces around all", "networking:\n  podSubnet: \"  fd00:10:244::/56 ,\t10.244.0.0/16 , \"\n", []string{"fd00:10:244::/56", "10.244.0.0/16"}},
+		{"IPv6 alone", "networking:\n  podSubnet: fd00:10:244::/56\n", []string{"fd00:10:244::/56"}},
+		{"several of a family", "networking:\n  podSubnet: 10.244.0.0/16,10.245.0.0/16,fd00::/56,fd01::/56\n",
+			[]string{"10.244.0.0/16", "10.245.0.0/16", "fd00::/56", "fd01::/56"}},
+		{"over two lines", "networking:\n  podSubnet: >-\n    10.244.0.0/16,\n    fd00:10:244::/56\n", []string{"10.244.0.0/16", "fd00:10:244::/56"}},
+		{"a list", "networking:\n  podSubnet: [10.244.0.0/16, 'fd00:10:244::/56']\n", []string{"10.244.0.0/16", "fd00:10:244::/56"}},
+		{"an anchor", "x: &pods 10.244.0.0/16\nnetworking:\n  podSubnet: *pods\n", []string{"10.244.0.0/16"}},
+		{"a tag", "networking:\n  podSubnet: !!str 10.244.0.0/16\n", []string{"10.244.0.0/16"}},
+		{"Windows' line ends", "networking:\r\n  podSubnet: 10.244.0.0/16\r\n", []string{"10.244.0.0/16"}},
+		{"elsewhere too", "other:\n  podSubnet: 10.1.0.0/16\nnetworking:\n  podSubnet: 10.244.0.0/16\n", []string{"10.244.0.0/16"}},
+		{"only elsewhere", "other:\n  podSubnet: 10.1.0.0/16\n", nil},
+		{"empty", "networking:\n  podSubnet: \"\"\n", nil},
+		{"null", "networking:\n  podSubnet:\n", nil},
+		{"none", "networking:\n  dnsDomain: cluster.local\n", nil},
+		{"no networking", "", nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			text := head + tt.text
+			if strings.HasPrefix(tt.text, "{") {
+				text = tt.text
+			}
+			got, err := readKubeadm(map[string]string{"ClusterConfiguration": text}, "podSubnet")
+			require.NoError(t, err)
+			assert.Equal(t, tt.want, got)
+
+			// kube-proxy's clusterCIDR is read by the same rules.
+			proxy := strings.ReplaceAll(text, "networking:\n  podSubnet:", "clusterCIDR:")
+			if proxy != text && !strings.Contains(proxy, "podSubnet") {
+				got, err := readKubeProxy(map[string]string{"config.conf": proxy})
+				require.NoError(t, err)
+				assert.Equal(t, tt.want, got)
+			}
+		})
+	}
+}
+
+func TestReadKubeadmFaults(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name string
+		data map[string]string
+		want string
+	}{
+		{"another key", map[string]string{"ClusterStatus": "x"}, "no ClusterConfiguration in it"},
+		{"no data", nil, "no ClusterConfiguration in it"},
+		{"no YAML", map[string]string{"ClusterConfiguration": "networking: [\n"}, "ClusterConfiguration: networking.podSubnet can't be read"},
+		{"a number", map[string]string{"ClusterConfiguration": "networking:\n  podSubnet: 10.244\n"}, "ClusterConfiguration: networking.podSubnet can't be read"},
+		{"an object", map[string]string{"ClusterConfiguration": "networking:\n  podSubnet: {a: b}\n"}, "ClusterConfiguration: networking.podSubnet can't be read"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			_, err := readKubeadm(tt.data, "podSubnet")
+			require.ErrorContains(t, err, tt.want)
+		})
+	}
+}
+
+func TestReadKubeProxyFaults(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"clusterCIDR: [", "clusterCIDR: 10.244", "clusterCIDR: {a: b}"} {
+		_, err := readKubeProxy(map[string]string{"config.conf": text})
+		require.ErrorContains(t, err, "config.conf: clusterCIDR can't be read: ", text)
+	}
+}
+
+func TestReadKubeProxy(t *testing.T) {
+	t.Parallel()
+	got, err := readKubeProxy(map[string]string{
+		"config.conf":     "apiVersion: kubeproxy.config.k8s.io/v1alpha1\nbindAddress: 0.0.0.0\nclusterCIDR: 10.244.0.0/16,fd00::/56\n",
+		"kubeconfig.conf": "clusters: []\n",
+	})
+	require.NoError(t, err)
+	assert.Equal(t, []string{"10.244.0.0/16", "fd00::/56"}, got)
+	_, err = readKubeProxy(map[string]string{"kubeconfig.conf": ""})
+	require.EqualError(t, err, "no config.conf in it")
+}
+
+func TestReadClusterNetwork(t *testing.T) {
+	t.Parallel()
+	got, err := readClusterNetwork([]byte(`{"kind":"Network","spec":{"clusterNetwork":[{"cidr":"10.128.0.0/14","hostPrefix":23},{"cidr":"fd01::/48","hostPrefix":64}],"networkType":"Calico"}}`))
+	require.NoError(t, err)
+	assert.Equal(t, []string{"10.128.0.0/14", "fd01::/48"}, got)
+	got, err = readClusterNetwork([]byte(`{"kind":"Network","spec":{}}`))
+	require.NoError(t, err)
+	assert.Empty(t, got)
+	_, err = readClusterNetwork([]byte(`{"spec":{"clusterNetwork":"10.128.0.0/14"}}`))
+	require.EqualError(t, err, "spec.clusterNetwork can't be read")
+}
+
+func TestPrefixesOf(t *testing.T) {
+	t.Parallel()
+	prefixes, problem := prefixesOf([]string{"10.244.7.0/16", "fd00::/56"})
+	assert.Equal(t, []netip.Prefix{netip.MustParsePrefix("10.244.0.0/16"), netip.MustParsePrefix("fd00::/56")}, prefixes)
+	assert.Equal(t, `"10.244.7.0/16" has host bits, which are cleared: 10.244.0.0/16`, problem)
+	_, problem = prefixesOf([]string{"10.244.0.0/16", "fd00::/56"})
+	assert.Empty(t, problem)
+
+	prefixes, problem = prefixesOf([]string{"10.244.0.0", "fd00::/56", "pods"})
+	assert.Equal(t, []netip.Prefix{netip.MustParsePrefix("fd00::/56")}, prefixes, "what can be read counts")
+	assert.Contains(t, problem, `"10.244.0.0": `)
+	assert.Contains(t, problem, `; "pods": `)
+}
+
+func TestCIDRListTakesNull(t *testing.T) {
+	t.Parallel()
+	l := cidrList{"10.0.0.0/8"}
+	require.NoError(t, json.Unmarshal([]byte("null"), &l))
+	assert.Empty(t, l)
+}

@@ -1,0 +1,41 @@
+package clusterfacts
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"sync"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/kubernetes/internal/api"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/facts"
+)
+
+// Survey reads the nodes and the Service CIDRs, at the same time.
+func Survey(ctx context.Context, client *api.Client) (facts.Survey, error) {
+	var (
+		survey              facts.Survey
+		ofNodes, ofRanges   []string
+		nodesErr, rangesErr error
+		wait                sync.WaitGroup
+	)
+	wait.Go(func() { survey.Nodes, ofNodes, nodesErr = readAllNodes(ctx, client) })
+	survey.ServiceCIDRs, ofRanges, rangesErr = serviceCIDRs(ctx, client)
+	wait.Wait()
+	if err := cmp.Or(nodesErr, rangesErr); err != nil {
+		return facts.Survey{}, err
+	}
+	survey.Problems = slices.Concat(ofNodes, ofRanges)
+	return survey, nil
+}
+
+// isProblem reports whether an error leaves a survey with less to say, and no
+// more than that.
+func isProblem(ctx context.Context, err error) bool {
+	if ctx.Err() != nil {
+		return false
+	}
+	return !slices.ContainsFunc([]error{datastore.ErrUnreachable, datastore.ErrTLS, datastore.ErrUnauthorized},
+		func(kind error) bool { return errors.Is(err, kind) })
+}

@@ -1,0 +1,142 @@
+package open_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"k8s.io/client-go/rest"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/etcdv3"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/kubernetes"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/open"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/internal/settingstest"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
+)
+
+// lines are the faults of an error; none for nil.
+func lines(t *testing.T, err error) []string {
+	t.Helper()
+	if err == nil {
+		return nil
+	}
+	require.ErrorIs(t, err, settings.ErrInvalidSettings)
+	return strings.Split(err.Error(), "\n")
+}
+
+// Either datastore comes from settings, by its type.
+func TestFromSettings(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name     string
+		given    []string
+		kind     datastore.Type
+		text     string
+		store    any
+		warnings []string
+	}{
+		{"etcd", []string{"ETCD_ENDPOINTS=https://10.0.0.1:2379", "--etcd-username=calico", "ETCD_PASSWORD=hunter2"},
+			datastore.EtcdV3, "etcd https://10.0.0.1:2379", (*etcdv3.Datastore)(nil), nil},
+		{"etcd, said by its type", []string{"--datastore-type=etcdv3", "ETCD_ENDPOINTS=http://10.0.0.1:2379"},
+			datastore.EtcdV3, "etcd http://10.0.0.1:2379", (*etcdv3.Datastore)(nil), nil},
+		{"Kubernetes", []string{"DATASTORE_TYPE=kubernetes", "--k8s-api-endpoint=https://10.0.0.1:6443", "K8S_API_TOKEN=hunter2"},
+			datastore.Kubernetes, "Kubernetes https://10.0.0.1:6443", (*kubernetes.Datastore)(nil), nil},
+		{"with a warning", []string{"DATASTORE_TYPE=kubernetes", "--k8s-api-endpoint=https://10.0.0.1:6443", "--k8s-insecure-skip-tls-verify=true"},
+			datastore.Kubernetes, "Kubernetes https://10.0.0.1:6443", (*kubernetes.Datastore)(nil),
+			[]string{"flag --k8s-insecure-skip-tls-verify: the API server's certificate is not checked: anybody in between can pose as it"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			config, err := open.FromSettings(settingstest.Given(t, tt.given...))
+			require.NoError(t, err)
+			assert.Equal(t, tt.kind, config.Type)
+			assert.Equal(t, tt.text, config.String())
+			assert.Equal(t, tt.warnings, config.Warnings)
+			for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
+				assert.NotContains(t, fmt.Sprintf(verb, config), "hunter2")
+			}
+			store, err := config.Open()
+			require.NoError(t, err)
+			assert.IsType(t, tt.store, store)
+			assert.Equal(t, tt.kind, store.Type())
+			require.NoError(t, store.Close())
+		})
+	}
+}
+
+// What is wrong with the pools, with the type and with the datastore is told at
+// once, a line each.
+func TestFromSettingsFaults(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name  string
+		given []string
+		want  []string // the beginning of each line
+	}{
+		{"of both", []string{"CALICO_IPV4POOL_CIDR=10.0.0.0/99", "--timeout=soon", "DATASTORE_TYPE=etcdv3", "ETCD_ENDPOINTS=https://10.0.0.1", "ETCD_USERNAME=calico"}, []string{
+			`env CALICO_IPV4POOL_CIDR: "10.0.0.0/99": `, `flag --timeout: "soon": `,
+			`env ETCD_ENDPOINTS: "https://10.0.0.1": no port`, `env ETCD_USERNAME: "calico": a user without a password`,
+		}},
+		{"of the datastore alone", []string{"DATASTORE_TYPE=kubernetes", "--k8s-api-endpoint=10.0.0.1", "--calico-api-group=v3"}, []string{
+			`flag --calico-api-group: "v3": unknown API group`, `flag --k8s-api-endpoint: "10.0.0.1": the scheme is neither https nor http`,
+		}},
+		{"of the rest alone", []string{"CALICO_IPV4POOL_CIDR=10.0.0.0/99", "ETCD_ENDPOINTS=https://10.0.0.1:2379"}, []string{`env CALICO_IPV4POOL_CIDR: "10.0.0.0/99": `}},
+		{"an unknown type", []string{"DATASTORE_TYPE=consul", "CALICO_IPV4POOL_CIDR=10.0.0.0/99", "ETCD_ENDPOINTS=https://10.0.0.1"}, []string{
+			`env CALICO_IPV4POOL_CIDR: "10.0.0.0/99": `, `env DATASTORE_TYPE: "consul": `,
+		}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			_, err := open.FromSettings(settingstest.Given(t, tt.given...))
+			got := lines(t, err)
+			require.Len(t, got, len(tt.want), "%v", err)
+			for i, want := range tt.want {
+				assert.True(t, strings.HasPrefix(got[i], want), "%q", got[i])
+			}
+			var wrong *settings.Error
+			require.ErrorAs(t, err, &wrong)
+		})
+	}
+}
+
+// For reads what concerns its datastore, and nothing for none.
+func TestFor(t *testing.T) {
+	t.Parallel()
+	given := settingstest.Given(t, "CALICO_IPV4POOL_CIDR=10.0.0.0/99", "DATASTORE_TYPE=kubernetes", "ETCD_ENDPOINTS=https://10.0.0.1:2379", "--k8s-api-endpoint=10.0.0.1")
+	config, err := open.For(datastore.EtcdV3, given.Datastore)
+	require.NoError(t, err, "only what concerns etcd is judged")
+	assert.Equal(t, open.Config{Type: datastore.EtcdV3, Etcd: etcdv3.Config{Endpoints: []string{"https://10.0.0.1:2379"}}}, config)
+	config, err = open.For(datastore.Kubernetes, given.Datastore)
+	assert.Len(t, lines(t, err), 1)
+	assert.Equal(t, datastore.Kubernetes, config.Type)
+	config, err = open.For("", given.Datastore)
+	require.NoError(t, err)
+	assert.Zero(t, config)
+}
+
+// Beside an error there is no datastore, and nothing that compares otherwise.
+func TestOpenFaults(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		config open.Config
+		want   string
+	}{
+		{open.Config{}, `unknown datastore ""; must be etcdv3 or kubernetes`},
+		{open.Config{Type: "consul"}, `unknown datastore "consul"; must be etcdv3 or kubernetes`},
+		{open.Config{Type: datastore.EtcdV3}, "etcd: no endpoints"},
+		{open.Config{Type: datastore.Kubernetes}, "kubernetes: no rest.Config"},
+		{open.Config{Type: datastore.EtcdV3, Kubernetes: kubernetes.Config{REST: &rest.Config{Host: "https://10.0.0.1"}}}, "etcd: no endpoints"},
+	}
+	for _, tt := range tests {
+		store, err := tt.config.Open()
+		require.EqualError(t, err, tt.want)
+		assert.True(t, store == nil, "%#v", store)
+		assert.False(t, errors.Is(err, settings.ErrInvalidSettings))
+	}
+}

@@ -1,0 +1,193 @@
+package bootstrap
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/facts"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/preflight"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+)
+
+// gatherer asks the host and the cluster what a plan needs, each question once a
+// run; IPAM blocks once an attempt.
+type gatherer struct {
+	host    facts.Host
+	cluster facts.Cluster // nil: nobody to ask
+	random  io.Reader
+	mode    preflight.Mode
+	all     bool // every pool that a plan has a step about is checked
+
+	networks, routes *once
+	families         []ippool.Family // whose pod CIDRs were asked for
+	podCIDRs         []facts.PodCIDRSource
+	surveyed         bool
+	survey           facts.Survey
+	drawn            netip.Prefix // at random; zero: not yet
+
+	warnings, notes []string // what could not be known, and what is good to know
+}
+
+const preflightOff = preflight.Off
+
+// noPrefix leaves a random CIDR unknown.
+var noPrefix netip.Prefix
+
+func newGatherer(o options, mode preflight.Mode) *gatherer {
+	return &gatherer{
+		host: o.host, cluster: o.cluster, random: o.random, mode: mode,
+		networks: &once{ask: o.host.Networks}, routes: &once{ask: o.host.Routes},
+	}
+}
+
+// once is a question to the host that is asked at most once.
+type once struct {
+	ask     func(context.Context) ([]facts.Located, error)
+	asked   bool
+	located []facts.Located
+	err     error
+}
+
+func (o *once) get(ctx context.Context) {
+	if !o.asked {
+		o.located, o.err = o.ask(ctx)
+		o.asked = true
+	}
+}
+
+// gather asks what the plan needs and is not known yet, all at the same time.
+// Without a store, there are no IPAM blocks.
+func (g *gatherer) gather(ctx context.Context, store datastore.Datastore, p plan.Plan) (facts.Facts, error) {
+	checks := func(step plan.Step) bool { return g.mode != preflight.Off && preflight.Checks(step, g.all) }
+	unknown := func(step plan.Step) bool { return len(step.Unknown) > 0 }
+	holdsBlocks := func(step plan.Step) bool { // no block is in a random prefix
+		return step.Action == plan.Created && (!unknown(step) || step.Family == ippool.IPv4 || g.cluster != nil)
+	}
+	var (
+		looks  = slices.ContainsFunc(p.Steps, checks)
+		wanted = p.Families(func(step plan.Step) bool { return checks(step) || unknown(step) })
+		holds  = p.Families(holdsBlocks)
+
+		askPodCIDRs = g.cluster != nil && slices.ContainsFunc(wanted, func(f ippool.Family) bool { return !slices.Contains(g.families, f) })
+		askSurvey   = g.cluster != nil && looks && !g.surveyed
+
+		podCIDRs                         []facts.PodCIDRSource
+		survey                           facts.Survey
+		blocks                           []netip.Prefix
+		podCIDRsErr, surveyErr, blockErr error
+		wait                             sync.WaitGroup
+	)
+	if askPodCIDRs {
+		wait.Go(func() { podCIDRs, podCIDRsErr = g.cluster.PodCIDRs(ctx, wanted) })
+	}
+	if askSurvey {
+		wait.Go(func() { survey, surveyErr = g.cluster.Survey(ctx) })
+	}
+	if looks {
+		wait.Go(func() { g.networks.get(ctx) })
+		wait.Go(func() { g.routes.get(ctx) })
+	}
+	if store != nil && len(holds) > 0 {
+		blocks, blockErr = store.Blocks(ctx, holds)
+	}
+	wait.Wait()
+	if askPodCIDRs && podCIDRsErr == nil {
+		g.families, g.podCIDRs = wanted, podCIDRs
+		g.tellOfPodCIDRs(p)
+	}
+	if askSurvey && surveyErr == nil {
+		g.surveyed, g.survey = true, survey
+		for _, problem := range survey.Problems {
+			g.notes = append(g.notes, "not checked: "+text.OneLine(problem))
+		}
+	}
+	if err := cmp.Or(blockErr, podCIDRsErr, surveyErr); err != nil {
+		return facts.Facts{}, err
+	}
+	if first, _ := facts.FirstPodCIDR(g.podCIDRs, ippool.IPv4); !first.IsValid() &&
+		slices.ContainsFunc(p.Steps, func(step plan.Step) bool { return unknown(step) && step.Family == ippool.IPv4 }) {
+		g.networks.get(ctx) // to choose the range by
+	}
+	g.tellOfHost()
+	return facts.Facts{
+		Networks: g.networks.located, Routes: g.routes.located, PodCIDRs: g.podCIDRs, Survey: g.survey, Blocks: blocks,
+	}, nil
+}
+
+// draw returns a random prefix if the plan needs one, the same in all attempts of
+// a run.
+func (g *gatherer) draw(p plan.Plan, known facts.Facts) (netip.Prefix, error) {
+	if !g.drawn.IsValid() && p.NeedsRandom(known) {
+		drawn, err := ippool.RandomULA(g.random)
+		if err != nil {
+			return noPrefix, err
+		}
+		g.drawn = drawn
+	}
+	return g.drawn, nil
+}
+
+// tellOfHost warns of what could not be known of the host.
+func (g *gatherer) tellOfHost() {
+	tell := func(what string, asked *once) {
+		warning := fmt.Sprintf("a pool may overlap a %s of this host: %v", what, asked.err)
+		if asked.err != nil && !slices.Contains(g.warnings, warning) {
+			g.warnings = append(g.warnings, warning)
+		}
+	}
+	tell("network", g.networks)
+	tell("route", g.routes)
+}
+
+// tellOfPodCIDRs notes the places in the cluster that know no pod CIDR, and warns
+// of those that should, where a CIDR was wanted of them for a pool that is created.
+func (g *gatherer) tellOfPodCIDRs(p plan.Plan) {
+	created := p.Families(func(step plan.Step) bool { return step.Action == plan.Created })
+	unknown := slices.ContainsFunc(p.Steps, func(step plan.Step) bool { return len(step.Unknown) > 0 })
+	for _, family := range created {
+		if further := furtherCIDRs(g.podCIDRs, family); further != "" {
+			g.notes = append(g.notes, further)
+		}
+	}
+	for _, source := range g.podCIDRs {
+		problem := fmt.Sprintf("no pod CIDR from %s: %s", source.Name, text.OneLine(source.Problem))
+		if len(source.Prefixes) > 0 {
+			problem = fmt.Sprintf("pod CIDRs of %s: %s", source.Name, text.OneLine(source.Problem))
+		}
+		switch {
+		case source.Problem == "":
+		case source.Absent && len(created) == 0: // nobody wants a CIDR of it
+		case unknown && !source.Absent:
+			g.warnings = append(g.warnings, problem)
+		default:
+			g.notes = append(g.notes, problem)
+		}
+	}
+}
+
+// furtherCIDRs tells of CIDRs of the family that get no pool: of those that a
+// cluster names, the first counts. Empty: there are none.
+func furtherCIDRs(sources []facts.PodCIDRSource, family ippool.Family) string {
+	first, name := facts.FirstPodCIDR(sources, family)
+	var further []string
+	for _, source := range sources {
+		for _, prefix := range source.Prefixes {
+			if source.Name == name && prefix != first && ippool.FamilyOf(prefix) == family {
+				further = append(further, prefix.String())
+			}
+		}
+	}
+	if further == nil {
+		return ""
+	}
+	return fmt.Sprintf("of the %s pod CIDRs of %s the first counts, %s: no pool is created for %s", family, name, first, strings.Join(further, ", "))
+}

@@ -1,0 +1,32 @@
+// Package host reads the networks and routes of the host that the process runs on.
+package host
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"runtime"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/facts"
+)
+
+// This returns the host that the process runs on. The interfaces that Calico made
+// there, and its routes, are left out: they come out of pools. Routes are known
+// only on Linux.
+func This() facts.Host { return thisHost{} }
+
+type thisHost struct{}
+
+// ipv6Sysctls is where Linux shows IPv6 when it has it. calico-node looks
+// there too.
+const ipv6Sysctls = "/proc/sys/net/ipv6"
+
+func (thisHost) NoIPv6() string {
+	if runtime.GOOS != "linux" {
+		return ""
+	}
+	if _, err := os.Stat(ipv6Sysctls); errors.Is(err, fs.ErrNotExist) {
+		return ipv6Sysctls + " is missing on this host"
+	}
+	return ""
+}

@@ -1,0 +1,337 @@
+package plan_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/internal/settingstest"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/poolstest"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+)
+
+const migrate = "it can't be changed in place; to migrate: 1. create a pool of another name and range (--pools-file), " +
+	"2. disable this one (disabled: true), 3. restart its pods, which moves them, 4. delete this one"
+
+// Each setting, as it is stored and otherwise: what drifts, and what an update
+// does about it.
+func TestDriftFieldByField(t *testing.T) {
+	t.Parallel()
+	spec := func(change func(*v3.IPPoolSpec)) func(*v3.IPPool) {
+		return func(pool *v3.IPPool) { change(&pool.Spec) }
+	}
+	tests := []struct {
+		name    string
+		asked   string
+		stored  func(*v3.IPPool)     // nil: as after a first run
+		want    string               // field, stored, asked; empty: no drift
+		updated func(*v3.IPPoolSpec) // nil: an update changes nothing
+		remedy  string               // of report; empty: an update
+	}{
+		{name: "the same CIDR", asked: "CALICO_IPV4POOL_CIDR=10.244.0.0/16"},
+		{name: "the same CIDR, host bits", asked: "CALICO_IPV4POOL_CIDR=10.244.3.7/16"},
+		{name: "the same CIDR, stored with host bits", asked: "CALICO_IPV4POOL_CIDR=10.244.0.0/16", stored: spec(func(s *v3.IPPoolSpec) { s.CIDR = "10.244.3.7/16" })},
+		{name: "another CIDR", asked: "CALICO_IPV4POOL_CIDR=10.245.0.0/16", want: "cidr 10.244.0.0/16 10.245.0.0/16", remedy: migrate},
+		{name: "the same block size", asked: "CALICO_IPV4POOL_BLOCK_SIZE=026"},
+		{name: "the default block size, none stored", asked: "CALICO_IPV4POOL_BLOCK_SIZE=26", stored: spec(func(s *v3.IPPoolSpec) { s.BlockSize = 0 })},
+		{name: "another block size", asked: "CALICO_IPV4POOL_BLOCK_SIZE=24", want: "blockSize 26 24", remedy: migrate},
+		{name: "the same NAT", asked: "--ipv4-pool-nat-outgoing=yes"},
+		{
+			name: "another NAT", asked: "--ipv4-pool-nat-outgoing=false", want: "natOutgoing true false",
+			updated: func(s *v3.IPPoolSpec) { s.NATOutgoing = false },
+		},
+		{
+			name: "NAT on", asked: "--ipv4-pool-nat-outgoing=true", stored: spec(func(s *v3.IPPoolSpec) { s.NATOutgoing = false }),
+			want: "natOutgoing false true", updated: func(s *v3.IPPoolSpec) { s.NATOutgoing = true },
+		},
+		{name: "IPIP off, none stored", asked: "CALICO_IPV4POOL_IPIP=off", stored: spec(func(s *v3.IPPoolSpec) { s.IPIPMode = "" })},
+		{
+			name: "IPIP", asked: "CALICO_IPV4POOL_IPIP=cross-subnet", want: "ipipMode Never CrossSubnet",
+			updated: func(s *v3.IPPoolSpec) { s.IPIPMode = v3.IPIPModeCrossSubnet },
+		},
+		{
+			name: "VXLAN", asked: "CALICO_IPV4POOL_VXLAN=always", want: "vxlanMode Never Always",
+			updated: func(s *v3.IPPoolSpec) { s.VXLANMode = v3.VXLANModeAlways },
+		},
+		{
+			name: "BGP", asked: "CALICO_IPV4POOL_DISABLE_BGP_EXPORT=true", want: "disableBGPExport false true",
+			updated: func(s *v3.IPPoolSpec) { s.DisableBGPExport = true },
+		},
+		{name: "all(), none stored", asked: "CALICO_IPV4POOL_NODE_SELECTOR=all()", stored: spec(func(s *v3.IPPoolSpec) { s.NodeSelector = "" })},
+		{
+			name: "the same selector, laid out otherwise", asked: "CALICO_IPV4POOL_NODE_SELECTOR=zone=='a'&&has(rack)",
+			stored: spec(func(s *v3.IPPoolSpec) { s.NodeSelector = `zone == "a" && has( rack )` }),
+		},
+		{
+			name: "another selector", asked: "CALICO_IPV4POOL_NODE_SELECTOR=zone == 'b'", want: "nodeSelector all() zone == 'b'",
+			updated: func(s *v3.IPPoolSpec) { s.NodeSelector = "zone == 'b'" },
+		},
+		{
+			name: "a selector that can't be parsed", asked: "CALICO_IPV4POOL_NODE_SELECTOR=all()", stored: spec(func(s *v3.IPPoolSpec) { s.NodeSelector = "zone ==" }),
+			want: "nodeSelector zone == all()", updated: func(s *v3.IPPoolSpec) { s.NodeSelector = "all()" },
+		},
+		{name: "a default is no wish", asked: "CALICO_IPV4POOL_CIDR=10.244.0.0/16", stored: spec(func(s *v3.IPPoolSpec) { *s = v3.IPPoolSpec{CIDR: s.CIDR, VXLANMode: "Always", BlockSize: 20} })},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			pool := poolstest.Default4()
+			if tt.stored != nil {
+				tt.stored(&pool)
+			}
+			desired := settingstest.Resolved(t, tt.asked, "CALICO_IPV6POOL_CIDR=none").Desired
+			snapshot := func() datastore.Snapshot { return datastore.Snapshot{Pools: poolstest.Records(pool)} }
+
+			made, err := plan.Compute(desired, snapshot(), plan.DriftReport)
+			require.NoError(t, err)
+			step := made.Steps[0]
+			assert.Equal(t, plan.Unchanged, step.Action)
+			assert.Equal(t, &pool.Spec, &step.Pool.Spec)
+			assert.Empty(t, made.Changes())
+			if tt.want == "" {
+				assert.Empty(t, step.Drift)
+				assert.Empty(t, made.Warnings)
+			} else {
+				require.Len(t, step.Drift, 1)
+				d := step.Drift[0]
+				assert.Equal(t, tt.want, fmt.Sprint(d.Field, " ", d.Stored, " ", d.Asked))
+				name, _, _ := strings.Cut(tt.asked, "=")
+				assert.Equal(t, settingstest.OriginOf(name), d.Source)
+				remedy := tt.remedy
+				if remedy == "" {
+					remedy = "--on-drift=update changes it"
+				}
+				assert.Equal(t, remedy, d.Remedy)
+				assert.Equal(t, []string{fmt.Sprintf(`%s: "%v" has no effect: IPPool "default-ipv4-ippool" exists with %s %v; %s`,
+					d.Source, d.Asked, d.Field, d.Stored, remedy)}, made.Warnings, "place, asked, stored, what would change it")
+			}
+
+			made, err = plan.Compute(desired, snapshot(), plan.DriftUpdate)
+			require.NoError(t, err)
+			step = made.Steps[0]
+			if tt.updated == nil {
+				assert.Equal(t, plan.Unchanged, step.Action)
+				assert.Empty(t, made.Changes())
+				return
+			}
+			want := pool.DeepCopy()
+			tt.updated(&want.Spec)
+			assert.Equal(t, plan.Updated, step.Action)
+			assert.Equal(t, want, step.Pool)
+			require.Len(t, made.Changes(), 1)
+			assert.Equal(t, *want, made.Changes()[0].Update.Pool)
+			assert.True(t, step.Drift[0].Updated)
+			assert.Empty(t, step.Drift[0].Remedy)
+
+			again, err := plan.Compute(desired, datastore.Snapshot{Pools: []*ippool.Record{made.Changes()[0].Update}}, plan.DriftUpdate)
+			require.NoError(t, err)
+			assert.Equal(t, plan.Unchanged, again.Steps[0].Action, "a second run has nothing to do")
+			assert.Empty(t, again.Steps[0].Drift)
+		})
+	}
+}
+
+func TestUpdateOfSeveralFields(t *testing.T) {
+	t.Parallel()
+	pool := poolstest.Default4(func(pool *v3.IPPool) { pool.Spec.IPIPMode = v3.IPIPModeAlways })
+	desired := settingstest.Resolved(t, "CALICO_IPV6POOL_CIDR=none", "--ipv4-pool-ipip=never", "--ipv4-pool-vxlan=crosssubnet",
+		"--ipv4-pool-nat-outgoing=false", "--ipv4-pool-cidr=10.1.0.0/16").Desired
+	made, err := plan.Compute(desired, datastore.Snapshot{Pools: poolstest.Records(pool)}, plan.DriftUpdate)
+	require.NoError(t, err)
+	assert.Equal(t, "vxlanMode: Never -> CrossSubnet, ipipMode: Always -> Never, natOutgoing: true -> false", made.Steps[0].Reason)
+	assert.Equal(t, []string{
+		`IPPool "default-ipv4-ippool": changing vxlanMode from Never to CrossSubnet and ipipMode from Always to Never disrupts traffic between nodes until all of them have it`,
+		`flag --ipv4-pool-cidr: "10.1.0.0/16" has no effect: IPPool "default-ipv4-ippool" exists with cidr 10.244.0.0/16; ` + migrate,
+	}, made.Warnings)
+}
+
+// What an update would break is refused before anything is written; what was
+// broken before it is no hindrance.
+func TestUpdateIsJudged(t *testing.T) {
+	t.Parallel()
+	pool := poolstest.Default4(func(pool *v3.IPPool) { pool.Spec.IPIPMode = v3.IPIPModeAlways })
+	desired := settingstest.Resolved(t, "CALICO_IPV6POOL_CIDR=fd00::/64", "--ipv4-pool-vxlan=always").Desired
+	made, err := plan.Compute(desired, datastore.Snapshot{Pools: poolstest.Records(pool)}, plan.DriftUpdate)
+	require.ErrorIs(t, err, plan.ErrIncompatible)
+	require.ErrorContains(t, err, `IPPool "default-ipv4-ippool" can't be updated as asked for (vxlanMode Always: flag --ipv4-pool-vxlan): spec.vxlanMode: Forbidden: "Always" stands with ipipMode "Always"`)
+	assert.Empty(t, made.Steps)
+
+	// Whoever is only told of the difference learns that an update is no way.
+	made, err = plan.Compute(desired, datastore.Snapshot{Pools: poolstest.Records(pool)}, plan.DriftReport)
+	require.NoError(t, err)
+	assert.Equal(t, []string{`flag --ipv4-pool-vxlan: "Always" has no effect: IPPool "default-ipv4-ippool" exists with vxlanMode Never; ` +
+		`--on-drift=update would fail: spec.vxlanMode: Forbidden: "Always" stands with ipipMode "Always": only one encapsulation can be on`}, made.Warnings)
+
+	lb := poolstest.Default4(poolstest.ForLoadBalancers)
+	_, err = plan.Compute(settingstest.Resolved(t, "--ipv4-pool-node-selector=has(x)").Desired, datastore.Snapshot{Pools: poolstest.Records(lb)}, plan.DriftUpdate)
+	require.ErrorContains(t, err, "must be all() for a LoadBalancer pool")
+
+	old := poolstest.Default4(func(pool *v3.IPPool) { pool.Spec.CIDR, pool.Spec.NodeSelector = "10.244.1.1/16", "zone ==" })
+	made, err = plan.Compute(settingstest.Resolved(t, "--ipv4-pool-nat-outgoing=false").Desired, datastore.Snapshot{Pools: poolstest.Records(old)}, plan.DriftUpdate)
+	require.NoError(t, err)
+	assert.Equal(t, plan.Updated, made.Steps[0].Action)
+}
+
+// A record in which the change can't show is told before anything is written.
+func TestUpdateThatCanNotBeEncoded(t *testing.T) {
+	t.Parallel()
+	record, err := ippool.DecodeRecord([]byte(`{"metadata":{"name":"default-ipv4-ippool"},"spec":{"cidr":"10.0.0.0/16","natOutgoing":true},"Spec":{"natOutgoing":true}}`))
+	require.NoError(t, err)
+	_, err = plan.Compute(settingstest.Resolved(t, "--ipv4-pool-nat-outgoing=false").Desired, datastore.Snapshot{Pools: []*ippool.Record{record}}, plan.DriftUpdate)
+	require.ErrorIs(t, err, plan.ErrIncompatible)
+	require.ErrorContains(t, err, "more than once")
+}
+
+func TestOwners(t *testing.T) {
+	t.Parallel()
+	labelled := func(value string) func(*v3.IPPool) {
+		return func(pool *v3.IPPool) { pool.Labels = map[string]string{"app.kubernetes.io/managed-by": value} }
+	}
+	owned := func(apiVersion, kind string) func(*v3.IPPool) {
+		return func(pool *v3.IPPool) {
+			pool.OwnerReferences = []metav1.OwnerReference{{APIVersion: apiVersion, Kind: kind, Name: "x"}}
+		}
+	}
+	const installation = "it is managed by the Tigera operator, which would change it back: change spec.calicoNetwork.ipPools of the Installation"
+	tests := []struct {
+		name string
+		pool v3.IPPool
+		want string
+	}{
+		{"operator's label", poolstest.Default4(labelled("tigera-operator")), installation},
+		{"operator's reference", poolstest.Default4(owned("operator.tigera.io/v1", "Installation")), installation},
+		{"somebody's reference", poolstest.Default4(owned("example.com/v1", "Fleet")), `it is managed by Fleet "x" (an owner reference): change it there`},
+		{"Helm", poolstest.Default4(labelled("Helm")), "it is managed by Helm (label app.kubernetes.io/managed-by): change it in the values of the release"},
+		{"Helm's release", poolstest.Default4(labelled("Helm"), func(pool *v3.IPPool) {
+			pool.Annotations = map[string]string{"meta.helm.sh/release-name": "net"}
+		}), `it is managed by Helm (label app.kubernetes.io/managed-by): change it in the values of the release "net"`},
+		{"operator's label, by way of Calico's API server", poolstest.Default4(keptByCalico(`{"labels":{"app.kubernetes.io/managed-by":"tigera-operator"},"creationTimestamp":null}`)), installation},
+		{"somebody's reference, by way of Calico's API server", poolstest.Default4(keptByCalico(`{"ownerReferences":[{"apiVersion":"example.com/v1","kind":"Fleet","name":"x","uid":"1"}]}`)),
+			`it is managed by Fleet "x" (an owner reference): change it there`},
+		{"Helm's release, by way of Calico's API server", poolstest.Default4(keptByCalico(`{"labels":{"app.kubernetes.io/managed-by":"Helm"},"annotations":{"meta.helm.sh/release-name":"net"}}`)),
+			`it is managed by Helm (label app.kubernetes.io/managed-by): change it in the values of the release "net"`},
+		{"somebody's label, and no metadata that can be read", poolstest.Default4(keptByCalico(`{"labels":`), func(pool *v3.IPPool) {
+			pool.Labels = map[string]string{"app.kubernetes.io/managed-by": "argocd"}
+		}), `it is managed by "argocd" (label app.kubernetes.io/managed-by): change it there`},
+		{"a label of somebody's", poolstest.Default4(labelled("argocd")), `it is managed by "argocd" (label app.kubernetes.io/managed-by): change it there`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			require.NotEmpty(t, plan.Manager(&tt.pool))
+			for _, policy := range []plan.OnDrift{plan.DriftReport, plan.DriftUpdate} {
+				made, err := plan.Compute(settingstest.Resolved(t, "CALICO_IPV6POOL_CIDR=none", "--ipv4-pool-nat-outgoing=false").Desired, datastore.Snapshot{Pools: poolstest.Records(tt.pool)}, policy)
+				require.NoError(t, err)
+				assert.Equal(t, plan.Unchanged, made.Steps[0].Action)
+				assert.Empty(t, made.Changes())
+				assert.Equal(t, []string{
+					`flag --ipv4-pool-nat-outgoing: "false" has no effect: IPPool "default-ipv4-ippool" exists with natOutgoing true; ` + tt.want,
+				}, made.Warnings)
+			}
+		})
+	}
+}
+
+// keptByCalico has the annotation in which Calico's client keeps the metadata of
+// a pool in its own CRDs.
+func keptByCalico(metadata string) func(*v3.IPPool) {
+	return func(pool *v3.IPPool) {
+		pool.Annotations = map[string]string{"projectcalico.org/metadata": metadata}
+	}
+}
+
+// What calicoctl was given as labels and annotations is no drift, wherever it
+// stands.
+func TestDriftOfMetadataThatCalicoKeeps(t *testing.T) {
+	t.Parallel()
+	desired := plan.Desired{Pools: []plan.DesiredPool{{Family: ippool.IPv4, Pool: ippool.New("a"), Values: []plan.Value{
+		{"labels[zone]", "a", origin.Line("a.yaml", 3)}, {"annotations[note]", "n", origin.Line("a.yaml", 4)}, {"labels[plain]", "p", origin.Line("a.yaml", 5)},
+		{"labels[missing]", "m", origin.Line("a.yaml", 6)},
+	}}}}
+	pool := poolstest.Stored("a", "10.1.0.0/16", keptByCalico(`{"labels":{"zone":"a"},"annotations":{"note":"n"}}`))
+	pool.Labels = map[string]string{"zone": "older", "plain": "p"}
+	made, err := plan.Compute(desired, datastore.Snapshot{Pools: poolstest.Records(pool)}, plan.DriftReport)
+	require.NoError(t, err)
+	assert.Equal(t, "exists, but not as asked for: labels[missing]", made.Steps[0].Reason)
+	assert.Equal(t, map[string]string{"zone": "older", "plain": "p"}, made.Steps[0].Pool.Labels, "the pool is told as it stands")
+}
+
+// A place that the caller names is asked for by somebody, whatever its words.
+func TestDriftOfACallersDefault(t *testing.T) {
+	t.Parallel()
+	const callers = "default of cluster.yaml"
+	var given settings.Settings
+	given.IPv4.CIDR = settings.Given("10.244.0.0/16", origin.Caller(callers))
+	given.IPv4.NATOutgoing = settings.Given("false", origin.Caller(callers))
+	given.IPv6.CIDR = settings.Given("none", origin.Caller("default"))
+	config, err := given.Resolve()
+	require.NoError(t, err)
+
+	made := computed(t, config.Desired, poolstest.Default4())
+	assert.Equal(t, "exists, but not as asked for: natOutgoing", made.Steps[0].Reason)
+	assert.Equal(t, []string{
+		callers + `: "false" has no effect: IPPool "default-ipv4-ippool" exists with natOutgoing true; --on-drift=update changes it`,
+	}, made.Warnings)
+	require.Len(t, made.Differences(), 1)
+	assert.Equal(t, origin.Caller(callers), made.Differences()[0].Source)
+
+	made, err = plan.Compute(config.Desired, datastore.Snapshot{Pools: poolstest.Records(poolstest.Default4())}, plan.DriftUpdate)
+	require.NoError(t, err)
+	assert.Equal(t, plan.Updated, made.Steps[0].Action)
+
+	// What nobody asked for is none, with a reason or without.
+	for _, source := range []origin.Origin{origin.Default, origin.DefaultBecause("random ULA")} {
+		for i := range config.Desired.Pools[0].Values {
+			config.Desired.Pools[0].Values[i].Source = source
+		}
+		made = computed(t, config.Desired, poolstest.Default4())
+		assert.Empty(t, made.Differences())
+		assert.Empty(t, made.Warnings)
+	}
+}
+
+func TestDriftError(t *testing.T) {
+	t.Parallel()
+	desired := settingstest.Resolved(t, noIPv6, "CALICO_IPV4POOL_CIDR=10.1.0.0/16", "--ipv4-pool-nat-outgoing=false").Desired
+	made, err := plan.Compute(desired, datastore.Snapshot{Pools: poolstest.Records(poolstest.Default4())}, plan.DriftFail)
+	require.NoError(t, err)
+	assert.Empty(t, made.Warnings, "the error tells")
+	err = &plan.DriftError{Differences: made.Differences()}
+	require.EqualError(t, err, `env CALICO_IPV4POOL_CIDR: "10.1.0.0/16" has no effect: IPPool "default-ipv4-ippool" exists with cidr 10.244.0.0/16; `+migrate+
+		"\n"+`flag --ipv4-pool-nat-outgoing: "false" has no effect: IPPool "default-ipv4-ippool" exists with natOutgoing true; --on-drift=update changes it`)
+	require.ErrorIs(t, err, plan.ErrDrift)
+	require.NotErrorIs(t, err, plan.ErrIncompatible)
+
+	made, err = plan.Compute(desired, datastore.Snapshot{Pools: poolstest.Records(poolstest.Default4())}, plan.DriftUpdate)
+	require.NoError(t, err)
+	assert.Equal(t, `flag --ipv4-pool-nat-outgoing: "false": IPPool "default-ipv4-ippool" is changed: natOutgoing from true`, made.Differences()[1].String())
+}
+
+// With other pools in the family, no setting of the default pool has an effect.
+func TestDriftOfOtherPools(t *testing.T) {
+	t.Parallel()
+	asked := []string{"CALICO_IPV6POOL_CIDR=none", "CALICO_IPV4POOL_CIDR=10.1.0.0/16", "--ipv4-pool-nat-outgoing=false"}
+	for _, policy := range []plan.OnDrift{plan.DriftReport, plan.DriftUpdate} {
+		made, err := plan.Compute(settingstest.Resolved(t, asked...).Desired, datastore.Snapshot{Pools: poolstest.Records(poolstest.Stored("mine", "10.1.0.0/16"))}, policy)
+		require.NoError(t, err)
+		assert.Equal(t, "mine", made.Steps[0].Name)
+		assert.Equal(t, plan.Unchanged, made.Steps[0].Action)
+		const rest = ` has no effect: there is no IPPool "default-ipv4-ippool" but mine; to manage that one, name it with flag --ipv4-pool-name=mine`
+		assert.Equal(t, []string{
+			`env CALICO_IPV4POOL_CIDR: "10.1.0.0/16"` + rest,
+			`flag --ipv4-pool-nat-outgoing: "false"` + rest,
+		}, made.Warnings)
+	}
+	made, err := plan.Compute(settingstest.Resolved(t, append(asked, "--ipv4-pool-name=mine")...).Desired, datastore.Snapshot{Pools: poolstest.Records(poolstest.Stored("mine", "10.1.0.0/16", func(p *v3.IPPool) { p.Spec.NATOutgoing = true }))}, plan.DriftUpdate)
+	require.NoError(t, err)
+	assert.Equal(t, plan.Updated, made.Steps[0].Action, "as the hint says")
+}

@@ -1,0 +1,98 @@
+package plan
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
+)
+
+const (
+	// managedByLabel is Kubernetes' recommended label for the tool that manages
+	// an object.
+	managedByLabel = "app.kubernetes.io/managed-by"
+
+	// tigeraOperator is what the Tigera operator puts into that label of the
+	// pools that it makes from its Installation.
+	tigeraOperator = "tigera-operator"
+
+	// metadataAnnotation is where Calico's client, and so its API server, keeps
+	// the labels, annotations and owners of a pool in Calico's own CRDs
+	// (libcalico-go, lib/backend/k8s/resources).
+	metadataAnnotation = "projectcalico.org/metadata"
+)
+
+// metadataOf is the pool's metadata as Calico shows it: what the annotation has
+// goes over what the object itself has. The owners are those of both.
+func metadataOf(pool *v3.IPPool) metav1.ObjectMeta {
+	var kept metav1.ObjectMeta
+	_ = json.Unmarshal([]byte(pool.Annotations[metadataAnnotation]), &kept) // what can be read of it counts
+	over := func(object, kept map[string]string) map[string]string {
+		all := map[string]string{}
+		maps.Copy(all, object)
+		maps.Copy(all, kept)
+		return all
+	}
+	return metav1.ObjectMeta{
+		Labels:          over(pool.Labels, kept.Labels),
+		Annotations:     over(pool.Annotations, kept.Annotations),
+		OwnerReferences: slices.Concat(pool.OwnerReferences, kept.OwnerReferences),
+	}
+}
+
+// owner is who else looks after a pool. The zero owner is nobody.
+type owner struct {
+	name string
+	how  string // the pool is changed with them, after the name
+}
+
+func (o owner) String() string { return o.name + o.how }
+
+// ownerOf returns the owner of a pool, if any is known.
+func ownerOf(pool *v3.IPPool) owner {
+	metadata := metadataOf(pool)
+	manager := metadata.Labels[managedByLabel]
+	ofOperator := func(owner metav1.OwnerReference) bool {
+		return strings.HasPrefix(owner.APIVersion, "operator.tigera.io/")
+	}
+	switch {
+	case manager == tigeraOperator, slices.ContainsFunc(metadata.OwnerReferences, ofOperator):
+		return owner{"the Tigera operator", ", " + inInstallation}
+	case len(metadata.OwnerReferences) > 0:
+		reference := metadata.OwnerReferences[0]
+		return owner{fmt.Sprintf("%s %q", text.OneLine(reference.Kind), reference.Name), " (an owner reference): change it there"}
+	case manager == "":
+		return owner{}
+	case manager == "Helm":
+		return owner{"Helm", fmt.Sprintf(" (label %s): change it in the values of the release%s", managedByLabel, release(metadata))}
+	default:
+		return owner{text.Quote(manager), fmt.Sprintf(" (label %s): change it there", managedByLabel)}
+	}
+}
+
+const inInstallation = "which would change it back: change spec.calicoNetwork.ipPools of the Installation"
+
+// release is the release that Helm notes on what it makes.
+func release(metadata metav1.ObjectMeta) string {
+	if name := metadata.Annotations["meta.helm.sh/release-name"]; name != "" {
+		return fmt.Sprintf(" %q", name)
+	}
+	return ""
+}
+
+// leaveToOwner turns the differences into ones that only the owner may mend.
+func leaveToOwner(all []Difference, by owner) {
+	for i := range all {
+		all[i].Remedy, all[i].mutable = "it is managed by "+by.String(), false
+	}
+}
+
+// Manager returns who else manages the pool: "the Tigera operator", "Helm"; empty:
+// nobody that is known.
+func Manager(pool *v3.IPPool) string { return ownerOf(pool).name }

@@ -1,0 +1,184 @@
+package plan_test
+
+import (
+	"fmt"
+	"net/netip"
+	"testing"
+
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/facts"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/internal/settingstest"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/poolstest"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+)
+
+// wantedByFile is a pool that a file asks for, with its name, CIDR and NAT in lines 3
+// to 5.
+func wantedByFile(name, cidr string, nat bool) plan.DesiredPool {
+	pool := ippool.New(name)
+	pool.Spec.CIDR, pool.Spec.NATOutgoing = cidr, nat
+	ippool.Default(pool)
+	prefix, err := ippool.ParseCIDR(cidr)
+	if err != nil {
+		panic(err)
+	}
+	return plan.DesiredPool{Family: ippool.FamilyOf(prefix), Pool: pool, Values: []plan.Value{
+		{"name", name, origin.Line("pools.yaml", 3)},
+		{"cidr", cidr, origin.Line("pools.yaml", 4)},
+		{"natOutgoing", nat, origin.Line("pools.yaml", 5)},
+		{"blockSize", pool.Spec.BlockSize, origin.Default},
+	}}
+}
+
+func notHere(want plan.DesiredPool) plan.DesiredPool {
+	want.Skip = "no IPv6 here"
+	return want
+}
+
+// with returns what is desired with pools of a file in it.
+func with(t *testing.T, pools []plan.DesiredPool, lines ...string) plan.Desired {
+	t.Helper()
+	desired := settingstest.Resolved(t, lines...).Desired
+	desired.Pools = append(desired.Pools, pools...)
+	return desired
+}
+
+func TestNewPlanOfPoolsByName(t *testing.T) {
+	t.Parallel()
+	const none4, none6 = "CALICO_IPV4POOL_CIDR=none", "CALICO_IPV6POOL_CIDR=none"
+	const skip4, skip6 = `IPv4 default-ipv4-ippool skipped: env CALICO_IPV4POOL_CIDR is "none"`, `IPv6 default-ipv6-ippool skipped: env CALICO_IPV6POOL_CIDR is "none"`
+	natted := func(pool *v3.IPPool) { pool.Spec.NATOutgoing = true }
+	tests := []struct {
+		name      string
+		existing  []v3.IPPool
+		broken    []datastore.Unreadable
+		pools     []plan.DesiredPool
+		lines     []string
+		want      []string
+		warnings  []string
+		err       string
+		unsettled string // the error of Settle
+	}{
+		{
+			name:  "fresh: the defaults first, then by name",
+			pools: []plan.DesiredPool{wantedByFile("z4", "10.2.0.0/16", true), wantedByFile("a6", "fd00:2::/64", true), wantedByFile("b4", "10.3.0.0/16", false)},
+			lines: []string{"CALICO_IPV4POOL_CIDR=10.1.0.0/16", none6},
+			want: []string{
+				fresh4, skip6,
+				"IPv6 a6 created: no pool of this name existed", "IPv4 b4 created: no pool of this name existed", "IPv4 z4 created: no pool of this name existed",
+			},
+		},
+		{
+			name:     "a file's pools are no reason to go without the default pool",
+			existing: []v3.IPPool{poolstest.Stored("b4", "10.3.0.0/16", natted)},
+			pools:    []plan.DesiredPool{wantedByFile("b4", "10.3.0.0/16", true)},
+			lines:    []string{"CALICO_IPV4POOL_CIDR=10.1.0.0/16", none6},
+			want:     []string{fresh4 + " but those of files", skip6, "IPv4 b4 unchanged: exists"},
+		},
+		{
+			name:  "the name of a default pool that is left out",
+			pools: []plan.DesiredPool{wantedByFile("default-ipv4-ippool", "10.3.0.0/16", true), notHere(wantedByFile("six", "fd00:2::/64", true))},
+			lines: []string{none4, none6},
+			want:  []string{skip6, "IPv4 default-ipv4-ippool created: no pool of this name existed", "IPv6 six skipped: no IPv6 here"},
+		},
+		{
+			name:     "another's pool is, and none to go without the file's",
+			existing: []v3.IPPool{poolstest.Stored("mine", "10.9.0.0/16")},
+			pools:    []plan.DesiredPool{wantedByFile("b4", "10.3.0.0/16", true)},
+			lines:    []string{none6},
+			want:     []string{"IPv4 mine unchanged: exists", skip6, "IPv4 b4 created: no pool of this name existed"},
+		},
+		{
+			name:     "drift of a file's pool",
+			existing: []v3.IPPool{poolstest.Stored("b4", "10.3.0.0/16", natted)},
+			pools:    []plan.DesiredPool{wantedByFile("b4", "10.4.0.0/16", false)},
+			lines:    []string{none4, none6},
+			want:     []string{skip4, skip6, "IPv4 b4 unchanged: exists, but not as asked for: cidr, natOutgoing"},
+			warnings: []string{
+				`file pools.yaml:4: "10.4.0.0/16" has no effect: IPPool "b4" exists with cidr 10.3.0.0/16; ` + migrate,
+				`file pools.yaml:5: "false" has no effect: IPPool "b4" exists with natOutgoing true; --on-drift=update changes it`,
+			},
+		},
+		{
+			name:      "an overlap with what exists",
+			existing:  []v3.IPPool{poolstest.Stored("mine", "10.0.0.0/8"), poolstest.Stored("inside", "10.1.0.0/16")},
+			pools:     []plan.DesiredPool{wantedByFile("b4", "10.3.0.0/16", true), wantedByFile("c4", "11.0.0.0/16", true)},
+			lines:     []string{none4, none6},
+			want:      []string{skip4, skip6, "IPv4 b4 created: no pool of this name existed", "IPv4 c4 created: no pool of this name existed"},
+			unsettled: `incompatible with what the datastore holds: IPPool "b4": 10.3.0.0/16 (file pools.yaml:4) overlaps 10.0.0.0/8 of IPPool "mine": choose another range`,
+		},
+		{
+			name:   "a name that a broken record has",
+			broken: []datastore.Unreadable{{Name: "b4", Err: fmt.Errorf("no JSON")}},
+			pools:  []plan.DesiredPool{wantedByFile("b4", "10.3.0.0/16", true)},
+			lines:  []string{none4, none6},
+			err:    `incompatible with what the datastore holds: the name "b4" (file pools.yaml:3) is taken by a record that can't be read: no JSON: choose another, or mend that record`,
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			made, err := plan.Compute(with(t, tt.pools, tt.lines...), datastore.Snapshot{Pools: poolstest.Records(tt.existing...), Unreadable: tt.broken}, plan.DriftReport)
+			if tt.err != "" {
+				require.EqualError(t, err, tt.err)
+				require.ErrorIs(t, err, plan.ErrIncompatible)
+				return
+			}
+			require.NoError(t, err)
+			assert.Equal(t, tt.want, steps(made))
+			assert.Equal(t, tt.warnings, made.Warnings)
+
+			settled, err := made.Settle(facts.Facts{}, netip.Prefix{})
+			if tt.unsettled != "" {
+				require.EqualError(t, err, tt.unsettled)
+				require.ErrorIs(t, err, plan.ErrIncompatible)
+				assert.Equal(t, plan.Plan{}, settled)
+				return
+			}
+			require.NoError(t, err)
+			assert.Equal(t, made, settled, "there is nothing to choose")
+		})
+	}
+}
+
+// Fields that no default pool has a setting for.
+func TestDriftOfFields(t *testing.T) {
+	t.Parallel()
+	const byHand = "--on-drift=update leaves this field alone: change it with kubectl or calicoctl"
+	manual := v3.Manual
+	existing := poolstest.Stored("b4", "10.3.0.0/16", func(pool *v3.IPPool) {
+		pool.Labels = map[string]string{"same": "x", "other": "x"}
+		pool.Spec.AllowedUses = []v3.IPPoolAllowedUse{"Tunnel", "Workload"}
+		pool.Spec.AssignmentMode = &manual
+	})
+	want := wantedByFile("b4", "10.3.0.0/16", false)
+	want.Values = append(want.Values,
+		plan.Value{"disabled", true, origin.Line("f", 1)},
+		plan.Value{"namespaceSelector", "has(x)", origin.Line("f", 2)},
+		plan.Value{"allowedUses", []v3.IPPoolAllowedUse{"Workload", "Tunnel"}, origin.Line("f", 3)},
+		plan.Value{"assignmentMode", v3.Automatic, origin.Line("f", 4)},
+		plan.Value{"labels[same]", "x", origin.Line("f", 5)},
+		plan.Value{"labels[other]", "y", origin.Line("f", 6)},
+		plan.Value{"annotations[missing]", "z", origin.Line("f", 7)},
+	)
+	for _, policy := range []plan.OnDrift{plan.DriftReport, plan.DriftUpdate} {
+		made, err := plan.Compute(plan.Desired{Pools: []plan.DesiredPool{want}}, datastore.Snapshot{Pools: poolstest.Records(existing)}, policy)
+		require.NoError(t, err)
+		assert.Empty(t, made.Changes())
+		var drift []string
+		for _, d := range made.Steps[0].Drift {
+			drift = append(drift, fmt.Sprintf("%s %v %v", d.Field, d.Stored, d.Asked))
+			assert.Equal(t, byHand, d.Remedy)
+		}
+		assert.Equal(t, []string{
+			"disabled false true", "namespaceSelector  has(x)", "assignmentMode Manual Automatic", "labels[other] x y", "annotations[missing]  z",
+		}, drift)
+		assert.Contains(t, made.Warnings, `file f:7: "z" has no effect: IPPool "b4" exists with annotations[missing] ""; `+byHand)
+	}
+}

@@ -1,0 +1,227 @@
+package plan
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/facts"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+)
+
+// defaultIPv4 is calico-node's range, and fallbacksIPv4 are those that it tries
+// where the host is in that range.
+var (
+	defaultIPv4   = netip.MustParsePrefix("192.168.0.0/16")
+	fallbacksIPv4 = func() []netip.Prefix {
+		var all []netip.Prefix
+		for second := byte(16); second <= 31; second++ {
+			all = append(all, netip.PrefixFrom(netip.AddrFrom4([4]byte{172, second}), 16))
+		}
+		return all
+	}()
+)
+
+// DefaultRange is a range of the kind that is chosen for a family where no CIDR
+// is set.
+func DefaultRange(family ippool.Family) netip.Prefix {
+	if family == ippool.IPv6 {
+		return netip.MustParsePrefix("fd00::/48")
+	}
+	return defaultIPv4
+}
+
+// NeedsRandom reports whether the plan has an IPv6 pool whose CIDR only a random
+// prefix can settle: none is set, and the cluster knows none.
+func (p Plan) NeedsRandom(known facts.Facts) bool {
+	first, _ := facts.FirstPodCIDR(known.PodCIDRs, ippool.IPv6)
+	return !first.IsValid() && slices.ContainsFunc(p.Steps, func(step Step) bool {
+		return step.Family == ippool.IPv6 && len(step.Unknown) > 0
+	})
+}
+
+// Settle returns the plan with the CIDRs that were unknown, and checked against
+// the existing pools and IPAM blocks:
+//
+//   - the first pod CIDR of the family that the cluster knows;
+//   - else for IPv4 the first of 192.168.0.0/16 and 172.16.0.0/16 to
+//     172.31.0.0/16 that overlaps nothing that is known;
+//   - else for IPv6 the random prefix. Where that is the zero prefix, the CIDR
+//     stays unknown.
+//
+// It is a pure function, and the plan that it is given stays as it is. Pools that
+// are to be created and overlap another pool, hold blocks of another size, or are
+// not valid with a CIDR of the cluster are ErrIncompatible.
+func (p Plan) Settle(known facts.Facts, random netip.Prefix) (Plan, error) {
+	p.Steps, p.Warnings = slices.Clone(p.Steps), slices.Clone(p.Warnings)
+	for i := range p.Steps {
+		step := &p.Steps[i]
+		if len(step.Unknown) == 0 {
+			continue
+		}
+		chosen, err := p.choose(*step, known, random)
+		if err != nil {
+			return Plan{}, err
+		}
+		if chosen.warning != "" {
+			p.Warnings = append(p.Warnings, chosen.warning)
+		}
+		step.settle(chosen)
+	}
+	if faults := slices.Concat(p.invalid(), p.overlaps(), p.blocks(known.Blocks)); len(faults) > 0 {
+		return Plan{}, errors.Join(faults...)
+	}
+	return p, nil
+}
+
+// choice is a CIDR for a pool whose settings name none. The zero choice leaves
+// it unknown.
+type choice struct {
+	prefix  netip.Prefix
+	source  origin.Origin
+	warning string // empty: none
+}
+
+// settle gives the step the CIDR, in copies of what it shares with other plans.
+func (s *Step) settle(c choice) {
+	if !c.prefix.IsValid() {
+		return
+	}
+	s.Unknown = nil
+	s.Pool = s.Pool.DeepCopy()
+	s.Pool.Spec.CIDR = c.prefix.String()
+	s.Values = slices.Clone(s.Values)
+	for i := range s.Values {
+		if s.Values[i].Field == "cidr" {
+			s.Values[i] = Value{"cidr", s.Pool.Spec.CIDR, c.source}
+		}
+	}
+}
+
+func (p Plan) choose(step Step, known facts.Facts, random netip.Prefix) (choice, error) {
+	if prefix, source := facts.FirstPodCIDR(known.PodCIDRs, step.Family); prefix.IsValid() {
+		pool := step.Pool.DeepCopy()
+		pool.Spec.CIDR = prefix.String()
+		if faults := ippool.Validate(pool); len(faults) > 0 {
+			return choice{}, fmt.Errorf("%w: the pod CIDR %s of %s makes no pool: %w; name another with %s, or other settings for it",
+				ErrIncompatible, prefix, source, faults.ToAggregate(), origin.Flag(fmt.Sprintf("ipv%d-pool-cidr", step.Family)))
+		}
+		return choice{prefix: prefix, source: source}, nil
+	}
+	if step.Family == ippool.IPv6 {
+		return choice{prefix: random, source: origin.DefaultBecause("random ULA")}, nil
+	}
+	return chooseIPv4(prefixesOf(known.Networks), p.used(known)), nil
+}
+
+// used are the IPv4 ranges, beside the host's own networks, that a chosen CIDR
+// keeps clear of.
+func (p Plan) used(known facts.Facts) []netip.Prefix {
+	used := slices.Concat(prefixesOf(known.Routes), prefixesOf(known.Survey.ServiceCIDRs))
+	for _, node := range known.Survey.Nodes {
+		for _, addr := range node.Addresses {
+			used = append(used, netip.PrefixFrom(addr, addr.BitLen()))
+		}
+	}
+	for _, pool := range slices.Concat(p.existing(), p.created()) {
+		if prefix, err := ippool.ParseCIDR(pool.Spec.CIDR); err == nil {
+			used = append(used, prefix.Masked())
+		}
+	}
+	return used
+}
+
+// chooseIPv4 keeps clear of whole networks of the host: calico-node looks at the
+// host's addresses alone, and so misses a gateway or a resolver in the range. Of
+// the candidates outside of these, one that is free of the other ranges, too, is
+// preferred.
+func chooseIPv4(networks, others []netip.Prefix) choice {
+	candidates := slices.Concat([]netip.Prefix{defaultIPv4}, fallbacksIPv4)
+	prefix, free := ippool.FirstFree(candidates, slices.Concat(networks, others))
+	if !free {
+		prefix, free = ippool.FirstFree(candidates, networks)
+	}
+	switch {
+	case free && prefix == defaultIPv4:
+		return choice{prefix: prefix, source: origin.Default}
+	case free && slices.ContainsFunc(networks, defaultIPv4.Overlaps):
+		return choice{prefix: prefix, source: origin.DefaultBecause(fmt.Sprintf("%s is in use on this host", defaultIPv4))}
+	case free:
+		return choice{prefix: prefix, source: origin.DefaultBecause(fmt.Sprintf("%s is in use", defaultIPv4))}
+	}
+	return choice{prefix: defaultIPv4, source: origin.Default, warning: fmt.Sprintf(
+		"this host has networks in %s and in all of %s to %s: the IPv4 pool overlaps one; name a free range with %s",
+		defaultIPv4, fallbacksIPv4[0], fallbacksIPv4[len(fallbacksIPv4)-1], origin.Flag("ipv4-pool-cidr"))}
+}
+
+// prefixesOf are the ranges alone.
+func prefixesOf(all []facts.Located) []netip.Prefix {
+	prefixes := make([]netip.Prefix, len(all))
+	for i, located := range all {
+		prefixes[i] = located.Prefix
+	}
+	return prefixes
+}
+
+// created are the pools that are to be created, as far as their CIDR is known.
+func (p Plan) created() []*v3.IPPool {
+	var pools []*v3.IPPool
+	for _, step := range p.Steps {
+		if step.Action == Created && len(step.Unknown) == 0 {
+			pools = append(pools, step.Pool)
+		}
+	}
+	return pools
+}
+
+// existing are the existing pools with a CIDR, sorted by name.
+func (p Plan) existing() []*v3.IPPool {
+	var pools []*v3.IPPool
+	for _, existing := range p.Existing {
+		pools = append(pools, existing.Pool)
+	}
+	return pools
+}
+
+// invalid is the last check of what is to be created, whatever it was made of.
+func (p Plan) invalid() []error {
+	var faults []error
+	for _, pool := range p.created() {
+		for _, fault := range ippool.Validate(pool) {
+			faults = append(faults, fmt.Errorf("%w: IPPool %q: %w", ErrIncompatible, pool.Name, fault))
+		}
+	}
+	return faults
+}
+
+// overlaps compares the pools that are to be created with each other and with
+// those that exist. Existing pools may overlap each other.
+func (p Plan) overlaps() []error {
+	existing := p.existing()
+	all := slices.Concat(existing, p.created())
+	var faults []error
+	for _, o := range ippool.Overlaps(all) {
+		if o.Later < len(existing) {
+			continue
+		}
+		pool, other := all[o.Later], all[o.Earlier]
+		faults = append(faults, fmt.Errorf("%w: IPPool %q: %s (%s) overlaps %s of IPPool %q: choose another range",
+			ErrIncompatible, pool.Name, pool.Spec.CIDR, sourceOf(p.Steps[p.step(pool.Name)].Values, "cidr"), other.Spec.CIDR, other.Name))
+	}
+	return faults
+}
+
+// blocks refuses pools that hold IPAM blocks of another size.
+func (p Plan) blocks(blocks []netip.Prefix) []error {
+	var faults []error
+	for _, pool := range p.created() {
+		for _, fault := range ippool.ValidateBlocks(pool, blocks) {
+			faults = append(faults, fmt.Errorf("%w: IPPool %q: %w", ErrIncompatible, pool.Name, fault))
+		}
+	}
+	return faults
+}

@@ -1,0 +1,344 @@
+package plan_test
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/facts"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/internal/factstest"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/internal/settingstest"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/poolstest"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+)
+
+var random = netip.MustParsePrefix("fd12:3456:789a::/48")
+
+const (
+	noIPv4 = "CALICO_IPV4POOL_CIDR=none"
+	noIPv6 = "CALICO_IPV6POOL_CIDR=none"
+)
+
+// computed is the plan for these settings and pools.
+func computed(t *testing.T, desired plan.Desired, existing ...v3.IPPool) plan.Plan {
+	t.Helper()
+	made, err := plan.Compute(desired, datastore.Snapshot{Pools: poolstest.Records(existing...)}, plan.DriftReport)
+	require.NoError(t, err)
+	return made
+}
+
+// created is what a plan creates: name, CIDR and where that came from, a line a
+// pool.
+func created(made plan.Plan) []string {
+	var lines []string
+	for _, step := range made.Steps {
+		if step.Action != plan.Created {
+			continue
+		}
+		line := step.Name + " of no CIDR"
+		if len(step.Unknown) == 0 {
+			line = step.Name + " " + step.Pool.Spec.CIDR
+		}
+		for _, value := range step.Values {
+			if value.Field == "cidr" {
+				line += fmt.Sprintf(" (%s)", value.Source)
+			}
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+func TestSettle(t *testing.T) {
+	t.Parallel()
+	const (
+		drawn     = "default-ipv6-ippool fd12:3456:789a::/48 (default (random ULA))"
+		usual     = "default-ipv4-ippool 192.168.0.0/16 (default)"
+		onHost    = " (default (192.168.0.0/16 is in use on this host))"
+		elsewhere = " (default (192.168.0.0/16 is in use))"
+	)
+	host := factstest.At(origin.Host("interface eth0"), "192.168.1.0/24")
+	kubeadm := origin.Cluster("kubeadm-config")
+	services := func(cidrs ...string) facts.Survey {
+		return facts.Survey{ServiceCIDRs: factstest.At(origin.Cluster("servicecidrs/kubernetes"), cidrs...)}
+	}
+	tests := []struct {
+		name     string
+		asked    []string
+		pools    []plan.DesiredPool // of files
+		existing []v3.IPPool
+		known    facts.Facts
+		random   netip.Prefix
+		want     []string
+	}{
+		{name: "nothing is known", random: random, want: []string{usual, drawn}},
+		{name: "nothing is drawn yet", want: []string{usual, "default-ipv6-ippool of no CIDR (default)"}},
+		{
+			name:  "what is named is taken as it is",
+			asked: settingstest.CIDRs, random: random,
+			known: facts.Facts{
+				Networks: factstest.At(origin.Host("interface eth0"), "10.244.0.0/16"),
+				PodCIDRs: []facts.PodCIDRSource{factstest.Says(kubeadm, "10.1.0.0/16", "fd01::/48")},
+			},
+			want: []string{"default-ipv4-ippool 10.244.0.0/16 (env CALICO_IPV4POOL_CIDR)", "default-ipv6-ippool fd00:10:244::/64 (env CALICO_IPV6POOL_CIDR)"},
+		},
+		{
+			name:     "nothing is chosen for what exists or isn't wanted",
+			asked:    []string{noIPv6},
+			existing: []v3.IPPool{poolstest.Stored("mine", "192.168.0.0/16")}, random: random,
+			known: facts.Facts{PodCIDRs: []facts.PodCIDRSource{factstest.Says(kubeadm, "10.1.0.0/16", "fd01::/48")}},
+		},
+
+		{
+			name: "the first pod CIDR of the family", random: random,
+			known: facts.Facts{PodCIDRs: []facts.PodCIDRSource{
+				{Name: origin.Cluster("network config"), Problem: "it is not there", Absent: true},
+				factstest.Says(kubeadm, "10.1.0.0/16", "10.2.0.0/16"), factstest.Says(origin.Cluster("kube-proxy"), "fd01::/48", "10.3.0.0/16"),
+			}},
+			want: []string{"default-ipv4-ippool 10.1.0.0/16 (kubeadm-config)", "default-ipv6-ippool fd01::/48 (kube-proxy)"},
+		},
+		{
+			name: "a pod CIDR, whatever else is there", random: random,
+			known: facts.Facts{Networks: factstest.At(origin.Host("interface eth0"), "192.168.1.0/24"), Survey: services("192.168.0.0/17"),
+				PodCIDRs: []facts.PodCIDRSource{factstest.Says(kubeadm, "192.168.0.0/16")}},
+			want: []string{"default-ipv4-ippool 192.168.0.0/16 (kubeadm-config)", drawn},
+		},
+
+		{name: "a network of the host", asked: []string{noIPv6}, known: facts.Facts{Networks: host}, want: []string{"default-ipv4-ippool 172.16.0.0/16" + onHost}},
+		{
+			name: "Services in the first fallback", asked: []string{noIPv6},
+			known: facts.Facts{Networks: host, Survey: services("fd00::/108", "172.16.0.0/16")},
+			want:  []string{"default-ipv4-ippool 172.17.0.0/16" + onHost},
+		},
+		{name: "Services in the default", asked: []string{noIPv6}, known: facts.Facts{Survey: services("192.168.128.0/17")}, want: []string{"default-ipv4-ippool 172.16.0.0/16" + elsewhere}},
+		{
+			name: "routes", asked: []string{noIPv6},
+			known: facts.Facts{Networks: host, Routes: factstest.At(origin.Host("route dev tun0"), "172.16.3.0/24", "172.18.0.0/15", "172.17.255.255/32")},
+			want:  []string{"default-ipv4-ippool 172.20.0.0/16" + onHost},
+		},
+		{
+			name: "addresses of nodes", asked: []string{noIPv6},
+			known: facts.Facts{Survey: facts.Survey{Nodes: []facts.Node{factstest.Node("a", "fd00::1", "192.168.7.7"), factstest.Node("b", "172.16.0.1", "172.17.0.1")}}},
+			want:  []string{"default-ipv4-ippool 172.18.0.0/16" + elsewhere},
+		},
+		{
+			// Their podCIDRs are where pods are, if anywhere.
+			name: "podCIDRs of nodes are not kept clear of", asked: []string{noIPv6},
+			known: facts.Facts{Survey: facts.Survey{Nodes: []facts.Node{factstest.Node("a", "192.168.7.0/24")}}},
+			want:  []string{usual},
+		},
+		{
+			name: "existing pools that files name", asked: []string{noIPv6},
+			pools:    []plan.DesiredPool{wantedByFile("a", "192.168.3.0/24", false), wantedByFile("b", "172.16.0.0/12", false)},
+			existing: []v3.IPPool{poolstest.Stored("a", "192.168.3.0/24"), poolstest.Stored("b", "172.16.7.7/15")},
+			want:     []string{"default-ipv4-ippool 172.18.0.0/16" + elsewhere},
+		},
+		{
+			name: "pools of files that are created", asked: []string{noIPv6},
+			pools: []plan.DesiredPool{wantedByFile("a", "192.168.3.0/24", false), wantedByFile("b", "172.16.0.0/15", false)},
+			want: []string{
+				"default-ipv4-ippool 172.18.0.0/16" + elsewhere, "a 192.168.3.0/24 (file pools.yaml:4)", "b 172.16.0.0/15 (file pools.yaml:4)",
+			},
+		},
+		{
+			name: "where nothing is free of all, the host counts", asked: []string{noIPv6},
+			known: facts.Facts{Networks: host, Routes: factstest.At(origin.Host("route dev tun0"), "172.16.0.0/12"), Survey: services("172.16.0.0/16")},
+			want:  []string{"default-ipv4-ippool 172.16.0.0/16" + onHost},
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			made := computed(t, with(t, tt.pools, tt.asked...), tt.existing...)
+			settled, err := made.Settle(tt.known, tt.random)
+			require.NoError(t, err)
+			assert.Equal(t, tt.want, created(settled))
+			assert.Equal(t, made.Warnings, settled.Warnings)
+			assert.Equal(t, made.Existing, settled.Existing)
+
+			again, err := settled.Settle(facts.Facts{}, tt.random)
+			require.NoError(t, err)
+			assert.Equal(t, settled, again, "what was chosen stays")
+		})
+	}
+}
+
+func TestSettleWarnsWhereNothingIsFree(t *testing.T) {
+	t.Parallel()
+	existing := datastore.Snapshot{Unreadable: []datastore.Unreadable{{Name: "x", Err: errors.New("no JSON")}}}
+	made, err := plan.Compute(settingstest.Resolved(t, noIPv6).Desired, existing, plan.DriftReport)
+	require.NoError(t, err)
+	settled, err := made.Settle(facts.Facts{Networks: factstest.At(origin.Host("interface eth0"), "0.0.0.0/0")}, netip.Prefix{})
+	require.NoError(t, err)
+	assert.Equal(t, []string{"default-ipv4-ippool 192.168.0.0/16 (default)"}, created(settled))
+	assert.Equal(t, []string{
+		`IPPool "x" can't be read and is left as it is: no JSON`,
+		"this host has networks in 192.168.0.0/16 and in all of 172.16.0.0/16 to 172.31.0.0/16: the IPv4 pool overlaps one; name a free range with flag --ipv4-pool-cidr",
+	}, settled.Warnings)
+	assert.Len(t, made.Warnings, 1, "the plan that was given stays as it is")
+}
+
+func TestSettleIncompatible(t *testing.T) {
+	t.Parallel()
+	badly := func(want plan.DesiredPool) plan.DesiredPool {
+		want.Pool.Spec.NodeSelector = "zone =="
+		return want
+	}
+	tests := []struct {
+		name     string
+		asked    []string
+		pools    []plan.DesiredPool // of files
+		existing []v3.IPPool
+		known    facts.Facts
+		want     []string // a text a line
+	}{
+		{
+			name:  "a pod CIDR that makes no pool",
+			asked: []string{noIPv6},
+			known: facts.Facts{PodCIDRs: []facts.PodCIDRSource{factstest.Says(origin.Cluster("kubeadm-config"), "10.1.0.0/28")}},
+			want: []string{`the pod CIDR 10.1.0.0/28 of kubeadm-config makes no pool: spec.cidr: Invalid value: "10.1.0.0/28": ` +
+				"is smaller than one block of /26: Calico can't hand out addresses of it; widen it to at least /26; name another with flag --ipv4-pool-cidr, or other settings for it"},
+		},
+		{
+			name:     "a pod CIDR that overlaps a pool",
+			asked:    []string{noIPv6},
+			pools:    []plan.DesiredPool{wantedByFile("a", "10.1.2.0/24", false)},
+			existing: []v3.IPPool{poolstest.Stored("a", "10.1.2.0/24")},
+			known:    facts.Facts{PodCIDRs: []facts.PodCIDRSource{factstest.Says(origin.Cluster("kubeadm-config"), "10.1.0.0/16")}},
+			want:     []string{`IPPool "default-ipv4-ippool": 10.1.0.0/16 (kubeadm-config) overlaps 10.1.2.0/24 of IPPool "a": choose another range`},
+		},
+		{
+			name:     "a random range that overlaps a pool",
+			asked:    []string{noIPv4},
+			pools:    []plan.DesiredPool{wantedByFile("a", "fd12:3456::/32", false)},
+			existing: []v3.IPPool{poolstest.Stored("a", "fd12:3456::/32")},
+			want:     []string{`IPPool "default-ipv6-ippool": fd12:3456:789a::/48 (default (random ULA)) overlaps fd12:3456::/32 of IPPool "a": choose another range`},
+		},
+		{
+			name:  "pools that overlap each other",
+			asked: []string{"CALICO_IPV4POOL_CIDR=10.1.0.0/16", noIPv6},
+			pools: []plan.DesiredPool{wantedByFile("a", "10.1.2.0/24", false)},
+			want:  []string{`IPPool "a": 10.1.2.0/24 (file pools.yaml:4) overlaps 10.1.0.0/16 of IPPool "default-ipv4-ippool": choose another range`},
+		},
+		{
+			name:  "blocks of another size",
+			asked: []string{"CALICO_IPV4POOL_CIDR=10.1.0.0/16", noIPv6},
+			known: facts.Facts{Blocks: factstest.Prefixes("10.1.3.0/24", "10.1.4.0/26", "10.2.0.0/24")},
+			want: []string{`IPPool "default-ipv4-ippool": spec.blockSize: Invalid value: 26: ` +
+				`1 IPAM block(s) that exist inside 10.1.0.0/16 have another size, the first is 10.1.3.0/24: ask for that block size or for another CIDR`},
+		},
+		{
+			name:     "what is not valid, and more than one thing",
+			asked:    []string{noIPv4, noIPv6},
+			pools:    []plan.DesiredPool{badly(wantedByFile("a", "10.1.2.0/24", false)), wantedByFile("b", "10.2.0.0/16", false)},
+			existing: []v3.IPPool{poolstest.Stored("mine", "10.2.3.0/24")},
+			want: []string{
+				`IPPool "a": spec.nodeSelector: Invalid value: "zone ==": `,
+				`IPPool "b": 10.2.0.0/16 (file pools.yaml:4) overlaps 10.2.3.0/24 of IPPool "mine": choose another range`,
+			},
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			settled, err := computed(t, with(t, tt.pools, tt.asked...), tt.existing...).Settle(tt.known, random)
+			require.ErrorIs(t, err, plan.ErrIncompatible)
+			lines := strings.Split(err.Error(), "\n")
+			require.Len(t, lines, len(tt.want), "%v", err)
+			for i, want := range tt.want {
+				assert.Contains(t, lines[i], "incompatible with what the datastore holds: "+want)
+			}
+			assert.Equal(t, plan.Plan{}, settled)
+		})
+	}
+}
+
+// Existing pools that overlap each other are nobody's fault.
+func TestSettleLeavesExistingOverlapsAlone(t *testing.T) {
+	t.Parallel()
+	made := computed(t, settingstest.Resolved(t).Desired, poolstest.Stored("a", "10.0.0.0/8"), poolstest.Stored("b", "10.1.0.0/16"), poolstest.Stored("six", "fd00::/64"))
+	_, err := made.Settle(facts.Facts{Blocks: factstest.Prefixes("10.1.3.0/24")}, random)
+	require.NoError(t, err)
+}
+
+// A plan can be settled more than once, and stays as it is.
+func TestSettleLeavesThePlanUnchanged(t *testing.T) {
+	t.Parallel()
+	desired := func() plan.Desired {
+		return with(t, []plan.DesiredPool{wantedByFile("a", "10.1.2.0/24", false)}, "CALICO_IPV4POOL_NAME=mine")
+	}
+	given := desired()
+	made, want := computed(t, given), computed(t, desired())
+	made.Warnings = append(make([]string, 0, 8), "a warning") // there is room behind it
+	want.Warnings = []string{"a warning"}
+	require.Equal(t, []string{"cidr"}, made.Steps[0].Unknown)
+
+	all := facts.Facts{Networks: factstest.At(origin.Host("interface eth0"), "0.0.0.0/0")}
+	first, err := made.Settle(all, random)
+	require.NoError(t, err)
+	second, err := made.Settle(facts.Facts{PodCIDRs: []facts.PodCIDRSource{factstest.Says(origin.Cluster("here"), "172.20.0.0/16", "fd01::/48")}}, random)
+	require.NoError(t, err)
+
+	assert.Equal(t, want, made)
+	assert.Equal(t, desired(), given, "nor did what is desired change")
+	assert.Equal(t, []string{"mine 192.168.0.0/16 (default)", "default-ipv6-ippool fd12:3456:789a::/48 (default (random ULA))", "a 10.1.2.0/24 (file pools.yaml:4)"}, created(first))
+	assert.Len(t, first.Warnings, 2)
+	assert.Equal(t, []string{"mine 172.20.0.0/16 (here)", "default-ipv6-ippool fd01::/48 (here)", "a 10.1.2.0/24 (file pools.yaml:4)"}, created(second))
+	assert.Equal(t, want.Warnings, second.Warnings)
+
+	step := second.Steps[0]
+	assert.Nil(t, step.Unknown)
+	assert.Equal(t, plan.Value{"name", "mine", origin.Env("CALICO_IPV4POOL_NAME")}, step.Values[0])
+	assert.Equal(t, plan.Value{"cidr", "172.20.0.0/16", origin.Cluster("here")}, step.Values[1])
+	assert.Equal(t, made.Steps[0].Values[2:], step.Values[2:])
+	assert.Equal(t, made.Steps[2], second.Steps[2])
+}
+
+func TestNeedsRandom(t *testing.T) {
+	t.Parallel()
+	kubeadm := func(cidrs ...string) facts.Facts {
+		return facts.Facts{PodCIDRs: []facts.PodCIDRSource{factstest.Says(origin.Cluster("kubeadm-config"), cidrs...)}}
+	}
+	tests := []struct {
+		name     string
+		asked    []string
+		existing []v3.IPPool
+		known    facts.Facts
+		want     bool
+	}{
+		{"nothing is known", nil, nil, facts.Facts{}, true},
+		{"an IPv4 pod CIDR", nil, nil, kubeadm("10.1.0.0/16"), true},
+		{"an IPv6 pod CIDR", nil, nil, kubeadm("10.1.0.0/16", "fd01::/48"), false},
+		{"it is named", []string{"CALICO_IPV6POOL_CIDR=fd00::/64"}, nil, facts.Facts{}, false},
+		{"it isn't wanted", []string{noIPv6}, nil, facts.Facts{}, false},
+		{"it exists", nil, []v3.IPPool{poolstest.Stored("six", "fd00::/64")}, facts.Facts{}, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			made := computed(t, settingstest.Resolved(t, tt.asked...).Desired, tt.existing...)
+			assert.Equal(t, tt.want, made.NeedsRandom(tt.known))
+			settled, err := made.Settle(tt.known, netip.Prefix{})
+			require.NoError(t, err)
+			unknown := slices.ContainsFunc(settled.Steps, func(step plan.Step) bool { return step.Unknown != nil })
+			assert.Equal(t, tt.want, unknown, "without a random prefix, a CIDR stays unknown")
+		})
+	}
+}
+
+func TestDefaultRange(t *testing.T) {
+	t.Parallel()
+	for _, family := range poolstest.BothFamilies {
+		assert.Equal(t, family, ippool.FamilyOf(plan.DefaultRange(family)))
+	}
+}

@@ -1,0 +1,85 @@
+package preflight
+
+import (
+	"slices"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/facts"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+)
+
+// Check checks the pools that the plan writes against what is known, or with all
+// every pool that it has a step about, and the families of its steps as a whole.
+// It is a pure function: findings come in the order of the plan, of their codes
+// and of what a pool clashes with.
+func Check(p plan.Plan, known facts.Facts, all bool) []Finding {
+	world := premises{networks: known.Networks, routes: known.Routes, podCIDRs: known.PodCIDRs, survey: known.Survey}
+	var checked []judgedPool
+	partial, steps := map[string]bool{}, map[string]bool{}
+	for _, existing := range p.Existing {
+		if existing.Partial {
+			partial[existing.Pool.Name] = true
+			world.unreadable = append(world.unreadable, existing.Family)
+		}
+	}
+	for _, step := range p.Steps {
+		if step.Pool == nil {
+			continue
+		}
+		steps[step.Name] = true
+		pool := judged(step)
+		world.pools = append(world.pools, pool)
+		if Checks(step, all) && (step.Action == plan.Created || !partial[step.Name]) {
+			checked = append(checked, pool)
+		}
+	}
+	for _, existing := range p.Existing {
+		if !existing.Partial && !steps[existing.Pool.Name] {
+			world.pools = append(world.pools, judgedPool{
+				name: existing.Pool.Name, family: existing.Family, spec: existing.Pool.Spec, stands: true,
+				deleted: !existing.Pool.DeletionTimestamp.IsZero(),
+			})
+		}
+	}
+	return world.findings(checked, p.Families(func(step plan.Step) bool { return step.Action != plan.Skipped }))
+}
+
+// Checks reports whether Check checks the step's pool by itself, for which facts
+// of the host and the cluster are needed.
+func Checks(step plan.Step, all bool) bool {
+	return step.Pool != nil && (all || step.Action == plan.Created || step.Action == plan.Updated)
+}
+
+// Allowed splits findings into those that are not allowed and those that are.
+func Allowed(findings []Finding, codes []FindingCode) (found, allowed []Finding) {
+	for _, finding := range findings {
+		if slices.Contains(codes, finding.Code) {
+			allowed = append(allowed, finding)
+		} else {
+			found = append(found, finding)
+		}
+	}
+	return found, allowed
+}
+
+func judged(step plan.Step) judgedPool {
+	updated := map[string]origin.Origin{}
+	for _, difference := range step.Drift {
+		if difference.Updated {
+			updated[difference.Field] = difference.Source
+		}
+	}
+	pool := judgedPool{
+		name: step.Name, family: step.Family, spec: step.Pool.Spec, values: step.Values,
+		stands:    step.Action != plan.Created,
+		updated:   updated,
+		byDefault: step.Default && step.Name == step.Desired,
+		deleted:   !step.Pool.DeletionTimestamp.IsZero(),
+		drawn:     len(step.Unknown) > 0 && step.Family == ippool.IPv6,
+	}
+	if pool.stands {
+		pool.manager = plan.Manager(step.Pool)
+	}
+	return pool
+}

@@ -1,0 +1,357 @@
+package preflight
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"testing"
+	"time"
+
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/facts"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/internal/factstest"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/poolstest"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+)
+
+// wanted is a default pool that is asked for, with NAT. Its values are what its
+// flags say.
+func wanted(family ippool.Family, cidr string, values ...plan.Value) plan.DesiredPool {
+	pool := ippool.New(fmt.Sprintf("default-ipv%d-ippool", family))
+	pool.Spec.CIDR, pool.Spec.NATOutgoing = cidr, true
+	source := origin.Default
+	if cidr != "" {
+		source = flagOf(family, "cidr")
+	}
+	for _, value := range values {
+		switch value.Field {
+		case "natOutgoing":
+			pool.Spec.NATOutgoing = value.Value.(bool)
+		case "nodeSelector":
+			pool.Spec.NodeSelector = value.Value.(string)
+		}
+	}
+	ippool.Default(pool)
+	return plan.DesiredPool{Family: family, Default: true, Pool: pool, Values: append([]plan.Value{value("cidr", cidr, source)}, values...)}
+}
+
+// ofFileAt is a pool that a file asks for.
+func ofFileAt(family ippool.Family, name, cidr string) plan.DesiredPool {
+	want := wanted(family, cidr)
+	want.Default, want.Pool.Name = false, name
+	want.Values[0].Source = origin.Line("pools.yaml", 4)
+	return want
+}
+
+func notWanted(family ippool.Family) plan.DesiredPool {
+	want := wanted(family, "")
+	want.Skip = "nobody wants it"
+	return want
+}
+
+func flagOf(family ippool.Family, flag string) origin.Origin {
+	return origin.Flag(fmt.Sprintf("ipv%d-pool-%s", family, flag))
+}
+
+// made is the plan, with what exists as a snapshot has it.
+func made(t *testing.T, onDrift plan.OnDrift, snapshot datastore.Snapshot, pools ...plan.DesiredPool) plan.Plan {
+	t.Helper()
+	p, err := plan.Compute(plan.Desired{Pools: pools}, snapshot, onDrift)
+	require.NoError(t, err)
+	return p
+}
+
+func natted(pool *v3.IPPool) { pool.Spec.NATOutgoing = true }
+
+func deleted(pool *v3.IPPool) {
+	at := metav1.NewTime(time.Unix(1_700_000_000, 0))
+	pool.DeletionTimestamp = &at
+}
+
+func helms(pool *v3.IPPool) {
+	pool.Labels = map[string]string{"app.kubernetes.io/managed-by": "Helm"}
+}
+
+// lines are the codes and the pools, a line a finding.
+func lines(findings []Finding) []string {
+	var all []string
+	for _, finding := range findings {
+		all = append(all, fmt.Sprintf("%s %s", finding.Code, finding.Pool))
+	}
+	return all
+}
+
+// busy are facts that are in the way of every pool.
+var busy = facts.Facts{
+	Networks: factstest.At(origin.Host("interface eth0"), "10.0.0.0/8"),
+	Routes:   factstest.At(origin.Host("route dev tun0"), "fd00::/8"),
+}
+
+const (
+	four = "default-ipv4-ippool"
+	six  = "default-ipv6-ippool"
+)
+
+func TestCheck(t *testing.T) {
+	t.Parallel()
+	noNAT := func(family ippool.Family) plan.Value {
+		return value("natOutgoing", false, flagOf(family, "nat-outgoing"))
+	}
+	tests := []struct {
+		name       string
+		pools      []plan.DesiredPool
+		onDrift    plan.OnDrift
+		there      []v3.IPPool
+		unreadable []datastore.Unreadable
+		known      facts.Facts
+		want       []string
+		all        []string // with all; nil: the same
+	}{
+		{
+			name:  "what is created",
+			pools: []plan.DesiredPool{wanted(ippool.IPv4, "10.1.0.0/16"), wanted(ippool.IPv6, "fd00:1::/64"), ofFileAt(ippool.IPv4, "filed", "10.2.0.0/16")},
+			known: busy,
+			want:  []string{"HostInterfaceOverlap " + four, "HostRouteOverlap " + six, "HostInterfaceOverlap filed"},
+		},
+		{
+			name:  "what exists",
+			pools: []plan.DesiredPool{wanted(ippool.IPv4, ""), wanted(ippool.IPv6, ""), ofFileAt(ippool.IPv4, "filed", "10.2.0.0/16")},
+			there: []v3.IPPool{poolstest.Default4(), poolstest.Stored("filed", "10.2.0.0/16", natted), poolstest.Stored("mine", "fd00:1::/64", natted), poolstest.Stored("other", "fd00:2::/64", natted)},
+			known: busy,
+			all:   []string{"HostInterfaceOverlap " + four, "HostRouteOverlap mine", "HostInterfaceOverlap filed"},
+		},
+		{
+			name:  "what is updated, as it will be",
+			pools: []plan.DesiredPool{wanted(ippool.IPv4, "", noNAT(ippool.IPv4)), wanted(ippool.IPv6, "")},
+			there: []v3.IPPool{poolstest.Default4(), poolstest.Stored(six, "fd00:1::/64", withoutNAT)}, onDrift: plan.DriftUpdate,
+			known: busy,
+			want:  []string{"HostInterfaceOverlap " + four, "PrivateWithoutNAT " + four},
+			all:   []string{"HostInterfaceOverlap " + four, "PrivateWithoutNAT " + four, "HostRouteOverlap " + six, "ULAWithoutNAT " + six},
+		},
+		{
+			name:  "what is updated from a finding to none",
+			pools: []plan.DesiredPool{wanted(ippool.IPv6, "", value("natOutgoing", true, flagOf(ippool.IPv6, "nat-outgoing")))},
+			there: []v3.IPPool{poolstest.Stored(six, "fd00:1::/64", withoutNAT)}, onDrift: plan.DriftUpdate,
+		},
+		{
+			name:  "what could be updated and is not",
+			pools: []plan.DesiredPool{wanted(ippool.IPv4, "", noNAT(ippool.IPv4))},
+			there: []v3.IPPool{poolstest.Default4()},
+			known: busy,
+			all:   []string{"HostInterfaceOverlap " + four},
+		},
+		{
+			name:  "a selector that is updated",
+			pools: []plan.DesiredPool{wanted(ippool.IPv4, "", value("nodeSelector", "zone == 'a'", flagOf(ippool.IPv4, "node-selector")))},
+			there: []v3.IPPool{poolstest.Default4()}, onDrift: plan.DriftUpdate,
+			known: facts.Facts{Survey: nodes(2)},
+			want:  []string{"NodeSelectorMatchesNoNode " + four},
+		},
+		{
+			name:  "nothing is wanted of a family",
+			pools: []plan.DesiredPool{notWanted(ippool.IPv4), wanted(ippool.IPv6, "fd00:1::/64")},
+			there: []v3.IPPool{poolstest.Stored("off", "10.1.0.0/16", poolstest.Disabled, deleted)},
+		},
+
+		{
+			name:  "no usable pool, beside others",
+			pools: []plan.DesiredPool{wanted(ippool.IPv4, ""), wanted(ippool.IPv6, "")},
+			there: []v3.IPPool{poolstest.Stored("off", "10.1.0.0/16", poolstest.Disabled), poolstest.Stored("lb", "fd00:1::/64", poolstest.ForLoadBalancers), poolstest.Stored("six", "fd00:2::/64", natted)},
+			want:  []string{"NoUsablePool "},
+		},
+		{
+			name:       "no usable pool, beside one that can't be read whole",
+			pools:      []plan.DesiredPool{wanted(ippool.IPv4, "")},
+			there:      []v3.IPPool{poolstest.Stored("off", "10.1.0.0/16", poolstest.Disabled)},
+			unreadable: []datastore.Unreadable{{Name: "x", CIDR: "10.2.0.0/16", Err: errors.New("no JSON")}},
+		},
+		{
+			name:       "one that can't be read whole stands for the default pool",
+			pools:      []plan.DesiredPool{wanted(ippool.IPv4, "")},
+			unreadable: []datastore.Unreadable{{Name: four, CIDR: "10.2.0.0/16", Err: errors.New("no JSON")}},
+			known:      busy,
+		},
+
+		{
+			name:  "a pool that is being deleted stands for the default pool",
+			pools: []plan.DesiredPool{wanted(ippool.IPv4, ""), wanted(ippool.IPv6, "")},
+			there: []v3.IPPool{poolstest.Default4(deleted), poolstest.Stored("six", "fd00:1::/64", natted)},
+			want:  []string{"PoolTerminating " + four},
+		},
+		{
+			name:  "pools that are being deleted beside it, of no use",
+			pools: []plan.DesiredPool{wanted(ippool.IPv4, ""), wanted(ippool.IPv6, "")},
+			there: []v3.IPPool{poolstest.Default4(), poolstest.Stored("off", "10.1.0.0/16", deleted, poolstest.Disabled), poolstest.Stored("six", "fd00:1::/64", natted), poolstest.Stored("z", "fd00:2::/64", deleted)},
+			want:  []string{"PoolTerminating off", "PoolTerminating z"},
+		},
+		{
+			name:  "a pool that is being deleted beside one that is created",
+			pools: []plan.DesiredPool{wanted(ippool.IPv4, "10.1.0.0/16"), ofFileAt(ippool.IPv4, "filed", "10.2.0.0/16")},
+			there: []v3.IPPool{poolstest.Stored("filed", "10.2.0.0/16", natted, deleted)},
+			want:  []string{"PoolTerminating filed"},
+		},
+
+		{
+			name:  "a range that is yet to be drawn",
+			pools: []plan.DesiredPool{wanted(ippool.IPv6, "")},
+			known: facts.Facts{
+				Networks: factstest.At(origin.Host("interface eth0"), "fd00:1::/64"), Routes: busy.Routes,
+				Survey: facts.Survey{Nodes: []facts.Node{factstest.Node("a", "fd01::/64")}},
+			},
+			want: []string{"HostRouteOverlap " + six, "OutsideNodePodCIDR " + six},
+		},
+		{
+			name:  "a range that is yet to be drawn, without NAT",
+			pools: []plan.DesiredPool{wanted(ippool.IPv6, "", noNAT(ippool.IPv6))},
+			want:  []string{"ULAWithoutNAT " + six},
+		},
+		{
+			name:  "nodes' podCIDRs in a pool that the plan has no step about",
+			pools: []plan.DesiredPool{wanted(ippool.IPv4, ""), ofFileAt(ippool.IPv4, "filed", "10.2.0.0/16")},
+			there: []v3.IPPool{poolstest.Default4(), poolstest.Stored("mine", "10.1.0.0/16")},
+			known: facts.Facts{Survey: facts.Survey{Nodes: []facts.Node{factstest.Node("a", "10.1.1.0/24")}}},
+		},
+		{
+			name:  "nodes' podCIDRs in no pool",
+			pools: []plan.DesiredPool{wanted(ippool.IPv4, ""), ofFileAt(ippool.IPv4, "filed", "10.2.0.0/16")},
+			there: []v3.IPPool{poolstest.Default4(), poolstest.Stored("mine", "10.1.0.0/16")},
+			known: facts.Facts{Survey: facts.Survey{Nodes: []facts.Node{factstest.Node("a", "10.3.1.0/24")}}},
+			want:  []string{"OutsideNodePodCIDR filed"},
+			all:   []string{"OutsideNodePodCIDR " + four, "OutsideNodePodCIDR filed"},
+		},
+		{
+			name:  "the cluster's pod CIDR",
+			pools: []plan.DesiredPool{wanted(ippool.IPv4, "10.1.0.0/16")},
+			known: facts.Facts{PodCIDRs: []facts.PodCIDRSource{factstest.Says(origin.Cluster("kubeadm-config"), "10.3.0.0/16")}},
+			want:  []string{"OutsidePodCIDR " + four},
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			p := made(t, tt.onDrift, datastore.Snapshot{Pools: poolstest.Records(tt.there...), Unreadable: tt.unreadable}, tt.pools...)
+			assert.Equal(t, tt.want, lines(Check(p, tt.known, false)))
+			if tt.all == nil {
+				tt.all = tt.want
+			}
+			assert.Equal(t, tt.all, lines(Check(p, tt.known, true)))
+			assert.Equal(t, made(t, tt.onDrift, datastore.Snapshot{Pools: poolstest.Records(tt.there...), Unreadable: tt.unreadable}, tt.pools...), p, "the plan stays as it is")
+		})
+	}
+}
+
+// Once it is drawn, a range is checked like any other.
+func TestCheckOfADrawnRange(t *testing.T) {
+	t.Parallel()
+	p := made(t, plan.DriftReport, datastore.Snapshot{}, wanted(ippool.IPv6, ""))
+	known := facts.Facts{
+		Networks: factstest.At(origin.Host("interface eth0"), "fd12:3456:789a:1::/64", "fd01::/64"),
+		Survey:   facts.Survey{Nodes: []facts.Node{factstest.Node("a", "fd12:3456:789a::/64")}},
+	}
+	assert.Equal(t, []string{"OutsideNodePodCIDR " + six}, lines(Check(p, known, false)), "it may be anywhere")
+
+	settled, err := p.Settle(known, netip.MustParsePrefix("fd12:3456:789a::/48"))
+	require.NoError(t, err)
+	found := Check(settled, known, false)
+	require.Equal(t, []string{"HostInterfaceOverlap " + six}, lines(found))
+	assert.Equal(t, `IPPool "default-ipv6-ippool": cidr "fd12:3456:789a::/48" (default (random ULA)) overlaps fd12:3456:789a:1::/64 (interface eth0 on this host): `+
+		"what is there can't be told from pods, and pods' traffic to it is not masqueraded; name another range with flag --ipv6-pool-cidr", found[0].Text)
+	assert.Equal(t, &facts.Located{Prefix: netip.MustParsePrefix("fd12:3456:789a::/48"), Source: origin.DefaultBecause("random ULA")}, found[0].CIDR)
+}
+
+// A finding names the place of each value, and what would mend it.
+func TestCheckSaysWhatToDo(t *testing.T) {
+	t.Parallel()
+	const private = " is private, and natOutgoing is false (%s): pods reach only what has a route back to them, such as by BGP; %s, or see to the routes"
+	noNAT := value("natOutgoing", false, flagOf(ippool.IPv4, "nat-outgoing"))
+	fileNoNAT := ofFileAt(ippool.IPv4, "filed", "10.2.0.0/16")
+	fileNoNAT.Pool.Spec.NATOutgoing = false
+	fileNoNAT.Values = append(fileNoNAT.Values, value("natOutgoing", false, origin.Line("pools.yaml", 5)))
+	tests := []struct {
+		name    string
+		want    plan.DesiredPool
+		onDrift plan.OnDrift
+		there   []v3.IPPool
+		text    string
+	}{
+		{"the default pool, created", wanted(ippool.IPv4, "10.1.0.0/16", noNAT), plan.DriftReport, nil,
+			`IPPool "default-ipv4-ippool": cidr "10.1.0.0/16" (flag --ipv4-pool-cidr)` +
+				fmt.Sprintf(private, "flag --ipv4-pool-nat-outgoing", "set natOutgoing to true with flag --ipv4-pool-nat-outgoing")},
+		{"the default pool, updated", wanted(ippool.IPv4, "", noNAT), plan.DriftUpdate, []v3.IPPool{poolstest.Default4()},
+			`IPPool "default-ipv4-ippool": cidr "10.244.0.0/16" (datastore)` +
+				fmt.Sprintf(private, "flag --ipv4-pool-nat-outgoing", "set natOutgoing to true with flag --ipv4-pool-nat-outgoing")},
+		{"the default pool, unchanged", wanted(ippool.IPv4, ""), plan.DriftReport, []v3.IPPool{poolstest.Default4(withoutNAT)},
+			`IPPool "default-ipv4-ippool": cidr "10.244.0.0/16" (datastore)` +
+				fmt.Sprintf(private, "datastore", "set natOutgoing to true with flag --ipv4-pool-nat-outgoing and --on-drift=update")},
+		{"the default pool, which drifts", wanted(ippool.IPv4, "", value("natOutgoing", true, flagOf(ippool.IPv4, "nat-outgoing"))), plan.DriftReport, []v3.IPPool{poolstest.Default4(withoutNAT)},
+			`IPPool "default-ipv4-ippool": cidr "10.244.0.0/16" (datastore)` +
+				fmt.Sprintf(private, "datastore", "set natOutgoing to true with flag --ipv4-pool-nat-outgoing and --on-drift=update")},
+		{"what stands for the default pool", wanted(ippool.IPv4, ""), plan.DriftReport, []v3.IPPool{poolstest.Stored("mine", "10.3.0.0/16", withoutNAT)},
+			`IPPool "mine": cidr "10.3.0.0/16" (datastore)` + fmt.Sprintf(private, "datastore", "set natOutgoing to true in the IPPool")},
+		{"Helm's", wanted(ippool.IPv4, ""), plan.DriftUpdate, []v3.IPPool{poolstest.Default4(withoutNAT, helms)},
+			`IPPool "default-ipv4-ippool": cidr "10.244.0.0/16" (datastore)` + fmt.Sprintf(private, "datastore", "have Helm set natOutgoing to true")},
+		{"a file's, created", fileNoNAT, plan.DriftReport, nil,
+			`IPPool "filed": cidr "10.2.0.0/16" (file pools.yaml:4)` + fmt.Sprintf(private, "file pools.yaml:5", "set natOutgoing to true there")},
+		{"a file's, updated", fileNoNAT, plan.DriftUpdate, []v3.IPPool{poolstest.Stored("filed", "10.2.0.0/16", natted)},
+			`IPPool "filed": cidr "10.2.0.0/16" (datastore)` + fmt.Sprintf(private, "file pools.yaml:5", "set natOutgoing to true there")},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			found := Check(made(t, tt.onDrift, datastore.Snapshot{Pools: poolstest.Records(tt.there...)}, tt.want), facts.Facts{}, true)
+			require.Len(t, found, 1)
+			assert.Equal(t, tt.text, found[0].Text)
+		})
+	}
+}
+
+func TestPoolTerminating(t *testing.T) {
+	t.Parallel()
+	p := made(t, plan.DriftReport, datastore.Snapshot{Pools: poolstest.Records(poolstest.Default4(), poolstest.Stored("old", "10.1.7.7/16", deleted))}, wanted(ippool.IPv4, ""))
+	assert.Equal(t, []Finding{{
+		Code: PoolTerminating, Pool: "old", CIDR: &facts.Located{Prefix: netip.MustParsePrefix("10.1.0.0/16"), Source: origin.Datastore},
+		Text: `IPPool "old" is being deleted, and counts as an IPv4 pool until it is gone: run again then`,
+	}}, Check(p, facts.Facts{}, false))
+}
+
+// What is only reported is checked where all is; what has no pool never is.
+func TestChecks(t *testing.T) {
+	t.Parallel()
+	for _, action := range []plan.Action{plan.Created, plan.Updated, plan.Unchanged} {
+		step := plan.Step{Action: action, Pool: ippool.New("a")}
+		assert.Equal(t, action != plan.Unchanged, Checks(step, false), action)
+		assert.True(t, Checks(step, true), action)
+	}
+	for _, all := range []bool{false, true} {
+		assert.False(t, Checks(plan.Step{Action: plan.Skipped}, all))
+	}
+}
+
+func TestAllowed(t *testing.T) {
+	t.Parallel()
+	one, two, three := Finding{Code: ULAWithoutNAT, Pool: "a"}, Finding{Code: NoUsablePool}, Finding{Code: ULAWithoutNAT, Pool: "b"}
+	found, allowed := Allowed([]Finding{one, two, three}, []FindingCode{HostRouteOverlap, ULAWithoutNAT})
+	assert.Equal(t, []Finding{two}, found)
+	assert.Equal(t, []Finding{one, three}, allowed)
+	found, allowed = Allowed([]Finding{one, two}, nil)
+	assert.Equal(t, []Finding{one, two}, found)
+	assert.Empty(t, allowed)
+}
+
+func TestFindingsError(t *testing.T) {
+	t.Parallel()
+	err := &FindingsError{Source: origin.Env("P"), Findings: []Finding{{Code: ULAWithoutNAT, Text: "one"}, {Code: NoUsablePool, Text: "two"}, {Code: NoUsablePool, Text: "three"}}}
+	require.EqualError(t, err, `ULAWithoutNAT: one
+NoUsablePool: two
+NoUsablePool: three
+env P makes errors of these: mend them, or allow what is meant so with flag --allow=ULAWithoutNAT,NoUsablePool, or be warned only with flag --preflight=warn`)
+	require.ErrorIs(t, fmt.Errorf("run: %w", err), ErrFindings)
+	assert.NotErrorIs(t, err, plan.ErrDrift)
+}

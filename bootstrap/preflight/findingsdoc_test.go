@@ -1,0 +1,86 @@
+package preflight
+
+import (
+	"os"
+	"regexp"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/facts"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/internal/factstest"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/poolstest"
+)
+
+// docs/FINDINGS.md has a chapter for every code, in their order, each with a line
+// of output, a remedy, and whether to allow it.
+func TestFindingsAreDocumented(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../docs/FINDINGS.md")
+	require.NoError(t, err)
+	var documented []FindingCode
+	chapters := regexp.MustCompile(`(?m)^## (.*)$`)
+	places := chapters.FindAllSubmatchIndex(text, -1)
+	for i, place := range places {
+		end := len(text)
+		if i+1 < len(places) {
+			end = places[i+1][0]
+		}
+		code, chapter := string(text[place[2]:place[3]]), string(text[place[1]:end])
+		documented = append(documented, FindingCode(code))
+		assert.Contains(t, chapter, "\n```\n"+code+": ")
+		assert.Contains(t, chapter, "\nRemedy: ", code)
+		assert.Regexp(t, `\nAllow(ing)? it `, chapter, code)
+	}
+	assert.Equal(t, FindingCodes(), documented)
+}
+
+// The lines of output in docs/FINDINGS.md are those of the program.
+func TestDocumentedFindings(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../docs/FINDINGS.md")
+	require.NoError(t, err)
+	default4 := func(cidr string, source origin.Origin, nat origin.Origin, changes ...func(*judgedPool)) judgedPool {
+		p := asked("default-ipv4-ippool", cidr)
+		p.values = []plan.Value{value("cidr", cidr, source), value("natOutgoing", true, nat)}
+		p.spec.NATOutgoing = nat == origin.Default
+		for _, change := range changes {
+			change(&p)
+		}
+		return p
+	}
+	byFlag := origin.Flag("ipv4-pool-cidr")
+	three := facts.Survey{Nodes: []facts.Node{factstest.Node("worker-1", "10.0.0.11"), factstest.Node("worker-2", "10.0.0.12"), factstest.Node("worker-3")}}
+	ula := asked("default-ipv6-ippool", "fd00:10:244::/64", withoutNAT)
+	ula.values = []plan.Value{value("cidr", "fd00:10:244::/64", origin.Env("CALICO_IPV6POOL_CIDR"))}
+	tests := []struct {
+		known premises
+		pool  judgedPool
+	}{
+		{premises{networks: factstest.At(origin.Host("interface eth0"), "192.168.1.0/24")}, default4("192.168.0.0/16", origin.Env("CALICO_IPV4POOL_CIDR"), origin.Default)},
+		{premises{routes: factstest.At(origin.Host("route via 10.1.0.1 dev eth1"), "10.0.0.0/8")}, default4("10.244.0.0/16", origin.Cluster("kubeadm-config"), origin.Default)},
+		{premises{survey: three}, default4("10.0.0.0/16", byFlag, origin.Default)},
+		{premises{survey: facts.Survey{ServiceCIDRs: factstest.At(origin.Cluster("servicecidrs/kubernetes"), "10.96.0.0/12")}}, default4("10.0.0.0/8", byFlag, origin.Default)},
+		{premises{podCIDRs: []facts.PodCIDRSource{factstest.Says(origin.Cluster("kubeadm-config"), "10.1.0.0/16")}}, default4("10.2.0.0/16", byFlag, origin.Default)},
+		{premises{survey: facts.Survey{Nodes: []facts.Node{factstest.Node("worker-1", "10.1.0.0/24"), factstest.Node("worker-2", "10.1.1.0/24")}}}, default4("10.2.0.0/16", byFlag, origin.Default)},
+		{premises{}, ula},
+		{premises{}, default4("10.244.0.0/16", origin.Default, origin.Flag("ipv4-pool-nat-outgoing"))},
+		{premises{survey: nodes(5)}, default4("10.244.0.0/24", byFlag, origin.Default)},
+		{premises{survey: nodes(3)}, default4("10.244.0.0/16", byFlag, origin.Default, func(p *judgedPool) {
+			p.spec.NodeSelector = "zone == 'a'"
+			p.values = append(p.values, value("nodeSelector", "zone == 'a'", origin.Env("CALICO_IPV4POOL_NODE_SELECTOR")))
+		})},
+		{premises{pools: []judgedPool{terminating(pool("default-ipv4-ippool", "10.244.0.0/16"))}}, judgedPool{}},
+		{premises{pools: []judgedPool{pool("services", "10.1.0.0/16", poolstest.ForLoadBalancers), pool("old", "10.2.0.0/16", poolstest.Disabled)}}, judgedPool{}},
+	}
+	require.Len(t, tests, len(FindingCodes()))
+	for i, tt := range tests {
+		found := tt.known.findings([]judgedPool{tt.pool}, poolstest.BothFamilies)
+		require.Len(t, found, 1, "%v", FindingCodes()[i])
+		assert.Equal(t, FindingCodes()[i], found[0].Code)
+		assert.Contains(t, string(text), "\n```\n"+found[0].Error()+"\n```\n")
+	}
+}

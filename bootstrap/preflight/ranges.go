@@ -1,0 +1,189 @@
+package preflight
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/facts"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+)
+
+// What the preflight finds about the range of a pool: what else is there.
+
+func (p premises) onInterfaces(pool judgedPool) []Finding {
+	return pool.overlaps(overlapping(p.networks, pool), "networks of this host", func(network facts.Located) string {
+		return fmt.Sprintf("overlaps %s (%s on this host): what is there can't be told from pods, and pods' traffic to it is not masqueraded",
+			network.Prefix, network.Source)
+	})
+}
+
+// onRoutes leaves out what lies in a network that onInterfaces tells of: who
+// moves the pool away from that network moves it away from these too.
+func (p premises) onRoutes(pool judgedPool) []Finding {
+	told := overlapping(p.networks, pool)
+	routes := slices.DeleteFunc(overlapping(p.routes, pool), func(route facts.Located) bool {
+		return slices.ContainsFunc(told, func(network facts.Located) bool { return ippool.Contains(network.Prefix, route.Prefix) })
+	})
+	return pool.overlaps(routes, "routes of this host", func(route facts.Located) string {
+		return fmt.Sprintf("overlaps %s (%s on this host): what is there is out of reach for pods, and for nodes where a pod has the address",
+			route.Prefix, route.Source)
+	})
+}
+
+func (p premises) onServices(pool judgedPool) []Finding {
+	return pool.overlaps(overlapping(p.survey.ServiceCIDRs, pool), "Service CIDRs", func(services facts.Located) string {
+		return fmt.Sprintf("overlaps the Service CIDR %s (%s): a pod may get the address of a Service, and is not reached then",
+			services.Prefix, services.Source)
+	})
+}
+
+// overlapping returns those that overlap the pool, each prefix once, in order.
+func overlapping(all []facts.Located, pool judgedPool) []facts.Located {
+	var found []facts.Located
+	for _, located := range all {
+		if prefix := located.Prefix.Masked(); pool.isIn(prefix) {
+			found = append(found, facts.Located{Prefix: prefix, Source: located.Source})
+		}
+	}
+	slices.SortFunc(found, func(a, b facts.Located) int {
+		return cmp.Or(a.Prefix.Addr().Compare(b.Prefix.Addr()), cmp.Compare(a.Prefix.Bits(), b.Prefix.Bits()), cmp.Compare(a.Source.String(), b.Source.String()))
+	})
+	found = slices.Compact(found)
+	var merged []facts.Located
+	for _, located := range found {
+		if last := len(merged) - 1; last >= 0 && merged[last].Prefix == located.Prefix {
+			merged[last].Source = merged[last].Source.And(located.Source)
+			continue
+		}
+		merged = append(merged, located)
+	}
+	return merged
+}
+
+// overlaps makes findings of the first few; the last of them says how many there
+// are beside: a router's table may have thousands.
+func (p judgedPool) overlaps(with []facts.Located, called string, describe func(facts.Located) string) []Finding {
+	var found []Finding
+	for i, other := range with[:min(len(with), text.MaxNamed)] {
+		sentence := describe(other)
+		if more := len(with) - text.MaxNamed; more > 0 && i == text.MaxNamed-1 {
+			sentence += fmt.Sprintf("; %d more %s overlap it", more, called)
+		}
+		found = append(found, Finding{
+			CIDR: p.located(), Other: &other,
+			Text: fmt.Sprintf("%s %s; %s", p.saysCIDR(), sentence, p.elsewhere()),
+		})
+	}
+	return found
+}
+
+func (p premises) onNodes(pool judgedPool) []Finding {
+	prefix := pool.prefix()
+	var (
+		first *facts.Located
+		hit   []string
+	)
+	for _, node := range p.nodes() {
+		i := slices.IndexFunc(node.Addresses, func(addr netip.Addr) bool { return prefix.Contains(addr.Unmap()) })
+		if i < 0 {
+			continue
+		}
+		addr := node.Addresses[i].Unmap()
+		if first == nil {
+			first = &facts.Located{Prefix: netip.PrefixFrom(addr, addr.BitLen()), Source: origin.Cluster("node " + node.Name)}
+		}
+		hit = append(hit, fmt.Sprintf("%s (%s)", node.Name, addr))
+	}
+	if first == nil {
+		return nil
+	}
+	return []Finding{{
+		CIDR: pool.located(), Other: first,
+		Text: fmt.Sprintf("%s holds the addresses of %d of the cluster's %d node(s): %s: a pod may get the address of a node; %s",
+			pool.saysCIDR(), len(hit), len(p.survey.Nodes), named(hit), pool.elsewhere()),
+	}}
+}
+
+// nodes are in the order of their names.
+func (p premises) nodes() []facts.Node {
+	return slices.SortedStableFunc(slices.Values(p.survey.Nodes), func(a, b facts.Node) int { return cmp.Compare(a.Name, b.Name) })
+}
+
+// outsidePodCIDR is about a CIDR that the cluster does not count as its pods'.
+// Of several places that know the cluster's pod CIDRs the first counts, with all
+// that it says of the family.
+func (p premises) outsidePodCIDR(pool judgedPool) []Finding {
+	prefix := pool.prefix()
+	first, name := facts.FirstPodCIDR(p.podCIDRs, pool.family)
+	if !prefix.IsValid() || !first.IsValid() {
+		return nil
+	}
+	var known []netip.Prefix
+	for _, source := range p.podCIDRs {
+		for _, pods := range source.Prefixes {
+			if source.Name == name && ippool.FamilyOf(pods) == pool.family {
+				known = append(known, pods)
+			}
+		}
+	}
+	if slices.ContainsFunc(known, func(pods netip.Prefix) bool { return ippool.Contains(pods, prefix) }) {
+		return nil
+	}
+	how, other := "is outside", first
+	if i := slices.IndexFunc(known, prefix.Overlaps); i >= 0 {
+		how, other = "goes beyond", known[i]
+	}
+	texts := make([]string, len(known))
+	for i, pods := range known {
+		texts[i] = pods.String()
+	}
+	return []Finding{{
+		CIDR: pool.located(), Other: &facts.Located{Prefix: other, Source: name},
+		Text: fmt.Sprintf("%s %s the pod CIDR that the cluster knows, %s (%s): kube-proxy and others take the addresses out there for no pods; %s",
+			pool.saysCIDR(), how, strings.Join(texts, ", "), name, pool.elsewhere()),
+	}}
+}
+
+// outsideNodePodCIDR is for clusters whose pod CIDR nobody says: what the
+// controller manager gave to the nodes tells where it is. Ranges in another pool
+// for pods are none of this pool's business.
+func (p premises) outsideNodePodCIDR(pool judgedPool) []Finding {
+	if first, _ := facts.FirstPodCIDR(p.podCIDRs, pool.family); first.IsValid() || !pool.ranged() {
+		return nil
+	}
+	var pools []netip.Prefix
+	for _, other := range append([]judgedPool{pool}, p.pools...) {
+		if !other.spec.Disabled && forPods(other) {
+			pools = append(pools, other.prefix())
+		}
+	}
+	var (
+		first *facts.Located
+		hit   []string
+	)
+	for _, node := range p.nodes() {
+		for _, pods := range node.PodCIDRs {
+			within := func(pool netip.Prefix) bool { return ippool.Contains(pool, pods) }
+			if ippool.FamilyOf(pods) != pool.family || slices.ContainsFunc(pools, within) {
+				continue
+			}
+			if first == nil {
+				first = &facts.Located{Prefix: pods, Source: origin.Cluster("podCIDRs of node " + node.Name)}
+			}
+			hit = append(hit, fmt.Sprintf("%s (%s)", node.Name, pods))
+		}
+	}
+	if first == nil {
+		return nil
+	}
+	return []Finding{{
+		CIDR: pool.located(), Other: first,
+		Text: fmt.Sprintf("%s is not where kube-controller-manager gives the nodes their podCIDRs, such as %s: Calico leaves those aside, but kube-proxy and a cloud's routes go by them; %s, or kube-controller-manager's --cluster-cidr",
+			pool.saysCIDR(), named(hit), pool.elsewhere()),
+	}}
+}

@@ -1,0 +1,99 @@
+package preflight
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool/selector"
+)
+
+// What the preflight finds about the use of a pool: whether its pods get out,
+// and whether its nodes get blocks.
+
+var (
+	uniqueLocal   = netip.MustParsePrefix("fc00::/7") // RFC 4193
+	privateRanges = []netip.Prefix{                   // RFC 1918, and RFC 6598
+		netip.MustParsePrefix("10.0.0.0/8"),
+		netip.MustParsePrefix("172.16.0.0/12"),
+		netip.MustParsePrefix("192.168.0.0/16"),
+		netip.MustParsePrefix("100.64.0.0/10"),
+	}
+)
+
+func (p premises) localWithoutNAT(pool judgedPool) []Finding {
+	if pool.spec.NATOutgoing || !pool.drawn && !ippool.Contains(uniqueLocal, pool.prefix()) {
+		return nil
+	}
+	return []Finding{{
+		CIDR: pool.located(),
+		Text: fmt.Sprintf("%s is unique local, and natOutgoing is false (%s): nothing on the internet answers such addresses, so pods have no way out of the cluster by IPv6; %s, or name a global range",
+			pool.saysCIDR(), pool.source("natOutgoing"), pool.set("natOutgoing", "true", "nat-outgoing")),
+	}}
+}
+
+func (p premises) privateWithoutNAT(pool judgedPool) []Finding {
+	private := func(within netip.Prefix) bool { return ippool.Contains(within, pool.prefix()) }
+	if pool.spec.NATOutgoing || !slices.ContainsFunc(privateRanges, private) {
+		return nil
+	}
+	return []Finding{{
+		CIDR: pool.located(),
+		Text: fmt.Sprintf("%s is private, and natOutgoing is false (%s): pods reach only what has a route back to them, such as by BGP; %s, or see to the routes",
+			pool.saysCIDR(), pool.source("natOutgoing"), pool.set("natOutgoing", "true", "nat-outgoing")),
+	}}
+}
+
+// fewerBlocks counts as Calico does: a node that gets no block of its own has no
+// address for pods, or borrows from others' blocks.
+func (p premises) fewerBlocks(pool judgedPool) []Finding {
+	size, prefix := pool.spec.BlockSize, pool.prefix()
+	if size == 0 {
+		size = pool.family.DefaultBlockSize()
+	}
+	matched, ok := p.matched(pool)
+	bits := size - prefix.Bits()
+	if !ok || !prefix.IsValid() || bits < 0 || bits > 63 || uint64(1)<<bits >= uint64(matched) {
+		return nil // 2^64 blocks and more are enough
+	}
+	return []Finding{{
+		CIDR: pool.located(),
+		Text: fmt.Sprintf("%s has %d block(s) of /%d (blockSize: %s) for %d node(s): pods on the others get no address, or borrowed ones; %s, or smaller blocks",
+			pool.saysCIDR(), uint64(1)<<bits, size, pool.source("blockSize"), matched, pool.wider()),
+	}}
+}
+
+// wider says how the pool comes to more addresses.
+func (p judgedPool) wider() string {
+	if p.stands {
+		return "a pool keeps its CIDR and its blocks' size, so add another pool with a wider range"
+	}
+	return p.elsewhere() + ", a wider one"
+}
+
+func (p premises) noNode(pool judgedPool) []Finding {
+	if matched, ok := p.matched(pool); !ok || matched > 0 {
+		return nil
+	}
+	return []Finding{{
+		CIDR: pool.located(),
+		Text: fmt.Sprintf("%s matches none of the cluster's %d node(s), so no pod gets an address of the pool; %s, or label nodes",
+			pool.says("nodeSelector", text.Quote(pool.spec.NodeSelector)), len(p.survey.Nodes), pool.set("nodeSelector", "one that matches", "node-selector")),
+	}}
+}
+
+// matched is how many nodes may take blocks of the pool; not ok: nobody knows.
+func (p premises) matched(pool judgedPool) (nodes int, ok bool) {
+	chosen, err := selector.Parse(pool.spec.NodeSelector)
+	if err != nil || len(p.survey.Nodes) == 0 {
+		return 0, false
+	}
+	for _, node := range p.survey.Nodes {
+		if chosen.Matches(node.Labels) {
+			nodes++
+		}
+	}
+	return nodes, true
+}

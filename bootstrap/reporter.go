@@ -1,0 +1,165 @@
+package bootstrap
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/preflight"
+)
+
+// reporter tells the logger and the observer what a run is at, and gathers what
+// the report says beside the pools.
+type reporter struct {
+	logger   *slog.Logger
+	observe  func(Event) // nil: nobody to tell
+	planning bool        // the report is all that there is to see, and has everything that is found
+
+	attempts int
+	toldOf   map[string]bool // the pools that the observer knows to be written
+	warnings []string        // of the settings, and what was found since
+	notes    []string
+}
+
+func newReporter(o options, warnings []string) *reporter {
+	return &reporter{logger: o.logger, observe: o.observe, toldOf: map[string]bool{}, warnings: slices.Clone(warnings)}
+}
+
+// begin logs the warnings about settings.
+func (r *reporter) begin() {
+	for _, warning := range r.warnings {
+		r.log(warning)
+	}
+}
+
+// log logs what the report has, too: with a plan as a debug line, since whoever
+// looks at the plan would have everything twice.
+func (r *reporter) log(warning string, args ...any) {
+	level := slog.LevelWarn
+	if r.planning {
+		level = slog.LevelDebug
+	}
+	r.logger.Log(context.Background(), level, warning, args...)
+}
+
+// warnOnce logs warnings that are new, and remembers them for the report.
+func (r *reporter) warnOnce(warnings ...string) {
+	for _, warning := range warnings {
+		if !slices.Contains(r.warnings, warning) {
+			r.log(warning)
+			r.warnings = append(r.warnings, warning)
+		}
+	}
+}
+
+// note remembers notes that are new.
+func (r *reporter) note(notes ...string) {
+	for _, note := range notes {
+		if !slices.Contains(r.notes, note) {
+			r.logger.Debug(note)
+			r.notes = append(r.notes, note)
+		}
+	}
+}
+
+// endWithoutReport logs the warnings of a plan that there is none of in the end.
+func (r *reporter) endWithoutReport() {
+	if !r.planning {
+		return
+	}
+	for _, warning := range r.warnings {
+		r.logger.Warn(warning)
+	}
+}
+
+// report is the report of an attempt that went through or was refused. What it
+// says beside the pools is logged.
+func (r *reporter) report(store datastore.Type, p plan.Plan, found, allowed []preflight.Finding, refusal error) Report {
+	report := newReport(store, p)
+	for _, warning := range p.Warnings {
+		r.log(warning)
+	}
+	report.Warnings = append(append([]string{}, r.warnings...), p.Warnings...)
+	report.Notes = append([]string{}, r.notes...)
+	if len(allowed) > 0 {
+		report.Notes = append(report.Notes, allowedNote(allowed))
+	}
+	report.Findings = append([]preflight.Finding{}, found...)
+	if !errors.Is(refusal, preflight.ErrFindings) { // which has them itself
+		for _, finding := range found {
+			r.log(finding.Text, "code", finding.Code)
+		}
+	}
+	return report
+}
+
+// done logs what became of each pool.
+func (r *reporter) done(ctx context.Context, report Report) {
+	for _, pool := range report.Pools {
+		level := slog.LevelDebug
+		if pool.Action == plan.Created || pool.Action == plan.Updated {
+			level = slog.LevelInfo
+		}
+		r.logger.Log(ctx, level, fmt.Sprintf("%s pool %s", pool.Family, pool.Action), "pool", pool.Name, "reason", pool.Reason)
+	}
+}
+
+func (r *reporter) tell(event Event) {
+	if r.observe == nil {
+		return
+	}
+	event.Attempt = r.attempts
+	r.observe(event)
+}
+
+// reading begins an attempt.
+func (r *reporter) reading() {
+	r.attempts++
+	r.tell(Event{Kind: EventReading})
+}
+
+func (r *reporter) retrying(err error, wait time.Duration) {
+	r.tell(Event{Kind: EventRetrying, Err: err, Wait: wait})
+}
+
+// plan tells what is planned, and what is about to be written unless the plan is
+// only shown.
+func (r *reporter) plan(p plan.Plan, shown bool) {
+	if r.observe == nil {
+		return
+	}
+	pools, writes := make([]PoolEvent, 0, len(p.Steps)), []PoolEvent{}
+	for _, pool := range newReport("", p).Pools {
+		event := PoolEvent{pool.Name, pool.Family, pool.Action, pool.Reason}
+		pools = append(pools, event)
+		if pool.Action == WouldCreate || pool.Action == WouldUpdate {
+			writes = append(writes, event)
+		}
+	}
+	r.tell(Event{Kind: EventPlanned, Pools: pools})
+	if !shown && len(writes) > 0 {
+		r.tell(Event{Kind: EventWriting, Pools: writes})
+	}
+}
+
+// written tells of the pools that are written and were not told of.
+func (r *reporter) written(p plan.Plan) {
+	if r.observe == nil {
+		return
+	}
+	var pools []PoolEvent
+	for _, step := range p.Steps {
+		if step.Done && !r.toldOf[step.Name] {
+			r.toldOf[step.Name] = true
+			pools = append(pools, PoolEvent{step.Name, step.Family, step.Action, step.Reason})
+		}
+	}
+	if len(pools) > 0 {
+		r.tell(Event{Kind: EventWritten, Pools: pools})
+	}
+}

@@ -1,0 +1,113 @@
+package settings
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings/internal/apiconfig"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
+)
+
+// FromFile returns the datastore settings of a CalicoAPIConfig file, YAML or
+// JSON. Fields that Calico doesn't know are refused. The error is an
+// *Error.
+func FromFile(path string) (Settings, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		var faults Faults
+		faults.Add(Given(path, origin.Flag("config")), "%s", text.Unreadable(err, "a CalicoAPIConfig file"))
+		return Settings{}, faults.Err()
+	}
+	return readConfig(path, data)
+}
+
+func readConfig(path string, data []byte) (Settings, error) {
+	var faults Faults
+	file := Given(path, origin.Flag("config"))
+	config, err := apiconfig.Decode(data)
+	if err != nil {
+		faults.Add(file, "%s", text.Undecodable(err, "a CalicoAPIConfig"))
+		return Settings{}, faults.Err()
+	}
+	for _, problem := range config.Problems() {
+		faults.Add(file, "%s", problem)
+	}
+	return fromSpec(config.Spec, path), faults.Err()
+}
+
+func fromSpec(s apiconfig.Spec, path string) Settings {
+	var settings Settings
+	d := &settings.Datastore
+	insecure := ""
+	if s.K8sInsecureSkipTLSVerify {
+		insecure = "true"
+	}
+	for _, given := range []struct {
+		field string
+		value string
+		into  *Setting
+	}{
+		{"datastoreType", s.DatastoreType, &d.DatastoreType},
+		{"etcdEndpoints", s.EtcdEndpoints, &d.EtcdEndpoints},
+		{"etcdDiscoverySrv", s.EtcdDiscoverySRV, &d.EtcdDiscoverySRV},
+		{"etcdUsername", s.EtcdUsername, &d.EtcdUsername},
+		{"etcdPassword", s.EtcdPassword, &d.EtcdPassword},
+		{"etcdCACertFile", s.EtcdCACertFile, &d.EtcdCACertFile},
+		{"etcdCertFile", s.EtcdCertFile, &d.EtcdCertFile},
+		{"etcdKeyFile", s.EtcdKeyFile, &d.EtcdKeyFile},
+		{"etcdCACert", s.EtcdCACert, &d.EtcdCACert},
+		{"etcdCert", s.EtcdCert, &d.EtcdCert},
+		{"etcdKey", s.EtcdKey, &d.EtcdKey},
+		{"kubeconfig", s.Kubeconfig, &d.Kubeconfig},
+		{"kubeconfigInline", s.KubeconfigInline, &d.KubeconfigInline},
+		{"k8sAPIEndpoint", s.K8sAPIEndpoint, &d.K8sAPIEndpoint},
+		{"k8sCAFile", s.K8sCAFile, &d.K8sCAFile},
+		{"k8sCertFile", s.K8sCertFile, &d.K8sCertFile},
+		{"k8sKeyFile", s.K8sKeyFile, &d.K8sKeyFile},
+		{"k8sAPIToken", s.K8sAPIToken, &d.K8sAPIToken},
+		{"k8sInsecureSkipTLSVerify", insecure, &d.K8sInsecureSkipTLSVerify},
+		{"k8sCurrentContext", s.K8sCurrentContext, &d.K8sCurrentContext},
+		{"k8sClientQPS", s.K8sClientQPS.String(), &d.K8sClientQPS},
+		{"k8sClientBurst", s.K8sClientBurst.String(), &d.K8sClientBurst},
+		{"calicoAPIGroup", s.CalicoAPIGroup, &d.CalicoAPIGroup},
+	} {
+		if given.value != "" {
+			*given.into = Given(given.value, origin.File(fmt.Sprintf("%s spec.%s", path, given.field)))
+		}
+	}
+	return settings
+}
+
+// Load lays the flags over the file and the file over the environment, reads the
+// PoolsFile that comes of it, and returns that with warnings. An empty configFile
+// means that there is none.
+//
+// A file speaks for the whole datastore, as it does for calicoctl: the
+// variables for it are not read then, and each that is set is warned of. With
+// an error, the settings are what could be read nevertheless, so that a caller
+// can judge them too and tell everything at once.
+func Load(flags Settings, configFile string) (Settings, []string, error) {
+	environment, err := FromEnv()
+	if err != nil {
+		return Settings{}, nil, err
+	}
+	if configFile == "" {
+		settings := Merge(flags, environment)
+		return settings, nil, settings.ReadPoolsFile()
+	}
+	file, err := FromFile(configFile)
+	var warnings []string
+	for _, d := range definitions() {
+		if setting := d.Of(&environment); d.Prefixed && setting.IsSet() {
+			warnings = append(warnings, fmt.Sprintf("%s has no effect: %s %s says how to reach the datastore",
+				setting.Source, origin.Flag("config"), configFile))
+		}
+	}
+	environment.Datastore = DatastoreSettings{Surroundings: environment.Datastore.Surroundings}
+	settings := Merge(flags, file, environment)
+	var faults Faults
+	faults.gather(err)
+	faults.gather(settings.ReadPoolsFile())
+	return settings, warnings, faults.Err()
+}

@@ -1,0 +1,94 @@
+package settings_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"sigs.k8s.io/yaml"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/internal/settingstest"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
+)
+
+// FuzzConfigFile holds a CalicoAPIConfig file of any content to this: it is
+// refused with a readable line a fault, or what was read of it, written into
+// another file, is read the same.
+func FuzzConfigFile(f *testing.F) {
+	f.Add([]byte(everyField))
+	for _, text := range []string{
+		configHead, configHead + "spec: {etcdEndpoints: 'https://a:1'}\n", configHead + "spec:\n  k8sClientQPS: 0x10\n", configHead + "spec:\n  k8sClientQPS: '1e400'\n",
+		configHead + "spec:\n  k8sInsecureSkipTLSVerify: yes\n", configHead + "spec:\n  etcdKey: a\n  etcdKey: b\n", configHead + "spec:\n  etcdkey: a\n",
+		"{\"apiVersion\": \"projectcalico.org/v3\", \"kind\": \"CalicoAPIConfig\", \"spec\": {\"etcdKey\": \"\\n\"}}", "kind: Pod\n", "[]", "", "\xff", "a: [\n", "? [a]: b\n",
+	} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		const path = "/etc/calico/calicoctl.cfg"
+		given, err := settings.ReadConfig(path, data)
+		if err != nil {
+			settingstest.CheckFaults(t, err)
+			return
+		}
+		fields := map[string]any{}
+		all := given.Datastore
+		for _, setting := range []settings.Setting{
+			all.DatastoreType, all.EtcdEndpoints, all.EtcdDiscoverySRV, all.EtcdUsername, all.EtcdPassword, all.EtcdCACertFile, all.EtcdCertFile,
+			all.EtcdKeyFile, all.EtcdCACert, all.EtcdCert, all.EtcdKey, all.Kubeconfig, all.KubeconfigInline, all.K8sAPIEndpoint, all.K8sCAFile,
+			all.K8sCertFile, all.K8sKeyFile, all.K8sAPIToken, all.K8sInsecureSkipTLSVerify, all.K8sCurrentContext, all.K8sClientQPS,
+			all.K8sClientBurst, all.CalicoAPIGroup,
+		} {
+			if !setting.IsSet() {
+				continue
+			}
+			field, ok := strings.CutPrefix(setting.Source.String(), "file "+path+" spec.")
+			require.True(t, ok, "%s", setting.Source)
+			fields[field] = setting.Value
+			switch field {
+			case "k8sInsecureSkipTLSVerify":
+				fields[field] = true
+			case "k8sClientQPS", "k8sClientBurst":
+				fields[field] = json.Number(setting.Value)
+			}
+		}
+		text, err := yaml.Marshal(map[string]any{"apiVersion": "projectcalico.org/v3", "kind": "CalicoAPIConfig", "spec": fields})
+		require.NoError(t, err)
+		again, err := settings.ReadConfig(path, text)
+		require.NoError(t, err, "%s", text)
+		require.Equal(t, given, again, "%s", text)
+	})
+}
+
+// FuzzUnknownVariables looks at any variable: it is passed over, or told of on a
+// line that is no longer than people read, and that shows no secret.
+func FuzzUnknownVariables(f *testing.F) {
+	for _, name := range []string{
+		"CALICO_IPV4POOL_CIDRS", "calico_ipv4pool_nat", "CALICO_IPV6POOL_IPIP", "CALICO_IPPOOLS_PORT_443_TCP", "CALICO_IPPOOLS_TOKEN", "CALICO_IPV4_POOL_\n", "CALICO_IPPOOL_\xff", "HOME", "",
+		"CALICO_IPV4POOL_ſ",
+	} {
+		f.Add(name, "hunter2secret")
+		f.Add(name, "https://root:hunter2secret@a")
+		f.Add(name, "\x1b[2J\n"+strings.Repeat("x", 300))
+	}
+	f.Fuzz(func(t *testing.T, name, value string) {
+		if strings.Contains(name, "=") {
+			t.Skip("no variable's name")
+		}
+		unknown := settings.UnknownVariables([]string{name + "=" + value, "PATH=/bin"})
+		config, err := settings.Settings{Unknown: unknown}.Resolve()
+		require.NoError(t, err)
+		require.Len(t, config.Warnings, len(unknown))
+		for _, d := range settings.Definitions() {
+			require.False(t, d.Env == name && len(unknown) > 0, "it is a setting")
+		}
+		for _, warning := range config.Warnings {
+			settingstest.AssertLines(t, warning)
+			assert.LessOrEqual(t, len(warning), 700+4*len(name))
+			if len(value) >= 8 && !strings.Contains(name, value) && (strings.Contains(value, "@") || strings.Contains(name, "TOKEN")) {
+				require.NotContains(t, warning, value)
+			}
+		}
+	})
+}

@@ -1,0 +1,238 @@
+package settings
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/preflight"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+)
+
+// Config is what settings say, typed and judged.
+type Config struct {
+	Desired   plan.Desired            // the pools
+	Datastore datastore.Type          // where they are kept; empty: what was given is wrong
+	Timeout   time.Duration           // of the whole run; zero is no limit
+	OnDrift   plan.OnDrift            // what is done where a pool differs
+	Preflight preflight.Mode          // what is done with findings
+	Allow     []preflight.FindingCode // findings that are known and wanted
+	Warnings  []string                // what is not wrong, but should be known
+}
+
+// Resolve reads and judges the settings. The error is an *Error with
+// everything that is wrong; nothing is contacted and no file is read.
+//
+// The pools of PoolsFile are in it as far as PoolManifests has them, which
+// [Settings.ReadPoolsFile] reads.
+//
+// How a datastore is reached is judged by the datastore's own package, which
+// reads the files that are named.
+func (s Settings) Resolve() (Config, error) {
+	var (
+		config Config
+		faults Faults
+	)
+	for _, family := range []ippool.Family{ippool.IPv4, ippool.IPv6} {
+		config.Desired.Pools = append(config.Desired.Pools, s.resolvePool(family, &config, &faults))
+	}
+	s.skipForFiles(&config)
+	s.resolveSkips(&config.Desired, &faults)
+	s.resolveFiles(&config, &faults)
+	config.warnOfNode(s.IPv6Support)
+
+	deflt := defaultTimeout
+	if s.WaitForDatastore.Bool(false, &faults) {
+		deflt = 0
+	}
+	config.Timeout = readTimeout(s.Timeout, deflt, &faults)
+	config.OnDrift = readWord(s.OnDrift, "policy", plan.OnDrifts(), &faults)
+	config.Preflight = readWord(s.Preflight, "mode", preflight.Modes(), &faults)
+	config.Allow = readAllow(s.Allow, &faults)
+	config.Datastore = readDatastoreType(s.Datastore, &faults)
+	s.warnOfUnknown(&config)
+	s.warnOfIdle(&config)
+	if s.Strict.Bool(false, &faults) {
+		faults.addWarnings(s.Strict, config.Warnings)
+		config.Warnings = nil
+	}
+	return config, faults.Err()
+}
+
+// Validate returns everything that is wrong with the settings, as Resolve does.
+func (s Settings) Validate() error {
+	_, err := s.Resolve()
+	return err
+}
+
+// defaultPoolName is the name of the family's default pool where none is set.
+func defaultPoolName(family ippool.Family) string {
+	return fmt.Sprintf("default-ipv%d-ippool", family)
+}
+
+func defaultNATOutgoing(family ippool.Family) bool { return family == ippool.IPv4 }
+
+// resolvePool judges the settings of one family, one by one and then together
+// as a pool.
+func (s Settings) resolvePool(family ippool.Family, config *Config, faults *Faults) plan.DesiredPool {
+	given := s.pool(family)
+	desired := plan.DesiredPool{Family: family, Default: true}
+
+	name := defaultPoolName(family)
+	if given.Name.IsSet() {
+		name = given.Name.Value
+	}
+	pool := ippool.New(name)
+	desired.Pool = pool
+
+	prefix, none := readCIDR(given.CIDR, family, config, faults)
+	if none {
+		desired.Skip = fmt.Sprintf("%s is %q", given.CIDR.Source, given.CIDR.Value)
+	} else if prefix.IsValid() {
+		pool.Spec.CIDR = prefix.String()
+	}
+	pool.Spec.BlockSize = readBlockSize(given.BlockSize, family, faults)
+	pool.Spec.VXLANMode = readMode[v3.VXLANMode](given.VXLAN, faults)
+	if family == ippool.IPv4 {
+		pool.Spec.IPIPMode = readMode[v3.IPIPMode](s.IPv4.IPIP, faults)
+	}
+	pool.Spec.NATOutgoing = given.NATOutgoing.Bool(defaultNATOutgoing(family), faults)
+	pool.Spec.DisableBGPExport = given.DisableBGPExport.Bool(false, faults)
+	pool.Spec.NodeSelector = given.NodeSelector.Value
+	ippool.Default(pool)
+
+	config.warnOfNode(given.NATOutgoing)
+	config.warnOfNode(given.DisableBGPExport)
+	desired.Values = s.values(family, pool)
+	s.judgePool(family, pool, faults)
+	return desired
+}
+
+// warnOfNode warns if calico-node would take our false for true. (It takes
+// NO_DEFAULT_POOLS and WAIT_FOR_DATASTORE for false unless they are "true", so
+// no false of ours is true there.)
+func (c *Config) warnOfNode(boolean Setting) {
+	if differsInNode(boolean) {
+		c.Warnings = append(c.Warnings, fmt.Sprintf(
+			"%s: %q is read as false here; calico-node reads it as true", boolean.Source, boolean.Value))
+	}
+}
+
+// values tells of each field of the pool where its value came from.
+func (s Settings) values(family ippool.Family, pool *v3.IPPool) []plan.Value {
+	given := s.pool(family)
+	var ipip Setting
+	if family == ippool.IPv4 {
+		ipip = s.IPv4.IPIP
+	}
+	value := func(field string, value any, setting Setting) plan.Value {
+		if !setting.IsSet() {
+			return plan.Value{Field: field, Value: value, Source: origin.Default}
+		}
+		return plan.Value{Field: field, Value: value, Source: setting.Source}
+	}
+	return []plan.Value{
+		value("name", pool.Name, given.Name),
+		value("cidr", pool.Spec.CIDR, given.CIDR),
+		value("vxlanMode", pool.Spec.VXLANMode, given.VXLAN),
+		value("ipipMode", pool.Spec.IPIPMode, ipip),
+		value("natOutgoing", pool.Spec.NATOutgoing, given.NATOutgoing),
+		value("disableBGPExport", pool.Spec.DisableBGPExport, given.DisableBGPExport),
+		value("blockSize", pool.Spec.BlockSize, given.BlockSize),
+		value("nodeSelector", pool.Spec.NodeSelector, given.NodeSelector),
+	}
+}
+
+// readCIDR returns the zero prefix where none is set or it is wrong.
+func readCIDR(setting Setting, family ippool.Family, config *Config, faults *Faults) (prefix netip.Prefix, none bool) {
+	if !setting.IsSet() {
+		return netip.Prefix{}, false
+	}
+	if strings.EqualFold(setting.Value, "none") {
+		return netip.Prefix{}, true
+	}
+	prefix, err := ippool.ParseCIDR(setting.Value)
+	switch {
+	case err != nil:
+		faults.Add(setting, "%v; want an %s CIDR, or none", err, family)
+		return netip.Prefix{}, false
+	case ippool.FamilyOf(prefix) != family:
+		faults.Add(setting, "an %s CIDR; want an %s CIDR, or none", ippool.FamilyOf(prefix), family)
+		return netip.Prefix{}, false
+	}
+	if masked := prefix.Masked(); masked != prefix {
+		config.Warnings = append(config.Warnings, fmt.Sprintf(
+			"%s: %q has host bits, which are cleared: the pool is %s", setting.Source, setting.Value, masked))
+		prefix = masked
+	}
+	return prefix, false
+}
+
+// judgePool applies the rules for pools, and tells the faults of the settings
+// behind the fields.
+func (s Settings) judgePool(family ippool.Family, pool *v3.IPPool, faults *Faults) {
+	given := s.pool(family)
+	behind := map[string]Setting{
+		"metadata.name":     given.Name,
+		"spec.cidr":         given.CIDR,
+		"spec.vxlanMode":    given.VXLAN,
+		"spec.ipipMode":     s.IPv4.IPIP,
+		"spec.blockSize":    given.BlockSize,
+		"spec.nodeSelector": given.NodeSelector,
+	}
+	judged := pool.DeepCopy()
+	if judged.Spec.CIDR == "" {
+		// The range is chosen later, wide enough for every block size.
+		judged.Spec.CIDR = plan.DefaultRange(family).String()
+	}
+	for _, fault := range ippool.Validate(judged) {
+		setting := behind[fault.Field]
+		problem := fault.Detail
+		switch {
+		case fault.Field == "spec.vxlanMode" && fault.Type == field.ErrorTypeForbidden:
+			problem = fmt.Sprintf("contradicts %s %q: only one encapsulation can be on; want never for one of them",
+				s.IPv4.IPIP.Source, s.IPv4.IPIP.Value)
+		case fault.Field == "spec.cidr" && given.BlockSize.IsSet() && judged.Spec.CIDR == pool.Spec.CIDR:
+			problem += fmt.Sprintf(" (%s is %s)", given.BlockSize.Source, text.Quote(given.BlockSize.Value))
+		}
+		faults.Add(setting, "%s", problem)
+	}
+}
+
+// noIPv6 says why there is no IPv6 pool where the settings don't want any.
+func (s Settings) noIPv6() string {
+	return fmt.Sprintf("IPv6 is not supported: %s is %q", s.IPv6Support.Source, s.IPv6Support.Value)
+}
+
+// resolveSkips applies what speaks of no pool in particular, and what
+// contradicts between the families.
+func (s Settings) resolveSkips(desired *plan.Desired, faults *Faults) {
+	if s.NoDefaultPools.Bool(false, faults) {
+		for i := range desired.Pools {
+			pool := &desired.Pools[i]
+			if cidr := s.pool(pool.Family).CIDR; cidr.IsSet() {
+				faults.Add(cidr, "contradicts %s %q: want one of the two", s.NoDefaultPools.Source, s.NoDefaultPools.Value)
+			}
+			pool.Skip = fmt.Sprintf("%s is %q", s.NoDefaultPools.Source, s.NoDefaultPools.Value)
+		}
+	}
+	ipv4, ipv6 := &desired.Pools[0], &desired.Pools[1]
+	if !s.IPv6Support.Bool(true, faults) && ipv6.Skip == "" {
+		ipv6.Skip = s.noIPv6()
+	}
+	if ipv4.Skip == "" && ipv6.Skip == "" && ipv4.Pool.Name == ipv6.Pool.Name {
+		setting := s.IPv6.Name
+		if !setting.IsSet() {
+			setting = s.IPv4.Name
+		}
+		faults.Add(setting, "both default pools would have this name; want two names")
+	}
+}

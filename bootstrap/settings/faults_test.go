@@ -1,0 +1,108 @@
+package settings_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/internal/settingstest"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
+)
+
+func TestFault(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name  string
+		fault settings.Fault
+		want  string
+	}{
+		{"all of it", settings.Fault{Source: origin.Env("X"), Value: "1", Problem: "wrong; want 2"}, `env X: "1": wrong; want 2`},
+		{"no place", settings.Fault{Value: "1", Problem: "wrong"}, `"1": wrong`},
+		{"no value", settings.Fault{Source: origin.Env("X"), Problem: "missing"}, `env X: missing`},
+		{"nothing but the problem", settings.Fault{Problem: "wrong"}, `wrong`},
+		{"secret", settings.Fault{Source: origin.Env("X"), Secret: true, Problem: "wrong"}, `env X: ***: wrong`},
+		{"secret that should not be in it", settings.Fault{Source: origin.Env("X"), Value: "hunter2", Secret: true, Problem: "wrong"}, `env X: ***: wrong`},
+		{"lines", settings.Fault{Source: origin.File("a\nb"), Value: "1\n2\r3", Problem: "\nfirst:\n\t second\r\n\n third\n"},
+			`file a; b: "1\n2\r3": first: second; third`},
+		{"what a terminal would obey", settings.Fault{Source: origin.Caller("x"), Value: "\x1b[31m\u202e", Problem: "a\x1b[2J\u2028b\tc\u0085d"},
+			`x: "\x1b[31m\u202e": a [2J b c d`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			assert.Equal(t, tt.want, tt.fault.Error())
+		})
+	}
+}
+
+func TestFaults(t *testing.T) {
+	t.Parallel()
+	var faults settings.Faults
+	require.NoError(t, faults.Err())
+	faults.Add(settings.Given("1", origin.Env("A")), "%d is wrong", 1)
+	faults.AddSecret(settings.Given("hunter2", origin.Env("B")), "%s", "too short")
+	faults.Add(settings.Setting{}, "100%% wrong")
+	faults.AddSecret(settings.Setting{Source: origin.Env("C")}, "missing")
+
+	err := faults.Err()
+	require.EqualError(t, err, "env A: \"1\": 1 is wrong\nenv B: ***: too short\n100% wrong\nenv C: missing")
+	require.ErrorIs(t, err, settings.ErrInvalidSettings)
+	var settingsError *settings.Error
+	require.ErrorAs(t, err, &settingsError)
+	assert.Equal(t, []settings.Fault{
+		{Source: origin.Env("A"), Value: "1", Problem: "1 is wrong"},
+		{Source: origin.Env("B"), Secret: true, Problem: "too short"},
+		{Problem: "100% wrong"},
+		{Source: origin.Env("C"), Problem: "missing"},
+	}, settingsError.Faults)
+}
+
+// Warnings that are errors say why.
+func TestStrictWarnings(t *testing.T) {
+	t.Parallel()
+	lines := []string{"CALICO_IPV4POOL_CIDR=10.1.2.3/16", "CALICO_IPV6POOL_NAT_OUTGOING=off"}
+	require.Len(t, settingstest.Resolved(t, append(lines, "--strict=false")...).Warnings, 2)
+	config, err := settingstest.Given(t, append(lines, "--strict")...).Resolve()
+	require.NoError(t, err, "an empty text is unset")
+	require.Len(t, config.Warnings, 2)
+	config, err = settingstest.Given(t, append(lines, "CALICO_IPPOOLS_STRICT=yes")...).Resolve()
+	require.EqualError(t, err, `env CALICO_IPV4POOL_CIDR: "10.1.2.3/16" has host bits, which are cleared: the pool is 10.1.0.0/16 (an error because of env CALICO_IPPOOLS_STRICT)
+env CALICO_IPV6POOL_NAT_OUTGOING: "off" is read as false here; calico-node reads it as true (an error because of env CALICO_IPPOOLS_STRICT)`)
+	assert.Empty(t, config.Warnings)
+}
+
+// hostile are values that would spoil a message that printed them as they are.
+var hostile = map[string]string{
+	"newlines":       "10.0.0.0/8\nenv X: all is well\r\n",
+	"long":           strings.Repeat("x", 10_000),
+	"long digits":    strings.Repeat("0", 10_000) + "26",
+	"long zone":      "fe80::1%" + strings.Repeat("z", 10_000),
+	"zone":           "fe80::1%\n\x1b[2J\u2028",
+	"controls":       "\x00\x07\x1b[31m\x7f\u0085\u202e",
+	"long controls":  strings.Repeat("\x01", 10_000),
+	"no UTF-8":       "\xff\xfe" + strings.Repeat("\x80", 300),
+	"format":         "%s%d%!v(MISSING)",
+	"quotes":         `"'` + "`",
+	"long selector":  strings.Repeat("has(a)||", 2_000) + "all()",
+	"strange string": "zone == 'a\u2028b\x1b[2J' nonsense\nmore",
+	"white space":    " \t ",
+}
+
+func TestFaultsOfHostileValues(t *testing.T) {
+	t.Parallel()
+	for name, value := range hostile {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, d := range settings.Definitions() {
+				var given settings.Settings
+				*d.Of(&given) = settings.Given(value, origin.Env(d.Env))
+				if err := given.Validate(); err != nil {
+					settingstest.CheckFaults(t, err)
+				}
+			}
+		})
+	}
+}

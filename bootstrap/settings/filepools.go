@@ -1,0 +1,240 @@
+package settings
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool/manifest"
+)
+
+// filePool is a pool of a file.
+type filePool struct {
+	path  string
+	entry manifest.Entry
+}
+
+// skipForFiles leaves out the default pools where files name the pools, but for
+// families whose CIDR is set: that asks for one.
+func (s *Settings) skipForFiles(config *Config) {
+	if !s.HasPoolManifests() {
+		return
+	}
+	for i := range config.Desired.Pools {
+		pool := &config.Desired.Pools[i]
+		if pool.Skip != "" || s.pool(pool.Family).CIDR.IsSet() {
+			continue
+		}
+		pool.Skip = "the pools come from " + s.poolsFrom()
+	}
+}
+
+// resolveFiles judges the pools of files, one by one and then together with the
+// default pools, and adds them to what is desired.
+func (s *Settings) resolveFiles(config *Config, faults *Faults) {
+	if s.PoolsFile.IsSet() && s.PoolManifests == nil {
+		faults.Add(s.PoolsFile, "not read yet: call ReadPoolsFile before")
+		return
+	}
+	if s.PoolManifests != nil && len(s.PoolManifests) == 0 && !s.PoolsFile.IsSet() {
+		faults.Add(Setting{}, "an empty list of pool manifests; must have one or more, or be nil to have none")
+		return
+	}
+	var pools []filePool
+	before, read := len(*faults), 0
+	for _, file := range s.PoolManifests {
+		if file.LeftAside != "" {
+			config.Warnings = append(config.Warnings, fmt.Sprintf("%s is left aside: %s", text.OneLine(origin.Line(file.Path, 0).String()), file.LeftAside))
+			continue
+		}
+		read++
+		pools = append(pools, judgeFile(file, config, faults)...)
+	}
+	if read > 0 && // where no file was to be read, ReadPoolsFile said so
+		len(pools) == 0 && len(*faults) == before {
+		place := s.PoolsFile
+		if !place.IsSet() {
+			place.Source = origin.Line(s.PoolManifests[0].Path, 0)
+		}
+		faults.Add(place, "no IPPool is in it; want one or more")
+	}
+	s.judgeTogether(config.Desired.Pools, pools, faults)
+
+	slices.SortStableFunc(pools, func(a, b filePool) int { return cmp.Compare(a.entry.Pool.Name, b.entry.Pool.Name) })
+	for _, pool := range pools {
+		if desired, ok := s.desiredOf(pool); ok {
+			config.Desired.Pools = append(config.Desired.Pools, desired)
+		}
+	}
+}
+
+// judgeFile reads the pools of one file and judges each by itself.
+func judgeFile(file PoolManifest, config *Config, faults *Faults) []filePool {
+	entries, warnings, wrong := manifest.Decode(file.Data)
+	var pools []filePool
+	for _, entry := range entries {
+		wrong = append(wrong, entry.Validate()...)
+		pools = append(pools, filePool{file.Path, entry})
+	}
+	slices.SortStableFunc(wrong, func(a, b manifest.Fault) int { return cmp.Compare(a.Line, b.Line) })
+	for _, fault := range wrong {
+		faults.addInFile(file.Path, fault)
+	}
+	if warning := leftOut(file.Path, warnings); warning != "" {
+		config.Warnings = append(config.Warnings, warning)
+	}
+	return pools
+}
+
+func (f *Faults) addInFile(path string, fault manifest.Fault) {
+	problem := fault.Problem
+	if fault.Path != "" {
+		problem = fault.Path + ": " + problem
+	}
+	*f = append(*f, Fault{Source: origin.Line(path, fault.Line), Value: fault.Value, Problem: problem})
+}
+
+// leftOut is one warning a file, however many pools are in an export.
+func leftOut(path string, warnings []manifest.Fault) string {
+	if len(warnings) == 0 {
+		return ""
+	}
+	var fields []string
+	for _, warning := range warnings {
+		field := warning.Path
+		for _, part := range []string{"metadata.", "annotations[", "status"} { // behind items[2] and the like
+			if i := strings.Index(field, part); i >= 0 {
+				field = field[i:]
+				break
+			}
+		}
+		if !slices.Contains(fields, field) {
+			fields = append(fields, field)
+		}
+	}
+	return fmt.Sprintf("%s: what only a server sets is left out: %s", text.OneLine(origin.Line(path, warnings[0].Line).String()), strings.Join(fields, ", "))
+}
+
+// judgeTogether tells of names that occur twice and of ranges that overlap, as
+// ippool.ValidateSet finds them, with both places. The default pools come first,
+// so that what clashes with one is told of the file.
+func (s *Settings) judgeTogether(defaults []plan.DesiredPool, files []filePool, faults *Faults) {
+	var (
+		set    []*v3.IPPool
+		places []string // of the names and of the CIDRs
+		cidrs  []string
+	)
+	for _, desired := range defaults {
+		if desired.Skip != "" {
+			continue
+		}
+		given := s.pool(desired.Family)
+		name := fmt.Sprintf("the default %s pool", desired.Family)
+		set = append(set, desired.Pool)
+		place := fmt.Sprintf("%s, which %s asks for", name, given.CIDR.Source)
+		if given.Name.IsSet() {
+			place += fmt.Sprintf(" and %s names", given.Name.Source)
+		}
+		places = append(places, place)
+		cidrs = append(cidrs, name+", "+given.CIDR.Source.String())
+	}
+	first := len(set)
+	for _, file := range files {
+		set = append(set, file.entry.Pool)
+		places = append(places, origin.Line(file.path, lineOf(file.entry, "name")).String())
+		cidrs = append(cidrs, origin.Line(file.path, lineOf(file.entry, "cidr")).String())
+	}
+	names := map[string]int{}
+	for i, pool := range set {
+		switch other, taken := names[pool.Name]; {
+		case pool.Name == "":
+		case !taken:
+			names[pool.Name] = i
+		case i >= first:
+			file := files[i-first]
+			faults.addInFile(file.path, file.entry.At("metadata.name", pool.Name, "another pool has this name ("+places[other]+"); want another"))
+		}
+	}
+	for _, overlap := range ippool.Overlaps(set) {
+		if overlap.Later < first {
+			continue // no file is to blame
+		}
+		file, pool, other := files[overlap.Later-first], set[overlap.Later], set[overlap.Earlier]
+		faults.addInFile(file.path, file.entry.At("spec.cidr", pool.Spec.CIDR,
+			fmt.Sprintf("overlaps %s of pool %s (%s); want a range apart", other.Spec.CIDR, text.Quote(other.Name), cidrs[overlap.Earlier])))
+	}
+}
+
+func lineOf(entry manifest.Entry, field string) int {
+	if line, given := entry.Lines[field]; given {
+		return line
+	}
+	return entry.Line
+}
+
+// desiredOf completes a pool of a file. It is false where the CIDR is wrong.
+func (s *Settings) desiredOf(file filePool) (plan.DesiredPool, bool) {
+	pool := file.entry.Pool.DeepCopy()
+	prefix, err := ippool.ParseCIDR(pool.Spec.CIDR)
+	if err != nil {
+		return plan.DesiredPool{}, false
+	}
+	pool.Spec.CIDR = canonical(prefix, pool.Spec.CIDR)
+	desired := plan.DesiredPool{Family: ippool.FamilyOf(prefix), Pool: pool}
+	if desired.Family == ippool.IPv6 && !s.IPv6Support.Bool(true, new(Faults)) {
+		desired.Skip = s.noIPv6()
+	}
+	ippool.Default(pool)
+	desired.Values = file.values(pool)
+	return desired, true
+}
+
+// canonical is the text to store. One with host bits is told of, and stays.
+func canonical(prefix netip.Prefix, text string) string {
+	if prefix != prefix.Masked() {
+		return text
+	}
+	return prefix.String()
+}
+
+// values tells of each field of the completed pool where its value came from. A
+// field that is given empty is at its default.
+func (f filePool) values(pool *v3.IPPool) []plan.Value {
+	spec, given := pool.Spec, f.entry.Pool.Spec
+	var values []plan.Value
+	add := func(field string, value any, empty bool) {
+		source := origin.Default
+		if line, ok := f.entry.Lines[field]; ok && !empty {
+			source = origin.Line(f.path, line)
+		}
+		values = append(values, plan.Value{Field: field, Value: value, Source: source})
+	}
+	add("name", pool.Name, false)
+	add("cidr", spec.CIDR, false)
+	add("vxlanMode", spec.VXLANMode, given.VXLANMode == "")
+	add("ipipMode", spec.IPIPMode, given.IPIPMode == "")
+	add("natOutgoing", spec.NATOutgoing, false)
+	add("disabled", spec.Disabled, false)
+	add("disableBGPExport", spec.DisableBGPExport, false)
+	add("blockSize", spec.BlockSize, given.BlockSize == 0)
+	add("nodeSelector", spec.NodeSelector, given.NodeSelector == "")
+	add("namespaceSelector", spec.NamespaceSelector, false)
+	add("allowedUses", slices.Clone(spec.AllowedUses), len(given.AllowedUses) == 0)
+	add("assignmentMode", *spec.AssignmentMode, given.AssignmentMode == nil)
+	for _, key := range slices.Sorted(maps.Keys(pool.Labels)) {
+		add("labels["+key+"]", pool.Labels[key], false)
+	}
+	for _, key := range slices.Sorted(maps.Keys(pool.Annotations)) {
+		add("annotations["+key+"]", pool.Annotations[key], false)
+	}
+	return values
+}

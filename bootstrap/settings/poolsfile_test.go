@@ -1,0 +1,150 @@
+package settings_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/internal/settingstest"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
+)
+
+// read are the paths of what was read, and what was left aside and why.
+func read(given settings.Settings, dir string) []string {
+	var lines []string
+	for _, manifest := range given.PoolManifests {
+		line := strings.TrimPrefix(manifest.Path, dir+string(filepath.Separator))
+		if manifest.LeftAside != "" {
+			line += ": " + manifest.LeftAside
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+func TestReadPoolsFile(t *testing.T) {
+	t.Parallel()
+	var none settings.Settings
+	require.NoError(t, none.ReadPoolsFile())
+	assert.Nil(t, none.PoolManifests)
+
+	dir := settingstest.WriteFiles(t, "pools", "any text")
+	path := filepath.Join(dir, "pools")
+	assert.Equal(t, []settings.PoolManifest{{Path: path, Data: []byte("any text")}}, settingstest.PoolsFrom(t, path).PoolManifests,
+		"a file that is named is read whatever its name")
+}
+
+func TestReadPoolsFileDirectory(t *testing.T) {
+	t.Parallel()
+	dir := settingstest.WriteFiles(t, "b.yml", "b", "a.yaml", "a", "c.json", "c", "README.md", "r", "b.yml~", "old", ".hidden.yaml", "h",
+		"sub/d.yaml", "d", "sub.yaml/e.yaml", "e", "UPPER.YAML", "u")
+	require.NoError(t, os.Symlink(filepath.Join(dir, "sub", "d.yaml"), filepath.Join(dir, "z.yaml")))
+	require.NoError(t, os.Symlink("/dev/zero", filepath.Join(dir, "zero.yaml"))) // which never ends
+	require.NoError(t, os.Chmod(dir, 0o555))
+	t.Cleanup(func() { _ = os.Chmod(dir, 0o755) })
+	const noName, noDirectory = "its name doesn't end in .yaml, .yml or .json", "it is a directory in a directory"
+	given := settingstest.PoolsFrom(t, dir+"/")
+	assert.Equal(t, []string{"README.md: " + noName, "UPPER.YAML: " + noName, "a.yaml", "b.yml", "b.yml~: " + noName, "c.json",
+		"sub: " + noDirectory, "sub.yaml: " + noDirectory, "z.yaml", "zero.yaml: it is no regular file"}, read(given, dir))
+	assert.Equal(t, "d", string(given.PoolManifests[8].Data))
+	assert.Nil(t, given.PoolManifests[0].Data)
+}
+
+// A kubelet mounts a ConfigMap as links through a link that it swaps.
+func TestReadPoolsFileOfAConfigMap(t *testing.T) {
+	t.Parallel()
+	dir := settingstest.WriteFiles(t, "..2026_11_22_17_45_23.1/a.yaml", settingstest.Flat("a", "10.1.0.0/16"), "..2026_11_22_17_45_23.1/b.json", `[{"name":"b","cidr":"10.2.0.0/16"}]`)
+	require.NoError(t, os.Symlink("..2026_11_22_17_45_23.1", filepath.Join(dir, "..data")))
+	for _, name := range []string{"a.yaml", "b.json"} {
+		require.NoError(t, os.Symlink(filepath.Join("..data", name), filepath.Join(dir, name)))
+	}
+	given := settingstest.PoolsFrom(t, dir)
+	assert.Equal(t, []string{"a.yaml", "b.json"}, read(given, dir))
+	config, err := given.Resolve()
+	require.NoError(t, err)
+	assert.Empty(t, config.Warnings)
+	require.Len(t, config.Desired.Pools, 4)
+	assert.Equal(t, "b", config.Desired.Pools[3].Pool.Name)
+}
+
+func TestReadPoolsFileFaults(t *testing.T) {
+	t.Parallel()
+	dir := settingstest.WriteFiles(t, "empty/x", "", "empty/.a.yaml", "", "good/a.yaml", settingstest.Flat("A", "10.1.0.0/16"))
+	require.NoError(t, os.Symlink("nowhere", filepath.Join(dir, "good", "b.yaml")))
+	require.NoError(t, os.Symlink("nowhere", filepath.Join(dir, "good", "c.txt")))
+	const want = "; want a file with IPPools, or a directory of such .yaml, .yml and .json files"
+	tests := []struct {
+		path, want string
+		read       int
+	}{
+		{"missing", `flag --pools-file: "DIR/missing": can't be read: no such file or directory` + want, 0},
+		{"empty", `flag --pools-file: "DIR/empty": a directory without a .yaml, .yml or .json file` + want, 1},
+		{"good", `file DIR/good/b.yaml: can't be read: no such file or directory; want a file with IPPools`, 2},
+	}
+	for _, tt := range tests {
+		t.Run(tt.path, func(t *testing.T) {
+			t.Parallel()
+			given := settingstest.Given(t, "--pools-file="+filepath.Join(dir, tt.path))
+			err := given.ReadPoolsFile()
+			require.ErrorIs(t, err, settings.ErrInvalidSettings)
+			require.EqualError(t, err, strings.ReplaceAll(tt.want, "DIR", dir))
+			require.NotNil(t, given.PoolManifests, "it was read")
+			assert.Len(t, given.PoolManifests, tt.read)
+		})
+	}
+	given := settingstest.Given(t, "--pools-file=/dev/zero")
+	require.EqualError(t, given.ReadPoolsFile(), `flag --pools-file: "/dev/zero": can't be read: it is larger than 64 MiB`+want)
+}
+
+func TestLoadReadsThePoolsFile(t *testing.T) {
+	clearEnv(t)
+	dir := settingstest.WriteFiles(t, "a.yaml", settingstest.Flat("a", "10.1.0.0/16"), "calicoctl.cfg", configHead+"spec:\n  etcdUsername: filed\n", "wrong.cfg", "kind: CalicoAPIConfig\n")
+	t.Setenv("CALICO_IPPOOLS_FILE", filepath.Join(dir, "a.yaml"))
+	for _, config := range []string{"", filepath.Join(dir, "calicoctl.cfg")} {
+		given, _, err := settings.Load(settings.Settings{}, config)
+		require.NoError(t, err)
+		assert.Equal(t, []string{"a.yaml"}, read(given, dir))
+	}
+	given, _, err := settings.Load(settingstest.Given(t, "--pools-file="+dir+"/missing"), filepath.Join(dir, "wrong.cfg"))
+	assert.EqualError(t, err, strings.ReplaceAll(`flag --config: "DIR/wrong.cfg": apiVersion is ""; want projectcalico.org/v3
+flag --pools-file: "DIR/missing": can't be read: no such file or directory; want a file with IPPools, or a directory of such .yaml, .yml and .json files`, "DIR", dir))
+	assert.Empty(t, given.PoolManifests)
+}
+
+// A text belongs to the setting that it was read by.
+func TestMergePoolsFile(t *testing.T) {
+	t.Parallel()
+	dir := settingstest.WriteFiles(t, "a.yaml", "a", "b.yaml", "b")
+	a, b := settingstest.PoolsFrom(t, filepath.Join(dir, "a.yaml")), settingstest.PoolsFrom(t, filepath.Join(dir, "b.yaml"))
+	assert.Equal(t, a, settings.Merge(a, b))
+	assert.Equal(t, b, settings.Merge(settings.Settings{}, b, a))
+	unread := settingstest.Given(t, "--pools-file=x")
+	assert.Equal(t, unread, settings.Merge(unread, b))
+	inMemory := settings.Settings{PoolManifests: []settings.PoolManifest{{Path: "built in", Data: []byte("c")}}}
+	assert.Equal(t, inMemory, settings.Merge(inMemory, b))
+}
+
+// ReadAndResolve reads what isn't read yet, and tells everything at once.
+func TestReadAndResolve(t *testing.T) {
+	t.Parallel()
+	dir := settingstest.WriteFiles(t, "a.yaml", settingstest.Flat("a", "10.1.0.0/16"), "README.md", "r")
+	given := settingstest.Given(t, "--pools-file="+dir)
+	config, err := given.ReadAndResolve()
+	require.NoError(t, err)
+	require.Len(t, config.Desired.Pools, 3)
+	assert.Equal(t, "a", config.Desired.Pools[2].Pool.Name)
+	assert.Nil(t, given.PoolManifests, "the settings stay as they are")
+
+	given.PoolManifests = []settings.PoolManifest{{Path: "built in", Data: []byte(settingstest.Flat("b", "10.2.0.0/16"))}}
+	config, err = given.ReadAndResolve()
+	require.NoError(t, err)
+	assert.Equal(t, "b", config.Desired.Pools[2].Pool.Name, "what is there already is not read again")
+
+	_, err = settingstest.Given(t, "--pools-file="+dir+"/missing", "--timeout=5").ReadAndResolve()
+	require.EqualError(t, err, `flag --pools-file: "`+dir+`/missing": can't be read: no such file or directory; want a file with IPPools, or a directory of such .yaml, .yml and .json files`+
+		"\n"+`flag --timeout: "5": not a duration; want a Go duration such as 90s or 5m; 0 is no limit; 5s is that many seconds`)
+}

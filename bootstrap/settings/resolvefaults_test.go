@@ -1,0 +1,165 @@
+package settings_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/internal/settingstest"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/golden"
+)
+
+// subdomain is what Kubernetes says of a name that is none.
+const subdomain = `a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')`
+
+func TestResolveFaults(t *testing.T) {
+	t.Parallel()
+	const (
+		wantFour = "; want an IPv4 CIDR, or none"
+		wantSix  = "; want an IPv6 CIDR, or none"
+		noCIDR   = "not a CIDR such as 10.244.0.0/16 or fd00:10:244::/64"
+		mapped   = "an IPv4-mapped IPv6 CIDR: write the IPv4 one"
+		noLength = "an address without a prefix length such as /16"
+		linkFour = "overlaps the link-local range 169.254.0.0/16: want a range outside it"
+		linkSix  = "overlaps the link-local range fe80::/10: want a range outside it"
+	)
+	tests := []struct {
+		name  string
+		given []string
+		want  []string
+	}{
+		{"no CIDR", []string{"CALICO_IPV4POOL_CIDR=pods"},
+			[]string{`env CALICO_IPV4POOL_CIDR: "pods": ` + noCIDR + wantFour}},
+		{"mask for a length", []string{"CALICO_IPV4POOL_CIDR=10.0.0.0/255.0.0.0"},
+			[]string{`env CALICO_IPV4POOL_CIDR: "10.0.0.0/255.0.0.0": ` + noCIDR + wantFour}},
+		{"length too long", []string{"CALICO_IPV4POOL_CIDR=10.0.0.0/33"},
+			[]string{`env CALICO_IPV4POOL_CIDR: "10.0.0.0/33": ` + noCIDR + wantFour}},
+		{"leading zeros", []string{"CALICO_IPV4POOL_CIDR=010.0.0.0/8"},
+			[]string{`env CALICO_IPV4POOL_CIDR: "010.0.0.0/8": ` + noCIDR + wantFour}},
+		{"two CIDRs", []string{"--ipv4-pool-cidr=10.0.0.0/8,fd00::/64"},
+			[]string{`flag --ipv4-pool-cidr: "10.0.0.0/8,fd00::/64": ` + noCIDR + wantFour}},
+		{"no length", []string{"CALICO_IPV4POOL_CIDR=10.0.0.0"},
+			[]string{`env CALICO_IPV4POOL_CIDR: "10.0.0.0": ` + noLength + wantFour}},
+		{"IPv6 for IPv4", []string{"CALICO_IPV4POOL_CIDR=fd00::/64"},
+			[]string{`env CALICO_IPV4POOL_CIDR: "fd00::/64": an IPv6 CIDR` + wantFour}},
+		{"IPv4 for IPv6", []string{"CALICO_IPV6POOL_CIDR=10.0.0.0/8"},
+			[]string{`env CALICO_IPV6POOL_CIDR: "10.0.0.0/8": an IPv4 CIDR` + wantSix}},
+		{"mapped, for IPv4", []string{"CALICO_IPV4POOL_CIDR=::ffff:10.0.0.0/104"},
+			[]string{`env CALICO_IPV4POOL_CIDR: "::ffff:10.0.0.0/104": ` + mapped + wantFour}},
+		{"mapped, for IPv6", []string{"CALICO_IPV6POOL_CIDR=::ffff:a00:0/104"},
+			[]string{`env CALICO_IPV6POOL_CIDR: "::ffff:a00:0/104": ` + mapped + wantSix}},
+		{"link-local", []string{"CALICO_IPV4POOL_CIDR=169.254.7.0/24"},
+			[]string{`env CALICO_IPV4POOL_CIDR: "169.254.7.0/24": ` + linkFour}},
+		{"around link-local", []string{"CALICO_IPV4POOL_CIDR=169.0.0.0/8"},
+			[]string{`env CALICO_IPV4POOL_CIDR: "169.0.0.0/8": ` + linkFour}},
+		{"link-local IPv6", []string{"CALICO_IPV6POOL_CIDR=febf::/16"},
+			[]string{`env CALICO_IPV6POOL_CIDR: "febf::/16": ` + linkSix}},
+		{"everything", []string{"CALICO_IPV4POOL_CIDR=0.0.0.0/0", "CALICO_IPV6POOL_CIDR=::/0"}, []string{
+			`env CALICO_IPV4POOL_CIDR: "0.0.0.0/0": ` + linkFour,
+			`env CALICO_IPV6POOL_CIDR: "::/0": ` + linkSix,
+		}},
+
+		{"smaller than the default block", []string{"CALICO_IPV4POOL_CIDR=10.0.0.0/27"}, []string{
+			`env CALICO_IPV4POOL_CIDR: "10.0.0.0/27": is smaller than one block of /26: Calico can't hand out addresses of it; widen it to at least /26`,
+		}},
+		{"smaller than the default IPv6 block", []string{"--ipv6-pool-cidr=fd00::/123"}, []string{
+			`flag --ipv6-pool-cidr: "fd00::/123": is smaller than one block of /122: Calico can't hand out addresses of it; widen it to at least /122`,
+		}},
+		{"smaller than the given block", []string{"CALICO_IPV4POOL_CIDR=10.0.0.0/24", "--ipv4-pool-block-size=020"}, []string{
+			`env CALICO_IPV4POOL_CIDR: "10.0.0.0/24": is smaller than one block of /20: Calico can't hand out addresses of it; widen it to at least /20 (flag --ipv4-pool-block-size is "020")`,
+		}},
+		{"smaller than a block that is given at length",
+			[]string{"CALICO_IPV4POOL_CIDR=10.0.0.0/24", "CALICO_IPV4POOL_BLOCK_SIZE=" + strings.Repeat("0", 1000) + "20"}, []string{
+				`env CALICO_IPV4POOL_CIDR: "10.0.0.0/24": is smaller than one block of /20: Calico can't hand out addresses of it; widen it to at least /20 (env CALICO_IPV4POOL_BLOCK_SIZE is "` + strings.Repeat("0", 200) + `"… (1002 bytes))`,
+			}},
+
+		{"both encapsulations", []string{"CALICO_IPV4POOL_IPIP=Always", "--ipv4-pool-vxlan=crosssubnet"}, []string{
+			`flag --ipv4-pool-vxlan: "crosssubnet": contradicts env CALICO_IPV4POOL_IPIP "Always": only one encapsulation can be on; want never for one of them`,
+		}},
+
+		{"no selector", []string{"CALICO_IPV4POOL_NODE_SELECTOR=zone = 'a'"},
+			[]string{`env CALICO_IPV4POOL_NODE_SELECTOR: "zone = 'a'": column 6: expected ==, !=, in, not in, contains, starts with or ends with, found "="`}},
+		{"half a selector", []string{"CALICO_IPV6POOL_NODE_SELECTOR=all() &&"},
+			[]string{`env CALICO_IPV6POOL_NODE_SELECTOR: "all() &&": column 9: expected a label, all(), has(), "!" or "(", found end of selector`}},
+		{"global()", []string{"CALICO_IPV4POOL_NODE_SELECTOR=has(a) || global()"},
+			[]string{`env CALICO_IPV4POOL_NODE_SELECTOR: "has(a) || global()": column 11: global() is for selectors of policies and not valid for an IP pool`}},
+		{"global( in quotes", []string{"CALICO_IPV4POOL_NODE_SELECTOR=a == 'global()'"},
+			[]string{`env CALICO_IPV4POOL_NODE_SELECTOR: "a == 'global()'": must not contain "global("`}},
+
+		{"upper case in a name", []string{"CALICO_IPV4POOL_NAME=Default"}, []string{`env CALICO_IPV4POOL_NAME: "Default": ` + subdomain}},
+		{"space in a name", []string{"--ipv6-pool-name=my pool"}, []string{`flag --ipv6-pool-name: "my pool": ` + subdomain}},
+		{"slash in a name", []string{"CALICO_IPV4POOL_NAME=a/b"}, []string{`env CALICO_IPV4POOL_NAME: "a/b": ` + subdomain}},
+		{"long name", []string{"CALICO_IPV4POOL_NAME=" + strings.Repeat("a", 254)},
+			[]string{`env CALICO_IPV4POOL_NAME: "` + strings.Repeat("a", 200) + `"… (254 bytes): must be no more than 253 characters`}},
+
+		{"NO_DEFAULT_POOLS and CIDRs", []string{"NO_DEFAULT_POOLS=1", "CALICO_IPV4POOL_CIDR=10.0.0.0/8", "--ipv6-pool-cidr=fd00::/64"}, []string{
+			`env CALICO_IPV4POOL_CIDR: "10.0.0.0/8": contradicts env NO_DEFAULT_POOLS "1": want one of the two`,
+			`flag --ipv6-pool-cidr: "fd00::/64": contradicts env NO_DEFAULT_POOLS "1": want one of the two`,
+		}},
+
+		{"one CIDR with two faults", []string{"CALICO_IPV4POOL_CIDR=169.254.0.0/30"}, []string{
+			`env CALICO_IPV4POOL_CIDR: "169.254.0.0/30": ` + linkFour,
+			`env CALICO_IPV4POOL_CIDR: "169.254.0.0/30": is smaller than one block of /26: Calico can't hand out addresses of it; widen it to at least /26`,
+		}},
+		{"faults of a family that gets no pool", []string{"CALICO_IPV4POOL_CIDR=none", "CALICO_IPV4POOL_NAME=A", "FELIX_IPV6SUPPORT=false", "CALICO_IPV6POOL_CIDR=x"}, []string{
+			`env CALICO_IPV4POOL_NAME: "A": ` + subdomain,
+			`env CALICO_IPV6POOL_CIDR: "x": ` + noCIDR + wantSix,
+		}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			err := settingstest.Given(t, tt.given...).Validate()
+			require.EqualError(t, err, strings.Join(tt.want, "\n"))
+			settingstest.CheckFaults(t, err)
+		})
+	}
+}
+
+// Whatever is wrong comes at once, a line each and in one order.
+func TestResolveFaultsTogether(t *testing.T) {
+	t.Parallel()
+	var lines []string
+	for _, name := range append(append([]string{}, poolVariables...), runVariables...) {
+		lines = append(lines, name+"=? wrong")
+	}
+	lines = append(lines,
+		"CALICO_DATASTORE_TYPE=? wrong", "CALICO_ETCD_PASSWORD=hunter2", "ETCD_ENDPOINTS=https://root:hunter2@10.0.0.1:2379")
+	err := settingstest.Given(t, lines...).Validate()
+	settingstest.CheckFaults(t, err)
+	golden.Check(t, "faults.golden", err.Error()+"\n")
+	assert.NotContains(t, err.Error(), "hunter2")
+	for range 10 {
+		assert.Equal(t, err, settingstest.Given(t, lines...).Validate())
+	}
+}
+
+// The datastore's own package judges how it is reached, so secrets stay unread.
+func TestResolveLeavesSecretsAlone(t *testing.T) {
+	t.Parallel()
+	given := settingstest.Given(t, "ETCD_PASSWORD=hunter2", "ETCD_ENDPOINTS=nonsense", "ETCD_CA_CERT_FILE=missing")
+	given.Datastore.EtcdKey = settings.Given("hunter2", origin.Caller("file"))
+	config, err := given.Resolve()
+	require.NoError(t, err)
+	assert.Empty(t, config.Warnings)
+	assert.Equal(t, datastore.EtcdV3, config.Datastore)
+}
+
+func TestResolveWarningsTogether(t *testing.T) {
+	t.Parallel()
+	assert.Equal(t, []string{
+		`env CALICO_IPV4POOL_CIDR: "10.0.0.1/8" has host bits, which are cleared: the pool is 10.0.0.0/8`,
+		`env CALICO_IPV4POOL_NAT_OUTGOING: "off" is read as false here; calico-node reads it as true`,
+		`env CALICO_IPV4POOL_DISABLE_BGP_EXPORT: "Disabled" is read as false here; calico-node reads it as true`,
+		`flag --ipv6-pool-cidr: "fd00::1/64" has host bits, which are cleared: the pool is fd00::/64`,
+		`env FELIX_IPV6SUPPORT: "off" is read as false here; calico-node reads it as true`,
+	}, settingstest.Resolved(t,
+		"FELIX_IPV6SUPPORT=off", "--ipv6-pool-cidr=fd00::1/64", "CALICO_IPV4POOL_DISABLE_BGP_EXPORT=Disabled",
+		"CALICO_IPV4POOL_NAT_OUTGOING=off", "CALICO_IPV4POOL_CIDR=10.0.0.1/8",
+	).Warnings)
+}

@@ -1,0 +1,133 @@
+package settings
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"unicode"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/spelling"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
+)
+
+// unknownPrefixes are what variables begin with that can only be meant for us,
+// or for calico-node's pools: our own, and how they are misspelt.
+var unknownPrefixes = []string{
+	"CALICO_IPV4POOL_", "CALICO_IPV6POOL_", "CALICO_IPPOOLS_",
+	"CALICO_IPV4_POOL_", "CALICO_IPV6_POOL_", "CALICO_IPPOOL_",
+}
+
+// ofService are variables that Kubernetes gives pods for a Service: one may be
+// called calico-ippools.
+var ofService = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_[0-9]+_[A-Z]+(_[A-Z]+)?)?)$`)
+})
+
+// unknownVariables returns those of the environment ("NAME=value") that are
+// meant for us, in any case, and are none of our settings; sorted by name.
+func unknownVariables(environ []string) []Setting {
+	known := map[string]bool{}
+	for _, d := range definitions() {
+		known[d.Env] = true
+	}
+	var unknown []Setting
+	for _, variable := range environ {
+		name, value, _ := strings.Cut(variable, "=")
+		begins := func(prefix string) bool { return strings.HasPrefix(strings.ToUpper(name), prefix) }
+		if value != "" && !known[name] && slices.ContainsFunc(unknownPrefixes, begins) && !ofService().MatchString(name) {
+			unknown = append(unknown, Given(value, origin.Env(name)))
+		}
+	}
+	slices.SortFunc(unknown, func(a, b Setting) int { return strings.Compare(a.Source.String(), b.Source.String()) })
+	return unknown
+}
+
+// warnOfUnknown tells of variables that are no settings, and which are meant.
+func (s *Settings) warnOfUnknown(config *Config) {
+	for _, unknown := range s.Unknown {
+		name := unknown.Source.Name()
+		value := text.Quote(unknown.Value)
+		if mayBeSecret(name, unknown.Value) {
+			value = "***"
+		}
+		warning := fmt.Sprintf("%s: %s", text.OneLine(unknown.Source.String()), value)
+		near, found := nearest(name)
+		switch {
+		case name == "CALICO_IPV6POOL_IPIP":
+			warning += " has no effect: IP-in-IP carries no IPv6; want CALICO_IPV6POOL_VXLAN to wrap it"
+		case !found:
+			warning += ": no such setting, so it has no effect"
+		case near.Of(s).IsSet():
+			warning += fmt.Sprintf(": no such setting, so it has no effect; %s, which is nearest, is set as well (%s)", near.Env, near.Of(s).Source)
+		default:
+			warning += fmt.Sprintf(": no such setting, so it has no effect; did you mean %s?", near.Env)
+		}
+		config.Warnings = append(config.Warnings, warning)
+	}
+}
+
+// mayBeSecret reports whether a variable that nobody knows holds what must not be
+// shown, by its name or as a URL with a password or a token in it.
+func mayBeSecret(name, value string) bool {
+	speaks := func(word string) bool { return strings.Contains(strings.ToUpper(name), word) }
+	return slices.ContainsFunc([]string{"PASSWORD", "SECRET", "TOKEN", "KEY"}, speaks) || strings.ContainsAny(value, "@?#")
+}
+
+// nearest returns the setting whose variable is most like the name, if one is
+// like it at all: a part of it, or few letters away.
+func nearest(name string) (Definition, bool) {
+	var (
+		best  Definition
+		least = -1
+		given = letters(name)
+	)
+	for _, d := range definitions() {
+		begins := func(prefix string) bool { return strings.HasPrefix(d.Env, prefix) }
+		if !slices.ContainsFunc(unknownPrefixes, begins) {
+			continue
+		}
+		want := letters(d.Env)
+		away := spelling.Distance(given, want)
+		if strings.HasPrefix(want, given) && len(given) >= len("CALICOIPV4POOL")+3 { // NAT for NAT_OUTGOING
+			away = min(away, 1)
+		}
+		if away <= 1+len(given)/10 && (least < 0 || away < least) {
+			best, least = d, away
+		}
+	}
+	return best, least >= 0
+}
+
+// letters leaves out what people get wrong most: case and underscores.
+func letters(name string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+			return unicode.ToUpper(r)
+		}
+		return -1
+	}, name)
+}
+
+// warnOfIdle tells of the settings of default pools that the settings themselves
+// leave out.
+func (s *Settings) warnOfIdle(config *Config) {
+	for _, pool := range config.Desired.Pools {
+		if !pool.Default || pool.Skip == "" {
+			continue
+		}
+		var idle []string
+		for _, d := range poolDefinitions(pool.Family) {
+			// A CIDR is what leaves the pool out, or told of as a contradiction.
+			if setting := d.Of(s); setting.IsSet() && setting != &s.pool(pool.Family).CIDR {
+				idle = append(idle, fmt.Sprintf("%s %s", setting.Source, text.Quote(setting.Value)))
+			}
+		}
+		if len(idle) > 0 {
+			config.Warnings = append(config.Warnings, fmt.Sprintf("%s: no effect, as there is no default %s pool: %s",
+				strings.Join(idle, ", "), pool.Family, pool.Skip))
+		}
+	}
+}

@@ -1,0 +1,136 @@
+package settings
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+)
+
+// How the texts of settings are read. Each reader returns the default for an
+// unset setting and, noting a fault, for a wrong one, so that judging goes on
+// and finds the rest.
+
+var (
+	trueWords  = []string{"true", "1", "t", "yes", "y", "on", "enabled"}
+	falseWords = []string{"false", "0", "f", "no", "n", "off", "disabled"}
+	// nodeFalseWords are those that calico-node takes for false; it takes
+	// every other text for true.
+	nodeFalseWords = []string{"false", "0", "no", "n", "f"}
+)
+
+// Bool reads the setting as a boolean: deflt if it is unset, and, noting a
+// fault, if it is no boolean.
+func (s Setting) Bool(deflt bool, faults *Faults) bool {
+	word := strings.ToLower(s.Value)
+	switch {
+	case !s.IsSet():
+		return deflt
+	case slices.Contains(trueWords, word):
+		return true
+	case slices.Contains(falseWords, word):
+		return false
+	}
+	faults.Add(s, "not a boolean; want one of %s", acceptedBool)
+	return deflt
+}
+
+// differsInNode reports whether calico-node would take our false for true.
+func differsInNode(setting Setting) bool {
+	word := strings.ToLower(setting.Value)
+	return setting.Source.Kind() == origin.KindEnv &&
+		slices.Contains(falseWords, word) && !slices.Contains(nodeFalseWords, word)
+}
+
+// readBlockSize judges the range too, because in a pool a block size of zero is
+// none at all. For a wrong size it returns the smallest block, so that no CIDR
+// is blamed for being smaller than a block that nobody asked for.
+func readBlockSize(setting Setting, family ippool.Family, faults *Faults) int {
+	if !setting.IsSet() {
+		return family.DefaultBlockSize()
+	}
+	smallest, largest := family.BlockSizes()
+	isNoDigit := func(r rune) bool { return r < '0' || r > '9' }
+	if strings.ContainsFunc(setting.Value, isNoDigit) {
+		faults.Add(setting, "not a decimal number; want a prefix length from %d to %d", smallest, largest)
+		return largest
+	}
+	size, err := strconv.Atoi(setting.Value)
+	if err != nil || size < smallest || size > largest {
+		faults.Add(setting, "must be from %d to %d for %s", smallest, largest, family)
+		return largest
+	}
+	return size
+}
+
+func readMode[M ippool.Mode](setting Setting, faults *Faults) M {
+	if !setting.IsSet() {
+		return ippool.OrNever[M]("")
+	}
+	mode, err := ippool.ParseEnum[M](setting.Value)
+	if err != nil {
+		faults.Add(setting, "unknown mode; want one of %s", acceptedMode)
+		return ippool.OrNever[M]("")
+	}
+	return mode
+}
+
+const defaultTimeout = 60 * time.Second
+
+func readTimeout(setting Setting, deflt time.Duration, faults *Faults) time.Duration {
+	if !setting.IsSet() {
+		return deflt
+	}
+	timeout, err := time.ParseDuration(setting.Value)
+	switch {
+	case err != nil:
+		hint := ""
+		if _, err := strconv.ParseUint(setting.Value, 10, 32); err == nil {
+			hint = fmt.Sprintf("; %ss is that many seconds", setting.Value)
+		}
+		faults.Add(setting, "not a duration; want %s%s", acceptedTimeout, hint)
+		return deflt
+	case timeout < 0:
+		faults.Add(setting, "negative; want %s", acceptedTimeout)
+		return deflt
+	}
+	return timeout
+}
+
+// readWord reads one of a few words, in any case. The first is the default.
+func readWord[T ~string](setting Setting, what string, words []T, faults *Faults) T {
+	if !setting.IsSet() {
+		return words[0]
+	}
+	for _, word := range words {
+		if strings.EqualFold(setting.Value, string(word)) {
+			return word
+		}
+	}
+	faults.Add(setting, "unknown %s; want one of %s", what, text.Join(words))
+	return words[0]
+}
+
+// readDatastoreType leaves the choice to the endpoints where it isn't set, as
+// Calico's own clients do.
+func readDatastoreType(settings DatastoreSettings, faults *Faults) datastore.Type {
+	switch given := settings.DatastoreType; {
+	case given.IsSet() && strings.EqualFold(given.Value, string(datastore.EtcdV3)):
+		return datastore.EtcdV3
+	case given.IsSet() && strings.EqualFold(given.Value, string(datastore.Kubernetes)):
+		return datastore.Kubernetes
+	case given.IsSet():
+		faults.Add(given, "unknown datastore; want etcdv3 or kubernetes")
+		return ""
+	case settings.EtcdEndpoints.IsSet():
+		return datastore.EtcdV3
+	default:
+		return datastore.Kubernetes
+	}
+}

@@ -1,0 +1,40 @@
+package main
+
+import (
+	"log/slog"
+	"strings"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
+)
+
+// setLogger sends log lines to stderr: stdout carries the result alone.
+func (p *program) setLogger() error {
+	var faults settings.Faults
+	options := &slog.HandlerOptions{Level: readLogLevel(p.settings.LogLevel, &faults)}
+	switch format := p.settings.LogFormat; {
+	case strings.EqualFold(format.Value, "json"):
+		p.logger = slog.New(slog.NewJSONHandler(p.stderr, options))
+		p.jsonLogger = p.logger
+		return faults.Err()
+	case format.IsSet() && !strings.EqualFold(format.Value, "text"):
+		faults.Add(format, "unknown format; want one of text, json")
+	}
+	p.logger = slog.New(slog.NewTextHandler(p.stderr, options))
+	return faults.Err()
+}
+
+// readLogLevel knows logrus's names, which calico-node's users have.
+func readLogLevel(setting settings.Setting, faults *settings.Faults) slog.Level {
+	switch strings.ToLower(setting.Value) {
+	case "debug":
+		return slog.LevelDebug
+	case "", "info":
+		return slog.LevelInfo
+	case "warning", "warn":
+		return slog.LevelWarn
+	case "error":
+		return slog.LevelError
+	}
+	faults.Add(setting, "unknown level; want one of debug, info, warning, error")
+	return slog.LevelInfo
+}

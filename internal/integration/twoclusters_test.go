@@ -1,0 +1,233 @@
+package integration
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/etcdv3"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/suite"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+)
+
+// TestTwoClusters has a commit meet another etcd than the snapshot.
+func TestTwoClusters(t *testing.T) {
+	one, other := newEtcdWorld(t), newEtcdWorld(t)
+	snapshot, err := one.Open(t).Snapshot(t.Context())
+	require.NoError(t, err)
+	pool := ippool.New("default-ipv4-ippool")
+	pool.Spec.CIDR = "10.1.0.0/16"
+	changes := []datastore.Change{{Create: pool}}
+	result, err := other.Open(t).Commit(t.Context(), snapshot, changes)
+	assert.ErrorContains(t, err, "two etcd clusters")
+	assert.Equal(t, []datastore.State{datastore.Written}, statesOf(result, changes), "told, since it stays")
+	assert.Equal(t, []string{pool.Name}, names(other.Pools(t)))
+	assert.Empty(t, one.Pools(t))
+
+	other.empty(t).Write(t, pool)
+	theirs := raw(t, other)
+	result, err = other.Open(t).Commit(t.Context(), snapshot, changes)
+	assert.ErrorContains(t, err, "two etcd clusters")
+	assert.Equal(t, []datastore.State{datastore.NotWritten}, statesOf(result, changes))
+	assert.Equal(t, theirs, raw(t, other))
+
+	result, err = one.Open(t).Commit(t.Context(), datastore.Snapshot{Revision: "42"}, changes)
+	assert.ErrorContains(t, err, "another datastore")
+	assert.Equal(t, []datastore.State{datastore.NotWritten}, statesOf(result, changes))
+	assert.Empty(t, one.Pools(t))
+}
+
+// twoClusters are two etcds behind one list of endpoints.
+type twoClusters struct {
+	worlds [2]*etcdWorld
+	before [2]map[string]string
+}
+
+// put empties both, and stores the same pools in each. The revision of each is
+// beyond those of the other's pools then.
+func (c *twoClusters) put(t *testing.T, pools ...string) {
+	t.Helper()
+	for _, world := range c.worlds {
+		world.empty(t)
+		for _, record := range pools {
+			world.WriteRaw(t, "default-ipv6-ippool", record)
+		}
+		for range 10 {
+			world.put(t, "/other", "1")
+		}
+	}
+	for i, world := range c.worlds {
+		c.before[i] = raw(t, world)
+		world.server.ResetRPCs()
+	}
+}
+
+func (c *twoClusters) open(t *testing.T) *etcdv3.Datastore {
+	t.Helper()
+	return open(t, etcdv3.Config{Endpoints: c.endpoints()})
+}
+
+func (c *twoClusters) endpoints() []string {
+	return slices.Concat(c.worlds[0].server.Endpoints(), c.worlds[1].server.Endpoints())
+}
+
+// takeTurns connects to both: from then on the client asks them by turns. The
+// last that was asked is the given one.
+func (c *twoClusters) takeTurns(t *testing.T, store *etcdv3.Datastore, last int) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		for _, world := range c.worlds {
+			world.server.ResetRPCs()
+		}
+		for range 2 {
+			_, err := store.Snapshot(t.Context())
+			require.NoError(t, err)
+		}
+		return c.worlds[0].server.Count("Range") == 1 && c.worlds[1].server.Count("Range") == 1
+	}, waiting, step)
+	for _, world := range c.worlds {
+		world.server.ResetRPCs()
+	}
+	for c.worlds[last].server.Count("Range") == 0 {
+		_, err := store.Snapshot(t.Context())
+		require.NoError(t, err)
+	}
+}
+
+// judge looks into both after a run: it is refused with nothing written, or what
+// was written to the other cluster is told, or all calls went to the same.
+func (c *twoClusters) judge(t *testing.T, err error) string {
+	t.Helper()
+	read, wrote := 0, 1
+	if c.worlds[0].server.Count("Txn") > 0 {
+		read, wrote = 1, 0
+	}
+	var after [2]map[string]string
+	for i, world := range c.worlds {
+		after[i] = raw(t, world)
+	}
+	var partial *bootstrap.PartialError
+	switch {
+	case err == nil:
+		assert.Equal(t, c.before[read], after[read])
+		assert.Equal(t, defaultNames, names(c.worlds[wrote].Pools(t)))
+		return "one cluster alone"
+	case errors.As(err, &partial):
+		require.ErrorContains(t, err, fmt.Sprintf("the endpoints are of two etcd clusters: the pools were read from %s and written to %s", c.id(t, read), c.id(t, wrote)))
+		assert.Equal(t, c.before[read], after[read])
+		var changed []string
+		for name, record := range after[wrote] {
+			if record != c.before[wrote][name] {
+				changed = append(changed, name)
+			}
+		}
+		told := slices.Concat(partial.Created, partial.Updated)
+		assert.NotEmpty(t, told)
+		assert.ElementsMatch(t, changed, told)
+		for _, name := range told {
+			assert.ErrorContains(t, err, fmt.Sprintf("IPPool %q was ", name))
+		}
+		for _, name := range partial.Created {
+			assert.NotContains(t, c.before[wrote], name)
+		}
+		for _, name := range partial.Updated {
+			assert.Contains(t, c.before[wrote], name)
+		}
+		return "told"
+	default:
+		require.ErrorContains(t, err, "the endpoints are of two etcd clusters")
+		assert.Equal(t, c.before, after)
+		return "refused"
+	}
+}
+
+// id is that of a cluster as messages name it.
+func (c *twoClusters) id(t *testing.T, i int) string {
+	t.Helper()
+	answer, err := c.worlds[i].admin.Status(t.Context(), c.worlds[i].server.Endpoints()[0])
+	require.NoError(t, err)
+	return fmt.Sprintf("%x", answer.Header.ClusterId)
+}
+
+// TestTwoClustersBehindOneList has a client ask them by turns, so that what was
+// read in one is written to the other, unless somebody notices.
+func TestTwoClustersBehindOneList(t *testing.T) {
+	t.Parallel()
+	clusters := &twoClusters{worlds: [2]*etcdWorld{newEtcdWorld(t), newEtcdWorld(t)}}
+	alone := func(change func(*settings.Settings)) settings.Settings { // the IPv6 pool
+		asked := patient()
+		asked.IPv4.CIDR = settings.Given("none", origin.Caller("test"))
+		change(&asked)
+		return asked
+	}
+	const stored = `{"metadata":{"name":"default-ipv6-ippool"},"spec":{"cidr":"fd00:10:244::/64"}}`
+	for _, tt := range []struct {
+		name  string
+		pools []string
+		asked settings.Settings
+		want  string
+	}{
+		{"blocks are read from the other", nil, dual(patient()), "refused"},
+		{"nothing is read between pools and write", nil, alone(func(*settings.Settings) {}), "told"},
+		{"update", []string{stored}, alone(func(s *settings.Settings) {
+			s.OnDrift, s.IPv6.NATOutgoing = settings.Given("update", origin.Caller("test")), settings.Given("true", origin.Caller("test"))
+		}), "told"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			for try := range 6 {
+				clusters.put(t, tt.pools...)
+				store := clusters.open(t)
+				clusters.takeTurns(t, store, try%2)
+				_, err := bootstrap.New(store, bootstrap.WithHost(suite.Host{})).Run(t.Context(), tt.asked)
+				assert.Equal(t, tt.want, clusters.judge(t, err), "%v", err)
+			}
+		})
+	}
+	t.Run("the other has pools", func(t *testing.T) {
+		for try := range 6 {
+			clusters.put(t)
+			theirs := clusters.worlds[try%2]
+			theirs.Write(t, anotherIPv6Pool())
+			clusters.before[try%2] = raw(t, theirs)
+			store := clusters.open(t)
+			clusters.takeTurns(t, store, try%2) // and so the run begins with the empty one
+			_, err := bootstrap.New(store, bootstrap.WithHost(suite.Host{})).Run(t.Context(), alone(func(*settings.Settings) {}))
+			assert.Equal(t, "refused", clusters.judge(t, err), "%v", err)
+		}
+	})
+	t.Run("new connections", func(t *testing.T) {
+		for range 10 {
+			clusters.put(t)
+			store := clusters.open(t)
+			_, err := bootstrap.New(store, bootstrap.WithHost(suite.Host{})).Run(t.Context(), dual(patient()))
+			clusters.judge(t, err)
+		}
+	})
+	t.Run("the program", func(t *testing.T) {
+		env := append([]string{"ETCD_ENDPOINTS=" + strings.Join(clusters.endpoints(), ",")}, bothCIDRs...)
+		for range 5 {
+			clusters.put(t)
+			r := call(t, env)
+			pools := slices.Concat(names(clusters.worlds[0].Pools(t)), names(clusters.worlds[1].Pools(t)))
+			if r.code == 0 { // all calls went to the same
+				assert.Equal(t, defaultNames, pools)
+				continue
+			}
+			assert.Equal(t, 1, r.code)
+			assert.Contains(t, r.stderr, "the endpoints are of two etcd clusters")
+			assert.Empty(t, r.stdout)
+			for _, name := range pools {
+				assert.Contains(t, r.stderr, fmt.Sprintf("IPPool %q was created nevertheless, and stays", name))
+			}
+		}
+	})
+}

@@ -1,0 +1,63 @@
+package text
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+)
+
+func TestOneLine(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"":                          "",
+		"as it is":                  "as it is",
+		"one\ntwo":                  "one; two",
+		"one\r\ntwo\r\n":            "one; two",
+		"\n\n one\n\t\n  two  \n":   "one; two",
+		"errors:\n  one\n  two":     "errors: one; two",
+		"a\tb\x1b[31mc\x00\u2028d":  "a b [31mc  d",
+		"größer als \u200btrue":     "größer als  true",
+		"\xff is no UTF-8":          "\ufffd is no UTF-8",
+		"no\u00a0break, no\u3000ch": "no\u00a0break, no\u3000ch",
+	} {
+		assert.Equal(t, want, OneLine(text), "%q", text)
+	}
+}
+
+func TestQuote(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name, value, want string
+	}{
+		{"short", `a "b" \`, `"a \"b\" \\"`},
+		{"just short enough", strings.Repeat("a", 200), `"` + strings.Repeat("a", 200) + `"`},
+		{"too long", strings.Repeat("a", 201), `"` + strings.Repeat("a", 200) + `"… (201 bytes)`},
+		{"long when quoted", strings.Repeat("\x00", 51), `"` + strings.Repeat(`\x00`, 50) + `"… (51 bytes)`},
+		{"cut between characters", strings.Repeat("a", 199) + "é", `"` + strings.Repeat("a", 199) + `"… (201 bytes)`},
+		{"no UTF-8", "\xff\xc3", `"\xff\xc3"`},
+		{"very long", strings.Repeat("x", 10_000), `"` + strings.Repeat("x", 200) + `"… (10000 bytes)`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			assert.Equal(t, tt.want, Quote(tt.value))
+		})
+	}
+}
+
+func TestClip(t *testing.T) {
+	t.Parallel()
+	assert.Equal(t, "abc", Clip("abc", 3))
+	assert.Equal(t, "ab…", Clip("abc", 2))
+	assert.Equal(t, "aé", Clip("aé", 3))
+	assert.Equal(t, "a…", Clip("aéb", 2), "é takes two bytes")
+}
+
+func TestJoin(t *testing.T) {
+	t.Parallel()
+	type word string
+	assert.Empty(t, Join[word](nil))
+	assert.Equal(t, "a", Join([]word{"a"}))
+	assert.Equal(t, "a, b, c", Join([]word{"a", "b", "c"}))
+}
