@@ -1,34 +1,40 @@
 package bootstrap
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"reflect"
+	"slices"
 
-	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
 )
 
 // changedSince returns an ErrConflict if the plan is not the one that was agreed
-// to, but for what the run has written of it.
+// to, but for what the run has written of it, perhaps without learning of it.
 func (r *runner) changedSince(now plan.Plan) error {
 	if r.agreed == nil {
 		return nil
 	}
 	if was, is := len(r.agreed.Steps), len(now.Steps); was != is {
-		return errors.Join(datastore.ErrConflict, fmt.Errorf("the plan had %d steps, and has %d now", was, is))
+		return &planChangedError{fmt.Sprintf("it was about %d pools, and is about %d now", was, is)}
 	}
 	for i, is := range now.Steps {
-		if was := r.agreed.Steps[i]; !is.Done && !sameStep(was, is) {
-			return &planChangedError{was.Name, describe(was), describe(is)}
+		was := r.agreed.Steps[i]
+		if is.Done || sameStep(was, is) || was.Action == plan.Created && r.ledger.mayHaveCreated(is) {
+			continue
 		}
+		before, after := describe(was), describe(is)
+		if before == after {
+			after += ", with other values in the pool itself"
+		}
+		return &planChangedError{fmt.Sprintf("for IPPool %q it was: %s; it is now: %s", was.Name, before, after)}
 	}
 	return nil
 }
 
 // sameStep compares what is done, to which pool, into what. Where the CIDR was
-// unknown, any will do.
+// unknown, any will do that nobody named since.
 func sameStep(was, is plan.Step) bool {
 	if was.Action != is.Action || was.Name != is.Name || was.Desired != is.Desired || !reflect.DeepEqual(was.Drift, is.Drift) {
 		return false
@@ -37,12 +43,18 @@ func sameStep(was, is plan.Step) bool {
 		return was.Pool == is.Pool
 	}
 	spec := is.Pool.Spec
-	if len(was.Unknown) > 0 {
+	if len(was.Unknown) > 0 && isDefault(is.Values, "cidr") {
 		spec.CIDR = was.Pool.Spec.CIDR
 	}
 	return reflect.DeepEqual(was.Pool.Spec, spec) &&
 		maps.Equal(was.Pool.Labels, is.Pool.Labels) && maps.Equal(was.Pool.Annotations, is.Pool.Annotations) &&
 		was.Pool.DeletionTimestamp.Equal(is.Pool.DeletionTimestamp)
+}
+
+func isDefault(values []plan.Value, field string) bool {
+	return slices.ContainsFunc(values, func(value plan.Value) bool {
+		return value.Field == field && value.Source.Kind() == origin.KindDefault
+	})
 }
 
 func describe(step plan.Step) string {

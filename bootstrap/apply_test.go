@@ -70,11 +70,11 @@ func TestApplyOfAPlanThatNoLongerHolds(t *testing.T) {
 		{"nothing changed", nil, nil, func(*fakeStore) {}, nil, ""},
 		{"a pool that has nothing to do with it", nil, nil, func(s *fakeStore) { s.unreadable = []datastore.Unreadable{{Name: "odd", Err: errors.New("no JSON")}} }, nil, ""},
 		{"somebody else made a pool", nil, nil, func(s *fakeStore) { s.put(mine) }, nil,
-			`the plan for IPPool "default-ipv4-ippool" was: 10.1.0.0/16 created (no IPv4 pool exists); it is now: 10.9.0.0/16 unchanged (exists)`},
+			`the plan no longer holds: for IPPool "default-ipv4-ippool" it was: 10.1.0.0/16 created (no IPv4 pool exists); it is now: 10.9.0.0/16 unchanged (exists)`},
 		{"a pool that was to stay is gone", []v3.IPPool{mine}, nil, func(s *fakeStore) { delete(s.pools, mine.Name); s.revision++ }, nil,
 			`was: 10.9.0.0/16 unchanged (exists); it is now: 10.1.0.0/16 created (no IPv4 pool exists)`},
 		{"a pool was changed", []v3.IPPool{mine}, nil, func(s *fakeStore) { s.put(poolstest.Stored(mine.Name, "10.9.0.0/16")) }, nil,
-			`was: 10.9.0.0/16 unchanged (exists); it is now: 10.9.0.0/16 unchanged (exists)`},
+			`it was: 10.9.0.0/16 unchanged (exists); it is now: 10.9.0.0/16 unchanged (exists), with other values in the pool itself`},
 		{"a pool is being deleted", []v3.IPPool{mine}, nil, func(s *fakeStore) { s.put(poolstest.Stored(mine.Name, "10.9.0.0/16", nat, deleting)) }, nil, "unchanged"},
 		{"what is to be updated was changed", []v3.IPPool{mine}, []string{"--on-drift=update", "--ipv4-pool-nat-outgoing=false"},
 			func(s *fakeStore) { s.put(poolstest.Stored(mine.Name, "10.9.0.0/16", nat, poolstest.Disabled)) }, nil,
@@ -173,7 +173,7 @@ func TestApplyThatWasHalfDone(t *testing.T) {
 		var partial *PartialError
 		require.ErrorAs(t, err, &partial)
 		assert.Equal(t, []string{"default-ipv4-ippool"}, partial.Created)
-		require.ErrorContains(t, err, `the plan for IPPool "default-ipv6-ippool" was: fd00:10:244::/64 created`)
+		require.ErrorContains(t, err, `the plan no longer holds: for IPPool "default-ipv6-ippool" it was: fd00:10:244::/64 created`)
 	})
 }
 
@@ -296,4 +296,76 @@ func TestApplyLeavesThePlanAsItIs(t *testing.T) {
 	assert.Equal(t, steps, p.Steps)
 	assert.Equal(t, pool, p.Steps[0].Pool)
 	assert.Empty(t, p.Steps[0].Pool.UID)
+}
+
+// A server that gives out the uids itself leaves a run no way to know its own pool
+// after a lost answer. A pool that is as the run asked for it is none that changed
+// the plan; any other is.
+func TestApplyAfterALostAnswerOfAServerWithItsOwnUIDs(t *testing.T) {
+	t.Parallel()
+	for name, stored := range map[string]func(*v3.IPPool){
+		"as asked for": func(*v3.IPPool) {},
+		"another":      poolstest.Disabled,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			store := newStore()
+			b, p := agreed(t, store, settingstest.Given(t, settingstest.CIDRs...))
+			store.onCommit = []hook{func(context.Context, func() error) error {
+				pool := p.Steps[0].Pool.DeepCopy()
+				pool.UID = "the-servers-own"
+				stored(pool)
+				store.put(*pool)
+				return unreachable("connection reset")
+			}}
+			report, err := b.Apply(t.Context(), p)
+			if name == "another" {
+				require.ErrorIs(t, err, datastore.ErrConflict)
+				assert.Len(t, store.stored(), 1)
+				return
+			}
+			require.NoError(t, err)
+			assert.Equal(t, []string{"default-ipv4-ippool unchanged: exists", created6}, outcome(report))
+		})
+	}
+}
+
+// "Random" was agreed to, and no range that the cluster named since.
+func TestApplyOfARandomRangeThatTheClusterNamesSince(t *testing.T) {
+	t.Parallel()
+	store := newStore()
+	_, p := agreed(t, store, settingstest.Given(t, "--ipv4-pool-cidr=none"))
+	cluster := &fakeCluster{sources: []facts.PodCIDRSource{factstest.Says(origin.Cluster("kubeadm-config"), "fd01::/56")}}
+	b := New(store, WithHost(fakeHost{asked: new(int)}), WithRandom(&counting{}), WithCluster(cluster))
+	_, err := b.Apply(t.Context(), p)
+	require.ErrorIs(t, err, datastore.ErrConflict)
+	require.ErrorContains(t, err, "it is now: fd01::/56 created")
+	assert.Empty(t, store.stored())
+}
+
+// A plan that has another step by now is a conflict that no attempt resolves, as
+// any that no longer holds.
+func TestApplyOfAPlanWithAnotherStep(t *testing.T) {
+	t.Parallel()
+	store := newStore()
+	b, p := agreed(t, store, settingstest.Given(t, settingstest.CIDRs...))
+	p.Steps = p.Steps[:1]
+	_, err := b.Apply(t.Context(), p)
+	require.ErrorIs(t, err, datastore.ErrConflict)
+	require.EqualError(t, err, "the plan no longer holds: it was about 1 pools, and is about 2 now")
+	assert.Equal(t, 2, store.count("snapshot"), "one of Plan, one of Apply")
+	assert.Empty(t, store.stored())
+}
+
+// What is about to go is not changed.
+func TestPoolThatIsBeingDeletedIsNotUpdated(t *testing.T) {
+	t.Parallel()
+	deleted := poolstest.Default4()
+	now := metav1.Now()
+	deleted.DeletionTimestamp = &now
+	store := newStore(deleted)
+	report, err := run(t, store, settingstest.Given(t, "--ipv6-pool-cidr=none", "--on-drift=update", "--ipv4-pool-nat-outgoing=false"))
+	require.NoError(t, err)
+	assert.Equal(t, []string{"default-ipv4-ippool unchanged: exists, but not as asked for: natOutgoing"}, outcome(report)[:1])
+	assert.Equal(t, "it is being deleted: run again when it is gone", report.Pools[0].Drift[0].Remedy)
+	assert.Zero(t, store.count("commit"))
 }

@@ -35,11 +35,10 @@ func (e *PartialError) Error() string {
 // Unwrap returns the error.
 func (e *PartialError) Unwrap() error { return e.Err }
 
-// planChangedError is a conflict that another attempt doesn't resolve.
-type planChangedError struct{ pool, was, is string }
+// planChangedError is a conflict that another attempt doesn't resolve: the plan that
+// was agreed to is another one now.
+type planChangedError struct{ how string }
 
-func (e *planChangedError) Error() string {
-	return fmt.Sprintf("%v: the plan for IPPool %q was: %s; it is now: %s", datastore.ErrConflict, e.pool, e.was, e.is)
-}
+func (e *planChangedError) Error() string { return "the plan no longer holds: " + e.how }
 
 func (e *planChangedError) Is(target error) bool { return target == datastore.ErrConflict }

@@ -3,6 +3,7 @@ package bootstrap
 import (
 	"fmt"
 	"io"
+	"reflect"
 	"slices"
 	"time"
 
@@ -123,6 +124,16 @@ func (l *ledger) find(step plan.Step) (plan.Step, bool) {
 		}
 	}
 	return plan.Step{}, false
+}
+
+// mayHaveCreated reports whether the pool of the step is as the run tried to create
+// it, without an answer. A server that gives out the uids itself leaves no more to
+// know it by.
+func (l *ledger) mayHaveCreated(step plan.Step) bool {
+	return step.Pool != nil && slices.ContainsFunc(l.entries, func(e entry) bool {
+		return e.state == datastore.Unknown && e.step.Action == plan.Created && e.step.Name == step.Name &&
+			reflect.DeepEqual(e.step.Pool.Spec, step.Pool.Spec)
+	})
 }
 
 // revertedBy reports whether a field that was updated differs again.

@@ -15,6 +15,7 @@ import (
 
 // Difference is a setting that asks for something else than what is stored.
 type Difference struct {
+	Pool   string        `json:"-"`      // the name of the pool that differs
 	Field  string        `json:"field"`  // as in an IPPool's spec
 	Asked  any           `json:"asked"`  // what the setting says
 	Stored any           `json:"stored"` // null: the setting speaks of a pool that doesn't exist
@@ -25,10 +26,10 @@ type Difference struct {
 
 	// Remedy says what would change the field; empty if it is updated.
 	Remedy string `json:"remedy,omitempty"`
-
-	pool    string // the name of the one that differs
-	mutable bool   // DriftUpdate may change it
 }
+
+// mutable reports whether DriftUpdate may change the field.
+func (d Difference) mutable() bool { return d.Remedy == remedyUpdate }
 
 // String returns one line: place, value, what stands instead, what would
 // change it.
@@ -36,11 +37,11 @@ func (d Difference) String() string {
 	place := text.OneLine(d.Source.String()) + ": " + text.Quote(fmt.Sprint(d.Asked))
 	switch {
 	case d.Updated:
-		return fmt.Sprintf("%s: IPPool %q is changed: %s from %s", place, d.pool, d.Field, shown(d.Stored))
+		return fmt.Sprintf("%s: IPPool %q is changed: %s from %s", place, d.Pool, d.Field, shown(d.Stored))
 	case d.Stored == nil:
 		return fmt.Sprintf("%s has no effect: %s", place, d.Remedy)
 	default:
-		return fmt.Sprintf("%s has no effect: IPPool %q exists with %s %s; %s", place, d.pool, d.Field, shown(d.Stored), d.Remedy)
+		return fmt.Sprintf("%s has no effect: IPPool %q exists with %s %s; %s", place, d.Pool, d.Field, shown(d.Stored), d.Remedy)
 	}
 }
 
@@ -86,6 +87,7 @@ const (
 	remedyMigration = "it can't be changed in place; to migrate: 1. create a pool of another name and range (--pools-file), " +
 		"2. disable this one (disabled: true), 3. restart its pods, which moves them, 4. delete this one"
 	remedyByHand = "--on-drift=update leaves this field alone: change it with kubectl or calicoctl"
+	remedyWait   = "it is being deleted: run again when it is gone"
 )
 
 // differences compares what was asked for with the pool of that name, field by
@@ -100,18 +102,25 @@ func differences(want DesiredPool, stands *v3.IPPool) []Difference {
 		if meansTheSame(value.Field, value.Value, stored) {
 			continue
 		}
-		difference := Difference{Field: value.Field, Asked: value.Value, Stored: stored, Source: value.Source, pool: stands.Name}
+		difference := Difference{Field: value.Field, Asked: value.Value, Stored: stored, Source: value.Source, Pool: stands.Name}
 		switch {
 		case value.Field == "cidr" || value.Field == "blockSize":
 			difference.Remedy = remedyMigration
 		case !slices.Contains(mutableFields, value.Field):
 			difference.Remedy = remedyByHand
 		default:
-			difference.Remedy, difference.mutable = remedyUpdate, true
+			difference.Remedy = remedyUpdate
 		}
 		all = append(all, difference)
 	}
 	return all
+}
+
+// leaveAlone gives the differences a remedy that is no update.
+func leaveAlone(all []Difference, remedy string) {
+	for i := range all {
+		all[i].Remedy = remedy
+	}
 }
 
 // fieldOf is the value of a field, with what Calico takes an empty one for.
@@ -188,7 +197,7 @@ func withUpdates(want DesiredPool, stored *ippool.Record, all []Difference) (*ip
 	changed := false
 	for i := range rest {
 		difference := &rest[i]
-		if !difference.mutable {
+		if !difference.mutable() {
 			continue
 		}
 		asked, spec := want.Pool.Spec, &updated.Pool.Spec
@@ -221,7 +230,7 @@ func tellOfRefusal(want DesiredPool, stored *ippool.Record, all []Difference) {
 	}
 	faults := judgeUpdate(updated, stored)
 	for i := range all {
-		if len(faults) > 0 && all[i].mutable {
+		if len(faults) > 0 && all[i].mutable() {
 			all[i].Remedy = "--on-drift=update would fail: " + strings.Join(faults, "; ")
 		}
 	}

@@ -86,13 +86,6 @@ func release(metadata metav1.ObjectMeta) string {
 	return ""
 }
 
-// leaveToOwner turns the differences into ones that only the owner may mend.
-func leaveToOwner(all []Difference, by owner) {
-	for i := range all {
-		all[i].Remedy, all[i].mutable = "it is managed by "+by.String(), false
-	}
-}
-
 // Manager returns who else manages the pool: "the Tigera operator", "Helm"; empty:
 // nobody that is known.
 func Manager(pool *v3.IPPool) string { return ownerOf(pool).name }

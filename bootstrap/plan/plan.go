@@ -272,7 +272,7 @@ func (p *planner) standsFor(step *Step, want DesiredPool) {
 		want.Pool.Name, namesOf(family), which, origin.Flag(fmt.Sprintf("ipv%d-pool-name", want.Family)), name)
 	for _, value := range want.wishes() {
 		step.Drift = append(step.Drift, Difference{
-			Field: value.Field, Asked: value.Value, Source: value.Source, Remedy: remedy, pool: stands.Name,
+			Field: value.Field, Asked: value.Value, Source: value.Source, Remedy: remedy, Pool: stands.Name,
 		})
 	}
 	if len(step.Drift) > 0 {
@@ -289,7 +289,10 @@ func (p *planner) exists(step *Step, want DesiredPool, record *ippool.Record) {
 		step.Reason = "exists, but not as asked for: " + fieldsThatDiffer(step.Drift)
 	}
 	if by := ownerOf(step.Pool); by != (owner{}) {
-		leaveToOwner(step.Drift, by)
+		leaveAlone(step.Drift, "it is managed by "+by.String())
+	}
+	if step.Pool.DeletionTimestamp != nil {
+		leaveAlone(step.Drift, remedyWait)
 	}
 	if p.onDrift != DriftUpdate {
 		tellOfRefusal(want, record, step.Drift)

@@ -32,10 +32,15 @@ func (e *usageError) Error() string { return e.err.Error() + "; calico-bootstrap
 func (e *usageError) Unwrap() error { return e.err }
 
 func exitCode(err error) int {
-	var usage *usageError
+	var (
+		usage   *usageError
+		partial *bootstrap.PartialError
+	)
 	switch {
 	case err == nil:
 		return exitDone
+	case errors.As(err, &partial) && !errors.Is(err, bootstrap.ErrTimedOut):
+		return exitFailed // whatever refused the rest, something was written
 	case errors.As(err, &usage), errors.Is(err, settings.ErrInvalidSettings), errors.Is(err, preflight.ErrFindings):
 		return exitSettings
 	case errors.Is(err, errPending), errors.Is(err, plan.ErrDrift):

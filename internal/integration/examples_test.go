@@ -282,7 +282,7 @@ func installsWhatIsAgreedTo(t *testing.T, world watchedWorld, env []string, m me
 			late.answer(t, "y\n")
 
 			assert.Equal(t, m.second, late.asks(t))
-			assert.Equal(t, "nothing was written: pools were changed by somebody else meanwhile: "+m.says+"\n", late.stderr())
+			assert.Equal(t, "nothing was written: "+m.says+"\n", late.stderr())
 			assert.Empty(t, world.written(t))
 			assert.Equal(t, theirs, raw(t, world))
 
@@ -320,13 +320,13 @@ func poolsChange(world watchedWorld) []meanwhile {
 		{
 			name: "a pool is created", given: empty, happens: putTheirs,
 			first:  plannedIn4 + plannedIn6,
-			says:   `the plan for IPPool "default-ipv6-ippool" was: fd00:10:244::/64 created (no IPv6 pool exists); it is now: fd00:9::/64 unchanged (exists, but not as asked for: cidr)`,
+			says:   `the plan no longer holds: for IPPool "default-ipv6-ippool" it was: fd00:10:244::/64 created (no IPv6 pool exists); it is now: fd00:9::/64 unchanged (exists, but not as asked for: cidr)`,
 			second: plannedIn4 + kept, written: defaultNames[:1],
 		},
 		{
 			name: "a pool is deleted", given: putTheirs, happens: func(t *testing.T) { world.Delete(t, "default-ipv6-ippool") },
 			first:  plannedIn4 + kept,
-			says:   `the plan for IPPool "default-ipv6-ippool" was: fd00:9::/64 unchanged (exists, but not as asked for: cidr); it is now: fd00:10:244::/64 created (no IPv6 pool exists)`,
+			says:   `the plan no longer holds: for IPPool "default-ipv6-ippool" it was: fd00:9::/64 unchanged (exists, but not as asked for: cidr); it is now: fd00:10:244::/64 created (no IPv6 pool exists)`,
 			second: plannedIn4 + plannedIn6, written: defaultNames,
 		},
 	}
@@ -354,7 +354,7 @@ func TestInstallerWhosePlanChanged(t *testing.T) {
 			given:   func(t *testing.T) { putKubeadmConfig(t, world.server, "10.1.0.0/16") },
 			happens: func(t *testing.T) { putKubeadmConfig(t, world.server, "10.2.0.0/16") },
 			first:   fmt.Sprintf(planned, "10.1.0.0/16") + plannedIn6,
-			says:    `the plan for IPPool "default-ipv4-ippool" was: 10.1.0.0/16 created (no IPv4 pool exists); it is now: 10.2.0.0/16 created (no IPv4 pool exists)`,
+			says:    `the plan no longer holds: for IPPool "default-ipv4-ippool" it was: 10.1.0.0/16 created (no IPv4 pool exists); it is now: 10.2.0.0/16 created (no IPv4 pool exists)`,
 			second:  fmt.Sprintf(planned, "10.2.0.0/16") + plannedIn6, written: defaultNames,
 		})
 	})
