@@ -113,7 +113,7 @@ func (s *fakeStore) Commit(ctx context.Context, since datastore.Snapshot, change
 		}
 		for _, change := range changes {
 			if change.Update != nil {
-				s.put(change.Update.Pool)
+				s.put(*change.Update.Pool())
 				continue
 			}
 			s.put(*change.Create)

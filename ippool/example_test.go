@@ -84,8 +84,8 @@ func ExampleRecord() {
 		fmt.Println(err)
 		return
 	}
-	record.Pool.Spec.NATOutgoing = false
-	record.Pool.Spec.IPIPMode = v3.IPIPModeCrossSubnet
+	record.Pool().Spec.NATOutgoing = false
+	record.Pool().Spec.IPIPMode = v3.IPIPModeCrossSubnet
 	value, err := record.Encode()
 	if err != nil {
 		fmt.Println(err)

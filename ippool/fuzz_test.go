@@ -88,7 +88,7 @@ func FuzzRecord(f *testing.F) {
 		require.NoError(t, err)
 		require.Equal(t, string(data), string(encoded))
 
-		record.Pool.Spec.NATOutgoing = !record.Pool.Spec.NATOutgoing
+		record.Pool().Spec.NATOutgoing = !record.Pool().Spec.NATOutgoing
 		encoded, err = record.Encode()
 		if err != nil {
 			require.True(t, hasNameTwice(t, data), "%s: %v", data, err)
@@ -96,12 +96,12 @@ func FuzzRecord(f *testing.F) {
 		}
 		again, err := ippool.DecodeRecord(encoded)
 		require.NoError(t, err)
-		assertSamePool(t, &record.Pool, &again.Pool)
+		assertSamePool(t, record.Pool(), again.Pool())
 		if !hasNameTwice(t, data) {
 			assert.Equal(t, withoutNATOutgoing(t, data), withoutNATOutgoing(t, encoded))
 		}
 
-		again.Pool.Spec.NATOutgoing = !again.Pool.Spec.NATOutgoing
+		again.Pool().Spec.NATOutgoing = !again.Pool().Spec.NATOutgoing
 		back, err := again.Encode()
 		require.NoError(t, err)
 		assert.Equal(t, withoutNATOutgoing(t, encoded), withoutNATOutgoing(t, back))
@@ -228,7 +228,7 @@ func FuzzValidate(f *testing.F) {
 		require.NoError(t, err)
 		record, err := ippool.DecodeRecord(encoded)
 		require.NoError(t, err)
-		assert.Equal(t, pool.Spec, record.Pool.Spec)
+		assert.Equal(t, pool.Spec, record.Pool().Spec)
 	})
 }
 

@@ -17,7 +17,7 @@ func (r *Record) MergePatch() ([]byte, error) {
 	if r.raw == nil {
 		return nil, errors.New("a new record has nothing to patch")
 	}
-	encoded, err := encodePool(&r.Pool)
+	encoded, err := encodePool(r.Pool())
 	if err != nil {
 		return nil, err
 	}

@@ -17,7 +17,7 @@ func patchOf(t *testing.T, raw string, change change) string {
 	t.Helper()
 	record, err := ippool.DecodeRecord([]byte(raw))
 	require.NoError(t, err)
-	change(&record.Pool)
+	change(record.Pool())
 	patch, err := record.MergePatch()
 	require.NoError(t, err)
 	return string(patch)
@@ -92,7 +92,7 @@ func TestMergePatchThatIsNone(t *testing.T) {
 	} {
 		record, err := ippool.DecodeRecord([]byte(raw))
 		require.NoError(t, err)
-		record.Pool.Spec.NATOutgoing = false
+		record.Pool().Spec.NATOutgoing = false
 		patch, err := record.MergePatch()
 		require.ErrorContains(t, err, "more than once")
 		assert.Nil(t, patch)
@@ -110,9 +110,9 @@ func TestMergePatchAgreesWithEncode(t *testing.T) {
 			t.Parallel()
 			record, err := ippool.DecodeRecord([]byte(raw))
 			require.NoError(t, err)
-			record.Pool.Spec.NATOutgoing = !record.Pool.Spec.NATOutgoing
-			record.Pool.Spec.NodeSelector += "has(x)"
-			record.Pool.Spec.AllowedUses = nil
+			record.Pool().Spec.NATOutgoing = !record.Pool().Spec.NATOutgoing
+			record.Pool().Spec.NodeSelector += "has(x)"
+			record.Pool().Spec.AllowedUses = nil
 			patch, err := record.MergePatch()
 			require.NoError(t, err)
 			patched, err := ippool.DecodeRecord(merged(t, []byte(raw), patch))
@@ -121,7 +121,7 @@ func TestMergePatchAgreesWithEncode(t *testing.T) {
 			require.NoError(t, err)
 			want, err := ippool.DecodeRecord(encoded)
 			require.NoError(t, err)
-			assertSamePool(t, &want.Pool, &patched.Pool)
+			assertSamePool(t, want.Pool(), patched.Pool())
 		})
 	}
 }
@@ -132,7 +132,7 @@ func TestRecordClone(t *testing.T) {
 	require.NoError(t, err)
 	clone := record.Clone()
 	assert.Equal(t, record, clone)
-	clone.Pool.Spec.AllowedUses[0], clone.Pool.Labels["a"] = "LoadBalancer", "9"
+	clone.Pool().Spec.AllowedUses[0], clone.Pool().Labels["a"] = "LoadBalancer", "9"
 	encoded, err := record.Encode()
 	require.NoError(t, err)
 	assert.Equal(t, richRecord, string(encoded), "the record is as it was")
@@ -149,7 +149,7 @@ func TestRecordRaw(t *testing.T) {
 	t.Parallel()
 	record, err := ippool.DecodeRecord([]byte(richRecord))
 	require.NoError(t, err)
-	record.Pool.Spec.Disabled = true
+	record.Pool().Spec.Disabled = true
 	assert.Equal(t, richRecord, string(record.Raw()))
 	assert.Equal(t, richRecord, string(record.Clone().Raw()))
 	assert.Nil(t, ippool.NewRecord(calicoPool()).Raw())

@@ -17,19 +17,17 @@ const RecordPrefix = "/calico/resources/v3/projectcalico.org/ippools/"
 func RecordKey(name string) string { return RecordPrefix + name }
 
 // Record is a pool as it stands in a datastore. Encoding a decoded record gives
-// the same bytes again but for what was changed in Pool, so fields that this
-// module doesn't know stay as they are.
+// the same bytes again but for what was changed in its pool, so fields that this
+// module doesn't know stay as they are. It is not safe for concurrent use.
 type Record struct {
-	// Pool is what is known of the record. Change it and encode.
-	Pool v3.IPPool
-
+	pool    v3.IPPool
 	raw     []byte // as decoded; nil for a new record
-	decoded []byte // Pool as it was then, encoded
+	decoded []byte // the pool as it was then, encoded
 }
 
 // NewRecord returns a record of the pool that isn't stored yet.
 func NewRecord(pool *v3.IPPool) *Record {
-	return &Record{Pool: *pool.DeepCopy()}
+	return &Record{pool: *pool.DeepCopy()}
 }
 
 // DecodeRecord reads a record. It takes what Calico takes: unknown fields and
@@ -37,13 +35,13 @@ func NewRecord(pool *v3.IPPool) *Record {
 // a field of the wrong type, is an error.
 func DecodeRecord(data []byte) (*Record, error) {
 	record := &Record{raw: bytes.Clone(data)}
-	if err := json.Unmarshal(data, &record.Pool); err != nil {
+	if err := json.Unmarshal(data, &record.pool); err != nil {
 		return nil, fmt.Errorf("not the JSON of an IPPool: %w", err)
 	}
 	if !bytes.HasPrefix(bytes.TrimLeft(data, " \t\r\n"), []byte("{")) {
 		return nil, errors.New("not the JSON of an IPPool: no object")
 	}
-	decoded, err := encodePool(&record.Pool)
+	decoded, err := encodePool(&record.pool)
 	if err != nil {
 		return nil, err
 	}
@@ -51,12 +49,16 @@ func DecodeRecord(data []byte) (*Record, error) {
 	return record, nil
 }
 
+// Pool returns what is known of the record: change it and encode. It is the same
+// pool in every call.
+func (r *Record) Pool() *v3.IPPool { return &r.pool }
+
 // Clone returns a copy that shares nothing that may change.
 func (r *Record) Clone() *Record {
-	return &Record{Pool: *r.Pool.DeepCopy(), raw: r.raw, decoded: r.decoded}
+	return &Record{pool: *r.pool.DeepCopy(), raw: r.raw, decoded: r.decoded}
 }
 
-// Raw returns the bytes that were decoded, whatever became of Pool since; nil
+// Raw returns the bytes that were decoded, whatever became of the pool since; nil
 // for a new record. They must not be changed.
 func (r *Record) Raw() []byte { return r.raw }
 
@@ -76,11 +78,11 @@ func RecordCIDR(data []byte) string {
 
 // Encode returns the value to store: for a new record byte for byte what
 // calico-node writes for the same pool, on one line; for a decoded one the
-// bytes that were decoded with the changes of Pool in them, down to the white
+// bytes that were decoded with the changes of the pool in them, down to the white
 // space. A list that changed is written whole. It is an error if a change can't
 // show in those bytes, because an object in them has a name more than once.
 func (r *Record) Encode() ([]byte, error) {
-	encoded, err := encodePool(&r.Pool)
+	encoded, err := encodePool(&r.pool)
 	switch {
 	case err != nil:
 		return nil, err

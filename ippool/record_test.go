@@ -104,7 +104,7 @@ func TestNewRecord(t *testing.T) {
 			}
 			record, err := ippool.DecodeRecord(encoded)
 			require.NoError(t, err)
-			assertSamePool(t, want, &record.Pool)
+			assertSamePool(t, want, record.Pool())
 		})
 	}
 }
@@ -116,13 +116,13 @@ func TestRecordThatHasNoJSON(t *testing.T) {
 	broken := []metav1.ManagedFieldsEntry{{FieldsV1: &fields}}
 
 	record := ippool.NewRecord(calicoPool())
-	record.Pool.ManagedFields = broken
+	record.Pool().ManagedFields = broken
 	_, err := record.Encode()
 	require.Error(t, err)
 
 	record, err = ippool.DecodeRecord([]byte(calicoRecord))
 	require.NoError(t, err)
-	record.Pool.ManagedFields = broken
+	record.Pool().ManagedFields = broken
 	_, err = record.Encode()
 	require.Error(t, err)
 }
@@ -163,7 +163,7 @@ func TestNewRecordCopiesThePool(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, calicoRecord, string(encoded))
 
-	record.Pool.Spec.NATOutgoing = false
+	record.Pool().Spec.NATOutgoing = false
 	encoded, err = record.Encode()
 	require.NoError(t, err)
 	assert.NotContains(t, string(encoded), "natOutgoing", "a new record can be changed like a decoded one")
@@ -173,7 +173,7 @@ func TestDecodeRecord(t *testing.T) {
 	t.Parallel()
 	record, err := ippool.DecodeRecord([]byte(calicoRecord))
 	require.NoError(t, err)
-	assertSamePool(t, calicoPool(), &record.Pool)
+	assertSamePool(t, calicoPool(), record.Pool())
 }
 
 func TestRecordSharesNoBytes(t *testing.T) {
@@ -191,14 +191,14 @@ func TestRecordSharesNoBytes(t *testing.T) {
 		first[i] = 'x'
 	}
 
-	record.Pool.Spec.NATOutgoing = false
+	record.Pool().Spec.NATOutgoing = false
 	changed, err := record.Encode()
 	require.NoError(t, err)
 	again, err := record.Encode()
 	require.NoError(t, err)
 	assert.Equal(t, changed, again)
 
-	record.Pool.Spec.NATOutgoing = true
+	record.Pool().Spec.NATOutgoing = true
 	back, err := record.Encode()
 	require.NoError(t, err)
 	assert.Equal(t, calicoRecord, string(back), "a change that is taken back leaves no trace")
@@ -252,7 +252,7 @@ func TestDecodeOddRecords(t *testing.T) {
 	spec := func(name string) v3.IPPoolSpec {
 		record, err := ippool.DecodeRecord([]byte(oddRecords[name]))
 		require.NoError(t, err, name)
-		return record.Pool.Spec
+		return record.Pool().Spec
 	}
 	assert.Equal(t, v3.IPPoolSpec{CIDR: "10.0.0.0/16", NATOutgoing: true, IPIPMode: "Always"}, spec("names in other case"))
 	assert.Equal(t, v3.IPPoolSpec{CIDR: "10.0.0.0/16", BlockSize: 26}, spec("names twice"))

@@ -30,14 +30,14 @@ func checkChange(t *testing.T, raw string, change change, want string) {
 	t.Helper()
 	record, err := ippool.DecodeRecord([]byte(raw))
 	require.NoError(t, err)
-	change(&record.Pool)
+	change(record.Pool())
 	encoded, err := record.Encode()
 	require.NoError(t, err)
 	require.Equal(t, want, string(encoded))
 
 	again, err := ippool.DecodeRecord(encoded)
 	require.NoError(t, err)
-	assertSamePool(t, &record.Pool, &again.Pool)
+	assertSamePool(t, record.Pool(), again.Pool())
 }
 
 // One change a row: old is the text in the record that the change turns into
@@ -98,15 +98,15 @@ func TestRecordChange(t *testing.T) {
 			require.Contains(t, richRecord, test.old)
 			record, err := ippool.DecodeRecord([]byte(richRecord))
 			require.NoError(t, err)
-			test.change(&record.Pool)
+			test.change(record.Pool())
 			encoded, err := record.Encode()
 			require.NoError(t, err)
 			require.Equal(t, strings.Replace(richRecord, test.old, test.changed, 1), string(encoded))
 
 			again, err := ippool.DecodeRecord(encoded)
 			require.NoError(t, err)
-			record.Pool.ResourceVersion = ""
-			assertSamePool(t, &record.Pool, &again.Pool)
+			record.Pool().ResourceVersion = ""
+			assertSamePool(t, record.Pool(), again.Pool())
 		})
 	}
 }
@@ -234,8 +234,8 @@ func TestRecordChangeThatIsLost(t *testing.T) {
 	t.Parallel()
 	record, err := ippool.DecodeRecord([]byte(`{"spec":{"natOutgoing":true},"spec":{"cidr":"10.0.0.0/16"}}`))
 	require.NoError(t, err)
-	assert.True(t, record.Pool.Spec.NATOutgoing)
-	record.Pool.Spec.NATOutgoing = false
+	assert.True(t, record.Pool().Spec.NATOutgoing)
+	record.Pool().Spec.NATOutgoing = false
 	encoded, err := record.Encode()
 	require.ErrorContains(t, err, "more than once")
 	assert.Nil(t, encoded)
@@ -245,12 +245,12 @@ func TestRecordChangeThatIsLost(t *testing.T) {
 func TestRecordChangeToInvalidUTF8(t *testing.T) {
 	t.Parallel()
 	checkLabel := func(record *ippool.Record) {
-		record.Pool.Labels = map[string]string{"a": "\xff"}
+		record.Pool().Labels = map[string]string{"a": "\xff"}
 		encoded, err := record.Encode()
 		require.NoError(t, err)
 		again, err := ippool.DecodeRecord(encoded)
 		require.NoError(t, err)
-		assert.Equal(t, map[string]string{"a": "\ufffd"}, again.Pool.Labels)
+		assert.Equal(t, map[string]string{"a": "\ufffd"}, again.Pool().Labels)
 	}
 	checkLabel(ippool.NewRecord(calicoPool()))
 	record, err := ippool.DecodeRecord([]byte(calicoRecord))

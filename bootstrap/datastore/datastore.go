@@ -91,7 +91,7 @@ func (c Change) Name() string { return c.Pool().Name }
 // Pool is the pool to be created, or the updated one.
 func (c Change) Pool() *v3.IPPool {
 	if c.Update != nil {
-		return &c.Update.Pool
+		return c.Update.Pool()
 	}
 	return c.Create
 }

@@ -16,7 +16,7 @@ func TestChange(t *testing.T) {
 	assert.Equal(t, "a", create.Name())
 	assert.Same(t, pool, create.Pool())
 	assert.Equal(t, "b", update.Name())
-	assert.Same(t, &record.Pool, update.Pool())
+	assert.Same(t, record.Pool(), update.Pool())
 }
 
 // Where the outcomes end, nothing was written.

@@ -200,7 +200,7 @@ func withUpdates(want DesiredPool, stored *ippool.Record, all []Difference) (*ip
 		if !difference.mutable() {
 			continue
 		}
-		asked, spec := want.Pool.Spec, &updated.Pool.Spec
+		asked, spec := want.Pool.Spec, &updated.Pool().Spec
 		switch difference.Field {
 		case "vxlanMode":
 			spec.VXLANMode = asked.VXLANMode
@@ -251,10 +251,10 @@ func askedFor(all []Difference) string {
 // it: a pool that somebody stored under older rules can still be changed.
 func judgeUpdate(updated, stored *ippool.Record) []string {
 	var before, faults []string
-	for _, fault := range ippool.Validate(&stored.Pool) {
+	for _, fault := range ippool.Validate(stored.Pool()) {
 		before = append(before, fault.Error())
 	}
-	for _, fault := range ippool.ValidateUpdate(&updated.Pool, &stored.Pool) {
+	for _, fault := range ippool.ValidateUpdate(updated.Pool(), stored.Pool()) {
 		if text := fault.Error(); !slices.Contains(before, text) {
 			faults = append(faults, text)
 		}

@@ -128,7 +128,7 @@ func TestDriftFieldByField(t *testing.T) {
 			assert.Equal(t, plan.Updated, step.Action)
 			assert.Equal(t, want, step.Pool)
 			require.Len(t, made.Changes(), 1)
-			assert.Equal(t, *want, made.Changes()[0].Update.Pool)
+			assert.Equal(t, *want, *made.Changes()[0].Update.Pool())
 			assert.True(t, step.Drift[0].Updated)
 			assert.Empty(t, step.Drift[0].Remedy)
 

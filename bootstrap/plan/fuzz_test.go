@@ -143,7 +143,7 @@ func stands(nameValue ...string) datastore.Snapshot {
 			snapshot.Unreadable = append(snapshot.Unreadable, datastore.Unreadable{Name: name, Err: err, CIDR: ippool.RecordCIDR(value)})
 			continue
 		}
-		record.Pool.Name = name
+		record.Pool().Name = name
 		snapshot.Pools = append(snapshot.Pools, record)
 	}
 	return snapshot
@@ -162,7 +162,7 @@ func checkChanges(t *testing.T, made plan.Plan, existing datastore.Snapshot, onD
 		}
 	}
 	for _, record := range existing.Pools {
-		add(&record.Pool)
+		add(record.Pool())
 	}
 	for _, record := range existing.Unreadable {
 		pool := ippool.New(record.Name)
@@ -204,7 +204,7 @@ func carriedOut(t *testing.T, existing datastore.Snapshot, made plan.Plan) datas
 		after.Pools = append(after.Pools, ippool.NewRecord(change.Create))
 	}
 	for _, record := range existing.Pools {
-		if update := updated[record.Pool.Name]; update != nil {
+		if update := updated[record.Pool().Name]; update != nil {
 			encoded, err := update.Encode()
 			require.NoError(t, err)
 			record, err = ippool.DecodeRecord(encoded)

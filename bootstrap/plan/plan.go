@@ -153,7 +153,7 @@ func newPlanner(desired Desired, existing datastore.Snapshot, onDrift OnDrift) *
 		return family, nil
 	}
 	for _, record := range existing.Pools {
-		pool := &record.Pool
+		pool := record.Pool()
 		p.records[pool.Name] = record
 		if _, err := exists(pool, false); err != nil {
 			p.taken[pool.Name] = "a pool whose CIDR can't be read"
@@ -283,7 +283,7 @@ func (p *planner) standsFor(step *Step, want DesiredPool) {
 
 // exists is for a pool that is there under its name.
 func (p *planner) exists(step *Step, want DesiredPool, record *ippool.Record) {
-	step.Action, step.Reason, step.Pool = Unchanged, existsAsAsked, record.Pool.DeepCopy()
+	step.Action, step.Reason, step.Pool = Unchanged, existsAsAsked, record.Pool().DeepCopy()
 	step.Drift = differences(want, step.Pool)
 	if len(step.Drift) > 0 {
 		step.Reason = "exists, but not as asked for: " + fieldsThatDiffer(step.Drift)
@@ -302,7 +302,7 @@ func (p *planner) exists(step *Step, want DesiredPool, record *ippool.Record) {
 			for _, fault := range judgeUpdate(updated, record) {
 				p.fault("IPPool %q can't be updated as asked for (%s): %s", step.Name, askedFor(step.Drift), fault)
 			}
-			step.Action, step.Reason, step.Pool, step.Update = Updated, updatedReason(step.Drift), updated.Pool.DeepCopy(), updated
+			step.Action, step.Reason, step.Pool, step.Update = Updated, updatedReason(step.Drift), updated.Pool().DeepCopy(), updated
 			if warning := step.Disruption(); warning != "" {
 				p.warn("%s", warning)
 			}

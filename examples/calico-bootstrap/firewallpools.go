@@ -65,7 +65,7 @@ func poolsAfter(snapshot datastore.Snapshot, report bootstrap.Report) ([]firewal
 		}
 	}
 	for _, record := range snapshot.Pools {
-		stored := record.Pool
+		stored := *record.Pool()
 		if written[stored.Name] {
 			continue
 		}

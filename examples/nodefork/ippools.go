@@ -26,7 +26,7 @@ func configureIPPools(ctx context.Context, store datastore.Datastore, s settings
 	}
 	var pools []*v3.IPPool
 	for _, record := range snapshot.Pools {
-		pools = append(pools, &record.Pool)
+		pools = append(pools, record.Pool())
 	}
 	return pools, nil
 }

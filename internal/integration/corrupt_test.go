@@ -78,7 +78,7 @@ func TestRestoredFromBackup(t *testing.T) {
 	require.NoError(t, err)
 	snapshot.Revision = cluster + "/1000"
 	update := snapshot.Pools[0].Clone()
-	update.Pool.Spec.NATOutgoing = true
+	update.Pool().Spec.NATOutgoing = true
 	pool.Spec.DisableBGPExport = true
 	world.Write(t, pool)
 	before := world.Raw(t, pool.Name)

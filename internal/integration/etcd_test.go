@@ -108,7 +108,7 @@ func (w *etcdWorld) Pools(t *testing.T) []v3.IPPool {
 	for _, kv := range w.records(t) {
 		record, err := ippool.DecodeRecord([]byte(kv.value))
 		require.NoError(t, err)
-		pools = append(pools, record.Pool)
+		pools = append(pools, *record.Pool())
 	}
 	return pools
 }

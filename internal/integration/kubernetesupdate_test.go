@@ -62,7 +62,7 @@ func recordOf(t *testing.T, store datastore.Datastore, name string) (*ippool.Rec
 	snapshot, err := store.Snapshot(t.Context())
 	require.NoError(t, err)
 	for _, record := range snapshot.Pools {
-		if record.Pool.Name == name {
+		if record.Pool().Name == name {
 			return record, snapshot
 		}
 	}
@@ -86,11 +86,11 @@ func TestKubernetesUpdateKeepsTheRest(t *testing.T) {
 			want := world.putTomorrow(t)
 			store := world.Open(t)
 			record, snapshot := recordOf(t, store, "default-ipv4-ippool")
-			before := record.Pool.DeepCopy()
+			before := record.Pool().DeepCopy()
 
-			record.Pool.Spec.NATOutgoing, record.Pool.Spec.Disabled = false, true
-			record.Pool.Spec.IPIPMode, record.Pool.Spec.VXLANMode = "Never", "CrossSubnet"
-			record.Pool.Spec.NodeSelector, record.Pool.Spec.AllowedUses = "", uses("Workload")
+			record.Pool().Spec.NATOutgoing, record.Pool().Spec.Disabled = false, true
+			record.Pool().Spec.IPIPMode, record.Pool().Spec.VXLANMode = "Never", "CrossSubnet"
+			record.Pool().Spec.NodeSelector, record.Pool().Spec.AllowedUses = "", uses("Workload")
 			given := record.Clone()
 			result, err := store.Commit(t.Context(), snapshot, []datastore.Change{{Update: record}})
 			require.NoError(t, err)
@@ -121,7 +121,7 @@ func TestKubernetesUpdateKeepsTheRest(t *testing.T) {
 			}
 
 			again, snapshot := recordOf(t, store, "default-ipv4-ippool")
-			assert.Equal(t, *kept, again.Pool)
+			assert.Equal(t, *kept, *again.Pool())
 			world.server.ResetAudit(t, kubetest.AdminUser)
 			result, err = store.Commit(t.Context(), snapshot, []datastore.Change{{Update: again}})
 			require.NoError(t, err)
@@ -162,7 +162,7 @@ func TestKubernetesUpdateConflicts(t *testing.T) {
 			record, snapshot := recordOf(t, store, "a")
 			somebody(t)
 			theirs := world.Pools(t)
-			record.Pool.Spec.NATOutgoing = true
+			record.Pool().Spec.NATOutgoing = true
 			changes := []datastore.Change{{Update: record}, {Create: poolOf("b", spec{CIDR: "10.2.0.0/16"})}}
 			result, err := store.Commit(t.Context(), snapshot, changes)
 			require.ErrorIs(t, err, datastore.ErrConflict)
@@ -176,7 +176,7 @@ func TestKubernetesUpdateConflicts(t *testing.T) {
 		store := world.Open(t)
 		record, snapshot := recordOf(t, store, "a")
 		world.server.RemoveCRDs(t)
-		record.Pool.Spec.NATOutgoing = true
+		record.Pool().Spec.NATOutgoing = true
 		_, err := store.Commit(t.Context(), snapshot, []datastore.Change{{Update: record}})
 		require.ErrorIs(t, err, datastore.ErrNotInstalled)
 		require.NotErrorIs(t, err, datastore.ErrConflict)
@@ -194,7 +194,7 @@ func TestKubernetesCommitInOrder(t *testing.T) {
 		world.Write(t, poolOf("d", spec{CIDR: "10.4.0.0/16"}))
 		first, _ := recordOf(t, store, "a")
 		last, _ := recordOf(t, store, "d")
-		first.Pool.Spec.NATOutgoing, last.Pool.Spec.NATOutgoing = true, true
+		first.Pool().Spec.NATOutgoing, last.Pool().Spec.NATOutgoing = true, true
 		return []datastore.Change{
 			{Update: first}, {Create: poolOf("b", spec{CIDR: "10.2.0.0/16"})},
 			{Create: poolOf("c", spec{CIDR: "10.3.0.0/16"})}, {Update: last},
@@ -243,7 +243,7 @@ func TestKubernetesCommitInOrder(t *testing.T) {
 	t.Run("refused", func(t *testing.T) {
 		store := world.Open(t)
 		changes := prepare(t, store)
-		changes[0].Update.Pool.Spec.CIDR = "10.7.0.0/16"
+		changes[0].Update.Pool().Spec.CIDR = "10.7.0.0/16"
 		denies := []byte(`{"apiVersion":"admissionregistration.k8s.io/v1","kind":"ValidatingAdmissionPolicy","metadata":{"name":"kubetest-update"},"spec":{
 "matchConstraints":{"resourceRules":[{"apiGroups":["crd.projectcalico.org"],"apiVersions":["*"],"operations":["UPDATE"],"resources":["ippools"]}]},
 "validations":[{"expression":"object.spec.cidr == oldObject.spec.cidr","reason":"Forbidden","message":"no other CIDR, says the network team"}]}}`)
@@ -289,12 +289,12 @@ func TestKubernetesUpdateByCalicosRules(t *testing.T) {
 	store := world.Open(t)
 	record, snapshot := recordOf(t, store, "a")
 	wrong := record.Clone()
-	wrong.Pool.Spec.IPIPMode, wrong.Pool.Spec.VXLANMode = "Always", "Always"
+	wrong.Pool().Spec.IPIPMode, wrong.Pool().Spec.VXLANMode = "Always", "Always"
 	_, err := store.Commit(t.Context(), snapshot, []datastore.Change{{Update: wrong}})
 	require.ErrorIs(t, err, datastore.ErrRefused)
 	assert.ErrorContains(t, err, "ipipMode and vxlanMode cannot both be enabled")
 
-	record.Pool.Spec.NATOutgoing, record.Pool.Spec.VXLANMode = false, "Always"
+	record.Pool().Spec.NATOutgoing, record.Pool().Spec.VXLANMode = false, "Always"
 	result, err := store.Commit(t.Context(), snapshot, []datastore.Change{{Update: record}})
 	require.NoError(t, err)
 	pools := world.Pools(t)

@@ -188,7 +188,7 @@ func TestOnDriftUpdate(t *testing.T) {
 			world.Write(t, poolOf("a", spec{CIDR: "10.1.0.0/16"}))
 			store := openKubernetes(t, kubernetes.Config{REST: bearer(world.server, token), APIGroup: tt.group})
 			record, snapshot := recordOf(t, store, "a")
-			record.Pool.Spec.NATOutgoing = true
+			record.Pool().Spec.NATOutgoing = true
 			_, err := store.Commit(t.Context(), snapshot, []datastore.Change{{Update: record}})
 			require.NoError(t, err)
 			assert.True(t, world.Pools(t)[0].Spec.NATOutgoing)

@@ -165,7 +165,7 @@ func encode(change datastore.Change) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	record.Pool.Spec = change.Update.Pool.Spec
+	record.Pool().Spec = change.Update.Pool().Spec
 	return record.Encode()
 }
 

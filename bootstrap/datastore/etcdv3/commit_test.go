@@ -68,7 +68,7 @@ func changed(t *testing.T, name string) *ippool.Record {
 	t.Helper()
 	record, err := ippool.DecodeRecord(fmt.Appendf(nil, `{"metadata":{"name":%q,"uid":"u","labels":{"a":"b"}},"spec":{"cidr":"10.0.0.0/16","natOutgoing":true,"future":1}}`, name))
 	require.NoError(t, err)
-	record.Pool.Spec.NATOutgoing = false
+	record.Pool().Spec.NATOutgoing = false
 	return record
 }
 
@@ -237,9 +237,9 @@ func TestCommitLeavesTheChanges(t *testing.T) {
 			assert.Equal(t, strings.Replace(string(record.Raw()), `"natOutgoing":true,`, "", 1), string(put.Value))
 			if stored := result.Of(1).Stored; err == nil {
 				require.NotNil(t, stored)
-				assert.Equal(t, &record.Pool, stored)
+				assert.Equal(t, record.Pool(), stored)
 				stored.Spec.CIDR = "other"
-				assert.NotEqual(t, "other", record.Pool.Spec.CIDR, "it is a copy")
+				assert.NotEqual(t, "other", record.Pool().Spec.CIDR, "it is a copy")
 			}
 		})
 	}

@@ -105,7 +105,7 @@ func (d *Datastore) Snapshot(ctx context.Context) (datastore.Snapshot, error) {
 				})
 				continue
 			}
-			record.Pool.Name = name // the key is what Calico finds it by
+			record.Pool().Name = name // the key is what Calico finds it by
 			snapshot.Pools = append(snapshot.Pools, record)
 		}
 		return nil

@@ -98,7 +98,7 @@ func FuzzPools(f *testing.F) {
 		require.NoError(t, json.Unmarshal(body, &items))
 		require.Len(t, items.Items, len(snapshot.Pools)+len(snapshot.Unreadable), "none is left out")
 		for _, record := range snapshot.Pools {
-			names = append(names, record.Pool.Name)
+			names = append(names, record.Pool().Name)
 			encoded, err := record.Encode()
 			require.NoError(t, err)
 			require.True(t, slices.ContainsFunc(items.Items, func(item json.RawMessage) bool { return string(item) == string(encoded) }))

@@ -57,7 +57,7 @@ func readPools(body []byte) (datastore.Snapshot, error) {
 		}
 		snapshot.Pools = append(snapshot.Pools, record)
 	}
-	slices.SortFunc(snapshot.Pools, func(a, b *ippool.Record) int { return cmp.Compare(a.Pool.Name, b.Pool.Name) })
+	slices.SortFunc(snapshot.Pools, func(a, b *ippool.Record) int { return cmp.Compare(a.Pool().Name, b.Pool().Name) })
 	slices.SortFunc(snapshot.Unreadable, func(a, b datastore.Unreadable) int { return cmp.Compare(a.Name, b.Name) })
 	return snapshot, nil
 }

@@ -75,7 +75,7 @@ func (d *Datastore) create(ctx context.Context, group schema.GroupVersion, pool 
 // the API server keeps it. It is a patch, so that whatever is not in it stays,
 // known or not. Where nothing differs, nothing is written: nil.
 func (d *Datastore) update(ctx context.Context, group schema.GroupVersion, record *ippool.Record) (*v3.IPPool, error) {
-	pool := &record.Pool
+	pool := record.Pool()
 	action := d.action("patch", group, fmt.Sprintf("updating IPPool %q", pool.Name))
 	patch, err := versionedPatch(record)
 	if err != nil {
@@ -94,14 +94,14 @@ func versionedPatch(record *ippool.Record) ([]byte, error) {
 	if err != nil || data == nil {
 		return nil, err
 	}
-	if record.Pool.ResourceVersion == "" {
+	if record.Pool().ResourceVersion == "" {
 		return nil, errors.New("the record has no resourceVersion: only records of a snapshot can be updated")
 	}
 	var patch map[string]any
 	if err := json.Unmarshal(data, &patch); err != nil {
 		return nil, err
 	}
-	patch["metadata"] = map[string]string{"resourceVersion": record.Pool.ResourceVersion}
+	patch["metadata"] = map[string]string{"resourceVersion": record.Pool().ResourceVersion}
 	return json.Marshal(patch)
 }
 
@@ -116,8 +116,8 @@ func (d *Datastore) write(ctx context.Context, action api.Action, request *rest.
 	if err != nil {
 		return nil, d.client.Explain(action, fmt.Errorf("%w: %w", api.ErrNoPool, err))
 	}
-	if record.Pool.UID == "" {
+	if record.Pool().UID == "" {
 		return nil, d.client.Explain(action, fmt.Errorf("%w: it has no uid", api.ErrNoPool))
 	}
-	return &record.Pool, nil
+	return record.Pool(), nil
 }

@@ -27,7 +27,7 @@ func changed(t *testing.T, name string) *ippool.Record {
 	record, err := ippool.DecodeRecord(fmt.Appendf(nil,
 		`{"metadata":{"name":%q,"uid":"u","resourceVersion":"7","labels":{"a":"b"}},"spec":{"cidr":"10.0.0.0/16","natOutgoing":true,"future":1}}`, name))
 	require.NoError(t, err)
-	record.Pool.Spec.NATOutgoing, record.Pool.Spec.IPIPMode = false, v3.IPIPModeAlways
+	record.Pool().Spec.NATOutgoing, record.Pool().Spec.IPIPMode = false, v3.IPIPModeAlways
 	return record
 }
 
@@ -153,7 +153,7 @@ func TestCommitSends(t *testing.T) {
 	}))
 	store.asked = v3.SchemeGroupVersion
 	same := changed(t, "same")
-	same.Pool.Spec.NATOutgoing, same.Pool.Spec.IPIPMode = true, ""
+	same.Pool().Spec.NATOutgoing, same.Pool().Spec.IPIPMode = true, ""
 	labelled, update := ippool.New("b"), changed(t, "a")
 	labelled.Labels, labelled.Annotations = map[string]string{"l": "1"}, map[string]string{"n": "2"}
 	labelled.UID, labelled.ResourceVersion, labelled.Finalizers = "drawn here", "5", []string{"f"}
@@ -193,7 +193,7 @@ func TestUpdateWithoutResourceVersion(t *testing.T) {
 	t.Parallel()
 	store := answering(t, &rest.Config{}, apitest.JSON(200, `{}`))
 	record := changed(t, "x")
-	record.Pool.ResourceVersion = ""
+	record.Pool().ResourceVersion = ""
 	_, err := store.Commit(t.Context(), datastore.Snapshot{}, []datastore.Change{{Update: record}})
 	require.EqualError(t, err, `Kubernetes https://127.0.0.1:1: updating IPPool "x": the record has no resourceVersion: only records of a snapshot can be updated`)
 	_, err = store.Commit(t.Context(), datastore.Snapshot{}, []datastore.Change{{Update: ippool.NewRecord(ippool.New("x"))}})

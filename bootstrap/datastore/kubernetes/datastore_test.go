@@ -45,7 +45,7 @@ func TestSnapshotOfUnreadable(t *testing.T) {
 	assert.Equal(t, "7", snapshot.Revision)
 	var pools []string
 	for _, record := range snapshot.Pools {
-		pools = append(pools, record.Pool.Name+" "+record.Pool.Spec.CIDR)
+		pools = append(pools, record.Pool().Name+" "+record.Pool().Spec.CIDR)
 	}
 	assert.Equal(t, []string{"b 10.2.0.0/16", "c 10.3.0.0/16"}, pools)
 	require.Len(t, snapshot.Unreadable, 2)

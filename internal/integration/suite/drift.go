@@ -267,7 +267,7 @@ func updateAfterForeignUpdate(t *testing.T, world World) {
 	snapshot, err := store.Snapshot(t.Context())
 	require.NoError(t, err)
 	record := snapshot.Pools[0].Clone()
-	record.Pool.Spec.NATOutgoing = false
+	record.Pool().Spec.NATOutgoing = false
 
 	_, err = bootstrapPools(t, world, asks(plan.DriftUpdate, func(s *settings.Settings) { s.IPv4.NodeSelector = wish("has(x)") }))
 	require.NoError(t, err)
@@ -284,7 +284,7 @@ func updateAfterForeignDelete(t *testing.T, world World) {
 	snapshot, err := store.Snapshot(t.Context())
 	require.NoError(t, err)
 	record := snapshot.Pools[0].Clone()
-	record.Pool.Spec.NATOutgoing = false
+	record.Pool().Spec.NATOutgoing = false
 	world.Delete(t, "default-ipv4-ippool")
 	result, err := store.Commit(t.Context(), snapshot, []datastore.Change{{Update: record}})
 	require.ErrorIs(t, err, datastore.ErrConflict)

@@ -359,7 +359,7 @@ func snapshotIsSorted(t *testing.T, world World) {
 	require.NoError(t, err)
 	var sorted []string
 	for _, record := range snapshot.Pools {
-		sorted = append(sorted, record.Pool.Name)
+		sorted = append(sorted, record.Pool().Name)
 	}
 	assert.Equal(t, []string{"ant", "mouse", "zebra"}, sorted)
 	assert.NotEmpty(t, snapshot.Revision)
@@ -374,7 +374,7 @@ func commitTellsWhatItWrote(t *testing.T, world World) {
 	require.Len(t, snapshot.Pools, 1)
 	change := func() []datastore.Change {
 		updated := snapshot.Pools[0].Clone()
-		updated.Pool.Spec.NATOutgoing = true
+		updated.Pool().Spec.NATOutgoing = true
 		created := pool("new", "10.2.0.0/16")
 		created.UID, created.CreationTimestamp = "b5e5f2c4-0000-4000-8000-000000000001", metav1.Unix(1700000000, 0)
 		return []datastore.Change{{Update: updated}, {Create: created}}
