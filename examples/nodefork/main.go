@@ -11,12 +11,7 @@ import (
 	"os/signal"
 	"syscall"
 
-	clientv3 "go.etcd.io/etcd/client/v3"
-	"k8s.io/client-go/rest"
-
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
-	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/etcdv3"
-	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/kubernetes"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/open"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 )
@@ -30,7 +25,9 @@ func main() {
 	}
 }
 
-// startUp is what a fork does before its agents start.
+// startUp is what a fork does before its agents start. One that has a client already
+// lends it instead of opening another: etcdv3.New(client), or kubernetes.Open with the
+// rest.Config of its clientset.
 func startUp(ctx context.Context) error {
 	s, err := settings.FromEnv()
 	if err != nil {
@@ -55,13 +52,4 @@ func startUp(ctx context.Context) error {
 	ipip, vxlan := tunnels(pools)
 	fmt.Printf("%d IPPools; tunnel devices: IP-in-IP %t, VXLAN %t\n", len(pools), ipip, vxlan)
 	return nil
-}
-
-// ofClient is for a fork that has an etcd client already. It stays the fork's, and
-// open.
-func ofClient(client *clientv3.Client) datastore.Datastore { return etcdv3.New(client) }
-
-// ofConfig is for a fork that has the rest.Config of a clientset.
-func ofConfig(config *rest.Config) (datastore.Datastore, error) {
-	return kubernetes.Open(kubernetes.Config{REST: config})
 }
