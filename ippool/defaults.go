@@ -1,8 +1,6 @@
 package ippool
 
-import (
-	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
-)
+import v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 
 // What calico-node gives a pool that says nothing else.
 const (

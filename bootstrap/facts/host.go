@@ -1,8 +1,6 @@
 package facts
 
-import (
-	"context"
-)
+import "context"
 
 // Host is what a run asks of the machine that it is on.
 type Host interface {

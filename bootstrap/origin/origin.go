@@ -1,9 +1,7 @@
 // Package origin says where a value came from.
 package origin
 
-import (
-	"fmt"
-)
+import "fmt"
 
 // Kind is the kind of place that a value came from.
 type Kind int

@@ -1,8 +1,6 @@
 package plan
 
-import (
-	"errors"
-)
+import "errors"
 
 var (
 	// ErrIncompatible comes when the pools that are asked for can't stand

@@ -1,8 +1,6 @@
 package settings
 
-import (
-	"errors"
-)
+import "errors"
 
 // ErrInvalidSettings comes when settings are wrong or contradict each
 // other, before anything is contacted. The error is an *Error.

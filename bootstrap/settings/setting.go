@@ -1,8 +1,6 @@
 package settings
 
-import (
-	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
-)
+import "github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 
 // Setting is one setting as it was given: a text, and where it came from. The
 // text is not judged yet. The zero Setting, and any with an empty text, is

@@ -1,8 +1,6 @@
 package main
 
-import (
-	"fmt"
-)
+import "fmt"
 
 // hostRole is the part of a host in its cluster.
 type hostRole string
