@@ -34,7 +34,7 @@ func (r *runner) changedSince(now plan.Plan) error {
 }
 
 // sameStep compares what is done, to which pool, into what. Where the CIDR was
-// unknown, any will do that nobody named since.
+// unknown, any will do but one that the cluster has named since.
 func sameStep(was, is plan.Step) bool {
 	if was.Action != is.Action || was.Name != is.Name || was.Desired != is.Desired || !reflect.DeepEqual(was.Drift, is.Drift) {
 		return false

@@ -1,6 +1,6 @@
-// Package datastore says what a bootstrap needs of the place where Calico keeps
-// its IPPools. Packages etcdv3 and kubernetes each have one; package open opens
-// either from settings.
+// Package datastore has the interface of the place where Calico keeps its IPPools,
+// with its snapshots, changes, results and errors. Packages etcdv3 and kubernetes
+// implement it; package open opens either from settings.
 package datastore
 
 import (

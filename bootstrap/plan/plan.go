@@ -1,5 +1,5 @@
-// Package plan compares the pools that are asked for with those that exist, and
-// says what is to be done. It is made of pure functions: nothing here does I/O.
+// Package plan compares the desired pools with the existing ones and decides what is
+// to be done. It is made of pure functions: nothing here does I/O.
 package plan
 
 import (

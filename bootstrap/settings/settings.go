@@ -1,5 +1,5 @@
-// Package settings reads what is asked for, from flags, the environment and files,
-// and judges it.
+// Package settings reads every setting, from flags, the environment and files, and
+// resolves them into the desired pools, with all errors at once.
 package settings
 
 import "github.com/calico-bootstrap/calico-bootstrap/ippool"
