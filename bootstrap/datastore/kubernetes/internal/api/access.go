@@ -22,6 +22,9 @@ type Action struct {
 	Namespace string
 	Name      string // of the one object that is meant; empty: any
 
+	// MaxBytes limits the answer, as it is decoded. Zero: 64 MiB.
+	MaxBytes int64
+
 	// OrElse is what else may be done where it is forbidden; empty: nothing.
 	OrElse string
 

@@ -1,4 +1,4 @@
-// Package api asks an API server for one thing at a time, bounded in time, and
+// Package api asks an API server for one thing at a time, bounded in time and size, and
 // says in our words what went wrong.
 package api
 
@@ -28,7 +28,12 @@ import (
 // run asks for less than ten things.
 const NoLimit = -1
 
-const defaultRequestTimeout = 20 * time.Second
+const (
+	defaultRequestTimeout = 20 * time.Second
+
+	// defaultMaxBytes is far more than a page of anything that is asked for.
+	defaultMaxBytes = 64 << 20
+)
 
 // Client asks an API server. It is safe for concurrent use.
 type Client struct {
@@ -85,26 +90,36 @@ func clientFor(config *rest.Config) (*http.Client, error) {
 		return nil, err
 	}
 	client := *shared
-	client.Transport = noUpgrade{cmp.Or(client.Transport, http.DefaultTransport)}
+	client.Transport = bounded{cmp.Or(client.Transport, http.DefaultTransport)}
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &client, nil
 }
 
-// noUpgrade refuses to have a connection become another protocol's, which nobody
-// asked for. client-go would take what comes then for the answer, and wait for its
-// end, which no timeout brings.
-type noUpgrade struct{ http.RoundTripper }
+// bounded reads no more of an answer than the request's context allows: client-go
+// reads all there is, of an error too. And it refuses to have a connection become
+// another protocol's: client-go would take what comes then for the answer, and wait
+// for its end, which no timeout brings.
+type bounded struct{ http.RoundTripper }
 
-func (t noUpgrade) RoundTrip(request *http.Request) (*http.Response, error) {
+func (t bounded) RoundTrip(request *http.Request) (*http.Response, error) {
 	response, err := t.RoundTripper.RoundTrip(request)
-	if err == nil && response.StatusCode == http.StatusSwitchingProtocols {
+	if err != nil {
+		return nil, err
+	}
+	if response.StatusCode == http.StatusSwitchingProtocols {
 		_ = response.Body.Close()
 		return nil, errUpgrade
 	}
-	return response, err
+	if limit, ok := request.Context().Value(maxBytes{}).(int64); ok {
+		response.Body = http.MaxBytesReader(nil, response.Body, limit)
+	}
+	return response, nil
 }
 
-func (t noUpgrade) WrappedRoundTripper() http.RoundTripper { return t.RoundTripper }
+func (t bounded) WrappedRoundTripper() http.RoundTripper { return t.RoundTripper }
+
+// maxBytes is the key of a limit in a request's context.
+type maxBytes struct{}
 
 var errUpgrade = errors.New("101 Switching Protocols, which wasn't asked for")
 
@@ -178,11 +193,12 @@ func (c *Client) ready(ctx context.Context, forbidden Action) bool {
 	}
 }
 
-// once makes one request, bounded in time.
+// once makes one request, bounded in time and size.
 func (c *Client) once(ctx context.Context, action Action, request *rest.Request) ([]byte, error) {
 	outer := ctx
+	ctx = context.WithValue(ctx, maxBytes{}, cmp.Or(action.MaxBytes, defaultMaxBytes))
 	// client-go would log, past the importer's logger, what is in the error.
-	ctx, cancel := context.WithTimeout(logr.NewContext(outer, logr.Discard()), c.requestTimeout)
+	ctx, cancel := context.WithTimeout(logr.NewContext(ctx, logr.Discard()), c.requestTimeout)
 	defer cancel()
 	// A run has its own pauses, and says what it waits for.
 	result, err := c.do(ctx, request.MaxRetries(0))

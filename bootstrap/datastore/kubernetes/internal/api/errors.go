@@ -28,10 +28,13 @@ var (
 func (c *Client) Explain(action Action, err error) error {
 	e := &datastore.Error{Place: c.Place(), Doing: action.Doing, Err: err}
 	var (
-		status  apierrors.APIStatus
-		request *url.Error
+		status   apierrors.APIStatus
+		request  *url.Error
+		tooLarge *http.MaxBytesError
 	)
 	switch {
+	case errors.As(err, &tooLarge):
+		e.Err, e.Hint = fmt.Errorf("the answer is larger than %d bytes", tooLarge.Limit), strangerHint
 	case errors.As(err, &status):
 		return c.explainStatus(e, action, status.Status())
 	case errors.Is(err, ErrNoList), errors.Is(err, ErrNoPool):
