@@ -3,6 +3,7 @@ package bootstrap
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 
@@ -83,6 +84,7 @@ func TestApplyOfAPlanThatNoLongerHolds(t *testing.T) {
 			func(s *fakeStore) { s.put(poolstest.Stored(mine.Name, "10.9.0.0/16")) }, nil, "it is now: 10.9.0.0/16 unchanged"},
 		{"the podSubnet was changed", nil, nil, func(*fakeStore) {}, []Option{podSubnet("10.2.0.0/16")},
 			`was: 10.1.0.0/16 created (no IPv4 pool exists); it is now: 10.2.0.0/16 created (no IPv4 pool exists)`},
+		{"a pool that is not to differ", nil, []string{"--on-drift=fail", "--ipv4-pool-cidr=10.1.0.0/16"}, func(s *fakeStore) { s.put(mine) }, nil, "it is now: 10.9.0.0/16 unchanged (exists, but not as asked for: cidr)"},
 		{"the host lost IPv6", nil, nil, func(*fakeStore) {}, []Option{podSubnet("10.1.0.0/16"), WithHost(fakeHost{noIPv6: "it is off", asked: new(int)})}, "skipped (IPv6 is not supported: it is off)"},
 	}
 	for _, tt := range tests {
@@ -106,6 +108,9 @@ func TestApplyOfAPlanThatNoLongerHolds(t *testing.T) {
 			assert.Zero(t, store.count("commit"))
 
 			again, err := b.Plan(t.Context(), p.Settings)
+			if errors.Is(err, plan.ErrDrift) {
+				return
+			}
 			require.NoError(t, err)
 			_, err = b.Apply(t.Context(), again)
 			require.NoError(t, err, "a new plan can be applied")
@@ -304,8 +309,10 @@ func TestApplyLeavesThePlanAsItIs(t *testing.T) {
 func TestApplyAfterALostAnswerOfAServerWithItsOwnUIDs(t *testing.T) {
 	t.Parallel()
 	for name, stored := range map[string]func(*v3.IPPool){
-		"as asked for": func(*v3.IPPool) {},
-		"another":      poolstest.Disabled,
+		"as it was sent": func(*v3.IPPool) {},
+		"without a field that the server doesn't know": func(pool *v3.IPPool) { pool.Spec.AssignmentMode = nil },
+		"another":         poolstest.Disabled,
+		"without its NAT": func(pool *v3.IPPool) { pool.Spec.NATOutgoing = false },
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			store := newStore()
@@ -318,7 +325,7 @@ func TestApplyAfterALostAnswerOfAServerWithItsOwnUIDs(t *testing.T) {
 				return unreachable("connection reset")
 			}}
 			report, err := b.Apply(t.Context(), p)
-			if name == "another" {
+			if strings.HasSuffix(name, "another") || strings.HasSuffix(name, "NAT") {
 				require.ErrorIs(t, err, datastore.ErrConflict)
 				assert.Len(t, store.stored(), 1)
 				return
@@ -368,4 +375,49 @@ func TestPoolThatIsBeingDeletedIsNotUpdated(t *testing.T) {
 	assert.Equal(t, []string{"default-ipv4-ippool unchanged: exists, but not as asked for: natOutgoing"}, outcome(report)[:1])
 	assert.Equal(t, "it is being deleted: run again when it is gone", report.Pools[0].Drift[0].Remedy)
 	assert.Zero(t, store.count("commit"))
+}
+
+// A warning about a chosen CIDR holds though the attempt that finds the pool chooses
+// none.
+func TestWarningsOfAnEarlierAttemptStay(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newStore()
+		store.onCommit = []hook{losesAnswer(unreachable("connection reset"))}
+		host := fakeHost{networks: factstest.Prefixes("192.168.0.0/16", "172.16.0.0/12"), asked: new(int)}
+		report, err := run(t, store, settingstest.Given(t, "--ipv6-pool-cidr=none", "--preflight=off"), WithHost(host))
+		require.NoError(t, err)
+		assert.Equal(t, plan.Created, report.Pools[0].Action)
+		require.Len(t, report.Warnings, 1)
+		assert.Contains(t, report.Warnings[0], "this host has networks in 192.168.0.0/16")
+	})
+}
+
+// An update whose answer was lost is named in the error once the run has seen it.
+func TestPartialErrorNamesAnUpdateThatWasFoundLater(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newStore(poolstest.Default4())
+		store.onCommit = []hook{
+			func(context.Context, func() error) error {
+				store.put(poolstest.Default4(func(pool *v3.IPPool) { pool.Spec.NATOutgoing = false }))
+				return unreachable("connection reset")
+			},
+			fails(errors.New("refused")),
+		}
+		_, err := run(t, store, settingstest.Given(t, append(settingstest.CIDRs, "--on-drift=update", "--ipv4-pool-nat-outgoing=false")...))
+		var partial *PartialError
+		require.ErrorAs(t, err, &partial)
+		assert.Equal(t, []string{"default-ipv4-ippool"}, partial.Updated)
+		assert.Empty(t, partial.Created)
+	})
+}
+
+// Keys of etcd are free texts: none of them breaks a plan's lines or a terminal.
+func TestPlanIsPrintedInLines(t *testing.T) {
+	t.Parallel()
+	store := newStore(poolstest.Stored("evil\x1b[31m\nname", "10.9.0.0/16"))
+	_, p := agreed(t, store, settingstest.Given(t, "--ipv6-pool-cidr=none"))
+	assert.NotContains(t, p.String(), "\x1b")
+	assert.Contains(t, strings.Split(p.String(), "\n")[0], "name 10.9.0.0/16: unchanged (exists)")
 }

@@ -98,7 +98,7 @@ func TestClusterThatIsNoDatastore(t *testing.T) {
 
 // A plan shows what the cluster says also of the family whose default is drawn
 // at random only when it is written.
-func TestDryRunTakesTheClustersCIDRs(t *testing.T) {
+func TestPlanTakesTheClustersCIDRs(t *testing.T) {
 	t.Parallel()
 	cluster := &fakeCluster{sources: []facts.PodCIDRSource{factstest.Says(origin.Cluster("kube-proxy"), "10.1.0.0/16", "fd01::/64")}}
 	report, err := planned(t, newStore(), settings.Settings{}, WithCluster(cluster), WithRandom(noRandom{t}))

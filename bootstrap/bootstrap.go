@@ -21,7 +21,9 @@ type Bootstrap struct {
 	options options
 }
 
-// New returns a Bootstrap for the datastore, which stays the caller's.
+// New returns a Bootstrap for the datastore, which stays the caller's. It is open: what
+// settings say of how a datastore is reached (Settings.Datastore) is not looked at any
+// more.
 func New(store datastore.Datastore, opts ...Option) *Bootstrap {
 	o := newOptions(opts)
 	if o.cluster == nil {
@@ -34,8 +36,9 @@ func New(store datastore.Datastore, opts ...Option) *Bootstrap {
 // it tries again, within the time that the settings give it and ctx.
 //
 // Beside ErrDrift and ErrFindings, which refuse the plan, there is a plan to show;
-// with any other error there is none. Warnings are in the plan alone, or logged as
-// debug lines.
+// with any other error there is none. A plan looks at the existing pools, too, so a
+// strict preflight refuses it for one that Apply and Run would leave alone, unseen.
+// Warnings are in the plan's report alone, or logged as debug lines.
 func (b *Bootstrap) Plan(ctx context.Context, s settings.Settings) (*Plan, error) {
 	r, err := b.newRun(s)
 	if err != nil {
@@ -53,7 +56,8 @@ func (b *Bootstrap) Plan(ctx context.Context, s settings.Settings) (*Plan, error
 // and facts again, and compares. Where only the datastore is out of reach it tries
 // again, as Run does. The settings of the plan are those that it was made from.
 //
-// What is unknown in the plan, such as a random CIDR, is chosen now.
+// What is unknown in the plan, such as a random CIDR, is chosen now. Errors are those
+// of Run, and the report is empty beside any but ErrDrift and ErrFindings.
 func (b *Bootstrap) Apply(ctx context.Context, p *Plan) (Report, error) {
 	r, err := b.newRun(p.Settings)
 	if err != nil {

@@ -3,7 +3,6 @@ package bootstrap
 import (
 	"fmt"
 	"io"
-	"reflect"
 	"slices"
 	"time"
 
@@ -94,10 +93,12 @@ func (l *ledger) claim(p plan.Plan) plan.Plan {
 		if step.Action != plan.Unchanged {
 			continue
 		}
-		tried, ours := l.find(*step)
-		if !ours {
+		found := l.find(*step)
+		if found == nil {
 			continue
 		}
+		found.state = datastore.Written // if it wasn't known yet
+		tried := found.step
 		step.Action, step.Done, step.Reason = tried.Action, true, tried.Reason
 		if tried.Action == plan.Created {
 			step.Values = tried.Values
@@ -111,19 +112,21 @@ func (l *ledger) claim(p plan.Plan) plan.Plan {
 	return p
 }
 
-// find returns the step of an earlier attempt that left the pool of this one.
-func (l *ledger) find(step plan.Step) (plan.Step, bool) {
+// find returns the entry of an earlier attempt that left the pool of this step; nil
+// if none did.
+func (l *ledger) find(step plan.Step) *entry {
 	uid := step.Pool.UID
-	for _, e := range l.entries {
+	for i := range l.entries {
+		e := &l.entries[i]
 		switch {
 		case uid != "" && uid == e.step.Pool.UID && e.step.Action == plan.Created:
-			return e.step, true
+			return e
 		case e.step.Action == plan.Updated && e.state != datastore.NotWritten &&
 			e.step.Name == step.Name && uid == e.step.Pool.UID && !revertedBy(e.step.Drift, step.Drift):
-			return e.step, true
+			return e
 		}
 	}
-	return plan.Step{}, false
+	return nil
 }
 
 // mayHaveCreated reports whether the pool of the step is as the run tried to create
@@ -132,7 +135,7 @@ func (l *ledger) find(step plan.Step) (plan.Step, bool) {
 func (l *ledger) mayHaveCreated(step plan.Step) bool {
 	return step.Pool != nil && slices.ContainsFunc(l.entries, func(e entry) bool {
 		return e.state == datastore.Unknown && e.step.Action == plan.Created && e.step.Name == step.Name &&
-			reflect.DeepEqual(e.step.Pool.Spec, step.Pool.Spec)
+			keeps(step.Pool, e.step.Pool)
 	})
 }
 

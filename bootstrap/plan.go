@@ -7,12 +7,14 @@ import (
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 )
 
-// Plan is what a run would do, as data: it may be shown, compared and applied, by
-// whoever made it or by somebody else.
+// Plan is what a run would do, as data: it may be shown, compared, and applied by any
+// Bootstrap of the process. Its JSON is for reading: the origins of values don't come
+// back from it.
 type Plan struct {
-	plan.Plan // what would be written, and why; complete but for what it says is unknown
+	plan.Plan // what would be written, and why; complete but for what it says is unknown, and with the planner's own warnings
 
 	// Report is the same as a report: what would be done, with findings,
 	// warnings and notes.
@@ -31,6 +33,9 @@ func (p *Plan) Pending() bool { return slices.ContainsFunc(p.Steps, plan.Step.Wr
 func (p *Plan) String() string {
 	var lines strings.Builder
 	marks := map[Action]string{WouldCreate: "+", WouldUpdate: "~", plan.Unchanged: "=", plan.Skipped: "-"}
+	line := func(format string, args ...any) { // whatever a datastore holds, it is one
+		lines.WriteString(text.OneLine(fmt.Sprintf(format, args...)) + "\n")
+	}
 	for _, pool := range p.Report.Pools {
 		cidr := ""
 		if pool.Spec != nil {
@@ -38,13 +43,13 @@ func (p *Plan) String() string {
 				cidr = " (CIDR chosen when it is created)"
 			}
 		}
-		fmt.Fprintf(&lines, "%s %s pool %s%s: %s (%s)\n", marks[pool.Action], pool.Family, pool.Name, cidr, pool.Action, pool.Reason)
+		line("%s %s pool %s%s: %s (%s)", marks[pool.Action], pool.Family, pool.Name, cidr, pool.Action, pool.Reason)
 	}
 	for _, warning := range p.Report.Warnings {
-		fmt.Fprintf(&lines, "warning: %s\n", warning)
+		line("warning: %s", warning)
 	}
 	for _, finding := range p.Report.Findings {
-		fmt.Fprintf(&lines, "finding: %s\n", finding.Error())
+		line("finding: %s", finding.Error())
 	}
 	return lines.String()
 }

@@ -129,10 +129,10 @@ func (r *runner) attempt(ctx context.Context) (Report, error) {
 	r.planned = r.ledger.claim(settled)
 	found, allowed := r.check(r.planned, known)
 	refusal := r.refusal(r.planned, found)
-	shown := r.reporter.planning || refusal != nil
-	if err := r.changedSince(r.planned); err != nil && !shown {
+	if err := r.changedSince(r.planned); err != nil {
 		return Report{}, err
 	}
+	shown := r.reporter.planning || refusal != nil
 	r.reporter.plan(r.planned, shown)
 	if !shown {
 		if r.planned, err = r.commit(ctx, snapshot, r.planned); err != nil {
@@ -152,16 +152,24 @@ func (r *runner) gatherFacts(ctx context.Context, draft plan.Plan) (facts.Facts,
 }
 
 // settle chooses the CIDRs that are unknown. Nothing is drawn for a plan that is
-// only shown.
+// only shown. A warning about a CIDR holds for the run: a later attempt that finds the
+// pool chooses none.
 func (r *runner) settle(draft plan.Plan, known facts.Facts) (plan.Plan, error) {
-	if r.reporter.planning {
-		return draft.Settle(known, noPrefix)
+	random := noPrefix
+	if !r.reporter.planning {
+		var err error
+		if random, err = r.gatherer.draw(draft, known); err != nil {
+			return plan.Plan{}, err
+		}
 	}
-	random, err := r.gatherer.draw(draft, known)
+	settled, err := draft.Settle(known, random)
 	if err != nil {
 		return plan.Plan{}, err
 	}
-	return draft.Settle(known, random)
+	before := len(draft.Warnings)
+	r.reporter.warnOnce(settled.Warnings[before:]...)
+	settled.Warnings = settled.Warnings[:before]
+	return settled, nil
 }
 
 // check is the preflight. Findings that the settings allow are returned apart.

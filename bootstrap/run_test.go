@@ -191,7 +191,7 @@ func TestRunCallsOfPartialPlans(t *testing.T) {
 	}
 }
 
-func TestRunDryRunTellsAll(t *testing.T) {
+func TestPlanTellsAll(t *testing.T) {
 	t.Parallel()
 	asked := 0
 	store := newStore()
@@ -275,9 +275,9 @@ func TestRunWarnings(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, []string{
 		`env CALICO_IPV4POOL_NAT_OUTGOING: "off" is read as false here; calico-node reads it as true`,
+		"this host has networks in 192.168.0.0/16 and in all of 172.16.0.0/16 to 172.31.0.0/16: the IPv4 pool overlaps one; name a free range with flag --ipv4-pool-cidr",
 		`IPPool "odd" is left as it is and counts for no family: its CIDR "nonsense" is not a CIDR such as 10.244.0.0/16 or fd00:10:244::/64`,
 		`IPPool "broken" can't be read and is left as it is: no JSON`,
-		"this host has networks in 192.168.0.0/16 and in all of 172.16.0.0/16 to 172.31.0.0/16: the IPv4 pool overlaps one; name a free range with flag --ipv4-pool-cidr",
 	}, report.Warnings)
 	var lines string
 	for _, warning := range report.Warnings {
@@ -342,7 +342,7 @@ func TestRunWithTheNameOfTheOtherFamily(t *testing.T) {
 }
 
 // A dry run that ends without a report logs its warnings after all.
-func TestDryRunTellsItsWarnings(t *testing.T) {
+func TestPlanTellsItsWarnings(t *testing.T) {
 	t.Parallel()
 	const warning = `level=WARN msg="env CALICO_IPV4POOL_CIDR: \"10.1.2.3/16\" has host bits, which are cleared: the pool is 10.1.0.0/16"`
 	lines := []string{"CALICO_IPV4POOL_CIDR=10.1.2.3/16", "CALICO_IPV6POOL_CIDR=none"}

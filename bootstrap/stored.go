@@ -29,6 +29,18 @@ func storedDifference(asked, stored *v3.IPPool) []string {
 	return []string{fmt.Sprintf("the datastore keeps IPPool %q otherwise than it was asked to: %s", asked.Name, strings.Join(differences, ", "))}
 }
 
+// keeps reports whether the stored pool may be what the datastore made of the one
+// that it was sent: fields that one of the two lacks were dropped or filled in.
+func keeps(stored, sent *v3.IPPool) bool {
+	want, got := fieldsOf(withModes(sent.Spec)), fieldsOf(withModes(stored.Spec))
+	for name, value := range got {
+		if asked, ok := want[name]; ok && asked != value || !ok && value == "true" {
+			return false
+		}
+	}
+	return want["natOutgoing"] == got["natOutgoing"]
+}
+
 // fieldsOf returns the fields that a spec has as JSON.
 func fieldsOf(spec v3.IPPoolSpec) map[string]string {
 	var fields map[string]json.RawMessage

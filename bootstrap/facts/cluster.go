@@ -10,8 +10,9 @@ import (
 
 // Cluster is asked what a cluster uses addresses for, when a pool is about to be
 // created, and for every plan that is only shown. A Datastore that is a Cluster
-// too is asked unless [WithCluster] names another; Run may call PodCIDRs, Survey
-// and Blocks at the same time.
+// too is asked unless the option WithCluster of package bootstrap names another; Run
+// may call PodCIDRs, Survey and Blocks at the same time. What a datastore can't know,
+// it leaves out: one on etcd can answer with Calico's own nodes and no Services.
 type Cluster interface {
 	// PodCIDRs looks into the places where the cluster may say it, in their
 	// order, until it knows a CIDR of each family. It returns those that it

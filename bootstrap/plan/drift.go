@@ -26,10 +26,10 @@ type Difference struct {
 
 	// Remedy says what would change the field; empty if it is updated.
 	Remedy string `json:"remedy,omitempty"`
-}
 
-// mutable reports whether DriftUpdate may change the field.
-func (d Difference) mutable() bool { return d.Remedy == remedyUpdate }
+	// Mutable says that DriftUpdate may change the field.
+	Mutable bool `json:"-"`
+}
 
 // String returns one line: place, value, what stands instead, what would
 // change it.
@@ -109,7 +109,7 @@ func differences(want DesiredPool, stands *v3.IPPool) []Difference {
 		case !slices.Contains(mutableFields, value.Field):
 			difference.Remedy = remedyByHand
 		default:
-			difference.Remedy = remedyUpdate
+			difference.Remedy, difference.Mutable = remedyUpdate, true
 		}
 		all = append(all, difference)
 	}
@@ -119,7 +119,7 @@ func differences(want DesiredPool, stands *v3.IPPool) []Difference {
 // leaveAlone gives the differences a remedy that is no update.
 func leaveAlone(all []Difference, remedy string) {
 	for i := range all {
-		all[i].Remedy = remedy
+		all[i].Remedy, all[i].Mutable = remedy, false
 	}
 }
 
@@ -197,7 +197,7 @@ func withUpdates(want DesiredPool, stored *ippool.Record, all []Difference) (*ip
 	changed := false
 	for i := range rest {
 		difference := &rest[i]
-		if !difference.mutable() {
+		if !difference.Mutable {
 			continue
 		}
 		asked, spec := want.Pool.Spec, &updated.Pool().Spec
@@ -230,7 +230,7 @@ func tellOfRefusal(want DesiredPool, stored *ippool.Record, all []Difference) {
 	}
 	faults := judgeUpdate(updated, stored)
 	for i := range all {
-		if len(faults) > 0 && all[i].mutable() {
+		if len(faults) > 0 && all[i].Mutable {
 			all[i].Remedy = "--on-drift=update would fail: " + strings.Join(faults, "; ")
 		}
 	}

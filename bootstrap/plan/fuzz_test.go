@@ -20,12 +20,12 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// FuzzNewPlan plans over two records of any content: nothing that it is given is
+// FuzzCompute plans over two records of any content: nothing that it is given is
 // changed, by Compute or by Settle, what is created is valid and overlaps nothing,
 // a CIDR that is chosen is free of the host and of Services, a family that has
 // pools gets no other, every word of it fits on a line, and what was done is not
 // done again.
-func FuzzNewPlan(f *testing.F) {
+func FuzzCompute(f *testing.F) {
 	const (
 		pool4    = `{"metadata":{"name":"default-ipv4-ippool"},"spec":{"cidr":"10.244.0.0/16","vxlanMode":"Never","ipipMode":"Always","natOutgoing":true,"blockSize":26,"nodeSelector":"all()"}}`
 		pool6    = `{"spec":{"cidr":"FD00:0::1/064","x":1,"allowedUses":["LoadBalancer"]}}`

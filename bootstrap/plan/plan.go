@@ -97,17 +97,17 @@ type Existing struct {
 // The pools of a file don't count for the first table. A pool whose CIDR Calico
 // can't parse is of no family, like a record of which not even that can be read:
 // each is warned of and left as it is. A pool that is to be created and overlaps
-// one that exists is ErrIncompatible, which Settle finds. The CIDR of one that is
-// to be created may be unknown still: Settle chooses it.
+// one that exists is ErrIncompatible. The CIDR of one that is to be created may be
+// unknown still: Settle chooses it.
 func Compute(desired Desired, existing datastore.Snapshot, onDrift OnDrift) (Plan, error) {
 	p := newPlanner(desired, existing, onDrift)
 	for _, want := range desired.Pools {
 		p.plan(want)
 	}
-	if len(p.faults) > 0 {
-		return Plan{}, errors.Join(p.faults...)
-	}
 	slices.SortStableFunc(p.Steps, compareSteps)
+	if faults := append(p.faults, p.overlaps()...); len(faults) > 0 {
+		return Plan{}, errors.Join(faults...)
+	}
 	return p.Plan, nil
 }
 

@@ -32,7 +32,7 @@ const (
 	fresh6 = "IPv6 default-ipv6-ippool created: no IPv6 pool existed"
 )
 
-func TestNewPlan(t *testing.T) {
+func TestCompute(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name       string
@@ -255,7 +255,7 @@ func numbered(n int) []v3.IPPool {
 
 // The families don't look at each other: whatever stands in one, the other's
 // outcome is the same.
-func TestNewPlanFamiliesAreApart(t *testing.T) {
+func TestComputeFamiliesAreApart(t *testing.T) {
 	t.Parallel()
 	type state struct {
 		pools   []v3.IPPool
@@ -307,7 +307,7 @@ func TestNewPlanFamiliesAreApart(t *testing.T) {
 	require.Equal(t, 6*6*4, plans)
 }
 
-func TestNewPlanCarriesPoolsAndValues(t *testing.T) {
+func TestComputeCarriesPoolsAndValues(t *testing.T) {
 	t.Parallel()
 	desired := settingstest.Resolved(t, "CALICO_IPV6POOL_CIDR=fd00:10:244::/64", "--ipv6-pool-nat-outgoing=yes").Desired
 	existing := poolstest.Stored("mine", "10.0.0.0/16", poolstest.Disabled)
@@ -326,7 +326,7 @@ func TestNewPlanCarriesPoolsAndValues(t *testing.T) {
 	assert.Equal(t, "default-ipv6-ippool", made.Steps[1].Pool.Name, "what is to be written is a copy")
 }
 
-func TestNewPlanOrder(t *testing.T) {
+func TestComputeOrder(t *testing.T) {
 	t.Parallel()
 	desired := settingstest.Resolved(t).Desired
 	desired.Pools = append(desired.Pools, wantedByFile("b", "10.2.0.0/16", true), wantedByFile("c", "fd00:3::/64", true), wantedByFile("a", "10.1.0.0/16", true))
@@ -339,7 +339,7 @@ func TestNewPlanOrder(t *testing.T) {
 	}
 }
 
-func TestNewPlanOfNothing(t *testing.T) {
+func TestComputeOfNothing(t *testing.T) {
 	t.Parallel()
 	made, err := plan.Compute(plan.Desired{}, datastore.Snapshot{}, plan.DriftReport)
 	require.NoError(t, err)
@@ -384,7 +384,7 @@ func TestStepsThatAreDone(t *testing.T) {
 }
 
 // Every existing pool with a CIDR is kept for what looks at them all, by name.
-func TestNewPlanKeepsWhatExists(t *testing.T) {
+func TestComputeKeepsWhatExists(t *testing.T) {
 	t.Parallel()
 	z, a, none := poolstest.Stored("z", "10.1.7.7/16"), poolstest.Stored("a", "fd00::/64", poolstest.Disabled), poolstest.Stored("b", "nonsense")
 	made, err := plan.Compute(plan.Desired{}, datastore.Snapshot{

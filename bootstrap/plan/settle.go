@@ -58,6 +58,7 @@ func (p Plan) NeedsRandom(known facts.Facts) bool {
 // not valid with a CIDR of the cluster are ErrIncompatible.
 func (p Plan) Settle(known facts.Facts, random netip.Prefix) (Plan, error) {
 	p.Steps, p.Warnings = slices.Clone(p.Steps), slices.Clone(p.Warnings)
+	var overlaps []error // of the chosen CIDRs: Compute has looked at the others
 	for i := range p.Steps {
 		step := &p.Steps[i]
 		if len(step.Unknown) == 0 {
@@ -70,9 +71,11 @@ func (p Plan) Settle(known facts.Facts, random netip.Prefix) (Plan, error) {
 		if chosen.warning != "" {
 			p.Warnings = append(p.Warnings, chosen.warning)
 		}
-		step.settle(chosen)
+		if step.settle(chosen); len(step.Unknown) == 0 {
+			overlaps = p.overlaps()
+		}
 	}
-	if faults := slices.Concat(p.invalid(), p.overlaps(), p.blocks(known.Blocks)); len(faults) > 0 {
+	if faults := slices.Concat(p.invalid(), overlaps, p.blocks(known.Blocks)); len(faults) > 0 {
 		return Plan{}, errors.Join(faults...)
 	}
 	return p, nil

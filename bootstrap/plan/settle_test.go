@@ -225,12 +225,6 @@ func TestSettleIncompatible(t *testing.T) {
 			want:     []string{`IPPool "default-ipv6-ippool": fd12:3456:789a::/48 (default (random ULA)) overlaps fd12:3456::/32 of IPPool "a": choose another range`},
 		},
 		{
-			name:  "pools that overlap each other",
-			asked: []string{"CALICO_IPV4POOL_CIDR=10.1.0.0/16", noIPv6},
-			pools: []plan.DesiredPool{wantedByFile("a", "10.1.2.0/24", false)},
-			want:  []string{`IPPool "a": 10.1.2.0/24 (file pools.yaml:4) overlaps 10.1.0.0/16 of IPPool "default-ipv4-ippool": choose another range`},
-		},
-		{
 			name:  "blocks of another size",
 			asked: []string{"CALICO_IPV4POOL_CIDR=10.1.0.0/16", noIPv6},
 			known: facts.Facts{Blocks: factstest.Prefixes("10.1.3.0/24", "10.1.4.0/26", "10.2.0.0/24")},
@@ -239,19 +233,22 @@ func TestSettleIncompatible(t *testing.T) {
 		},
 		{
 			name:     "what is not valid, and more than one thing",
-			asked:    []string{noIPv4, noIPv6},
-			pools:    []plan.DesiredPool{badly(wantedByFile("a", "10.1.2.0/24", false)), wantedByFile("b", "10.2.0.0/16", false)},
-			existing: []v3.IPPool{poolstest.Stored("mine", "10.2.3.0/24")},
+			asked:    []string{noIPv4},
+			pools:    []plan.DesiredPool{badly(wantedByFile("a", "10.1.2.0/24", false))},
+			existing: []v3.IPPool{poolstest.Stored("mine", "fd12::/16", func(pool *v3.IPPool) { pool.Name = "b" })},
+			known:    facts.Facts{Blocks: factstest.Prefixes("10.1.2.0/28")},
 			want: []string{
 				`IPPool "a": spec.nodeSelector: Invalid value: "zone ==": `,
-				`IPPool "b": 10.2.0.0/16 (file pools.yaml:4) overlaps 10.2.3.0/24 of IPPool "mine": choose another range`,
+				`IPPool "a": spec.blockSize: Invalid value: 26: `,
 			},
 		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			settled, err := computed(t, with(t, tt.pools, tt.asked...), tt.existing...).Settle(tt.known, random)
+			made, err := plan.Compute(with(t, tt.pools, tt.asked...), datastore.Snapshot{Pools: poolstest.Records(tt.existing...)}, plan.DriftReport)
+			require.NoError(t, err)
+			settled, err := made.Settle(tt.known, random)
 			require.ErrorIs(t, err, plan.ErrIncompatible)
 			lines := strings.Split(err.Error(), "\n")
 			require.Len(t, lines, len(tt.want), "%v", err)

@@ -28,7 +28,8 @@ type Definition struct {
 	at func(*Settings) *Setting
 }
 
-// Of returns the setting that the definition describes.
+// Of returns the setting that the definition describes. How log lines are written,
+// --log-level and --log-format, is left to the program: it reads them here.
 func (d Definition) Of(settings *Settings) *Setting { return d.at(settings) }
 
 // Variables returns the names of the environment variables that give the setting;
@@ -182,11 +183,11 @@ var runDefinitions = []Definition{
 	}, {
 		Flag: "log-level", Env: "CALICO_STARTUP_LOGLEVEL", Default: "info", Accepted: "debug, info, warning, error",
 		Usage: "least severe level that is logged",
-		at:    func(s *Settings) *Setting { return &s.LogLevel },
+		at:    func(s *Settings) *Setting { return &s.logLevel },
 	}, {
 		Flag: "log-format", Env: "CALICO_IPPOOLS_LOG_FORMAT", Default: "text", Accepted: "text, json",
 		Usage: "how log lines are written",
-		at:    func(s *Settings) *Setting { return &s.LogFormat },
+		at:    func(s *Settings) *Setting { return &s.logFormat },
 	},
 }
 

@@ -59,7 +59,7 @@ func (s *Settings) resolveFiles(config *Config, faults *Faults) {
 		read++
 		pools = append(pools, judgeFile(file, config, faults)...)
 	}
-	if read > 0 && // where no file was to be read, ReadPoolsFile said so
+	if (read > 0 || s.PoolManifests != nil && !s.PoolsFile.IsSet()) && // of a file, ReadPoolsFile said so
 		len(pools) == 0 && len(*faults) == before {
 		place := s.PoolsFile
 		if !place.IsSet() {

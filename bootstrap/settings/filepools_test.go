@@ -89,6 +89,9 @@ func TestPoolsWithoutAFile(t *testing.T) {
 	assert.Equal(t, "a", config.Desired.Pools[2].Pool.Name)
 	assert.Equal(t, []string{"file x; y is left aside: why not"}, config.Warnings)
 
+	given.PoolManifests = []settings.PoolManifest{{Path: "x", LeftAside: "why not"}}
+	require.EqualError(t, given.Validate(), "file x: no IPPool is in it; want one or more")
+
 	given.PoolManifests = []settings.PoolManifest{{Path: "built in"}}
 	require.EqualError(t, given.Validate(), "file built in: no IPPool is in it; want one or more")
 }

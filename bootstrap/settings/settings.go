@@ -15,8 +15,6 @@ type Settings struct {
 	IPv6Support      Setting // a boolean; false: no IPv6 pool
 	WaitForDatastore Setting // a boolean; true: no limit unless Timeout says one
 	Timeout          Setting // a duration as time.ParseDuration reads it; 0 is no limit
-	LogLevel         Setting // debug, info, warning or error
-	LogFormat        Setting // text or json
 
 	// PoolsFile is a file with IPPools, or a directory of such files.
 	PoolsFile Setting
@@ -29,13 +27,16 @@ type Settings struct {
 	// who has the texts already can give them without a file. Nil: not read.
 	PoolManifests []PoolManifest
 
-	OnDrift   Setting // an OnDrift
-	Preflight Setting // a Preflight
-	Allow     Setting // FindingCodes, separated by commas
+	OnDrift   Setting // report, update or fail
+	Preflight Setting // warn, strict or off
+	Allow     Setting // codes of findings, separated by commas
 	Strict    Setting // a boolean; true: warnings about settings are errors
 
 	// Datastore is read apart, because each of its variables has two names.
 	Datastore DatastoreSettings
+
+	// Of the program that logs: [Definition.Of] leads there.
+	logLevel, logFormat Setting
 }
 
 // PoolSettings are the settings of the default pool of either family. In the
@@ -66,7 +67,7 @@ type IPv6PoolSettings struct {
 // environment each has a name, such as ETCD_ENDPOINTS, and the same name with
 // the prefix CALICO_, which wins.
 type DatastoreSettings struct {
-	DatastoreType Setting // a DatastoreType
+	DatastoreType Setting // etcdv3 or kubernetes
 
 	EtcdEndpoints    Setting // URLs, separated by commas
 	EtcdDiscoverySRV Setting // a domain whose SRV records name the members, in place of endpoints

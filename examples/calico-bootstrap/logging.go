@@ -2,6 +2,7 @@ package main
 
 import (
 	"log/slog"
+	"slices"
 	"strings"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
@@ -10,8 +11,8 @@ import (
 // setLogger sends log lines to stderr: stdout carries the result alone.
 func (p *program) setLogger() error {
 	var faults settings.Faults
-	options := &slog.HandlerOptions{Level: readLogLevel(p.settings.LogLevel, &faults)}
-	switch format := p.settings.LogFormat; {
+	options := &slog.HandlerOptions{Level: readLogLevel(setting(&p.settings, "log-level"), &faults)}
+	switch format := setting(&p.settings, "log-format"); {
 	case strings.EqualFold(format.Value, "json"):
 		p.logger = slog.New(slog.NewJSONHandler(p.stderr, options))
 		p.jsonLogger = p.logger
@@ -21,6 +22,12 @@ func (p *program) setLogger() error {
 	}
 	p.logger = slog.New(slog.NewTextHandler(p.stderr, options))
 	return faults.Err()
+}
+
+// setting is the one that the flag gives.
+func setting(of *settings.Settings, flag string) settings.Setting {
+	all := settings.Definitions()
+	return *all[slices.IndexFunc(all, func(d settings.Definition) bool { return d.Flag == flag })].Of(of)
 }
 
 // readLogLevel knows logrus's names, which calico-node's users have.

@@ -31,7 +31,8 @@ func (d *Datastore) call(ctx context.Context, doing string, request func(context
 		}
 		err = request(ctx, d.client)
 	}
-	if err != nil && errors.Is(outer.Err(), context.Canceled) {
+	var went *wentElsewhereError
+	if err != nil && errors.Is(outer.Err(), context.Canceled) && !errors.As(err, &went) {
 		// The caller's will, and nobody's failure.
 		return &datastore.Error{Place: d.config.place(), Doing: doing, Err: outer.Err()}
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/etcdv3"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/kubernetes"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 )
 
 // Config says how either datastore is reached. The zero value opens none.
@@ -31,12 +32,20 @@ type Datastore interface {
 
 // FromSettings validates all settings, also those that don't concern the
 // datastore, reads the files that they name, and returns how the datastore is
-// reached. The error is a *settings.Error with everything that is invalid, or
-// joins two of them. Nothing is contacted.
+// reached. The error wraps ErrInvalidSettings of package settings, and has a line for
+// each thing that is invalid. Nothing is contacted. The warnings are the caller's to
+// show: no run knows them.
 func FromSettings(s settings.Settings) (Config, error) {
 	resolved, err := s.ReadAndResolve()
 	config, datastoreErr := For(resolved.Datastore, s.Datastore)
-	return config, errors.Join(err, datastoreErr)
+	var faults settings.Faults // what is wrong with the setting itself is in err
+	if s.Strict.Bool(false, &settings.Faults{}) {
+		for _, warning := range config.Warnings {
+			faults.Add(settings.Setting{}, "%s", text.Strict(warning, s.Strict.Source.String()))
+		}
+		config.Warnings = nil
+	}
+	return config, errors.Join(err, datastoreErr, faults.Err())
 }
 
 // For is FromSettings for one datastore, and for its settings alone. The empty

@@ -140,3 +140,15 @@ func TestOpenFaults(t *testing.T) {
 		assert.False(t, errors.Is(err, settings.ErrInvalidSettings))
 	}
 }
+
+// What is warned of here is an error where the settings want that.
+func TestStrictWarnings(t *testing.T) {
+	t.Parallel()
+	given := []string{"--k8s-api-endpoint=https://10.0.0.1:6443", "--k8s-insecure-skip-tls-verify=true"}
+	_, err := open.FromSettings(settingstest.Given(t, append(given, "--strict=maybe")...))
+	require.EqualError(t, err, `flag --strict: "maybe": not a boolean; want one of true 1 t yes y on enabled, false 0 f no n off disabled`)
+	config, err := open.FromSettings(settingstest.Given(t, append(given, "--strict=true")...))
+	require.EqualError(t, err, "flag --k8s-insecure-skip-tls-verify: the API server's certificate is not checked: anybody in between can pose as it (an error because of flag --strict)")
+	require.ErrorIs(t, err, settings.ErrInvalidSettings)
+	assert.Empty(t, config.Warnings)
+}

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"time"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -59,16 +60,27 @@ func (thisHost) Routes(ctx context.Context) ([]facts.Located, error) {
 	return routesIn(all, names), nil
 }
 
+const (
+	maxDumps  = 10
+	dumpPause = 10 * time.Millisecond
+)
+
 // whole reads a dump again that the kernel marks as interrupted: something
-// changed meanwhile, and entries may be missing.
+// changed meanwhile, and entries may be missing. What never stops changing is an
+// error.
 func whole[T any](ctx context.Context, dump func() ([]T, error)) ([]T, error) {
-	for {
+	for tries := 1; ; tries++ {
 		all, err := dump()
 		if !errors.Is(err, netlink.ErrDumpInterrupted) {
 			return all, err
 		}
-		if ctx.Err() != nil {
+		if tries == maxDumps {
+			return nil, fmt.Errorf("they changed while they were read, %d times in a row: %w", maxDumps, err)
+		}
+		select {
+		case <-ctx.Done():
 			return nil, fmt.Errorf("%w (%w)", ctx.Err(), err)
+		case <-time.After(dumpPause):
 		}
 	}
 }

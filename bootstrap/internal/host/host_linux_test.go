@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"os/exec"
 	"slices"
@@ -16,7 +17,11 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/facts"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/internal/settingstest"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/preflight"
 )
 
 // inNamespace is set where the test binary runs in a network namespace of its
@@ -154,6 +159,42 @@ func TestThisHostInANamespace(t *testing.T) {
 		"fd00:22::/48 route via fd00:5::1 dev eth0, via fd00:5::2 dev eth0",
 		"fd00:5::/64 route dev eth0",
 	}, lines(routes))
+
+	check := func(given ...string) []preflight.Finding {
+		draft, err := plan.Compute(settingstest.Resolved(t, given...).Desired, datastore.Snapshot{}, plan.DriftReport)
+		require.NoError(t, err)
+		known := facts.Facts{Networks: networks, Routes: routes}
+		settled, err := draft.Settle(known, netip.Prefix{})
+		require.NoError(t, err)
+		return preflight.Check(settled, known, false)
+	}
+	found := check("--ipv4-pool-cidr=10.0.0.0/11", "--ipv6-pool-cidr=fd00:20::/47", "--ipv6-pool-nat-outgoing=true")
+	var overlaps []string
+	for _, finding := range found {
+		if finding.Other == nil {
+			continue
+		}
+		overlaps = append(overlaps, fmt.Sprintf("%s %s %s", finding.Code, finding.Pool, finding.Other.Prefix))
+	}
+	assert.Equal(t, []string{
+		"HostInterfaceOverlap default-ipv4-ippool 10.0.5.0/24",
+		"HostInterfaceOverlap default-ipv4-ippool 10.7.0.1/32",
+		"HostInterfaceOverlap default-ipv4-ippool 10.8.0.1/32",
+		"HostInterfaceOverlap default-ipv4-ippool 10.9.0.0/24",
+		"HostRouteOverlap default-ipv4-ippool 10.20.0.0/16",
+		"HostRouteOverlap default-ipv4-ippool 10.21.0.0/16",
+		"HostRouteOverlap default-ipv4-ippool 10.22.0.0/16",
+		"HostRouteOverlap default-ipv4-ippool 10.23.0.0/16",
+		"HostRouteOverlap default-ipv4-ippool 10.24.0.0/16",
+		"HostRouteOverlap default-ipv6-ippool fd00:20::/48",
+	}, overlaps)
+	texts := fmt.Sprint(found)
+	assert.Contains(t, texts, "; 2 more routes of this host overlap it;")
+
+	// Calico's own traces speak against no pool.
+	for _, finding := range check("--ipv4-pool-cidr=10.244.0.0/16", "--ipv6-pool-cidr=none") {
+		assert.Nil(t, finding.Other, finding.Text)
+	}
 }
 
 // A dump that the kernel marks as interrupted is read again, as long as there is
@@ -169,6 +210,12 @@ func TestInterruptedDumpsAreReadAgain(t *testing.T) {
 	})
 	require.NoError(t, err)
 	assert.Equal(t, []int{1, 2, 3}, all)
+
+	times = 0
+	_, err = whole(t.Context(), func() ([]int, error) { times++; return nil, netlink.ErrDumpInterrupted })
+	require.ErrorIs(t, err, netlink.ErrDumpInterrupted)
+	require.ErrorContains(t, err, "they changed while they were read, 10 times in a row")
+	assert.Equal(t, 10, times)
 
 	ctx, cancel := context.WithCancel(t.Context())
 	_, err = whole(ctx, func() ([]int, error) {
