@@ -81,7 +81,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 			return err
 		}
 		// Something else would be written now than was agreed to: show that.
-		fmt.Fprintf(stderr, "nothing was written: %v\n", err)
+		fmt.Fprintln(stderr, err)
 		if p, err = b.Plan(ctx, s); err != nil {
 			return err
 		}
