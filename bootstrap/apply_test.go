@@ -162,6 +162,19 @@ func TestApplyAfterALostAnswer(t *testing.T) {
 		report, err = b.Apply(t.Context(), p)
 		require.NoError(t, err)
 		assert.Equal(t, []string{created4, created6}, outcome(report))
+
+		// Nor is what a server made of a pool that it took.
+		store = newStore()
+		b, p = agreed(t, store, settingstest.Given(t, settingstest.CIDRs...))
+		store.onCommit = []hook{func(context.Context, func() error) error {
+			pool := p.Steps[0].Pool.DeepCopy()
+			pool.UID, pool.Labels = "the-servers-own", map[string]string{"by": "a webhook"}
+			store.put(*pool)
+			return &partlyWritten{[]string{pool.Name}, unreachable("503")}
+		}}
+		report, err = b.Apply(t.Context(), p)
+		require.NoError(t, err)
+		assert.Equal(t, []string{created4, created6}, outcome(report))
 	})
 }
 

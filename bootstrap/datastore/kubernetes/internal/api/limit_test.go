@@ -43,10 +43,12 @@ func TestAnswersAreBounded(t *testing.T) {
 			client, err := New(&rest.Config{Host: server.URL}, "", 0)
 			require.NoError(t, err)
 			t.Cleanup(func() { _ = client.Close() })
-			for _, limit := range []int64{0, 1 << 20} {
-				_, err = client.Call(t.Context(), Action{Doing: "reading", MaxBytes: limit}, client.Get("any"))
-				require.ErrorContains(t, err, map[int64]string{0: "the answer is larger than 67108864 bytes", 1 << 20: "larger than 1048576 bytes"}[limit])
-				assert.False(t, datastore.Retryable(err), "it would be as large again")
+			_, err = client.Call(t.Context(), Action{Doing: "reading", MaxBytes: 1 << 20}, client.Get("any"))
+			require.ErrorContains(t, err, "the answer is larger than 1048576 bytes")
+			assert.False(t, datastore.Retryable(err), "it would be as large again")
+			if name == "without end" {
+				_, err = client.Call(t.Context(), Action{Doing: "reading"}, client.Get("any"))
+				require.ErrorContains(t, err, "the answer is larger than 67108864 bytes")
 			}
 		})
 	}
