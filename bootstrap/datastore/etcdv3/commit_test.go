@@ -212,6 +212,19 @@ func TestCommitOfTwoClusters(t *testing.T) {
 	require.EqualError(t, err, `etcd: the snapshot is of another datastore: revision "7"`)
 }
 
+// What went to the other cluster is told also where the caller gave up meanwhile.
+func TestCommitToAnotherClusterThatIsCancelled(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	by := &answers{transactions: []func() (*etcdserverpb.TxnResponse, error){func() (*etcdserverpb.TxnResponse, error) {
+		cancel()
+		return answer(2, 8, true)()
+	}}}
+	result, err := answered(t, by).Commit(ctx, of(1, 7), []datastore.Change{{Create: created("a")}})
+	require.ErrorContains(t, err, "the pools were read from 1 and written to 2")
+	assert.Equal(t, datastore.Written, result.Of(0).State)
+}
+
 // A commit changes nothing that it is given, whether it succeeds or fails; and of a
 // record, nothing but its spec is written.
 func TestCommitLeavesTheChanges(t *testing.T) {
