@@ -3,6 +3,7 @@ package bootstrap
 import (
 	"time"
 
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
@@ -52,6 +53,6 @@ type Event struct {
 type PoolEvent struct {
 	Name   string        // the pool's
 	Family ippool.Family // the pool's
-	Action Action        // of what is not written yet: WouldCreate, WouldUpdate
+	Action plan.Action   // of what is not written yet: WouldCreate, WouldUpdate
 	Reason string        // as a part of a sentence
 }

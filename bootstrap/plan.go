@@ -32,7 +32,7 @@ func (p *Plan) Pending() bool { return slices.ContainsFunc(p.Steps, plan.Step.Wr
 // that is skipped; then warnings and findings.
 func (p *Plan) String() string {
 	var lines strings.Builder
-	marks := map[Action]string{WouldCreate: "+", WouldUpdate: "~", plan.Unchanged: "=", plan.Skipped: "-"}
+	marks := map[plan.Action]string{plan.WouldCreate: "+", plan.WouldUpdate: "~", plan.Unchanged: "=", plan.Skipped: "-"}
 	line := func(format string, args ...any) { // whatever a datastore holds, it is one
 		lines.WriteString(text.OneLine(fmt.Sprintf(format, args...)) + "\n")
 	}

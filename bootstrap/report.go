@@ -14,16 +14,6 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// Action is what became of a pool, or would. It finishes the sentence "pool X is
-// …".
-type Action = plan.Action
-
-// The actions of what is only planned.
-const (
-	WouldCreate Action = "would-create"
-	WouldUpdate Action = "would-update"
-)
-
 // Report is what a run did, or would do. Its JSON is a promise: fields are only
 // ever added.
 type Report struct {
@@ -38,7 +28,7 @@ type Report struct {
 type PoolReport struct {
 	Name   string        `json:"name"`   // the pool's; of a family that gets none, that of the default pool
 	Family ippool.Family `json:"family"` // of the pool that was asked for: 4 or 6
-	Action Action        `json:"action"` // of a plan WouldCreate and WouldUpdate
+	Action plan.Action   `json:"action"` // of a plan WouldCreate or WouldUpdate
 	Reason string        `json:"reason"` // as a part of a sentence
 
 	// Spec is the pool as it is now, or would be; nil if it was skipped. An
@@ -67,9 +57,9 @@ func newReport(store datastore.Type, p plan.Plan) Report {
 		switch {
 		case !step.Writes():
 		case step.Action == plan.Updated:
-			pool.Action = WouldUpdate
+			pool.Action = plan.WouldUpdate
 		default:
-			pool.Action, pool.Reason = WouldCreate, step.PlannedReason()
+			pool.Action, pool.Reason = plan.WouldCreate, step.PlannedReason()
 		}
 		if slices.Contains(step.Unknown, "cidr") {
 			for i := range pool.Settings {

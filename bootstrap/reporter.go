@@ -137,7 +137,7 @@ func (r *reporter) plan(p plan.Plan, shown bool) {
 	for _, pool := range newReport("", p).Pools {
 		event := PoolEvent{pool.Name, pool.Family, pool.Action, pool.Reason}
 		pools = append(pools, event)
-		if pool.Action == WouldCreate || pool.Action == WouldUpdate {
+		if pool.Action == plan.WouldCreate || pool.Action == plan.WouldUpdate {
 			writes = append(writes, event)
 		}
 	}

@@ -63,7 +63,7 @@ func run(t *testing.T, store datastore.Datastore, s settings.Settings, options .
 
 // pending reports whether there is something to do.
 func pending(report Report) bool {
-	return slices.ContainsFunc(report.Pools, func(pool PoolReport) bool { return pool.Action == WouldCreate || pool.Action == WouldUpdate })
+	return slices.ContainsFunc(report.Pools, func(pool PoolReport) bool { return pool.Action == plan.WouldCreate || pool.Action == plan.WouldUpdate })
 }
 
 // asPlan has run plan only.

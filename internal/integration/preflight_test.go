@@ -141,7 +141,7 @@ func TestStrictPreflightOfARandomRange(t *testing.T) {
 		assert.Contains(t, text, says)
 		assert.Contains(t, r.stderr, "error: OutsideNodePodCIDR: "+text+"\n")
 		assert.Contains(t, r.stderr, "error: env CALICO_IPPOOLS_PREFLIGHT makes errors of these")
-		assert.Equal(t, bootstrap.WouldCreate, report.Pools[1].Action)
+		assert.Equal(t, plan.WouldCreate, report.Pools[1].Action)
 		assert.Empty(t, world.Pools(t), "nothing is written")
 	}
 
@@ -165,7 +165,7 @@ func TestTerminatingPool(t *testing.T) {
 			require.NotNil(t, world.Pools(t)[0].DeletionTimestamp)
 			before := raw(t, world)
 			text := `IPPool "` + name + `" is being deleted, and counts as an IPv4 pool until it is gone: run again then`
-			check := func(t *testing.T, report bootstrap.Report, six bootstrap.Action) {
+			check := func(t *testing.T, report bootstrap.Report, six plan.Action) {
 				t.Helper()
 				require.Equal(t, []string{"PoolTerminating"}, findingsOf(report))
 				assert.Equal(t, name, report.Findings[0].Pool)
@@ -177,11 +177,11 @@ func TestTerminatingPool(t *testing.T) {
 
 			report, r := calledForReport(t, env, "plan")
 			assert.Zero(t, r.code, r.stderr)
-			check(t, report, bootstrap.WouldCreate)
+			check(t, report, plan.WouldCreate)
 
 			report, r = calledForReport(t, env, "apply", "--preflight=strict")
 			assert.Equal(t, 2, r.code, r.stderr)
-			check(t, report, bootstrap.WouldCreate)
+			check(t, report, plan.WouldCreate)
 			assert.Contains(t, r.stderr, "error: PoolTerminating: "+text+"\n")
 			assert.Equal(t, before, raw(t, world), "nothing is written")
 
