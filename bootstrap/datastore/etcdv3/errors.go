@@ -77,6 +77,10 @@ func isTooLarge(err error) bool {
 		status.Code(err) == codes.ResourceExhausted && strings.Contains(err.Error(), "trying to send message larger than max")
 }
 
+// proposalDropped is what etcd answers while it has no leader, or moves it
+// (raft.ErrProposalDropped): it has no code of its own.
+const proposalDropped = "raft proposal dropped"
+
 // isPassing reports whether the same request may succeed in a while.
 func isPassing(err error) bool {
 	if isContext(err) {
@@ -92,6 +96,8 @@ func isPassing(err error) bool {
 		return true
 	case codes.ResourceExhausted:
 		return errors.Is(err, rpctypes.ErrTooManyRequests)
+	case codes.Unknown:
+		return strings.Contains(err.Error(), proposalDropped)
 	default:
 		return false
 	}

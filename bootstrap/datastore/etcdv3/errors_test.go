@@ -38,6 +38,8 @@ func TestExplain(t *testing.T) {
 		{rpctypes.ErrAuthOldRevision, datastore.ErrUnreachable, ""},
 		{rpctypes.ErrNoLeader, datastore.ErrUnreachable, ""},
 		{rpctypes.ErrTooManyRequests, datastore.ErrUnreachable, ""},
+		{status.Error(codes.Unknown, "raft proposal dropped"), datastore.ErrUnreachable, ""},
+		{status.Error(codes.Unknown, "another"), nil, ""},
 		{context.DeadlineExceeded, datastore.ErrUnreachable, "check that the endpoint is etcd's client port, and the firewalls in between"},
 		{rpctypes.ErrNoSpace, nil, "etcd takes no more writes: free space (etcdctl compact, etcdctl defrag), then etcdctl alarm disarm"},
 		{rpctypes.ErrRequestTooLarge, nil, "an IPPool is larger than etcd takes (--max-request-bytes, 1.5 MiB by default): shorten its labels and annotations"},
