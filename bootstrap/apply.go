@@ -28,7 +28,7 @@ func (r *runner) changedSince(now plan.Plan) error {
 		if before == after {
 			after += ", with other values in the pool itself"
 		}
-		return &planChangedError{fmt.Sprintf("for IPPool %q it was: %s; it is now: %s", was.Name, before, after)}
+		return &planChangedError{fmt.Sprintf("IPPool %q was: %s; it is now: %s", was.Name, before, after)}
 	}
 	return nil
 }

@@ -71,11 +71,11 @@ func TestApplyOfAPlanThatNoLongerHolds(t *testing.T) {
 		{"nothing changed", nil, nil, func(*fakeStore) {}, nil, ""},
 		{"a pool that has nothing to do with it", nil, nil, func(s *fakeStore) { s.unreadable = []datastore.Unreadable{{Name: "odd", Err: errors.New("no JSON")}} }, nil, ""},
 		{"somebody else made a pool", nil, nil, func(s *fakeStore) { s.put(mine) }, nil,
-			`the plan no longer holds: for IPPool "default-ipv4-ippool" it was: 10.1.0.0/16 created (no IPv4 pool exists); it is now: 10.9.0.0/16 unchanged (exists)`},
+			`the plan is outdated: IPPool "default-ipv4-ippool" was: 10.1.0.0/16 created (no IPv4 pool exists); it is now: 10.9.0.0/16 unchanged (exists)`},
 		{"a pool that was to stay is gone", []v3.IPPool{mine}, nil, func(s *fakeStore) { delete(s.pools, mine.Name); s.revision++ }, nil,
 			`was: 10.9.0.0/16 unchanged (exists); it is now: 10.1.0.0/16 created (no IPv4 pool exists)`},
 		{"a pool was changed", []v3.IPPool{mine}, nil, func(s *fakeStore) { s.put(poolstest.Stored(mine.Name, "10.9.0.0/16")) }, nil,
-			`it was: 10.9.0.0/16 unchanged (exists); it is now: 10.9.0.0/16 unchanged (exists), with other values in the pool itself`},
+			`was: 10.9.0.0/16 unchanged (exists); it is now: 10.9.0.0/16 unchanged (exists), with other values in the pool itself`},
 		{"a pool is being deleted", []v3.IPPool{mine}, nil, func(s *fakeStore) { s.put(poolstest.Stored(mine.Name, "10.9.0.0/16", nat, deleting)) }, nil, "unchanged"},
 		{"what is to be updated was changed", []v3.IPPool{mine}, []string{"--on-drift=update", "--ipv4-pool-nat-outgoing=false"},
 			func(s *fakeStore) { s.put(poolstest.Stored(mine.Name, "10.9.0.0/16", nat, poolstest.Disabled)) }, nil,
@@ -84,7 +84,7 @@ func TestApplyOfAPlanThatNoLongerHolds(t *testing.T) {
 			func(s *fakeStore) { s.put(poolstest.Stored(mine.Name, "10.9.0.0/16")) }, nil, "it is now: 10.9.0.0/16 unchanged"},
 		{"the podSubnet was changed", nil, nil, func(*fakeStore) {}, []Option{podSubnet("10.2.0.0/16")},
 			`was: 10.1.0.0/16 created (no IPv4 pool exists); it is now: 10.2.0.0/16 created (no IPv4 pool exists)`},
-		{"a pool that is not to differ", nil, []string{"--on-drift=fail", "--ipv4-pool-cidr=10.1.0.0/16"}, func(s *fakeStore) { s.put(mine) }, nil, "it is now: 10.9.0.0/16 unchanged (exists, but not as asked for: cidr)"},
+		{"a pool that is not to differ", nil, []string{"--on-drift=fail", "--ipv4-pool-cidr=10.1.0.0/16"}, func(s *fakeStore) { s.put(mine) }, nil, "it is now: 10.9.0.0/16 unchanged (exists; differs from desired: cidr)"},
 		{"the host lost IPv6", nil, nil, func(*fakeStore) {}, []Option{podSubnet("10.1.0.0/16"), WithHost(fakeHost{noIPv6: "it is off", asked: new(int)})}, "skipped (IPv6 is not supported: it is off)"},
 	}
 	for _, tt := range tests {
@@ -191,7 +191,7 @@ func TestApplyThatWasHalfDone(t *testing.T) {
 		var partial *PartialError
 		require.ErrorAs(t, err, &partial)
 		assert.Equal(t, []string{"default-ipv4-ippool"}, partial.Created)
-		require.ErrorContains(t, err, `the plan no longer holds: for IPPool "default-ipv6-ippool" it was: fd00:10:244::/64 created`)
+		require.ErrorContains(t, err, `the plan is outdated: IPPool "default-ipv6-ippool" was: fd00:10:244::/64 created`)
 	})
 }
 
@@ -371,7 +371,7 @@ func TestApplyOfAPlanWithAnotherStep(t *testing.T) {
 	p.Steps = p.Steps[:1]
 	_, err := b.Apply(t.Context(), p)
 	require.ErrorIs(t, err, datastore.ErrConflict)
-	require.EqualError(t, err, "the plan no longer holds: it was about 1 pools, and is about 2 now")
+	require.EqualError(t, err, "the plan is outdated: it was about 1 pools, and is about 2 now")
 	assert.Equal(t, 2, store.count("snapshot"), "one of Plan, one of Apply")
 	assert.Empty(t, store.stored())
 }
@@ -385,7 +385,7 @@ func TestPoolThatIsBeingDeletedIsNotUpdated(t *testing.T) {
 	store := newStore(deleted)
 	report, err := run(t, store, settingstest.Given(t, "--ipv6-pool-cidr=none", "--on-drift=update", "--ipv4-pool-nat-outgoing=false"))
 	require.NoError(t, err)
-	assert.Equal(t, []string{"default-ipv4-ippool unchanged: exists, but not as asked for: natOutgoing"}, outcome(report)[:1])
+	assert.Equal(t, []string{"default-ipv4-ippool unchanged: exists; differs from desired: natOutgoing"}, outcome(report)[:1])
 	assert.Equal(t, "it is being deleted: run again when it is gone", report.Pools[0].Drift[0].Remedy)
 	assert.Zero(t, store.count("commit"))
 }

@@ -145,7 +145,7 @@ func TestClusterIsAskedForAnotherFamily(t *testing.T) {
 		assert.Equal(t, [][]ippool.Family{{ippool.IPv4}, poolstest.BothFamilies}, cluster.families)
 		assert.Equal(t, "fd01::/64", report.Pools[1].Spec.CIDR)
 		assert.Equal(t, []string{
-			"of the IPv4 pod CIDRs of kube-proxy the first counts, 10.1.0.0/16: no pool is created for 10.2.0.0/16",
+			"using the first of the IPv4 pod CIDRs of kube-proxy, 10.1.0.0/16: no pool is created for 10.2.0.0/16",
 			"no pod CIDR from kubeadm-config: not found",
 		}, report.Notes)
 	})
@@ -186,7 +186,7 @@ func TestSourcesThatSayNothing(t *testing.T) {
 func TestFurtherCIDRs(t *testing.T) {
 	t.Parallel()
 	sources := []facts.PodCIDRSource{factstest.Says(origin.Cluster("first"), "fd01::/48"), factstest.Says(origin.Cluster("second"), "10.1.0.0/16", "fd02::/48", "10.3.0.0/16", "10.4.0.0/16")}
-	assert.Equal(t, "of the IPv4 pod CIDRs of second the first counts, 10.1.0.0/16: no pool is created for 10.3.0.0/16, 10.4.0.0/16",
+	assert.Equal(t, "using the first of the IPv4 pod CIDRs of second, 10.1.0.0/16: no pool is created for 10.3.0.0/16, 10.4.0.0/16",
 		furtherCIDRs(sources, ippool.IPv4))
 	assert.Empty(t, furtherCIDRs(sources, ippool.IPv6))
 	assert.Empty(t, furtherCIDRs(nil, ippool.IPv4))
@@ -226,7 +226,7 @@ func TestWhatIsStoredOtherwiseIsToldOf(t *testing.T) {
 	report, err := run(t, keepsOtherwise{newStore()}, settingstest.Given(t, append(settingstest.CIDRs, "CALICO_IPV6POOL_CIDR=none")...))
 	require.NoError(t, err)
 	assert.Equal(t, []string{
-		`the datastore keeps IPPool "default-ipv4-ippool" otherwise than it was asked to: assignmentMode is unset, not "Automatic", nodeSelector is "zone == 'a'", not "all()"`,
+		`the datastore keeps IPPool "default-ipv4-ippool" with changed fields: assignmentMode is unset, not "Automatic", nodeSelector is "zone == 'a'", not "all()"`,
 	}, report.Warnings)
 	assert.Equal(t, "zone == 'a'", report.Pools[0].Spec.NodeSelector, "a report says what stands")
 	assert.Equal(t, v3.VXLANModeNever, report.Pools[0].Spec.VXLANMode)
@@ -270,7 +270,7 @@ func TestHalfALostRaceIsKnownAgain(t *testing.T) {
 		store.onSnapshot = []hook{nil, first(func() { store.put(poolstest.Stored("default-ipv6-ippool", "fd00:9::/64")) })}
 		report, err := run(t, &oneByOne{store, []map[string]error{{"default-ipv6-ippool": datastore.ErrConflict}}}, settingstest.Given(t, settingstest.CIDRs...))
 		require.NoError(t, err)
-		assert.Equal(t, []string{created4, "default-ipv6-ippool unchanged: exists, but not as asked for: cidr"}, outcome(report))
+		assert.Equal(t, []string{created4, "default-ipv6-ippool unchanged: exists; differs from desired: cidr"}, outcome(report))
 	})
 }
 
@@ -294,7 +294,7 @@ func TestCreatedOverSeveralAttempts(t *testing.T) {
 // What was created beside an error is told with it, however the run ends.
 func TestCreatedBesideAnError(t *testing.T) {
 	t.Parallel()
-	const told = `IPPool "default-ipv4-ippool" was created nevertheless, and stays`
+	const told = `IPPool "default-ipv4-ippool" was created and not rolled back`
 	tests := []struct {
 		name    string
 		refuses error
@@ -334,7 +334,7 @@ func TestNameTakenAfterHalfWasCreated(t *testing.T) {
 		store.onSnapshot = []hook{nil, first(func() { store.put(poolstest.Stored("default-ipv6-ippool", "10.9.0.0/16")) })}
 		_, err := run(t, &oneByOne{store, []map[string]error{{"default-ipv6-ippool": datastore.ErrConflict}}}, settingstest.Given(t, settingstest.CIDRs...))
 		require.ErrorIs(t, err, plan.ErrIncompatible)
-		assert.ErrorContains(t, err, `IPPool "default-ipv4-ippool" was created nevertheless, and stays`)
+		assert.ErrorContains(t, err, `IPPool "default-ipv4-ippool" was created and not rolled back`)
 		assert.NotContains(t, err.Error(), "nothing was written")
 	})
 }

@@ -51,7 +51,7 @@ func (b *backoff) again(err error, logger *slog.Logger) bool {
 		return false
 	case errors.Is(err, datastore.ErrConflict):
 		b.conflicts++
-		logger.Debug("pools were changed meanwhile: reading again", "times", b.conflicts)
+		logger.Debug("pools were modified concurrently: retrying", "times", b.conflicts)
 		if b.conflicts >= maxConflicts {
 			return false
 		}

@@ -131,7 +131,7 @@ func Render(ctx context.Context, s settings.Settings, opts ...Option) ([]*v3.IPP
 	var pools []*v3.IPPool
 	for i, step := range settled.Steps {
 		if len(draft.Steps[i].Unknown) > 0 {
-			warnings = append(warnings, fmt.Sprintf("the CIDR %s was chosen here and now, and may be another elsewhere or the next time: name one with %s",
+			warnings = append(warnings, fmt.Sprintf("the CIDR %s was chosen for this run and may differ on another host or in the next run: set one with %s",
 				step.Pool.Spec.CIDR, origin.Flag(fmt.Sprintf("ipv%d-pool-cidr", step.Family))))
 		}
 		pools = append(pools, step.Pool)

@@ -26,7 +26,7 @@ func TestRunFailsOnDrift(t *testing.T) {
 		report, err := run(t, store, settingstest.Given(t, append(settingstest.CIDRs, "--on-drift=fail", "--ipv4-pool-nat-outgoing=false")...), options...)
 		require.ErrorIs(t, err, plan.ErrDrift)
 		require.EqualError(t, err, `flag --ipv4-pool-nat-outgoing: "false" has no effect: IPPool "default-ipv4-ippool" exists with natOutgoing true; --on-drift=update changes it`)
-		assert.Equal(t, []string{"default-ipv4-ippool unchanged: exists, but not as asked for: natOutgoing", "default-ipv6-ippool would-create: no IPv6 pool exists"}, outcome(report))
+		assert.Equal(t, []string{"default-ipv4-ippool unchanged: exists; differs from desired: natOutgoing", "default-ipv6-ippool would-create: no IPv6 pool exists"}, outcome(report))
 		assert.Zero(t, store.count("commit"), "the IPv6 pool isn't created either")
 		assert.Empty(t, report.Warnings, "the error tells")
 	}
@@ -118,7 +118,7 @@ func TestRunTellsOfPartialUpdates(t *testing.T) {
 		store := newStore(poolstest.Default4(), poolstest.Stored("default-ipv6-ippool", "fd00:10:244::/64"))
 		store.onCommit = []hook{half(store, errors.New("refused"))}
 		_, err := run(t, store, given)
-		require.EqualError(t, err, "refused\nIPPool \"default-ipv4-ippool\" was updated nevertheless, and stays")
+		require.EqualError(t, err, "refused\nIPPool \"default-ipv4-ippool\" was updated and not rolled back")
 
 		store = newStore(poolstest.Default4(), poolstest.Stored("default-ipv6-ippool", "fd00:10:244::/64"))
 		store.onCommit = []hook{half(store, datastore.ErrConflict)}
@@ -182,7 +182,7 @@ func TestRunForgetsUpdatesThatWereTakenBack(t *testing.T) {
 		}}
 		report, err := run(t, store, settingstest.Given(t, "--on-drift=update", "--ipv4-pool-nat-outgoing=false", "--ipv6-pool-nat-outgoing=true"))
 		require.NoError(t, err)
-		assert.Equal(t, "default-ipv4-ippool unchanged: exists, but not as asked for: natOutgoing", outcome(report)[0])
+		assert.Equal(t, "default-ipv4-ippool unchanged: exists; differs from desired: natOutgoing", outcome(report)[0])
 	})
 }
 
@@ -203,7 +203,7 @@ func TestRunFailsOnDriftAfterAPartialCommit(t *testing.T) {
 		var partial *PartialError
 		require.ErrorAs(t, err, &partial)
 		assert.Equal(t, []string{"default-ipv4-ippool"}, partial.Created)
-		assert.Equal(t, []string{created4, "default-ipv6-ippool unchanged: exists, but not as asked for: natOutgoing"}, outcome(report))
+		assert.Equal(t, []string{created4, "default-ipv6-ippool unchanged: exists; differs from desired: natOutgoing"}, outcome(report))
 		assert.False(t, pending(report))
 		assert.NotNil(t, report.Warnings)
 	})

@@ -24,10 +24,10 @@ type PartialError struct {
 func (e *PartialError) Error() string {
 	text := e.Err.Error()
 	for _, name := range e.Created {
-		text += fmt.Sprintf("\nIPPool %q was created nevertheless, and stays", name)
+		text += fmt.Sprintf("\nIPPool %q was created and not rolled back", name)
 	}
 	for _, name := range e.Updated {
-		text += fmt.Sprintf("\nIPPool %q was updated nevertheless, and stays", name)
+		text += fmt.Sprintf("\nIPPool %q was updated and not rolled back", name)
 	}
 	return text
 }
@@ -39,6 +39,6 @@ func (e *PartialError) Unwrap() error { return e.Err }
 // was agreed to is another one now.
 type planChangedError struct{ how string }
 
-func (e *planChangedError) Error() string { return "the plan no longer holds: " + e.how }
+func (e *planChangedError) Error() string { return "the plan is outdated: " + e.how }
 
 func (e *planChangedError) Is(target error) bool { return target == datastore.ErrConflict }

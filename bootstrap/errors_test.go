@@ -14,9 +14,9 @@ func TestPartialError(t *testing.T) {
 	t.Parallel()
 	err := fmt.Errorf("start-up: %w", &PartialError{Created: []string{"a", "b"}, Updated: []string{"c"}, Err: datastore.ErrForbidden})
 	assert.EqualError(t, err, "start-up: permission denied\n"+
-		`IPPool "a" was created nevertheless, and stays`+"\n"+
-		`IPPool "b" was created nevertheless, and stays`+"\n"+
-		`IPPool "c" was updated nevertheless, and stays`)
+		`IPPool "a" was created and not rolled back`+"\n"+
+		`IPPool "b" was created and not rolled back`+"\n"+
+		`IPPool "c" was updated and not rolled back`)
 	settingstest.IsOnly(t, err, datastore.ErrForbidden)
 }
 

@@ -189,5 +189,5 @@ func furtherCIDRs(sources []facts.PodCIDRSource, family ippool.Family) string {
 	if further == nil {
 		return ""
 	}
-	return fmt.Sprintf("of the %s pod CIDRs of %s the first counts, %s: no pool is created for %s", family, name, first, strings.Join(further, ", "))
+	return fmt.Sprintf("using the first of the %s pod CIDRs of %s, %s: no pool is created for %s", family, name, first, strings.Join(further, ", "))
 }

@@ -91,7 +91,7 @@ func TestLostRaceIsNotClaimed(t *testing.T) {
 		}}
 		report, err := run(t, store, settingstest.Given(t, settingstest.CIDRs...))
 		require.NoError(t, err)
-		assert.Equal(t, []string{"default-ipv4-ippool unchanged: exists, but not as asked for: cidr", "default-ipv6-ippool unchanged: exists, but not as asked for: cidr"}, outcome(report))
+		assert.Equal(t, []string{"default-ipv4-ippool unchanged: exists; differs from desired: cidr", "default-ipv6-ippool unchanged: exists; differs from desired: cidr"}, outcome(report))
 		assert.Equal(t, []*v3.IPPoolSpec{&four.Spec, &six.Spec}, []*v3.IPPoolSpec{report.Pools[0].Spec, report.Pools[1].Spec})
 	})
 }

@@ -234,7 +234,7 @@ func TestFindingsOverSeveralAttempts(t *testing.T) {
 			store.onCommit = []hook{first(func() { store.put(poolstest.Stored("default-ipv4-ippool", "10.9.0.0/16")) })}
 			report, err := run(t, store, settingstest.Given(t, append(settingstest.CIDRs, natIPv6)...), clashing(new(int)))
 			require.NoError(t, err)
-			assert.Equal(t, []string{unchanged4 + ", but not as asked for: cidr", created6}, outcome(report))
+			assert.Equal(t, []string{unchanged4 + "; differs from desired: cidr", created6}, outcome(report))
 			assert.Equal(t, []string{onRoute6}, codes(report.Findings), "the other pool is not this run's")
 		})
 	})
@@ -314,5 +314,5 @@ func TestFindingsOfAnUpdate(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, report.Findings, 1)
 	assert.Equal(t, `IPPool "default-ipv4-ippool": cidr "10.244.0.0/16" (datastore) is private, and natOutgoing is false (flag --ipv4-pool-nat-outgoing): `+
-		`pods reach only what has a route back to them, such as by BGP; set natOutgoing to true with flag --ipv4-pool-nat-outgoing, or see to the routes`, report.Findings[0].Text)
+		`pods reach only hosts with a return route to them, such as by BGP; set natOutgoing to true with flag --ipv4-pool-nat-outgoing, or ensure that return routes exist`, report.Findings[0].Text)
 }

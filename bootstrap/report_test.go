@@ -60,8 +60,8 @@ func TestReportWarningsInJSON(t *testing.T) {
 	}
 	require.NoError(t, json.Unmarshal([]byte(toJSON(t, report)), &decoded))
 	assert.Equal(t, []string{
-		`env CALICO_IPV4POOL_CIDR: "10.1.2.3/16" has host bits, which are cleared: the pool is 10.1.0.0/16`,
-		`IPPool "broken" can't be read and is left as it is: no JSON`,
+		`env CALICO_IPV4POOL_CIDR: "10.1.2.3/16" has host bits, which are ignored: the pool is 10.1.0.0/16`,
+		`IPPool "broken" is malformed and is ignored: no JSON`,
 		`env CALICO_IPV4POOL_CIDR: "10.1.0.0/16" has no effect: there is no IPPool "default-ipv4-ippool" but a; to manage that one, name it with flag --ipv4-pool-name=a`,
 	}, decoded.Warnings, "those of the settings first")
 }

@@ -31,10 +31,10 @@ func TestConflictIsPlannedAgain(t *testing.T) {
 		calls  []string
 	}{
 		{"both made by somebody else", []v3.IPPool{four, six},
-			[]string{unchanged4 + ", but not as asked for: cidr", `theirs unchanged: exists, but not "default-ipv6-ippool", which was asked for`},
+			[]string{unchanged4 + "; differs from desired: cidr", `theirs unchanged: exists, but the desired "default-ipv6-ippool" does not`},
 			[]string{"snapshot", blocksBoth, commitBoth, "snapshot"}},
 		{"one made by somebody else", []v3.IPPool{four},
-			[]string{unchanged4 + ", but not as asked for: cidr", created6},
+			[]string{unchanged4 + "; differs from desired: cidr", created6},
 			[]string{"snapshot", blocksBoth, commitBoth, "snapshot", blocks6, "commit default-ipv6-ippool"}},
 		{"something else was written", []v3.IPPool{poolstest.Stored("odd", "nonsense")},
 			[]string{created4, created6},
@@ -78,7 +78,7 @@ func TestEndlessConflictEnds(t *testing.T) {
 		store.onCommit = times(1000, fails(fmt.Errorf("etcd: %w", datastore.ErrConflict)))
 		begin := time.Now()
 		report, err := run(t, store, settingstest.Given(t, append(settingstest.CIDRs, "CALICO_IPPOOLS_TIMEOUT=0")...))
-		require.EqualError(t, err, "etcd: pools were changed by somebody else meanwhile")
+		require.EqualError(t, err, "etcd: pools were modified concurrently")
 		require.ErrorIs(t, err, datastore.ErrConflict)
 		assert.Equal(t, Report{}, report)
 		assert.Equal(t, 20, store.count("commit"))

@@ -155,9 +155,9 @@ func TestRunCallsOfPartialPlans(t *testing.T) {
 		calls   []string
 	}{
 		{"only IPv4 there", []v3.IPPool{four}, settingstest.CIDRs, nil,
-			[]string{unchanged4 + ", but not as asked for: cidr", created6}, []string{"snapshot", blocks6, "commit default-ipv6-ippool"}},
+			[]string{unchanged4 + "; differs from desired: cidr", created6}, []string{"snapshot", blocks6, "commit default-ipv6-ippool"}},
 		{"only IPv6 there", []v3.IPPool{six}, settingstest.CIDRs, nil,
-			[]string{created4, unchanged6 + ", but not as asked for: cidr"}, []string{"snapshot", blocks4, "commit default-ipv4-ippool"}},
+			[]string{created4, unchanged6 + "; differs from desired: cidr"}, []string{"snapshot", blocks4, "commit default-ipv4-ippool"}},
 		{"IPv6 not wanted", nil, []string{settingstest.CIDRs[0], "CALICO_IPV6POOL_CIDR=none"}, nil,
 			[]string{created4, `default-ipv6-ippool skipped: env CALICO_IPV6POOL_CIDR is "none"`},
 			[]string{"snapshot", blocks4, "commit default-ipv4-ippool"}},
@@ -174,7 +174,7 @@ func TestRunCallsOfPartialPlans(t *testing.T) {
 			[]string{"default-ipv4-ippool would-create: no IPv4 pool exists", "default-ipv6-ippool would-create: no IPv6 pool exists"},
 			[]string{"snapshot", blocksBoth}},
 		{"dry run of a part", []v3.IPPool{four}, settingstest.CIDRs, []Option{asPlan, WithRandom(noRandom{t})},
-			[]string{unchanged4 + ", but not as asked for: cidr", "default-ipv6-ippool would-create: no IPv6 pool exists"},
+			[]string{unchanged4 + "; differs from desired: cidr", "default-ipv6-ippool would-create: no IPv6 pool exists"},
 			[]string{"snapshot", blocks6}},
 	}
 	for _, tt := range tests {
@@ -246,8 +246,8 @@ func TestRunBlocks(t *testing.T) {
 			store.blocks = factstest.Prefixes("10.244.9.0/24", "10.244.7.0/24", "10.244.0.0/26", "fd00:10:244::7:0/116")
 			report, err := run(t, store, settingstest.Given(t, settingstest.CIDRs...), options...)
 			require.EqualError(t, err,
-				`incompatible with what the datastore holds: IPPool "default-ipv4-ippool": spec.blockSize: Invalid value: 26: 2 IPAM block(s) that exist inside 10.244.0.0/16 have another size, the first is 10.244.7.0/24: ask for that block size or for another CIDR`+"\n"+
-					`incompatible with what the datastore holds: IPPool "default-ipv6-ippool": spec.blockSize: Invalid value: 122: 1 IPAM block(s) that exist inside fd00:10:244::/64 have another size, the first is fd00:10:244::7:0/116: ask for that block size or for another CIDR`)
+				`conflicts with existing pools: IPPool "default-ipv4-ippool": spec.blockSize: Invalid value: 26: 2 IPAM block(s) that exist inside 10.244.0.0/16 have another size, the first is 10.244.7.0/24: ask for that block size or for another CIDR`+"\n"+
+					`conflicts with existing pools: IPPool "default-ipv6-ippool": spec.blockSize: Invalid value: 122: 1 IPAM block(s) that exist inside fd00:10:244::/64 have another size, the first is fd00:10:244::7:0/116: ask for that block size or for another CIDR`)
 			require.ErrorIs(t, err, plan.ErrIncompatible)
 			assert.Equal(t, Report{}, report)
 			assert.Equal(t, []string{"snapshot", blocksBoth}, store.calls)
@@ -275,9 +275,9 @@ func TestRunWarnings(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, []string{
 		`env CALICO_IPV4POOL_NAT_OUTGOING: "off" is read as false here; calico-node reads it as true`,
-		"this host has networks in 192.168.0.0/16 and in all of 172.16.0.0/16 to 172.31.0.0/16: the IPv4 pool overlaps one; name a free range with flag --ipv4-pool-cidr",
-		`IPPool "odd" is left as it is and counts for no family: its CIDR "nonsense" is not a CIDR such as 10.244.0.0/16 or fd00:10:244::/64`,
-		`IPPool "broken" can't be read and is left as it is: no JSON`,
+		"this host has networks in 192.168.0.0/16 and in all of 172.16.0.0/16 to 172.31.0.0/16: the IPv4 pool overlaps one; set a free range with flag --ipv4-pool-cidr",
+		`IPPool "odd" is ignored: invalid CIDR: "nonsense" is not a CIDR such as 10.244.0.0/16 or fd00:10:244::/64`,
+		`IPPool "broken" is malformed and is ignored: no JSON`,
 	}, report.Warnings)
 	var lines string
 	for _, warning := range report.Warnings {
@@ -293,7 +293,7 @@ func TestRunLogs(t *testing.T) {
 	store := newStore(poolstest.Stored("mine", "10.0.0.0/16"))
 	_, err := run(t, store, settingstest.Given(t, "CALICO_IPV6POOL_CIDR=fd00::1/64", natIPv6), WithLogger(logger))
 	require.NoError(t, err)
-	assert.Equal(t, `level=WARN msg="env CALICO_IPV6POOL_CIDR: \"fd00::1/64\" has host bits, which are cleared: the pool is fd00::/64"
+	assert.Equal(t, `level=WARN msg="env CALICO_IPV6POOL_CIDR: \"fd00::1/64\" has host bits, which are ignored: the pool is fd00::/64"
 level=DEBUG msg="IPv4 pool unchanged" pool=mine reason=exists
 level=INFO msg="IPv6 pool created" pool=default-ipv6-ippool reason="no IPv6 pool existed"
 `, log.String())
@@ -344,7 +344,7 @@ func TestRunWithTheNameOfTheOtherFamily(t *testing.T) {
 // A dry run that ends without a report logs its warnings after all.
 func TestPlanTellsItsWarnings(t *testing.T) {
 	t.Parallel()
-	const warning = `level=WARN msg="env CALICO_IPV4POOL_CIDR: \"10.1.2.3/16\" has host bits, which are cleared: the pool is 10.1.0.0/16"`
+	const warning = `level=WARN msg="env CALICO_IPV4POOL_CIDR: \"10.1.2.3/16\" has host bits, which are ignored: the pool is 10.1.0.0/16"`
 	lines := []string{"CALICO_IPV4POOL_CIDR=10.1.2.3/16", "CALICO_IPV6POOL_CIDR=none"}
 	logger, log := logged(slog.LevelInfo)
 	report, err := planned(t, newStore(), settingstest.Given(t, lines...), WithLogger(logger))

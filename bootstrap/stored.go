@@ -26,7 +26,7 @@ func storedDifference(asked, stored *v3.IPPool) []string {
 	if differences == nil {
 		return nil
 	}
-	return []string{fmt.Sprintf("the datastore keeps IPPool %q otherwise than it was asked to: %s", asked.Name, strings.Join(differences, ", "))}
+	return []string{fmt.Sprintf("the datastore keeps IPPool %q with changed fields: %s", asked.Name, strings.Join(differences, ", "))}
 }
 
 // keeps reports whether the stored pool may be what the datastore made of the one

@@ -23,7 +23,7 @@ func ExampleValidate() {
 	// Output:
 	// spec.cidr: Invalid value: "10.244.5.7/16": has host bits: the range is 10.244.0.0/16
 	// spec.blockSize: Invalid value: 33: must be from 20 to 32 for IPv4
-	// spec.vxlanMode: Forbidden: "Always" stands with ipipMode "Always": only one encapsulation can be on
+	// spec.vxlanMode: Forbidden: "Always" stands with ipipMode "Always": only one encapsulation can be enabled
 	// spec.nodeSelector: Invalid value: "rack = r1": column 6: expected ==, !=, in, not in, contains, starts with or ends with, found "="
 }
 

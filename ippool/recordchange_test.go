@@ -212,7 +212,7 @@ func TestRecordChangeOfOddRecords(t *testing.T) {
 		{"annotation's like added", `{"metadata":{"annotations":{"a":"1"}}}`, func(p *v3.IPPool) { p.Annotations["A"] = "2" },
 			`{"metadata":{"annotations":{"A":"2","a":"1"}}}`},
 
-		// Of a name that stands twice the last one counts.
+		// Of a name that duplicate key the last one counts.
 		{"twice, removed", `{"spec":{"natOutgoing":true,"x":1,"natOutgoing":true}}`, natOutgoing(false), `{"spec":{"x":1}}`},
 		{"twice, set", `{"spec":{"natOutgoing":true,"x":1,"natOutgoing":false}}`, natOutgoing(true),
 			`{"spec":{"natOutgoing":true,"x":1,"natOutgoing":true}}`},

@@ -99,11 +99,11 @@ func validateEncapsulation(spec *v3.IPPoolSpec) field.ErrorList {
 	}
 	if Encapsulates(spec.IPIPMode) && Encapsulates(spec.VXLANMode) {
 		faults = append(faults, field.Forbidden(vxlanPath,
-			fmt.Sprintf("%q stands with ipipMode %q: only one encapsulation can be on", spec.VXLANMode, spec.IPIPMode)))
+			fmt.Sprintf("%q stands with ipipMode %q: only one encapsulation can be enabled", spec.VXLANMode, spec.IPIPMode)))
 	}
 	if prefix, err := ParseCIDR(spec.CIDR); err == nil && FamilyOf(prefix) == IPv6 && Encapsulates(spec.IPIPMode) {
 		faults = append(faults, field.Forbidden(ipipPath,
-			fmt.Sprintf("%q: IP-in-IP carries no IPv6; use vxlanMode or Never", spec.IPIPMode)))
+			fmt.Sprintf("%q: IP-in-IP does not carry IPv6; use vxlanMode or Never", spec.IPIPMode)))
 	}
 	return faults
 }

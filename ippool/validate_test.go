@@ -174,8 +174,8 @@ func TestValidateBlockSize(t *testing.T) {
 func TestValidateEncapsulation(t *testing.T) {
 	t.Parallel()
 	const words = `supported values: "Never", "Always", "CrossSubnet"`
-	both := fault{forbidden, "spec.vxlanMode", "only one encapsulation can be on"}
-	noIPv6 := fault{forbidden, "spec.ipipMode", "IP-in-IP carries no IPv6"}
+	both := fault{forbidden, "spec.vxlanMode", "only one encapsulation can be enabled"}
+	noIPv6 := fault{forbidden, "spec.ipipMode", "IP-in-IP does not carry IPv6"}
 	for _, test := range []struct {
 		cidr  string
 		ipip  v3.IPIPMode
@@ -255,7 +255,7 @@ func TestValidateAllAtOnce(t *testing.T) {
 		{invalid, "spec.blockSize", "116 to 128"},
 		{notSupported, "spec.vxlanMode", "supported values"},
 		{forbidden, "spec.vxlanMode", "only one encapsulation"},
-		{forbidden, "spec.ipipMode", "carries no IPv6"},
+		{forbidden, "spec.ipipMode", "does not carry IPv6"},
 		{invalid, "spec.nodeSelector", "column 14: global()"},
 		{invalid, "spec.namespaceSelector", `must not contain "global("`},
 		{duplicate, "spec.allowedUses[1]", ""},

@@ -88,7 +88,7 @@ func TestValidateSetOrder(t *testing.T) {
 		{invalid, "items[1].spec.cidr", "not a CIDR"},
 		{invalid, "items[2].spec.cidr", "host bits"},
 		{duplicate, "items[2].metadata.name", "items[0] has this name too"},
-		{forbidden, "items[3].spec.ipipMode", "carries no IPv6"},
+		{forbidden, "items[3].spec.ipipMode", "does not carry IPv6"},
 		{duplicate, "items[4].metadata.name", "items[0] has this name too"},
 		// Host bits don't hide an overlap.
 		{invalid, "items[2].spec.cidr", `overlaps 10.1.0.0/16 of pool "p0"`},

@@ -16,7 +16,7 @@ var (
 	// after the snapshot was taken. Nothing of the commit was written, or what its
 	// Result says. A run takes another snapshot and plans again; it returns
 	// ErrConflict only if that goes on and on.
-	ErrConflict = errors.New("pools were changed by somebody else meanwhile")
+	ErrConflict = errors.New("pools were modified concurrently")
 
 	// ErrUnreachable comes when the datastore gives no answer, or none but
 	// that it can't answer now. It may pass: a run tries again until the

@@ -86,7 +86,7 @@ const (
 	remedyUpdate    = "--on-drift=update changes it"
 	remedyMigration = "it can't be changed in place; to migrate: 1. create a pool of another name and range (--pools-file), " +
 		"2. disable this one (disabled: true), 3. restart its pods, which moves them, 4. delete this one"
-	remedyByHand = "--on-drift=update leaves this field alone: change it with kubectl or calicoctl"
+	remedyByHand = "not updatable by --on-drift=update; change it with kubectl or calicoctl"
 	remedyWait   = "it is being deleted: run again when it is gone"
 )
 

@@ -169,7 +169,7 @@ func TestUpdateIsJudged(t *testing.T) {
 	made, err = plan.Compute(desired, datastore.Snapshot{Pools: poolstest.Records(pool)}, plan.DriftReport)
 	require.NoError(t, err)
 	assert.Equal(t, []string{`flag --ipv4-pool-vxlan: "Always" has no effect: IPPool "default-ipv4-ippool" exists with vxlanMode Never; ` +
-		`--on-drift=update would fail: spec.vxlanMode: Forbidden: "Always" stands with ipipMode "Always": only one encapsulation can be on`}, made.Warnings)
+		`--on-drift=update would fail: spec.vxlanMode: Forbidden: "Always" stands with ipipMode "Always": only one encapsulation can be enabled`}, made.Warnings)
 
 	lb := poolstest.Default4(poolstest.ForLoadBalancers)
 	_, err = plan.Compute(settingstest.Resolved(t, "--ipv4-pool-node-selector=has(x)").Desired, datastore.Snapshot{Pools: poolstest.Records(lb)}, plan.DriftUpdate)
@@ -261,7 +261,7 @@ func TestDriftOfMetadataThatCalicoKeeps(t *testing.T) {
 	pool.Labels = map[string]string{"zone": "older", "plain": "p"}
 	made, err := plan.Compute(desired, datastore.Snapshot{Pools: poolstest.Records(pool)}, plan.DriftReport)
 	require.NoError(t, err)
-	assert.Equal(t, "exists, but not as asked for: labels[missing]", made.Steps[0].Reason)
+	assert.Equal(t, "exists; differs from desired: labels[missing]", made.Steps[0].Reason)
 	assert.Equal(t, map[string]string{"zone": "older", "plain": "p"}, made.Steps[0].Pool.Labels, "the pool is told as it stands")
 }
 
@@ -277,7 +277,7 @@ func TestDriftOfACallersDefault(t *testing.T) {
 	require.NoError(t, err)
 
 	made := computed(t, config.Desired, poolstest.Default4())
-	assert.Equal(t, "exists, but not as asked for: natOutgoing", made.Steps[0].Reason)
+	assert.Equal(t, "exists; differs from desired: natOutgoing", made.Steps[0].Reason)
 	assert.Equal(t, []string{
 		callers + `: "false" has no effect: IPPool "default-ipv4-ippool" exists with natOutgoing true; --on-drift=update changes it`,
 	}, made.Warnings)

@@ -7,10 +7,10 @@ var (
 	// beside what the datastore holds: a name is taken by a pool of the other
 	// family or by a record that can't be read, or IPAM blocks inside a pool
 	// have another size.
-	ErrIncompatible = errors.New("incompatible with what the datastore holds")
+	ErrIncompatible = errors.New("conflicts with existing pools")
 
 	// ErrDrift comes where a pool differs from what was asked for and the
 	// settings want that to fail. Nothing was written. The error is a
 	// *DriftError.
-	ErrDrift = errors.New("what exists differs from what was asked for")
+	ErrDrift = errors.New("existing pools differ from the desired configuration")
 )

@@ -157,7 +157,7 @@ func newPlanner(desired Desired, existing datastore.Snapshot, onDrift OnDrift) *
 		p.records[pool.Name] = record
 		if _, err := exists(pool, false); err != nil {
 			p.taken[pool.Name] = "a pool whose CIDR can't be read"
-			p.warn("IPPool %q is left as it is and counts for no family: its CIDR %q is %s", pool.Name, pool.Spec.CIDR, text.OneLine(err.Error()))
+			p.warn("IPPool %q is ignored: invalid CIDR: %q is %s", pool.Name, pool.Spec.CIDR, text.OneLine(err.Error()))
 		}
 	}
 	for _, record := range existing.Unreadable {
@@ -166,11 +166,11 @@ func newPlanner(desired Desired, existing datastore.Snapshot, onDrift OnDrift) *
 		pool.Spec.CIDR = record.CIDR
 		family, err := exists(pool, true)
 		if err == nil {
-			p.warn("IPPool %q can't be read whole and is left as it is; by its CIDR %s it counts as an %s pool: %s", record.Name, record.CIDR, family, reason)
+			p.warn("IPPool %q is malformed and is not modified; by its CIDR %s it counts as an %s pool: %s", record.Name, record.CIDR, family, reason)
 			continue
 		}
 		p.taken[record.Name] = "a record that can't be read: " + reason
-		p.warn("IPPool %q can't be read and is left as it is: %s", record.Name, reason)
+		p.warn("IPPool %q is malformed and is ignored: %s", record.Name, reason)
 	}
 	slices.SortStableFunc(p.Existing, func(a, b Existing) int { return cmp.Compare(a.Pool.Name, b.Pool.Name) })
 	return p
@@ -245,7 +245,7 @@ func (p *planner) nameTaken(want DesiredPool) {
 			want.Pool.Name, want.Family, p.taken[want.Pool.Name], origin.Flag(fmt.Sprintf("ipv%d-pool-name", want.Family)))
 		return
 	}
-	p.fault("the name %q (%s) is taken by %s: choose another, or mend that record", want.Pool.Name, sourceOf(want.Values, "name"), p.taken[want.Pool.Name])
+	p.fault("the name %q (%s) is taken by %s: choose another, or fix the existing object", want.Pool.Name, sourceOf(want.Values, "name"), p.taken[want.Pool.Name])
 }
 
 // standsFor is for a default pool whose family has pools: the one of its name,
@@ -276,7 +276,7 @@ func (p *planner) standsFor(step *Step, want DesiredPool) {
 		})
 	}
 	if len(step.Drift) > 0 {
-		step.Reason += fmt.Sprintf(", but not %q, which was asked for", want.Pool.Name)
+		step.Reason += fmt.Sprintf(", but the desired %q does not", want.Pool.Name)
 	}
 	p.tell(step)
 }
@@ -286,7 +286,7 @@ func (p *planner) exists(step *Step, want DesiredPool, record *ippool.Record) {
 	step.Action, step.Reason, step.Pool = Unchanged, existsAsAsked, record.Pool().DeepCopy()
 	step.Drift = differences(want, step.Pool)
 	if len(step.Drift) > 0 {
-		step.Reason = "exists, but not as asked for: " + fieldsThatDiffer(step.Drift)
+		step.Reason = "exists; differs from desired: " + fieldsThatDiffer(step.Drift)
 	}
 	if by := ownerOf(step.Pool); by != (owner{}) {
 		leaveAlone(step.Drift, "it is managed by "+by.String())

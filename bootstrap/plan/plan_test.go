@@ -78,7 +78,7 @@ func TestCompute(t *testing.T) {
 				"CALICO_IPV4POOL_NAME=four", "CALICO_IPV6POOL_NAME=six", "CALICO_IPV4POOL_CIDR=10.0.0.0/8",
 			},
 			existing: []v3.IPPool{poolstest.Stored("default-ipv4-ippool", "fd00::/64")},
-			want:     []string{"IPv4 four created: no IPv4 pool existed", `IPv6 default-ipv4-ippool unchanged: exists, but not "six", which was asked for`},
+			want:     []string{"IPv4 four created: no IPv4 pool existed", `IPv6 default-ipv4-ippool unchanged: exists, but the desired "six" does not`},
 			warnings: []string{
 				`env CALICO_IPV6POOL_NAME: "six" has no effect: there is no IPPool "six" but default-ipv4-ippool; to manage that one, name it with flag --ipv6-pool-name=default-ipv4-ippool`,
 			},
@@ -138,14 +138,14 @@ func TestCompute(t *testing.T) {
 			name:     "the IPv4 name is taken by an IPv6 pool",
 			existing: []v3.IPPool{poolstest.Stored("default-ipv4-ippool", "fd00::/64")},
 			err: []string{
-				`incompatible with what the datastore holds: the name "default-ipv4-ippool" of the default IPv4 pool is taken by an IPv6 pool, fd00::/64: choose another with flag --ipv4-pool-name`,
+				`conflicts with existing pools: the name "default-ipv4-ippool" of the default IPv4 pool is taken by an IPv6 pool, fd00::/64: choose another with flag --ipv4-pool-name`,
 			},
 		},
 		{
 			name:     "the IPv6 name is taken by an IPv4 pool, which itself is no reason to write IPv6",
 			existing: []v3.IPPool{poolstest.Stored("default-ipv6-ippool", "10.0.0.0/16")},
 			err: []string{
-				`incompatible with what the datastore holds: the name "default-ipv6-ippool" of the default IPv6 pool is taken by an IPv4 pool, 10.0.0.0/16: choose another with flag --ipv6-pool-name`,
+				`conflicts with existing pools: the name "default-ipv6-ippool" of the default IPv6 pool is taken by an IPv4 pool, 10.0.0.0/16: choose another with flag --ipv6-pool-name`,
 			},
 		},
 		{
@@ -153,7 +153,7 @@ func TestCompute(t *testing.T) {
 			asked:    []string{"CALICO_IPV6POOL_CIDR=none", "CALICO_IPV4POOL_NAME=b"},
 			existing: []v3.IPPool{poolstest.Stored("a", "10.1.0.0/16"), poolstest.Stored("default-ipv6-ippool", "10.2.0.0/16")},
 			want: []string{
-				`IPv4 a unchanged: 2 IPv4 pools exist: a, default-ipv6-ippool, but not "b", which was asked for`,
+				`IPv4 a unchanged: 2 IPv4 pools exist: a, default-ipv6-ippool, but the desired "b" does not`,
 				`IPv6 default-ipv6-ippool skipped: env CALICO_IPV6POOL_CIDR is "none"`,
 			},
 			warnings: []string{
@@ -165,8 +165,8 @@ func TestCompute(t *testing.T) {
 			existing: []v3.IPPool{poolstest.Stored("a", "10.0.0.0"), poolstest.Stored("b", "")},
 			want:     []string{fresh4, fresh6},
 			warnings: []string{
-				`IPPool "a" is left as it is and counts for no family: its CIDR "10.0.0.0" is an address without a prefix length such as /16`,
-				`IPPool "b" is left as it is and counts for no family: its CIDR "" is not a CIDR such as 10.244.0.0/16 or fd00:10:244::/64`,
+				`IPPool "a" is ignored: invalid CIDR: "10.0.0.0" is an address without a prefix length such as /16`,
+				`IPPool "b" is ignored: invalid CIDR: "" is not a CIDR such as 10.244.0.0/16 or fd00:10:244::/64`,
 			},
 		},
 		{
@@ -179,7 +179,7 @@ func TestCompute(t *testing.T) {
 			unreadable: []string{"x 192.168.0.0/16"},
 			want:       []string{"IPv4 x unchanged: exists", fresh6},
 			warnings: []string{
-				`IPPool "x" can't be read whole and is left as it is; by its CIDR 192.168.0.0/16 it counts as an IPv4 pool: no JSON; of all things`,
+				`IPPool "x" is malformed and is not modified; by its CIDR 192.168.0.0/16 it counts as an IPv4 pool: no JSON; of all things`,
 			},
 		},
 		{
@@ -187,8 +187,8 @@ func TestCompute(t *testing.T) {
 			unreadable: []string{"x", "y"},
 			want:       []string{fresh4, fresh6},
 			warnings: []string{
-				`IPPool "x" can't be read and is left as it is: no JSON; of all things`,
-				`IPPool "y" can't be read and is left as it is: no JSON; of all things`,
+				`IPPool "x" is malformed and is ignored: no JSON; of all things`,
+				`IPPool "y" is malformed and is ignored: no JSON; of all things`,
 			},
 		},
 		{
@@ -196,8 +196,8 @@ func TestCompute(t *testing.T) {
 			existing:   []v3.IPPool{poolstest.Stored("default-ipv4-ippool", "nonsense")},
 			unreadable: []string{"default-ipv6-ippool"},
 			err: []string{
-				`incompatible with what the datastore holds: the name "default-ipv4-ippool" of the default IPv4 pool is taken by a pool whose CIDR can't be read: choose another with flag --ipv4-pool-name`,
-				`incompatible with what the datastore holds: the name "default-ipv6-ippool" of the default IPv6 pool is taken by a record that can't be read: no JSON; of all things: choose another with flag --ipv6-pool-name`,
+				`conflicts with existing pools: the name "default-ipv4-ippool" of the default IPv4 pool is taken by a pool whose CIDR can't be read: choose another with flag --ipv4-pool-name`,
+				`conflicts with existing pools: the name "default-ipv6-ippool" of the default IPv6 pool is taken by a record that can't be read: no JSON; of all things: choose another with flag --ipv6-pool-name`,
 			},
 		},
 	}

@@ -98,7 +98,7 @@ func TestComputeOfPoolsByName(t *testing.T) {
 			existing: []v3.IPPool{poolstest.Stored("b4", "10.3.0.0/16", natted)},
 			pools:    []plan.DesiredPool{wantedByFile("b4", "10.4.0.0/16", false)},
 			lines:    []string{none4, none6},
-			want:     []string{skip4, skip6, "IPv4 b4 unchanged: exists, but not as asked for: cidr, natOutgoing"},
+			want:     []string{skip4, skip6, "IPv4 b4 unchanged: exists; differs from desired: cidr, natOutgoing"},
 			warnings: []string{
 				`file pools.yaml:4: "10.4.0.0/16" has no effect: IPPool "b4" exists with cidr 10.3.0.0/16; ` + migrate,
 				`file pools.yaml:5: "false" has no effect: IPPool "b4" exists with natOutgoing true; --on-drift=update changes it`,
@@ -109,7 +109,7 @@ func TestComputeOfPoolsByName(t *testing.T) {
 			existing: []v3.IPPool{poolstest.Stored("mine", "10.0.0.0/8"), poolstest.Stored("inside", "10.1.0.0/16")},
 			pools:    []plan.DesiredPool{wantedByFile("b4", "10.3.0.0/16", true), wantedByFile("c4", "11.0.0.0/16", true)},
 			lines:    []string{none4, none6},
-			err:      `incompatible with what the datastore holds: IPPool "b4": 10.3.0.0/16 (file pools.yaml:4) overlaps 10.0.0.0/8 of IPPool "mine": choose another range`,
+			err:      `conflicts with existing pools: IPPool "b4": 10.3.0.0/16 (file pools.yaml:4) overlaps 10.0.0.0/8 of IPPool "mine": choose another range`,
 		},
 		{
 			name:     "all that is wrong, at once",
@@ -117,16 +117,16 @@ func TestComputeOfPoolsByName(t *testing.T) {
 			broken:   []datastore.Unreadable{{Name: "c4", Err: fmt.Errorf("no JSON")}},
 			pools:    []plan.DesiredPool{wantedByFile("b4", "10.3.0.0/16", true), wantedByFile("c4", "11.0.0.0/16", true), wantedByFile("d4", "10.3.4.0/24", true)},
 			lines:    []string{none4, none6},
-			err: `incompatible with what the datastore holds: the name "c4" (file pools.yaml:3) is taken by a record that can't be read: no JSON: choose another, or mend that record
-incompatible with what the datastore holds: IPPool "b4": 10.3.0.0/16 (file pools.yaml:4) overlaps 10.0.0.0/8 of IPPool "mine": choose another range
-incompatible with what the datastore holds: IPPool "d4": 10.3.4.0/24 (file pools.yaml:4) overlaps 10.3.0.0/16 of IPPool "b4": choose another range`,
+			err: `conflicts with existing pools: the name "c4" (file pools.yaml:3) is taken by a record that can't be read: no JSON: choose another, or fix the existing object
+conflicts with existing pools: IPPool "b4": 10.3.0.0/16 (file pools.yaml:4) overlaps 10.0.0.0/8 of IPPool "mine": choose another range
+conflicts with existing pools: IPPool "d4": 10.3.4.0/24 (file pools.yaml:4) overlaps 10.3.0.0/16 of IPPool "b4": choose another range`,
 		},
 		{
 			name:   "a name that a broken record has",
 			broken: []datastore.Unreadable{{Name: "b4", Err: fmt.Errorf("no JSON")}},
 			pools:  []plan.DesiredPool{wantedByFile("b4", "10.3.0.0/16", true)},
 			lines:  []string{none4, none6},
-			err:    `incompatible with what the datastore holds: the name "b4" (file pools.yaml:3) is taken by a record that can't be read: no JSON: choose another, or mend that record`,
+			err:    `conflicts with existing pools: the name "b4" (file pools.yaml:3) is taken by a record that can't be read: no JSON: choose another, or fix the existing object`,
 		},
 	}
 	for _, tt := range tests {
@@ -152,7 +152,7 @@ incompatible with what the datastore holds: IPPool "d4": 10.3.4.0/24 (file pools
 // Fields that no default pool has a setting for.
 func TestDriftOfFields(t *testing.T) {
 	t.Parallel()
-	const byHand = "--on-drift=update leaves this field alone: change it with kubectl or calicoctl"
+	const byHand = "not updatable by --on-drift=update; change it with kubectl or calicoctl"
 	manual := v3.Manual
 	existing := poolstest.Stored("b4", "10.3.0.0/16", func(pool *v3.IPPool) {
 		pool.Labels = map[string]string{"same": "x", "other": "x"}

@@ -157,7 +157,7 @@ func chooseIPv4(networks, others []netip.Prefix) choice {
 		return choice{prefix: prefix, source: origin.DefaultBecause(fmt.Sprintf("%s is in use", defaultIPv4))}
 	}
 	return choice{prefix: defaultIPv4, source: origin.Default, warning: fmt.Sprintf(
-		"this host has networks in %s and in all of %s to %s: the IPv4 pool overlaps one; name a free range with %s",
+		"this host has networks in %s and in all of %s to %s: the IPv4 pool overlaps one; set a free range with %s",
 		defaultIPv4, fallbacksIPv4[0], fallbacksIPv4[len(fallbacksIPv4)-1], origin.Flag("ipv4-pool-cidr"))}
 }
 

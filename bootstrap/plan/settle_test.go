@@ -182,8 +182,8 @@ func TestSettleWarnsWhereNothingIsFree(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, []string{"default-ipv4-ippool 192.168.0.0/16 (default)"}, created(settled))
 	assert.Equal(t, []string{
-		`IPPool "x" can't be read and is left as it is: no JSON`,
-		"this host has networks in 192.168.0.0/16 and in all of 172.16.0.0/16 to 172.31.0.0/16: the IPv4 pool overlaps one; name a free range with flag --ipv4-pool-cidr",
+		`IPPool "x" is malformed and is ignored: no JSON`,
+		"this host has networks in 192.168.0.0/16 and in all of 172.16.0.0/16 to 172.31.0.0/16: the IPv4 pool overlaps one; set a free range with flag --ipv4-pool-cidr",
 	}, settled.Warnings)
 	assert.Len(t, made.Warnings, 1, "the plan that was given stays as it is")
 }
@@ -253,7 +253,7 @@ func TestSettleIncompatible(t *testing.T) {
 			lines := strings.Split(err.Error(), "\n")
 			require.Len(t, lines, len(tt.want), "%v", err)
 			for i, want := range tt.want {
-				assert.Contains(t, lines[i], "incompatible with what the datastore holds: "+want)
+				assert.Contains(t, lines[i], "conflicts with existing pools: "+want)
 			}
 			assert.Equal(t, plan.Plan{}, settled)
 		})

@@ -262,14 +262,14 @@ func TestCheckOfADrawnRange(t *testing.T) {
 	found := Check(settled, known, false)
 	require.Equal(t, []string{"HostInterfaceOverlap " + six}, lines(found))
 	assert.Equal(t, `IPPool "default-ipv6-ippool": cidr "fd12:3456:789a::/48" (default (random ULA)) overlaps fd12:3456:789a:1::/64 (interface eth0 on this host): `+
-		"what is there can't be told from pods, and pods' traffic to it is not masqueraded; name another range with flag --ipv6-pool-cidr", found[0].Text)
+		"hosts there become unreachable from pods, and traffic from pods to them is not masqueraded; set another range with flag --ipv6-pool-cidr", found[0].Text)
 	assert.Equal(t, &facts.Located{Prefix: netip.MustParsePrefix("fd12:3456:789a::/48"), Source: origin.DefaultBecause("random ULA")}, found[0].CIDR)
 }
 
 // A finding names the place of each value, and what would mend it.
 func TestCheckSaysWhatToDo(t *testing.T) {
 	t.Parallel()
-	const private = " is private, and natOutgoing is false (%s): pods reach only what has a route back to them, such as by BGP; %s, or see to the routes"
+	const private = " is private, and natOutgoing is false (%s): pods reach only hosts with a return route to them, such as by BGP; %s, or ensure that return routes exist"
 	noNAT := value("natOutgoing", false, flagOf(ippool.IPv4, "nat-outgoing"))
 	fileNoNAT := ofFileAt(ippool.IPv4, "filed", "10.2.0.0/16")
 	fileNoNAT.Pool.Spec.NATOutgoing = false
@@ -351,7 +351,7 @@ func TestFindingsError(t *testing.T) {
 	require.EqualError(t, err, `ULAWithoutNAT: one
 NoUsablePool: two
 NoUsablePool: three
-env P makes errors of these: mend them, or allow what is meant so with flag --allow=ULAWithoutNAT,NoUsablePool, or be warned only with flag --preflight=warn`)
+env P makes preflight findings errors: fix these, or allow those that are intended with flag --allow=ULAWithoutNAT,NoUsablePool, or set flag --preflight=warn`)
 	require.ErrorIs(t, fmt.Errorf("run: %w", err), ErrFindings)
 	assert.NotErrorIs(t, err, plan.ErrDrift)
 }

@@ -52,9 +52,9 @@ type Finding struct {
 // Error returns one line: code and text.
 func (f Finding) Error() string { return string(f.Code) + ": " + f.Text }
 
-// ErrFindings comes where the preflight found something and the settings
+// ErrFindings comes where preflight checks failed and the settings
 // want that to fail. Nothing was written. The error is a *FindingsError.
-var ErrFindings = errors.New("the preflight found something")
+var ErrFindings = errors.New("preflight checks failed")
 
 // FindingsError is what the preflight found where the settings want that to
 // fail. errors.Is takes it for ErrFindings.
@@ -73,7 +73,7 @@ func (e *FindingsError) Error() string {
 			codes = append(codes, finding.Code)
 		}
 	}
-	return lines + fmt.Sprintf("%s makes errors of these: mend them, or allow what is meant so with %s=%s, or be warned only with %s=%s",
+	return lines + fmt.Sprintf("%s makes preflight findings errors: fix these, or allow those that are intended with %s=%s, or set %s=%s",
 		e.Source, origin.Flag("allow"), strings.ReplaceAll(text.Join(codes), " ", ""), origin.Flag("preflight"), Warn)
 }
 

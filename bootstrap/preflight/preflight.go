@@ -198,9 +198,9 @@ func (p judgedPool) located() *facts.Located {
 func (p judgedPool) elsewhere() string {
 	switch {
 	case p.stands:
-		return "a pool keeps its CIDR, so add another pool and disable this one"
+		return "a CIDR is not updatable in place, so add another pool and disable this one"
 	case p.byDefault:
-		return fmt.Sprintf("name another range with %s", origin.Flag(fmt.Sprintf("ipv%d-pool-cidr", p.family)))
+		return fmt.Sprintf("set another range with %s", origin.Flag(fmt.Sprintf("ipv%d-pool-cidr", p.family)))
 	default:
 		return "name another range there"
 	}
@@ -246,7 +246,7 @@ func (p premises) noUsablePool(family ippool.Family) []Finding {
 	}
 	return []Finding{{
 		Code: NoUsablePool,
-		Text: fmt.Sprintf("no %s pool gives pods addresses unasked: %s: make one of them do so, or add an %s pool; while any exists, no default pool is created",
+		Text: fmt.Sprintf("no %s pool is available for automatic assignment: %s: make one of them available, or add an %s pool; while any exists, no default pool is created",
 			family, named(why), family),
 	}}
 }

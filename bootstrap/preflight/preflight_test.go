@@ -99,12 +99,12 @@ func nodes(n int, changes ...func(int, *facts.Node)) facts.Survey {
 func TestFindings(t *testing.T) {
 	t.Parallel()
 	const (
-		move     = "; a pool keeps its CIDR, so add another pool and disable this one"
+		move     = "; a CIDR is not updatable in place, so add another pool and disable this one"
 		atPods   = `IPPool "p": cidr "10.0.0.0/16" (datastore)`
-		onHost   = " on this host): what is there can't be told from pods, and pods' traffic to it is not masqueraded"
+		onHost   = " on this host): hosts there become unreachable from pods, and traffic from pods to them is not masqueraded"
 		noReach  = " on this host): what is there is out of reach for pods, and for nodes where a pod has the address"
 		services = "): a pod may get the address of a Service, and is not reached then"
-		noPods   = ": kube-proxy and others take the addresses out there for no pods"
+		noPods   = ": kube-proxy and others do not treat addresses outside of it as pod addresses"
 	)
 	const drawn = `IPPool "p": the random ULA /48 that is drawn for it`
 	p := pool("p", "10.0.0.0/16")
@@ -129,7 +129,7 @@ func TestFindings(t *testing.T) {
 				atPods + " overlaps 10.0.9.0/24 (interface eth1" + onHost + move,
 			}, []string{"10.0.5.0/24 of interface eth0, interface eth1", "10.0.9.0/24 of interface eth1"}},
 		{"a default pool is moved by its flag", HostInterfaceOverlap, asked("p", "10.0.0.0/16"), premises{networks: eth},
-			[]string{`IPPool "p": cidr "10.0.0.0/16" (env C) overlaps 10.0.5.0/24 (interface eth0` + onHost + "; name another range with flag --ipv4-pool-cidr"}, []string{"10.0.5.0/24 of interface eth0"}},
+			[]string{`IPPool "p": cidr "10.0.0.0/16" (env C) overlaps 10.0.5.0/24 (interface eth0` + onHost + "; set another range with flag --ipv4-pool-cidr"}, []string{"10.0.5.0/24 of interface eth0"}},
 		{"a pool of a file is moved there", HostInterfaceOverlap, ofFile(asked("p", "10.0.0.0/16")), premises{networks: eth},
 			[]string{`IPPool "p": cidr "10.0.0.0/16" (env C) overlaps 10.0.5.0/24 (interface eth0` + onHost + "; name another range there"}, []string{"10.0.5.0/24 of interface eth0"}},
 		{"interface, disabled", HostInterfaceOverlap, pool("p", "10.0.0.0/16", poolstest.Disabled), premises{networks: eth}, nil, nil},
@@ -138,7 +138,7 @@ func TestFindings(t *testing.T) {
 			[]string{atPods + " overlaps 10.0.5.0/24 (interface eth0" + onHost + move}, []string{"10.0.5.0/24 of interface eth0"}},
 		{"interface, a CIDR that is none", HostInterfaceOverlap, pool("p", "010.0.0.0/16"), premises{networks: eth}, nil, nil},
 		{"interface, yet to be drawn", HostInterfaceOverlap, asked("p", ""), premises{networks: factstest.At(origin.Host("interface eth0"), "fd00::/8", "fd00::/9", "fd80::/9", "fd00::/48", "10.0.0.0/8")},
-			[]string{drawn + " overlaps fd00::/8 (interface eth0" + onHost + "; name another range with flag --ipv6-pool-cidr"}, []string{"fd00::/8 of interface eth0"}},
+			[]string{drawn + " overlaps fd00::/8 (interface eth0" + onHost + "; set another range with flag --ipv6-pool-cidr"}, []string{"fd00::/8 of interface eth0"}},
 		{"interface beside what is yet to be drawn", HostInterfaceOverlap, asked("p", ""), premises{networks: factstest.At(origin.Host("interface eth0"), "fc00::/8", "fd00::/9", "2001:db8::/32", "0.0.0.0/0")}, nil, nil},
 
 		{"route", HostRouteOverlap, p, premises{routes: factstest.At(origin.Host("route dev tun0"), "10.0.0.0/8", "10.1.0.0/16")},
@@ -159,8 +159,8 @@ func TestFindings(t *testing.T) {
 			}, []string{"10.0.1.0/24 of route dev eth1", "10.0.2.0/24 of route dev eth1", "10.0.3.0/24 of route dev eth1", "10.0.4.0/24 of route dev eth1", "10.0.5.0/24 of route dev eth1"}},
 		{"route, yet to be drawn", HostRouteOverlap, asked("p", ""), premises{routes: factstest.At(origin.Host("route dev tun0"), "fd00::/8", "fc00::/7", "fd12::/16", "fd00::/9", "0.0.0.0/0")},
 			[]string{
-				drawn + " overlaps fc00::/7 (route dev tun0" + noReach + "; name another range with flag --ipv6-pool-cidr",
-				drawn + " overlaps fd00::/8 (route dev tun0" + noReach + "; name another range with flag --ipv6-pool-cidr",
+				drawn + " overlaps fc00::/7 (route dev tun0" + noReach + "; set another range with flag --ipv6-pool-cidr",
+				drawn + " overlaps fd00::/8 (route dev tun0" + noReach + "; set another range with flag --ipv6-pool-cidr",
 			}, []string{"fc00::/7 of route dev tun0", "fd00::/8 of route dev tun0"}},
 		{"routes of which none is sure to be drawn", HostRouteOverlap, asked("p", ""), premises{routes: factstest.At(origin.Host("route dev tun0"), "fd00::/9", "fd80::/9")}, nil, nil},
 		{"route, yet to be drawn, that an interface told of", HostRouteOverlap, asked("p", ""),
@@ -187,7 +187,7 @@ func TestFindings(t *testing.T) {
 		{"Services, for load balancers", ServiceCIDROverlap, pool("p", "10.0.0.0/16", poolstest.ForLoadBalancers), premises{survey: facts.Survey{ServiceCIDRs: factstest.At(origin.Cluster("s"), "10.0.1.0/24")}},
 			[]string{atPods + " overlaps the Service CIDR 10.0.1.0/24 (s" + services + move}, []string{"10.0.1.0/24 of s"}},
 		{"Services, yet to be drawn", ServiceCIDROverlap, asked("p", ""), premises{survey: facts.Survey{ServiceCIDRs: factstest.At(origin.Cluster("s"), "fd00::/8", "fd00::/108")}},
-			[]string{drawn + " overlaps the Service CIDR fd00::/8 (s" + services + "; name another range with flag --ipv6-pool-cidr"}, []string{"fd00::/8 of s"}},
+			[]string{drawn + " overlaps the Service CIDR fd00::/8 (s" + services + "; set another range with flag --ipv6-pool-cidr"}, []string{"fd00::/8 of s"}},
 		{"Services, disabled", ServiceCIDROverlap, pool("p", "10.0.0.0/16", poolstest.Disabled), premises{survey: facts.Survey{ServiceCIDRs: factstest.At(origin.Cluster("s"), "10.0.1.0/24")}}, nil, nil},
 
 		{"inside the pod CIDR", OutsidePodCIDR, p, premises{podCIDRs: []facts.PodCIDRSource{factstest.Says(origin.Cluster("kubeadm-config"), "10.0.0.0/8")}}, nil, nil},
@@ -218,7 +218,7 @@ func TestFindings(t *testing.T) {
 
 		{"nodes' CIDRs, yet to be drawn", OutsideNodePodCIDR, asked("p", ""),
 			premises{survey: facts.Survey{Nodes: []facts.Node{factstest.Node("b", "10.1.2.0/24", "fd01:0:0:2::/64"), factstest.Node("a", "fd01:0:0:1::/64"), factstest.Node("c")}}},
-			[]string{drawn + " is not where kube-controller-manager gives the nodes their podCIDRs, such as a (fd01:0:0:1::/64), b (fd01:0:0:2::/64): Calico leaves those aside, but kube-proxy and a cloud's routes go by them; name another range with flag --ipv6-pool-cidr, or kube-controller-manager's --cluster-cidr"},
+			[]string{drawn + " is not where kube-controller-manager gives the nodes their podCIDRs, such as a (fd01:0:0:1::/64), b (fd01:0:0:2::/64): Calico leaves those aside, but kube-proxy and a cloud's routes go by them; set another range with flag --ipv6-pool-cidr, or kube-controller-manager's --cluster-cidr"},
 			[]string{"fd01:0:0:1::/64 of podCIDRs of node a"}},
 		{"nodes' CIDRs of the other family, yet to be drawn", OutsideNodePodCIDR, asked("p", ""), premises{survey: facts.Survey{Nodes: []facts.Node{factstest.Node("a", "10.1.2.0/24", "fe80::1")}}}, nil, nil},
 		{"nodes' CIDRs in another pool, yet to be drawn", OutsideNodePodCIDR, asked("p", ""),
@@ -226,13 +226,13 @@ func TestFindings(t *testing.T) {
 		{"nodes' CIDRs, a CIDR that is none", OutsideNodePodCIDR, pool("p", ""), premises{survey: facts.Survey{Nodes: []facts.Node{factstest.Node("a", "fd01:0:0:1::/64")}}}, nil, nil},
 
 		{"unique local", ULAWithoutNAT, asked("p", "fd00::/64", withoutNAT), premises{},
-			[]string{`IPPool "p": cidr "fd00::/64" (env C) is unique local, and natOutgoing is false (env N): nothing on the internet answers such addresses, so pods have no way out of the cluster by IPv6; set natOutgoing to true with flag --ipv6-pool-nat-outgoing, or name a global range`}, nil},
+			[]string{`IPPool "p": cidr "fd00::/64" (env C) is unique local, and natOutgoing is false (env N): such addresses are not routed on the internet, so pods reach no IPv6 host outside of the cluster; set natOutgoing to true with flag --ipv6-pool-nat-outgoing, or name a global range`}, nil},
 		{"unique local, stands", ULAWithoutNAT, pool("p", "fdff::/64", withoutNAT), premises{},
-			[]string{`IPPool "p": cidr "fdff::/64" (datastore) is unique local, and natOutgoing is false (datastore): nothing on the internet answers such addresses, so pods have no way out of the cluster by IPv6; set natOutgoing to true in the IPPool, or name a global range`}, nil},
+			[]string{`IPPool "p": cidr "fdff::/64" (datastore) is unique local, and natOutgoing is false (datastore): such addresses are not routed on the internet, so pods reach no IPv6 host outside of the cluster; set natOutgoing to true in the IPPool, or name a global range`}, nil},
 		{"unique local, the default pool, stands", ULAWithoutNAT, standingDefault("p", "fdff::/64", withoutNAT), premises{},
-			[]string{`IPPool "p": cidr "fdff::/64" (datastore) is unique local, and natOutgoing is false (datastore): nothing on the internet answers such addresses, so pods have no way out of the cluster by IPv6; set natOutgoing to true with flag --ipv6-pool-nat-outgoing and --on-drift=update, or name a global range`}, nil},
+			[]string{`IPPool "p": cidr "fdff::/64" (datastore) is unique local, and natOutgoing is false (datastore): such addresses are not routed on the internet, so pods reach no IPv6 host outside of the cluster; set natOutgoing to true with flag --ipv6-pool-nat-outgoing and --on-drift=update, or name a global range`}, nil},
 		{"unique local, drawn", ULAWithoutNAT, asked("p", "", withoutNAT), premises{},
-			[]string{`IPPool "p": the random ULA /48 that is drawn for it is unique local, and natOutgoing is false (env N): nothing on the internet answers such addresses, so pods have no way out of the cluster by IPv6; set natOutgoing to true with flag --ipv6-pool-nat-outgoing, or name a global range`}, nil},
+			[]string{`IPPool "p": the random ULA /48 that is drawn for it is unique local, and natOutgoing is false (env N): such addresses are not routed on the internet, so pods reach no IPv6 host outside of the cluster; set natOutgoing to true with flag --ipv6-pool-nat-outgoing, or name a global range`}, nil},
 		{"unique local with NAT", ULAWithoutNAT, pool("p", "fd00::/64"), premises{}, nil, nil},
 		{"drawn, with NAT", ULAWithoutNAT, asked("p", ""), premises{}, nil, nil},
 		{"a pool without a CIDR that stands", ULAWithoutNAT, pool("p", "", withoutNAT), premises{}, nil, nil},
@@ -242,21 +242,21 @@ func TestFindings(t *testing.T) {
 		{"unique local, for load balancers", ULAWithoutNAT, pool("p", "fd00::/64", withoutNAT, poolstest.ForLoadBalancers), premises{}, nil, nil},
 
 		{"private", PrivateWithoutNAT, asked("p", "10.0.0.0/16", withoutNAT), premises{},
-			[]string{`IPPool "p": cidr "10.0.0.0/16" (env C) is private, and natOutgoing is false (env N): pods reach only what has a route back to them, such as by BGP; set natOutgoing to true with flag --ipv4-pool-nat-outgoing, or see to the routes`}, nil},
+			[]string{`IPPool "p": cidr "10.0.0.0/16" (env C) is private, and natOutgoing is false (env N): pods reach only hosts with a return route to them, such as by BGP; set natOutgoing to true with flag --ipv4-pool-nat-outgoing, or ensure that return routes exist`}, nil},
 		{"private with NAT", PrivateWithoutNAT, pool("p", "10.0.0.0/16"), premises{}, nil, nil},
 		{"public", PrivateWithoutNAT, pool("p", "100.128.0.0/16", withoutNAT), premises{}, nil, nil},
 		{"wider than private", PrivateWithoutNAT, pool("p", "172.0.0.0/8", withoutNAT), premises{}, nil, nil},
 		{"private, disabled", PrivateWithoutNAT, pool("p", "10.0.0.0/16", withoutNAT, poolstest.Disabled), premises{}, nil, nil},
 
 		{"fewer blocks", FewerBlocksThanNodes, pool("p", "10.0.0.0/24"), premises{survey: nodes(5)},
-			[]string{`IPPool "p": cidr "10.0.0.0/24" (datastore) has 4 block(s) of /26 (blockSize: datastore) for 5 node(s): pods on the others get no address, or borrowed ones; a pool keeps its CIDR and its blocks' size, so add another pool with a wider range, or smaller blocks`}, nil},
+			[]string{`IPPool "p": cidr "10.0.0.0/24" (datastore) has 4 block(s) of /26 (blockSize: datastore) for 5 node(s): pods on the others get no address, or borrowed ones; CIDR and block size are not updatable in place, so add another pool with a wider range, or smaller blocks`}, nil},
 		{"one block", FewerBlocksThanNodes, asked("p", "10.0.0.0/26"), premises{survey: nodes(2)},
-			[]string{`IPPool "p": cidr "10.0.0.0/26" (env C) has 1 block(s) of /26 (blockSize: default) for 2 node(s): pods on the others get no address, or borrowed ones; name another range with flag --ipv4-pool-cidr, a wider one, or smaller blocks`}, nil},
+			[]string{`IPPool "p": cidr "10.0.0.0/26" (env C) has 1 block(s) of /26 (blockSize: default) for 2 node(s): pods on the others get no address, or borrowed ones; set another range with flag --ipv4-pool-cidr, a wider one, or smaller blocks`}, nil},
 		{"as many blocks", FewerBlocksThanNodes, pool("p", "10.0.0.0/24"), premises{survey: nodes(4)}, nil, nil},
 		{"fewer blocks than all nodes", FewerBlocksThanNodes, pool("p", "10.0.0.0/24", nodeSelector("name != 'n1'")), premises{survey: nodes(5)}, nil, nil},
 		{"smaller blocks", FewerBlocksThanNodes, pool("p", "10.0.0.0/24", blockSize(28)), premises{survey: nodes(16)}, nil, nil},
 		{"no block size is the default one", FewerBlocksThanNodes, pool("p", "10.0.0.0/25", blockSize(0)), premises{survey: nodes(3)},
-			[]string{`IPPool "p": cidr "10.0.0.0/25" (datastore) has 2 block(s) of /26 (blockSize: datastore) for 3 node(s): pods on the others get no address, or borrowed ones; a pool keeps its CIDR and its blocks' size, so add another pool with a wider range, or smaller blocks`}, nil},
+			[]string{`IPPool "p": cidr "10.0.0.0/25" (datastore) has 2 block(s) of /26 (blockSize: datastore) for 3 node(s): pods on the others get no address, or borrowed ones; CIDR and block size are not updatable in place, so add another pool with a wider range, or smaller blocks`}, nil},
 		{"2^63 blocks", FewerBlocksThanNodes, pool("p", "fd00::/59"), premises{survey: nodes(5)}, nil, nil},
 		{"2^64 blocks", FewerBlocksThanNodes, pool("p", "fd00::/58"), premises{survey: nodes(5)}, nil, nil},
 		{"2^120 blocks", FewerBlocksThanNodes, pool("p", "fd00::/8", blockSize(128)), premises{survey: nodes(5)}, nil, nil},
@@ -334,8 +334,8 @@ func TestNoUsablePool(t *testing.T) {
 				assert.Empty(t, found)
 				return
 			}
-			assert.Equal(t, []Finding{{Code: NoUsablePool, Text: "no IPv4 pool gives pods addresses unasked: " + tt.want +
-				": make one of them do so, or add an IPv4 pool; while any exists, no default pool is created"}}, found)
+			assert.Equal(t, []Finding{{Code: NoUsablePool, Text: "no IPv4 pool is available for automatic assignment: " + tt.want +
+				": make one of them available, or add an IPv4 pool; while any exists, no default pool is created"}}, found)
 		})
 	}
 }

@@ -17,7 +17,7 @@ import (
 
 func (p premises) onInterfaces(pool judgedPool) []Finding {
 	return pool.overlaps(overlapping(p.networks, pool), "networks of this host", func(network facts.Located) string {
-		return fmt.Sprintf("overlaps %s (%s on this host): what is there can't be told from pods, and pods' traffic to it is not masqueraded",
+		return fmt.Sprintf("overlaps %s (%s on this host): hosts there become unreachable from pods, and traffic from pods to them is not masqueraded",
 			network.Prefix, network.Source)
 	})
 }
@@ -144,7 +144,7 @@ func (p premises) outsidePodCIDR(pool judgedPool) []Finding {
 	}
 	return []Finding{{
 		CIDR: pool.located(), Other: &facts.Located{Prefix: other, Source: name},
-		Text: fmt.Sprintf("%s %s the pod CIDR that the cluster knows, %s (%s): kube-proxy and others take the addresses out there for no pods; %s",
+		Text: fmt.Sprintf("%s %s the pod CIDR that the cluster knows, %s (%s): kube-proxy and others do not treat addresses outside of it as pod addresses; %s",
 			pool.saysCIDR(), how, strings.Join(texts, ", "), name, pool.elsewhere()),
 	}}
 }

@@ -29,7 +29,7 @@ func (p premises) localWithoutNAT(pool judgedPool) []Finding {
 	}
 	return []Finding{{
 		CIDR: pool.located(),
-		Text: fmt.Sprintf("%s is unique local, and natOutgoing is false (%s): nothing on the internet answers such addresses, so pods have no way out of the cluster by IPv6; %s, or name a global range",
+		Text: fmt.Sprintf("%s is unique local, and natOutgoing is false (%s): such addresses are not routed on the internet, so pods reach no IPv6 host outside of the cluster; %s, or name a global range",
 			pool.saysCIDR(), pool.source("natOutgoing"), pool.set("natOutgoing", "true", "nat-outgoing")),
 	}}
 }
@@ -41,7 +41,7 @@ func (p premises) privateWithoutNAT(pool judgedPool) []Finding {
 	}
 	return []Finding{{
 		CIDR: pool.located(),
-		Text: fmt.Sprintf("%s is private, and natOutgoing is false (%s): pods reach only what has a route back to them, such as by BGP; %s, or see to the routes",
+		Text: fmt.Sprintf("%s is private, and natOutgoing is false (%s): pods reach only hosts with a return route to them, such as by BGP; %s, or ensure that return routes exist",
 			pool.saysCIDR(), pool.source("natOutgoing"), pool.set("natOutgoing", "true", "nat-outgoing")),
 	}}
 }
@@ -68,7 +68,7 @@ func (p premises) fewerBlocks(pool judgedPool) []Finding {
 // wider says how the pool comes to more addresses.
 func (p judgedPool) wider() string {
 	if p.stands {
-		return "a pool keeps its CIDR and its blocks' size, so add another pool with a wider range"
+		return "CIDR and block size are not updatable in place, so add another pool with a wider range"
 	}
 	return p.elsewhere() + ", a wider one"
 }

@@ -112,7 +112,7 @@ func poolDefinitions(family ippool.Family) []Definition {
 			"prefix length of the blocks that nodes take from the pool",
 			func(p *PoolSettings) *Setting { return &p.BlockSize }),
 		define("vxlan", "Never", acceptedMode,
-			"when traffic between nodes is wrapped in VXLAN",
+			"when traffic between nodes is encapsulated in VXLAN",
 			func(p *PoolSettings) *Setting { return &p.VXLAN }),
 		define("nat-outgoing", fmt.Sprint(defaultNATOutgoing(family)), acceptedBool,
 			"whether traffic that leaves the pool is masqueraded",
@@ -128,7 +128,7 @@ func poolDefinitions(family ippool.Family) []Definition {
 		flag, env := name("ipip")
 		ipip := Definition{
 			Flag: flag, Env: env, Default: "Never", Accepted: acceptedMode,
-			Usage: "when traffic between nodes is wrapped in IP-in-IP",
+			Usage: "when traffic between nodes is encapsulated in IP-in-IP",
 			at:    func(s *Settings) *Setting { return &s.IPv4.IPIP },
 		}
 		definitions = slices.Insert(definitions, 3, ipip)
@@ -158,7 +158,7 @@ var runDefinitions = []Definition{
 		at:    func(s *Settings) *Setting { return &s.PoolsFile },
 	}, {
 		Flag: "on-drift", Env: "CALICO_IPPOOLS_ON_DRIFT", Default: "report", Accepted: "report, update, fail",
-		Usage: "what to do where a pool exists and differs from what was asked for",
+		Usage: "what to do where an existing pool differs from the desired one",
 		at:    func(s *Settings) *Setting { return &s.OnDrift },
 	}, {
 		Flag: "preflight", Env: "CALICO_IPPOOLS_PREFLIGHT", Default: "warn", Accepted: "warn, strict, off",
@@ -166,11 +166,11 @@ var runDefinitions = []Definition{
 		at:    func(s *Settings) *Setting { return &s.Preflight },
 	}, {
 		Flag: "allow", Env: "CALICO_IPPOOLS_ALLOW", Accepted: "codes of docs/FINDINGS.md, separated by commas", List: true,
-		Usage: "findings of the preflight that are known and wanted",
+		Usage: "preflight findings to ignore",
 		at:    func(s *Settings) *Setting { return &s.Allow },
 	}, {
 		Flag: "strict", Env: "CALICO_IPPOOLS_STRICT", Default: "false", Accepted: acceptedBool, Bool: true,
-		Usage: "take warnings about settings for errors",
+		Usage: "treat warnings about settings as errors",
 		at:    func(s *Settings) *Setting { return &s.Strict },
 	}, {
 		Flag: "wait-for-datastore", Env: "WAIT_FOR_DATASTORE", Default: "false", Accepted: acceptedBool, Bool: true,
@@ -265,7 +265,7 @@ var datastoreDefinitions = []Definition{
 	}, {
 		Flag: "k8s-insecure-skip-tls-verify", Env: "K8S_INSECURE_SKIP_TLS_VERIFY", Prefixed: true,
 		Default: "false", Accepted: acceptedBool, Bool: true,
-		Usage: "don't check the API server's certificate: anybody in between can pose as it",
+		Usage: "skip TLS verification of the API server; insecure",
 		at:    func(s *Settings) *Setting { return &s.Datastore.K8sInsecureSkipTLSVerify },
 	}, {
 		Flag: "k8s-current-context", Env: "K8S_CURRENT_CONTEXT", Prefixed: true,

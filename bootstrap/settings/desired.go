@@ -170,7 +170,7 @@ func readCIDR(setting Setting, family ippool.Family, config *Config, faults *Fau
 	}
 	if masked := prefix.Masked(); masked != prefix {
 		config.Warnings = append(config.Warnings, fmt.Sprintf(
-			"%s: %q has host bits, which are cleared: the pool is %s", setting.Source, setting.Value, masked))
+			"%s: %q has host bits, which are ignored: the pool is %s", setting.Source, setting.Value, masked))
 		prefix = masked
 	}
 	return prefix, false
@@ -198,7 +198,7 @@ func (s Settings) judgePool(family ippool.Family, pool *v3.IPPool, faults *Fault
 		problem := fault.Detail
 		switch {
 		case fault.Field == "spec.vxlanMode" && fault.Type == field.ErrorTypeForbidden:
-			problem = fmt.Sprintf("contradicts %s %q: only one encapsulation can be on; want never for one of them",
+			problem = fmt.Sprintf("contradicts %s %q: only one encapsulation can be enabled; want never for one of them",
 				s.IPv4.IPIP.Source, s.IPv4.IPIP.Value)
 		case fault.Field == "spec.cidr" && given.BlockSize.IsSet() && judged.Spec.CIDR == pool.Spec.CIDR:
 			problem += fmt.Sprintf(" (%s is %s)", given.BlockSize.Source, text.Quote(given.BlockSize.Value))
@@ -233,6 +233,6 @@ func (s Settings) resolveSkips(desired *plan.Desired, faults *Faults) {
 		if !setting.IsSet() {
 			setting = s.IPv4.Name
 		}
-		faults.Add(setting, "both default pools would have this name; want two names")
+		faults.Add(setting, "both default pools have this name; names must be unique")
 	}
 }

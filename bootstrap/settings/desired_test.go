@@ -116,12 +116,12 @@ func TestResolveCIDR(t *testing.T) {
 		{"CALICO_IPV4POOL_CIDR=10.0.0.64/26", "10.0.0.64/26", ""},
 		{"CALICO_IPV4POOL_CIDR=169.253.0.0/16", "169.253.0.0/16", ""},
 		{"CALICO_IPV4POOL_CIDR=10.244.5.7/16", "10.244.0.0/16",
-			`env CALICO_IPV4POOL_CIDR: "10.244.5.7/16" has host bits, which are cleared: the pool is 10.244.0.0/16`},
+			`env CALICO_IPV4POOL_CIDR: "10.244.5.7/16" has host bits, which are ignored: the pool is 10.244.0.0/16`},
 		{"CALICO_IPV6POOL_CIDR=FD00:0010::/48", "fd00:10::/48", ""},
 		{"CALICO_IPV6POOL_CIDR=fd00::/122", "fd00::/122", ""},
 		{"--ipv6-pool-cidr=fd00::1:0/112", "fd00::1:0/112", ""},
 		{"--ipv6-pool-cidr=FD00::1/64", "fd00::/64",
-			`flag --ipv6-pool-cidr: "FD00::1/64" has host bits, which are cleared: the pool is fd00::/64`},
+			`flag --ipv6-pool-cidr: "FD00::1/64" has host bits, which are ignored: the pool is fd00::/64`},
 	}
 	for _, tt := range tests {
 		config := settingstest.Resolved(t, tt.line)
@@ -212,7 +212,7 @@ func TestResolveEqualNames(t *testing.T) {
 	for _, line := range []string{"CALICO_IPV4POOL_CIDR=none", "CALICO_IPV6POOL_CIDR=none", "NO_DEFAULT_POOLS=1", "FELIX_IPV6SUPPORT=0"} {
 		assert.NoError(t, settingstest.Given(t, append(both, line)...).Validate(), line)
 	}
-	const problem = `both default pools would have this name; want two names`
+	const problem = `both default pools have this name; names must be unique`
 	assert.EqualError(t, settingstest.Given(t, both...).Validate(), `env CALICO_IPV6POOL_NAME: "pods": `+problem)
 	assert.EqualError(t, settingstest.Given(t, "CALICO_IPV4POOL_NAME=default-ipv6-ippool").Validate(),
 		`env CALICO_IPV4POOL_NAME: "default-ipv6-ippool": `+problem)

@@ -110,7 +110,7 @@ func ExampleSettings_ReadPoolsFile() {
 	// rack-b cidr 10.2.0.0/16 /racks.yaml:6
 	// rack-b natOutgoing true /racks.yaml:8
 	// rack-b nodeSelector rack == 'b' /racks.yaml:7
-	// file /racks.yaml:4: ip_pools[0].natOutGoing: unknown field; want natOutgoing
+	// file /racks.yaml:4: ip_pools[0].natOutGoing: unknown field; must be natOutgoing
 }
 
 // From flags, a CalicoAPIConfig file and the environment, as the program reads

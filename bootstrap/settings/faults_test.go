@@ -69,7 +69,7 @@ func TestStrictWarnings(t *testing.T) {
 	require.NoError(t, err, "an empty text is unset")
 	require.Len(t, config.Warnings, 2)
 	config, err = settingstest.Given(t, append(lines, "CALICO_IPPOOLS_STRICT=yes")...).Resolve()
-	require.EqualError(t, err, `env CALICO_IPV4POOL_CIDR: "10.1.2.3/16" has host bits, which are cleared: the pool is 10.1.0.0/16 (an error because of env CALICO_IPPOOLS_STRICT)
+	require.EqualError(t, err, `env CALICO_IPV4POOL_CIDR: "10.1.2.3/16" has host bits, which are ignored: the pool is 10.1.0.0/16 (an error because of env CALICO_IPPOOLS_STRICT)
 env CALICO_IPV6POOL_NAT_OUTGOING: "off" is read as false here; calico-node reads it as true (an error because of env CALICO_IPPOOLS_STRICT)`)
 	assert.Empty(t, config.Warnings)
 }

@@ -53,7 +53,7 @@ func (s *Settings) resolveFiles(config *Config, faults *Faults) {
 	before, read := len(*faults), 0
 	for _, file := range s.PoolManifests {
 		if file.LeftAside != "" {
-			config.Warnings = append(config.Warnings, fmt.Sprintf("%s is left aside: %s", text.OneLine(origin.Line(file.Path, 0).String()), file.LeftAside))
+			config.Warnings = append(config.Warnings, fmt.Sprintf("%s is skipped: %s", text.OneLine(origin.Line(file.Path, 0).String()), file.LeftAside))
 			continue
 		}
 		read++
@@ -65,7 +65,7 @@ func (s *Settings) resolveFiles(config *Config, faults *Faults) {
 		if !place.IsSet() {
 			place.Source = origin.Line(s.PoolManifests[0].Path, 0)
 		}
-		faults.Add(place, "no IPPool is in it; want one or more")
+		faults.Add(place, "must contain one IPPool or more")
 	}
 	s.judgeTogether(config.Desired.Pools, pools, faults)
 
@@ -121,7 +121,7 @@ func leftOut(path string, warnings []manifest.Fault) string {
 			fields = append(fields, field)
 		}
 	}
-	return fmt.Sprintf("%s: what only a server sets is left out: %s", text.OneLine(origin.Line(path, warnings[0].Line).String()), strings.Join(fields, ", "))
+	return fmt.Sprintf("%s: fields that only a server sets are ignored: %s", text.OneLine(origin.Line(path, warnings[0].Line).String()), strings.Join(fields, ", "))
 }
 
 // judgeTogether tells of names that occur twice and of ranges that overlap, as
@@ -161,7 +161,7 @@ func (s *Settings) judgeTogether(defaults []plan.DesiredPool, files []filePool, 
 			names[pool.Name] = i
 		case i >= first:
 			file := files[i-first]
-			faults.addInFile(file.path, file.entry.At("metadata.name", pool.Name, "another pool has this name ("+places[other]+"); want another"))
+			faults.addInFile(file.path, file.entry.At("metadata.name", pool.Name, "another pool has this name ("+places[other]+"); names must be unique"))
 		}
 	}
 	for _, overlap := range ippool.Overlaps(set) {
@@ -170,7 +170,7 @@ func (s *Settings) judgeTogether(defaults []plan.DesiredPool, files []filePool, 
 		}
 		file, pool, other := files[overlap.Later-first], set[overlap.Later], set[overlap.Earlier]
 		faults.addInFile(file.path, file.entry.At("spec.cidr", pool.Spec.CIDR,
-			fmt.Sprintf("overlaps %s of pool %s (%s); want a range apart", other.Spec.CIDR, text.Quote(other.Name), cidrs[overlap.Earlier])))
+			fmt.Sprintf("overlaps %s of pool %s (%s); ranges must not overlap", other.Spec.CIDR, text.Quote(other.Name), cidrs[overlap.Earlier])))
 	}
 }
 

@@ -27,7 +27,7 @@ func TestResolvePoolsFile(t *testing.T) {
 		}
 	}
 	golden.Check(t, "poolsfile-desired.golden", got.String())
-	assert.Equal(t, []string{"file racks.yaml:15: what only a server sets is left out: metadata.uid, metadata.resourceVersion"}, config.Warnings)
+	assert.Equal(t, []string{"file racks.yaml:15: fields that only a server sets are ignored: metadata.uid, metadata.resourceVersion"}, config.Warnings)
 	var pools []*v3.IPPool
 	for _, desired := range config.Desired.Pools {
 		assert.Equal(t, strings.HasPrefix(desired.Pool.Name, "default-"), desired.Default)
@@ -87,13 +87,13 @@ func TestPoolsWithoutAFile(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "the pools come from file built in", config.Desired.Pools[0].Skip)
 	assert.Equal(t, "a", config.Desired.Pools[2].Pool.Name)
-	assert.Equal(t, []string{"file x; y is left aside: why not"}, config.Warnings)
+	assert.Equal(t, []string{"file x; y is skipped: why not"}, config.Warnings)
 
 	given.PoolManifests = []settings.PoolManifest{{Path: "x", LeftAside: "why not"}}
-	require.EqualError(t, given.Validate(), "file x: no IPPool is in it; want one or more")
+	require.EqualError(t, given.Validate(), "file x: must contain one IPPool or more")
 
 	given.PoolManifests = []settings.PoolManifest{{Path: "built in"}}
-	require.EqualError(t, given.Validate(), "file built in: no IPPool is in it; want one or more")
+	require.EqualError(t, given.Validate(), "file built in: must contain one IPPool or more")
 }
 
 // An empty list is no way to say that there are no default pools.
@@ -130,7 +130,7 @@ func TestPoolsFileWarnsOnceOfAnExport(t *testing.T) {
 	list.WriteString("- {name: flat, cidr: 11.0.0.0/8, annotations: {projectcalico.org/metadata: x}}\n")
 	config, err := settingstest.WithFiles(t, nil, "a.yaml", list.String()).Resolve()
 	require.NoError(t, err)
-	assert.Equal(t, []string{"file a.yaml:2: what only a server sets is left out: metadata.uid, metadata.annotations[projectcalico.org/metadata], status, " +
+	assert.Equal(t, []string{"file a.yaml:2: fields that only a server sets are ignored: metadata.uid, metadata.annotations[projectcalico.org/metadata], status, " +
 		"annotations[projectcalico.org/metadata]"}, config.Warnings)
 }
 

@@ -79,7 +79,7 @@ func TestResolveFaults(t *testing.T) {
 			}},
 
 		{"both encapsulations", []string{"CALICO_IPV4POOL_IPIP=Always", "--ipv4-pool-vxlan=crosssubnet"}, []string{
-			`flag --ipv4-pool-vxlan: "crosssubnet": contradicts env CALICO_IPV4POOL_IPIP "Always": only one encapsulation can be on; want never for one of them`,
+			`flag --ipv4-pool-vxlan: "crosssubnet": contradicts env CALICO_IPV4POOL_IPIP "Always": only one encapsulation can be enabled; want never for one of them`,
 		}},
 
 		{"no selector", []string{"CALICO_IPV4POOL_NODE_SELECTOR=zone = 'a'"},
@@ -153,10 +153,10 @@ func TestResolveLeavesSecretsAlone(t *testing.T) {
 func TestResolveWarningsTogether(t *testing.T) {
 	t.Parallel()
 	assert.Equal(t, []string{
-		`env CALICO_IPV4POOL_CIDR: "10.0.0.1/8" has host bits, which are cleared: the pool is 10.0.0.0/8`,
+		`env CALICO_IPV4POOL_CIDR: "10.0.0.1/8" has host bits, which are ignored: the pool is 10.0.0.0/8`,
 		`env CALICO_IPV4POOL_NAT_OUTGOING: "off" is read as false here; calico-node reads it as true`,
 		`env CALICO_IPV4POOL_DISABLE_BGP_EXPORT: "Disabled" is read as false here; calico-node reads it as true`,
-		`flag --ipv6-pool-cidr: "fd00::1/64" has host bits, which are cleared: the pool is fd00::/64`,
+		`flag --ipv6-pool-cidr: "fd00::1/64" has host bits, which are ignored: the pool is fd00::/64`,
 		`env FELIX_IPV6SUPPORT: "off" is read as false here; calico-node reads it as true`,
 	}, settingstest.Resolved(t,
 		"FELIX_IPV6SUPPORT=off", "--ipv6-pool-cidr=fd00::1/64", "CALICO_IPV4POOL_DISABLE_BGP_EXPORT=Disabled",

@@ -57,13 +57,13 @@ func (s *Settings) warnOfUnknown(config *Config) {
 		near, found := nearest(name)
 		switch {
 		case name == "CALICO_IPV6POOL_IPIP":
-			warning += " has no effect: IP-in-IP carries no IPv6; want CALICO_IPV6POOL_VXLAN to wrap it"
+			warning += " has no effect: IP-in-IP does not carry IPv6; want CALICO_IPV6POOL_VXLAN to wrap it"
 		case !found:
-			warning += ": no such setting, so it has no effect"
+			warning += ": unknown setting, ignored"
 		case near.Of(s).IsSet():
-			warning += fmt.Sprintf(": no such setting, so it has no effect; %s, which is nearest, is set as well (%s)", near.Env, near.Of(s).Source)
+			warning += fmt.Sprintf(": unknown setting, ignored; %s, the closest one, is set too (%s)", near.Env, near.Of(s).Source)
 		default:
-			warning += fmt.Sprintf(": no such setting, so it has no effect; did you mean %s?", near.Env)
+			warning += fmt.Sprintf(": unknown setting, ignored; did you mean %s?", near.Env)
 		}
 		config.Warnings = append(config.Warnings, warning)
 	}

@@ -34,9 +34,9 @@ func TestUnknownVariables(t *testing.T) {
 	config, err := given.Resolve()
 	require.NoError(t, err)
 	assert.Equal(t, []string{
-		`env CALICO_IPPOOLS_TIMEOUTS: "1s": no such setting, so it has no effect; did you mean CALICO_IPPOOLS_TIMEOUT?`,
-		`env CALICO_IPV4POOL_NATOUTGOING: "false": no such setting, so it has no effect; did you mean CALICO_IPV4POOL_NAT_OUTGOING?`,
-		`env calico_ipv4pool_cidr: "10.0.0.0/8": no such setting, so it has no effect; CALICO_IPV4POOL_CIDR, which is nearest, is set as well (env CALICO_IPV4POOL_CIDR)`,
+		`env CALICO_IPPOOLS_TIMEOUTS: "1s": unknown setting, ignored; did you mean CALICO_IPPOOLS_TIMEOUT?`,
+		`env CALICO_IPV4POOL_NATOUTGOING: "false": unknown setting, ignored; did you mean CALICO_IPV4POOL_NAT_OUTGOING?`,
+		`env calico_ipv4pool_cidr: "10.0.0.0/8": unknown setting, ignored; CALICO_IPV4POOL_CIDR, the closest one, is set too (env CALICO_IPV4POOL_CIDR)`,
 	}, config.Warnings)
 }
 
@@ -84,7 +84,7 @@ func TestUnknownVariablesKeepSecrets(t *testing.T) {
 	for _, name := range []string{"CALICO_IPPOOLS_ETCD_PASSWORD", "CALICO_IPPOOLS_K8S_API_TOKEN", "calico_ippools_secret", "CALICO_IPPOOLS_ETCD_KEY"} {
 		config, err := settings.Settings{Unknown: settings.UnknownVariables([]string{name + "=hunter2"})}.Resolve()
 		require.NoError(t, err)
-		assert.Equal(t, []string{"env " + name + ": ***: no such setting, so it has no effect"}, config.Warnings)
+		assert.Equal(t, []string{"env " + name + ": ***: unknown setting, ignored"}, config.Warnings)
 	}
 	config, err := settings.Settings{Unknown: settings.UnknownVariables([]string{"CALICO_IPPOOLS_ENDPOINT=https://me:hunter2@10.0.0.1"})}.Resolve()
 	require.NoError(t, err)
@@ -99,6 +99,6 @@ func TestIPIPForIPv6(t *testing.T) {
 	config, err := given.Resolve()
 	require.NoError(t, err)
 	assert.Equal(t, []string{
-		`env CALICO_IPV6POOL_IPIP: "Always" has no effect: IP-in-IP carries no IPv6; want CALICO_IPV6POOL_VXLAN to wrap it`,
+		`env CALICO_IPV6POOL_IPIP: "Always" has no effect: IP-in-IP does not carry IPv6; want CALICO_IPV6POOL_VXLAN to wrap it`,
 	}, config.Warnings)
 }

@@ -37,7 +37,7 @@ func (s Setting) Bool(deflt bool, faults *Faults) bool {
 	case slices.Contains(falseWords, word):
 		return false
 	}
-	faults.Add(s, "not a boolean; want one of %s", acceptedBool)
+	faults.Add(s, "not a boolean; must be one of %s", acceptedBool)
 	return deflt
 }
 
@@ -75,7 +75,7 @@ func readMode[M ippool.Mode](setting Setting, faults *Faults) M {
 	}
 	mode, err := ippool.ParseEnum[M](setting.Value)
 	if err != nil {
-		faults.Add(setting, "unknown mode; want one of %s", acceptedMode)
+		faults.Add(setting, "unknown mode; must be one of %s", acceptedMode)
 		return ippool.OrNever[M]("")
 	}
 	return mode
@@ -113,7 +113,7 @@ func readWord[T ~string](setting Setting, what string, words []T, faults *Faults
 			return word
 		}
 	}
-	faults.Add(setting, "unknown %s; want one of %s", what, text.Join(words))
+	faults.Add(setting, "unknown %s; must be one of %s", what, text.Join(words))
 	return words[0]
 }
 

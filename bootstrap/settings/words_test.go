@@ -58,7 +58,7 @@ func TestBooleans(t *testing.T) {
 
 func TestWrongBooleans(t *testing.T) {
 	t.Parallel()
-	const want = `: not a boolean; want one of true 1 t yes y on enabled, false 0 f no n off disabled`
+	const want = `: not a boolean; must be one of true 1 t yes y on enabled, false 0 f no n off disabled`
 	for name := range booleans {
 		assert.EqualError(t, settingstest.Given(t, name+"=ture").Validate(), "env "+name+`: "ture"`+want)
 	}
@@ -119,7 +119,7 @@ func TestModes(t *testing.T) {
 
 func TestWrongModes(t *testing.T) {
 	t.Parallel()
-	const want = ": unknown mode; want one of off, never, always, crosssubnet, cross-subnet"
+	const want = ": unknown mode; must be one of off, never, always, crosssubnet, cross-subnet"
 	for _, name := range []string{"CALICO_IPV4POOL_IPIP", "CALICO_IPV4POOL_VXLAN", "CALICO_IPV6POOL_VXLAN"} {
 		for _, text := range []string{"true", "on", "cross subnet", "cross_subnet", "Always ", "alway", "1"} {
 			assert.EqualError(t, settingstest.Given(t, name+"="+text).Validate(), "env "+name+`: "`+text+`"`+want)
@@ -182,7 +182,7 @@ func TestAllow(t *testing.T) {
 		settingstest.Resolved(t, "CALICO_IPPOOLS_ALLOW=ulawithoutnat, ,PoolTERMINATING").Allow)
 	assert.Equal(t, preflight.FindingCodes(), settingstest.Resolved(t, "--allow="+all).Allow)
 	assert.EqualError(t, settingstest.Given(t, "--allow=NoUsablePool,NoSuchThing").Validate(),
-		`flag --allow: "NoSuchThing": no code of a finding; want some of `+all)
+		`flag --allow: "NoSuchThing": unknown finding code; must be some of `+all)
 }
 
 func TestDatastoreType(t *testing.T) {

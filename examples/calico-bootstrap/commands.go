@@ -33,7 +33,7 @@ const exampleHelp = `  # Show what would be written, and where each value comes 
   # Create the pools, without NAT for traffic that leaves them
   calico-bootstrap --kubeconfig admin.conf --ipv4-pool-nat-outgoing=false
 
-  # Show where what exists differs from what is asked for, and change it
+  # Show where existing pools differ from the desired ones, and update them
   calico-bootstrap plan --ipv4-pool-nat-outgoing=false
   calico-bootstrap --ipv4-pool-nat-outgoing=false --on-drift=update
 
@@ -151,11 +151,11 @@ func (p *program) noArgs(cmd *cobra.Command, args []string) error {
 	}
 	for _, definition := range settings.Definitions() {
 		if definition.Secret && definition.Of(&p.flags).Source != (origin.Origin{}) {
-			return errors.New("a word is left over behind the flags")
+			return errors.New("unexpected argument after the flags")
 		}
 	}
 	if near := cmd.Root().SuggestionsFor(args[0]); len(near) > 0 && cmd == cmd.Root() {
 		return fmt.Errorf("%q is no command (did you mean %s?)", args[0], strings.Join(near, " or "))
 	}
-	return fmt.Errorf("%q is left over; a value of a boolean flag is joined to it with =, as in --no-default-pools=false", args[0])
+	return fmt.Errorf("unexpected argument %q; join the value of a boolean flag to it with =, as in --no-default-pools=false", args[0])
 }

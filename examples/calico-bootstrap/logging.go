@@ -18,7 +18,7 @@ func (p *program) setLogger() error {
 		p.jsonLogger = p.logger
 		return faults.Err()
 	case format.IsSet() && !strings.EqualFold(format.Value, "text"):
-		faults.Add(format, "unknown format; want one of text, json")
+		faults.Add(format, "unknown format; must be one of text, json")
 	}
 	p.logger = slog.New(slog.NewTextHandler(p.stderr, options))
 	return faults.Err()
@@ -42,6 +42,6 @@ func readLogLevel(setting settings.Setting, faults *settings.Faults) slog.Level 
 	case "error":
 		return slog.LevelError
 	}
-	faults.Add(setting, "unknown level; want one of debug, info, warning, error")
+	faults.Add(setting, "unknown level; must be one of debug, info, warning, error")
 	return slog.LevelInfo
 }

@@ -55,7 +55,7 @@ func TestLoggingFaults(t *testing.T) {
 	t.Parallel()
 	p, _, err := logging(t, "loud", "xml")
 	require.ErrorIs(t, err, settings.ErrInvalidSettings)
-	assert.ErrorContains(t, err, `flag --log-level: "loud": unknown level; want one of debug, info, warning, error`)
-	assert.ErrorContains(t, err, `flag --log-format: "xml": unknown format; want one of text, json`)
+	assert.ErrorContains(t, err, `flag --log-level: "loud": unknown level; must be one of debug, info, warning, error`)
+	assert.ErrorContains(t, err, `flag --log-format: "xml": unknown format; must be one of text, json`)
 	assert.NotNil(t, p.logger)
 }

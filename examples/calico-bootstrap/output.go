@@ -122,7 +122,7 @@ func (p *program) printPlan(_ context.Context, _ open.Datastore, report bootstra
 	}
 	unchanged := fmt.Sprintf("%d unchanged", count[plan.Unchanged])
 	if otherwise > 0 {
-		unchanged += fmt.Sprintf(" (%d of them not as asked for)", otherwise)
+		unchanged += fmt.Sprintf(" (%d of them different from desired)", otherwise)
 	}
 	fmt.Fprintf(table, "Plan: %d to create, %d to update, %s, %d skipped. Nothing was written.\n",
 		count[plan.WouldCreate], count[plan.WouldUpdate], unchanged, count[plan.Skipped])

@@ -143,7 +143,7 @@ func (p *program) checkOutput(formats []string) error {
 		}
 	}
 	var faults settings.Faults
-	faults.Add(settings.Given(p.output, origin.Flag("output")), "unknown format; want one of %s", strings.Join(formats, ", "))
+	faults.Add(settings.Given(p.output, origin.Flag("output")), "unknown format; must be one of %s", strings.Join(formats, ", "))
 	return faults.Err()
 }
 
@@ -171,7 +171,7 @@ func (p *program) apply(ctx context.Context) error {
 			return err
 		}
 		if printErr := p.printReport(ctx, store, p.withWarnings(report)); printErr != nil && err == nil {
-			return fmt.Errorf("all was done, but the result could not be written: %w", printErr)
+			return fmt.Errorf("the pools are done, but writing the output failed: %w", printErr)
 		}
 		return err
 	})

@@ -100,7 +100,7 @@ func load(args []string, stderr io.Writer) (s settings.Settings, yes bool, err e
 	}
 	if rest := flags.Args(); len(rest) > 0 { // flags behind it would be lost; it may be half of a password
 		var faults settings.Faults
-		faults.AddSecret(settings.Given(rest[0], origin.Caller("command line")), "a word is left over behind the flags; the value of a boolean flag is joined to it with =")
+		faults.AddSecret(settings.Given(rest[0], origin.Caller("command line")), "unexpected argument after the flags; the value of a boolean flag is joined to it with =")
 		return s, yes, faults.Err()
 	}
 	s, warnings, err := settings.Load(given, "")

@@ -77,7 +77,7 @@ func TestNodefork(t *testing.T) {
 
 		r := output(t, example(t, programs.Nodefork, append(env, "CALICO_IPV4POOL_IPIP=sometimes")), "")
 		assert.Equal(t, 1, r.code)
-		assert.Equal(t, "env CALICO_IPV4POOL_IPIP: \"sometimes\": unknown mode; want one of off, never, always, crosssubnet, cross-subnet\n", r.stderr)
+		assert.Equal(t, "env CALICO_IPV4POOL_IPIP: \"sometimes\": unknown mode; must be one of off, never, always, crosssubnet, cross-subnet\n", r.stderr)
 	})
 	t.Run("Kubernetes", func(t *testing.T) {
 		world := newKubernetesWorld(t, v3.SchemeGroupVersion)
@@ -176,7 +176,7 @@ func testInstaller(t *testing.T, world watchedWorld, datastore string) {
 
 	r = installer("y\n", "--ipv4-pool-nat-outgoing", "false", "--ipv4-pool-cidr", "10.9.0.0/16")
 	assert.Equal(t, 2, r.code)
-	assert.Equal(t, "command line: ***: a word is left over behind the flags; the value of a boolean flag is joined to it with =\n", r.stderr)
+	assert.Equal(t, "command line: ***: unexpected argument after the flags; the value of a boolean flag is joined to it with =\n", r.stderr)
 	require.Empty(t, world.Pools(t))
 
 	if runtime.GOOS != "windows" {
@@ -310,7 +310,7 @@ func installsWhatIsAgreedTo(t *testing.T, world watchedWorld, env []string, m me
 
 // poolsChange are changes that either datastore can have.
 func poolsChange(world watchedWorld) []meanwhile {
-	const kept = "= IPv6 pool default-ipv6-ippool fd00:9::/64: unchanged (exists, but not as asked for: cidr)\n" +
+	const kept = "= IPv6 pool default-ipv6-ippool fd00:9::/64: unchanged (exists; differs from desired: cidr)\n" +
 		`warning: env CALICO_IPV6POOL_CIDR: "fd00:10:244::/64" has no effect: IPPool "default-ipv6-ippool" exists with cidr fd00:9::/64; ` +
 		"it can't be changed in place; to migrate: 1. create a pool of another name and range (--pools-file), " +
 		"2. disable this one (disabled: true), 3. restart its pods, which moves them, 4. delete this one\n"
@@ -320,13 +320,13 @@ func poolsChange(world watchedWorld) []meanwhile {
 		{
 			name: "a pool is created", given: empty, happens: putTheirs,
 			first:  plannedIn4 + plannedIn6,
-			says:   `the plan no longer holds: for IPPool "default-ipv6-ippool" it was: fd00:10:244::/64 created (no IPv6 pool exists); it is now: fd00:9::/64 unchanged (exists, but not as asked for: cidr)`,
+			says:   `the plan is outdated: IPPool "default-ipv6-ippool" was: fd00:10:244::/64 created (no IPv6 pool exists); it is now: fd00:9::/64 unchanged (exists; differs from desired: cidr)`,
 			second: plannedIn4 + kept, written: defaultNames[:1],
 		},
 		{
 			name: "a pool is deleted", given: putTheirs, happens: func(t *testing.T) { world.Delete(t, "default-ipv6-ippool") },
 			first:  plannedIn4 + kept,
-			says:   `the plan no longer holds: for IPPool "default-ipv6-ippool" it was: fd00:9::/64 unchanged (exists, but not as asked for: cidr); it is now: fd00:10:244::/64 created (no IPv6 pool exists)`,
+			says:   `the plan is outdated: IPPool "default-ipv6-ippool" was: fd00:9::/64 unchanged (exists; differs from desired: cidr); it is now: fd00:10:244::/64 created (no IPv6 pool exists)`,
 			second: plannedIn4 + plannedIn6, written: defaultNames,
 		},
 	}
@@ -354,7 +354,7 @@ func TestInstallerWhosePlanChanged(t *testing.T) {
 			given:   func(t *testing.T) { putKubeadmConfig(t, world.server, "10.1.0.0/16") },
 			happens: func(t *testing.T) { putKubeadmConfig(t, world.server, "10.2.0.0/16") },
 			first:   fmt.Sprintf(planned, "10.1.0.0/16") + plannedIn6,
-			says:    `the plan no longer holds: for IPPool "default-ipv4-ippool" it was: 10.1.0.0/16 created (no IPv4 pool exists); it is now: 10.2.0.0/16 created (no IPv4 pool exists)`,
+			says:    `the plan is outdated: IPPool "default-ipv4-ippool" was: 10.1.0.0/16 created (no IPv4 pool exists); it is now: 10.2.0.0/16 created (no IPv4 pool exists)`,
 			second:  fmt.Sprintf(planned, "10.2.0.0/16") + plannedIn6, written: defaultNames,
 		})
 	})

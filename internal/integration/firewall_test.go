@@ -152,8 +152,8 @@ func TestFirewallWarnsOfSettings(t *testing.T) {
 	etcd := etcdtest.Start(t).Endpoints()[0]
 	env := append([]string{"CALICO_IPV4POOL_IPIPP=Always", "CALICO_IPV6POOL_IPIP=Always"}, bothCIDRs...)
 	want := []string{
-		`env CALICO_IPV4POOL_IPIPP: "Always": no such setting, so it has no effect; did you mean CALICO_IPV4POOL_IPIP?`,
-		`env CALICO_IPV6POOL_IPIP: "Always" has no effect: IP-in-IP carries no IPv6; want CALICO_IPV6POOL_VXLAN to wrap it`,
+		`env CALICO_IPV4POOL_IPIPP: "Always": unknown setting, ignored; did you mean CALICO_IPV4POOL_IPIP?`,
+		`env CALICO_IPV6POOL_IPIP: "Always" has no effect: IP-in-IP does not carry IPv6; want CALICO_IPV6POOL_VXLAN to wrap it`,
 	}
 	local := firewallOf(t, env, "--local")
 	assert.Equal(t, want, local.Warnings)
@@ -206,7 +206,7 @@ func TestFirewallBadInput(t *testing.T) {
 		{[]string{"--api-server-port", "6443"}, []string{`flag --api-server-port: "6443": no API server listens on a node; want --role control-plane too`}},
 		{[]string{"--api-server-port", "70000", "--role", "control-plane"}, []string{`flag --api-server-port: "70000": no port; want 1 to 65535`}},
 		{[]string{"--check", "-o", "networkmanager"}, []string{`flag --output: "networkmanager": has nothing to do with firewalld; want no --check`}},
-		{[]string{"-o", "xml"}, []string{`flag --output: "xml": unknown format; want one of table, json, yaml, firewall-cmd, networkmanager`}},
+		{[]string{"-o", "xml"}, []string{`flag --output: "xml": unknown format; must be one of table, json, yaml, firewall-cmd, networkmanager`}},
 		{[]string{"--from", garbage, "--local"}, []string{`flag --from: "` + garbage + `": contradicts flag --local: want the openings of a file or those of the settings, not both`}},
 		{[]string{"--from", garbage, "--role", "control-plane", "--api-server-port", "6443", "--no-bgp", "--typha"}, []string{
 			`flag --from: "` + garbage + `": contradicts --role, --api-server-port, --no-bgp, --typha: the openings of the file stay as they are`}},

@@ -193,9 +193,9 @@ func TestKubernetesForbidden(t *testing.T) {
 		return bearer(server, server.Token(t, namespace, "some", time.Hour))
 	}
 	for missing, rule := range map[string]string{
-		"list pools":   "give it a ClusterRole with the rule - {apiGroups: [crd.projectcalico.org], resources: [ippools], verbs: [list]}",
-		"create pools": "give it a ClusterRole with the rule - {apiGroups: [crd.projectcalico.org], resources: [ippools], verbs: [create]}",
-		"list blocks":  "give it a ClusterRole with the rule - {apiGroups: [crd.projectcalico.org], resources: [ipamblocks], verbs: [list]}",
+		"list pools":   "add to a ClusterRole the rule - {apiGroups: [crd.projectcalico.org], resources: [ippools], verbs: [list]}",
+		"create pools": "add to a ClusterRole the rule - {apiGroups: [crd.projectcalico.org], resources: [ippools], verbs: [create]}",
+		"list blocks":  "add to a ClusterRole the rule - {apiGroups: [crd.projectcalico.org], resources: [ipamblocks], verbs: [list]}",
 	} {
 		t.Run(missing, func(t *testing.T) {
 			world.empty(t)
@@ -279,7 +279,7 @@ func TestKubernetesDeniedByPolicy(t *testing.T) {
 			_, causes, err := onKubernetes(t, kubernetes.Config{REST: world.config}, dual(patient()))
 			require.ErrorIs(t, err, datastore.ErrRefused)
 			require.NotErrorIs(t, err, datastore.ErrForbidden)
-			atOnce(t, begin, err, words, `creating IPPool "default-ipv6-ippool": refused by the API server`, `IPPool "default-ipv4-ippool" was created nevertheless`)
+			atOnce(t, begin, err, words, `creating IPPool "default-ipv6-ippool": refused by the API server`, `IPPool "default-ipv4-ippool" was created and not rolled back`)
 			assert.Empty(t, causes)
 			assert.Equal(t, bothPools[:1], world.poolsOf(t))
 		})

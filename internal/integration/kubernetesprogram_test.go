@@ -169,7 +169,7 @@ func TestKubernetesBadInput(t *testing.T) {
 		stderr []string
 	}{
 		{"unknown context", []string{good, "K8S_CURRENT_CONTEXT=gone"}, nil, 2,
-			[]string{`error: env K8S_CURRENT_CONTEXT: "gone": no such context in the kubeconfig; want one of kubetest`}},
+			[]string{`error: env K8S_CURRENT_CONTEXT: "gone": no such context in the kubeconfig; must be one of kubetest`}},
 		{"missing file", []string{"KUBECONFIG=/nonexistent"}, nil, 2,
 			[]string{`error: env KUBECONFIG: "/nonexistent": can't be read: no such file or directory; want a kubeconfig`}},
 		{"malformed kubeconfig", nil, []string{"--kubeconfig", malformed}, 2, []string{`error: flag --kubeconfig: "` + malformed + `": not a kubeconfig: `}},
@@ -182,7 +182,7 @@ func TestKubernetesBadInput(t *testing.T) {
 		{"v3 asked where only v1 is served", []string{"KUBECONFIG=" + world.server.Kubeconfig(t), "CALICO_API_GROUP=projectcalico.org/v3"}, nil, 1,
 			[]string{"the API server has no ippools in projectcalico.org/v3, which was asked for, but in crd.projectcalico.org/v1: set --calico-api-group"}},
 		{"v3 asked by one who may not look elsewhere", []string{good, "CALICO_API_GROUP=projectcalico.org/v3"}, nil, 1,
-			[]string{"permission denied", "give it a ClusterRole with the rule - {apiGroups: [projectcalico.org], resources: [ippools], verbs: [list]}"}},
+			[]string{"permission denied", "add to a ClusterRole the rule - {apiGroups: [projectcalico.org], resources: [ippools], verbs: [list]}"}},
 		{"wrong token", []string{"K8S_API_ENDPOINT=" + world.server.URL(), "K8S_CA_FILE=" + a.ca, "K8S_API_TOKEN=hunter2"}, nil, 1,
 			[]string{"unauthorized", "check the token"}},
 		{"no credentials", []string{"K8S_API_ENDPOINT=" + world.server.URL(), "K8S_CA_FILE=" + a.ca}, nil, 1,
@@ -190,7 +190,7 @@ func TestKubernetesBadInput(t *testing.T) {
 		{"a plugin that fails", []string{"KUBECONFIG=" + pluginKubeconfig(t, world.server, "echo no ticket >&2; exit 3")}, nil, 1,
 			[]string{"unauthorized: getting credentials: exec: executable", "check the exec plugin"}},
 		{"no CA", []string{"K8S_API_ENDPOINT=" + world.server.URL(), "K8S_API_TOKEN=" + a.token}, nil, 1, []string{"TLS failure", "--k8s-ca-file"}},
-		{"a word is left over behind a token", nil, []string{"--k8s-api-token", "my", "hunter2"}, 2, []string{"a word is left over behind the flags"}},
+		{"a word is left over behind a token", nil, []string{"--k8s-api-token", "my", "hunter2"}, 2, []string{"unexpected argument after the flags"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

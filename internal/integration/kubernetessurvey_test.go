@@ -30,8 +30,8 @@ const (
 	// ownServices is the range that the API server gets by its flag.
 	ownServices = "10.0.0.0/24 ServiceCIDR kubernetes"
 
-	nodesRule    = "give it a ClusterRole with the rule - {apiGroups: [''], resources: [nodes], verbs: [list]}"
-	servicesRule = "give it a ClusterRole with the rule - {apiGroups: [networking.k8s.io], resources: [servicecidrs], verbs: [list]}"
+	nodesRule    = "add to a ClusterRole the rule - {apiGroups: [''], resources: [nodes], verbs: [list]}"
+	servicesRule = "add to a ClusterRole the rule - {apiGroups: [networking.k8s.io], resources: [servicecidrs], verbs: [list]}"
 )
 
 // putNodes stores nodes until the test ends.
@@ -155,7 +155,7 @@ func TestKubernetesSurveyForbidden(t *testing.T) {
 		}
 		return bearer(server, server.Token(t, namespace, "some", time.Hour))
 	}
-	const noNodes = "the checks against nodes are left out: "
+	const noNodes = "checks against nodes are skipped: "
 	t.Run("nodes", func(t *testing.T) {
 		survey := surveyOf(t, with(t, "servicecidrs"))
 		assert.Empty(t, survey.Nodes)
@@ -188,7 +188,7 @@ func TestKubernetesSurveyForbidden(t *testing.T) {
 		for i, rule := range []string{nodesRule, servicesRule, "resourceNames: [kubeadm-config], verbs: [get]}", "resourceNames: [cluster], verbs: [get]}"} {
 			assert.True(t, strings.HasSuffix(survey.Problems[i], rule), survey.Problems[i])
 		}
-		assert.Equal(t, "the checks against Services are left out: no Service CIDR is known", survey.Problems[4])
+		assert.Equal(t, "checks against Services are skipped: no Service CIDR is known", survey.Problems[4])
 	})
 }
 
@@ -220,7 +220,7 @@ func TestKubernetesSurveyWithoutServiceCIDRs(t *testing.T) {
 		survey := surveyOf(t, old(t))
 		assert.Empty(t, survey.ServiceCIDRs)
 		require.Len(t, survey.Problems, 1)
-		assert.Contains(t, survey.Problems[0], "the checks against Services are left out: no Service CIDR is known (servicecidrs.networking.k8s.io: not found, kubeadm-config: not found,")
+		assert.Contains(t, survey.Problems[0], "checks against Services are skipped: no Service CIDR is known (servicecidrs.networking.k8s.io: not found, kubeadm-config: not found,")
 	})
 }
 

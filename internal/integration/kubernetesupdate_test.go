@@ -275,7 +275,7 @@ func TestKubernetesCommitInOrder(t *testing.T) {
 		store := openKubernetes(t, kubernetes.Config{REST: config, APIGroup: ippool.CRDV1})
 		_, err := store.Commit(t.Context(), datastore.Snapshot{}, prepare(t, store))
 		require.ErrorIs(t, err, datastore.ErrForbidden)
-		assert.ErrorContains(t, err, "give it a ClusterRole with the rule - {apiGroups: [crd.projectcalico.org], resources: [ippools], verbs: [patch]}")
+		assert.ErrorContains(t, err, "add to a ClusterRole the rule - {apiGroups: [crd.projectcalico.org], resources: [ippools], verbs: [patch]}")
 		assert.Len(t, world.Pools(t), 2)
 	})
 }

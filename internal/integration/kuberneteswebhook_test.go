@@ -71,7 +71,7 @@ webhooks:
 			require.ErrorIs(t, err, datastore.ErrRefused)
 			require.NotErrorIs(t, err, datastore.ErrForbidden)
 			atOnce(t, begin, err, `creating IPPool "default-ipv6-ippool": refused by the API server: admission webhook "judge.example.org" denied the request: `+words,
-				`IPPool "default-ipv4-ippool" was created nevertheless`)
+				`IPPool "default-ipv4-ippool" was created and not rolled back`)
 			assert.Empty(t, causes)
 			assert.Equal(t, bothPools[:1], world.poolsOf(t))
 		})

@@ -140,7 +140,7 @@ func TestStrictPreflightOfARandomRange(t *testing.T) {
 		assert.True(t, strings.HasPrefix(text, begins), text)
 		assert.Contains(t, text, says)
 		assert.Contains(t, r.stderr, "error: OutsideNodePodCIDR: "+text+"\n")
-		assert.Contains(t, r.stderr, "error: env CALICO_IPPOOLS_PREFLIGHT makes errors of these")
+		assert.Contains(t, r.stderr, "error: env CALICO_IPPOOLS_PREFLIGHT makes preflight findings errors")
 		assert.Equal(t, plan.WouldCreate, report.Pools[1].Action)
 		assert.Empty(t, world.Pools(t), "nothing is written")
 	}

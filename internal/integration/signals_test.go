@@ -149,7 +149,7 @@ func (p phases) stop(t *testing.T, at instant, signal syscall.Signal) (reached b
 			assert.Contains(t, stderr.String(), "error: interrupted")
 			errs := 1
 			if !at.done && len(p.pools()) == 1 { // else nobody may know yet
-				assert.Contains(t, stderr.String(), `IPPool "default-ipv4-ippool" was created nevertheless, and stays`)
+				assert.Contains(t, stderr.String(), `IPPool "default-ipv4-ippool" was created and not rolled back`)
 			}
 			if strings.Contains(stderr.String(), "created nevertheless") {
 				errs++

@@ -226,7 +226,7 @@ func TestTwoClustersBehindOneList(t *testing.T) {
 			assert.Contains(t, r.stderr, "the endpoints are of two etcd clusters")
 			assert.Empty(t, r.stdout)
 			for _, name := range pools {
-				assert.Contains(t, r.stderr, fmt.Sprintf("IPPool %q was created nevertheless, and stays", name))
+				assert.Contains(t, r.stderr, fmt.Sprintf("IPPool %q was created and not rolled back", name))
 			}
 		}
 	})

@@ -89,7 +89,7 @@ func (e Entry) Validate() []Fault {
 		case field.ErrorTypeNotSupported:
 			problem = "unknown; " + problem
 		case field.ErrorTypeDuplicate:
-			problem = "stands twice; want it once"
+			problem = "duplicate key"
 		}
 		if fault.Field == "spec.namespaceSelector" && fault.Type == field.ErrorTypeForbidden && len(e.Pool.Spec.AllowedUses) == 0 {
 			problem += "; without allowedUses it is for Workload and Tunnel: want allowedUses: [Workload]"

@@ -41,7 +41,7 @@ func (d *decoder) spend(node *yaml.Node) bool {
 	return d.budget >= 0
 }
 
-// mapping returns the keys of a mapping. Of a key that stands twice, the first
+// mapping returns the keys of a mapping. Of a key that duplicate key, the first
 // counts.
 func (d *decoder) mapping(path string, node *yaml.Node) []pair {
 	if !d.spend(node) {
@@ -63,7 +63,7 @@ func (d *decoder) mapping(path string, node *yaml.Node) []pair {
 			continue
 		}
 		if first, twice := lines[key.Value]; twice {
-			d.fault(line, join(path, shortened(key.Value)), "", fmt.Sprintf("stands twice, first on line %d; want it once", first))
+			d.fault(line, join(path, shortened(key.Value)), "", fmt.Sprintf("duplicate key, first on line %d", first))
 			continue
 		}
 		lines[key.Value] = line
@@ -86,7 +86,7 @@ func (d *decoder) mappingOf(path string, given pair) []pair {
 func (d *decoder) unknown(path string, given pair, known []string, elsewhere string) string {
 	meant := cmp.Or(suggest(given.key, known), elsewhere)
 	want := cmp.Or(meant, "some of "+strings.Join(known, ", "))
-	d.fault(given.line, join(path, shortened(given.key)), "", "unknown field; want "+want)
+	d.fault(given.line, join(path, shortened(given.key)), "", "unknown field; must be "+want)
 	return meant
 }
 

@@ -114,7 +114,7 @@ func (p *poolDecoder) metadata(path string, given pair) bool {
 	case "annotations":
 		p.entry.Pool.Annotations = p.texts(at, given)
 	case "namespace":
-		p.fault(given.line, at, "", "pools are in no namespace; leave it out")
+		p.fault(given.line, at, "", "IPPool is cluster-scoped; remove it")
 	case "generateName":
 		p.fault(given.line, at, "", "want a name instead: no server makes one up here")
 	default:

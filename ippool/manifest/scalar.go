@@ -82,7 +82,7 @@ func (d *decoder) boolean(path string, line int, node *yaml.Node) (value, ok boo
 	case what == aBoolean && strings.EqualFold(node.Value, "false"):
 		return false, true
 	case what == aText && (node.Value == "true" || node.Value == "false"):
-		d.fault(line, path, node.Value, "is a text; want a boolean: leave out the quotes")
+		d.fault(line, path, node.Value, "must be a boolean, got a string: remove the quotes")
 		return false, false
 	}
 	d.wrongType(path, line, node, "true or false")
@@ -100,7 +100,7 @@ func (d *decoder) whole(path string, line int, node *yaml.Node) (int, bool) {
 	case what == aNumber:
 		d.fault(line, path, node.Value, "want a whole number in decimal, without zeros in front, such as 26")
 	case what == aText && same:
-		d.fault(line, path, node.Value, "is a text; want a number: leave out the quotes")
+		d.fault(line, path, node.Value, "must be a number, got a string: remove the quotes")
 	default:
 		d.wrongType(path, line, node, "a number")
 	}

@@ -107,7 +107,7 @@ func TestCommit(t *testing.T) {
 	}{
 		{"nothing", nil, nil, nil, 0, nil, ""},
 		{"written", two, transactions{answer(1, 8, true)}, map[datastore.State]int{datastore.Written: 2}, 1, nil, ""},
-		{"written by others meanwhile", two, transactions{answer(1, 8, false)}, nil, 0, datastore.ErrConflict, "pools were changed by somebody else meanwhile"},
+		{"written by others meanwhile", two, transactions{answer(1, 8, false)}, nil, 0, datastore.ErrConflict, "pools were modified concurrently"},
 		{"the answer is lost", two, transactions{failing(broken)}, map[datastore.State]int{datastore.Unknown: 2}, 1, datastore.ErrUnreachable, "error reading from server: EOF"},
 		{"refused", two, transactions{failing(errors.New("no"))}, nil, 0, nil, "etcd http://127.0.0.1:1: creating IP pools: no"},
 		{"carried out by another cluster", two, transactions{answer(2, 8, true)}, map[datastore.State]int{datastore.Written: 2}, 1, nil,
@@ -115,7 +115,7 @@ func TestCommit(t *testing.T) {
 		{"refused by another cluster", two, transactions{answer(2, 8, false)}, nil, 0, nil, elsewhere + ", 1 and 2"},
 		{"two transactions", manyCreated(), transactions{answer(1, 8, true), answer(1, 9, true)}, map[datastore.State]int{datastore.Written: maxChanges + 1}, 2, nil, ""},
 		{"a conflict after the first", manyCreated(), transactions{answer(1, 8, true), answer(1, 10, false)}, map[datastore.State]int{datastore.Written: maxChanges}, 1,
-			datastore.ErrConflict, "pools were changed by somebody else meanwhile"},
+			datastore.ErrConflict, "pools were modified concurrently"},
 		{"lost after the first", manyCreated(), transactions{answer(1, 8, true), failing(broken)},
 			map[datastore.State]int{datastore.Written: maxChanges, datastore.Unknown: 1}, 2, datastore.ErrUnreachable, "error reading from server: EOF"},
 	}

@@ -91,7 +91,7 @@ func FromSettings(given settings.DatastoreSettings) (Config, []string, error) {
 
 	var warnings []string
 	if config.TLS != nil && len(config.Endpoints) > 0 && !secure(config.Endpoints[0], true) {
-		warnings = append(warnings, fmt.Sprintf("%s: http:// endpoints are spoken to in the clear: the TLS files have no effect", given.EtcdEndpoints.Source))
+		warnings = append(warnings, fmt.Sprintf("%s: http:// endpoints are not encrypted: the TLS files have no effect", given.EtcdEndpoints.Source))
 	}
 	return config, warnings, faults.Err()
 }
@@ -164,7 +164,7 @@ func normaliseOne(text string) (endpoint, problem string) {
 	case text == "":
 		return "", "an empty endpoint"
 	case scheme != "" && scheme != "http" && scheme != "https":
-		return "", "the scheme is neither http nor https"
+		return "", "the scheme must be http or https"
 	case strings.Contains(rest, "@"):
 		return "", "a user in a URL is not used; set ETCD_USERNAME and ETCD_PASSWORD"
 	}
@@ -180,7 +180,7 @@ func normaliseOne(text string) (endpoint, problem string) {
 	case host == "":
 		return "", "no host"
 	case !isPort(port):
-		return "", "the port is no number from 1 to 65535"
+		return "", "the port must be from 1 to 65535"
 	case parsed.Host != rest:
 		return "", "more than host and port"
 	case scheme == "":

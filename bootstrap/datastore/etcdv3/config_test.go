@@ -49,12 +49,12 @@ func TestFromSettingsEndpoints(t *testing.T) {
 		{text: "https://[fd00::1]:2379", endpoints: []string{"https://[fd00::1]:2379"}},
 		{text: "10.0.0.1:2379", endpoints: []string{"10.0.0.1:2379"}},
 		{text: "https://a:1,", endpoints: []string{"https://a:1"}, faults: []string{"env X: an empty endpoint" + want}},
-		{text: "https://a:99999", faults: []string{`env X: "https://a:99999": the port is no number from 1 to 65535` + want}},
-		{text: "https://a:0", faults: []string{`env X: "https://a:0": the port is no number from 1 to 65535` + want}},
+		{text: "https://a:99999", faults: []string{`env X: "https://a:99999": the port must be from 1 to 65535` + want}},
+		{text: "https://a:0", faults: []string{`env X: "https://a:0": the port must be from 1 to 65535` + want}},
 		{text: "https://a", faults: []string{`env X: "https://a": no port (etcd's is 2379)` + want}},
 		{text: "https://a:", faults: []string{`env X: "https://a:": no port (etcd's is 2379)` + want}},
 		{text: "https://:2379", faults: []string{`env X: "https://:2379": no host` + want}},
-		{text: "ftp://a:1", faults: []string{`env X: "ftp://a:1": the scheme is neither http nor https` + want}},
+		{text: "ftp://a:1", faults: []string{`env X: "ftp://a:1": the scheme must be http or https` + want}},
 		{text: "https://a:1/v3", faults: []string{`env X: "https://a:1/v3": more than host and port` + want}},
 		{text: "https://a b:1", faults: []string{`env X: "https://a b:1": not a URL` + want}},
 		{
@@ -67,7 +67,7 @@ func TestFromSettingsEndpoints(t *testing.T) {
 		},
 		{
 			text:   "root:secret@https://a:1",
-			faults: []string{`env X: ***: the scheme is neither http nor https` + want},
+			faults: []string{`env X: ***: the scheme must be http or https` + want},
 		},
 		{
 			text:   "root:secret@a:1",
@@ -148,15 +148,15 @@ func TestFromSettingsTLS(t *testing.T) {
 		{"all absent", settings.DatastoreSettings{EtcdCACertFile: absent, EtcdCertFile: absent, EtcdKeyFile: absent},
 			[]string{"can't be read: no such file or directory", "can't be read", "can't be read"}},
 		{"a folder", settings.DatastoreSettings{EtcdCACertFile: given(folder)}, []string{"can't be read: is a directory"}},
-		{"CA without a certificate", settings.DatastoreSettings{EtcdCACertFile: keyFile}, []string{"no certificate in it; want PEM"}},
-		{"CA empty", settings.DatastoreSettings{EtcdCACertFile: emptyFile}, []string{"no certificate in it; want PEM"}},
+		{"CA without a certificate", settings.DatastoreSettings{EtcdCACertFile: keyFile}, []string{"must be PEM with a certificate"}},
+		{"CA empty", settings.DatastoreSettings{EtcdCACertFile: emptyFile}, []string{"must be PEM with a certificate"}},
 		{"certificate alone", settings.DatastoreSettings{EtcdCertFile: certFile}, []string{"a client certificate without its key"}},
 		{"key alone", settings.DatastoreSettings{EtcdKeyFile: keyFile}, []string{"a key without its client certificate"}},
-		{"no pair", settings.DatastoreSettings{EtcdCertFile: certFile, EtcdKeyFile: otherFile}, []string{"no pair with the key of env X"}},
-		{"swapped", settings.DatastoreSettings{EtcdCertFile: keyFile, EtcdKeyFile: certFile}, []string{"no pair with the key of env X"}},
-		{"text that is no PEM", settings.DatastoreSettings{EtcdCert: inline("hello-secret"), EtcdKey: inline(key)}, []string{"file F spec.x: ***: no certificate in it; want PEM"}},
+		{"no pair", settings.DatastoreSettings{EtcdCertFile: certFile, EtcdKeyFile: otherFile}, []string{"does not match the key of env X"}},
+		{"swapped", settings.DatastoreSettings{EtcdCertFile: keyFile, EtcdKeyFile: certFile}, []string{"does not match the key of env X"}},
+		{"text that is no PEM", settings.DatastoreSettings{EtcdCert: inline("hello-secret"), EtcdKey: inline(key)}, []string{"file F spec.x: ***: must be PEM with a certificate"}},
 		{"no certificate beside an absent key", settings.DatastoreSettings{EtcdCertFile: emptyFile, EtcdKeyFile: absent},
-			[]string{"can't be read: no such file or directory; want a PEM file", "no certificate in it; want PEM"}},
+			[]string{"can't be read: no such file or directory; want a PEM file", "must be PEM with a certificate"}},
 		{"files and texts", settings.DatastoreSettings{EtcdCACertFile: certFile, EtcdKey: inline(key)},
 			[]string{"file F spec.x: ***: contradicts env X: want files or texts in the config, not both"}},
 	} {
@@ -187,7 +187,7 @@ func TestFromSettingsWarnsOfPlainText(t *testing.T) {
 		EtcdEndpoints: given("http://10.0.0.1:2379"), EtcdCACert: given(cert),
 	})
 	require.NoError(t, err)
-	assert.Equal(t, []string{"env X: http:// endpoints are spoken to in the clear: the TLS files have no effect"}, warnings)
+	assert.Equal(t, []string{"env X: http:// endpoints are not encrypted: the TLS files have no effect"}, warnings)
 	assert.Equal(t, []string{"http://10.0.0.1:2379"}, config.Endpoints)
 }
 

@@ -31,11 +31,11 @@ func readTLS(given settings.DatastoreSettings, faults *settings.Faults) *tls.Con
 	if ca.data != nil {
 		config.RootCAs = x509.NewCertPool()
 		if !config.RootCAs.AppendCertsFromPEM(ca.data) {
-			ca.fault(faults, "no certificate in it; want PEM")
+			ca.fault(faults, "must be PEM with a certificate")
 		}
 	}
 	if block, _ := pem.Decode(cert.data); cert.data != nil && block == nil {
-		cert.fault(faults, "no certificate in it; want PEM")
+		cert.fault(faults, "must be PEM with a certificate")
 		cert.data = nil
 	}
 	switch {
@@ -46,7 +46,7 @@ func readTLS(given settings.DatastoreSettings, faults *settings.Faults) *tls.Con
 	case cert.data != nil && key.data != nil:
 		pair, err := tls.X509KeyPair(cert.data, key.data)
 		if err != nil {
-			cert.fault(faults, "no pair with the key of %s: %v", key.setting.Source, err)
+			cert.fault(faults, "does not match the key of %s: %v", key.setting.Source, err)
 			break
 		}
 		config.Certificates = []tls.Certificate{pair}

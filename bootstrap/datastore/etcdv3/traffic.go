@@ -179,4 +179,6 @@ func isHTTP2(p []byte) bool { return len(p) < 4 || p[3] == 0x04 }
 // strangerError is a server that answers, and is no etcd.
 type strangerError struct{ said string }
 
-func (e *strangerError) Error() string { return fmt.Sprintf("it says %q, which is no gRPC", e.said) }
+func (e *strangerError) Error() string {
+	return fmt.Sprintf("it says %q, which is not gRPC: not an etcd endpoint", e.said)
+}

@@ -42,7 +42,7 @@ func TestBlocks(t *testing.T) {
 	for _, answer := range []string{`{"kind":"Status"}`, strings.Replace(page, `{"metadata":{"name":"none"}}`, "7", 1)} {
 		_, err = holding(t, apitest.Answers{crdBlocks: apitest.JSON(200, answer)}).Blocks(t.Context(), family4)
 		require.EqualError(t, err, "Kubernetes https://127.0.0.1:1: reading the names of IPAM blocks: "+
-			"the answer is no list of the Kubernetes API: check that the endpoint is the API server's")
+			"the answer is not a list of the Kubernetes API: check that the endpoint is the API server's")
 	}
 }
 
@@ -57,7 +57,7 @@ func TestBlocksFail(t *testing.T) {
 
 	forbidden := apitest.Answers{crdPools: apitest.JSON(200, noPools), crdBlocks: apitest.Failure(403, "Forbidden", `User "x" cannot list resource "ipamblocks"`), "/readyz": ready}
 	const rule = `Kubernetes https://127.0.0.1:1: reading the names of IPAM blocks: permission denied: User "x" cannot list resource "ipamblocks": ` +
-		"give it a ClusterRole with the rule - {apiGroups: [crd.projectcalico.org], resources: [ipamblocks], verbs: [list]}"
+		"add to a ClusterRole the rule - {apiGroups: [crd.projectcalico.org], resources: [ipamblocks], verbs: [list]}"
 	_, err = holding(t, forbidden).Blocks(t.Context(), family4)
 	require.EqualError(t, err, rule)
 	_, err = in(schema.GroupVersion{}, holding(t, forbidden)).Blocks(t.Context(), family4)

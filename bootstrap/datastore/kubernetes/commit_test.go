@@ -40,7 +40,7 @@ func TestCommitFails(t *testing.T) {
 			`ippools.crd.projectcalico.org is forbidden: User "x" cannot `+verb+` resource "ippools" in API group "crd.projectcalico.org" at the cluster scope`)
 	}
 	const gone = `{"kind":"Status","apiVersion":"v1","status":"Failure","message":"ippools.crd.projectcalico.org \"x\" not found","reason":"NotFound","details":{"name":"x","group":"crd.projectcalico.org","kind":"ippools"},"code":404}`
-	const rule = "give it a ClusterRole with the rule - {apiGroups: [crd.projectcalico.org], resources: [ippools], verbs: "
+	const rule = "add to a ClusterRole the rule - {apiGroups: [crd.projectcalico.org], resources: [ippools], verbs: "
 	tests := []struct {
 		name   string
 		create bool
@@ -62,9 +62,9 @@ func TestCommitFails(t *testing.T) {
 		{"no such resource to patch", false, apitest.NoSuchPath, datastore.ErrNotInstalled, datastore.Unknown, "install Calico's CRDs"},
 		{"unavailable", true, apitest.Answer{Code: 503}, datastore.ErrUnreachable, datastore.Unknown, ""},
 		{"unavailable to patch", false, apitest.Answer{Code: 503}, datastore.ErrUnreachable, datastore.Unknown, ""},
-		{"no pool", true, apitest.JSON(201, `[]`), nil, datastore.Unknown, "the answer is no IPPool"},
-		{"no patched pool", false, apitest.JSON(200, `[]`), nil, datastore.Unknown, "the answer is no IPPool"},
-		{"no uid", false, apitest.JSON(200, `{}`), nil, datastore.Unknown, "the answer is no IPPool: it has no uid: check that the endpoint is the API server's"},
+		{"no pool", true, apitest.JSON(201, `[]`), nil, datastore.Unknown, "the answer is not an IPPool"},
+		{"no patched pool", false, apitest.JSON(200, `[]`), nil, datastore.Unknown, "the answer is not an IPPool"},
+		{"no uid", false, apitest.JSON(200, `{}`), nil, datastore.Unknown, "the answer is not an IPPool: it has no uid: check that the endpoint is the API server's"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -123,7 +123,7 @@ func TestFromSettingsOverKubeconfig(t *testing.T) {
 			rest.Config{BearerToken: "hunter2", TLSClientConfig: rest.TLSClientConfig{CertData: cert, KeyData: key}}, nil},
 		{"no check", connection{Kubeconfig: pem("c", []byte(trusting)), K8sInsecureSkipTLSVerify: given("yes")},
 			rest.Config{BearerToken: "hunter2", TLSClientConfig: rest.TLSClientConfig{Insecure: true}},
-			[]string{"test: the API server's certificate is not checked: anybody in between can pose as it"}},
+			[]string{"test: TLS verification of the API server is skipped, which is insecure"}},
 		{"a burst without a rate", connection{Kubeconfig: pem("c", []byte(kubeconfig)), K8sClientBurst: given("7")},
 			rest.Config{BearerToken: "hunter2"}, []string{"test has no effect: it goes beyond a K8S_CLIENT_QPS, which isn't set"}},
 	}
@@ -162,7 +162,7 @@ func TestFromSettingsMergesKubeconfigs(t *testing.T) {
 	assert.Equal(t, pem, config.REST.CAData, "a relative path starts at its file")
 	assert.Empty(t, config.REST.CAFile)
 	assert.Equal(t, "hunter2", config.REST.BearerToken)
-	assert.Equal(t, []string{fmt.Sprintf("test: %q is not there and is passed over", missing)}, warnings)
+	assert.Equal(t, []string{fmt.Sprintf("test: %q does not exist and is ignored", missing)}, warnings)
 }
 
 func TestFromSettingsEndpoint(t *testing.T) {
@@ -188,11 +188,11 @@ func TestFromSettingsEndpoint(t *testing.T) {
 	assert.Equal(t, "https://10.0.0.1:6443/k8s/clusters/c-1", config.REST.Host)
 	assert.Equal(t, "hunter2", config.REST.BearerToken)
 	assert.True(t, config.REST.Insecure)
-	assert.Equal(t, []string{"test: the API server's certificate is not checked: anybody in between can pose as it"}, warnings)
+	assert.Equal(t, []string{"test: TLS verification of the API server is skipped, which is insecure"}, warnings)
 
 	_, warnings, err = FromSettings(settings.DatastoreSettings{K8sAPIEndpoint: given("http://127.0.0.1:8080"), K8sAPIToken: given("hunter2")})
 	require.NoError(t, err)
-	assert.Equal(t, []string{"test: http:// is spoken in the clear: a token can be read on the way, and TLS files have no effect"}, warnings)
+	assert.Equal(t, []string{"test: http:// is not encrypted: a token can be read on the way, and TLS files have no effect"}, warnings)
 }
 
 func TestInCluster(t *testing.T) {
@@ -244,9 +244,9 @@ func TestFromSettingsFaults(t *testing.T) {
 		{"no current context", connection{Kubeconfig: given(apitest.File(t, "c", strings.ReplaceAll(kubeconfig, "current-context: admin", "")))},
 			[]string{"it has no current-context; want --k8s-current-context with one of admin, broken, other"}},
 		{"current context is not there", connection{Kubeconfig: given(apitest.File(t, "c", strings.ReplaceAll(kubeconfig, "current-context: admin", "current-context: gone")))},
-			[]string{`its current-context "gone" is not in it; want one of admin, broken, other`}},
+			[]string{`its current-context "gone" is not in it; must be one of admin, broken, other`}},
 		{"unknown context", connection{Kubeconfig: given(path), K8sCurrentContext: given("gone")},
-			[]string{`test: "gone": no such context in the kubeconfig; want one of admin, broken, other`}},
+			[]string{`test: "gone": no such context in the kubeconfig; must be one of admin, broken, other`}},
 		{"context without cluster and user", connection{Kubeconfig: given(path), K8sCurrentContext: given("broken")},
 			[]string{`context "broken": user "nobody" was not found`, `context "broken": cluster "three" was not found`, `context "broken": no server found`}},
 		{"a password in the server's URL", connection{Kubeconfig: given(apitest.File(t, "c", strings.ReplaceAll(kubeconfig, "https://one", "https://root:hunter2@one")))},
@@ -272,17 +272,17 @@ func TestFromSettingsFaults(t *testing.T) {
 			[]string{`test: "https://10.0.0.1:6443": contradicts test: want a kubeconfig or an endpoint, not both`}},
 		{"context and endpoint", connection{K8sCurrentContext: given("admin"), K8sAPIEndpoint: given(endpoint)}, []string{`test: "admin": contradicts test: an endpoint has no contexts`}},
 		{"no URL", connection{K8sAPIEndpoint: given("10.0.0.1:6443")}, []string{`test: "10.0.0.1:6443": `}},
-		{"another scheme", connection{K8sAPIEndpoint: given("ftp://10.0.0.1")}, []string{"the scheme is neither https nor http"}},
+		{"another scheme", connection{K8sAPIEndpoint: given("ftp://10.0.0.1")}, []string{"the scheme must be https or http"}},
 		{"no host", connection{K8sAPIEndpoint: given("https://")}, []string{"no host"}},
 		{"a port that is none", connection{K8sAPIEndpoint: given("https://10.0.0.1:99999")}, []string{"not a URL"}},
 		{"a user in the URL", connection{K8sAPIEndpoint: given("https://root:hunter2@10.0.0.1")}, []string{"test: ***: a user in a URL is not used"}},
 		{"a slash in a password in the URL", connection{K8sAPIEndpoint: given("https://root:1/hunter2@10.0.0.1")}, []string{"test: ***: a user in a URL is not used"}},
 		{"a query in the URL", connection{K8sAPIEndpoint: given("https://10.0.0.1?token=hunter2")}, []string{"test: ***: more than a host and a path"}},
 		{"missing CA", connection{K8sAPIEndpoint: given(endpoint), K8sCAFile: given("/nonexistent")}, []string{`"/nonexistent": can't be read`}},
-		{"CA that is none", connection{K8sAPIEndpoint: given(endpoint), K8sCAFile: given(path)}, []string{"no certificate in it; want PEM"}},
+		{"CA that is none", connection{K8sAPIEndpoint: given(endpoint), K8sCAFile: given(path)}, []string{"must be PEM with a certificate"}},
 		{"certificate without key", connection{K8sAPIEndpoint: given(endpoint), K8sCertFile: given(certFile)}, []string{"a client certificate without its key"}},
 		{"key without certificate", connection{K8sAPIEndpoint: given(endpoint), K8sKeyFile: given(keyFile)}, []string{"a key without its client certificate"}},
-		{"key of another certificate", connection{K8sAPIEndpoint: given(endpoint), K8sCertFile: given(certFile), K8sKeyFile: given(otherFile)}, []string{"no pair with the key of test"}},
+		{"key of another certificate", connection{K8sAPIEndpoint: given(endpoint), K8sCertFile: given(certFile), K8sKeyFile: given(otherFile)}, []string{"does not match the key of test"}},
 		{"a token of two lines", connection{K8sAPIEndpoint: given(endpoint), K8sAPIToken: given("hunter2\nhunter2")}, []string{"test: ***: no token"}},
 		{"an empty token", connection{K8sAPIEndpoint: given(endpoint), K8sAPIToken: given(" ")}, []string{"test: ***: no token"}},
 		{"no boolean", connection{K8sAPIEndpoint: given(endpoint), K8sInsecureSkipTLSVerify: given("maybe")}, []string{`test: "maybe": not a boolean`}},

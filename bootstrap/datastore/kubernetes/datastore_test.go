@@ -73,7 +73,7 @@ func TestSnapshotWithoutPools(t *testing.T) {
 		{"nowhere", schema.GroupVersion{}, nil,
 			"not installed: crd.projectcalico.org/v1 has no ippools, projectcalico.org/v3 has no ippools: " + install, datastore.ErrNotInstalled},
 		{"the second group is forbidden", schema.GroupVersion{}, apitest.Answers{v3Pools: forbidden, "/readyz": ready},
-			"not installed: crd.projectcalico.org/v1 has no ippools, projectcalico.org/v3 may not be listed (give it a ClusterRole with the rule " +
+			"not installed: crd.projectcalico.org/v1 has no ippools, projectcalico.org/v3 may not be listed (add to a ClusterRole the rule " +
 				"- {apiGroups: [projectcalico.org], resources: [ippools], verbs: [list]}): " + install, datastore.ErrNotInstalled},
 		{"not in the group that is asked for", ippool.CRDV1, nil,
 			"not installed: crd.projectcalico.org/v1 has no ippools: " + install + "; if this cluster has its pools in projectcalico.org/v3, set CALICO_API_GROUP to that",
@@ -103,8 +103,8 @@ func TestSnapshotFails(t *testing.T) {
 	t.Parallel()
 	forbidden := apitest.Failure(403, "Forbidden", `User "x" cannot list resource "ippools"`)
 	const (
-		rule   = `permission denied: User "x" cannot list resource "ippools": give it a ClusterRole with the rule - {apiGroups: [crd.projectcalico.org], resources: [ippools], verbs: [list]}`
-		noList = "the answer is no list of the Kubernetes API: check that the endpoint is the API server's"
+		rule   = `permission denied: User "x" cannot list resource "ippools": add to a ClusterRole the rule - {apiGroups: [crd.projectcalico.org], resources: [ippools], verbs: [list]}`
+		noList = "the answer is not a list of the Kubernetes API: check that the endpoint is the API server's"
 	)
 	tests := []struct {
 		name   string

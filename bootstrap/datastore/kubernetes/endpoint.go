@@ -106,7 +106,7 @@ func (r *reader) endpoint() *rest.Config {
 	if strings.HasPrefix(config.Host, "http://") {
 		for _, setting := range []settings.Setting{s.K8sCAFile, s.K8sCertFile, s.K8sAPIToken} {
 			if setting.IsSet() {
-				r.warn("%s: http:// is spoken in the clear: a token can be read on the way, and TLS files have no effect", s.K8sAPIEndpoint.Source)
+				r.warn("%s: http:// is not encrypted: a token can be read on the way, and TLS files have no effect", s.K8sAPIEndpoint.Source)
 				break
 			}
 		}
@@ -122,7 +122,7 @@ func (r *reader) url(setting settings.Setting) string {
 	case err != nil || !hasPort(parsed):
 		r.urlFault(setting, "not a URL; %s", want)
 	case parsed.Scheme != "https" && parsed.Scheme != "http":
-		r.urlFault(setting, "the scheme is neither https nor http; %s", want)
+		r.urlFault(setting, "the scheme must be https or http; %s", want)
 	case parsed.Hostname() == "":
 		r.urlFault(setting, "no host; %s", want)
 	case parsed.User != nil || strings.Contains(parsed.Path, "@"): // of a password with a slash
@@ -157,7 +157,7 @@ func (r *reader) urlFault(setting settings.Setting, format string, args ...any) 
 func (r *reader) certificates(setting settings.Setting) []byte {
 	data := r.pem(setting)
 	if data != nil && !x509.NewCertPool().AppendCertsFromPEM(data) {
-		r.faults.Add(setting, "no certificate in it; want PEM")
+		r.faults.Add(setting, "must be PEM with a certificate")
 		return nil
 	}
 	return data
@@ -187,7 +187,7 @@ func (r *reader) clientCertificate() (cert, key []byte) {
 		r.faults.Add(keyFile, "a key without its client certificate; want --k8s-cert-file or K8S_CERT_FILE too")
 	case cert != nil && key != nil:
 		if _, err := tls.X509KeyPair(cert, key); err != nil {
-			r.faults.Add(certFile, "no pair with the key of %s: %v", keyFile.Source, err)
+			r.faults.Add(certFile, "does not match the key of %s: %v", keyFile.Source, err)
 			break
 		}
 		return cert, key
@@ -214,6 +214,6 @@ func (r *reader) insecure(hasCA bool) bool {
 	if hasCA {
 		r.faults.Add(setting, "contradicts the CA that is given: want one of the two")
 	}
-	r.warn("%s: the API server's certificate is not checked: anybody in between can pose as it", setting.Source)
+	r.warn("%s: TLS verification of the API server is skipped, which is insecure", setting.Source)
 	return true
 }

@@ -54,7 +54,7 @@ func ExampleFromSettings() {
 	fmt.Println(err)
 	// Output:
 	// flag --calico-api-group: "v3": unknown API group; want crd.projectcalico.org/v1 or projectcalico.org/v3
-	// env K8S_API_ENDPOINT: "10.0.0.1": the scheme is neither https nor http; want a URL such as https://10.0.0.1:6443
+	// env K8S_API_ENDPOINT: "10.0.0.1": the scheme must be https or http; want a URL such as https://10.0.0.1:6443
 }
 
 // What the cluster knows of its pod CIDRs can be asked by itself, and also for a

@@ -39,7 +39,7 @@ func (r *reader) kubeconfigFiles(setting settings.Setting) *rest.Config {
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			missing = append(missing, err)
-			r.warn("%s: %q is not there and is passed over", setting.Source, path)
+			r.warn("%s: %q does not exist and is ignored", setting.Source, path)
 		case err != nil:
 			r.faults.Add(one, "%s", text.Unreadable(err, wantKubeconfig))
 		default:
@@ -98,10 +98,10 @@ func (r *reader) kubeconfig(setting settings.Setting, config *clientcmdapi.Confi
 		r.faults.Add(setting, "it has no current-context; want --k8s-current-context with %s", known)
 		return &rest.Config{}
 	case config.Contexts[context] == nil && asked == setting:
-		r.faults.Add(setting, "its current-context %q is not in it; want %s", context, known)
+		r.faults.Add(setting, "its current-context %q is not in it; must be %s", context, known)
 		return &rest.Config{}
 	case config.Contexts[context] == nil:
-		r.faults.Add(asked, "no such context in the kubeconfig; want %s", known)
+		r.faults.Add(asked, "no such context in the kubeconfig; must be %s", known)
 		return &rest.Config{}
 	}
 	if problem := urlProblem(config.Clusters[config.Contexts[context].Cluster]); problem != "" {

@@ -47,7 +47,7 @@ func TestFromSettings(t *testing.T) {
 			datastore.Kubernetes, "Kubernetes https://10.0.0.1:6443", (*kubernetes.Datastore)(nil), nil},
 		{"with a warning", []string{"DATASTORE_TYPE=kubernetes", "--k8s-api-endpoint=https://10.0.0.1:6443", "--k8s-insecure-skip-tls-verify=true"},
 			datastore.Kubernetes, "Kubernetes https://10.0.0.1:6443", (*kubernetes.Datastore)(nil),
-			[]string{"flag --k8s-insecure-skip-tls-verify: the API server's certificate is not checked: anybody in between can pose as it"}},
+			[]string{"flag --k8s-insecure-skip-tls-verify: TLS verification of the API server is skipped, which is insecure"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -83,7 +83,7 @@ func TestFromSettingsFaults(t *testing.T) {
 			`env ETCD_ENDPOINTS: "https://10.0.0.1": no port`, `env ETCD_USERNAME: "calico": a user without a password`,
 		}},
 		{"of the datastore alone", []string{"DATASTORE_TYPE=kubernetes", "--k8s-api-endpoint=10.0.0.1", "--calico-api-group=v3"}, []string{
-			`flag --calico-api-group: "v3": unknown API group`, `flag --k8s-api-endpoint: "10.0.0.1": the scheme is neither https nor http`,
+			`flag --calico-api-group: "v3": unknown API group`, `flag --k8s-api-endpoint: "10.0.0.1": the scheme must be https or http`,
 		}},
 		{"of the rest alone", []string{"CALICO_IPV4POOL_CIDR=10.0.0.0/99", "ETCD_ENDPOINTS=https://10.0.0.1:2379"}, []string{`env CALICO_IPV4POOL_CIDR: "10.0.0.0/99": `}},
 		{"an unknown type", []string{"DATASTORE_TYPE=consul", "CALICO_IPV4POOL_CIDR=10.0.0.0/99", "ETCD_ENDPOINTS=https://10.0.0.1"}, []string{
@@ -146,9 +146,9 @@ func TestStrictWarnings(t *testing.T) {
 	t.Parallel()
 	given := []string{"--k8s-api-endpoint=https://10.0.0.1:6443", "--k8s-insecure-skip-tls-verify=true"}
 	_, err := open.FromSettings(settingstest.Given(t, append(given, "--strict=maybe")...))
-	require.EqualError(t, err, `flag --strict: "maybe": not a boolean; want one of true 1 t yes y on enabled, false 0 f no n off disabled`)
+	require.EqualError(t, err, `flag --strict: "maybe": not a boolean; must be one of true 1 t yes y on enabled, false 0 f no n off disabled`)
 	config, err := open.FromSettings(settingstest.Given(t, append(given, "--strict=true")...))
-	require.EqualError(t, err, "flag --k8s-insecure-skip-tls-verify: the API server's certificate is not checked: anybody in between can pose as it (an error because of flag --strict)")
+	require.EqualError(t, err, "flag --k8s-insecure-skip-tls-verify: TLS verification of the API server is skipped, which is insecure (an error because of flag --strict)")
 	require.ErrorIs(t, err, settings.ErrInvalidSettings)
 	assert.Empty(t, config.Warnings)
 }

@@ -220,7 +220,7 @@ func (e *UnknownZoneError) Error() string {
 	if e.Reload {
 		return fmt.Sprintf("zone %q is in firewalld's permanent configuration only: firewall-cmd --reload brings it", e.Zone)
 	}
-	return fmt.Sprintf("zone %q: firewalld has no such zone; want one of %s", e.Zone, strings.Join(e.Known, ", "))
+	return fmt.Sprintf("zone %q: firewalld has no such zone; must be one of %s", e.Zone, strings.Join(e.Known, ", "))
 }
 
 // call never starts a firewalld that isn't running.

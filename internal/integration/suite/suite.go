@@ -288,7 +288,7 @@ func planAndSomebodyIsFaster(t *testing.T, world World) {
 	before := rawPools(t, world)
 	_, err = on(t, world).Apply(t.Context(), planned)
 	require.ErrorIs(t, err, datastore.ErrConflict)
-	assert.ErrorContains(t, err, `the plan no longer holds: for IPPool "default-ipv4-ippool" it was: 10.244.0.0/16 created (no IPv4 pool exists); it is now: 10.1.0.0/16 unchanged`)
+	assert.ErrorContains(t, err, `the plan is outdated: IPPool "default-ipv4-ippool" was: 10.244.0.0/16 created (no IPv4 pool exists); it is now: 10.1.0.0/16 unchanged`)
 	assert.Equal(t, before, rawPools(t, world))
 }
 
@@ -301,7 +301,7 @@ func planAndPoolIsGone(t *testing.T, world World) {
 	world.Delete(t, "default-ipv6-ippool")
 	_, err = on(t, world).Apply(t.Context(), planned)
 	require.ErrorIs(t, err, datastore.ErrConflict)
-	assert.ErrorContains(t, err, `the plan no longer holds: for IPPool "default-ipv6-ippool" it was: fd00:10:244::/64 unchanged (exists); it is now: `)
+	assert.ErrorContains(t, err, `the plan is outdated: IPPool "default-ipv6-ippool" was: fd00:10:244::/64 unchanged (exists); it is now: `)
 	assert.Empty(t, world.Pools(t))
 }
 

@@ -68,14 +68,14 @@ func TestFaults(t *testing.T) {
 			[]string{
 				`osm_cluster_network_cidr: "10.0.0/33": not a CIDR such as 10.244.0.0/16 or fd00:10:244::/64; want an IPv4 CIDR, or none`,
 				`calico_ipv4pool_block_size: "33": must be from 20 to 32 for IPv4`,
-				`calico_ipv4pool_ipip: "true": unknown mode; want one of off, never, always, crosssubnet, cross-subnet`,
-				`calico_ipv4pool_nat_outgoing: "maybe": not a boolean; want one of true 1 t yes y on enabled, false 0 f no n off disabled`,
-				`calico_ippools_on_drift: "delete": unknown policy; want one of report, update, fail`,
+				`calico_ipv4pool_ipip: "true": unknown mode; must be one of off, never, always, crosssubnet, cross-subnet`,
+				`calico_ipv4pool_nat_outgoing: "maybe": not a boolean; must be one of true 1 t yes y on enabled, false 0 f no n off disabled`,
+				`calico_ippools_on_drift: "delete": unknown policy; must be one of report, update, fail`,
 			},
 		},
 		"two ranges for the pods": {
 			vars{"osm_cluster_network_cidr": "10.128.0.0/14", "openshift_cluster_network_cidr": "10.0.0.0/14"},
-			[]string{`openshift_cluster_network_cidr: "10.0.0.0/14": osm_cluster_network_cidr says "10.128.0.0/14"; want one of the two`},
+			[]string{`openshift_cluster_network_cidr: "10.0.0.0/14": osm_cluster_network_cidr says "10.128.0.0/14"; must be one of the two`},
 		},
 		"ip_pools": {
 			vars{"ip_pools": []vars{
@@ -83,9 +83,9 @@ func TestFaults(t *testing.T) {
 				{"name": "b", "cidr": "10.0.0.0/8", "ipipMode": "always"},
 			}},
 			[]string{
-				"ip_pools[0].natOutGoing: unknown field; want natOutgoing",
+				"ip_pools[0].natOutGoing: unknown field; must be natOutgoing",
 				`ip_pools[1].ipipMode: "always": want Always`,
-				`ip_pools[1].cidr: "10.0.0.0/8": overlaps 10.0.0.0/16 of pool "a"; want a range apart`,
+				`ip_pools[1].cidr: "10.0.0.0/8": overlaps 10.0.0.0/16 of pool "a"; ranges must not overlap`,
 			},
 		},
 		"ip_pools that are none":      {vars{"ip_pools": "a"}, []string{`ip_pools: "a": no list; want a list of pools`}},
@@ -105,8 +105,8 @@ func TestFaults(t *testing.T) {
 		"a strict preflight": {
 			vars{"calico_ipv6pool_cidr": "fd00:77::/64", "calico_ippools_preflight": "strict", "calico_ippools_allow": []string{"HostInterfaceOverlap", "HostRouteOverlap"}},
 			[]string{
-				`ULAWithoutNAT: IPPool "default-ipv6-ippool": cidr "fd00:77::/64" (calico_ipv6pool_cidr) is unique local, and natOutgoing is false (default): nothing on the internet answers such addresses, so pods have no way out of the cluster by IPv6; set natOutgoing to true with calico_ipv6pool_nat_outgoing, or name a global range`,
-				"calico_ippools_preflight makes errors of these: mend them, or allow what is meant so with calico_ippools_allow: ULAWithoutNAT, or be warned only with calico_ippools_preflight: warn",
+				`ULAWithoutNAT: IPPool "default-ipv6-ippool": cidr "fd00:77::/64" (calico_ipv6pool_cidr) is unique local, and natOutgoing is false (default): such addresses are not routed on the internet, so pods reach no IPv6 host outside of the cluster; set natOutgoing to true with calico_ipv6pool_nat_outgoing, or name a global range`,
+				"calico_ippools_preflight makes preflight findings errors: fix these, or allow those that are intended with calico_ippools_allow: ULAWithoutNAT, or set calico_ippools_preflight: warn",
 			},
 		},
 		"a switch": {
@@ -145,7 +145,7 @@ func TestWarnings(t *testing.T) {
 	}, "--check")
 	requirePlayed(t, got)
 	assert.ElementsMatch(t, []string{
-		dense(`calico_ipv4pool_cidr: "10.3.4.5/16" has host bits, which are cleared: the pool is 10.3.0.0/16`),
+		dense(`calico_ipv4pool_cidr: "10.3.4.5/16" has host bits, which are ignored: the pool is 10.3.0.0/16`),
 		dense(`calico_ipv6pool_nat_outgoing "true": no effect, as there is no default IPv6 pool: IPv6 is not supported: calico_ippools_ipv6 is "false"`),
 	}, got.warnings())
 }
@@ -159,7 +159,7 @@ func TestFirewallFaults(t *testing.T) {
 		vars vars
 		want string
 	}{
-		"unknown zone":         {vars{"calico_firewalld_zone": "intranet"}, `zone "intranet": firewalld has no such zone; want one of block, dmz, drop, external, home, internal, public, trusted, work`},
+		"unknown zone":         {vars{"calico_firewalld_zone": "intranet"}, `zone "intranet": firewalld has no such zone; must be one of block, dmz, drop, external, home, internal, public, trusted, work`},
 		"no name of a zone":    {vars{"calico_firewalld_zone": "a b"}, `calico_firewalld_zone: "a b": no name of a zone; want letters, digits, -, _ and /`},
 		"unknown interface":    {vars{"calico_firewalld_interfaces": []string{"eht0"}}, `interface "eht0": this host has none of that name, and firewalld knows none`},
 		"a zone and interface": {vars{"calico_firewalld_interfaces": "lo", "calico_firewalld_zone": "public"}, `calico_firewalld_interfaces: "lo": contradicts calico_firewalld_zone "public": want a zone, or interfaces to find theirs`},

@@ -107,7 +107,7 @@ func TestDrift(t *testing.T) {
 
 	reported := c.play(t, drifted)
 	assert.Equal(t, map[string]int{"master": 0, "node": 0}, requirePlayed(t, reported))
-	assert.Contains(t, reported.messages(), "default-ipv4-ippool: unchanged, 10.128.0.0/14 (exists, but not as asked for: ipipMode, natOutgoing)")
+	assert.Contains(t, reported.messages(), "default-ipv4-ippool: unchanged, 10.128.0.0/14 (exists; differs from desired: ipipMode, natOutgoing)")
 	told := []string{
 		`calico_ipv4pool_ipip: "CrossSubnet" has no effect: IPPool "default-ipv4-ippool" exists with ipipMode Never; calico_ippools_on_drift: update changes it`,
 		`calico_ipv4pool_nat_outgoing: "false" has no effect: IPPool "default-ipv4-ippool" exists with natOutgoing true; calico_ippools_on_drift: update changes it`,

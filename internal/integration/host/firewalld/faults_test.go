@@ -72,7 +72,7 @@ func TestNoRights(t *testing.T) {
 func TestUnknownNames(t *testing.T) {
 	t.Parallel()
 	host := firewalldtest.Start(t)
-	assertOneLine(t, 1, `zone "intranet": firewalld has no such zone; want one of block, dmz, drop, external, home, internal, public, trusted, work`,
+	assertOneLine(t, 1, `zone "intranet": firewalld has no such zone; must be one of block, dmz, drop, external, home, internal, public, trusted, work`,
 		call(t, host, "--check", "--zone", "intranet"))
 	assertOneLine(t, 1, `interface "eht0": this host has none of that name, and firewalld knows none`, call(t, host, "--check", "--interface", "eht0"))
 	host.FirewallCmd(t, "--zone=work", "--add-interface=later0")

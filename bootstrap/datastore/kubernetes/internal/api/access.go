@@ -46,7 +46,7 @@ func (a Action) RoleHint() string {
 	if a.Name != "" {
 		names = fmt.Sprintf("resourceNames: [%s], ", a.Name)
 	}
-	hint := fmt.Sprintf("give it %s with the rule - {apiGroups: [%s], resources: [%s], %sverbs: [%s]}", kind, group, a.Resource, names, a.Verb)
+	hint := fmt.Sprintf("add to %s the rule - {apiGroups: [%s], resources: [%s], %sverbs: [%s]}", kind, group, a.Resource, names, a.Verb)
 	if a.OrElse != "" {
 		hint += "; " + a.OrElse
 	}

@@ -169,7 +169,7 @@ func (c *Client) Call(ctx context.Context, action Action, request *rest.Request)
 	return c.once(ctx, action, request)
 }
 
-var errNotReady = errors.New("it forbids this, but is not ready: it may not know its roles yet")
+var errNotReady = errors.New("it forbids this, but is not ready: RBAC may not be synced yet")
 
 // rolesTime is how long an API server may take to know its roles: it reads them
 // as soon as it serves.

@@ -18,8 +18,8 @@ import (
 
 // Answers of something that is no API server.
 var (
-	ErrNoList = errors.New("the answer is no list of the Kubernetes API")
-	ErrNoPool = errors.New("the answer is no IPPool")
+	ErrNoList = errors.New("the answer is not a list of the Kubernetes API")
+	ErrNoPool = errors.New("the answer is not an IPPool")
 )
 
 // Explain puts an error into our words: what kind it is, what caused it, and

@@ -88,7 +88,7 @@ func TestStatusIsExplained(t *testing.T) {
 		{"patch: deleted meanwhile", apitest.JSON(404, notFound), patching, datastore.ErrConflict, 0, ""},
 		{"patch: no such resource", apitest.NoSuchPath, patching, datastore.ErrNotInstalled, 0, "install Calico's CRDs"},
 		{"patch: page that is not there", apitest.Answer{Code: 404, Header: apitest.Header("text/html"), Body: "<html>no</html>"}, patching, datastore.ErrNotInstalled, 0, "check that the endpoint"},
-		{"patch: forbidden", apitest.Failure(403, "Forbidden", patchRBAC), patching, datastore.ErrForbidden, 0, "with the rule - {apiGroups: [crd.projectcalico.org], resources: [ippools], verbs: [patch]}"},
+		{"patch: forbidden", apitest.Failure(403, "Forbidden", patchRBAC), patching, datastore.ErrForbidden, 0, "the rule - {apiGroups: [crd.projectcalico.org], resources: [ippools], verbs: [patch]}"},
 		{"patch: denied by a policy", apitest.Failure(403, "Forbidden", `ippools "x" is forbidden: no pools on Sundays`), patching, datastore.ErrRefused, 0, "no pools on Sundays"},
 		{"patch: invalid", apitest.Failure(422, "Invalid", "cidr can't be changed"), patching, datastore.ErrRefused, 0, `updating IPPool "x": refused by the API server: cidr can't be changed`},
 		{"patch: bad request", apitest.Failure(400, "BadRequest", "no patch"), patching, datastore.ErrRefused, 0, "no patch"},
@@ -192,7 +192,7 @@ func TestForbiddenWhileItStarts(t *testing.T) {
 					_, err := call(t, client, listing)
 					require.ErrorIs(t, err, datastore.ErrUnreachable)
 					require.ErrorContains(t, err, "it forbids this, but is not ready")
-					require.ErrorContains(t, err, "if it stays so, give it a ClusterRole with the rule")
+					require.ErrorContains(t, err, "if it stays so, add to a ClusterRole the rule")
 					time.Sleep(rolesTime / 2)
 				}
 				_, err := call(t, client, listing)
@@ -310,12 +310,12 @@ func TestCredentialsHint(t *testing.T) {
 // What is forbidden is told as a rule to paste.
 func TestRoleHint(t *testing.T) {
 	t.Parallel()
-	assert.Equal(t, "give it a ClusterRole with the rule - {apiGroups: [crd.projectcalico.org], resources: [ippools], verbs: [list]}", listing.RoleHint())
+	assert.Equal(t, "add to a ClusterRole the rule - {apiGroups: [crd.projectcalico.org], resources: [ippools], verbs: [list]}", listing.RoleHint())
 	other := listing
 	other.OrElse = "set it otherwise"
 	assert.Equal(t, listing.RoleHint()+"; set it otherwise", other.RoleHint())
 	config := Action{Verb: "get", Resource: "configmaps", Namespace: "kube-system", Name: "kubeadm-config"}
-	assert.Equal(t, "give it a Role in namespace kube-system with the rule - "+
+	assert.Equal(t, "add to a Role in namespace kube-system the rule - "+
 		"{apiGroups: [''], resources: [configmaps], resourceNames: [kubeadm-config], verbs: [get]}", config.RoleHint())
 }
 

@@ -57,9 +57,9 @@ func readAllNodes(ctx context.Context, client *api.Client) (nodes []facts.Node, 
 			return nodes, nil, nil
 		case err == nil:
 		case errors.Is(err, datastore.ErrNotInstalled): // whose hint is about Calico's CRDs
-			return nil, []string{"the checks against nodes are left out: the API server has no nodes"}, nil
+			return nil, []string{"checks against nodes are skipped: the API server has no nodes"}, nil
 		case isProblem(ctx, err):
-			return nil, []string{"the checks against nodes are left out: " + err.Error()}, nil
+			return nil, []string{"checks against nodes are skipped: " + err.Error()}, nil
 		default:
 			return nil, nil, err
 		}

@@ -50,7 +50,7 @@ func TestPodCIDRs(t *testing.T) {
 		}, []facts.PodCIDRSource{
 			{Name: ofKubeadm, Problem: "it names none", Absent: true},
 			{Name: ofOpenShift, Problem: `Kubernetes https://127.0.0.1:1: reading OpenShift's network config: permission denied: User "x" cannot get resource "networks": ` +
-				"give it a ClusterRole with the rule - {apiGroups: [config.openshift.io], resources: [networks], resourceNames: [cluster], verbs: [get]}"},
+				"add to a ClusterRole the rule - {apiGroups: [config.openshift.io], resources: [networks], resourceNames: [cluster], verbs: [get]}"},
 			{Name: ofKubeProxy, Problem: "not a ConfigMap"},
 		}},
 	}

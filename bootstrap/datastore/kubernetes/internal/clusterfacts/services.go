@@ -52,7 +52,7 @@ func serviceCIDRs(ctx context.Context, client *api.Client) (ranges []facts.Locat
 		ranges = located(said)
 	}
 	if len(ranges) == 0 {
-		problem := "the checks against Services are left out: no Service CIDR is known"
+		problem := "checks against Services are skipped: no Service CIDR is known"
 		if len(absent) > 0 {
 			problem += " (" + strings.Join(absent, ", ") + ")"
 		}

@@ -192,7 +192,7 @@ func prefixesOf(texts []string) (prefixes []netip.Prefix, problem string) {
 			continue
 		}
 		if prefix != prefix.Masked() {
-			problems = append(problems, fmt.Sprintf("%q has host bits, which are cleared: %s", text, prefix.Masked()))
+			problems = append(problems, fmt.Sprintf("%q has host bits, which are ignored: %s", text, prefix.Masked()))
 		}
 		prefixes = append(prefixes, prefix.Masked())
 	}

@@ -124,7 +124,7 @@ func TestPrefixesOf(t *testing.T) {
 	t.Parallel()
 	prefixes, problem := prefixesOf([]string{"10.244.7.0/16", "fd00::/56"})
 	assert.Equal(t, []netip.Prefix{netip.MustParsePrefix("10.244.0.0/16"), netip.MustParsePrefix("fd00::/56")}, prefixes)
-	assert.Equal(t, `"10.244.7.0/16" has host bits, which are cleared: 10.244.0.0/16`, problem)
+	assert.Equal(t, `"10.244.7.0/16" has host bits, which are ignored: 10.244.0.0/16`, problem)
 	_, problem = prefixesOf([]string{"10.244.0.0/16", "fd00::/56"})
 	assert.Empty(t, problem)
 

@@ -57,7 +57,7 @@ func TestSurveyNodes(t *testing.T) {
 		{Name: "bare"},
 	}, survey.Nodes)
 	assert.Equal(t, []string{
-		"the checks against Services are left out: no Service CIDR is known (servicecidrs.networking.k8s.io: not found, kubeadm-config: not found, networks.config.openshift.io: not found)",
+		"checks against Services are skipped: no Service CIDR is known (servicecidrs.networking.k8s.io: not found, kubeadm-config: not found, networks.config.openshift.io: not found)",
 	}, survey.Problems)
 }
 
@@ -71,7 +71,7 @@ func TestSurveyServiceCIDRs(t *testing.T) {
 	openShift := apitest.JSON(200, `{"kind":"Network","spec":{"serviceNetwork":["172.30.0.0/16"]}}`)
 	forbidden := apitest.Failure(403, "Forbidden", `User "x" cannot list resource "servicecidrs"`)
 	const missing = "no Service CIDR from servicecidrs.networking.k8s.io: Kubernetes https://127.0.0.1:1: reading ServiceCIDRs: permission denied: " +
-		`User "x" cannot list resource "servicecidrs": give it a ClusterRole with the rule - {apiGroups: [networking.k8s.io], resources: [servicecidrs], verbs: [list]}`
+		`User "x" cannot list resource "servicecidrs": add to a ClusterRole the rule - {apiGroups: [networking.k8s.io], resources: [servicecidrs], verbs: [list]}`
 	tests := []struct {
 		name     string
 		answers  apitest.Answers
@@ -89,26 +89,26 @@ func TestSurveyServiceCIDRs(t *testing.T) {
 		{"OpenShift's", apitest.Answers{openShiftPath: openShift}, []string{"172.30.0.0/16 networks.config.openshift.io"}, nil},
 		{"all forbidden", apitest.Answers{serviceCIDRsPath: forbidden, kubeadmPath: forbidden, openShiftPath: forbidden}, nil, []string{
 			missing, "no Service CIDR from kubeadm-config: Kubernetes https://127.0.0.1:1: reading ConfigMap kube-system/kubeadm-config: permission denied: ",
-			"no Service CIDR from networks.config.openshift.io: ", "the checks against Services are left out: no Service CIDR is known",
+			"no Service CIDR from networks.config.openshift.io: ", "checks against Services are skipped: no Service CIDR is known",
 		}},
 		{"no list", apitest.Answers{serviceCIDRsPath: apitest.JSON(200, `{"kind":"Status"}`), openShiftPath: openShift}, []string{"172.30.0.0/16 networks.config.openshift.io"},
-			[]string{"no Service CIDR from servicecidrs.networking.k8s.io: the answer is no list of the Kubernetes API"}},
+			[]string{"no Service CIDR from servicecidrs.networking.k8s.io: the answer is not a list of the Kubernetes API"}},
 		{"expired", apitest.Answers{serviceCIDRsPath: apitest.Failure(410, "Expired", "too old"), openShiftPath: openShift}, []string{"172.30.0.0/16 networks.config.openshift.io"},
 			[]string{"no Service CIDR from servicecidrs.networking.k8s.io: Kubernetes https://127.0.0.1:1: reading ServiceCIDRs: too old"}},
 		{"host bits and worse", apitest.Answers{serviceCIDRsPath: apitest.JSON(200, strings.Replace(two, "10.96.0.0/12", `10.96.0.1/12","x`, 1))},
 			[]string{"10.96.0.0/12 ServiceCIDR kubernetes", "fd00:96::/108 ServiceCIDR kubernetes", "10.200.0.0/16 ServiceCIDR more"},
-			[]string{`Service CIDRs of servicecidrs.networking.k8s.io: "10.96.0.1/12" has host bits, which are cleared: 10.96.0.0/12; "x": `}},
+			[]string{`Service CIDRs of servicecidrs.networking.k8s.io: "10.96.0.1/12" has host bits, which are ignored: 10.96.0.0/12; "x": `}},
 		{"kubeadm's, expired", apitest.Answers{kubeadmPath: apitest.Failure(410, "Expired", "too old"), openShiftPath: openShift}, []string{"172.30.0.0/16 networks.config.openshift.io"},
 			[]string{"no Service CIDR from kubeadm-config: Kubernetes https://127.0.0.1:1: reading ConfigMap kube-system/kubeadm-config: too old"}},
 		{"no YAML", apitest.Answers{kubeadmPath: kubeadm("[")}, nil, []string{
 			"no Service CIDR from kubeadm-config: ClusterConfiguration: networking.serviceSubnet can't be read: ",
-			"the checks against Services are left out: no Service CIDR is known (servicecidrs.networking.k8s.io: not found, networks.config.openshift.io: not found)",
+			"checks against Services are skipped: no Service CIDR is known (servicecidrs.networking.k8s.io: not found, networks.config.openshift.io: not found)",
 		}},
 		{"neither names one", apitest.Answers{kubeadmPath: apitest.JSON(200, `{"data":{"ClusterConfiguration":"networking: {}\n"}}`), openShiftPath: apitest.JSON(200, `{"spec":{}}`)}, nil, []string{
-			"the checks against Services are left out: no Service CIDR is known (servicecidrs.networking.k8s.io: not found, kubeadm-config: it names none, networks.config.openshift.io: it names none)",
+			"checks against Services are skipped: no Service CIDR is known (servicecidrs.networking.k8s.io: not found, kubeadm-config: it names none, networks.config.openshift.io: it names none)",
 		}},
 		{"OpenShift's, unreadable", apitest.Answers{openShiftPath: apitest.JSON(200, `{"spec":{"serviceNetwork":"172.30.0.0/16"}}`)}, nil, []string{
-			"no Service CIDR from networks.config.openshift.io: spec.serviceNetwork can't be read", "the checks against Services are left out: ",
+			"no Service CIDR from networks.config.openshift.io: spec.serviceNetwork can't be read", "checks against Services are skipped: ",
 		}},
 	}
 	for _, tt := range tests {
@@ -142,11 +142,11 @@ func TestSurveyFailures(t *testing.T) {
 		problem string // its beginning
 	}{
 		{"forbidden", apitest.Failure(403, "Forbidden", `User "x" cannot list resource "nodes"`), nil,
-			"the checks against nodes are left out: Kubernetes https://127.0.0.1:1: reading nodes: permission denied: " +
-				`User "x" cannot list resource "nodes": give it a ClusterRole with the rule - {apiGroups: [''], resources: [nodes], verbs: [list]}`},
-		{"not found", apitest.Failure(404, "NotFound", "no"), nil, "the checks against nodes are left out: the API server has no nodes"},
-		{"expired", apitest.Failure(410, "Expired", "the token is too old"), nil, "the checks against nodes are left out: Kubernetes https://127.0.0.1:1: reading nodes: the token is too old"},
-		{"no list", apitest.JSON(200, `{"kind":"PodList","items":[]}`), nil, "the checks against nodes are left out: Kubernetes https://127.0.0.1:1: reading nodes: the answer is no list"},
+			"checks against nodes are skipped: Kubernetes https://127.0.0.1:1: reading nodes: permission denied: " +
+				`User "x" cannot list resource "nodes": add to a ClusterRole the rule - {apiGroups: [''], resources: [nodes], verbs: [list]}`},
+		{"not found", apitest.Failure(404, "NotFound", "no"), nil, "checks against nodes are skipped: the API server has no nodes"},
+		{"expired", apitest.Failure(410, "Expired", "the token is too old"), nil, "checks against nodes are skipped: Kubernetes https://127.0.0.1:1: reading nodes: the token is too old"},
+		{"no list", apitest.JSON(200, `{"kind":"PodList","items":[]}`), nil, "checks against nodes are skipped: Kubernetes https://127.0.0.1:1: reading nodes: the answer is not a list"},
 		{"unauthorized", apitest.Failure(401, "Unauthorized", "Unauthorized"), datastore.ErrUnauthorized, ""},
 		{"unavailable", apitest.JSON(503, ""), datastore.ErrUnreachable, ""},
 		{"slow down", apitest.Failure(429, "TooManyRequests", "slow down"), datastore.ErrUnreachable, ""},

@@ -69,7 +69,7 @@ def faults(given, names, known, others):
 
     values = [given.get(name) for name in CLUSTER_CIDRS]
     if is_set(values[0]) and is_set(values[1]) and values[0] != values[1]:
-        found.append('%s: "%s": %s says "%s"; want one of the two' % (CLUSTER_CIDRS[0], values[0], CLUSTER_CIDRS[1], values[1]))
+        found.append('%s: "%s": %s says "%s"; must be one of the two' % (CLUSTER_CIDRS[0], values[0], CLUSTER_CIDRS[1], values[1]))
 
     folder = given.get("calico_log_dir")
     if is_set(folder) and not str(folder).startswith("/"):
