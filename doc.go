@@ -22,7 +22,7 @@
 //   - bootstrap/facts: what host and cluster say.
 //   - bootstrap/plan: what is to be done. Pure.
 //   - bootstrap/preflight: what speaks against it. Pure.
-//   - bootstrap/firewall: what a host has to let in. Pure.
+//   - bootstrap/firewall: what a host must allow. Pure.
 //
 // A fork of calico-node needs this much:
 //

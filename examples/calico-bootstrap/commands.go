@@ -17,7 +17,7 @@ import (
 const longHelp = `Create Calico's default IPPools, once for a cluster.
 
 Every setting has a flag and a variable; the flag wins. Pools that exist are not
-changed unless --on-drift=update says so. All settings are judged before anything
+changed unless --on-drift=update says so. All settings are validated before anything
 is contacted, and nothing is written while anything is wrong.
 
 Exit codes: 0 the pools are as asked, or what exists stays as it is; 1 the
@@ -87,7 +87,7 @@ func (p *program) rootCommand() *cobra.Command {
 	persistent.StringVar(&p.configFile, "config", "", "CalicoAPIConfig file that says how to reach the datastore")
 	if hasEmbedded {
 		persistent.Lookup("datastore-type").Usage += "; embedded: an etcd inside this program, to try it out"
-		persistent.StringVar(&p.dataDir, "data-dir", "", "where the embedded etcd keeps its data (default: a temporary folder that goes)")
+		persistent.StringVar(&p.dataDir, "data-dir", "", "where the embedded etcd keeps its data (default: a temporary directory, removed afterwards)")
 	}
 	persistent.StringVarP(&p.output, "output", "o", "", "table, json or yaml (default table; for render yaml; config also knows env, render installation, firewall firewall-cmd and networkmanager)")
 

@@ -48,8 +48,8 @@ type firewallFlags struct {
 func (p *program) firewallCommand() *cobra.Command {
 	var flags firewallFlags
 	command := &cobra.Command{
-		Use: "firewall", Short: "Show what a host's firewall has to let in, or check that firewalld does; change nothing",
-		Long: `Show what a host's firewall has to let in, as it follows from the pools (those in
+		Use: "firewall", Short: "Show what a host's firewall must allow, or check that firewalld does; change nothing",
+		Long: `Show what a host's firewall must allow, as it follows from the pools (those in
 the datastore and those that apply would create) and from what runs on the host.
 
 With --check, ask the running firewalld whether it lets that in, now and after a

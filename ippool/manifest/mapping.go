@@ -41,7 +41,7 @@ func (d *decoder) spend(node *yaml.Node) bool {
 	return d.budget >= 0
 }
 
-// mapping returns the keys of a mapping. Of a key that duplicate key, the first
+// mapping returns the keys of a mapping. Of a duplicate key, the first
 // counts.
 func (d *decoder) mapping(path string, node *yaml.Node) []pair {
 	if !d.spend(node) {
