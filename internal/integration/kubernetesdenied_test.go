@@ -220,13 +220,13 @@ func TestKubernetesForbidden(t *testing.T) {
 		assert.Equal(t, bothPools, world.poolsOf(t))
 		require.Len(t, report.Warnings, 3)
 		for i, rule := range []string{
-			"kubeadm-config: {a Role in namespace kube-system with the rule - {apiGroups: [''], resources: [configmaps], resourceNames: [kubeadm-config], verbs: [get]}",
-			"networks.config.openshift.io: {a ClusterRole with the rule - {apiGroups: [config.openshift.io], resources: [networks], resourceNames: [cluster], verbs: [get]}",
-			"kube-proxy: {a Role in namespace kube-system with the rule - {apiGroups: [''], resources: [configmaps], resourceNames: [kube-proxy], verbs: [get]}",
+			"kubeadm-config: {a Role in namespace kube-system the rule - {apiGroups: [''], resources: [configmaps], resourceNames: [kubeadm-config], verbs: [get]}",
+			"networks.config.openshift.io: {a ClusterRole the rule - {apiGroups: [config.openshift.io], resources: [networks], resourceNames: [cluster], verbs: [get]}",
+			"kube-proxy: {a Role in namespace kube-system the rule - {apiGroups: [''], resources: [configmaps], resourceNames: [kube-proxy], verbs: [get]}",
 		} {
 			source, rule, _ := strings.Cut(rule, ": {")
 			assert.Contains(t, report.Warnings[i], "no pod CIDR from "+source+": ")
-			assert.Contains(t, report.Warnings[i], "give it "+rule)
+			assert.Contains(t, report.Warnings[i], "add to "+rule)
 		}
 	})
 }

@@ -325,7 +325,7 @@ func (r right) String() string {
 	if group == "" {
 		group = "''"
 	}
-	return fmt.Sprintf("%s with the rule - {apiGroups: [%s], resources: [%s], %sverbs: [%s]}",
+	return fmt.Sprintf("%s the rule - {apiGroups: [%s], resources: [%s], %sverbs: [%s]}",
 		r.kind, group, r.rule.Resources[0], names, r.rule.Verbs[0])
 }
 
@@ -363,7 +363,7 @@ func TestPastedRuleIsYAML(t *testing.T) {
 	t.Parallel()
 	rule := kubetest.Rule("", "configmaps", "get")
 	rule.ResourceNames = []string{"kube-proxy"}
-	_, text, found := strings.Cut(right{"a Role", rule}.String(), "with the rule ")
+	_, text, found := strings.Cut(right{"a Role", rule}.String(), "the rule ")
 	require.True(t, found)
 	var role rbacv1.Role
 	require.NoError(t, yaml.UnmarshalStrict([]byte("rules:\n"+text+"\n"), &role))

@@ -281,7 +281,7 @@ func TestConfigFile(t *testing.T) {
 	for name, path := range map[string]string{
 		`unknown field "etcdEndpoint"`:         write("etcdEndpoint: http://127.0.0.1:1"),
 		"no such file or directory":            filepath.Join(t.TempDir(), "absent.cfg"),
-		"no pair with":                         write(endpoints, "etcdCert: "+inline(pki.ClientCert), "etcdKey: "+inline(pki.OtherCAClient(t).Key)),
+		"does not match":                       write(endpoints, "etcdCert: "+inline(pki.ClientCert), "etcdKey: "+inline(pki.OtherCAClient(t).Key)),
 		"want files or texts in the config":    write(endpoints, "etcdCACertFile: "+pki.CACertFile, "etcdKey: "+inline(pki.ClientKey)),
 		"a key without its client certificate": write(endpoints, "etcdKeyFile: "+pki.ClientKeyFile),
 	} {

@@ -151,7 +151,7 @@ func (p phases) stop(t *testing.T, at instant, signal syscall.Signal) (reached b
 			if !at.done && len(p.pools()) == 1 { // else nobody may know yet
 				assert.Contains(t, stderr.String(), `IPPool "default-ipv4-ippool" was created and not rolled back`)
 			}
-			if strings.Contains(stderr.String(), "created nevertheless") {
+			if strings.Contains(stderr.String(), "was created and not rolled back") {
 				errs++
 			}
 			assert.Equal(t, errs, strings.Count(stderr.String(), "error: "), stderr.String())
