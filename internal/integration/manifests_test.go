@@ -284,14 +284,14 @@ func TestRolesHaveNothingTooMuch(t *testing.T) {
 			env := append(containerEnv(t, container), "KUBECONFIG="+kubeconfig)
 			if missing.surveyed() {
 				survey := surveyOf(t, bearer(world.server, world.server.Token(t, "kube-system", name, time.Hour)))
-				assert.Contains(t, strings.Join(survey.Problems, "\n"), "give it "+missing.String())
+				assert.Contains(t, strings.Join(survey.Problems, "\n"), "add to "+missing.String())
 				r := call(t, env, container.Args...)
 				assert.Zero(t, r.code, r.stderr)
 				assert.Len(t, world.Pools(t), 2, "a check that can't be made is left out")
 				return
 			}
 			r := call(t, env, container.Args...)
-			assert.Contains(t, r.stderr, "give it "+missing.String())
+			assert.Contains(t, r.stderr, "add to "+missing.String())
 			if missing.needed() {
 				assert.Equal(t, 1, r.code)
 				assert.Contains(t, r.stderr, "permission denied")
