@@ -267,6 +267,6 @@ func TestStranger(t *testing.T) {
 	t.Parallel()
 	web := httptest.NewServer(http.NotFoundHandler())
 	defer web.Close()
-	fault{kind: datastore.ErrUnreachable, passes: true, says: []string{"no gRPC", "etcd's client port?"}}.
+	fault{kind: datastore.ErrUnreachable, passes: true, says: []string{"not gRPC", "etcd's client port?"}}.
 		check(t, etcdv3.Config{Endpoints: []string{web.URL}})
 }

@@ -180,5 +180,5 @@ func isHTTP2(p []byte) bool { return len(p) < 4 || p[3] == 0x04 }
 type strangerError struct{ said string }
 
 func (e *strangerError) Error() string {
-	return fmt.Sprintf("it says %q, which is not gRPC: not an etcd endpoint", e.said)
+	return fmt.Sprintf("it says %q, which is not gRPC", e.said)
 }
