@@ -61,6 +61,10 @@ man: ## write the program's man page anew
 run: ## bootstrap into an embedded etcd and show the pools (ARGS='--flag …')
 	$(GO) run -tags embedded ./examples/calico-bootstrap --datastore-type embedded $(ARGS)
 
+.PHONY: check
+check: lint ## lint, and the tests that need no server
+	$(GO) test ./... ./examples/...
+
 .PHONY: test
 test: test-newest test-floors ## all tests: on the newest dependencies, on the oldest, and some fuzzers for 3000 inputs
 	@# Counted, not timed: a fuzzer that the clock cuts off on a busy machine fails.
