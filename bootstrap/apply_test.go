@@ -70,7 +70,7 @@ func TestApplyOfAPlanThatNoLongerHolds(t *testing.T) {
 	}{
 		{"nothing changed", nil, nil, func(*fakeStore) {}, nil, ""},
 		{"a pool that has nothing to do with it", nil, nil, func(s *fakeStore) { s.unreadable = []datastore.Unreadable{{Name: "odd", Err: errors.New("no JSON")}} }, nil, ""},
-		{"somebody else made a pool", nil, nil, func(s *fakeStore) { s.put(mine) }, nil,
+		{"another client created a pool", nil, nil, func(s *fakeStore) { s.put(mine) }, nil,
 			`the plan is outdated: IPPool "default-ipv4-ippool" was: 10.1.0.0/16 created (no IPv4 pool exists); it is now: 10.9.0.0/16 unchanged (exists)`},
 		{"a pool that was to stay is gone", []v3.IPPool{mine}, nil, func(s *fakeStore) { delete(s.pools, mine.Name); s.revision++ }, nil,
 			`was: 10.9.0.0/16 unchanged (exists); it is now: 10.1.0.0/16 created (no IPv4 pool exists)`},
@@ -80,7 +80,7 @@ func TestApplyOfAPlanThatNoLongerHolds(t *testing.T) {
 		{"what is to be updated was changed", []v3.IPPool{mine}, []string{"--on-drift=update", "--ipv4-pool-nat-outgoing=false"},
 			func(s *fakeStore) { s.put(poolstest.Stored(mine.Name, "10.9.0.0/16", nat, poolstest.Disabled)) }, nil,
 			"updated (natOutgoing: true -> false)"},
-		{"somebody else made the update", []v3.IPPool{mine}, []string{"--on-drift=update", "--ipv4-pool-nat-outgoing=false"},
+		{"another client made the update", []v3.IPPool{mine}, []string{"--on-drift=update", "--ipv4-pool-nat-outgoing=false"},
 			func(s *fakeStore) { s.put(poolstest.Stored(mine.Name, "10.9.0.0/16")) }, nil, "it is now: 10.9.0.0/16 unchanged"},
 		{"the podSubnet was changed", nil, nil, func(*fakeStore) {}, []Option{podSubnet("10.2.0.0/16")},
 			`was: 10.1.0.0/16 created (no IPv4 pool exists); it is now: 10.2.0.0/16 created (no IPv4 pool exists)`},
@@ -283,7 +283,7 @@ func TestCallersOriginIsNoDefault(t *testing.T) {
 	assert.False(t, store.pools["default-ipv4-ippool"].Spec.NATOutgoing)
 }
 
-// A pool that is being deleted counts, and is told of.
+// A pool that is being deleted counts, and is a finding.
 func TestPoolThatIsBeingDeleted(t *testing.T) {
 	t.Parallel()
 	deleted := poolstest.Default4()

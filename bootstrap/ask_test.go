@@ -70,7 +70,7 @@ func TestClusterIsAskedOnlyWhereAPoolIsCreated(t *testing.T) {
 		want  [][]ippool.Family
 	}{
 		{"both exist", []v3.IPPool{four, six}, settings.Settings{}, nil},
-		{"nothing is asked for", nil, settingstest.Given(t, "NO_DEFAULT_POOLS=1"), nil},
+		{"no pool is desired", nil, settingstest.Given(t, "NO_DEFAULT_POOLS=1"), nil},
 		{"one exists", []v3.IPPool{four}, settings.Settings{}, [][]ippool.Family{{ippool.IPv6}}},
 		{"none exists", nil, settings.Settings{}, [][]ippool.Family{poolstest.BothFamilies}},
 		{"both are named, and may be outside", nil, settingstest.Given(t, settingstest.CIDRs...), [][]ippool.Family{poolstest.BothFamilies}},
@@ -215,7 +215,7 @@ func (k keepsOtherwise) Commit(ctx context.Context, since datastore.Snapshot, ch
 		pool.UID = "given-by-the-server-" + pool.UID
 		pool.Spec.AssignmentMode = nil
 		pool.Spec.NodeSelector = "zone == 'a'"
-		pool.Spec.VXLANMode = "" // which means what was asked for
+		pool.Spec.VXLANMode = "" // which means the desired mode
 		kept = append(kept, datastore.Change{Create: pool})
 	}
 	return k.fakeStore.Commit(ctx, since, kept)

@@ -23,7 +23,7 @@ const (
 	EventWriting EventKind = "writing"
 
 	// EventWritten says that Pools were, also if the attempt fails for others.
-	// Each pool is told once in a run, even if that took another attempt to
+	// Each pool is reported once in a run, even if that took another attempt to
 	// find out.
 	EventWritten EventKind = "written"
 

@@ -28,7 +28,7 @@ type gatherer struct {
 	all     bool // every pool that a plan has a step about is checked
 
 	networks, routes *once
-	families         []ippool.Family // whose pod CIDRs were asked for
+	families         []ippool.Family // whose pod CIDRs were requested
 	podCIDRs         []facts.PodCIDRSource
 	surveyed         bool
 	survey           facts.Survey
@@ -174,7 +174,7 @@ func (g *gatherer) tellOfPodCIDRs(p plan.Plan) {
 	}
 }
 
-// furtherCIDRs tells of CIDRs of the family that get no pool: of those that a
+// furtherCIDRs names the CIDRs of the family that get no pool: of those that a
 // cluster names, the first counts. Empty: there are none.
 func furtherCIDRs(sources []facts.PodCIDRSource, family ippool.Family) string {
 	first, name := facts.FirstPodCIDR(sources, family)

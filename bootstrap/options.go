@@ -42,7 +42,7 @@ func WithHost(host facts.Host) Option { return func(o *options) { o.host = host 
 // datastore if it is a facts.Cluster, else nothing.
 func WithCluster(cluster facts.Cluster) Option { return func(o *options) { o.cluster = cluster } }
 
-// WithObserver has a run tell what it is at, as it gets there: for whoever shows
+// WithObserver has a run report its progress: for whoever shows
 // progress or counts it. What came of the run is in the report and the error.
 //
 // The function is called from the goroutine of the run, one call after the other,

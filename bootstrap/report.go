@@ -20,7 +20,7 @@ type Report struct {
 	Datastore datastore.Type      `json:"datastore"` // as the Datastore calls itself
 	Pools     []PoolReport        `json:"pools"`     // the default IPv4 and IPv6 pool, then the rest by name; never null
 	Warnings  []string            `json:"warnings"`  // never null
-	Notes     []string            `json:"notes"`     // good to know, and nothing to mend; never null
+	Notes     []string            `json:"notes"`     // informational; never null
 	Findings  []preflight.Finding `json:"findings"`  // of the preflight; never null
 }
 

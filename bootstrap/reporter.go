@@ -127,7 +127,7 @@ func (r *reporter) retrying(err error, wait time.Duration) {
 	r.tell(Event{Kind: EventRetrying, Err: err, Wait: wait})
 }
 
-// plan tells what is planned, and what is about to be written unless the plan is
+// plan reports what is planned, and what is about to be written unless the plan is
 // only shown.
 func (r *reporter) plan(p plan.Plan, shown bool) {
 	if r.observe == nil {
@@ -147,7 +147,7 @@ func (r *reporter) plan(p plan.Plan, shown bool) {
 	}
 }
 
-// written tells of the pools that are written and were not told of.
+// written reports the pools that are written, each once.
 func (r *reporter) written(p plan.Plan) {
 	if r.observe == nil {
 		return

@@ -143,7 +143,7 @@ func (r *runner) attempt(ctx context.Context) (Report, error) {
 	return r.reporter.report(r.store.Type(), r.planned, found, allowed, refusal), refusal
 }
 
-// gatherFacts asks for what the plan needs, and tells what could not be known.
+// gatherFacts asks for what the plan needs, and reports what is unknown.
 func (r *runner) gatherFacts(ctx context.Context, draft plan.Plan) (facts.Facts, error) {
 	known, err := r.gatherer.gather(ctx, r.store, draft)
 	r.reporter.warnOnce(r.gatherer.warnings...)

@@ -9,10 +9,10 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 )
 
-// What can go wrong, to be told apart with errors.Is. The text of an error says
+// The kinds of errors, to be distinguished with errors.Is. The text of an error says
 // the rest: where, why, and what to do.
 var (
-	// ErrConflict comes from Datastore.Commit when somebody else wrote pools
+	// ErrConflict comes from Datastore.Commit when another client wrote pools
 	// after the snapshot was taken. Nothing of the commit was written, or what its
 	// Result says. A run takes another snapshot and plans again; it returns
 	// ErrConflict only if that goes on and on.

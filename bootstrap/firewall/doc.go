@@ -1,4 +1,4 @@
-// Package firewall tells what a host's firewall must allow for Calico,
+// Package firewall lists what a host's firewall must allow for Calico,
 // derived from the pools and from what else runs there. It is pure: it asks no
 // firewall and changes none.
 //

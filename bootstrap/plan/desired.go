@@ -15,12 +15,12 @@ type Desired struct {
 	Pools []DesiredPool // the default IPv4 and IPv6 pool, then those of PoolsFile
 }
 
-// DesiredPool is a pool that is asked for, or the wish that a family has none.
+// DesiredPool is a desired pool, or says that a family gets none.
 type DesiredPool struct {
 	Family ippool.Family // of the pool, or that has none
 
 	// Default says that this is the default pool of the family: it gives way
-	// to any pool of the family that exists. Any other is asked for by name.
+	// to any pool of the family that exists. Any other is identified by its name.
 	Default bool
 
 	// Pool has every default filled in. Its CIDR is empty while nobody named

@@ -19,7 +19,7 @@ type Difference struct {
 	Field  string        `json:"field"`  // as in an IPPool's spec
 	Asked  any           `json:"asked"`  // what the setting says
 	Stored any           `json:"stored"` // null: the setting speaks of a pool that doesn't exist
-	Source origin.Origin `json:"source"` // of what was asked for
+	Source origin.Origin `json:"source"` // of the desired value
 
 	// Updated says that the field is changed to what was asked for.
 	Updated bool `json:"updated"`
@@ -71,7 +71,7 @@ func (e *DriftError) Error() string {
 // Is makes a DriftError an ErrDrift.
 func (e *DriftError) Is(target error) bool { return target == ErrDrift }
 
-// wishes are the values that somebody asked for: a default is none.
+// wishes are the configured values: defaults are not among them.
 func (d DesiredPool) wishes() []Value {
 	return slices.DeleteFunc(slices.Clone(d.Values), func(value Value) bool {
 		return value.Source.Kind() == origin.KindDefault

@@ -162,7 +162,7 @@ func TestUpdateIsJudged(t *testing.T) {
 	desired := settingstest.Resolved(t, "CALICO_IPV6POOL_CIDR=fd00::/64", "--ipv4-pool-vxlan=always").Desired
 	made, err := plan.Compute(desired, datastore.Snapshot{Pools: poolstest.Records(pool)}, plan.DriftUpdate)
 	require.ErrorIs(t, err, plan.ErrIncompatible)
-	require.ErrorContains(t, err, `IPPool "default-ipv4-ippool" can't be updated as asked for (vxlanMode Always: flag --ipv4-pool-vxlan): spec.vxlanMode: Forbidden: "Always" stands with ipipMode "Always"`)
+	require.ErrorContains(t, err, `IPPool "default-ipv4-ippool" can't be updated as requested (vxlanMode Always: flag --ipv4-pool-vxlan): spec.vxlanMode: Forbidden: "Always" stands with ipipMode "Always"`)
 	assert.Empty(t, made.Steps)
 
 	// Whoever is only told of the difference learns that an update is no way.

@@ -9,7 +9,7 @@ var (
 	// have another size.
 	ErrIncompatible = errors.New("conflicts with existing pools")
 
-	// ErrDrift comes where a pool differs from what was asked for and the
+	// ErrDrift comes where a pool differs from the desired one and the
 	// settings want that to fail. Nothing was written. The error is a
 	// *DriftError.
 	ErrDrift = errors.New("existing pools differ from the desired configuration")

@@ -42,15 +42,15 @@ type Plan struct {
 // Step is what is to be done about one pool, and why.
 type Step struct {
 	Action  Action        // Created, Updated (to be, or done), Unchanged or Skipped
-	Family  ippool.Family // of the pool that was asked for
+	Family  ippool.Family // of the desired pool
 	Default bool          // it is about the default pool of the family, whatever pool stands for that
 	Name    string        // the pool's
-	Desired string        // the name of the pool that was asked for; Name is another where one stands for it
+	Desired string        // the name of the desired pool; Name differs where another pool takes its place
 	Reason  string        // as a part of a sentence
 	Pool    *v3.IPPool    // as it is or will be; nil if skipped
 	Unknown []string      // fields of the pool that are not chosen yet: cidr
 	Values  []Value       // the settings behind a pool that is to be created
-	Drift   []Difference  // what was asked for otherwise
+	Drift   []Difference  // differences from the desired values
 
 	// Update is the record to be written where Pool is to be updated; else nil.
 	Update *ippool.Record
@@ -81,18 +81,18 @@ type Existing struct {
 // it changes nothing that it is given:
 //
 //	default pool of a family   pools of the family there       outcome
-//	asked for                  none                            created
-//	asked for                  the one of its name, as asked   unchanged
-//	asked for                  the one of its name             unchanged or updated, as onDrift says
-//	asked for                  others                          unchanged; what was asked for has no effect
-//	asked for                  none; the name is taken         ErrIncompatible, and nothing is done
-//	not asked for              any                             skipped
+//	desired                    none                            created
+//	desired                    the one of its name, equal      unchanged
+//	desired                    the one of its name, different  unchanged or updated, as onDrift says
+//	desired                    others                          unchanged; the settings have no effect
+//	desired                    none; the name is taken         ErrIncompatible, and nothing is done
+//	not desired                any                             skipped
 //
 //	pool of a file             pool of its name there          outcome
-//	asked for                  none                            created
-//	asked for                  one, as asked                   unchanged
-//	asked for                  one                             unchanged or updated, as onDrift says
-//	asked for                  a record that can't be read     ErrIncompatible, and nothing is done
+//	desired                    none                            created
+//	desired                    one, equal                      unchanged
+//	desired                    one, different                  unchanged or updated, as onDrift says
+//	desired                    a malformed record              ErrIncompatible, and nothing is done
 //
 // The pools of a file don't count for the first table. A pool whose CIDR Calico
 // can't parse is of no family, like a record of which not even that can be read:
@@ -300,7 +300,7 @@ func (p *planner) exists(step *Step, want DesiredPool, record *ippool.Record) {
 		var updated *ippool.Record
 		if updated, step.Drift = withUpdates(want, record, step.Drift); updated != nil {
 			for _, fault := range judgeUpdate(updated, record) {
-				p.fault("IPPool %q can't be updated as asked for (%s): %s", step.Name, askedFor(step.Drift), fault)
+				p.fault("IPPool %q can't be updated as requested (%s): %s", step.Name, askedFor(step.Drift), fault)
 			}
 			step.Action, step.Reason, step.Pool, step.Update = Updated, updatedReason(step.Drift), updated.Pool().DeepCopy(), updated
 			if warning := step.Disruption(); warning != "" {

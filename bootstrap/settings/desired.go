@@ -24,11 +24,11 @@ type Config struct {
 	Timeout   time.Duration           // of the whole run; zero is no limit
 	OnDrift   plan.OnDrift            // what is done where a pool differs
 	Preflight preflight.Mode          // what is done with findings
-	Allow     []preflight.FindingCode // findings that are known and wanted
+	Allow     []preflight.FindingCode // findings to ignore
 	Warnings  []string                // what is not wrong, but should be known
 }
 
-// Resolve reads and judges the settings. The error is an *Error with
+// Resolve parses and validates the settings. The error is an *Error with
 // everything that is wrong; nothing is contacted and no file is read.
 //
 // The pools of PoolsFile are in it as far as PoolManifests has them, which

@@ -3,7 +3,7 @@ package settings
 import "github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 
 // Setting is one setting as it was given: a text, and where it came from. The
-// text is not judged yet. The zero Setting, and any with an empty text, is
+// text is not validated yet. The zero Setting, and any with an empty text, is
 // unset: its default applies.
 type Setting struct {
 	Value  string        // as it was given; empty: it was not

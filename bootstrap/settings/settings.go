@@ -6,7 +6,7 @@ import "github.com/calico-bootstrap/calico-bootstrap/ippool"
 
 // Settings are all settings as they were given, each with its place. The zero
 // value has nothing set: everything is at its default. [Settings.Resolve]
-// judges them. [Definitions] has the table of their flags and variables.
+// validates them. [Definitions] has the table of their flags and variables.
 type Settings struct {
 	IPv4 IPv4PoolSettings // of the default IPv4 pool
 	IPv6 IPv6PoolSettings // of the default IPv6 pool

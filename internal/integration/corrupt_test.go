@@ -25,7 +25,7 @@ func TestCorruptRecords(t *testing.T) {
 			require.NoError(t, err)
 			require.Len(t, report.Warnings, 1)
 			assert.Contains(t, report.Warnings[0], `IPPool "odd"`)
-			assert.Regexp(t, "is (ignored|malformed)", report.Warnings[0])
+			assert.Regexp(t, `is (ignored: invalid CIDR|malformed and is (ignored|not modified))`, report.Warnings[0])
 			records := world.records(t)
 			require.Len(t, records, 3)
 			assert.Equal(t, keyValue{ippool.RecordKey("odd"), corrupt}, records[2])

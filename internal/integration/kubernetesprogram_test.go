@@ -180,7 +180,7 @@ func TestKubernetesBadInput(t *testing.T) {
 		{"all at once", []string{"KUBECONFIG=/nonexistent", "CALICO_API_GROUP=v1", "CALICO_IPV4POOL_CIDR=x"}, nil, 2,
 			[]string{"env KUBECONFIG", "env CALICO_API_GROUP", "env CALICO_IPV4POOL_CIDR"}},
 		{"v3 asked where only v1 is served", []string{"KUBECONFIG=" + world.server.Kubeconfig(t), "CALICO_API_GROUP=projectcalico.org/v3"}, nil, 1,
-			[]string{"the API server has no ippools in projectcalico.org/v3, which was asked for, but in crd.projectcalico.org/v1: set --calico-api-group"}},
+			[]string{"the API server has no ippools in projectcalico.org/v3, which is configured, but in crd.projectcalico.org/v1: set --calico-api-group"}},
 		{"v3 asked by one who may not look elsewhere", []string{good, "CALICO_API_GROUP=projectcalico.org/v3"}, nil, 1,
 			[]string{"permission denied", "add to a ClusterRole the rule - {apiGroups: [projectcalico.org], resources: [ippools], verbs: [list]}"}},
 		{"wrong token", []string{"K8S_API_ENDPOINT=" + world.server.URL(), "K8S_CA_FILE=" + a.ca, "K8S_API_TOKEN=hunter2"}, nil, 1,

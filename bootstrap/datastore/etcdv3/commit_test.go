@@ -212,7 +212,7 @@ func TestCommitOfTwoClusters(t *testing.T) {
 	require.EqualError(t, err, `etcd: the snapshot is of another datastore: revision "7"`)
 }
 
-// What went to the other cluster is told also where the caller gave up meanwhile.
+// A write to the other cluster is reported also if the caller cancels meanwhile.
 func TestCommitToAnotherClusterThatIsCancelled(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())

@@ -79,7 +79,7 @@ func checkAnswer(t *testing.T, err error, body, secret string) {
 }
 
 // FuzzPools reads any answer of an API server as a list of pools: an error is that
-// it is none, and each item is a pool or told as unreadable.
+// it is none, and each item is a pool or reported as unreadable.
 func FuzzPools(f *testing.F) {
 	for _, body := range []string{
 		`{"kind":"IPPoolList","metadata":{"resourceVersion":"7","continue":"c"},"items":[{"metadata":{"name":"b"},"spec":{"cidr":"10.0.0.0/16"}},{"metadata":{"name":"a"},"spec":{"cidr":"fd00::/64","blockSize":"26"}}]}`,

@@ -23,7 +23,7 @@ const (
 )
 
 // Blocks reads the names of all IPAM blocks, never the blocks, in one list
-// unless there are thousands. A name that is no block's is passed over. Where
+// unless there are thousands. A name that is no block's is ignored. Where
 // the API server doesn't know blocks, there are none.
 func (d *Datastore) Blocks(ctx context.Context, families []ippool.Family) ([]netip.Prefix, error) {
 	group, err := d.group(ctx)

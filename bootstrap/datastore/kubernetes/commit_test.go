@@ -188,7 +188,7 @@ func TestCommitSends(t *testing.T) {
 	}
 }
 
-// Without a resourceVersion, a patch would go over whatever somebody else wrote.
+// Without a resourceVersion, a patch would overwrite what another client wrote.
 func TestUpdateWithoutResourceVersion(t *testing.T) {
 	t.Parallel()
 	store := answering(t, &rest.Config{}, apitest.JSON(200, `{}`))

@@ -67,7 +67,7 @@ func (d *Datastore) Type() datastore.Type { return datastore.Kubernetes }
 
 // Snapshot reads every pool with one list, of the API group that is served: the
 // first that is not unknown to the API server. Nothing is written on the word
-// of a list that may be stale, so none is asked for. Revision is the list's
+// of a list that may be stale, so none is requested. Revision is the list's
 // resourceVersion.
 func (d *Datastore) Snapshot(ctx context.Context) (datastore.Snapshot, error) {
 	groups := apiGroups
@@ -124,7 +124,7 @@ func (d *Datastore) elsewhere(ctx context.Context) error {
 	}
 	return &datastore.Error{
 		Place: d.client.Place(), Doing: "reading IP pools",
-		Err:  fmt.Errorf("the API server has no %s in %s, which was asked for, but in %s", poolResource, v3.SchemeGroupVersion, ippool.CRDV1),
+		Err:  fmt.Errorf("the API server has no %s in %s, which is configured, but in %s", poolResource, v3.SchemeGroupVersion, ippool.CRDV1),
 		Hint: fmt.Sprintf("set --calico-api-group or CALICO_API_GROUP to %s, or leave it out", ippool.CRDV1),
 	}
 }
@@ -179,7 +179,7 @@ func (d *Datastore) notInstalled(groups []schema.GroupVersion, absent []error) e
 
 // PodCIDRs reads kubeadm's ClusterConfiguration, OpenShift's Network config and
 // kube-proxy's config, in this order, until a CIDR of each family is known. A
-// source that is absent, forbidden or unreadable is passed over, and says so.
+// source that is absent, forbidden or unreadable is skipped, with its problem.
 func (d *Datastore) PodCIDRs(ctx context.Context, families []ippool.Family) ([]facts.PodCIDRSource, error) {
 	return clusterfacts.PodCIDRs(ctx, d.client, families)
 }
@@ -187,7 +187,7 @@ func (d *Datastore) PodCIDRs(ctx context.Context, families []ippool.Family) ([]f
 // Survey reads the nodes, and the Service CIDRs from the ServiceCIDRs of the
 // API, or where there are none or they may not be read, from kubeadm's
 // ClusterConfiguration or OpenShift's Network config. What is absent, forbidden
-// or unreadable is told in Problems. An error is one that ends or delays a run
+// or unreadable is reported in Problems. An error is one that ends or delays a run
 // wherever it comes up: ErrUnreachable, ErrTLS, ErrUnauthorized, or that of ctx.
 func (d *Datastore) Survey(ctx context.Context) (facts.Survey, error) {
 	return clusterfacts.Survey(ctx, d.client)

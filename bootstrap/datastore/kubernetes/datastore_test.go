@@ -80,7 +80,7 @@ func TestSnapshotWithoutPools(t *testing.T) {
 			datastore.ErrNotInstalled},
 		{"not in the newer group, nor elsewhere", v3.SchemeGroupVersion, nil, "not installed: projectcalico.org/v3 has no ippools: " + install, datastore.ErrNotInstalled},
 		{"not in the newer group but in the other", v3.SchemeGroupVersion, apitest.Answers{crdPools: apitest.JSON(200, noPools)},
-			"the API server has no ippools in projectcalico.org/v3, which was asked for, but in crd.projectcalico.org/v1: " +
+			"the API server has no ippools in projectcalico.org/v3, which is configured, but in crd.projectcalico.org/v1: " +
 				"set --calico-api-group or CALICO_API_GROUP to crd.projectcalico.org/v1, or leave it out", nil},
 	}
 	for _, tt := range tests {

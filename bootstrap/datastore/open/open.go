@@ -70,7 +70,7 @@ func (c Config) String() string {
 	return fmt.Sprint(c.Etcd)
 }
 
-// Open returns the datastore, which connects when it is first asked for something.
+// Open returns the datastore, which connects with its first request.
 // It is the caller's to close. The error is about the config alone.
 func (c Config) Open() (Datastore, error) {
 	switch c.Type {

@@ -171,9 +171,7 @@ func TestThisHostInANamespace(t *testing.T) {
 	found := check("--ipv4-pool-cidr=10.0.0.0/11", "--ipv6-pool-cidr=fd00:20::/47", "--ipv6-pool-nat-outgoing=true")
 	var overlaps []string
 	for _, finding := range found {
-		if finding.Other == nil {
-			continue
-		}
+		require.NotNil(t, finding.Other, finding.Text)
 		overlaps = append(overlaps, fmt.Sprintf("%s %s %s", finding.Code, finding.Pool, finding.Other.Prefix))
 	}
 	assert.Equal(t, []string{
@@ -188,13 +186,10 @@ func TestThisHostInANamespace(t *testing.T) {
 		"HostRouteOverlap default-ipv4-ippool 10.24.0.0/16",
 		"HostRouteOverlap default-ipv6-ippool fd00:20::/48",
 	}, overlaps)
-	texts := fmt.Sprint(found)
-	assert.Contains(t, texts, "; 2 more routes of this host overlap it;")
+	assert.Contains(t, found[8].Text, "; 2 more routes of this host overlap it;")
 
 	// Calico's own traces speak against no pool.
-	for _, finding := range check("--ipv4-pool-cidr=10.244.0.0/16", "--ipv6-pool-cidr=none") {
-		assert.Nil(t, finding.Other, finding.Text)
-	}
+	assert.Empty(t, check("--ipv4-pool-cidr=10.244.0.0/16", "--ipv6-pool-cidr=none"))
 }
 
 // A dump that the kernel marks as interrupted is read again, as long as there is

@@ -31,7 +31,7 @@ const NoLimit = -1
 const (
 	defaultRequestTimeout = 20 * time.Second
 
-	// defaultMaxBytes is far more than a page of anything that is asked for.
+	// defaultMaxBytes is far more than a page of anything that is requested.
 	defaultMaxBytes = 64 << 20
 )
 
@@ -121,7 +121,7 @@ func (t bounded) WrappedRoundTripper() http.RoundTripper { return t.RoundTripper
 // maxBytes is the key of a limit in a request's context.
 type maxBytes struct{}
 
-var errUpgrade = errors.New("101 Switching Protocols, which wasn't asked for")
+var errUpgrade = errors.New("unexpected 101 Switching Protocols")
 
 // Close ends the connections to the API server that are not in use.
 func (c *Client) Close() error {

@@ -161,7 +161,7 @@ func refusal(e *datastore.Error, status metav1.Status) error {
 
 const endpointHint = "check that the endpoint is the API server's"
 
-// InstallHint is for an API server that doesn't know what it is asked for.
+// InstallHint is for an API server that doesn't know the resource.
 const InstallHint = "install Calico's CRDs; if they are, check that the endpoint is the API server's"
 
 // connectionHints are what may be done about a request that got no answer.

@@ -124,7 +124,7 @@ func TestUpgrade(t *testing.T) {
 		return &http.Response{StatusCode: http.StatusSwitchingProtocols, Body: body, Request: request}, nil
 	})
 	_, err := call(t, reaching(t, rest.Config{}, transport), listing)
-	require.EqualError(t, err, "Kubernetes https://127.0.0.1:1: reading IP pools: 101 Switching Protocols, which wasn't asked for: "+
+	require.EqualError(t, err, "Kubernetes https://127.0.0.1:1: reading IP pools: unexpected 101 Switching Protocols: "+
 		"the answer is not the API server's own: check the load balancers and proxies in between")
 	assert.Equal(t, never{closed: true}, *body)
 }
