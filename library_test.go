@@ -35,9 +35,9 @@ var forbidden = []struct{ pkg, function, except string }{
 	{"signal", "*", ""},
 }
 
-// TestLibraryLeavesTheProcessAlone reads the library for what only a program may
+// TestLibraryHasNoGlobalEffects reads the library for what only a program may
 // do: exit, print, log to a global logger, read the environment unasked.
-func TestLibraryLeavesTheProcessAlone(t *testing.T) {
+func TestLibraryHasNoGlobalEffects(t *testing.T) {
 	t.Parallel()
 	files := 0
 	for _, folder := range []string{"ippool", "bootstrap", "internal/netcause", "internal/spelling", "internal/text", "internal/calicolinks"} {

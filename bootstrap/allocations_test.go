@@ -16,10 +16,10 @@ import (
 
 // What a plan takes is bounded for each pool that exists, however many there are.
 func TestAllocationsOfAPlan(t *testing.T) {
-	var asked settings.Settings
-	asked.IPv4.CIDR = settings.Given("192.168.0.0/16", origin.Caller("test"))
-	asked.IPv6.CIDR = settings.Given("fd00:10:244::/64", origin.Caller("test"))
-	config, err := asked.Resolve()
+	var requested settings.Settings
+	requested.IPv4.CIDR = settings.Given("192.168.0.0/16", origin.Caller("test"))
+	requested.IPv6.CIDR = settings.Given("fd00:10:244::/64", origin.Caller("test"))
+	config, err := requested.Resolve()
 	require.NoError(t, err)
 	for _, n := range []int{100, 5_000} {
 		var snapshot datastore.Snapshot

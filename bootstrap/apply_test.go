@@ -26,7 +26,7 @@ import (
 // agreed is a plan that somebody agreed to.
 func agreed(t *testing.T, store datastore.Datastore, s settings.Settings, options ...Option) (*Bootstrap, *Plan) {
 	t.Helper()
-	b := New(store, append([]Option{WithHost(fakeHost{asked: new(int)}), WithRandom(&counting{})}, options...)...)
+	b := New(store, append([]Option{WithHost(fakeHost{reads: new(int)}), WithRandom(&counting{})}, options...)...)
 	p, err := b.Plan(t.Context(), s)
 	require.NoError(t, err)
 	return b, p
@@ -52,7 +52,7 @@ func TestApplyCarriesOutThePlan(t *testing.T) {
 func TestApplyOfAPlanThatNoLongerHolds(t *testing.T) {
 	t.Parallel()
 	podSubnet := func(cidr string) Option {
-		return WithCluster(&fakeCluster{sources: []facts.PodCIDRSource{factstest.Says(origin.Cluster("kubeadm-config"), cidr, "fd01::/64")}})
+		return WithCluster(&fakeCluster{sources: []facts.PodCIDRSource{factstest.Source(origin.Cluster("kubeadm-config"), cidr, "fd01::/64")}})
 	}
 	nat := func(pool *v3.IPPool) { pool.Spec.NATOutgoing = true }
 	deleting := func(pool *v3.IPPool) {
@@ -66,7 +66,7 @@ func TestApplyOfAPlanThatNoLongerHolds(t *testing.T) {
 		lines   []string
 		change  func(*fakeStore)
 		options []Option // of Apply; nil: those of the plan
-		says    string   // empty: it is carried out
+		message string   // empty: it is carried out
 	}{
 		{"nothing changed", nil, nil, func(*fakeStore) {}, nil, ""},
 		{"a pool that has nothing to do with it", nil, nil, func(s *fakeStore) { s.unreadable = []datastore.Unreadable{{Name: "odd", Err: errors.New("no JSON")}} }, nil, ""},
@@ -85,7 +85,7 @@ func TestApplyOfAPlanThatNoLongerHolds(t *testing.T) {
 		{"the podSubnet was changed", nil, nil, func(*fakeStore) {}, []Option{podSubnet("10.2.0.0/16")},
 			`was: 10.1.0.0/16 created (no IPv4 pool exists); it is now: 10.2.0.0/16 created (no IPv4 pool exists)`},
 		{"a pool that is not to differ", nil, []string{"--on-drift=fail", "--ipv4-pool-cidr=10.1.0.0/16"}, func(s *fakeStore) { s.put(mine) }, nil, "it is now: 10.9.0.0/16 unchanged (exists; differs from desired: cidr)"},
-		{"the host lost IPv6", nil, nil, func(*fakeStore) {}, []Option{podSubnet("10.1.0.0/16"), WithHost(fakeHost{noIPv6: "it is off", asked: new(int)})}, "skipped (IPv6 is not supported: it is off)"},
+		{"the host lost IPv6", nil, nil, func(*fakeStore) {}, []Option{podSubnet("10.1.0.0/16"), WithHost(fakeHost{ipv6Disabled: "it is off", reads: new(int)})}, "skipped (IPv6 is not supported: it is off)"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -94,16 +94,16 @@ func TestApplyOfAPlanThatNoLongerHolds(t *testing.T) {
 			b, p := agreed(t, store, settingstest.Given(t, append(tt.lines, "--ipv6-pool-nat-outgoing=true")...), podSubnet("10.1.0.0/16"))
 			tt.change(store)
 			if tt.options != nil {
-				b = New(store, append([]Option{WithHost(fakeHost{asked: new(int)}), WithRandom(&counting{})}, tt.options...)...)
+				b = New(store, append([]Option{WithHost(fakeHost{reads: new(int)}), WithRandom(&counting{})}, tt.options...)...)
 			}
 			before := store.stored()
 			_, err := b.Apply(t.Context(), p)
-			if tt.says == "" {
+			if tt.message == "" {
 				require.NoError(t, err)
 				return
 			}
 			require.ErrorIs(t, err, datastore.ErrConflict)
-			require.ErrorContains(t, err, tt.says)
+			require.ErrorContains(t, err, tt.message)
 			assert.Equal(t, before, store.stored(), "nothing is written")
 			assert.Zero(t, store.count("commit"))
 
@@ -228,14 +228,14 @@ func TestPartialErrorNamesAPoolOnce(t *testing.T) {
 func TestStrictKnowsTheRandomRange(t *testing.T) {
 	t.Parallel()
 	cluster := &fakeCluster{survey: facts.Survey{Nodes: []facts.Node{factstest.Node("a", "fd12:3456:789a::/64")}}}
-	host := fakeHost{routes: factstest.Prefixes("fd00::/8"), asked: new(int)}
+	host := fakeHost{routes: factstest.Prefixes("fd00::/8"), reads: new(int)}
 	for name, options := range map[string][]Option{
 		"OutsideNodePodCIDR": {WithCluster(cluster)},
 		"HostRouteOverlap":   {WithHost(host)},
 	} {
-		for _, asked := range [][]Option{options, append(options, asPlan)} {
+		for _, requested := range [][]Option{options, append(options, asPlan)} {
 			store := newStore()
-			report, err := run(t, store, settingstest.Given(t, "--ipv4-pool-cidr=10.1.0.0/16", "--ipv6-pool-nat-outgoing=true", "--preflight=strict"), asked...)
+			report, err := run(t, store, settingstest.Given(t, "--ipv4-pool-cidr=10.1.0.0/16", "--ipv6-pool-nat-outgoing=true", "--preflight=strict"), requested...)
 			require.ErrorIs(t, err, preflight.ErrFindings, name)
 			assert.Equal(t, []string{name + " default-ipv6-ippool"}, codes(report.Findings))
 			assert.Empty(t, store.stored(), "nothing is written")
@@ -262,7 +262,7 @@ func TestChosenCIDRIsFreeOfAllThatIsKnown(t *testing.T) {
 		ServiceCIDRs: factstest.At(origin.Cluster("ServiceCIDR kubernetes"), "172.16.0.0/16"),
 		Nodes:        []facts.Node{factstest.Node("a", "172.17.0.5")},
 	}}
-	host := fakeHost{networks: factstest.Prefixes("192.168.1.0/24"), routes: factstest.Prefixes("172.18.0.0/24"), asked: new(int)}
+	host := fakeHost{networks: factstest.Prefixes("192.168.1.0/24"), routes: factstest.Prefixes("172.18.0.0/24"), reads: new(int)}
 	store := newStore()
 	report, err := run(t, store, settingstest.Given(t, "--ipv6-pool-cidr=none"), WithCluster(cluster), WithHost(host))
 	require.NoError(t, err)
@@ -274,9 +274,9 @@ func TestChosenCIDRIsFreeOfAllThatIsKnown(t *testing.T) {
 func TestCallersOriginIsNoDefault(t *testing.T) {
 	t.Parallel()
 	store := newStore(poolstest.Default4())
-	asked := settingstest.Given(t, "--ipv6-pool-cidr=none", "--on-drift=update")
-	asked.IPv4.NATOutgoing = settings.Given("false", origin.Caller("defaults.yaml nat"))
-	report, err := run(t, store, asked)
+	requested := settingstest.Given(t, "--ipv6-pool-cidr=none", "--on-drift=update")
+	requested.IPv4.NATOutgoing = settings.Given("false", origin.Caller("defaults.yaml nat"))
+	report, err := run(t, store, requested)
 	require.NoError(t, err)
 	assert.Equal(t, plan.Updated, report.Pools[0].Action)
 	assert.Equal(t, "defaults.yaml nat", report.Pools[0].Drift[0].Source.String())
@@ -301,7 +301,7 @@ func TestPoolThatIsBeingDeleted(t *testing.T) {
 }
 
 // Commit changes nothing that it is given, and neither does Apply its plan.
-func TestApplyLeavesThePlanAsItIs(t *testing.T) {
+func TestApplyDoesNotModifyThePlan(t *testing.T) {
 	t.Parallel()
 	store := newStore()
 	b, p := agreed(t, store, settings.Settings{})
@@ -354,8 +354,8 @@ func TestApplyOfARandomRangeThatTheClusterNamesSince(t *testing.T) {
 	t.Parallel()
 	store := newStore()
 	_, p := agreed(t, store, settingstest.Given(t, "--ipv4-pool-cidr=none"))
-	cluster := &fakeCluster{sources: []facts.PodCIDRSource{factstest.Says(origin.Cluster("kubeadm-config"), "fd01::/56")}}
-	b := New(store, WithHost(fakeHost{asked: new(int)}), WithRandom(&counting{}), WithCluster(cluster))
+	cluster := &fakeCluster{sources: []facts.PodCIDRSource{factstest.Source(origin.Cluster("kubeadm-config"), "fd01::/56")}}
+	b := New(store, WithHost(fakeHost{reads: new(int)}), WithRandom(&counting{}), WithCluster(cluster))
 	_, err := b.Apply(t.Context(), p)
 	require.ErrorIs(t, err, datastore.ErrConflict)
 	require.ErrorContains(t, err, "it is now: fd01::/56 created")
@@ -397,7 +397,7 @@ func TestWarningsOfAnEarlierAttemptStay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newStore()
 		store.onCommit = []hook{losesAnswer(unreachable("connection reset"))}
-		host := fakeHost{networks: factstest.Prefixes("192.168.0.0/16", "172.16.0.0/12"), asked: new(int)}
+		host := fakeHost{networks: factstest.Prefixes("192.168.0.0/16", "172.16.0.0/12"), reads: new(int)}
 		report, err := run(t, store, settingstest.Given(t, "--ipv6-pool-cidr=none", "--preflight=off"), WithHost(host))
 		require.NoError(t, err)
 		assert.Equal(t, plan.Created, report.Pools[0].Action)

@@ -97,11 +97,11 @@ func Render(ctx context.Context, s settings.Settings, opts ...Option) ([]*v3.IPP
 	}
 	o := newOptions(opts)
 	warnings := config.Warnings
-	var wanted plan.Desired
+	var desired plan.Desired
 	for _, want := range onHost(config.Desired, o.host).Pools {
 		switch {
 		case want.Skip == "":
-			wanted.Pools = append(wanted.Pools, want)
+			desired.Pools = append(desired.Pools, want)
 		case want.Default && s.HasPoolManifests(): // who names the pools in files knows
 		case want.Default:
 			warnings = append(warnings, fmt.Sprintf("no default %s pool: %s", want.Family, want.Skip))
@@ -109,7 +109,7 @@ func Render(ctx context.Context, s settings.Settings, opts ...Option) ([]*v3.IPP
 			warnings = append(warnings, fmt.Sprintf("IPPool %q is left out: %s", want.Pool.Name, want.Skip))
 		}
 	}
-	draft, err := plan.Compute(wanted, datastore.Snapshot{}, plan.DriftReport)
+	draft, err := plan.Compute(desired, datastore.Snapshot{}, plan.DriftReport)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -147,7 +147,7 @@ func onHost(desired plan.Desired, host facts.Host) plan.Desired {
 		if pool.Family != ippool.IPv6 || pool.Skip != "" {
 			continue
 		}
-		if reason := host.NoIPv6(); reason != "" {
+		if reason := host.IPv6Disabled(); reason != "" {
 			pool.Skip = "IPv6 is not supported: " + reason
 		}
 	}

@@ -15,8 +15,8 @@ import (
 
 func TestRenderChooses(t *testing.T) {
 	t.Parallel()
-	asked := 0
-	host := fakeHost{networks: factstest.Prefixes("192.168.1.0/24"), asked: &asked}
+	requested := 0
+	host := fakeHost{networks: factstest.Prefixes("192.168.1.0/24"), reads: &requested}
 	pools, warnings, err := Render(t.Context(), settings.Settings{}, WithHost(host), WithRandom(&counting{}))
 	require.NoError(t, err)
 	const chosen = " was chosen for this run and may differ on another host or in the next run: set one with flag --"
@@ -27,17 +27,17 @@ func TestRenderChooses(t *testing.T) {
 	require.Len(t, pools, 2)
 	assert.Equal(t, "172.16.0.0/16", pools[0].Spec.CIDR)
 	assert.Equal(t, "fd01:203:405::/48", pools[1].Spec.CIDR, "fd, and the 40 bits 01 02 03 04 05")
-	assert.Equal(t, 1, asked)
+	assert.Equal(t, 1, requested)
 }
 
 // Nothing is drawn, and the host isn't asked, for what is named or not wanted.
 func TestRenderChoosesOnlyWhatIsNeeded(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
-		name   string
-		lines  []string
-		noIPv6 string
-		want   []string
+		name         string
+		lines        []string
+		ipv6Disabled string
+		want         []string
 	}{
 		{"both named", []string{"CALICO_IPV4POOL_CIDR=10.0.0.0/16", "CALICO_IPV6POOL_CIDR=fd00::/64"}, "",
 			[]string{"default-ipv4-ippool 10.0.0.0/16", "default-ipv6-ippool fd00::/64"}},
@@ -50,7 +50,7 @@ func TestRenderChoosesOnlyWhatIsNeeded(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			pools, warnings, err := Render(t.Context(), settingstest.Given(t, tt.lines...), WithHost(fakeHost{t: t, noIPv6: tt.noIPv6}), WithRandom(noRandom{t}))
+			pools, warnings, err := Render(t.Context(), settingstest.Given(t, tt.lines...), WithHost(fakeHost{t: t, ipv6Disabled: tt.ipv6Disabled}), WithRandom(noRandom{t}))
 			require.NoError(t, err)
 			assert.Len(t, warnings, 2-len(pools), "each family that is left out is told of")
 			for _, warning := range warnings {
@@ -67,8 +67,8 @@ func TestRenderChoosesOnlyWhatIsNeeded(t *testing.T) {
 
 func TestRenderWarnsAndFails(t *testing.T) {
 	t.Parallel()
-	asked := 0
-	broken := fakeHost{err: fmt.Errorf("no netlink"), asked: &asked}
+	requested := 0
+	broken := fakeHost{err: fmt.Errorf("no netlink"), reads: &requested}
 	pools, warnings, err := Render(t.Context(), settingstest.Given(t, "CALICO_IPV6POOL_CIDR=fd00::7/64"), WithHost(broken))
 	require.NoError(t, err)
 	assert.Len(t, pools, 2)
@@ -80,21 +80,21 @@ func TestRenderWarnsAndFails(t *testing.T) {
 
 	_, _, err = Render(t.Context(), settingstest.Given(t, "CALICO_IPV6POOL_CIDR=x"), WithHost(broken))
 	require.ErrorIs(t, err, settings.ErrInvalidSettings)
-	assert.Equal(t, 1, asked, "wrong settings ask for nothing")
+	assert.Equal(t, 1, requested, "wrong settings ask for nothing")
 
-	_, _, err = Render(t.Context(), settingstest.Given(t, "CALICO_IPV4POOL_CIDR=none"), WithHost(broken), WithRandom(noRandom{silent{t}}))
+	_, _, err = Render(t.Context(), settingstest.Given(t, "CALICO_IPV4POOL_CIDR=none"), WithHost(broken), WithRandom(noRandom{emptyCluster{t}}))
 	assert.EqualError(t, err, "drawing a random IPv6 prefix: unexpected EOF")
 }
 
 // silent takes the place of a test that may not fail.
-type silent struct{ testing.TB }
+type emptyCluster struct{ testing.TB }
 
-func (silent) Error(...any) {}
+func (emptyCluster) Error(...any) {}
 
-func TestRenderedPoolsAreWhole(t *testing.T) {
+func TestRenderedPoolsAreComplete(t *testing.T) {
 	t.Parallel()
-	asked := 0
-	pools, _, err := Render(t.Context(), settings.Settings{}, WithHost(fakeHost{asked: &asked}))
+	requested := 0
+	pools, _, err := Render(t.Context(), settings.Settings{}, WithHost(fakeHost{reads: &requested}))
 	require.NoError(t, err)
 	require.Len(t, pools, 2)
 	assert.Empty(t, ippool.ValidateSet(pools))

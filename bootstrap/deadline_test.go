@@ -35,7 +35,7 @@ func TestEdgeOfTheDeadline(t *testing.T) {
 		within   func(context.Context) (context.Context, context.CancelFunc)
 		err      func(context.Context) error
 		timedOut bool
-		says     string
+		message  string
 	}{
 		{"a final error stays what it is", context.WithCancel,
 			func(context.Context) error {
@@ -68,13 +68,13 @@ func TestEdgeOfTheDeadline(t *testing.T) {
 				_, err := New(lateStore{err: test.err}).Run(ctx, given)
 				require.Error(t, err)
 				assert.Equal(t, test.timedOut, errors.Is(err, ErrTimedOut), err)
-				assert.ErrorContains(t, err, test.says)
+				assert.ErrorContains(t, err, test.message)
 			})
 		})
 	}
 }
 
-func TestNilOptionsLeaveTheDefaults(t *testing.T) {
+func TestNilOptionsKeepTheDefaults(t *testing.T) {
 	t.Parallel()
 	report, err := New(newStore(), WithLogger(nil), WithClock(nil), WithRandom(nil), WithHost(nil)).Run(t.Context(), settings.Settings{})
 	require.NoError(t, err)

@@ -105,7 +105,7 @@ func TestRunUpdatesAgainAfterAConflict(t *testing.T) {
 
 // Of a datastore without transactions it is told what was updated beside an
 // error, and remembered if the next attempt succeeds.
-func TestRunTellsOfPartialUpdates(t *testing.T) {
+func TestRunReportsPartialUpdates(t *testing.T) {
 	t.Parallel()
 	given := settingstest.Given(t, "--on-drift=update", "--ipv4-pool-nat-outgoing=false", "--ipv6-pool-nat-outgoing=true")
 	half := func(store *fakeStore, cause error) hook {
@@ -132,13 +132,13 @@ func TestRunTellsOfPartialUpdates(t *testing.T) {
 
 // What a cluster says of its pod CIDRs is no wish: who finds after a lost race
 // that somebody else's pool stands doesn't say that it has no effect, or fail.
-func TestClustersCIDRIsNoWish(t *testing.T) {
+func TestClustersCIDRIsNotConfigured(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"default-ipv4-ippool", "theirs"} {
 		synctest.Test(t, func(t *testing.T) {
 			store := newStore()
 			store.onCommit = []hook{first(func() { store.put(poolstest.Stored(name, "10.9.0.0/16")) })}
-			cluster := &fakeCluster{sources: []facts.PodCIDRSource{factstest.Says(origin.Cluster("kubeadm-config"), "10.1.0.0/16")}}
+			cluster := &fakeCluster{sources: []facts.PodCIDRSource{factstest.Source(origin.Cluster("kubeadm-config"), "10.1.0.0/16")}}
 			report, err := run(t, store, settingstest.Given(t, "CALICO_IPV6POOL_CIDR=none", "--on-drift=fail"), WithCluster(cluster))
 			require.NoError(t, err)
 			assert.Equal(t, name+" unchanged: exists", outcome(report)[0])
@@ -149,7 +149,7 @@ func TestClustersCIDRIsNoWish(t *testing.T) {
 
 // What was updated before a conflict is told as updated, also where the pool
 // differs in what no update changes.
-func TestRunTellsOfUpdatesBesideDriftThatStays(t *testing.T) {
+func TestRunReportsUpdatesBesideRemainingDrift(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		store := newStore(poolstest.Default4(), poolstest.Stored("default-ipv6-ippool", "fd00:10:244::/64"))

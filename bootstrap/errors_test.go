@@ -21,7 +21,7 @@ func TestPartialError(t *testing.T) {
 }
 
 // The sentinels are told apart, in code and by people.
-func TestSentinelsAreApart(t *testing.T) {
+func TestSentinelsAreDistinct(t *testing.T) {
 	t.Parallel()
 	texts := map[string]bool{}
 	for _, sentinel := range settingstest.Sentinels {

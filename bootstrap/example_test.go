@@ -56,7 +56,7 @@ func (desktop) Networks(context.Context) ([]facts.Located, error) {
 
 func (desktop) Routes(context.Context) ([]facts.Located, error) { return nil, nil }
 
-func (desktop) NoIPv6() string { return "it is switched off" }
+func (desktop) IPv6Disabled() string { return "it is switched off" }
 
 func ExampleWithHost() {
 	pools, _, err := bootstrap.Render(context.Background(), settings.Settings{}, bootstrap.WithHost(desktop{}))

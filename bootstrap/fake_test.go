@@ -187,7 +187,7 @@ func first(other func()) hook {
 func hangs(ctx context.Context, _ func() error) error {
 	<-ctx.Done()
 	return &datastore.Error{
-		Kind: datastore.ErrUnreachable, Place: "etcd https://10.0.0.1:2379", Doing: "reading IP pools", Err: ctx.Err(),
+		Kind: datastore.ErrUnreachable, Place: "etcd https://10.0.0.1:2379", Operation: "reading IP pools", Err: ctx.Err(),
 	}
 }
 
@@ -206,40 +206,40 @@ func until(start time.Time, d time.Duration, err error) hook {
 
 func unreachable(cause string) error {
 	return &datastore.Error{
-		Kind: datastore.ErrUnreachable, Place: "etcd https://10.0.0.1:2379", Doing: "reading IP pools", Err: errors.New(cause),
+		Kind: datastore.ErrUnreachable, Place: "etcd https://10.0.0.1:2379", Operation: "reading IP pools", Err: errors.New(cause),
 	}
 }
 
 // fakeHost is a machine that has IPv6 and no networks and routes unless it says
 // otherwise.
 type fakeHost struct {
-	networks []netip.Prefix
-	routes   []netip.Prefix
-	err      error // of Networks
-	noRoutes error // of Routes
-	noIPv6   string
-	asked    *int // counts the calls of Networks; nil: nobody may call, nor Routes
-	t        testing.TB
+	networks     []netip.Prefix
+	routes       []netip.Prefix
+	err          error // of Networks
+	noRoutes     error // of Routes
+	ipv6Disabled string
+	reads        *int // counts the calls of Networks; nil: nobody may call, nor Routes
+	t            testing.TB
 }
 
 func (h fakeHost) Networks(context.Context) ([]facts.Located, error) {
-	if h.asked == nil {
+	if h.reads == nil {
 		h.t.Error("the host was asked for its networks")
 		return nil, nil
 	}
-	*h.asked++
+	*h.reads++
 	return factstest.Locate(origin.Host("interface eth0"), h.networks...), h.err
 }
 
 func (h fakeHost) Routes(context.Context) ([]facts.Located, error) {
-	if h.asked == nil {
+	if h.reads == nil {
 		h.t.Error("the host was asked for its routes")
 		return nil, nil
 	}
 	return factstest.Locate(origin.Host("route via 10.0.0.1 dev eth0"), h.routes...), h.noRoutes
 }
 
-func (h fakeHost) NoIPv6() string { return h.noIPv6 }
+func (h fakeHost) IPv6Disabled() string { return h.ipv6Disabled }
 
 // counting is a random source that is not: it gives 1, 2, 3 and so on.
 type counting struct{ last byte }

@@ -32,7 +32,7 @@ type gatherer struct {
 	podCIDRs         []facts.PodCIDRSource
 	surveyed         bool
 	survey           facts.Survey
-	drawn            netip.Prefix // at random; zero: not yet
+	randomRange      netip.Prefix // at random; zero: not yet
 
 	warnings, notes []string // what could not be known, and what is good to know
 }
@@ -45,22 +45,22 @@ var noPrefix netip.Prefix
 func newGatherer(o options, mode preflight.Mode) *gatherer {
 	return &gatherer{
 		host: o.host, cluster: o.cluster, random: o.random, mode: mode,
-		networks: &once{ask: o.host.Networks}, routes: &once{ask: o.host.Routes},
+		networks: &once{fetch: o.host.Networks}, routes: &once{fetch: o.host.Routes},
 	}
 }
 
 // once is a question to the host that is asked at most once.
 type once struct {
-	ask     func(context.Context) ([]facts.Located, error)
-	asked   bool
+	fetch   func(context.Context) ([]facts.Located, error)
+	fetched bool
 	located []facts.Located
 	err     error
 }
 
 func (o *once) get(ctx context.Context) {
-	if !o.asked {
-		o.located, o.err = o.ask(ctx)
-		o.asked = true
+	if !o.fetched {
+		o.located, o.err = o.fetch(ctx)
+		o.fetched = true
 	}
 }
 
@@ -73,12 +73,12 @@ func (g *gatherer) gather(ctx context.Context, store datastore.Datastore, p plan
 		return step.Action == plan.Created && (!unknown(step) || step.Family == ippool.IPv4 || g.cluster != nil)
 	}
 	var (
-		looks  = slices.ContainsFunc(p.Steps, checks)
-		wanted = p.Families(func(step plan.Step) bool { return checks(step) || unknown(step) })
-		holds  = p.Families(holdsBlocks)
+		looks    = slices.ContainsFunc(p.Steps, checks)
+		families = p.Families(func(step plan.Step) bool { return checks(step) || unknown(step) })
+		holds    = p.Families(holdsBlocks)
 
-		askPodCIDRs = g.cluster != nil && slices.ContainsFunc(wanted, func(f ippool.Family) bool { return !slices.Contains(g.families, f) })
-		askSurvey   = g.cluster != nil && looks && !g.surveyed
+		needPodCIDRs = g.cluster != nil && slices.ContainsFunc(families, func(f ippool.Family) bool { return !slices.Contains(g.families, f) })
+		needSurvey   = g.cluster != nil && looks && !g.surveyed
 
 		podCIDRs                         []facts.PodCIDRSource
 		survey                           facts.Survey
@@ -86,10 +86,10 @@ func (g *gatherer) gather(ctx context.Context, store datastore.Datastore, p plan
 		podCIDRsErr, surveyErr, blockErr error
 		wait                             sync.WaitGroup
 	)
-	if askPodCIDRs {
-		wait.Go(func() { podCIDRs, podCIDRsErr = g.cluster.PodCIDRs(ctx, wanted) })
+	if needPodCIDRs {
+		wait.Go(func() { podCIDRs, podCIDRsErr = g.cluster.PodCIDRs(ctx, families) })
 	}
-	if askSurvey {
+	if needSurvey {
 		wait.Go(func() { survey, surveyErr = g.cluster.Survey(ctx) })
 	}
 	if looks {
@@ -100,11 +100,11 @@ func (g *gatherer) gather(ctx context.Context, store datastore.Datastore, p plan
 		blocks, blockErr = store.Blocks(ctx, holds)
 	}
 	wait.Wait()
-	if askPodCIDRs && podCIDRsErr == nil {
-		g.families, g.podCIDRs = wanted, podCIDRs
-		g.tellOfPodCIDRs(p)
+	if needPodCIDRs && podCIDRsErr == nil {
+		g.families, g.podCIDRs = families, podCIDRs
+		g.notePodCIDRs(p)
 	}
-	if askSurvey && surveyErr == nil {
+	if needSurvey && surveyErr == nil {
 		g.surveyed, g.survey = true, survey
 		for _, problem := range survey.Problems {
 			g.notes = append(g.notes, "not checked: "+text.OneLine(problem))
@@ -117,7 +117,7 @@ func (g *gatherer) gather(ctx context.Context, store datastore.Datastore, p plan
 		slices.ContainsFunc(p.Steps, func(step plan.Step) bool { return unknown(step) && step.Family == ippool.IPv4 }) {
 		g.networks.get(ctx) // to choose the range by
 	}
-	g.tellOfHost()
+	g.warnOfHost()
 	return facts.Facts{
 		Networks: g.networks.located, Routes: g.routes.located, PodCIDRs: g.podCIDRs, Survey: g.survey, Blocks: blocks,
 	}, nil
@@ -126,31 +126,31 @@ func (g *gatherer) gather(ctx context.Context, store datastore.Datastore, p plan
 // draw returns a random prefix if the plan needs one, the same in all attempts of
 // a run.
 func (g *gatherer) draw(p plan.Plan, known facts.Facts) (netip.Prefix, error) {
-	if !g.drawn.IsValid() && p.NeedsRandom(known) {
-		drawn, err := ippool.RandomULA(g.random)
+	if !g.randomRange.IsValid() && p.NeedsRandom(known) {
+		random, err := ippool.RandomULA(g.random)
 		if err != nil {
 			return noPrefix, err
 		}
-		g.drawn = drawn
+		g.randomRange = random
 	}
-	return g.drawn, nil
+	return g.randomRange, nil
 }
 
 // tellOfHost warns of what could not be known of the host.
-func (g *gatherer) tellOfHost() {
-	tell := func(what string, asked *once) {
-		warning := fmt.Sprintf("a pool may overlap a %s of this host: %v", what, asked.err)
-		if asked.err != nil && !slices.Contains(g.warnings, warning) {
+func (g *gatherer) warnOfHost() {
+	warn := func(what string, source *once) {
+		warning := fmt.Sprintf("a pool may overlap a %s of this host: %v", what, source.err)
+		if source.err != nil && !slices.Contains(g.warnings, warning) {
 			g.warnings = append(g.warnings, warning)
 		}
 	}
-	tell("network", g.networks)
-	tell("route", g.routes)
+	warn("network", g.networks)
+	warn("route", g.routes)
 }
 
 // tellOfPodCIDRs notes the places in the cluster that know no pod CIDR, and warns
 // of those that should, where a CIDR was wanted of them for a pool that is created.
-func (g *gatherer) tellOfPodCIDRs(p plan.Plan) {
+func (g *gatherer) notePodCIDRs(p plan.Plan) {
 	created := p.Families(func(step plan.Step) bool { return step.Action == plan.Created })
 	unknown := slices.ContainsFunc(p.Steps, func(step plan.Step) bool { return len(step.Unknown) > 0 })
 	for _, family := range created {

@@ -166,7 +166,7 @@ func execute(t *testing.T, s scenario, given []settings.Settings, atomic bool, f
 			actors = append(actors, a)
 			go func() {
 				defer kill()
-				report, err := New(a, WithHost(fakeHost{asked: new(int)}), WithRandom(rand.NewChaCha8([32]byte{byte(id)}))).Run(ctx, given[id])
+				report, err := New(a, WithHost(fakeHost{reads: new(int)}), WithRandom(rand.NewChaCha8([32]byte{byte(id)}))).Run(ctx, given[id])
 				store.mu.Lock()
 				defer store.mu.Unlock()
 				a.report, a.err, a.done = report, err, true

@@ -116,7 +116,7 @@ func TestObserver(t *testing.T) {
 }
 
 // The wait that is told is the wait that follows.
-func TestObserverIsToldTheWait(t *testing.T) {
+func TestObserverGetsTheWait(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		store := newStore()

@@ -81,7 +81,7 @@ func TestManyPoolsInFiles(t *testing.T) {
 func TestRunAndRenderReadThePoolsFile(t *testing.T) {
 	t.Parallel()
 	given := settingstest.Given(t, "--pools-file="+settingstest.WriteFiles(t, "racks.yaml", settingstest.Racks))
-	pools, _, err := Render(t.Context(), given, WithHost(fakeHost{asked: new(int)}))
+	pools, _, err := Render(t.Context(), given, WithHost(fakeHost{reads: new(int)}))
 	require.NoError(t, err)
 	require.Len(t, pools, 2)
 	assert.Equal(t, "rack-a", pools[0].Name)
@@ -101,7 +101,7 @@ func TestRunAndRenderReadThePoolsFile(t *testing.T) {
 }
 
 // Without IPv6 a pool of a file is left out by its name, unlike a default pool.
-func TestRenderTellsWhatIsLeftOut(t *testing.T) {
+func TestRenderReportsSkippedPools(t *testing.T) {
 	t.Parallel()
 	dir := settingstest.WriteFiles(t, "a.yaml", settingstest.Flat("a", "10.1.0.0/16")+settingstest.Flat("six", "fd00::/64"))
 	_, warnings, err := Render(t.Context(), settingstest.Given(t, "--pools-file="+dir, "--ipv6-support=false"), WithHost(fakeHost{t: t}))
@@ -112,7 +112,7 @@ func TestRenderTellsWhatIsLeftOut(t *testing.T) {
 }
 
 // What can't be read hides nothing of what can, nor of the settings.
-func TestPoolsFileFaultsAreToldTogether(t *testing.T) {
+func TestPoolsFileErrorsAreReturnedTogether(t *testing.T) {
 	t.Parallel()
 	dir := settingstest.WriteFiles(t, "a.yaml", settingstest.Flat("a", "10.1.0.0/33"))
 	require.NoError(t, os.Symlink("nowhere", filepath.Join(dir, "b.yaml")))

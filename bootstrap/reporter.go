@@ -21,13 +21,13 @@ type reporter struct {
 	planning bool        // the report is all that there is to see, and has everything that is found
 
 	attempts int
-	toldOf   map[string]bool // the pools that the observer knows to be written
+	reported map[string]bool // the pools that the observer knows to be written
 	warnings []string        // of the settings, and what was found since
 	notes    []string
 }
 
 func newReporter(o options, warnings []string) *reporter {
-	return &reporter{logger: o.logger, observe: o.observe, toldOf: map[string]bool{}, warnings: slices.Clone(warnings)}
+	return &reporter{logger: o.logger, observe: o.observe, reported: map[string]bool{}, warnings: slices.Clone(warnings)}
 }
 
 // begin logs the warnings about settings.
@@ -109,7 +109,7 @@ func (r *reporter) done(ctx context.Context, report Report) {
 	}
 }
 
-func (r *reporter) tell(event Event) {
+func (r *reporter) observed(event Event) {
 	if r.observe == nil {
 		return
 	}
@@ -120,11 +120,11 @@ func (r *reporter) tell(event Event) {
 // reading begins an attempt.
 func (r *reporter) reading() {
 	r.attempts++
-	r.tell(Event{Kind: EventReading})
+	r.observed(Event{Kind: EventReading})
 }
 
 func (r *reporter) retrying(err error, wait time.Duration) {
-	r.tell(Event{Kind: EventRetrying, Err: err, Wait: wait})
+	r.observed(Event{Kind: EventRetrying, Err: err, Wait: wait})
 }
 
 // plan reports what is planned, and what is about to be written unless the plan is
@@ -141,9 +141,9 @@ func (r *reporter) plan(p plan.Plan, shown bool) {
 			writes = append(writes, event)
 		}
 	}
-	r.tell(Event{Kind: EventPlanned, Pools: pools})
+	r.observed(Event{Kind: EventPlanned, Pools: pools})
 	if !shown && len(writes) > 0 {
-		r.tell(Event{Kind: EventWriting, Pools: writes})
+		r.observed(Event{Kind: EventWriting, Pools: writes})
 	}
 }
 
@@ -154,12 +154,12 @@ func (r *reporter) written(p plan.Plan) {
 	}
 	var pools []PoolEvent
 	for _, step := range p.Steps {
-		if step.Done && !r.toldOf[step.Name] {
-			r.toldOf[step.Name] = true
+		if step.Done && !r.reported[step.Name] {
+			r.reported[step.Name] = true
 			pools = append(pools, PoolEvent{step.Name, step.Family, step.Action, step.Reason})
 		}
 	}
 	if len(pools) > 0 {
-		r.tell(Event{Kind: EventWritten, Pools: pools})
+		r.observed(Event{Kind: EventWritten, Pools: pools})
 	}
 }

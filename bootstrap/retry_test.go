@@ -92,11 +92,11 @@ func TestChosenOnceARun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newStore()
 		store.onCommit = times(3, fails(datastore.ErrConflict))
-		asked := 0
+		requested := 0
 		report, err := run(t, store, settings.Settings{},
-			WithHost(fakeHost{err: errors.New("no netlink"), asked: &asked}), WithClock(time.Now))
+			WithHost(fakeHost{err: errors.New("no netlink"), reads: &requested}), WithClock(time.Now))
 		require.NoError(t, err)
-		assert.Equal(t, 1, asked)
+		assert.Equal(t, 1, requested)
 		assert.Equal(t, []string{"a pool may overlap a network of this host: no netlink"}, report.Warnings)
 		assert.Equal(t, 4, store.count("commit"))
 		assert.Equal(t, 4, store.count(blocks4), "no block is in a prefix that is drawn")
@@ -168,7 +168,7 @@ func TestUnreachableIsTriedAgain(t *testing.T) {
 func TestOtherErrorsEndTheRun(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []error{datastore.ErrTLS, datastore.ErrUnauthorized, datastore.ErrForbidden, nil} {
-		failure := &datastore.Error{Kind: kind, Place: "etcd https://10.0.0.1:2379", Doing: "reading IP pools", Err: errors.New("no")}
+		failure := &datastore.Error{Kind: kind, Place: "etcd https://10.0.0.1:2379", Operation: "reading IP pools", Err: errors.New("no")}
 		store := newStore()
 		store.onSnapshot = []hook{fails(failure)}
 		logger, log := logged(slog.LevelDebug)
@@ -287,7 +287,7 @@ func TestStoreThatHangs(t *testing.T) {
 
 // An attempt that is cut short knows nothing but that; the one before it knows
 // what was in the way.
-func TestTimeoutTellsTheCauseBefore(t *testing.T) {
+func TestTimeoutNamesTheCauseBefore(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		refused := unreachable("connection refused")

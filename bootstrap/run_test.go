@@ -46,7 +46,7 @@ const natIPv6 = "CALICO_IPV6POOL_NAT_OUTGOING=true"
 // unless options bring others.
 func run(t *testing.T, store datastore.Datastore, s settings.Settings, options ...Option) (Report, error) {
 	t.Helper()
-	options = append([]Option{WithHost(fakeHost{asked: new(int)}), WithRandom(&counting{})}, options...)
+	options = append([]Option{WithHost(fakeHost{reads: new(int)}), WithRandom(&counting{})}, options...)
 	b := New(store, options...)
 	isAsPlan := func(option Option) bool {
 		return reflect.ValueOf(option).Pointer() == reflect.ValueOf(asPlan).Pointer()
@@ -130,7 +130,7 @@ func TestRunExistingThatDiffers(t *testing.T) {
 		}
 		host := fakeHost{t: t}
 		if policy == "update" { // which is checked as a creation is
-			host.asked = new(int)
+			host.reads = new(int)
 		}
 		report, _ := run(t, store, settingstest.Given(t, lines...), WithHost(host))
 		require.Len(t, report.Pools, 2, policy)
@@ -161,10 +161,10 @@ func TestRunCallsOfPartialPlans(t *testing.T) {
 		{"IPv6 not wanted", nil, []string{settingstest.CIDRs[0], "CALICO_IPV6POOL_CIDR=none"}, nil,
 			[]string{created4, `default-ipv6-ippool skipped: env CALICO_IPV6POOL_CIDR is "none"`},
 			[]string{"snapshot", blocks4, "commit default-ipv4-ippool"}},
-		{"host without IPv6", nil, settingstest.CIDRs, []Option{WithHost(fakeHost{asked: new(int), noIPv6: "it is old"})},
+		{"host without IPv6", nil, settingstest.CIDRs, []Option{WithHost(fakeHost{reads: new(int), ipv6Disabled: "it is old"})},
 			[]string{created4, "default-ipv6-ippool skipped: IPv6 is not supported: it is old"},
 			[]string{"snapshot", blocks4, "commit default-ipv4-ippool"}},
-		{"host without IPv6 that is told so too", nil, append(settingstest.CIDRs, "FELIX_IPV6SUPPORT=false"), []Option{WithHost(fakeHost{asked: new(int), noIPv6: "it is old"})},
+		{"host without IPv6 that is told so too", nil, append(settingstest.CIDRs, "FELIX_IPV6SUPPORT=false"), []Option{WithHost(fakeHost{reads: new(int), ipv6Disabled: "it is old"})},
 			[]string{created4, `default-ipv6-ippool skipped: IPv6 is not supported: env FELIX_IPV6SUPPORT is "false"`},
 			[]string{"snapshot", blocks4, "commit default-ipv4-ippool"}},
 		{"nothing wanted", []v3.IPPool{four}, []string{"NO_DEFAULT_POOLS=true"}, nil,
@@ -191,11 +191,11 @@ func TestRunCallsOfPartialPlans(t *testing.T) {
 	}
 }
 
-func TestPlanTellsAll(t *testing.T) {
+func TestPlanIsComplete(t *testing.T) {
 	t.Parallel()
-	asked := 0
+	requested := 0
 	store := newStore()
-	report, err := planned(t, store, settingstest.Given(t, "CALICO_IPV4POOL_NAT_OUTGOING=no"), WithHost(fakeHost{networks: factstest.Prefixes("192.168.1.0/24"), asked: &asked}))
+	report, err := planned(t, store, settingstest.Given(t, "CALICO_IPV4POOL_NAT_OUTGOING=no"), WithHost(fakeHost{networks: factstest.Prefixes("192.168.1.0/24"), reads: &requested}))
 	require.NoError(t, err)
 	assert.True(t, pending(report))
 	assert.Equal(t, "172.16.0.0/16", report.Pools[0].Spec.CIDR)
@@ -205,11 +205,11 @@ func TestPlanTellsAll(t *testing.T) {
 	assert.Equal(t, plan.Value{Field: "cidr", Value: "", Source: origin.DefaultBecause("a random ULA /48, drawn when the pool is created")}, report.Pools[1].Settings[1])
 	assert.Equal(t, []string{"snapshot", blocks4}, store.calls)
 	assert.Empty(t, store.stored())
-	assert.Equal(t, 1, asked)
+	assert.Equal(t, 1, requested)
 }
 
 // Wrong settings are told before anything is contacted.
-func TestRunWrongSettings(t *testing.T) {
+func TestRunInvalidSettings(t *testing.T) {
 	t.Parallel()
 	store := newStore(poolstest.Stored("default-ipv4-ippool", "10.0.0.0/16"), poolstest.Stored("default-ipv6-ippool", "fd00::/64"))
 	given := settingstest.Given(t, "CALICO_IPV6POOL_CIDR=none", "CALICO_IPV6POOL_VXLAN=sometimes")
@@ -266,12 +266,12 @@ func TestRunBlocks(t *testing.T) {
 
 func TestRunWarnings(t *testing.T) {
 	t.Parallel()
-	asked := 0
+	requested := 0
 	store := newStore(poolstest.Stored("odd", "nonsense"))
 	store.unreadable = []datastore.Unreadable{{Name: "broken", Err: errors.New("no JSON")}}
 	logger, log := logged(slog.LevelWarn)
 	report, err := run(t, store, settingstest.Given(t, "CALICO_IPV4POOL_NAT_OUTGOING=off", "CALICO_IPV6POOL_CIDR=none", "CALICO_IPPOOLS_PREFLIGHT=off"),
-		WithHost(fakeHost{networks: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}, asked: &asked}), WithLogger(logger))
+		WithHost(fakeHost{networks: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}, reads: &requested}), WithLogger(logger))
 	require.NoError(t, err)
 	assert.Equal(t, []string{
 		`env CALICO_IPV4POOL_NAT_OUTGOING: "off" is read as false here; calico-node reads it as true`,
@@ -302,9 +302,9 @@ level=INFO msg="IPv6 pool created" pool=default-ipv6-ippool reason="no IPv6 pool
 func TestRunRandomFails(t *testing.T) {
 	t.Parallel()
 	store := newStore()
-	_, err := run(t, store, settingstest.Given(t, settingstest.CIDRs...), WithRandom(noRandom{silent{t}}))
+	_, err := run(t, store, settingstest.Given(t, settingstest.CIDRs...), WithRandom(noRandom{emptyCluster{t}}))
 	assert.EqualError(t, err, "drawing a uid: unexpected EOF")
-	_, err = run(t, store, settingstest.Given(t, settingstest.CIDRs[0]), WithRandom(noRandom{silent{t}}))
+	_, err = run(t, store, settingstest.Given(t, settingstest.CIDRs[0]), WithRandom(noRandom{emptyCluster{t}}))
 	assert.EqualError(t, err, "drawing a random IPv6 prefix: unexpected EOF")
 	assert.Empty(t, store.stored())
 }
@@ -342,7 +342,7 @@ func TestRunWithTheNameOfTheOtherFamily(t *testing.T) {
 }
 
 // A dry run that ends without a report logs its warnings after all.
-func TestPlanTellsItsWarnings(t *testing.T) {
+func TestPlanHasWarnings(t *testing.T) {
 	t.Parallel()
 	const warning = `level=WARN msg="env CALICO_IPV4POOL_CIDR: \"10.1.2.3/16\" has host bits, which are ignored: the pool is 10.1.0.0/16"`
 	lines := []string{"CALICO_IPV4POOL_CIDR=10.1.2.3/16", "CALICO_IPV6POOL_CIDR=none"}

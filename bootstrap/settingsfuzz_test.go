@@ -43,7 +43,7 @@ func FuzzResolve(f *testing.F) {
 		for _, warning := range config.Warnings {
 			assert.NotContains(t, warning, "\n")
 		}
-		pools, _, err := Render(t.Context(), given, WithHost(fakeHost{asked: new(int)}), WithRandom(&counting{}))
+		pools, _, err := Render(t.Context(), given, WithHost(fakeHost{reads: new(int)}), WithRandom(&counting{}))
 		require.NoError(t, err)
 		lines := []string{"CALICO_IPV4POOL_CIDR=none", "CALICO_IPV6POOL_CIDR=none"}
 		for _, pool := range pools {

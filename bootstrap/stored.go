@@ -13,8 +13,8 @@ import (
 // storedDifference warns if a datastore keeps a pool otherwise than it was asked
 // to: an API server drops fields that its schema is too old for, and webhooks
 // change what they like. Nil: it doesn't.
-func storedDifference(asked, stored *v3.IPPool) []string {
-	want, got := fieldsOf(withModes(asked.Spec)), fieldsOf(withModes(stored.Spec))
+func storedDifference(requested, stored *v3.IPPool) []string {
+	want, got := fieldsOf(withModes(requested.Spec)), fieldsOf(withModes(stored.Spec))
 	all := maps.Clone(want)
 	maps.Copy(all, got)
 	var differences []string
@@ -26,7 +26,7 @@ func storedDifference(asked, stored *v3.IPPool) []string {
 	if differences == nil {
 		return nil
 	}
-	return []string{fmt.Sprintf("the datastore keeps IPPool %q with changed fields: %s", asked.Name, strings.Join(differences, ", "))}
+	return []string{fmt.Sprintf("the datastore keeps IPPool %q with changed fields: %s", requested.Name, strings.Join(differences, ", "))}
 }
 
 // keeps reports whether the stored pool may be what the datastore made of the one
@@ -34,7 +34,7 @@ func storedDifference(asked, stored *v3.IPPool) []string {
 func keeps(stored, sent *v3.IPPool) bool {
 	want, got := fieldsOf(withModes(sent.Spec)), fieldsOf(withModes(stored.Spec))
 	for name, value := range got {
-		if asked, ok := want[name]; ok && asked != value || !ok && value == "true" {
+		if requested, ok := want[name]; ok && requested != value || !ok && value == "true" {
 			return false
 		}
 	}

@@ -175,7 +175,7 @@ func TestValidateEncapsulation(t *testing.T) {
 	t.Parallel()
 	const words = `supported values: "Never", "Always", "CrossSubnet"`
 	both := fault{forbidden, "spec.vxlanMode", "only one encapsulation can be enabled"}
-	noIPv6 := fault{forbidden, "spec.ipipMode", "IP-in-IP does not carry IPv6"}
+	ipv6Disabled := fault{forbidden, "spec.ipipMode", "IP-in-IP does not carry IPv6"}
 	for _, test := range []struct {
 		cidr  string
 		ipip  v3.IPIPMode
@@ -195,12 +195,12 @@ func TestValidateEncapsulation(t *testing.T) {
 		{"10.0.0.0/16", "Always", "Always", []fault{both}},
 		{"10.0.0.0/16", "CrossSubnet", "Always", []fault{both}},
 		{"10.0.0.0/16", "Always", "CrossSubnet", []fault{both}},
-		{"fd00::/64", "Always", "", []fault{noIPv6}},
-		{"fd00::/64", "CrossSubnet", "Never", []fault{noIPv6}},
-		{"fd00::/64", "Always", "Always", []fault{both, noIPv6}},
+		{"fd00::/64", "Always", "", []fault{ipv6Disabled}},
+		{"fd00::/64", "CrossSubnet", "Never", []fault{ipv6Disabled}},
+		{"fd00::/64", "Always", "Always", []fault{both, ipv6Disabled}},
 
 		// The family is known though the CIDR is wrong.
-		{"fd00::1/64", "Always", "", []fault{{invalid, "spec.cidr", "host bits"}, noIPv6}},
+		{"fd00::1/64", "Always", "", []fault{{invalid, "spec.cidr", "host bits"}, ipv6Disabled}},
 		{"", "Always", "", []fault{{required, "spec.cidr", "the range of the pool"}}},
 
 		// The words of calico-node's environment don't stand in a pool.

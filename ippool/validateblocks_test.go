@@ -66,7 +66,7 @@ func TestValidateBlocks(t *testing.T) {
 	}
 }
 
-func TestValidateBlocksTellsTheSizeThatWasMeant(t *testing.T) {
+func TestValidateBlocksSuggestsTheSize(t *testing.T) {
 	t.Parallel()
 	blocks := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/28")}
 	faults := ippool.ValidateBlocks(aPool("10.0.0.0/16"), blocks)

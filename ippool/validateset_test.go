@@ -99,7 +99,7 @@ func TestValidateSetOrder(t *testing.T) {
 	assert.Equal(t, `items[4].metadata.name: Duplicate value: "p0": items[0] has this name too`, got[5].Error())
 }
 
-func TestValidateSetLeavesThePools(t *testing.T) {
+func TestValidateSetDoesNotModifyThePools(t *testing.T) {
 	t.Parallel()
 	pools := aSet("10.1.0.0/16", "10.0.0.0/8", "pods", "10.1.0.0/16")
 	ippool.ValidateSet(pools)

@@ -47,11 +47,11 @@ var (
 // Error is an error of a datastore. It wraps its kind (one of the
 // sentinels of this package) and its cause.
 type Error struct {
-	Kind  error  // ErrUnreachable, ErrNotInstalled, ErrRefused, ErrTLS, ErrUnauthorized, ErrForbidden; nil: none of them
-	Place string // the datastore and its endpoints: "etcd https://10.0.0.1:2379"
-	Doing string // what was tried: "reading IP pools"
-	Err   error  // the cause
-	Hint  string // what the user may do about it; may be empty
+	Kind      error  // ErrUnreachable, ErrNotInstalled, ErrRefused, ErrTLS, ErrUnauthorized, ErrForbidden; nil: none of them
+	Place     string // the datastore and its endpoints: "etcd https://10.0.0.1:2379"
+	Operation string // what was tried: "reading IP pools"
+	Err       error  // the cause
+	Hint      string // what the user may do about it; may be empty
 
 	// RetryAfter is how long the datastore asks to be left alone; zero: it
 	// doesn't say.
@@ -61,7 +61,7 @@ type Error struct {
 // Error returns one line: place, what was tried, kind, cause, next step.
 func (e *Error) Error() string {
 	var line strings.Builder
-	fmt.Fprintf(&line, "%s: %s", e.Place, e.Doing)
+	fmt.Fprintf(&line, "%s: %s", e.Place, e.Operation)
 	if e.Kind != nil {
 		fmt.Fprintf(&line, ": %v", e.Kind)
 	}

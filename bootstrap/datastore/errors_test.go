@@ -15,19 +15,19 @@ import (
 
 func TestDatastoreError(t *testing.T) {
 	t.Parallel()
-	const place, doing = "etcd https://10.0.0.1:2379", "reading IP pools"
+	const place, operation = "etcd https://10.0.0.1:2379", "reading IP pools"
 	tests := []struct {
 		name string
 		err  datastore.Error
 		want string
 	}{
-		{"all of it", datastore.Error{Kind: datastore.ErrTLS, Place: place, Doing: doing, Err: fs.ErrNotExist, Hint: "check the file"},
+		{"all of it", datastore.Error{Kind: datastore.ErrTLS, Place: place, Operation: operation, Err: fs.ErrNotExist, Hint: "check the file"},
 			"etcd https://10.0.0.1:2379: reading IP pools: TLS failure: file does not exist: check the file"},
-		{"no hint", datastore.Error{Kind: datastore.ErrForbidden, Place: place, Doing: doing, Err: fs.ErrNotExist},
+		{"no hint", datastore.Error{Kind: datastore.ErrForbidden, Place: place, Operation: operation, Err: fs.ErrNotExist},
 			"etcd https://10.0.0.1:2379: reading IP pools: permission denied: file does not exist"},
-		{"no kind", datastore.Error{Place: place, Doing: doing, Err: fs.ErrNotExist},
+		{"no kind", datastore.Error{Place: place, Operation: operation, Err: fs.ErrNotExist},
 			"etcd https://10.0.0.1:2379: reading IP pools: file does not exist"},
-		{"several causes", datastore.Error{Kind: datastore.ErrUnreachable, Place: place, Doing: doing, Err: errors.Join(fs.ErrNotExist, errors.New("a:\n\tb"))},
+		{"several causes", datastore.Error{Kind: datastore.ErrUnreachable, Place: place, Operation: operation, Err: errors.Join(fs.ErrNotExist, errors.New("a:\n\tb"))},
 			"etcd https://10.0.0.1:2379: reading IP pools: datastore unreachable: file does not exist; a: b"},
 	}
 	for _, tt := range tests {

@@ -15,5 +15,5 @@ type Host interface {
 	Routes(ctx context.Context) ([]Located, error)
 
 	// NoIPv6 returns why the host has no IPv6; empty: it has.
-	NoIPv6() string
+	IPv6Disabled() string
 }

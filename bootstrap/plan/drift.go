@@ -15,11 +15,11 @@ import (
 
 // Difference is a setting that asks for something else than what is stored.
 type Difference struct {
-	Pool   string        `json:"-"`      // the name of the pool that differs
-	Field  string        `json:"field"`  // as in an IPPool's spec
-	Asked  any           `json:"asked"`  // what the setting says
-	Stored any           `json:"stored"` // null: the setting speaks of a pool that doesn't exist
-	Source origin.Origin `json:"source"` // of the desired value
+	Pool    string        `json:"-"`       // the name of the pool that differs
+	Field   string        `json:"field"`   // as in an IPPool's spec
+	Desired any           `json:"desired"` // what the setting says
+	Stored  any           `json:"stored"`  // null: the setting speaks of a pool that doesn't exist
+	Source  origin.Origin `json:"source"`  // of the desired value
 
 	// Updated says that the field is changed to what was asked for.
 	Updated bool `json:"updated"`
@@ -34,7 +34,7 @@ type Difference struct {
 // String returns one line: place, value, what stands instead, what would
 // change it.
 func (d Difference) String() string {
-	place := text.OneLine(d.Source.String()) + ": " + text.Quote(fmt.Sprint(d.Asked))
+	place := text.OneLine(d.Source.String()) + ": " + text.Quote(fmt.Sprint(d.Desired))
 	switch {
 	case d.Updated:
 		return fmt.Sprintf("%s: IPPool %q is changed: %s from %s", place, d.Pool, d.Field, shown(d.Stored))
@@ -72,7 +72,7 @@ func (e *DriftError) Error() string {
 func (e *DriftError) Is(target error) bool { return target == ErrDrift }
 
 // wishes are the configured values: defaults are not among them.
-func (d DesiredPool) wishes() []Value {
+func (d DesiredPool) configured() []Value {
 	return slices.DeleteFunc(slices.Clone(d.Values), func(value Value) bool {
 		return value.Source.Kind() == origin.KindDefault
 	})
@@ -92,17 +92,17 @@ const (
 
 // differences compares what was asked for with the pool of that name, field by
 // field, in the order of the values.
-func differences(want DesiredPool, stands *v3.IPPool) []Difference {
+func differences(want DesiredPool, existing *v3.IPPool) []Difference {
 	var all []Difference
-	for _, value := range want.wishes() {
+	for _, value := range want.configured() {
 		if value.Field == "name" {
 			continue
 		}
-		stored := fieldOf(stands, value.Field)
+		stored := fieldOf(existing, value.Field)
 		if meansTheSame(value.Field, value.Value, stored) {
 			continue
 		}
-		difference := Difference{Field: value.Field, Asked: value.Value, Stored: stored, Source: value.Source, Pool: stands.Name}
+		difference := Difference{Field: value.Field, Desired: value.Value, Stored: stored, Source: value.Source, Pool: existing.Name}
 		switch {
 		case value.Field == "cidr" || value.Field == "blockSize":
 			difference.Remedy = remedyMigration
@@ -117,7 +117,7 @@ func differences(want DesiredPool, stands *v3.IPPool) []Difference {
 }
 
 // leaveAlone gives the differences a remedy that is no update.
-func leaveAlone(all []Difference, remedy string) {
+func setRemedy(all []Difference, remedy string) {
 	for i := range all {
 		all[i].Remedy, all[i].Mutable = remedy, false
 	}
@@ -170,23 +170,23 @@ func keyIn(field, of string) (key string, ok bool) {
 
 // meansTheSame compares values as Calico reads them: a CIDR by its range, a
 // selector by its meaning, uses whatever their order.
-func meansTheSame(field string, asked, stored any) bool {
+func meansTheSame(field string, desired, stored any) bool {
 	switch field {
 	case "cidr":
-		a, errA := ippool.Canonical(fmt.Sprint(asked))
+		a, errA := ippool.Canonical(fmt.Sprint(desired))
 		b, errB := ippool.Canonical(fmt.Sprint(stored))
-		return errA == nil && errB == nil && a == b || asked == stored
+		return errA == nil && errB == nil && a == b || desired == stored
 	case "nodeSelector", "namespaceSelector":
-		a, errA := selector.Parse(fmt.Sprint(asked))
+		a, errA := selector.Parse(fmt.Sprint(desired))
 		b, errB := selector.Parse(fmt.Sprint(stored))
-		return errA == nil && errB == nil && a.String() == b.String() || asked == stored
+		return errA == nil && errB == nil && a.String() == b.String() || desired == stored
 	case "allowedUses":
-		a, b := slices.Clone(asked.([]v3.IPPoolAllowedUse)), slices.Clone(stored.([]v3.IPPoolAllowedUse))
+		a, b := slices.Clone(desired.([]v3.IPPoolAllowedUse)), slices.Clone(stored.([]v3.IPPoolAllowedUse))
 		slices.Sort(a)
 		slices.Sort(b)
 		return slices.Equal(a, b)
 	default:
-		return fmt.Sprint(asked) == fmt.Sprint(stored)
+		return fmt.Sprint(desired) == fmt.Sprint(stored)
 	}
 }
 
@@ -200,18 +200,18 @@ func withUpdates(want DesiredPool, stored *ippool.Record, all []Difference) (*ip
 		if !difference.Mutable {
 			continue
 		}
-		asked, spec := want.Pool.Spec, &updated.Pool().Spec
+		desired, spec := want.Pool.Spec, &updated.Pool().Spec
 		switch difference.Field {
 		case "vxlanMode":
-			spec.VXLANMode = asked.VXLANMode
+			spec.VXLANMode = desired.VXLANMode
 		case "ipipMode":
-			spec.IPIPMode = asked.IPIPMode
+			spec.IPIPMode = desired.IPIPMode
 		case "natOutgoing":
-			spec.NATOutgoing = asked.NATOutgoing
+			spec.NATOutgoing = desired.NATOutgoing
 		case "disableBGPExport":
-			spec.DisableBGPExport = asked.DisableBGPExport
+			spec.DisableBGPExport = desired.DisableBGPExport
 		case "nodeSelector":
-			spec.NodeSelector = asked.NodeSelector
+			spec.NodeSelector = desired.NodeSelector
 		}
 		difference.Updated, difference.Remedy, changed = true, "", true
 	}
@@ -223,12 +223,12 @@ func withUpdates(want DesiredPool, stored *ippool.Record, all []Difference) (*ip
 
 // tellOfRefusal has the remedy of the differences say so where DriftUpdate would
 // be refused.
-func tellOfRefusal(want DesiredPool, stored *ippool.Record, all []Difference) {
+func setRefusal(want DesiredPool, stored *ippool.Record, all []Difference) {
 	updated, _ := withUpdates(want, stored, all)
 	if updated == nil {
 		return
 	}
-	faults := judgeUpdate(updated, stored)
+	faults := validateUpdate(updated, stored)
 	for i := range all {
 		if len(faults) > 0 && all[i].Mutable {
 			all[i].Remedy = "--on-drift=update would fail: " + strings.Join(faults, "; ")
@@ -237,19 +237,19 @@ func tellOfRefusal(want DesiredPool, stored *ippool.Record, all []Difference) {
 }
 
 // askedFor names the fields that are updated, to what, and who wants that.
-func askedFor(all []Difference) string {
-	var asked []string
+func updatedFields(all []Difference) string {
+	var desired []string
 	for _, difference := range all {
 		if difference.Updated {
-			asked = append(asked, fmt.Sprintf("%s %s: %s", difference.Field, shown(difference.Asked), text.OneLine(difference.Source.String())))
+			desired = append(desired, fmt.Sprintf("%s %s: %s", difference.Field, shown(difference.Desired), text.OneLine(difference.Source.String())))
 		}
 	}
-	return strings.Join(asked, ", ")
+	return strings.Join(desired, ", ")
 }
 
 // judgeUpdate returns what is wrong with the update that was not wrong before
 // it: a pool that somebody stored under older rules can still be changed.
-func judgeUpdate(updated, stored *ippool.Record) []string {
+func validateUpdate(updated, stored *ippool.Record) []string {
 	var before, faults []string
 	for _, fault := range ippool.Validate(stored.Pool()) {
 		before = append(before, fault.Error())
@@ -270,7 +270,7 @@ func (s Step) Disruption() string {
 	var changes []string
 	for _, difference := range s.Drift {
 		if difference.Updated && (difference.Field == "ipipMode" || difference.Field == "vxlanMode") {
-			changes = append(changes, fmt.Sprintf("%s from %s to %s", difference.Field, shown(difference.Stored), shown(difference.Asked)))
+			changes = append(changes, fmt.Sprintf("%s from %s to %s", difference.Field, shown(difference.Stored), shown(difference.Desired)))
 		}
 	}
 	if changes == nil {

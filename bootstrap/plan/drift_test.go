@@ -31,55 +31,55 @@ func TestDriftFieldByField(t *testing.T) {
 	}
 	tests := []struct {
 		name    string
-		asked   string
+		given   string
 		stored  func(*v3.IPPool)     // nil: as after a first run
 		want    string               // field, stored, asked; empty: no drift
 		updated func(*v3.IPPoolSpec) // nil: an update changes nothing
 		remedy  string               // of report; empty: an update
 	}{
-		{name: "the same CIDR", asked: "CALICO_IPV4POOL_CIDR=10.244.0.0/16"},
-		{name: "the same CIDR, host bits", asked: "CALICO_IPV4POOL_CIDR=10.244.3.7/16"},
-		{name: "the same CIDR, stored with host bits", asked: "CALICO_IPV4POOL_CIDR=10.244.0.0/16", stored: spec(func(s *v3.IPPoolSpec) { s.CIDR = "10.244.3.7/16" })},
-		{name: "another CIDR", asked: "CALICO_IPV4POOL_CIDR=10.245.0.0/16", want: "cidr 10.244.0.0/16 10.245.0.0/16", remedy: migrate},
-		{name: "the same block size", asked: "CALICO_IPV4POOL_BLOCK_SIZE=026"},
-		{name: "the default block size, none stored", asked: "CALICO_IPV4POOL_BLOCK_SIZE=26", stored: spec(func(s *v3.IPPoolSpec) { s.BlockSize = 0 })},
-		{name: "another block size", asked: "CALICO_IPV4POOL_BLOCK_SIZE=24", want: "blockSize 26 24", remedy: migrate},
-		{name: "the same NAT", asked: "--ipv4-pool-nat-outgoing=yes"},
+		{name: "the same CIDR", given: "CALICO_IPV4POOL_CIDR=10.244.0.0/16"},
+		{name: "the same CIDR, host bits", given: "CALICO_IPV4POOL_CIDR=10.244.3.7/16"},
+		{name: "the same CIDR, stored with host bits", given: "CALICO_IPV4POOL_CIDR=10.244.0.0/16", stored: spec(func(s *v3.IPPoolSpec) { s.CIDR = "10.244.3.7/16" })},
+		{name: "another CIDR", given: "CALICO_IPV4POOL_CIDR=10.245.0.0/16", want: "cidr 10.244.0.0/16 10.245.0.0/16", remedy: migrate},
+		{name: "the same block size", given: "CALICO_IPV4POOL_BLOCK_SIZE=026"},
+		{name: "the default block size, none stored", given: "CALICO_IPV4POOL_BLOCK_SIZE=26", stored: spec(func(s *v3.IPPoolSpec) { s.BlockSize = 0 })},
+		{name: "another block size", given: "CALICO_IPV4POOL_BLOCK_SIZE=24", want: "blockSize 26 24", remedy: migrate},
+		{name: "the same NAT", given: "--ipv4-pool-nat-outgoing=yes"},
 		{
-			name: "another NAT", asked: "--ipv4-pool-nat-outgoing=false", want: "natOutgoing true false",
+			name: "another NAT", given: "--ipv4-pool-nat-outgoing=false", want: "natOutgoing true false",
 			updated: func(s *v3.IPPoolSpec) { s.NATOutgoing = false },
 		},
 		{
-			name: "NAT on", asked: "--ipv4-pool-nat-outgoing=true", stored: spec(func(s *v3.IPPoolSpec) { s.NATOutgoing = false }),
+			name: "NAT on", given: "--ipv4-pool-nat-outgoing=true", stored: spec(func(s *v3.IPPoolSpec) { s.NATOutgoing = false }),
 			want: "natOutgoing false true", updated: func(s *v3.IPPoolSpec) { s.NATOutgoing = true },
 		},
-		{name: "IPIP off, none stored", asked: "CALICO_IPV4POOL_IPIP=off", stored: spec(func(s *v3.IPPoolSpec) { s.IPIPMode = "" })},
+		{name: "IPIP off, none stored", given: "CALICO_IPV4POOL_IPIP=off", stored: spec(func(s *v3.IPPoolSpec) { s.IPIPMode = "" })},
 		{
-			name: "IPIP", asked: "CALICO_IPV4POOL_IPIP=cross-subnet", want: "ipipMode Never CrossSubnet",
+			name: "IPIP", given: "CALICO_IPV4POOL_IPIP=cross-subnet", want: "ipipMode Never CrossSubnet",
 			updated: func(s *v3.IPPoolSpec) { s.IPIPMode = v3.IPIPModeCrossSubnet },
 		},
 		{
-			name: "VXLAN", asked: "CALICO_IPV4POOL_VXLAN=always", want: "vxlanMode Never Always",
+			name: "VXLAN", given: "CALICO_IPV4POOL_VXLAN=always", want: "vxlanMode Never Always",
 			updated: func(s *v3.IPPoolSpec) { s.VXLANMode = v3.VXLANModeAlways },
 		},
 		{
-			name: "BGP", asked: "CALICO_IPV4POOL_DISABLE_BGP_EXPORT=true", want: "disableBGPExport false true",
+			name: "BGP", given: "CALICO_IPV4POOL_DISABLE_BGP_EXPORT=true", want: "disableBGPExport false true",
 			updated: func(s *v3.IPPoolSpec) { s.DisableBGPExport = true },
 		},
-		{name: "all(), none stored", asked: "CALICO_IPV4POOL_NODE_SELECTOR=all()", stored: spec(func(s *v3.IPPoolSpec) { s.NodeSelector = "" })},
+		{name: "all(), none stored", given: "CALICO_IPV4POOL_NODE_SELECTOR=all()", stored: spec(func(s *v3.IPPoolSpec) { s.NodeSelector = "" })},
 		{
-			name: "the same selector, laid out otherwise", asked: "CALICO_IPV4POOL_NODE_SELECTOR=zone=='a'&&has(rack)",
+			name: "the same selector, laid out otherwise", given: "CALICO_IPV4POOL_NODE_SELECTOR=zone=='a'&&has(rack)",
 			stored: spec(func(s *v3.IPPoolSpec) { s.NodeSelector = `zone == "a" && has( rack )` }),
 		},
 		{
-			name: "another selector", asked: "CALICO_IPV4POOL_NODE_SELECTOR=zone == 'b'", want: "nodeSelector all() zone == 'b'",
+			name: "another selector", given: "CALICO_IPV4POOL_NODE_SELECTOR=zone == 'b'", want: "nodeSelector all() zone == 'b'",
 			updated: func(s *v3.IPPoolSpec) { s.NodeSelector = "zone == 'b'" },
 		},
 		{
-			name: "a selector that can't be parsed", asked: "CALICO_IPV4POOL_NODE_SELECTOR=all()", stored: spec(func(s *v3.IPPoolSpec) { s.NodeSelector = "zone ==" }),
+			name: "a selector that can't be parsed", given: "CALICO_IPV4POOL_NODE_SELECTOR=all()", stored: spec(func(s *v3.IPPoolSpec) { s.NodeSelector = "zone ==" }),
 			want: "nodeSelector zone == all()", updated: func(s *v3.IPPoolSpec) { s.NodeSelector = "all()" },
 		},
-		{name: "a default is no wish", asked: "CALICO_IPV4POOL_CIDR=10.244.0.0/16", stored: spec(func(s *v3.IPPoolSpec) { *s = v3.IPPoolSpec{CIDR: s.CIDR, VXLANMode: "Always", BlockSize: 20} })},
+		{name: "a default is no wish", given: "CALICO_IPV4POOL_CIDR=10.244.0.0/16", stored: spec(func(s *v3.IPPoolSpec) { *s = v3.IPPoolSpec{CIDR: s.CIDR, VXLANMode: "Always", BlockSize: 20} })},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -88,7 +88,7 @@ func TestDriftFieldByField(t *testing.T) {
 			if tt.stored != nil {
 				tt.stored(&pool)
 			}
-			desired := settingstest.Resolved(t, tt.asked, "CALICO_IPV6POOL_CIDR=none").Desired
+			desired := settingstest.Resolved(t, tt.given, "CALICO_IPV6POOL_CIDR=none").Desired
 			snapshot := func() datastore.Snapshot { return datastore.Snapshot{Pools: poolstest.Records(pool)} }
 
 			made, err := plan.Compute(desired, snapshot(), plan.DriftReport)
@@ -103,8 +103,8 @@ func TestDriftFieldByField(t *testing.T) {
 			} else {
 				require.Len(t, step.Drift, 1)
 				d := step.Drift[0]
-				assert.Equal(t, tt.want, fmt.Sprint(d.Field, " ", d.Stored, " ", d.Asked))
-				name, _, _ := strings.Cut(tt.asked, "=")
+				assert.Equal(t, tt.want, fmt.Sprint(d.Field, " ", d.Stored, " ", d.Desired))
+				name, _, _ := strings.Cut(tt.given, "=")
 				assert.Equal(t, settingstest.OriginOf(name), d.Source)
 				remedy := tt.remedy
 				if remedy == "" {
@@ -112,7 +112,7 @@ func TestDriftFieldByField(t *testing.T) {
 				}
 				assert.Equal(t, remedy, d.Remedy)
 				assert.Equal(t, []string{fmt.Sprintf(`%s: "%v" has no effect: IPPool "default-ipv4-ippool" exists with %s %v; %s`,
-					d.Source, d.Asked, d.Field, d.Stored, remedy)}, made.Warnings, "place, asked, stored, what would change it")
+					d.Source, d.Desired, d.Field, d.Stored, remedy)}, made.Warnings, "place, asked, stored, what would change it")
 			}
 
 			made, err = plan.Compute(desired, snapshot(), plan.DriftUpdate)
@@ -156,7 +156,7 @@ func TestUpdateOfSeveralFields(t *testing.T) {
 
 // What an update would break is refused before anything is written; what was
 // broken before it is no hindrance.
-func TestUpdateIsJudged(t *testing.T) {
+func TestUpdateIsValidated(t *testing.T) {
 	t.Parallel()
 	pool := poolstest.Default4(func(pool *v3.IPPool) { pool.Spec.IPIPMode = v3.IPIPModeAlways })
 	desired := settingstest.Resolved(t, "CALICO_IPV6POOL_CIDR=fd00::/64", "--ipv4-pool-vxlan=always").Desired
@@ -301,7 +301,7 @@ func TestDriftOfACallersDefault(t *testing.T) {
 
 func TestDriftError(t *testing.T) {
 	t.Parallel()
-	desired := settingstest.Resolved(t, noIPv6, "CALICO_IPV4POOL_CIDR=10.1.0.0/16", "--ipv4-pool-nat-outgoing=false").Desired
+	desired := settingstest.Resolved(t, ipv6Disabled, "CALICO_IPV4POOL_CIDR=10.1.0.0/16", "--ipv4-pool-nat-outgoing=false").Desired
 	made, err := plan.Compute(desired, datastore.Snapshot{Pools: poolstest.Records(poolstest.Default4())}, plan.DriftFail)
 	require.NoError(t, err)
 	assert.Empty(t, made.Warnings, "the error tells")
@@ -319,9 +319,9 @@ func TestDriftError(t *testing.T) {
 // With other pools in the family, no setting of the default pool has an effect.
 func TestDriftOfOtherPools(t *testing.T) {
 	t.Parallel()
-	asked := []string{"CALICO_IPV6POOL_CIDR=none", "CALICO_IPV4POOL_CIDR=10.1.0.0/16", "--ipv4-pool-nat-outgoing=false"}
+	given := []string{"CALICO_IPV6POOL_CIDR=none", "CALICO_IPV4POOL_CIDR=10.1.0.0/16", "--ipv4-pool-nat-outgoing=false"}
 	for _, policy := range []plan.OnDrift{plan.DriftReport, plan.DriftUpdate} {
-		made, err := plan.Compute(settingstest.Resolved(t, asked...).Desired, datastore.Snapshot{Pools: poolstest.Records(poolstest.Stored("mine", "10.1.0.0/16"))}, policy)
+		made, err := plan.Compute(settingstest.Resolved(t, given...).Desired, datastore.Snapshot{Pools: poolstest.Records(poolstest.Stored("mine", "10.1.0.0/16"))}, policy)
 		require.NoError(t, err)
 		assert.Equal(t, "mine", made.Steps[0].Name)
 		assert.Equal(t, plan.Unchanged, made.Steps[0].Action)
@@ -331,7 +331,7 @@ func TestDriftOfOtherPools(t *testing.T) {
 			`flag --ipv4-pool-nat-outgoing: "false"` + rest,
 		}, made.Warnings)
 	}
-	made, err := plan.Compute(settingstest.Resolved(t, append(asked, "--ipv4-pool-name=mine")...).Desired, datastore.Snapshot{Pools: poolstest.Records(poolstest.Stored("mine", "10.1.0.0/16", func(p *v3.IPPool) { p.Spec.NATOutgoing = true }))}, plan.DriftUpdate)
+	made, err := plan.Compute(settingstest.Resolved(t, append(given, "--ipv4-pool-name=mine")...).Desired, datastore.Snapshot{Pools: poolstest.Records(poolstest.Stored("mine", "10.1.0.0/16", func(p *v3.IPPool) { p.Spec.NATOutgoing = true }))}, plan.DriftUpdate)
 	require.NoError(t, err)
 	assert.Equal(t, plan.Updated, made.Steps[0].Action, "as the hint says")
 }

@@ -65,7 +65,7 @@ func FuzzCompute(f *testing.F) {
 		}
 		policies := plan.OnDrifts()
 		onDrift := policies[int(flags>>6)%len(policies)]
-		before, existing := stands(name1, record1, name2, record2), stands(name1, record1, name2, record2)
+		before, existing := existing(name1, record1, name2, record2), existing(name1, record1, name2, record2)
 		made, err := plan.Compute(config.Desired, existing, onDrift)
 		require.Equal(t, before, existing, "the snapshot was changed")
 		again, _ := given.Resolve()
@@ -131,7 +131,7 @@ func refused(t *testing.T, made plan.Plan, err error) bool {
 }
 
 // stands is a snapshot of these records, as etcd's is made.
-func stands(nameValue ...string) datastore.Snapshot {
+func existing(nameValue ...string) datastore.Snapshot {
 	var snapshot datastore.Snapshot
 	for i := 0; i < len(nameValue); i += 2 {
 		name, value := nameValue[i], []byte(nameValue[i+1])
@@ -152,13 +152,13 @@ func stands(nameValue ...string) datastore.Snapshot {
 // checkChanges holds what a plan writes to what stands.
 func checkChanges(t *testing.T, made plan.Plan, existing datastore.Snapshot, onDrift plan.OnDrift) {
 	t.Helper()
-	var standing, created []*v3.IPPool
+	var stored, created []*v3.IPPool
 	has := map[ippool.Family]bool{}
 	names := map[string]bool{}
 	add := func(pool *v3.IPPool) {
 		names[pool.Name] = true
 		if family, err := plan.FamilyOf(pool.Spec.CIDR); err == nil {
-			standing, has[family] = append(standing, pool), true
+			stored, has[family] = append(stored, pool), true
 		}
 	}
 	for _, record := range existing.Pools {
@@ -178,9 +178,9 @@ func checkChanges(t *testing.T, made plan.Plan, existing datastore.Snapshot, onD
 		require.Empty(t, ippool.Validate(step.Pool))
 		created = append(created, step.Pool)
 	}
-	all := append(standing, created...)
+	all := append(stored, created...)
 	for _, overlap := range ippool.Overlaps(all) {
-		require.Less(t, overlap.Later, len(standing), "a pool that is created overlaps")
+		require.Less(t, overlap.Later, len(stored), "a pool that is created overlaps")
 	}
 	for _, change := range made.Changes() {
 		if change.Update != nil {

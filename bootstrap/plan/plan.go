@@ -189,8 +189,8 @@ func (p *planner) fault(format string, args ...any) {
 func familyOf(cidr string) (ippool.Family, error) {
 	addr, _, err := net.ParseCIDR(cidr)
 	if err != nil {
-		if _, ours := ippool.ParseCIDR(cidr); ours != nil {
-			err = ours // says more
+		if _, parseErr := ippool.ParseCIDR(cidr); parseErr != nil {
+			err = parseErr // says more
 		}
 		return 0, err
 	}
@@ -224,7 +224,7 @@ func (p *planner) plan(want DesiredPool) {
 	case want.Skip != "":
 		step.Action, step.Reason = Skipped, want.Skip
 	case want.Default && len(p.families[want.Family]) > 0:
-		p.standsFor(&step, want)
+		p.useExisting(&step, want)
 	case !want.Default && record != nil:
 		p.exists(&step, want, record)
 	case p.taken[want.Pool.Name] != "":
@@ -250,7 +250,7 @@ func (p *planner) nameTaken(want DesiredPool) {
 
 // standsFor is for a default pool whose family has pools: the one of its name,
 // or else the first.
-func (p *planner) standsFor(step *Step, want DesiredPool) {
+func (p *planner) useExisting(step *Step, want DesiredPool) {
 	family := p.families[want.Family]
 	i := slices.IndexFunc(family, func(pool v3.IPPool) bool { return pool.Name == want.Pool.Name })
 	if record := p.records[want.Pool.Name]; i >= 0 && record != nil {
@@ -258,49 +258,49 @@ func (p *planner) standsFor(step *Step, want DesiredPool) {
 		step.Reason = existsReason(step.Reason, want.Family, family)
 		return
 	}
-	stands := family[max(i, 0)]
-	step.Action, step.Name, step.Pool = Unchanged, stands.Name, stands.DeepCopy()
-	step.Reason = existsReason(existsAsAsked, want.Family, family)
+	existing := family[max(i, 0)]
+	step.Action, step.Name, step.Pool = Unchanged, existing.Name, existing.DeepCopy()
+	step.Reason = existsReason(existsUnchanged, want.Family, family)
 	if i >= 0 { // its record can't be read whole: nothing is known of its fields
 		return
 	}
 	which, name := "one of them", ""
 	if len(family) == 1 {
-		which, name = "that one", "="+text.OneLine(stands.Name)
+		which, name = "that one", "="+text.OneLine(existing.Name)
 	}
 	remedy := fmt.Sprintf("there is no IPPool %q but %s; to manage %s, name it with %s%s",
 		want.Pool.Name, namesOf(family), which, origin.Flag(fmt.Sprintf("ipv%d-pool-name", want.Family)), name)
-	for _, value := range want.wishes() {
+	for _, value := range want.configured() {
 		step.Drift = append(step.Drift, Difference{
-			Field: value.Field, Asked: value.Value, Source: value.Source, Remedy: remedy, Pool: stands.Name,
+			Field: value.Field, Desired: value.Value, Source: value.Source, Remedy: remedy, Pool: existing.Name,
 		})
 	}
 	if len(step.Drift) > 0 {
 		step.Reason += fmt.Sprintf(", but the desired %q does not", want.Pool.Name)
 	}
-	p.tell(step)
+	p.reportDifferences(step)
 }
 
 // exists is for a pool that is there under its name.
 func (p *planner) exists(step *Step, want DesiredPool, record *ippool.Record) {
-	step.Action, step.Reason, step.Pool = Unchanged, existsAsAsked, record.Pool().DeepCopy()
+	step.Action, step.Reason, step.Pool = Unchanged, existsUnchanged, record.Pool().DeepCopy()
 	step.Drift = differences(want, step.Pool)
 	if len(step.Drift) > 0 {
 		step.Reason = "exists; differs from desired: " + fieldsThatDiffer(step.Drift)
 	}
 	if by := ownerOf(step.Pool); by != (owner{}) {
-		leaveAlone(step.Drift, "it is managed by "+by.String())
+		setRemedy(step.Drift, "it is managed by "+by.String())
 	}
 	if step.Pool.DeletionTimestamp != nil {
-		leaveAlone(step.Drift, remedyWait)
+		setRemedy(step.Drift, remedyWait)
 	}
 	if p.onDrift != DriftUpdate {
-		tellOfRefusal(want, record, step.Drift)
+		setRefusal(want, record, step.Drift)
 	} else {
 		var updated *ippool.Record
 		if updated, step.Drift = withUpdates(want, record, step.Drift); updated != nil {
-			for _, fault := range judgeUpdate(updated, record) {
-				p.fault("IPPool %q can't be updated as requested (%s): %s", step.Name, askedFor(step.Drift), fault)
+			for _, fault := range validateUpdate(updated, record) {
+				p.fault("IPPool %q can't be updated as requested (%s): %s", step.Name, updatedFields(step.Drift), fault)
 			}
 			step.Action, step.Reason, step.Pool, step.Update = Updated, updatedReason(step.Drift), updated.Pool().DeepCopy(), updated
 			if warning := step.Disruption(); warning != "" {
@@ -308,12 +308,12 @@ func (p *planner) exists(step *Step, want DesiredPool, record *ippool.Record) {
 			}
 		}
 	}
-	p.tell(step)
+	p.reportDifferences(step)
 }
 
 // tell warns of the differences that stay. Where they are to fail, the error
 // tells of them.
-func (p *planner) tell(step *Step) {
+func (p *planner) reportDifferences(step *Step) {
 	if p.onDrift == DriftFail {
 		return
 	}

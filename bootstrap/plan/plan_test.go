@@ -36,7 +36,7 @@ func TestCompute(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name       string
-		asked      []string
+		given      []string
 		existing   []v3.IPPool
 		unreadable []string
 		want       []string
@@ -74,7 +74,7 @@ func TestCompute(t *testing.T) {
 		},
 		{
 			name: "the names of other settings",
-			asked: []string{
+			given: []string{
 				"CALICO_IPV4POOL_NAME=four", "CALICO_IPV6POOL_NAME=six", "CALICO_IPV4POOL_CIDR=10.0.0.0/8",
 			},
 			existing: []v3.IPPool{poolstest.Stored("default-ipv4-ippool", "fd00::/64")},
@@ -110,7 +110,7 @@ func TestCompute(t *testing.T) {
 		},
 		{
 			name:     "none, with and without pools",
-			asked:    []string{"CALICO_IPV4POOL_CIDR=none", "--ipv6-pool-cidr=None"},
+			given:    []string{"CALICO_IPV4POOL_CIDR=none", "--ipv6-pool-cidr=None"},
 			existing: []v3.IPPool{poolstest.Stored("default-ipv4-ippool", "10.0.0.0/16")},
 			want: []string{
 				`IPv4 default-ipv4-ippool skipped: env CALICO_IPV4POOL_CIDR is "none"`,
@@ -119,7 +119,7 @@ func TestCompute(t *testing.T) {
 		},
 		{
 			name:  "NO_DEFAULT_POOLS",
-			asked: []string{"NO_DEFAULT_POOLS=1"},
+			given: []string{"NO_DEFAULT_POOLS=1"},
 			want: []string{
 				`IPv4 default-ipv4-ippool skipped: env NO_DEFAULT_POOLS is "1"`,
 				`IPv6 default-ipv6-ippool skipped: env NO_DEFAULT_POOLS is "1"`,
@@ -127,7 +127,7 @@ func TestCompute(t *testing.T) {
 		},
 		{
 			name:     "no support for IPv6",
-			asked:    []string{"FELIX_IPV6SUPPORT=no"},
+			given:    []string{"FELIX_IPV6SUPPORT=no"},
 			existing: []v3.IPPool{poolstest.Stored("default-ipv6-ippool", "fd00::/64")},
 			want: []string{
 				fresh4,
@@ -150,7 +150,7 @@ func TestCompute(t *testing.T) {
 		},
 		{
 			name:     "a name that is taken doesn't matter where nothing is to be created",
-			asked:    []string{"CALICO_IPV6POOL_CIDR=none", "CALICO_IPV4POOL_NAME=b"},
+			given:    []string{"CALICO_IPV6POOL_CIDR=none", "CALICO_IPV4POOL_NAME=b"},
 			existing: []v3.IPPool{poolstest.Stored("a", "10.1.0.0/16"), poolstest.Stored("default-ipv6-ippool", "10.2.0.0/16")},
 			want: []string{
 				`IPv4 a unchanged: 2 IPv4 pools exist: a, default-ipv6-ippool, but the desired "b" does not`,
@@ -213,7 +213,7 @@ func TestCompute(t *testing.T) {
 					name, cidr, _ := strings.Cut(record, " ")
 					existing.Unreadable = append(existing.Unreadable, datastore.Unreadable{Name: name, CIDR: cidr, Err: errors.New("no JSON\nof all things")})
 				}
-				return settingstest.Resolved(t, tt.asked...).Desired, existing
+				return settingstest.Resolved(t, tt.given...).Desired, existing
 			}
 			desired, existing := inputs()
 			made, err := plan.Compute(desired, existing, plan.DriftReport)
@@ -255,7 +255,7 @@ func numbered(n int) []v3.IPPool {
 
 // The families don't look at each other: whatever stands in one, the other's
 // outcome is the same.
-func TestComputeFamiliesAreApart(t *testing.T) {
+func TestComputeFamiliesAreIndependent(t *testing.T) {
 	t.Parallel()
 	type state struct {
 		pools   []v3.IPPool
@@ -285,18 +285,18 @@ func TestComputeFamiliesAreApart(t *testing.T) {
 	plans := 0
 	for _, four := range states(ippool.IPv4) {
 		for _, six := range states(ippool.IPv6) {
-			for _, wanted := range []struct{ four, six bool }{{true, true}, {true, false}, {false, true}, {false, false}} {
-				var asked []string
+			for _, desired := range []struct{ four, six bool }{{true, true}, {true, false}, {false, true}, {false, false}} {
+				var given []string
 				want := []string{four.outcome, six.outcome}
-				if !wanted.four {
-					asked = append(asked, "CALICO_IPV4POOL_CIDR=none")
+				if !desired.four {
+					given = append(given, "CALICO_IPV4POOL_CIDR=none")
 					want[0] = `IPv4 default-ipv4-ippool skipped: env CALICO_IPV4POOL_CIDR is "none"`
 				}
-				if !wanted.six {
-					asked = append(asked, "CALICO_IPV6POOL_CIDR=none")
+				if !desired.six {
+					given = append(given, "CALICO_IPV6POOL_CIDR=none")
 					want[1] = `IPv6 default-ipv6-ippool skipped: env CALICO_IPV6POOL_CIDR is "none"`
 				}
-				made, err := plan.Compute(settingstest.Resolved(t, asked...).Desired, datastore.Snapshot{Pools: poolstest.Records(slices.Concat(six.pools, four.pools)...)}, plan.DriftReport)
+				made, err := plan.Compute(settingstest.Resolved(t, given...).Desired, datastore.Snapshot{Pools: poolstest.Records(slices.Concat(six.pools, four.pools)...)}, plan.DriftReport)
 				require.NoError(t, err)
 				require.Equal(t, want, steps(made))
 				require.Empty(t, made.Warnings)
@@ -329,7 +329,7 @@ func TestComputeCarriesPoolsAndValues(t *testing.T) {
 func TestComputeOrder(t *testing.T) {
 	t.Parallel()
 	desired := settingstest.Resolved(t).Desired
-	desired.Pools = append(desired.Pools, wantedByFile("b", "10.2.0.0/16", true), wantedByFile("c", "fd00:3::/64", true), wantedByFile("a", "10.1.0.0/16", true))
+	desired.Pools = append(desired.Pools, desiredByFile("b", "10.2.0.0/16", true), desiredByFile("c", "fd00:3::/64", true), desiredByFile("a", "10.1.0.0/16", true))
 	const named = " created: no pool of this name existed"
 	for range 2 {
 		made, err := plan.Compute(desired, datastore.Snapshot{}, plan.DriftReport)
@@ -351,7 +351,7 @@ func TestComputeOfNothing(t *testing.T) {
 // again.
 func TestStepsThatAreDone(t *testing.T) {
 	t.Parallel()
-	desired := with(t, []plan.DesiredPool{wantedByFile("a", "10.9.0.0/16", true)}, append(settingstest.CIDRs, "--ipv4-pool-nat-outgoing=false")...)
+	desired := with(t, []plan.DesiredPool{desiredByFile("a", "10.9.0.0/16", true)}, append(settingstest.CIDRs, "--ipv4-pool-nat-outgoing=false")...)
 	made, err := plan.Compute(desired, datastore.Snapshot{Pools: poolstest.Records(poolstest.Default4())}, plan.DriftUpdate)
 	require.NoError(t, err)
 	writes := func() []string {

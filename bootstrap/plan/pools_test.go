@@ -20,7 +20,7 @@ import (
 
 // wantedByFile is a pool that a file asks for, with its name, CIDR and NAT in lines 3
 // to 5.
-func wantedByFile(name, cidr string, nat bool) plan.DesiredPool {
+func desiredByFile(name, cidr string, nat bool) plan.DesiredPool {
 	pool := ippool.New(name)
 	pool.Spec.CIDR, pool.Spec.NATOutgoing = cidr, nat
 	ippool.Default(pool)
@@ -66,7 +66,7 @@ func TestComputeOfPoolsByName(t *testing.T) {
 	}{
 		{
 			name:  "fresh: the defaults first, then by name",
-			pools: []plan.DesiredPool{wantedByFile("z4", "10.2.0.0/16", true), wantedByFile("a6", "fd00:2::/64", true), wantedByFile("b4", "10.3.0.0/16", false)},
+			pools: []plan.DesiredPool{desiredByFile("z4", "10.2.0.0/16", true), desiredByFile("a6", "fd00:2::/64", true), desiredByFile("b4", "10.3.0.0/16", false)},
 			lines: []string{"CALICO_IPV4POOL_CIDR=10.1.0.0/16", none6},
 			want: []string{
 				fresh4, skip6,
@@ -76,27 +76,27 @@ func TestComputeOfPoolsByName(t *testing.T) {
 		{
 			name:     "a file's pools are no reason to go without the default pool",
 			existing: []v3.IPPool{poolstest.Stored("b4", "10.3.0.0/16", natted)},
-			pools:    []plan.DesiredPool{wantedByFile("b4", "10.3.0.0/16", true)},
+			pools:    []plan.DesiredPool{desiredByFile("b4", "10.3.0.0/16", true)},
 			lines:    []string{"CALICO_IPV4POOL_CIDR=10.1.0.0/16", none6},
 			want:     []string{fresh4 + " but those of files", skip6, "IPv4 b4 unchanged: exists"},
 		},
 		{
 			name:  "the name of a default pool that is left out",
-			pools: []plan.DesiredPool{wantedByFile("default-ipv4-ippool", "10.3.0.0/16", true), notHere(wantedByFile("six", "fd00:2::/64", true))},
+			pools: []plan.DesiredPool{desiredByFile("default-ipv4-ippool", "10.3.0.0/16", true), notHere(desiredByFile("six", "fd00:2::/64", true))},
 			lines: []string{none4, none6},
 			want:  []string{skip6, "IPv4 default-ipv4-ippool created: no pool of this name existed", "IPv6 six skipped: no IPv6 here"},
 		},
 		{
 			name:     "another's pool is, and none to go without the file's",
 			existing: []v3.IPPool{poolstest.Stored("mine", "10.9.0.0/16")},
-			pools:    []plan.DesiredPool{wantedByFile("b4", "10.3.0.0/16", true)},
+			pools:    []plan.DesiredPool{desiredByFile("b4", "10.3.0.0/16", true)},
 			lines:    []string{none6},
 			want:     []string{"IPv4 mine unchanged: exists", skip6, "IPv4 b4 created: no pool of this name existed"},
 		},
 		{
 			name:     "drift of a file's pool",
 			existing: []v3.IPPool{poolstest.Stored("b4", "10.3.0.0/16", natted)},
-			pools:    []plan.DesiredPool{wantedByFile("b4", "10.4.0.0/16", false)},
+			pools:    []plan.DesiredPool{desiredByFile("b4", "10.4.0.0/16", false)},
 			lines:    []string{none4, none6},
 			want:     []string{skip4, skip6, "IPv4 b4 unchanged: exists; differs from desired: cidr, natOutgoing"},
 			warnings: []string{
@@ -107,7 +107,7 @@ func TestComputeOfPoolsByName(t *testing.T) {
 		{
 			name:     "an overlap with what exists",
 			existing: []v3.IPPool{poolstest.Stored("mine", "10.0.0.0/8"), poolstest.Stored("inside", "10.1.0.0/16")},
-			pools:    []plan.DesiredPool{wantedByFile("b4", "10.3.0.0/16", true), wantedByFile("c4", "11.0.0.0/16", true)},
+			pools:    []plan.DesiredPool{desiredByFile("b4", "10.3.0.0/16", true), desiredByFile("c4", "11.0.0.0/16", true)},
 			lines:    []string{none4, none6},
 			err:      `conflicts with existing pools: IPPool "b4": 10.3.0.0/16 (file pools.yaml:4) overlaps 10.0.0.0/8 of IPPool "mine": choose another range`,
 		},
@@ -115,7 +115,7 @@ func TestComputeOfPoolsByName(t *testing.T) {
 			name:     "all that is wrong, at once",
 			existing: []v3.IPPool{poolstest.Stored("mine", "10.0.0.0/8")},
 			broken:   []datastore.Unreadable{{Name: "c4", Err: fmt.Errorf("no JSON")}},
-			pools:    []plan.DesiredPool{wantedByFile("b4", "10.3.0.0/16", true), wantedByFile("c4", "11.0.0.0/16", true), wantedByFile("d4", "10.3.4.0/24", true)},
+			pools:    []plan.DesiredPool{desiredByFile("b4", "10.3.0.0/16", true), desiredByFile("c4", "11.0.0.0/16", true), desiredByFile("d4", "10.3.4.0/24", true)},
 			lines:    []string{none4, none6},
 			err: `conflicts with existing pools: the name "c4" (file pools.yaml:3) is taken by a record that can't be read: no JSON: choose another, or fix the existing object
 conflicts with existing pools: IPPool "b4": 10.3.0.0/16 (file pools.yaml:4) overlaps 10.0.0.0/8 of IPPool "mine": choose another range
@@ -124,7 +124,7 @@ conflicts with existing pools: IPPool "d4": 10.3.4.0/24 (file pools.yaml:4) over
 		{
 			name:   "a name that a broken record has",
 			broken: []datastore.Unreadable{{Name: "b4", Err: fmt.Errorf("no JSON")}},
-			pools:  []plan.DesiredPool{wantedByFile("b4", "10.3.0.0/16", true)},
+			pools:  []plan.DesiredPool{desiredByFile("b4", "10.3.0.0/16", true)},
 			lines:  []string{none4, none6},
 			err:    `conflicts with existing pools: the name "b4" (file pools.yaml:3) is taken by a record that can't be read: no JSON: choose another, or fix the existing object`,
 		},
@@ -159,7 +159,7 @@ func TestDriftOfFields(t *testing.T) {
 		pool.Spec.AllowedUses = []v3.IPPoolAllowedUse{"Tunnel", "Workload"}
 		pool.Spec.AssignmentMode = &manual
 	})
-	want := wantedByFile("b4", "10.3.0.0/16", false)
+	want := desiredByFile("b4", "10.3.0.0/16", false)
 	want.Values = append(want.Values,
 		plan.Value{"disabled", true, origin.Line("f", 1)},
 		plan.Value{"namespaceSelector", "has(x)", origin.Line("f", 2)},
@@ -175,7 +175,7 @@ func TestDriftOfFields(t *testing.T) {
 		assert.Empty(t, made.Changes())
 		var drift []string
 		for _, d := range made.Steps[0].Drift {
-			drift = append(drift, fmt.Sprintf("%s %v %v", d.Field, d.Stored, d.Asked))
+			drift = append(drift, fmt.Sprintf("%s %v %v", d.Field, d.Stored, d.Desired))
 			assert.Equal(t, byHand, d.Remedy)
 		}
 		assert.Equal(t, []string{

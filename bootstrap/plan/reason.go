@@ -52,17 +52,17 @@ func updatedReason(drift []Difference) string {
 	var changes []string
 	for _, difference := range drift {
 		if difference.Updated {
-			changes = append(changes, fmt.Sprintf("%s: %s -> %s", difference.Field, shown(difference.Stored), shown(difference.Asked)))
+			changes = append(changes, fmt.Sprintf("%s: %s -> %s", difference.Field, shown(difference.Stored), shown(difference.Desired)))
 		}
 	}
 	return strings.Join(changes, ", ")
 }
 
-const existsAsAsked = "exists"
+const existsUnchanged = "exists"
 
 // existsReason says what stands of a family, unless it is one pool.
 func existsReason(reason string, family ippool.Family, existing []v3.IPPool) string {
-	if len(existing) == 1 || reason != existsAsAsked {
+	if len(existing) == 1 || reason != existsUnchanged {
 		return reason
 	}
 	return fmt.Sprintf("%d %s pools exist: %s", len(existing), family, namesOf(existing))

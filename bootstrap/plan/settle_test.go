@@ -25,8 +25,8 @@ import (
 var random = netip.MustParsePrefix("fd12:3456:789a::/48")
 
 const (
-	noIPv4 = "CALICO_IPV4POOL_CIDR=none"
-	noIPv6 = "CALICO_IPV6POOL_CIDR=none"
+	noIPv4       = "CALICO_IPV4POOL_CIDR=none"
+	ipv6Disabled = "CALICO_IPV6POOL_CIDR=none"
 )
 
 // computed is the plan for these settings and pools.
@@ -62,10 +62,10 @@ func created(made plan.Plan) []string {
 func TestSettle(t *testing.T) {
 	t.Parallel()
 	const (
-		drawn     = "default-ipv6-ippool fd12:3456:789a::/48 (default (random ULA))"
-		usual     = "default-ipv4-ippool 192.168.0.0/16 (default)"
-		onHost    = " (default (192.168.0.0/16 is in use on this host))"
-		elsewhere = " (default (192.168.0.0/16 is in use))"
+		randomIPv6 = "default-ipv6-ippool fd12:3456:789a::/48 (default (random ULA))"
+		usual      = "default-ipv4-ippool 192.168.0.0/16 (default)"
+		onHost     = " (default (192.168.0.0/16 is in use on this host))"
+		elsewhere  = " (default (192.168.0.0/16 is in use))"
 	)
 	host := factstest.At(origin.Host("interface eth0"), "192.168.1.0/24")
 	kubeadm := origin.Cluster("kubeadm-config")
@@ -74,84 +74,84 @@ func TestSettle(t *testing.T) {
 	}
 	tests := []struct {
 		name     string
-		asked    []string
+		given    []string
 		pools    []plan.DesiredPool // of files
 		existing []v3.IPPool
 		known    facts.Facts
 		random   netip.Prefix
 		want     []string
 	}{
-		{name: "nothing is known", random: random, want: []string{usual, drawn}},
+		{name: "nothing is known", random: random, want: []string{usual, randomIPv6}},
 		{name: "nothing is drawn yet", want: []string{usual, "default-ipv6-ippool of no CIDR (default)"}},
 		{
 			name:  "what is named is taken as it is",
-			asked: settingstest.CIDRs, random: random,
+			given: settingstest.CIDRs, random: random,
 			known: facts.Facts{
 				Networks: factstest.At(origin.Host("interface eth0"), "10.244.0.0/16"),
-				PodCIDRs: []facts.PodCIDRSource{factstest.Says(kubeadm, "10.1.0.0/16", "fd01::/48")},
+				PodCIDRs: []facts.PodCIDRSource{factstest.Source(kubeadm, "10.1.0.0/16", "fd01::/48")},
 			},
 			want: []string{"default-ipv4-ippool 10.244.0.0/16 (env CALICO_IPV4POOL_CIDR)", "default-ipv6-ippool fd00:10:244::/64 (env CALICO_IPV6POOL_CIDR)"},
 		},
 		{
 			name:     "nothing is chosen for what exists or isn't wanted",
-			asked:    []string{noIPv6},
+			given:    []string{ipv6Disabled},
 			existing: []v3.IPPool{poolstest.Stored("mine", "192.168.0.0/16")}, random: random,
-			known: facts.Facts{PodCIDRs: []facts.PodCIDRSource{factstest.Says(kubeadm, "10.1.0.0/16", "fd01::/48")}},
+			known: facts.Facts{PodCIDRs: []facts.PodCIDRSource{factstest.Source(kubeadm, "10.1.0.0/16", "fd01::/48")}},
 		},
 
 		{
 			name: "the first pod CIDR of the family", random: random,
 			known: facts.Facts{PodCIDRs: []facts.PodCIDRSource{
 				{Name: origin.Cluster("network config"), Problem: "it is not there", Absent: true},
-				factstest.Says(kubeadm, "10.1.0.0/16", "10.2.0.0/16"), factstest.Says(origin.Cluster("kube-proxy"), "fd01::/48", "10.3.0.0/16"),
+				factstest.Source(kubeadm, "10.1.0.0/16", "10.2.0.0/16"), factstest.Source(origin.Cluster("kube-proxy"), "fd01::/48", "10.3.0.0/16"),
 			}},
 			want: []string{"default-ipv4-ippool 10.1.0.0/16 (kubeadm-config)", "default-ipv6-ippool fd01::/48 (kube-proxy)"},
 		},
 		{
 			name: "a pod CIDR, whatever else is there", random: random,
 			known: facts.Facts{Networks: factstest.At(origin.Host("interface eth0"), "192.168.1.0/24"), Survey: services("192.168.0.0/17"),
-				PodCIDRs: []facts.PodCIDRSource{factstest.Says(kubeadm, "192.168.0.0/16")}},
-			want: []string{"default-ipv4-ippool 192.168.0.0/16 (kubeadm-config)", drawn},
+				PodCIDRs: []facts.PodCIDRSource{factstest.Source(kubeadm, "192.168.0.0/16")}},
+			want: []string{"default-ipv4-ippool 192.168.0.0/16 (kubeadm-config)", randomIPv6},
 		},
 
-		{name: "a network of the host", asked: []string{noIPv6}, known: facts.Facts{Networks: host}, want: []string{"default-ipv4-ippool 172.16.0.0/16" + onHost}},
+		{name: "a network of the host", given: []string{ipv6Disabled}, known: facts.Facts{Networks: host}, want: []string{"default-ipv4-ippool 172.16.0.0/16" + onHost}},
 		{
-			name: "Services in the first fallback", asked: []string{noIPv6},
+			name: "Services in the first fallback", given: []string{ipv6Disabled},
 			known: facts.Facts{Networks: host, Survey: services("fd00::/108", "172.16.0.0/16")},
 			want:  []string{"default-ipv4-ippool 172.17.0.0/16" + onHost},
 		},
-		{name: "Services in the default", asked: []string{noIPv6}, known: facts.Facts{Survey: services("192.168.128.0/17")}, want: []string{"default-ipv4-ippool 172.16.0.0/16" + elsewhere}},
+		{name: "Services in the default", given: []string{ipv6Disabled}, known: facts.Facts{Survey: services("192.168.128.0/17")}, want: []string{"default-ipv4-ippool 172.16.0.0/16" + elsewhere}},
 		{
-			name: "routes", asked: []string{noIPv6},
+			name: "routes", given: []string{ipv6Disabled},
 			known: facts.Facts{Networks: host, Routes: factstest.At(origin.Host("route dev tun0"), "172.16.3.0/24", "172.18.0.0/15", "172.17.255.255/32")},
 			want:  []string{"default-ipv4-ippool 172.20.0.0/16" + onHost},
 		},
 		{
-			name: "addresses of nodes", asked: []string{noIPv6},
+			name: "addresses of nodes", given: []string{ipv6Disabled},
 			known: facts.Facts{Survey: facts.Survey{Nodes: []facts.Node{factstest.Node("a", "fd00::1", "192.168.7.7"), factstest.Node("b", "172.16.0.1", "172.17.0.1")}}},
 			want:  []string{"default-ipv4-ippool 172.18.0.0/16" + elsewhere},
 		},
 		{
 			// Their podCIDRs are where pods are, if anywhere.
-			name: "podCIDRs of nodes are not kept clear of", asked: []string{noIPv6},
+			name: "podCIDRs of nodes are not kept clear of", given: []string{ipv6Disabled},
 			known: facts.Facts{Survey: facts.Survey{Nodes: []facts.Node{factstest.Node("a", "192.168.7.0/24")}}},
 			want:  []string{usual},
 		},
 		{
-			name: "existing pools that files name", asked: []string{noIPv6},
-			pools:    []plan.DesiredPool{wantedByFile("a", "192.168.3.0/24", false), wantedByFile("b", "172.16.0.0/12", false)},
+			name: "existing pools that files name", given: []string{ipv6Disabled},
+			pools:    []plan.DesiredPool{desiredByFile("a", "192.168.3.0/24", false), desiredByFile("b", "172.16.0.0/12", false)},
 			existing: []v3.IPPool{poolstest.Stored("a", "192.168.3.0/24"), poolstest.Stored("b", "172.16.7.7/15")},
 			want:     []string{"default-ipv4-ippool 172.18.0.0/16" + elsewhere},
 		},
 		{
-			name: "pools of files that are created", asked: []string{noIPv6},
-			pools: []plan.DesiredPool{wantedByFile("a", "192.168.3.0/24", false), wantedByFile("b", "172.16.0.0/15", false)},
+			name: "pools of files that are created", given: []string{ipv6Disabled},
+			pools: []plan.DesiredPool{desiredByFile("a", "192.168.3.0/24", false), desiredByFile("b", "172.16.0.0/15", false)},
 			want: []string{
 				"default-ipv4-ippool 172.18.0.0/16" + elsewhere, "a 192.168.3.0/24 (file pools.yaml:4)", "b 172.16.0.0/15 (file pools.yaml:4)",
 			},
 		},
 		{
-			name: "where nothing is free of all, the host counts", asked: []string{noIPv6},
+			name: "where nothing is free of all, the host counts", given: []string{ipv6Disabled},
 			known: facts.Facts{Networks: host, Routes: factstest.At(origin.Host("route dev tun0"), "172.16.0.0/12"), Survey: services("172.16.0.0/16")},
 			want:  []string{"default-ipv4-ippool 172.16.0.0/16" + onHost},
 		},
@@ -159,7 +159,7 @@ func TestSettle(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			made := computed(t, with(t, tt.pools, tt.asked...), tt.existing...)
+			made := computed(t, with(t, tt.pools, tt.given...), tt.existing...)
 			settled, err := made.Settle(tt.known, tt.random)
 			require.NoError(t, err)
 			assert.Equal(t, tt.want, created(settled))
@@ -176,7 +176,7 @@ func TestSettle(t *testing.T) {
 func TestSettleWarnsWhereNothingIsFree(t *testing.T) {
 	t.Parallel()
 	existing := datastore.Snapshot{Unreadable: []datastore.Unreadable{{Name: "x", Err: errors.New("no JSON")}}}
-	made, err := plan.Compute(settingstest.Resolved(t, noIPv6).Desired, existing, plan.DriftReport)
+	made, err := plan.Compute(settingstest.Resolved(t, ipv6Disabled).Desired, existing, plan.DriftReport)
 	require.NoError(t, err)
 	settled, err := made.Settle(facts.Facts{Networks: factstest.At(origin.Host("interface eth0"), "0.0.0.0/0")}, netip.Prefix{})
 	require.NoError(t, err)
@@ -196,7 +196,7 @@ func TestSettleIncompatible(t *testing.T) {
 	}
 	tests := []struct {
 		name     string
-		asked    []string
+		given    []string
 		pools    []plan.DesiredPool // of files
 		existing []v3.IPPool
 		known    facts.Facts
@@ -204,37 +204,37 @@ func TestSettleIncompatible(t *testing.T) {
 	}{
 		{
 			name:  "a pod CIDR that makes no pool",
-			asked: []string{noIPv6},
-			known: facts.Facts{PodCIDRs: []facts.PodCIDRSource{factstest.Says(origin.Cluster("kubeadm-config"), "10.1.0.0/28")}},
+			given: []string{ipv6Disabled},
+			known: facts.Facts{PodCIDRs: []facts.PodCIDRSource{factstest.Source(origin.Cluster("kubeadm-config"), "10.1.0.0/28")}},
 			want: []string{`the pod CIDR 10.1.0.0/28 of kubeadm-config makes no pool: spec.cidr: Invalid value: "10.1.0.0/28": ` +
 				"is smaller than one block of /26: Calico can't hand out addresses of it; widen it to at least /26; name another with flag --ipv4-pool-cidr, or other settings for it"},
 		},
 		{
 			name:     "a pod CIDR that overlaps a pool",
-			asked:    []string{noIPv6},
-			pools:    []plan.DesiredPool{wantedByFile("a", "10.1.2.0/24", false)},
+			given:    []string{ipv6Disabled},
+			pools:    []plan.DesiredPool{desiredByFile("a", "10.1.2.0/24", false)},
 			existing: []v3.IPPool{poolstest.Stored("a", "10.1.2.0/24")},
-			known:    facts.Facts{PodCIDRs: []facts.PodCIDRSource{factstest.Says(origin.Cluster("kubeadm-config"), "10.1.0.0/16")}},
+			known:    facts.Facts{PodCIDRs: []facts.PodCIDRSource{factstest.Source(origin.Cluster("kubeadm-config"), "10.1.0.0/16")}},
 			want:     []string{`IPPool "default-ipv4-ippool": 10.1.0.0/16 (kubeadm-config) overlaps 10.1.2.0/24 of IPPool "a": choose another range`},
 		},
 		{
 			name:     "a random range that overlaps a pool",
-			asked:    []string{noIPv4},
-			pools:    []plan.DesiredPool{wantedByFile("a", "fd12:3456::/32", false)},
+			given:    []string{noIPv4},
+			pools:    []plan.DesiredPool{desiredByFile("a", "fd12:3456::/32", false)},
 			existing: []v3.IPPool{poolstest.Stored("a", "fd12:3456::/32")},
 			want:     []string{`IPPool "default-ipv6-ippool": fd12:3456:789a::/48 (default (random ULA)) overlaps fd12:3456::/32 of IPPool "a": choose another range`},
 		},
 		{
 			name:  "blocks of another size",
-			asked: []string{"CALICO_IPV4POOL_CIDR=10.1.0.0/16", noIPv6},
+			given: []string{"CALICO_IPV4POOL_CIDR=10.1.0.0/16", ipv6Disabled},
 			known: facts.Facts{Blocks: factstest.Prefixes("10.1.3.0/24", "10.1.4.0/26", "10.2.0.0/24")},
 			want: []string{`IPPool "default-ipv4-ippool": spec.blockSize: Invalid value: 26: ` +
 				`1 IPAM block(s) that exist inside 10.1.0.0/16 have another size, the first is 10.1.3.0/24: ask for that block size or for another CIDR`},
 		},
 		{
 			name:     "what is not valid, and more than one thing",
-			asked:    []string{noIPv4},
-			pools:    []plan.DesiredPool{badly(wantedByFile("a", "10.1.2.0/24", false))},
+			given:    []string{noIPv4},
+			pools:    []plan.DesiredPool{badly(desiredByFile("a", "10.1.2.0/24", false))},
 			existing: []v3.IPPool{poolstest.Stored("mine", "fd12::/16", func(pool *v3.IPPool) { pool.Name = "b" })},
 			known:    facts.Facts{Blocks: factstest.Prefixes("10.1.2.0/28")},
 			want: []string{
@@ -246,7 +246,7 @@ func TestSettleIncompatible(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			made, err := plan.Compute(with(t, tt.pools, tt.asked...), datastore.Snapshot{Pools: poolstest.Records(tt.existing...)}, plan.DriftReport)
+			made, err := plan.Compute(with(t, tt.pools, tt.given...), datastore.Snapshot{Pools: poolstest.Records(tt.existing...)}, plan.DriftReport)
 			require.NoError(t, err)
 			settled, err := made.Settle(tt.known, random)
 			require.ErrorIs(t, err, plan.ErrIncompatible)
@@ -261,7 +261,7 @@ func TestSettleIncompatible(t *testing.T) {
 }
 
 // Existing pools that overlap each other are nobody's fault.
-func TestSettleLeavesExistingOverlapsAlone(t *testing.T) {
+func TestSettleKeepsExistingOverlaps(t *testing.T) {
 	t.Parallel()
 	made := computed(t, settingstest.Resolved(t).Desired, poolstest.Stored("a", "10.0.0.0/8"), poolstest.Stored("b", "10.1.0.0/16"), poolstest.Stored("six", "fd00::/64"))
 	_, err := made.Settle(facts.Facts{Blocks: factstest.Prefixes("10.1.3.0/24")}, random)
@@ -269,10 +269,10 @@ func TestSettleLeavesExistingOverlapsAlone(t *testing.T) {
 }
 
 // A plan can be settled more than once, and stays as it is.
-func TestSettleLeavesThePlanUnchanged(t *testing.T) {
+func TestSettleDoesNotModifyThePlan(t *testing.T) {
 	t.Parallel()
 	desired := func() plan.Desired {
-		return with(t, []plan.DesiredPool{wantedByFile("a", "10.1.2.0/24", false)}, "CALICO_IPV4POOL_NAME=mine")
+		return with(t, []plan.DesiredPool{desiredByFile("a", "10.1.2.0/24", false)}, "CALICO_IPV4POOL_NAME=mine")
 	}
 	given := desired()
 	made, want := computed(t, given), computed(t, desired())
@@ -283,7 +283,7 @@ func TestSettleLeavesThePlanUnchanged(t *testing.T) {
 	all := facts.Facts{Networks: factstest.At(origin.Host("interface eth0"), "0.0.0.0/0")}
 	first, err := made.Settle(all, random)
 	require.NoError(t, err)
-	second, err := made.Settle(facts.Facts{PodCIDRs: []facts.PodCIDRSource{factstest.Says(origin.Cluster("here"), "172.20.0.0/16", "fd01::/48")}}, random)
+	second, err := made.Settle(facts.Facts{PodCIDRs: []facts.PodCIDRSource{factstest.Source(origin.Cluster("here"), "172.20.0.0/16", "fd01::/48")}}, random)
 	require.NoError(t, err)
 
 	assert.Equal(t, want, made)
@@ -304,11 +304,11 @@ func TestSettleLeavesThePlanUnchanged(t *testing.T) {
 func TestNeedsRandom(t *testing.T) {
 	t.Parallel()
 	kubeadm := func(cidrs ...string) facts.Facts {
-		return facts.Facts{PodCIDRs: []facts.PodCIDRSource{factstest.Says(origin.Cluster("kubeadm-config"), cidrs...)}}
+		return facts.Facts{PodCIDRs: []facts.PodCIDRSource{factstest.Source(origin.Cluster("kubeadm-config"), cidrs...)}}
 	}
 	tests := []struct {
 		name     string
-		asked    []string
+		given    []string
 		existing []v3.IPPool
 		known    facts.Facts
 		want     bool
@@ -317,13 +317,13 @@ func TestNeedsRandom(t *testing.T) {
 		{"an IPv4 pod CIDR", nil, nil, kubeadm("10.1.0.0/16"), true},
 		{"an IPv6 pod CIDR", nil, nil, kubeadm("10.1.0.0/16", "fd01::/48"), false},
 		{"it is named", []string{"CALICO_IPV6POOL_CIDR=fd00::/64"}, nil, facts.Facts{}, false},
-		{"it isn't wanted", []string{noIPv6}, nil, facts.Facts{}, false},
+		{"it isn't wanted", []string{ipv6Disabled}, nil, facts.Facts{}, false},
 		{"it exists", nil, []v3.IPPool{poolstest.Stored("six", "fd00::/64")}, facts.Facts{}, false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			made := computed(t, settingstest.Resolved(t, tt.asked...).Desired, tt.existing...)
+			made := computed(t, settingstest.Resolved(t, tt.given...).Desired, tt.existing...)
 			assert.Equal(t, tt.want, made.NeedsRandom(tt.known))
 			settled, err := made.Settle(tt.known, netip.Prefix{})
 			require.NoError(t, err)

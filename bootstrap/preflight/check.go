@@ -14,8 +14,8 @@ import (
 // It is a pure function: findings come in the order of the plan, of their codes
 // and of what a pool clashes with.
 func Check(p plan.Plan, known facts.Facts, all bool) []Finding {
-	world := premises{networks: known.Networks, routes: known.Routes, podCIDRs: known.PodCIDRs, survey: known.Survey}
-	var checked []judgedPool
+	world := input{networks: known.Networks, routes: known.Routes, podCIDRs: known.PodCIDRs, survey: known.Survey}
+	var checked []checkedPool
 	partial, steps := map[string]bool{}, map[string]bool{}
 	for _, existing := range p.Existing {
 		if existing.Partial {
@@ -28,7 +28,7 @@ func Check(p plan.Plan, known facts.Facts, all bool) []Finding {
 			continue
 		}
 		steps[step.Name] = true
-		pool := judged(step)
+		pool := checkedPoolOf(step)
 		world.pools = append(world.pools, pool)
 		if Checks(step, all) && (step.Action == plan.Created || !partial[step.Name]) {
 			checked = append(checked, pool)
@@ -36,8 +36,8 @@ func Check(p plan.Plan, known facts.Facts, all bool) []Finding {
 	}
 	for _, existing := range p.Existing {
 		if !existing.Partial && !steps[existing.Pool.Name] {
-			world.pools = append(world.pools, judgedPool{
-				name: existing.Pool.Name, family: existing.Family, spec: existing.Pool.Spec, stands: true,
+			world.pools = append(world.pools, checkedPool{
+				name: existing.Pool.Name, family: existing.Family, spec: existing.Pool.Spec, existing: true,
 				deleted: !existing.Pool.DeletionTimestamp.IsZero(),
 			})
 		}
@@ -63,22 +63,22 @@ func Allowed(findings []Finding, codes []FindingCode) (found, allowed []Finding)
 	return found, allowed
 }
 
-func judged(step plan.Step) judgedPool {
+func checkedPoolOf(step plan.Step) checkedPool {
 	updated := map[string]origin.Origin{}
 	for _, difference := range step.Drift {
 		if difference.Updated {
 			updated[difference.Field] = difference.Source
 		}
 	}
-	pool := judgedPool{
+	pool := checkedPool{
 		name: step.Name, family: step.Family, spec: step.Pool.Spec, values: step.Values,
-		stands:    step.Action != plan.Created,
-		updated:   updated,
-		byDefault: step.Default && step.Name == step.Desired,
-		deleted:   !step.Pool.DeletionTimestamp.IsZero(),
-		drawn:     len(step.Unknown) > 0 && step.Family == ippool.IPv6,
+		existing:    step.Action != plan.Created,
+		updated:     updated,
+		byDefault:   step.Default && step.Name == step.Desired,
+		deleted:     !step.Pool.DeletionTimestamp.IsZero(),
+		randomRange: len(step.Unknown) > 0 && step.Family == ippool.IPv6,
 	}
-	if pool.stands {
+	if pool.existing {
 		pool.manager = plan.Manager(step.Pool)
 	}
 	return pool

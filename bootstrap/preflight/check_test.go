@@ -23,7 +23,7 @@ import (
 
 // wanted is a default pool that is asked for, with NAT. Its values are what its
 // flags say.
-func wanted(family ippool.Family, cidr string, values ...plan.Value) plan.DesiredPool {
+func desired(family ippool.Family, cidr string, values ...plan.Value) plan.DesiredPool {
 	pool := ippool.New(fmt.Sprintf("default-ipv%d-ippool", family))
 	pool.Spec.CIDR, pool.Spec.NATOutgoing = cidr, true
 	source := origin.Default
@@ -44,14 +44,14 @@ func wanted(family ippool.Family, cidr string, values ...plan.Value) plan.Desire
 
 // ofFileAt is a pool that a file asks for.
 func ofFileAt(family ippool.Family, name, cidr string) plan.DesiredPool {
-	want := wanted(family, cidr)
+	want := desired(family, cidr)
 	want.Default, want.Pool.Name = false, name
 	want.Values[0].Source = origin.Line("pools.yaml", 4)
 	return want
 }
 
-func notWanted(family ippool.Family) plan.DesiredPool {
-	want := wanted(family, "")
+func notDesired(family ippool.Family) plan.DesiredPool {
+	want := desired(family, "")
 	want.Skip = "nobody wants it"
 	return want
 }
@@ -116,20 +116,20 @@ func TestCheck(t *testing.T) {
 	}{
 		{
 			name:  "what is created",
-			pools: []plan.DesiredPool{wanted(ippool.IPv4, "10.1.0.0/16"), wanted(ippool.IPv6, "fd00:1::/64"), ofFileAt(ippool.IPv4, "filed", "10.2.0.0/16")},
+			pools: []plan.DesiredPool{desired(ippool.IPv4, "10.1.0.0/16"), desired(ippool.IPv6, "fd00:1::/64"), ofFileAt(ippool.IPv4, "filed", "10.2.0.0/16")},
 			known: busy,
 			want:  []string{"HostInterfaceOverlap " + four, "HostRouteOverlap " + six, "HostInterfaceOverlap filed"},
 		},
 		{
 			name:  "what exists",
-			pools: []plan.DesiredPool{wanted(ippool.IPv4, ""), wanted(ippool.IPv6, ""), ofFileAt(ippool.IPv4, "filed", "10.2.0.0/16")},
+			pools: []plan.DesiredPool{desired(ippool.IPv4, ""), desired(ippool.IPv6, ""), ofFileAt(ippool.IPv4, "filed", "10.2.0.0/16")},
 			there: []v3.IPPool{poolstest.Default4(), poolstest.Stored("filed", "10.2.0.0/16", natted), poolstest.Stored("mine", "fd00:1::/64", natted), poolstest.Stored("other", "fd00:2::/64", natted)},
 			known: busy,
 			all:   []string{"HostInterfaceOverlap " + four, "HostRouteOverlap mine", "HostInterfaceOverlap filed"},
 		},
 		{
 			name:  "what is updated, as it will be",
-			pools: []plan.DesiredPool{wanted(ippool.IPv4, "", noNAT(ippool.IPv4)), wanted(ippool.IPv6, "")},
+			pools: []plan.DesiredPool{desired(ippool.IPv4, "", noNAT(ippool.IPv4)), desired(ippool.IPv6, "")},
 			there: []v3.IPPool{poolstest.Default4(), poolstest.Stored(six, "fd00:1::/64", withoutNAT)}, onDrift: plan.DriftUpdate,
 			known: busy,
 			want:  []string{"HostInterfaceOverlap " + four, "PrivateWithoutNAT " + four},
@@ -137,70 +137,70 @@ func TestCheck(t *testing.T) {
 		},
 		{
 			name:  "what is updated from a finding to none",
-			pools: []plan.DesiredPool{wanted(ippool.IPv6, "", value("natOutgoing", true, flagOf(ippool.IPv6, "nat-outgoing")))},
+			pools: []plan.DesiredPool{desired(ippool.IPv6, "", value("natOutgoing", true, flagOf(ippool.IPv6, "nat-outgoing")))},
 			there: []v3.IPPool{poolstest.Stored(six, "fd00:1::/64", withoutNAT)}, onDrift: plan.DriftUpdate,
 		},
 		{
 			name:  "what could be updated and is not",
-			pools: []plan.DesiredPool{wanted(ippool.IPv4, "", noNAT(ippool.IPv4))},
+			pools: []plan.DesiredPool{desired(ippool.IPv4, "", noNAT(ippool.IPv4))},
 			there: []v3.IPPool{poolstest.Default4()},
 			known: busy,
 			all:   []string{"HostInterfaceOverlap " + four},
 		},
 		{
 			name:  "a selector that is updated",
-			pools: []plan.DesiredPool{wanted(ippool.IPv4, "", value("nodeSelector", "zone == 'a'", flagOf(ippool.IPv4, "node-selector")))},
+			pools: []plan.DesiredPool{desired(ippool.IPv4, "", value("nodeSelector", "zone == 'a'", flagOf(ippool.IPv4, "node-selector")))},
 			there: []v3.IPPool{poolstest.Default4()}, onDrift: plan.DriftUpdate,
 			known: facts.Facts{Survey: nodes(2)},
 			want:  []string{"NodeSelectorMatchesNoNode " + four},
 		},
 		{
 			name:  "nothing is wanted of a family",
-			pools: []plan.DesiredPool{notWanted(ippool.IPv4), wanted(ippool.IPv6, "fd00:1::/64")},
+			pools: []plan.DesiredPool{notDesired(ippool.IPv4), desired(ippool.IPv6, "fd00:1::/64")},
 			there: []v3.IPPool{poolstest.Stored("off", "10.1.0.0/16", poolstest.Disabled, deleted)},
 		},
 
 		{
 			name:  "no usable pool, beside others",
-			pools: []plan.DesiredPool{wanted(ippool.IPv4, ""), wanted(ippool.IPv6, "")},
+			pools: []plan.DesiredPool{desired(ippool.IPv4, ""), desired(ippool.IPv6, "")},
 			there: []v3.IPPool{poolstest.Stored("off", "10.1.0.0/16", poolstest.Disabled), poolstest.Stored("lb", "fd00:1::/64", poolstest.ForLoadBalancers), poolstest.Stored("six", "fd00:2::/64", natted)},
 			want:  []string{"NoUsablePool "},
 		},
 		{
 			name:       "no usable pool, beside one that can't be read whole",
-			pools:      []plan.DesiredPool{wanted(ippool.IPv4, "")},
+			pools:      []plan.DesiredPool{desired(ippool.IPv4, "")},
 			there:      []v3.IPPool{poolstest.Stored("off", "10.1.0.0/16", poolstest.Disabled)},
 			unreadable: []datastore.Unreadable{{Name: "x", CIDR: "10.2.0.0/16", Err: errors.New("no JSON")}},
 		},
 		{
 			name:       "one that can't be read whole stands for the default pool",
-			pools:      []plan.DesiredPool{wanted(ippool.IPv4, "")},
+			pools:      []plan.DesiredPool{desired(ippool.IPv4, "")},
 			unreadable: []datastore.Unreadable{{Name: four, CIDR: "10.2.0.0/16", Err: errors.New("no JSON")}},
 			known:      busy,
 		},
 
 		{
 			name:  "a pool that is being deleted stands for the default pool",
-			pools: []plan.DesiredPool{wanted(ippool.IPv4, ""), wanted(ippool.IPv6, "")},
+			pools: []plan.DesiredPool{desired(ippool.IPv4, ""), desired(ippool.IPv6, "")},
 			there: []v3.IPPool{poolstest.Default4(deleted), poolstest.Stored("six", "fd00:1::/64", natted)},
 			want:  []string{"PoolTerminating " + four},
 		},
 		{
 			name:  "pools that are being deleted beside it, of no use",
-			pools: []plan.DesiredPool{wanted(ippool.IPv4, ""), wanted(ippool.IPv6, "")},
+			pools: []plan.DesiredPool{desired(ippool.IPv4, ""), desired(ippool.IPv6, "")},
 			there: []v3.IPPool{poolstest.Default4(), poolstest.Stored("off", "10.1.0.0/16", deleted, poolstest.Disabled), poolstest.Stored("six", "fd00:1::/64", natted), poolstest.Stored("z", "fd00:2::/64", deleted)},
 			want:  []string{"PoolTerminating off", "PoolTerminating z"},
 		},
 		{
 			name:  "a pool that is being deleted beside one that is created",
-			pools: []plan.DesiredPool{wanted(ippool.IPv4, "10.1.0.0/16"), ofFileAt(ippool.IPv4, "filed", "10.2.0.0/16")},
+			pools: []plan.DesiredPool{desired(ippool.IPv4, "10.1.0.0/16"), ofFileAt(ippool.IPv4, "filed", "10.2.0.0/16")},
 			there: []v3.IPPool{poolstest.Stored("filed", "10.2.0.0/16", natted, deleted)},
 			want:  []string{"PoolTerminating filed"},
 		},
 
 		{
 			name:  "a range that is yet to be drawn",
-			pools: []plan.DesiredPool{wanted(ippool.IPv6, "")},
+			pools: []plan.DesiredPool{desired(ippool.IPv6, "")},
 			known: facts.Facts{
 				Networks: factstest.At(origin.Host("interface eth0"), "fd00:1::/64"), Routes: busy.Routes,
 				Survey: facts.Survey{Nodes: []facts.Node{factstest.Node("a", "fd01::/64")}},
@@ -209,18 +209,18 @@ func TestCheck(t *testing.T) {
 		},
 		{
 			name:  "a range that is yet to be drawn, without NAT",
-			pools: []plan.DesiredPool{wanted(ippool.IPv6, "", noNAT(ippool.IPv6))},
+			pools: []plan.DesiredPool{desired(ippool.IPv6, "", noNAT(ippool.IPv6))},
 			want:  []string{"ULAWithoutNAT " + six},
 		},
 		{
 			name:  "nodes' podCIDRs in a pool that the plan has no step about",
-			pools: []plan.DesiredPool{wanted(ippool.IPv4, ""), ofFileAt(ippool.IPv4, "filed", "10.2.0.0/16")},
+			pools: []plan.DesiredPool{desired(ippool.IPv4, ""), ofFileAt(ippool.IPv4, "filed", "10.2.0.0/16")},
 			there: []v3.IPPool{poolstest.Default4(), poolstest.Stored("mine", "10.1.0.0/16")},
 			known: facts.Facts{Survey: facts.Survey{Nodes: []facts.Node{factstest.Node("a", "10.1.1.0/24")}}},
 		},
 		{
 			name:  "nodes' podCIDRs in no pool",
-			pools: []plan.DesiredPool{wanted(ippool.IPv4, ""), ofFileAt(ippool.IPv4, "filed", "10.2.0.0/16")},
+			pools: []plan.DesiredPool{desired(ippool.IPv4, ""), ofFileAt(ippool.IPv4, "filed", "10.2.0.0/16")},
 			there: []v3.IPPool{poolstest.Default4(), poolstest.Stored("mine", "10.1.0.0/16")},
 			known: facts.Facts{Survey: facts.Survey{Nodes: []facts.Node{factstest.Node("a", "10.3.1.0/24")}}},
 			want:  []string{"OutsideNodePodCIDR filed"},
@@ -228,8 +228,8 @@ func TestCheck(t *testing.T) {
 		},
 		{
 			name:  "the cluster's pod CIDR",
-			pools: []plan.DesiredPool{wanted(ippool.IPv4, "10.1.0.0/16")},
-			known: facts.Facts{PodCIDRs: []facts.PodCIDRSource{factstest.Says(origin.Cluster("kubeadm-config"), "10.3.0.0/16")}},
+			pools: []plan.DesiredPool{desired(ippool.IPv4, "10.1.0.0/16")},
+			known: facts.Facts{PodCIDRs: []facts.PodCIDRSource{factstest.Source(origin.Cluster("kubeadm-config"), "10.3.0.0/16")}},
 			want:  []string{"OutsidePodCIDR " + four},
 		},
 	}
@@ -248,9 +248,9 @@ func TestCheck(t *testing.T) {
 }
 
 // Once it is drawn, a range is checked like any other.
-func TestCheckOfADrawnRange(t *testing.T) {
+func TestCheckOfARandomRange(t *testing.T) {
 	t.Parallel()
-	p := made(t, plan.DriftReport, datastore.Snapshot{}, wanted(ippool.IPv6, ""))
+	p := made(t, plan.DriftReport, datastore.Snapshot{}, desired(ippool.IPv6, ""))
 	known := facts.Facts{
 		Networks: factstest.At(origin.Host("interface eth0"), "fd12:3456:789a:1::/64", "fd01::/64"),
 		Survey:   facts.Survey{Nodes: []facts.Node{factstest.Node("a", "fd12:3456:789a::/64")}},
@@ -267,7 +267,7 @@ func TestCheckOfADrawnRange(t *testing.T) {
 }
 
 // A finding names the place of each value, and what would mend it.
-func TestCheckSaysWhatToDo(t *testing.T) {
+func TestCheckHasRemedies(t *testing.T) {
 	t.Parallel()
 	const private = " is private, and natOutgoing is false (%s): pods reach only hosts with a return route to them, such as by BGP; %s, or ensure that return routes exist"
 	noNAT := value("natOutgoing", false, flagOf(ippool.IPv4, "nat-outgoing"))
@@ -281,21 +281,21 @@ func TestCheckSaysWhatToDo(t *testing.T) {
 		there   []v3.IPPool
 		text    string
 	}{
-		{"the default pool, created", wanted(ippool.IPv4, "10.1.0.0/16", noNAT), plan.DriftReport, nil,
+		{"the default pool, created", desired(ippool.IPv4, "10.1.0.0/16", noNAT), plan.DriftReport, nil,
 			`IPPool "default-ipv4-ippool": cidr "10.1.0.0/16" (flag --ipv4-pool-cidr)` +
 				fmt.Sprintf(private, "flag --ipv4-pool-nat-outgoing", "set natOutgoing to true with flag --ipv4-pool-nat-outgoing")},
-		{"the default pool, updated", wanted(ippool.IPv4, "", noNAT), plan.DriftUpdate, []v3.IPPool{poolstest.Default4()},
+		{"the default pool, updated", desired(ippool.IPv4, "", noNAT), plan.DriftUpdate, []v3.IPPool{poolstest.Default4()},
 			`IPPool "default-ipv4-ippool": cidr "10.244.0.0/16" (datastore)` +
 				fmt.Sprintf(private, "flag --ipv4-pool-nat-outgoing", "set natOutgoing to true with flag --ipv4-pool-nat-outgoing")},
-		{"the default pool, unchanged", wanted(ippool.IPv4, ""), plan.DriftReport, []v3.IPPool{poolstest.Default4(withoutNAT)},
+		{"the default pool, unchanged", desired(ippool.IPv4, ""), plan.DriftReport, []v3.IPPool{poolstest.Default4(withoutNAT)},
 			`IPPool "default-ipv4-ippool": cidr "10.244.0.0/16" (datastore)` +
 				fmt.Sprintf(private, "datastore", "set natOutgoing to true with flag --ipv4-pool-nat-outgoing and --on-drift=update")},
-		{"the default pool, which drifts", wanted(ippool.IPv4, "", value("natOutgoing", true, flagOf(ippool.IPv4, "nat-outgoing"))), plan.DriftReport, []v3.IPPool{poolstest.Default4(withoutNAT)},
+		{"the default pool, which drifts", desired(ippool.IPv4, "", value("natOutgoing", true, flagOf(ippool.IPv4, "nat-outgoing"))), plan.DriftReport, []v3.IPPool{poolstest.Default4(withoutNAT)},
 			`IPPool "default-ipv4-ippool": cidr "10.244.0.0/16" (datastore)` +
 				fmt.Sprintf(private, "datastore", "set natOutgoing to true with flag --ipv4-pool-nat-outgoing and --on-drift=update")},
-		{"what stands for the default pool", wanted(ippool.IPv4, ""), plan.DriftReport, []v3.IPPool{poolstest.Stored("mine", "10.3.0.0/16", withoutNAT)},
+		{"what stands for the default pool", desired(ippool.IPv4, ""), plan.DriftReport, []v3.IPPool{poolstest.Stored("mine", "10.3.0.0/16", withoutNAT)},
 			`IPPool "mine": cidr "10.3.0.0/16" (datastore)` + fmt.Sprintf(private, "datastore", "set natOutgoing to true in the IPPool")},
-		{"Helm's", wanted(ippool.IPv4, ""), plan.DriftUpdate, []v3.IPPool{poolstest.Default4(withoutNAT, helms)},
+		{"Helm's", desired(ippool.IPv4, ""), plan.DriftUpdate, []v3.IPPool{poolstest.Default4(withoutNAT, helms)},
 			`IPPool "default-ipv4-ippool": cidr "10.244.0.0/16" (datastore)` + fmt.Sprintf(private, "datastore", "have Helm set natOutgoing to true")},
 		{"a file's, created", fileNoNAT, plan.DriftReport, nil,
 			`IPPool "filed": cidr "10.2.0.0/16" (file pools.yaml:4)` + fmt.Sprintf(private, "file pools.yaml:5", "set natOutgoing to true there")},
@@ -314,7 +314,7 @@ func TestCheckSaysWhatToDo(t *testing.T) {
 
 func TestPoolTerminating(t *testing.T) {
 	t.Parallel()
-	p := made(t, plan.DriftReport, datastore.Snapshot{Pools: poolstest.Records(poolstest.Default4(), poolstest.Stored("old", "10.1.7.7/16", deleted))}, wanted(ippool.IPv4, ""))
+	p := made(t, plan.DriftReport, datastore.Snapshot{Pools: poolstest.Records(poolstest.Default4(), poolstest.Stored("old", "10.1.7.7/16", deleted))}, desired(ippool.IPv4, ""))
 	assert.Equal(t, []Finding{{
 		Code: PoolTerminating, Pool: "old", CIDR: &facts.Located{Prefix: netip.MustParsePrefix("10.1.0.0/16"), Source: origin.Datastore},
 		Text: `IPPool "old" is being deleted, and counts as an IPv4 pool until it is gone: run again then`,

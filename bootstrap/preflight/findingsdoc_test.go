@@ -43,8 +43,8 @@ func TestDocumentedFindings(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../../docs/FINDINGS.md")
 	require.NoError(t, err)
-	default4 := func(cidr string, source origin.Origin, nat origin.Origin, changes ...func(*judgedPool)) judgedPool {
-		p := asked("default-ipv4-ippool", cidr)
+	default4 := func(cidr string, source origin.Origin, nat origin.Origin, changes ...func(*checkedPool)) checkedPool {
+		p := created("default-ipv4-ippool", cidr)
 		p.values = []plan.Value{value("cidr", cidr, source), value("natOutgoing", true, nat)}
 		p.spec.NATOutgoing = nat == origin.Default
 		for _, change := range changes {
@@ -54,31 +54,31 @@ func TestDocumentedFindings(t *testing.T) {
 	}
 	byFlag := origin.Flag("ipv4-pool-cidr")
 	three := facts.Survey{Nodes: []facts.Node{factstest.Node("worker-1", "10.0.0.11"), factstest.Node("worker-2", "10.0.0.12"), factstest.Node("worker-3")}}
-	ula := asked("default-ipv6-ippool", "fd00:10:244::/64", withoutNAT)
+	ula := created("default-ipv6-ippool", "fd00:10:244::/64", withoutNAT)
 	ula.values = []plan.Value{value("cidr", "fd00:10:244::/64", origin.Env("CALICO_IPV6POOL_CIDR"))}
 	tests := []struct {
-		known premises
-		pool  judgedPool
+		known input
+		pool  checkedPool
 	}{
-		{premises{networks: factstest.At(origin.Host("interface eth0"), "192.168.1.0/24")}, default4("192.168.0.0/16", origin.Env("CALICO_IPV4POOL_CIDR"), origin.Default)},
-		{premises{routes: factstest.At(origin.Host("route via 10.1.0.1 dev eth1"), "10.0.0.0/8")}, default4("10.244.0.0/16", origin.Cluster("kubeadm-config"), origin.Default)},
-		{premises{survey: three}, default4("10.0.0.0/16", byFlag, origin.Default)},
-		{premises{survey: facts.Survey{ServiceCIDRs: factstest.At(origin.Cluster("servicecidrs/kubernetes"), "10.96.0.0/12")}}, default4("10.0.0.0/8", byFlag, origin.Default)},
-		{premises{podCIDRs: []facts.PodCIDRSource{factstest.Says(origin.Cluster("kubeadm-config"), "10.1.0.0/16")}}, default4("10.2.0.0/16", byFlag, origin.Default)},
-		{premises{survey: facts.Survey{Nodes: []facts.Node{factstest.Node("worker-1", "10.1.0.0/24"), factstest.Node("worker-2", "10.1.1.0/24")}}}, default4("10.2.0.0/16", byFlag, origin.Default)},
-		{premises{}, ula},
-		{premises{}, default4("10.244.0.0/16", origin.Default, origin.Flag("ipv4-pool-nat-outgoing"))},
-		{premises{survey: nodes(5)}, default4("10.244.0.0/24", byFlag, origin.Default)},
-		{premises{survey: nodes(3)}, default4("10.244.0.0/16", byFlag, origin.Default, func(p *judgedPool) {
+		{input{networks: factstest.At(origin.Host("interface eth0"), "192.168.1.0/24")}, default4("192.168.0.0/16", origin.Env("CALICO_IPV4POOL_CIDR"), origin.Default)},
+		{input{routes: factstest.At(origin.Host("route via 10.1.0.1 dev eth1"), "10.0.0.0/8")}, default4("10.244.0.0/16", origin.Cluster("kubeadm-config"), origin.Default)},
+		{input{survey: three}, default4("10.0.0.0/16", byFlag, origin.Default)},
+		{input{survey: facts.Survey{ServiceCIDRs: factstest.At(origin.Cluster("servicecidrs/kubernetes"), "10.96.0.0/12")}}, default4("10.0.0.0/8", byFlag, origin.Default)},
+		{input{podCIDRs: []facts.PodCIDRSource{factstest.Source(origin.Cluster("kubeadm-config"), "10.1.0.0/16")}}, default4("10.2.0.0/16", byFlag, origin.Default)},
+		{input{survey: facts.Survey{Nodes: []facts.Node{factstest.Node("worker-1", "10.1.0.0/24"), factstest.Node("worker-2", "10.1.1.0/24")}}}, default4("10.2.0.0/16", byFlag, origin.Default)},
+		{input{}, ula},
+		{input{}, default4("10.244.0.0/16", origin.Default, origin.Flag("ipv4-pool-nat-outgoing"))},
+		{input{survey: nodes(5)}, default4("10.244.0.0/24", byFlag, origin.Default)},
+		{input{survey: nodes(3)}, default4("10.244.0.0/16", byFlag, origin.Default, func(p *checkedPool) {
 			p.spec.NodeSelector = "zone == 'a'"
 			p.values = append(p.values, value("nodeSelector", "zone == 'a'", origin.Env("CALICO_IPV4POOL_NODE_SELECTOR")))
 		})},
-		{premises{pools: []judgedPool{terminating(pool("default-ipv4-ippool", "10.244.0.0/16"))}}, judgedPool{}},
-		{premises{pools: []judgedPool{pool("services", "10.1.0.0/16", poolstest.ForLoadBalancers), pool("old", "10.2.0.0/16", poolstest.Disabled)}}, judgedPool{}},
+		{input{pools: []checkedPool{terminating(pool("default-ipv4-ippool", "10.244.0.0/16"))}}, checkedPool{}},
+		{input{pools: []checkedPool{pool("services", "10.1.0.0/16", poolstest.ForLoadBalancers), pool("old", "10.2.0.0/16", poolstest.Disabled)}}, checkedPool{}},
 	}
 	require.Len(t, tests, len(FindingCodes()))
 	for i, tt := range tests {
-		found := tt.known.findings([]judgedPool{tt.pool}, poolstest.BothFamilies)
+		found := tt.known.findings([]checkedPool{tt.pool}, poolstest.BothFamilies)
 		require.Len(t, found, 1, "%v", FindingCodes()[i])
 		assert.Equal(t, FindingCodes()[i], found[0].Code)
 		assert.Contains(t, string(text), "\n```\n"+found[0].Error()+"\n```\n")

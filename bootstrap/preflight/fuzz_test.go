@@ -39,9 +39,9 @@ func FuzzOverlapFindings(f *testing.F) {
 	f.Add([]byte{0, 8, 2, 16}, []byte{0, 8, 64, 200, 1, 1, 33, 50}, []byte{4, 9, 0, 8, 3, 40})
 	f.Add([]byte{0, 0}, []byte{0, 0, 0, 0}, []byte{0, 24, 0, 24, 0, 23})
 	f.Fuzz(func(t *testing.T, poolBytes, networkBytes, routeBytes []byte) {
-		known := premises{networks: factstest.Locate(origin.Host("interface eth0"), prefixesFrom(networkBytes)...), routes: factstest.Locate(origin.Host("route dev eth1"), prefixesFrom(routeBytes)...)}
+		known := input{networks: factstest.Locate(origin.Host("interface eth0"), prefixesFrom(networkBytes)...), routes: factstest.Locate(origin.Host("route dev eth1"), prefixesFrom(routeBytes)...)}
 		known.survey.ServiceCIDRs = known.routes
-		var pools []judgedPool
+		var pools []checkedPool
 		for _, prefix := range prefixesFrom(poolBytes) {
 			pools = append(pools, pool(prefix.String(), prefix.String()))
 		}
@@ -105,7 +105,7 @@ func FuzzBlocksForNodes(f *testing.F) {
 			want = held < n
 		}
 		codes := []FindingCode{}
-		for _, finding := range (premises{survey: nodes(n)}).findings([]judgedPool{p}, nil) {
+		for _, finding := range (input{survey: nodes(n)}).findings([]checkedPool{p}, nil) {
 			codes = append(codes, finding.Code)
 			assert.True(t, strings.HasPrefix(finding.Text, `IPPool "p": `))
 		}

@@ -19,19 +19,19 @@ import (
 )
 
 // premises are what the preflight holds pools against.
-type premises struct {
+type input struct {
 	networks, routes []facts.Located       // of this host
 	podCIDRs         []facts.PodCIDRSource // that the cluster knows
 	survey           facts.Survey
-	pools            []judgedPool // all that stand or will
+	pools            []checkedPool // all that stand or will
 
 	// unreadable are the families of pools that stand and of which no more can
 	// be read.
 	unreadable []ippool.Family
 }
 
-// judgedPool is a pool as the preflight sees it.
-type judgedPool struct {
+// checkedPool is a pool as the preflight sees it.
+type checkedPool struct {
 	name   string
 	family ippool.Family
 	spec   v3.IPPoolSpec
@@ -40,13 +40,13 @@ type judgedPool struct {
 	// in the datastore instead, byDefault that the settings of the default
 	// pool are behind it.
 	values    []plan.Value
-	stands    bool
+	existing  bool
 	byDefault bool
 	manager   string // who else looks after one that stands; empty: nobody that is known
 	deleted   bool   // it has a deletion timestamp
 
 	// drawn says that the CIDR is not known yet, and will be a random one.
-	drawn bool
+	randomRange bool
 
 	// updated is where the fields that are changed in a pool that stands get
 	// their values from.
@@ -56,9 +56,9 @@ type judgedPool struct {
 // check is one way of judging a pool that is in use. It is given no pool
 // without a CIDR, but for one whose CIDR will be drawn.
 type check struct {
-	code  FindingCode
-	judge func(premises, judgedPool) []Finding
-	of    func(judgedPool) bool // the pools that it makes sense for
+	code FindingCode
+	run  func(input, checkedPool) []Finding
+	of   func(checkedPool) bool // the pools that it makes sense for
 }
 
 // checks are in the order of the codes.
@@ -69,24 +69,24 @@ type check struct {
 // nodes and pods; that may well be addresses of the hosts' own networks, but not
 // those of a node.
 var checks = []check{
-	{HostInterfaceOverlap, premises.onInterfaces, forNodes},
-	{HostRouteOverlap, premises.onRoutes, forNodes},
-	{NodeAddressOverlap, premises.onNodes, anyUse},
-	{ServiceCIDROverlap, premises.onServices, anyUse},
-	{OutsidePodCIDR, premises.outsidePodCIDR, forPods},
-	{OutsideNodePodCIDR, premises.outsideNodePodCIDR, forPods},
-	{ULAWithoutNAT, premises.localWithoutNAT, forPods},
-	{PrivateWithoutNAT, premises.privateWithoutNAT, forPods},
-	{FewerBlocksThanNodes, premises.fewerBlocks, forNodes},
-	{NodeSelectorMatchesNoNode, premises.noNode, forNodes},
+	{HostInterfaceOverlap, input.onInterfaces, forNodes},
+	{HostRouteOverlap, input.onRoutes, forNodes},
+	{NodeAddressOverlap, input.onNodes, anyUse},
+	{ServiceCIDROverlap, input.onServices, anyUse},
+	{OutsidePodCIDR, input.outsidePodCIDR, forPods},
+	{OutsideNodePodCIDR, input.outsideNodePodCIDR, forPods},
+	{ULAWithoutNAT, input.localWithoutNAT, forPods},
+	{PrivateWithoutNAT, input.privateWithoutNAT, forPods},
+	{FewerBlocksThanNodes, input.fewerBlocks, forNodes},
+	{NodeSelectorMatchesNoNode, input.noNode, forNodes},
 }
 
 // findings judges the pools, in their order, and then each family as a whole.
 // The findings of a pool are in the order of their codes and then of what the
 // pool clashes with.
-func (p premises) findings(judged []judgedPool, families []ippool.Family) []Finding {
+func (p input) findings(pools []checkedPool, families []ippool.Family) []Finding {
 	var found []Finding
-	for _, pool := range judged {
+	for _, pool := range pools {
 		if pool.spec.Disabled || !pool.ranged() {
 			continue
 		}
@@ -94,7 +94,7 @@ func (p premises) findings(judged []judgedPool, families []ippool.Family) []Find
 			if !check.of(pool) {
 				continue
 			}
-			for _, finding := range check.judge(p, pool) {
+			for _, finding := range check.run(p, pool) {
 				finding.Code, finding.Pool = check.code, pool.name
 				found = append(found, finding)
 			}
@@ -108,7 +108,7 @@ func (p premises) findings(judged []judgedPool, families []ippool.Family) []Find
 }
 
 // terminating finds pools that are being deleted, and count until they are gone.
-func (p premises) terminating(family ippool.Family) []Finding {
+func (p input) terminating(family ippool.Family) []Finding {
 	var found []Finding
 	for _, pool := range p.pools {
 		if pool.family == family && pool.deleted {
@@ -123,7 +123,7 @@ func (p premises) terminating(family ippool.Family) []Finding {
 
 // prefix is the pool's range; not valid if it is still to be drawn, or no CIDR
 // at all.
-func (p judgedPool) prefix() netip.Prefix {
+func (p checkedPool) prefix() netip.Prefix {
 	prefix, err := ippool.ParseCIDR(p.spec.CIDR)
 	if err != nil {
 		return netip.Prefix{}
@@ -132,37 +132,37 @@ func (p judgedPool) prefix() netip.Prefix {
 }
 
 // drawnFrom is the range that random ULAs come from (RFC 4193, L=1).
-var drawnFrom = netip.MustParsePrefix("fd00::/8")
+var randomRanges = netip.MustParsePrefix("fd00::/8")
 
 // isIn reports whether the pool's range is certain to overlap the other. Of a
 // random range that is not drawn yet, it is where every random range does.
-func (p judgedPool) isIn(other netip.Prefix) bool {
-	if p.drawn {
-		return ippool.Contains(other, drawnFrom)
+func (p checkedPool) isIn(other netip.Prefix) bool {
+	if p.randomRange {
+		return ippool.Contains(other, randomRanges)
 	}
 	return other.Overlaps(p.prefix())
 }
 
-func (p judgedPool) ranged() bool { return p.drawn || p.prefix().IsValid() }
+func (p checkedPool) ranged() bool { return p.randomRange || p.prefix().IsValid() }
 
-func anyUse(judgedPool) bool { return true }
+func anyUse(checkedPool) bool { return true }
 
-func forPods(pool judgedPool) bool {
+func forPods(pool checkedPool) bool {
 	uses := pool.spec.AllowedUses
 	return len(uses) == 0 || slices.Contains(uses, v3.IPPoolAllowedUseWorkload)
 }
 
 // forNodes is for what takes blocks: pods and the nodes' tunnels.
-func forNodes(pool judgedPool) bool {
+func forNodes(pool checkedPool) bool {
 	return forPods(pool) || slices.Contains(pool.spec.AllowedUses, v3.IPPoolAllowedUseTunnel)
 }
 
 // source is where a field came from.
-func (p judgedPool) source(field string) origin.Origin {
+func (p checkedPool) source(field string) origin.Origin {
 	if source, changed := p.updated[field]; changed {
 		return source
 	}
-	if p.stands {
+	if p.existing {
 		return origin.Datastore
 	}
 	for _, value := range p.values {
@@ -174,30 +174,30 @@ func (p judgedPool) source(field string) origin.Origin {
 }
 
 // says begins a text with the pool and the field that it is about.
-func (p judgedPool) says(field, value string) string {
+func (p checkedPool) describe(field, value string) string {
 	return fmt.Sprintf("IPPool %q: %s %s (%s)", p.name, field, value, p.source(field))
 }
 
 // saysCIDR is for texts about the range.
-func (p judgedPool) saysCIDR() string {
-	if p.drawn {
+func (p checkedPool) describeCIDR() string {
+	if p.randomRange {
 		return fmt.Sprintf("IPPool %q: the random ULA /48 that is drawn for it", p.name)
 	}
-	return p.says("cidr", text.Quote(p.spec.CIDR))
+	return p.describe("cidr", text.Quote(p.spec.CIDR))
 }
 
 // located is the pool's own range, and where it came from.
-func (p judgedPool) located() *facts.Located {
-	if p.drawn {
+func (p checkedPool) located() *facts.Located {
+	if p.randomRange {
 		return nil
 	}
 	return &facts.Located{Prefix: p.prefix(), Source: p.source("cidr")}
 }
 
 // elsewhere says how pods come to another range.
-func (p judgedPool) elsewhere() string {
+func (p checkedPool) moveRemedy() string {
 	switch {
-	case p.stands:
+	case p.existing:
 		return "a CIDR is not updatable in place, so add another pool and disable this one"
 	case p.byDefault:
 		return fmt.Sprintf("set another range with %s", origin.Flag(fmt.Sprintf("ipv%d-pool-cidr", p.family)))
@@ -207,16 +207,16 @@ func (p judgedPool) elsewhere() string {
 }
 
 // set says how a field gets another value.
-func (p judgedPool) set(field, to, flag string) string {
+func (p checkedPool) set(field, to, flag string) string {
 	_, changed := p.updated[field]
 	switch {
 	case p.manager != "":
 		return fmt.Sprintf("have %s set %s to %s", p.manager, field, to)
-	case p.byDefault && p.stands && !changed:
+	case p.byDefault && p.existing && !changed:
 		return fmt.Sprintf("set %s to %s with %s and --on-drift=update", field, to, origin.Flag(fmt.Sprintf("ipv%d-pool-%s", p.family, flag)))
 	case p.byDefault:
 		return fmt.Sprintf("set %s to %s with %s", field, to, origin.Flag(fmt.Sprintf("ipv%d-pool-%s", p.family, flag)))
-	case p.stands && !changed:
+	case p.existing && !changed:
 		return fmt.Sprintf("set %s to %s in the IPPool", field, to)
 	default:
 		return fmt.Sprintf("set %s to %s there", field, to)
@@ -226,7 +226,7 @@ func (p judgedPool) set(field, to, flag string) string {
 // noUsablePool finds that no pod gets an address of the family unless it names
 // the pool: which is easily so where a pool exists for something else, since no
 // default pool is created beside it.
-func (p premises) noUsablePool(family ippool.Family) []Finding {
+func (p input) noUsablePool(family ippool.Family) []Finding {
 	if slices.Contains(p.unreadable, family) {
 		return nil
 	}
@@ -253,7 +253,7 @@ func (p premises) noUsablePool(family ippool.Family) []Finding {
 
 // unusable says why pods don't get addresses of the pool by themselves; empty:
 // they do.
-func (p judgedPool) unusable() string {
+func (p checkedPool) unusable() string {
 	mode := p.spec.AssignmentMode
 	switch {
 	case p.spec.Disabled:

@@ -19,13 +19,13 @@ import (
 )
 
 // pool is one that stands. It has NAT, so that its range alone is no finding.
-func pool(name, cidr string, changes ...func(*v3.IPPool)) judgedPool {
+func pool(name, cidr string, changes ...func(*v3.IPPool)) checkedPool {
 	record := poolstest.Stored(name, cidr, append([]func(*v3.IPPool){func(p *v3.IPPool) { p.Spec.NATOutgoing = true }}, changes...)...)
 	family := ippool.IPv6
 	if prefix, err := ippool.ParseCIDR(cidr); err == nil {
 		family = ippool.FamilyOf(prefix)
 	}
-	return judgedPool{name: name, family: family, spec: record.Spec, stands: true}
+	return checkedPool{name: name, family: family, spec: record.Spec, existing: true}
 }
 
 func value(field string, value any, source origin.Origin) plan.Value {
@@ -33,34 +33,34 @@ func value(field string, value any, source origin.Origin) plan.Value {
 }
 
 // managed makes it one that somebody else looks after.
-func managed(pool judgedPool) judgedPool {
+func managed(pool checkedPool) checkedPool {
 	pool.byDefault, pool.manager = true, "Helm"
 	return pool
 }
 
 // asked is the same as a default pool that is to be created. Without a CIDR, one
 // will be drawn.
-func asked(name, cidr string, changes ...func(*v3.IPPool)) judgedPool {
+func created(name, cidr string, changes ...func(*v3.IPPool)) checkedPool {
 	p := pool(name, cidr, changes...)
-	p.stands, p.byDefault, p.drawn = false, true, cidr == ""
+	p.existing, p.byDefault, p.randomRange = false, true, cidr == ""
 	p.values = []plan.Value{value("cidr", cidr, origin.Env("C")), value("natOutgoing", true, origin.Env("N")), value("nodeSelector", "", origin.Env("S"))}
 	return p
 }
 
 // standingDefault is the default pool, and stands.
-func standingDefault(name, cidr string, changes ...func(*v3.IPPool)) judgedPool {
+func existingDefault(name, cidr string, changes ...func(*v3.IPPool)) checkedPool {
 	p := pool(name, cidr, changes...)
 	p.byDefault = true
 	return p
 }
 
-func ofFile(p judgedPool) judgedPool {
+func ofFile(p checkedPool) checkedPool {
 	p.byDefault = false
 	return p
 }
 
 // terminating is the same with a deletion timestamp.
-func terminating(p judgedPool) judgedPool {
+func terminating(p checkedPool) checkedPool {
 	p.deleted = true
 	return p
 }
@@ -106,50 +106,50 @@ func TestFindings(t *testing.T) {
 		services = "): a pod may get the address of a Service, and is not reached then"
 		noPods   = ": kube-proxy and others do not treat addresses outside of it as pod addresses"
 	)
-	const drawn = `IPPool "p": the random ULA /48 that is drawn for it`
+	const random = `IPPool "p": the random ULA /48 that is drawn for it`
 	p := pool("p", "10.0.0.0/16")
 	eth := factstest.At(origin.Host("interface eth0"), "10.0.5.0/24")
 	tests := []struct {
 		name  string
 		code  FindingCode
-		pool  judgedPool
-		known premises
+		pool  checkedPool
+		known input
 		want  []string // texts
 		other []string // "prefix of source" of those that clash
 	}{
-		{"interface inside", HostInterfaceOverlap, p, premises{networks: eth},
+		{"interface inside", HostInterfaceOverlap, p, input{networks: eth},
 			[]string{atPods + " overlaps 10.0.5.0/24 (interface eth0" + onHost + move}, []string{"10.0.5.0/24 of interface eth0"}},
-		{"interface around", HostInterfaceOverlap, p, premises{networks: factstest.At(origin.Host("interface eth0"), "10.0.0.0/8")},
+		{"interface around", HostInterfaceOverlap, p, input{networks: factstest.At(origin.Host("interface eth0"), "10.0.0.0/8")},
 			[]string{atPods + " overlaps 10.0.0.0/8 (interface eth0" + onHost + move}, []string{"10.0.0.0/8 of interface eth0"}},
-		{"interfaces beside, and of the other family", HostInterfaceOverlap, p, premises{networks: factstest.At(origin.Host("interface eth0"), "10.1.0.0/16", "9.255.0.0/16", "::/0", "fe80::/64")}, nil, nil},
+		{"interfaces beside, and of the other family", HostInterfaceOverlap, p, input{networks: factstest.At(origin.Host("interface eth0"), "10.1.0.0/16", "9.255.0.0/16", "::/0", "fe80::/64")}, nil, nil},
 		{"the same network twice, in no order", HostInterfaceOverlap, p,
-			premises{networks: slices.Concat(factstest.At(origin.Host("interface eth1"), "10.0.9.0/24", "10.0.5.0/24"), eth, eth)},
+			input{networks: slices.Concat(factstest.At(origin.Host("interface eth1"), "10.0.9.0/24", "10.0.5.0/24"), eth, eth)},
 			[]string{
 				atPods + " overlaps 10.0.5.0/24 (interface eth0, interface eth1" + onHost + move,
 				atPods + " overlaps 10.0.9.0/24 (interface eth1" + onHost + move,
 			}, []string{"10.0.5.0/24 of interface eth0, interface eth1", "10.0.9.0/24 of interface eth1"}},
-		{"a default pool is moved by its flag", HostInterfaceOverlap, asked("p", "10.0.0.0/16"), premises{networks: eth},
+		{"a default pool is moved by its flag", HostInterfaceOverlap, created("p", "10.0.0.0/16"), input{networks: eth},
 			[]string{`IPPool "p": cidr "10.0.0.0/16" (env C) overlaps 10.0.5.0/24 (interface eth0` + onHost + "; set another range with flag --ipv4-pool-cidr"}, []string{"10.0.5.0/24 of interface eth0"}},
-		{"a pool of a file is moved there", HostInterfaceOverlap, ofFile(asked("p", "10.0.0.0/16")), premises{networks: eth},
+		{"a pool of a file is moved there", HostInterfaceOverlap, ofFile(created("p", "10.0.0.0/16")), input{networks: eth},
 			[]string{`IPPool "p": cidr "10.0.0.0/16" (env C) overlaps 10.0.5.0/24 (interface eth0` + onHost + "; name another range there"}, []string{"10.0.5.0/24 of interface eth0"}},
-		{"interface, disabled", HostInterfaceOverlap, pool("p", "10.0.0.0/16", poolstest.Disabled), premises{networks: eth}, nil, nil},
-		{"interface, for load balancers", HostInterfaceOverlap, pool("p", "10.0.0.0/16", poolstest.ForLoadBalancers), premises{networks: eth}, nil, nil},
-		{"interface, for tunnels", HostInterfaceOverlap, pool("p", "10.0.0.0/16", forTunnels), premises{networks: eth},
+		{"interface, disabled", HostInterfaceOverlap, pool("p", "10.0.0.0/16", poolstest.Disabled), input{networks: eth}, nil, nil},
+		{"interface, for load balancers", HostInterfaceOverlap, pool("p", "10.0.0.0/16", poolstest.ForLoadBalancers), input{networks: eth}, nil, nil},
+		{"interface, for tunnels", HostInterfaceOverlap, pool("p", "10.0.0.0/16", forTunnels), input{networks: eth},
 			[]string{atPods + " overlaps 10.0.5.0/24 (interface eth0" + onHost + move}, []string{"10.0.5.0/24 of interface eth0"}},
-		{"interface, a CIDR that is none", HostInterfaceOverlap, pool("p", "010.0.0.0/16"), premises{networks: eth}, nil, nil},
-		{"interface, yet to be drawn", HostInterfaceOverlap, asked("p", ""), premises{networks: factstest.At(origin.Host("interface eth0"), "fd00::/8", "fd00::/9", "fd80::/9", "fd00::/48", "10.0.0.0/8")},
-			[]string{drawn + " overlaps fd00::/8 (interface eth0" + onHost + "; set another range with flag --ipv6-pool-cidr"}, []string{"fd00::/8 of interface eth0"}},
-		{"interface beside what is yet to be drawn", HostInterfaceOverlap, asked("p", ""), premises{networks: factstest.At(origin.Host("interface eth0"), "fc00::/8", "fd00::/9", "2001:db8::/32", "0.0.0.0/0")}, nil, nil},
+		{"interface, a CIDR that is none", HostInterfaceOverlap, pool("p", "010.0.0.0/16"), input{networks: eth}, nil, nil},
+		{"interface, yet to be drawn", HostInterfaceOverlap, created("p", ""), input{networks: factstest.At(origin.Host("interface eth0"), "fd00::/8", "fd00::/9", "fd80::/9", "fd00::/48", "10.0.0.0/8")},
+			[]string{random + " overlaps fd00::/8 (interface eth0" + onHost + "; set another range with flag --ipv6-pool-cidr"}, []string{"fd00::/8 of interface eth0"}},
+		{"interface beside what is yet to be drawn", HostInterfaceOverlap, created("p", ""), input{networks: factstest.At(origin.Host("interface eth0"), "fc00::/8", "fd00::/9", "2001:db8::/32", "0.0.0.0/0")}, nil, nil},
 
-		{"route", HostRouteOverlap, p, premises{routes: factstest.At(origin.Host("route dev tun0"), "10.0.0.0/8", "10.1.0.0/16")},
+		{"route", HostRouteOverlap, p, input{routes: factstest.At(origin.Host("route dev tun0"), "10.0.0.0/8", "10.1.0.0/16")},
 			[]string{atPods + " overlaps 10.0.0.0/8 (route dev tun0" + noReach + move}, []string{"10.0.0.0/8 of route dev tun0"}},
 		{"routes that an interface told of", HostRouteOverlap, p,
-			premises{networks: eth, routes: factstest.At(origin.Host("route dev eth0"), "10.0.5.0/24", "10.0.5.1/32", "10.0.4.0/23")},
+			input{networks: eth, routes: factstest.At(origin.Host("route dev eth0"), "10.0.5.0/24", "10.0.5.1/32", "10.0.4.0/23")},
 			[]string{atPods + " overlaps 10.0.4.0/23 (route dev eth0" + noReach + move}, []string{"10.0.4.0/23 of route dev eth0"}},
 		{"routes to a network of an interface elsewhere", HostRouteOverlap, pool("p", "10.0.5.0/26"),
-			premises{networks: factstest.At(origin.Host("interface eth0"), "10.0.5.128/25"), routes: factstest.At(origin.Host("route dev eth1"), "10.0.5.0/24")},
+			input{networks: factstest.At(origin.Host("interface eth0"), "10.0.5.128/25"), routes: factstest.At(origin.Host("route dev eth1"), "10.0.5.0/24")},
 			[]string{`IPPool "p": cidr "10.0.5.0/26" (datastore) overlaps 10.0.5.0/24 (route dev eth1` + noReach + move}, []string{"10.0.5.0/24 of route dev eth1"}},
-		{"a whole table", HostRouteOverlap, p, premises{routes: factstest.At(origin.Host("route dev eth1"), "10.0.7.0/24", "10.0.6.0/24", "10.0.5.0/24", "10.0.4.0/24", "10.0.3.0/24", "10.0.2.0/24", "10.0.1.0/24")},
+		{"a whole table", HostRouteOverlap, p, input{routes: factstest.At(origin.Host("route dev eth1"), "10.0.7.0/24", "10.0.6.0/24", "10.0.5.0/24", "10.0.4.0/24", "10.0.3.0/24", "10.0.2.0/24", "10.0.1.0/24")},
 			[]string{
 				atPods + " overlaps 10.0.1.0/24 (route dev eth1" + noReach + move,
 				atPods + " overlaps 10.0.2.0/24 (route dev eth1" + noReach + move,
@@ -157,131 +157,131 @@ func TestFindings(t *testing.T) {
 				atPods + " overlaps 10.0.4.0/24 (route dev eth1" + noReach + move,
 				atPods + " overlaps 10.0.5.0/24 (route dev eth1" + noReach + "; 2 more routes of this host overlap it" + move,
 			}, []string{"10.0.1.0/24 of route dev eth1", "10.0.2.0/24 of route dev eth1", "10.0.3.0/24 of route dev eth1", "10.0.4.0/24 of route dev eth1", "10.0.5.0/24 of route dev eth1"}},
-		{"route, yet to be drawn", HostRouteOverlap, asked("p", ""), premises{routes: factstest.At(origin.Host("route dev tun0"), "fd00::/8", "fc00::/7", "fd12::/16", "fd00::/9", "0.0.0.0/0")},
+		{"route, yet to be drawn", HostRouteOverlap, created("p", ""), input{routes: factstest.At(origin.Host("route dev tun0"), "fd00::/8", "fc00::/7", "fd12::/16", "fd00::/9", "0.0.0.0/0")},
 			[]string{
-				drawn + " overlaps fc00::/7 (route dev tun0" + noReach + "; set another range with flag --ipv6-pool-cidr",
-				drawn + " overlaps fd00::/8 (route dev tun0" + noReach + "; set another range with flag --ipv6-pool-cidr",
+				random + " overlaps fc00::/7 (route dev tun0" + noReach + "; set another range with flag --ipv6-pool-cidr",
+				random + " overlaps fd00::/8 (route dev tun0" + noReach + "; set another range with flag --ipv6-pool-cidr",
 			}, []string{"fc00::/7 of route dev tun0", "fd00::/8 of route dev tun0"}},
-		{"routes of which none is sure to be drawn", HostRouteOverlap, asked("p", ""), premises{routes: factstest.At(origin.Host("route dev tun0"), "fd00::/9", "fd80::/9")}, nil, nil},
-		{"route, yet to be drawn, that an interface told of", HostRouteOverlap, asked("p", ""),
-			premises{networks: factstest.At(origin.Host("interface eth0"), "fc00::/7"), routes: factstest.At(origin.Host("route dev eth0"), "fd00::/8")}, nil, nil},
-		{"route, disabled", HostRouteOverlap, pool("p", "10.0.0.0/16", poolstest.Disabled), premises{routes: eth}, nil, nil},
-		{"route, for load balancers", HostRouteOverlap, pool("p", "10.0.0.0/16", poolstest.ForLoadBalancers), premises{routes: eth}, nil, nil},
+		{"routes of which none is sure to be drawn", HostRouteOverlap, created("p", ""), input{routes: factstest.At(origin.Host("route dev tun0"), "fd00::/9", "fd80::/9")}, nil, nil},
+		{"route, yet to be drawn, that an interface told of", HostRouteOverlap, created("p", ""),
+			input{networks: factstest.At(origin.Host("interface eth0"), "fc00::/7"), routes: factstest.At(origin.Host("route dev eth0"), "fd00::/8")}, nil, nil},
+		{"route, disabled", HostRouteOverlap, pool("p", "10.0.0.0/16", poolstest.Disabled), input{routes: eth}, nil, nil},
+		{"route, for load balancers", HostRouteOverlap, pool("p", "10.0.0.0/16", poolstest.ForLoadBalancers), input{routes: eth}, nil, nil},
 
-		{"nodes", NodeAddressOverlap, p, premises{survey: facts.Survey{Nodes: []facts.Node{factstest.Node("b", "fd00::2", "10.0.0.2"), factstest.Node("a", "10.0.0.3", "10.0.0.1"), factstest.Node("c", "10.1.0.0")}}},
+		{"nodes", NodeAddressOverlap, p, input{survey: facts.Survey{Nodes: []facts.Node{factstest.Node("b", "fd00::2", "10.0.0.2"), factstest.Node("a", "10.0.0.3", "10.0.0.1"), factstest.Node("c", "10.1.0.0")}}},
 			[]string{atPods + " holds the addresses of 2 of the cluster's 3 node(s): a (10.0.0.3), b (10.0.0.2): a pod may get the address of a node" + move}, []string{"10.0.0.3/32 of node a"}},
-		{"many nodes", NodeAddressOverlap, pool("p", "fd00::/64"), premises{survey: nodes(7, func(i int, n *facts.Node) {
+		{"many nodes", NodeAddressOverlap, pool("p", "fd00::/64"), input{survey: nodes(7, func(i int, n *facts.Node) {
 			n.Addresses = []netip.Addr{netip.MustParseAddr(fmt.Sprintf("fd00::%d", i))}
 		})},
 			[]string{`IPPool "p": cidr "fd00::/64" (datastore) holds the addresses of 7 of the cluster's 7 node(s): n1 (fd00::1), n2 (fd00::2), n3 (fd00::3), n4 (fd00::4), n5 (fd00::5), 2 more: a pod may get the address of a node` + move}, []string{"fd00::1/128 of node n1"}},
-		{"a mapped address", NodeAddressOverlap, p, premises{survey: facts.Survey{Nodes: []facts.Node{factstest.Node("a", "::ffff:10.0.0.1")}}},
+		{"a mapped address", NodeAddressOverlap, p, input{survey: facts.Survey{Nodes: []facts.Node{factstest.Node("a", "::ffff:10.0.0.1")}}},
 			[]string{atPods + " holds the addresses of 1 of the cluster's 1 node(s): a (10.0.0.1): a pod may get the address of a node" + move}, []string{"10.0.0.1/32 of node a"}},
-		{"nodes elsewhere", NodeAddressOverlap, p, premises{survey: facts.Survey{Nodes: []facts.Node{factstest.Node("a", "10.1.0.1", "fd00::1"), factstest.Node("b")}}}, nil, nil},
-		{"nodes, disabled", NodeAddressOverlap, pool("p", "10.0.0.0/16", poolstest.Disabled), premises{survey: facts.Survey{Nodes: []facts.Node{factstest.Node("a", "10.0.0.1")}}}, nil, nil},
-		{"nodes, yet to be drawn", NodeAddressOverlap, asked("p", ""), premises{survey: facts.Survey{Nodes: []facts.Node{factstest.Node("a", "fd00::1")}}}, nil, nil},
-		{"nodes, for load balancers", NodeAddressOverlap, pool("p", "10.0.0.0/16", poolstest.ForLoadBalancers), premises{survey: facts.Survey{Nodes: []facts.Node{factstest.Node("a", "10.0.0.1")}}},
+		{"nodes elsewhere", NodeAddressOverlap, p, input{survey: facts.Survey{Nodes: []facts.Node{factstest.Node("a", "10.1.0.1", "fd00::1"), factstest.Node("b")}}}, nil, nil},
+		{"nodes, disabled", NodeAddressOverlap, pool("p", "10.0.0.0/16", poolstest.Disabled), input{survey: facts.Survey{Nodes: []facts.Node{factstest.Node("a", "10.0.0.1")}}}, nil, nil},
+		{"nodes, yet to be drawn", NodeAddressOverlap, created("p", ""), input{survey: facts.Survey{Nodes: []facts.Node{factstest.Node("a", "fd00::1")}}}, nil, nil},
+		{"nodes, for load balancers", NodeAddressOverlap, pool("p", "10.0.0.0/16", poolstest.ForLoadBalancers), input{survey: facts.Survey{Nodes: []facts.Node{factstest.Node("a", "10.0.0.1")}}},
 			[]string{atPods + " holds the addresses of 1 of the cluster's 1 node(s): a (10.0.0.1): a pod may get the address of a node" + move}, []string{"10.0.0.1/32 of node a"}},
 
-		{"Services", ServiceCIDROverlap, p, premises{survey: facts.Survey{ServiceCIDRs: factstest.At(origin.Cluster("servicecidrs/kubernetes"), "10.0.0.0/12", "10.1.0.0/16", "fd00::/108")}},
+		{"Services", ServiceCIDROverlap, p, input{survey: facts.Survey{ServiceCIDRs: factstest.At(origin.Cluster("servicecidrs/kubernetes"), "10.0.0.0/12", "10.1.0.0/16", "fd00::/108")}},
 			[]string{atPods + " overlaps the Service CIDR 10.0.0.0/12 (servicecidrs/kubernetes" + services + move}, []string{"10.0.0.0/12 of servicecidrs/kubernetes"}},
-		{"Services, for load balancers", ServiceCIDROverlap, pool("p", "10.0.0.0/16", poolstest.ForLoadBalancers), premises{survey: facts.Survey{ServiceCIDRs: factstest.At(origin.Cluster("s"), "10.0.1.0/24")}},
+		{"Services, for load balancers", ServiceCIDROverlap, pool("p", "10.0.0.0/16", poolstest.ForLoadBalancers), input{survey: facts.Survey{ServiceCIDRs: factstest.At(origin.Cluster("s"), "10.0.1.0/24")}},
 			[]string{atPods + " overlaps the Service CIDR 10.0.1.0/24 (s" + services + move}, []string{"10.0.1.0/24 of s"}},
-		{"Services, yet to be drawn", ServiceCIDROverlap, asked("p", ""), premises{survey: facts.Survey{ServiceCIDRs: factstest.At(origin.Cluster("s"), "fd00::/8", "fd00::/108")}},
-			[]string{drawn + " overlaps the Service CIDR fd00::/8 (s" + services + "; set another range with flag --ipv6-pool-cidr"}, []string{"fd00::/8 of s"}},
-		{"Services, disabled", ServiceCIDROverlap, pool("p", "10.0.0.0/16", poolstest.Disabled), premises{survey: facts.Survey{ServiceCIDRs: factstest.At(origin.Cluster("s"), "10.0.1.0/24")}}, nil, nil},
+		{"Services, yet to be drawn", ServiceCIDROverlap, created("p", ""), input{survey: facts.Survey{ServiceCIDRs: factstest.At(origin.Cluster("s"), "fd00::/8", "fd00::/108")}},
+			[]string{random + " overlaps the Service CIDR fd00::/8 (s" + services + "; set another range with flag --ipv6-pool-cidr"}, []string{"fd00::/8 of s"}},
+		{"Services, disabled", ServiceCIDROverlap, pool("p", "10.0.0.0/16", poolstest.Disabled), input{survey: facts.Survey{ServiceCIDRs: factstest.At(origin.Cluster("s"), "10.0.1.0/24")}}, nil, nil},
 
-		{"inside the pod CIDR", OutsidePodCIDR, p, premises{podCIDRs: []facts.PodCIDRSource{factstest.Says(origin.Cluster("kubeadm-config"), "10.0.0.0/8")}}, nil, nil},
-		{"the pod CIDR itself", OutsidePodCIDR, p, premises{podCIDRs: []facts.PodCIDRSource{factstest.Says(origin.Cluster("kubeadm-config"), "10.0.0.0/16")}}, nil, nil},
-		{"inside the second", OutsidePodCIDR, p, premises{podCIDRs: []facts.PodCIDRSource{factstest.Says(origin.Cluster("kubeadm-config"), "10.1.0.0/16", "10.0.0.0/16")}}, nil, nil},
-		{"outside", OutsidePodCIDR, p, premises{podCIDRs: []facts.PodCIDRSource{factstest.Says(origin.Cluster("first"), "fd01::/48"), factstest.Says(origin.Cluster("second"), "10.1.0.0/16", "fd02::/48", "10.3.0.0/16"), factstest.Says(origin.Cluster("third"), "10.0.0.0/16")}},
+		{"inside the pod CIDR", OutsidePodCIDR, p, input{podCIDRs: []facts.PodCIDRSource{factstest.Source(origin.Cluster("kubeadm-config"), "10.0.0.0/8")}}, nil, nil},
+		{"the pod CIDR itself", OutsidePodCIDR, p, input{podCIDRs: []facts.PodCIDRSource{factstest.Source(origin.Cluster("kubeadm-config"), "10.0.0.0/16")}}, nil, nil},
+		{"inside the second", OutsidePodCIDR, p, input{podCIDRs: []facts.PodCIDRSource{factstest.Source(origin.Cluster("kubeadm-config"), "10.1.0.0/16", "10.0.0.0/16")}}, nil, nil},
+		{"outside", OutsidePodCIDR, p, input{podCIDRs: []facts.PodCIDRSource{factstest.Source(origin.Cluster("first"), "fd01::/48"), factstest.Source(origin.Cluster("second"), "10.1.0.0/16", "fd02::/48", "10.3.0.0/16"), factstest.Source(origin.Cluster("third"), "10.0.0.0/16")}},
 			[]string{atPods + " is outside the pod CIDR that the cluster knows, 10.1.0.0/16, 10.3.0.0/16 (second)" + noPods + move}, []string{"10.1.0.0/16 of second"}},
-		{"beyond", OutsidePodCIDR, p, premises{podCIDRs: []facts.PodCIDRSource{factstest.Says(origin.Cluster("kubeadm-config"), "10.1.0.0/16", "10.0.3.0/24")}},
+		{"beyond", OutsidePodCIDR, p, input{podCIDRs: []facts.PodCIDRSource{factstest.Source(origin.Cluster("kubeadm-config"), "10.1.0.0/16", "10.0.3.0/24")}},
 			[]string{atPods + " goes beyond the pod CIDR that the cluster knows, 10.1.0.0/16, 10.0.3.0/24 (kubeadm-config)" + noPods + move}, []string{"10.0.3.0/24 of kubeadm-config"}},
-		{"nothing is known", OutsidePodCIDR, p, premises{}, nil, nil},
-		{"nothing is known of the family", OutsidePodCIDR, p, premises{podCIDRs: []facts.PodCIDRSource{factstest.Says(origin.Cluster("kubeadm-config"), "fd01::/48")}}, nil, nil},
-		{"outside, disabled", OutsidePodCIDR, pool("p", "10.0.0.0/16", poolstest.Disabled), premises{podCIDRs: []facts.PodCIDRSource{factstest.Says(origin.Cluster("k"), "10.1.0.0/16")}}, nil, nil},
-		{"outside, for load balancers", OutsidePodCIDR, pool("p", "10.0.0.0/16", poolstest.ForLoadBalancers), premises{podCIDRs: []facts.PodCIDRSource{factstest.Says(origin.Cluster("k"), "10.1.0.0/16")}}, nil, nil},
-		{"outside, for tunnels", OutsidePodCIDR, pool("p", "10.0.0.0/16", forTunnels), premises{podCIDRs: []facts.PodCIDRSource{factstest.Says(origin.Cluster("k"), "10.1.0.0/16")}}, nil, nil},
+		{"nothing is known", OutsidePodCIDR, p, input{}, nil, nil},
+		{"nothing is known of the family", OutsidePodCIDR, p, input{podCIDRs: []facts.PodCIDRSource{factstest.Source(origin.Cluster("kubeadm-config"), "fd01::/48")}}, nil, nil},
+		{"outside, disabled", OutsidePodCIDR, pool("p", "10.0.0.0/16", poolstest.Disabled), input{podCIDRs: []facts.PodCIDRSource{factstest.Source(origin.Cluster("k"), "10.1.0.0/16")}}, nil, nil},
+		{"outside, for load balancers", OutsidePodCIDR, pool("p", "10.0.0.0/16", poolstest.ForLoadBalancers), input{podCIDRs: []facts.PodCIDRSource{factstest.Source(origin.Cluster("k"), "10.1.0.0/16")}}, nil, nil},
+		{"outside, for tunnels", OutsidePodCIDR, pool("p", "10.0.0.0/16", forTunnels), input{podCIDRs: []facts.PodCIDRSource{factstest.Source(origin.Cluster("k"), "10.1.0.0/16")}}, nil, nil},
 
-		{"nodes' CIDRs inside", OutsideNodePodCIDR, p, premises{survey: facts.Survey{Nodes: []facts.Node{factstest.Node("a", "10.0.1.0/24", "fd00::/64")}}}, nil, nil},
-		{"nodes' CIDRs outside", OutsideNodePodCIDR, p, premises{survey: facts.Survey{Nodes: []facts.Node{factstest.Node("b", "10.1.2.0/24"), factstest.Node("a", "10.1.1.0/24", "fd00::/64"), factstest.Node("c", "10.0.1.0/24")}}},
+		{"nodes' CIDRs inside", OutsideNodePodCIDR, p, input{survey: facts.Survey{Nodes: []facts.Node{factstest.Node("a", "10.0.1.0/24", "fd00::/64")}}}, nil, nil},
+		{"nodes' CIDRs outside", OutsideNodePodCIDR, p, input{survey: facts.Survey{Nodes: []facts.Node{factstest.Node("b", "10.1.2.0/24"), factstest.Node("a", "10.1.1.0/24", "fd00::/64"), factstest.Node("c", "10.0.1.0/24")}}},
 			[]string{atPods + " is not where kube-controller-manager gives the nodes their podCIDRs, such as a (10.1.1.0/24), b (10.1.2.0/24): Calico leaves those aside, but kube-proxy and a cloud's routes go by them" + move + ", or kube-controller-manager's --cluster-cidr"},
 			[]string{"10.1.1.0/24 of podCIDRs of node a"}},
 		{"nodes' CIDRs, where the cluster's is known", OutsideNodePodCIDR, p,
-			premises{podCIDRs: []facts.PodCIDRSource{factstest.Says(origin.Cluster("k"), "10.0.0.0/8")}, survey: facts.Survey{Nodes: []facts.Node{factstest.Node("a", "10.1.1.0/24")}}}, nil, nil},
+			input{podCIDRs: []facts.PodCIDRSource{factstest.Source(origin.Cluster("k"), "10.0.0.0/8")}, survey: facts.Survey{Nodes: []facts.Node{factstest.Node("a", "10.1.1.0/24")}}}, nil, nil},
 		{"nodes' CIDRs in another pool", OutsideNodePodCIDR, p,
-			premises{pools: []judgedPool{pool("q", "10.1.0.0/16")}, survey: facts.Survey{Nodes: []facts.Node{factstest.Node("a", "10.1.1.0/24")}}}, nil, nil},
+			input{pools: []checkedPool{pool("q", "10.1.0.0/16")}, survey: facts.Survey{Nodes: []facts.Node{factstest.Node("a", "10.1.1.0/24")}}}, nil, nil},
 		{"nodes' CIDRs in a disabled pool", OutsideNodePodCIDR, p,
-			premises{pools: []judgedPool{pool("q", "10.1.0.0/16", poolstest.Disabled)}, survey: facts.Survey{Nodes: []facts.Node{factstest.Node("a", "10.1.1.0/24")}}},
+			input{pools: []checkedPool{pool("q", "10.1.0.0/16", poolstest.Disabled)}, survey: facts.Survey{Nodes: []facts.Node{factstest.Node("a", "10.1.1.0/24")}}},
 			[]string{atPods + " is not where kube-controller-manager gives the nodes their podCIDRs, such as a (10.1.1.0/24): Calico leaves those aside, but kube-proxy and a cloud's routes go by them" + move + ", or kube-controller-manager's --cluster-cidr"},
 			[]string{"10.1.1.0/24 of podCIDRs of node a"}},
 
-		{"nodes' CIDRs, yet to be drawn", OutsideNodePodCIDR, asked("p", ""),
-			premises{survey: facts.Survey{Nodes: []facts.Node{factstest.Node("b", "10.1.2.0/24", "fd01:0:0:2::/64"), factstest.Node("a", "fd01:0:0:1::/64"), factstest.Node("c")}}},
-			[]string{drawn + " is not where kube-controller-manager gives the nodes their podCIDRs, such as a (fd01:0:0:1::/64), b (fd01:0:0:2::/64): Calico leaves those aside, but kube-proxy and a cloud's routes go by them; set another range with flag --ipv6-pool-cidr, or kube-controller-manager's --cluster-cidr"},
+		{"nodes' CIDRs, yet to be drawn", OutsideNodePodCIDR, created("p", ""),
+			input{survey: facts.Survey{Nodes: []facts.Node{factstest.Node("b", "10.1.2.0/24", "fd01:0:0:2::/64"), factstest.Node("a", "fd01:0:0:1::/64"), factstest.Node("c")}}},
+			[]string{random + " is not where kube-controller-manager gives the nodes their podCIDRs, such as a (fd01:0:0:1::/64), b (fd01:0:0:2::/64): Calico leaves those aside, but kube-proxy and a cloud's routes go by them; set another range with flag --ipv6-pool-cidr, or kube-controller-manager's --cluster-cidr"},
 			[]string{"fd01:0:0:1::/64 of podCIDRs of node a"}},
-		{"nodes' CIDRs of the other family, yet to be drawn", OutsideNodePodCIDR, asked("p", ""), premises{survey: facts.Survey{Nodes: []facts.Node{factstest.Node("a", "10.1.2.0/24", "fe80::1")}}}, nil, nil},
-		{"nodes' CIDRs in another pool, yet to be drawn", OutsideNodePodCIDR, asked("p", ""),
-			premises{pools: []judgedPool{pool("q", "fd01::/48")}, survey: facts.Survey{Nodes: []facts.Node{factstest.Node("a", "fd01:0:0:1::/64")}}}, nil, nil},
-		{"nodes' CIDRs, a CIDR that is none", OutsideNodePodCIDR, pool("p", ""), premises{survey: facts.Survey{Nodes: []facts.Node{factstest.Node("a", "fd01:0:0:1::/64")}}}, nil, nil},
+		{"nodes' CIDRs of the other family, yet to be drawn", OutsideNodePodCIDR, created("p", ""), input{survey: facts.Survey{Nodes: []facts.Node{factstest.Node("a", "10.1.2.0/24", "fe80::1")}}}, nil, nil},
+		{"nodes' CIDRs in another pool, yet to be drawn", OutsideNodePodCIDR, created("p", ""),
+			input{pools: []checkedPool{pool("q", "fd01::/48")}, survey: facts.Survey{Nodes: []facts.Node{factstest.Node("a", "fd01:0:0:1::/64")}}}, nil, nil},
+		{"nodes' CIDRs, a CIDR that is none", OutsideNodePodCIDR, pool("p", ""), input{survey: facts.Survey{Nodes: []facts.Node{factstest.Node("a", "fd01:0:0:1::/64")}}}, nil, nil},
 
-		{"unique local", ULAWithoutNAT, asked("p", "fd00::/64", withoutNAT), premises{},
+		{"unique local", ULAWithoutNAT, created("p", "fd00::/64", withoutNAT), input{},
 			[]string{`IPPool "p": cidr "fd00::/64" (env C) is unique local, and natOutgoing is false (env N): such addresses are not routed on the internet, so pods reach no IPv6 host outside of the cluster; set natOutgoing to true with flag --ipv6-pool-nat-outgoing, or name a global range`}, nil},
-		{"unique local, stands", ULAWithoutNAT, pool("p", "fdff::/64", withoutNAT), premises{},
+		{"unique local, stands", ULAWithoutNAT, pool("p", "fdff::/64", withoutNAT), input{},
 			[]string{`IPPool "p": cidr "fdff::/64" (datastore) is unique local, and natOutgoing is false (datastore): such addresses are not routed on the internet, so pods reach no IPv6 host outside of the cluster; set natOutgoing to true in the IPPool, or name a global range`}, nil},
-		{"unique local, the default pool, stands", ULAWithoutNAT, standingDefault("p", "fdff::/64", withoutNAT), premises{},
+		{"unique local, the default pool, stands", ULAWithoutNAT, existingDefault("p", "fdff::/64", withoutNAT), input{},
 			[]string{`IPPool "p": cidr "fdff::/64" (datastore) is unique local, and natOutgoing is false (datastore): such addresses are not routed on the internet, so pods reach no IPv6 host outside of the cluster; set natOutgoing to true with flag --ipv6-pool-nat-outgoing and --on-drift=update, or name a global range`}, nil},
-		{"unique local, drawn", ULAWithoutNAT, asked("p", "", withoutNAT), premises{},
+		{"unique local, drawn", ULAWithoutNAT, created("p", "", withoutNAT), input{},
 			[]string{`IPPool "p": the random ULA /48 that is drawn for it is unique local, and natOutgoing is false (env N): such addresses are not routed on the internet, so pods reach no IPv6 host outside of the cluster; set natOutgoing to true with flag --ipv6-pool-nat-outgoing, or name a global range`}, nil},
-		{"unique local with NAT", ULAWithoutNAT, pool("p", "fd00::/64"), premises{}, nil, nil},
-		{"drawn, with NAT", ULAWithoutNAT, asked("p", ""), premises{}, nil, nil},
-		{"a pool without a CIDR that stands", ULAWithoutNAT, pool("p", "", withoutNAT), premises{}, nil, nil},
-		{"global", ULAWithoutNAT, pool("p", "2001:db8::/64", withoutNAT), premises{}, nil, nil},
-		{"IPv4 is none", ULAWithoutNAT, pool("p", "8.8.0.0/16", withoutNAT), premises{}, nil, nil},
-		{"unique local, disabled", ULAWithoutNAT, pool("p", "fd00::/64", withoutNAT, poolstest.Disabled), premises{}, nil, nil},
-		{"unique local, for load balancers", ULAWithoutNAT, pool("p", "fd00::/64", withoutNAT, poolstest.ForLoadBalancers), premises{}, nil, nil},
+		{"unique local with NAT", ULAWithoutNAT, pool("p", "fd00::/64"), input{}, nil, nil},
+		{"drawn, with NAT", ULAWithoutNAT, created("p", ""), input{}, nil, nil},
+		{"a pool without a CIDR that stands", ULAWithoutNAT, pool("p", "", withoutNAT), input{}, nil, nil},
+		{"global", ULAWithoutNAT, pool("p", "2001:db8::/64", withoutNAT), input{}, nil, nil},
+		{"IPv4 is none", ULAWithoutNAT, pool("p", "8.8.0.0/16", withoutNAT), input{}, nil, nil},
+		{"unique local, disabled", ULAWithoutNAT, pool("p", "fd00::/64", withoutNAT, poolstest.Disabled), input{}, nil, nil},
+		{"unique local, for load balancers", ULAWithoutNAT, pool("p", "fd00::/64", withoutNAT, poolstest.ForLoadBalancers), input{}, nil, nil},
 
-		{"private", PrivateWithoutNAT, asked("p", "10.0.0.0/16", withoutNAT), premises{},
+		{"private", PrivateWithoutNAT, created("p", "10.0.0.0/16", withoutNAT), input{},
 			[]string{`IPPool "p": cidr "10.0.0.0/16" (env C) is private, and natOutgoing is false (env N): pods reach only hosts with a return route to them, such as by BGP; set natOutgoing to true with flag --ipv4-pool-nat-outgoing, or ensure that return routes exist`}, nil},
-		{"private with NAT", PrivateWithoutNAT, pool("p", "10.0.0.0/16"), premises{}, nil, nil},
-		{"public", PrivateWithoutNAT, pool("p", "100.128.0.0/16", withoutNAT), premises{}, nil, nil},
-		{"wider than private", PrivateWithoutNAT, pool("p", "172.0.0.0/8", withoutNAT), premises{}, nil, nil},
-		{"private, disabled", PrivateWithoutNAT, pool("p", "10.0.0.0/16", withoutNAT, poolstest.Disabled), premises{}, nil, nil},
+		{"private with NAT", PrivateWithoutNAT, pool("p", "10.0.0.0/16"), input{}, nil, nil},
+		{"public", PrivateWithoutNAT, pool("p", "100.128.0.0/16", withoutNAT), input{}, nil, nil},
+		{"wider than private", PrivateWithoutNAT, pool("p", "172.0.0.0/8", withoutNAT), input{}, nil, nil},
+		{"private, disabled", PrivateWithoutNAT, pool("p", "10.0.0.0/16", withoutNAT, poolstest.Disabled), input{}, nil, nil},
 
-		{"fewer blocks", FewerBlocksThanNodes, pool("p", "10.0.0.0/24"), premises{survey: nodes(5)},
+		{"fewer blocks", FewerBlocksThanNodes, pool("p", "10.0.0.0/24"), input{survey: nodes(5)},
 			[]string{`IPPool "p": cidr "10.0.0.0/24" (datastore) has 4 block(s) of /26 (blockSize: datastore) for 5 node(s): pods on the others get no address, or borrowed ones; CIDR and block size are not updatable in place, so add another pool with a wider range, or smaller blocks`}, nil},
-		{"one block", FewerBlocksThanNodes, asked("p", "10.0.0.0/26"), premises{survey: nodes(2)},
+		{"one block", FewerBlocksThanNodes, created("p", "10.0.0.0/26"), input{survey: nodes(2)},
 			[]string{`IPPool "p": cidr "10.0.0.0/26" (env C) has 1 block(s) of /26 (blockSize: default) for 2 node(s): pods on the others get no address, or borrowed ones; set another range with flag --ipv4-pool-cidr, a wider one, or smaller blocks`}, nil},
-		{"as many blocks", FewerBlocksThanNodes, pool("p", "10.0.0.0/24"), premises{survey: nodes(4)}, nil, nil},
-		{"fewer blocks than all nodes", FewerBlocksThanNodes, pool("p", "10.0.0.0/24", nodeSelector("name != 'n1'")), premises{survey: nodes(5)}, nil, nil},
-		{"smaller blocks", FewerBlocksThanNodes, pool("p", "10.0.0.0/24", blockSize(28)), premises{survey: nodes(16)}, nil, nil},
-		{"no block size is the default one", FewerBlocksThanNodes, pool("p", "10.0.0.0/25", blockSize(0)), premises{survey: nodes(3)},
+		{"as many blocks", FewerBlocksThanNodes, pool("p", "10.0.0.0/24"), input{survey: nodes(4)}, nil, nil},
+		{"fewer blocks than all nodes", FewerBlocksThanNodes, pool("p", "10.0.0.0/24", nodeSelector("name != 'n1'")), input{survey: nodes(5)}, nil, nil},
+		{"smaller blocks", FewerBlocksThanNodes, pool("p", "10.0.0.0/24", blockSize(28)), input{survey: nodes(16)}, nil, nil},
+		{"no block size is the default one", FewerBlocksThanNodes, pool("p", "10.0.0.0/25", blockSize(0)), input{survey: nodes(3)},
 			[]string{`IPPool "p": cidr "10.0.0.0/25" (datastore) has 2 block(s) of /26 (blockSize: datastore) for 3 node(s): pods on the others get no address, or borrowed ones; CIDR and block size are not updatable in place, so add another pool with a wider range, or smaller blocks`}, nil},
-		{"2^63 blocks", FewerBlocksThanNodes, pool("p", "fd00::/59"), premises{survey: nodes(5)}, nil, nil},
-		{"2^64 blocks", FewerBlocksThanNodes, pool("p", "fd00::/58"), premises{survey: nodes(5)}, nil, nil},
-		{"2^120 blocks", FewerBlocksThanNodes, pool("p", "fd00::/8", blockSize(128)), premises{survey: nodes(5)}, nil, nil},
-		{"2^32 blocks", FewerBlocksThanNodes, pool("p", "0.0.0.0/0", blockSize(32)), premises{survey: nodes(5)}, nil, nil},
-		{"a block wider than the pool", FewerBlocksThanNodes, pool("p", "10.0.0.0/28"), premises{survey: nodes(5)}, nil, nil},
-		{"blocks, yet to be drawn", FewerBlocksThanNodes, asked("p", ""), premises{survey: nodes(5)}, nil, nil},
-		{"fewer blocks, disabled", FewerBlocksThanNodes, pool("p", "10.0.0.0/24", poolstest.Disabled), premises{survey: nodes(5)}, nil, nil},
-		{"fewer blocks, for load balancers", FewerBlocksThanNodes, pool("p", "10.0.0.0/24", poolstest.ForLoadBalancers), premises{survey: nodes(5)}, nil, nil},
+		{"2^63 blocks", FewerBlocksThanNodes, pool("p", "fd00::/59"), input{survey: nodes(5)}, nil, nil},
+		{"2^64 blocks", FewerBlocksThanNodes, pool("p", "fd00::/58"), input{survey: nodes(5)}, nil, nil},
+		{"2^120 blocks", FewerBlocksThanNodes, pool("p", "fd00::/8", blockSize(128)), input{survey: nodes(5)}, nil, nil},
+		{"2^32 blocks", FewerBlocksThanNodes, pool("p", "0.0.0.0/0", blockSize(32)), input{survey: nodes(5)}, nil, nil},
+		{"a block wider than the pool", FewerBlocksThanNodes, pool("p", "10.0.0.0/28"), input{survey: nodes(5)}, nil, nil},
+		{"blocks, yet to be drawn", FewerBlocksThanNodes, created("p", ""), input{survey: nodes(5)}, nil, nil},
+		{"fewer blocks, disabled", FewerBlocksThanNodes, pool("p", "10.0.0.0/24", poolstest.Disabled), input{survey: nodes(5)}, nil, nil},
+		{"fewer blocks, for load balancers", FewerBlocksThanNodes, pool("p", "10.0.0.0/24", poolstest.ForLoadBalancers), input{survey: nodes(5)}, nil, nil},
 
-		{"no node", NodeSelectorMatchesNoNode, asked("p", "10.0.0.0/16", nodeSelector("zone == 'a'")), premises{survey: nodes(3)},
+		{"no node", NodeSelectorMatchesNoNode, created("p", "10.0.0.0/16", nodeSelector("zone == 'a'")), input{survey: nodes(3)},
 			[]string{`IPPool "p": nodeSelector "zone == 'a'" (env S) matches none of the cluster's 3 node(s), so no pod gets an address of the pool; set nodeSelector to one that matches with flag --ipv4-pool-node-selector, or label nodes`}, nil},
-		{"no node, and the pool is another's", NodeSelectorMatchesNoNode, managed(pool("p", "10.0.0.0/16", nodeSelector("zone == 'a'"))), premises{survey: nodes(3)},
+		{"no node, and the pool is another's", NodeSelectorMatchesNoNode, managed(pool("p", "10.0.0.0/16", nodeSelector("zone == 'a'"))), input{survey: nodes(3)},
 			[]string{`IPPool "p": nodeSelector "zone == 'a'" (datastore) matches none of the cluster's 3 node(s), so no pod gets an address of the pool; have Helm set nodeSelector to one that matches, or label nodes`}, nil},
-		{"a node", NodeSelectorMatchesNoNode, pool("p", "10.0.0.0/16", nodeSelector("name == 'n2'")), premises{survey: nodes(3)}, nil, nil},
-		{"no nodes at all", NodeSelectorMatchesNoNode, pool("p", "10.0.0.0/16", nodeSelector("zone == 'a'")), premises{}, nil, nil},
-		{"a selector that is none", NodeSelectorMatchesNoNode, pool("p", "10.0.0.0/16", nodeSelector("zone = 'a'")), premises{survey: nodes(3)}, nil, nil},
-		{"an empty selector", NodeSelectorMatchesNoNode, pool("p", "10.0.0.0/16", nodeSelector("")), premises{survey: nodes(3)}, nil, nil},
-		{"no node, yet to be drawn", NodeSelectorMatchesNoNode, ofFile(asked("p", "", nodeSelector("zone == 'a'"))), premises{survey: nodes(3)},
+		{"a node", NodeSelectorMatchesNoNode, pool("p", "10.0.0.0/16", nodeSelector("name == 'n2'")), input{survey: nodes(3)}, nil, nil},
+		{"no nodes at all", NodeSelectorMatchesNoNode, pool("p", "10.0.0.0/16", nodeSelector("zone == 'a'")), input{}, nil, nil},
+		{"a selector that is none", NodeSelectorMatchesNoNode, pool("p", "10.0.0.0/16", nodeSelector("zone = 'a'")), input{survey: nodes(3)}, nil, nil},
+		{"an empty selector", NodeSelectorMatchesNoNode, pool("p", "10.0.0.0/16", nodeSelector("")), input{survey: nodes(3)}, nil, nil},
+		{"no node, yet to be drawn", NodeSelectorMatchesNoNode, ofFile(created("p", "", nodeSelector("zone == 'a'"))), input{survey: nodes(3)},
 			[]string{`IPPool "p": nodeSelector "zone == 'a'" (env S) matches none of the cluster's 3 node(s), so no pod gets an address of the pool; set nodeSelector to one that matches there, or label nodes`}, nil},
-		{"no node, disabled", NodeSelectorMatchesNoNode, pool("p", "10.0.0.0/16", poolstest.Disabled, nodeSelector("zone == 'a'")), premises{survey: nodes(3)}, nil, nil},
+		{"no node, disabled", NodeSelectorMatchesNoNode, pool("p", "10.0.0.0/16", poolstest.Disabled, nodeSelector("zone == 'a'")), input{survey: nodes(3)}, nil, nil},
 	}
 	for _, tt := range tests {
 		t.Run(string(tt.code)+" "+tt.name, func(t *testing.T) {
 			t.Parallel()
-			found := tt.known.findings([]judgedPool{tt.pool}, nil)
+			found := tt.known.findings([]checkedPool{tt.pool}, nil)
 			var texts, others []string
 			for _, finding := range found {
 				if tt.code == HostRouteOverlap && finding.Code == HostInterfaceOverlap {
@@ -310,26 +310,26 @@ func TestNoUsablePool(t *testing.T) {
 	off, services, named := pool("off", "10.1.0.0/16", poolstest.Disabled), pool("lb", "10.2.0.0/16", poolstest.ForLoadBalancers), pool("named", "10.3.0.0/16", manual)
 	tests := []struct {
 		name       string
-		pools      []judgedPool
+		pools      []checkedPool
 		unreadable []ippool.Family
 		want       string // what is said of the pools
 	}{
 		{"no pool at all", nil, nil, ""},
-		{"none of the family", []judgedPool{pool("six", "fd00::/64", poolstest.Disabled)}, nil, ""},
-		{"one that is usable", []judgedPool{off, pool("p", "10.0.0.0/16"), services}, nil, ""},
-		{"one that is usable beside an IPv6 pool that is not", []judgedPool{pool("p", "10.0.0.0/16"), pool("six", "fd00::/64", poolstest.Disabled)}, nil, ""},
-		{"disabled", []judgedPool{off}, nil, `"off" is disabled`},
-		{"each for its reason", []judgedPool{off, services, named, pool("t", "10.4.0.0/16", forTunnels)}, nil,
+		{"none of the family", []checkedPool{pool("six", "fd00::/64", poolstest.Disabled)}, nil, ""},
+		{"one that is usable", []checkedPool{off, pool("p", "10.0.0.0/16"), services}, nil, ""},
+		{"one that is usable beside an IPv6 pool that is not", []checkedPool{pool("p", "10.0.0.0/16"), pool("six", "fd00::/64", poolstest.Disabled)}, nil, ""},
+		{"disabled", []checkedPool{off}, nil, `"off" is disabled`},
+		{"each for its reason", []checkedPool{off, services, named, pool("t", "10.4.0.0/16", forTunnels)}, nil,
 			`"off" is disabled, "lb" is for LoadBalancer only, "named" has assignmentMode Manual, "t" is for Tunnel only`},
-		{"many", slices.Repeat([]judgedPool{off}, 7), nil,
+		{"many", slices.Repeat([]checkedPool{off}, 7), nil,
 			`"off" is disabled, "off" is disabled, "off" is disabled, "off" is disabled, "off" is disabled, 2 more`},
-		{"beside one that can't be read", []judgedPool{off}, []ippool.Family{ippool.IPv4}, ""},
-		{"beside one of the other family", []judgedPool{off}, []ippool.Family{ippool.IPv6}, `"off" is disabled`},
+		{"beside one that can't be read", []checkedPool{off}, []ippool.Family{ippool.IPv4}, ""},
+		{"beside one of the other family", []checkedPool{off}, []ippool.Family{ippool.IPv6}, `"off" is disabled`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			found := premises{pools: tt.pools, unreadable: tt.unreadable}.findings(nil, []ippool.Family{ippool.IPv4})
+			found := input{pools: tt.pools, unreadable: tt.unreadable}.findings(nil, []ippool.Family{ippool.IPv4})
 			if tt.want == "" {
 				assert.Empty(t, found)
 				return
@@ -344,16 +344,16 @@ func TestNoUsablePool(t *testing.T) {
 // about all pools of a family comes last.
 func TestOrderOfFindings(t *testing.T) {
 	t.Parallel()
-	known := premises{
+	known := input{
 		networks: factstest.At(origin.Host("interface eth0"), "10.0.9.0/24", "10.0.1.0/24"),
 		routes:   factstest.At(origin.Host("route dev eth1"), "10.0.0.0/8"),
-		podCIDRs: []facts.PodCIDRSource{factstest.Says(origin.Cluster("kubeadm-config"), "172.16.0.0/16")},
+		podCIDRs: []facts.PodCIDRSource{factstest.Source(origin.Cluster("kubeadm-config"), "172.16.0.0/16")},
 		survey:   facts.Survey{Nodes: []facts.Node{factstest.Node("a", "10.0.0.1"), factstest.Node("b")}, ServiceCIDRs: factstest.At(origin.Cluster("s"), "10.0.0.0/12")},
-		pools:    []judgedPool{terminating(pool("off", "10.9.0.0/16", poolstest.Disabled)), terminating(pool("lb6", "fd00::/64", poolstest.ForLoadBalancers))},
+		pools:    []checkedPool{terminating(pool("off", "10.9.0.0/16", poolstest.Disabled)), terminating(pool("lb6", "fd00::/64", poolstest.ForLoadBalancers))},
 	}
 	z, a := pool("z", "10.0.0.0/16", withoutNAT, blockSize(20)), pool("a", "10.0.9.0/26", nodeSelector("x == 'y'"))
 	var order []string
-	for _, finding := range known.findings([]judgedPool{z, a}, poolstest.BothFamilies) {
+	for _, finding := range known.findings([]checkedPool{z, a}, poolstest.BothFamilies) {
 		line := finding.Pool + " " + string(finding.Code)
 		if finding.Other != nil {
 			line += " " + finding.Other.Prefix.String()

@@ -15,7 +15,7 @@ import (
 
 // What the preflight finds about the range of a pool: what else is there.
 
-func (p premises) onInterfaces(pool judgedPool) []Finding {
+func (p input) onInterfaces(pool checkedPool) []Finding {
 	return pool.overlaps(overlapping(p.networks, pool), "networks of this host", func(network facts.Located) string {
 		return fmt.Sprintf("overlaps %s (%s on this host): hosts there become unreachable from pods, and traffic from pods to them is not masqueraded",
 			network.Prefix, network.Source)
@@ -24,10 +24,10 @@ func (p premises) onInterfaces(pool judgedPool) []Finding {
 
 // onRoutes leaves out what lies in a network that onInterfaces tells of: who
 // moves the pool away from that network moves it away from these too.
-func (p premises) onRoutes(pool judgedPool) []Finding {
-	told := overlapping(p.networks, pool)
+func (p input) onRoutes(pool checkedPool) []Finding {
+	reported := overlapping(p.networks, pool)
 	routes := slices.DeleteFunc(overlapping(p.routes, pool), func(route facts.Located) bool {
-		return slices.ContainsFunc(told, func(network facts.Located) bool { return ippool.Contains(network.Prefix, route.Prefix) })
+		return slices.ContainsFunc(reported, func(network facts.Located) bool { return ippool.Contains(network.Prefix, route.Prefix) })
 	})
 	return pool.overlaps(routes, "routes of this host", func(route facts.Located) string {
 		return fmt.Sprintf("overlaps %s (%s on this host): what is there is out of reach for pods, and for nodes where a pod has the address",
@@ -35,7 +35,7 @@ func (p premises) onRoutes(pool judgedPool) []Finding {
 	})
 }
 
-func (p premises) onServices(pool judgedPool) []Finding {
+func (p input) onServices(pool checkedPool) []Finding {
 	return pool.overlaps(overlapping(p.survey.ServiceCIDRs, pool), "Service CIDRs", func(services facts.Located) string {
 		return fmt.Sprintf("overlaps the Service CIDR %s (%s): a pod may get the address of a Service, and is not reached then",
 			services.Prefix, services.Source)
@@ -43,7 +43,7 @@ func (p premises) onServices(pool judgedPool) []Finding {
 }
 
 // overlapping returns those that overlap the pool, each prefix once, in order.
-func overlapping(all []facts.Located, pool judgedPool) []facts.Located {
+func overlapping(all []facts.Located, pool checkedPool) []facts.Located {
 	var found []facts.Located
 	for _, located := range all {
 		if prefix := located.Prefix.Masked(); pool.isIn(prefix) {
@@ -67,7 +67,7 @@ func overlapping(all []facts.Located, pool judgedPool) []facts.Located {
 
 // overlaps makes findings of the first few; the last of them says how many there
 // are beside: a router's table may have thousands.
-func (p judgedPool) overlaps(with []facts.Located, called string, describe func(facts.Located) string) []Finding {
+func (p checkedPool) overlaps(with []facts.Located, called string, describe func(facts.Located) string) []Finding {
 	var found []Finding
 	for i, other := range with[:min(len(with), text.MaxNamed)] {
 		sentence := describe(other)
@@ -76,13 +76,13 @@ func (p judgedPool) overlaps(with []facts.Located, called string, describe func(
 		}
 		found = append(found, Finding{
 			CIDR: p.located(), Other: &other,
-			Text: fmt.Sprintf("%s %s; %s", p.saysCIDR(), sentence, p.elsewhere()),
+			Text: fmt.Sprintf("%s %s; %s", p.describeCIDR(), sentence, p.moveRemedy()),
 		})
 	}
 	return found
 }
 
-func (p premises) onNodes(pool judgedPool) []Finding {
+func (p input) onNodes(pool checkedPool) []Finding {
 	prefix := pool.prefix()
 	var (
 		first *facts.Located
@@ -105,19 +105,19 @@ func (p premises) onNodes(pool judgedPool) []Finding {
 	return []Finding{{
 		CIDR: pool.located(), Other: first,
 		Text: fmt.Sprintf("%s holds the addresses of %d of the cluster's %d node(s): %s: a pod may get the address of a node; %s",
-			pool.saysCIDR(), len(hit), len(p.survey.Nodes), named(hit), pool.elsewhere()),
+			pool.describeCIDR(), len(hit), len(p.survey.Nodes), named(hit), pool.moveRemedy()),
 	}}
 }
 
 // nodes are in the order of their names.
-func (p premises) nodes() []facts.Node {
+func (p input) nodes() []facts.Node {
 	return slices.SortedStableFunc(slices.Values(p.survey.Nodes), func(a, b facts.Node) int { return cmp.Compare(a.Name, b.Name) })
 }
 
 // outsidePodCIDR is about a CIDR that the cluster does not count as its pods'.
 // Of several places that know the cluster's pod CIDRs the first counts, with all
 // that it says of the family.
-func (p premises) outsidePodCIDR(pool judgedPool) []Finding {
+func (p input) outsidePodCIDR(pool checkedPool) []Finding {
 	prefix := pool.prefix()
 	first, name := facts.FirstPodCIDR(p.podCIDRs, pool.family)
 	if !prefix.IsValid() || !first.IsValid() {
@@ -145,19 +145,19 @@ func (p premises) outsidePodCIDR(pool judgedPool) []Finding {
 	return []Finding{{
 		CIDR: pool.located(), Other: &facts.Located{Prefix: other, Source: name},
 		Text: fmt.Sprintf("%s %s the pod CIDR that the cluster knows, %s (%s): kube-proxy and others do not treat addresses outside of it as pod addresses; %s",
-			pool.saysCIDR(), how, strings.Join(texts, ", "), name, pool.elsewhere()),
+			pool.describeCIDR(), how, strings.Join(texts, ", "), name, pool.moveRemedy()),
 	}}
 }
 
 // outsideNodePodCIDR is for clusters whose pod CIDR nobody says: what the
 // controller manager gave to the nodes tells where it is. Ranges in another pool
 // for pods are none of this pool's business.
-func (p premises) outsideNodePodCIDR(pool judgedPool) []Finding {
+func (p input) outsideNodePodCIDR(pool checkedPool) []Finding {
 	if first, _ := facts.FirstPodCIDR(p.podCIDRs, pool.family); first.IsValid() || !pool.ranged() {
 		return nil
 	}
 	var pools []netip.Prefix
-	for _, other := range append([]judgedPool{pool}, p.pools...) {
+	for _, other := range append([]checkedPool{pool}, p.pools...) {
 		if !other.spec.Disabled && forPods(other) {
 			pools = append(pools, other.prefix())
 		}
@@ -184,6 +184,6 @@ func (p premises) outsideNodePodCIDR(pool judgedPool) []Finding {
 	return []Finding{{
 		CIDR: pool.located(), Other: first,
 		Text: fmt.Sprintf("%s is not where kube-controller-manager gives the nodes their podCIDRs, such as %s: Calico leaves those aside, but kube-proxy and a cloud's routes go by them; %s, or kube-controller-manager's --cluster-cidr",
-			pool.saysCIDR(), named(hit), pool.elsewhere()),
+			pool.describeCIDR(), named(hit), pool.moveRemedy()),
 	}}
 }

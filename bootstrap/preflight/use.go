@@ -23,18 +23,18 @@ var (
 	}
 )
 
-func (p premises) localWithoutNAT(pool judgedPool) []Finding {
-	if pool.spec.NATOutgoing || !pool.drawn && !ippool.Contains(uniqueLocal, pool.prefix()) {
+func (p input) localWithoutNAT(pool checkedPool) []Finding {
+	if pool.spec.NATOutgoing || !pool.randomRange && !ippool.Contains(uniqueLocal, pool.prefix()) {
 		return nil
 	}
 	return []Finding{{
 		CIDR: pool.located(),
 		Text: fmt.Sprintf("%s is unique local, and natOutgoing is false (%s): such addresses are not routed on the internet, so pods reach no IPv6 host outside of the cluster; %s, or name a global range",
-			pool.saysCIDR(), pool.source("natOutgoing"), pool.set("natOutgoing", "true", "nat-outgoing")),
+			pool.describeCIDR(), pool.source("natOutgoing"), pool.set("natOutgoing", "true", "nat-outgoing")),
 	}}
 }
 
-func (p premises) privateWithoutNAT(pool judgedPool) []Finding {
+func (p input) privateWithoutNAT(pool checkedPool) []Finding {
 	private := func(within netip.Prefix) bool { return ippool.Contains(within, pool.prefix()) }
 	if pool.spec.NATOutgoing || !slices.ContainsFunc(privateRanges, private) {
 		return nil
@@ -42,13 +42,13 @@ func (p premises) privateWithoutNAT(pool judgedPool) []Finding {
 	return []Finding{{
 		CIDR: pool.located(),
 		Text: fmt.Sprintf("%s is private, and natOutgoing is false (%s): pods reach only hosts with a return route to them, such as by BGP; %s, or ensure that return routes exist",
-			pool.saysCIDR(), pool.source("natOutgoing"), pool.set("natOutgoing", "true", "nat-outgoing")),
+			pool.describeCIDR(), pool.source("natOutgoing"), pool.set("natOutgoing", "true", "nat-outgoing")),
 	}}
 }
 
 // fewerBlocks counts as Calico does: a node that gets no block of its own has no
 // address for pods, or borrows from others' blocks.
-func (p premises) fewerBlocks(pool judgedPool) []Finding {
+func (p input) fewerBlocks(pool checkedPool) []Finding {
 	size, prefix := pool.spec.BlockSize, pool.prefix()
 	if size == 0 {
 		size = pool.family.DefaultBlockSize()
@@ -61,31 +61,31 @@ func (p premises) fewerBlocks(pool judgedPool) []Finding {
 	return []Finding{{
 		CIDR: pool.located(),
 		Text: fmt.Sprintf("%s has %d block(s) of /%d (blockSize: %s) for %d node(s): pods on the others get no address, or borrowed ones; %s, or smaller blocks",
-			pool.saysCIDR(), uint64(1)<<bits, size, pool.source("blockSize"), matched, pool.wider()),
+			pool.describeCIDR(), uint64(1)<<bits, size, pool.source("blockSize"), matched, pool.wider()),
 	}}
 }
 
 // wider says how the pool comes to more addresses.
-func (p judgedPool) wider() string {
-	if p.stands {
+func (p checkedPool) wider() string {
+	if p.existing {
 		return "CIDR and block size are not updatable in place, so add another pool with a wider range"
 	}
-	return p.elsewhere() + ", a wider one"
+	return p.moveRemedy() + ", a wider one"
 }
 
-func (p premises) noNode(pool judgedPool) []Finding {
+func (p input) noNode(pool checkedPool) []Finding {
 	if matched, ok := p.matched(pool); !ok || matched > 0 {
 		return nil
 	}
 	return []Finding{{
 		CIDR: pool.located(),
 		Text: fmt.Sprintf("%s matches none of the cluster's %d node(s), so no pod gets an address of the pool; %s, or label nodes",
-			pool.says("nodeSelector", text.Quote(pool.spec.NodeSelector)), len(p.survey.Nodes), pool.set("nodeSelector", "one that matches", "node-selector")),
+			pool.describe("nodeSelector", text.Quote(pool.spec.NodeSelector)), len(p.survey.Nodes), pool.set("nodeSelector", "one that matches", "node-selector")),
 	}}
 }
 
 // matched is how many nodes may take blocks of the pool; not ok: nobody knows.
-func (p premises) matched(pool judgedPool) (nodes int, ok bool) {
+func (p input) matched(pool checkedPool) (nodes int, ok bool) {
 	chosen, err := selector.Parse(pool.spec.NodeSelector)
 	if err != nil || len(p.survey.Nodes) == 0 {
 		return 0, false

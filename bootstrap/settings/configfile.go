@@ -104,7 +104,7 @@ func Load(flags Settings, configFile string) (Settings, []string, error) {
 				setting.Source, origin.Flag("config"), configFile))
 		}
 	}
-	environment.Datastore = DatastoreSettings{Surroundings: environment.Datastore.Surroundings}
+	environment.Datastore = DatastoreSettings{Ambient: environment.Datastore.Ambient}
 	settings := Merge(flags, file, environment)
 	var faults Faults
 	faults.gather(err)

@@ -78,9 +78,9 @@ func everySetting() []func(*Settings) *Setting {
 		func(s *Settings) *Setting { return &s.Datastore.EtcdCert },
 		func(s *Settings) *Setting { return &s.Datastore.EtcdKey },
 		func(s *Settings) *Setting { return &s.Datastore.KubeconfigInline },
-		func(s *Settings) *Setting { return &s.Datastore.Surroundings.KubernetesServiceHost },
-		func(s *Settings) *Setting { return &s.Datastore.Surroundings.KubernetesServicePort },
-		func(s *Settings) *Setting { return &s.Datastore.Surroundings.HomeKubeconfig },
+		func(s *Settings) *Setting { return &s.Datastore.Ambient.KubernetesServiceHost },
+		func(s *Settings) *Setting { return &s.Datastore.Ambient.KubernetesServicePort },
+		func(s *Settings) *Setting { return &s.Datastore.Ambient.HomeKubeconfig },
 	}
 	for _, d := range definitions() {
 		all = append(all, d.at)
@@ -93,10 +93,10 @@ func poolDefinitions(family ippool.Family) []Definition {
 		env := strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 		return fmt.Sprintf("ipv%d-pool-%s", family, flag), fmt.Sprintf("CALICO_IPV%dPOOL_%s", family, env)
 	}
-	define := func(flag, deflt, accepted, usage string, at func(*PoolSettings) *Setting) Definition {
+	define := func(flag, fallback, accepted, usage string, at func(*PoolSettings) *Setting) Definition {
 		flag, env := name(flag)
 		return Definition{
-			Flag: flag, Env: env, Default: deflt, Accepted: accepted, Usage: usage, Bool: accepted == acceptedBool,
+			Flag: flag, Env: env, Default: fallback, Accepted: accepted, Usage: usage, Bool: accepted == acceptedBool,
 			at: func(s *Settings) *Setting { return at(s.pool(family)) },
 		}
 	}

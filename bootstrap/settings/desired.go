@@ -49,11 +49,11 @@ func (s Settings) Resolve() (Config, error) {
 	s.resolveFiles(&config, &faults)
 	config.warnOfNode(s.IPv6Support)
 
-	deflt := defaultTimeout
+	fallback := defaultTimeout
 	if s.WaitForDatastore.Bool(false, &faults) {
-		deflt = 0
+		fallback = 0
 	}
-	config.Timeout = readTimeout(s.Timeout, deflt, &faults)
+	config.Timeout = readTimeout(s.Timeout, fallback, &faults)
 	config.OnDrift = readWord(s.OnDrift, "policy", plan.OnDrifts(), &faults)
 	config.Preflight = readWord(s.Preflight, "mode", preflight.Modes(), &faults)
 	config.Allow = readAllow(s.Allow, &faults)
@@ -112,7 +112,7 @@ func (s Settings) resolvePool(family ippool.Family, config *Config, faults *Faul
 	config.warnOfNode(given.NATOutgoing)
 	config.warnOfNode(given.DisableBGPExport)
 	desired.Values = s.values(family, pool)
-	s.judgePool(family, pool, faults)
+	s.validatePool(family, pool, faults)
 	return desired
 }
 
@@ -178,7 +178,7 @@ func readCIDR(setting Setting, family ippool.Family, config *Config, faults *Fau
 
 // judgePool applies the rules for pools, and tells the faults of the settings
 // behind the fields.
-func (s Settings) judgePool(family ippool.Family, pool *v3.IPPool, faults *Faults) {
+func (s Settings) validatePool(family ippool.Family, pool *v3.IPPool, faults *Faults) {
 	given := s.pool(family)
 	behind := map[string]Setting{
 		"metadata.name":     given.Name,
@@ -188,19 +188,19 @@ func (s Settings) judgePool(family ippool.Family, pool *v3.IPPool, faults *Fault
 		"spec.blockSize":    given.BlockSize,
 		"spec.nodeSelector": given.NodeSelector,
 	}
-	judged := pool.DeepCopy()
-	if judged.Spec.CIDR == "" {
+	candidate := pool.DeepCopy()
+	if candidate.Spec.CIDR == "" {
 		// The range is chosen later, wide enough for every block size.
-		judged.Spec.CIDR = plan.DefaultRange(family).String()
+		candidate.Spec.CIDR = plan.DefaultRange(family).String()
 	}
-	for _, fault := range ippool.Validate(judged) {
+	for _, fault := range ippool.Validate(candidate) {
 		setting := behind[fault.Field]
 		problem := fault.Detail
 		switch {
 		case fault.Field == "spec.vxlanMode" && fault.Type == field.ErrorTypeForbidden:
 			problem = fmt.Sprintf("contradicts %s %q: only one encapsulation can be enabled; want never for one of them",
 				s.IPv4.IPIP.Source, s.IPv4.IPIP.Value)
-		case fault.Field == "spec.cidr" && given.BlockSize.IsSet() && judged.Spec.CIDR == pool.Spec.CIDR:
+		case fault.Field == "spec.cidr" && given.BlockSize.IsSet() && candidate.Spec.CIDR == pool.Spec.CIDR:
 			problem += fmt.Sprintf(" (%s is %s)", given.BlockSize.Source, text.Quote(given.BlockSize.Value))
 		}
 		faults.Add(setting, "%s", problem)
@@ -208,7 +208,7 @@ func (s Settings) judgePool(family ippool.Family, pool *v3.IPPool, faults *Fault
 }
 
 // noIPv6 says why there is no IPv6 pool where the settings don't want any.
-func (s Settings) noIPv6() string {
+func (s Settings) ipv6Disabled() string {
 	return fmt.Sprintf("IPv6 is not supported: %s is %q", s.IPv6Support.Source, s.IPv6Support.Value)
 }
 
@@ -226,7 +226,7 @@ func (s Settings) resolveSkips(desired *plan.Desired, faults *Faults) {
 	}
 	ipv4, ipv6 := &desired.Pools[0], &desired.Pools[1]
 	if !s.IPv6Support.Bool(true, faults) && ipv6.Skip == "" {
-		ipv6.Skip = s.noIPv6()
+		ipv6.Skip = s.ipv6Disabled()
 	}
 	if ipv4.Skip == "" && ipv6.Skip == "" && ipv4.Pool.Name == ipv6.Pool.Name {
 		setting := s.IPv6.Name

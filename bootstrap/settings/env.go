@@ -21,10 +21,10 @@ const envPrefix = "CALICO_"
 // This is the only place in the library that reads the environment.
 func FromEnv() (Settings, error) {
 	var settings Settings
-	around := &settings.Datastore.Surroundings
+	ambient := &settings.Datastore.Ambient
 	variables := map[string]*Setting{
-		"KUBERNETES_SERVICE_HOST": &around.KubernetesServiceHost,
-		"KUBERNETES_SERVICE_PORT": &around.KubernetesServicePort,
+		"KUBERNETES_SERVICE_HOST": &ambient.KubernetesServiceHost,
+		"KUBERNETES_SERVICE_PORT": &ambient.KubernetesServicePort,
 	}
 	names := []string{"KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT"}
 	for _, d := range definitions() { // of two names, the later one wins
@@ -42,7 +42,7 @@ func FromEnv() (Settings, error) {
 		}
 	}
 	if home, err := os.UserHomeDir(); err == nil { // else there is none
-		around.HomeKubeconfig = Given(filepath.Join(home, ".kube", "config"), origin.Default)
+		ambient.HomeKubeconfig = Given(filepath.Join(home, ".kube", "config"), origin.Default)
 	}
 	settings.Unknown = unknownVariables(os.Environ())
 	return settings, nil

@@ -93,7 +93,7 @@ func TestFromEnvReadsEachDefinition(t *testing.T) {
 }
 
 // Both families have the same names, but for IPIP, and each its own setting.
-func TestFromEnvKeepsFamiliesApart(t *testing.T) {
+func TestFromEnvSeparatesFamilies(t *testing.T) {
 	clearEnv(t)
 	t.Setenv("CALICO_IPV4POOL_CIDR", "four")
 	t.Setenv("CALICO_IPV6POOL_CIDR", "six")
@@ -127,21 +127,21 @@ func TestFromEnvPrefixWins(t *testing.T) {
 
 // What says that this is a pod, and where a kubeconfig may be, is no setting but
 // read all the same.
-func TestFromEnvReadsTheSurroundings(t *testing.T) {
+func TestFromEnvReadsAmbientAccess(t *testing.T) {
 	clearEnv(t)
 	t.Setenv("KUBERNETES_SERVICE_HOST", "10.96.0.1")
 	t.Setenv("KUBERNETES_SERVICE_PORT", "443")
 	t.Setenv("HOME", "/home/me")
-	assert.Equal(t, settings.Surroundings{
+	assert.Equal(t, settings.Ambient{
 		KubernetesServiceHost: settings.Given("10.96.0.1", origin.Env("KUBERNETES_SERVICE_HOST")),
 		KubernetesServicePort: settings.Given("443", origin.Env("KUBERNETES_SERVICE_PORT")),
 		HomeKubeconfig:        settings.Given(filepath.Join("/home/me", ".kube", "config"), origin.Default),
-	}, fromEnv(t).Datastore.Surroundings)
+	}, fromEnv(t).Datastore.Ambient)
 
 	clearEnv(t)
 	t.Setenv("KUBERNETES_SERVICE_HOST", "")
 	t.Setenv("KUBERNETES_SERVICE_PORT", "443")
-	assert.Equal(t, settings.Surroundings{KubernetesServicePort: settings.Given("443", origin.Env("KUBERNETES_SERVICE_PORT"))}, fromEnv(t).Datastore.Surroundings)
+	assert.Equal(t, settings.Ambient{KubernetesServicePort: settings.Given("443", origin.Env("KUBERNETES_SERVICE_PORT"))}, fromEnv(t).Datastore.Ambient)
 }
 
 // An empty variable is as good as none: it has no source either, so that a

@@ -52,12 +52,12 @@ func (s *Settings) resolveFiles(config *Config, faults *Faults) {
 	var pools []filePool
 	before, read := len(*faults), 0
 	for _, file := range s.PoolManifests {
-		if file.LeftAside != "" {
-			config.Warnings = append(config.Warnings, fmt.Sprintf("%s is skipped: %s", text.OneLine(origin.Line(file.Path, 0).String()), file.LeftAside))
+		if file.Skipped != "" {
+			config.Warnings = append(config.Warnings, fmt.Sprintf("%s is skipped: %s", text.OneLine(origin.Line(file.Path, 0).String()), file.Skipped))
 			continue
 		}
 		read++
-		pools = append(pools, judgeFile(file, config, faults)...)
+		pools = append(pools, validateFile(file, config, faults)...)
 	}
 	if (read > 0 || s.PoolManifests != nil && !s.PoolsFile.IsSet()) && // of a file, ReadPoolsFile said so
 		len(pools) == 0 && len(*faults) == before {
@@ -67,7 +67,7 @@ func (s *Settings) resolveFiles(config *Config, faults *Faults) {
 		}
 		faults.Add(place, "must contain one IPPool or more")
 	}
-	s.judgeTogether(config.Desired.Pools, pools, faults)
+	s.validateSet(config.Desired.Pools, pools, faults)
 
 	slices.SortStableFunc(pools, func(a, b filePool) int { return cmp.Compare(a.entry.Pool.Name, b.entry.Pool.Name) })
 	for _, pool := range pools {
@@ -78,18 +78,18 @@ func (s *Settings) resolveFiles(config *Config, faults *Faults) {
 }
 
 // judgeFile reads the pools of one file and judges each by itself.
-func judgeFile(file PoolManifest, config *Config, faults *Faults) []filePool {
-	entries, warnings, wrong := manifest.Decode(file.Data)
+func validateFile(file PoolManifest, config *Config, faults *Faults) []filePool {
+	entries, warnings, invalid := manifest.Decode(file.Data)
 	var pools []filePool
 	for _, entry := range entries {
-		wrong = append(wrong, entry.Validate()...)
+		invalid = append(invalid, entry.Validate()...)
 		pools = append(pools, filePool{file.Path, entry})
 	}
-	slices.SortStableFunc(wrong, func(a, b manifest.Fault) int { return cmp.Compare(a.Line, b.Line) })
-	for _, fault := range wrong {
+	slices.SortStableFunc(invalid, func(a, b manifest.Fault) int { return cmp.Compare(a.Line, b.Line) })
+	for _, fault := range invalid {
 		faults.addInFile(file.Path, fault)
 	}
-	if warning := leftOut(file.Path, warnings); warning != "" {
+	if warning := ignoredFields(file.Path, warnings); warning != "" {
 		config.Warnings = append(config.Warnings, warning)
 	}
 	return pools
@@ -104,7 +104,7 @@ func (f *Faults) addInFile(path string, fault manifest.Fault) {
 }
 
 // leftOut is one warning a file, however many pools are in an export.
-func leftOut(path string, warnings []manifest.Fault) string {
+func ignoredFields(path string, warnings []manifest.Fault) string {
 	if len(warnings) == 0 {
 		return ""
 	}
@@ -127,7 +127,7 @@ func leftOut(path string, warnings []manifest.Fault) string {
 // judgeTogether tells of names that occur twice and of ranges that overlap, as
 // ippool.ValidateSet finds them, with both places. The default pools come first,
 // so that what clashes with one is told of the file.
-func (s *Settings) judgeTogether(defaults []plan.DesiredPool, files []filePool, faults *Faults) {
+func (s *Settings) validateSet(defaults []plan.DesiredPool, files []filePool, faults *Faults) {
 	var (
 		set    []*v3.IPPool
 		places []string // of the names and of the CIDRs
@@ -191,7 +191,7 @@ func (s *Settings) desiredOf(file filePool) (plan.DesiredPool, bool) {
 	pool.Spec.CIDR = canonical(prefix, pool.Spec.CIDR)
 	desired := plan.DesiredPool{Family: ippool.FamilyOf(prefix), Pool: pool}
 	if desired.Family == ippool.IPv6 && !s.IPv6Support.Bool(true, new(Faults)) {
-		desired.Skip = s.noIPv6()
+		desired.Skip = s.ipv6Disabled()
 	}
 	ippool.Default(pool)
 	desired.Values = file.values(pool)

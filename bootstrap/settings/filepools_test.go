@@ -82,14 +82,14 @@ func TestResolvePoolsFileNotRead(t *testing.T) {
 
 func TestPoolsWithoutAFile(t *testing.T) {
 	t.Parallel()
-	given := settings.Settings{PoolManifests: []settings.PoolManifest{{Path: "built in", Data: []byte(settingstest.Flat("a", "10.1.0.0/16"))}, {Path: "x\ny", LeftAside: "why not"}}}
+	given := settings.Settings{PoolManifests: []settings.PoolManifest{{Path: "built in", Data: []byte(settingstest.Flat("a", "10.1.0.0/16"))}, {Path: "x\ny", Skipped: "why not"}}}
 	config, err := given.Resolve()
 	require.NoError(t, err)
 	assert.Equal(t, "the pools come from file built in", config.Desired.Pools[0].Skip)
 	assert.Equal(t, "a", config.Desired.Pools[2].Pool.Name)
 	assert.Equal(t, []string{"file x; y is skipped: why not"}, config.Warnings)
 
-	given.PoolManifests = []settings.PoolManifest{{Path: "x", LeftAside: "why not"}}
+	given.PoolManifests = []settings.PoolManifest{{Path: "x", Skipped: "why not"}}
 	require.EqualError(t, given.Validate(), "file x: must contain one IPPool or more")
 
 	given.PoolManifests = []settings.PoolManifest{{Path: "built in"}}

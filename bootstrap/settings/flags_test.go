@@ -75,7 +75,7 @@ func TestFlags(t *testing.T) {
 	}
 }
 
-func TestFlagsTakeTheirValueApart(t *testing.T) {
+func TestFlagsWithSeparateValue(t *testing.T) {
 	t.Parallel()
 	for _, name := range flagNames {
 		given := parsed(t, "--"+name, "value")
@@ -86,7 +86,7 @@ func TestFlagsTakeTheirValueApart(t *testing.T) {
 	}
 }
 
-func TestBooleanFlagsStandAlone(t *testing.T) {
+func TestBooleanFlagsWithoutValue(t *testing.T) {
 	t.Parallel()
 	for _, name := range boolFlagNames {
 		t.Run(name, func(t *testing.T) {

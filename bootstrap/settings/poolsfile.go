@@ -19,8 +19,8 @@ type PoolManifest struct {
 	Path string // as messages name it
 	Data []byte // YAML or JSON
 
-	// LeftAside says why a file of a directory is not read; empty: it is.
-	LeftAside string
+	// Skipped says why a file of a directory is not read; empty: it is.
+	Skipped string
 }
 
 // maxPoolsFile is the size in bytes of the largest file that is read. A million
@@ -73,11 +73,11 @@ func (s *Settings) readPoolsDirectory(faults *Faults) {
 		info, err := os.Stat(manifest.Path) // of what a link leads to
 		switch {
 		case err == nil && info.IsDir():
-			manifest.LeftAside = "it is a directory in a directory"
+			manifest.Skipped = "it is a directory in a directory"
 		case !slices.Contains(manifestExtensions, filepath.Ext(entry.Name())):
-			manifest.LeftAside = "its name doesn't end in .yaml, .yml or .json"
+			manifest.Skipped = "its name doesn't end in .yaml, .yml or .json"
 		case err == nil && !info.Mode().IsRegular():
-			manifest.LeftAside = "it is no regular file"
+			manifest.Skipped = "it is no regular file"
 		default:
 			found = true
 			if err == nil {
@@ -117,7 +117,7 @@ func (s *Settings) HasPoolManifests() bool { return s.PoolsFile.IsSet() || s.Poo
 // What is wrong with it and with the settings is told together.
 func (s Settings) ReadAndResolve() (Config, error) {
 	var faults Faults
-	isRead := func(manifest PoolManifest) bool { return manifest.LeftAside == "" }
+	isRead := func(manifest PoolManifest) bool { return manifest.Skipped == "" }
 	if !slices.ContainsFunc(s.PoolManifests, isRead) {
 		faults.gather(s.ReadPoolsFile())
 	}
@@ -128,9 +128,9 @@ func (s Settings) ReadAndResolve() (Config, error) {
 
 // gather takes over the faults of an *Error.
 func (f *Faults) gather(err error) {
-	var wrong *Error
-	if errors.As(err, &wrong) {
-		*f = append(*f, wrong.Faults...)
+	var invalid *Error
+	if errors.As(err, &invalid) {
+		*f = append(*f, invalid.Faults...)
 	}
 }
 

@@ -18,8 +18,8 @@ func read(given settings.Settings, dir string) []string {
 	var lines []string
 	for _, manifest := range given.PoolManifests {
 		line := strings.TrimPrefix(manifest.Path, dir+string(filepath.Separator))
-		if manifest.LeftAside != "" {
-			line += ": " + manifest.LeftAside
+		if manifest.Skipped != "" {
+			line += ": " + manifest.Skipped
 		}
 		lines = append(lines, line)
 	}

@@ -140,7 +140,7 @@ func TestResolveFaultsTogether(t *testing.T) {
 }
 
 // The datastore's own package judges how it is reached, so secrets stay unread.
-func TestResolveLeavesSecretsAlone(t *testing.T) {
+func TestResolveKeepsSecrets(t *testing.T) {
 	t.Parallel()
 	given := settingstest.Given(t, "ETCD_PASSWORD=hunter2", "ETCD_ENDPOINTS=nonsense", "ETCD_CA_CERT_FILE=missing")
 	given.Datastore.EtcdKey = settings.Given("hunter2", origin.Caller("file"))

@@ -97,12 +97,12 @@ type DatastoreSettings struct {
 	KubeconfigInline Setting `json:"-"` // in place of Kubeconfig
 
 	// Surroundings are where a Kubernetes API is found that no setting names.
-	Surroundings Surroundings
+	Ambient Ambient
 }
 
 // Surroundings are what a process finds around it, and nobody set for this
 // purpose: FromEnv fills them in.
-type Surroundings struct {
+type Ambient struct {
 	KubernetesServiceHost Setting // in every process of a pod
 	KubernetesServicePort Setting // beside it
 

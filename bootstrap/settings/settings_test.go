@@ -64,7 +64,7 @@ func TestMerge(t *testing.T) {
 }
 
 // Every definition has its own names and its own setting.
-func TestDefinitionsAreApart(t *testing.T) {
+func TestDefinitionsAreDistinct(t *testing.T) {
 	t.Parallel()
 	var given settings.Settings
 	flags, variables, places := map[string]bool{}, map[string]bool{}, map[*settings.Setting]bool{}
@@ -80,7 +80,7 @@ func TestDefinitionsAreApart(t *testing.T) {
 }
 
 // The defaults in words are what unset settings resolve to.
-func TestDefinitionsTellTheDefaults(t *testing.T) {
+func TestDefinitionsHaveTheDefaults(t *testing.T) {
 	t.Parallel()
 	for _, d := range settings.Definitions() {
 		switch {

@@ -27,18 +27,18 @@ var (
 
 // Bool reads the setting as a boolean: deflt if it is unset, and, noting a
 // fault, if it is no boolean.
-func (s Setting) Bool(deflt bool, faults *Faults) bool {
+func (s Setting) Bool(fallback bool, faults *Faults) bool {
 	word := strings.ToLower(s.Value)
 	switch {
 	case !s.IsSet():
-		return deflt
+		return fallback
 	case slices.Contains(trueWords, word):
 		return true
 	case slices.Contains(falseWords, word):
 		return false
 	}
 	faults.Add(s, "not a boolean; must be one of %s", acceptedBool)
-	return deflt
+	return fallback
 }
 
 // differsInNode reports whether calico-node would take our false for true.
@@ -83,9 +83,9 @@ func readMode[M ippool.Mode](setting Setting, faults *Faults) M {
 
 const defaultTimeout = 60 * time.Second
 
-func readTimeout(setting Setting, deflt time.Duration, faults *Faults) time.Duration {
+func readTimeout(setting Setting, fallback time.Duration, faults *Faults) time.Duration {
 	if !setting.IsSet() {
-		return deflt
+		return fallback
 	}
 	timeout, err := time.ParseDuration(setting.Value)
 	switch {
@@ -95,10 +95,10 @@ func readTimeout(setting Setting, deflt time.Duration, faults *Faults) time.Dura
 			hint = fmt.Sprintf("; %ss is that many seconds", setting.Value)
 		}
 		faults.Add(setting, "not a duration; want %s%s", acceptedTimeout, hint)
-		return deflt
+		return fallback
 	case timeout < 0:
 		faults.Add(setting, "negative; want %s", acceptedTimeout)
-		return deflt
+		return fallback
 	}
 	return timeout
 }

@@ -56,7 +56,7 @@ func TestBooleans(t *testing.T) {
 	}
 }
 
-func TestWrongBooleans(t *testing.T) {
+func TestInvalidBooleans(t *testing.T) {
 	t.Parallel()
 	const want = `: not a boolean; must be one of true 1 t yes y on enabled, false 0 f no n off disabled`
 	for name := range booleans {
@@ -117,7 +117,7 @@ func TestModes(t *testing.T) {
 	}
 }
 
-func TestWrongModes(t *testing.T) {
+func TestInvalidModes(t *testing.T) {
 	t.Parallel()
 	const want = ": unknown mode; must be one of off, never, always, crosssubnet, cross-subnet"
 	for _, name := range []string{"CALICO_IPV4POOL_IPIP", "CALICO_IPV4POOL_VXLAN", "CALICO_IPV6POOL_VXLAN"} {
@@ -150,7 +150,7 @@ func TestTimeout(t *testing.T) {
 	}
 }
 
-func TestWrongTimeout(t *testing.T) {
+func TestInvalidTimeout(t *testing.T) {
 	t.Parallel()
 	const form = "want a Go duration such as 90s or 5m; 0 is no limit"
 	tests := []struct{ text, want string }{

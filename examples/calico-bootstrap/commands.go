@@ -57,7 +57,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if err != nil && !p.running {
 		err = &usageError{err}
 	}
-	tell(err, stderr, p.jsonLogger)
+	printError(err, stderr, p.jsonLogger)
 	return exitCode(err)
 }
 

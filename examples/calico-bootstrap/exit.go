@@ -54,7 +54,7 @@ func exitCode(err error) int {
 
 // tell writes an error to stderr, a line for each fault: as a log line where
 // those are JSON, so that who collects them can read every line.
-func tell(err error, stderr io.Writer, logger *slog.Logger) {
+func printError(err error, stderr io.Writer, logger *slog.Logger) {
 	if err == nil || errors.Is(err, errPending) {
 		return
 	}

@@ -103,7 +103,7 @@ type firewallReport struct {
 }
 
 func (p *program) firewall(ctx context.Context, flags firewallFlags, stdin io.Reader) error {
-	role, flagFaults := flags.judge(p.output)
+	role, flagFaults := flags.validate(p.output)
 	contacts := !flags.local && flags.from == "" && p.output != formatNetworkManager
 	err := errors.Join(p.load(contacts, formatsOf["firewall"]...), flagFaults)
 	if err != nil {
@@ -137,7 +137,7 @@ func (p *program) firewall(ctx context.Context, flags firewallFlags, stdin io.Re
 var zoneName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_/-]+$`) })
 
 // judge tells all that is wrong with the flags.
-func (f firewallFlags) judge(output string) (hostRole, error) {
+func (f firewallFlags) validate(output string) (hostRole, error) {
 	var faults settings.Faults
 	given := func(flag, value string) settings.Setting { return settings.Given(value, origin.Flag(flag)) }
 	role, err := parseRole(f.role)

@@ -19,21 +19,21 @@ import (
 // what apply would create or change. Locally it is what is asked for.
 func (p *program) firewallPools(ctx context.Context, local bool) ([]firewall.Pool, []string, error) {
 	if local {
-		return p.askedPools()
+		return p.desiredPools()
 	}
 	store, err := p.open(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer store.Close()
-	asked := p.settings
-	asked.Preflight = settings.Given(string(preflight.Off), origin.Default)
+	requested := p.settings
+	requested.Preflight = settings.Given(string(preflight.Off), origin.Default)
 	options := []bootstrap.Option{bootstrap.WithLogger(p.logger)}
 	if cluster, ok := store.(facts.Cluster); ok {
 		options = append(options, bootstrap.WithCluster(cluster))
 	}
 	seen := &lastSnapshot{Datastore: store}
-	planned, err := bootstrap.New(seen, options...).Plan(ctx, asked)
+	planned, err := bootstrap.New(seen, options...).Plan(ctx, requested)
 	if planned == nil {
 		return nil, nil, err
 	}
@@ -83,7 +83,7 @@ func poolsAfter(snapshot datastore.Snapshot, report bootstrap.Report) ([]firewal
 }
 
 // askedPools are the pools that the settings ask for.
-func (p *program) askedPools() ([]firewall.Pool, []string, error) {
+func (p *program) desiredPools() ([]firewall.Pool, []string, error) {
 	config, err := p.settings.Resolve()
 	if err != nil {
 		return nil, nil, err

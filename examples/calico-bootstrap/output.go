@@ -87,8 +87,8 @@ func (p *program) printPlan(_ context.Context, _ open.Datastore, report bootstra
 	}
 	table := newTable(p.stdout)
 	count := map[plan.Action]int{}
-	otherwise := 0            // unchanged, and not as asked for
-	told := map[string]bool{} // in the tables of the pools
+	differing := 0             // unchanged, and not as asked for
+	shown := map[string]bool{} // in the tables of the pools
 	for _, pool := range report.Pools {
 		count[pool.Action]++
 		fmt.Fprintf(table, "%s pool %s: %s (%s)\n", pool.Family, cell(pool.Name), sentence(pool), cell(pool.Reason))
@@ -102,15 +102,15 @@ func (p *program) printPlan(_ context.Context, _ open.Datastore, report bootstra
 			}
 		}
 		if pool.Action == plan.Unchanged && len(pool.Drift) > 0 {
-			otherwise++
+			differing++
 		}
 		for _, difference := range pool.Drift {
-			told[difference.String()] = true
+			shown[difference.String()] = true
 		}
 		fmt.Fprintln(table)
 	}
 	for _, warning := range report.Warnings {
-		if !told[warning] {
+		if !shown[warning] {
 			fmt.Fprintf(table, "Warning: %s\n", cell(warning))
 		}
 	}
@@ -121,8 +121,8 @@ func (p *program) printPlan(_ context.Context, _ open.Datastore, report bootstra
 		fmt.Fprintf(table, "Note: %s\n", cell(note))
 	}
 	unchanged := fmt.Sprintf("%d unchanged", count[plan.Unchanged])
-	if otherwise > 0 {
-		unchanged += fmt.Sprintf(" (%d of them different from desired)", otherwise)
+	if differing > 0 {
+		unchanged += fmt.Sprintf(" (%d of them different from desired)", differing)
 	}
 	fmt.Fprintf(table, "Plan: %d to create, %d to update, %s, %d skipped. Nothing was written.\n",
 		count[plan.WouldCreate], count[plan.WouldUpdate], unchanged, count[plan.Skipped])
@@ -143,7 +143,7 @@ func printDrift(table io.Writer, pool bootstrap.PoolReport) {
 		if difference.Stored == nil {
 			stored = "-"
 		}
-		fmt.Fprintf(table, "  %s %s\t%s\t%s\t%s\n", mark, difference.Field, stored, cell(difference.Asked), cell(difference.Source))
+		fmt.Fprintf(table, "  %s %s\t%s\t%s\t%s\n", mark, difference.Field, stored, cell(difference.Desired), cell(difference.Source))
 		if difference.Remedy == "" {
 			continue
 		}

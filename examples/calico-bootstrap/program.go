@@ -74,8 +74,8 @@ func (p *program) load(contacts bool, formats ...string) error {
 
 // strictly makes errors of the warnings about settings, if the settings say so.
 func (p *program) strictly() error {
-	var faults, told settings.Faults // what is wrong with the setting itself is told already
-	if strict := p.settings.Strict; strict.Bool(false, &told) {
+	var faults, ignored settings.Faults // what is wrong with the setting itself is told already
+	if strict := p.settings.Strict; strict.Bool(false, &ignored) {
 		for _, warning := range p.warnings {
 			faults.Add(settings.Setting{}, "%s", text.Strict(warning, strict.Source.String()))
 		}
@@ -86,8 +86,8 @@ func (p *program) strictly() error {
 
 // fromConfigFile reports whether the error is about the CalicoAPIConfig file.
 func fromConfigFile(err error) bool {
-	var wrong *settings.Error
-	return errors.As(err, &wrong) && slices.ContainsFunc(wrong.Faults, func(f settings.Fault) bool {
+	var invalid *settings.Error
+	return errors.As(err, &invalid) && slices.ContainsFunc(invalid.Faults, func(f settings.Fault) bool {
 		return f.Source == origin.Flag("config")
 	})
 }

@@ -28,11 +28,11 @@ func agree(ctx context.Context, stdin io.Reader, stdout io.Writer) error {
 	select {
 	case <-ctx.Done():
 		return fmt.Errorf("interrupted: %w", errDeclined)
-	case said, answered := <-answer:
+	case answer, answered := <-answer:
 		switch {
 		case !answered:
 			return fmt.Errorf("nobody is there to answer (--yes applies without asking): %w", errDeclined)
-		case said == "y" || said == "yes":
+		case answer == "y" || answer == "yes":
 			return nil
 		default:
 			return errDeclined

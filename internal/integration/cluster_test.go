@@ -19,14 +19,14 @@ import (
 
 // moment calls back once, when a call of that name arrives anywhere, and keeps
 // the call waiting for a while so that what happens falls into it.
-type moment struct {
+type phase struct {
 	mu     sync.Mutex
 	method string
 	then   func()
 }
 
 // when returns a function that waits until what happens then has happened.
-func (m *moment) when(method string, then func()) (wait func()) {
+func (m *phase) when(method string, then func()) (wait func()) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	done := make(chan struct{})
@@ -37,7 +37,7 @@ func (m *moment) when(method string, then func()) (wait func()) {
 	return func() { <-done }
 }
 
-func (m *moment) intercept(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+func (m *phase) intercept(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
 	m.mu.Lock()
 	then := m.then
 	if info.FullMethod == m.method {
@@ -57,7 +57,7 @@ func (m *moment) intercept(ctx context.Context, req any, info *grpc.UnaryServerI
 // follows, the leader, with notice and without, and so many that the rest is no
 // quorum until one is back; and has the leaders change.
 func TestCluster(t *testing.T) {
-	var now moment
+	var now phase
 	cluster := etcdtest.StartCluster(t, 3, etcdtest.WithUnaryInterceptor(now.intercept))
 	config := etcdv3.Config{Endpoints: cluster.Endpoints(), RequestTimeout: 3 * time.Second}
 	members := cluster.Members()

@@ -62,7 +62,7 @@ func TestConfigAsFileToSource(t *testing.T) {
 }
 
 // Settings that are wrong are shown all the same, and told.
-func TestConfigOfWrongSettings(t *testing.T) {
+func TestConfigOfInvalidSettings(t *testing.T) {
 	t.Parallel()
 	wrong := []string{"CALICO_IPV4POOL_IPIP=sometimes", "CALICO_IPV4POOL_NATOUTGOING=false", "ETCD_ENDPOINTS=https://root:" + password + "@127.0.0.1:1"}
 	r := call(t, wrong, "config")

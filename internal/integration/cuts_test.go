@@ -62,7 +62,7 @@ func cutAnywhere(t *testing.T, c cutting, check func(t *testing.T, report bootst
 		manner func(n int64) faultproxy.Manner
 	}{
 		"answers":   {whole.Answered, func(n int64) faultproxy.Manner { return faultproxy.Manner{CutAfter: n} }},
-		"questions": {whole.Asked, func(n int64) faultproxy.Manner { return faultproxy.Manner{CutAsked: n} }},
+		"questions": {whole.Request, func(n int64) faultproxy.Manner { return faultproxy.Manner{CutRequest: n} }},
 	} {
 		require.Greater(t, cut.bytes, cuts, "a run needs more")
 		step := cut.bytes / cuts

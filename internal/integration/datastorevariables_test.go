@@ -44,8 +44,8 @@ func TestDatastoreVariables(t *testing.T) {
 	assert.Zero(t, r.code, r.stderr)
 
 	for without, want := range map[string]struct {
-		code int
-		says string
+		code    int
+		message string
 	}{
 		"DATASTORE_TYPE":    {0, ""},
 		"ETCD_ENDPOINTS":    {2, "no etcd endpoints"},
@@ -57,7 +57,7 @@ func TestDatastoreVariables(t *testing.T) {
 	} {
 		r := call(t, env("", without))
 		assert.Equal(t, want.code, r.code, "without %s: %s", without, r.stderr)
-		assert.Contains(t, r.stderr, want.says)
+		assert.Contains(t, r.stderr, want.message)
 		assert.NotContains(t, r.stderr, password)
 	}
 	r = call(t, env("", ""), "--etcd-password", "wrong")

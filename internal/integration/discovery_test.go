@@ -93,7 +93,7 @@ func targetAt(t *testing.T, proxy *faultproxy.TCP) net.SRV {
 
 func TestHostNameIsUnknown(t *testing.T) {
 	etcdtest.SRV(t, nil) // no name exists but those of the test domain
-	fault{kind: datastore.ErrUnreachable, passes: true, says: []string{"no such host", "this host's DNS"}}.
+	fault{kind: datastore.ErrUnreachable, passes: true, message: []string{"no such host", "this host's DNS"}}.
 		check(t, etcdv3.Config{Endpoints: []string{"http://etcd.nowhere.test:2379"}})
 }
 

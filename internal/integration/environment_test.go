@@ -63,8 +63,8 @@ var environment = []variable{
 	{"CALICO_IPPOOLS_STRICT", []string{"true", "false", "very"}},
 }
 
-// TestEnvironmentTableIsWhole keeps the table up with the settings.
-func TestEnvironmentTableIsWhole(t *testing.T) {
+// TestEnvironmentTableIsComplete keeps the table up with the settings.
+func TestEnvironmentTableIsComplete(t *testing.T) {
 	t.Parallel()
 	var defined, tried []string
 	for _, d := range settings.Definitions() {
@@ -78,9 +78,9 @@ func TestEnvironmentTableIsWhole(t *testing.T) {
 	assert.ElementsMatch(t, defined, tried)
 }
 
-// TestEnvironmentAlone sets every variable to each of its values, and nothing
+// TestEnvironmentWithoutFlags sets every variable to each of its values, and nothing
 // else.
-func TestEnvironmentAlone(t *testing.T) {
+func TestEnvironmentWithoutFlags(t *testing.T) {
 	world := newEtcdWorld(t)
 	var cases []map[string]string
 	cases = append(cases, nil)

@@ -23,9 +23,9 @@ import (
 // etcdWorld is a suite.World on one etcd server, which is emptied for each
 // test.
 type etcdWorld struct {
-	server *etcdtest.Server
-	admin  *clientv3.Client
-	lent   bool // give the datastore a client instead of a config
+	server        *etcdtest.Server
+	admin         *clientv3.Client
+	callersClient bool // give the datastore a client instead of a config
 }
 
 var _ suite.World = (*etcdWorld)(nil)
@@ -45,7 +45,7 @@ func (w *etcdWorld) empty(t *testing.T) *etcdWorld {
 }
 
 func (w *etcdWorld) Open(t *testing.T) datastore.Datastore {
-	if w.lent {
+	if w.callersClient {
 		return etcdv3.New(w.server.Client(t))
 	}
 	return open(t, etcdv3.Config{Endpoints: w.server.Endpoints()})
@@ -146,7 +146,7 @@ func TestEtcdSuite(t *testing.T) {
 
 func TestEtcdSuiteWithClientOfTheImporter(t *testing.T) {
 	world := newEtcdWorld(t)
-	world.lent = true
+	world.callersClient = true
 	suite.Run(t, func(t *testing.T) suite.World { return world.empty(t) })
 }
 

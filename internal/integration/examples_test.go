@@ -159,13 +159,13 @@ func testInstaller(t *testing.T, world watchedWorld, datastore string) {
 		return output(t, example(t, programs.Installer, env, args...), stdin)
 	}
 
-	for stdin, says := range map[string]string{
+	for stdin, message := range map[string]string{
 		"n\n": "nothing was written\n", "\n": "nothing was written\n",
 		"": "nobody is there to answer (--yes applies without asking): nothing was written\n",
 	} {
 		r := installer(stdin, "--ipv4-pool-nat-outgoing=false")
 		assert.Equal(t, 1, r.code)
-		assert.Contains(t, r.stderr, says)
+		assert.Contains(t, r.stderr, message)
 		assert.Equal(t, plannedIn4+plannedIn6+question, r.stdout)
 	}
 	r := installer("y\n", "--ipv4-pool-cidr", "10.244.0.0/33", "--ipv6-pool-cidr", "10.0.0.0/8")
@@ -260,7 +260,7 @@ type meanwhile struct {
 	given   func(t *testing.T) // before the plan
 	happens func(t *testing.T)
 	first   string // the plan that is agreed to
-	says    string // on stderr
+	message string // on stderr
 	second  string // the plan that is shown then
 	written []string
 }
@@ -282,7 +282,7 @@ func installsWhatIsAgreedTo(t *testing.T, world watchedWorld, env []string, m me
 			late.answer(t, "y\n")
 
 			assert.Equal(t, m.second, late.asks(t))
-			assert.Equal(t, m.says+"\n", late.stderr())
+			assert.Equal(t, m.message+"\n", late.stderr())
 			assert.Empty(t, world.written(t))
 			assert.Equal(t, theirs, raw(t, world))
 
@@ -319,15 +319,15 @@ func poolsChange(world watchedWorld) []meanwhile {
 	return []meanwhile{
 		{
 			name: "a pool is created", given: empty, happens: putTheirs,
-			first:  plannedIn4 + plannedIn6,
-			says:   `the plan is outdated: IPPool "default-ipv6-ippool" was: fd00:10:244::/64 created (no IPv6 pool exists); it is now: fd00:9::/64 unchanged (exists; differs from desired: cidr)`,
-			second: plannedIn4 + kept, written: defaultNames[:1],
+			first:   plannedIn4 + plannedIn6,
+			message: `the plan is outdated: IPPool "default-ipv6-ippool" was: fd00:10:244::/64 created (no IPv6 pool exists); it is now: fd00:9::/64 unchanged (exists; differs from desired: cidr)`,
+			second:  plannedIn4 + kept, written: defaultNames[:1],
 		},
 		{
 			name: "a pool is deleted", given: putTheirs, happens: func(t *testing.T) { world.Delete(t, "default-ipv6-ippool") },
-			first:  plannedIn4 + kept,
-			says:   `the plan is outdated: IPPool "default-ipv6-ippool" was: fd00:9::/64 unchanged (exists; differs from desired: cidr); it is now: fd00:10:244::/64 created (no IPv6 pool exists)`,
-			second: plannedIn4 + plannedIn6, written: defaultNames,
+			first:   plannedIn4 + kept,
+			message: `the plan is outdated: IPPool "default-ipv6-ippool" was: fd00:9::/64 unchanged (exists; differs from desired: cidr); it is now: fd00:10:244::/64 created (no IPv6 pool exists)`,
+			second:  plannedIn4 + plannedIn6, written: defaultNames,
 		},
 	}
 }
@@ -354,7 +354,7 @@ func TestInstallerWhosePlanChanged(t *testing.T) {
 			given:   func(t *testing.T) { putKubeadmConfig(t, world.server, "10.1.0.0/16") },
 			happens: func(t *testing.T) { putKubeadmConfig(t, world.server, "10.2.0.0/16") },
 			first:   fmt.Sprintf(planned, "10.1.0.0/16") + plannedIn6,
-			says:    `the plan is outdated: IPPool "default-ipv4-ippool" was: 10.1.0.0/16 created (no IPv4 pool exists); it is now: 10.2.0.0/16 created (no IPv4 pool exists)`,
+			message: `the plan is outdated: IPPool "default-ipv4-ippool" was: 10.1.0.0/16 created (no IPv4 pool exists); it is now: 10.2.0.0/16 created (no IPv4 pool exists)`,
 			second:  fmt.Sprintf(planned, "10.2.0.0/16") + plannedIn6, written: defaultNames,
 		})
 	})

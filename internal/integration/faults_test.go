@@ -44,9 +44,9 @@ func runOn(t *testing.T, config etcdv3.Config, settings settings.Settings, optio
 
 // fault is what a run must say of something that is in the way.
 type fault struct {
-	kind   error
-	passes bool // it may go away: tried until the time is over
-	says   []string
+	kind    error
+	passes  bool // it may go away: tried until the time is over
+	message []string
 }
 
 func (f fault) check(t *testing.T, config etcdv3.Config) {
@@ -59,7 +59,7 @@ func (f fault) check(t *testing.T, config etcdv3.Config) {
 	_, err := runOn(t, config, settings)
 	took := time.Since(begin)
 	require.ErrorIs(t, err, f.kind)
-	for _, text := range append(f.says, config.Endpoints...) {
+	for _, text := range append(f.message, config.Endpoints...) {
 		assert.ErrorContains(t, err, text)
 	}
 	if f.passes {
@@ -91,21 +91,21 @@ func TestTLS(t *testing.T) {
 		assert.Len(t, report.Pools, 2)
 	})
 	t.Run("no client certificate", func(t *testing.T) {
-		fault{kind: datastore.ErrTLS, says: []string{"certificate required", "--etcd-cert-file"}}.check(t, config(nil))
+		fault{kind: datastore.ErrTLS, message: []string{"certificate required", "--etcd-cert-file"}}.check(t, config(nil))
 	})
 	t.Run("client certificate of another CA", func(t *testing.T) {
-		fault{kind: datastore.ErrTLS, says: []string{"is it signed by a CA that etcd trusts?"}}.check(t, config(pki.OtherCAClient(t)))
+		fault{kind: datastore.ErrTLS, message: []string{"is it signed by a CA that etcd trusts?"}}.check(t, config(pki.OtherCAClient(t)))
 	})
 	t.Run("expired client certificate", func(t *testing.T) {
-		fault{kind: datastore.ErrTLS, says: []string{"the client certificate expired on 20"}}.check(t, config(pki.ExpiredClient(t)))
+		fault{kind: datastore.ErrTLS, message: []string{"the client certificate expired on 20"}}.check(t, config(pki.ExpiredClient(t)))
 	})
 	t.Run("server of an unknown CA", func(t *testing.T) {
-		fault{kind: datastore.ErrTLS, says: []string{"unknown authority", "--etcd-ca-cert-file"}}.
+		fault{kind: datastore.ErrTLS, message: []string{"unknown authority", "--etcd-ca-cert-file"}}.
 			check(t, etcdv3.Config{Endpoints: server.Endpoints()})
 	})
 	t.Run("http to a TLS server", func(t *testing.T) {
 		plain := "http" + server.Endpoints()[0][len("https"):]
-		fault{kind: datastore.ErrUnreachable, passes: true, says: []string{"https://?"}}.
+		fault{kind: datastore.ErrUnreachable, passes: true, message: []string{"https://?"}}.
 			check(t, etcdv3.Config{Endpoints: []string{plain}})
 	})
 }
@@ -113,9 +113,9 @@ func TestTLS(t *testing.T) {
 func TestTLSServerCertificates(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
-		name string
-		cert etcdtest.ServerCert
-		says []string
+		name    string
+		cert    etcdtest.ServerCert
+		message []string
 	}{
 		{"expired", etcdtest.ServerCertExpired, []string{"expired", "renew"}},
 		{"another host", etcdtest.ServerCertWrongHost, []string{"127.0.0.1", "host name or address"}},
@@ -123,7 +123,7 @@ func TestTLSServerCertificates(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			server := etcdtest.Start(t, etcdtest.WithServerTLS(), etcdtest.WithServerCert(test.cert))
-			fault{kind: datastore.ErrTLS, says: test.says}.
+			fault{kind: datastore.ErrTLS, message: test.message}.
 				check(t, etcdv3.Config{Endpoints: server.Endpoints(), TLS: server.PKI().TLS(t, nil)})
 		})
 	}
@@ -133,7 +133,7 @@ func TestHTTPSToAPlainServer(t *testing.T) {
 	t.Parallel()
 	server := etcdtest.Start(t)
 	secure := "https" + server.Endpoints()[0][len("http"):]
-	fault{kind: datastore.ErrUnreachable, passes: true, says: []string{"TLS handshake: EOF", "is the endpoint http://?"}}.
+	fault{kind: datastore.ErrUnreachable, passes: true, message: []string{"TLS handshake: EOF", "is the endpoint http://?"}}.
 		check(t, etcdv3.Config{Endpoints: []string{secure}})
 }
 
@@ -145,20 +145,20 @@ func TestAuthentication(t *testing.T) {
 	}
 
 	t.Run("wrong password", func(t *testing.T) {
-		fault{kind: datastore.ErrUnauthorized, says: []string{`"calico"`, "password"}}.check(t, config(etcdtest.CalicoUser, "wrong"))
+		fault{kind: datastore.ErrUnauthorized, message: []string{`"calico"`, "password"}}.check(t, config(etcdtest.CalicoUser, "wrong"))
 	})
 	t.Run("unknown user", func(t *testing.T) {
-		fault{kind: datastore.ErrUnauthorized, says: []string{`"nobody"`}}.check(t, config("nobody", password))
+		fault{kind: datastore.ErrUnauthorized, message: []string{`"nobody"`}}.check(t, config("nobody", password))
 	})
 	t.Run("no user", func(t *testing.T) {
-		fault{kind: datastore.ErrUnauthorized, says: []string{"--etcd-username"}}.check(t, config("", ""))
+		fault{kind: datastore.ErrUnauthorized, message: []string{"--etcd-username"}}.check(t, config("", ""))
 	})
 	t.Run("user without a right to read", func(t *testing.T) {
-		fault{kind: datastore.ErrForbidden, says: []string{"reading IP pools", `"other"`, "grant-permission"}}.
+		fault{kind: datastore.ErrForbidden, message: []string{"reading IP pools", `"other"`, "grant-permission"}}.
 			check(t, config(etcdtest.OtherUser, password))
 	})
 	t.Run("user without a right to write", func(t *testing.T) {
-		fault{kind: datastore.ErrForbidden, says: []string{"creating IP pools", `"reader"`, "readwrite /calico/"}}.
+		fault{kind: datastore.ErrForbidden, message: []string{"creating IP pools", `"reader"`, "readwrite /calico/"}}.
 			check(t, config(etcdtest.ReaderUser, password))
 	})
 	t.Run("right", func(t *testing.T) {
@@ -176,12 +176,12 @@ func TestAuthentication(t *testing.T) {
 	})
 }
 
-func TestNobodyListens(t *testing.T) {
+func TestConnectionRefused(t *testing.T) {
 	t.Parallel()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	require.NoError(t, listener.Close())
-	fault{kind: datastore.ErrUnreachable, passes: true, says: []string{"connection refused", "nothing listens there"}}.
+	fault{kind: datastore.ErrUnreachable, passes: true, message: []string{"connection refused", "nothing listens there"}}.
 		check(t, etcdv3.Config{Endpoints: []string{"http://" + listener.Addr().String()}})
 }
 
@@ -191,7 +191,7 @@ func TestHangs(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer listener.Close()
-	fault{kind: datastore.ErrUnreachable, passes: true, says: []string{"no answer"}}.
+	fault{kind: datastore.ErrUnreachable, passes: true, message: []string{"no answer"}}.
 		check(t, etcdv3.Config{Endpoints: []string{"http://" + listener.Addr().String()}})
 }
 
@@ -262,11 +262,11 @@ func TestRefusalIsAlwaysTLS(t *testing.T) {
 	}
 }
 
-// TestStranger has servers that answer and are no etcd.
-func TestStranger(t *testing.T) {
+// TestNotEtcd has servers that answer and are no etcd.
+func TestNotEtcd(t *testing.T) {
 	t.Parallel()
 	web := httptest.NewServer(http.NotFoundHandler())
 	defer web.Close()
-	fault{kind: datastore.ErrUnreachable, passes: true, says: []string{"not gRPC", "etcd's client port?"}}.
+	fault{kind: datastore.ErrUnreachable, passes: true, message: []string{"not gRPC", "etcd's client port?"}}.
 		check(t, etcdv3.Config{Endpoints: []string{web.URL}})
 }

@@ -102,8 +102,8 @@ func TestFirewallOfEtcd(t *testing.T) {
 
 	// What is asked for has no effect while the pool is there, unless it is
 	// to be updated.
-	asked := []string{"--ipv4-pool-ipip", "Never", "--ipv4-pool-vxlan", "Always"}
-	got = firewallOf(t, env, asked...)
+	requested := []string{"--ipv4-pool-ipip", "Never", "--ipv4-pool-vxlan", "Always"}
+	got = firewallOf(t, env, requested...)
 	assert.Equal(t, "by-hand, default-ipv4-ippool, default-ipv6-ippool", got.pools())
 	assert.Equal(t, "179/tcp 4 4789/udp", got.ports())
 	require.Len(t, got.Warnings, 2)
@@ -111,11 +111,11 @@ func TestFirewallOfEtcd(t *testing.T) {
 	assert.Contains(t, got.Warnings[1], "pool garbage is left out: it can't be read")
 	assert.Equal(t, "traffic between nodes is encapsulated: ipipMode is on in default-ipv4-ippool", got.Openings[1].Reason)
 
-	got = firewallOf(t, env, append(asked, "--on-drift=update")...)
+	got = firewallOf(t, env, append(requested, "--on-drift=update")...)
 	assert.Equal(t, "default-ipv4-ippool (planned), by-hand, default-ipv6-ippool", got.pools())
 	assert.Equal(t, "179/tcp 4789/udp", got.ports())
-	assert.Equal(t, "179/tcp 4 4789/udp", firewallOf(t, env, append(asked, "--on-drift=fail")...).ports(), "drift is no fault of the firewall")
-	assert.Equal(t, "179/tcp 4 4789/udp", firewallOf(t, env, append(asked, "--preflight=strict")...).ports(), "nor is what the preflight finds")
+	assert.Equal(t, "179/tcp 4 4789/udp", firewallOf(t, env, append(requested, "--on-drift=fail")...).ports(), "drift is no fault of the firewall")
+	assert.Equal(t, "179/tcp 4 4789/udp", firewallOf(t, env, append(requested, "--preflight=strict")...).ports(), "nor is what the preflight finds")
 
 	endpoint, err := url.Parse(server.Endpoints()[0])
 	require.NoError(t, err)

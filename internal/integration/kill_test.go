@@ -50,8 +50,8 @@ func (tr *trigger) intercept(ctx context.Context, req any, _ *grpc.UnaryServerIn
 // and a run afterwards must finish the job.
 func TestKill(t *testing.T) {
 	t.Parallel()
-	var moment trigger
-	world := newEtcdWorld(t, etcdtest.WithUnaryInterceptor(moment.intercept))
+	var delay trigger
+	world := newEtcdWorld(t, etcdtest.WithUnaryInterceptor(delay.intercept))
 	env := append(bothCIDRs, "ETCD_ENDPOINTS="+strings.Join(world.server.Endpoints(), ","))
 
 	const (
@@ -70,20 +70,20 @@ func TestKill(t *testing.T) {
 			<-started
 			_ = cmd.Process.Kill() // it may be over
 		}
-		delay := time.Duration(random.Int64N(int64(2 * slowness)))
+		after := time.Duration(random.Int64N(int64(2 * slowness)))
 		call := random.IntN(freshRun + 1)
 		if call > 0 {
-			moment.arm(call, delay, kill)
+			delay.arm(call, after, kill)
 		}
 		require.NoError(t, cmd.Start())
 		close(started)
 		if call == 0 { // before it comes to anything
-			time.AfterFunc(delay, kill)
+			time.AfterFunc(after, kill)
 		}
 		if cmd.Wait() != nil {
 			killed++
 		}
-		moment.arm(unlimited, 0, nil)
+		delay.arm(unlimited, 0, nil)
 
 		pools := world.Pools(t)
 		outcomes[len(pools)]++

@@ -74,9 +74,9 @@ func TestKubernetesTLS(t *testing.T) {
 	named.ServerName = "kubernetes.other.example.org"
 	plain := faultproxy.NewPlainHTTP(t, world.config)
 	for name, tt := range map[string]struct {
-		config *rest.Config
-		kind   error // nil: none of the connection
-		says   []string
+		config  *rest.Config
+		kind    error // nil: none of the connection
+		message []string
 	}{
 		"wrong CA":         {withCA(server.URL(), anotherCA), datastore.ErrTLS, []string{"unknown authority", "--k8s-ca-file"}},
 		"no CA":            {withCA(server.URL(), nil), datastore.ErrTLS, []string{"unknown authority", "--k8s-ca-file"}},
@@ -89,7 +89,7 @@ func TestKubernetesTLS(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			begin := time.Now()
 			_, causes, err := onKubernetes(t, kubernetes.Config{REST: tt.config}, patient())
-			atOnce(t, begin, err, append(tt.says, tt.config.Host)...)
+			atOnce(t, begin, err, append(tt.message, tt.config.Host)...)
 			if tt.kind != nil {
 				require.ErrorIs(t, err, tt.kind)
 			}
@@ -111,7 +111,7 @@ func TestKubernetesTLS(t *testing.T) {
 			r := call(t, env)
 			assert.Equal(t, 1, r.code, r.stderr)
 			assert.Equal(t, 1, strings.Count(r.stderr, "error: "), r.stderr)
-			for _, text := range tt.says {
+			for _, text := range tt.message {
 				assert.Contains(t, r.stderr, text)
 			}
 			assert.NotContains(t, r.stderr, "hunter2")
@@ -131,9 +131,9 @@ func TestKubernetesUnauthorized(t *testing.T) {
 	fromFile := bearer(server, "")
 	fromFile.BearerTokenFile = file
 	for name, tt := range map[string]struct {
-		config *rest.Config
-		secret string
-		says   []string
+		config  *rest.Config
+		secret  string
+		message []string
 	}{
 		"expired token":           {bearer(server, expired), expired, []string{"the token expired on 20", "Z: get a new one"}},
 		"expired token in a file": {fromFile, expired, []string{"the token in " + file + " expired on 20"}},
@@ -152,7 +152,7 @@ func TestKubernetesUnauthorized(t *testing.T) {
 			begin := time.Now()
 			_, causes, err := onKubernetes(t, kubernetes.Config{REST: tt.config}, patient())
 			require.ErrorIs(t, err, datastore.ErrUnauthorized)
-			atOnce(t, begin, err, append(tt.says, server.URL())...)
+			atOnce(t, begin, err, append(tt.message, server.URL())...)
 			assert.Empty(t, causes)
 			if tt.secret != "" {
 				assert.NotContains(t, fmt.Sprintf("%v %+v %#v", err, err, err), tt.secret)

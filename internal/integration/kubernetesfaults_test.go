@@ -152,10 +152,10 @@ func TestKubernetesFaultsThatPass(t *testing.T) {
 	world := newSteadyWorld(t)
 	html := http.Header{"Content-Type": {"text/html"}}
 	for _, tt := range []struct {
-		name  string
-		fault faultproxy.Fault
-		says  string // in the cause
-		some  bool   // not each request, which would take its time
+		name    string
+		fault   faultproxy.Fault
+		message string // in the cause
+		some    bool   // not each request, which would take its time
 	}{
 		{"429", faultproxy.Status(http.StatusTooManyRequests, 0, "slow down"), "slow down", false},
 		{"500", faultproxy.Status(http.StatusInternalServerError, 0, "etcdserver: leader changed"), "etcdserver: leader changed", false},
@@ -187,7 +187,7 @@ func TestKubernetesFaultsThatPass(t *testing.T) {
 				require.NotEmpty(t, causes)
 				assert.LessOrEqual(t, len(causes), request.causes, "%q", causes) // each pool's create is one of its own
 				for _, cause := range causes {
-					assert.Contains(t, cause, tt.says)
+					assert.Contains(t, cause, tt.message)
 					assert.Contains(t, cause, proxy.URL())
 				}
 			})

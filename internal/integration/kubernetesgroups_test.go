@@ -58,12 +58,12 @@ func TestKubernetesGroups(t *testing.T) {
 		return []string{"GET " + group + "/ippools", "GET " + group + "/ipamblocks", "POST " + group + "/ippools"}
 	}
 	for _, tt := range []struct {
-		name   string
-		served []schema.GroupVersion
-		asked  schema.GroupVersion
-		wants  []string // requests
-		kind   error
-		says   string
+		name      string
+		served    []schema.GroupVersion
+		requested schema.GroupVersion
+		missing   []string // requests
+		kind      error
+		message   string
 	}{
 		{"none", nil, schema.GroupVersion{}, nil, datastore.ErrNotInstalled, crdV1 + " has no ippools, " + apiV3 + " has no ippools: install Calico's CRDs"},
 		{"none, v1 asked", nil, ippool.CRDV1, nil, datastore.ErrNotInstalled, "not installed: " + crdV1 + " has no ippools: install Calico's CRDs"},
@@ -86,14 +86,14 @@ func TestKubernetesGroups(t *testing.T) {
 			server.Empty(t, v3.SchemeGroupVersion)
 			var requests requestLog
 			begin := time.Now()
-			report, causes, err := onKubernetes(t, kubernetes.Config{REST: requests.of(server.AdminConfig()), APIGroup: tt.asked}, s())
+			report, causes, err := onKubernetes(t, kubernetes.Config{REST: requests.of(server.AdminConfig()), APIGroup: tt.requested}, s())
 			if tt.kind != nil {
 				require.ErrorIs(t, err, tt.kind)
 				require.ErrorIs(t, err, bootstrap.ErrTimedOut)
-				assert.ErrorContains(t, err, tt.says)
+				assert.ErrorContains(t, err, tt.message)
 				assert.Len(t, causes, 1)
 				for _, request := range requests.all {
-					if tt.asked == ippool.CRDV1 {
+					if tt.requested == ippool.CRDV1 {
 						assert.Equal(t, "GET "+crdV1+"/ippools", request, "no other group is asked")
 					}
 				}
@@ -103,13 +103,13 @@ func TestKubernetesGroups(t *testing.T) {
 			assert.Less(t, time.Since(begin), soon)
 			assert.Empty(t, causes)
 			assert.Len(t, report.Pools, 2)
-			assert.ElementsMatch(t, tt.wants, requests.all)
+			assert.ElementsMatch(t, tt.missing, requests.all)
 
 			// The next run finds the pool with one list, or two.
 			requests.all = nil
-			_, _, err = onKubernetes(t, kubernetes.Config{REST: requests.of(server.AdminConfig()), APIGroup: tt.asked}, s())
+			_, _, err = onKubernetes(t, kubernetes.Config{REST: requests.of(server.AdminConfig()), APIGroup: tt.requested}, s())
 			require.NoError(t, err)
-			assert.Equal(t, tt.wants[:len(tt.wants)-2], requests.all)
+			assert.Equal(t, tt.missing[:len(tt.missing)-2], requests.all)
 		})
 	}
 }

@@ -140,7 +140,7 @@ func TestKubernetesUpdateConflicts(t *testing.T) {
 		code, answer := world.server.Do(t, http.MethodDelete, path, nil)
 		require.Equal(t, http.StatusOK, code, "%s", answer)
 	}
-	for name, somebody := range map[string]func(t *testing.T){
+	for name, other := range map[string]func(t *testing.T){
 		"another field": func(t *testing.T) {
 			code, answer := world.server.Do(t, http.MethodPatch, path, []byte(`{"spec":{"disabled":true}}`))
 			require.Equal(t, http.StatusOK, code, "%s", answer)
@@ -160,7 +160,7 @@ func TestKubernetesUpdateConflicts(t *testing.T) {
 			world.Write(t, poolOf("a", spec{CIDR: "10.1.0.0/16"}))
 			store := world.Open(t)
 			record, snapshot := recordOf(t, store, "a")
-			somebody(t)
+			other(t)
 			theirs := world.Pools(t)
 			record.Pool().Spec.NATOutgoing = true
 			changes := []datastore.Change{{Update: record}, {Create: poolOf("b", spec{CIDR: "10.2.0.0/16"})}}

@@ -122,9 +122,9 @@ func fileOf(t *testing.T, pools []*v3.IPPool) settings.Settings {
 	}
 	path := filepath.Join(t.TempDir(), "pools.yaml")
 	require.NoError(t, os.WriteFile(path, []byte(text.String()), 0o600))
-	asked := patient()
-	asked.PoolsFile = settings.Given(path, origin.Caller("test"))
-	return asked
+	requested := patient()
+	requested.PoolsFile = settings.Given(path, origin.Caller("test"))
+	return requested
 }
 
 // Records that are large are fewer in a transaction: a server takes requests of
@@ -153,14 +153,14 @@ func TestPoolIsTooLarge(t *testing.T) {
 		large.Annotations = map[string]string{"note": strings.Repeat("x", size)}
 		return datastore.Change{Create: large}
 	}
-	check := func(t *testing.T, world suite.World, size int, says ...string) {
+	check := func(t *testing.T, world suite.World, size int, message ...string) {
 		t.Helper()
 		store := world.Open(t)
 		snapshot, err := store.Snapshot(t.Context())
 		require.NoError(t, err)
 		begin := time.Now()
 		result, err := store.Commit(t.Context(), snapshot, []datastore.Change{pool(size)})
-		atOnce(t, begin, err, says...)
+		atOnce(t, begin, err, message...)
 		assert.Equal(t, datastore.NotWritten, result.Of(0).State)
 		require.NotErrorIs(t, err, datastore.ErrUnreachable, "waiting would not make it smaller")
 		assert.Less(t, len(err.Error()), 700, "it doesn't quote the pool")

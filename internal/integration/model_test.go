@@ -35,11 +35,11 @@ func modelRecords(env map[string]string) []string {
 		env["CALICO_IPV6POOL_CIDR"] = uids.ula()
 	}
 	for _, n := range families {
-		get := func(name, deflt string) string {
+		get := func(name, fallback string) string {
 			if value := env["CALICO_IPV"+n+"POOL_"+name]; value != "" {
 				return value
 			}
-			return deflt
+			return fallback
 		}
 		_, network, err := net.ParseCIDR(get("CIDR", "192.168.0.0/16"))
 		if err != nil {
@@ -70,10 +70,10 @@ func modelRecords(env map[string]string) []string {
 	return sorted
 }
 
-func isTrue(word string, deflt bool) bool {
+func isTrue(word string, fallback bool) bool {
 	switch strings.ToLower(word) {
 	case "":
-		return deflt
+		return fallback
 	case "false", "0", "f", "no", "n", "off", "disabled":
 		return false
 	default:

@@ -44,14 +44,14 @@ func TestPreflightOnKubernetes(t *testing.T) {
 	world.server.PutServiceCIDR(t, "more", "10.244.128.0/20")
 	t.Cleanup(func() { world.server.DeleteServiceCIDR(t, "more") })
 	asks := func(changes ...func(*settings.Settings)) settings.Settings {
-		asked := cidrsOf("10.244.0.0/16", "none")
+		requested := cidrsOf("10.244.0.0/16", "none")
 		for _, change := range changes {
-			change(&asked)
+			change(&requested)
 		}
-		return asked
+		return requested
 	}
-	run := func(asked settings.Settings) (bootstrap.Report, error) {
-		return bootstrap.New(world.Open(t), bootstrap.WithHost(suite.Host{})).Run(t.Context(), asked)
+	run := func(requested settings.Settings) (bootstrap.Report, error) {
+		return bootstrap.New(world.Open(t), bootstrap.WithHost(suite.Host{})).Run(t.Context(), requested)
 	}
 	clashes := []string{
 		"NodeAddressOverlap 10.244.0.10/32 node a", "ServiceCIDROverlap 10.244.128.0/20 ServiceCIDR more", "OutsideNodePodCIDR 10.243.0.0/24 podCIDRs of node a",
@@ -130,7 +130,7 @@ func TestStrictPreflightOfARandomRange(t *testing.T) {
 	found := []string{"OutsideNodePodCIDR 2001:db8:1::/64 podCIDRs of node a"}
 	const chosen = `IPPool "default-ipv6-ippool": cidr "fd`
 	const toCome = `IPPool "default-ipv6-ippool": the random ULA /48 that is drawn for it`
-	const says = " is not where kube-controller-manager gives the nodes their podCIDRs, such as a (2001:db8:1::/64), b (2001:db8:2::/64): "
+	const message = " is not where kube-controller-manager gives the nodes their podCIDRs, such as a (2001:db8:1::/64), b (2001:db8:2::/64): "
 	for verb, begins := range map[string]string{"apply": chosen, "plan": toCome} {
 		report, r := calledForReport(t, env, verb)
 		assert.Equal(t, 2, r.code, r.stderr)
@@ -138,7 +138,7 @@ func TestStrictPreflightOfARandomRange(t *testing.T) {
 		assert.Equal(t, "default-ipv6-ippool", report.Findings[0].Pool)
 		text := report.Findings[0].Text
 		assert.True(t, strings.HasPrefix(text, begins), text)
-		assert.Contains(t, text, says)
+		assert.Contains(t, text, message)
 		assert.Contains(t, r.stderr, "error: OutsideNodePodCIDR: "+text+"\n")
 		assert.Contains(t, r.stderr, "error: env CALICO_IPPOOLS_PREFLIGHT makes preflight findings errors")
 		assert.Equal(t, plan.WouldCreate, report.Pools[1].Action)

@@ -182,7 +182,7 @@ func rulesOfPools(t *testing.T, world *kubernetesWorld) {
 			faults := ippool.Validate(wrong)
 			require.Len(t, faults, 1, "what is wrong: %v", faults)
 			assert.Equal(t, rule.fault, faults[0].Field)
-			world.dryCreate(t, wrong).assertSays(t, rule.server, rule.stricter)
+			world.dryCreate(t, wrong).assertMessage(t, rule.server, rule.stricter)
 		})
 	}
 	assert.Empty(t, world.Pools(t), "a dry run stored something")
@@ -206,7 +206,7 @@ func rulesOfNames(t *testing.T, world *kubernetesWorld) {
 			}
 			require.NotEmpty(t, faults)
 			assert.Equal(t, "metadata.name", faults[0].Field)
-			answer.assertSays(t, "metadata.name: ", "")
+			answer.assertMessage(t, "metadata.name: ", "")
 		})
 	}
 }
@@ -308,7 +308,7 @@ func answerOf(object *unstructured.Unstructured, err error) answer {
 
 // assertSays wants a refusal that says the piece. Where we refuse alone, the
 // server must take the pool indeed: a difference that is gone needs no excuse.
-func (a answer) assertSays(t *testing.T, piece, stricter string) {
+func (a answer) assertMessage(t *testing.T, piece, stricter string) {
 	t.Helper()
 	require.NotEqual(t, piece == "", stricter == "", "either both refuse, or there is a reason why only one does")
 	if stricter != "" {

@@ -71,7 +71,7 @@ func refusalsReachTheUser(t *testing.T, world *kubernetesWorld) {
 			require.NotErrorIs(t, err, datastore.ErrConflict)
 			var refused *datastore.Error
 			require.ErrorAs(t, err, &refused)
-			assert.Equal(t, `creating IPPool "wrong"`, refused.Doing)
+			assert.Equal(t, `creating IPPool "wrong"`, refused.Operation)
 			assertReasons(t, test.want, err.Error(), refused.Place+`: creating IPPool "wrong": refused by the API server: `)
 
 			// What was created before stays, and the result tells; what comes

@@ -80,7 +80,7 @@ func rulesOfUpdates(t *testing.T, world *kubernetesWorld) {
 				assert.Empty(t, answer.reasons)
 				return
 			}
-			answer.assertSays(t, rule.server, rule.stricter)
+			answer.assertMessage(t, rule.server, rule.stricter)
 		})
 	}
 }
@@ -99,7 +99,7 @@ func blockSizeZeroIsSaid(t *testing.T, world *kubernetesWorld) {
 
 	said := poolOf("zero", spec{CIDR: four, BlockSize: ippool.DefaultBlockSizeIPv4})
 	assert.Empty(t, ippool.ValidateUpdate(said, &stored[0]))
-	world.dryUpdate(t, created, said).assertSays(t, "Block size cannot be changed", "")
+	world.dryUpdate(t, created, said).assertMessage(t, "Block size cannot be changed", "")
 
 	unsaid := poolOf("zero", spec{CIDR: four, NATOutgoing: true})
 	assert.Empty(t, ippool.ValidateUpdate(unsaid, &stored[0]))

@@ -200,7 +200,7 @@ func (h *holder) intercept(ctx context.Context, req any, _ *grpc.UnaryServerInfo
 
 // A run that can't get rid of its result has done its work. The first signal
 // doesn't end it, as a write can't be given up; the second does.
-func TestNobodyReadsTheResult(t *testing.T) {
+func TestClosedOutput(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {
 		t.Skip("no SIGTERM on Windows")

@@ -105,7 +105,7 @@ func (c *twoClusters) takeTurns(t *testing.T, store *etcdv3.Datastore, last int)
 
 // judge looks into both after a run: it is refused with nothing written, or what
 // was written to the other cluster is told, or all calls went to the same.
-func (c *twoClusters) judge(t *testing.T, err error) string {
+func (c *twoClusters) classify(t *testing.T, err error) string {
 	t.Helper()
 	read, wrote := 0, 1
 	if c.worlds[0].server.Count("Txn") > 0 {
@@ -164,17 +164,17 @@ func TestTwoClustersBehindOneList(t *testing.T) {
 	t.Parallel()
 	clusters := &twoClusters{worlds: [2]*etcdWorld{newEtcdWorld(t), newEtcdWorld(t)}}
 	alone := func(change func(*settings.Settings)) settings.Settings { // the IPv6 pool
-		asked := patient()
-		asked.IPv4.CIDR = settings.Given("none", origin.Caller("test"))
-		change(&asked)
-		return asked
+		requested := patient()
+		requested.IPv4.CIDR = settings.Given("none", origin.Caller("test"))
+		change(&requested)
+		return requested
 	}
 	const stored = `{"metadata":{"name":"default-ipv6-ippool"},"spec":{"cidr":"fd00:10:244::/64"}}`
 	for _, tt := range []struct {
-		name  string
-		pools []string
-		asked settings.Settings
-		want  string
+		name      string
+		pools     []string
+		requested settings.Settings
+		want      string
 	}{
 		{"blocks are read from the other", nil, dual(patient()), "refused"},
 		{"nothing is read between pools and write", nil, alone(func(*settings.Settings) {}), "told"},
@@ -187,8 +187,8 @@ func TestTwoClustersBehindOneList(t *testing.T) {
 				clusters.put(t, tt.pools...)
 				store := clusters.open(t)
 				clusters.takeTurns(t, store, try%2)
-				_, err := bootstrap.New(store, bootstrap.WithHost(suite.Host{})).Run(t.Context(), tt.asked)
-				assert.Equal(t, tt.want, clusters.judge(t, err), "%v", err)
+				_, err := bootstrap.New(store, bootstrap.WithHost(suite.Host{})).Run(t.Context(), tt.requested)
+				assert.Equal(t, tt.want, clusters.classify(t, err), "%v", err)
 			}
 		})
 	}
@@ -201,7 +201,7 @@ func TestTwoClustersBehindOneList(t *testing.T) {
 			store := clusters.open(t)
 			clusters.takeTurns(t, store, try%2) // and so the run begins with the empty one
 			_, err := bootstrap.New(store, bootstrap.WithHost(suite.Host{})).Run(t.Context(), alone(func(*settings.Settings) {}))
-			assert.Equal(t, "refused", clusters.judge(t, err), "%v", err)
+			assert.Equal(t, "refused", clusters.classify(t, err), "%v", err)
 		}
 	})
 	t.Run("new connections", func(t *testing.T) {
@@ -209,7 +209,7 @@ func TestTwoClustersBehindOneList(t *testing.T) {
 			clusters.put(t)
 			store := clusters.open(t)
 			_, err := bootstrap.New(store, bootstrap.WithHost(suite.Host{})).Run(t.Context(), dual(patient()))
-			clusters.judge(t, err)
+			clusters.classify(t, err)
 		}
 	})
 	t.Run("the program", func(t *testing.T) {

@@ -121,7 +121,7 @@ func TestCauseTexts(t *testing.T) {
 	assert.Equal(t, "Cause(-1)", netcause.Cause(-1).String())
 }
 
-func TestTLSThatTimeWontMend(t *testing.T) {
+func TestPermanentTLSErrors(t *testing.T) {
 	t.Parallel()
 	lasting := []netcause.Cause{
 		netcause.UnknownAuthority, netcause.WrongHost, netcause.Expired, netcause.BadCertificate,

@@ -31,32 +31,32 @@ func TestConnectionsThatEnd(t *testing.T) {
 	}
 	const cutOff = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"
 	for _, test := range []struct {
-		name string
-		v    version
-		url  func(*testing.T) string
-		want netcause.Cause
-		says string // the stable text
+		name    string
+		v       version
+		url     func(*testing.T) string
+		want    netcause.Cause
+		message string // the stable text
 	}{
-		{"no answer", http1, at("http://", says("")), netcause.Closed, "EOF"},
-		{"half a head", http1, at("http://", says("HTTP/1.1 200 OK\r\n")), netcause.Closed,
+		{"no answer", http1, at("http://", message("")), netcause.Closed, "EOF"},
+		{"half a head", http1, at("http://", message("HTTP/1.1 200 OK\r\n")), netcause.Closed,
 			"net/http: HTTP/1.x transport connection broken: unexpected EOF"},
-		{"half a body", http1, at("http://", says(cutOff)), netcause.Closed, "unexpected EOF"},
-		{"no handshake", http2, at("https://", says("")), netcause.Closed, "EOF"},
-		{"half a record", http2, at("https://", says("\x16\x03")), netcause.Closed, "unexpected EOF"},
+		{"half a body", http1, at("http://", message(cutOff)), netcause.Closed, "unexpected EOF"},
+		{"no handshake", http2, at("https://", message("")), netcause.Closed, "EOF"},
+		{"half a record", http2, at("https://", message("\x16\x03")), netcause.Closed, "unexpected EOF"},
 		{"aborted", http1, inTLS(http1, abort), netcause.Closed, "EOF"},
 		{"aborted", http2, inTLS(http2, abort), netcause.Closed, "stream error: INTERNAL_ERROR; received from peer"},
 		{"hung up", http1, inTLS(http1, hangUp), netcause.Closed, "EOF"},
 		{"hung up", http2, inTLS(http2, hangUp), netcause.Closed, "unexpected EOF"},
 		{"reset", http1, at("http://", reset), netcause.Unreachable, "read: read: connection reset by peer"},
 		{"reset in the handshake", http2, at("https://", reset), netcause.Unreachable, "read: read: connection reset by peer"},
-		{"not HTTP", http1, at("http://", says("SSH-2.0-OpenSSH_9.9\r\n")), netcause.NotHTTP,
+		{"not HTTP", http1, at("http://", message("SSH-2.0-OpenSSH_9.9\r\n")), netcause.NotHTTP,
 			`net/http: HTTP/1.x transport connection broken: malformed HTTP response "SSH-2.0-OpenSSH_9.9"`},
-		{"a TLS alert", http1, at("http://", says("\x15\x03\x01\x00\x02\x02\x0a")), netcause.NotHTTP,
+		{"a TLS alert", http1, at("http://", message("\x15\x03\x01\x00\x02\x02\x0a")), netcause.NotHTTP,
 			`net/http: HTTP/1.x transport connection broken: malformed HTTP response "\x15\x03\x01\x00\x02\x02"`},
-		{"no header", http1, at("http://", says("HTTP/1.1 200 OK\r\nhello\r\n\r\n")), netcause.NotHTTP,
+		{"no header", http1, at("http://", message("HTTP/1.1 200 OK\r\nhello\r\n\r\n")), netcause.NotHTTP,
 			`net/http: HTTP/1.x transport connection broken: malformed MIME header: missing colon: "hello"`},
-		{"nobody", http1, func(*testing.T) string { return "http://" + nobody }, netcause.Refused, "dial: connect: connection refused"},
-		{"nobody", http2, func(*testing.T) string { return "https://" + nobody }, netcause.Refused, "dial: connect: connection refused"},
+		{"nobody", http1, func(*testing.T) string { return "http://" + unusedPort }, netcause.Refused, "dial: connect: connection refused"},
+		{"nobody", http2, func(*testing.T) string { return "https://" + unusedPort }, netcause.Refused, "dial: connect: connection refused"},
 	} {
 		t.Run(test.name+" "+string(test.v), func(t *testing.T) {
 			t.Parallel()
@@ -65,7 +65,7 @@ func TestConnectionsThatEnd(t *testing.T) {
 			for range 2 { // another connection, another local port
 				err := get(t, c, url)
 				assertCause(t, test.want, err)
-				assert.Equal(t, test.says, netcause.Stable(err))
+				assert.Equal(t, test.message, netcause.Stable(err))
 			}
 		})
 	}
@@ -139,7 +139,7 @@ func TestCancelled(t *testing.T) {
 		assertCause(t, netcause.Unknown, err)
 
 		// net has an error of its own for it.
-		_, err = new(net.Dialer).DialContext(ctx, "tcp", nobody)
+		_, err = new(net.Dialer).DialContext(ctx, "tcp", unusedPort)
 		require.ErrorIs(t, err, context.Canceled)
 		assertCause(t, netcause.Unknown, err)
 	}

@@ -93,7 +93,7 @@ func peer(t *testing.T, serve func(*net.TCPConn)) (address string) {
 
 // says reads what the client begins with, and answers with this. A connection
 // that is closed with something unread is reset.
-func says(text string) func(*net.TCPConn) {
+func message(text string) func(*net.TCPConn) {
 	return func(conn *net.TCPConn) {
 		_, _ = conn.Read(make([]byte, 1<<16))
 		_, _ = io.WriteString(conn, text)
@@ -110,7 +110,7 @@ func reset(conn *net.TCPConn) {
 }
 
 // nobody is an address where nothing listens: its port is root's to give.
-const nobody = "127.0.0.1:1"
+const unusedPort = "127.0.0.1:1"
 
 // client makes connections as client-go does.
 func client(t *testing.T, v version, config *tls.Config) *http.Client {

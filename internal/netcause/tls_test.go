@@ -18,33 +18,33 @@ func TestServersThatAreNotTrusted(t *testing.T) {
 	t.Parallel()
 	ca := newAuthority(t)
 	for _, test := range []struct {
-		name   string
-		change func(*x509.Certificate) // of the server's certificate
-		ca     *authority              // that the client trusts; nil: that of the server
-		want   netcause.Cause
-		says   string // the beginning of the stable text
+		name    string
+		change  func(*x509.Certificate) // of the server's certificate
+		ca      *authority              // that the client trusts; nil: that of the server
+		want    netcause.Cause
+		message string // the beginning of the stable text
 	}{
 		{
 			name: "unknown CA", ca: newAuthority(t), want: netcause.UnknownAuthority,
-			says: "tls: failed to verify certificate: x509: certificate signed by unknown authority",
+			message: "tls: failed to verify certificate: x509: certificate signed by unknown authority",
 		},
 		{
 			name: "other host", change: func(c *x509.Certificate) { c.IPAddresses, c.DNSNames = nil, []string{"elsewhere.test"} },
-			want: netcause.WrongHost,
-			says: "tls: failed to verify certificate: x509: cannot validate certificate for 127.0.0.1",
+			want:    netcause.WrongHost,
+			message: "tls: failed to verify certificate: x509: cannot validate certificate for 127.0.0.1",
 		},
 		{
 			name: "expired", change: func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Hour) },
-			want: netcause.Expired, says: "tls: failed to verify certificate: x509: certificate has expired or is not yet valid",
+			want: netcause.Expired, message: "tls: failed to verify certificate: x509: certificate has expired or is not yet valid",
 		},
 		{
 			name: "not valid yet", change: func(c *x509.Certificate) { c.NotBefore = time.Now().Add(time.Hour) },
-			want: netcause.Expired, says: "tls: failed to verify certificate: x509: certificate has expired or is not yet valid",
+			want: netcause.Expired, message: "tls: failed to verify certificate: x509: certificate has expired or is not yet valid",
 		},
 		{
 			name: "a client's", change: func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth} },
-			want: netcause.BadCertificate,
-			says: "tls: failed to verify certificate: x509: certificate specifies an incompatible key usage",
+			want:    netcause.BadCertificate,
+			message: "tls: failed to verify certificate: x509: certificate specifies an incompatible key usage",
 		},
 	} {
 		if test.ca == nil {
@@ -56,7 +56,7 @@ func TestServersThatAreNotTrusted(t *testing.T) {
 				url := web(t, v, showing(t, ca, test.change), ok)
 				err := get(t, client(t, v, trusting(test.ca)), url)
 				assertCause(t, test.want, err)
-				assert.Regexp(t, "^"+test.says, netcause.Stable(err))
+				assert.Regexp(t, "^"+test.message, netcause.Stable(err))
 			})
 		}
 	}
@@ -75,11 +75,11 @@ func TestServersThatRefuse(t *testing.T) {
 		}
 	}
 	for _, test := range []struct {
-		name   string
-		server func(*tls.Config)
-		client []tls.Certificate
-		want   netcause.Cause
-		says   string // the stable text
+		name    string
+		server  func(*tls.Config)
+		client  []tls.Certificate
+		want    netcause.Cause
+		message string // the stable text
 	}{
 		{"no certificate, TLS 1.2", wantCertificate(tls.VersionTLS12), nil, netcause.NothingInCommon, "remote error: tls: handshake failure"},
 		{"no certificate, TLS 1.3", wantCertificate(tls.VersionTLS13), nil, netcause.ClientCertificate, "remote error: tls: certificate required"},
@@ -109,12 +109,12 @@ func TestServersThatRefuse(t *testing.T) {
 				for attempt := 1; attempt < 20 && passes(err); attempt++ {
 					err = get(t, client(t, v, trusting(ca, test.client...)), url)
 				}
-				if test.says == "" {
+				if test.message == "" {
 					require.NoError(t, err)
 					return
 				}
 				assertCause(t, test.want, err)
-				assert.Equal(t, test.says, netcause.Stable(err))
+				assert.Equal(t, test.message, netcause.Stable(err))
 			})
 		}
 	}
@@ -146,7 +146,7 @@ func TestAnswersInClear(t *testing.T) {
 			assertCause(t, netcause.NotTLS, err)
 			assert.Equal(t, "http: server gave HTTP response to HTTPS client", netcause.Stable(err))
 
-			err = get(t, client(t, v, trusting(ca)), "https://"+peer(t, says("SSH-2.0-OpenSSH_9.9\r\n")))
+			err = get(t, client(t, v, trusting(ca)), "https://"+peer(t, message("SSH-2.0-OpenSSH_9.9\r\n")))
 			assertCause(t, netcause.NotTLS, err)
 			assert.Equal(t, "tls: first record does not look like a TLS handshake", netcause.Stable(err))
 		})

@@ -77,7 +77,7 @@ func (d *decoder) unlike(line int, path, word string, known []string) {
 	d.fault(line, path, word, problem)
 }
 
-func (d *decoder) leftOut(line int, path string) {
+func (d *decoder) ignored(line int, path string) {
 	d.warnings = append(d.warnings, Fault{Line: line, Path: path, Problem: "is set by the server, and left out"})
 }
 
@@ -173,8 +173,8 @@ func (d *decoder) pools(path string, list *yaml.Node, read func(path string, lin
 // it is.
 func (d *decoder) item(path string, line int, node *yaml.Node, isPool bool) {
 	pairs := d.mapping(path, node)
-	_, said := find(pairs, "kind")
-	if said || !isPool {
+	_, hasKind := find(pairs, "kind")
+	if hasKind || !isPool {
 		if _, ok := d.kind(path, line, pairs, []string{v3.KindIPPool}); !ok {
 			return
 		}

@@ -150,7 +150,7 @@ func TestDecodeEmpty(t *testing.T) {
 	assert.Equal(t, entries[1].Pool, entries[0].Pool)
 }
 
-func TestDecodeLeavesOutWhatAServerSets(t *testing.T) {
+func TestDecodeIgnoresServerFields(t *testing.T) {
 	t.Parallel()
 	const exported = head + `metadata:
   annotations:

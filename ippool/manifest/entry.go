@@ -28,9 +28,9 @@ type Entry struct {
 	// labels[KEY], annotations[KEY].
 	Lines map[string]int
 
-	path  string          // of the entry in its document: empty, items[2], ip_pools[0]
-	flat  bool            // the fields of the spec stand beside the name
-	wrong map[string]bool // fields of Lines of which a fault was told already
+	path    string          // of the entry in its document: empty, items[2], ip_pools[0]
+	flat    bool            // the fields of the spec stand beside the name
+	invalid map[string]bool // fields of Lines of which a fault was told already
 }
 
 // Fault is one thing that is wrong in a manifest, or that should be known of it.
@@ -81,7 +81,7 @@ func (e Entry) Validate() []Fault {
 	var faults []Fault
 	for _, fault := range all {
 		_, name, _ := strings.Cut(fault.Field, ".")
-		if whole, _, _ := strings.Cut(name, "["); e.wrong[name] || e.wrong[whole] {
+		if parent, _, _ := strings.Cut(name, "["); e.invalid[name] || e.invalid[parent] {
 			continue
 		}
 		problem := fault.Detail
@@ -109,10 +109,10 @@ func (e Entry) Validate() []Fault {
 // is blamed for.
 func (e Entry) spareOthers(pool *v3.IPPool) {
 	spec := &pool.Spec
-	if e.wrong["blockSize"] || e.wrong["disabled"] {
+	if e.invalid["blockSize"] || e.invalid["disabled"] {
 		spec.Disabled = true // its blocks fit in whatever they are
 	}
-	if e.wrong["allowedUses"] {
+	if e.invalid["allowedUses"] {
 		spec.AllowedUses = []v3.IPPoolAllowedUse{v3.IPPoolAllowedUseWorkload}
 	}
 }

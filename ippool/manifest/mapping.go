@@ -62,7 +62,7 @@ func (d *decoder) mapping(path string, node *yaml.Node) []pair {
 			d.fault(line, path, "", fmt.Sprintf("a key that is %s; want the name of a field", what))
 			continue
 		}
-		if first, twice := lines[key.Value]; twice {
+		if first, duplicate := lines[key.Value]; duplicate {
 			d.fault(line, join(path, shortened(key.Value)), "", fmt.Sprintf("duplicate key, first on line %d", first))
 			continue
 		}
@@ -83,8 +83,8 @@ func (d *decoder) mappingOf(path string, given pair) []pair {
 
 // unknown tells of a field that isn't known there: which is meant, or else
 // where it belongs (elsewhere, empty if it is known nowhere). It returns that.
-func (d *decoder) unknown(path string, given pair, known []string, elsewhere string) string {
-	meant := cmp.Or(suggest(given.key, known), elsewhere)
+func (d *decoder) unknown(path string, given pair, known []string, otherPlace string) string {
+	meant := cmp.Or(suggest(given.key, known), otherPlace)
 	want := cmp.Or(meant, "some of "+strings.Join(known, ", "))
 	d.fault(given.line, join(path, shortened(given.key)), "", "unknown field; must be "+want)
 	return meant

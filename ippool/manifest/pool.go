@@ -22,7 +22,7 @@ type poolDecoder struct {
 // pool reads a pool, whose kind and API version are judged already.
 func (d *decoder) pool(path string, line int, pairs []pair, flat bool) {
 	p := poolDecoder{decoder: d, entry: Entry{
-		Pool: ippool.New(""), Line: line, Lines: map[string]int{}, path: path, flat: flat, wrong: map[string]bool{},
+		Pool: ippool.New(""), Line: line, Lines: map[string]int{}, path: path, flat: flat, invalid: map[string]bool{},
 	}}
 	for _, given := range pairs {
 		switch {
@@ -36,11 +36,11 @@ func (d *decoder) pool(path string, line int, pairs []pair, flat bool) {
 			p.object(join(path, given.key), given, p.spec, specFields, metadataFields, join(path, "metadata"))
 		case given.key == "status":
 			if whatIs(given.value) != nothing {
-				d.leftOut(given.line, join(path, given.key))
+				d.ignored(given.line, join(path, given.key))
 			}
 		default:
 			p.unknown(path, given, resourceFields, cmp.Or(
-				elsewhere(given.key, specFields, join(path, "spec")), elsewhere(given.key, metadataFields, join(path, "metadata"))))
+				otherPlace(given.key, specFields, join(path, "spec")), otherPlace(given.key, metadataFields, join(path, "metadata"))))
 		}
 	}
 	if d.budget < 0 {
@@ -58,19 +58,19 @@ func (p *poolDecoder) object(path string, given pair, read func(string, pair) bo
 	}
 	for _, field := range p.mappingOf(path, given) {
 		if !read(path, field) {
-			p.unknown(path, field, known, elsewhere(field.key, others, other))
+			p.unknown(path, field, known, otherPlace(field.key, others, other))
 		}
 	}
 }
 
 // unknown keeps what was meant, so that it isn't told of as missing too.
-func (p *poolDecoder) unknown(path string, given pair, known []string, elsewhere string) {
-	meant := p.decoder.unknown(path, given, known, elsewhere)
+func (p *poolDecoder) unknown(path string, given pair, known []string, otherPlace string) {
+	meant := p.decoder.unknown(path, given, known, otherPlace)
 	p.meant = append(p.meant, meant[strings.LastIndexByte(meant, '.')+1:])
 }
 
 // elsewhere returns where a field belongs, if it is one of these or near it.
-func elsewhere(key string, known []string, path string) string {
+func otherPlace(key string, known []string, path string) string {
 	if near := suggest(key, known); near != "" {
 		return join(path, near)
 	}
@@ -84,7 +84,7 @@ func (p *poolDecoder) need(path, want string) {
 	if _, given := p.entry.Lines[name]; given {
 		return
 	}
-	p.entry.wrong[name] = true
+	p.entry.invalid[name] = true
 	if !slices.Contains(p.meant, name) {
 		p.fault(fault.Line, fault.Path, fault.Value, fault.Problem)
 	}
@@ -94,7 +94,7 @@ func (p *poolDecoder) need(path, want string) {
 func (p *poolDecoder) note(name string, line int, ok bool) {
 	p.entry.Lines[name] = line
 	if !ok {
-		p.entry.wrong[name] = true
+		p.entry.invalid[name] = true
 	}
 }
 
@@ -122,7 +122,7 @@ func (p *poolDecoder) metadata(path string, given pair) bool {
 			return false
 		}
 		if whatIs(given.value) != nothing {
-			p.leftOut(given.line, at)
+			p.ignored(given.line, at)
 		}
 	}
 	return true
@@ -136,7 +136,7 @@ func (p *poolDecoder) texts(path string, given pair) map[string]string {
 	var texts map[string]string
 	for _, entry := range p.mappingOf(path, given) {
 		if given.key == "annotations" && slices.Contains(serverAnnotations, entry.key) {
-			p.leftOut(entry.line, fmt.Sprintf("%s[%s]", path, entry.key))
+			p.ignored(entry.line, fmt.Sprintf("%s[%s]", path, entry.key))
 			continue
 		}
 		text, ok := p.text(fmt.Sprintf("%s[%s]", path, shortened(entry.key)), entry.line, entry.value)
@@ -171,7 +171,7 @@ func (p *poolDecoder) spec(path string, given pair) bool {
 	case "disableBGPExport":
 		spec.DisableBGPExport, ok = p.boolean(at, line, value)
 	case "blockSize":
-		spec.BlockSize, ok = p.whole(at, line, value)
+		spec.BlockSize, ok = p.integer(at, line, value)
 	case "nodeSelector":
 		spec.NodeSelector, ok = p.text(at, line, value)
 	case "namespaceSelector":

@@ -91,7 +91,7 @@ func (d *decoder) boolean(path string, line int, node *yaml.Node) (value, ok boo
 
 // whole reads a whole number. A leading zero makes it octal for kubectl, so only
 // what everybody reads alike is taken.
-func (d *decoder) whole(path string, line int, node *yaml.Node) (int, bool) {
+func (d *decoder) integer(path string, line int, node *yaml.Node) (int, bool) {
 	number, err := strconv.Atoi(node.Value)
 	same := err == nil && strconv.Itoa(number) == node.Value
 	switch what := whatIs(node); {

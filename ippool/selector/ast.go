@@ -149,13 +149,13 @@ type groupNode struct {
 func (n *groupNode) matches(labels map[string]string) bool {
 	// One operand decides the group as soon as it is false in an && or true in
 	// an ||.
-	decisive := n.op == or
+	deciding := n.op == or
 	for _, operand := range n.operands {
-		if operand.matches(labels) == decisive {
-			return decisive
+		if operand.matches(labels) == deciding {
+			return deciding
 		}
 	}
-	return !decisive
+	return !deciding
 }
 
 func (n *groupNode) appendTo(text []byte) []byte {

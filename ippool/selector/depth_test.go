@@ -78,7 +78,7 @@ func TestDepthRefused(t *testing.T) {
 
 // The promise of MaxDepth: its limit is out of reach for 1024 characters, which
 // is what Calico's custom resource definition allows.
-func TestDepthLeavesStoredSelectorsAlone(t *testing.T) {
+func TestDepthDoesNotLimitStoredSelectors(t *testing.T) {
 	t.Parallel()
 	const stored = 1024
 	for _, tt := range []struct{ open, core, close string }{

@@ -62,7 +62,7 @@ func sizeOf(change datastore.Change) int {
 // with what was written in the result.
 func (d *Datastore) Commit(ctx context.Context, since datastore.Snapshot, changes []datastore.Change) (datastore.Result, error) {
 	var result datastore.Result
-	at, err := parseMoment(since.Revision)
+	at, err := parseRevision(since.Revision)
 	if err == nil {
 		err = d.oneCluster(at.cluster)
 	}
@@ -72,7 +72,7 @@ func (d *Datastore) Commit(ctx context.Context, since datastore.Snapshot, change
 	for _, batch := range batches(changes) {
 		state := datastore.Written
 		if at.revision, err = d.write(ctx, at, batch); err != nil {
-			var went *wentElsewhereError
+			var went *otherClusterError
 			switch {
 			case errors.As(err, &went):
 			case datastore.Retryable(err), errors.Is(err, context.Canceled):
@@ -98,9 +98,9 @@ func (d *Datastore) Commit(ctx context.Context, since datastore.Snapshot, change
 
 // wentElsewhereError is a transaction that another cluster than that of the
 // snapshot carried out.
-type wentElsewhereError struct{ read, written uint64 }
+type otherClusterError struct{ read, written uint64 }
 
-func (e *wentElsewhereError) Error() string {
+func (e *otherClusterError) Error() string {
 	return fmt.Sprintf("the endpoints are of two etcd clusters: the pools were read from %x and written to %x", e.read, e.written)
 }
 
@@ -111,22 +111,22 @@ func (d *Datastore) oneCluster(read uint64) error {
 		return nil
 	}
 	return &datastore.Error{
-		Place: d.config.place(), Doing: "writing IP pools",
+		Place: d.config.place(), Operation: "writing IP pools",
 		Err: fmt.Errorf("the endpoints are of two etcd clusters, %x and %x", read, d.other),
 	}
 }
 
 // write makes one transaction and returns its revision.
-func (d *Datastore) write(ctx context.Context, at moment, changes []datastore.Change) (int64, error) {
+func (d *Datastore) write(ctx context.Context, at snapshotRevision, changes []datastore.Change) (int64, error) {
 	guard := []clientv3.Cmp{nothingNewer(at.revision)}
 	puts := make([]clientv3.Op, 0, len(changes))
-	doing := "creating IP pools"
+	operation := "creating IP pools"
 	for _, change := range changes {
 		key := ippool.RecordKey(change.Name())
 		if change.Update == nil {
 			guard = append(guard, clientv3util.KeyMissing(key))
 		} else {
-			doing = "writing IP pools"
+			operation = "writing IP pools"
 			guard = append(guard, clientv3.Compare(clientv3.Value(key), "=", string(change.Update.Raw())))
 		}
 		value, err := encode(change)
@@ -136,13 +136,13 @@ func (d *Datastore) write(ctx context.Context, at moment, changes []datastore.Ch
 		puts = append(puts, clientv3.OpPut(key, string(value)))
 	}
 	var revision int64
-	err := d.call(ctx, doing, func(ctx context.Context, client *clientv3.Client) error {
+	err := d.call(ctx, operation, func(ctx context.Context, client *clientv3.Client) error {
 		resp, err := client.Txn(ctx).If(guard...).Then(puts...).Commit()
 		switch {
 		case err != nil:
 			return err
 		case resp.Header.ClusterId != at.cluster && resp.Succeeded:
-			return &wentElsewhereError{read: at.cluster, written: resp.Header.ClusterId}
+			return &otherClusterError{read: at.cluster, written: resp.Header.ClusterId}
 		case resp.Header.ClusterId != at.cluster:
 			return fmt.Errorf("the endpoints are of two etcd clusters, %x and %x", at.cluster, resp.Header.ClusterId)
 		case !resp.Succeeded:

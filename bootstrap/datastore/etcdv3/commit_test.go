@@ -60,7 +60,7 @@ func answered(t *testing.T, by *answers) *Datastore {
 
 // of is a snapshot of the cluster at the revision.
 func of(cluster uint64, revision int64) datastore.Snapshot {
-	return datastore.Snapshot{Revision: moment{cluster, revision}.String()}
+	return datastore.Snapshot{Revision: snapshotRevision{cluster, revision}.String()}
 }
 
 // changed is a record of a snapshot whose pool was changed.
@@ -94,14 +94,14 @@ func TestCommit(t *testing.T) {
 	t.Parallel()
 	broken := status.Error(codes.Unavailable, "error reading from server: EOF")
 	two := []datastore.Change{{Create: created("a")}, {Create: created("b")}}
-	const elsewhere = "etcd http://127.0.0.1:1: creating IP pools: the endpoints are of two etcd clusters"
+	const otherCluster = "etcd http://127.0.0.1:1: creating IP pools: the endpoints are of two etcd clusters"
 	type transactions = []func() (*etcdserverpb.TxnResponse, error)
 	tests := []struct {
 		name         string
 		changes      []datastore.Change
 		transactions transactions
 		states       map[datastore.State]int // how many outcomes there are of each
-		took         int
+		duration     int
 		kind         error // nil: none of the sentinels
 		text         string
 	}{
@@ -111,8 +111,8 @@ func TestCommit(t *testing.T) {
 		{"the answer is lost", two, transactions{failing(broken)}, map[datastore.State]int{datastore.Unknown: 2}, 1, datastore.ErrUnreachable, "error reading from server: EOF"},
 		{"refused", two, transactions{failing(errors.New("no"))}, nil, 0, nil, "etcd http://127.0.0.1:1: creating IP pools: no"},
 		{"carried out by another cluster", two, transactions{answer(2, 8, true)}, map[datastore.State]int{datastore.Written: 2}, 1, nil,
-			elsewhere + ": the pools were read from 1 and written to 2"},
-		{"refused by another cluster", two, transactions{answer(2, 8, false)}, nil, 0, nil, elsewhere + ", 1 and 2"},
+			otherCluster + ": the pools were read from 1 and written to 2"},
+		{"refused by another cluster", two, transactions{answer(2, 8, false)}, nil, 0, nil, otherCluster + ", 1 and 2"},
 		{"two transactions", manyCreated(), transactions{answer(1, 8, true), answer(1, 9, true)}, map[datastore.State]int{datastore.Written: maxChanges + 1}, 2, nil, ""},
 		{"a conflict after the first", manyCreated(), transactions{answer(1, 8, true), answer(1, 10, false)}, map[datastore.State]int{datastore.Written: maxChanges}, 1,
 			datastore.ErrConflict, "pools were modified concurrently"},
@@ -133,7 +133,7 @@ func TestCommit(t *testing.T) {
 			for _, kind := range []error{datastore.ErrConflict, datastore.ErrUnreachable, datastore.ErrTLS, datastore.ErrForbidden} {
 				assert.Equal(t, kind == tt.kind, errors.Is(err, kind), "%v: %v", kind, err)
 			}
-			assert.Equal(t, tt.took, result.Transactions)
+			assert.Equal(t, tt.duration, result.Transactions)
 			var states map[datastore.State]int
 			for i, outcome := range result.Outcomes {
 				if states == nil {
@@ -227,7 +227,7 @@ func TestCommitToAnotherClusterThatIsCancelled(t *testing.T) {
 
 // A commit changes nothing that it is given, whether it succeeds or fails; and of a
 // record, nothing but its spec is written.
-func TestCommitLeavesTheChanges(t *testing.T) {
+func TestCommitDoesNotModifyTheChanges(t *testing.T) {
 	t.Parallel()
 	for name, txn := range map[string]func() (*etcdserverpb.TxnResponse, error){
 		"it succeeds": answer(1, 8, true), "it conflicts": answer(1, 8, false), "it fails": failing(errors.New("no")),

@@ -64,15 +64,15 @@ func FromSettings(given settings.DatastoreSettings) (Config, []string, error) {
 	if given.EtcdEndpoints.IsSet() {
 		config.Endpoints = readEndpoints(given.EtcdEndpoints, &faults)
 	}
-	domain, tell := given.EtcdDiscoverySRV, faults.Add
+	domain, add := given.EtcdDiscoverySRV, faults.Add
 	config.DiscoverySRV = domain.Value
 	if domain.IsSet() && len(validation.IsDNS1123Subdomain(strings.ToLower(strings.TrimSuffix(domain.Value, ".")))) > 0 {
-		config.DiscoverySRV, tell = "", faults.AddSecret // it may be a URL with a password
-		tell(domain, "not a domain; want one such as example.org")
+		config.DiscoverySRV, add = "", faults.AddSecret // it may be a URL with a password
+		add(domain, "not a domain; want one such as example.org")
 	}
 	switch {
 	case given.EtcdEndpoints.IsSet() && given.EtcdDiscoverySRV.IsSet():
-		tell(domain, "contradicts %s: want endpoints or a domain to find them, not both", given.EtcdEndpoints.Source)
+		add(domain, "contradicts %s: want endpoints or a domain to find them, not both", given.EtcdEndpoints.Source)
 	case !given.EtcdEndpoints.IsSet() && !given.EtcdDiscoverySRV.IsSet():
 		faults.Add(settings.Setting{}, "no etcd endpoints: set --etcd-endpoints or ETCD_ENDPOINTS to URLs such as https://10.0.0.1:2379")
 	}

@@ -140,7 +140,7 @@ func TestFromSettingsTLS(t *testing.T) {
 	for _, test := range []struct {
 		name     string
 		settings settings.DatastoreSettings
-		says     []string // a piece of each fault
+		message  []string // a piece of each fault
 	}{
 		{"files", settings.DatastoreSettings{EtcdCACertFile: certFile, EtcdCertFile: certFile, EtcdKeyFile: keyFile}, nil},
 		{"texts", settings.DatastoreSettings{EtcdCACert: inline(cert), EtcdCert: inline(cert), EtcdKey: inline(key)}, nil},
@@ -165,9 +165,9 @@ func TestFromSettingsTLS(t *testing.T) {
 			test.settings.EtcdEndpoints = given("https://10.0.0.1:2379")
 			config, warnings, err := FromSettings(test.settings)
 			faults := lines(t, err)
-			require.Len(t, faults, len(test.says))
+			require.Len(t, faults, len(test.message))
 			for i := range faults {
-				assert.Contains(t, faults[i], test.says[i])
+				assert.Contains(t, faults[i], test.message[i])
 				assert.NotContains(t, faults[i], "PRIVATE")
 				assert.NotContains(t, faults[i], "hello-secret")
 			}
@@ -191,7 +191,7 @@ func TestFromSettingsWarnsOfPlainText(t *testing.T) {
 	assert.Equal(t, []string{"http://10.0.0.1:2379"}, config.Endpoints)
 }
 
-func TestOpenWantsEndpoints(t *testing.T) {
+func TestOpenRequiresEndpoints(t *testing.T) {
 	t.Parallel()
 	_, err := Open(Config{})
 	require.Error(t, err)

@@ -17,7 +17,7 @@ import (
 // call makes one request, connected and bounded in time, and puts its error
 // into our words. A connection that failed is given up, so that the next call
 // makes a new one, also to other members if their names changed.
-func (d *Datastore) call(ctx context.Context, doing string, request func(context.Context, *clientv3.Client) error) error {
+func (d *Datastore) call(ctx context.Context, operation string, request func(context.Context, *clientv3.Client) error) error {
 	outer := ctx
 	ctx, cancel := context.WithTimeout(outer, d.config.RequestTimeout)
 	defer cancel()
@@ -31,12 +31,12 @@ func (d *Datastore) call(ctx context.Context, doing string, request func(context
 		}
 		err = request(ctx, d.client)
 	}
-	var went *wentElsewhereError
+	var went *otherClusterError
 	if err != nil && errors.Is(outer.Err(), context.Canceled) && !errors.As(err, &went) {
 		// The caller's will, and nobody's failure.
-		return &datastore.Error{Place: d.config.place(), Doing: doing, Err: outer.Err()}
+		return &datastore.Error{Place: d.config.place(), Operation: operation, Err: outer.Err()}
 	}
-	err = d.explain(doing, err)
+	err = d.explain(operation, err)
 	if errors.Is(err, datastore.ErrUnreachable) || errors.Is(err, datastore.ErrTLS) {
 		// What closing a broken connection says adds nothing to the error.
 		_ = d.Close()

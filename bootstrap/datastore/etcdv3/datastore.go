@@ -27,10 +27,10 @@ const (
 
 // Datastore keeps pools in etcd. It is not safe for concurrent use.
 type Datastore struct {
-	config Config
-	client *clientv3.Client
-	lent   bool     // the client is the importer's
-	seen   *traffic // what happened to the connections; nil for a lent client
+	config        Config
+	client        *clientv3.Client
+	callersClient bool     // the client is the importer's
+	seen          *traffic // what happened to the connections; nil for a lent client
 
 	cluster uint64 // that the last snapshot is of
 	other   uint64 // another that has answered since; zero: none has
@@ -42,9 +42,9 @@ var _ datastore.Datastore = (*Datastore)(nil)
 // importer's to close.
 func New(client *clientv3.Client) *Datastore {
 	return &Datastore{
-		config: Config{Endpoints: client.Endpoints(), RequestTimeout: defaultRequestTimeout},
-		client: client,
-		lent:   true,
+		config:        Config{Endpoints: client.Endpoints(), RequestTimeout: defaultRequestTimeout},
+		client:        client,
+		callersClient: true,
 	}
 }
 
@@ -74,7 +74,7 @@ func Open(config Config) (*Datastore, error) {
 
 // Close ends the connections that Open made.
 func (d *Datastore) Close() error {
-	if d.lent || d.client == nil {
+	if d.callersClient || d.client == nil {
 		return nil
 	}
 	client := d.client
@@ -95,7 +95,7 @@ func (d *Datastore) Snapshot(ctx context.Context) (datastore.Snapshot, error) {
 			return err
 		}
 		d.cluster, d.other = resp.Header.ClusterId, 0
-		snapshot = datastore.Snapshot{Revision: moment{resp.Header.ClusterId, resp.Header.Revision}.String()}
+		snapshot = datastore.Snapshot{Revision: snapshotRevision{resp.Header.ClusterId, resp.Header.Revision}.String()}
 		for _, kv := range resp.Kvs {
 			name := strings.TrimPrefix(string(kv.Key), ippool.RecordPrefix)
 			record, err := ippool.DecodeRecord(kv.Value)
@@ -170,15 +170,15 @@ func parseBlockKey(text string) (netip.Prefix, bool) {
 }
 
 // moment is when a snapshot was taken, and where.
-type moment struct {
+type snapshotRevision struct {
 	cluster  uint64
 	revision int64
 }
 
-func (m moment) String() string { return fmt.Sprintf("%x/%d", m.cluster, m.revision) }
+func (m snapshotRevision) String() string { return fmt.Sprintf("%x/%d", m.cluster, m.revision) }
 
-func parseMoment(text string) (moment, error) {
-	var m moment
+func parseRevision(text string) (snapshotRevision, error) {
+	var m snapshotRevision
 	if _, err := fmt.Sscanf(text, "%x/%d", &m.cluster, &m.revision); err != nil {
 		return m, fmt.Errorf("etcd: the snapshot is of another datastore: revision %q", text)
 	}

@@ -19,11 +19,11 @@ import (
 
 // explain puts an error into a *datastore.Error: what kind it is, what caused it,
 // and what may be done.
-func (d *Datastore) explain(doing string, err error) error {
+func (d *Datastore) explain(operation string, err error) error {
 	if err == nil || errors.Is(err, datastore.ErrConflict) {
 		return err
 	}
-	e := &datastore.Error{Place: d.config.place(), Doing: doing, Err: err}
+	e := &datastore.Error{Place: d.config.place(), Operation: operation, Err: err}
 	if d.seen != nil {
 		if failures := d.seen.failures(); failures != nil {
 			d.explainFailures(e, failures)
@@ -43,9 +43,9 @@ func (d *Datastore) explain(doing string, err error) error {
 	case errors.Is(err, rpctypes.ErrInvalidAuthToken), errors.Is(err, rpctypes.ErrAuthOldRevision):
 		// A new connection brings a new token.
 		e.Kind = datastore.ErrUnreachable
-	case isPassing(err):
+	case isRetryable(err):
 		e.Kind = datastore.ErrUnreachable
-		e.Err = &memberError{alone: true, err: err} // a connection that broke in an answer has its port in there
+		e.Err = &memberError{only: true, err: err} // a connection that broke in an answer has its port in there
 		if isContext(err) {
 			e.Err = fmt.Errorf("no answer: %w", err)
 			e.Hint = "check that the endpoint is etcd's client port, and the firewalls in between"
@@ -82,7 +82,7 @@ func isTooLarge(err error) bool {
 const proposalDropped = "raft proposal dropped"
 
 // isPassing reports whether the same request may succeed in a while.
-func isPassing(err error) bool {
+func isRetryable(err error) bool {
 	if isContext(err) {
 		return true
 	}
@@ -125,7 +125,7 @@ func (d *Datastore) explainFailures(e *datastore.Error, failures map[string]erro
 		if !slices.Contains(hints, hint) {
 			hints = append(hints, hint)
 		}
-		causes = append(causes, &memberError{member: member, alone: len(members) == 1, err: err})
+		causes = append(causes, &memberError{member: member, only: len(members) == 1, err: err})
 	}
 	e.Err, e.Hint = errors.Join(causes...), strings.Join(hints, "; ")
 }
@@ -142,11 +142,11 @@ func (d *Datastore) explainFailure(err error) (hint string, kind error) {
 // hint says what the user may do about a connection that failed.
 func (d *Datastore) hint(cause netcause.Cause, err error) string {
 	var (
-		stranger   *strangerError
+		notEtcd    *notEtcdError
 		unanswered *unansweredError
 	)
 	switch {
-	case errors.As(err, &stranger):
+	case errors.As(err, &notEtcd):
 		return "is the endpoint etcd's client port?"
 	case errors.As(err, &unanswered):
 		return "is the endpoint https://? If it isn't, check the route to it, and the firewalls in between"
@@ -206,13 +206,13 @@ func (d *Datastore) clientCertificateHint() string {
 // port, so that a cause that stays the same reads the same.
 type memberError struct {
 	member string
-	alone  bool // there is no other member to tell it from
+	only   bool // there is no other member to tell it from
 	err    error
 }
 
 func (e *memberError) Error() string {
 	text := stable(e.err)
-	if e.alone {
+	if e.only {
 		return text
 	}
 	return e.member + ": " + text

@@ -77,7 +77,7 @@ func TestCancelled(t *testing.T) {
 }
 
 // Of several members each is named with its cause.
-func TestNobodyListens(t *testing.T) {
+func TestConnectionRefused(t *testing.T) {
 	t.Parallel()
 	store, err := Open(Config{Endpoints: []string{"http://127.0.0.1:2", "http://127.0.0.1:1"}})
 	require.NoError(t, err)
@@ -105,7 +105,7 @@ func TestStableText(t *testing.T) {
 	assert.Equal(t, "EOF", stable(io.EOF))
 }
 
-func TestOpenJudgesEndpoints(t *testing.T) {
+func TestOpenValidatesEndpoints(t *testing.T) {
 	t.Parallel()
 	for _, endpoints := range [][]string{
 		{"unix:///run/etcd.sock"}, {"http://a"}, {"https://a:1", "http://b:1"}, {"a:1", "https://b:1"},

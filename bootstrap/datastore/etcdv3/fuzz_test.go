@@ -27,11 +27,11 @@ func FuzzFromSettings(f *testing.F) {
 		f.Add(endpoints, "root:hunter4secret@example.org", "", "hunter3secret")
 	}
 	f.Fuzz(func(t *testing.T, endpoints, domain, user, password string) {
-		asked := settings.DatastoreSettings{
+		requested := settings.DatastoreSettings{
 			EtcdEndpoints: given(endpoints), EtcdDiscoverySRV: given(domain), EtcdUsername: given(user), EtcdPassword: given(password),
 		}
-		config, warnings, err := FromSettings(asked)
-		said := strings.Join(warnings, "\n") + fmt.Sprint(asked, err) + fmt.Sprintf("%v %+v %#v", config, config, config)
+		config, warnings, err := FromSettings(requested)
+		said := strings.Join(warnings, "\n") + fmt.Sprint(requested, err) + fmt.Sprintf("%v %+v %#v", config, config, config)
 		for _, secret := range secretsIn(endpoints, domain, password) {
 			// What is a part of something that may be told proves nothing.
 			if strings.Count(endpoints+"\n"+domain+"\n"+user+"\n"+password+"\n"+anythingSaid, secret) == 1 {

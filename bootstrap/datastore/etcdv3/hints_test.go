@@ -47,7 +47,7 @@ func TestHints(t *testing.T) {
 			"is the endpoint https://? If it isn't, check the route to it, and the firewalls in between"},
 		{io.EOF, datastore.ErrUnreachable, route}, // with TLS
 		{&handshakeError{io.ErrUnexpectedEOF}, datastore.ErrUnreachable, route},
-		{&strangerError{said: "SSH-2.0"}, datastore.ErrUnreachable, "is the endpoint etcd's client port?"},
+		{&notEtcdError{answer: "SSH-2.0"}, datastore.ErrUnreachable, "is the endpoint etcd's client port?"},
 		{&net.DNSError{IsNotFound: true}, datastore.ErrUnreachable, "check the endpoint's host name, and this host's DNS"},
 		{syscall.ECONNREFUSED, datastore.ErrUnreachable, "nothing listens there: check the endpoint, and that etcd is running"},
 		{&net.OpError{Op: "read", Err: syscall.ECONNRESET}, datastore.ErrUnreachable, route},

@@ -30,11 +30,11 @@ func TestServer(t *testing.T) {
 	require.NoError(t, err)
 	defer func() { require.NoError(t, store.Close()) }()
 
-	var asked settings.Settings
-	asked.IPv4.CIDR = given("10.244.0.0/16")
-	asked.IPv6.CIDR = given("none")
+	var requested settings.Settings
+	requested.IPv4.CIDR = given("10.244.0.0/16")
+	requested.IPv6.CIDR = given("none")
 	for _, want := range []plan.Action{plan.Created, plan.Unchanged} {
-		report, err := bootstrap.New(store).Run(t.Context(), asked)
+		report, err := bootstrap.New(store).Run(t.Context(), requested)
 		require.NoError(t, err)
 		assert.Equal(t, want, report.Pools[0].Action)
 	}

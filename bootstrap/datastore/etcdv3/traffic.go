@@ -107,7 +107,7 @@ func (w *watchedCredentials) ClientHandshake(ctx context.Context, authority stri
 		return nil, nil, err
 	}
 	plain := conn == raw // or TLS is around it
-	return &watchedConn{Conn: conn, member: dialed.member, plain: plain, seen: w.seen, judged: make(chan struct{})}, info, nil
+	return &watchedConn{Conn: conn, member: dialed.member, plain: plain, seen: w.seen, identified: make(chan struct{})}, info, nil
 }
 
 func (w *watchedCredentials) Clone() credentials.TransportCredentials {
@@ -129,8 +129,8 @@ type watchedConn struct {
 	plain  bool // without TLS
 	seen   *traffic
 
-	judged chan struct{} // closed when the first read said what this is
-	once   sync.Once
+	identified chan struct{} // closed when the first read said what this is
+	once       sync.Once
 }
 
 // verdictTime is how long a connection that gRPC closes, because writing to it
@@ -140,12 +140,12 @@ const verdictTime = 100 * time.Millisecond
 func (c *watchedConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	c.once.Do(func() {
-		defer close(c.judged)
+		defer close(c.identified)
 		switch {
 		case n > 0 && isHTTP2(p[:n]):
 			c.seen.answered(c.member)
 		case n > 0:
-			c.seen.fail(c.member, &strangerError{said: string(p[:min(n, 20)])})
+			c.seen.fail(c.member, &notEtcdError{answer: string(p[:min(n, 20)])})
 		case err != nil && !errors.Is(err, net.ErrClosed):
 			if c.plain {
 				err = &unansweredError{err}
@@ -158,7 +158,7 @@ func (c *watchedConn) Read(p []byte) (int, error) {
 
 func (c *watchedConn) Close() error {
 	select {
-	case <-c.judged:
+	case <-c.identified:
 	case <-time.After(verdictTime):
 	}
 	return c.Conn.Close()
@@ -176,9 +176,9 @@ func (e *unansweredError) Unwrap() error { return e.err }
 // SETTINGS frame, whose type stands behind three bytes of length.
 func isHTTP2(p []byte) bool { return len(p) < 4 || p[3] == 0x04 }
 
-// strangerError is a server that answers, and is no etcd.
-type strangerError struct{ said string }
+// notEtcdError is a server that answers, and is no etcd.
+type notEtcdError struct{ answer string }
 
-func (e *strangerError) Error() string {
-	return fmt.Sprintf("it says %q, which is not gRPC", e.said)
+func (e *notEtcdError) Error() string {
+	return fmt.Sprintf("it says %q, which is not gRPC", e.answer)
 }

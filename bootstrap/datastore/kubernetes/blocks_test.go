@@ -67,12 +67,12 @@ func TestBlocksFail(t *testing.T) {
 // Blocks come in pages, each with where the next one begins.
 func TestBlocksInPages(t *testing.T) {
 	t.Parallel()
-	var asked []string
+	var requested []string
 	store := reaching(t, &rest.Config{}, apitest.RoundTripper(func(request *http.Request) (*http.Response, error) {
-		asked = append(asked, request.URL.RawQuery)
+		requested = append(requested, request.URL.RawQuery)
 		assert.Equal(t, acceptMetadata, request.Header.Get("Accept"))
 		page := `{"kind":"PartialObjectMetadataList","metadata":{"continue":"next"},"items":[{"metadata":{"name":"10-244-0-0-26"}}]}`
-		if len(asked) == 2 {
+		if len(requested) == 2 {
 			page = `{"kind":"PartialObjectMetadataList","items":[{"metadata":{"name":"10-244-0-64-26"}}]}`
 		}
 		return apitest.JSON(200, page).To(request), nil
@@ -80,7 +80,7 @@ func TestBlocksInPages(t *testing.T) {
 	blocks, err := store.Blocks(t.Context(), []ippool.Family{ippool.IPv4})
 	require.NoError(t, err)
 	assert.Equal(t, factstest.Prefixes("10.244.0.0/26", "10.244.0.64/26"), blocks)
-	assert.Equal(t, []string{"limit=5000", "continue=next&limit=5000"}, asked)
+	assert.Equal(t, []string{"limit=5000", "continue=next&limit=5000"}, requested)
 }
 
 func TestParseBlockName(t *testing.T) {

@@ -59,11 +59,11 @@ func answerLost(err error) bool {
 
 // create writes a new pool, and returns it as the API server keeps it.
 func (d *Datastore) create(ctx context.Context, group schema.GroupVersion, pool *v3.IPPool) (*v3.IPPool, error) {
-	asked := pool.DeepCopy()
-	asked.APIVersion, asked.Kind = group.String(), v3.KindIPPool
+	requested := pool.DeepCopy()
+	requested.APIVersion, requested.Kind = group.String(), v3.KindIPPool
 	// The rest is the API server's to give.
-	asked.ObjectMeta = metav1.ObjectMeta{Name: pool.Name, Labels: pool.Labels, Annotations: pool.Annotations}
-	data, err := json.Marshal(asked)
+	requested.ObjectMeta = metav1.ObjectMeta{Name: pool.Name, Labels: pool.Labels, Annotations: pool.Annotations}
+	data, err := json.Marshal(requested)
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +79,7 @@ func (d *Datastore) update(ctx context.Context, group schema.GroupVersion, recor
 	action := d.action("patch", group, fmt.Sprintf("updating IPPool %q", pool.Name))
 	patch, err := versionedPatch(record)
 	if err != nil {
-		return nil, &datastore.Error{Place: d.client.Place(), Doing: action.Doing, Err: err}
+		return nil, &datastore.Error{Place: d.client.Place(), Operation: action.Operation, Err: err}
 	}
 	if patch == nil {
 		return nil, nil

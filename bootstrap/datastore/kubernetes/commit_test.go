@@ -104,7 +104,7 @@ func TestCommitCancelled(t *testing.T) {
 }
 
 // A commit changes nothing that it is given, whether it succeeds or fails.
-func TestCommitLeavesTheChanges(t *testing.T) {
+func TestCommitDoesNotModifyTheChanges(t *testing.T) {
 	t.Parallel()
 	pool := func(name string) *v3.IPPool {
 		pool := ippool.New(name)
@@ -151,7 +151,7 @@ func TestCommitSends(t *testing.T) {
 		}
 		return answer.To(request), nil
 	}))
-	store.asked = v3.SchemeGroupVersion
+	store.requested = v3.SchemeGroupVersion
 	same := changed(t, "same")
 	same.Pool().Spec.NATOutgoing, same.Pool().Spec.IPIPMode = true, ""
 	labelled, update := ippool.New("b"), changed(t, "a")

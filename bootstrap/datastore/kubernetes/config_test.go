@@ -86,8 +86,8 @@ func TestFromSettingsKubeconfig(t *testing.T) {
 	})
 	t.Run("at home", func(t *testing.T) {
 		pod := settings.DatastoreSettings{}
-		pod.Surroundings.HomeKubeconfig = given(path)
-		pod.Surroundings.KubernetesServiceHost, pod.Surroundings.KubernetesServicePort = given("10.96.0.1"), given("443")
+		pod.Ambient.HomeKubeconfig = given(path)
+		pod.Ambient.KubernetesServiceHost, pod.Ambient.KubernetesServicePort = given("10.96.0.1"), given("443")
 		config, _, err := FromSettings(pod)
 		require.NoError(t, err)
 		assert.Equal(t, "https://one.example:6443", config.REST.Host, "a kubeconfig at home comes before the pod's own")
@@ -200,8 +200,8 @@ func TestInCluster(t *testing.T) {
 	cert, _ := apitest.KeyPair(t)
 	folder := t.TempDir()
 	reader := &reader{serviceAccount: folder}
-	reader.settings.Surroundings.KubernetesServiceHost = settings.Given("fd00::1", origin.Env("KUBERNETES_SERVICE_HOST"))
-	reader.settings.Surroundings.KubernetesServicePort = settings.Given("443", origin.Env("KUBERNETES_SERVICE_PORT"))
+	reader.settings.Ambient.KubernetesServiceHost = settings.Given("fd00::1", origin.Env("KUBERNETES_SERVICE_HOST"))
+	reader.settings.Ambient.KubernetesServicePort = settings.Given("443", origin.Env("KUBERNETES_SERVICE_PORT"))
 
 	reader.rest()
 	require.EqualError(t, reader.faults.Err(), fmt.Sprintf(

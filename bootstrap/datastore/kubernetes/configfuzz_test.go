@@ -28,15 +28,15 @@ func FuzzEndpoint(f *testing.F) {
 		f.Add(server, "hunter3secret\nb", "", "", "", "")
 	}
 	f.Fuzz(func(t *testing.T, server, token, qps, burst, group, insecure string) {
-		asked := settings.DatastoreSettings{
+		requested := settings.DatastoreSettings{
 			K8sAPIEndpoint: given(server), K8sAPIToken: given(token), K8sClientQPS: given(qps), K8sClientBurst: given(burst),
 			CalicoAPIGroup: given(group), K8sInsecureSkipTLSVerify: given(insecure),
 		}
 		if server == "" {
 			t.Skip("then it is the pod's own, or none")
 		}
-		config, warnings, err := FromSettings(asked)
-		said := strings.Join(warnings, "\n") + fmt.Sprint(asked, err) + fmt.Sprintf("%v %+v %#v", config, config, config)
+		config, warnings, err := FromSettings(requested)
+		said := strings.Join(warnings, "\n") + fmt.Sprint(requested, err) + fmt.Sprintf("%v %+v %#v", config, config, config)
 		// Where they stand in something else, they are none.
 		if !strings.Contains(server+qps+burst+group+insecure, tokenSecret) {
 			require.NotContains(t, said, tokenSecret)
@@ -81,9 +81,9 @@ func FuzzKubeconfig(f *testing.F) {
 		}
 		name := []string{"token", "password", "client-key-data"}[field%3]
 		text := strings.Replace(kubeconfig, "user: {token: hunter2}", "user:\n    username: a\n    "+name+": "+before+secret+after, 1)
-		asked := settings.DatastoreSettings{KubeconfigInline: given(text)}
-		config, warnings, err := FromSettings(asked)
-		require.NotContains(t, strings.Join(warnings, "\n")+fmt.Sprint(asked, err)+fmt.Sprintf("%v %+v %#v", config, config, config), secret)
+		requested := settings.DatastoreSettings{KubeconfigInline: given(text)}
+		config, warnings, err := FromSettings(requested)
+		require.NotContains(t, strings.Join(warnings, "\n")+fmt.Sprint(requested, err)+fmt.Sprintf("%v %+v %#v", config, config, config), secret)
 		if err != nil {
 			checkFaults(t, err)
 			return

@@ -32,10 +32,10 @@ var otherGroupHint = fmt.Sprintf("if this cluster has its pools in %s, set CALIC
 // be called at the same time, each once; it is not safe for other concurrent
 // use.
 type Datastore struct {
-	asked  schema.GroupVersion // the group that the config asks for; empty: the first that is served
-	client *api.Client
-	found  schema.GroupVersion // the group that a list found; empty: not yet
-	looked bool                // for pools that are elsewhere
+	requested schema.GroupVersion // the group that the config asks for; empty: the first that is served
+	client    *api.Client
+	found     schema.GroupVersion // the group that a list found; empty: not yet
+	looked    bool                // for pools that are elsewhere
 }
 
 var (
@@ -56,7 +56,7 @@ func Open(config Config) (*Datastore, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Datastore{asked: config.APIGroup, client: client}, nil
+	return &Datastore{requested: config.APIGroup, client: client}, nil
 }
 
 // Close ends the connections to the API server that are not in use.
@@ -72,8 +72,8 @@ func (d *Datastore) Type() datastore.Type { return datastore.Kubernetes }
 func (d *Datastore) Snapshot(ctx context.Context) (datastore.Snapshot, error) {
 	groups := apiGroups
 	switch {
-	case !d.asked.Empty():
-		groups = []schema.GroupVersion{d.asked}
+	case !d.requested.Empty():
+		groups = []schema.GroupVersion{d.requested}
 	case !d.found.Empty():
 		groups = []schema.GroupVersion{d.found}
 	}
@@ -92,7 +92,7 @@ func (d *Datastore) Snapshot(ctx context.Context) (datastore.Snapshot, error) {
 		}
 	}
 	d.found = schema.GroupVersion{}
-	if err := d.elsewhere(ctx); err != nil {
+	if err := d.checkOtherGroup(ctx); err != nil {
 		return datastore.Snapshot{}, err
 	}
 	return datastore.Snapshot{}, d.notInstalled(groups, absent)
@@ -114,8 +114,8 @@ func (d *Datastore) list(ctx context.Context, group schema.GroupVersion) (datast
 
 // elsewhere tells of a cluster that has its pools in the one group while the
 // config asks for the newer one: that won't come by waiting. It looks once.
-func (d *Datastore) elsewhere(ctx context.Context) error {
-	if d.asked != v3.SchemeGroupVersion || d.looked {
+func (d *Datastore) checkOtherGroup(ctx context.Context) error {
+	if d.requested != v3.SchemeGroupVersion || d.looked {
 		return nil
 	}
 	d.looked = true
@@ -123,7 +123,7 @@ func (d *Datastore) elsewhere(ctx context.Context) error {
 		return nil // nothing is known, then
 	}
 	return &datastore.Error{
-		Place: d.client.Place(), Doing: "reading IP pools",
+		Place: d.client.Place(), Operation: "reading IP pools",
 		Err:  fmt.Errorf("the API server has no %s in %s, which is configured, but in %s", poolResource, v3.SchemeGroupVersion, ippool.CRDV1),
 		Hint: fmt.Sprintf("set --calico-api-group or CALICO_API_GROUP to %s, or leave it out", ippool.CRDV1),
 	}
@@ -132,8 +132,8 @@ func (d *Datastore) elsewhere(ctx context.Context) error {
 // group is the API group that has the pools. Only a list tells, unless one did
 // before or the config says it.
 func (d *Datastore) group(ctx context.Context) (schema.GroupVersion, error) {
-	if !d.asked.Empty() {
-		return d.asked, nil
+	if !d.requested.Empty() {
+		return d.requested, nil
 	}
 	if d.found.Empty() {
 		if _, err := d.Snapshot(ctx); err != nil {
@@ -149,9 +149,9 @@ func path(group schema.GroupVersion, resource string) []string {
 }
 
 // action is what is asked of the pools of a group, in the words of RBAC.
-func (d *Datastore) action(verb string, group schema.GroupVersion, doing string) api.Action {
-	action := api.Action{Doing: doing, Verb: verb, Group: group.Group, Resource: poolResource}
-	if group == ippool.CRDV1 && d.asked.Empty() {
+func (d *Datastore) action(verb string, group schema.GroupVersion, operation string) api.Action {
+	action := api.Action{Operation: operation, Verb: verb, Group: group.Group, Resource: poolResource}
+	if group == ippool.CRDV1 && d.requested.Empty() {
 		action.OrElse = otherGroupHint
 	}
 	return action
@@ -168,11 +168,11 @@ func (d *Datastore) notInstalled(groups []schema.GroupVersion, absent []error) e
 		why = append(why, fmt.Sprintf("%s has no %s", group, poolResource))
 	}
 	hint := api.InstallHint
-	if d.asked == ippool.CRDV1 {
+	if d.requested == ippool.CRDV1 {
 		hint += "; " + otherGroupHint
 	}
 	return &datastore.Error{
-		Kind: datastore.ErrNotInstalled, Place: d.client.Place(), Doing: "reading IP pools",
+		Kind: datastore.ErrNotInstalled, Place: d.client.Place(), Operation: "reading IP pools",
 		Err: errors.New(strings.Join(why, ", ")), Hint: hint,
 	}
 }

@@ -27,7 +27,7 @@ const (
 
 // in is the datastore, with the API group that is asked for.
 func in(group schema.GroupVersion, store *Datastore) *Datastore {
-	store.asked = group
+	store.requested = group
 	return store
 }
 
@@ -145,7 +145,7 @@ func TestClusterFacts(t *testing.T) {
 	sources, err := store.PodCIDRs(t.Context(), []ippool.Family{ippool.IPv4})
 	require.NoError(t, err)
 	kubeadm := origin.Cluster("kubeadm-config")
-	assert.Equal(t, []facts.PodCIDRSource{factstest.Says(kubeadm, "10.244.0.0/16")}, sources)
+	assert.Equal(t, []facts.PodCIDRSource{factstest.Source(kubeadm, "10.244.0.0/16")}, sources)
 	survey, err := store.Survey(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, facts.Survey{Nodes: []facts.Node{{Name: "a"}}, ServiceCIDRs: factstest.At(kubeadm, "10.96.0.0/12")}, survey)

@@ -27,7 +27,7 @@ const serviceAccountFolder = "/var/run/secrets/kubernetes.io/serviceaccount"
 // of no use, but never nil.
 func (r *reader) rest() *rest.Config {
 	s := &r.settings
-	file, home := s.Kubeconfig, s.Surroundings.HomeKubeconfig
+	file, home := s.Kubeconfig, s.Ambient.HomeKubeconfig
 	if inline := s.KubeconfigInline; inline.IsSet() && file.IsSet() {
 		r.faults.AddSecret(inline, "contradicts %s: want a file or the text itself, not both", file.Source)
 	}
@@ -71,7 +71,7 @@ func exists(path string) bool {
 
 // inCluster is how a pod reaches the API server of its own cluster.
 func (r *reader) inCluster() *rest.Config {
-	host, port := r.settings.Surroundings.KubernetesServiceHost, r.settings.Surroundings.KubernetesServicePort
+	host, port := r.settings.Ambient.KubernetesServiceHost, r.settings.Ambient.KubernetesServicePort
 	if !host.IsSet() || !port.IsSet() {
 		if len(r.faults) == 0 {
 			r.faults.Add(settings.Setting{}, "no datastore is named: no kubeconfig (--kubeconfig, KUBECONFIG, ~/.kube/config), "+

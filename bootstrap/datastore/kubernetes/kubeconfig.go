@@ -56,13 +56,13 @@ func (r *reader) kubeconfigFiles(setting settings.Setting) *rest.Config {
 	rules := clientcmd.ClientConfigLoadingRules{Precedence: found}
 	merged, err := rules.Load()
 	if err != nil {
-		told := len(r.faults)
+		before := len(r.faults)
 		for i, path := range found {
 			if _, err := clientcmd.Load(contents[i]); err != nil {
 				addUndecodable(&r.faults, settings.Given(path, setting.Source), err)
 			}
 		}
-		if len(r.faults) == told { // one of the files changed just now
+		if len(r.faults) == before { // one of the files changed just now
 			addUndecodable(&r.faults, setting, err)
 		}
 	}
@@ -88,20 +88,20 @@ func (r *reader) inlineKubeconfig() *rest.Config {
 
 // kubeconfig takes the context that is asked for out of a kubeconfig.
 func (r *reader) kubeconfig(setting settings.Setting, config *clientcmdapi.Config) *rest.Config {
-	context, asked := config.CurrentContext, setting
+	context, source := config.CurrentContext, setting
 	if given := r.settings.K8sCurrentContext; given.IsSet() {
-		context, asked = given.Value, given
+		context, source = given.Value, given
 	}
 	known := knownContexts(config)
 	switch {
 	case context == "":
 		r.faults.Add(setting, "it has no current-context; want --k8s-current-context with %s", known)
 		return &rest.Config{}
-	case config.Contexts[context] == nil && asked == setting:
+	case config.Contexts[context] == nil && source == setting:
 		r.faults.Add(setting, "its current-context %q is not in it; must be %s", context, known)
 		return &rest.Config{}
 	case config.Contexts[context] == nil:
-		r.faults.Add(asked, "no such context in the kubeconfig; must be %s", known)
+		r.faults.Add(source, "no such context in the kubeconfig; must be %s", known)
 		return &rest.Config{}
 	}
 	if problem := urlProblem(config.Clusters[config.Contexts[context].Cluster]); problem != "" {

@@ -9,7 +9,7 @@ import (
 )
 
 // Says is a source that knows these pod CIDRs.
-func Says(name origin.Origin, cidrs ...string) facts.PodCIDRSource {
+func Source(name origin.Origin, cidrs ...string) facts.PodCIDRSource {
 	source := facts.PodCIDRSource{Name: name}
 	for _, cidr := range cidrs {
 		source.Prefixes = append(source.Prefixes, netip.MustParsePrefix(cidr))

@@ -21,7 +21,7 @@ type thisHost struct{}
 // there too.
 const ipv6Sysctls = "/proc/sys/net/ipv6"
 
-func (thisHost) NoIPv6() string {
+func (thisHost) IPv6Disabled() string {
 	if runtime.GOOS != "linux" {
 		return ""
 	}

@@ -25,7 +25,7 @@ func (thisHost) Networks(ctx context.Context) ([]facts.Located, error) {
 	if err != nil {
 		return nil, err
 	}
-	addresses, err := whole(ctx, func() ([]netlink.Addr, error) { return netlink.AddrList(nil, netlink.FAMILY_ALL) })
+	addresses, err := uninterrupted(ctx, func() ([]netlink.Addr, error) { return netlink.AddrList(nil, netlink.FAMILY_ALL) })
 	if err != nil {
 		return nil, fmt.Errorf("listing this host's addresses: %w", err)
 	}
@@ -51,7 +51,7 @@ func (thisHost) Routes(ctx context.Context) ([]facts.Located, error) {
 		return nil, err
 	}
 	every := &netlink.Route{Table: unix.RT_TABLE_UNSPEC}
-	all, err := whole(ctx, func() ([]netlink.Route, error) {
+	all, err := uninterrupted(ctx, func() ([]netlink.Route, error) {
 		return netlink.RouteListFiltered(netlink.FAMILY_ALL, every, netlink.RT_FILTER_TABLE)
 	})
 	if err != nil {
@@ -68,7 +68,7 @@ const (
 // whole reads a dump again that the kernel marks as interrupted: something
 // changed meanwhile, and entries may be missing. What never stops changing is an
 // error.
-func whole[T any](ctx context.Context, dump func() ([]T, error)) ([]T, error) {
+func uninterrupted[T any](ctx context.Context, dump func() ([]T, error)) ([]T, error) {
 	for tries := 1; ; tries++ {
 		all, err := dump()
 		if !errors.Is(err, netlink.ErrDumpInterrupted) {
@@ -87,7 +87,7 @@ func whole[T any](ctx context.Context, dump func() ([]T, error)) ([]T, error) {
 
 // linkNames are the names of the interfaces by their index.
 func linkNames(ctx context.Context) (map[int]string, error) {
-	links, err := whole(ctx, netlink.LinkList)
+	links, err := uninterrupted(ctx, netlink.LinkList)
 	if err != nil {
 		return nil, fmt.Errorf("listing this host's interfaces: %w", err)
 	}

@@ -82,7 +82,7 @@ func TestThisHostInANamespace(t *testing.T) {
 	if err := k.try(syscall.RTM_NEWLINK, 0, link(1, syscall.IFF_UP)); errors.Is(err, syscall.EPERM) {
 		t.Skip("no rights in the namespace")
 	}
-	if reason := This().NoIPv6(); reason != "" {
+	if reason := This().IPv6Disabled(); reason != "" {
 		t.Skip(reason)
 	}
 	k.pair("eth0", "eth1")
@@ -197,7 +197,7 @@ func TestThisHostInANamespace(t *testing.T) {
 func TestInterruptedDumpsAreReadAgain(t *testing.T) {
 	t.Parallel()
 	times := 0
-	all, err := whole(t.Context(), func() ([]int, error) {
+	all, err := uninterrupted(t.Context(), func() ([]int, error) {
 		if times++; times < 4 {
 			return []int{times}, netlink.ErrDumpInterrupted
 		}
@@ -207,17 +207,17 @@ func TestInterruptedDumpsAreReadAgain(t *testing.T) {
 	assert.Equal(t, []int{1, 2, 3}, all)
 
 	times = 0
-	_, err = whole(t.Context(), func() ([]int, error) { times++; return nil, netlink.ErrDumpInterrupted })
+	_, err = uninterrupted(t.Context(), func() ([]int, error) { times++; return nil, netlink.ErrDumpInterrupted })
 	require.ErrorIs(t, err, netlink.ErrDumpInterrupted)
 	require.ErrorContains(t, err, "they changed while they were read, 10 times in a row")
 	assert.Equal(t, 10, times)
 
 	ctx, cancel := context.WithCancel(t.Context())
-	_, err = whole(ctx, func() ([]int, error) {
+	_, err = uninterrupted(ctx, func() ([]int, error) {
 		cancel()
 		return nil, netlink.ErrDumpInterrupted
 	})
 	require.ErrorIs(t, err, context.Canceled)
-	_, err = whole(t.Context(), func() ([]int, error) { return nil, syscall.EPERM })
+	_, err = uninterrupted(t.Context(), func() ([]int, error) { return nil, syscall.EPERM })
 	require.ErrorIs(t, err, syscall.EPERM)
 }

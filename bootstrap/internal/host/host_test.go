@@ -44,13 +44,13 @@ func TestThisHostNetworksHoldItsAddresses(t *testing.T) {
 	}
 }
 
-func TestThisHostNoIPv6(t *testing.T) {
+func TestThisHostIPv6Disabled(t *testing.T) {
 	t.Parallel()
 	_, err := os.Stat("/proc/sys/net/ipv6")
 	if runtime.GOOS == "linux" && errors.Is(err, fs.ErrNotExist) {
-		assert.Equal(t, "/proc/sys/net/ipv6 is missing on this host", This().NoIPv6())
+		assert.Equal(t, "/proc/sys/net/ipv6 is missing on this host", This().IPv6Disabled())
 	} else {
-		assert.Empty(t, This().NoIPv6())
+		assert.Empty(t, This().IPv6Disabled())
 	}
 }
 

@@ -62,7 +62,7 @@ func (f *Firewalld) Close() error { return f.bus.Close() }
 func (f *Firewalld) running(ctx context.Context) error {
 	var owned bool
 	if err := f.bus.BusObject().CallWithContext(ctx, "org.freedesktop.DBus.NameHasOwner", 0, name).Store(&owned); err != nil {
-		return told(ctx, err, "asking the bus for firewalld")
+		return explain(ctx, err, "asking the bus for firewalld")
 	}
 	if !owned {
 		return errors.New("firewalld isn't running: nobody on the system bus has the name " + name)
@@ -84,7 +84,7 @@ func (f *Firewalld) property(ctx context.Context, property string) (string, erro
 	var value dbus.Variant
 	err := f.call(ctx, path, "org.freedesktop.DBus.Properties.Get", name, property).Store(&value)
 	if err != nil {
-		return "", told(ctx, err, "asking firewalld for its "+property)
+		return "", explain(ctx, err, "asking firewalld for its "+property)
 	}
 	text, _ := value.Value().(string)
 	return text, nil
@@ -96,14 +96,14 @@ func (f *Firewalld) Zone(ctx context.Context, networkInterface string) (zone str
 	if networkInterface != "" {
 		err := f.call(ctx, path, zones+".getZoneOfInterface", networkInterface).Store(&zone)
 		if err != nil {
-			return "", false, told(ctx, err, "asking firewalld for the zone of interface "+networkInterface)
+			return "", false, explain(ctx, err, "asking firewalld for the zone of interface "+networkInterface)
 		}
 		if zone != "" {
 			return zone, true, nil
 		}
 	}
 	if err := f.call(ctx, path, name+".getDefaultZone").Store(&zone); err != nil {
-		return "", false, told(ctx, err, "asking firewalld for its default zone")
+		return "", false, explain(ctx, err, "asking firewalld for its default zone")
 	}
 	return zone, false, nil
 }
@@ -115,7 +115,7 @@ func (f *Firewalld) HasInterfaces(ctx context.Context, zone string) (bool, error
 	if isFirewalld(err, "INVALID_ZONE") {
 		return false, f.unknownZone(ctx, zone)
 	}
-	return len(bound) > 0, told(ctx, err, "asking firewalld for the interfaces of zone "+zone)
+	return len(bound) > 0, explain(ctx, err, "asking firewalld for the interfaces of zone "+zone)
 }
 
 // Sources returns the sources of the zones that have some. A packet from one
@@ -123,7 +123,7 @@ func (f *Firewalld) HasInterfaces(ctx context.Context, zone string) (bool, error
 func (f *Firewalld) Sources(ctx context.Context) (map[string][]string, error) {
 	var active map[string]map[string][]string
 	if err := f.call(ctx, path, zones+".getActiveZones").Store(&active); err != nil {
-		return nil, told(ctx, err, "asking firewalld for its active zones")
+		return nil, explain(ctx, err, "asking firewalld for its active zones")
 	}
 	sources := map[string][]string{}
 	for zone, bound := range active {
@@ -143,21 +143,21 @@ func (f *Firewalld) Runtime(ctx context.Context, zone string, bound bool) (Confi
 		return Configuration{}, f.unknownZone(ctx, zone)
 	}
 	if err != nil {
-		return Configuration{}, told(ctx, err, "asking firewalld for zone "+zone)
+		return Configuration{}, explain(ctx, err, "asking firewalld for zone "+zone)
 	}
 	c := Configuration{Zone: rules}
 	var panicking bool
 	if err := f.call(ctx, path, name+".queryPanicMode").Store(&panicking); err != nil {
-		return Configuration{}, told(ctx, err, "asking firewalld for its panic mode")
+		return Configuration{}, explain(ctx, err, "asking firewalld for its panic mode")
 	}
 	if panicking {
 		c.Shut = "panic mode is on"
 	}
 	if c.Policies, err = f.policies(ctx, ingress(zone, bound), toHost, f.runtimePolicies, f.runtimePolicy); err != nil {
-		return Configuration{}, told(ctx, err, "asking firewalld for its policies")
+		return Configuration{}, explain(ctx, err, "asking firewalld for its policies")
 	}
 	c.Services, err = services(c, func(service string) (Service, error) { return f.runtimeService(ctx, service) })
-	return c, told(ctx, err, "asking firewalld for its services")
+	return c, explain(ctx, err, "asking firewalld for its services")
 }
 
 // Permanent returns what firewalld will do after a reload, which leaves
@@ -168,14 +168,14 @@ func (f *Firewalld) Permanent(ctx context.Context, zone string, bound bool) (Con
 		return Configuration{Shut: "the zone isn't in the permanent configuration"}, nil
 	}
 	if err != nil {
-		return Configuration{}, told(ctx, err, "asking firewalld for the permanent zone "+zone)
+		return Configuration{}, explain(ctx, err, "asking firewalld for the permanent zone "+zone)
 	}
 	c := Configuration{Zone: rules}
 	if c.Policies, err = f.policies(ctx, ingress(zone, bound), toHost, f.permanentPolicies, f.permanentPolicy); err != nil {
-		return Configuration{}, told(ctx, err, "asking firewalld for its permanent policies")
+		return Configuration{}, explain(ctx, err, "asking firewalld for its permanent policies")
 	}
 	c.Services, err = services(c, func(service string) (Service, error) { return f.permanentService(ctx, service) })
-	return c, told(ctx, err, "asking firewalld for its permanent services")
+	return c, explain(ctx, err, "asking firewalld for its permanent services")
 }
 
 // The zones of policies that are none.
@@ -197,10 +197,10 @@ func ingress(zone string, bound bool) []string {
 func (f *Firewalld) unknownZone(ctx context.Context, zone string) error {
 	var known, permanent []string
 	if err := f.call(ctx, path, zones+".getZones").Store(&known); err != nil {
-		return told(ctx, err, "asking firewalld for its zones")
+		return explain(ctx, err, "asking firewalld for its zones")
 	}
 	if err := f.call(ctx, configPath, config+".getZoneNames").Store(&permanent); err != nil {
-		return told(ctx, err, "asking firewalld for its permanent zones")
+		return explain(ctx, err, "asking firewalld for its permanent zones")
 	}
 	if slices.Contains(permanent, zone) {
 		return &UnknownZoneError{Zone: zone, Reload: true}
@@ -229,16 +229,16 @@ func (f *Firewalld) call(ctx context.Context, object dbus.ObjectPath, method str
 }
 
 // told says what was asked when it failed, and what would help. Nil stays nil.
-func told(ctx context.Context, err error, asking string) error {
+func explain(ctx context.Context, err error, operation string) error {
 	switch {
 	case err == nil:
 		return nil
 	case ctx.Err() != nil:
-		return fmt.Errorf("%s: %w", asking, context.Cause(ctx))
+		return fmt.Errorf("%s: %w", operation, context.Cause(ctx))
 	case isBus(err, "AccessDenied") || isFirewalld(err, "NotAuthorized"):
-		return fmt.Errorf("%s: firewalld refuses to tell this user: want root, or polkit's %[2]s.config.info and %[2]s.direct.info: %[3]w", asking, name, err)
+		return fmt.Errorf("%s: firewalld refuses to tell this user: want root, or polkit's %[2]s.config.info and %[2]s.direct.info: %[3]w", operation, name, err)
 	default:
-		return fmt.Errorf("%s: %w", asking, err)
+		return fmt.Errorf("%s: %w", operation, err)
 	}
 }
 

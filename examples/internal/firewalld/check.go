@@ -57,12 +57,12 @@ func (f *Firewalld) Check(ctx context.Context, openings []firewall.Opening, pool
 	if check.Version, err = f.Version(ctx); err != nil {
 		return Check{}, err
 	}
-	judged, err := f.zones(ctx, zone, interfaces)
+	results, err := f.zones(ctx, zone, interfaces)
 	if err != nil {
 		return Check{}, err
 	}
-	for _, z := range judged {
-		if err := f.judge(ctx, &z, openings); err != nil {
+	for _, z := range results {
+		if err := f.evaluate(ctx, &z, openings); err != nil {
 			return Check{}, err
 		}
 		for _, opening := range z.Openings {
@@ -72,7 +72,7 @@ func (f *Firewalld) Check(ctx context.Context, openings []firewall.Opening, pool
 		}
 		check.Zones = append(check.Zones, z)
 	}
-	if check.Warnings, err = f.otherWays(ctx, judged); err != nil {
+	if check.Warnings, err = f.otherWays(ctx, results); err != nil {
 		return Check{}, err
 	}
 	direct, err := f.directRules(ctx)
@@ -127,7 +127,7 @@ func (f *Firewalld) zones(ctx context.Context, zone string, interfaces []string)
 	return found, nil
 }
 
-func (f *Firewalld) judge(ctx context.Context, zone *ZoneCheck, openings []firewall.Opening) error {
+func (f *Firewalld) evaluate(ctx context.Context, zone *ZoneCheck, openings []firewall.Opening) error {
 	now, err := f.Runtime(ctx, zone.Zone, zone.bound)
 	if err != nil {
 		return err
@@ -139,7 +139,7 @@ func (f *Firewalld) judge(ctx context.Context, zone *ZoneCheck, openings []firew
 	zone.Target = strings.Trim(cmp.Or(now.Zone.Target, "default"), "%")
 	zone.Openings = []OpeningCheck{}
 	for _, opening := range openings {
-		runtime, permanent := now.Judge(opening), later.Judge(opening)
+		runtime, permanent := now.Evaluate(opening), later.Evaluate(opening)
 		zone.Openings = append(zone.Openings, OpeningCheck{
 			Opening: opening,
 			Runtime: runtime.State, RuntimeBy: runtime.By,
@@ -151,14 +151,14 @@ func (f *Firewalld) judge(ctx context.Context, zone *ZoneCheck, openings []firew
 
 // otherWays warns of zones that take packets from some senders away from those
 // that were judged.
-func (f *Firewalld) otherWays(ctx context.Context, judged []ZoneCheck) ([]string, error) {
+func (f *Firewalld) otherWays(ctx context.Context, results []ZoneCheck) ([]string, error) {
 	sources, err := f.Sources(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var warnings []string
 	for _, zone := range slices.Sorted(maps.Keys(sources)) {
-		if !slices.ContainsFunc(judged, func(z ZoneCheck) bool { return z.Zone == zone }) {
+		if !slices.ContainsFunc(results, func(z ZoneCheck) bool { return z.Zone == zone }) {
 			warnings = append(warnings, fmt.Sprintf("zone %s takes what comes from %s, whatever the interface: if nodes are among them, check it with --zone %[1]s",
 				zone, strings.Join(sources[zone], ", ")))
 		}

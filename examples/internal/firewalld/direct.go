@@ -24,7 +24,7 @@ func (f *Firewalld) directRules(ctx context.Context) ([]string, error) {
 			return nil, nil
 		}
 		if err != nil {
-			return nil, told(ctx, err, "asking firewalld for its direct rules")
+			return nil, explain(ctx, err, "asking firewalld for its direct rules")
 		}
 		if len(now)+len(later) > 0 {
 			kinds = append(kinds, "firewall-cmd --direct "+kind.shown)

@@ -21,7 +21,7 @@ func (f *Firewalld) notForwarded(ctx context.Context, ranges []netip.Prefix) ([]
 	}
 	policies, err := f.policies(ctx, []string{anyZone}, anyZone, f.runtimePolicies, f.runtimePolicy)
 	if err != nil {
-		return nil, told(ctx, err, "asking firewalld for its policies")
+		return nil, explain(ctx, err, "asking firewalld for its policies")
 	}
 	var kept []string
 	for _, prefix := range ranges {

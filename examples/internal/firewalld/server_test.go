@@ -26,10 +26,10 @@ func TestBefore(t *testing.T) {
 	require.NotEmpty(t, zoneNames)
 	rules := 0
 	for _, zone := range zoneNames {
-		for _, ask := range []asker{f.runtimeZone, f.permanentZone} {
-			before, err := zoneBefore(ctx, ask, zone)
+		for _, call := range []query{f.runtimeZone, f.permanentZone} {
+			before, err := zoneBefore(ctx, call, zone)
 			require.NoError(t, err)
-			today, err := f.zone(ctx, ask, zone)
+			today, err := f.zone(ctx, call, zone)
 			require.NoError(t, err)
 			assert.Equal(t, fmt.Sprint(today), fmt.Sprint(before), zone) // in which nil and empty are the same
 			rules += len(today.Services) + len(today.Ports) + len(today.Protocols) + len(today.Rich)

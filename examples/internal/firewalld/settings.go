@@ -61,7 +61,7 @@ type serviceTuple struct {
 }
 
 // asker asks for a zone's settings by a method, now or permanent.
-type asker func(ctx context.Context, method, zone string) *dbus.Call
+type query func(ctx context.Context, method, zone string) *dbus.Call
 
 func (f *Firewalld) runtimeZone(ctx context.Context, method, zone string) *dbus.Call {
 	if method == "Settings" {
@@ -78,11 +78,11 @@ func (f *Firewalld) permanentZone(ctx context.Context, method, zone string) *dbu
 	return f.call(ctx, object, configZone+".get"+method)
 }
 
-func (f *Firewalld) zone(ctx context.Context, ask asker, zone string) (Rules, error) {
+func (f *Firewalld) zone(ctx context.Context, call query, zone string) (Rules, error) {
 	var found settings
-	err := ask(ctx, "Settings2", zone).Store(&found)
+	err := call(ctx, "Settings2", zone).Store(&found)
 	if isBus(err, "UnknownMethod") {
-		return zoneBefore(ctx, ask, zone)
+		return zoneBefore(ctx, call, zone)
 	}
 	if err != nil {
 		return Rules{}, err
@@ -91,9 +91,9 @@ func (f *Firewalld) zone(ctx context.Context, ask asker, zone string) (Rules, er
 }
 
 // zoneBefore asks as a firewalld before 0.9.0 wants to be asked.
-func zoneBefore(ctx context.Context, ask asker, zone string) (Rules, error) {
+func zoneBefore(ctx context.Context, call query, zone string) (Rules, error) {
 	var found zoneTuple
-	if err := ask(ctx, "Settings", zone).Store(&found); err != nil {
+	if err := call(ctx, "Settings", zone).Store(&found); err != nil {
 		return Rules{}, err
 	}
 	return Rules{Target: found.Target, Services: found.Services, Ports: found.Ports, Protocols: found.Protocols, Rich: found.Rich}, nil
@@ -206,7 +206,7 @@ func serviceBefore(call *dbus.Call) (Service, error) {
 
 // services are all that the rules name, and those that they include. One that
 // firewalld doesn't know lets nothing in.
-func services(c Configuration, ask func(string) (Service, error)) (map[string]Service, error) {
+func services(c Configuration, call func(string) (Service, error)) (map[string]Service, error) {
 	names := c.Zone.services()
 	for _, policy := range c.Policies {
 		names = append(names, policy.Rules.services()...)
@@ -215,10 +215,10 @@ func services(c Configuration, ask func(string) (Service, error)) (map[string]Se
 	for len(names) > 0 {
 		name := names[0]
 		names = names[1:]
-		if _, asked := found[name]; asked {
+		if _, known := found[name]; known {
 			continue
 		}
-		service, err := ask(name)
+		service, err := call(name)
 		if err != nil && !isFirewalld(err, "INVALID_SERVICE") {
 			return nil, err
 		}

@@ -91,7 +91,7 @@ func TestPutGet(t *testing.T) {
 	assert.Equal(t, s.Endpoints(), c.Endpoints())
 }
 
-func TestServersAreApart(t *testing.T) {
+func TestServersAreIndependent(t *testing.T) {
 	t.Parallel()
 	a, b := etcdtest.Start(t), etcdtest.Start(t)
 	put(t, a.Client(t), "a", "1")

@@ -32,7 +32,7 @@ type Manner struct {
 	CutAfter int64
 
 	// CutAsked is the same of the client's bytes.
-	CutAsked int64
+	CutRequest int64
 
 	// Reset breaks the connection at once, as a firewall would.
 	Reset bool
@@ -94,7 +94,7 @@ func (p *TCP) Connections() int {
 }
 
 // Passed is how many bytes went through.
-type Passed struct{ Asked, Answered int64 }
+type Passed struct{ Request, Answered int64 }
 
 // Passed counts the bytes of all connections that are over: those of the
 // clients, and those of the server.
@@ -104,10 +104,10 @@ func (p *TCP) Passed() Passed {
 	return p.passed
 }
 
-func (p *TCP) add(asked, answered int64) {
+func (p *TCP) add(request, answered int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.passed.Asked += asked
+	p.passed.Request += request
 	p.passed.Answered += answered
 }
 
@@ -200,7 +200,7 @@ func (p *TCP) serve(client net.Conn, manner Manner) {
 	}
 	defer p.hold(server)()
 	p.wait.Go(func() {
-		p.add(pass(server, client, manner.CutAsked), 0)
+		p.add(pass(server, client, manner.CutRequest), 0)
 		_ = server.Close()
 	})
 	p.add(0, pass(client, server, manner.CutAfter))

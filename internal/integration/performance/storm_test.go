@@ -52,9 +52,9 @@ func BenchmarkStorm(b *testing.B) {
 // storm returns how many of the nodes failed, and when the last was done.
 func (s *site) storm(b *testing.B, nodes int) (errors int, took time.Duration) {
 	b.Helper()
-	var asked settings.Settings
-	asked.IPv4.CIDR = settings.Given("10.244.0.0/16", origin.Caller("benchmark"))
-	asked.IPv6.CIDR = settings.Given("fd00:10:244::/64", origin.Caller("benchmark"))
+	var requested settings.Settings
+	requested.IPv4.CIDR = settings.Given("10.244.0.0/16", origin.Caller("benchmark"))
+	requested.IPv6.CIDR = settings.Given("fd00:10:244::/64", origin.Caller("benchmark"))
 	var (
 		gate  = make(chan struct{})
 		group sync.WaitGroup
@@ -64,7 +64,7 @@ func (s *site) storm(b *testing.B, nodes int) (errors int, took time.Duration) {
 		group.Go(func() {
 			store := s.node(b)
 			<-gate
-			_, err := bootstrap.New(store).Run(b.Context(), asked)
+			_, err := bootstrap.New(store).Run(b.Context(), requested)
 			if err != nil {
 				mu.Lock()
 				defer mu.Unlock()

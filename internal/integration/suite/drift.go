@@ -27,9 +27,9 @@ var drifted = []test{
 	{"update keeps what is unknown", updateKeepsWhatIsUnknown},
 	{"foreign owners", foreignOwners},
 	{"update and create together", updateAndCreate},
-	{"update that would be wrong", updateThatWouldBeWrong},
+	{"update that would be wrong", invalidUpdate},
 	{"updaters of different fields", updatersOfDifferentFields},
-	{"updaters of different wishes", updatersOfDifferentWishes},
+	{"updaters of different wishes", updatersWithDifferentSettings},
 	{"update after a foreign update", updateAfterForeignUpdate},
 	{"update after a foreign delete", updateAfterForeignDelete},
 	{"update beside a foreign create", updateBesideForeignCreate},
@@ -41,14 +41,14 @@ var drifted = []test{
 // unset, so that they are no wish.
 func asks(policy plan.OnDrift, changes ...func(*settings.Settings)) settings.Settings {
 	var settings settings.Settings
-	settings.OnDrift = wish(string(policy))
+	settings.OnDrift = configured(string(policy))
 	for _, change := range changes {
 		change(&settings)
 	}
 	return settings
 }
 
-func wish(value string) settings.Setting { return settings.Given(value, origin.Caller("test")) }
+func configured(value string) settings.Setting { return settings.Given(value, origin.Caller("test")) }
 
 // both stores the default pools, the IPv4 one with NAT.
 func both(t *testing.T, world World) {
@@ -73,13 +73,13 @@ func eachMutableField(t *testing.T, world World) {
 		want  any // nil: left out
 		ask   func(*settings.Settings)
 	}{
-		{"natOutgoing", nil, func(s *settings.Settings) { s.IPv4.NATOutgoing = wish("false") }},
-		{"ipipMode", "CrossSubnet", func(s *settings.Settings) { s.IPv4.IPIP = wish("cross-subnet") }},
-		{"ipipMode", "Never", func(s *settings.Settings) { s.IPv4.IPIP = wish("off") }},
-		{"vxlanMode", "Always", func(s *settings.Settings) { s.IPv4.VXLAN = wish("always") }},
-		{"nodeSelector", "zone == 'a'", func(s *settings.Settings) { s.IPv4.NodeSelector = wish("zone == 'a'") }},
-		{"disableBGPExport", true, func(s *settings.Settings) { s.IPv4.DisableBGPExport = wish("true") }},
-		{"natOutgoing", true, func(s *settings.Settings) { s.IPv4.NATOutgoing = wish("true") }},
+		{"natOutgoing", nil, func(s *settings.Settings) { s.IPv4.NATOutgoing = configured("false") }},
+		{"ipipMode", "CrossSubnet", func(s *settings.Settings) { s.IPv4.IPIP = configured("cross-subnet") }},
+		{"ipipMode", "Never", func(s *settings.Settings) { s.IPv4.IPIP = configured("off") }},
+		{"vxlanMode", "Always", func(s *settings.Settings) { s.IPv4.VXLAN = configured("always") }},
+		{"nodeSelector", "zone == 'a'", func(s *settings.Settings) { s.IPv4.NodeSelector = configured("zone == 'a'") }},
+		{"disableBGPExport", true, func(s *settings.Settings) { s.IPv4.DisableBGPExport = configured("true") }},
+		{"natOutgoing", true, func(s *settings.Settings) { s.IPv4.NATOutgoing = configured("true") }},
 	}
 	both(t, world)
 	for _, tt := range tests {
@@ -111,8 +111,8 @@ func eachImmutableField(t *testing.T, world World) {
 	both(t, world)
 	before := world.Raw(t, "default-ipv4-ippool")
 	for field, ask := range map[string]func(*settings.Settings){
-		"cidr":      func(s *settings.Settings) { s.IPv4.CIDR = wish("10.1.0.0/16") },
-		"blockSize": func(s *settings.Settings) { s.IPv4.BlockSize = wish("24") },
+		"cidr":      func(s *settings.Settings) { s.IPv4.CIDR = configured("10.1.0.0/16") },
+		"blockSize": func(s *settings.Settings) { s.IPv4.BlockSize = configured("24") },
 	} {
 		report, err := bootstrapPools(t, world, asks(plan.DriftUpdate, ask))
 		require.NoError(t, err)
@@ -126,8 +126,8 @@ func eachImmutableField(t *testing.T, world World) {
 
 // everything asks for another value of each field.
 func everything(s *settings.Settings) {
-	s.IPv4.CIDR, s.IPv4.BlockSize, s.IPv4.NATOutgoing, s.IPv4.IPIP = wish("10.1.0.0/16"), wish("24"), wish("false"), wish("always")
-	s.IPv4.NodeSelector, s.IPv4.DisableBGPExport = wish("has(x)"), wish("true")
+	s.IPv4.CIDR, s.IPv4.BlockSize, s.IPv4.NATOutgoing, s.IPv4.IPIP = configured("10.1.0.0/16"), configured("24"), configured("false"), configured("always")
+	s.IPv4.NodeSelector, s.IPv4.DisableBGPExport = configured("has(x)"), configured("true")
 }
 
 func reportWritesNothing(t *testing.T, world World) {
@@ -158,7 +158,7 @@ func updateKeepsWhatIsUnknown(t *testing.T, world World) {
 	world.WriteRaw(t, "default-ipv4-ippool", tomorrows)
 	before := object(t, world, "default-ipv4-ippool")
 	_, err := bootstrapPools(t, world, asks(plan.DriftUpdate, func(s *settings.Settings) {
-		s.IPv4.NATOutgoing, s.IPv4.NodeSelector, s.IPv6.CIDR = wish("false"), wish("has(x)"), wish("none")
+		s.IPv4.NATOutgoing, s.IPv4.NodeSelector, s.IPv6.CIDR = configured("false"), configured("has(x)"), configured("none")
 	}))
 	require.NoError(t, err)
 	spec := before["spec"].(map[string]any)
@@ -173,7 +173,7 @@ func foreignOwners(t *testing.T, world World) {
 	world.Write(t, labelled)
 	before := world.Raw(t, labelled.Name)
 	report, err := bootstrapPools(t, world, asks(plan.DriftUpdate, func(s *settings.Settings) {
-		s.IPv4.NATOutgoing, s.IPv6.CIDR = wish("true"), wish("none")
+		s.IPv4.NATOutgoing, s.IPv6.CIDR = configured("true"), configured("none")
 	}))
 	require.NoError(t, err)
 	require.Len(t, report.Warnings, 1)
@@ -184,7 +184,7 @@ func foreignOwners(t *testing.T, world World) {
 func updateAndCreate(t *testing.T, world World) {
 	world.Write(t, pool("default-ipv4-ippool", "10.244.0.0/16"))
 	report, err := bootstrapPools(t, world, asks(plan.DriftUpdate, func(s *settings.Settings) {
-		s.IPv4.NATOutgoing, s.IPv6.CIDR = wish("true"), wish("fd00:10:244::/64")
+		s.IPv4.NATOutgoing, s.IPv6.CIDR = configured("true"), configured("fd00:10:244::/64")
 	}))
 	require.NoError(t, err)
 	assert.Equal(t, []string{"default-ipv4-ippool updated", "default-ipv6-ippool created"}, outcome(report))
@@ -193,12 +193,12 @@ func updateAndCreate(t *testing.T, world World) {
 	assert.True(t, stored[0].Spec.NATOutgoing)
 }
 
-func updateThatWouldBeWrong(t *testing.T, world World) {
+func invalidUpdate(t *testing.T, world World) {
 	four := pool("default-ipv4-ippool", "10.244.0.0/16")
 	four.Spec.IPIPMode = v3.IPIPModeAlways
 	world.Write(t, four)
 	_, err := bootstrapPools(t, world, asks(plan.DriftUpdate, func(s *settings.Settings) {
-		s.IPv4.VXLAN, s.IPv6.CIDR = wish("always"), wish("fd00:10:244::/64")
+		s.IPv4.VXLAN, s.IPv6.CIDR = configured("always"), configured("fd00:10:244::/64")
 	}))
 	require.ErrorIs(t, err, plan.ErrIncompatible)
 	assert.Equal(t, []string{"default-ipv4-ippool"}, names(world.Pools(t)), "nothing is written")
@@ -228,11 +228,11 @@ func atOnce(t *testing.T, world World, all ...settings.Settings) {
 func updatersOfDifferentFields(t *testing.T, world World) {
 	both(t, world)
 	atOnce(t, world,
-		asks(plan.DriftUpdate, func(s *settings.Settings) { s.IPv4.NATOutgoing = wish("false") }),
-		asks(plan.DriftUpdate, func(s *settings.Settings) { s.IPv4.NodeSelector = wish("has(x)") }),
-		asks(plan.DriftUpdate, func(s *settings.Settings) { s.IPv4.DisableBGPExport = wish("true") }),
-		asks(plan.DriftUpdate, func(s *settings.Settings) { s.IPv4.IPIP = wish("always") }),
-		asks(plan.DriftUpdate, func(s *settings.Settings) { s.IPv6.NATOutgoing = wish("true") }),
+		asks(plan.DriftUpdate, func(s *settings.Settings) { s.IPv4.NATOutgoing = configured("false") }),
+		asks(plan.DriftUpdate, func(s *settings.Settings) { s.IPv4.NodeSelector = configured("has(x)") }),
+		asks(plan.DriftUpdate, func(s *settings.Settings) { s.IPv4.DisableBGPExport = configured("true") }),
+		asks(plan.DriftUpdate, func(s *settings.Settings) { s.IPv4.IPIP = configured("always") }),
+		asks(plan.DriftUpdate, func(s *settings.Settings) { s.IPv6.NATOutgoing = configured("true") }),
 	)
 	stored := world.Pools(t)
 	require.Len(t, stored, 2)
@@ -245,11 +245,11 @@ func updatersOfDifferentFields(t *testing.T, world World) {
 }
 
 // Whoever writes last has it their way, whole: no mix of the two wishes stays.
-func updatersOfDifferentWishes(t *testing.T, world World) {
+func updatersWithDifferentSettings(t *testing.T, world World) {
 	both(t, world)
 	ask := func(nat, selector string) settings.Settings {
 		return asks(plan.DriftUpdate, func(s *settings.Settings) {
-			s.IPv4.NATOutgoing, s.IPv4.NodeSelector = wish(nat), wish(selector)
+			s.IPv4.NATOutgoing, s.IPv4.NodeSelector = configured(nat), configured(selector)
 		})
 	}
 	var all []settings.Settings
@@ -269,7 +269,7 @@ func updateAfterForeignUpdate(t *testing.T, world World) {
 	record := snapshot.Pools[0].Clone()
 	record.Pool().Spec.NATOutgoing = false
 
-	_, err = bootstrapPools(t, world, asks(plan.DriftUpdate, func(s *settings.Settings) { s.IPv4.NodeSelector = wish("has(x)") }))
+	_, err = bootstrapPools(t, world, asks(plan.DriftUpdate, func(s *settings.Settings) { s.IPv4.NodeSelector = configured("has(x)") }))
 	require.NoError(t, err)
 	before := world.Raw(t, "default-ipv4-ippool")
 	result, err := store.Commit(t.Context(), snapshot, []datastore.Change{{Update: record}})
@@ -300,7 +300,7 @@ func updateBesideForeignCreate(t *testing.T, world World) {
 		world.Write(t, pool("default-ipv6-ippool", "fd00:9::/64"))
 	}}
 	report, err := bootstrap.New(store, bootstrap.WithHost(Host{})).Run(t.Context(), asks(plan.DriftUpdate, func(s *settings.Settings) {
-		s.IPv4.NATOutgoing, s.IPv6.CIDR = wish("true"), wish("fd00:10:244::/64")
+		s.IPv4.NATOutgoing, s.IPv6.CIDR = configured("true"), configured("fd00:10:244::/64")
 	}))
 	require.NoError(t, err)
 	assert.Equal(t, []string{"default-ipv4-ippool updated", "default-ipv6-ippool unchanged"}, outcome(report))
@@ -335,7 +335,7 @@ func requireCrash(t *testing.T, err error) *bootstrap.PartialError {
 func crashBetweenUpdates(t *testing.T, world World) {
 	both(t, world)
 	settings := asks(plan.DriftUpdate, func(s *settings.Settings) {
-		s.IPv4.NATOutgoing, s.IPv6.NATOutgoing = wish("false"), wish("true")
+		s.IPv4.NATOutgoing, s.IPv6.NATOutgoing = configured("false"), configured("true")
 	})
 	_, err := bootstrap.New(crashing{world.Open(t)}, bootstrap.WithHost(Host{})).Run(t.Context(), settings)
 	partial := requireCrash(t, err)

@@ -73,7 +73,7 @@ func poolsOfAFile(t *testing.T, world World) {
 	assert.Equal(t, map[string]string{"note": "of mine"}, stored[1].Annotations)
 
 	before := rawPools(t, world)
-	settings.OnDrift = wish("update")
+	settings.OnDrift = configured("update")
 	report, err = bootstrapPools(t, world, settings)
 	require.NoError(t, err)
 	assert.Equal(t, []string{"default-ipv4-ippool skipped", "default-ipv6-ippool skipped", "services unchanged", "zone-a unchanged"}, outcome(report))
@@ -104,7 +104,7 @@ func directoryOf500(t *testing.T, world World) {
 	require.Len(t, report.Pools, 502)
 	stored := world.Pools(t)
 	require.Len(t, stored, 500)
-	if _, none := world.(NamesAlone); !none {
+	if _, none := world.(OneTransactionAPool); !none {
 		assert.Contains(t, report.Notes, "500 pools were written in 4 transactions: etcdv3 takes no more in one")
 	}
 	report, err = bootstrapPools(t, world, settings)
@@ -118,13 +118,13 @@ func fileBesideWhatExists(t *testing.T, world World) {
 	mine := pool("zone-a", "10.1.0.0/16")
 	mine.Spec.NodeSelector = "zone == 'b'"
 	world.Write(t, mine)
-	settings := poolsFile(t, twoPools, func(s *settings.Settings) { s.IPv4.CIDR = wish("10.3.0.0/16") })
+	settings := poolsFile(t, twoPools, func(s *settings.Settings) { s.IPv4.CIDR = configured("10.3.0.0/16") })
 	planned, err := on(t, world).Plan(t.Context(), settings)
 	require.NoError(t, err)
 	assert.Equal(t, []string{"default-ipv4-ippool would-create", "default-ipv6-ippool skipped", "services would-create", "zone-a unchanged"}, outcome(planned.Report))
 	assert.Len(t, planned.Report.Pools[3].Drift, 5, "natOutgoing, vxlanMode, nodeSelector, a label, an annotation")
 
-	settings.OnDrift = wish("update")
+	settings.OnDrift = configured("update")
 	report, err := bootstrapPools(t, world, settings)
 	require.NoError(t, err)
 	assert.Equal(t, []string{"default-ipv4-ippool created", "default-ipv6-ippool skipped", "services created", "zone-a updated"}, outcome(report))
@@ -158,7 +158,7 @@ func blocksInAFilesPool(t *testing.T, world World) {
 }
 
 func cutOffBetweenPools(t *testing.T, world World) {
-	settings := poolsFile(t, twoPools, func(s *settings.Settings) { s.IPv4.CIDR = wish("10.3.0.0/16") })
+	settings := poolsFile(t, twoPools, func(s *settings.Settings) { s.IPv4.CIDR = configured("10.3.0.0/16") })
 	_, err := bootstrap.New(crashing{world.Open(t)}, bootstrap.WithHost(Host{})).Run(t.Context(), settings)
 	partial := requireCrash(t, err)
 	assert.Equal(t, []string{"default-ipv4-ippool"}, partial.Created)

@@ -35,7 +35,7 @@ func generated(t *testing.T, world World) {
 		}
 		settings := someSettings(random)
 		for _, policy := range []plan.OnDrift{plan.DriftFail, plan.DriftReport, plan.DriftUpdate} {
-			settings.OnDrift = wish(string(policy))
+			settings.OnDrift = configured(string(policy))
 			holds(t, world, settings, policy, seen)
 		}
 		if t.Failed() {
@@ -168,11 +168,11 @@ func someSettings(random *rand.Rand) settings.Settings {
 	var s settings.Settings
 	maybe := func(setting *settings.Setting, words ...string) {
 		if random.IntN(2) == 0 {
-			*setting = wish(one(random, words...))
+			*setting = configured(one(random, words...))
 		}
 	}
 	four, six := &s.IPv4, &s.IPv6
-	four.CIDR, six.CIDR = wish(one(random, "10.1.0.0/16", "10.200.0.0/16")), wish(one(random, "fd00:1::/64", "fd00:200::/64"))
+	four.CIDR, six.CIDR = configured(one(random, "10.1.0.0/16", "10.200.0.0/16")), configured(one(random, "fd00:1::/64", "fd00:200::/64"))
 	for _, pool := range []*settings.PoolSettings{&four.PoolSettings, &six.PoolSettings} {
 		maybe(&pool.NATOutgoing, "true", "false")
 		maybe(&pool.DisableBGPExport, "true", "false")

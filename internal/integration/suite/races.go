@@ -64,7 +64,7 @@ func (i *intruder) Commit(ctx context.Context, since datastore.Snapshot, changes
 	return i.Datastore.Commit(ctx, since, changes)
 }
 
-func somebodyIsFaster(t *testing.T, world World) {
+func concurrentWrite(t *testing.T, world World) {
 	store := &intruder{Datastore: world.Open(t), once: func() {
 		world.Write(t, pool("default-ipv4-ippool", "10.1.0.0/16"))
 	}}
@@ -92,14 +92,14 @@ func (d *deleting) Commit(ctx context.Context, since datastore.Snapshot, changes
 	if !d.told {
 		result = datastore.Result{Outcomes: slices.Repeat([]datastore.Outcome{{State: datastore.Unknown}}, len(changes))}
 	}
-	return result, &datastore.Error{Kind: datastore.ErrUnreachable, Doing: "creating IP pools", Err: errors.New("no answer")}
+	return result, &datastore.Error{Kind: datastore.ErrUnreachable, Operation: "creating IP pools", Err: errors.New("no answer")}
 }
 
 // justCreatedIsDeleted has somebody delete one of the pools, or both, that a run
 // created and perhaps didn't hear of: it creates again what is gone, and the rest
 // stays.
 func justCreatedIsDeleted(t *testing.T, world World) {
-	_, givesUIDs := world.(NamesAlone)
+	_, givesUIDs := world.(OneTransactionAPool)
 	for _, told := range []bool{true, false} {
 		for _, gone := range [][]string{{"default-ipv4-ippool"}, {"default-ipv6-ippool"}, {"default-ipv4-ippool", "default-ipv6-ippool"}} {
 			stayed := map[string]string{}
@@ -146,13 +146,13 @@ func storm(t *testing.T, world World) {
 
 // NamesAlone is a World whose datastore tells writers that race apart by the
 // pools' names alone, writes pool by pool, and gives each a uid of its own.
-type NamesAlone interface {
-	NamesAlone()
+type OneTransactionAPool interface {
+	OneTransactionAPool()
 }
 
 // stormOfNames has everybody ask for other names, too.
 func stormOfNames(t *testing.T, world World) {
-	if _, ok := world.(NamesAlone); ok {
+	if _, ok := world.(OneTransactionAPool); ok {
 		t.Skip("this datastore has no transaction over several objects")
 	}
 	stormWith(t, world, func(i int, s *settings.Settings) {

@@ -65,20 +65,20 @@ func Run(t *testing.T, newWorld func(t *testing.T) World) {
 		{"pools of other names", otherNames},
 		{"unreadable CIDR", unreadableCIDR},
 		{"name of the other family", nameOfTheOtherFamily},
-		{"wrong setting", wrongSetting},
+		{"wrong setting", invalidSetting},
 		{"plan", planWritesNothing},
 		{"plan, then apply", planThenApply},
-		{"plan, and somebody is faster", planAndSomebodyIsFaster},
+		{"plan, and somebody is faster", concurrentWriteAfterPlan},
 		{"plan, and a pool is gone", planAndPoolIsGone},
 		{"blocks of the same size", blocksOfTheSameSize},
 		{"blocks of another size", blocksOfAnotherSize},
 		{"blocks elsewhere", blocksElsewhere},
 		{"many blocks", manyBlocks},
 		{"snapshot is sorted", snapshotIsSorted},
-		{"commit tells what it wrote", commitTellsWhatItWrote},
+		{"commit tells what it wrote", commitReportsWhatItWrote},
 		{"commit after a foreign create", commitAfterCreate},
 		{"commit after a foreign update", commitAfterUpdate},
-		{"somebody is faster", somebodyIsFaster},
+		{"somebody is faster", concurrentWrite},
 		{"what was just created is deleted", justCreatedIsDeleted},
 		{"storm", storm},
 		{"storm of names", stormOfNames},
@@ -106,7 +106,7 @@ func (Host) Networks(context.Context) ([]facts.Located, error) {
 	return []facts.Located{{Prefix: netip.MustParsePrefix("198.51.100.0/24"), Source: origin.Host("interface eth0")}}, nil
 }
 func (Host) Routes(context.Context) ([]facts.Located, error) { return nil, nil }
-func (Host) NoIPv6() string                                  { return "" }
+func (Host) IPv6Disabled() string                            { return "" }
 
 // on returns a bootstrap for the world, with a connection of its own.
 func on(t *testing.T, world World) *bootstrap.Bootstrap {
@@ -242,7 +242,7 @@ func nameOfTheOtherFamily(t *testing.T, world World) {
 	assert.Equal(t, []string{"default-ipv4-ippool"}, names(world.Pools(t)))
 }
 
-func wrongSetting(t *testing.T, world World) {
+func invalidSetting(t *testing.T, world World) {
 	_, err := bootstrapPools(t, world, given(func(s *settings.Settings) {
 		s.IPv6.BlockSize = settings.Given("64", origin.Caller("test"))
 	}))
@@ -262,7 +262,7 @@ func planWritesNothing(t *testing.T, world World) {
 func planThenApply(t *testing.T, world World) {
 	world.Write(t, pool("default-ipv4-ippool", "10.244.0.0/16"))
 	planned, err := on(t, world).Plan(t.Context(), asks(plan.DriftUpdate, func(s *settings.Settings) {
-		s.IPv4.NATOutgoing = wish("true")
+		s.IPv4.NATOutgoing = configured("true")
 	}))
 	require.NoError(t, err)
 	assert.Equal(t, []string{"default-ipv4-ippool would-update", "default-ipv6-ippool would-create"}, outcome(planned.Report))
@@ -281,7 +281,7 @@ func planThenApply(t *testing.T, world World) {
 
 // planAndSomebodyIsFaster, with a pool that the plan would have created: nothing
 // is written, though there is a pool left to create.
-func planAndSomebodyIsFaster(t *testing.T, world World) {
+func concurrentWriteAfterPlan(t *testing.T, world World) {
 	planned, err := on(t, world).Plan(t.Context(), given())
 	require.NoError(t, err)
 	world.Write(t, pool("default-ipv4-ippool", "10.1.0.0/16"))
@@ -366,7 +366,7 @@ func snapshotIsSorted(t *testing.T, world World) {
 }
 
 // commitTellsWhatItWrote, pool by pool, and leaves what it is given as it is.
-func commitTellsWhatItWrote(t *testing.T, world World) {
+func commitReportsWhatItWrote(t *testing.T, world World) {
 	world.Write(t, pool("old", "10.1.0.0/16"))
 	store := world.Open(t)
 	snapshot, err := store.Snapshot(t.Context())
@@ -396,7 +396,7 @@ func commitTellsWhatItWrote(t *testing.T, world World) {
 	}
 	assert.True(t, stored[1].Spec.NATOutgoing)
 	transactions := 1
-	if _, none := world.(NamesAlone); none {
+	if _, none := world.(OneTransactionAPool); none {
 		transactions = 0
 	}
 	assert.Equal(t, transactions, result.Transactions)

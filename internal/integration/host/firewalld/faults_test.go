@@ -24,7 +24,7 @@ func assertOneLine(t *testing.T, code int, line string, got result) {
 	assert.Empty(t, got.stdout)
 }
 
-func TestNobodyToAsk(t *testing.T) {
+func TestFirewalldIsMissing(t *testing.T) {
 	t.Parallel()
 	host := firewalldtest.New(t)
 	assertOneLine(t, 1, "firewalld isn't running: nobody on the system bus has the name org.fedoraproject.FirewallD1", call(t, host, "--check"))

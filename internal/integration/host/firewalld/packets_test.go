@@ -112,7 +112,7 @@ func TestCheckAndPacketsAgree(t *testing.T) {
 	tests := []struct {
 		name     string
 		commands []string // undone with --remove
-		says     string   // of both families: open, limited, missing
+		message  string   // of both families: open, limited, missing
 		by       string
 		connects []bool // over IPv4, over IPv6
 	}{
@@ -184,7 +184,7 @@ func TestCheckAndPacketsAgree(t *testing.T) {
 			host.FirewallCmd(t, arguments(command)...)
 		}
 		got := check(t, host, "--interface", "eth0").Check.Zones[0].Openings[0]
-		assert.Equal(t, []string{tt.says, tt.by}, []string{got.Runtime, got.RuntimeBy}, tt.name)
+		assert.Equal(t, []string{tt.message, tt.by}, []string{got.Runtime, got.RuntimeBy}, tt.name)
 		over := []bool{connects(t, peer.Namespace, host.Namespace, firewalldtest.HostIPv4, "179"), connects(t, peer.Namespace, host.Namespace, firewalldtest.HostIPv6, "179")}
 		assert.Equal(t, tt.connects, over, tt.name)
 		for _, command := range tt.commands {

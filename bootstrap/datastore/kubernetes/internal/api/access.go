@@ -15,7 +15,7 @@ import (
 // Action is what a request asks for, in the words of RBAC, and what is to be said
 // if that fails.
 type Action struct {
-	Doing     string // for messages: "reading IP pools"
+	Operation string // for messages: "reading IP pools"
 	Verb      string
 	Group     string
 	Resource  string

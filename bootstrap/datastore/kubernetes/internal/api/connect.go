@@ -162,7 +162,7 @@ func (c *Client) Call(ctx context.Context, action Action, request *rest.Request)
 	}
 	if !c.ready(ctx, action) {
 		return nil, &datastore.Error{
-			Kind: datastore.ErrUnreachable, Place: c.Place(), Doing: action.Doing,
+			Kind: datastore.ErrUnreachable, Place: c.Place(), Operation: action.Operation,
 			Err: errNotReady, Hint: "if it stays so, " + action.RoleHint(),
 		}
 	}
@@ -181,7 +181,7 @@ const rolesTime = 5 * time.Second
 func (c *Client) ready(ctx context.Context, forbidden Action) bool {
 	now := time.Now()
 	since, _ := c.forbidden.LoadOrStore(forbidden, now)
-	asking := Action{Doing: "asking whether the API server is ready", Verb: "get", Resource: "readyz"}
+	asking := Action{Operation: "asking whether the API server is ready", Verb: "get", Resource: "readyz"}
 	_, err := c.once(ctx, asking, c.Get("readyz"))
 	switch {
 	case errors.Is(err, datastore.ErrUnreachable):
@@ -207,14 +207,14 @@ func (c *Client) once(ctx context.Context, action Action, request *rest.Request)
 	}
 	if errors.Is(outer.Err(), context.Canceled) {
 		// The caller's will, and nobody's failure.
-		return nil, &datastore.Error{Place: c.Place(), Doing: action.Doing, Err: outer.Err()}
+		return nil, &datastore.Error{Place: c.Place(), Operation: action.Operation, Err: outer.Err()}
 	}
 	if outer.Err() != nil && errors.Is(err, context.Cause(outer)) && !errors.Is(err, outer.Err()) {
 		err = outer.Err() // net/http names the cause alone
 	}
 	explained := c.Explain(action, err)
 	_, plain := result.Raw()
-	heedHeader(explained, plain)
+	readHeader(explained, plain)
 	if errors.Is(explained, datastore.ErrUnreachable) {
 		// The next request dials anew, also to what DNS says by then.
 		_ = c.Close()
@@ -242,7 +242,7 @@ func (c *Client) do(ctx context.Context, request *rest.Request) (rest.Result, er
 
 // heedHeader fills in how long the header Retry-After asks to wait, which is
 // lost where the body of the answer is a Status that says nothing of it.
-func heedHeader(explained, plain error) {
+func readHeader(explained, plain error) {
 	var (
 		failure *datastore.Error
 		status  apierrors.APIStatus

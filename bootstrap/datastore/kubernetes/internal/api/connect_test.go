@@ -15,7 +15,7 @@ import (
 
 // Without TLS, client-go takes the process's own transport: whoever else uses it
 // keeps the connections.
-func TestCloseLeavesTheDefaultTransport(t *testing.T) {
+func TestCloseKeepsTheDefaultTransport(t *testing.T) {
 	// Not parallel: httptest closes the default transport's connections, too.
 	var connections atomic.Int32
 	server := httptest.NewUnstartedServer(http.NotFoundHandler())

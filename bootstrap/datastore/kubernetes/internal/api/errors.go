@@ -26,7 +26,7 @@ var (
 // what may be done. What exists by now, or was changed or deleted meanwhile, is
 // datastore.ErrConflict.
 func (c *Client) Explain(action Action, err error) error {
-	e := &datastore.Error{Place: c.Place(), Doing: action.Doing, Err: err}
+	e := &datastore.Error{Place: c.Place(), Operation: action.Operation, Err: err}
 	var (
 		status   apierrors.APIStatus
 		request  *url.Error
@@ -34,13 +34,13 @@ func (c *Client) Explain(action Action, err error) error {
 	)
 	switch {
 	case errors.As(err, &tooLarge):
-		e.Err, e.Hint = fmt.Errorf("the answer is larger than %d bytes", tooLarge.Limit), strangerHint
+		e.Err, e.Hint = fmt.Errorf("the answer is larger than %d bytes", tooLarge.Limit), notAPIServerHint
 	case errors.As(err, &status):
 		return c.explainStatus(e, action, status.Status())
 	case errors.Is(err, ErrNoList), errors.Is(err, ErrNoPool):
 		e.Hint = endpointHint
 	case errors.Is(err, errUpgrade):
-		e.Err, e.Hint = errUpgrade, strangerHint
+		e.Err, e.Hint = errUpgrade, notAPIServerHint
 	case errors.As(err, &request) && strings.Contains(request.Err.Error(), "getting credentials: "):
 		// client-go keeps the cause of a plugin that fails as a text.
 		e.Kind, e.Err, e.Hint = datastore.ErrUnauthorized, request.Err, "check the exec plugin of the kubeconfig's user"
@@ -57,7 +57,7 @@ func (c *Client) explainStatus(e *datastore.Error, action Action, status metav1.
 	e.Err = errors.New(netcause.Stable(errors.New(strings.TrimSpace(status.Message))))
 	page := isPage(status)
 	if page { // on it may stand anything, and something else each time
-		e.Err, e.Hint = fmt.Errorf("%d %s", code, http.StatusText(code)), strangerHint
+		e.Err, e.Hint = fmt.Errorf("%d %s", code, http.StatusText(code)), notAPIServerHint
 	}
 	switch {
 	case code >= http.StatusMultipleChoices && code < http.StatusBadRequest:
@@ -116,7 +116,7 @@ func mayPass(code int) bool {
 }
 
 // strangerHint is for a page, which is the answer of a load balancer or a proxy.
-const strangerHint = "the answer is not the API server's own: check the load balancers and proxies in between"
+const notAPIServerHint = "the answer is not the API server's own: check the load balancers and proxies in between"
 
 // isPage tells an answer of HTML from a Status, and from the plain words of an
 // API server that is not up yet.

@@ -24,9 +24,9 @@ import (
 
 // Requests as package kubernetes makes them.
 var (
-	listing  = Action{Doing: "reading IP pools", Verb: "list", Group: "crd.projectcalico.org", Resource: "ippools"}
-	creating = Action{Doing: `creating IPPool "x"`, Verb: "create", Group: "crd.projectcalico.org", Resource: "ippools"}
-	patching = Action{Doing: `updating IPPool "x"`, Verb: "patch", Group: "crd.projectcalico.org", Resource: "ippools"}
+	listing  = Action{Operation: "reading IP pools", Verb: "list", Group: "crd.projectcalico.org", Resource: "ippools"}
+	creating = Action{Operation: `creating IPPool "x"`, Verb: "create", Group: "crd.projectcalico.org", Resource: "ippools"}
+	patching = Action{Operation: `updating IPPool "x"`, Verb: "patch", Group: "crd.projectcalico.org", Resource: "ippools"}
 )
 
 // reaching returns a client of a server that is this transport.
@@ -216,7 +216,7 @@ func TestForbiddenWhileItStarts(t *testing.T) {
 // of after a while, though others of the same user hold.
 func TestForbiddenBesideWhatIsAllowed(t *testing.T) {
 	t.Parallel()
-	blocks := Action{Doing: "reading the names of IPAM blocks", Verb: "list", Group: "crd.projectcalico.org", Resource: "ipamblocks"}
+	blocks := Action{Operation: "reading the names of IPAM blocks", Verb: "list", Group: "crd.projectcalico.org", Resource: "ipamblocks"}
 	synctest.Test(t, func(t *testing.T) {
 		client := reaching(t, rest.Config{BearerToken: "hunter2"}, apitest.ByPath(apitest.Answers{
 			"/pools":  apitest.JSON(200, `{"kind":"IPPoolList","items":[]}`),

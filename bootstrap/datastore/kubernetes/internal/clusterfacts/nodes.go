@@ -38,7 +38,7 @@ type node struct {
 // cache (resourceVersion=0), though this is advice and may be old: asked so, the
 // server passes over the limit, and thousands of nodes would come at once.
 func readAllNodes(ctx context.Context, client *api.Client) (nodes []facts.Node, problems []string, err error) {
-	action := api.Action{Doing: "reading nodes", Verb: "list", Resource: "nodes"}
+	action := api.Action{Operation: "reading nodes", Verb: "list", Resource: "nodes"}
 	for next := ""; ; {
 		request := client.Get("api", "v1", action.Resource).Param("limit", nodePage)
 		if next != "" {

@@ -26,13 +26,13 @@ func PodCIDRs(ctx context.Context, client *api.Client, families []ippool.Family)
 		if len(unknown) == 0 {
 			break
 		}
-		said, err := source.ask(ctx, client)
+		found, err := source.fetch(ctx, client)
 		if err != nil {
 			return nil, err
 		}
-		sources = append(sources, said)
+		sources = append(sources, found)
 		unknown = slices.DeleteFunc(unknown, func(family ippool.Family) bool {
-			return slices.ContainsFunc(said.Prefixes, func(p netip.Prefix) bool { return ippool.FamilyOf(p) == family })
+			return slices.ContainsFunc(found.Prefixes, func(p netip.Prefix) bool { return ippool.FamilyOf(p) == family })
 		})
 	}
 	return sources, nil

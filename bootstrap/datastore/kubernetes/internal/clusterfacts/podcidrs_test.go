@@ -38,11 +38,11 @@ func TestPodCIDRs(t *testing.T) {
 	}{
 		{"no family", nil, apitest.Answers{kubeadmPath: kubeadm("10.1.0.0/16")}, nil},
 		{"the first knows all", both, apitest.Answers{kubeadmPath: kubeadm("10.1.0.0/16,fd00::/56"), openShiftPath: openShift},
-			[]facts.PodCIDRSource{factstest.Says(ofKubeadm, "10.1.0.0/16", "fd00::/56")}},
+			[]facts.PodCIDRSource{factstest.Source(ofKubeadm, "10.1.0.0/16", "fd00::/56")}},
 		{"the second knows the rest", both, apitest.Answers{kubeadmPath: kubeadm("10.1.0.0/16"), openShiftPath: openShift, kubeProxyPath: kubeProxy},
-			[]facts.PodCIDRSource{factstest.Says(ofKubeadm, "10.1.0.0/16"), factstest.Says(ofOpenShift, "fd00:1::/56")}},
+			[]facts.PodCIDRSource{factstest.Source(ofKubeadm, "10.1.0.0/16"), factstest.Source(ofOpenShift, "fd00:1::/56")}},
 		{"one family alone", []ippool.Family{ippool.IPv4}, apitest.Answers{openShiftPath: openShift, kubeProxyPath: kubeProxy},
-			[]facts.PodCIDRSource{absent(ofKubeadm), factstest.Says(ofOpenShift, "fd00:1::/56"), factstest.Says(ofKubeProxy, "10.3.0.0/16")}},
+			[]facts.PodCIDRSource{absent(ofKubeadm), factstest.Source(ofOpenShift, "fd00:1::/56"), factstest.Source(ofKubeProxy, "10.3.0.0/16")}},
 		{"none", both, nil, []facts.PodCIDRSource{absent(ofKubeadm), absent(ofOpenShift), absent(ofKubeProxy)}},
 		{"it names none, forbidden, unreadable", both, apitest.Answers{
 			"/readyz": apitest.JSON(200, "ok"), kubeadmPath: kubeadm(""), kubeProxyPath: apitest.JSON(200, "7"),

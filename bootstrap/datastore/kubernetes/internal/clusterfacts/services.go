@@ -19,37 +19,37 @@ var serviceCIDRSources = []cidrSource{kubeadm("serviceSubnet"), openShift(readSe
 // may not be read is a problem even if another source knows: it may be behind.
 // Sources that are absent are one only if none is left.
 func serviceCIDRs(ctx context.Context, client *api.Client) (ranges []facts.Located, problems []string, err error) {
-	ranges, said, err := serviceCIDRObjects(ctx, client)
+	ranges, source, err := serviceCIDRObjects(ctx, client)
 	if err != nil {
 		return nil, nil, err
 	}
 	var absent []string
-	note := func(said facts.PodCIDRSource) {
-		problem := strings.Join(strings.Fields(said.Problem), " ") // on one line
+	note := func(source facts.PodCIDRSource) {
+		problem := strings.Join(strings.Fields(source.Problem), " ") // on one line
 		switch {
 		case problem == "":
-		case said.Absent:
-			absent = append(absent, fmt.Sprintf("%s: %s", said.Name, problem))
-		case len(said.Prefixes) > 0:
-			problems = append(problems, fmt.Sprintf("Service CIDRs of %s: %s", said.Name, problem))
+		case source.Absent:
+			absent = append(absent, fmt.Sprintf("%s: %s", source.Name, problem))
+		case len(source.Prefixes) > 0:
+			problems = append(problems, fmt.Sprintf("Service CIDRs of %s: %s", source.Name, problem))
 		default:
-			problems = append(problems, fmt.Sprintf("no Service CIDR from %s: %s", said.Name, problem))
+			problems = append(problems, fmt.Sprintf("no Service CIDR from %s: %s", source.Name, problem))
 		}
 	}
-	note(said)
+	note(source)
 	for _, source := range serviceCIDRSources {
 		if len(ranges) > 0 {
 			return ranges, problems, nil
 		}
-		said, err := source.ask(ctx, client)
+		found, err := source.fetch(ctx, client)
 		if err != nil {
 			if !isProblem(ctx, err) {
 				return nil, nil, err
 			}
-			said.Problem = err.Error()
+			found.Problem = err.Error()
 		}
-		note(said)
-		ranges = located(said)
+		note(found)
+		ranges = located(found)
 	}
 	if len(ranges) == 0 {
 		problem := "checks against Services are skipped: no Service CIDR is known"
@@ -63,12 +63,12 @@ func serviceCIDRs(ctx context.Context, client *api.Client) (ranges []facts.Locat
 
 // serviceCIDRObjects reads the ServiceCIDRs of the API: that of the API server's
 // own flag, and those that were added. Kubernetes has them since 1.33 in v1.
-func serviceCIDRObjects(ctx context.Context, client *api.Client) (ranges []facts.Located, said facts.PodCIDRSource, err error) {
+func serviceCIDRObjects(ctx context.Context, client *api.Client) (ranges []facts.Located, source facts.PodCIDRSource, err error) {
 	var objects []serviceCIDR
-	source := cidrSource{
+	list := cidrSource{
 		name: origin.Cluster("servicecidrs.networking.k8s.io"),
 		action: api.Action{
-			Doing: "reading ServiceCIDRs", Verb: "list", Group: "networking.k8s.io", Resource: "servicecidrs",
+			Operation: "reading ServiceCIDRs", Verb: "list", Group: "networking.k8s.io", Resource: "servicecidrs",
 		},
 		path: []string{"apis", "networking.k8s.io", "v1", "servicecidrs"},
 		read: func(body []byte) (texts []string, err error) {
@@ -79,16 +79,16 @@ func serviceCIDRObjects(ctx context.Context, client *api.Client) (ranges []facts
 			return texts, err
 		},
 	}
-	said, err = source.ask(ctx, client)
+	source, err = list.fetch(ctx, client)
 	if err != nil && isProblem(ctx, err) {
-		said.Problem, err = err.Error(), nil
+		source.Problem, err = err.Error(), nil
 	}
 	for _, object := range objects {
 		one := facts.PodCIDRSource{Name: origin.Cluster("ServiceCIDR " + object.Metadata.Name)}
-		one.Prefixes, _ = prefixesOf(object.Spec.CIDRs) // what is wrong with them is in said
+		one.Prefixes, _ = prefixesOf(object.Spec.CIDRs) // what is wrong with them is in source
 		ranges = append(ranges, located(one)...)
 	}
-	return ranges, said, err
+	return ranges, source, err
 }
 
 // serviceCIDR is what is read of a ServiceCIDR.
@@ -113,10 +113,10 @@ func readServiceCIDRs(body []byte) ([]serviceCIDR, error) {
 }
 
 // located are the ranges of a source, each with its name.
-func located(said facts.PodCIDRSource) []facts.Located {
+func located(source facts.PodCIDRSource) []facts.Located {
 	var ranges []facts.Located
-	for _, prefix := range said.Prefixes {
-		ranges = append(ranges, facts.Located{Prefix: prefix, Source: said.Name})
+	for _, prefix := range source.Prefixes {
+		ranges = append(ranges, facts.Located{Prefix: prefix, Source: source.Name})
 	}
 	return ranges
 }

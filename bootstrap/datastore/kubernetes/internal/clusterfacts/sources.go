@@ -34,7 +34,7 @@ func openShift(read func(body []byte) ([]string, error)) cidrSource {
 	return cidrSource{
 		name: origin.Cluster("networks.config.openshift.io"),
 		action: api.Action{
-			Doing: "reading OpenShift's network config", Verb: "get",
+			Operation: "reading OpenShift's network config", Verb: "get",
 			Group: "config.openshift.io", Resource: "networks", Name: "cluster",
 		},
 		path: []string{"apis", "config.openshift.io", "v1", "networks", "cluster"},
@@ -47,7 +47,7 @@ func configMap(name string, read func(data map[string]string) ([]string, error))
 	return cidrSource{
 		name: origin.Cluster(name),
 		action: api.Action{
-			Doing: "reading ConfigMap " + namespace + "/" + name, Verb: "get",
+			Operation: "reading ConfigMap " + namespace + "/" + name, Verb: "get",
 			Resource: "configmaps", Namespace: namespace, Name: name,
 		},
 		path: []string{"api", "v1", "namespaces", namespace, "configmaps", name},
@@ -63,28 +63,29 @@ func configMap(name string, read func(data map[string]string) ([]string, error))
 	}
 }
 
-// ask asks the source. What is absent, forbidden or unreadable is a problem.
-func (source cidrSource) ask(ctx context.Context, client *api.Client) (facts.PodCIDRSource, error) {
-	said := facts.PodCIDRSource{Name: source.name}
-	body, err := client.Call(ctx, source.action, client.Get(source.path...))
+// fetch reads the CIDRs of the source. A source that is absent, forbidden or
+// malformed is a problem, not an error.
+func (s cidrSource) fetch(ctx context.Context, client *api.Client) (facts.PodCIDRSource, error) {
+	source := facts.PodCIDRSource{Name: s.name}
+	body, err := client.Call(ctx, s.action, client.Get(s.path...))
 	switch {
 	case errors.Is(err, datastore.ErrNotInstalled):
-		said.Problem, said.Absent = "not found", true
+		source.Problem, source.Absent = "not found", true
 	case errors.Is(err, datastore.ErrForbidden):
-		said.Problem = err.Error()
+		source.Problem = err.Error()
 	case err != nil:
-		return said, err
+		return source, err
 	default:
-		texts, err := source.read(body)
-		said.Prefixes, said.Problem = prefixesOf(texts)
+		texts, err := s.read(body)
+		source.Prefixes, source.Problem = prefixesOf(texts)
 		switch {
 		case err != nil:
-			said.Problem = err.Error()
+			source.Problem = err.Error()
 		case len(texts) == 0:
-			said.Problem, said.Absent = "it names none", true
+			source.Problem, source.Absent = "it names none", true
 		}
 	}
-	return said, nil
+	return source, nil
 }
 
 // readKubeadm reads a member of networking of kubeadm's ClusterConfiguration:

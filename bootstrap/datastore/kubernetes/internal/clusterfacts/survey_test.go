@@ -182,11 +182,11 @@ func TestSurveyServiceCIDRsFail(t *testing.T) {
 // Nodes come in pages, each with where the next one begins.
 func TestSurveyNodesInPages(t *testing.T) {
 	t.Parallel()
-	var asked []string
+	var requested []string
 	client, err := api.New(&rest.Config{Host: "https://127.0.0.1:1", Transport: apitest.RoundTripper(func(request *http.Request) (*http.Response, error) {
-		asked = append(asked, request.URL.RawQuery)
+		requested = append(requested, request.URL.RawQuery)
 		page := `{"kind":"NodeList","metadata":{"continue":"next"},"items":[{"metadata":{"name":"a"}}]}`
-		if len(asked) == 2 {
+		if len(requested) == 2 {
 			page = `{"kind":"NodeList","items":[{"metadata":{"name":"b"}}]}`
 		}
 		return apitest.JSON(200, page).To(request), nil
@@ -196,7 +196,7 @@ func TestSurveyNodesInPages(t *testing.T) {
 	require.NoError(t, err)
 	assert.Empty(t, problems)
 	assert.Equal(t, []facts.Node{{Name: "a"}, {Name: "b"}}, nodes)
-	assert.Equal(t, []string{"limit=500", "continue=next&limit=500"}, asked)
+	assert.Equal(t, []string{"limit=500", "continue=next&limit=500"}, requested)
 }
 
 // Whoever cancels a survey gets that for an answer, and no problem.

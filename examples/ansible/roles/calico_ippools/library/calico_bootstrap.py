@@ -132,7 +132,7 @@ def pool_diff(pool):
         for difference in pool["drift"]:
             if difference["updated"]:
                 before[difference["field"]] = difference["stored"]
-                after.setdefault(difference["field"], difference["asked"])  # a false one is left out
+                after.setdefault(difference["field"], difference["desired"])  # a false one is left out
     header = "IPPool " + pool["name"]
     return {
         "before": fields_text(before), "before_header": header,

@@ -22,27 +22,27 @@ const (
 )
 
 // Judgement is the state of an opening, and what made it so.
-type Judgement struct {
+type Result struct {
 	State State
 	By    string // "service bgp"; empty: nothing lets it in
 }
 
 // Judge tells what becomes of an opening's packets, in each family that it has.
 // The worst family counts.
-func (c Configuration) Judge(opening firewall.Opening) Judgement {
+func (c Configuration) Evaluate(opening firewall.Opening) Result {
 	if c.Shut != "" {
-		return Judgement{Missing, c.Shut}
+		return Result{Missing, c.Shut}
 	}
-	judged := make([]Judgement, len(opening.Families))
+	results := make([]Result, len(opening.Families))
 	worst := 0
 	for i, family := range opening.Families {
-		judged[i] = c.judge(packet{opening, family})
-		if worse(judged[i].State, judged[worst].State) {
+		results[i] = c.evaluate(packet{opening, family})
+		if worse(results[i].State, results[worst].State) {
 			worst = i
 		}
 	}
-	result := judged[worst]
-	if result.State != Open && slices.ContainsFunc(judged, func(j Judgement) bool { return j != result }) {
+	result := results[worst]
+	if result.State != Open && slices.ContainsFunc(results, func(j Result) bool { return j != result }) {
 		result.By = strings.TrimSuffix(fmt.Sprintf("%s: %s", opening.Families[worst], result.By), ": ")
 	}
 	return result
@@ -73,7 +73,7 @@ func (v verdict) final() bool { return v.accepted || v.refused }
 type verdicts []verdict
 
 // judge is what becomes of the packets. The last verdict is final for all.
-func (all verdicts) judge() Judgement {
+func (all verdicts) evaluate() Result {
 	var in, out string // what lets some in, and keeps some out
 	for _, part := range all {
 		switch {
@@ -82,21 +82,21 @@ func (all verdicts) judge() Judgement {
 		case part.some:
 			out = cmp.Or(out, part.by)
 		case part.accepted && out != "":
-			return Judgement{Limited, out}
+			return Result{Limited, out}
 		case part.accepted:
-			return Judgement{Open, part.by}
+			return Result{Open, part.by}
 		case part.refused && in != "":
-			return Judgement{Limited, in}
+			return Result{Limited, in}
 		case part.refused:
-			return Judgement{Missing, part.by}
+			return Result{Missing, part.by}
 		}
 	}
-	return Judgement{State: Missing}
+	return Result{State: Missing}
 }
 
 // judge goes the way of a packet: policies, the zone, policies, and the zone's
 // target for what is left.
-func (c Configuration) judge(p packet) Judgement {
+func (c Configuration) evaluate(p packet) Result {
 	var parts verdicts
 	policies := func(before bool) {
 		for _, policy := range c.Policies {
@@ -117,7 +117,7 @@ func (c Configuration) judge(p packet) Judgement {
 	if !last.final() {
 		last = verdict{refused: true}
 	}
-	return append(parts, last).judge()
+	return append(parts, last).evaluate()
 }
 
 func target(name, of string) verdict {
@@ -235,7 +235,7 @@ func (p packet) isPort(port Port) bool {
 	if !isPort || protocol != port.Protocol {
 		return false
 	}
-	wanted, err := strconv.Atoi(number)
+	open, err := strconv.Atoi(number)
 	if err != nil {
 		return false
 	}
@@ -245,7 +245,7 @@ func (p packet) isPort(port Port) bool {
 	}
 	first, err1 := strconv.Atoi(low)
 	last, err2 := strconv.Atoi(high)
-	return err1 == nil && err2 == nil && first <= wanted && wanted <= last
+	return err1 == nil && err2 == nil && first <= open && open <= last
 }
 
 // isProtocol reports whether the protocol is the opening's, or the one that its

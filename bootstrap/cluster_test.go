@@ -60,7 +60,7 @@ type clusterStore struct {
 	*fakeCluster
 }
 
-func TestClusterIsAskedOnlyWhereAPoolIsCreated(t *testing.T) {
+func TestClusterIsReadOnlyWhereAPoolIsCreated(t *testing.T) {
 	t.Parallel()
 	four, six := poolstest.Stored("mine", "10.9.0.0/16"), poolstest.Stored("theirs", "fd00:9::/64")
 	tests := []struct {
@@ -78,7 +78,7 @@ func TestClusterIsAskedOnlyWhereAPoolIsCreated(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			cluster := &fakeCluster{sources: []facts.PodCIDRSource{factstest.Says(origin.Cluster("kubeadm-config"), "10.1.0.0/16", "fd01::/64")}}
+			cluster := &fakeCluster{sources: []facts.PodCIDRSource{factstest.Source(origin.Cluster("kubeadm-config"), "10.1.0.0/16", "fd01::/64")}}
 			_, err := run(t, clusterStore{newStore(tt.there...), cluster}, tt.given)
 			require.NoError(t, err)
 			assert.Equal(t, tt.want, cluster.families)
@@ -88,7 +88,7 @@ func TestClusterIsAskedOnlyWhereAPoolIsCreated(t *testing.T) {
 
 func TestClusterThatIsNoDatastore(t *testing.T) {
 	t.Parallel()
-	store, cluster := newStore(), &fakeCluster{sources: []facts.PodCIDRSource{factstest.Says(origin.Cluster("kubeadm-config"), "10.1.0.0/16", "fd01::/64")}}
+	store, cluster := newStore(), &fakeCluster{sources: []facts.PodCIDRSource{factstest.Source(origin.Cluster("kubeadm-config"), "10.1.0.0/16", "fd01::/64")}}
 	report, err := run(t, store, settings.Settings{}, WithCluster(cluster), WithRandom(&counting{}))
 	require.NoError(t, err)
 	assert.Equal(t, "10.1.0.0/16", report.Pools[0].Spec.CIDR)
@@ -100,7 +100,7 @@ func TestClusterThatIsNoDatastore(t *testing.T) {
 // at random only when it is written.
 func TestPlanTakesTheClustersCIDRs(t *testing.T) {
 	t.Parallel()
-	cluster := &fakeCluster{sources: []facts.PodCIDRSource{factstest.Says(origin.Cluster("kube-proxy"), "10.1.0.0/16", "fd01::/64")}}
+	cluster := &fakeCluster{sources: []facts.PodCIDRSource{factstest.Source(origin.Cluster("kube-proxy"), "10.1.0.0/16", "fd01::/64")}}
 	report, err := planned(t, newStore(), settings.Settings{}, WithCluster(cluster), WithRandom(noRandom{t}))
 	require.NoError(t, err)
 	assert.Equal(t, "10.1.0.0/16", report.Pools[0].Spec.CIDR)
@@ -109,14 +109,14 @@ func TestPlanTakesTheClustersCIDRs(t *testing.T) {
 
 // The cluster is asked once a run, whatever becomes of the attempts; a hiccup
 // makes no default.
-func TestClusterIsAskedOnceARun(t *testing.T) {
+func TestClusterIsReadOnceARun(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		store := newStore()
 		store.onCommit = times(3, fails(datastore.ErrConflict))
 		cluster := &fakeCluster{
 			errs:    []error{unreachable("connection refused"), unreachable("connection refused")},
-			sources: []facts.PodCIDRSource{factstest.Says(origin.Cluster("kubeadm-config"), "10.1.0.0/16", "fd01::/64")},
+			sources: []facts.PodCIDRSource{factstest.Source(origin.Cluster("kubeadm-config"), "10.1.0.0/16", "fd01::/64")},
 		}
 		logger, log := logged(slog.LevelWarn)
 		report, err := run(t, clusterStore{store, cluster}, settings.Settings{}, WithLogger(logger))
@@ -130,7 +130,7 @@ func TestClusterIsAskedOnceARun(t *testing.T) {
 
 // Where another family is missing by the second attempt, the cluster is asked for
 // it, too. What was noted the first time isn't noted twice.
-func TestClusterIsAskedForAnotherFamily(t *testing.T) {
+func TestClusterIsReadForAnotherFamily(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		store := newStore(poolstest.Stored("theirs", "fd00:9::/64"))
@@ -139,7 +139,7 @@ func TestClusterIsAskedForAnotherFamily(t *testing.T) {
 			return datastore.ErrConflict
 		}}
 		absent := facts.PodCIDRSource{Name: origin.Cluster("kubeadm-config"), Problem: "not found", Absent: true}
-		cluster := &fakeCluster{sources: []facts.PodCIDRSource{absent, factstest.Says(origin.Cluster("kube-proxy"), "10.1.0.0/16", "10.2.0.0/16", "fd01::/64")}}
+		cluster := &fakeCluster{sources: []facts.PodCIDRSource{absent, factstest.Source(origin.Cluster("kube-proxy"), "10.1.0.0/16", "10.2.0.0/16", "fd01::/64")}}
 		report, err := run(t, clusterStore{store, cluster}, settings.Settings{})
 		require.NoError(t, err)
 		assert.Equal(t, [][]ippool.Family{{ippool.IPv4}, poolstest.BothFamilies}, cluster.families)
@@ -185,7 +185,7 @@ func TestSourcesThatSayNothing(t *testing.T) {
 
 func TestFurtherCIDRs(t *testing.T) {
 	t.Parallel()
-	sources := []facts.PodCIDRSource{factstest.Says(origin.Cluster("first"), "fd01::/48"), factstest.Says(origin.Cluster("second"), "10.1.0.0/16", "fd02::/48", "10.3.0.0/16", "10.4.0.0/16")}
+	sources := []facts.PodCIDRSource{factstest.Source(origin.Cluster("first"), "fd01::/48"), factstest.Source(origin.Cluster("second"), "10.1.0.0/16", "fd02::/48", "10.3.0.0/16", "10.4.0.0/16")}
 	assert.Equal(t, "using the first of the IPv4 pod CIDRs of second, 10.1.0.0/16: no pool is created for 10.3.0.0/16, 10.4.0.0/16",
 		furtherCIDRs(sources, ippool.IPv4))
 	assert.Empty(t, furtherCIDRs(sources, ippool.IPv6))
@@ -195,7 +195,7 @@ func TestFurtherCIDRs(t *testing.T) {
 func TestClustersCIDRThatMakesNoPool(t *testing.T) {
 	t.Parallel()
 	store := newStore()
-	cluster := &fakeCluster{sources: []facts.PodCIDRSource{factstest.Says(origin.Cluster("kubeadm-config"), "10.1.0.0/28", "fd01::/64")}}
+	cluster := &fakeCluster{sources: []facts.PodCIDRSource{factstest.Source(origin.Cluster("kubeadm-config"), "10.1.0.0/28", "fd01::/64")}}
 	_, err := run(t, store, settings.Settings{}, WithCluster(cluster))
 	require.ErrorIs(t, err, plan.ErrIncompatible)
 	require.ErrorContains(t, err, "the pod CIDR 10.1.0.0/28 of kubeadm-config makes no pool: spec.cidr: ")
@@ -206,9 +206,9 @@ func TestClustersCIDRThatMakesNoPool(t *testing.T) {
 }
 
 // keepsOtherwise is a datastore that stores what it likes.
-type keepsOtherwise struct{ *fakeStore }
+type changesOnWrite struct{ *fakeStore }
 
-func (k keepsOtherwise) Commit(ctx context.Context, since datastore.Snapshot, changes []datastore.Change) (datastore.Result, error) {
+func (k changesOnWrite) Commit(ctx context.Context, since datastore.Snapshot, changes []datastore.Change) (datastore.Result, error) {
 	var kept []datastore.Change
 	for _, change := range changes {
 		pool := change.Create.DeepCopy()
@@ -221,9 +221,9 @@ func (k keepsOtherwise) Commit(ctx context.Context, since datastore.Snapshot, ch
 	return k.fakeStore.Commit(ctx, since, kept)
 }
 
-func TestWhatIsStoredOtherwiseIsToldOf(t *testing.T) {
+func TestChangedOnWriteIsReported(t *testing.T) {
 	t.Parallel()
-	report, err := run(t, keepsOtherwise{newStore()}, settingstest.Given(t, append(settingstest.CIDRs, "CALICO_IPV6POOL_CIDR=none")...))
+	report, err := run(t, changesOnWrite{newStore()}, settingstest.Given(t, append(settingstest.CIDRs, "CALICO_IPV6POOL_CIDR=none")...))
 	require.NoError(t, err)
 	assert.Equal(t, []string{
 		`the datastore keeps IPPool "default-ipv4-ippool" with changed fields: assignmentMode is unset, not "Automatic", nodeSelector is "zone == 'a'", not "all()"`,
@@ -294,14 +294,14 @@ func TestCreatedOverSeveralAttempts(t *testing.T) {
 // What was created beside an error is told with it, however the run ends.
 func TestCreatedBesideAnError(t *testing.T) {
 	t.Parallel()
-	const told = `IPPool "default-ipv4-ippool" was created and not rolled back`
+	const reported = `IPPool "default-ipv4-ippool" was created and not rolled back`
 	tests := []struct {
 		name    string
 		refuses error
 		given   []string
 		want    error
 	}{
-		{"a refusal", &datastore.Error{Kind: datastore.ErrRefused, Place: "here", Doing: "it", Err: errors.New("no")}, nil, datastore.ErrRefused},
+		{"a refusal", &datastore.Error{Kind: datastore.ErrRefused, Place: "here", Operation: "it", Err: errors.New("no")}, nil, datastore.ErrRefused},
 		{"out of time", unreachable("503"), []string{"CALICO_IPPOOLS_TIMEOUT=3s"}, ErrTimedOut},
 	}
 	for _, tt := range tests {
@@ -319,7 +319,7 @@ func TestCreatedBesideAnError(t *testing.T) {
 				assert.Equal(t, []string{"default-ipv4-ippool"}, partial.Created)
 				lines := strings.Split(err.Error(), "\n")
 				assert.Len(t, lines, 2)
-				assert.Equal(t, told, lines[1])
+				assert.Equal(t, reported, lines[1])
 				assert.Equal(t, Report{}, report)
 			})
 		})
@@ -341,12 +341,12 @@ func TestNameTakenAfterHalfWasCreated(t *testing.T) {
 
 // The cluster is not asked again because something else failed, but for a
 // family that it was not asked for.
-func TestClusterIsAskedForEachFamilyOnce(t *testing.T) {
+func TestClusterIsReadForEachFamilyOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		store := newStore()
 		store.onBlocks = times(3, fails(unreachable("503")))
-		cluster := &fakeCluster{sources: []facts.PodCIDRSource{factstest.Says(origin.Cluster("kubeadm-config"), "10.1.0.0/16", "fd01::/64")}}
+		cluster := &fakeCluster{sources: []facts.PodCIDRSource{factstest.Source(origin.Cluster("kubeadm-config"), "10.1.0.0/16", "fd01::/64")}}
 		_, err := run(t, clusterStore{store, cluster}, settings.Settings{})
 		require.NoError(t, err)
 		assert.Equal(t, [][]ippool.Family{poolstest.BothFamilies}, cluster.families)
@@ -354,7 +354,7 @@ func TestClusterIsAskedForEachFamilyOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newStore(poolstest.Stored("mine", "10.9.0.0/16"))
 		store.onCommit = []hook{first(func() { delete(store.pools, "mine"); store.revision++ })}
-		cluster := &fakeCluster{sources: []facts.PodCIDRSource{factstest.Says(origin.Cluster("kubeadm-config"), "10.1.0.0/16", "fd01::/64")}}
+		cluster := &fakeCluster{sources: []facts.PodCIDRSource{factstest.Source(origin.Cluster("kubeadm-config"), "10.1.0.0/16", "fd01::/64")}}
 		report, err := run(t, clusterStore{store, cluster}, settings.Settings{})
 		require.NoError(t, err)
 		assert.Equal(t, [][]ippool.Family{{ippool.IPv6}, poolstest.BothFamilies}, cluster.families)
@@ -362,20 +362,20 @@ func TestClusterIsAskedForEachFamilyOnce(t *testing.T) {
 	})
 }
 
-func TestRetryAfterIsHeeded(t *testing.T) {
+func TestRetryAfterIsRespected(t *testing.T) {
 	t.Parallel()
-	tests := []struct{ asked, least, most time.Duration }{
+	tests := []struct{ reads, least, most time.Duration }{
 		{0, 25 * time.Millisecond, time.Second},
 		{-time.Hour, 25 * time.Millisecond, time.Second},
 		{3 * time.Second, 3 * time.Second, 4 * time.Second},
 		{time.Hour, time.Minute, time.Minute + time.Second},
 	}
 	for _, tt := range tests {
-		t.Run(tt.asked.String(), func(t *testing.T) {
+		t.Run(tt.reads.String(), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				store := newStore()
-				store.onSnapshot = []hook{fails(&datastore.Error{Kind: datastore.ErrUnreachable, Err: errors.New("too many"), RetryAfter: tt.asked})}
+				store.onSnapshot = []hook{fails(&datastore.Error{Kind: datastore.ErrUnreachable, Err: errors.New("too many"), RetryAfter: tt.reads})}
 				begin := time.Now()
 				_, err := run(t, store, settingstest.Given(t, append(settingstest.CIDRs, "CALICO_IPPOOLS_TIMEOUT=0")...))
 				require.NoError(t, err)

@@ -18,19 +18,19 @@ import (
 )
 
 // atOnce checks an error that no waiting mends.
-func atOnce(t *testing.T, begin time.Time, err error, says ...string) {
+func atOnce(t *testing.T, begin time.Time, err error, message ...string) {
 	t.Helper()
 	require.Error(t, err)
 	require.NotErrorIs(t, err, bootstrap.ErrTimedOut, "such a failure is told at once")
 	assert.Less(t, time.Since(begin), soon)
-	for _, text := range says {
+	for _, text := range message {
 		assert.ErrorContains(t, err, text)
 	}
 }
 
-// TestKubernetesStrangeAnswers has answers that no API server gives: waiting
+// TestKubernetesInvalidAnswers has answers that no API server gives: waiting
 // would not make it one.
-func TestKubernetesStrangeAnswers(t *testing.T) {
+func TestKubernetesInvalidAnswers(t *testing.T) {
 	world := newSteadyWorld(t)
 	const endpoint = "check that the endpoint is the API server's"
 	asJSON := http.Header{"Content-Type": {"application/json"}}
@@ -75,7 +75,7 @@ func TestKubernetesStrangeAnswers(t *testing.T) {
 // TestKubernetesNotHTTP has servers that speak something else.
 func TestKubernetesNotHTTP(t *testing.T) {
 	t.Parallel()
-	for name, tt := range map[string]struct{ scheme, says string }{
+	for name, tt := range map[string]struct{ scheme, message string }{
 		"http":  {"http", "check that the endpoint is the API server's"},
 		"https": {"https", "does not speak TLS"},
 	} {
@@ -83,7 +83,7 @@ func TestKubernetesNotHTTP(t *testing.T) {
 			ssh := faultproxy.NewTCP(t, "").Then(faultproxy.Manner{Says: "SSH-2.0-OpenSSH_9.9\r\n"})
 			begin := time.Now()
 			_, _, err := onKubernetes(t, kubernetes.Config{REST: &rest.Config{Host: tt.scheme + "://" + ssh.Address()}}, patient())
-			atOnce(t, begin, err, tt.says)
+			atOnce(t, begin, err, tt.message)
 		})
 	}
 }

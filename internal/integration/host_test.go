@@ -78,10 +78,10 @@ func TestHardships(t *testing.T) {
 	t.Cleanup(func() { full.Close() })
 	gone := filepath.Join(t.TempDir(), "gone")
 	tests := []struct {
-		name   string
-		change func(*exec.Cmd)
-		code   int
-		says   string // on stderr
+		name    string
+		change  func(*exec.Cmd)
+		code    int
+		message string // on stderr
 	}{
 		{"no home", func(c *exec.Cmd) { c.Env = without(c.Env, "HOME") }, 0, ""},
 		{"a home that isn't there", func(c *exec.Cmd) { c.Env = append(without(c.Env, "HOME"), "HOME="+gone) }, 0, ""},
@@ -110,7 +110,7 @@ func TestHardships(t *testing.T) {
 			_ = cmd.Run()
 			assert.Less(t, time.Since(begin), soon)
 			assert.Equal(t, tt.code, cmd.ProcessState.ExitCode(), stderr.String())
-			assert.Contains(t, stderr.String(), tt.says)
+			assert.Contains(t, stderr.String(), tt.message)
 			assert.Equal(t, min(tt.code, 1), strings.Count(stderr.String(), "error: "), stderr.String())
 			assert.NotContains(t, stderr.String(), "goroutine ", "a panic")
 			assert.Equal(t, defaultNames, names(pools()))

@@ -34,8 +34,8 @@ func codes(findings []preflight.Finding) []string {
 }
 
 // clashing is a host whose networks and routes are in every pool.
-func clashing(asked *int) Option {
-	return WithHost(fakeHost{networks: factstest.Prefixes("10.0.0.0/8"), routes: factstest.Prefixes("fd00::/8"), asked: asked})
+func clashing(reads *int) Option {
+	return WithHost(fakeHost{networks: factstest.Prefixes("10.0.0.0/8"), routes: factstest.Prefixes("fd00::/8"), reads: reads})
 }
 
 const (
@@ -82,18 +82,18 @@ func TestRunFindings(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			asked, store, cluster := 0, newStore(tt.there...), &fakeCluster{survey: survey}
+			reads, store, cluster := 0, newStore(tt.there...), &fakeCluster{survey: survey}
 			lines := append([]string{natIPv6}, tt.lines...)
 			if tt.lines == nil || tt.lines[0] != "NO_DEFAULT_POOLS=true" {
 				lines = append(lines, settingstest.CIDRs...)
 			}
 			logger, log := logged(slog.LevelWarn)
-			options := append([]Option{WithCluster(cluster), clashing(&asked), WithLogger(logger)}, tt.options...)
+			options := append([]Option{WithCluster(cluster), clashing(&reads), WithLogger(logger)}, tt.options...)
 			report, err := run(t, store, settingstest.Given(t, lines...), options...)
 			require.NoError(t, err)
 			assert.Equal(t, tt.want, codes(report.Findings))
 			assert.Equal(t, tt.calls, store.calls)
-			assert.Equal(t, tt.host, asked, "the host")
+			assert.Equal(t, tt.host, reads, "the host")
 			assert.Equal(t, tt.cluster, cluster.surveys, "the cluster")
 			if tt.cluster == 0 {
 				assert.Empty(t, cluster.families, "it is not asked for pod CIDRs either")
@@ -156,7 +156,7 @@ func TestRunStrict(t *testing.T) {
 
 // With the preflight off, the cluster is asked for no more than the CIDRs that
 // are to be found.
-func TestPreflightOffAsksForCIDRsOnly(t *testing.T) {
+func TestPreflightOffReadsCIDRsOnly(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		lines []string
@@ -167,7 +167,7 @@ func TestPreflightOffAsksForCIDRsOnly(t *testing.T) {
 		{nil, [][]ippool.Family{poolstest.BothFamilies}},
 	}
 	for _, tt := range tests {
-		cluster := &fakeCluster{sources: []facts.PodCIDRSource{factstest.Says(origin.Cluster("kubeadm-config"), "10.1.0.0/16", "fd01::/64")}}
+		cluster := &fakeCluster{sources: []facts.PodCIDRSource{factstest.Source(origin.Cluster("kubeadm-config"), "10.1.0.0/16", "fd01::/64")}}
 		_, err := run(t, newStore(), settingstest.Given(t, slices.Concat(tt.lines, []string{"--preflight=off"})...), WithCluster(cluster), WithHost(fakeHost{t: t}))
 		require.NoError(t, err)
 		assert.Equal(t, tt.want, cluster.families)
@@ -176,19 +176,19 @@ func TestPreflightOffAsksForCIDRsOnly(t *testing.T) {
 }
 
 // The default IPv4 range is chosen with what the preflight saw of the host.
-func TestHostIsAskedOnceForBoth(t *testing.T) {
+func TestHostIsReadOnceForBoth(t *testing.T) {
 	t.Parallel()
-	asked := 0
-	report, err := run(t, newStore(), settingstest.Given(t, "CALICO_IPV6POOL_CIDR=none"), WithHost(fakeHost{networks: factstest.Prefixes("192.168.1.0/24"), asked: &asked}))
+	reads := 0
+	report, err := run(t, newStore(), settingstest.Given(t, "CALICO_IPV6POOL_CIDR=none"), WithHost(fakeHost{networks: factstest.Prefixes("192.168.1.0/24"), reads: &reads}))
 	require.NoError(t, err)
-	assert.Equal(t, 1, asked)
+	assert.Equal(t, 1, reads)
 	assert.Equal(t, "172.16.0.0/16", report.Pools[0].Spec.CIDR)
 	assert.Empty(t, report.Findings)
 }
 
 func TestWhatCouldNotBeChecked(t *testing.T) {
 	t.Parallel()
-	host := fakeHost{networks: factstest.Prefixes("10.0.0.0/8"), err: errors.New("no netlink"), noRoutes: errors.New("no rights"), asked: new(int)}
+	host := fakeHost{networks: factstest.Prefixes("10.0.0.0/8"), err: errors.New("no netlink"), noRoutes: errors.New("no rights"), reads: new(int)}
 	cluster := &fakeCluster{survey: facts.Survey{Problems: []string{"nodes: forbidden\nask somebody", "servicecidrs: not served"}}}
 	report, err := run(t, newStore(), settingstest.Given(t, append(settingstest.CIDRs, natIPv6)...), WithHost(host), WithCluster(cluster))
 	require.NoError(t, err)
@@ -215,13 +215,13 @@ func TestFindingsOverSeveralAttempts(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				asked, store, cluster := 0, newStore(), &fakeCluster{unknown: []error{unreachable("503")}}
+				reads, store, cluster := 0, newStore(), &fakeCluster{unknown: []error{unreachable("503")}}
 				store.onCommit = tt.commit
-				report, err := run(t, store, settingstest.Given(t, append(settingstest.CIDRs, natIPv6)...), WithCluster(cluster), clashing(&asked))
+				report, err := run(t, store, settingstest.Given(t, append(settingstest.CIDRs, natIPv6)...), WithCluster(cluster), clashing(&reads))
 				require.NoError(t, err)
 				assert.Equal(t, []string{created4, created6}, outcome(report))
 				assert.Equal(t, tt.want, codes(report.Findings))
-				assert.Equal(t, 1, asked)
+				assert.Equal(t, 1, reads)
 				assert.Equal(t, 2, cluster.surveys, "the first gave no answer")
 				assert.Len(t, cluster.families, 1, "what was answered is not asked again")
 			})
@@ -244,12 +244,12 @@ func TestFindingsOverSeveralAttempts(t *testing.T) {
 // question is answered when all have been asked.
 type together struct {
 	*fakeStore
-	asked chan struct{}
+	reads chan struct{}
 	all   chan struct{}
 }
 
 func (c together) wait() {
-	c.asked <- struct{}{}
+	c.reads <- struct{}{}
 	<-c.all
 }
 
@@ -278,15 +278,15 @@ func (c together) Routes(context.Context) ([]facts.Located, error) {
 	return nil, nil
 }
 
-func (c together) NoIPv6() string { return "" }
+func (c together) IPv6Disabled() string { return "" }
 
-func TestAllIsAskedAtTheSameTime(t *testing.T) {
+func TestSourcesAreReadConcurrently(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := together{newStore(), make(chan struct{}), make(chan struct{})}
 		go func() {
 			for range 5 {
-				<-c.asked
+				<-c.reads
 			}
 			close(c.all)
 		}()
@@ -296,7 +296,7 @@ func TestAllIsAskedAtTheSameTime(t *testing.T) {
 }
 
 // Of a pool that can't be read whole, only the CIDR is known.
-func TestUnreadablePoolsAreNotJudged(t *testing.T) {
+func TestMalformedPoolsAreNotChecked(t *testing.T) {
 	t.Parallel()
 	store := newStore(poolstest.Stored("off", "10.9.0.0/16", poolstest.Disabled))
 	store.unreadable = []datastore.Unreadable{{Name: "default-ipv4-ippool", CIDR: "10.8.0.0/16", Err: errors.New("an unknown mode")}}
@@ -309,8 +309,8 @@ func TestUnreadablePoolsAreNotJudged(t *testing.T) {
 // What is updated is judged as it will be, and says what asked for it.
 func TestFindingsOfAnUpdate(t *testing.T) {
 	t.Parallel()
-	asked := 0
-	report, err := planned(t, newStore(poolstest.Default4(), poolstest.Stored("default-ipv6-ippool", "2001:db8::/64")), settingstest.Given(t, "--on-drift=update", "--ipv4-pool-nat-outgoing=false"), WithHost(fakeHost{asked: &asked}))
+	reads := 0
+	report, err := planned(t, newStore(poolstest.Default4(), poolstest.Stored("default-ipv6-ippool", "2001:db8::/64")), settingstest.Given(t, "--on-drift=update", "--ipv4-pool-nat-outgoing=false"), WithHost(fakeHost{reads: &reads}))
 	require.NoError(t, err)
 	require.Len(t, report.Findings, 1)
 	assert.Equal(t, `IPPool "default-ipv4-ippool": cidr "10.244.0.0/16" (datastore) is private, and natOutgoing is false (flag --ipv4-pool-nat-outgoing): `+
