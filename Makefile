@@ -54,8 +54,8 @@ image: ## build the container image (IMAGE=name:tag ARCH=arm64 IMAGE_TOOL=podman
 		$(if $(findstring docker,$(IMAGE_TOOL)),,--timestamp $(or $(call COMMITTED,%s),0)) $(CONTEXT)
 
 .PHONY: man
-man: ## write the program's man page anew
-	$(GO) test ./examples/calico-bootstrap -run ManPage -update
+man: ## generate the man pages and the tables of docs/COMMANDS.md
+	$(GO) test ./examples/calico-bootstrap -run 'ManPages$$|CommandsDocument' -update
 
 .PHONY: run
 run: ## bootstrap into an embedded etcd and show the pools (ARGS='--flag …')
@@ -82,9 +82,9 @@ test-floors: ## the library's tests on the oldest dependencies that it promises 
 
 .PHONY: test-docs
 test-docs: ## what README.md and docs/ say and show (docs/OPENSHIFT.md and the image are typed by test-host)
-	$(GO) test -count=1 . -run 'README|Guarantees|EveryCommand|Links'
+	$(GO) test -count=1 . -run 'README|Document|Guarantees|EveryCommand|Links'
 	$(GO) test -count=1 ./bootstrap/preflight -run 'Documented'
-	$(GO) test -count=1 -timeout 15m ./internal/integration/... -run 'QuickStart|Transcript|Migrating|Help|ConfigTable|MakeRun|Install$$|RenderIsTaken|Document'
+	$(GO) test -count=1 -timeout 15m ./internal/integration/... -run 'QuickStart|Transcript|Migrating|Help|ConfigTable|Install$$|RenderIsTaken|Document'
 
 .PHONY: test-host
 test-host: ## the tests that need root on Debian or Fedora: firewalld, Ansible, the image (installs what they need)

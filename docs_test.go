@@ -33,18 +33,19 @@ func testsOf(t *testing.T) string {
 }
 
 // typedBy says which test runs the commands of a block of a document that has no
-// mark of its own, by how the block begins. Blocks of $ in the README are those of
-// TestREADMETranscript.
+// mark of its own, by how the block begins. Blocks that begin with $ are those of
+// TestTranscripts.
 var typedBy = map[string]string{
-	"README.md: make run":                                     "TestMakeRun",
-	"README.md: calico-bootstrap render -o installation":      "TestRenderIsTakenByTheOperator",
-	"README.md: make image":                                   "TestImage",
-	"README.md: install -D":                                   "TestInstall",
-	"README.md: podman run":                                   "TestImage",
-	"README.md: # calico-bootstrap firewall --ipv4-pool-ipip": "TestREADME",
-	"docs/FINDINGS.md: ":                                      "TestDocumentedFindings", // messages, not commands
-	"docs/ARCHITECTURE.md:  flags":                            "TestImportTable",        // a drawing
-	"docs/ARCHITECTURE.md: ippool/":                           "TestImportTable",        // a list
+	"README.md: make build":                                          "TestImage", // and make image
+	"README.md: calico-bootstrap plan --etcd-endpoints":              "TestQuickStartOnEtcd",
+	"docs/COMMANDS.md: install -D":                                   "TestInstall",
+	"docs/KUBERNETES.md: calico-bootstrap render -o installation":    "TestRenderIsTakenByTheOperator",
+	"docs/KUBERNETES.md: make image":                                 "TestImage",
+	"docs/KUBERNETES.md: podman run":                                 "TestImage",
+	"docs/FIREWALL.md: # calico-bootstrap firewall --ipv4-pool-ipip": "TestDocument",
+	"docs/FINDINGS.md: ":                                             "TestDocumentedFindings", // messages, not commands
+	"docs/ARCHITECTURE.md:  flags":                                   "TestImportTable",        // a drawing
+	"docs/ARCHITECTURE.md: ippool/":                                  "TestImportTable",        // a list
 }
 
 var fencedBlock = regexp.MustCompile("(?ms)([^\n]*)\n^```(\\w*)\n(.*?)^```$")
@@ -69,8 +70,8 @@ func TestEveryCommandIsTyped(t *testing.T) {
 				assert.True(t, strings.Contains(tests, `"`+session[1]+`"`), "%s: %s", document, first)
 			case strings.Contains(mark, "_test.go runs "):
 				assert.FileExists(t, regexp.MustCompile(`\S+_test\.go`).FindString(mark))
-			case document == "README.md" && strings.HasPrefix(first, "$ "):
-				// by TestREADMETranscript
+			case language == "" && strings.HasPrefix(first, "$ "):
+				// by TestTranscripts
 			default:
 				begins := claim(document, first)
 				require.NotEmpty(t, begins, "no test types this: %s: %s", document, first)

@@ -14,7 +14,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 )
 
-var update = flag.Bool("update", false, "write the generated parts of README.md anew")
+var update = flag.Bool("update", false, "write the generated parts of the documents")
 
 func readFile(t *testing.T, path string) string {
 	t.Helper()
@@ -23,7 +23,7 @@ func readFile(t *testing.T, path string) string {
 	return string(data)
 }
 
-// settingsTable is what README.md says of the settings.
+// settingsTable is the table of docs/SETTINGS.md.
 func settingsTable() string {
 	var table strings.Builder
 	table.WriteString("| flag | variable | default | accepted | what it does |\n|---|---|---|---|---|\n")
@@ -42,22 +42,22 @@ func settingsTable() string {
 	return table.String()
 }
 
-// TestREADMESettings fails when the table and the code drift apart.
-func TestREADMESettings(t *testing.T) {
-	const begin, end = "<!-- settings: written by `go test . -run README -update` -->\n", "<!-- /settings -->"
-	readme := readFile(t, "README.md")
-	before, rest, found := strings.Cut(readme, begin)
+// TestSettingsDocument compares the table of docs/SETTINGS.md with the definitions.
+func TestSettingsDocument(t *testing.T) {
+	const begin, end = "<!-- settings: written by `go test . -run SettingsDocument -update` -->\n", "<!-- /settings -->"
+	const document = "docs/SETTINGS.md"
+	before, rest, found := strings.Cut(readFile(t, document), begin)
 	require.True(t, found)
 	table, after, found := strings.Cut(rest, end)
 	require.True(t, found)
 	if *update {
-		require.NoError(t, os.WriteFile("README.md", []byte(before+begin+settingsTable()+end+after), 0o644))
+		require.NoError(t, os.WriteFile(document, []byte(before+begin+settingsTable()+end+after), 0o644))
 		return
 	}
 	assert.Equal(t, settingsTable(), table)
 }
 
-// TestREADMEExample has the README show the example that the compiler sees.
+// TestREADMEExample compares the example in README.md with the one that compiles.
 func TestREADMEExample(t *testing.T) {
 	t.Parallel()
 	block := regexp.MustCompile("(?s)<!-- example: (\\S+), Example -->\n```go\n(.*?)```").FindStringSubmatch(readFile(t, "README.md"))
@@ -72,14 +72,23 @@ func TestREADMEExample(t *testing.T) {
 	assert.Contains(t, readFile(t, block[1]), indented.String())
 }
 
-// TestREADMETranscript has the README show what the program really prints:
-// the golden files of the tests that run it.
-func TestREADMETranscript(t *testing.T) {
+// TestTranscripts compares the transcripts in the documents with the golden file of
+// the test that runs their commands.
+func TestTranscripts(t *testing.T) {
 	t.Parallel()
 	golden := readFile(t, "internal/integration/testdata/transcript.txt")
-	blocks := regexp.MustCompile("(?s)```\n(\\$ .*?)```").FindAllStringSubmatch(readFile(t, "README.md"), -1)
-	require.Len(t, blocks, 7)
-	for _, block := range blocks {
-		assert.Contains(t, golden, block[1])
+	blocks := 0
+	for _, document := range tracked(t, "*.md") {
+		for _, block := range regexp.MustCompile("(?s)```\n(\\$ .*?)```").FindAllStringSubmatch(readFile(t, document), -1) {
+			blocks++
+			assert.Contains(t, golden, block[1], document)
+		}
 	}
+	assert.Greater(t, blocks, 5)
+}
+
+// TestREADMEIsShort keeps README.md a page and a half: the reference is in docs/.
+func TestREADMEIsShort(t *testing.T) {
+	t.Parallel()
+	assert.Less(t, strings.Count(readFile(t, "README.md"), "\n"), 200)
 }

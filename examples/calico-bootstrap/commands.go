@@ -16,15 +16,13 @@ import (
 
 const longHelp = `Create Calico's default IPPools, once for a cluster.
 
-Every setting has a flag and a variable; the flag wins. Pools that exist are not
-changed unless --on-drift=update says so. All settings are validated before anything
-is contacted, and nothing is written while anything is wrong.
+Every setting has a flag and an environment variable; the flag takes precedence.
+Existing pools are not changed unless --on-drift=update is set. All settings are
+validated before anything is contacted, and nothing is written while anything is
+invalid.
 
-Exit codes: 0 the pools are as asked, or what exists stays as it is; 1 the
-datastore failed; 2 the settings are wrong, or a strict preflight found something,
-and nothing was written; 3 plan --exit-code: there is something to do,
---on-drift=fail: a pool differs, or firewall --check: something is missing; 4 the
-time ran out.`
+Exit codes:
+`
 
 const exampleHelp = `  # Show what would be written, and where each value comes from
   calico-bootstrap plan --kubeconfig admin.conf
@@ -65,7 +63,7 @@ func (p *program) rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "calico-bootstrap",
 		Short:         "Create Calico's default IPPools",
-		Long:          longHelp,
+		Long:          longHelp + exitCodeHelp(),
 		Example:       exampleHelp,
 		SilenceUsage:  true,
 		SilenceErrors: true,
@@ -93,6 +91,24 @@ func (p *program) rootCommand() *cobra.Command {
 
 	root.AddCommand(p.applyCommand(), p.planCommand(), p.renderCommand(), p.firewallCommand(), p.configCommand(), p.versionCommand())
 	return root
+}
+
+// exitCodeHelp lists the exit codes, indented and wrapped.
+func exitCodeHelp() string {
+	var b strings.Builder
+	for code, when := range exitCodes {
+		fmt.Fprintf(&b, "\n    %d", code)
+		column := 5
+		for _, word := range strings.Fields(when) {
+			if column+1+len(word) > 80 {
+				b.WriteString("\n     ")
+				column = 5
+			}
+			b.WriteString(" " + word)
+			column += 1 + len(word)
+		}
+	}
+	return b.String()
 }
 
 func (p *program) applyCommand() *cobra.Command {

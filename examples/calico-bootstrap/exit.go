@@ -13,14 +13,23 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 )
 
-// The exit codes are a promise; README.md has the table.
+// The exit codes, which stay as they are from version to version.
 const (
-	exitDone     = 0 // the pools are as asked, or what exists stays as it is
-	exitFailed   = 1 // the datastore or the cluster failed, or firewalld can't be asked
-	exitSettings = 2 // the settings are wrong, or a strict preflight found something; nothing was written
-	exitPending  = 3 // plan --exit-code: there is something to do; --on-drift=fail: a pool differs; firewall --check: something is missing
-	exitTimedOut = 4 // the time ran out
+	exitDone = iota
+	exitFailed
+	exitSettings
+	exitPending
+	exitTimedOut
 )
+
+// exitCodes describes each exit code, for --help and docs/COMMANDS.md.
+var exitCodes = [...]string{
+	exitDone:     "the pools are as desired, or existing pools are unchanged",
+	exitFailed:   "the datastore, the cluster or firewalld failed; existing pools conflict with the settings; the run was interrupted; or the output could not be written",
+	exitSettings: "the settings are invalid, and nothing was contacted; or a strict preflight failed; nothing was written",
+	exitPending:  "plan --exit-code: there are changes to apply; --on-drift=fail: a pool differs from the desired one, and nothing was written; firewall --check: something is missing",
+	exitTimedOut: "the time limit was reached",
+}
 
 // errPending says nothing: the plan on stdout did.
 var errPending = errors.New("there is something to do")

@@ -2,7 +2,6 @@ package integration
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -69,17 +68,4 @@ func TestEmbeddedKeepsTheTime(t *testing.T) {
 	r := call(t, nil, "--datastore-type", "embedded", "--data-dir", folder, "--timeout", "1s")
 	assert.Equal(t, 4, r.code, r.stderr)
 	assert.Contains(t, r.stderr, "timed out after 1s: does another etcd use the folder?")
-}
-
-// TestMakeRun is the first thing that the README has somebody type.
-func TestMakeRun(t *testing.T) {
-	t.Parallel()
-	if _, err := exec.LookPath("make"); err != nil {
-		t.Skip("there is no make here")
-	}
-	out, err := exec.Command("make", "--no-print-directory", "-C", "../..", "run").CombinedOutput()
-	require.NoError(t, err, string(out))
-	assert.Contains(t, string(out), "created")
-	assert.Contains(t, string(out), "10.244.0.0/16")
-	assert.Contains(t, string(out), "fd00:10:244::/64")
 }

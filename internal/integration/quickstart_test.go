@@ -4,39 +4,33 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/etcdtest"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/kubetest"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// TestQuickStart types every command of the README's Kubernetes quick start, in
-// the root of the repository, as an administrator of a fresh cluster of
-// kubeadm's. What they print on stdout must stand below them.
-func TestQuickStart(t *testing.T) {
-	const (
-		readme = "../../README.md"
-		begin  = "<!-- quick start: internal/integration/quickstart_test.go runs every command -->\n```console\n"
-		end    = "```\n<!-- /quick start -->"
-	)
+const readme = "../../README.md"
+
+// typeQuickStart runs every command of a quick start of README.md in the root of the
+// repository, and compares what they print on stdout with what README.md shows.
+// -update writes it.
+func typeQuickStart(t *testing.T, name string, env ...string) {
+	t.Helper()
+	begin := "<!-- quick start on " + name + ": internal/integration/quickstart_test.go runs every command -->\n```console\n"
+	const end = "```\n<!-- /quick start -->"
 	text, err := os.ReadFile(readme)
 	require.NoError(t, err)
 	before, rest, found := strings.Cut(string(text), begin)
 	require.True(t, found)
 	shown, after, found := strings.Cut(rest, end)
 	require.True(t, found)
-
-	world := newKubernetesWorld(t, ippool.CRDV1)
-	putKubeadmConfig(t, world.server, "10.244.0.0/16,fd00:10:244::/56")
-	t.Cleanup(func() { kubectlAfter(t, world.server, "delete", "-k", manifests+"base", "--wait=false") })
-	tools := t.TempDir()
-	binary, err := kubetest.Kubectl(t.Context())
-	require.NoError(t, err)
-	require.NoError(t, os.Symlink(binary, filepath.Join(tools, "kubectl")))
 
 	var printed strings.Builder
 	commands := 0
@@ -48,14 +42,14 @@ func TestQuickStart(t *testing.T) {
 		commands++
 		cmd := exec.CommandContext(t.Context(), "bash", "-c", typed)
 		cmd.Dir = "../.."
-		cmd.Env = append(os.Environ(), "PATH="+tools+string(filepath.ListSeparator)+os.Getenv("PATH"), "KUBECONFIG="+world.server.Kubeconfig(t))
-		cmd.Env = append(cmd.Env, preflightOn...) // but for what this machine has to do with it
+		cmd.Env = append(os.Environ(), env...)
+		cmd.Env = append(cmd.Env, preflightOn...) // without the findings about this machine
 		var stderr strings.Builder
 		cmd.Stderr = &stderr
 		out, err := cmd.Output()
 		require.NoError(t, err, "%s%s", typed, stderr.String())
 		printed.WriteString(line)
-		printed.WriteString(allowedHere.ReplaceAllString(string(out), ""))
+		printed.WriteString(allowedHere.ReplaceAllString(still(string(out)), ""))
 	}
 	require.Positive(t, commands)
 	if *update {
@@ -63,5 +57,46 @@ func TestQuickStart(t *testing.T) {
 		return
 	}
 	assert.Equal(t, printed.String(), shown)
+}
+
+func TestQuickStartOnEmbeddedEtcd(t *testing.T) {
+	if _, err := exec.LookPath("make"); err != nil {
+		t.Skip("make is not installed")
+	}
+	typeQuickStart(t, "embedded etcd")
+}
+
+// TestQuickStartOnKubernetes runs it as the administrator of a new kubeadm cluster.
+func TestQuickStartOnKubernetes(t *testing.T) {
+	world := newKubernetesWorld(t, ippool.CRDV1)
+	putKubeadmConfig(t, world.server, "10.244.0.0/16,fd00:10:244::/56")
+	t.Cleanup(func() { kubectlAfter(t, world.server, "delete", "-k", manifests+"base", "--wait=false") })
+	tools := t.TempDir()
+	binary, err := kubetest.Kubectl(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, os.Symlink(binary, filepath.Join(tools, "kubectl")))
+	typeQuickStart(t, "Kubernetes", "PATH="+tools+string(filepath.ListSeparator)+os.Getenv("PATH"), "KUBECONFIG="+world.server.Kubeconfig(t))
 	assert.Len(t, world.Pools(t), 2)
+}
+
+// TestQuickStartOnEtcd runs README.md's command for an etcd with client
+// certificates, with the endpoint of this one.
+func TestQuickStartOnEtcd(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(readme)
+	require.NoError(t, err)
+	block := regexp.MustCompile("(?s)```\n(calico-bootstrap plan --etcd-endpoints .*?)```").FindSubmatch(text)
+	require.NotNil(t, block)
+	server := etcdtest.Start(t, etcdtest.WithMutualTLS())
+	pki := server.PKI()
+	dir := t.TempDir()
+	for name, path := range map[string]string{"ca.pem": pki.CACertFile, "cert.pem": pki.ClientCertFile, "key.pem": pki.ClientKeyFile} {
+		require.NoError(t, os.Symlink(path, filepath.Join(dir, name)))
+	}
+	program := command(t, nil)
+	cmd := exec.CommandContext(t.Context(), "sh", "-e", "-c", strings.ReplaceAll(string(block[1]), "https://10.0.0.1:2379", server.Endpoints()[0]))
+	cmd.Dir, cmd.Env = dir, append(program.Env, "PATH="+filepath.Dir(program.Path)+":"+os.Getenv("PATH"))
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, string(out))
+	assert.Contains(t, string(out), "Plan: 2 to create")
 }

@@ -14,13 +14,13 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/host/firewalldtest"
 )
 
-// What README.md shows of --check is what the program prints: on a host where
-// somebody opened BGP, until the next reload.
-func TestREADME(t *testing.T) {
+// TestDocument compares what docs/FIREWALL.md shows of --check with what the program
+// prints, on a host where BGP is open until the next reload.
+func TestDocument(t *testing.T) {
 	t.Parallel()
-	readme, err := os.ReadFile("../../../../README.md")
+	document, err := os.ReadFile("../../../../docs/FIREWALL.md")
 	require.NoError(t, err)
-	block := regexp.MustCompile("(?s)```\n# calico-bootstrap firewall (.*?)\n(.*?)```").FindStringSubmatch(string(readme))
+	block := regexp.MustCompile("(?s)```\n# calico-bootstrap firewall (.*?)\n(.*?)```").FindStringSubmatch(string(document))
 	require.NotNil(t, block)
 
 	host := firewalldtest.Start(t)
