@@ -25,17 +25,17 @@ import (
 func BenchmarkCore(b *testing.B) {
 	numbers := []int{1, 100, 10_000}
 	for b.Loop() {
-		t := newTable("core", "", "1 pool", "100 pools", "10,000 pools", "a pool of 10,000", "allocations")
+		t := newTable("core", "operation", "1 pool", "100 pools", "10,000 pools", "per pool (10,000)", "allocations per pool")
 		for _, step := range []struct {
 			name    string
 			prepare func(b *testing.B, n int) func() error
 		}{
-			{"ippool.DecodeRecord, of each", decodeRecords},
+			{"ippool.DecodeRecord, each record", decodeRecords},
 			{"ippool.ValidateSet", validateSet},
-			{"Settings.Resolve, of a file of pools", resolveFile},
-			{"plan.Compute, of a default pool beside those that exist", planBeside},
-			{"plan.Compute, of a file of pools of which none exists", planNew},
-			{"plan.Compute, of a file of pools that exist", planExisting},
+			{"Settings.Resolve, pools file", resolveFile},
+			{"plan.Compute, default pool; other pools exist", planBeside},
+			{"plan.Compute, pools file; no pool exists", planNew},
+			{"plan.Compute, pools file; all pools exist", planExisting},
 		} {
 			cells := []any{step.name}
 			var last effort
@@ -44,7 +44,7 @@ func BenchmarkCore(b *testing.B) {
 				cells = append(cells, time.Duration(last.nanoseconds))
 			}
 			most := numbers[len(numbers)-1]
-			cells = append(cells, time.Duration(last.nanoseconds/most), digits(float64(last.allocations)/float64(most))+" a pool")
+			cells = append(cells, time.Duration(last.nanoseconds/most), digits(float64(last.allocations)/float64(most)))
 			t.row(cells...)
 		}
 		t.publish(b)
@@ -54,7 +54,7 @@ func BenchmarkCore(b *testing.B) {
 // BenchmarkSelector measures selectors of more and more terms.
 func BenchmarkSelector(b *testing.B) {
 	for b.Loop() {
-		t := newTable("selector", "terms", "Parse", "a term", "allocations", "Matches", "a term", "allocations")
+		t := newTable("selector", "terms", "Parse", "per term", "allocations", "Matches", "per term", "allocations")
 		for _, terms := range []int{1, 10, 100, 1_000, 10_000} {
 			text := strings.Repeat("zone != 'a' && ", terms-1) + "zone != 'a'"
 			parsed, err := selector.Parse(text)

@@ -20,7 +20,7 @@ import (
 // BenchmarkBlocks has the program run beside more and more IPAM blocks.
 func BenchmarkBlocks(b *testing.B) {
 	for b.Loop() {
-		t := newTable("blocks", "datastore", "IPAM blocks", "", "time", "", "processors", "received", "resident", "")
+		t := newTable("blocks", "datastore", "IPAM blocks", "run", "time", "ratio", "CPU time", "received", "memory", "ratio")
 		for _, s := range openSites(b) {
 			var first [2]cost
 			for _, n := range []int{0, 5_000, 50_000} {
@@ -37,7 +37,7 @@ func BenchmarkBlocks(b *testing.B) {
 // pool is created, or exists as well.
 func BenchmarkPools(b *testing.B) {
 	for b.Loop() {
-		t := newTable("pools", "datastore", "IPv4 pools", "", "time", "", "processors", "received", "resident", "")
+		t := newTable("pools", "datastore", "IPv4 pools", "run", "time", "ratio", "CPU time", "received", "memory", "ratio")
 		for _, s := range openSites(b) {
 			var first [2]cost
 			for _, n := range []int{0, 100, 5_000} {
@@ -74,7 +74,7 @@ func (s *site) grown(b *testing.B, t *table, n int, first *[2]cost, before func(
 		proxy.Close() // it counts connections that are over
 		received[i] = proxy.Passed().Answered
 	}
-	for i, name := range []string{"creates", "exists"} {
+	for i, name := range []string{"creates pools", "pools exist"} {
 		c := middle(costs[i])
 		if n == 0 {
 			first[i] = c

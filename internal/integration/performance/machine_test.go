@@ -22,13 +22,13 @@ func BenchmarkMachine(b *testing.B) {
 			require.NoError(b, err)
 			return strings.TrimSpace(string(out))
 		}
-		t := newTable("machine", "", "")
-		t.row("processor", fmt.Sprintf("%s, %d of its cores", first("/proc/cpuinfo", `model name\s*: (.*)`), runtime.NumCPU()))
+		t := newTable("machine", "component", "value")
+		t.row("processor", fmt.Sprintf("%s, %d cores", first("/proc/cpuinfo", `model name\s*: (.*)`), runtime.NumCPU()))
 		t.row("memory", first("/proc/meminfo", `MemTotal:\s*(.*)`))
 		t.row("system", fmt.Sprintf("%s/%s, Linux %s", runtime.GOOS, runtime.GOARCH, first("/proc/sys/kernel/osrelease", `(\d+\.\d+)`)))
 		t.row("Go", strings.TrimPrefix(runtime.Version(), "go"))
-		t.row("kube-apiserver", kubetest.Shared(b).Version(b)+", with an etcd of its own")
-		t.row("etcd", version("go.etcd.io/etcd/server/v3")+", that doesn't wait for the disk (--unsafe-no-fsync)")
+		t.row("kube-apiserver", kubetest.Shared(b).Version(b)+", with its own etcd")
+		t.row("etcd", version("go.etcd.io/etcd/server/v3")+", without fsync (--unsafe-no-fsync)")
 		t.publish(b)
 	}
 }

@@ -12,7 +12,7 @@ import (
 func BenchmarkStartUp(b *testing.B) {
 	const runs = 60
 	for b.Loop() {
-		t := newTable("start-up", "datastore", "", "time", "", "processors", "", "resident", "")
+		t := newTable("start-up", "datastore", "run", "time", "ratio", "CPU time", "ratio", "memory", "ratio")
 		for _, s := range openSites(b) {
 			lister := programs.DynamicList
 			if s.config == nil {
@@ -28,7 +28,7 @@ func BenchmarkStartUp(b *testing.B) {
 			for _, kind := range []struct {
 				name  string
 				costs []cost
-			}{{"a bare list", bare}, {"the pools exist", steady}, {"creates the pools", fresh}} {
+			}{{"lists only", bare}, {"pools exist", steady}, {"creates pools", fresh}} {
 				c := middle(kind.costs)
 				t.row(s.name, kind.name,
 					c.wall, times(ratio(kind.costs, bare, func(c cost) float64 { return c.wall.Seconds() })),

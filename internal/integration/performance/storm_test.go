@@ -30,9 +30,9 @@ import (
 func BenchmarkStorm(b *testing.B) {
 	const nodes = 1000
 	for b.Loop() {
-		t := newTable("storm", "datastore", "", "errors", "requests a node", "until the last is done", "processors of the server, a node", "pools left")
+		t := newTable("storm", "datastore", "runs", "errors", "requests per node", "time until the last run ends", "server CPU time per node", "pools afterwards")
 		for _, s := range openSites(b) {
-			for _, kind := range []string{"create the pools", "the pools exist"} {
+			for _, kind := range []string{"create pools", "pools exist"} {
 				s.settle(b)
 				before := s.requests(b)
 				apiserver, etcd := s.server.Processors(b)

@@ -27,15 +27,15 @@ const module = "github.com/calico-bootstrap/calico-bootstrap"
 // nothing else, in one compressed layer.
 func BenchmarkWeight(b *testing.B) {
 	for b.Loop() {
-		t := newTable("weight", "", "binary", "compressed, as in the image", "packages", "modules", "initialised in")
+		t := newTable("weight", "program", "binary", "compressed, as in the image", "packages", "modules", "initialisation")
 		for _, of := range []struct {
 			name    string
 			program programs.Program
 			source  string
 		}{
 			{"calico-bootstrap", programs.CalicoBootstrap, module + "/examples/calico-bootstrap"},
-			{"a bare list on etcd", programs.EtcdList, module + "/internal/integration/etcdlist"},
-			{"a bare list on Kubernetes", programs.DynamicList, module + "/internal/integration/dynamiclist"},
+			{"list only, etcd", programs.EtcdList, module + "/internal/integration/etcdlist"},
+			{"list only, Kubernetes", programs.DynamicList, module + "/internal/integration/dynamiclist"},
 		} {
 			binary, err := of.program()
 			require.NoError(b, err)
@@ -51,7 +51,7 @@ func BenchmarkWeight(b *testing.B) {
 // program that does nothing else.
 func BenchmarkImports(b *testing.B) {
 	for b.Loop() {
-		t := newTable("imports", "import", "packages", "of them not Go's own", "modules", "initialised in", "binary")
+		t := newTable("imports", "import", "packages", "not in the standard library", "modules", "initialisation", "binary")
 		for _, pkg := range []string{
 			"ippool/selector", "ippool", "ippool/manifest", "ippool/installation",
 			"bootstrap", "bootstrap/firewall", "bootstrap/datastore/etcdv3", "bootstrap/datastore/kubernetes", "bootstrap/datastore/open",
