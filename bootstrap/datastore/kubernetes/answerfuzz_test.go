@@ -66,9 +66,9 @@ func checkAnswer(t *testing.T, err error, body, secret string) {
 	if err == nil {
 		return
 	}
-	var of *datastore.Error
-	require.ErrorAs(t, err, &of, "%q", body)
-	require.GreaterOrEqual(t, int64(of.RetryAfter), int64(0), fmt.Sprint(of.RetryAfter))
+	var failure *datastore.Error
+	require.ErrorAs(t, err, &failure, "%q", body)
+	require.GreaterOrEqual(t, int64(failure.RetryAfter), int64(0), fmt.Sprint(failure.RetryAfter))
 	for text := range strings.SplitSeq(err.Error(), "\n") {
 		checkLine(t, text)
 		require.True(t, strings.HasPrefix(text, "Kubernetes https://127.0.0.1:1: "), "%q", text)

@@ -117,7 +117,7 @@ func TestFromSettingsOverKubeconfig(t *testing.T) {
 			rest.Config{BearerToken: "hunter3", TLSClientConfig: rest.TLSClientConfig{Insecure: true}}, nil},
 		{"a CA", connection{Kubeconfig: pem("c", []byte(trusting)), K8sCAFile: pem("ca", authority)},
 			rest.Config{BearerToken: "hunter2", TLSClientConfig: rest.TLSClientConfig{CAData: authority}}, nil},
-		{"a CA in place of no verification", connection{Kubeconfig: pem("c", []byte(kubeconfig)), K8sCurrentContext: given("other"), K8sAPIToken: given("a"), K8sCAFile: pem("ca", authority)},
+		{"a CA in place of insecure-skip-tls-verify", connection{Kubeconfig: pem("c", []byte(kubeconfig)), K8sCurrentContext: given("other"), K8sAPIToken: given("a"), K8sCAFile: pem("ca", authority)},
 			rest.Config{BearerToken: "a", TLSClientConfig: rest.TLSClientConfig{CAData: authority}}, nil},
 		{"a client certificate", connection{Kubeconfig: pem("c", []byte(kubeconfig)), K8sCertFile: pem("cert", cert), K8sKeyFile: pem("key", key)},
 			rest.Config{BearerToken: "hunter2", TLSClientConfig: rest.TLSClientConfig{CertData: cert, KeyData: key}}, nil},
