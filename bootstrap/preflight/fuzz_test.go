@@ -55,7 +55,7 @@ func FuzzOverlapFindings(f *testing.F) {
 				clashes := slices.ContainsFunc(with, func(l facts.Located) bool { return l.Prefix.Overlaps(p.prefix()) })
 				reported := slices.ContainsFunc(found, func(f Finding) bool { return f.Pool == p.name && f.Code == code })
 				if code == HostRouteOverlap && clashes && !reported {
-					// It is reported as a route to an interface.
+					// The overlap with an interface is reported in its place.
 					require.True(t, slices.ContainsFunc(found, func(f Finding) bool { return f.Pool == p.name && f.Code == HostInterfaceOverlap }))
 					continue
 				}

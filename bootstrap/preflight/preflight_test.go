@@ -255,7 +255,7 @@ func TestFindings(t *testing.T) {
 		{"as many blocks", FewerBlocksThanNodes, pool("p", "10.0.0.0/24"), input{survey: nodes(4)}, nil, nil},
 		{"fewer blocks than all nodes", FewerBlocksThanNodes, pool("p", "10.0.0.0/24", nodeSelector("name != 'n1'")), input{survey: nodes(5)}, nil, nil},
 		{"smaller blocks", FewerBlocksThanNodes, pool("p", "10.0.0.0/24", blockSize(28)), input{survey: nodes(16)}, nil, nil},
-		{"the default block size", FewerBlocksThanNodes, pool("p", "10.0.0.0/25", blockSize(0)), input{survey: nodes(3)},
+		{"an unset block size is the default", FewerBlocksThanNodes, pool("p", "10.0.0.0/25", blockSize(0)), input{survey: nodes(3)},
 			[]string{`IPPool "p": cidr "10.0.0.0/25" (datastore) has 2 block(s) of /26 (blockSize: datastore) for 3 node(s): pods on the others get no address, or borrowed ones; CIDR and block size are not updatable in place, so add another pool with a wider range, or smaller blocks`}, nil},
 		{"2^63 blocks", FewerBlocksThanNodes, pool("p", "fd00::/59"), input{survey: nodes(5)}, nil, nil},
 		{"2^64 blocks", FewerBlocksThanNodes, pool("p", "fd00::/58"), input{survey: nodes(5)}, nil, nil},
