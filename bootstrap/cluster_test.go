@@ -109,7 +109,7 @@ func TestPlanUsesTheClustersCIDRs(t *testing.T) {
 
 // The cluster is read once per run, however many attempts there are. A retryable error
 // does not make the run use the default range.
-func TestClusterIsReadOnceARun(t *testing.T) {
+func TestClusterIsReadOncePerRun(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		store := newStore()
@@ -327,7 +327,7 @@ func TestErrorNamesCreatedPools(t *testing.T) {
 }
 
 // The error of a name that another client took also names the pools created before.
-func TestNameTakenAfterHalfWasCreated(t *testing.T) {
+func TestNameTakenAfterPartialCreation(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		store := newStore()

@@ -105,7 +105,7 @@ func TestComputeOfPoolsByName(t *testing.T) {
 			},
 		},
 		{
-			name:     "an overlap with what exists",
+			name:     "an overlap with an existing pool",
 			existing: []v3.IPPool{poolstest.Stored("mine", "10.0.0.0/8"), poolstest.Stored("inside", "10.1.0.0/16")},
 			pools:    []plan.DesiredPool{desiredByFile("b4", "10.3.0.0/16", true), desiredByFile("c4", "11.0.0.0/16", true)},
 			lines:    []string{none4, none6},

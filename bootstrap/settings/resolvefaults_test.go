@@ -73,7 +73,7 @@ func TestResolveFaults(t *testing.T) {
 		{"smaller than the given block", []string{"CALICO_IPV4POOL_CIDR=10.0.0.0/24", "--ipv4-pool-block-size=020"}, []string{
 			`env CALICO_IPV4POOL_CIDR: "10.0.0.0/24": is smaller than one block of /20: Calico can't hand out addresses of it; widen it to at least /20 (flag --ipv4-pool-block-size is "020")`,
 		}},
-		{"smaller than a block that is given at length",
+		{"smaller than a block size with many zeros",
 			[]string{"CALICO_IPV4POOL_CIDR=10.0.0.0/24", "CALICO_IPV4POOL_BLOCK_SIZE=" + strings.Repeat("0", 1000) + "20"}, []string{
 				`env CALICO_IPV4POOL_CIDR: "10.0.0.0/24": is smaller than one block of /20: Calico can't hand out addresses of it; widen it to at least /20 (env CALICO_IPV4POOL_BLOCK_SIZE is "` + strings.Repeat("0", 200) + `"… (1002 bytes))`,
 			}},
