@@ -14,12 +14,12 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// What a plan takes is bounded for each pool that exists, however many there are.
+// The allocations of a plan grow linearly with the number of existing pools.
 func TestAllocationsOfAPlan(t *testing.T) {
-	var requested settings.Settings
-	requested.IPv4.CIDR = settings.Given("192.168.0.0/16", origin.Caller("test"))
-	requested.IPv6.CIDR = settings.Given("fd00:10:244::/64", origin.Caller("test"))
-	config, err := requested.Resolve()
+	var given settings.Settings
+	given.IPv4.CIDR = settings.Given("192.168.0.0/16", origin.Caller("test"))
+	given.IPv6.CIDR = settings.Given("fd00:10:244::/64", origin.Caller("test"))
+	config, err := given.Resolve()
 	require.NoError(t, err)
 	for _, n := range []int{100, 5_000} {
 		var snapshot datastore.Snapshot
@@ -35,7 +35,7 @@ func TestAllocationsOfAPlan(t *testing.T) {
 	}
 }
 
-// The settings are described once, not for every question about one of them.
+// The definitions are built once, not on every call.
 func TestAllocationsOfSettings(t *testing.T) {
 	var config settings.Config
 	var err error

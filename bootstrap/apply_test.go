@@ -23,8 +23,8 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/internal/poolstest"
 )
 
-// agreed is a plan that somebody agreed to.
-func agreed(t *testing.T, store datastore.Datastore, s settings.Settings, options ...Option) (*Bootstrap, *Plan) {
+// planFor returns a Bootstrap and its plan for the settings.
+func planFor(t *testing.T, store datastore.Datastore, s settings.Settings, options ...Option) (*Bootstrap, *Plan) {
 	t.Helper()
 	b := New(store, append([]Option{WithHost(fakeHost{reads: new(int)}), WithRandom(&counting{})}, options...)...)
 	p, err := b.Plan(t.Context(), s)
@@ -35,10 +35,10 @@ func agreed(t *testing.T, store datastore.Datastore, s settings.Settings, option
 func TestApplyCarriesOutThePlan(t *testing.T) {
 	t.Parallel()
 	store := newStore(poolstest.Default4())
-	b, p := agreed(t, store, settingstest.Given(t, "--on-drift=update", "--ipv4-pool-nat-outgoing=false"))
+	b, p := planFor(t, store, settingstest.Given(t, "--on-drift=update", "--ipv4-pool-nat-outgoing=false"))
 	require.True(t, p.Pending())
-	require.Len(t, p.Changes(), 2, "what would be written can be looked at")
-	assert.Equal(t, []string{"cidr"}, p.Steps[1].Unknown, "nothing is drawn for a plan")
+	require.Len(t, p.Changes(), 2, "the plan has the changes")
+	assert.Equal(t, []string{"cidr"}, p.Steps[1].Unknown, "a plan draws no random range")
 	assert.Empty(t, p.Steps[1].Pool.Spec.CIDR)
 	report, err := b.Apply(t.Context(), p)
 	require.NoError(t, err)
@@ -47,8 +47,8 @@ func TestApplyCarriesOutThePlan(t *testing.T) {
 	assert.False(t, store.pools["default-ipv4-ippool"].Spec.NATOutgoing)
 }
 
-// Nothing but what was agreed to is ever written: where something else would be,
-// Apply says what, and that is a conflict.
+// Apply writes what the plan contains or nothing. If the changes would differ by now,
+// it returns a conflict that names the difference.
 func TestApplyOfAPlanThatNoLongerHolds(t *testing.T) {
 	t.Parallel()
 	podSubnet := func(cidr string) Option {
@@ -65,33 +65,33 @@ func TestApplyOfAPlanThatNoLongerHolds(t *testing.T) {
 		stored  []v3.IPPool
 		lines   []string
 		change  func(*fakeStore)
-		options []Option // of Apply; nil: those of the plan
-		message string   // empty: it is carried out
+		options []Option // of Apply; nil: those of Plan
+		message string   // empty: Apply succeeds
 	}{
 		{"nothing changed", nil, nil, func(*fakeStore) {}, nil, ""},
-		{"a pool that has nothing to do with it", nil, nil, func(s *fakeStore) { s.unreadable = []datastore.Unreadable{{Name: "odd", Err: errors.New("no JSON")}} }, nil, ""},
+		{"an unrelated pool was added", nil, nil, func(s *fakeStore) { s.unreadable = []datastore.Unreadable{{Name: "odd", Err: errors.New("no JSON")}} }, nil, ""},
 		{"another client created a pool", nil, nil, func(s *fakeStore) { s.put(mine) }, nil,
 			`the plan is outdated: IPPool "default-ipv4-ippool" was: 10.1.0.0/16 created (no IPv4 pool exists); it is now: 10.9.0.0/16 unchanged (exists)`},
-		{"a pool that was to stay is gone", []v3.IPPool{mine}, nil, func(s *fakeStore) { delete(s.pools, mine.Name); s.revision++ }, nil,
+		{"an existing pool was deleted", []v3.IPPool{mine}, nil, func(s *fakeStore) { delete(s.pools, mine.Name); s.revision++ }, nil,
 			`was: 10.9.0.0/16 unchanged (exists); it is now: 10.1.0.0/16 created (no IPv4 pool exists)`},
 		{"a pool was changed", []v3.IPPool{mine}, nil, func(s *fakeStore) { s.put(poolstest.Stored(mine.Name, "10.9.0.0/16")) }, nil,
 			`was: 10.9.0.0/16 unchanged (exists); it is now: 10.9.0.0/16 unchanged (exists), with other values in the pool itself`},
 		{"a pool is being deleted", []v3.IPPool{mine}, nil, func(s *fakeStore) { s.put(poolstest.Stored(mine.Name, "10.9.0.0/16", nat, deleting)) }, nil, "unchanged"},
-		{"what is to be updated was changed", []v3.IPPool{mine}, []string{"--on-drift=update", "--ipv4-pool-nat-outgoing=false"},
+		{"the pool to update was changed", []v3.IPPool{mine}, []string{"--on-drift=update", "--ipv4-pool-nat-outgoing=false"},
 			func(s *fakeStore) { s.put(poolstest.Stored(mine.Name, "10.9.0.0/16", nat, poolstest.Disabled)) }, nil,
 			"updated (natOutgoing: true -> false)"},
 		{"another client made the update", []v3.IPPool{mine}, []string{"--on-drift=update", "--ipv4-pool-nat-outgoing=false"},
 			func(s *fakeStore) { s.put(poolstest.Stored(mine.Name, "10.9.0.0/16")) }, nil, "it is now: 10.9.0.0/16 unchanged"},
 		{"the podSubnet was changed", nil, nil, func(*fakeStore) {}, []Option{podSubnet("10.2.0.0/16")},
 			`was: 10.1.0.0/16 created (no IPv4 pool exists); it is now: 10.2.0.0/16 created (no IPv4 pool exists)`},
-		{"a pool that is not to differ", nil, []string{"--on-drift=fail", "--ipv4-pool-cidr=10.1.0.0/16"}, func(s *fakeStore) { s.put(mine) }, nil, "it is now: 10.9.0.0/16 unchanged (exists; differs from desired: cidr)"},
+		{"drift with --on-drift=fail", nil, []string{"--on-drift=fail", "--ipv4-pool-cidr=10.1.0.0/16"}, func(s *fakeStore) { s.put(mine) }, nil, "it is now: 10.9.0.0/16 unchanged (exists; differs from desired: cidr)"},
 		{"the host lost IPv6", nil, nil, func(*fakeStore) {}, []Option{podSubnet("10.1.0.0/16"), WithHost(fakeHost{ipv6Disabled: "it is off", reads: new(int)})}, "skipped (IPv6 is not supported: it is off)"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			store := newStore(tt.stored...)
-			b, p := agreed(t, store, settingstest.Given(t, append(tt.lines, "--ipv6-pool-nat-outgoing=true")...), podSubnet("10.1.0.0/16"))
+			b, p := planFor(t, store, settingstest.Given(t, append(tt.lines, "--ipv6-pool-nat-outgoing=true")...), podSubnet("10.1.0.0/16"))
 			tt.change(store)
 			if tt.options != nil {
 				b = New(store, append([]Option{WithHost(fakeHost{reads: new(int)}), WithRandom(&counting{})}, tt.options...)...)
@@ -118,20 +118,20 @@ func TestApplyOfAPlanThatNoLongerHolds(t *testing.T) {
 	}
 }
 
-// A write between the reads of Apply and its commit is a conflict as well, unless
-// the plan holds all the same.
+// A write between the reads and the commit of Apply is a conflict, unless the plan
+// stays the same.
 func TestApplyLosesARace(t *testing.T) {
 	t.Parallel()
 	for name, race := range map[string]struct {
 		pool  v3.IPPool
 		holds bool
 	}{
-		"of the same name": {poolstest.Stored("default-ipv4-ippool", "10.9.0.0/16"), false},
-		"elsewhere":        {poolstest.Stored("odd", "nonsense"), true},
+		"a pool of the same name": {poolstest.Stored("default-ipv4-ippool", "10.9.0.0/16"), false},
+		"an unrelated pool":       {poolstest.Stored("odd", "nonsense"), true},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			store := newStore()
-			b, p := agreed(t, store, settingstest.Given(t, settingstest.CIDRs...))
+			b, p := planFor(t, store, settingstest.Given(t, settingstest.CIDRs...))
 			store.onCommit = []hook{first(func() { store.put(race.pool) })}
 			_, err := b.Apply(t.Context(), p)
 			if race.holds {
@@ -145,27 +145,27 @@ func TestApplyLosesARace(t *testing.T) {
 	}
 }
 
-// What an earlier attempt of Apply wrote, perhaps without learning of it, is no
-// change of the plan.
+// What an earlier attempt of Apply wrote does not make the plan outdated, even if the
+// answer to that write was lost.
 func TestApplyAfterALostAnswer(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		store := newStore()
-		b, p := agreed(t, store, settingstest.Given(t, settingstest.CIDRs...))
+		b, p := planFor(t, store, settingstest.Given(t, settingstest.CIDRs...))
 		store.onCommit = []hook{losesAnswer(unreachable("connection reset"))}
 		report, err := b.Apply(t.Context(), p)
 		require.NoError(t, err)
 		assert.Equal(t, []string{created4, created6}, outcome(report))
 
 		half := &oneByOne{newStore(), []map[string]error{{"default-ipv6-ippool": unreachable("503")}}}
-		b, p = agreed(t, half, settingstest.Given(t, settingstest.CIDRs...))
+		b, p = planFor(t, half, settingstest.Given(t, settingstest.CIDRs...))
 		report, err = b.Apply(t.Context(), p)
 		require.NoError(t, err)
 		assert.Equal(t, []string{created4, created6}, outcome(report))
 
-		// Nor is what a server made of a pool that it took.
+		// Neither does a change that the server makes to a pool when it stores it.
 		store = newStore()
-		b, p = agreed(t, store, settingstest.Given(t, settingstest.CIDRs...))
+		b, p = planFor(t, store, settingstest.Given(t, settingstest.CIDRs...))
 		store.onCommit = []hook{func(context.Context, func() error) error {
 			pool := p.Steps[0].Pool.DeepCopy()
 			pool.UID, pool.Labels = "the-servers-own", map[string]string{"by": "a webhook"}
@@ -178,13 +178,13 @@ func TestApplyAfterALostAnswer(t *testing.T) {
 	})
 }
 
-// A pool that is written before the plan turns out not to hold is named.
+// The error of an outdated plan names the pools that were written before.
 func TestApplyThatWasHalfDone(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		store := newStore()
 		half := &oneByOne{store, []map[string]error{{"default-ipv6-ippool": datastore.ErrConflict}}}
-		b, p := agreed(t, half, settingstest.Given(t, settingstest.CIDRs...))
+		b, p := planFor(t, half, settingstest.Given(t, settingstest.CIDRs...))
 		store.onSnapshot = []hook{nil, first(func() { store.put(poolstest.Stored("default-ipv6-ippool", "fd00:9::/64")) })}
 		_, err := b.Apply(t.Context(), p)
 		require.ErrorIs(t, err, datastore.ErrConflict)
@@ -195,25 +195,25 @@ func TestApplyThatWasHalfDone(t *testing.T) {
 	})
 }
 
-// Whatever the number of attempts, an error names a pool that was written once.
+// A PartialError names each written pool once, however many attempts wrote it.
 func TestPartialErrorNamesAPoolOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		store := newStore()
 		wrote := func(next error) hook {
 			return func(context.Context, func() error) error {
-				if _, there := store.pools["default-ipv4-ippool"]; !there {
+				if _, exists := store.pools["default-ipv4-ippool"]; !exists {
 					store.put(poolstest.Default4(func(pool *v3.IPPool) { pool.UID = "01020304-0506-4708-890a-0b0c0d0e0f10" }))
 				}
 				return &partlyWritten{[]string{"default-ipv4-ippool"}, next}
 			}
 		}
-		taken := func(context.Context, func() error) error { // and so it is to be created again
+		deleted := func(context.Context, func() error) error { // so that it is created again
 			delete(store.pools, "default-ipv4-ippool")
 			return unreachable("503")
 		}
 		store.onCommit = []hook{wrote(datastore.ErrConflict)}
-		store.onSnapshot = []hook{nil, taken}
+		store.onSnapshot = []hook{nil, deleted}
 		store.onCommit = append(store.onCommit, wrote(errors.New("refused")))
 		_, err := run(t, store, settingstest.Given(t, settingstest.CIDRs...))
 		var partial *PartialError
@@ -223,8 +223,8 @@ func TestPartialErrorNamesAPoolOnce(t *testing.T) {
 	})
 }
 
-// A random range is known before a strict preflight, which refuses what apply
-// would write and not what it wrote. A plan says what holds for every such range.
+// A strict run checks the random range before it is written. A plan draws none, and
+// reports what holds for every random range.
 func TestStrictKnowsTheRandomRange(t *testing.T) {
 	t.Parallel()
 	cluster := &fakeCluster{survey: facts.Survey{Nodes: []facts.Node{factstest.Node("a", "fd12:3456:789a::/64")}}}
@@ -233,9 +233,9 @@ func TestStrictKnowsTheRandomRange(t *testing.T) {
 		"OutsideNodePodCIDR": {WithCluster(cluster)},
 		"HostRouteOverlap":   {WithHost(host)},
 	} {
-		for _, requested := range [][]Option{options, append(options, asPlan)} {
+		for _, all := range [][]Option{options, append(options, asPlan)} {
 			store := newStore()
-			report, err := run(t, store, settingstest.Given(t, "--ipv4-pool-cidr=10.1.0.0/16", "--ipv6-pool-nat-outgoing=true", "--preflight=strict"), requested...)
+			report, err := run(t, store, settingstest.Given(t, "--ipv4-pool-cidr=10.1.0.0/16", "--ipv6-pool-nat-outgoing=true", "--preflight=strict"), all...)
 			require.ErrorIs(t, err, preflight.ErrFindings, name)
 			assert.Equal(t, []string{name + " default-ipv6-ippool"}, codes(report.Findings))
 			assert.Empty(t, store.stored(), "nothing is written")
@@ -243,7 +243,7 @@ func TestStrictKnowsTheRandomRange(t *testing.T) {
 	}
 }
 
-// A strict run refuses an update that a strict plan refuses.
+// Findings of an update are errors in a strict run, as in a strict plan.
 func TestStrictChecksUpdates(t *testing.T) {
 	t.Parallel()
 	for _, options := range [][]Option{nil, {asPlan}} {
@@ -255,7 +255,7 @@ func TestStrictChecksUpdates(t *testing.T) {
 	}
 }
 
-// A CIDR that is chosen keeps clear of all that the run knows.
+// A chosen CIDR overlaps no known network, route, Service CIDR or node address.
 func TestChosenCIDRIsFreeOfAllThatIsKnown(t *testing.T) {
 	t.Parallel()
 	cluster := &fakeCluster{survey: facts.Survey{
@@ -270,7 +270,7 @@ func TestChosenCIDRIsFreeOfAllThatIsKnown(t *testing.T) {
 	assert.Empty(t, report.Findings)
 }
 
-// A caller may call the place of a value as it likes.
+// A caller's origin is not a default, even if its text begins with "default".
 func TestCallersOriginIsNoDefault(t *testing.T) {
 	t.Parallel()
 	store := newStore(poolstest.Default4())
@@ -283,7 +283,7 @@ func TestCallersOriginIsNoDefault(t *testing.T) {
 	assert.False(t, store.pools["default-ipv4-ippool"].Spec.NATOutgoing)
 }
 
-// A pool that is being deleted counts, and is a finding.
+// A pool that is being deleted still exists, and is a finding.
 func TestPoolThatIsBeingDeleted(t *testing.T) {
 	t.Parallel()
 	deleted := poolstest.Default4()
@@ -300,11 +300,11 @@ func TestPoolThatIsBeingDeleted(t *testing.T) {
 	require.ErrorIs(t, err, preflight.ErrFindings)
 }
 
-// Commit changes nothing that it is given, and neither does Apply its plan.
+// Neither Commit nor Apply modifies its arguments.
 func TestApplyDoesNotModifyThePlan(t *testing.T) {
 	t.Parallel()
 	store := newStore()
-	b, p := agreed(t, store, settings.Settings{})
+	b, p := planFor(t, store, settings.Settings{})
 	before := *p
 	steps := append([]plan.Step{}, p.Steps...)
 	pool := p.Steps[0].Pool.DeepCopy()
@@ -316,20 +316,20 @@ func TestApplyDoesNotModifyThePlan(t *testing.T) {
 	assert.Empty(t, p.Steps[0].Pool.UID)
 }
 
-// A server that gives out the uids itself leaves a run no way to know its own pool
-// after a lost answer. A pool that is as the run asked for it is none that changed
-// the plan; any other is.
+// If the server assigns the UIDs, a run can't recognise its own pool after a lost
+// answer. A pool with the desired values does not make the plan outdated; any other
+// pool does.
 func TestApplyAfterALostAnswerOfAServerWithItsOwnUIDs(t *testing.T) {
 	t.Parallel()
 	for name, stored := range map[string]func(*v3.IPPool){
-		"as it was sent": func(*v3.IPPool) {},
+		"unchanged": func(*v3.IPPool) {},
 		"without a field that the server doesn't know": func(pool *v3.IPPool) { pool.Spec.AssignmentMode = nil },
-		"another":         poolstest.Disabled,
+		"disabled":        poolstest.Disabled,
 		"without its NAT": func(pool *v3.IPPool) { pool.Spec.NATOutgoing = false },
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			store := newStore()
-			b, p := agreed(t, store, settingstest.Given(t, settingstest.CIDRs...))
+			b, p := planFor(t, store, settingstest.Given(t, settingstest.CIDRs...))
 			store.onCommit = []hook{func(context.Context, func() error) error {
 				pool := p.Steps[0].Pool.DeepCopy()
 				pool.UID = "the-servers-own"
@@ -338,7 +338,7 @@ func TestApplyAfterALostAnswerOfAServerWithItsOwnUIDs(t *testing.T) {
 				return unreachable("connection reset")
 			}}
 			report, err := b.Apply(t.Context(), p)
-			if strings.HasSuffix(name, "another") || strings.HasSuffix(name, "NAT") {
+			if name == "disabled" || name == "without its NAT" {
 				require.ErrorIs(t, err, datastore.ErrConflict)
 				assert.Len(t, store.stored(), 1)
 				return
@@ -349,11 +349,11 @@ func TestApplyAfterALostAnswerOfAServerWithItsOwnUIDs(t *testing.T) {
 	}
 }
 
-// "Random" was agreed to, and no range that the cluster named since.
-func TestApplyOfARandomRangeThatTheClusterNamesSince(t *testing.T) {
+// A plan with a random range is outdated once the cluster reports a pod CIDR.
+func TestApplyOfARandomRangeWithANewPodCIDR(t *testing.T) {
 	t.Parallel()
 	store := newStore()
-	_, p := agreed(t, store, settingstest.Given(t, "--ipv4-pool-cidr=none"))
+	_, p := planFor(t, store, settingstest.Given(t, "--ipv4-pool-cidr=none"))
 	cluster := &fakeCluster{sources: []facts.PodCIDRSource{factstest.Source(origin.Cluster("kubeadm-config"), "fd01::/56")}}
 	b := New(store, WithHost(fakeHost{reads: new(int)}), WithRandom(&counting{}), WithCluster(cluster))
 	_, err := b.Apply(t.Context(), p)
@@ -362,21 +362,21 @@ func TestApplyOfARandomRangeThatTheClusterNamesSince(t *testing.T) {
 	assert.Empty(t, store.stored())
 }
 
-// A plan that has another step by now is a conflict that no attempt resolves, as
-// any that no longer holds.
+// A plan with another number of steps is outdated, which is a conflict that is not
+// retried.
 func TestApplyOfAPlanWithAnotherStep(t *testing.T) {
 	t.Parallel()
 	store := newStore()
-	b, p := agreed(t, store, settingstest.Given(t, settingstest.CIDRs...))
+	b, p := planFor(t, store, settingstest.Given(t, settingstest.CIDRs...))
 	p.Steps = p.Steps[:1]
 	_, err := b.Apply(t.Context(), p)
 	require.ErrorIs(t, err, datastore.ErrConflict)
 	require.EqualError(t, err, "the plan is outdated: it was about 1 pools, and is about 2 now")
-	assert.Equal(t, 2, store.count("snapshot"), "one of Plan, one of Apply")
+	assert.Equal(t, 2, store.count("snapshot"), "one by Plan, one by Apply")
 	assert.Empty(t, store.stored())
 }
 
-// What is about to go is not changed.
+// A pool that is being deleted is not updated.
 func TestPoolThatIsBeingDeletedIsNotUpdated(t *testing.T) {
 	t.Parallel()
 	deleted := poolstest.Default4()
@@ -390,9 +390,9 @@ func TestPoolThatIsBeingDeletedIsNotUpdated(t *testing.T) {
 	assert.Zero(t, store.count("commit"))
 }
 
-// A warning about a chosen CIDR holds though the attempt that finds the pool chooses
-// none.
-func TestWarningsOfAnEarlierAttemptStay(t *testing.T) {
+// A warning about a chosen CIDR is kept when a later attempt finds the pool and
+// chooses none.
+func TestWarningsOfAnEarlierAttemptAreKept(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		store := newStore()
@@ -406,7 +406,7 @@ func TestWarningsOfAnEarlierAttemptStay(t *testing.T) {
 	})
 }
 
-// An update whose answer was lost is named in the error once the run has seen it.
+// The error names an update whose answer was lost, once a later attempt has read it.
 func TestPartialErrorNamesAnUpdateThatWasFoundLater(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -426,11 +426,11 @@ func TestPartialErrorNamesAnUpdateThatWasFoundLater(t *testing.T) {
 	})
 }
 
-// Keys of etcd are free texts: none of them breaks a plan's lines or a terminal.
+// An etcd key may have any text. A printed plan shows no control characters of it.
 func TestPlanIsPrintedInLines(t *testing.T) {
 	t.Parallel()
 	store := newStore(poolstest.Stored("evil\x1b[31m\nname", "10.9.0.0/16"))
-	_, p := agreed(t, store, settingstest.Given(t, "--ipv6-pool-cidr=none"))
+	_, p := planFor(t, store, settingstest.Given(t, "--ipv6-pool-cidr=none"))
 	assert.NotContains(t, p.String(), "\x1b")
 	assert.Contains(t, strings.Split(p.String(), "\n")[0], "name 10.9.0.0/16: unchanged (exists)")
 }

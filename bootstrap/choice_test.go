@@ -15,8 +15,8 @@ import (
 
 func TestRenderChooses(t *testing.T) {
 	t.Parallel()
-	requested := 0
-	host := fakeHost{networks: factstest.Prefixes("192.168.1.0/24"), reads: &requested}
+	reads := 0
+	host := fakeHost{networks: factstest.Prefixes("192.168.1.0/24"), reads: &reads}
 	pools, warnings, err := Render(t.Context(), settings.Settings{}, WithHost(host), WithRandom(&counting{}))
 	require.NoError(t, err)
 	const chosen = " was chosen for this run and may differ on another host or in the next run: set one with flag --"
@@ -27,10 +27,10 @@ func TestRenderChooses(t *testing.T) {
 	require.Len(t, pools, 2)
 	assert.Equal(t, "172.16.0.0/16", pools[0].Spec.CIDR)
 	assert.Equal(t, "fd01:203:405::/48", pools[1].Spec.CIDR, "fd, and the 40 bits 01 02 03 04 05")
-	assert.Equal(t, 1, requested)
+	assert.Equal(t, 1, reads)
 }
 
-// Nothing is drawn, and the host isn't asked, for what is named or not wanted.
+// Render reads the host and draws a random range only for a CIDR that must be chosen.
 func TestRenderChoosesOnlyWhatIsNeeded(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -39,20 +39,20 @@ func TestRenderChoosesOnlyWhatIsNeeded(t *testing.T) {
 		ipv6Disabled string
 		want         []string
 	}{
-		{"both named", []string{"CALICO_IPV4POOL_CIDR=10.0.0.0/16", "CALICO_IPV6POOL_CIDR=fd00::/64"}, "",
+		{"both set", []string{"CALICO_IPV4POOL_CIDR=10.0.0.0/16", "CALICO_IPV6POOL_CIDR=fd00::/64"}, "",
 			[]string{"default-ipv4-ippool 10.0.0.0/16", "default-ipv6-ippool fd00::/64"}},
-		{"neither wanted", []string{"CALICO_IPV4POOL_CIDR=none", "CALICO_IPV6POOL_CIDR=none"}, "", nil},
+		{"neither desired", []string{"CALICO_IPV4POOL_CIDR=none", "CALICO_IPV6POOL_CIDR=none"}, "", nil},
 		{"no default pools", []string{"NO_DEFAULT_POOLS=yes"}, "", nil},
 		{"no IPv6 support", []string{"CALICO_IPV4POOL_CIDR=none", "FELIX_IPV6SUPPORT=false"}, "", nil},
 		{"host without IPv6", []string{"CALICO_IPV4POOL_CIDR=none"}, "it is old", nil},
-		{"host without IPv6 that is asked for it", []string{"CALICO_IPV4POOL_CIDR=none", "CALICO_IPV6POOL_CIDR=fd00::/64"}, "it is old", nil},
+		{"host without IPv6, with an IPv6 CIDR", []string{"CALICO_IPV4POOL_CIDR=none", "CALICO_IPV6POOL_CIDR=fd00::/64"}, "it is old", nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			pools, warnings, err := Render(t.Context(), settingstest.Given(t, tt.lines...), WithHost(fakeHost{t: t, ipv6Disabled: tt.ipv6Disabled}), WithRandom(noRandom{t}))
 			require.NoError(t, err)
-			assert.Len(t, warnings, 2-len(pools), "each family that is left out is told of")
+			assert.Len(t, warnings, 2-len(pools), "one for each skipped address family")
 			for _, warning := range warnings {
 				assert.Regexp(t, "^no default IPv[46] pool: ", warning)
 			}
@@ -67,8 +67,8 @@ func TestRenderChoosesOnlyWhatIsNeeded(t *testing.T) {
 
 func TestRenderWarnsAndFails(t *testing.T) {
 	t.Parallel()
-	requested := 0
-	broken := fakeHost{err: fmt.Errorf("no netlink"), reads: &requested}
+	reads := 0
+	broken := fakeHost{err: fmt.Errorf("no netlink"), reads: &reads}
 	pools, warnings, err := Render(t.Context(), settingstest.Given(t, "CALICO_IPV6POOL_CIDR=fd00::7/64"), WithHost(broken))
 	require.NoError(t, err)
 	assert.Len(t, pools, 2)
@@ -80,21 +80,21 @@ func TestRenderWarnsAndFails(t *testing.T) {
 
 	_, _, err = Render(t.Context(), settingstest.Given(t, "CALICO_IPV6POOL_CIDR=x"), WithHost(broken))
 	require.ErrorIs(t, err, settings.ErrInvalidSettings)
-	assert.Equal(t, 1, requested, "wrong settings ask for nothing")
+	assert.Equal(t, 1, reads, "with invalid settings the host is not read")
 
-	_, _, err = Render(t.Context(), settingstest.Given(t, "CALICO_IPV4POOL_CIDR=none"), WithHost(broken), WithRandom(noRandom{emptyCluster{t}}))
+	_, _, err = Render(t.Context(), settingstest.Given(t, "CALICO_IPV4POOL_CIDR=none"), WithHost(broken), WithRandom(noRandom{silentTB{t}}))
 	assert.EqualError(t, err, "drawing a random IPv6 prefix: unexpected EOF")
 }
 
-// silent takes the place of a test that may not fail.
-type emptyCluster struct{ testing.TB }
+// silentTB is a testing.TB that ignores errors.
+type silentTB struct{ testing.TB }
 
-func (emptyCluster) Error(...any) {}
+func (silentTB) Error(...any) {}
 
 func TestRenderedPoolsAreComplete(t *testing.T) {
 	t.Parallel()
-	requested := 0
-	pools, _, err := Render(t.Context(), settings.Settings{}, WithHost(fakeHost{reads: &requested}))
+	reads := 0
+	pools, _, err := Render(t.Context(), settings.Settings{}, WithHost(fakeHost{reads: &reads}))
 	require.NoError(t, err)
 	require.Len(t, pools, 2)
 	assert.Empty(t, ippool.ValidateSet(pools))

@@ -24,21 +24,21 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// fakeCluster says what it is told to, and counts how often it is asked.
+// fakeCluster is a facts.Cluster with fixed answers. It records its calls.
 type fakeCluster struct {
-	sources  []facts.PodCIDRSource
-	errs     []error // of the first calls
-	families [][]ippool.Family
-	survey   facts.Survey
-	unknown  []error // of the first surveys
-	surveys  int     // how often it was asked for one
+	sources    []facts.PodCIDRSource
+	errs       []error // of the first calls of PodCIDRs
+	families   [][]ippool.Family
+	survey     facts.Survey
+	surveyErrs []error // of the first calls of Survey
+	surveys    int     // calls of Survey
 }
 
 func (c *fakeCluster) Survey(context.Context) (facts.Survey, error) {
 	c.surveys++
-	if len(c.unknown) > 0 {
-		err := c.unknown[0]
-		c.unknown = c.unknown[1:]
+	if len(c.surveyErrs) > 0 {
+		err := c.surveyErrs[0]
+		c.surveyErrs = c.surveyErrs[1:]
 		return facts.Survey{}, err
 	}
 	return c.survey, nil
@@ -54,39 +54,39 @@ func (c *fakeCluster) PodCIDRs(_ context.Context, families []ippool.Family) ([]f
 	return c.sources, nil
 }
 
-// clusterStore is a datastore that is a cluster as well.
+// clusterStore is a datastore that is also a facts.Cluster.
 type clusterStore struct {
 	*fakeStore
 	*fakeCluster
 }
 
-func TestClusterIsReadOnlyWhereAPoolIsCreated(t *testing.T) {
+func TestClusterIsNotReadIfNothingIsCreated(t *testing.T) {
 	t.Parallel()
-	four, six := poolstest.Stored("mine", "10.9.0.0/16"), poolstest.Stored("theirs", "fd00:9::/64")
+	ipv4, ipv6 := poolstest.Stored("mine", "10.9.0.0/16"), poolstest.Stored("theirs", "fd00:9::/64")
 	tests := []struct {
-		name  string
-		there []v3.IPPool
-		given settings.Settings
-		want  [][]ippool.Family
+		name     string
+		existing []v3.IPPool
+		given    settings.Settings
+		want     [][]ippool.Family
 	}{
-		{"both exist", []v3.IPPool{four, six}, settings.Settings{}, nil},
+		{"both exist", []v3.IPPool{ipv4, ipv6}, settings.Settings{}, nil},
 		{"no pool is desired", nil, settingstest.Given(t, "NO_DEFAULT_POOLS=1"), nil},
-		{"one exists", []v3.IPPool{four}, settings.Settings{}, [][]ippool.Family{{ippool.IPv6}}},
+		{"one exists", []v3.IPPool{ipv4}, settings.Settings{}, [][]ippool.Family{{ippool.IPv6}}},
 		{"none exists", nil, settings.Settings{}, [][]ippool.Family{poolstest.BothFamilies}},
-		{"both are named, and may be outside", nil, settingstest.Given(t, settingstest.CIDRs...), [][]ippool.Family{poolstest.BothFamilies}},
+		{"both CIDRs are set, and are checked", nil, settingstest.Given(t, settingstest.CIDRs...), [][]ippool.Family{poolstest.BothFamilies}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			cluster := &fakeCluster{sources: []facts.PodCIDRSource{factstest.Source(origin.Cluster("kubeadm-config"), "10.1.0.0/16", "fd01::/64")}}
-			_, err := run(t, clusterStore{newStore(tt.there...), cluster}, tt.given)
+			_, err := run(t, clusterStore{newStore(tt.existing...), cluster}, tt.given)
 			require.NoError(t, err)
 			assert.Equal(t, tt.want, cluster.families)
 		})
 	}
 }
 
-func TestClusterThatIsNoDatastore(t *testing.T) {
+func TestClusterBesidesTheDatastore(t *testing.T) {
 	t.Parallel()
 	store, cluster := newStore(), &fakeCluster{sources: []facts.PodCIDRSource{factstest.Source(origin.Cluster("kubeadm-config"), "10.1.0.0/16", "fd01::/64")}}
 	report, err := run(t, store, settings.Settings{}, WithCluster(cluster), WithRandom(&counting{}))
@@ -96,9 +96,9 @@ func TestClusterThatIsNoDatastore(t *testing.T) {
 	assert.Equal(t, []string{"snapshot", blocksBoth, commitBoth}, store.calls)
 }
 
-// A plan shows what the cluster says also of the family whose default is drawn
-// at random only when it is written.
-func TestPlanTakesTheClustersCIDRs(t *testing.T) {
+// A plan has the cluster's pod CIDRs, also that of IPv6, whose default range is drawn
+// only when the pool is written.
+func TestPlanUsesTheClustersCIDRs(t *testing.T) {
 	t.Parallel()
 	cluster := &fakeCluster{sources: []facts.PodCIDRSource{factstest.Source(origin.Cluster("kube-proxy"), "10.1.0.0/16", "fd01::/64")}}
 	report, err := planned(t, newStore(), settings.Settings{}, WithCluster(cluster), WithRandom(noRandom{t}))
@@ -107,9 +107,9 @@ func TestPlanTakesTheClustersCIDRs(t *testing.T) {
 	assert.Equal(t, "fd01::/64", report.Pools[1].Spec.CIDR)
 }
 
-// The cluster is asked once a run, whatever becomes of the attempts; a hiccup
-// makes no default.
-func TestClusterIsReadOnceARun(t *testing.T) {
+// The cluster is read once per run, however many attempts there are. A retryable error
+// does not make the run use the default range.
+func TestClusterIsReadOncePerRun(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		store := newStore()
@@ -128,8 +128,8 @@ func TestClusterIsReadOnceARun(t *testing.T) {
 	})
 }
 
-// Where another family is missing by the second attempt, the cluster is asked for
-// it, too. What was noted the first time isn't noted twice.
+// If the second attempt needs another address family, the cluster is read again.
+// Notes are not repeated.
 func TestClusterIsReadForAnotherFamily(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -151,7 +151,7 @@ func TestClusterIsReadForAnotherFamily(t *testing.T) {
 	})
 }
 
-func TestClusterThatFailsForGood(t *testing.T) {
+func TestClusterFailsPermanently(t *testing.T) {
 	t.Parallel()
 	store := newStore()
 	_, err := run(t, clusterStore{store, &fakeCluster{errs: []error{datastore.ErrUnauthorized}}}, settings.Settings{})
@@ -159,9 +159,9 @@ func TestClusterThatFailsForGood(t *testing.T) {
 	assert.Empty(t, store.stored())
 }
 
-// What a cluster says in vain is a note where it is to be expected or nobody
-// needs it, and a warning where a CIDR was wanted of it.
-func TestSourcesThatSayNothing(t *testing.T) {
+// A source without a pod CIDR is a note if it is absent or if no CIDR is needed from it,
+// else a warning.
+func TestSourcesWithoutAPodCIDR(t *testing.T) {
 	t.Parallel()
 	sources := func() []facts.PodCIDRSource {
 		absent := facts.PodCIDRSource{Name: origin.Cluster("kubeadm-config"), Problem: "not found", Absent: true}
@@ -179,7 +179,7 @@ func TestSourcesThatSayNothing(t *testing.T) {
 
 	report, err = run(t, newStore(), settingstest.Given(t, settingstest.CIDRs...), WithCluster(&fakeCluster{sources: sources()}))
 	require.NoError(t, err)
-	assert.Empty(t, report.Warnings, "nothing was wanted of it")
+	assert.Empty(t, report.Warnings, "no CIDR was needed")
 	assert.Equal(t, []string{absent, broken}, report.Notes)
 }
 
@@ -192,7 +192,7 @@ func TestFurtherCIDRs(t *testing.T) {
 	assert.Empty(t, furtherCIDRs(nil, ippool.IPv4))
 }
 
-func TestClustersCIDRThatMakesNoPool(t *testing.T) {
+func TestClustersCIDRThatIsTooSmall(t *testing.T) {
 	t.Parallel()
 	store := newStore()
 	cluster := &fakeCluster{sources: []facts.PodCIDRSource{factstest.Source(origin.Cluster("kubeadm-config"), "10.1.0.0/28", "fd01::/64")}}
@@ -205,20 +205,20 @@ func TestClustersCIDRThatMakesNoPool(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// keepsOtherwise is a datastore that stores what it likes.
+// changesOnWrite is a datastore that changes pools when it stores them.
 type changesOnWrite struct{ *fakeStore }
 
-func (k changesOnWrite) Commit(ctx context.Context, since datastore.Snapshot, changes []datastore.Change) (datastore.Result, error) {
-	var kept []datastore.Change
+func (s changesOnWrite) Commit(ctx context.Context, since datastore.Snapshot, changes []datastore.Change) (datastore.Result, error) {
+	var changed []datastore.Change
 	for _, change := range changes {
 		pool := change.Create.DeepCopy()
-		pool.UID = "given-by-the-server-" + pool.UID
+		pool.UID = "server-assigned-" + pool.UID
 		pool.Spec.AssignmentMode = nil
 		pool.Spec.NodeSelector = "zone == 'a'"
-		pool.Spec.VXLANMode = "" // which means the desired mode
-		kept = append(kept, datastore.Change{Create: pool})
+		pool.Spec.VXLANMode = "" // which means Never, the desired mode
+		changed = append(changed, datastore.Change{Create: pool})
 	}
-	return k.fakeStore.Commit(ctx, since, kept)
+	return s.fakeStore.Commit(ctx, since, changed)
 }
 
 func TestChangedOnWriteIsReported(t *testing.T) {
@@ -228,15 +228,15 @@ func TestChangedOnWriteIsReported(t *testing.T) {
 	assert.Equal(t, []string{
 		`the datastore keeps IPPool "default-ipv4-ippool" with changed fields: assignmentMode is unset, not "Automatic", nodeSelector is "zone == 'a'", not "all()"`,
 	}, report.Warnings)
-	assert.Equal(t, "zone == 'a'", report.Pools[0].Spec.NodeSelector, "a report says what stands")
+	assert.Equal(t, "zone == 'a'", report.Pools[0].Spec.NodeSelector, "a report has the stored values")
 	assert.Equal(t, v3.VXLANModeNever, report.Pools[0].Spec.VXLANMode)
 }
 
-// oneByOne is a datastore without transactions, which gives out its own uids:
-// it creates each pool by itself unless refuses has an error for its name.
+// oneByOne is a datastore without transactions that assigns the UIDs itself. It creates
+// the pools one by one, except for those whose names have an error in refuses.
 type oneByOne struct {
 	*fakeStore
-	refuses []map[string]error // of the first commits
+	refuses []map[string]error // by name, for each of the first commits
 }
 
 func (o *oneByOne) Commit(_ context.Context, _ datastore.Snapshot, changes []datastore.Change) (datastore.Result, error) {
@@ -255,7 +255,7 @@ func (o *oneByOne) Commit(_ context.Context, _ datastore.Snapshot, changes []dat
 			failed = err
 		} else {
 			outcome = datastore.Outcome{State: datastore.Written, Stored: change.Create.DeepCopy()}
-			outcome.Stored.UID = "of the server, " + change.Create.UID
+			outcome.Stored.UID = "server-assigned-" + change.Create.UID
 			o.put(*outcome.Stored)
 		}
 		result.Outcomes = append(result.Outcomes, outcome)
@@ -263,7 +263,7 @@ func (o *oneByOne) Commit(_ context.Context, _ datastore.Snapshot, changes []dat
 	return result, failed
 }
 
-func TestHalfALostRaceIsKnownAgain(t *testing.T) {
+func TestConflictOfOnePool(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		store := newStore()
@@ -274,7 +274,7 @@ func TestHalfALostRaceIsKnownAgain(t *testing.T) {
 	})
 }
 
-// Whichever attempt created a pool, the run knows it for its own.
+// A pool is reported as created, whichever attempt of the run created it.
 func TestCreatedOverSeveralAttempts(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -291,8 +291,8 @@ func TestCreatedOverSeveralAttempts(t *testing.T) {
 	})
 }
 
-// What was created beside an error is told with it, however the run ends.
-func TestCreatedBesideAnError(t *testing.T) {
+// An error names the pools that were created before it, however the run ends.
+func TestErrorNamesCreatedPools(t *testing.T) {
 	t.Parallel()
 	const reported = `IPPool "default-ipv4-ippool" was created and not rolled back`
 	tests := []struct {
@@ -301,7 +301,7 @@ func TestCreatedBesideAnError(t *testing.T) {
 		given   []string
 		want    error
 	}{
-		{"a refusal", &datastore.Error{Kind: datastore.ErrRefused, Place: "here", Operation: "it", Err: errors.New("no")}, nil, datastore.ErrRefused},
+		{"rejected", &datastore.Error{Kind: datastore.ErrRefused, Place: "here", Operation: "it", Err: errors.New("no")}, nil, datastore.ErrRefused},
 		{"out of time", unreachable("503"), []string{"CALICO_IPPOOLS_TIMEOUT=3s"}, ErrTimedOut},
 	}
 	for _, tt := range tests {
@@ -326,8 +326,8 @@ func TestCreatedBesideAnError(t *testing.T) {
 	}
 }
 
-// A name that is taken in between does not hide what was created before.
-func TestNameTakenAfterHalfWasCreated(t *testing.T) {
+// The error of a name that another client took also names the pools created before.
+func TestNameTakenAfterPartialCreation(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		store := newStore()
@@ -339,8 +339,8 @@ func TestNameTakenAfterHalfWasCreated(t *testing.T) {
 	})
 }
 
-// The cluster is not asked again because something else failed, but for a
-// family that it was not asked for.
+// The cluster is not read again after an unrelated failure, only for an address family
+// that was not read before.
 func TestClusterIsReadForEachFamilyOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -364,18 +364,18 @@ func TestClusterIsReadForEachFamilyOnce(t *testing.T) {
 
 func TestRetryAfterIsRespected(t *testing.T) {
 	t.Parallel()
-	tests := []struct{ reads, least, most time.Duration }{
+	tests := []struct{ retryAfter, least, most time.Duration }{
 		{0, 25 * time.Millisecond, time.Second},
 		{-time.Hour, 25 * time.Millisecond, time.Second},
 		{3 * time.Second, 3 * time.Second, 4 * time.Second},
 		{time.Hour, time.Minute, time.Minute + time.Second},
 	}
 	for _, tt := range tests {
-		t.Run(tt.reads.String(), func(t *testing.T) {
+		t.Run(tt.retryAfter.String(), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				store := newStore()
-				store.onSnapshot = []hook{fails(&datastore.Error{Kind: datastore.ErrUnreachable, Err: errors.New("too many"), RetryAfter: tt.reads})}
+				store.onSnapshot = []hook{fails(&datastore.Error{Kind: datastore.ErrUnreachable, Err: errors.New("too many"), RetryAfter: tt.retryAfter})}
 				begin := time.Now()
 				_, err := run(t, store, settingstest.Given(t, append(settingstest.CIDRs, "CALICO_IPPOOLS_TIMEOUT=0")...))
 				require.NoError(t, err)
@@ -386,7 +386,7 @@ func TestRetryAfterIsRespected(t *testing.T) {
 	}
 }
 
-func TestNotInstalledIsWaitedFor(t *testing.T) {
+func TestNotInstalledIsRetried(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		store := newStore()
@@ -398,9 +398,9 @@ func TestNotInstalledIsWaitedFor(t *testing.T) {
 	})
 }
 
-// A family that is to be created only after a conflict has the cluster asked
-// again, and told of once.
-func TestWarningsOfTheClusterComeOnce(t *testing.T) {
+// If a conflict adds an address family, the cluster is read again; its warnings are
+// reported once.
+func TestWarningsOfTheClusterAreReportedOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		store := newStore(poolstest.Stored("theirs", "fd00:9::/64"))

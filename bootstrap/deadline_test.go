@@ -15,7 +15,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 )
 
-// lateStore answers with an error when the time is over.
+// lateStore returns an error when the context is done.
 type lateStore struct {
 	datastore.Datastore
 	err func(ctx context.Context) error
@@ -29,7 +29,7 @@ func (s lateStore) Snapshot(ctx context.Context) (datastore.Snapshot, error) {
 func TestEdgeOfTheDeadline(t *testing.T) {
 	t.Parallel()
 	given := settings.Settings{Timeout: settings.Given("1s", origin.Caller("test"))}
-	ownCause := errors.New("the importer's own")
+	cause := errors.New("the caller's cause")
 	for _, test := range []struct {
 		name     string
 		within   func(context.Context) (context.Context, context.CancelFunc)
@@ -37,28 +37,28 @@ func TestEdgeOfTheDeadline(t *testing.T) {
 		timedOut bool
 		message  string
 	}{
-		{"a final error stays what it is", context.WithCancel,
+		{"a permanent error is returned unchanged", context.WithCancel,
 			func(context.Context) error {
 				return &datastore.Error{Kind: datastore.ErrForbidden, Err: errors.New("no")}
 			}, false, "permission denied"},
-		{"a passing one is told with the time", context.WithCancel,
+		{"a retryable error is wrapped with the timeout", context.WithCancel,
 			func(context.Context) error {
 				return &datastore.Error{Kind: datastore.ErrUnreachable, Err: errors.New("refused")}
 			}, true, "timed out after 1s: "},
-		{"a bare end of the context too", context.WithCancel,
+		{"so is the error of the context", context.WithCancel,
 			func(ctx context.Context) error { return ctx.Err() }, true, "timed out after 1s: "},
-		{"the importer's deadline, with a cause of its own",
+		{"the deadline of the caller, with a cause",
 			func(ctx context.Context) (context.Context, context.CancelFunc) {
-				return context.WithTimeoutCause(ctx, time.Millisecond, ownCause)
+				return context.WithTimeoutCause(ctx, time.Millisecond, cause)
 			},
 			func(ctx context.Context) error { return ctx.Err() }, true, "timed out: "},
-		{"the importer's cancel",
+		{"cancelled by the caller",
 			func(ctx context.Context) (context.Context, context.CancelFunc) {
 				ctx, cancel := context.WithCancelCause(ctx)
-				time.AfterFunc(time.Millisecond, func() { cancel(ownCause) })
+				time.AfterFunc(time.Millisecond, func() { cancel(cause) })
 				return ctx, func() { cancel(nil) }
 			},
-			func(ctx context.Context) error { return ctx.Err() }, false, "interrupted (the importer's own): "},
+			func(ctx context.Context) error { return ctx.Err() }, false, "interrupted (the caller's cause): "},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

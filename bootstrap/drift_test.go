@@ -28,7 +28,7 @@ func TestRunFailsOnDrift(t *testing.T) {
 		require.EqualError(t, err, `flag --ipv4-pool-nat-outgoing: "false" has no effect: IPPool "default-ipv4-ippool" exists with natOutgoing true; --on-drift=update changes it`)
 		assert.Equal(t, []string{"default-ipv4-ippool unchanged: exists; differs from desired: natOutgoing", "default-ipv6-ippool would-create: no IPv6 pool exists"}, outcome(report))
 		assert.Zero(t, store.count("commit"), "the IPv6 pool isn't created either")
-		assert.Empty(t, report.Warnings, "the error tells")
+		assert.Empty(t, report.Warnings, "the error has it")
 	}
 	store := newStore(poolstest.Default4())
 	report, err := run(t, store, settingstest.Given(t, append(settingstest.CIDRs, "--on-drift=fail")...))
@@ -36,9 +36,9 @@ func TestRunFailsOnDrift(t *testing.T) {
 	assert.Equal(t, []string{"default-ipv4-ippool unchanged: exists", created6}, outcome(report))
 }
 
-// What would be written is known before a run is refused, and what is random is
-// drawn: a refusal is about that very range. Nothing is written.
-func TestRunThatIsRefusedWritesNothing(t *testing.T) {
+// A run that fails on drift or findings writes nothing. Its report has the pools that
+// would be written, with the random range that was checked.
+func TestRejectedRunWritesNothing(t *testing.T) {
 	t.Parallel()
 	for _, lines := range [][]string{
 		{"--on-drift=fail", "--ipv4-pool-nat-outgoing=false"},
@@ -76,7 +76,7 @@ func TestRunUpdates(t *testing.T) {
 	assert.Equal(t, 1, store.count("commit"))
 }
 
-// An update alone asks nobody but the datastore, and that for no blocks.
+// A run that only updates makes one read and one write. It reads no IPAM blocks.
 func TestRunUpdateCostsOneReadAndOneWrite(t *testing.T) {
 	t.Parallel()
 	store := newStore(poolstest.Default4(), poolstest.Stored("default-ipv6-ippool", "fd00:10:244::/64"))
@@ -85,8 +85,7 @@ func TestRunUpdateCostsOneReadAndOneWrite(t *testing.T) {
 	assert.Equal(t, []string{"snapshot", "commit default-ipv4-ippool"}, store.calls)
 }
 
-// Somebody who writes the pool meanwhile is noticed: what they changed beside
-// stays, and what was asked for is still done.
+// An update is retried after a conflict, and keeps what the other client changed.
 func TestRunUpdatesAgainAfterAConflict(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -103,8 +102,8 @@ func TestRunUpdatesAgainAfterAConflict(t *testing.T) {
 	})
 }
 
-// Of a datastore without transactions it is told what was updated beside an
-// error, and remembered if the next attempt succeeds.
+// Without transactions, an error names the pools that were updated before it. If the
+// next attempt succeeds, the report has them as updated.
 func TestRunReportsPartialUpdates(t *testing.T) {
 	t.Parallel()
 	given := settingstest.Given(t, "--on-drift=update", "--ipv4-pool-nat-outgoing=false", "--ipv6-pool-nat-outgoing=true")
@@ -130,9 +129,9 @@ func TestRunReportsPartialUpdates(t *testing.T) {
 	})
 }
 
-// What a cluster says of its pod CIDRs is no wish: who finds after a lost race
-// that somebody else's pool stands doesn't say that it has no effect, or fail.
-func TestClustersCIDRIsNotConfigured(t *testing.T) {
+// A pod CIDR of the cluster is not a setting. If another client creates a pool with
+// another range, that is no drift: the run neither warns nor fails.
+func TestClustersCIDRIsNoDrift(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"default-ipv4-ippool", "theirs"} {
 		synctest.Test(t, func(t *testing.T) {
@@ -147,9 +146,9 @@ func TestClustersCIDRIsNotConfigured(t *testing.T) {
 	}
 }
 
-// What was updated before a conflict is told as updated, also where the pool
-// differs in what no update changes.
-func TestRunReportsUpdatesBesideRemainingDrift(t *testing.T) {
+// A pool that was updated before a conflict is reported as updated, even if it still
+// differs in a field that is not updatable.
+func TestRunReportsUpdatesWithRemainingDrift(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		store := newStore(poolstest.Default4(), poolstest.Stored("default-ipv6-ippool", "fd00:10:244::/64"))
@@ -171,8 +170,8 @@ func TestRunReportsUpdatesBesideRemainingDrift(t *testing.T) {
 	})
 }
 
-// An update that somebody took back is none.
-func TestRunForgetsUpdatesThatWereTakenBack(t *testing.T) {
+// An update that another client reverted is not reported.
+func TestRevertedUpdateIsNotReported(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		store := newStore(poolstest.Default4(), poolstest.Stored("default-ipv6-ippool", "fd00:10:244::/64"))
@@ -186,8 +185,7 @@ func TestRunForgetsUpdatesThatWereTakenBack(t *testing.T) {
 	})
 }
 
-// A race can show drift when some pools are written already: the report tells of
-// those as of the rest.
+// Drift may be found after some pools were written. The report has those pools, too.
 func TestRunFailsOnDriftAfterAPartialCommit(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -195,7 +193,7 @@ func TestRunFailsOnDriftAfterAPartialCommit(t *testing.T) {
 		given := settingstest.Given(t, append(settingstest.CIDRs, "--on-drift=fail", "--ipv6-pool-nat-outgoing=true")...)
 		store.onCommit = []hook{func(context.Context, func() error) error {
 			store.put(poolstest.Default4(func(pool *v3.IPPool) { pool.UID = "01020304-0506-4708-890a-0b0c0d0e0f10" }))
-			store.put(poolstest.Stored("default-ipv6-ippool", "fd00:10:244::/64")) // of somebody else, and without NAT
+			store.put(poolstest.Stored("default-ipv6-ippool", "fd00:10:244::/64")) // another client's, without NAT
 			return &partlyWritten{[]string{"default-ipv4-ippool"}, datastore.ErrConflict}
 		}}
 		report, err := run(t, store, given)

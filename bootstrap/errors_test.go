@@ -20,7 +20,7 @@ func TestPartialError(t *testing.T) {
 	settingstest.IsOnly(t, err, datastore.ErrForbidden)
 }
 
-// The sentinels are told apart, in code and by people.
+// Each sentinel matches only itself, and has its own text.
 func TestSentinelsAreDistinct(t *testing.T) {
 	t.Parallel()
 	texts := map[string]bool{}

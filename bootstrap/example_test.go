@@ -47,7 +47,7 @@ func ExampleRender() {
 	// [no default IPv6 pool: the installer is "none"]
 }
 
-// desktop is a host that Render and Run may be told instead of the real one.
+// desktop is a facts.Host that Render and Run use instead of the real host.
 type desktop struct{}
 
 func (desktop) Networks(context.Context) ([]facts.Located, error) {

@@ -24,9 +24,9 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// fakeStore is a Datastore in memory with the promises of the real ones: Commit
-// is all or nothing and notices every write since the snapshot. That runs work
-// on real servers is shown elsewhere; here failures are made to measure.
+// fakeStore is an in-memory Datastore with the guarantees of etcd: Commit is all or
+// nothing and detects every write since the snapshot. The tests of internal/integration
+// use real servers; this one is for failures that are made to measure.
 type fakeStore struct {
 	pools      map[string]v3.IPPool
 	unreadable []datastore.Unreadable
@@ -35,13 +35,13 @@ type fakeStore struct {
 
 	calls []string
 
-	// Each call takes the next hook of its kind. One that is nil, or used up,
-	// leaves the call alone.
+	// Each call takes the next hook of its kind. Without one, or with nil, the call is
+	// carried out.
 	onSnapshot, onBlocks, onCommit []hook
 }
 
-// hook stands between the caller and the store. It may fail, wait or change the
-// store, and do what was called for or not.
+// hook wraps a call of the store. It may fail, wait or change the store, and may or may
+// not carry out the call with do.
 type hook func(ctx context.Context, do func() error) error
 
 func newStore(pools ...v3.IPPool) *fakeStore {
@@ -50,7 +50,7 @@ func newStore(pools ...v3.IPPool) *fakeStore {
 	return s
 }
 
-// put writes pools as somebody else would.
+// put writes pools, as another client would.
 func (s *fakeStore) put(pools ...v3.IPPool) {
 	for _, pool := range pools {
 		s.revision++
@@ -140,7 +140,7 @@ func (s *fakeStore) Commit(ctx context.Context, since datastore.Snapshot, change
 	return result, err
 }
 
-// partlyWritten is what a hook of commits returns that wrote some of the pools.
+// partlyWritten is the error of a commit hook that wrote only the named pools.
 type partlyWritten struct {
 	names []string
 	err   error
@@ -152,7 +152,7 @@ func (s *fakeStore) stored() []v3.IPPool {
 	return slices.SortedFunc(maps.Values(s.pools), func(a, b v3.IPPool) int { return cmp.Compare(a.Name, b.Name) })
 }
 
-// count is how many calls there were whose text begins so.
+// count returns the number of calls that begin with the text.
 func (s *fakeStore) count(call string) int {
 	n := 0
 	for _, made := range s.calls {
@@ -167,7 +167,7 @@ func fails(err error) hook {
 	return func(context.Context, func() error) error { return err }
 }
 
-// losesAnswer does what is asked, but the caller doesn't learn of it.
+// losesAnswer carries out the call, but returns the error in place of its result.
 func losesAnswer(err error) hook {
 	return func(_ context.Context, do func() error) error {
 		_ = do()
@@ -175,7 +175,7 @@ func losesAnswer(err error) hook {
 	}
 }
 
-// first lets somebody else be faster.
+// first calls other before the call is carried out.
 func first(other func()) hook {
 	return func(_ context.Context, do func() error) error {
 		other()
@@ -183,7 +183,7 @@ func first(other func()) hook {
 	}
 }
 
-// hangs gives no answer before the caller stops waiting for one.
+// hangs returns when the context is done.
 func hangs(ctx context.Context, _ func() error) error {
 	<-ctx.Done()
 	return &datastore.Error{
@@ -191,10 +191,10 @@ func hangs(ctx context.Context, _ func() error) error {
 	}
 }
 
-// times is the same hook for so many calls in a row.
+// times repeats a hook for n calls.
 func times(n int, h hook) []hook { return slices.Repeat([]hook{h}, n) }
 
-// until is a hook for every call that fails until the time has passed.
+// until returns a hook that fails before start + d.
 func until(start time.Time, d time.Duration, err error) hook {
 	return func(_ context.Context, do func() error) error {
 		if time.Since(start) < d {
@@ -210,21 +210,21 @@ func unreachable(cause string) error {
 	}
 }
 
-// fakeHost is a machine that has IPv6 and no networks and routes unless it says
-// otherwise.
+// fakeHost is a facts.Host. The zero value has IPv6, and fails the test if networks or
+// routes are read.
 type fakeHost struct {
 	networks     []netip.Prefix
 	routes       []netip.Prefix
 	err          error // of Networks
 	noRoutes     error // of Routes
 	ipv6Disabled string
-	reads        *int // counts the calls of Networks; nil: nobody may call, nor Routes
+	reads        *int // counts the calls of Networks; nil: neither Networks nor Routes may be called
 	t            testing.TB
 }
 
 func (h fakeHost) Networks(context.Context) ([]facts.Located, error) {
 	if h.reads == nil {
-		h.t.Error("the host was asked for its networks")
+		h.t.Error("the networks of the host were read")
 		return nil, nil
 	}
 	*h.reads++
@@ -233,7 +233,7 @@ func (h fakeHost) Networks(context.Context) ([]facts.Located, error) {
 
 func (h fakeHost) Routes(context.Context) ([]facts.Located, error) {
 	if h.reads == nil {
-		h.t.Error("the host was asked for its routes")
+		h.t.Error("the routes of the host were read")
 		return nil, nil
 	}
 	return factstest.Locate(origin.Host("route via 10.0.0.1 dev eth0"), h.routes...), h.noRoutes
@@ -241,7 +241,7 @@ func (h fakeHost) Routes(context.Context) ([]facts.Located, error) {
 
 func (h fakeHost) IPv6Disabled() string { return h.ipv6Disabled }
 
-// counting is a random source that is not: it gives 1, 2, 3 and so on.
+// counting is a random source that returns the bytes 1, 2, 3 and so on.
 type counting struct{ last byte }
 
 func (c *counting) Read(p []byte) (int, error) {
@@ -252,15 +252,15 @@ func (c *counting) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// noRandom fails the test when anything random is drawn.
+// noRandom fails the test when random bytes are read.
 type noRandom struct{ t testing.TB }
 
 func (n noRandom) Read([]byte) (int, error) {
-	n.t.Error("something random was drawn")
+	n.t.Error("random bytes were read")
 	return 0, io.ErrUnexpectedEOF
 }
 
-// logged is a logger, and what it was told: a line a record, without the time.
+// logged returns a logger and its output: a line per record, without the time.
 func logged(level slog.Level) (*slog.Logger, *strings.Builder) {
 	var text strings.Builder
 	handler := slog.NewTextHandler(&text, &slog.HandlerOptions{
@@ -275,7 +275,7 @@ func logged(level slog.Level) (*slog.Logger, *strings.Builder) {
 	return slog.New(handler), &text
 }
 
-// outcome is a report, short: a line a pool.
+// outcome returns a line per pool of the report.
 func outcome(report Report) []string {
 	var lines []string
 	for _, pool := range report.Pools {

@@ -24,7 +24,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// codes is what was found: a line a finding, code and pool.
+// codes returns the code and the pool of each finding.
 func codes(findings []preflight.Finding) []string {
 	lines := []string{}
 	for _, finding := range findings {
@@ -33,7 +33,7 @@ func codes(findings []preflight.Finding) []string {
 	return lines
 }
 
-// clashing is a host whose networks and routes are in every pool.
+// clashing is a host whose networks and routes overlap every pool.
 func clashing(reads *int) Option {
 	return WithHost(fakeHost{networks: factstest.Prefixes("10.0.0.0/8"), routes: factstest.Prefixes("fd00::/8"), reads: reads})
 }
@@ -45,44 +45,44 @@ const (
 
 func TestRunFindings(t *testing.T) {
 	t.Parallel()
-	four := poolstest.Stored("mine", "10.9.0.0/16")
+	ipv4 := poolstest.Stored("mine", "10.9.0.0/16")
 	survey := facts.Survey{Nodes: []facts.Node{factstest.Node("a", "10.9.0.1")}, ServiceCIDRs: factstest.At(origin.Cluster("s"), "fd00:10::/32")}
 	tests := []struct {
-		name    string
-		there   []v3.IPPool
-		lines   []string
-		options []Option
-		want    []string
-		calls   []string
-		host    int // how often it was asked
-		cluster int // how often for a survey
+		name     string
+		existing []v3.IPPool
+		lines    []string
+		options  []Option
+		want     []string
+		calls    []string
+		host     int // reads of the host
+		cluster  int // surveys of the cluster
 	}{
-		{"all is created", nil, nil, nil,
+		{"both are created", nil, nil, nil,
 			[]string{onInterface4, onRoute6, "ServiceCIDROverlap default-ipv6-ippool"}, []string{"snapshot", blocksBoth, commitBoth}, 1, 1},
-		{"what stands is not judged", []v3.IPPool{four}, nil, nil,
+		{"an existing pool is not checked", []v3.IPPool{ipv4}, nil, nil,
 			[]string{onRoute6, "ServiceCIDROverlap default-ipv6-ippool"}, []string{"snapshot", blocks6, "commit default-ipv6-ippool"}, 1, 1},
-		{"but in a plan", []v3.IPPool{four}, nil, []Option{asPlan},
+		{"a plan checks existing pools", []v3.IPPool{ipv4}, nil, []Option{asPlan},
 			[]string{"HostInterfaceOverlap mine", "NodeAddressOverlap mine", "PrivateWithoutNAT mine", onRoute6, "ServiceCIDROverlap default-ipv6-ippool"},
 			[]string{"snapshot", blocks6}, 1, 1},
-		{"all stands", []v3.IPPool{four, poolstest.Stored("six", "fd00::/64")}, nil, nil, []string{}, []string{"snapshot"}, 0, 0},
-		{"a plan where all stands", []v3.IPPool{four, poolstest.Stored("six", "fd00::/64")}, nil, []Option{asPlan},
+		{"both exist", []v3.IPPool{ipv4, poolstest.Stored("six", "fd00::/64")}, nil, nil, []string{}, []string{"snapshot"}, 0, 0},
+		{"a plan where both exist", []v3.IPPool{ipv4, poolstest.Stored("six", "fd00::/64")}, nil, []Option{asPlan},
 			[]string{"HostInterfaceOverlap mine", "NodeAddressOverlap mine", "PrivateWithoutNAT mine", "HostRouteOverlap six", "ULAWithoutNAT six"},
 			[]string{"snapshot"}, 1, 1},
-		{"all stands, for nobody", []v3.IPPool{poolstest.Stored("off", "10.9.0.0/16", poolstest.Disabled), poolstest.Stored("six", "fd00::/64", poolstest.ForLoadBalancers)}, nil, nil,
+		{"both exist, none is usable", []v3.IPPool{poolstest.Stored("off", "10.9.0.0/16", poolstest.Disabled), poolstest.Stored("six", "fd00::/64", poolstest.ForLoadBalancers)}, nil, nil,
 			[]string{"NoUsablePool ", "NoUsablePool "}, []string{"snapshot"}, 0, 0},
-		{"for nobody, and nobody asks", []v3.IPPool{poolstest.Stored("off", "10.9.0.0/16", poolstest.Disabled)}, []string{"NO_DEFAULT_POOLS=true"}, nil,
+		{"none is usable, none is desired", []v3.IPPool{poolstest.Stored("off", "10.9.0.0/16", poolstest.Disabled)}, []string{"NO_DEFAULT_POOLS=true"}, nil,
 			[]string{}, []string{"snapshot"}, 0, 0},
 		{"off", nil, []string{"CALICO_IPPOOLS_PREFLIGHT=off"}, nil, []string{}, []string{"snapshot", blocksBoth, commitBoth}, 0, 0},
-		{"a plan, off", []v3.IPPool{four, poolstest.Stored("off", "fd00::/64", poolstest.Disabled)}, []string{"CALICO_IPPOOLS_PREFLIGHT=off"}, []Option{asPlan},
+		{"a plan, off", []v3.IPPool{ipv4, poolstest.Stored("off", "fd00::/64", poolstest.Disabled)}, []string{"CALICO_IPPOOLS_PREFLIGHT=off"}, []Option{asPlan},
 			[]string{}, []string{"snapshot"}, 0, 0},
 		{"some are allowed", nil, []string{"CALICO_IPPOOLS_ALLOW=hostinterfaceoverlap,ServiceCIDROverlap"}, nil,
 			[]string{onRoute6}, []string{"snapshot", blocksBoth, commitBoth}, 1, 1},
-		{"nothing is wanted, a plan", nil, []string{"NO_DEFAULT_POOLS=true"}, []Option{asPlan}, []string{}, []string{"snapshot"}, 0, 0},
+		{"a plan where none is desired", nil, []string{"NO_DEFAULT_POOLS=true"}, []Option{asPlan}, []string{}, []string{"snapshot"}, 0, 0},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			reads, store, cluster := 0, newStore(tt.there...), &fakeCluster{survey: survey}
+			reads, store, cluster := 0, newStore(tt.existing...), &fakeCluster{survey: survey}
 			lines := append([]string{natIPv6}, tt.lines...)
 			if tt.lines == nil || tt.lines[0] != "NO_DEFAULT_POOLS=true" {
 				lines = append(lines, settingstest.CIDRs...)
@@ -96,18 +96,18 @@ func TestRunFindings(t *testing.T) {
 			assert.Equal(t, tt.host, reads, "the host")
 			assert.Equal(t, tt.cluster, cluster.surveys, "the cluster")
 			if tt.cluster == 0 {
-				assert.Empty(t, cluster.families, "it is not asked for pod CIDRs either")
+				assert.Empty(t, cluster.families, "pod CIDRs are not read either")
 			}
 			text := ""
 			for _, warning := range report.Warnings {
-				assert.Contains(t, warning, "no effect", "a finding is no warning beside")
+				assert.Contains(t, warning, "no effect", "findings are not repeated as warnings")
 				text += fmt.Sprintf("level=WARN msg=%q\n", warning)
 			}
 			for _, finding := range report.Findings {
 				text += fmt.Sprintf("level=WARN msg=%q code=%s\n", finding.Text, finding.Code)
 			}
 			if tt.options != nil {
-				text = "" // of a dry run, the report has it all
+				text = "" // a plan logs nothing: its report has it
 			}
 			assert.Equal(t, text, log.String())
 		})
@@ -122,8 +122,7 @@ func TestAllowedFindingsAreNoted(t *testing.T) {
 	assert.Equal(t, []string{`found, and allowed by the settings: ULAWithoutNAT of IPPool "default-ipv6-ippool", NoUsablePool`}, report.Notes)
 }
 
-// Where findings are errors, nothing is written, and the report says what would
-// have been done.
+// If findings are errors, nothing is written, and the report has the planned changes.
 func TestRunStrict(t *testing.T) {
 	t.Parallel()
 	for _, options := range [][]Option{nil, {asPlan}} {
@@ -138,7 +137,7 @@ func TestRunStrict(t *testing.T) {
 		assert.Equal(t, findings.Findings, report.Findings)
 		assert.Equal(t, []string{"default-ipv4-ippool would-create: no IPv4 pool exists", "default-ipv6-ippool would-create: no IPv6 pool exists"}, outcome(report))
 		assert.Equal(t, []string{"snapshot", blocksBoth}, store.calls)
-		assert.Empty(t, log.String(), "the error says it")
+		assert.Empty(t, log.String(), "the error has it")
 	}
 
 	store := newStore()
@@ -154,8 +153,7 @@ func TestRunStrict(t *testing.T) {
 	assert.Equal(t, []string{"snapshot"}, store.calls)
 }
 
-// With the preflight off, the cluster is asked for no more than the CIDRs that
-// are to be found.
+// With --preflight=off only the pod CIDRs that must be chosen are read from the cluster.
 func TestPreflightOffReadsCIDRsOnly(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -175,8 +173,8 @@ func TestPreflightOffReadsCIDRsOnly(t *testing.T) {
 	}
 }
 
-// The default IPv4 range is chosen with what the preflight saw of the host.
-func TestHostIsReadOnceForBoth(t *testing.T) {
+// The choice of the default IPv4 range and the preflight share one read of the host.
+func TestHostIsReadOnce(t *testing.T) {
 	t.Parallel()
 	reads := 0
 	report, err := run(t, newStore(), settingstest.Given(t, "CALICO_IPV6POOL_CIDR=none"), WithHost(fakeHost{networks: factstest.Prefixes("192.168.1.0/24"), reads: &reads}))
@@ -186,21 +184,21 @@ func TestHostIsReadOnceForBoth(t *testing.T) {
 	assert.Empty(t, report.Findings)
 }
 
-func TestWhatCouldNotBeChecked(t *testing.T) {
+func TestSkippedChecksAreReported(t *testing.T) {
 	t.Parallel()
 	host := fakeHost{networks: factstest.Prefixes("10.0.0.0/8"), err: errors.New("no netlink"), noRoutes: errors.New("no rights"), reads: new(int)}
-	cluster := &fakeCluster{survey: facts.Survey{Problems: []string{"nodes: forbidden\nask somebody", "servicecidrs: not served"}}}
+	cluster := &fakeCluster{survey: facts.Survey{Problems: []string{"nodes: forbidden\nsee RBAC", "servicecidrs: not served"}}}
 	report, err := run(t, newStore(), settingstest.Given(t, append(settingstest.CIDRs, natIPv6)...), WithHost(host), WithCluster(cluster))
 	require.NoError(t, err)
 	assert.Equal(t, []string{
 		"a pool may overlap a network of this host: no netlink",
 		"a pool may overlap a route of this host: no rights",
 	}, report.Warnings)
-	assert.Equal(t, []string{"not checked: nodes: forbidden; ask somebody", "not checked: servicecidrs: not served"}, report.Notes)
+	assert.Equal(t, []string{"not checked: nodes: forbidden; see RBAC", "not checked: servicecidrs: not served"}, report.Notes)
 }
 
-// However many attempts a run takes, it asks once, and tells in the end of the
-// pools that it created itself: whichever attempt did.
+// A run reads the facts once, however many attempts it takes, and has findings of the
+// pools that it created, whichever attempt created them.
 func TestFindingsOverSeveralAttempts(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -215,15 +213,15 @@ func TestFindingsOverSeveralAttempts(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				reads, store, cluster := 0, newStore(), &fakeCluster{unknown: []error{unreachable("503")}}
+				reads, store, cluster := 0, newStore(), &fakeCluster{surveyErrs: []error{unreachable("503")}}
 				store.onCommit = tt.commit
 				report, err := run(t, store, settingstest.Given(t, append(settingstest.CIDRs, natIPv6)...), WithCluster(cluster), clashing(&reads))
 				require.NoError(t, err)
 				assert.Equal(t, []string{created4, created6}, outcome(report))
 				assert.Equal(t, tt.want, codes(report.Findings))
 				assert.Equal(t, 1, reads)
-				assert.Equal(t, 2, cluster.surveys, "the first gave no answer")
-				assert.Len(t, cluster.families, 1, "what was answered is not asked again")
+				assert.Equal(t, 2, cluster.surveys, "the first one failed")
+				assert.Len(t, cluster.families, 1, "the pod CIDRs are not read again")
 			})
 		})
 	}
@@ -240,16 +238,16 @@ func TestFindingsOverSeveralAttempts(t *testing.T) {
 	})
 }
 
-// together is a cluster that has to be asked for everything at once: each
-// question is answered when all have been asked.
+// together is a datastore, a cluster and a host whose calls return only after all of
+// them were made.
 type together struct {
 	*fakeStore
-	reads chan struct{}
-	all   chan struct{}
+	started chan struct{}
+	all     chan struct{}
 }
 
 func (c together) wait() {
-	c.reads <- struct{}{}
+	c.started <- struct{}{}
 	<-c.all
 }
 
@@ -286,7 +284,7 @@ func TestSourcesAreReadConcurrently(t *testing.T) {
 		c := together{newStore(), make(chan struct{}), make(chan struct{})}
 		go func() {
 			for range 5 {
-				<-c.reads
+				<-c.started
 			}
 			close(c.all)
 		}()
@@ -295,7 +293,7 @@ func TestSourcesAreReadConcurrently(t *testing.T) {
 	})
 }
 
-// Of a pool that can't be read whole, only the CIDR is known.
+// Only the CIDR of a malformed pool is known, so the pool is not checked.
 func TestMalformedPoolsAreNotChecked(t *testing.T) {
 	t.Parallel()
 	store := newStore(poolstest.Stored("off", "10.9.0.0/16", poolstest.Disabled))
@@ -306,7 +304,7 @@ func TestMalformedPoolsAreNotChecked(t *testing.T) {
 	assert.Empty(t, report.Findings)
 }
 
-// What is updated is judged as it will be, and says what asked for it.
+// An updated pool is checked with its new values, and the finding has their sources.
 func TestFindingsOfAnUpdate(t *testing.T) {
 	t.Parallel()
 	reads := 0

@@ -22,40 +22,40 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// The commit loop is driven step by step: several bootstraps call one store, and
-// at every step somebody decides whose call goes on, and whether it fails. What
-// docs/GUARANTEES.md promises has to hold after every step.
+// The model check drives the commit loop step by step: several bootstraps share a store,
+// and each step chooses whose call proceeds and whether it fails. The guarantees of
+// docs/GUARANTEES.md must hold after every step.
 
-// scenario is what a model check begins with.
+// scenario is the start of a model check.
 type scenario struct {
-	name   string
-	given  [][]string // of each bootstrap
-	stored []v3.IPPool
-	names  bool // they want the same names, as the Kubernetes API needs it
+	name      string
+	given     [][]string // of each bootstrap
+	stored    []v3.IPPool
+	sameNames bool // all use the same pool names, as the Kubernetes API requires
 }
 
 var (
-	otherwise = []string{"CALICO_IPV4POOL_CIDR=10.9.0.0/16", "CALICO_IPV6POOL_CIDR=fd00:9::/64",
-		"CALICO_IPV4POOL_NAME=other-four", "CALICO_IPV6POOL_NAME=other-six"}
-	alone    = []string{"CALICO_IPV4POOL_CIDR=10.8.0.0/16", "CALICO_IPV6POOL_CIDR=none"}
+	others = []string{"CALICO_IPV4POOL_CIDR=10.9.0.0/16", "CALICO_IPV6POOL_CIDR=fd00:9::/64",
+		"CALICO_IPV4POOL_NAME=other-ipv4", "CALICO_IPV6POOL_NAME=other-ipv6"}
+	ipv4Only = []string{"CALICO_IPV4POOL_CIDR=10.8.0.0/16", "CALICO_IPV6POOL_CIDR=none"}
 	updating = append(slices.Clone(settingstest.CIDRs), "CALICO_IPV4POOL_NAT_OUTGOING=false", "CALICO_IPPOOLS_ON_DRIFT=update")
 )
 
 func scenarios() []scenario {
-	there := poolstest.Stored("default-ipv4-ippool", "10.244.0.0/16", func(p *v3.IPPool) {
+	existing := poolstest.Stored("default-ipv4-ippool", "10.244.0.0/16", func(p *v3.IPPool) {
 		p.Spec.NATOutgoing = true
 		p.Labels = map[string]string{"team": "network"}
 	})
 	return []scenario{
-		{"alike", [][]string{settingstest.CIDRs, settingstest.CIDRs, settingstest.CIDRs}, nil, true},
-		{"other ranges", [][]string{settingstest.CIDRs, {otherwise[0], otherwise[1]}, alone}, nil, true},
-		{"other names", [][]string{settingstest.CIDRs, otherwise, alone}, nil, false},
-		{"updates", [][]string{updating, updating, settingstest.CIDRs}, []v3.IPPool{there}, true},
+		{"same settings", [][]string{settingstest.CIDRs, settingstest.CIDRs, settingstest.CIDRs}, nil, true},
+		{"different ranges", [][]string{settingstest.CIDRs, {others[0], others[1]}, ipv4Only}, nil, true},
+		{"different names", [][]string{settingstest.CIDRs, others, ipv4Only}, nil, false},
+		{"updates", [][]string{updating, updating, settingstest.CIDRs}, []v3.IPPool{existing}, true},
 	}
 }
 
-// TestEverySchedule goes through every order of the calls of a few bootstraps, with
-// up to so many failures at any of their writes.
+// TestEverySchedule tries every order of the calls of a few bootstraps, with a limited
+// number of failures at any of their writes.
 func TestEverySchedule(t *testing.T) {
 	t.Parallel()
 	for _, bound := range []struct {
@@ -64,11 +64,11 @@ func TestEverySchedule(t *testing.T) {
 	}{
 		{true, 3, 1},
 		{true, 2, 3},
-		{false, 3, 0}, // which takes more steps, as every pool is written by itself
+		{false, 3, 0}, // more steps, as every pool is written separately
 		{false, 2, 2},
 	} {
 		for _, s := range scenarios() {
-			if !bound.atomic && !s.names {
+			if !bound.atomic && !s.sameNames {
 				continue
 			}
 			s.given = s.given[:bound.bootstraps]
@@ -86,13 +86,13 @@ func TestEverySchedule(t *testing.T) {
 	}
 }
 
-// TestRandomSchedules has more bootstraps and more failures than can be gone
-// through.
+// TestRandomSchedules has more bootstraps and more failures than can be tried in every
+// order.
 func TestRandomSchedules(t *testing.T) {
 	t.Parallel()
 	for _, s := range scenarios() {
 		for _, atomic := range []bool{true, false} {
-			if !atomic && !s.names {
+			if !atomic && !s.sameNames {
 				continue
 			}
 			t.Run(fmt.Sprintf("%s, atomic %t", s.name, atomic), func(t *testing.T) {
@@ -109,7 +109,7 @@ func TestRandomSchedules(t *testing.T) {
 	}
 }
 
-// settingsOf are those of each bootstrap.
+// settingsOf returns the settings of each bootstrap.
 func settingsOf(t *testing.T, s scenario) []settings.Settings {
 	t.Helper()
 	var all []settings.Settings
@@ -119,9 +119,9 @@ func settingsOf(t *testing.T, s scenario) []settings.Settings {
 	return all
 }
 
-// schedule is one of all sequences of choices, in order.
+// schedule enumerates the sequences of choices.
 type schedule struct {
-	choices, of []int // what is chosen at each step, of how many
+	choices, of []int // the choice at each step, and the number of options
 	at          int
 	over        bool
 }
@@ -135,7 +135,7 @@ func (s *schedule) choose(n int) int {
 	return s.choices[s.at-1]
 }
 
-// next goes on to the next sequence: the last choice that has another is another.
+// next advances to the next sequence: it increments the last choice that it can.
 func (s *schedule) next() {
 	for last := len(s.choices) - 1; last >= 0; last-- {
 		if s.choices[last]+1 < s.of[last] {
@@ -147,14 +147,14 @@ func (s *schedule) next() {
 	s.over = true
 }
 
-// option is a call that may go on, and what may become of it.
+// option is a waiting call and a possible verdict.
 type option struct {
 	*actor
 	call    string
 	verdict verdict
 }
 
-// execute runs the bootstraps once, as the choices have it.
+// execute runs the bootstraps once, in the order that choose selects.
 func execute(t *testing.T, s scenario, given []settings.Settings, atomic bool, failures int, choose func(int) int) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -186,7 +186,7 @@ func execute(t *testing.T, s scenario, given []settings.Settings, atomic bool, f
 				break
 			}
 			if len(options) == 0 {
-				time.Sleep(time.Second) // of the bubble: those who pause go on
+				time.Sleep(time.Second) // in the bubble: ends the pauses between attempts
 				continue
 			}
 			chosen := options[choose(len(options))]
@@ -194,7 +194,7 @@ func execute(t *testing.T, s scenario, given []settings.Settings, atomic bool, f
 			if chosen.verdict != happens {
 				failures--
 			}
-			before := maps.Clone(store.pools) // nobody writes unasked
+			before := maps.Clone(store.pools) // nothing is written without a verdict
 			chosen.decided <- chosen.verdict
 			synctest.Wait()
 			store.mu.Lock()
@@ -204,7 +204,7 @@ func execute(t *testing.T, s scenario, given []settings.Settings, atomic bool, f
 		if broken == "" {
 			checkEnd(check, s, store, actors)
 		}
-		for _, a := range actors { // or they would wait forever
+		for _, a := range actors { // else they would wait forever
 			a.kill()
 			close(a.decided)
 		}
@@ -212,7 +212,8 @@ func execute(t *testing.T, s scenario, given []settings.Settings, atomic bool, f
 	})
 }
 
-// optionsOf are the calls that wait, and whether all bootstraps have ended.
+// optionsOf returns the options for the waiting calls, and whether all bootstraps have
+// ended.
 func optionsOf(store *modelStore, actors []*actor, failures int) (options []option, over bool) {
 	store.mu.Lock()
 	defer store.mu.Unlock()
@@ -223,8 +224,8 @@ func optionsOf(store *modelStore, actors []*actor, failures int) (options []opti
 			continue
 		}
 		options = append(options, option{a, a.waiting, happens})
-		// A read that fails is one that comes later; who crashes over it was
-		// never there.
+		// A failed read is equivalent to a later one, and a bootstrap that crashes
+		// in a read has written nothing.
 		if failures > 0 && a.waiting != "snapshot" {
 			options = append(options,
 				option{a, a.waiting, failsBefore}, option{a, a.waiting, losesReply}, option{a, a.waiting, crashes}, option{a, a.waiting, crashesLate})
@@ -233,10 +234,10 @@ func optionsOf(store *modelStore, actors []*actor, failures int) (options []opti
 	return options, over
 }
 
-// promise ends the check with the schedule that broke it.
+// promise fails the check, with the trace, if a guarantee does not hold.
 type promise func(holds bool, promise string, args ...any)
 
-// checkStep holds a step against what is always promised.
+// checkStep checks the guarantees that hold after every step.
 func checkStep(check promise, s scenario, store *modelStore, before map[string]v3.IPPool) {
 	families := map[ippool.Family]int{}
 	for _, pool := range store.pools {
@@ -245,43 +246,43 @@ func checkStep(check promise, s scenario, store *modelStore, before map[string]v
 	}
 	check(families[ippool.IPv4] <= 1 && families[ippool.IPv6] <= 1, "more than one default pool of a family: %v", families)
 	for name, was := range before {
-		is, there := store.pools[name]
-		check(there, "pool %s went", name)
+		is, exists := store.pools[name]
+		check(exists, "pool %s was deleted", name)
 		was.Spec.NATOutgoing, was.ResourceVersion, is.ResourceVersion = is.Spec.NATOutgoing, "", ""
 		check(s.stored != nil || store.pools[name].Spec.NATOutgoing == before[name].Spec.NATOutgoing, "pool %s was changed", name)
-		check(reflect.DeepEqual(was, is), "more of pool %s was changed than was asked for: %v, %v", name, was, is)
+		check(reflect.DeepEqual(was, is), "more than natOutgoing of pool %s was changed: %v, %v", name, was, is)
 	}
 	if !store.atomic {
 		return
 	}
-	// All that the writer wants and nobody has, or nothing.
+	// The writer creates all pools that it desires and that are missing, or none.
 	fresh := slices.DeleteFunc(slices.Collect(maps.Keys(store.pools)), func(name string) bool { _, was := before[name]; return was })
 	if len(fresh) == 0 {
 		return
 	}
 	writer := store.writers[fresh[0]]
-	lacking := wants(s.given[writer]) - len(before)
-	check(len(fresh) == lacking, "bootstrap %d wrote %v, of %d pools that it lacked", writer, fresh, lacking)
+	missing := desiredPools(s.given[writer]) - len(before)
+	check(len(fresh) == missing, "bootstrap %d wrote %v, but %d pools were missing", writer, fresh, missing)
 }
 
-// wants is how many pools the settings ask for.
-func wants(given []string) int {
+// desiredPools returns the number of pools that the settings request.
+func desiredPools(given []string) int {
 	if slices.Contains(given, "CALICO_IPV6POOL_CIDR=none") {
 		return 1
 	}
 	return 2
 }
 
-// checkEnd holds what came of it against what is promised of a run that ends.
+// checkEnd checks the guarantees about runs that have ended.
 func checkEnd(check promise, s scenario, store *modelStore, actors []*actor) {
 	claims, updates := map[string][]int{}, map[string][]int{}
-	wanted := 0
+	desired := 0
 	for _, a := range actors {
 		if a.dead {
 			continue
 		}
 		check(a.err == nil, "bootstrap %d failed: %v", a.id, a.err)
-		wanted = max(wanted, wants(s.given[a.id]))
+		desired = max(desired, desiredPools(s.given[a.id]))
 		for _, pool := range a.report.Pools {
 			if pool.Action == plan.Created {
 				claims[pool.Name] = append(claims[pool.Name], a.id)
@@ -290,24 +291,24 @@ func checkEnd(check promise, s scenario, store *modelStore, actors []*actor) {
 				updates[pool.Name] = append(updates[pool.Name], a.id)
 			}
 			if pool.Action != plan.Skipped {
-				_, there := store.pools[pool.Name]
-				check(there, "bootstrap %d reports a pool %s that isn't there", a.id, pool.Name)
+				_, exists := store.pools[pool.Name]
+				check(exists, "bootstrap %d reports a pool %s that does not exist", a.id, pool.Name)
 			}
 		}
 	}
-	check(len(store.pools) >= wanted, "%d pools, and %d were asked for", len(store.pools), wanted)
+	check(len(store.pools) >= desired, "%d pools exist, %d are desired", len(store.pools), desired)
 	for name, claimed := range claims {
-		check(len(claimed) == 1 && claimed[0] == store.writers[name], "pool %s of bootstrap %d is claimed by %v", name, store.writers[name], claimed)
+		check(len(claimed) == 1 && claimed[0] == store.writers[name], "pool %s, created by bootstrap %d, is reported as created by %v", name, store.writers[name], claimed)
 	}
 	for name, writer := range store.writers {
-		// On the API server the uid is the server's: who loses the answer
-		// doesn't know its pool again.
+		// An API server assigns the UID: a bootstrap that loses the answer can't
+		// recognise its pool.
 		if writer >= 0 && store.atomic && !actors[writer].dead {
-			check(len(claims[name]) == 1, "pool %s of bootstrap %d is nobody's", name, writer)
+			check(len(claims[name]) == 1, "pool %s, created by bootstrap %d, is not reported as created", name, writer)
 		}
 	}
 	for name, updater := range store.updaters {
-		check(actors[updater].dead || slices.Contains(updates[name], updater), "bootstrap %d doesn't know that it updated pool %s", updater, name)
+		check(actors[updater].dead || slices.Contains(updates[name], updater), "bootstrap %d does not report its update of pool %s", updater, name)
 	}
 	updating := slices.ContainsFunc(actors, func(a *actor) bool { return !a.dead && slices.Contains(s.given[a.id], updating[3]) })
 	if len(s.stored) > 0 && updating {

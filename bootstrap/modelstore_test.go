@@ -17,17 +17,17 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// modelStore is what several bootstraps share in a model check. It promises what
-// one of the real datastores promises, and no more.
+// modelStore is the store that several bootstraps share in a model check. It has the
+// guarantees of one of the real datastores, and no more.
 type modelStore struct {
-	mu sync.Mutex // of all that follows, and of the actors
+	mu sync.Mutex // guards the other fields, and the actors
 
-	atomic   bool // as etcd: all or nothing, guarded by a revision; else as the Kubernetes API: names alone
+	atomic   bool // true, as etcd: all or nothing, guarded by a revision; false, as the Kubernetes API: guarded by name
 	pools    map[string]v3.IPPool
-	writers  map[string]int // by the pool's name: the actor who created it
-	updaters map[string]int // and the one who updated it
+	writers  map[string]int // by pool name: the actor that created it
+	updaters map[string]int // by pool name: the actor that updated it last
 	revision int
-	version  map[string]int // of each pool
+	version  map[string]int // by pool name
 }
 
 func newModelStore(atomic bool, pools ...v3.IPPool) *modelStore {
@@ -41,7 +41,7 @@ func newModelStore(atomic bool, pools ...v3.IPPool) *modelStore {
 func (s *modelStore) put(actor int, pool v3.IPPool) {
 	s.revision++
 	s.version[pool.Name] = s.revision
-	if _, there := s.pools[pool.Name]; there {
+	if _, exists := s.pools[pool.Name]; exists {
 		s.updaters[pool.Name] = actor
 	} else {
 		s.writers[pool.Name] = actor
@@ -49,22 +49,22 @@ func (s *modelStore) put(actor int, pool v3.IPPool) {
 	s.pools[pool.Name] = *pool.DeepCopy()
 }
 
-// verdict is what becomes of a call.
+// verdict decides the outcome of a call.
 type verdict int
 
 const (
 	happens     verdict = iota
-	failsBefore         // it doesn't happen, and the caller is told that nobody answers
-	losesReply          // it happens, and the caller is told that nobody answers
-	crashes             // it doesn't happen, and the caller is no more
-	crashesLate         // it happens, and the caller is no more
+	failsBefore         // it is not carried out, and the caller gets no answer
+	losesReply          // it is carried out, and the caller gets no answer
+	crashes             // it is not carried out, and the caller is killed
+	crashesLate         // it is carried out, and the caller is killed
 )
 
-// actor is one bootstrap, as the store sees it. Every call waits for a verdict.
+// actor is the datastore of one bootstrap. Every call waits for a verdict.
 type actor struct {
 	id      int
 	store   *modelStore
-	waiting string // what it calls; empty: nothing
+	waiting string // the waiting call; empty: none
 	decided chan verdict
 	kill    context.CancelFunc
 	dead    bool
@@ -76,33 +76,33 @@ type actor struct {
 
 var _ datastore.Datastore = (*actor)(nil)
 
-// call asks what becomes of it, and does it or not.
-func (a *actor) call(what string, do func() error) error {
+// call waits for a verdict and acts on it.
+func (a *actor) call(name string, do func() error) error {
 	a.store.mu.Lock()
-	a.waiting = what
+	a.waiting = name
 	a.store.mu.Unlock()
-	v, goesOn := <-a.decided
+	v, ok := <-a.decided
 	a.store.mu.Lock()
 	defer a.store.mu.Unlock()
 	a.waiting = ""
-	gone := unreachable("no answer")
-	if !goesOn { // the check is over
-		return gone
+	lost := unreachable("no answer")
+	if !ok { // the check is over
+		return lost
 	}
 	switch v {
 	case happens:
 		return do()
 	case failsBefore:
-		return gone
+		return lost
 	case losesReply:
 		_ = do()
-		return gone
+		return lost
 	case crashesLate:
 		_ = do()
 	}
 	a.dead = true
 	a.kill()
-	return gone
+	return lost
 }
 
 func (a *actor) Type() datastore.Type { return datastore.EtcdV3 }
@@ -121,7 +121,7 @@ func (a *actor) Snapshot(context.Context) (datastore.Snapshot, error) {
 	return snapshot, err
 }
 
-// Blocks are none: that read can't meet anything that others do.
+// Blocks returns none: no write affects that read.
 func (a *actor) Blocks(context.Context, []ippool.Family) ([]netip.Prefix, error) { return nil, nil }
 
 func (a *actor) Commit(_ context.Context, since datastore.Snapshot, changes []datastore.Change) (datastore.Result, error) {
@@ -157,9 +157,9 @@ func (a *actor) Commit(_ context.Context, since datastore.Snapshot, changes []da
 	return result, nil
 }
 
-// storedIf is a copy of the pool, if the caller learns of it.
-func storedIf(learns bool, pool *v3.IPPool) *v3.IPPool {
-	if !learns {
+// storedIf returns a copy of the pool if the caller knows it, else nil.
+func storedIf(known bool, pool *v3.IPPool) *v3.IPPool {
+	if !known {
 		return nil
 	}
 	return pool.DeepCopy()
@@ -176,14 +176,14 @@ func (a *actor) commitAll(since datastore.Snapshot, changes []datastore.Change) 
 }
 
 func (a *actor) commitOne(change datastore.Change) (*v3.IPPool, error) {
-	stored, there := a.store.pools[change.Name()]
+	stored, exists := a.store.pools[change.Name()]
 	pool := change.Pool().DeepCopy()
 	switch {
-	case change.Create != nil && there:
+	case change.Create != nil && exists:
 		return nil, datastore.ErrConflict
-	case change.Create != nil: // the server gives out the uid
+	case change.Create != nil: // the server assigns the UID
 		pool.UID = types.UID(uuid.NewSHA1(uuid.Nil, fmt.Append(nil, a.store.revision)).String())
-	case !there || stored.UID != pool.UID || pool.ResourceVersion != strconv.Itoa(a.store.version[change.Name()]):
+	case !exists || stored.UID != pool.UID || pool.ResourceVersion != strconv.Itoa(a.store.version[change.Name()]):
 		return nil, datastore.ErrConflict
 	}
 	a.store.put(a.id, *pool)

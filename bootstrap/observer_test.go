@@ -18,7 +18,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/internal/poolstest"
 )
 
-// short is an event as a line: attempt, kind, pools and what became of them.
+// short returns an event in a line: attempt, kind, pools with their actions, and error.
 func short(event Event) string {
 	words := []string{fmt.Sprint(event.Attempt), string(event.Kind)}
 	for _, pool := range event.Pools {
@@ -33,9 +33,9 @@ func short(event Event) string {
 func TestObserver(t *testing.T) {
 	t.Parallel()
 	const (
-		four, six = "default-ipv4-ippool", "default-ipv6-ippool"
-		toCreate  = four + "=would-create " + six + "=would-create"
-		both      = four + "=created " + six + "=created"
+		ipv4, ipv6 = "default-ipv4-ippool", "default-ipv6-ippool"
+		toCreate   = ipv4 + "=would-create " + ipv6 + "=would-create"
+		both       = ipv4 + "=created " + ipv6 + "=created"
 	)
 	lost := unreachable("connection reset")
 	tests := []struct {
@@ -50,43 +50,43 @@ func TestObserver(t *testing.T) {
 		{"a dry run", nil, nil, []Option{asPlan},
 			[]string{"1 reading", "1 planned " + toCreate}},
 		{"pools exist", nil, func(s *fakeStore) {
-			s.put(poolstest.Stored(four, "10.244.0.0/16"), poolstest.Stored(six, "fd00:10:244::/64"))
+			s.put(poolstest.Stored(ipv4, "10.244.0.0/16"), poolstest.Stored(ipv6, "fd00:10:244::/64"))
 		}, nil,
-			[]string{"1 reading", "1 planned " + four + "=unchanged " + six + "=unchanged"}},
+			[]string{"1 reading", "1 planned " + ipv4 + "=unchanged " + ipv6 + "=unchanged"}},
 		{"one is updated, one skipped", []string{"CALICO_IPPOOLS_ON_DRIFT=update", "CALICO_IPV4POOL_NAT_OUTGOING=true", "FELIX_IPV6SUPPORT=false"},
-			func(s *fakeStore) { s.put(poolstest.Stored(four, "10.244.0.0/16")) }, nil,
-			[]string{"1 reading", "1 planned " + four + "=would-update " + six + "=skipped", "1 writing " + four + "=would-update", "1 written " + four + "=updated"}},
-		{"out of reach, then there", nil, func(s *fakeStore) { s.onSnapshot = []hook{fails(unreachable("connection refused"))} }, nil,
+			func(s *fakeStore) { s.put(poolstest.Stored(ipv4, "10.244.0.0/16")) }, nil,
+			[]string{"1 reading", "1 planned " + ipv4 + "=would-update " + ipv6 + "=skipped", "1 writing " + ipv4 + "=would-update", "1 written " + ipv4 + "=updated"}},
+		{"unreachable at first", nil, func(s *fakeStore) { s.onSnapshot = []hook{fails(unreachable("connection refused"))} }, nil,
 			[]string{"1 reading", "1 retrying " + unreachable("connection refused").Error(),
 				"2 reading", "2 planned " + toCreate, "2 writing " + toCreate, "2 written " + both}},
-		{"somebody else is faster", nil,
+		{"another client is faster", nil,
 			func(s *fakeStore) {
-				s.onCommit = []hook{first(func() { s.put(poolstest.Stored(six, "fd00:10:244::/64")) })}
+				s.onCommit = []hook{first(func() { s.put(poolstest.Stored(ipv6, "fd00:10:244::/64")) })}
 			}, nil,
 			[]string{"1 reading", "1 planned " + toCreate, "1 writing " + toCreate, "1 retrying " + datastore.ErrConflict.Error(),
-				"2 reading", "2 planned " + four + "=would-create " + six + "=unchanged", "2 writing " + four + "=would-create", "2 written " + four + "=created"}},
+				"2 reading", "2 planned " + ipv4 + "=would-create " + ipv6 + "=unchanged", "2 writing " + ipv4 + "=would-create", "2 written " + ipv4 + "=created"}},
 		{"the answer is lost", nil, func(s *fakeStore) { s.onCommit = []hook{losesAnswer(lost)} }, nil,
 			[]string{"1 reading", "1 planned " + toCreate, "1 writing " + toCreate, "1 retrying " + lost.Error(),
-				"2 reading", "2 planned " + four + "=created " + six + "=created", "2 written " + both}},
-		{"a part is written, then the other", nil, func(s *fakeStore) {
+				"2 reading", "2 planned " + ipv4 + "=created " + ipv6 + "=created", "2 written " + both}},
+		{"one pool is written, then the other", nil, func(s *fakeStore) {
 			s.onCommit = []hook{func(context.Context, func() error) error {
-				s.put(poolstest.Stored(four, "10.244.0.0/16"))
-				return &partlyWritten{[]string{four}, lost}
+				s.put(poolstest.Stored(ipv4, "10.244.0.0/16"))
+				return &partlyWritten{[]string{ipv4}, lost}
 			}}
 		}, nil,
-			[]string{"1 reading", "1 planned " + toCreate, "1 writing " + toCreate, "1 written " + four + "=created", "1 retrying " + lost.Error(),
-				"2 reading", "2 planned " + four + "=created " + six + "=would-create", "2 writing " + six + "=would-create", "2 written " + six + "=created"}},
-		{"more is written than is known", nil, func(s *fakeStore) {
+			[]string{"1 reading", "1 planned " + toCreate, "1 writing " + toCreate, "1 written " + ipv4 + "=created", "1 retrying " + lost.Error(),
+				"2 reading", "2 planned " + ipv4 + "=created " + ipv6 + "=would-create", "2 writing " + ipv6 + "=would-create", "2 written " + ipv6 + "=created"}},
+		{"more is written than is reported", nil, func(s *fakeStore) {
 			s.onCommit = []hook{func(_ context.Context, do func() error) error {
 				_ = do()
-				return &partlyWritten{[]string{four}, lost}
+				return &partlyWritten{[]string{ipv4}, lost}
 			}}
 		}, nil,
-			[]string{"1 reading", "1 planned " + toCreate, "1 writing " + toCreate, "1 written " + four + "=created", "1 retrying " + lost.Error(),
-				"2 reading", "2 planned " + four + "=created " + six + "=created", "2 written " + six + "=created"}},
-		{"drift that isn't wanted", []string{"CALICO_IPPOOLS_ON_DRIFT=fail", "CALICO_IPV4POOL_NAT_OUTGOING=true"},
-			func(s *fakeStore) { s.put(poolstest.Stored(four, "10.244.0.0/16")) }, nil,
-			[]string{"1 reading", "1 planned " + four + "=unchanged " + six + "=would-create"}},
+			[]string{"1 reading", "1 planned " + toCreate, "1 writing " + toCreate, "1 written " + ipv4 + "=created", "1 retrying " + lost.Error(),
+				"2 reading", "2 planned " + ipv4 + "=created " + ipv6 + "=created", "2 written " + ipv6 + "=created"}},
+		{"drift with --on-drift=fail", []string{"CALICO_IPPOOLS_ON_DRIFT=fail", "CALICO_IPV4POOL_NAT_OUTGOING=true"},
+			func(s *fakeStore) { s.put(poolstest.Stored(ipv4, "10.244.0.0/16")) }, nil,
+			[]string{"1 reading", "1 planned " + ipv4 + "=unchanged " + ipv6 + "=would-create"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -115,7 +115,7 @@ func TestObserver(t *testing.T) {
 	}
 }
 
-// The wait that is told is the wait that follows.
+// Event.Wait is the pause that follows.
 func TestObserverGetsTheWait(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -21,17 +21,17 @@ func TestPoolsFileAndDefaultPools(t *testing.T) {
 	tests := []struct {
 		name       string
 		lines      []string
-		four, six  string
+		ipv4, ipv6 string
 		wantWarned []string
 	}{
-		{"nothing else", nil, fromFile, fromFile, nil},
+		{"no other settings", nil, fromFile, fromFile, nil},
 		{"a CIDR", []string{"CALICO_IPV4POOL_CIDR=10.9.0.0/16"}, "", fromFile, nil},
 		{"both CIDRs", []string{"CALICO_IPV4POOL_CIDR=10.9.0.0/16", "CALICO_IPV6POOL_CIDR=fd09::/64"}, "", "", nil},
 		{"none", []string{"CALICO_IPV4POOL_CIDR=none"}, `env CALICO_IPV4POOL_CIDR is "none"`, fromFile, nil},
 		{"NO_DEFAULT_POOLS", []string{"NO_DEFAULT_POOLS=true"}, `env NO_DEFAULT_POOLS is "true"`, `env NO_DEFAULT_POOLS is "true"`, nil},
 		{"settings without a pool", []string{"CALICO_IPV4POOL_IPIP=Always", "--ipv4-pool-block-size=28"}, fromFile, fromFile, []string{
 			`flag --ipv4-pool-block-size "28", env CALICO_IPV4POOL_IPIP "Always": no effect, as there is no default IPv4 pool: ` + fromFile}},
-		{"names that would clash", []string{"CALICO_IPV4POOL_NAME=a", "CALICO_IPV6POOL_NAME=a"}, fromFile, fromFile, []string{
+		{"equal names", []string{"CALICO_IPV4POOL_NAME=a", "CALICO_IPV6POOL_NAME=a"}, fromFile, fromFile, []string{
 			`env CALICO_IPV4POOL_NAME "a": no effect, as there is no default IPv4 pool: ` + fromFile,
 			`env CALICO_IPV6POOL_NAME "a": no effect, as there is no default IPv6 pool: ` + fromFile}},
 		{"no IPv6", []string{"FELIX_IPV6SUPPORT=false"}, fromFile, fromFile, nil},
@@ -42,8 +42,8 @@ func TestPoolsFileAndDefaultPools(t *testing.T) {
 			config, err := settingstest.WithFiles(t, tt.lines, "a.yaml", settingstest.Flat("a", "10.1.0.0/16")+settingstest.Flat("b", "fd00::/64")).Resolve()
 			require.NoError(t, err)
 			require.Len(t, config.Desired.Pools, 4)
-			assert.Equal(t, tt.four, config.Desired.Pools[0].Skip)
-			assert.Equal(t, tt.six, config.Desired.Pools[1].Skip)
+			assert.Equal(t, tt.ipv4, config.Desired.Pools[0].Skip)
+			assert.Equal(t, tt.ipv6, config.Desired.Pools[1].Skip)
 			assert.Empty(t, config.Desired.Pools[2].Skip)
 			wantSkip := ""
 			if tt.name == "no IPv6" {
@@ -100,7 +100,7 @@ func TestRunAndRenderReadThePoolsFile(t *testing.T) {
 	assert.ElementsMatch(t, []string{"rack-a", "rack-b"}, names)
 }
 
-// Without IPv6 a pool of a file is left out by its name, unlike a default pool.
+// Without IPv6, the warning about a skipped pool of a file has the name of the pool.
 func TestRenderReportsSkippedPools(t *testing.T) {
 	t.Parallel()
 	dir := settingstest.WriteFiles(t, "a.yaml", settingstest.Flat("a", "10.1.0.0/16")+settingstest.Flat("six", "fd00::/64"))
@@ -111,7 +111,7 @@ func TestRenderReportsSkippedPools(t *testing.T) {
 	}, warnings)
 }
 
-// What can't be read hides nothing of what can, nor of the settings.
+// The errors of unreadable files, readable files and settings are returned together.
 func TestPoolsFileErrorsAreReturnedTogether(t *testing.T) {
 	t.Parallel()
 	dir := settingstest.WriteFiles(t, "a.yaml", settingstest.Flat("a", "10.1.0.0/33"))
@@ -124,13 +124,13 @@ flag --timeout: "soon": not a duration; want a Go duration such as 90s or 5m; 0 
 	require.EqualError(t, err, want)
 	_, _, err = Render(t.Context(), given)
 	require.EqualError(t, err, want)
-	assert.Nil(t, given.PoolManifests, "the caller's settings stay as they are")
+	assert.Nil(t, given.PoolManifests, "the caller's settings are not modified")
 
 	given = settingstest.Given(t, "--pools-file="+filepath.Join(dir, "missing"))
 	require.ErrorIs(t, given.ReadPoolsFile(), settings.ErrInvalidSettings)
-	require.NoError(t, given.Validate(), "told already")
+	require.NoError(t, given.Validate(), "already reported")
 	_, err = run(t, newStore(), given)
-	require.ErrorIs(t, err, settings.ErrInvalidSettings, "an error that was lost comes again")
+	require.ErrorIs(t, err, settings.ErrInvalidSettings, "an error that was dropped is reported again")
 
 	dir = settingstest.WriteFiles(t, "a.txt", "")
 	want = `flag --pools-file: "` + dir + `": a directory without a .yaml, .yml or .json file; want a file with IPPools, or a directory of such .yaml, .yml and .json files`
@@ -138,7 +138,7 @@ flag --timeout: "soon": not a duration; want a Go duration such as 90s or 5m; 0 
 	_, err = run(t, newStore(), given)
 	require.EqualError(t, err, want, "once")
 	require.EqualError(t, given.ReadPoolsFile(), want)
-	require.NoError(t, given.Validate(), "told already")
+	require.NoError(t, given.Validate(), "already reported")
 	_, err = run(t, newStore(), given)
-	require.EqualError(t, err, want, "and once again")
+	require.EqualError(t, err, want, "reported again")
 }

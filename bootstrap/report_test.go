@@ -24,7 +24,7 @@ func toJSON(t *testing.T, value any) string {
 	return string(text) + "\n"
 }
 
-// The JSON is a promise, so it is compared byte for byte.
+// The JSON output is stable, so it is compared byte for byte.
 func TestReportJSON(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -71,7 +71,7 @@ func TestReportArraysAreNeverNull(t *testing.T) {
 	assert.JSONEq(t, `{"datastore":"etcdv3","pools":[],"warnings":[],"notes":[],"findings":[]}`, toJSON(t, newReporter(options{logger: slog.New(slog.DiscardHandler)}, nil).report(datastore.EtcdV3, plan.Plan{}, nil, nil, nil)))
 }
 
-// A report is its caller's: it shares no warnings with the run.
+// Reports share no memory, so that a caller may modify them.
 func TestReportSharesNoWarnings(t *testing.T) {
 	t.Parallel()
 	r := newReporter(options{logger: slog.New(slog.DiscardHandler)}, append(make([]string, 0, 8), "one"))
@@ -101,8 +101,8 @@ func TestPending(t *testing.T) {
 	}
 }
 
-// A stored pool without modes is one whose modes are Never, and says so wherever
-// it is printed. What is stored stays as it is.
+// An empty stored mode means Never, and is reported as such. The stored pool is not
+// changed.
 func TestEmptyModesAreReportedAsNever(t *testing.T) {
 	t.Parallel()
 	bare := poolstest.Stored("default-ipv4-ippool", "10.0.0.0/16")

@@ -23,20 +23,20 @@ import (
 
 func TestConflictIsPlannedAgain(t *testing.T) {
 	t.Parallel()
-	four, six := poolstest.Stored("default-ipv4-ippool", "10.9.0.0/16"), poolstest.Stored("theirs", "fd00:9::/64")
+	ipv4, ipv6 := poolstest.Stored("default-ipv4-ippool", "10.9.0.0/16"), poolstest.Stored("theirs", "fd00:9::/64")
 	tests := []struct {
 		name   string
 		others []v3.IPPool
 		want   []string
 		calls  []string
 	}{
-		{"both made by somebody else", []v3.IPPool{four, six},
+		{"another client created both", []v3.IPPool{ipv4, ipv6},
 			[]string{unchanged4 + "; differs from desired: cidr", `theirs unchanged: exists, but the desired "default-ipv6-ippool" does not`},
 			[]string{"snapshot", blocksBoth, commitBoth, "snapshot"}},
-		{"one made by somebody else", []v3.IPPool{four},
+		{"another client created one", []v3.IPPool{ipv4},
 			[]string{unchanged4 + "; differs from desired: cidr", created6},
 			[]string{"snapshot", blocksBoth, commitBoth, "snapshot", blocks6, "commit default-ipv6-ippool"}},
-		{"something else was written", []v3.IPPool{poolstest.Stored("odd", "nonsense")},
+		{"another client wrote an unrelated pool", []v3.IPPool{poolstest.Stored("odd", "nonsense")},
 			[]string{created4, created6},
 			[]string{"snapshot", blocksBoth, commitBoth, "snapshot", blocksBoth, commitBoth}},
 	}
@@ -51,9 +51,9 @@ func TestConflictIsPlannedAgain(t *testing.T) {
 				require.NoError(t, err)
 				assert.Equal(t, tt.want, outcome(report))
 				assert.Equal(t, tt.calls, store.calls)
-				assert.NotContains(t, log.String(), "meanwhile", "a lost race is nothing to worry about")
+				assert.NotContains(t, log.String(), "concurrently", "a conflict is not logged")
 				for _, other := range tt.others {
-					assert.Equal(t, other, store.pools[other.Name], "what is theirs stays as it is")
+					assert.Equal(t, other, store.pools[other.Name], "the pool of the other client is not changed")
 				}
 			})
 		})
@@ -71,7 +71,7 @@ func TestConflictThenNameTaken(t *testing.T) {
 	})
 }
 
-func TestEndlessConflictEnds(t *testing.T) {
+func TestPersistentConflictEndsTheRun(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		store := newStore()
@@ -86,24 +86,24 @@ func TestEndlessConflictEnds(t *testing.T) {
 	})
 }
 
-// What is chosen, drawn and warned of once stays for all attempts of a run.
-func TestChosenOnceARun(t *testing.T) {
+// Choices, random bits and warnings of the first attempt are kept for all attempts.
+func TestChoicesAreMadeOncePerRun(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		store := newStore()
 		store.onCommit = times(3, fails(datastore.ErrConflict))
-		requested := 0
+		reads := 0
 		report, err := run(t, store, settings.Settings{},
-			WithHost(fakeHost{err: errors.New("no netlink"), reads: &requested}), WithClock(time.Now))
+			WithHost(fakeHost{err: errors.New("no netlink"), reads: &reads}), WithClock(time.Now))
 		require.NoError(t, err)
-		assert.Equal(t, 1, requested)
+		assert.Equal(t, 1, reads)
 		assert.Equal(t, []string{"a pool may overlap a network of this host: no netlink"}, report.Warnings)
 		assert.Equal(t, 4, store.count("commit"))
-		assert.Equal(t, 4, store.count(blocks4), "no block is in a prefix that is drawn")
+		assert.Equal(t, 4, store.count(blocks4), "a random prefix has no blocks")
 		assert.Zero(t, store.count(blocksBoth))
 		assert.Equal(t, "fd01:203:405::/48", store.pools["default-ipv6-ippool"].Spec.CIDR)
 
-		// The five bytes of the prefix, then twice the sixteen of a uid.
+		// The prefix took five random bytes, and each of the two UIDs sixteen.
 		pools := store.stored()
 		assert.Equal(t, "06070809-0a0b-4c0d-8e0f-101112131415", string(pools[0].UID))
 		assert.Equal(t, "16171819-1a1b-4c1d-9e1f-202122232425", string(pools[1].UID))
@@ -113,7 +113,7 @@ func TestChosenOnceARun(t *testing.T) {
 	})
 }
 
-func TestUnreachableIsTriedAgain(t *testing.T) {
+func TestUnreachableIsRetried(t *testing.T) {
 	t.Parallel()
 	refused, leaderless := unreachable("connection refused"), unreachable("no leader")
 	line := func(err error) string {
@@ -125,27 +125,27 @@ func TestUnreachableIsTriedAgain(t *testing.T) {
 		log   string
 		calls string
 	}{
-		{"one cause, one line",
+		{"one line per cause",
 			func() *fakeStore { s := newStore(); s.onSnapshot = times(5, fails(refused)); return s },
 			line(refused), "snapshot×6"},
-		{"of a datastore that has its own errors",
+		{"a datastore with its own errors",
 			func() *fakeStore {
 				s := newStore()
 				s.onSnapshot = times(2, fails(fmt.Errorf("my store: %w", datastore.ErrUnreachable)))
 				return s
 			},
 			line(fmt.Errorf("my store: %w", datastore.ErrUnreachable)), "snapshot×3"},
-		{"a line a change",
+		{"one line per change of the cause",
 			func() *fakeStore {
 				s := newStore()
 				s.onSnapshot = append(times(3, fails(refused)), append(times(3, fails(leaderless)), fails(refused))...)
 				return s
 			},
 			line(refused) + line(leaderless) + line(refused), "snapshot×8"},
-		{"in the blocks",
+		{"in Blocks",
 			func() *fakeStore { s := newStore(); s.onBlocks = []hook{fails(refused)}; return s },
 			line(refused), "snapshot×2"},
-		{"in the commit",
+		{"in Commit",
 			func() *fakeStore { s := newStore(); s.onCommit = times(2, fails(refused)); return s },
 			line(refused), "snapshot×3"},
 	}
@@ -173,7 +173,7 @@ func TestOtherErrorsEndTheRun(t *testing.T) {
 		store.onSnapshot = []hook{fails(failure)}
 		logger, log := logged(slog.LevelDebug)
 		report, err := run(t, store, settingstest.Given(t, settingstest.CIDRs...), WithLogger(logger))
-		assert.Equal(t, error(failure), err, "as it came")
+		assert.Equal(t, error(failure), err, "unchanged")
 		assert.Equal(t, Report{}, report)
 		assert.Equal(t, []string{"snapshot"}, store.calls)
 		assert.Empty(t, log.String())
@@ -192,7 +192,7 @@ func TestTimeoutEndsTheRun(t *testing.T) {
 	tests := []struct {
 		line  string
 		after time.Duration
-		said  string
+		text  string
 	}{
 		{"CALICO_IPPOOLS_TIMEOUT=", 60 * time.Second, "1m0s"},
 		{"CALICO_IPPOOLS_TIMEOUT=7s", 7 * time.Second, "7s"},
@@ -206,7 +206,7 @@ func TestTimeoutEndsTheRun(t *testing.T) {
 				store.onSnapshot = times(100_000, fails(refused))
 				begin := time.Now()
 				report, err := run(t, store, settingstest.Given(t, append(settingstest.CIDRs, tt.line)...))
-				require.EqualError(t, err, "timed out after "+tt.said+
+				require.EqualError(t, err, "timed out after "+tt.text+
 					": etcd https://10.0.0.1:2379: reading IP pools: datastore unreachable: connection refused")
 				require.ErrorIs(t, err, ErrTimedOut)
 				require.ErrorIs(t, err, refused)
@@ -218,8 +218,8 @@ func TestTimeoutEndsTheRun(t *testing.T) {
 	}
 }
 
-// Attempts get rarer, from at most 50 milliseconds apart to at most 5 seconds,
-// and each pause is at least half of that.
+// The longest pause doubles with every attempt, from 50 ms to 5 s. Each pause is at
+// least half of the longest.
 func TestPausesGrow(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -233,7 +233,7 @@ func TestPausesGrow(t *testing.T) {
 		})
 		_, err := run(t, store, settingstest.Given(t, "CALICO_IPPOOLS_TIMEOUT=2m"))
 		require.ErrorIs(t, err, ErrTimedOut)
-		require.Zero(t, pauses[0], "the first attempt is made at once")
+		require.Zero(t, pauses[0], "the first attempt is not delayed")
 		most := 50 * time.Millisecond
 		for i, pause := range pauses[1:] {
 			assert.LessOrEqual(t, pause, most, "pause %d", i)
@@ -254,7 +254,7 @@ func TestWaitForDatastoreHasNoLimit(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, []string{created4, created6}, outcome(report))
 		assert.GreaterOrEqual(t, time.Since(begin), 24*time.Hour)
-		assert.Less(t, time.Since(begin), 24*time.Hour+5*time.Second, "it comes back soon after")
+		assert.Less(t, time.Since(begin), 24*time.Hour+5*time.Second, "the run succeeds soon after")
 	})
 }
 
@@ -285,9 +285,9 @@ func TestStoreThatHangs(t *testing.T) {
 	})
 }
 
-// An attempt that is cut short knows nothing but that; the one before it knows
-// what was in the way.
-func TestTimeoutNamesTheCauseBefore(t *testing.T) {
+// The timeout error has the cause of the previous attempt if the last one was
+// interrupted.
+func TestTimeoutHasThePreviousCause(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		refused := unreachable("connection refused")
@@ -345,8 +345,8 @@ func TestContextEndsTheRun(t *testing.T) {
 
 var errSignal = errors.New("terminated signal received")
 
-// Conflicts end a run only where nobody gets on with it: of many pools that two
-// create at once, each may lose one race after the other.
+// Conflicts end a run only if it makes no progress. If two clients create many pools
+// concurrently, a run may have one conflict per pool.
 func TestConflictsWithProgress(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

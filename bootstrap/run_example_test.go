@@ -13,23 +13,23 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// shelf is a datastore of one's own, for one process. Those for etcd and for
-// Kubernetes are in datastore/etcdv3 and datastore/kubernetes.
-type shelf struct{ pools []*ippool.Record }
+// memory is a custom datastore, in the memory of one process. The datastores for etcd
+// and Kubernetes are in datastore/etcdv3 and datastore/kubernetes.
+type memory struct{ pools []*ippool.Record }
 
-func (s *shelf) Type() datastore.Type { return "shelf" }
+func (s *memory) Type() datastore.Type { return "memory" }
 
-func (s *shelf) Snapshot(context.Context) (datastore.Snapshot, error) {
+func (s *memory) Snapshot(context.Context) (datastore.Snapshot, error) {
 	return datastore.Snapshot{Pools: s.pools}, nil
 }
 
-func (s *shelf) Blocks(context.Context, []ippool.Family) ([]netip.Prefix, error) { return nil, nil }
+func (s *memory) Blocks(context.Context, []ippool.Family) ([]netip.Prefix, error) { return nil, nil }
 
-func (s *shelf) Commit(_ context.Context, _ datastore.Snapshot, changes []datastore.Change) (datastore.Result, error) {
+func (s *memory) Commit(_ context.Context, _ datastore.Snapshot, changes []datastore.Change) (datastore.Result, error) {
 	var result datastore.Result
 	for _, change := range changes {
 		if change.Create == nil {
-			return result, errors.New("nothing on the shelf is changed")
+			return result, errors.New("updates are not supported")
 		}
 		s.pools = append(s.pools, ippool.NewRecord(change.Create))
 		result.Outcomes = append(result.Outcomes, datastore.Outcome{State: datastore.Written, Stored: change.Create.DeepCopy()})
@@ -37,7 +37,7 @@ func (s *shelf) Commit(_ context.Context, _ datastore.Snapshot, changes []datast
 	return result, nil
 }
 
-func wanted() settings.Settings {
+func clusterSettings() settings.Settings {
 	var s settings.Settings
 	s.IPv4.CIDR = settings.Given("10.244.0.0/16", origin.Caller("cluster.yaml pods.ipv4"))
 	s.IPv4.NATOutgoing = settings.Given("false", origin.Caller("cluster.yaml pods.masquerade"))
@@ -47,9 +47,9 @@ func wanted() settings.Settings {
 }
 
 func ExampleBootstrap_Run() {
-	store := &shelf{}
+	store := &memory{}
 	for range 2 {
-		report, err := bootstrap.New(store).Run(context.Background(), wanted())
+		report, err := bootstrap.New(store).Run(context.Background(), clusterSettings())
 		if err != nil {
 			fmt.Println(err)
 			return
@@ -65,13 +65,12 @@ func ExampleBootstrap_Run() {
 	// pool default-ipv6-ippool is skipped: cluster.yaml pods.ipv6 is "none"
 }
 
-// A plan says what would be written and where each value comes from. Whoever agrees
-// to it gets that and nothing else: Apply returns datastore.ErrConflict where another
-// plan would be made by now.
+// A plan has the pools that would be written, and the source of each value. Apply writes
+// exactly that, or returns datastore.ErrConflict if the plan is outdated.
 func ExampleBootstrap_Plan() {
 	ctx := context.Background()
-	b := bootstrap.New(&shelf{})
-	p, err := b.Plan(ctx, wanted())
+	b := bootstrap.New(&memory{})
+	p, err := b.Plan(ctx, clusterSettings())
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -108,11 +107,11 @@ func ExampleWithObserver() {
 			for _, pool := range event.Pools {
 				fmt.Printf("pool %s is %s\n", pool.Name, pool.Action)
 			}
-		default: // there may be others, one day
+		default: // more kinds may be added
 			fmt.Println(event.Kind)
 		}
 	}
-	if _, err := bootstrap.New(&shelf{}, bootstrap.WithObserver(observe)).Run(context.Background(), wanted()); err != nil {
+	if _, err := bootstrap.New(&memory{}, bootstrap.WithObserver(observe)).Run(context.Background(), clusterSettings()); err != nil {
 		fmt.Println(err)
 	}
 	// Output:

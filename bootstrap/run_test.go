@@ -39,11 +39,11 @@ const (
 	blocksBoth = "blocks [IPv4 IPv6]"
 )
 
-// natIPv6 leaves the preflight nothing to say of cidrs.
+// natIPv6 avoids the finding ULAWithoutNAT for settingstest.CIDRs.
 const natIPv6 = "CALICO_IPV6POOL_NAT_OUTGOING=true"
 
-// run runs on a host with no networks, and with a random source that counts,
-// unless options bring others.
+// run runs with a host without networks and with a counting random source, unless
+// options override them.
 func run(t *testing.T, store datastore.Datastore, s settings.Settings, options ...Option) (Report, error) {
 	t.Helper()
 	options = append([]Option{WithHost(fakeHost{reads: new(int)}), WithRandom(&counting{})}, options...)
@@ -61,15 +61,15 @@ func run(t *testing.T, store datastore.Datastore, s settings.Settings, options .
 	return p.Report, err
 }
 
-// pending reports whether there is something to do.
+// pending reports whether the report has pools to write.
 func pending(report Report) bool {
 	return slices.ContainsFunc(report.Pools, func(pool PoolReport) bool { return pool.Action == plan.WouldCreate || pool.Action == plan.WouldUpdate })
 }
 
-// asPlan has run plan only.
+// asPlan makes run call Plan in place of Run.
 func asPlan(*options) {}
 
-// planned is run with asPlan.
+// planned calls run with asPlan.
 func planned(t *testing.T, store datastore.Datastore, s settings.Settings, options ...Option) (Report, error) {
 	t.Helper()
 	return run(t, store, s, append(options, asPlan)...)
@@ -77,7 +77,7 @@ func planned(t *testing.T, store datastore.Datastore, s settings.Settings, optio
 
 func TestRunFresh(t *testing.T) {
 	t.Parallel()
-	// Not UTC, and not a whole second.
+	// Neither UTC nor a multiple of a second.
 	now := time.Date(2026, 11, 22, 18, 45, 23, 987_654_321, time.FixedZone("CET", 3600))
 	store := newStore()
 	report, err := run(t, store, settingstest.Given(t, settingstest.CIDRs...), WithClock(func() time.Time { return now }))
@@ -90,46 +90,46 @@ func TestRunFresh(t *testing.T) {
 
 	want := settingstest.Resolved(t, settingstest.CIDRs...).Desired
 	time := metav1.Date(2026, 11, 22, 17, 45, 23, 0, time.UTC)
-	four, six := want.Pools[0].Pool, want.Pools[1].Pool
-	four.UID, four.CreationTimestamp = "01020304-0506-4708-890a-0b0c0d0e0f10", time
-	six.UID, six.CreationTimestamp = "11121314-1516-4718-991a-1b1c1d1e1f20", time
-	assert.Equal(t, []v3.IPPool{*four, *six}, store.stored())
+	ipv4, ipv6 := want.Pools[0].Pool, want.Pools[1].Pool
+	ipv4.UID, ipv4.CreationTimestamp = "01020304-0506-4708-890a-0b0c0d0e0f10", time
+	ipv6.UID, ipv6.CreationTimestamp = "11121314-1516-4718-991a-1b1c1d1e1f20", time
+	assert.Equal(t, []v3.IPPool{*ipv4, *ipv6}, store.stored())
 	assert.Equal(t, []PoolReport{
-		{Name: "default-ipv4-ippool", Family: ippool.IPv4, Action: plan.Created, Reason: "no IPv4 pool existed", Spec: &four.Spec, Settings: want.Pools[0].Values, Drift: []plan.Difference{}},
-		{Name: "default-ipv6-ippool", Family: ippool.IPv6, Action: plan.Created, Reason: "no IPv6 pool existed", Spec: &six.Spec, Settings: want.Pools[1].Values, Drift: []plan.Difference{}},
+		{Name: "default-ipv4-ippool", Family: ippool.IPv4, Action: plan.Created, Reason: "no IPv4 pool existed", Spec: &ipv4.Spec, Settings: want.Pools[0].Values, Drift: []plan.Difference{}},
+		{Name: "default-ipv6-ippool", Family: ippool.IPv6, Action: plan.Created, Reason: "no IPv6 pool existed", Spec: &ipv6.Spec, Settings: want.Pools[1].Values, Drift: []plan.Difference{}},
 	}, report.Pools)
 }
 
-// A boot of a node where the pools exist costs one read, and draws nothing.
+// A run where the pools exist costs one read, and draws nothing random.
 func TestRunExisting(t *testing.T) {
 	t.Parallel()
-	four, six := poolstest.Stored("mine", "10.0.0.0/16"), poolstest.Stored("old", "fd00::/64", poolstest.Disabled)
+	ipv4, ipv6 := poolstest.Stored("mine", "10.0.0.0/16"), poolstest.Stored("old", "fd00::/64", poolstest.Disabled)
 	for _, options := range [][]Option{{WithHost(fakeHost{t: t})}, {asPlan}} {
-		store := newStore(four, six)
+		store := newStore(ipv4, ipv6)
 		report, err := run(t, store, settings.Settings{}, append(options, WithRandom(noRandom{t}))...)
 		require.NoError(t, err)
 		assert.Equal(t, []PoolReport{
-			{Name: "mine", Family: ippool.IPv4, Action: plan.Unchanged, Reason: "exists", Spec: &four.Spec, Settings: []plan.Value{}, Drift: []plan.Difference{}},
-			{Name: "old", Family: ippool.IPv6, Action: plan.Unchanged, Reason: "exists", Spec: &six.Spec, Settings: []plan.Value{}, Drift: []plan.Difference{}},
+			{Name: "mine", Family: ippool.IPv4, Action: plan.Unchanged, Reason: "exists", Spec: &ipv4.Spec, Settings: []plan.Value{}, Drift: []plan.Difference{}},
+			{Name: "old", Family: ippool.IPv6, Action: plan.Unchanged, Reason: "exists", Spec: &ipv6.Spec, Settings: []plan.Value{}, Drift: []plan.Difference{}},
 		}, report.Pools)
 		assert.False(t, pending(report))
 		assert.Equal(t, []string{"snapshot"}, store.calls)
-		assert.Equal(t, []v3.IPPool{four, six}, store.stored())
+		assert.Equal(t, []v3.IPPool{ipv4, ipv6}, store.stored())
 	}
 }
 
-// Pools that are not as asked for stay so, unless an update is asked for as well.
+// Pools that differ from desired are changed only with --on-drift=update.
 func TestRunExistingThatDiffers(t *testing.T) {
 	t.Parallel()
-	four, six := poolstest.Stored("default-ipv4-ippool", "10.0.0.0/16"), poolstest.Stored("default-ipv6-ippool", "fd00::/64")
+	ipv4, ipv6 := poolstest.Stored("default-ipv4-ippool", "10.0.0.0/16"), poolstest.Stored("default-ipv6-ippool", "fd00::/64")
 	for policy, action := range map[string]plan.Action{"": plan.Unchanged, "report": plan.Unchanged, "fail": plan.Unchanged, "update": plan.Updated} {
-		store := newStore(four, six)
-		lines := []string{"CALICO_IPV4POOL_NAT_OUTGOING=" + strconv.FormatBool(!four.Spec.NATOutgoing)}
+		store := newStore(ipv4, ipv6)
+		lines := []string{"CALICO_IPV4POOL_NAT_OUTGOING=" + strconv.FormatBool(!ipv4.Spec.NATOutgoing)}
 		if policy != "" {
 			lines = append(lines, "CALICO_IPPOOLS_ON_DRIFT="+policy)
 		}
 		host := fakeHost{t: t}
-		if policy == "update" { // which is checked as a creation is
+		if policy == "update" { // an update is checked like a creation
 			host.reads = new(int)
 		}
 		report, _ := run(t, store, settingstest.Given(t, lines...), WithHost(host))
@@ -138,14 +138,14 @@ func TestRunExistingThatDiffers(t *testing.T) {
 		assert.Equal(t, plan.Unchanged, report.Pools[1].Action, policy)
 		if action == plan.Unchanged {
 			assert.Equal(t, []string{"snapshot"}, store.calls, policy)
-			assert.Equal(t, []v3.IPPool{four, six}, store.stored(), policy)
+			assert.Equal(t, []v3.IPPool{ipv4, ipv6}, store.stored(), policy)
 		}
 	}
 }
 
 func TestRunCallsOfPartialPlans(t *testing.T) {
 	t.Parallel()
-	four, six := poolstest.Stored("default-ipv4-ippool", "10.0.0.0/16"), poolstest.Stored("default-ipv6-ippool", "fd00::/64")
+	ipv4, ipv6 := poolstest.Stored("default-ipv4-ippool", "10.0.0.0/16"), poolstest.Stored("default-ipv6-ippool", "fd00::/64")
 	tests := []struct {
 		name    string
 		pools   []v3.IPPool
@@ -154,26 +154,26 @@ func TestRunCallsOfPartialPlans(t *testing.T) {
 		want    []string
 		calls   []string
 	}{
-		{"only IPv4 there", []v3.IPPool{four}, settingstest.CIDRs, nil,
+		{"only IPv4 exists", []v3.IPPool{ipv4}, settingstest.CIDRs, nil,
 			[]string{unchanged4 + "; differs from desired: cidr", created6}, []string{"snapshot", blocks6, "commit default-ipv6-ippool"}},
-		{"only IPv6 there", []v3.IPPool{six}, settingstest.CIDRs, nil,
+		{"only IPv6 exists", []v3.IPPool{ipv6}, settingstest.CIDRs, nil,
 			[]string{created4, unchanged6 + "; differs from desired: cidr"}, []string{"snapshot", blocks4, "commit default-ipv4-ippool"}},
-		{"IPv6 not wanted", nil, []string{settingstest.CIDRs[0], "CALICO_IPV6POOL_CIDR=none"}, nil,
+		{"IPv6 not desired", nil, []string{settingstest.CIDRs[0], "CALICO_IPV6POOL_CIDR=none"}, nil,
 			[]string{created4, `default-ipv6-ippool skipped: env CALICO_IPV6POOL_CIDR is "none"`},
 			[]string{"snapshot", blocks4, "commit default-ipv4-ippool"}},
 		{"host without IPv6", nil, settingstest.CIDRs, []Option{WithHost(fakeHost{reads: new(int), ipv6Disabled: "it is old"})},
 			[]string{created4, "default-ipv6-ippool skipped: IPv6 is not supported: it is old"},
 			[]string{"snapshot", blocks4, "commit default-ipv4-ippool"}},
-		{"host without IPv6 that is told so too", nil, append(settingstest.CIDRs, "FELIX_IPV6SUPPORT=false"), []Option{WithHost(fakeHost{reads: new(int), ipv6Disabled: "it is old"})},
+		{"host without IPv6, and FELIX_IPV6SUPPORT", nil, append(settingstest.CIDRs, "FELIX_IPV6SUPPORT=false"), []Option{WithHost(fakeHost{reads: new(int), ipv6Disabled: "it is old"})},
 			[]string{created4, `default-ipv6-ippool skipped: IPv6 is not supported: env FELIX_IPV6SUPPORT is "false"`},
 			[]string{"snapshot", blocks4, "commit default-ipv4-ippool"}},
-		{"nothing wanted", []v3.IPPool{four}, []string{"NO_DEFAULT_POOLS=true"}, nil,
+		{"no default pools", []v3.IPPool{ipv4}, []string{"NO_DEFAULT_POOLS=true"}, nil,
 			[]string{`default-ipv4-ippool skipped: env NO_DEFAULT_POOLS is "true"`, `default-ipv6-ippool skipped: env NO_DEFAULT_POOLS is "true"`},
 			[]string{"snapshot"}},
-		{"dry run of everything", nil, settingstest.CIDRs, []Option{asPlan},
+		{"plan of both", nil, settingstest.CIDRs, []Option{asPlan},
 			[]string{"default-ipv4-ippool would-create: no IPv4 pool exists", "default-ipv6-ippool would-create: no IPv6 pool exists"},
 			[]string{"snapshot", blocksBoth}},
-		{"dry run of a part", []v3.IPPool{four}, settingstest.CIDRs, []Option{asPlan, WithRandom(noRandom{t})},
+		{"plan of one", []v3.IPPool{ipv4}, settingstest.CIDRs, []Option{asPlan, WithRandom(noRandom{t})},
 			[]string{unchanged4 + "; differs from desired: cidr", "default-ipv6-ippool would-create: no IPv6 pool exists"},
 			[]string{"snapshot", blocks6}},
 	}
@@ -193,22 +193,22 @@ func TestRunCallsOfPartialPlans(t *testing.T) {
 
 func TestPlanIsComplete(t *testing.T) {
 	t.Parallel()
-	requested := 0
+	reads := 0
 	store := newStore()
-	report, err := planned(t, store, settingstest.Given(t, "CALICO_IPV4POOL_NAT_OUTGOING=no"), WithHost(fakeHost{networks: factstest.Prefixes("192.168.1.0/24"), reads: &requested}))
+	report, err := planned(t, store, settingstest.Given(t, "CALICO_IPV4POOL_NAT_OUTGOING=no"), WithHost(fakeHost{networks: factstest.Prefixes("192.168.1.0/24"), reads: &reads}))
 	require.NoError(t, err)
 	assert.True(t, pending(report))
 	assert.Equal(t, "172.16.0.0/16", report.Pools[0].Spec.CIDR)
 	assert.Equal(t, plan.Value{Field: "cidr", Value: "172.16.0.0/16", Source: origin.DefaultBecause("192.168.0.0/16 is in use on this host")}, report.Pools[0].Settings[1])
 	assert.Equal(t, plan.Value{Field: "natOutgoing", Value: false, Source: origin.Env("CALICO_IPV4POOL_NAT_OUTGOING")}, report.Pools[0].Settings[4])
-	assert.Empty(t, report.Pools[1].Spec.CIDR, "nothing is drawn for a pool that is not written")
+	assert.Empty(t, report.Pools[1].Spec.CIDR, "a plan draws no random range")
 	assert.Equal(t, plan.Value{Field: "cidr", Value: "", Source: origin.DefaultBecause("a random ULA /48, drawn when the pool is created")}, report.Pools[1].Settings[1])
 	assert.Equal(t, []string{"snapshot", blocks4}, store.calls)
 	assert.Empty(t, store.stored())
-	assert.Equal(t, 1, requested)
+	assert.Equal(t, 1, reads)
 }
 
-// Wrong settings are told before anything is contacted.
+// Invalid settings are reported before anything is contacted.
 func TestRunInvalidSettings(t *testing.T) {
 	t.Parallel()
 	store := newStore(poolstest.Stored("default-ipv4-ippool", "10.0.0.0/16"), poolstest.Stored("default-ipv6-ippool", "fd00::/64"))
@@ -231,7 +231,7 @@ func TestRunNameTaken(t *testing.T) {
 
 func TestRunBlocks(t *testing.T) {
 	t.Parallel()
-	t.Run("of the same size, and elsewhere", func(t *testing.T) {
+	t.Run("of the same size, and outside of the pools", func(t *testing.T) {
 		t.Parallel()
 		store := newStore()
 		store.blocks = factstest.Prefixes("10.244.7.64/26", "10.245.0.0/24", "fd00:10:244::7:0/122", "fd00:10:245::/116")
@@ -266,12 +266,12 @@ func TestRunBlocks(t *testing.T) {
 
 func TestRunWarnings(t *testing.T) {
 	t.Parallel()
-	requested := 0
+	reads := 0
 	store := newStore(poolstest.Stored("odd", "nonsense"))
 	store.unreadable = []datastore.Unreadable{{Name: "broken", Err: errors.New("no JSON")}}
 	logger, log := logged(slog.LevelWarn)
 	report, err := run(t, store, settingstest.Given(t, "CALICO_IPV4POOL_NAT_OUTGOING=off", "CALICO_IPV6POOL_CIDR=none", "CALICO_IPPOOLS_PREFLIGHT=off"),
-		WithHost(fakeHost{networks: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}, reads: &requested}), WithLogger(logger))
+		WithHost(fakeHost{networks: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}, reads: &reads}), WithLogger(logger))
 	require.NoError(t, err)
 	assert.Equal(t, []string{
 		`env CALICO_IPV4POOL_NAT_OUTGOING: "off" is read as false here; calico-node reads it as true`,
@@ -302,14 +302,14 @@ level=INFO msg="IPv6 pool created" pool=default-ipv6-ippool reason="no IPv6 pool
 func TestRunRandomFails(t *testing.T) {
 	t.Parallel()
 	store := newStore()
-	_, err := run(t, store, settingstest.Given(t, settingstest.CIDRs...), WithRandom(noRandom{emptyCluster{t}}))
+	_, err := run(t, store, settingstest.Given(t, settingstest.CIDRs...), WithRandom(noRandom{silentTB{t}}))
 	assert.EqualError(t, err, "drawing a uid: unexpected EOF")
-	_, err = run(t, store, settingstest.Given(t, settingstest.CIDRs[0]), WithRandom(noRandom{emptyCluster{t}}))
+	_, err = run(t, store, settingstest.Given(t, settingstest.CIDRs[0]), WithRandom(noRandom{silentTB{t}}))
 	assert.EqualError(t, err, "drawing a random IPv6 prefix: unexpected EOF")
 	assert.Empty(t, store.stored())
 }
 
-// Without options Run takes the system's clock, random source and host.
+// Without options Run uses the system's clock, random source and host.
 func TestRunWithoutOptions(t *testing.T) {
 	t.Parallel()
 	uids := map[string]bool{}
@@ -329,7 +329,7 @@ func TestRunWithoutOptions(t *testing.T) {
 	assert.Len(t, uids, 3)
 }
 
-// A default pool may have the name of the one that is left out.
+// A default pool may have the name of the skipped one.
 func TestRunWithTheNameOfTheOtherFamily(t *testing.T) {
 	t.Parallel()
 	store := newStore()
@@ -341,7 +341,7 @@ func TestRunWithTheNameOfTheOtherFamily(t *testing.T) {
 	assert.Equal(t, pool.Spec.CIDR, report.Pools[1].Spec.CIDR)
 }
 
-// A dry run that ends without a report logs its warnings after all.
+// A plan that fails has no report, so its warnings are logged.
 func TestPlanHasWarnings(t *testing.T) {
 	t.Parallel()
 	const warning = `level=WARN msg="env CALICO_IPV4POOL_CIDR: \"10.1.2.3/16\" has host bits, which are ignored: the pool is 10.1.0.0/16"`

@@ -14,9 +14,9 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// FuzzResolve holds any settings to this: they are refused with a readable line
-// a fault, or they give valid pools, and what those pools say, given as
-// settings, gives the same pools again.
+// FuzzResolve checks that any settings are either rejected, with a readable line per
+// fault, or give valid pools. Settings with the values of those pools give the same
+// pools again.
 func FuzzResolve(f *testing.F) {
 	f.Add("", "", "", "", "", "", "", "", "", "")
 	f.Add("10.244.0.0/16", "four", "026", "off", "Always", "zone == 'a'", "fd00:10:244::/64", "six", "122", "CrossSubnet")
@@ -47,7 +47,7 @@ func FuzzResolve(f *testing.F) {
 		require.NoError(t, err)
 		lines := []string{"CALICO_IPV4POOL_CIDR=none", "CALICO_IPV6POOL_CIDR=none"}
 		for _, pool := range pools {
-			lines = append(lines, saying(t, pool)...)
+			lines = append(lines, settingsFor(t, pool)...)
 		}
 		require.Empty(t, ippool.ValidateSet(pools))
 
@@ -57,8 +57,8 @@ func FuzzResolve(f *testing.F) {
 	})
 }
 
-// saying gives the settings that ask for a pool in full.
-func saying(t testing.TB, pool *v3.IPPool) []string {
+// settingsFor returns settings with all values of a pool.
+func settingsFor(t testing.TB, pool *v3.IPPool) []string {
 	prefix, err := ippool.ParseCIDR(pool.Spec.CIDR)
 	require.NoError(t, err)
 	family := ippool.FamilyOf(prefix)
@@ -77,7 +77,7 @@ func saying(t testing.TB, pool *v3.IPPool) []string {
 	return lines
 }
 
-// FuzzWords holds the settings of the run itself to the same.
+// FuzzWords checks the same of the settings of the run.
 func FuzzWords(f *testing.F) {
 	f.Add("", "", "", "", "", "", "")
 	f.Add("true", "off", "YES", "90s", "warning", "JSON", "etcdv3")

@@ -11,7 +11,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 )
 
-// Settings of a default pool that other settings leave out.
+// Settings of a default pool have no effect if other settings skip that pool.
 func TestIdleSettings(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -19,8 +19,8 @@ func TestIdleSettings(t *testing.T) {
 		lines []string
 		want  []string
 	}{
-		{"nothing is idle", settingstest.CIDRs, nil},
-		{"none alone", []string{"CALICO_IPV4POOL_CIDR=none", "CALICO_IPV6POOL_CIDR=none"}, nil},
+		{"all have an effect", settingstest.CIDRs, nil},
+		{"nothing but none", []string{"CALICO_IPV4POOL_CIDR=none", "CALICO_IPV6POOL_CIDR=none"}, nil},
 		{"none", []string{"CALICO_IPV4POOL_CIDR=none", "--ipv4-pool-nat-outgoing=false", "CALICO_IPV4POOL_IPIP=Always"}, []string{
 			`env CALICO_IPV4POOL_IPIP "Always", flag --ipv4-pool-nat-outgoing "false": no effect, as there is no default IPv4 pool: env CALICO_IPV4POOL_CIDR is "none"`,
 		}},
@@ -37,7 +37,7 @@ func TestIdleSettings(t *testing.T) {
 	}
 }
 
-// Strict makes errors of the warnings about settings, whatever else is wrong.
+// With --strict, warnings about settings are errors, returned together with all others.
 func TestStrict(t *testing.T) {
 	t.Parallel()
 	lines := []string{"CALICO_IPV4POOL_CIDR=10.1.2.3/16", "CALICO_IPV6POOL_NAT_OUTGOING=off"}

@@ -19,7 +19,7 @@ func TestChange(t *testing.T) {
 	assert.Same(t, record.Pool(), update.Pool())
 }
 
-// Where the outcomes end, nothing was written.
+// A change without an outcome was not written.
 func TestResultOf(t *testing.T) {
 	t.Parallel()
 	written := datastore.Outcome{State: datastore.Written, Stored: ippool.New("a")}

@@ -21,7 +21,7 @@ func TestDatastoreError(t *testing.T) {
 		err  datastore.Error
 		want string
 	}{
-		{"all of it", datastore.Error{Kind: datastore.ErrTLS, Place: place, Operation: operation, Err: fs.ErrNotExist, Hint: "check the file"},
+		{"all fields", datastore.Error{Kind: datastore.ErrTLS, Place: place, Operation: operation, Err: fs.ErrNotExist, Hint: "check the file"},
 			"etcd https://10.0.0.1:2379: reading IP pools: TLS failure: file does not exist: check the file"},
 		{"no hint", datastore.Error{Kind: datastore.ErrForbidden, Place: place, Operation: operation, Err: fs.ErrNotExist},
 			"etcd https://10.0.0.1:2379: reading IP pools: permission denied: file does not exist"},

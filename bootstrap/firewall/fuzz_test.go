@@ -11,11 +11,11 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// command is what firewall-cmd is ever given, which people run as root.
+// command matches every command that FirewallCmd may return, as people run it as root.
 var command = regexp.MustCompile(`^firewall-cmd( --permanent)?( --add-port=[1-9][0-9]{0,4}/(tcp|udp|sctp|dccp)| --add-protocol=(0|[1-9][0-9]{0,2}))$`)
 
-// FuzzOpening holds any opening to this: it is refused, or its commands are two
-// words that no shell reads otherwise.
+// FuzzOpening checks that any opening is either rejected or gives commands without
+// characters that are special to a shell.
 func FuzzOpening(f *testing.F) {
 	for _, port := range []string{"179/tcp", "0179/tcp", "4789/UDP", "179/tcp; reboot", "+1/tcp", "1-2/tcp", "65536/tcp", "179/tcp/", "179\n/tcp"} {
 		f.Add(port, "", uint8(4))
@@ -35,8 +35,7 @@ func FuzzOpening(f *testing.F) {
 	})
 }
 
-// FuzzDatastorePorts takes the ports out of any endpoints: what comes of them is
-// an opening that is taken.
+// FuzzDatastorePorts checks that any endpoints give valid openings.
 func FuzzDatastorePorts(f *testing.F) {
 	for _, endpoint := range []string{
 		"", "https://10.0.0.1:2379", "https://a:02379", "https://a:0", "a:4001/", "[fd00::1]:2379", "fd00::1", "https://x:$(reboot)", "https://a:65536", ":9443", " https://a:1 ",

@@ -38,7 +38,7 @@ func TestOpenings(t *testing.T) {
 		{"no encapsulation", firewall.Config{Pools: []firewall.Pool{bare}}, []string{"[IPv4] 179/tcp"}, nil},
 		{"no modes", firewall.Config{Pools: []firewall.Pool{unset}}, []string{"[IPv4] 179/tcp"}, nil},
 		{"dual stack", firewall.Config{Pools: []firewall.Pool{bare6, bare}}, []string{"[IPv4 IPv6] 179/tcp"}, nil},
-		{"IPv6 alone", firewall.Config{Pools: []firewall.Pool{bare6}}, []string{"[IPv6] 179/tcp"}, nil},
+		{"only IPv6", firewall.Config{Pools: []firewall.Pool{bare6}}, []string{"[IPv6] 179/tcp"}, nil},
 		{"IPIP", firewall.Config{Pools: []firewall.Pool{ipip, bare6}}, []string{"[IPv4 IPv6] 179/tcp", "[IPv4] protocol 4"}, nil},
 		{"IPIP across subnets", firewall.Config{Pools: []firewall.Pool{across}}, []string{"[IPv4] 179/tcp", "[IPv4] protocol 4"}, nil},
 		{"a mode that a newer Calico may have", firewall.Config{Pools: []firewall.Pool{newWord}}, []string{"[IPv4] 179/tcp", "[IPv4] protocol 4"}, nil},
@@ -50,7 +50,7 @@ func TestOpenings(t *testing.T) {
 			[]string{"[IPv4] protocol 4", "[IPv4] 4789/udp"},
 			[]string{"without BGP the nodes learn no routes to the addresses of ipip, bare, bare6 and 2 more pools: only pools with vxlanMode on do without it"}},
 		{"both encapsulations", firewall.Config{Pools: []firewall.Pool{ipip, vxlan}}, []string{"[IPv4] 179/tcp", "[IPv4] protocol 4", "[IPv4] 4789/udp"}, nil},
-		{"all that is asked for", firewall.Config{
+		{"every component", firewall.Config{
 			Pools: []firewall.Pool{bare}, Datastore: firewall.Etcd(nil), Typha: true, WireGuard: true, Registry: true,
 		}, []string{"[IPv4] 179/tcp", "[IPv4] 2379/tcp", "[IPv4] 5473/tcp", "[IPv4] 51820/udp", "[IPv6] 51821/udp", "[IPv4] 5000/tcp"}, nil},
 	}

@@ -36,13 +36,13 @@ func TestOrigins(t *testing.T) {
 		require.NoError(t, err)
 		assert.JSONEq(t, `{"source":"`+tt.text+`"}`, string(encoded))
 		for j, other := range tests {
-			same := i == j || tt.text == other.text // a line 0 is the whole file
+			same := i == j || tt.text == other.text // line 0 means the whole file
 			assert.Equal(t, same, tt.origin == other.origin, "%s and %s", tt.origin, other.origin)
 		}
 	}
 }
 
-// A caller's words are never taken for another kind, and nor is a file's path.
+// The kind does not depend on the text: a caller's text is never taken for another kind.
 func TestKindIsNotInTheText(t *testing.T) {
 	t.Parallel()
 	for _, other := range []Origin{Default, DefaultBecause("x"), Flag("x"), Env("X"), File("x"), Cluster("x"), Host("x"), Datastore} {
@@ -64,7 +64,7 @@ func TestAnd(t *testing.T) {
 	assert.Equal(t, "flag --a, env B", Flag("a").And(Env("B")).String())
 }
 
-// The kind is not in the text, so what was read is a caller's place.
+// The encoded text does not have the kind, so that a decoded origin is a caller's.
 func TestUnmarshal(t *testing.T) {
 	t.Parallel()
 	for _, origin := range []Origin{Flag("x"), Default, Caller("here")} {

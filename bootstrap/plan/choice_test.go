@@ -12,7 +12,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 )
 
-// seconds gives 172.from.0.0/16 to 172.to.0.0/16.
+// seconds returns 172.from.0.0/16 to 172.to.0.0/16.
 func seconds(from, to int) []netip.Prefix {
 	var all []netip.Prefix
 	for second := from; second <= to; second++ {
@@ -24,7 +24,7 @@ func seconds(from, to int) []netip.Prefix {
 func TestChooseIPv4(t *testing.T) {
 	t.Parallel()
 	inUse := origin.DefaultBecause("192.168.0.0/16 is in use on this host")
-	elsewhere := origin.DefaultBecause("192.168.0.0/16 is in use")
+	inUseByOthers := origin.DefaultBecause("192.168.0.0/16 is in use")
 	host := factstest.Prefixes("192.168.1.0/24")
 	tests := []struct {
 		name     string
@@ -34,7 +34,7 @@ func TestChooseIPv4(t *testing.T) {
 		source   origin.Origin
 	}{
 		{"no networks", nil, nil, "192.168.0.0/16", origin.Default},
-		{"others", factstest.Prefixes("127.0.0.0/8", "10.0.0.0/8", "192.167.0.0/16", "192.169.0.0/16", "172.16.0.0/12", "fd00::/8", "::/0"), nil,
+		{"networks outside of the default", factstest.Prefixes("127.0.0.0/8", "10.0.0.0/8", "192.167.0.0/16", "192.169.0.0/16", "172.16.0.0/12", "fd00::/8", "::/0"), nil,
 			"192.168.0.0/16", origin.Default},
 		{"the same", factstest.Prefixes("192.168.0.0/16"), nil, "172.16.0.0/16", inUse},
 		{"one inside", host, nil, "172.16.0.0/16", inUse},
@@ -42,16 +42,16 @@ func TestChooseIPv4(t *testing.T) {
 		{"one around", factstest.Prefixes("192.0.0.0/8"), nil, "172.16.0.0/16", inUse},
 		{"the first fallback too", slices.Concat(host, factstest.Prefixes("172.16.5.0/24")), nil, "172.17.0.0/16", inUse},
 		{"a gap is taken", slices.Concat(host, seconds(16, 19), seconds(21, 31)), nil, "172.20.0.0/16", inUse},
-		{"two fallbacks at once", slices.Concat(host, factstest.Prefixes("172.16.0.0/15")), nil, "172.18.0.0/16", inUse},
+		{"one around two fallbacks", slices.Concat(host, factstest.Prefixes("172.16.0.0/15")), nil, "172.18.0.0/16", inUse},
 		{"only the last is left", slices.Concat(host, seconds(16, 30)), nil, "172.31.0.0/16", inUse},
 
-		{"something else in the default", nil, host, "172.16.0.0/16", elsewhere},
-		{"something else beside it", nil, factstest.Prefixes("192.167.0.0/16", "10.0.0.0/8", "::/0"), "192.168.0.0/16", origin.Default},
-		{"something else in the first fallback", host, factstest.Prefixes("172.16.0.0/16"), "172.17.0.0/16", inUse},
-		{"something else in every other fallback", slices.Concat(host, seconds(16, 20)), seconds(21, 30), "172.31.0.0/16", inUse},
-		{"something else everywhere", nil, factstest.Prefixes("0.0.0.0/0"), "192.168.0.0/16", origin.Default},
-		{"the host counts more than something else", slices.Concat(host, seconds(16, 17)), factstest.Prefixes("172.16.0.0/12"), "172.18.0.0/16", inUse},
-		{"something else, where the host is in all fallbacks", seconds(16, 31), host, "192.168.0.0/16", origin.Default},
+		{"another range in the default", nil, host, "172.16.0.0/16", inUseByOthers},
+		{"other ranges outside of the default", nil, factstest.Prefixes("192.167.0.0/16", "10.0.0.0/8", "::/0"), "192.168.0.0/16", origin.Default},
+		{"another range in the first fallback", host, factstest.Prefixes("172.16.0.0/16"), "172.17.0.0/16", inUse},
+		{"other ranges in all fallbacks but the last", slices.Concat(host, seconds(16, 20)), seconds(21, 30), "172.31.0.0/16", inUse},
+		{"another range around everything", nil, factstest.Prefixes("0.0.0.0/0"), "192.168.0.0/16", origin.Default},
+		{"the host takes precedence over other ranges", slices.Concat(host, seconds(16, 17)), factstest.Prefixes("172.16.0.0/12"), "172.18.0.0/16", inUse},
+		{"another range, and the host in all fallbacks", seconds(16, 31), host, "192.168.0.0/16", origin.Default},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

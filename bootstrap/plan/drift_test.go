@@ -22,8 +22,8 @@ import (
 const migrate = "it can't be changed in place; to migrate: 1. create a pool of another name and range (--pools-file), " +
 	"2. disable this one (disabled: true), 3. restart its pods, which moves them, 4. delete this one"
 
-// Each setting, as it is stored and otherwise: what drifts, and what an update
-// does about it.
+// Each setting, equal to the stored value and different: the drift, and what an update
+// changes.
 func TestDriftFieldByField(t *testing.T) {
 	t.Parallel()
 	spec := func(change func(*v3.IPPoolSpec)) func(*v3.IPPool) {
@@ -33,9 +33,9 @@ func TestDriftFieldByField(t *testing.T) {
 		name    string
 		given   string
 		stored  func(*v3.IPPool)     // nil: as after a first run
-		want    string               // field, stored, asked; empty: no drift
+		want    string               // field, stored, desired; empty: no drift
 		updated func(*v3.IPPoolSpec) // nil: an update changes nothing
-		remedy  string               // of report; empty: an update
+		remedy  string               // empty: --on-drift=update
 	}{
 		{name: "the same CIDR", given: "CALICO_IPV4POOL_CIDR=10.244.0.0/16"},
 		{name: "the same CIDR, host bits", given: "CALICO_IPV4POOL_CIDR=10.244.3.7/16"},
@@ -68,7 +68,7 @@ func TestDriftFieldByField(t *testing.T) {
 		},
 		{name: "all(), none stored", given: "CALICO_IPV4POOL_NODE_SELECTOR=all()", stored: spec(func(s *v3.IPPoolSpec) { s.NodeSelector = "" })},
 		{
-			name: "the same selector, laid out otherwise", given: "CALICO_IPV4POOL_NODE_SELECTOR=zone=='a'&&has(rack)",
+			name: "the same selector, formatted differently", given: "CALICO_IPV4POOL_NODE_SELECTOR=zone=='a'&&has(rack)",
 			stored: spec(func(s *v3.IPPoolSpec) { s.NodeSelector = `zone == "a" && has( rack )` }),
 		},
 		{
@@ -79,7 +79,7 @@ func TestDriftFieldByField(t *testing.T) {
 			name: "a selector that can't be parsed", given: "CALICO_IPV4POOL_NODE_SELECTOR=all()", stored: spec(func(s *v3.IPPoolSpec) { s.NodeSelector = "zone ==" }),
 			want: "nodeSelector zone == all()", updated: func(s *v3.IPPoolSpec) { s.NodeSelector = "all()" },
 		},
-		{name: "a default is no wish", given: "CALICO_IPV4POOL_CIDR=10.244.0.0/16", stored: spec(func(s *v3.IPPoolSpec) { *s = v3.IPPoolSpec{CIDR: s.CIDR, VXLANMode: "Always", BlockSize: 20} })},
+		{name: "a default is no drift", given: "CALICO_IPV4POOL_CIDR=10.244.0.0/16", stored: spec(func(s *v3.IPPoolSpec) { *s = v3.IPPoolSpec{CIDR: s.CIDR, VXLANMode: "Always", BlockSize: 20} })},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -112,7 +112,7 @@ func TestDriftFieldByField(t *testing.T) {
 				}
 				assert.Equal(t, remedy, d.Remedy)
 				assert.Equal(t, []string{fmt.Sprintf(`%s: "%v" has no effect: IPPool "default-ipv4-ippool" exists with %s %v; %s`,
-					d.Source, d.Desired, d.Field, d.Stored, remedy)}, made.Warnings, "place, asked, stored, what would change it")
+					d.Source, d.Desired, d.Field, d.Stored, remedy)}, made.Warnings, "source, desired, stored, remedy")
 			}
 
 			made, err = plan.Compute(desired, snapshot(), plan.DriftUpdate)
@@ -154,8 +154,8 @@ func TestUpdateOfSeveralFields(t *testing.T) {
 	}, made.Warnings)
 }
 
-// What an update would break is refused before anything is written; what was
-// broken before it is no hindrance.
+// An update that makes a pool invalid is rejected before anything is written. A pool
+// that was invalid before can be updated.
 func TestUpdateIsValidated(t *testing.T) {
 	t.Parallel()
 	pool := poolstest.Default4(func(pool *v3.IPPool) { pool.Spec.IPIPMode = v3.IPIPModeAlways })
@@ -165,7 +165,7 @@ func TestUpdateIsValidated(t *testing.T) {
 	require.ErrorContains(t, err, `IPPool "default-ipv4-ippool" can't be updated as requested (vxlanMode Always: flag --ipv4-pool-vxlan): spec.vxlanMode: Forbidden: "Always" stands with ipipMode "Always"`)
 	assert.Empty(t, made.Steps)
 
-	// Whoever is only told of the difference learns that an update is no way.
+	// With --on-drift=report, the remedy has the reason why an update would fail.
 	made, err = plan.Compute(desired, datastore.Snapshot{Pools: poolstest.Records(pool)}, plan.DriftReport)
 	require.NoError(t, err)
 	assert.Equal(t, []string{`flag --ipv4-pool-vxlan: "Always" has no effect: IPPool "default-ipv4-ippool" exists with vxlanMode Never; ` +
@@ -181,7 +181,7 @@ func TestUpdateIsValidated(t *testing.T) {
 	assert.Equal(t, plan.Updated, made.Steps[0].Action)
 }
 
-// A record in which the change can't show is told before anything is written.
+// An update that can't be encoded is rejected before anything is written.
 func TestUpdateThatCanNotBeEncoded(t *testing.T) {
 	t.Parallel()
 	record, err := ippool.DecodeRecord([]byte(`{"metadata":{"name":"default-ipv4-ippool"},"spec":{"cidr":"10.0.0.0/16","natOutgoing":true},"Spec":{"natOutgoing":true}}`))
@@ -209,20 +209,20 @@ func TestOwners(t *testing.T) {
 	}{
 		{"operator's label", poolstest.Default4(labelled("tigera-operator")), installation},
 		{"operator's reference", poolstest.Default4(owned("operator.tigera.io/v1", "Installation")), installation},
-		{"somebody's reference", poolstest.Default4(owned("example.com/v1", "Fleet")), `it is managed by Fleet "x" (an owner reference): change it there`},
+		{"another reference", poolstest.Default4(owned("example.com/v1", "Fleet")), `it is managed by Fleet "x" (an owner reference): change it there`},
 		{"Helm", poolstest.Default4(labelled("Helm")), "it is managed by Helm (label app.kubernetes.io/managed-by): change it in the values of the release"},
 		{"Helm's release", poolstest.Default4(labelled("Helm"), func(pool *v3.IPPool) {
 			pool.Annotations = map[string]string{"meta.helm.sh/release-name": "net"}
 		}), `it is managed by Helm (label app.kubernetes.io/managed-by): change it in the values of the release "net"`},
-		{"operator's label, by way of Calico's API server", poolstest.Default4(keptByCalico(`{"labels":{"app.kubernetes.io/managed-by":"tigera-operator"},"creationTimestamp":null}`)), installation},
-		{"somebody's reference, by way of Calico's API server", poolstest.Default4(keptByCalico(`{"ownerReferences":[{"apiVersion":"example.com/v1","kind":"Fleet","name":"x","uid":"1"}]}`)),
+		{"operator's label, in Calico's annotation", poolstest.Default4(keptByCalico(`{"labels":{"app.kubernetes.io/managed-by":"tigera-operator"},"creationTimestamp":null}`)), installation},
+		{"another reference, in Calico's annotation", poolstest.Default4(keptByCalico(`{"ownerReferences":[{"apiVersion":"example.com/v1","kind":"Fleet","name":"x","uid":"1"}]}`)),
 			`it is managed by Fleet "x" (an owner reference): change it there`},
-		{"Helm's release, by way of Calico's API server", poolstest.Default4(keptByCalico(`{"labels":{"app.kubernetes.io/managed-by":"Helm"},"annotations":{"meta.helm.sh/release-name":"net"}}`)),
+		{"Helm's release, in Calico's annotation", poolstest.Default4(keptByCalico(`{"labels":{"app.kubernetes.io/managed-by":"Helm"},"annotations":{"meta.helm.sh/release-name":"net"}}`)),
 			`it is managed by Helm (label app.kubernetes.io/managed-by): change it in the values of the release "net"`},
-		{"somebody's label, and no metadata that can be read", poolstest.Default4(keptByCalico(`{"labels":`), func(pool *v3.IPPool) {
+		{"another label, and a malformed annotation", poolstest.Default4(keptByCalico(`{"labels":`), func(pool *v3.IPPool) {
 			pool.Labels = map[string]string{"app.kubernetes.io/managed-by": "argocd"}
 		}), `it is managed by "argocd" (label app.kubernetes.io/managed-by): change it there`},
-		{"a label of somebody's", poolstest.Default4(labelled("argocd")), `it is managed by "argocd" (label app.kubernetes.io/managed-by): change it there`},
+		{"another label", poolstest.Default4(labelled("argocd")), `it is managed by "argocd" (label app.kubernetes.io/managed-by): change it there`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -241,16 +241,16 @@ func TestOwners(t *testing.T) {
 	}
 }
 
-// keptByCalico has the annotation in which Calico's client keeps the metadata of
-// a pool in its own CRDs.
+// keptByCalico sets the annotation in which Calico's client keeps the metadata of a pool
+// in its own CRDs.
 func keptByCalico(metadata string) func(*v3.IPPool) {
 	return func(pool *v3.IPPool) {
 		pool.Annotations = map[string]string{"projectcalico.org/metadata": metadata}
 	}
 }
 
-// What calicoctl was given as labels and annotations is no drift, wherever it
-// stands.
+// Labels and annotations that calicoctl stored are no drift, whether they are in the
+// metadata or in Calico's annotation.
 func TestDriftOfMetadataThatCalicoKeeps(t *testing.T) {
 	t.Parallel()
 	desired := plan.Desired{Pools: []plan.DesiredPool{{Family: ippool.IPv4, Pool: ippool.New("a"), Values: []plan.Value{
@@ -262,10 +262,10 @@ func TestDriftOfMetadataThatCalicoKeeps(t *testing.T) {
 	made, err := plan.Compute(desired, datastore.Snapshot{Pools: poolstest.Records(pool)}, plan.DriftReport)
 	require.NoError(t, err)
 	assert.Equal(t, "exists; differs from desired: labels[missing]", made.Steps[0].Reason)
-	assert.Equal(t, map[string]string{"zone": "older", "plain": "p"}, made.Steps[0].Pool.Labels, "the pool is told as it stands")
+	assert.Equal(t, map[string]string{"zone": "older", "plain": "p"}, made.Steps[0].Pool.Labels, "the plan has the stored labels")
 }
 
-// A place that the caller names is asked for by somebody, whatever its words.
+// A caller's origin is not a default, whatever its text.
 func TestDriftOfACallersDefault(t *testing.T) {
 	t.Parallel()
 	const callers = "default of cluster.yaml"
@@ -288,7 +288,7 @@ func TestDriftOfACallersDefault(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, plan.Updated, made.Steps[0].Action)
 
-	// What nobody asked for is none, with a reason or without.
+	// Defaults are no drift, with a reason or without.
 	for _, source := range []origin.Origin{origin.Default, origin.DefaultBecause("random ULA")} {
 		for i := range config.Desired.Pools[0].Values {
 			config.Desired.Pools[0].Values[i].Source = source
@@ -301,10 +301,10 @@ func TestDriftOfACallersDefault(t *testing.T) {
 
 func TestDriftError(t *testing.T) {
 	t.Parallel()
-	desired := settingstest.Resolved(t, ipv6Disabled, "CALICO_IPV4POOL_CIDR=10.1.0.0/16", "--ipv4-pool-nat-outgoing=false").Desired
+	desired := settingstest.Resolved(t, noIPv6, "CALICO_IPV4POOL_CIDR=10.1.0.0/16", "--ipv4-pool-nat-outgoing=false").Desired
 	made, err := plan.Compute(desired, datastore.Snapshot{Pools: poolstest.Records(poolstest.Default4())}, plan.DriftFail)
 	require.NoError(t, err)
-	assert.Empty(t, made.Warnings, "the error tells")
+	assert.Empty(t, made.Warnings, "the error has it")
 	err = &plan.DriftError{Differences: made.Differences()}
 	require.EqualError(t, err, `env CALICO_IPV4POOL_CIDR: "10.1.0.0/16" has no effect: IPPool "default-ipv4-ippool" exists with cidr 10.244.0.0/16; `+migrate+
 		"\n"+`flag --ipv4-pool-nat-outgoing: "false" has no effect: IPPool "default-ipv4-ippool" exists with natOutgoing true; --on-drift=update changes it`)

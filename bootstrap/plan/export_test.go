@@ -1,4 +1,4 @@
 package plan
 
-// FamilyOf is familyOf for the tests outside of this package.
+// FamilyOf exports familyOf for tests.
 var FamilyOf = familyOf

@@ -20,11 +20,11 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// FuzzCompute plans over two records of any content: nothing that it is given is
-// changed, by Compute or by Settle, what is created is valid and overlaps nothing,
-// a CIDR that is chosen is free of the host and of Services, a family that has
-// pools gets no other, every word of it fits on a line, and what was done is not
-// done again.
+// FuzzCompute plans with two records of any content. It checks that Compute and Settle do
+// not modify their arguments, that created pools are valid and overlap nothing, that a
+// chosen CIDR overlaps neither networks of the host nor Services, that a family with pools
+// gets no default pool, that every text fits on a line, and that a second plan changes
+// nothing.
 func FuzzCompute(f *testing.F) {
 	const (
 		pool4    = `{"metadata":{"name":"default-ipv4-ippool"},"spec":{"cidr":"10.244.0.0/16","vxlanMode":"Never","ipipMode":"Always","natOutgoing":true,"blockSize":26,"nodeSelector":"all()"}}`
@@ -69,8 +69,8 @@ func FuzzCompute(f *testing.F) {
 		made, err := plan.Compute(config.Desired, existing, onDrift)
 		require.Equal(t, before, existing, "the snapshot was changed")
 		again, _ := given.Resolve()
-		require.Equal(t, again.Desired, config.Desired, "what is desired was changed")
-		if refused(t, made, err) {
+		require.Equal(t, again.Desired, config.Desired, "the desired pools were changed")
+		if rejected(t, made, err) {
 			return
 		}
 		same, err := plan.Compute(config.Desired, existing, onDrift)
@@ -81,8 +81,8 @@ func FuzzCompute(f *testing.F) {
 		made, err = unsettled.Settle(busy(), netip.MustParsePrefix("fdfd::/48"))
 		require.Equal(t, same, unsettled, "the plan was changed")
 		require.Equal(t, before, existing, "the snapshot was changed")
-		require.Equal(t, again.Desired, config.Desired, "what is desired was changed")
-		if refused(t, made, err) {
+		require.Equal(t, again.Desired, config.Desired, "the desired pools were changed")
+		if rejected(t, made, err) {
 			return
 		}
 		for i, step := range made.Steps {
@@ -99,16 +99,16 @@ func FuzzCompute(f *testing.F) {
 		}
 		checkChanges(t, made, existing, onDrift)
 
-		after, err := plan.Compute(config.Desired, carriedOut(t, existing, made), onDrift)
+		after, err := plan.Compute(config.Desired, applied(t, existing, made), onDrift)
 		require.NoError(t, err)
-		assert.Empty(t, after.Changes(), "what was done would be done again")
+		assert.Empty(t, after.Changes(), "a second plan changes nothing")
 	})
 }
 
-// inUse are ranges that a chosen one must not overlap.
+// inUse are ranges that a chosen range must not overlap.
 var inUse = factstest.Prefixes("192.168.1.0/24", "172.16.0.0/16", "172.18.0.0/15")
 
-// busy is a host and a cluster that use these ranges.
+// busy returns facts of a host and a cluster that use these ranges.
 func busy() facts.Facts {
 	return facts.Facts{
 		Networks: factstest.Locate(origin.Host("interface eth0"), inUse[0]),
@@ -117,8 +117,8 @@ func busy() facts.Facts {
 	}
 }
 
-// refused holds an error to its form, and the plan that comes with one.
-func refused(t *testing.T, made plan.Plan, err error) bool {
+// rejected reports whether there is an error. It checks the forms of error and plan.
+func rejected(t *testing.T, made plan.Plan, err error) bool {
 	t.Helper()
 	settingstest.AssertLines(t, made.Warnings...)
 	if err == nil {
@@ -130,13 +130,13 @@ func refused(t *testing.T, made plan.Plan, err error) bool {
 	return true
 }
 
-// stands is a snapshot of these records, as etcd's is made.
+// existing returns a snapshot of these records, as etcd does.
 func existing(nameValue ...string) datastore.Snapshot {
 	var snapshot datastore.Snapshot
 	for i := 0; i < len(nameValue); i += 2 {
 		name, value := nameValue[i], []byte(nameValue[i+1])
 		if i > 0 && name == nameValue[0] {
-			break // a key is there once
+			break // keys are unique
 		}
 		record, err := ippool.DecodeRecord(value)
 		if err != nil {
@@ -149,7 +149,7 @@ func existing(nameValue ...string) datastore.Snapshot {
 	return snapshot
 }
 
-// checkChanges holds what a plan writes to what stands.
+// checkChanges checks the changes of a plan against the existing pools.
 func checkChanges(t *testing.T, made plan.Plan, existing datastore.Snapshot, onDrift plan.OnDrift) {
 	t.Helper()
 	var stored, created []*v3.IPPool
@@ -173,7 +173,7 @@ func checkChanges(t *testing.T, made plan.Plan, existing datastore.Snapshot, onD
 		if step.Action != plan.Created {
 			continue
 		}
-		require.False(t, names[step.Name], "%s is there", step.Name)
+		require.False(t, names[step.Name], "%s exists", step.Name)
 		require.False(t, step.Default && has[step.Family] && !step.BesideFiles, "the family has pools")
 		require.Empty(t, ippool.Validate(step.Pool))
 		created = append(created, step.Pool)
@@ -191,8 +191,8 @@ func checkChanges(t *testing.T, made plan.Plan, existing datastore.Snapshot, onD
 	}
 }
 
-// carriedOut is the snapshot after the plan was.
-func carriedOut(t *testing.T, existing datastore.Snapshot, made plan.Plan) datastore.Snapshot {
+// applied returns the snapshot after the plan was applied.
+func applied(t *testing.T, existing datastore.Snapshot, made plan.Plan) datastore.Snapshot {
 	t.Helper()
 	after := datastore.Snapshot{Unreadable: existing.Unreadable}
 	updated := map[string]*ippool.Record{}

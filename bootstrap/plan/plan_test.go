@@ -18,7 +18,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// steps is a plan, short: a line a pool.
+// steps returns a line per step of a plan.
 func steps(made plan.Plan) []string {
 	var lines []string
 	for _, step := range made.Steps {
@@ -41,24 +41,24 @@ func TestCompute(t *testing.T) {
 		unreadable []string
 		want       []string
 		warnings   []string
-		err        []string // a text a line; nil: none
+		err        []string // one per line; nil: none
 	}{
 		{
-			name: "nothing there",
+			name: "no pool exists",
 			want: []string{fresh4, fresh6},
 		},
 		{
-			name:     "both there",
+			name:     "both exist",
 			existing: []v3.IPPool{poolstest.Stored("default-ipv4-ippool", "10.0.0.0/16"), poolstest.Stored("default-ipv6-ippool", "fd00::/64")},
 			want:     []string{"IPv4 default-ipv4-ippool unchanged: exists", "IPv6 default-ipv6-ippool unchanged: exists"},
 		},
 		{
-			name:     "only IPv4 there",
+			name:     "only IPv4 exists",
 			existing: []v3.IPPool{poolstest.Stored("default-ipv4-ippool", "10.0.0.0/16")},
 			want:     []string{"IPv4 default-ipv4-ippool unchanged: exists", fresh6},
 		},
 		{
-			name:     "only IPv6 there",
+			name:     "only IPv6 exists",
 			existing: []v3.IPPool{poolstest.Stored("default-ipv6-ippool", "fd00::/64")},
 			want:     []string{fresh4, "IPv6 default-ipv6-ippool unchanged: exists"},
 		},
@@ -73,7 +73,7 @@ func TestCompute(t *testing.T) {
 			want:     []string{"IPv4 a unchanged: exists", fresh6},
 		},
 		{
-			name: "the names of other settings",
+			name: "other names",
 			given: []string{
 				"CALICO_IPV4POOL_NAME=four", "CALICO_IPV6POOL_NAME=six", "CALICO_IPV4POOL_CIDR=10.0.0.0/8",
 			},
@@ -84,12 +84,12 @@ func TestCompute(t *testing.T) {
 			},
 		},
 		{
-			name:     "several, the default one among them: it stands for them",
+			name:     "several, with the default one: the step has that one",
 			existing: []v3.IPPool{poolstest.Stored("a", "10.1.0.0/16"), poolstest.Stored("default-ipv4-ippool", "10.2.0.0/16"), poolstest.Stored("z", "10.3.0.0/16")},
 			want:     []string{"IPv4 default-ipv4-ippool unchanged: 3 IPv4 pools exist: a, default-ipv4-ippool, z", fresh6},
 		},
 		{
-			name:     "several, the default one not among them: the first stands for them",
+			name:     "several, without the default one: the step has the first",
 			existing: []v3.IPPool{poolstest.Stored("a", "fd00:1::/64"), poolstest.Stored("b", "fd00:2::/64")},
 			want:     []string{fresh4, "IPv6 a unchanged: 2 IPv6 pools exist: a, b"},
 		},
@@ -99,12 +99,12 @@ func TestCompute(t *testing.T) {
 			want:     []string{"IPv4 p1 unchanged: 5 IPv4 pools exist: p1, p2, p3, p4, p5", fresh6},
 		},
 		{
-			name:     "the sixth is counted",
+			name:     "the sixth is not named",
 			existing: numbered(6),
 			want:     []string{"IPv4 p1 unchanged: 6 IPv4 pools exist: p1, p2, p3, p4, p5, 1 more", fresh6},
 		},
 		{
-			name:     "more than six are counted",
+			name:     "nor is the seventh",
 			existing: numbered(7),
 			want:     []string{"IPv4 p1 unchanged: 7 IPv4 pools exist: p1, p2, p3, p4, p5, 2 more", fresh6},
 		},
@@ -142,14 +142,14 @@ func TestCompute(t *testing.T) {
 			},
 		},
 		{
-			name:     "the IPv6 name is taken by an IPv4 pool, which itself is no reason to write IPv6",
+			name:     "the IPv6 name is taken by an IPv4 pool",
 			existing: []v3.IPPool{poolstest.Stored("default-ipv6-ippool", "10.0.0.0/16")},
 			err: []string{
 				`conflicts with existing pools: the name "default-ipv6-ippool" of the default IPv6 pool is taken by an IPv4 pool, 10.0.0.0/16: choose another with flag --ipv6-pool-name`,
 			},
 		},
 		{
-			name:     "a name that is taken doesn't matter where nothing is to be created",
+			name:     "a taken name does not matter if nothing is created",
 			given:    []string{"CALICO_IPV6POOL_CIDR=none", "CALICO_IPV4POOL_NAME=b"},
 			existing: []v3.IPPool{poolstest.Stored("a", "10.1.0.0/16"), poolstest.Stored("default-ipv6-ippool", "10.2.0.0/16")},
 			want: []string{
@@ -161,7 +161,7 @@ func TestCompute(t *testing.T) {
 			},
 		},
 		{
-			name:     "a CIDR that can't be read is of no family",
+			name:     "an invalid CIDR has no address family",
 			existing: []v3.IPPool{poolstest.Stored("a", "10.0.0.0"), poolstest.Stored("b", "")},
 			want:     []string{fresh4, fresh6},
 			warnings: []string{
@@ -170,12 +170,12 @@ func TestCompute(t *testing.T) {
 			},
 		},
 		{
-			name:     "a CIDR that Calico reads counts, however odd",
+			name:     "unusual CIDRs that Calico accepts count",
 			existing: []v3.IPPool{poolstest.Stored("mapped", "::ffff:10.0.0.0/104"), poolstest.Stored("zeros", "FD00::1/064")},
 			want:     []string{"IPv4 mapped unchanged: exists", "IPv6 zeros unchanged: exists"},
 		},
 		{
-			name:       "of a record that can't be read whole the CIDR counts",
+			name:       "the CIDR of a malformed record counts",
 			unreadable: []string{"x 192.168.0.0/16"},
 			want:       []string{"IPv4 x unchanged: exists", fresh6},
 			warnings: []string{
@@ -183,7 +183,7 @@ func TestCompute(t *testing.T) {
 			},
 		},
 		{
-			name:       "a record that can't be read is of no family",
+			name:       "a malformed record without a CIDR has no address family",
 			unreadable: []string{"x", "y"},
 			want:       []string{fresh4, fresh6},
 			warnings: []string{
@@ -192,7 +192,7 @@ func TestCompute(t *testing.T) {
 			},
 		},
 		{
-			name:       "names taken by what can't be read: both are told, with the reason",
+			name:       "both names are taken by malformed records",
 			existing:   []v3.IPPool{poolstest.Stored("default-ipv4-ippool", "nonsense")},
 			unreadable: []string{"default-ipv6-ippool"},
 			err: []string{
@@ -224,14 +224,14 @@ func TestCompute(t *testing.T) {
 			} else {
 				require.EqualError(t, err, strings.Join(tt.err, "\n"))
 				require.ErrorIs(t, err, plan.ErrIncompatible)
-				assert.Empty(t, made.Steps, "nothing for either family")
+				assert.Empty(t, made.Steps, "no steps, for neither family")
 			}
 
 			again, againErr := plan.Compute(desired, existing, plan.DriftReport)
 			assert.Equal(t, made, again)
 			assert.Equal(t, err, againErr)
 
-			// What a plan holds is the caller's: changing it may not reach back.
+			// A plan shares no memory with its inputs, so that a caller may modify it.
 			for i := range made.Steps {
 				if pool := made.Steps[i].Pool; pool != nil && pool.Spec.AssignmentMode != nil {
 					pool.Name, pool.Spec.CIDR, pool.Spec.AllowedUses[0] = "changed", "changed", "changed"
@@ -253,13 +253,13 @@ func numbered(n int) []v3.IPPool {
 	return pools
 }
 
-// The families don't look at each other: whatever stands in one, the other's
-// outcome is the same.
+// The address families are independent: the existing pools of one do not affect the
+// other.
 func TestComputeFamiliesAreIndependent(t *testing.T) {
 	t.Parallel()
 	type state struct {
 		pools   []v3.IPPool
-		outcome string // for the family that asks for a pool
+		outcome string // if a pool of the family is desired
 	}
 	states := func(family ippool.Family) []state {
 		of := func(name string, n int, changes ...func(*v3.IPPool)) v3.IPPool {
@@ -283,20 +283,20 @@ func TestComputeFamiliesAreIndependent(t *testing.T) {
 		}
 	}
 	plans := 0
-	for _, four := range states(ippool.IPv4) {
-		for _, six := range states(ippool.IPv6) {
-			for _, desired := range []struct{ four, six bool }{{true, true}, {true, false}, {false, true}, {false, false}} {
+	for _, ipv4 := range states(ippool.IPv4) {
+		for _, ipv6 := range states(ippool.IPv6) {
+			for _, desired := range []struct{ ipv4, ipv6 bool }{{true, true}, {true, false}, {false, true}, {false, false}} {
 				var given []string
-				want := []string{four.outcome, six.outcome}
-				if !desired.four {
+				want := []string{ipv4.outcome, ipv6.outcome}
+				if !desired.ipv4 {
 					given = append(given, "CALICO_IPV4POOL_CIDR=none")
 					want[0] = `IPv4 default-ipv4-ippool skipped: env CALICO_IPV4POOL_CIDR is "none"`
 				}
-				if !desired.six {
+				if !desired.ipv6 {
 					given = append(given, "CALICO_IPV6POOL_CIDR=none")
 					want[1] = `IPv6 default-ipv6-ippool skipped: env CALICO_IPV6POOL_CIDR is "none"`
 				}
-				made, err := plan.Compute(settingstest.Resolved(t, given...).Desired, datastore.Snapshot{Pools: poolstest.Records(slices.Concat(six.pools, four.pools)...)}, plan.DriftReport)
+				made, err := plan.Compute(settingstest.Resolved(t, given...).Desired, datastore.Snapshot{Pools: poolstest.Records(slices.Concat(ipv6.pools, ipv4.pools)...)}, plan.DriftReport)
 				require.NoError(t, err)
 				require.Equal(t, want, steps(made))
 				require.Empty(t, made.Warnings)
@@ -323,7 +323,7 @@ func TestComputeCarriesPoolsAndValues(t *testing.T) {
 	assert.Equal(t, []plan.Existing{{Family: ippool.IPv4, Pool: &existing}}, made.Existing)
 	assert.Equal(t, []datastore.Change{{Create: desired.Pools[1].Pool}}, made.Changes())
 	made.Changes()[0].Create.Name = "changed"
-	assert.Equal(t, "default-ipv6-ippool", made.Steps[1].Pool.Name, "what is to be written is a copy")
+	assert.Equal(t, "default-ipv6-ippool", made.Steps[1].Pool.Name, "changes have copies")
 }
 
 func TestComputeOrder(t *testing.T) {
@@ -347,8 +347,8 @@ func TestComputeOfNothing(t *testing.T) {
 	assert.Empty(t, made.Changes())
 }
 
-// What an earlier attempt of the run wrote is told as its doing, and not written
-// again.
+// A step that an earlier attempt of the run carried out keeps its action, but is not
+// written again.
 func TestStepsThatAreDone(t *testing.T) {
 	t.Parallel()
 	desired := with(t, []plan.DesiredPool{desiredByFile("a", "10.9.0.0/16", true)}, append(settingstest.CIDRs, "--ipv4-pool-nat-outgoing=false")...)
@@ -383,7 +383,7 @@ func TestStepsThatAreDone(t *testing.T) {
 	assert.Len(t, made.Differences(), 1)
 }
 
-// Every existing pool with a CIDR is kept for what looks at them all, by name.
+// Plan.Existing has every existing pool with a valid CIDR, sorted by name.
 func TestComputeKeepsWhatExists(t *testing.T) {
 	t.Parallel()
 	z, a, none := poolstest.Stored("z", "10.1.7.7/16"), poolstest.Stored("a", "fd00::/64", poolstest.Disabled), poolstest.Stored("b", "nonsense")
@@ -401,7 +401,7 @@ func TestComputeKeepsWhatExists(t *testing.T) {
 	}, made.Existing)
 }
 
-// A warning quotes what the datastore holds, too.
+// Warnings fit on a line each, even if they quote stored values.
 func TestWarningsAreLines(t *testing.T) {
 	t.Parallel()
 	made, err := plan.Compute(plan.Desired{}, datastore.Snapshot{

@@ -18,8 +18,8 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// wantedByFile is a pool that a file asks for, with its name, CIDR and NAT in lines 3
-// to 5.
+// desiredByFile returns a desired pool of a file, with name, CIDR and natOutgoing in lines
+// 3 to 5.
 func desiredByFile(name, cidr string, nat bool) plan.DesiredPool {
 	pool := ippool.New(name)
 	pool.Spec.CIDR, pool.Spec.NATOutgoing = cidr, nat
@@ -36,12 +36,12 @@ func desiredByFile(name, cidr string, nat bool) plan.DesiredPool {
 	}}
 }
 
-func notHere(want plan.DesiredPool) plan.DesiredPool {
-	want.Skip = "no IPv6 here"
+func skipped(want plan.DesiredPool) plan.DesiredPool {
+	want.Skip = "no IPv6"
 	return want
 }
 
-// with returns what is desired with pools of a file in it.
+// with returns the desired pools of the settings, followed by pools of a file.
 func with(t *testing.T, pools []plan.DesiredPool, lines ...string) plan.Desired {
 	t.Helper()
 	desired := settingstest.Resolved(t, lines...).Desired
@@ -53,7 +53,7 @@ func TestComputeOfPoolsByName(t *testing.T) {
 	t.Parallel()
 	const none4, none6 = "CALICO_IPV4POOL_CIDR=none", "CALICO_IPV6POOL_CIDR=none"
 	const skip4, skip6 = `IPv4 default-ipv4-ippool skipped: env CALICO_IPV4POOL_CIDR is "none"`, `IPv6 default-ipv6-ippool skipped: env CALICO_IPV6POOL_CIDR is "none"`
-	natted := func(pool *v3.IPPool) { pool.Spec.NATOutgoing = true }
+	withNAT := func(pool *v3.IPPool) { pool.Spec.NATOutgoing = true }
 	tests := []struct {
 		name     string
 		existing []v3.IPPool
@@ -74,20 +74,20 @@ func TestComputeOfPoolsByName(t *testing.T) {
 			},
 		},
 		{
-			name:     "a file's pools are no reason to go without the default pool",
-			existing: []v3.IPPool{poolstest.Stored("b4", "10.3.0.0/16", natted)},
+			name:     "pools of files do not replace the default pool",
+			existing: []v3.IPPool{poolstest.Stored("b4", "10.3.0.0/16", withNAT)},
 			pools:    []plan.DesiredPool{desiredByFile("b4", "10.3.0.0/16", true)},
 			lines:    []string{"CALICO_IPV4POOL_CIDR=10.1.0.0/16", none6},
 			want:     []string{fresh4 + " but those of files", skip6, "IPv4 b4 unchanged: exists"},
 		},
 		{
-			name:  "the name of a default pool that is left out",
-			pools: []plan.DesiredPool{desiredByFile("default-ipv4-ippool", "10.3.0.0/16", true), notHere(desiredByFile("six", "fd00:2::/64", true))},
+			name:  "the name of a skipped default pool",
+			pools: []plan.DesiredPool{desiredByFile("default-ipv4-ippool", "10.3.0.0/16", true), skipped(desiredByFile("six", "fd00:2::/64", true))},
 			lines: []string{none4, none6},
-			want:  []string{skip6, "IPv4 default-ipv4-ippool created: no pool of this name existed", "IPv6 six skipped: no IPv6 here"},
+			want:  []string{skip6, "IPv4 default-ipv4-ippool created: no pool of this name existed", "IPv6 six skipped: no IPv6"},
 		},
 		{
-			name:     "another's pool is, and none to go without the file's",
+			name:     "another pool replaces the default pool, but not that of a file",
 			existing: []v3.IPPool{poolstest.Stored("mine", "10.9.0.0/16")},
 			pools:    []plan.DesiredPool{desiredByFile("b4", "10.3.0.0/16", true)},
 			lines:    []string{none6},
@@ -95,7 +95,7 @@ func TestComputeOfPoolsByName(t *testing.T) {
 		},
 		{
 			name:     "drift of a file's pool",
-			existing: []v3.IPPool{poolstest.Stored("b4", "10.3.0.0/16", natted)},
+			existing: []v3.IPPool{poolstest.Stored("b4", "10.3.0.0/16", withNAT)},
 			pools:    []plan.DesiredPool{desiredByFile("b4", "10.4.0.0/16", false)},
 			lines:    []string{none4, none6},
 			want:     []string{skip4, skip6, "IPv4 b4 unchanged: exists; differs from desired: cidr, natOutgoing"},
@@ -105,14 +105,14 @@ func TestComputeOfPoolsByName(t *testing.T) {
 			},
 		},
 		{
-			name:     "an overlap with what exists",
+			name:     "an overlap with an existing pool",
 			existing: []v3.IPPool{poolstest.Stored("mine", "10.0.0.0/8"), poolstest.Stored("inside", "10.1.0.0/16")},
 			pools:    []plan.DesiredPool{desiredByFile("b4", "10.3.0.0/16", true), desiredByFile("c4", "11.0.0.0/16", true)},
 			lines:    []string{none4, none6},
 			err:      `conflicts with existing pools: IPPool "b4": 10.3.0.0/16 (file pools.yaml:4) overlaps 10.0.0.0/8 of IPPool "mine": choose another range`,
 		},
 		{
-			name:     "all that is wrong, at once",
+			name:     "several conflicts",
 			existing: []v3.IPPool{poolstest.Stored("mine", "10.0.0.0/8")},
 			broken:   []datastore.Unreadable{{Name: "c4", Err: fmt.Errorf("no JSON")}},
 			pools:    []plan.DesiredPool{desiredByFile("b4", "10.3.0.0/16", true), desiredByFile("c4", "11.0.0.0/16", true), desiredByFile("d4", "10.3.4.0/24", true)},
@@ -122,7 +122,7 @@ conflicts with existing pools: IPPool "b4": 10.3.0.0/16 (file pools.yaml:4) over
 conflicts with existing pools: IPPool "d4": 10.3.4.0/24 (file pools.yaml:4) overlaps 10.3.0.0/16 of IPPool "b4": choose another range`,
 		},
 		{
-			name:   "a name that a broken record has",
+			name:   "the name of a malformed record",
 			broken: []datastore.Unreadable{{Name: "b4", Err: fmt.Errorf("no JSON")}},
 			pools:  []plan.DesiredPool{desiredByFile("b4", "10.3.0.0/16", true)},
 			lines:  []string{none4, none6},
@@ -149,7 +149,7 @@ conflicts with existing pools: IPPool "d4": 10.3.4.0/24 (file pools.yaml:4) over
 	}
 }
 
-// Fields that no default pool has a setting for.
+// Fields without a setting for default pools.
 func TestDriftOfFields(t *testing.T) {
 	t.Parallel()
 	const byHand = "not updatable by --on-drift=update; change it with kubectl or calicoctl"

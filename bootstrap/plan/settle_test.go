@@ -25,11 +25,11 @@ import (
 var random = netip.MustParsePrefix("fd12:3456:789a::/48")
 
 const (
-	noIPv4       = "CALICO_IPV4POOL_CIDR=none"
-	ipv6Disabled = "CALICO_IPV6POOL_CIDR=none"
+	noIPv4 = "CALICO_IPV4POOL_CIDR=none"
+	noIPv6 = "CALICO_IPV6POOL_CIDR=none"
 )
 
-// computed is the plan for these settings and pools.
+// computed returns the plan for the desired and the existing pools.
 func computed(t *testing.T, desired plan.Desired, existing ...v3.IPPool) plan.Plan {
 	t.Helper()
 	made, err := plan.Compute(desired, datastore.Snapshot{Pools: poolstest.Records(existing...)}, plan.DriftReport)
@@ -37,15 +37,14 @@ func computed(t *testing.T, desired plan.Desired, existing ...v3.IPPool) plan.Pl
 	return made
 }
 
-// created is what a plan creates: name, CIDR and where that came from, a line a
-// pool.
+// created returns name, CIDR and its source of each pool that a plan creates.
 func created(made plan.Plan) []string {
 	var lines []string
 	for _, step := range made.Steps {
 		if step.Action != plan.Created {
 			continue
 		}
-		line := step.Name + " of no CIDR"
+		line := step.Name + " without a CIDR"
 		if len(step.Unknown) == 0 {
 			line = step.Name + " " + step.Pool.Spec.CIDR
 		}
@@ -65,7 +64,7 @@ func TestSettle(t *testing.T) {
 		randomIPv6 = "default-ipv6-ippool fd12:3456:789a::/48 (default (random ULA))"
 		usual      = "default-ipv4-ippool 192.168.0.0/16 (default)"
 		onHost     = " (default (192.168.0.0/16 is in use on this host))"
-		elsewhere  = " (default (192.168.0.0/16 is in use))"
+		byOthers   = " (default (192.168.0.0/16 is in use))"
 	)
 	host := factstest.At(origin.Host("interface eth0"), "192.168.1.0/24")
 	kubeadm := origin.Cluster("kubeadm-config")
@@ -82,9 +81,9 @@ func TestSettle(t *testing.T) {
 		want     []string
 	}{
 		{name: "nothing is known", random: random, want: []string{usual, randomIPv6}},
-		{name: "nothing is drawn yet", want: []string{usual, "default-ipv6-ippool of no CIDR (default)"}},
+		{name: "no random prefix yet", want: []string{usual, "default-ipv6-ippool without a CIDR (default)"}},
 		{
-			name:  "what is named is taken as it is",
+			name:  "CIDRs of settings are used",
 			given: settingstest.CIDRs, random: random,
 			known: facts.Facts{
 				Networks: factstest.At(origin.Host("interface eth0"), "10.244.0.0/16"),
@@ -93,8 +92,8 @@ func TestSettle(t *testing.T) {
 			want: []string{"default-ipv4-ippool 10.244.0.0/16 (env CALICO_IPV4POOL_CIDR)", "default-ipv6-ippool fd00:10:244::/64 (env CALICO_IPV6POOL_CIDR)"},
 		},
 		{
-			name:     "nothing is chosen for what exists or isn't wanted",
-			given:    []string{ipv6Disabled},
+			name:     "nothing is chosen for existing or skipped pools",
+			given:    []string{noIPv6},
 			existing: []v3.IPPool{poolstest.Stored("mine", "192.168.0.0/16")}, random: random,
 			known: facts.Facts{PodCIDRs: []facts.PodCIDRSource{factstest.Source(kubeadm, "10.1.0.0/16", "fd01::/48")}},
 		},
@@ -108,50 +107,50 @@ func TestSettle(t *testing.T) {
 			want: []string{"default-ipv4-ippool 10.1.0.0/16 (kubeadm-config)", "default-ipv6-ippool fd01::/48 (kube-proxy)"},
 		},
 		{
-			name: "a pod CIDR, whatever else is there", random: random,
+			name: "a pod CIDR, even if it overlaps other ranges", random: random,
 			known: facts.Facts{Networks: factstest.At(origin.Host("interface eth0"), "192.168.1.0/24"), Survey: services("192.168.0.0/17"),
 				PodCIDRs: []facts.PodCIDRSource{factstest.Source(kubeadm, "192.168.0.0/16")}},
 			want: []string{"default-ipv4-ippool 192.168.0.0/16 (kubeadm-config)", randomIPv6},
 		},
 
-		{name: "a network of the host", given: []string{ipv6Disabled}, known: facts.Facts{Networks: host}, want: []string{"default-ipv4-ippool 172.16.0.0/16" + onHost}},
+		{name: "a network of the host", given: []string{noIPv6}, known: facts.Facts{Networks: host}, want: []string{"default-ipv4-ippool 172.16.0.0/16" + onHost}},
 		{
-			name: "Services in the first fallback", given: []string{ipv6Disabled},
+			name: "Services in the first fallback", given: []string{noIPv6},
 			known: facts.Facts{Networks: host, Survey: services("fd00::/108", "172.16.0.0/16")},
 			want:  []string{"default-ipv4-ippool 172.17.0.0/16" + onHost},
 		},
-		{name: "Services in the default", given: []string{ipv6Disabled}, known: facts.Facts{Survey: services("192.168.128.0/17")}, want: []string{"default-ipv4-ippool 172.16.0.0/16" + elsewhere}},
+		{name: "Services in the default", given: []string{noIPv6}, known: facts.Facts{Survey: services("192.168.128.0/17")}, want: []string{"default-ipv4-ippool 172.16.0.0/16" + byOthers}},
 		{
-			name: "routes", given: []string{ipv6Disabled},
+			name: "routes", given: []string{noIPv6},
 			known: facts.Facts{Networks: host, Routes: factstest.At(origin.Host("route dev tun0"), "172.16.3.0/24", "172.18.0.0/15", "172.17.255.255/32")},
 			want:  []string{"default-ipv4-ippool 172.20.0.0/16" + onHost},
 		},
 		{
-			name: "addresses of nodes", given: []string{ipv6Disabled},
+			name: "addresses of nodes", given: []string{noIPv6},
 			known: facts.Facts{Survey: facts.Survey{Nodes: []facts.Node{factstest.Node("a", "fd00::1", "192.168.7.7"), factstest.Node("b", "172.16.0.1", "172.17.0.1")}}},
-			want:  []string{"default-ipv4-ippool 172.18.0.0/16" + elsewhere},
+			want:  []string{"default-ipv4-ippool 172.18.0.0/16" + byOthers},
 		},
 		{
-			// Their podCIDRs are where pods are, if anywhere.
-			name: "podCIDRs of nodes are not kept clear of", given: []string{ipv6Disabled},
+			// podCIDRs are for pods, so that a pool may overlap them.
+			name: "podCIDRs of nodes are not avoided", given: []string{noIPv6},
 			known: facts.Facts{Survey: facts.Survey{Nodes: []facts.Node{factstest.Node("a", "192.168.7.0/24")}}},
 			want:  []string{usual},
 		},
 		{
-			name: "existing pools that files name", given: []string{ipv6Disabled},
+			name: "existing pools that files name", given: []string{noIPv6},
 			pools:    []plan.DesiredPool{desiredByFile("a", "192.168.3.0/24", false), desiredByFile("b", "172.16.0.0/12", false)},
 			existing: []v3.IPPool{poolstest.Stored("a", "192.168.3.0/24"), poolstest.Stored("b", "172.16.7.7/15")},
-			want:     []string{"default-ipv4-ippool 172.18.0.0/16" + elsewhere},
+			want:     []string{"default-ipv4-ippool 172.18.0.0/16" + byOthers},
 		},
 		{
-			name: "pools of files that are created", given: []string{ipv6Disabled},
+			name: "pools of files that are created", given: []string{noIPv6},
 			pools: []plan.DesiredPool{desiredByFile("a", "192.168.3.0/24", false), desiredByFile("b", "172.16.0.0/15", false)},
 			want: []string{
-				"default-ipv4-ippool 172.18.0.0/16" + elsewhere, "a 192.168.3.0/24 (file pools.yaml:4)", "b 172.16.0.0/15 (file pools.yaml:4)",
+				"default-ipv4-ippool 172.18.0.0/16" + byOthers, "a 192.168.3.0/24 (file pools.yaml:4)", "b 172.16.0.0/15 (file pools.yaml:4)",
 			},
 		},
 		{
-			name: "where nothing is free of all, the host counts", given: []string{ipv6Disabled},
+			name: "if no range is free, the host takes precedence", given: []string{noIPv6},
 			known: facts.Facts{Networks: host, Routes: factstest.At(origin.Host("route dev tun0"), "172.16.0.0/12"), Survey: services("172.16.0.0/16")},
 			want:  []string{"default-ipv4-ippool 172.16.0.0/16" + onHost},
 		},
@@ -168,7 +167,7 @@ func TestSettle(t *testing.T) {
 
 			again, err := settled.Settle(facts.Facts{}, tt.random)
 			require.NoError(t, err)
-			assert.Equal(t, settled, again, "what was chosen stays")
+			assert.Equal(t, settled, again, "a chosen CIDR is kept")
 		})
 	}
 }
@@ -176,7 +175,7 @@ func TestSettle(t *testing.T) {
 func TestSettleWarnsWhereNothingIsFree(t *testing.T) {
 	t.Parallel()
 	existing := datastore.Snapshot{Unreadable: []datastore.Unreadable{{Name: "x", Err: errors.New("no JSON")}}}
-	made, err := plan.Compute(settingstest.Resolved(t, ipv6Disabled).Desired, existing, plan.DriftReport)
+	made, err := plan.Compute(settingstest.Resolved(t, noIPv6).Desired, existing, plan.DriftReport)
 	require.NoError(t, err)
 	settled, err := made.Settle(facts.Facts{Networks: factstest.At(origin.Host("interface eth0"), "0.0.0.0/0")}, netip.Prefix{})
 	require.NoError(t, err)
@@ -185,12 +184,12 @@ func TestSettleWarnsWhereNothingIsFree(t *testing.T) {
 		`IPPool "x" is malformed and is ignored: no JSON`,
 		"this host has networks in 192.168.0.0/16 and in all of 172.16.0.0/16 to 172.31.0.0/16: the IPv4 pool overlaps one; set a free range with flag --ipv4-pool-cidr",
 	}, settled.Warnings)
-	assert.Len(t, made.Warnings, 1, "the plan that was given stays as it is")
+	assert.Len(t, made.Warnings, 1, "the argument is not modified")
 }
 
 func TestSettleIncompatible(t *testing.T) {
 	t.Parallel()
-	badly := func(want plan.DesiredPool) plan.DesiredPool {
+	invalid := func(want plan.DesiredPool) plan.DesiredPool {
 		want.Pool.Spec.NodeSelector = "zone =="
 		return want
 	}
@@ -200,18 +199,18 @@ func TestSettleIncompatible(t *testing.T) {
 		pools    []plan.DesiredPool // of files
 		existing []v3.IPPool
 		known    facts.Facts
-		want     []string // a text a line
+		want     []string // one per line
 	}{
 		{
-			name:  "a pod CIDR that makes no pool",
-			given: []string{ipv6Disabled},
+			name:  "a pod CIDR that is too small",
+			given: []string{noIPv6},
 			known: facts.Facts{PodCIDRs: []facts.PodCIDRSource{factstest.Source(origin.Cluster("kubeadm-config"), "10.1.0.0/28")}},
 			want: []string{`the pod CIDR 10.1.0.0/28 of kubeadm-config makes no pool: spec.cidr: Invalid value: "10.1.0.0/28": ` +
 				"is smaller than one block of /26: Calico can't hand out addresses of it; widen it to at least /26; name another with flag --ipv4-pool-cidr, or other settings for it"},
 		},
 		{
 			name:     "a pod CIDR that overlaps a pool",
-			given:    []string{ipv6Disabled},
+			given:    []string{noIPv6},
 			pools:    []plan.DesiredPool{desiredByFile("a", "10.1.2.0/24", false)},
 			existing: []v3.IPPool{poolstest.Stored("a", "10.1.2.0/24")},
 			known:    facts.Facts{PodCIDRs: []facts.PodCIDRSource{factstest.Source(origin.Cluster("kubeadm-config"), "10.1.0.0/16")}},
@@ -226,15 +225,15 @@ func TestSettleIncompatible(t *testing.T) {
 		},
 		{
 			name:  "blocks of another size",
-			given: []string{"CALICO_IPV4POOL_CIDR=10.1.0.0/16", ipv6Disabled},
+			given: []string{"CALICO_IPV4POOL_CIDR=10.1.0.0/16", noIPv6},
 			known: facts.Facts{Blocks: factstest.Prefixes("10.1.3.0/24", "10.1.4.0/26", "10.2.0.0/24")},
 			want: []string{`IPPool "default-ipv4-ippool": spec.blockSize: Invalid value: 26: ` +
 				`1 IPAM block(s) that exist inside 10.1.0.0/16 have another size, the first is 10.1.3.0/24: ask for that block size or for another CIDR`},
 		},
 		{
-			name:     "what is not valid, and more than one thing",
+			name:     "several conflicts",
 			given:    []string{noIPv4},
-			pools:    []plan.DesiredPool{badly(desiredByFile("a", "10.1.2.0/24", false))},
+			pools:    []plan.DesiredPool{invalid(desiredByFile("a", "10.1.2.0/24", false))},
 			existing: []v3.IPPool{poolstest.Stored("mine", "fd12::/16", func(pool *v3.IPPool) { pool.Name = "b" })},
 			known:    facts.Facts{Blocks: factstest.Prefixes("10.1.2.0/28")},
 			want: []string{
@@ -260,7 +259,7 @@ func TestSettleIncompatible(t *testing.T) {
 	}
 }
 
-// Existing pools that overlap each other are nobody's fault.
+// Overlaps between existing pools are no conflict.
 func TestSettleKeepsExistingOverlaps(t *testing.T) {
 	t.Parallel()
 	made := computed(t, settingstest.Resolved(t).Desired, poolstest.Stored("a", "10.0.0.0/8"), poolstest.Stored("b", "10.1.0.0/16"), poolstest.Stored("six", "fd00::/64"))
@@ -268,7 +267,7 @@ func TestSettleKeepsExistingOverlaps(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// A plan can be settled more than once, and stays as it is.
+// A plan can be settled more than once, and is not modified.
 func TestSettleDoesNotModifyThePlan(t *testing.T) {
 	t.Parallel()
 	desired := func() plan.Desired {
@@ -276,7 +275,7 @@ func TestSettleDoesNotModifyThePlan(t *testing.T) {
 	}
 	given := desired()
 	made, want := computed(t, given), computed(t, desired())
-	made.Warnings = append(make([]string, 0, 8), "a warning") // there is room behind it
+	made.Warnings = append(make([]string, 0, 8), "a warning") // with spare capacity
 	want.Warnings = []string{"a warning"}
 	require.Equal(t, []string{"cidr"}, made.Steps[0].Unknown)
 
@@ -287,7 +286,7 @@ func TestSettleDoesNotModifyThePlan(t *testing.T) {
 	require.NoError(t, err)
 
 	assert.Equal(t, want, made)
-	assert.Equal(t, desired(), given, "nor did what is desired change")
+	assert.Equal(t, desired(), given, "the desired pools are not modified")
 	assert.Equal(t, []string{"mine 192.168.0.0/16 (default)", "default-ipv6-ippool fd12:3456:789a::/48 (default (random ULA))", "a 10.1.2.0/24 (file pools.yaml:4)"}, created(first))
 	assert.Len(t, first.Warnings, 2)
 	assert.Equal(t, []string{"mine 172.20.0.0/16 (here)", "default-ipv6-ippool fd01::/48 (here)", "a 10.1.2.0/24 (file pools.yaml:4)"}, created(second))
@@ -316,9 +315,9 @@ func TestNeedsRandom(t *testing.T) {
 		{"nothing is known", nil, nil, facts.Facts{}, true},
 		{"an IPv4 pod CIDR", nil, nil, kubeadm("10.1.0.0/16"), true},
 		{"an IPv6 pod CIDR", nil, nil, kubeadm("10.1.0.0/16", "fd01::/48"), false},
-		{"it is named", []string{"CALICO_IPV6POOL_CIDR=fd00::/64"}, nil, facts.Facts{}, false},
-		{"it isn't wanted", []string{ipv6Disabled}, nil, facts.Facts{}, false},
-		{"it exists", nil, []v3.IPPool{poolstest.Stored("six", "fd00::/64")}, facts.Facts{}, false},
+		{"the CIDR is set", []string{"CALICO_IPV6POOL_CIDR=fd00::/64"}, nil, facts.Facts{}, false},
+		{"the pool is skipped", []string{noIPv6}, nil, facts.Facts{}, false},
+		{"the pool exists", nil, []v3.IPPool{poolstest.Stored("six", "fd00::/64")}, facts.Facts{}, false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -21,8 +21,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// wanted is a default pool that is asked for, with NAT. Its values are what its
-// flags say.
+// desired returns a desired default pool with NAT. values are those of its flags.
 func desired(family ippool.Family, cidr string, values ...plan.Value) plan.DesiredPool {
 	pool := ippool.New(fmt.Sprintf("default-ipv%d-ippool", family))
 	pool.Spec.CIDR, pool.Spec.NATOutgoing = cidr, true
@@ -42,7 +41,7 @@ func desired(family ippool.Family, cidr string, values ...plan.Value) plan.Desir
 	return plan.DesiredPool{Family: family, Default: true, Pool: pool, Values: append([]plan.Value{value("cidr", cidr, source)}, values...)}
 }
 
-// ofFileAt is a pool that a file asks for.
+// ofFileAt returns a desired pool of a file.
 func ofFileAt(family ippool.Family, name, cidr string) plan.DesiredPool {
 	want := desired(family, cidr)
 	want.Default, want.Pool.Name = false, name
@@ -52,7 +51,7 @@ func ofFileAt(family ippool.Family, name, cidr string) plan.DesiredPool {
 
 func notDesired(family ippool.Family) plan.DesiredPool {
 	want := desired(family, "")
-	want.Skip = "nobody wants it"
+	want.Skip = "not desired"
 	return want
 }
 
@@ -60,7 +59,7 @@ func flagOf(family ippool.Family, flag string) origin.Origin {
 	return origin.Flag(fmt.Sprintf("ipv%d-pool-%s", family, flag))
 }
 
-// made is the plan, with what exists as a snapshot has it.
+// made returns the plan for the snapshot and the desired pools.
 func made(t *testing.T, onDrift plan.OnDrift, snapshot datastore.Snapshot, pools ...plan.DesiredPool) plan.Plan {
 	t.Helper()
 	p, err := plan.Compute(plan.Desired{Pools: pools}, snapshot, onDrift)
@@ -68,18 +67,18 @@ func made(t *testing.T, onDrift plan.OnDrift, snapshot datastore.Snapshot, pools
 	return p
 }
 
-func natted(pool *v3.IPPool) { pool.Spec.NATOutgoing = true }
+func withNAT(pool *v3.IPPool) { pool.Spec.NATOutgoing = true }
 
 func deleted(pool *v3.IPPool) {
 	at := metav1.NewTime(time.Unix(1_700_000_000, 0))
 	pool.DeletionTimestamp = &at
 }
 
-func helms(pool *v3.IPPool) {
+func managedByHelm(pool *v3.IPPool) {
 	pool.Labels = map[string]string{"app.kubernetes.io/managed-by": "Helm"}
 }
 
-// lines are the codes and the pools, a line a finding.
+// lines returns the code and the pool of each finding.
 func lines(findings []Finding) []string {
 	var all []string
 	for _, finding := range findings {
@@ -88,15 +87,15 @@ func lines(findings []Finding) []string {
 	return all
 }
 
-// busy are facts that are in the way of every pool.
+// busy are facts whose ranges overlap every pool.
 var busy = facts.Facts{
 	Networks: factstest.At(origin.Host("interface eth0"), "10.0.0.0/8"),
 	Routes:   factstest.At(origin.Host("route dev tun0"), "fd00::/8"),
 }
 
 const (
-	four = "default-ipv4-ippool"
-	six  = "default-ipv6-ippool"
+	ipv4Name = "default-ipv4-ippool"
+	ipv6Name = "default-ipv6-ippool"
 )
 
 func TestCheck(t *testing.T) {
@@ -108,146 +107,146 @@ func TestCheck(t *testing.T) {
 		name       string
 		pools      []plan.DesiredPool
 		onDrift    plan.OnDrift
-		there      []v3.IPPool
+		existing   []v3.IPPool
 		unreadable []datastore.Unreadable
 		known      facts.Facts
 		want       []string
-		all        []string // with all; nil: the same
+		all        []string // findings with all set; nil: the same
 	}{
 		{
-			name:  "what is created",
+			name:  "created pools",
 			pools: []plan.DesiredPool{desired(ippool.IPv4, "10.1.0.0/16"), desired(ippool.IPv6, "fd00:1::/64"), ofFileAt(ippool.IPv4, "filed", "10.2.0.0/16")},
 			known: busy,
-			want:  []string{"HostInterfaceOverlap " + four, "HostRouteOverlap " + six, "HostInterfaceOverlap filed"},
+			want:  []string{"HostInterfaceOverlap " + ipv4Name, "HostRouteOverlap " + ipv6Name, "HostInterfaceOverlap filed"},
 		},
 		{
-			name:  "what exists",
-			pools: []plan.DesiredPool{desired(ippool.IPv4, ""), desired(ippool.IPv6, ""), ofFileAt(ippool.IPv4, "filed", "10.2.0.0/16")},
-			there: []v3.IPPool{poolstest.Default4(), poolstest.Stored("filed", "10.2.0.0/16", natted), poolstest.Stored("mine", "fd00:1::/64", natted), poolstest.Stored("other", "fd00:2::/64", natted)},
+			name:     "existing pools",
+			pools:    []plan.DesiredPool{desired(ippool.IPv4, ""), desired(ippool.IPv6, ""), ofFileAt(ippool.IPv4, "filed", "10.2.0.0/16")},
+			existing: []v3.IPPool{poolstest.Default4(), poolstest.Stored("filed", "10.2.0.0/16", withNAT), poolstest.Stored("mine", "fd00:1::/64", withNAT), poolstest.Stored("other", "fd00:2::/64", withNAT)},
+			known:    busy,
+			all:      []string{"HostInterfaceOverlap " + ipv4Name, "HostRouteOverlap mine", "HostInterfaceOverlap filed"},
+		},
+		{
+			name:     "an update, checked with the new values",
+			pools:    []plan.DesiredPool{desired(ippool.IPv4, "", noNAT(ippool.IPv4)), desired(ippool.IPv6, "")},
+			existing: []v3.IPPool{poolstest.Default4(), poolstest.Stored(ipv6Name, "fd00:1::/64", withoutNAT)}, onDrift: plan.DriftUpdate,
 			known: busy,
-			all:   []string{"HostInterfaceOverlap " + four, "HostRouteOverlap mine", "HostInterfaceOverlap filed"},
+			want:  []string{"HostInterfaceOverlap " + ipv4Name, "PrivateWithoutNAT " + ipv4Name},
+			all:   []string{"HostInterfaceOverlap " + ipv4Name, "PrivateWithoutNAT " + ipv4Name, "HostRouteOverlap " + ipv6Name, "ULAWithoutNAT " + ipv6Name},
 		},
 		{
-			name:  "what is updated, as it will be",
-			pools: []plan.DesiredPool{desired(ippool.IPv4, "", noNAT(ippool.IPv4)), desired(ippool.IPv6, "")},
-			there: []v3.IPPool{poolstest.Default4(), poolstest.Stored(six, "fd00:1::/64", withoutNAT)}, onDrift: plan.DriftUpdate,
-			known: busy,
-			want:  []string{"HostInterfaceOverlap " + four, "PrivateWithoutNAT " + four},
-			all:   []string{"HostInterfaceOverlap " + four, "PrivateWithoutNAT " + four, "HostRouteOverlap " + six, "ULAWithoutNAT " + six},
+			name:     "an update that resolves a finding",
+			pools:    []plan.DesiredPool{desired(ippool.IPv6, "", value("natOutgoing", true, flagOf(ippool.IPv6, "nat-outgoing")))},
+			existing: []v3.IPPool{poolstest.Stored(ipv6Name, "fd00:1::/64", withoutNAT)}, onDrift: plan.DriftUpdate,
 		},
 		{
-			name:  "what is updated from a finding to none",
-			pools: []plan.DesiredPool{desired(ippool.IPv6, "", value("natOutgoing", true, flagOf(ippool.IPv6, "nat-outgoing")))},
-			there: []v3.IPPool{poolstest.Stored(six, "fd00:1::/64", withoutNAT)}, onDrift: plan.DriftUpdate,
+			name:     "drift that is not updated",
+			pools:    []plan.DesiredPool{desired(ippool.IPv4, "", noNAT(ippool.IPv4))},
+			existing: []v3.IPPool{poolstest.Default4()},
+			known:    busy,
+			all:      []string{"HostInterfaceOverlap " + ipv4Name},
 		},
 		{
-			name:  "what could be updated and is not",
-			pools: []plan.DesiredPool{desired(ippool.IPv4, "", noNAT(ippool.IPv4))},
-			there: []v3.IPPool{poolstest.Default4()},
-			known: busy,
-			all:   []string{"HostInterfaceOverlap " + four},
-		},
-		{
-			name:  "a selector that is updated",
-			pools: []plan.DesiredPool{desired(ippool.IPv4, "", value("nodeSelector", "zone == 'a'", flagOf(ippool.IPv4, "node-selector")))},
-			there: []v3.IPPool{poolstest.Default4()}, onDrift: plan.DriftUpdate,
+			name:     "an update of a selector",
+			pools:    []plan.DesiredPool{desired(ippool.IPv4, "", value("nodeSelector", "zone == 'a'", flagOf(ippool.IPv4, "node-selector")))},
+			existing: []v3.IPPool{poolstest.Default4()}, onDrift: plan.DriftUpdate,
 			known: facts.Facts{Survey: nodes(2)},
-			want:  []string{"NodeSelectorMatchesNoNode " + four},
+			want:  []string{"NodeSelectorMatchesNoNode " + ipv4Name},
 		},
 		{
-			name:  "nothing is wanted of a family",
-			pools: []plan.DesiredPool{notDesired(ippool.IPv4), desired(ippool.IPv6, "fd00:1::/64")},
-			there: []v3.IPPool{poolstest.Stored("off", "10.1.0.0/16", poolstest.Disabled, deleted)},
+			name:     "a skipped pool",
+			pools:    []plan.DesiredPool{notDesired(ippool.IPv4), desired(ippool.IPv6, "fd00:1::/64")},
+			existing: []v3.IPPool{poolstest.Stored("off", "10.1.0.0/16", poolstest.Disabled, deleted)},
 		},
 
 		{
-			name:  "no usable pool, beside others",
-			pools: []plan.DesiredPool{desired(ippool.IPv4, ""), desired(ippool.IPv6, "")},
-			there: []v3.IPPool{poolstest.Stored("off", "10.1.0.0/16", poolstest.Disabled), poolstest.Stored("lb", "fd00:1::/64", poolstest.ForLoadBalancers), poolstest.Stored("six", "fd00:2::/64", natted)},
-			want:  []string{"NoUsablePool "},
+			name:     "no usable pool of one family",
+			pools:    []plan.DesiredPool{desired(ippool.IPv4, ""), desired(ippool.IPv6, "")},
+			existing: []v3.IPPool{poolstest.Stored("off", "10.1.0.0/16", poolstest.Disabled), poolstest.Stored("lb", "fd00:1::/64", poolstest.ForLoadBalancers), poolstest.Stored("six", "fd00:2::/64", withNAT)},
+			want:     []string{"NoUsablePool "},
 		},
 		{
-			name:       "no usable pool, beside one that can't be read whole",
+			name:       "no usable pool, but a malformed one",
 			pools:      []plan.DesiredPool{desired(ippool.IPv4, "")},
-			there:      []v3.IPPool{poolstest.Stored("off", "10.1.0.0/16", poolstest.Disabled)},
+			existing:   []v3.IPPool{poolstest.Stored("off", "10.1.0.0/16", poolstest.Disabled)},
 			unreadable: []datastore.Unreadable{{Name: "x", CIDR: "10.2.0.0/16", Err: errors.New("no JSON")}},
 		},
 		{
-			name:       "one that can't be read whole stands for the default pool",
+			name:       "the default pool is malformed",
 			pools:      []plan.DesiredPool{desired(ippool.IPv4, "")},
-			unreadable: []datastore.Unreadable{{Name: four, CIDR: "10.2.0.0/16", Err: errors.New("no JSON")}},
+			unreadable: []datastore.Unreadable{{Name: ipv4Name, CIDR: "10.2.0.0/16", Err: errors.New("no JSON")}},
 			known:      busy,
 		},
 
 		{
-			name:  "a pool that is being deleted stands for the default pool",
-			pools: []plan.DesiredPool{desired(ippool.IPv4, ""), desired(ippool.IPv6, "")},
-			there: []v3.IPPool{poolstest.Default4(deleted), poolstest.Stored("six", "fd00:1::/64", natted)},
-			want:  []string{"PoolTerminating " + four},
+			name:     "the default pool is being deleted",
+			pools:    []plan.DesiredPool{desired(ippool.IPv4, ""), desired(ippool.IPv6, "")},
+			existing: []v3.IPPool{poolstest.Default4(deleted), poolstest.Stored("six", "fd00:1::/64", withNAT)},
+			want:     []string{"PoolTerminating " + ipv4Name},
 		},
 		{
-			name:  "pools that are being deleted beside it, of no use",
-			pools: []plan.DesiredPool{desired(ippool.IPv4, ""), desired(ippool.IPv6, "")},
-			there: []v3.IPPool{poolstest.Default4(), poolstest.Stored("off", "10.1.0.0/16", deleted, poolstest.Disabled), poolstest.Stored("six", "fd00:1::/64", natted), poolstest.Stored("z", "fd00:2::/64", deleted)},
-			want:  []string{"PoolTerminating off", "PoolTerminating z"},
+			name:     "other pools are being deleted",
+			pools:    []plan.DesiredPool{desired(ippool.IPv4, ""), desired(ippool.IPv6, "")},
+			existing: []v3.IPPool{poolstest.Default4(), poolstest.Stored("off", "10.1.0.0/16", deleted, poolstest.Disabled), poolstest.Stored("six", "fd00:1::/64", withNAT), poolstest.Stored("z", "fd00:2::/64", deleted)},
+			want:     []string{"PoolTerminating off", "PoolTerminating z"},
 		},
 		{
-			name:  "a pool that is being deleted beside one that is created",
-			pools: []plan.DesiredPool{desired(ippool.IPv4, "10.1.0.0/16"), ofFileAt(ippool.IPv4, "filed", "10.2.0.0/16")},
-			there: []v3.IPPool{poolstest.Stored("filed", "10.2.0.0/16", natted, deleted)},
-			want:  []string{"PoolTerminating filed"},
+			name:     "a pool is being deleted and another one created",
+			pools:    []plan.DesiredPool{desired(ippool.IPv4, "10.1.0.0/16"), ofFileAt(ippool.IPv4, "filed", "10.2.0.0/16")},
+			existing: []v3.IPPool{poolstest.Stored("filed", "10.2.0.0/16", withNAT, deleted)},
+			want:     []string{"PoolTerminating filed"},
 		},
 
 		{
-			name:  "a range that is yet to be drawn",
+			name:  "a random range that is not drawn yet",
 			pools: []plan.DesiredPool{desired(ippool.IPv6, "")},
 			known: facts.Facts{
 				Networks: factstest.At(origin.Host("interface eth0"), "fd00:1::/64"), Routes: busy.Routes,
 				Survey: facts.Survey{Nodes: []facts.Node{factstest.Node("a", "fd01::/64")}},
 			},
-			want: []string{"HostRouteOverlap " + six, "OutsideNodePodCIDR " + six},
+			want: []string{"HostRouteOverlap " + ipv6Name, "OutsideNodePodCIDR " + ipv6Name},
 		},
 		{
-			name:  "a range that is yet to be drawn, without NAT",
+			name:  "a random range that is not drawn yet, without NAT",
 			pools: []plan.DesiredPool{desired(ippool.IPv6, "", noNAT(ippool.IPv6))},
-			want:  []string{"ULAWithoutNAT " + six},
+			want:  []string{"ULAWithoutNAT " + ipv6Name},
 		},
 		{
-			name:  "nodes' podCIDRs in a pool that the plan has no step about",
-			pools: []plan.DesiredPool{desired(ippool.IPv4, ""), ofFileAt(ippool.IPv4, "filed", "10.2.0.0/16")},
-			there: []v3.IPPool{poolstest.Default4(), poolstest.Stored("mine", "10.1.0.0/16")},
-			known: facts.Facts{Survey: facts.Survey{Nodes: []facts.Node{factstest.Node("a", "10.1.1.0/24")}}},
+			name:     "nodes' podCIDRs in a pool without a step",
+			pools:    []plan.DesiredPool{desired(ippool.IPv4, ""), ofFileAt(ippool.IPv4, "filed", "10.2.0.0/16")},
+			existing: []v3.IPPool{poolstest.Default4(), poolstest.Stored("mine", "10.1.0.0/16")},
+			known:    facts.Facts{Survey: facts.Survey{Nodes: []facts.Node{factstest.Node("a", "10.1.1.0/24")}}},
 		},
 		{
-			name:  "nodes' podCIDRs in no pool",
-			pools: []plan.DesiredPool{desired(ippool.IPv4, ""), ofFileAt(ippool.IPv4, "filed", "10.2.0.0/16")},
-			there: []v3.IPPool{poolstest.Default4(), poolstest.Stored("mine", "10.1.0.0/16")},
-			known: facts.Facts{Survey: facts.Survey{Nodes: []facts.Node{factstest.Node("a", "10.3.1.0/24")}}},
-			want:  []string{"OutsideNodePodCIDR filed"},
-			all:   []string{"OutsideNodePodCIDR " + four, "OutsideNodePodCIDR filed"},
+			name:     "nodes' podCIDRs in no pool",
+			pools:    []plan.DesiredPool{desired(ippool.IPv4, ""), ofFileAt(ippool.IPv4, "filed", "10.2.0.0/16")},
+			existing: []v3.IPPool{poolstest.Default4(), poolstest.Stored("mine", "10.1.0.0/16")},
+			known:    facts.Facts{Survey: facts.Survey{Nodes: []facts.Node{factstest.Node("a", "10.3.1.0/24")}}},
+			want:     []string{"OutsideNodePodCIDR filed"},
+			all:      []string{"OutsideNodePodCIDR " + ipv4Name, "OutsideNodePodCIDR filed"},
 		},
 		{
 			name:  "the cluster's pod CIDR",
 			pools: []plan.DesiredPool{desired(ippool.IPv4, "10.1.0.0/16")},
 			known: facts.Facts{PodCIDRs: []facts.PodCIDRSource{factstest.Source(origin.Cluster("kubeadm-config"), "10.3.0.0/16")}},
-			want:  []string{"OutsidePodCIDR " + four},
+			want:  []string{"OutsidePodCIDR " + ipv4Name},
 		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			p := made(t, tt.onDrift, datastore.Snapshot{Pools: poolstest.Records(tt.there...), Unreadable: tt.unreadable}, tt.pools...)
+			p := made(t, tt.onDrift, datastore.Snapshot{Pools: poolstest.Records(tt.existing...), Unreadable: tt.unreadable}, tt.pools...)
 			assert.Equal(t, tt.want, lines(Check(p, tt.known, false)))
 			if tt.all == nil {
 				tt.all = tt.want
 			}
 			assert.Equal(t, tt.all, lines(Check(p, tt.known, true)))
-			assert.Equal(t, made(t, tt.onDrift, datastore.Snapshot{Pools: poolstest.Records(tt.there...), Unreadable: tt.unreadable}, tt.pools...), p, "the plan stays as it is")
+			assert.Equal(t, made(t, tt.onDrift, datastore.Snapshot{Pools: poolstest.Records(tt.existing...), Unreadable: tt.unreadable}, tt.pools...), p, "the plan is not modified")
 		})
 	}
 }
 
-// Once it is drawn, a range is checked like any other.
+// A random range is checked like any other once it is drawn.
 func TestCheckOfARandomRange(t *testing.T) {
 	t.Parallel()
 	p := made(t, plan.DriftReport, datastore.Snapshot{}, desired(ippool.IPv6, ""))
@@ -255,18 +254,18 @@ func TestCheckOfARandomRange(t *testing.T) {
 		Networks: factstest.At(origin.Host("interface eth0"), "fd12:3456:789a:1::/64", "fd01::/64"),
 		Survey:   facts.Survey{Nodes: []facts.Node{factstest.Node("a", "fd12:3456:789a::/64")}},
 	}
-	assert.Equal(t, []string{"OutsideNodePodCIDR " + six}, lines(Check(p, known, false)), "it may be anywhere")
+	assert.Equal(t, []string{"OutsideNodePodCIDR " + ipv6Name}, lines(Check(p, known, false)), "the range is not drawn yet")
 
 	settled, err := p.Settle(known, netip.MustParsePrefix("fd12:3456:789a::/48"))
 	require.NoError(t, err)
 	found := Check(settled, known, false)
-	require.Equal(t, []string{"HostInterfaceOverlap " + six}, lines(found))
+	require.Equal(t, []string{"HostInterfaceOverlap " + ipv6Name}, lines(found))
 	assert.Equal(t, `IPPool "default-ipv6-ippool": cidr "fd12:3456:789a::/48" (default (random ULA)) overlaps fd12:3456:789a:1::/64 (interface eth0 on this host): `+
 		"hosts there become unreachable from pods, and traffic from pods to them is not masqueraded; set another range with flag --ipv6-pool-cidr", found[0].Text)
 	assert.Equal(t, &facts.Located{Prefix: netip.MustParsePrefix("fd12:3456:789a::/48"), Source: origin.DefaultBecause("random ULA")}, found[0].CIDR)
 }
 
-// A finding names the place of each value, and what would mend it.
+// A finding has the source of each value, and a remedy.
 func TestCheckHasRemedies(t *testing.T) {
 	t.Parallel()
 	const private = " is private, and natOutgoing is false (%s): pods reach only hosts with a return route to them, such as by BGP; %s, or ensure that return routes exist"
@@ -275,11 +274,11 @@ func TestCheckHasRemedies(t *testing.T) {
 	fileNoNAT.Pool.Spec.NATOutgoing = false
 	fileNoNAT.Values = append(fileNoNAT.Values, value("natOutgoing", false, origin.Line("pools.yaml", 5)))
 	tests := []struct {
-		name    string
-		want    plan.DesiredPool
-		onDrift plan.OnDrift
-		there   []v3.IPPool
-		text    string
+		name     string
+		want     plan.DesiredPool
+		onDrift  plan.OnDrift
+		existing []v3.IPPool
+		text     string
 	}{
 		{"the default pool, created", desired(ippool.IPv4, "10.1.0.0/16", noNAT), plan.DriftReport, nil,
 			`IPPool "default-ipv4-ippool": cidr "10.1.0.0/16" (flag --ipv4-pool-cidr)` +
@@ -290,22 +289,22 @@ func TestCheckHasRemedies(t *testing.T) {
 		{"the default pool, unchanged", desired(ippool.IPv4, ""), plan.DriftReport, []v3.IPPool{poolstest.Default4(withoutNAT)},
 			`IPPool "default-ipv4-ippool": cidr "10.244.0.0/16" (datastore)` +
 				fmt.Sprintf(private, "datastore", "set natOutgoing to true with flag --ipv4-pool-nat-outgoing and --on-drift=update")},
-		{"the default pool, which drifts", desired(ippool.IPv4, "", value("natOutgoing", true, flagOf(ippool.IPv4, "nat-outgoing"))), plan.DriftReport, []v3.IPPool{poolstest.Default4(withoutNAT)},
+		{"the default pool, with drift", desired(ippool.IPv4, "", value("natOutgoing", true, flagOf(ippool.IPv4, "nat-outgoing"))), plan.DriftReport, []v3.IPPool{poolstest.Default4(withoutNAT)},
 			`IPPool "default-ipv4-ippool": cidr "10.244.0.0/16" (datastore)` +
 				fmt.Sprintf(private, "datastore", "set natOutgoing to true with flag --ipv4-pool-nat-outgoing and --on-drift=update")},
-		{"what stands for the default pool", desired(ippool.IPv4, ""), plan.DriftReport, []v3.IPPool{poolstest.Stored("mine", "10.3.0.0/16", withoutNAT)},
+		{"another pool in place of the default pool", desired(ippool.IPv4, ""), plan.DriftReport, []v3.IPPool{poolstest.Stored("mine", "10.3.0.0/16", withoutNAT)},
 			`IPPool "mine": cidr "10.3.0.0/16" (datastore)` + fmt.Sprintf(private, "datastore", "set natOutgoing to true in the IPPool")},
-		{"Helm's", desired(ippool.IPv4, ""), plan.DriftUpdate, []v3.IPPool{poolstest.Default4(withoutNAT, helms)},
+		{"Helm's", desired(ippool.IPv4, ""), plan.DriftUpdate, []v3.IPPool{poolstest.Default4(withoutNAT, managedByHelm)},
 			`IPPool "default-ipv4-ippool": cidr "10.244.0.0/16" (datastore)` + fmt.Sprintf(private, "datastore", "have Helm set natOutgoing to true")},
 		{"a file's, created", fileNoNAT, plan.DriftReport, nil,
 			`IPPool "filed": cidr "10.2.0.0/16" (file pools.yaml:4)` + fmt.Sprintf(private, "file pools.yaml:5", "set natOutgoing to true there")},
-		{"a file's, updated", fileNoNAT, plan.DriftUpdate, []v3.IPPool{poolstest.Stored("filed", "10.2.0.0/16", natted)},
+		{"a file's, updated", fileNoNAT, plan.DriftUpdate, []v3.IPPool{poolstest.Stored("filed", "10.2.0.0/16", withNAT)},
 			`IPPool "filed": cidr "10.2.0.0/16" (datastore)` + fmt.Sprintf(private, "file pools.yaml:5", "set natOutgoing to true there")},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			found := Check(made(t, tt.onDrift, datastore.Snapshot{Pools: poolstest.Records(tt.there...)}, tt.want), facts.Facts{}, true)
+			found := Check(made(t, tt.onDrift, datastore.Snapshot{Pools: poolstest.Records(tt.existing...)}, tt.want), facts.Facts{}, true)
 			require.Len(t, found, 1)
 			assert.Equal(t, tt.text, found[0].Text)
 		})
@@ -321,7 +320,7 @@ func TestPoolTerminating(t *testing.T) {
 	}}, Check(p, facts.Facts{}, false))
 }
 
-// What is only reported is checked where all is; what has no pool never is.
+// A pool that is not changed is checked only with all set; a step without a pool never.
 func TestChecks(t *testing.T) {
 	t.Parallel()
 	for _, action := range []plan.Action{plan.Created, plan.Updated, plan.Unchanged} {

@@ -15,8 +15,8 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/internal/poolstest"
 )
 
-// docs/FINDINGS.md has a chapter for every code, in their order, each with a line
-// of output, a remedy, and whether to allow it.
+// docs/FINDINGS.md has a section for every code, in order, with a line of output, a
+// remedy, and when to allow the finding.
 func TestFindingsAreDocumented(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../../docs/FINDINGS.md")

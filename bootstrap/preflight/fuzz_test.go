@@ -17,8 +17,8 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// prefixesFrom makes prefixes of few different addresses out of bytes, so that
-// they overlap often: two bytes each.
+// prefixesFrom makes a prefix from every two bytes. The addresses differ little, so that
+// prefixes often overlap.
 func prefixesFrom(data []byte) []netip.Prefix {
 	var all []netip.Prefix
 	for ; len(data) >= 2; data = data[2:] {
@@ -33,8 +33,7 @@ func prefixesFrom(data []byte) []netip.Prefix {
 	return all
 }
 
-// What is found is true: no clash is told of that is none, none is missed, and
-// each pool and each clash is told of once.
+// FuzzOverlapFindings checks that the findings are exactly the overlaps.
 func FuzzOverlapFindings(f *testing.F) {
 	f.Add([]byte{0, 8, 2, 16}, []byte{0, 8, 64, 200, 1, 1, 33, 50}, []byte{4, 9, 0, 8, 3, 40})
 	f.Add([]byte{0, 0}, []byte{0, 0, 0, 0}, []byte{0, 24, 0, 24, 0, 23})
@@ -49,18 +48,18 @@ func FuzzOverlapFindings(f *testing.F) {
 		again := known
 		again.networks, again.routes = reversed(known.networks), reversed(known.routes)
 		again.survey.ServiceCIDRs = again.routes
-		assert.Equal(t, found, again.findings(pools, poolstest.BothFamilies), "the order of what is known doesn't matter")
+		assert.Equal(t, found, again.findings(pools, poolstest.BothFamilies), "the order of the facts does not matter")
 
 		for _, p := range pools {
 			for code, with := range map[FindingCode][]facts.Located{HostInterfaceOverlap: known.networks, HostRouteOverlap: known.routes, ServiceCIDROverlap: known.routes} {
 				clashes := slices.ContainsFunc(with, func(l facts.Located) bool { return l.Prefix.Overlaps(p.prefix()) })
-				told := slices.ContainsFunc(found, func(f Finding) bool { return f.Pool == p.name && f.Code == code })
-				if code == HostRouteOverlap && clashes && !told {
-					// Those that an interface told of.
+				reported := slices.ContainsFunc(found, func(f Finding) bool { return f.Pool == p.name && f.Code == code })
+				if code == HostRouteOverlap && clashes && !reported {
+					// The overlap with an interface is reported in its place.
 					require.True(t, slices.ContainsFunc(found, func(f Finding) bool { return f.Pool == p.name && f.Code == HostInterfaceOverlap }))
 					continue
 				}
-				require.Equal(t, clashes, told, "%s: %s", p.name, code)
+				require.Equal(t, clashes, reported, "%s: %s", p.name, code)
 			}
 		}
 		for _, finding := range found {
@@ -79,7 +78,8 @@ func reversed(all []facts.Located) []facts.Located {
 	return all
 }
 
-// A pool has as many blocks as it has: counted one by one where they are few.
+// FuzzBlocksForNodes compares the finding with the number of blocks, counted one by one
+// if they are few.
 func FuzzBlocksForNodes(f *testing.F) {
 	f.Add(uint8(24), uint8(26), uint16(5))
 	f.Add(uint8(48), uint8(122), uint16(3))
@@ -95,7 +95,7 @@ func FuzzBlocksForNodes(f *testing.F) {
 		n := int(count%300) + 1
 		var want bool
 		switch {
-		case prefix.Bits() > blocks: // no pool at all
+		case prefix.Bits() > blocks: // not a valid pool
 		case blocks-prefix.Bits() > 16:
 		default:
 			first, held := prefix.Addr(), 0
@@ -113,7 +113,7 @@ func FuzzBlocksForNodes(f *testing.F) {
 	})
 }
 
-// next is the address so many bits of host further on; not valid after the last.
+// next returns the address plus 2^host, which is invalid after the last.
 func next(addr netip.Addr, host int) netip.Addr {
 	wide := addr.As16()
 	low := binary.BigEndian.Uint64(wide[8:])

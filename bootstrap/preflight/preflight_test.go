@@ -18,7 +18,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// pool is one that stands. It has NAT, so that its range alone is no finding.
+// pool returns an existing pool. It has NAT, so that a private range is no finding.
 func pool(name, cidr string, changes ...func(*v3.IPPool)) checkedPool {
 	record := poolstest.Stored(name, cidr, append([]func(*v3.IPPool){func(p *v3.IPPool) { p.Spec.NATOutgoing = true }}, changes...)...)
 	family := ippool.IPv6
@@ -32,14 +32,14 @@ func value(field string, value any, source origin.Origin) plan.Value {
 	return plan.Value{Field: field, Value: value, Source: source}
 }
 
-// managed makes it one that somebody else looks after.
+// managed returns the pool as a default pool that Helm manages.
 func managed(pool checkedPool) checkedPool {
 	pool.byDefault, pool.manager = true, "Helm"
 	return pool
 }
 
-// asked is the same as a default pool that is to be created. Without a CIDR, one
-// will be drawn.
+// created returns a default pool to create. Without a CIDR, its range is random and not
+// drawn yet.
 func created(name, cidr string, changes ...func(*v3.IPPool)) checkedPool {
 	p := pool(name, cidr, changes...)
 	p.existing, p.byDefault, p.randomRange = false, true, cidr == ""
@@ -47,7 +47,7 @@ func created(name, cidr string, changes ...func(*v3.IPPool)) checkedPool {
 	return p
 }
 
-// standingDefault is the default pool, and stands.
+// existingDefault returns an existing default pool.
 func existingDefault(name, cidr string, changes ...func(*v3.IPPool)) checkedPool {
 	p := pool(name, cidr, changes...)
 	p.byDefault = true
@@ -59,7 +59,7 @@ func ofFile(p checkedPool) checkedPool {
 	return p
 }
 
-// terminating is the same with a deletion timestamp.
+// terminating returns the pool with a deletion timestamp.
 func terminating(p checkedPool) checkedPool {
 	p.deleted = true
 	return p
@@ -87,7 +87,7 @@ func manual(pool *v3.IPPool) {
 func nodes(n int, changes ...func(int, *facts.Node)) facts.Survey {
 	var survey facts.Survey
 	for i := range n {
-		node := factstest.Node(fmt.Sprintf("n%d", n-i)) // the last first: their order is not promised
+		node := factstest.Node(fmt.Sprintf("n%d", n-i)) // in reverse: their order is not guaranteed
 		for _, change := range changes {
 			change(n-i, &node)
 		}
@@ -115,13 +115,13 @@ func TestFindings(t *testing.T) {
 		pool  checkedPool
 		known input
 		want  []string // texts
-		other []string // "prefix of source" of those that clash
+		other []string // "prefix of source" of those that overlap
 	}{
 		{"interface inside", HostInterfaceOverlap, p, input{networks: eth},
 			[]string{atPods + " overlaps 10.0.5.0/24 (interface eth0" + onHost + move}, []string{"10.0.5.0/24 of interface eth0"}},
 		{"interface around", HostInterfaceOverlap, p, input{networks: factstest.At(origin.Host("interface eth0"), "10.0.0.0/8")},
 			[]string{atPods + " overlaps 10.0.0.0/8 (interface eth0" + onHost + move}, []string{"10.0.0.0/8 of interface eth0"}},
-		{"interfaces beside, and of the other family", HostInterfaceOverlap, p, input{networks: factstest.At(origin.Host("interface eth0"), "10.1.0.0/16", "9.255.0.0/16", "::/0", "fe80::/64")}, nil, nil},
+		{"interfaces outside, and of the other family", HostInterfaceOverlap, p, input{networks: factstest.At(origin.Host("interface eth0"), "10.1.0.0/16", "9.255.0.0/16", "::/0", "fe80::/64")}, nil, nil},
 		{"the same network twice, in no order", HostInterfaceOverlap, p,
 			input{networks: slices.Concat(factstest.At(origin.Host("interface eth1"), "10.0.9.0/24", "10.0.5.0/24"), eth, eth)},
 			[]string{
@@ -136,20 +136,20 @@ func TestFindings(t *testing.T) {
 		{"interface, for load balancers", HostInterfaceOverlap, pool("p", "10.0.0.0/16", poolstest.ForLoadBalancers), input{networks: eth}, nil, nil},
 		{"interface, for tunnels", HostInterfaceOverlap, pool("p", "10.0.0.0/16", forTunnels), input{networks: eth},
 			[]string{atPods + " overlaps 10.0.5.0/24 (interface eth0" + onHost + move}, []string{"10.0.5.0/24 of interface eth0"}},
-		{"interface, a CIDR that is none", HostInterfaceOverlap, pool("p", "010.0.0.0/16"), input{networks: eth}, nil, nil},
-		{"interface, yet to be drawn", HostInterfaceOverlap, created("p", ""), input{networks: factstest.At(origin.Host("interface eth0"), "fd00::/8", "fd00::/9", "fd80::/9", "fd00::/48", "10.0.0.0/8")},
+		{"interface, invalid CIDR", HostInterfaceOverlap, pool("p", "010.0.0.0/16"), input{networks: eth}, nil, nil},
+		{"interface, not drawn yet", HostInterfaceOverlap, created("p", ""), input{networks: factstest.At(origin.Host("interface eth0"), "fd00::/8", "fd00::/9", "fd80::/9", "fd00::/48", "10.0.0.0/8")},
 			[]string{random + " overlaps fd00::/8 (interface eth0" + onHost + "; set another range with flag --ipv6-pool-cidr"}, []string{"fd00::/8 of interface eth0"}},
-		{"interface beside what is yet to be drawn", HostInterfaceOverlap, created("p", ""), input{networks: factstest.At(origin.Host("interface eth0"), "fc00::/8", "fd00::/9", "2001:db8::/32", "0.0.0.0/0")}, nil, nil},
+		{"interface outside, not drawn yet", HostInterfaceOverlap, created("p", ""), input{networks: factstest.At(origin.Host("interface eth0"), "fc00::/8", "fd00::/9", "2001:db8::/32", "0.0.0.0/0")}, nil, nil},
 
 		{"route", HostRouteOverlap, p, input{routes: factstest.At(origin.Host("route dev tun0"), "10.0.0.0/8", "10.1.0.0/16")},
 			[]string{atPods + " overlaps 10.0.0.0/8 (route dev tun0" + noReach + move}, []string{"10.0.0.0/8 of route dev tun0"}},
-		{"routes that an interface told of", HostRouteOverlap, p,
+		{"routes to a reported interface", HostRouteOverlap, p,
 			input{networks: eth, routes: factstest.At(origin.Host("route dev eth0"), "10.0.5.0/24", "10.0.5.1/32", "10.0.4.0/23")},
 			[]string{atPods + " overlaps 10.0.4.0/23 (route dev eth0" + noReach + move}, []string{"10.0.4.0/23 of route dev eth0"}},
-		{"routes to a network of an interface elsewhere", HostRouteOverlap, pool("p", "10.0.5.0/26"),
+		{"route to an interface outside of the pool", HostRouteOverlap, pool("p", "10.0.5.0/26"),
 			input{networks: factstest.At(origin.Host("interface eth0"), "10.0.5.128/25"), routes: factstest.At(origin.Host("route dev eth1"), "10.0.5.0/24")},
 			[]string{`IPPool "p": cidr "10.0.5.0/26" (datastore) overlaps 10.0.5.0/24 (route dev eth1` + noReach + move}, []string{"10.0.5.0/24 of route dev eth1"}},
-		{"a whole table", HostRouteOverlap, p, input{routes: factstest.At(origin.Host("route dev eth1"), "10.0.7.0/24", "10.0.6.0/24", "10.0.5.0/24", "10.0.4.0/24", "10.0.3.0/24", "10.0.2.0/24", "10.0.1.0/24")},
+		{"many routes", HostRouteOverlap, p, input{routes: factstest.At(origin.Host("route dev eth1"), "10.0.7.0/24", "10.0.6.0/24", "10.0.5.0/24", "10.0.4.0/24", "10.0.3.0/24", "10.0.2.0/24", "10.0.1.0/24")},
 			[]string{
 				atPods + " overlaps 10.0.1.0/24 (route dev eth1" + noReach + move,
 				atPods + " overlaps 10.0.2.0/24 (route dev eth1" + noReach + move,
@@ -157,13 +157,13 @@ func TestFindings(t *testing.T) {
 				atPods + " overlaps 10.0.4.0/24 (route dev eth1" + noReach + move,
 				atPods + " overlaps 10.0.5.0/24 (route dev eth1" + noReach + "; 2 more routes of this host overlap it" + move,
 			}, []string{"10.0.1.0/24 of route dev eth1", "10.0.2.0/24 of route dev eth1", "10.0.3.0/24 of route dev eth1", "10.0.4.0/24 of route dev eth1", "10.0.5.0/24 of route dev eth1"}},
-		{"route, yet to be drawn", HostRouteOverlap, created("p", ""), input{routes: factstest.At(origin.Host("route dev tun0"), "fd00::/8", "fc00::/7", "fd12::/16", "fd00::/9", "0.0.0.0/0")},
+		{"route, not drawn yet", HostRouteOverlap, created("p", ""), input{routes: factstest.At(origin.Host("route dev tun0"), "fd00::/8", "fc00::/7", "fd12::/16", "fd00::/9", "0.0.0.0/0")},
 			[]string{
 				random + " overlaps fc00::/7 (route dev tun0" + noReach + "; set another range with flag --ipv6-pool-cidr",
 				random + " overlaps fd00::/8 (route dev tun0" + noReach + "; set another range with flag --ipv6-pool-cidr",
 			}, []string{"fc00::/7 of route dev tun0", "fd00::/8 of route dev tun0"}},
-		{"routes of which none is sure to be drawn", HostRouteOverlap, created("p", ""), input{routes: factstest.At(origin.Host("route dev tun0"), "fd00::/9", "fd80::/9")}, nil, nil},
-		{"route, yet to be drawn, that an interface told of", HostRouteOverlap, created("p", ""),
+		{"routes to a part of the random range, not drawn yet", HostRouteOverlap, created("p", ""), input{routes: factstest.At(origin.Host("route dev tun0"), "fd00::/9", "fd80::/9")}, nil, nil},
+		{"route to a reported interface, not drawn yet", HostRouteOverlap, created("p", ""),
 			input{networks: factstest.At(origin.Host("interface eth0"), "fc00::/7"), routes: factstest.At(origin.Host("route dev eth0"), "fd00::/8")}, nil, nil},
 		{"route, disabled", HostRouteOverlap, pool("p", "10.0.0.0/16", poolstest.Disabled), input{routes: eth}, nil, nil},
 		{"route, for load balancers", HostRouteOverlap, pool("p", "10.0.0.0/16", poolstest.ForLoadBalancers), input{routes: eth}, nil, nil},
@@ -176,9 +176,9 @@ func TestFindings(t *testing.T) {
 			[]string{`IPPool "p": cidr "fd00::/64" (datastore) holds the addresses of 7 of the cluster's 7 node(s): n1 (fd00::1), n2 (fd00::2), n3 (fd00::3), n4 (fd00::4), n5 (fd00::5), 2 more: a pod may get the address of a node` + move}, []string{"fd00::1/128 of node n1"}},
 		{"a mapped address", NodeAddressOverlap, p, input{survey: facts.Survey{Nodes: []facts.Node{factstest.Node("a", "::ffff:10.0.0.1")}}},
 			[]string{atPods + " holds the addresses of 1 of the cluster's 1 node(s): a (10.0.0.1): a pod may get the address of a node" + move}, []string{"10.0.0.1/32 of node a"}},
-		{"nodes elsewhere", NodeAddressOverlap, p, input{survey: facts.Survey{Nodes: []facts.Node{factstest.Node("a", "10.1.0.1", "fd00::1"), factstest.Node("b")}}}, nil, nil},
+		{"nodes outside", NodeAddressOverlap, p, input{survey: facts.Survey{Nodes: []facts.Node{factstest.Node("a", "10.1.0.1", "fd00::1"), factstest.Node("b")}}}, nil, nil},
 		{"nodes, disabled", NodeAddressOverlap, pool("p", "10.0.0.0/16", poolstest.Disabled), input{survey: facts.Survey{Nodes: []facts.Node{factstest.Node("a", "10.0.0.1")}}}, nil, nil},
-		{"nodes, yet to be drawn", NodeAddressOverlap, created("p", ""), input{survey: facts.Survey{Nodes: []facts.Node{factstest.Node("a", "fd00::1")}}}, nil, nil},
+		{"nodes, not drawn yet", NodeAddressOverlap, created("p", ""), input{survey: facts.Survey{Nodes: []facts.Node{factstest.Node("a", "fd00::1")}}}, nil, nil},
 		{"nodes, for load balancers", NodeAddressOverlap, pool("p", "10.0.0.0/16", poolstest.ForLoadBalancers), input{survey: facts.Survey{Nodes: []facts.Node{factstest.Node("a", "10.0.0.1")}}},
 			[]string{atPods + " holds the addresses of 1 of the cluster's 1 node(s): a (10.0.0.1): a pod may get the address of a node" + move}, []string{"10.0.0.1/32 of node a"}},
 
@@ -186,7 +186,7 @@ func TestFindings(t *testing.T) {
 			[]string{atPods + " overlaps the Service CIDR 10.0.0.0/12 (servicecidrs/kubernetes" + services + move}, []string{"10.0.0.0/12 of servicecidrs/kubernetes"}},
 		{"Services, for load balancers", ServiceCIDROverlap, pool("p", "10.0.0.0/16", poolstest.ForLoadBalancers), input{survey: facts.Survey{ServiceCIDRs: factstest.At(origin.Cluster("s"), "10.0.1.0/24")}},
 			[]string{atPods + " overlaps the Service CIDR 10.0.1.0/24 (s" + services + move}, []string{"10.0.1.0/24 of s"}},
-		{"Services, yet to be drawn", ServiceCIDROverlap, created("p", ""), input{survey: facts.Survey{ServiceCIDRs: factstest.At(origin.Cluster("s"), "fd00::/8", "fd00::/108")}},
+		{"Services, not drawn yet", ServiceCIDROverlap, created("p", ""), input{survey: facts.Survey{ServiceCIDRs: factstest.At(origin.Cluster("s"), "fd00::/8", "fd00::/108")}},
 			[]string{random + " overlaps the Service CIDR fd00::/8 (s" + services + "; set another range with flag --ipv6-pool-cidr"}, []string{"fd00::/8 of s"}},
 		{"Services, disabled", ServiceCIDROverlap, pool("p", "10.0.0.0/16", poolstest.Disabled), input{survey: facts.Survey{ServiceCIDRs: factstest.At(origin.Cluster("s"), "10.0.1.0/24")}}, nil, nil},
 
@@ -197,8 +197,8 @@ func TestFindings(t *testing.T) {
 			[]string{atPods + " is outside the pod CIDR that the cluster knows, 10.1.0.0/16, 10.3.0.0/16 (second)" + noPods + move}, []string{"10.1.0.0/16 of second"}},
 		{"beyond", OutsidePodCIDR, p, input{podCIDRs: []facts.PodCIDRSource{factstest.Source(origin.Cluster("kubeadm-config"), "10.1.0.0/16", "10.0.3.0/24")}},
 			[]string{atPods + " goes beyond the pod CIDR that the cluster knows, 10.1.0.0/16, 10.0.3.0/24 (kubeadm-config)" + noPods + move}, []string{"10.0.3.0/24 of kubeadm-config"}},
-		{"nothing is known", OutsidePodCIDR, p, input{}, nil, nil},
-		{"nothing is known of the family", OutsidePodCIDR, p, input{podCIDRs: []facts.PodCIDRSource{factstest.Source(origin.Cluster("kubeadm-config"), "fd01::/48")}}, nil, nil},
+		{"no pod CIDR is known", OutsidePodCIDR, p, input{}, nil, nil},
+		{"no pod CIDR of the family is known", OutsidePodCIDR, p, input{podCIDRs: []facts.PodCIDRSource{factstest.Source(origin.Cluster("kubeadm-config"), "fd01::/48")}}, nil, nil},
 		{"outside, disabled", OutsidePodCIDR, pool("p", "10.0.0.0/16", poolstest.Disabled), input{podCIDRs: []facts.PodCIDRSource{factstest.Source(origin.Cluster("k"), "10.1.0.0/16")}}, nil, nil},
 		{"outside, for load balancers", OutsidePodCIDR, pool("p", "10.0.0.0/16", poolstest.ForLoadBalancers), input{podCIDRs: []facts.PodCIDRSource{factstest.Source(origin.Cluster("k"), "10.1.0.0/16")}}, nil, nil},
 		{"outside, for tunnels", OutsidePodCIDR, pool("p", "10.0.0.0/16", forTunnels), input{podCIDRs: []facts.PodCIDRSource{factstest.Source(origin.Cluster("k"), "10.1.0.0/16")}}, nil, nil},
@@ -216,28 +216,28 @@ func TestFindings(t *testing.T) {
 			[]string{atPods + " is not where kube-controller-manager gives the nodes their podCIDRs, such as a (10.1.1.0/24): Calico leaves those aside, but kube-proxy and a cloud's routes go by them" + move + ", or kube-controller-manager's --cluster-cidr"},
 			[]string{"10.1.1.0/24 of podCIDRs of node a"}},
 
-		{"nodes' CIDRs, yet to be drawn", OutsideNodePodCIDR, created("p", ""),
+		{"nodes' CIDRs, not drawn yet", OutsideNodePodCIDR, created("p", ""),
 			input{survey: facts.Survey{Nodes: []facts.Node{factstest.Node("b", "10.1.2.0/24", "fd01:0:0:2::/64"), factstest.Node("a", "fd01:0:0:1::/64"), factstest.Node("c")}}},
 			[]string{random + " is not where kube-controller-manager gives the nodes their podCIDRs, such as a (fd01:0:0:1::/64), b (fd01:0:0:2::/64): Calico leaves those aside, but kube-proxy and a cloud's routes go by them; set another range with flag --ipv6-pool-cidr, or kube-controller-manager's --cluster-cidr"},
 			[]string{"fd01:0:0:1::/64 of podCIDRs of node a"}},
-		{"nodes' CIDRs of the other family, yet to be drawn", OutsideNodePodCIDR, created("p", ""), input{survey: facts.Survey{Nodes: []facts.Node{factstest.Node("a", "10.1.2.0/24", "fe80::1")}}}, nil, nil},
-		{"nodes' CIDRs in another pool, yet to be drawn", OutsideNodePodCIDR, created("p", ""),
+		{"nodes' CIDRs of the other family, not drawn yet", OutsideNodePodCIDR, created("p", ""), input{survey: facts.Survey{Nodes: []facts.Node{factstest.Node("a", "10.1.2.0/24", "fe80::1")}}}, nil, nil},
+		{"nodes' CIDRs in another pool, not drawn yet", OutsideNodePodCIDR, created("p", ""),
 			input{pools: []checkedPool{pool("q", "fd01::/48")}, survey: facts.Survey{Nodes: []facts.Node{factstest.Node("a", "fd01:0:0:1::/64")}}}, nil, nil},
-		{"nodes' CIDRs, a CIDR that is none", OutsideNodePodCIDR, pool("p", ""), input{survey: facts.Survey{Nodes: []facts.Node{factstest.Node("a", "fd01:0:0:1::/64")}}}, nil, nil},
+		{"nodes' CIDRs, invalid CIDR", OutsideNodePodCIDR, pool("p", ""), input{survey: facts.Survey{Nodes: []facts.Node{factstest.Node("a", "fd01:0:0:1::/64")}}}, nil, nil},
 
 		{"unique local", ULAWithoutNAT, created("p", "fd00::/64", withoutNAT), input{},
 			[]string{`IPPool "p": cidr "fd00::/64" (env C) is unique local, and natOutgoing is false (env N): such addresses are not routed on the internet, so pods reach no IPv6 host outside of the cluster; set natOutgoing to true with flag --ipv6-pool-nat-outgoing, or name a global range`}, nil},
-		{"unique local, stands", ULAWithoutNAT, pool("p", "fdff::/64", withoutNAT), input{},
+		{"unique local, existing", ULAWithoutNAT, pool("p", "fdff::/64", withoutNAT), input{},
 			[]string{`IPPool "p": cidr "fdff::/64" (datastore) is unique local, and natOutgoing is false (datastore): such addresses are not routed on the internet, so pods reach no IPv6 host outside of the cluster; set natOutgoing to true in the IPPool, or name a global range`}, nil},
-		{"unique local, the default pool, stands", ULAWithoutNAT, existingDefault("p", "fdff::/64", withoutNAT), input{},
+		{"unique local, existing default pool", ULAWithoutNAT, existingDefault("p", "fdff::/64", withoutNAT), input{},
 			[]string{`IPPool "p": cidr "fdff::/64" (datastore) is unique local, and natOutgoing is false (datastore): such addresses are not routed on the internet, so pods reach no IPv6 host outside of the cluster; set natOutgoing to true with flag --ipv6-pool-nat-outgoing and --on-drift=update, or name a global range`}, nil},
-		{"unique local, drawn", ULAWithoutNAT, created("p", "", withoutNAT), input{},
+		{"unique local, not drawn yet", ULAWithoutNAT, created("p", "", withoutNAT), input{},
 			[]string{`IPPool "p": the random ULA /48 that is drawn for it is unique local, and natOutgoing is false (env N): such addresses are not routed on the internet, so pods reach no IPv6 host outside of the cluster; set natOutgoing to true with flag --ipv6-pool-nat-outgoing, or name a global range`}, nil},
 		{"unique local with NAT", ULAWithoutNAT, pool("p", "fd00::/64"), input{}, nil, nil},
-		{"drawn, with NAT", ULAWithoutNAT, created("p", ""), input{}, nil, nil},
-		{"a pool without a CIDR that stands", ULAWithoutNAT, pool("p", "", withoutNAT), input{}, nil, nil},
+		{"not drawn yet, with NAT", ULAWithoutNAT, created("p", ""), input{}, nil, nil},
+		{"an existing pool without a CIDR", ULAWithoutNAT, pool("p", "", withoutNAT), input{}, nil, nil},
 		{"global", ULAWithoutNAT, pool("p", "2001:db8::/64", withoutNAT), input{}, nil, nil},
-		{"IPv4 is none", ULAWithoutNAT, pool("p", "8.8.0.0/16", withoutNAT), input{}, nil, nil},
+		{"IPv4", ULAWithoutNAT, pool("p", "8.8.0.0/16", withoutNAT), input{}, nil, nil},
 		{"unique local, disabled", ULAWithoutNAT, pool("p", "fd00::/64", withoutNAT, poolstest.Disabled), input{}, nil, nil},
 		{"unique local, for load balancers", ULAWithoutNAT, pool("p", "fd00::/64", withoutNAT, poolstest.ForLoadBalancers), input{}, nil, nil},
 
@@ -255,26 +255,26 @@ func TestFindings(t *testing.T) {
 		{"as many blocks", FewerBlocksThanNodes, pool("p", "10.0.0.0/24"), input{survey: nodes(4)}, nil, nil},
 		{"fewer blocks than all nodes", FewerBlocksThanNodes, pool("p", "10.0.0.0/24", nodeSelector("name != 'n1'")), input{survey: nodes(5)}, nil, nil},
 		{"smaller blocks", FewerBlocksThanNodes, pool("p", "10.0.0.0/24", blockSize(28)), input{survey: nodes(16)}, nil, nil},
-		{"no block size is the default one", FewerBlocksThanNodes, pool("p", "10.0.0.0/25", blockSize(0)), input{survey: nodes(3)},
+		{"an unset block size is the default", FewerBlocksThanNodes, pool("p", "10.0.0.0/25", blockSize(0)), input{survey: nodes(3)},
 			[]string{`IPPool "p": cidr "10.0.0.0/25" (datastore) has 2 block(s) of /26 (blockSize: datastore) for 3 node(s): pods on the others get no address, or borrowed ones; CIDR and block size are not updatable in place, so add another pool with a wider range, or smaller blocks`}, nil},
 		{"2^63 blocks", FewerBlocksThanNodes, pool("p", "fd00::/59"), input{survey: nodes(5)}, nil, nil},
 		{"2^64 blocks", FewerBlocksThanNodes, pool("p", "fd00::/58"), input{survey: nodes(5)}, nil, nil},
 		{"2^120 blocks", FewerBlocksThanNodes, pool("p", "fd00::/8", blockSize(128)), input{survey: nodes(5)}, nil, nil},
 		{"2^32 blocks", FewerBlocksThanNodes, pool("p", "0.0.0.0/0", blockSize(32)), input{survey: nodes(5)}, nil, nil},
 		{"a block wider than the pool", FewerBlocksThanNodes, pool("p", "10.0.0.0/28"), input{survey: nodes(5)}, nil, nil},
-		{"blocks, yet to be drawn", FewerBlocksThanNodes, created("p", ""), input{survey: nodes(5)}, nil, nil},
+		{"blocks, not drawn yet", FewerBlocksThanNodes, created("p", ""), input{survey: nodes(5)}, nil, nil},
 		{"fewer blocks, disabled", FewerBlocksThanNodes, pool("p", "10.0.0.0/24", poolstest.Disabled), input{survey: nodes(5)}, nil, nil},
 		{"fewer blocks, for load balancers", FewerBlocksThanNodes, pool("p", "10.0.0.0/24", poolstest.ForLoadBalancers), input{survey: nodes(5)}, nil, nil},
 
 		{"no node", NodeSelectorMatchesNoNode, created("p", "10.0.0.0/16", nodeSelector("zone == 'a'")), input{survey: nodes(3)},
 			[]string{`IPPool "p": nodeSelector "zone == 'a'" (env S) matches none of the cluster's 3 node(s), so no pod gets an address of the pool; set nodeSelector to one that matches with flag --ipv4-pool-node-selector, or label nodes`}, nil},
-		{"no node, and the pool is another's", NodeSelectorMatchesNoNode, managed(pool("p", "10.0.0.0/16", nodeSelector("zone == 'a'"))), input{survey: nodes(3)},
+		{"no node, managed by Helm", NodeSelectorMatchesNoNode, managed(pool("p", "10.0.0.0/16", nodeSelector("zone == 'a'"))), input{survey: nodes(3)},
 			[]string{`IPPool "p": nodeSelector "zone == 'a'" (datastore) matches none of the cluster's 3 node(s), so no pod gets an address of the pool; have Helm set nodeSelector to one that matches, or label nodes`}, nil},
 		{"a node", NodeSelectorMatchesNoNode, pool("p", "10.0.0.0/16", nodeSelector("name == 'n2'")), input{survey: nodes(3)}, nil, nil},
 		{"no nodes at all", NodeSelectorMatchesNoNode, pool("p", "10.0.0.0/16", nodeSelector("zone == 'a'")), input{}, nil, nil},
-		{"a selector that is none", NodeSelectorMatchesNoNode, pool("p", "10.0.0.0/16", nodeSelector("zone = 'a'")), input{survey: nodes(3)}, nil, nil},
+		{"an invalid selector", NodeSelectorMatchesNoNode, pool("p", "10.0.0.0/16", nodeSelector("zone = 'a'")), input{survey: nodes(3)}, nil, nil},
 		{"an empty selector", NodeSelectorMatchesNoNode, pool("p", "10.0.0.0/16", nodeSelector("")), input{survey: nodes(3)}, nil, nil},
-		{"no node, yet to be drawn", NodeSelectorMatchesNoNode, ofFile(created("p", "", nodeSelector("zone == 'a'"))), input{survey: nodes(3)},
+		{"no node, not drawn yet", NodeSelectorMatchesNoNode, ofFile(created("p", "", nodeSelector("zone == 'a'"))), input{survey: nodes(3)},
 			[]string{`IPPool "p": nodeSelector "zone == 'a'" (env S) matches none of the cluster's 3 node(s), so no pod gets an address of the pool; set nodeSelector to one that matches there, or label nodes`}, nil},
 		{"no node, disabled", NodeSelectorMatchesNoNode, pool("p", "10.0.0.0/16", poolstest.Disabled, nodeSelector("zone == 'a'")), input{survey: nodes(3)}, nil, nil},
 	}
@@ -285,7 +285,7 @@ func TestFindings(t *testing.T) {
 			var texts, others []string
 			for _, finding := range found {
 				if tt.code == HostRouteOverlap && finding.Code == HostInterfaceOverlap {
-					continue // what the routes are held against
+					continue // the interface that the routes are compared with
 				}
 				require.Equal(t, tt.code, finding.Code, finding.Text)
 				assert.Equal(t, "p", finding.Pool)
@@ -312,19 +312,19 @@ func TestNoUsablePool(t *testing.T) {
 		name       string
 		pools      []checkedPool
 		unreadable []ippool.Family
-		want       string // what is said of the pools
+		want       string // the part of the text about the pools
 	}{
 		{"no pool at all", nil, nil, ""},
 		{"none of the family", []checkedPool{pool("six", "fd00::/64", poolstest.Disabled)}, nil, ""},
-		{"one that is usable", []checkedPool{off, pool("p", "10.0.0.0/16"), services}, nil, ""},
-		{"one that is usable beside an IPv6 pool that is not", []checkedPool{pool("p", "10.0.0.0/16"), pool("six", "fd00::/64", poolstest.Disabled)}, nil, ""},
+		{"a usable one", []checkedPool{off, pool("p", "10.0.0.0/16"), services}, nil, ""},
+		{"a usable one, and an unusable IPv6 pool", []checkedPool{pool("p", "10.0.0.0/16"), pool("six", "fd00::/64", poolstest.Disabled)}, nil, ""},
 		{"disabled", []checkedPool{off}, nil, `"off" is disabled`},
-		{"each for its reason", []checkedPool{off, services, named, pool("t", "10.4.0.0/16", forTunnels)}, nil,
+		{"each with its reason", []checkedPool{off, services, named, pool("t", "10.4.0.0/16", forTunnels)}, nil,
 			`"off" is disabled, "lb" is for LoadBalancer only, "named" has assignmentMode Manual, "t" is for Tunnel only`},
 		{"many", slices.Repeat([]checkedPool{off}, 7), nil,
 			`"off" is disabled, "off" is disabled, "off" is disabled, "off" is disabled, "off" is disabled, 2 more`},
-		{"beside one that can't be read", []checkedPool{off}, []ippool.Family{ippool.IPv4}, ""},
-		{"beside one of the other family", []checkedPool{off}, []ippool.Family{ippool.IPv6}, `"off" is disabled`},
+		{"and a malformed one", []checkedPool{off}, []ippool.Family{ippool.IPv4}, ""},
+		{"and a malformed one of the other family", []checkedPool{off}, []ippool.Family{ippool.IPv6}, `"off" is disabled`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -340,8 +340,8 @@ func TestNoUsablePool(t *testing.T) {
 	}
 }
 
-// The order is that of the pools, then of the codes, then of the prefixes. What is
-// about all pools of a family comes last.
+// Findings have the order of pools, codes and prefixes. Those about all pools of a family
+// come last.
 func TestOrderOfFindings(t *testing.T) {
 	t.Parallel()
 	known := input{

@@ -110,7 +110,7 @@ func TestFromFileForms(t *testing.T) {
 		{"a number for a password", configHead + "spec:\n  etcdPassword: 12345\n", map[string]string{"etcdPassword": "12345"}},
 		{"a number in quotes", configHead + "spec:\n  etcdPassword: '007'\n", map[string]string{"etcdPassword": "007"}},
 		{"a value in quotes", configHead + "spec:\n  etcdPassword: '*hunter2'\n", map[string]string{"etcdPassword": "*hunter2"}},
-		{"white space is the user's", configHead + "spec:\n  etcdPassword: ' a '\n", map[string]string{"etcdPassword": " a "}},
+		{"white space is kept", configHead + "spec:\n  etcdPassword: ' a '\n", map[string]string{"etcdPassword": " a "}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -154,10 +154,10 @@ func TestFromFileFaults(t *testing.T) {
 		{"wrong type", configHead + "spec:\n  k8sInsecureSkipTLSVerify: maybe\n",
 			[]string{decoding + "cannot unmarshal string into Go struct field Spec.spec.k8sInsecureSkipTLSVerify of type bool"}},
 		{"a list", "- a\n- b\n", []string{decoding + "cannot unmarshal array into Go value of type apiconfig.Config"}},
-		{"a text", "ETCD_ENDPOINTS=http://10.0.0.1:2379", []string{decoding + "cannot unmarshal string into Go value of type apiconfig.Config"}},
+		{"a string", "ETCD_ENDPOINTS=http://10.0.0.1:2379", []string{decoding + "cannot unmarshal string into Go value of type apiconfig.Config"}},
 		{"tab", configHead + "spec:\n\tetcdUsername: a\n", []string{reading + "line 4: found character that cannot start any token"}},
-		{"half", configHead + "spec: {", []string{reading + "line 3: did not find expected node content"}},
-		{"no text at all", "\x00\x01\x02", []string{reading + "control characters are not allowed"}},
+		{"truncated", configHead + "spec: {", []string{reading + "line 3: did not find expected node content"}},
+		{"not text", "\x00\x01\x02", []string{reading + "control characters are not allowed"}},
 		{"secret that looks like an alias", configHead + "spec:\n  etcdPassword: *hunter2\n", []string{reading + "unknown anchor *** referenced"}},
 		{"secret that looks like a key", configHead + "spec:\n  etcdPassword: {[hunter2]: x}\n", []string{reading + "invalid map key: ***"}},
 		{"secret with a wrong tag", configHead + "spec:\n  etcdPassword: !!int hunter2\n", []string{reading + "cannot decode !!str ***"}},
@@ -192,7 +192,7 @@ func TestFromFileUnreadable(t *testing.T) {
 	require.EqualError(t, err, `flag --config: "a\nb\x00": can't be read: invalid argument; want a CalicoAPIConfig file`)
 }
 
-// What could be read of a file with faults is still there, and is judged.
+// The readable settings of a file with faults are returned, and can be validated.
 func TestFromFileFaultsAndSettings(t *testing.T) {
 	t.Parallel()
 	path := writeConfig(t, "apiVersion: v1\nkind: CalicoAPIConfig\nspec:\n  datastoreType: etcd\n")
@@ -220,7 +220,7 @@ func TestLoad(t *testing.T) {
 			"CALICO_ETCD_ENDPOINTS=https://10.9.9.9:2379", "ETCD_PASSWORD=hunter2")
 		assert.Equal(t, want, given)
 	})
-	t.Run("with a file, which speaks for the whole datastore", func(t *testing.T) {
+	t.Run("with a file, which replaces the datastore variables", func(t *testing.T) {
 		given, warnings, err := settings.Load(flags, path)
 		require.NoError(t, err)
 		assert.Equal(t, []string{
@@ -232,11 +232,11 @@ func TestLoad(t *testing.T) {
 		want.Datastore.EtcdKey = settings.Given("pem", origin.File(path+" spec.etcdKey"))
 		assert.Equal(t, want, given)
 	})
-	t.Run("with a wrong file, whose fault hides no other", func(t *testing.T) {
+	t.Run("with an invalid file, and another fault", func(t *testing.T) {
 		t.Setenv("CALICO_IPPOOLS_TIMEOUT", "5")
-		wrong := writeConfig(t, "kind: CalicoAPIConfig\n")
-		given, _, err := settings.Load(settings.Settings{}, wrong)
-		require.EqualError(t, err, `flag --config: "`+wrong+`": apiVersion is ""; want projectcalico.org/v3`)
+		invalid := writeConfig(t, "kind: CalicoAPIConfig\n")
+		given, _, err := settings.Load(settings.Settings{}, invalid)
+		require.EqualError(t, err, `flag --config: "`+invalid+`": apiVersion is ""; want projectcalico.org/v3`)
 		assert.EqualError(t, given.Validate(),
 			`env CALICO_IPPOOLS_TIMEOUT: "5": not a duration; want a Go duration such as 90s or 5m; 0 is no limit; 5s is that many seconds`)
 		assert.Equal(t, "from-env", given.IPv4.Name.Value)

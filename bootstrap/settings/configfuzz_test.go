@@ -13,9 +13,9 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 )
 
-// FuzzConfigFile holds a CalicoAPIConfig file of any content to this: it is
-// refused with a readable line a fault, or what was read of it, written into
-// another file, is read the same.
+// FuzzConfigFile checks that a CalicoAPIConfig file of any content is either rejected,
+// with a readable line per fault, or gives settings that are the same after they are
+// written to another file and read again.
 func FuzzConfigFile(f *testing.F) {
 	f.Add([]byte(everyField))
 	for _, text := range []string{
@@ -61,8 +61,8 @@ func FuzzConfigFile(f *testing.F) {
 	})
 }
 
-// FuzzUnknownVariables looks at any variable: it is passed over, or told of on a
-// line that is no longer than people read, and that shows no secret.
+// FuzzUnknownVariables checks that any variable is either ignored or gives a warning of one
+// line, of bounded length, that shows no secret.
 func FuzzUnknownVariables(f *testing.F) {
 	for _, name := range []string{
 		"CALICO_IPV4POOL_CIDRS", "calico_ipv4pool_nat", "CALICO_IPV6POOL_IPIP", "CALICO_IPPOOLS_PORT_443_TCP", "CALICO_IPPOOLS_TOKEN", "CALICO_IPV4_POOL_\n", "CALICO_IPPOOL_\xff", "HOME", "",
@@ -74,7 +74,7 @@ func FuzzUnknownVariables(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, name, value string) {
 		if strings.Contains(name, "=") {
-			t.Skip("no variable's name")
+			t.Skip("not a name of a variable")
 		}
 		unknown := settings.UnknownVariables([]string{name + "=" + value, "PATH=/bin"})
 		config, err := settings.Settings{Unknown: unknown}.Resolve()

@@ -19,7 +19,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// value is a field of a pool, and where it came from.
+// value returns a field of a pool with its source.
 func value(field string, value any, source origin.Origin) plan.Value {
 	return plan.Value{Field: field, Value: value, Source: source}
 }
@@ -28,12 +28,12 @@ func TestResolveDefaults(t *testing.T) {
 	t.Parallel()
 	automatic := v3.Automatic
 	uses := []v3.IPPoolAllowedUse{v3.IPPoolAllowedUseWorkload, v3.IPPoolAllowedUseTunnel}
-	four, six := ippool.New("default-ipv4-ippool"), ippool.New("default-ipv6-ippool")
-	four.Spec = v3.IPPoolSpec{
+	ipv4, ipv6 := ippool.New("default-ipv4-ippool"), ippool.New("default-ipv6-ippool")
+	ipv4.Spec = v3.IPPoolSpec{
 		VXLANMode: "Never", IPIPMode: "Never", NATOutgoing: true, BlockSize: 26, NodeSelector: "all()",
 		AllowedUses: uses, AssignmentMode: &automatic,
 	}
-	six.Spec = v3.IPPoolSpec{
+	ipv6.Spec = v3.IPPoolSpec{
 		VXLANMode: "Never", IPIPMode: "Never", BlockSize: 122, NodeSelector: "all()",
 		AllowedUses: uses, AssignmentMode: &automatic,
 	}
@@ -51,8 +51,8 @@ func TestResolveDefaults(t *testing.T) {
 	}
 	assert.Equal(t, settings.Config{
 		Desired: plan.Desired{Pools: []plan.DesiredPool{
-			{Family: ippool.IPv4, Default: true, Pool: four, Values: values("default-ipv4-ippool", true, 26)},
-			{Family: ippool.IPv6, Default: true, Pool: six, Values: values("default-ipv6-ippool", false, 122)},
+			{Family: ippool.IPv4, Default: true, Pool: ipv4, Values: values("default-ipv4-ippool", true, 26)},
+			{Family: ippool.IPv6, Default: true, Pool: ipv6, Values: values("default-ipv6-ippool", false, 122)},
 		}},
 		Datastore: datastore.Kubernetes,
 		Timeout:   60 * time.Second,
@@ -72,18 +72,18 @@ func TestResolveEverySetting(t *testing.T) {
 		"CALICO_IPV6POOL_NODE_SELECTOR=!has(gpu)",
 	).Desired.Pools
 
-	four := ippool.New("four")
-	four.Spec = v3.IPPoolSpec{
+	ipv4 := ippool.New("four")
+	ipv4.Spec = v3.IPPoolSpec{
 		CIDR: "10.244.0.0/16", IPIPMode: "CrossSubnet", DisableBGPExport: true, BlockSize: 24, NodeSelector: "zone == 'a'",
 	}
-	ippool.Default(four)
-	six := ippool.New("six.example.com")
-	six.Spec = v3.IPPoolSpec{
+	ippool.Default(ipv4)
+	ipv6 := ippool.New("six.example.com")
+	ipv6.Spec = v3.IPPoolSpec{
 		CIDR: "fd00:10:244::/64", VXLANMode: "Always", NATOutgoing: true, DisableBGPExport: true, BlockSize: 128, NodeSelector: "!has(gpu)",
 	}
-	ippool.Default(six)
+	ippool.Default(ipv6)
 	assert.Equal(t, []plan.DesiredPool{
-		{Family: ippool.IPv4, Default: true, Pool: four, Values: []plan.Value{
+		{Family: ippool.IPv4, Default: true, Pool: ipv4, Values: []plan.Value{
 			value("name", "four", origin.Env("CALICO_IPV4POOL_NAME")),
 			value("cidr", "10.244.0.0/16", origin.Flag("ipv4-pool-cidr")),
 			value("vxlanMode", v3.VXLANModeNever, origin.Flag("ipv4-pool-vxlan")),
@@ -93,7 +93,7 @@ func TestResolveEverySetting(t *testing.T) {
 			value("blockSize", 24, origin.Env("CALICO_IPV4POOL_BLOCK_SIZE")),
 			value("nodeSelector", "zone == 'a'", origin.Flag("ipv4-pool-node-selector")),
 		}},
-		{Family: ippool.IPv6, Default: true, Pool: six, Values: []plan.Value{
+		{Family: ippool.IPv6, Default: true, Pool: ipv6, Values: []plan.Value{
 			value("name", "six.example.com", origin.Env("CALICO_IPV6POOL_NAME")),
 			value("cidr", "fd00:10:244::/64", origin.Env("CALICO_IPV6POOL_CIDR")),
 			value("vxlanMode", v3.VXLANModeAlways, origin.Env("CALICO_IPV6POOL_VXLAN")),
@@ -180,32 +180,32 @@ func TestResolveBlockSize(t *testing.T) {
 func TestResolveSkips(t *testing.T) {
 	t.Parallel()
 	const (
-		no4   = `env CALICO_IPV4POOL_CIDR is "none"`
-		no6   = `env CALICO_IPV6POOL_CIDR is "none"`
-		none  = `env NO_DEFAULT_POOLS is "true"`
-		noSix = `IPv6 is not supported: env FELIX_IPV6SUPPORT is "false"`
+		no4    = `env CALICO_IPV4POOL_CIDR is "none"`
+		no6    = `env CALICO_IPV6POOL_CIDR is "none"`
+		none   = `env NO_DEFAULT_POOLS is "true"`
+		noIPv6 = `IPv6 is not supported: env FELIX_IPV6SUPPORT is "false"`
 	)
 	tests := []struct {
-		lines     []string
-		four, six string
+		lines      []string
+		ipv4, ipv6 string
 	}{
 		{nil, "", ""},
 		{[]string{"NO_DEFAULT_POOLS=false", "FELIX_IPV6SUPPORT=true"}, "", ""},
 		{[]string{"CALICO_IPV4POOL_CIDR=none"}, no4, ""},
 		{[]string{"CALICO_IPV6POOL_CIDR=none"}, "", no6},
 		{[]string{"NO_DEFAULT_POOLS=true"}, none, none},
-		{[]string{"FELIX_IPV6SUPPORT=false"}, "", noSix},
-		{[]string{"FELIX_IPV6SUPPORT=false", "CALICO_IPV6POOL_CIDR=fd00::/64"}, "", noSix},
+		{[]string{"FELIX_IPV6SUPPORT=false"}, "", noIPv6},
+		{[]string{"FELIX_IPV6SUPPORT=false", "CALICO_IPV6POOL_CIDR=fd00::/64"}, "", noIPv6},
 		{[]string{"FELIX_IPV6SUPPORT=false", "CALICO_IPV6POOL_CIDR=none"}, "", no6},
 		{[]string{"FELIX_IPV6SUPPORT=false", "NO_DEFAULT_POOLS=true"}, none, none},
 	}
 	for _, tt := range tests {
 		pools := settingstest.Resolved(t, tt.lines...).Desired.Pools
-		assert.Equal(t, []string{tt.four, tt.six}, []string{pools[0].Skip, pools[1].Skip}, "%q", tt.lines)
+		assert.Equal(t, []string{tt.ipv4, tt.ipv6}, []string{pools[0].Skip, pools[1].Skip}, "%q", tt.lines)
 	}
 }
 
-// Names only clash where both pools are wanted.
+// Equal names conflict only if both pools are desired.
 func TestResolveEqualNames(t *testing.T) {
 	t.Parallel()
 	both := []string{"CALICO_IPV4POOL_NAME=pods", "CALICO_IPV6POOL_NAME=pods"}
@@ -221,7 +221,7 @@ func TestResolveEqualNames(t *testing.T) {
 	assert.NoError(t, settingstest.Given(t, "CALICO_IPV4POOL_NAME=default-ipv6-ippool", "CALICO_IPV6POOL_NAME=default-ipv4-ippool").Validate())
 }
 
-// Resolve gives values of its own each time: a caller may change them.
+// Resolve returns new values each time, so that a caller may modify them.
 func TestResolveSharesNothing(t *testing.T) {
 	t.Parallel()
 	given := settingstest.Given(t, "CALICO_IPV4POOL_CIDR=10.0.0.0/8")

@@ -39,13 +39,13 @@ var (
 	}
 )
 
-// clearEnv unsets every variable of the process for the time of the test.
+// clearEnv unsets every variable of the process during the test.
 func clearEnv(t testing.TB) {
 	t.Helper()
 	for _, line := range os.Environ() {
 		name, _, _ := strings.Cut(line, "=")
 		if name != "" {
-			t.Setenv(name, "") // which puts it back afterwards
+			t.Setenv(name, "") // which restores it after the test
 		}
 	}
 	os.Clearenv()
@@ -92,7 +92,7 @@ func TestFromEnvReadsEachDefinition(t *testing.T) {
 	assert.ElementsMatch(t, want, documented)
 }
 
-// Both families have the same names, but for IPIP, and each its own setting.
+// Both address families have the same variables, except for IPIP, but separate settings.
 func TestFromEnvSeparatesFamilies(t *testing.T) {
 	clearEnv(t)
 	t.Setenv("CALICO_IPV4POOL_CIDR", "four")
@@ -105,7 +105,7 @@ func TestFromEnvSeparatesFamilies(t *testing.T) {
 	assert.Equal(t, want, fromEnv(t))
 }
 
-func TestFromEnvPrefixWins(t *testing.T) {
+func TestFromEnvPrefixTakesPrecedence(t *testing.T) {
 	for _, name := range datastoreVariables {
 		t.Run(name, func(t *testing.T) {
 			clearEnv(t)
@@ -117,7 +117,7 @@ func TestFromEnvPrefixWins(t *testing.T) {
 			t.Setenv("CALICO_"+name, "")
 			given = fromEnv(t)
 			assert.Equal(t, settings.Given("plain", origin.Env(name)), *settingstest.Named(t, &given, name),
-				"an empty variable hides nothing")
+				"an empty variable is unset")
 
 			t.Setenv(name, "")
 			assert.Equal(t, settings.Settings{}, fromEnv(t))
@@ -125,8 +125,8 @@ func TestFromEnvPrefixWins(t *testing.T) {
 	}
 }
 
-// What says that this is a pod, and where a kubeconfig may be, is no setting but
-// read all the same.
+// FromEnv also reads variables that are no settings: those of a pod's API server and the
+// home directory.
 func TestFromEnvReadsAmbientAccess(t *testing.T) {
 	clearEnv(t)
 	t.Setenv("KUBERNETES_SERVICE_HOST", "10.96.0.1")
@@ -144,8 +144,8 @@ func TestFromEnvReadsAmbientAccess(t *testing.T) {
 	assert.Equal(t, settings.Ambient{KubernetesServicePort: settings.Given("443", origin.Env("KUBERNETES_SERVICE_PORT"))}, fromEnv(t).Datastore.Ambient)
 }
 
-// An empty variable is as good as none: it has no source either, so that a
-// lower layer isn't hidden and no message names it.
+// An empty variable is unset. It has no source, so that it overrides no other layer and no
+// message names it.
 func TestFromEnvEmptyIsUnset(t *testing.T) {
 	clearEnv(t)
 	for _, d := range settings.Definitions() {
@@ -155,8 +155,8 @@ func TestFromEnvEmptyIsUnset(t *testing.T) {
 	assert.Equal(t, settings.Settings{}, fromEnv(t))
 }
 
-// envconfig falls back to a field's bare name or tag where it has one; none of
-// those, nor a name that only looks like ours, may be read.
+// envconfig falls back to the bare name or tag of a field. Neither those nor similar names
+// may be read.
 func TestFromEnvReadsNothingElse(t *testing.T) {
 	clearEnv(t)
 	for _, name := range []string{
@@ -168,14 +168,14 @@ func TestFromEnvReadsNothingElse(t *testing.T) {
 		"CALICO_NO_DEFAULT_POOLS", "CALICO_WAIT_FOR_DATASTORE", "CALICO_FELIX_IPV6SUPPORT",
 		"DATASTORE", "DATASTORETYPE", "DATASTORE_DATASTORE_TYPE", "DATASTORE_ETCD_ENDPOINTS", "CALICO_DATASTORE_ETCD_ENDPOINTS",
 		"ETCDENDPOINTS", "CALICO_CALICO_ETCD_ENDPOINTS", "ENDPOINTS", "USERNAME", "PASSWORD",
-		// The PEM texts come from a file alone.
+		// PEM texts are read only from a file.
 		"ETCD_CA_CERT", "ETCD_CERT", "ETCD_KEY", "CALICO_ETCD_CA_CERT", "CALICO_ETCD_CERT", "CALICO_ETCD_KEY",
 		"calico_ipv4pool_cidr",
 	} {
 		t.Setenv(name, "stray")
 	}
 	read := fromEnv(t)
-	read.Unknown = nil // which Resolve warns of
+	read.Unknown = nil // Resolve warns about them
 	assert.Equal(t, settings.Settings{}, read)
 }
 

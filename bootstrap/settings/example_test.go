@@ -61,8 +61,8 @@ func ExampleSettings_Validate() {
 	// true
 }
 
-// Every pool of a file, and where each of its fields stands. What is wrong in the
-// file is told with its line.
+// This example prints the fields of each pool of a file with their lines. A fault in the
+// file has its line, too.
 func ExampleSettings_ReadPoolsFile() {
 	dir, err := os.MkdirTemp("", "pools")
 	if err != nil {
@@ -113,8 +113,8 @@ func ExampleSettings_ReadPoolsFile() {
 	// file /racks.yaml:4: ip_pools[0].natOutGoing: unknown field; must be natOutgoing
 }
 
-// From flags, a CalicoAPIConfig file and the environment, as the program reads
-// them, to pools that are judged. Load tells what it warns of.
+// Load reads flags, a CalicoAPIConfig file and the environment, as the program does, and
+// returns warnings. Resolve validates the settings.
 func ExampleLoad() {
 	var given settings.Settings
 	flags := flag.NewFlagSet("installer", flag.ContinueOnError)
@@ -135,7 +135,7 @@ func ExampleLoad() {
 	// [] 10.244.0.0/16
 }
 
-// What the environment of the process says, under calico-node's names.
+// FromEnv reads the environment of the process, with calico-node's names.
 func ExampleFromEnv() {
 	if err := os.Setenv("CALICO_IPV4POOL_NAT_OUTGOING", "false"); err != nil {
 		log.Fatal(err)
@@ -150,7 +150,7 @@ func ExampleFromEnv() {
 	// false from env CALICO_IPV4POOL_NAT_OUTGOING
 }
 
-// A settings page, or the help of another program, from the table itself.
+// Definitions has what documentation or the help of another program needs.
 func ExampleDefinitions() {
 	for _, d := range settings.Definitions() {
 		if d.Flag == "on-drift" {

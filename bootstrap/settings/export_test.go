@@ -1,6 +1,6 @@
 package settings
 
-// What the tests outside of this package need of its inside.
+// These are exported for tests.
 var (
 	Nearest          = nearest
 	ReadConfig       = readConfig

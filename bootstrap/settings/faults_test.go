@@ -19,15 +19,15 @@ func TestFault(t *testing.T) {
 		fault settings.Fault
 		want  string
 	}{
-		{"all of it", settings.Fault{Source: origin.Env("X"), Value: "1", Problem: "wrong; want 2"}, `env X: "1": wrong; want 2`},
-		{"no place", settings.Fault{Value: "1", Problem: "wrong"}, `"1": wrong`},
+		{"all fields", settings.Fault{Source: origin.Env("X"), Value: "1", Problem: "wrong; want 2"}, `env X: "1": wrong; want 2`},
+		{"no source", settings.Fault{Value: "1", Problem: "wrong"}, `"1": wrong`},
 		{"no value", settings.Fault{Source: origin.Env("X"), Problem: "missing"}, `env X: missing`},
-		{"nothing but the problem", settings.Fault{Problem: "wrong"}, `wrong`},
+		{"only the problem", settings.Fault{Problem: "wrong"}, `wrong`},
 		{"secret", settings.Fault{Source: origin.Env("X"), Secret: true, Problem: "wrong"}, `env X: ***: wrong`},
-		{"secret that should not be in it", settings.Fault{Source: origin.Env("X"), Value: "hunter2", Secret: true, Problem: "wrong"}, `env X: ***: wrong`},
+		{"secret with a value", settings.Fault{Source: origin.Env("X"), Value: "hunter2", Secret: true, Problem: "wrong"}, `env X: ***: wrong`},
 		{"lines", settings.Fault{Source: origin.File("a\nb"), Value: "1\n2\r3", Problem: "\nfirst:\n\t second\r\n\n third\n"},
 			`file a; b: "1\n2\r3": first: second; third`},
-		{"what a terminal would obey", settings.Fault{Source: origin.Caller("x"), Value: "\x1b[31m\u202e", Problem: "a\x1b[2J\u2028b\tc\u0085d"},
+		{"control characters", settings.Fault{Source: origin.Caller("x"), Value: "\x1b[31m\u202e", Problem: "a\x1b[2J\u2028b\tc\u0085d"},
 			`x: "\x1b[31m\u202e": a [2J b c d`},
 	}
 	for _, tt := range tests {
@@ -60,13 +60,13 @@ func TestFaults(t *testing.T) {
 	}, settingsError.Faults)
 }
 
-// Warnings that are errors say why.
+// A warning that is an error names the setting that makes it one.
 func TestStrictWarnings(t *testing.T) {
 	t.Parallel()
 	lines := []string{"CALICO_IPV4POOL_CIDR=10.1.2.3/16", "CALICO_IPV6POOL_NAT_OUTGOING=off"}
 	require.Len(t, settingstest.Resolved(t, append(lines, "--strict=false")...).Warnings, 2)
 	config, err := settingstest.Given(t, append(lines, "--strict")...).Resolve()
-	require.NoError(t, err, "an empty text is unset")
+	require.NoError(t, err, "an empty setting is unset")
 	require.Len(t, config.Warnings, 2)
 	config, err = settingstest.Given(t, append(lines, "CALICO_IPPOOLS_STRICT=yes")...).Resolve()
 	require.EqualError(t, err, `env CALICO_IPV4POOL_CIDR: "10.1.2.3/16" has host bits, which are ignored: the pool is 10.1.0.0/16 (an error because of env CALICO_IPPOOLS_STRICT)
@@ -74,7 +74,7 @@ env CALICO_IPV6POOL_NAT_OUTGOING: "off" is read as false here; calico-node reads
 	assert.Empty(t, config.Warnings)
 }
 
-// hostile are values that would spoil a message that printed them as they are.
+// hostile has values that would spoil a message if they were printed unescaped.
 var hostile = map[string]string{
 	"newlines":       "10.0.0.0/8\nenv X: all is well\r\n",
 	"long":           strings.Repeat("x", 10_000),

@@ -96,7 +96,7 @@ func TestPoolsWithoutAFile(t *testing.T) {
 	require.EqualError(t, given.Validate(), "file built in: must contain one IPPool or more")
 }
 
-// An empty list is no way to say that there are no default pools.
+// An empty list of manifests is an error. It does not skip the default pools.
 func TestEmptyListOfPoolManifests(t *testing.T) {
 	t.Parallel()
 	empty := []settings.PoolManifest{}
@@ -105,21 +105,21 @@ func TestEmptyListOfPoolManifests(t *testing.T) {
 	require.EqualError(t, err, problem)
 	require.ErrorIs(t, err, settings.ErrInvalidSettings)
 	_, err = settings.Settings{PoolManifests: empty}.ReadAndResolve()
-	require.EqualError(t, err, problem, "told once")
+	require.EqualError(t, err, problem, "reported once")
 
-	// Beside what is wrong elsewhere, and whatever else the settings say.
+	// It is reported with all other faults, whatever the other settings are.
 	given := settingstest.Given(t, "--timeout=x", "NO_DEFAULT_POOLS=true")
 	given.PoolManifests = empty
 	require.EqualError(t, given.Validate(), problem+"\n"+settingstest.Given(t, "--timeout=x").Validate().Error())
 
-	// ReadPoolsFile leaves an empty list where it found nothing, and says so.
+	// If ReadPoolsFile finds no files, it sets an empty list and returns an error.
 	given = settingstest.Given(t, "--pools-file="+t.TempDir())
 	require.ErrorContains(t, given.ReadPoolsFile(), "a directory without a .yaml, .yml or .json file")
 	require.NotNil(t, given.PoolManifests)
-	require.NoError(t, given.Validate(), "nothing is told twice")
+	require.NoError(t, given.Validate(), "the fault is not reported again")
 }
 
-// One warning a file, however many pools an export has.
+// A file gives one warning, however many pools it has.
 func TestPoolsFileWarnsOnceOfAnExport(t *testing.T) {
 	t.Parallel()
 	var list strings.Builder
@@ -134,9 +134,9 @@ func TestPoolsFileWarnsOnceOfAnExport(t *testing.T) {
 		"annotations[projectcalico.org/metadata]"}, config.Warnings)
 }
 
-// FuzzResolvePoolsFile holds any two files to this: they are refused with a
-// readable line a fault, or their pools are valid together, and the same pools
-// come of them in either order.
+// FuzzResolvePoolsFile checks that any two files are either rejected, with a readable line
+// per fault, or give pools that are valid together. The order of the files does not
+// matter.
 func FuzzResolvePoolsFile(f *testing.F) {
 	f.Add([]byte(settingstest.Racks), []byte(settingstest.Flat("a", "10.2.0.0/16")))
 	f.Add([]byte(settingstest.Flat("a", "10.0.0.0/8")), []byte(settingstest.Flat("a", "10.1.0.0/16")))
@@ -157,13 +157,13 @@ func FuzzResolvePoolsFile(f *testing.F) {
 			}
 		}
 		require.Empty(t, ippool.ValidateSet(pools))
-		turned, err := settingstest.WithFiles(t, []string{"CALICO_IPV4POOL_CIDR=192.168.0.0/16"}, "b.yaml", string(b), "a.yaml", string(a)).Resolve()
+		swapped, err := settingstest.WithFiles(t, []string{"CALICO_IPV4POOL_CIDR=192.168.0.0/16"}, "b.yaml", string(b), "a.yaml", string(a)).Resolve()
 		require.NoError(t, err)
-		require.Equal(t, config.Desired, turned.Desired)
+		require.Equal(t, config.Desired, swapped.Desired)
 	})
 }
 
-// Pools of files are left out, too, where there is no IPv6.
+// Without IPv6 support, the IPv6 pools of files are skipped, too.
 func TestPoolsOfFilesWithoutIPv6(t *testing.T) {
 	t.Parallel()
 	config, err := settingstest.WithFiles(t, []string{"FELIX_IPV6SUPPORT=false"}, "racks.yaml", settingstest.Racks).Resolve()

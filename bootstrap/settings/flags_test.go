@@ -15,8 +15,8 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/internal/golden"
 )
 
-// flagNames are the names that users have in their scripts; those of boolean
-// settings also stand alone. A name that changes here breaks them.
+// flagNames and boolFlagNames are the names that users have in their scripts; boolean
+// flags need no value. A name that changes here breaks them.
 var (
 	flagNames = []string{
 		"ipv4-pool-cidr", "ipv4-pool-name", "ipv4-pool-block-size", "ipv4-pool-ipip", "ipv4-pool-vxlan", "ipv4-pool-node-selector",
@@ -63,11 +63,11 @@ func TestFlags(t *testing.T) {
 			t.Parallel()
 			var want settings.Settings
 			*settingstest.Named(t, &want, "--"+name) = settings.Setting{Value: "any text", Source: origin.Flag(name)}
-			assert.Equal(t, want, parsed(t, "--"+name+"=any text"), "values are not judged yet")
+			assert.Equal(t, want, parsed(t, "--"+name+"=any text"), "values are not validated yet")
 			if name == "allow" {
 				settingstest.Named(t, &want, "--"+name).Value = "before,any text"
 			}
-			assert.Equal(t, want, parsed(t, "-"+name+"=before", "--"+name+"=any text"), "the last one counts, but for lists")
+			assert.Equal(t, want, parsed(t, "-"+name+"=before", "--"+name+"=any text"), "the last one takes precedence, except for lists")
 
 			empty := parsed(t, "--"+name+"=")
 			assert.Equal(t, settings.Settings{}, settings.Merge(empty), "an empty flag is unset")
@@ -92,8 +92,8 @@ func TestBooleanFlagsWithoutValue(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			place := origin.Flag(name)
-			alone, off := parsed(t, "--"+name), parsed(t, "--"+name+"=false")
-			assert.Equal(t, settings.Given("true", place), *settingstest.Named(t, &alone, "--"+name))
+			bare, off := parsed(t, "--"+name), parsed(t, "--"+name+"=false")
+			assert.Equal(t, settings.Given("true", place), *settingstest.Named(t, &bare, "--"+name))
 			assert.Equal(t, settings.Given("false", place), *settingstest.Named(t, &off, "--"+name))
 		})
 	}
@@ -108,7 +108,7 @@ func TestFlagsHelp(t *testing.T) {
 	golden.Check(t, "flags.golden", help.String())
 }
 
-// pflag asks a flag for the word that stands for its value.
+// pflag uses the type as the placeholder for a value.
 func TestFlagType(t *testing.T) {
 	t.Parallel()
 	types := map[string]string{}
@@ -119,7 +119,7 @@ func TestFlagType(t *testing.T) {
 	assert.Equal(t, "string", types["ipv4-pool-cidr"])
 }
 
-func TestFlagsWinOverTheEnvironment(t *testing.T) {
+func TestFlagsTakePrecedenceOverTheEnvironment(t *testing.T) {
 	clearEnv(t)
 	t.Setenv("CALICO_IPV4POOL_CIDR", "10.1.0.0/16")
 	t.Setenv("CALICO_IPV4POOL_NAME", "from-env")

@@ -11,7 +11,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 )
 
-// FuzzFromEnv sets one variable: it arrives as it is, and nothing else does.
+// FuzzFromEnv checks that a variable with any value sets its own setting and no other.
 func FuzzFromEnv(f *testing.F) {
 	clearEnv(f)
 	definitions := settings.Definitions()
@@ -38,7 +38,7 @@ func FuzzFromEnv(f *testing.F) {
 	})
 }
 
-// FuzzFromFile looks for a password in what is said of the file that holds it.
+// FuzzFromFile checks that no error shows a password of the file, whatever surrounds it.
 func FuzzFromFile(f *testing.F) {
 	for _, around := range [][2]string{
 		{"", ""}, {"'", "'"}, {`"`, `"`}, {`"\`, `"`}, {"*", ""}, {"&", ""}, {"!", ""}, {"!!int ", ""}, {"!!binary ", ""}, {"!!", " x"},

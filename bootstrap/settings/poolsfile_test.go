@@ -13,7 +13,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 )
 
-// read are the paths of what was read, and what was left aside and why.
+// read returns the paths of the manifests, with the reasons of those that were skipped.
 func read(given settings.Settings, dir string) []string {
 	var lines []string
 	for _, manifest := range given.PoolManifests {
@@ -35,7 +35,7 @@ func TestReadPoolsFile(t *testing.T) {
 	dir := settingstest.WriteFiles(t, "pools", "any text")
 	path := filepath.Join(dir, "pools")
 	assert.Equal(t, []settings.PoolManifest{{Path: path, Data: []byte("any text")}}, settingstest.PoolsFrom(t, path).PoolManifests,
-		"a file that is named is read whatever its name")
+		"the file of the setting may have any name")
 }
 
 func TestReadPoolsFileDirectory(t *testing.T) {
@@ -54,7 +54,7 @@ func TestReadPoolsFileDirectory(t *testing.T) {
 	assert.Nil(t, given.PoolManifests[0].Data)
 }
 
-// A kubelet mounts a ConfigMap as links through a link that it swaps.
+// A kubelet mounts a ConfigMap as symlinks through a symlink that it replaces.
 func TestReadPoolsFileOfAConfigMap(t *testing.T) {
 	t.Parallel()
 	dir := settingstest.WriteFiles(t, "..2026_11_22_17_45_23.1/a.yaml", settingstest.Flat("a", "10.1.0.0/16"), "..2026_11_22_17_45_23.1/b.json", `[{"name":"b","cidr":"10.2.0.0/16"}]`)
@@ -115,7 +115,7 @@ flag --pools-file: "DIR/missing": can't be read: no such file or directory; want
 	assert.Empty(t, given.PoolManifests)
 }
 
-// A text belongs to the setting that it was read by.
+// Merge keeps manifests together with the setting that they were read for.
 func TestMergePoolsFile(t *testing.T) {
 	t.Parallel()
 	dir := settingstest.WriteFiles(t, "a.yaml", "a", "b.yaml", "b")
@@ -128,7 +128,7 @@ func TestMergePoolsFile(t *testing.T) {
 	assert.Equal(t, inMemory, settings.Merge(inMemory, b))
 }
 
-// ReadAndResolve reads what isn't read yet, and tells everything at once.
+// ReadAndResolve reads the pools file if necessary, and returns all errors together.
 func TestReadAndResolve(t *testing.T) {
 	t.Parallel()
 	dir := settingstest.WriteFiles(t, "a.yaml", settingstest.Flat("a", "10.1.0.0/16"), "README.md", "r")
@@ -137,12 +137,12 @@ func TestReadAndResolve(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, config.Desired.Pools, 3)
 	assert.Equal(t, "a", config.Desired.Pools[2].Pool.Name)
-	assert.Nil(t, given.PoolManifests, "the settings stay as they are")
+	assert.Nil(t, given.PoolManifests, "the settings are not modified")
 
 	given.PoolManifests = []settings.PoolManifest{{Path: "built in", Data: []byte(settingstest.Flat("b", "10.2.0.0/16"))}}
 	config, err = given.ReadAndResolve()
 	require.NoError(t, err)
-	assert.Equal(t, "b", config.Desired.Pools[2].Pool.Name, "what is there already is not read again")
+	assert.Equal(t, "b", config.Desired.Pools[2].Pool.Name, "existing manifests are not read again")
 
 	_, err = settingstest.Given(t, "--pools-file="+dir+"/missing", "--timeout=5").ReadAndResolve()
 	require.EqualError(t, err, `flag --pools-file: "`+dir+`/missing": can't be read: no such file or directory; want a file with IPPools, or a directory of such .yaml, .yml and .json files`+

@@ -14,7 +14,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/internal/golden"
 )
 
-// subdomain is what Kubernetes says of a name that is none.
+// subdomain is the error of Kubernetes for an invalid name.
 const subdomain = `a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')`
 
 func TestResolveFaults(t *testing.T) {
@@ -33,9 +33,9 @@ func TestResolveFaults(t *testing.T) {
 		given []string
 		want  []string
 	}{
-		{"no CIDR", []string{"CALICO_IPV4POOL_CIDR=pods"},
+		{"not a CIDR", []string{"CALICO_IPV4POOL_CIDR=pods"},
 			[]string{`env CALICO_IPV4POOL_CIDR: "pods": ` + noCIDR + wantFour}},
-		{"mask for a length", []string{"CALICO_IPV4POOL_CIDR=10.0.0.0/255.0.0.0"},
+		{"a mask in place of a length", []string{"CALICO_IPV4POOL_CIDR=10.0.0.0/255.0.0.0"},
 			[]string{`env CALICO_IPV4POOL_CIDR: "10.0.0.0/255.0.0.0": ` + noCIDR + wantFour}},
 		{"length too long", []string{"CALICO_IPV4POOL_CIDR=10.0.0.0/33"},
 			[]string{`env CALICO_IPV4POOL_CIDR: "10.0.0.0/33": ` + noCIDR + wantFour}},
@@ -59,7 +59,7 @@ func TestResolveFaults(t *testing.T) {
 			[]string{`env CALICO_IPV4POOL_CIDR: "169.0.0.0/8": ` + linkFour}},
 		{"link-local IPv6", []string{"CALICO_IPV6POOL_CIDR=febf::/16"},
 			[]string{`env CALICO_IPV6POOL_CIDR: "febf::/16": ` + linkSix}},
-		{"everything", []string{"CALICO_IPV4POOL_CIDR=0.0.0.0/0", "CALICO_IPV6POOL_CIDR=::/0"}, []string{
+		{"all addresses", []string{"CALICO_IPV4POOL_CIDR=0.0.0.0/0", "CALICO_IPV6POOL_CIDR=::/0"}, []string{
 			`env CALICO_IPV4POOL_CIDR: "0.0.0.0/0": ` + linkFour,
 			`env CALICO_IPV6POOL_CIDR: "::/0": ` + linkSix,
 		}},
@@ -73,7 +73,7 @@ func TestResolveFaults(t *testing.T) {
 		{"smaller than the given block", []string{"CALICO_IPV4POOL_CIDR=10.0.0.0/24", "--ipv4-pool-block-size=020"}, []string{
 			`env CALICO_IPV4POOL_CIDR: "10.0.0.0/24": is smaller than one block of /20: Calico can't hand out addresses of it; widen it to at least /20 (flag --ipv4-pool-block-size is "020")`,
 		}},
-		{"smaller than a block that is given at length",
+		{"smaller than a block size with many zeros",
 			[]string{"CALICO_IPV4POOL_CIDR=10.0.0.0/24", "CALICO_IPV4POOL_BLOCK_SIZE=" + strings.Repeat("0", 1000) + "20"}, []string{
 				`env CALICO_IPV4POOL_CIDR: "10.0.0.0/24": is smaller than one block of /20: Calico can't hand out addresses of it; widen it to at least /20 (env CALICO_IPV4POOL_BLOCK_SIZE is "` + strings.Repeat("0", 200) + `"… (1002 bytes))`,
 			}},
@@ -82,9 +82,9 @@ func TestResolveFaults(t *testing.T) {
 			`flag --ipv4-pool-vxlan: "crosssubnet": contradicts env CALICO_IPV4POOL_IPIP "Always": only one encapsulation can be enabled; want never for one of them`,
 		}},
 
-		{"no selector", []string{"CALICO_IPV4POOL_NODE_SELECTOR=zone = 'a'"},
+		{"not a selector", []string{"CALICO_IPV4POOL_NODE_SELECTOR=zone = 'a'"},
 			[]string{`env CALICO_IPV4POOL_NODE_SELECTOR: "zone = 'a'": column 6: expected ==, !=, in, not in, contains, starts with or ends with, found "="`}},
-		{"half a selector", []string{"CALICO_IPV6POOL_NODE_SELECTOR=all() &&"},
+		{"a truncated selector", []string{"CALICO_IPV6POOL_NODE_SELECTOR=all() &&"},
 			[]string{`env CALICO_IPV6POOL_NODE_SELECTOR: "all() &&": column 9: expected a label, all(), has(), "!" or "(", found end of selector`}},
 		{"global()", []string{"CALICO_IPV4POOL_NODE_SELECTOR=has(a) || global()"},
 			[]string{`env CALICO_IPV4POOL_NODE_SELECTOR: "has(a) || global()": column 11: global() is for selectors of policies and not valid for an IP pool`}},
@@ -106,7 +106,7 @@ func TestResolveFaults(t *testing.T) {
 			`env CALICO_IPV4POOL_CIDR: "169.254.0.0/30": ` + linkFour,
 			`env CALICO_IPV4POOL_CIDR: "169.254.0.0/30": is smaller than one block of /26: Calico can't hand out addresses of it; widen it to at least /26`,
 		}},
-		{"faults of a family that gets no pool", []string{"CALICO_IPV4POOL_CIDR=none", "CALICO_IPV4POOL_NAME=A", "FELIX_IPV6SUPPORT=false", "CALICO_IPV6POOL_CIDR=x"}, []string{
+		{"faults of skipped pools", []string{"CALICO_IPV4POOL_CIDR=none", "CALICO_IPV4POOL_NAME=A", "FELIX_IPV6SUPPORT=false", "CALICO_IPV6POOL_CIDR=x"}, []string{
 			`env CALICO_IPV4POOL_NAME: "A": ` + subdomain,
 			`env CALICO_IPV6POOL_CIDR: "x": ` + noCIDR + wantSix,
 		}},
@@ -121,7 +121,7 @@ func TestResolveFaults(t *testing.T) {
 	}
 }
 
-// Whatever is wrong comes at once, a line each and in one order.
+// All faults are returned together, one per line, in a fixed order.
 func TestResolveFaultsTogether(t *testing.T) {
 	t.Parallel()
 	var lines []string
@@ -139,8 +139,8 @@ func TestResolveFaultsTogether(t *testing.T) {
 	}
 }
 
-// The datastore's own package judges how it is reached, so secrets stay unread.
-func TestResolveKeepsSecrets(t *testing.T) {
+// Resolve does not validate the settings of the connection: the datastore's package does.
+func TestResolveDoesNotValidateTheConnection(t *testing.T) {
 	t.Parallel()
 	given := settingstest.Given(t, "ETCD_PASSWORD=hunter2", "ETCD_ENDPOINTS=nonsense", "ETCD_CA_CERT_FILE=missing")
 	given.Datastore.EtcdKey = settings.Given("hunter2", origin.Caller("file"))

@@ -23,14 +23,14 @@ func visitSettings(value reflect.Value, path string, visit func(path string, set
 	}
 	for i := range value.NumField() {
 		if !value.Type().Field(i).IsExported() {
-			continue // the program's, which only its definition leads to
+			continue // the program's, which only its definition returns
 		}
 		visitSettings(value.Field(i), path+"."+value.Type().Field(i).Name, visit)
 	}
 }
 
-// A setting that Merge forgets would be read from the environment, and lost.
-func TestMergeKnowsEverySetting(t *testing.T) {
+// A setting that Merge does not copy would be lost.
+func TestMergeCopiesEverySetting(t *testing.T) {
 	t.Parallel()
 	var all settings.Settings
 	n := 0
@@ -38,7 +38,7 @@ func TestMergeKnowsEverySetting(t *testing.T) {
 		*setting = settings.Given(path, origin.Caller("test"))
 		n++
 	})
-	require.Equal(t, len(poolVariables)+len(runVariables)+len(datastoreVariables)+5, n, "seven have no variable of ours, and two only a definition")
+	require.Equal(t, len(poolVariables)+len(runVariables)+len(datastoreVariables)+5, n, "seven have no variable, and two only a definition")
 	for _, d := range settings.Definitions() {
 		*d.Of(&all) = settings.Given(d.Flag, origin.Caller("test"))
 	}
@@ -51,19 +51,19 @@ func TestMerge(t *testing.T) {
 	top := settingstest.Given(t, "--ipv4-pool-cidr=10.1.0.0/16", "--timeout=")
 	middle := settingstest.Given(t, "CALICO_IPV4POOL_CIDR=10.2.0.0/16", "CALICO_IPPOOLS_TIMEOUT=5s", "CALICO_IPV6POOL_NAME=")
 	bottom := settings.Settings{}
-	bottom.IPv6.Name = settings.Given("six", origin.Caller("elsewhere"))
-	bottom.Timeout = settings.Given("9s", origin.Caller("elsewhere"))
+	bottom.IPv6.Name = settings.Given("six", origin.Caller("caller"))
+	bottom.Timeout = settings.Given("9s", origin.Caller("caller"))
 
 	var want settings.Settings
 	want.IPv4.CIDR = settings.Given("10.1.0.0/16", origin.Flag("ipv4-pool-cidr"))
 	want.Timeout = settings.Given("5s", origin.Env("CALICO_IPPOOLS_TIMEOUT"))
-	want.IPv6.Name = settings.Given("six", origin.Caller("elsewhere"))
+	want.IPv6.Name = settings.Given("six", origin.Caller("caller"))
 	assert.Equal(t, want, settings.Merge(top, middle, bottom))
 	assert.Equal(t, settings.Settings{}, settings.Merge())
-	assert.Equal(t, settings.Settings{}, settings.Merge(settingstest.Given(t, "--timeout=")), "what is empty is unset, and has no source")
+	assert.Equal(t, settings.Settings{}, settings.Merge(settingstest.Given(t, "--timeout=")), "an empty setting is unset, and has no source")
 }
 
-// Every definition has its own names and its own setting.
+// No two definitions share a name or a setting.
 func TestDefinitionsAreDistinct(t *testing.T) {
 	t.Parallel()
 	var given settings.Settings
@@ -79,13 +79,13 @@ func TestDefinitionsAreDistinct(t *testing.T) {
 	}
 }
 
-// The defaults in words are what unset settings resolve to.
+// Definition.Default is the value that an unset setting resolves to.
 func TestDefinitionsHaveTheDefaults(t *testing.T) {
 	t.Parallel()
 	for _, d := range settings.Definitions() {
 		switch {
 		case d.Default == "" || d.Prefixed || d.Env == "CALICO_IPV4POOL_CIDR" || d.Env == "CALICO_IPV6POOL_CIDR":
-			continue // nothing, or a sentence
+			continue // none, or a description
 		}
 		var given settings.Settings
 		*d.Of(&given) = settings.Given(d.Default, origin.Default)
@@ -95,7 +95,7 @@ func TestDefinitionsHaveTheDefaults(t *testing.T) {
 	}
 }
 
-// Words are all that is accepted, and each of them is.
+// Every value of Definition.Words is accepted, and no other.
 func TestWordsAreAccepted(t *testing.T) {
 	t.Parallel()
 	of := map[string][]string{}

@@ -73,12 +73,12 @@ func TestNearest(t *testing.T) {
 		if strings.HasPrefix(d.Env, "CALICO_IP") {
 			near, found := settings.Nearest(strings.ToLower(strings.ReplaceAll(d.Env, "_", "")))
 			require.True(t, found, d.Env)
-			assert.Equal(t, d.Env, near.Env, "the setting itself is nearest to itself")
+			assert.Equal(t, d.Env, near.Env, "a setting is nearest to itself")
 		}
 	}
 }
 
-// A variable that is no setting may still hold a secret.
+// An unknown variable may hold a secret.
 func TestUnknownVariablesKeepSecrets(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"CALICO_IPPOOLS_ETCD_PASSWORD", "CALICO_IPPOOLS_K8S_API_TOKEN", "calico_ippools_secret", "CALICO_IPPOOLS_ETCD_KEY"} {
@@ -91,7 +91,7 @@ func TestUnknownVariablesKeepSecrets(t *testing.T) {
 	assert.NotContains(t, config.Warnings[0], "hunter2")
 }
 
-// A pool of IPv6 takes no IP-in-IP: whoever asks for it is told what wraps IPv6.
+// IPv6 pools have no IP-in-IP. The warning about it names VXLAN.
 func TestIPIPForIPv6(t *testing.T) {
 	t.Parallel()
 	given := settingstest.Given(t, settingstest.CIDRs...)

@@ -16,7 +16,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 )
 
-// inCases gives a word as people may write it.
+// inCases returns a word in several cases.
 func inCases(word string) []string {
 	mixed := []byte(word)
 	for i := 1; i < len(mixed); i += 2 {
@@ -25,7 +25,7 @@ func inCases(word string) []string {
 	return []string{word, strings.ToUpper(word), strings.ToUpper(word[:1]) + word[1:], string(mixed)}
 }
 
-// booleans are the settings that take a boolean, and what they set.
+// booleans maps the boolean settings to the values that they set.
 var booleans = map[string]func(settings.Config) bool{
 	"CALICO_IPV4POOL_NAT_OUTGOING":       func(c settings.Config) bool { return c.Desired.Pools[0].Pool.Spec.NATOutgoing },
 	"CALICO_IPV6POOL_NAT_OUTGOING":       func(c settings.Config) bool { return c.Desired.Pools[1].Pool.Spec.NATOutgoing },
@@ -74,7 +74,7 @@ func readFault(setting settings.Setting) error {
 	return faults.Err()
 }
 
-// calico-node takes some of our false words for true, where it reads them.
+// calico-node reads some words as true that are false here.
 func TestWarningsOfFalseWords(t *testing.T) {
 	t.Parallel()
 	warned := []string{
@@ -90,11 +90,11 @@ func TestWarningsOfFalseWords(t *testing.T) {
 			assert.Empty(t, settingstest.Resolved(t, name+"="+text).Warnings, "%s=%s: both read the same", name, text)
 		}
 	}
-	// calico-node takes these for false unless they are "true".
+	// calico-node reads these as false unless they are "true".
 	for _, name := range []string{"NO_DEFAULT_POOLS", "WAIT_FOR_DATASTORE"} {
 		assert.Empty(t, settingstest.Resolved(t, name+"=off").Warnings, name)
 	}
-	// It knows no flags.
+	// calico-node has no flags.
 	assert.Empty(t, settingstest.Resolved(t, "--ipv4-pool-nat-outgoing=off", "--ipv6-support=disabled").Warnings)
 }
 

@@ -20,12 +20,12 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// answers stand in for etcd: one for each transaction, in their order.
+// answers is a client with a fixed response to each transaction, in order.
 type answers struct {
 	etcdserverpb.KVClient
 	transactions []func() (*etcdserverpb.TxnResponse, error)
 	sent         []*etcdserverpb.TxnRequest
-	blocksOf     uint64 // the cluster that range reads are answered by
+	blocksOf     uint64 // the cluster that answers range reads
 }
 
 func (a *answers) Txn(_ context.Context, request *etcdserverpb.TxnRequest, _ ...grpc.CallOption) (*etcdserverpb.TxnResponse, error) {
@@ -37,7 +37,7 @@ func (a *answers) Range(context.Context, *etcdserverpb.RangeRequest, ...grpc.Cal
 	return &etcdserverpb.RangeResponse{Header: &etcdserverpb.ResponseHeader{ClusterId: a.blocksOf, Revision: 7}}, nil
 }
 
-// answer is that of a cluster to a transaction that was carried out, or not.
+// answer returns a cluster's response to a transaction that succeeded or not.
 func answer(cluster uint64, revision int64, succeeded bool) func() (*etcdserverpb.TxnResponse, error) {
 	return func() (*etcdserverpb.TxnResponse, error) {
 		return &etcdserverpb.TxnResponse{Header: &etcdserverpb.ResponseHeader{ClusterId: cluster, Revision: revision}, Succeeded: succeeded}, nil
@@ -58,12 +58,12 @@ func answered(t *testing.T, by *answers) *Datastore {
 	return New(client)
 }
 
-// of is a snapshot of the cluster at the revision.
-func of(cluster uint64, revision int64) datastore.Snapshot {
+// snapshotOf returns a snapshot of the cluster at the revision.
+func snapshotOf(cluster uint64, revision int64) datastore.Snapshot {
 	return datastore.Snapshot{Revision: snapshotRevision{cluster, revision}.String()}
 }
 
-// changed is a record of a snapshot whose pool was changed.
+// changed returns a record of a snapshot with a changed pool.
 func changed(t *testing.T, name string) *ippool.Record {
 	t.Helper()
 	record, err := ippool.DecodeRecord(fmt.Appendf(nil, `{"metadata":{"name":%q,"uid":"u","labels":{"a":"b"}},"spec":{"cidr":"10.0.0.0/16","natOutgoing":true,"future":1}}`, name))
@@ -72,7 +72,7 @@ func changed(t *testing.T, name string) *ippool.Record {
 	return record
 }
 
-// created is a pool that a run creates.
+// created returns a pool to create.
 func created(name string) *v3.IPPool {
 	pool := ippool.New(name)
 	pool.UID, pool.Labels = "drawn here", map[string]string{"l": "1"}
@@ -80,7 +80,7 @@ func created(name string) *v3.IPPool {
 	return pool
 }
 
-// manyCreated are changes that take a transaction and one more.
+// manyCreated returns one change more than a transaction takes.
 func manyCreated() []datastore.Change {
 	var changes []datastore.Change
 	for i := range maxChanges + 1 {
@@ -89,7 +89,7 @@ func manyCreated() []datastore.Change {
 	return changes
 }
 
-// TestCommit says what became of each change, by what etcd answers.
+// TestCommit checks the outcome of each change for every response of etcd.
 func TestCommit(t *testing.T) {
 	t.Parallel()
 	broken := status.Error(codes.Unavailable, "error reading from server: EOF")
@@ -100,14 +100,14 @@ func TestCommit(t *testing.T) {
 		name         string
 		changes      []datastore.Change
 		transactions transactions
-		states       map[datastore.State]int // how many outcomes there are of each
-		duration     int
-		kind         error // nil: none of the sentinels
+		states       map[datastore.State]int // the number of outcomes in each state
+		count        int                     // Result.Transactions
+		kind         error                   // nil: none of the sentinels
 		text         string
 	}{
 		{"nothing", nil, nil, nil, 0, nil, ""},
 		{"written", two, transactions{answer(1, 8, true)}, map[datastore.State]int{datastore.Written: 2}, 1, nil, ""},
-		{"written by others meanwhile", two, transactions{answer(1, 8, false)}, nil, 0, datastore.ErrConflict, "pools were modified concurrently"},
+		{"modified concurrently", two, transactions{answer(1, 8, false)}, nil, 0, datastore.ErrConflict, "pools were modified concurrently"},
 		{"the answer is lost", two, transactions{failing(broken)}, map[datastore.State]int{datastore.Unknown: 2}, 1, datastore.ErrUnreachable, "error reading from server: EOF"},
 		{"refused", two, transactions{failing(errors.New("no"))}, nil, 0, nil, "etcd http://127.0.0.1:1: creating IP pools: no"},
 		{"carried out by another cluster", two, transactions{answer(2, 8, true)}, map[datastore.State]int{datastore.Written: 2}, 1, nil,
@@ -123,7 +123,7 @@ func TestCommit(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			by := &answers{transactions: tt.transactions}
-			result, err := answered(t, by).Commit(t.Context(), of(1, 7), tt.changes)
+			result, err := answered(t, by).Commit(t.Context(), snapshotOf(1, 7), tt.changes)
 			assert.Len(t, by.sent, len(tt.transactions))
 			if tt.text == "" {
 				require.NoError(t, err)
@@ -133,7 +133,7 @@ func TestCommit(t *testing.T) {
 			for _, kind := range []error{datastore.ErrConflict, datastore.ErrUnreachable, datastore.ErrTLS, datastore.ErrForbidden} {
 				assert.Equal(t, kind == tt.kind, errors.Is(err, kind), "%v: %v", kind, err)
 			}
-			assert.Equal(t, tt.duration, result.Transactions)
+			assert.Equal(t, tt.count, result.Transactions)
 			var states map[datastore.State]int
 			for i, outcome := range result.Outcomes {
 				if states == nil {
@@ -156,35 +156,35 @@ func TestCommit(t *testing.T) {
 func TestCommitGuards(t *testing.T) {
 	t.Parallel()
 	by := &answers{transactions: []func() (*etcdserverpb.TxnResponse, error){answer(1, 8, true), answer(1, 9, true)}}
-	_, err := answered(t, by).Commit(t.Context(), of(1, 7), manyCreated())
+	_, err := answered(t, by).Commit(t.Context(), snapshotOf(1, 7), manyCreated())
 	require.NoError(t, err)
 	require.Len(t, by.sent, 2)
-	for i, revision := range []int64{8, 9} { // each below: 7 and 8 are allowed
+	for i, revision := range []int64{8, 9} { // exclusive: 7 and 8 are allowed
 		guard := by.sent[i].Compare[0]
 		assert.Equal(t, etcdserverpb.Compare_LESS, guard.Result)
 		assert.Equal(t, etcdserverpb.Compare_MOD, guard.Target)
 		assert.Equal(t, ippool.RecordPrefix, string(guard.Key))
 		assert.NotEmpty(t, guard.RangeEnd)
 		assert.Equal(t, revision, guard.GetModRevision())
-		assert.Len(t, by.sent[i].Compare, len(by.sent[i].Success)+1, "and each pool is missing")
+		assert.Len(t, by.sent[i].Compare, len(by.sent[i].Success)+1, "and one that each pool does not exist")
 	}
 }
 
-// Whoever cancels a commit doesn't know what became of it.
+// The outcome of a cancelled commit is unknown.
 func TestCommitCancelled(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	by := &answers{transactions: []func() (*etcdserverpb.TxnResponse, error){func() (*etcdserverpb.TxnResponse, error) {
-		cancel() // on its way
+		cancel() // while the request is sent
 		return nil, status.Error(codes.Canceled, "context canceled")
 	}}}
-	result, err := answered(t, by).Commit(ctx, of(1, 7), []datastore.Change{{Create: created("a")}})
+	result, err := answered(t, by).Commit(ctx, snapshotOf(1, 7), []datastore.Change{{Create: created("a")}})
 	require.EqualError(t, err, "etcd http://127.0.0.1:1: creating IP pools: context canceled")
 	require.ErrorIs(t, err, context.Canceled)
 	assert.Equal(t, datastore.Outcome{State: datastore.Unknown}, result.Of(0))
 }
 
-// Nothing is written where another cluster has answered since the snapshot.
+// Nothing is written if another cluster has answered since the snapshot.
 func TestCommitOfTwoClusters(t *testing.T) {
 	t.Parallel()
 	by := &answers{blocksOf: 1, transactions: []func() (*etcdserverpb.TxnResponse, error){answer(1, 8, true)}}
@@ -200,7 +200,7 @@ func TestCommitOfTwoClusters(t *testing.T) {
 	assert.Zero(t, result)
 	assert.Empty(t, by.sent)
 
-	// A datastore that has read blocks alone has seen one cluster, not two.
+	// A datastore that has read only blocks has seen one cluster, not two.
 	by.blocksOf = 1
 	other := answered(t, by)
 	_, err = other.Blocks(t.Context(), family4)
@@ -212,7 +212,7 @@ func TestCommitOfTwoClusters(t *testing.T) {
 	require.EqualError(t, err, `etcd: the snapshot is of another datastore: revision "7"`)
 }
 
-// A write to the other cluster is reported also if the caller cancels meanwhile.
+// A write to another cluster is reported even if the caller cancels.
 func TestCommitToAnotherClusterThatIsCancelled(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -220,13 +220,13 @@ func TestCommitToAnotherClusterThatIsCancelled(t *testing.T) {
 		cancel()
 		return answer(2, 8, true)()
 	}}}
-	result, err := answered(t, by).Commit(ctx, of(1, 7), []datastore.Change{{Create: created("a")}})
+	result, err := answered(t, by).Commit(ctx, snapshotOf(1, 7), []datastore.Change{{Create: created("a")}})
 	require.ErrorContains(t, err, "the pools were read from 1 and written to 2")
 	assert.Equal(t, datastore.Written, result.Of(0).State)
 }
 
-// A commit changes nothing that it is given, whether it succeeds or fails; and of a
-// record, nothing but its spec is written.
+// Commit does not modify its arguments, whether it succeeds or fails. An update changes
+// only the spec of a record.
 func TestCommitDoesNotModifyTheChanges(t *testing.T) {
 	t.Parallel()
 	for name, txn := range map[string]func() (*etcdserverpb.TxnResponse, error){
@@ -236,7 +236,7 @@ func TestCommitDoesNotModifyTheChanges(t *testing.T) {
 			t.Parallel()
 			by := &answers{transactions: []func() (*etcdserverpb.TxnResponse, error){txn}}
 			record := changed(t, "a")
-			snapshot := of(1, 7)
+			snapshot := snapshotOf(1, 7)
 			snapshot.Pools = []*ippool.Record{record}
 			changes := []datastore.Change{{Create: created("b")}, {Update: record}}
 			result, err := answered(t, by).Commit(t.Context(), snapshot, changes)

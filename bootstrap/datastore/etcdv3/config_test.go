@@ -24,7 +24,7 @@ import (
 
 func given(value string) settings.Setting { return settings.Given(value, origin.Env("X")) }
 
-// lines are the faults of an error; none for nil.
+// lines returns the faults of an error, one per line; nil for no error.
 func lines(t *testing.T, err error) []string {
 	t.Helper()
 	if err == nil {
@@ -94,11 +94,11 @@ func TestFromSettingsContradictions(t *testing.T) {
 		{"neither", settings.DatastoreSettings{}, "no etcd endpoints: set --etcd-endpoints or ETCD_ENDPOINTS to URLs such as https://10.0.0.1:2379"},
 		{"endpoints and SRV", settings.DatastoreSettings{EtcdEndpoints: endpoints, EtcdDiscoverySRV: given("example.org")},
 			`env X: "example.org": contradicts env X: want endpoints or a domain to find them, not both`},
-		{"SRV that is no domain", settings.DatastoreSettings{EtcdDiscoverySRV: given("http://u:secret@example.org")},
+		{"SRV that is not a domain", settings.DatastoreSettings{EtcdDiscoverySRV: given("http://u:secret@example.org")},
 			"env X: ***: not a domain; want one such as example.org"},
-		{"user alone", settings.DatastoreSettings{EtcdEndpoints: endpoints, EtcdUsername: given("calico")},
+		{"only a user", settings.DatastoreSettings{EtcdEndpoints: endpoints, EtcdUsername: given("calico")},
 			`env X: "calico": a user without a password; want ETCD_PASSWORD too`},
-		{"password alone", settings.DatastoreSettings{EtcdEndpoints: endpoints, EtcdPassword: given("secret")},
+		{"only a password", settings.DatastoreSettings{EtcdEndpoints: endpoints, EtcdPassword: given("secret")},
 			`env X: ***: a password without a user; want --etcd-username or ETCD_USERNAME too`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -140,22 +140,22 @@ func TestFromSettingsTLS(t *testing.T) {
 	for _, test := range []struct {
 		name     string
 		settings settings.DatastoreSettings
-		message  []string // a piece of each fault
+		message  []string // a part of each fault
 	}{
 		{"files", settings.DatastoreSettings{EtcdCACertFile: certFile, EtcdCertFile: certFile, EtcdKeyFile: keyFile}, nil},
 		{"texts", settings.DatastoreSettings{EtcdCACert: inline(cert), EtcdCert: inline(cert), EtcdKey: inline(key)}, nil},
-		{"CA alone", settings.DatastoreSettings{EtcdCACertFile: certFile}, nil},
+		{"only a CA", settings.DatastoreSettings{EtcdCACertFile: certFile}, nil},
 		{"all absent", settings.DatastoreSettings{EtcdCACertFile: absent, EtcdCertFile: absent, EtcdKeyFile: absent},
 			[]string{"can't be read: no such file or directory", "can't be read", "can't be read"}},
 		{"a folder", settings.DatastoreSettings{EtcdCACertFile: given(folder)}, []string{"can't be read: is a directory"}},
 		{"CA without a certificate", settings.DatastoreSettings{EtcdCACertFile: keyFile}, []string{"must be PEM with a certificate"}},
 		{"CA empty", settings.DatastoreSettings{EtcdCACertFile: emptyFile}, []string{"must be PEM with a certificate"}},
-		{"certificate alone", settings.DatastoreSettings{EtcdCertFile: certFile}, []string{"a client certificate without its key"}},
-		{"key alone", settings.DatastoreSettings{EtcdKeyFile: keyFile}, []string{"a key without its client certificate"}},
-		{"no pair", settings.DatastoreSettings{EtcdCertFile: certFile, EtcdKeyFile: otherFile}, []string{"does not match the key of env X"}},
+		{"only a certificate", settings.DatastoreSettings{EtcdCertFile: certFile}, []string{"a client certificate without its key"}},
+		{"only a key", settings.DatastoreSettings{EtcdKeyFile: keyFile}, []string{"a key without its client certificate"}},
+		{"not a pair", settings.DatastoreSettings{EtcdCertFile: certFile, EtcdKeyFile: otherFile}, []string{"does not match the key of env X"}},
 		{"swapped", settings.DatastoreSettings{EtcdCertFile: keyFile, EtcdKeyFile: certFile}, []string{"does not match the key of env X"}},
-		{"text that is no PEM", settings.DatastoreSettings{EtcdCert: inline("hello-secret"), EtcdKey: inline(key)}, []string{"file F spec.x: ***: must be PEM with a certificate"}},
-		{"no certificate beside an absent key", settings.DatastoreSettings{EtcdCertFile: emptyFile, EtcdKeyFile: absent},
+		{"text that is not PEM", settings.DatastoreSettings{EtcdCert: inline("hello-secret"), EtcdKey: inline(key)}, []string{"file F spec.x: ***: must be PEM with a certificate"}},
+		{"no certificate, and an absent key", settings.DatastoreSettings{EtcdCertFile: emptyFile, EtcdKeyFile: absent},
 			[]string{"can't be read: no such file or directory; want a PEM file", "must be PEM with a certificate"}},
 		{"files and texts", settings.DatastoreSettings{EtcdCACertFile: certFile, EtcdKey: inline(key)},
 			[]string{"file F spec.x: ***: contradicts env X: want files or texts in the config, not both"}},

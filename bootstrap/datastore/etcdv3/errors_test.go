@@ -20,15 +20,15 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// alert is what crypto/tls returns when the other side breaks a connection off.
+// alert returns the error of crypto/tls for an alert of the peer.
 func alert(number tls.AlertError) error { return &net.OpError{Op: "remote error", Err: number} }
 
-// TestExplain has what etcd itself answers with.
+// TestExplain checks the kinds and hints of the errors that etcd returns.
 func TestExplain(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		err  error
-		kind error // nil: none, and the run ends
+		kind error // nil: no kind
 		want string
 	}{
 		{rpctypes.ErrAuthFailed, datastore.ErrUnauthorized, `check the user name ("calico") and the password`},
@@ -57,12 +57,12 @@ func TestExplain(t *testing.T) {
 	}
 	broken := status.Error(codes.Unavailable, "error reading from server: read tcp 127.0.0.1:53006->127.0.0.1:2379: read: connection reset by peer")
 	assert.EqualError(t, new(Datastore).explain("reading", broken), "etcd : reading: datastore unreachable: "+
-		"rpc error: code = Unavailable desc = error reading from server: read: read: connection reset by peer", "the same each time")
+		"rpc error: code = Unavailable desc = error reading from server: read: read: connection reset by peer", "without local ports, which vary")
 	require.NoError(t, new(Datastore).explain("", nil))
-	assert.Equal(t, datastore.ErrConflict, new(Datastore).explain("", datastore.ErrConflict), "as it came")
+	assert.Equal(t, datastore.ErrConflict, new(Datastore).explain("", datastore.ErrConflict), "unchanged")
 }
 
-// Whoever cancels knows it: nothing is to be waited for, and no hint to be given.
+// A cancelled read is not retryable, and its error has no hint.
 func TestCancelled(t *testing.T) {
 	t.Parallel()
 	store, err := Open(Config{Endpoints: []string{"http://127.0.0.1:1"}})
@@ -76,7 +76,7 @@ func TestCancelled(t *testing.T) {
 	require.NoError(t, store.Close())
 }
 
-// Of several members each is named with its cause.
+// The error has the cause of each member.
 func TestConnectionRefused(t *testing.T) {
 	t.Parallel()
 	store, err := Open(Config{Endpoints: []string{"http://127.0.0.1:2", "http://127.0.0.1:1"}})
@@ -92,8 +92,7 @@ func TestConnectionRefused(t *testing.T) {
 	require.NoError(t, store.Close())
 }
 
-// TestStableText: a cause that stays the same must read the same, whatever
-// local port it came from.
+// The text of a cause must not depend on the local port.
 func TestStableText(t *testing.T) {
 	t.Parallel()
 	lookup := &net.DNSError{Err: "read udp 127.0.0.1:46149->127.0.0.53:53: i/o timeout", Name: "etcd.test"}

@@ -14,8 +14,8 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 )
 
-// A fork of calico-node, or an installer, that has an etcd client. README.md
-// shows the same lines.
+// This example is for a fork of calico-node, or an installer, that has an etcd client.
+// README.md shows the same lines.
 func Example() {
 	ctx := context.Background()
 	_ = func() error {
@@ -47,7 +47,7 @@ func Example() {
 	}
 }
 
-// From settings, with everything that is wrong in one error.
+// FromSettings returns all faults in one error.
 func ExampleFromSettings() {
 	given := settings.DatastoreSettings{
 		EtcdEndpoints: settings.Given("https://10.0.0.1", origin.Env("ETCD_ENDPOINTS")),

@@ -14,9 +14,9 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 )
 
-// FuzzFromSettings holds any settings for etcd to this: they are refused with a
-// line a fault, or each endpoint is a host and a port; and no word shows the
-// password, be it in its own setting or before an @ in an endpoint.
+// FuzzFromSettings checks that any settings for etcd are either rejected, with a line per
+// fault, or give endpoints of a host and a port. No message shows the password, whether
+// it is in its own setting or before an @ in an endpoint.
 func FuzzFromSettings(f *testing.F) {
 	for _, endpoints := range []string{
 		"", "https://10.0.0.1:2379", "http://a:1, http://b:2/", "https://[fd00::1]:2379,10.0.0.1:2379", "https://a:02379", "ftp://a:1",
@@ -27,15 +27,15 @@ func FuzzFromSettings(f *testing.F) {
 		f.Add(endpoints, "root:hunter4secret@example.org", "", "hunter3secret")
 	}
 	f.Fuzz(func(t *testing.T, endpoints, domain, user, password string) {
-		requested := settings.DatastoreSettings{
+		configured := settings.DatastoreSettings{
 			EtcdEndpoints: given(endpoints), EtcdDiscoverySRV: given(domain), EtcdUsername: given(user), EtcdPassword: given(password),
 		}
-		config, warnings, err := FromSettings(requested)
-		said := strings.Join(warnings, "\n") + fmt.Sprint(requested, err) + fmt.Sprintf("%v %+v %#v", config, config, config)
+		config, warnings, err := FromSettings(configured)
+		messages := strings.Join(warnings, "\n") + fmt.Sprint(configured, err) + fmt.Sprintf("%v %+v %#v", config, config, config)
 		for _, secret := range secretsIn(endpoints, domain, password) {
-			// What is a part of something that may be told proves nothing.
-			if strings.Count(endpoints+"\n"+domain+"\n"+user+"\n"+password+"\n"+anythingSaid, secret) == 1 {
-				require.NotContains(t, said, secret)
+			// A secret that is also part of public text proves nothing.
+			if strings.Count(endpoints+"\n"+domain+"\n"+user+"\n"+password+"\n"+publicText, secret) == 1 {
+				require.NotContains(t, messages, secret)
 			}
 		}
 		if err != nil {
@@ -65,12 +65,12 @@ func FuzzFromSettings(f *testing.F) {
 	})
 }
 
-// anythingSaid is what messages say whatever the settings are.
-const anythingSaid = "env X: want URLs such as https://10.0.0.1:2379, separated by commas; ETCD_ENDPOINTS ETCD_PASSWORD ETCD_USERNAME ETCD_DISCOVERY_SRV " +
+// publicText has the text of messages that does not depend on the settings.
+const publicText = "env X: want URLs such as https://10.0.0.1:2379, separated by commas; ETCD_ENDPOINTS ETCD_PASSWORD ETCD_USERNAME ETCD_DISCOVERY_SRV " +
 	"a user in a URL is not used; set the scheme must be http or https a password without contradicts an empty endpoint not a domain; example.org endpoints"
 
-// secretsIn are the password, and what stands before an @ where a URL is wanted
-// and is long enough to be known again.
+// secretsIn returns the password, and passwords before an @ in endpoints and domain, if
+// they are long enough to be recognised.
 func secretsIn(endpoints, domain, password string) []string {
 	secrets := []string{password}
 	for endpoint := range strings.SplitSeq(endpoints+","+domain, ",") {
@@ -88,8 +88,8 @@ func secretsIn(endpoints, domain, password string) []string {
 	return long
 }
 
-// FuzzParseBlockKey reads the key of any block that Calico stores, and of no
-// other text a block that has another key.
+// FuzzParseBlockKey checks that any key is either rejected or gives the block that it
+// names.
 func FuzzParseBlockKey(f *testing.F) {
 	for _, key := range []string{"10.244.0.0-26", "fd00:10:244::40-122", "10.244.0.0-026", "10.244.0.1-26", "::ffff:10.0.0.0-100", "fe80::%eth0-64", "10.0.0.0-", "-", "10.0.0.0-33"} {
 		f.Add(key)

@@ -14,7 +14,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
 )
 
-// TestHints has every hint for a connection that failed, word for word.
+// TestHints checks the text of every hint about a failed connection.
 func TestHints(t *testing.T) {
 	t.Parallel()
 	untrusted := func(err error) error { return &handshakeError{&tls.CertificateVerificationError{Err: err}} }

@@ -16,25 +16,25 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// TestServer runs on an empty etcd whose endpoints are in this variable. The
-// tests in internal/integration start one and call it with the module's oldest
-// dependencies; they have the rest of what is tested on real servers.
+// serverVariable names the variable with the endpoints of an empty etcd for TestServer.
+// The tests of internal/integration start one and run TestServer with the oldest
+// dependencies of the module. All other tests with real servers are there.
 const serverVariable = "CALICO_BOOTSTRAP_TEST_ETCD"
 
 func TestServer(t *testing.T) {
 	endpoints := os.Getenv(serverVariable)
 	if endpoints == "" {
-		t.Skipf("%s names no etcd; internal/integration runs this test", serverVariable)
+		t.Skipf("%s is not set; internal/integration runs this test", serverVariable)
 	}
 	store, err := Open(Config{Endpoints: strings.Split(endpoints, ",")})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, store.Close()) }()
 
-	var requested settings.Settings
-	requested.IPv4.CIDR = given("10.244.0.0/16")
-	requested.IPv6.CIDR = given("none")
+	var desired settings.Settings
+	desired.IPv4.CIDR = given("10.244.0.0/16")
+	desired.IPv6.CIDR = given("none")
 	for _, want := range []plan.Action{plan.Created, plan.Unchanged} {
-		report, err := bootstrap.New(store).Run(t.Context(), requested)
+		report, err := bootstrap.New(store).Run(t.Context(), desired)
 		require.NoError(t, err)
 		assert.Equal(t, want, report.Pools[0].Action)
 	}
@@ -61,5 +61,5 @@ func TestServer(t *testing.T) {
 	require.NoError(t, err)
 	_, err = missing.Snapshot(t.Context())
 	require.ErrorIs(t, err, datastore.ErrUnreachable)
-	assert.ErrorContains(t, err, "connection refused", "the cause comes through the oldest gRPC too")
+	assert.ErrorContains(t, err, "connection refused", "the oldest gRPC has the cause, too")
 }

@@ -18,8 +18,8 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// FuzzServer has a server answer anything at all: a list or the creation of a pool
-// is done, or fails with errors of a line each that show no credentials.
+// FuzzServer checks that for any response a list or a creation either succeeds or fails
+// with errors of one line each that show no credentials.
 func FuzzServer(f *testing.F) {
 	list := `{"kind":"IPPoolList","metadata":{"resourceVersion":"7"},"items":[]}`
 	pool := `{"kind":"IPPool","metadata":{"name":"x","uid":"u"},"spec":{"cidr":"10.0.0.0/16"}}`
@@ -66,9 +66,9 @@ func checkAnswer(t *testing.T, err error, body, secret string) {
 	if err == nil {
 		return
 	}
-	var of *datastore.Error
-	require.ErrorAs(t, err, &of, "%q", body)
-	require.GreaterOrEqual(t, int64(of.RetryAfter), int64(0), fmt.Sprint(of.RetryAfter))
+	var failure *datastore.Error
+	require.ErrorAs(t, err, &failure, "%q", body)
+	require.GreaterOrEqual(t, int64(failure.RetryAfter), int64(0), fmt.Sprint(failure.RetryAfter))
 	for text := range strings.SplitSeq(err.Error(), "\n") {
 		checkLine(t, text)
 		require.True(t, strings.HasPrefix(text, "Kubernetes https://127.0.0.1:1: "), "%q", text)
@@ -78,8 +78,8 @@ func checkAnswer(t *testing.T, err error, body, secret string) {
 	}
 }
 
-// FuzzPools reads any answer of an API server as a list of pools: an error is that
-// it is none, and each item is a pool or reported as unreadable.
+// FuzzPools checks that any response is either rejected as not a list, or each of its
+// items is returned as a pool or as unreadable.
 func FuzzPools(f *testing.F) {
 	for _, body := range []string{
 		`{"kind":"IPPoolList","metadata":{"resourceVersion":"7","continue":"c"},"items":[{"metadata":{"name":"b"},"spec":{"cidr":"10.0.0.0/16"}},{"metadata":{"name":"a"},"spec":{"cidr":"fd00::/64","blockSize":"26"}}]}`,
@@ -96,7 +96,7 @@ func FuzzPools(f *testing.F) {
 		var names []string
 		var items struct{ Items []json.RawMessage }
 		require.NoError(t, json.Unmarshal(body, &items))
-		require.Len(t, items.Items, len(snapshot.Pools)+len(snapshot.Unreadable), "none is left out")
+		require.Len(t, items.Items, len(snapshot.Pools)+len(snapshot.Unreadable), "none is dropped")
 		for _, record := range snapshot.Pools {
 			names = append(names, record.Pool().Name)
 			encoded, err := record.Encode()

@@ -17,7 +17,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// Blocks are looked for in the group that has the pools, which a list finds out.
+// Blocks are read from the API group that has the pools, which a list determines.
 func TestBlocks(t *testing.T) {
 	t.Parallel()
 	const page = `{"kind":"PartialObjectMetadataList","metadata":{},"items":[{"metadata":{"name":"10-244-0-0-26"}},{"metadata":{"name":"fd00-10-244--40-122"}},{"metadata":{"name":"none"}}]}`
@@ -31,11 +31,11 @@ func TestBlocks(t *testing.T) {
 	assert.Equal(t, []netip.Prefix{netip.MustParsePrefix("10.244.0.0/26"), netip.MustParsePrefix("fd00:10:244::40/122")}, blocks)
 
 	blocks, err = holding(t, nil).Blocks(t.Context(), family4)
-	require.NoError(t, err, "where the API server knows no blocks, there are none")
+	require.NoError(t, err, "without the resource there are no blocks")
 	assert.Empty(t, blocks)
 
 	_, err = in(schema.GroupVersion{}, holding(t, nil)).Blocks(t.Context(), family4)
-	require.ErrorIs(t, err, datastore.ErrNotInstalled, "that is, where it knows pools")
+	require.ErrorIs(t, err, datastore.ErrNotInstalled, "unless the API server has no pools either")
 	_, err = in(schema.GroupVersion{}, holding(t, nil)).Commit(t.Context(), datastore.Snapshot{}, []datastore.Change{{Create: ippool.New("a")}})
 	require.ErrorIs(t, err, datastore.ErrNotInstalled)
 
@@ -46,7 +46,7 @@ func TestBlocks(t *testing.T) {
 	}
 }
 
-// A page of blocks that has expired passes: the next attempt begins at the first.
+// An expired page of blocks is retryable: the next attempt begins at the first page.
 func TestBlocksFail(t *testing.T) {
 	t.Parallel()
 	ready := apitest.JSON(200, "ok")
@@ -64,15 +64,15 @@ func TestBlocksFail(t *testing.T) {
 	require.EqualError(t, err, rule+"; if this cluster has its pools in projectcalico.org/v3, set CALICO_API_GROUP to that")
 }
 
-// Blocks come in pages, each with where the next one begins.
+// Blocks are read in pages, with continue tokens.
 func TestBlocksInPages(t *testing.T) {
 	t.Parallel()
-	var requested []string
+	var queries []string
 	store := reaching(t, &rest.Config{}, apitest.RoundTripper(func(request *http.Request) (*http.Response, error) {
-		requested = append(requested, request.URL.RawQuery)
+		queries = append(queries, request.URL.RawQuery)
 		assert.Equal(t, acceptMetadata, request.Header.Get("Accept"))
 		page := `{"kind":"PartialObjectMetadataList","metadata":{"continue":"next"},"items":[{"metadata":{"name":"10-244-0-0-26"}}]}`
-		if len(requested) == 2 {
+		if len(queries) == 2 {
 			page = `{"kind":"PartialObjectMetadataList","items":[{"metadata":{"name":"10-244-0-64-26"}}]}`
 		}
 		return apitest.JSON(200, page).To(request), nil
@@ -80,7 +80,7 @@ func TestBlocksInPages(t *testing.T) {
 	blocks, err := store.Blocks(t.Context(), []ippool.Family{ippool.IPv4})
 	require.NoError(t, err)
 	assert.Equal(t, factstest.Prefixes("10.244.0.0/26", "10.244.0.64/26"), blocks)
-	assert.Equal(t, []string{"limit=5000", "continue=next&limit=5000"}, requested)
+	assert.Equal(t, []string{"limit=5000", "continue=next&limit=5000"}, queries)
 }
 
 func TestParseBlockName(t *testing.T) {
@@ -116,7 +116,7 @@ func TestParseBlockName(t *testing.T) {
 	}
 }
 
-// The name of any block that Calico stores can be read back.
+// FuzzParseBlockName checks that the name of any block that Calico stores is parsed.
 func FuzzParseBlockName(f *testing.F) {
 	f.Add([]byte{10, 244, 0, 0}, 26)
 	f.Add([]byte{0xfd, 0, 0, 0x10, 2, 0x44, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x40}, 122)

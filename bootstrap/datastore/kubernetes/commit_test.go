@@ -21,7 +21,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// changed is a record of a snapshot whose pool was changed.
+// changed returns a record of a snapshot with a changed pool.
 func changed(t *testing.T, name string) *ippool.Record {
 	t.Helper()
 	record, err := ippool.DecodeRecord(fmt.Appendf(nil,
@@ -31,8 +31,8 @@ func changed(t *testing.T, name string) *ippool.Record {
 	return record
 }
 
-// TestCommitFails has what the answers to a create and to a patch mean, and what is
-// known of the pool then. The rest of what they may be is in package api.
+// TestCommitFails checks the error and the state after failed creates and patches. The
+// other responses are tested in package api.
 func TestCommitFails(t *testing.T) {
 	t.Parallel()
 	forbidden := func(verb string) apitest.Answer {
@@ -51,9 +51,9 @@ func TestCommitFails(t *testing.T) {
 	}{
 		{"exists", true, apitest.Failure(409, "AlreadyExists", `ippools "x" already exists`), datastore.ErrConflict, datastore.NotWritten, ""},
 		{"another resourceVersion", false, apitest.Failure(409, "Conflict", `Operation cannot be fulfilled on ippools "x": the object has been modified`), datastore.ErrConflict, datastore.NotWritten, ""},
-		{"deleted meanwhile", false, apitest.JSON(404, gone), datastore.ErrConflict, datastore.NotWritten, ""},
-		{"may not create", true, forbidden("create"), datastore.ErrForbidden, datastore.NotWritten, rule + "[create]}"},
-		{"may not patch", false, forbidden("patch"), datastore.ErrForbidden, datastore.NotWritten, rule + "[patch]}"},
+		{"deleted concurrently", false, apitest.JSON(404, gone), datastore.ErrConflict, datastore.NotWritten, ""},
+		{"not allowed to create", true, forbidden("create"), datastore.ErrForbidden, datastore.NotWritten, rule + "[create]}"},
+		{"not allowed to patch", false, forbidden("patch"), datastore.ErrForbidden, datastore.NotWritten, rule + "[patch]}"},
 		{"denied by a policy", true, apitest.Failure(403, "Forbidden", `ippools "x" is forbidden: no pools on Sundays`), datastore.ErrRefused, datastore.NotWritten, "no pools on Sundays"},
 		{"denied to patch", false, apitest.Failure(403, "Forbidden", `ippools "x" is forbidden: no pools on Sundays`), datastore.ErrRefused, datastore.NotWritten, "no pools on Sundays"},
 		{"invalid", true, apitest.Failure(422, "Invalid", "blockSize: too small"), datastore.ErrRefused, datastore.NotWritten, `creating IPPool "x": refused by the API server: blockSize: too small`},
@@ -62,8 +62,8 @@ func TestCommitFails(t *testing.T) {
 		{"no such resource to patch", false, apitest.NoSuchPath, datastore.ErrNotInstalled, datastore.Unknown, "install Calico's CRDs"},
 		{"unavailable", true, apitest.Answer{Code: 503}, datastore.ErrUnreachable, datastore.Unknown, ""},
 		{"unavailable to patch", false, apitest.Answer{Code: 503}, datastore.ErrUnreachable, datastore.Unknown, ""},
-		{"no pool", true, apitest.JSON(201, `[]`), nil, datastore.Unknown, "the answer is not an IPPool"},
-		{"no patched pool", false, apitest.JSON(200, `[]`), nil, datastore.Unknown, "the answer is not an IPPool"},
+		{"not a pool", true, apitest.JSON(201, `[]`), nil, datastore.Unknown, "the answer is not an IPPool"},
+		{"not a patched pool", false, apitest.JSON(200, `[]`), nil, datastore.Unknown, "the answer is not an IPPool"},
 		{"no uid", false, apitest.JSON(200, `{}`), nil, datastore.Unknown, "the answer is not an IPPool: it has no uid: check that the endpoint is the API server's"},
 	}
 	for _, tt := range tests {
@@ -89,12 +89,12 @@ func TestCommitFails(t *testing.T) {
 	}
 }
 
-// Whoever cancels a commit doesn't know what became of it.
+// The outcome of a cancelled commit is unknown.
 func TestCommitCancelled(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	store := reaching(t, &rest.Config{}, apitest.RoundTripper(func(request *http.Request) (*http.Response, error) {
-		cancel() // on its way
+		cancel() // while the request is sent
 		return nil, request.Context().Err()
 	}))
 	result, err := store.Commit(ctx, datastore.Snapshot{}, []datastore.Change{{Create: ippool.New("x")}, {Create: ippool.New("y")}})
@@ -103,7 +103,7 @@ func TestCommitCancelled(t *testing.T) {
 	assert.Equal(t, datastore.NotWritten, result.Of(1).State)
 }
 
-// A commit changes nothing that it is given, whether it succeeds or fails.
+// Commit does not modify its arguments, whether it succeeds or fails.
 func TestCommitDoesNotModifyTheChanges(t *testing.T) {
 	t.Parallel()
 	pool := func(name string) *v3.IPPool {
@@ -138,7 +138,7 @@ func TestCommitDoesNotModifyTheChanges(t *testing.T) {
 	}
 }
 
-// TestCommitSends sees what is sent, in its order, up to the first failure.
+// TestCommitSends checks the requests, in order, up to the first failure.
 func TestCommitSends(t *testing.T) {
 	t.Parallel()
 	var sent []string
@@ -162,9 +162,9 @@ func TestCommitSends(t *testing.T) {
 	result, err := store.Commit(t.Context(), datastore.Snapshot{}, changes)
 	require.ErrorIs(t, err, datastore.ErrRefused)
 	for i, want := range []datastore.State{datastore.NotWritten, datastore.Written, datastore.Written, datastore.NotWritten, datastore.NotWritten} {
-		assert.Equal(t, want, result.Of(i).State, "%s: what needs no change is not updated, and after a failure nothing is written", changes[i].Name())
+		assert.Equal(t, want, result.Of(i).State, "%s: an unchanged pool is not updated, and nothing is written after a failure", changes[i].Name())
 	}
-	assert.Zero(t, result.Transactions, "the API has none")
+	assert.Zero(t, result.Transactions, "the API has no transactions")
 
 	const base = "https://127.0.0.1:1/apis/projectcalico.org/v3/ippools"
 	require.Len(t, sent, 3)

@@ -84,13 +84,13 @@ func TestFromSettingsKubeconfig(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, "https://one.example:6443", config.REST.Host)
 	})
-	t.Run("at home", func(t *testing.T) {
+	t.Run("in the home directory", func(t *testing.T) {
 		pod := settings.DatastoreSettings{}
 		pod.Ambient.HomeKubeconfig = given(path)
 		pod.Ambient.KubernetesServiceHost, pod.Ambient.KubernetesServicePort = given("10.96.0.1"), given("443")
 		config, _, err := FromSettings(pod)
 		require.NoError(t, err)
-		assert.Equal(t, "https://one.example:6443", config.REST.Host, "a kubeconfig at home comes before the pod's own")
+		assert.Equal(t, "https://one.example:6443", config.REST.Host, "a kubeconfig in the home directory takes precedence over the pod's ServiceAccount")
 	})
 	t.Run("a server without a scheme", func(t *testing.T) {
 		config, _, err := FromSettings(settings.DatastoreSettings{KubeconfigInline: given(strings.ReplaceAll(kubeconfig, "https://one", "one"))})
@@ -99,7 +99,7 @@ func TestFromSettingsKubeconfig(t *testing.T) {
 	})
 }
 
-// What is set for an endpoint is laid over what the kubeconfig says.
+// Settings for an endpoint override the kubeconfig.
 func TestFromSettingsOverKubeconfig(t *testing.T) {
 	t.Parallel()
 	cert, key := apitest.KeyPair(t)
@@ -110,18 +110,18 @@ func TestFromSettingsOverKubeconfig(t *testing.T) {
 	tests := []struct {
 		name     string
 		settings connection
-		want     rest.Config // of which credentials and TLS are compared
+		want     rest.Config // only credentials and TLS are compared
 		warnings []string
 	}{
 		{"a token", connection{Kubeconfig: pem("c", []byte(kubeconfig)), K8sCurrentContext: given("other"), K8sAPIToken: given(" hunter3\n")},
 			rest.Config{BearerToken: "hunter3", TLSClientConfig: rest.TLSClientConfig{Insecure: true}}, nil},
 		{"a CA", connection{Kubeconfig: pem("c", []byte(trusting)), K8sCAFile: pem("ca", authority)},
 			rest.Config{BearerToken: "hunter2", TLSClientConfig: rest.TLSClientConfig{CAData: authority}}, nil},
-		{"a CA where nothing was checked", connection{Kubeconfig: pem("c", []byte(kubeconfig)), K8sCurrentContext: given("other"), K8sAPIToken: given("a"), K8sCAFile: pem("ca", authority)},
+		{"a CA in place of insecure-skip-tls-verify", connection{Kubeconfig: pem("c", []byte(kubeconfig)), K8sCurrentContext: given("other"), K8sAPIToken: given("a"), K8sCAFile: pem("ca", authority)},
 			rest.Config{BearerToken: "a", TLSClientConfig: rest.TLSClientConfig{CAData: authority}}, nil},
 		{"a client certificate", connection{Kubeconfig: pem("c", []byte(kubeconfig)), K8sCertFile: pem("cert", cert), K8sKeyFile: pem("key", key)},
 			rest.Config{BearerToken: "hunter2", TLSClientConfig: rest.TLSClientConfig{CertData: cert, KeyData: key}}, nil},
-		{"no check", connection{Kubeconfig: pem("c", []byte(trusting)), K8sInsecureSkipTLSVerify: given("yes")},
+		{"no verification", connection{Kubeconfig: pem("c", []byte(trusting)), K8sInsecureSkipTLSVerify: given("yes")},
 			rest.Config{BearerToken: "hunter2", TLSClientConfig: rest.TLSClientConfig{Insecure: true}},
 			[]string{"test: TLS verification of the API server is skipped, which is insecure"}},
 		{"a burst without a rate", connection{Kubeconfig: pem("c", []byte(kubeconfig)), K8sClientBurst: given("7")},
@@ -136,7 +136,7 @@ func TestFromSettingsOverKubeconfig(t *testing.T) {
 			got := config.REST
 			assert.Equal(t, tt.want, rest.Config{BearerToken: got.BearerToken, TLSClientConfig: got.TLSClientConfig, ExecProvider: got.ExecProvider})
 			store, err := Open(config)
-			require.NoError(t, err, "client-go takes it")
+			require.NoError(t, err, "client-go accepts it")
 			require.NoError(t, store.Close())
 		})
 	}
@@ -153,13 +153,13 @@ func TestFromSettingsMergesKubeconfigs(t *testing.T) {
 	require.NoError(t, os.WriteFile(ca, pem, 0o600))
 	cluster := filepath.Join(folder, "cluster")
 	require.NoError(t, os.WriteFile(cluster, []byte("apiVersion: v1\nkind: Config\nclusters:\n- name: one\n  cluster: {server: 'https://first.example', certificate-authority: ca.pem}\n"), 0o600))
-	whole := apitest.File(t, "config", kubeconfig)
+	full := apitest.File(t, "config", kubeconfig)
 	missing := filepath.Join(folder, "missing")
 
-	config, warnings, err := FromSettings(settings.DatastoreSettings{Kubeconfig: list(cluster, missing, "", whole)})
+	config, warnings, err := FromSettings(settings.DatastoreSettings{Kubeconfig: list(cluster, missing, "", full)})
 	require.NoError(t, err)
-	assert.Equal(t, "https://first.example", config.REST.Host, "of what several have, the first counts")
-	assert.Equal(t, pem, config.REST.CAData, "a relative path starts at its file")
+	assert.Equal(t, "https://first.example", config.REST.Host, "the first file takes precedence")
+	assert.Equal(t, pem, config.REST.CAData, "a path is relative to its file")
 	assert.Empty(t, config.REST.CAFile)
 	assert.Equal(t, "hunter2", config.REST.BearerToken)
 	assert.Equal(t, []string{fmt.Sprintf("test: %q does not exist and is ignored", missing)}, warnings)
@@ -243,7 +243,7 @@ func TestFromSettingsFaults(t *testing.T) {
 		{"empty", connection{Kubeconfig: given(apitest.File(t, "c", ""))}, []string{"it has no current-context; want --k8s-current-context with one that has contexts"}},
 		{"no current context", connection{Kubeconfig: given(apitest.File(t, "c", strings.ReplaceAll(kubeconfig, "current-context: admin", "")))},
 			[]string{"it has no current-context; want --k8s-current-context with one of admin, broken, other"}},
-		{"current context is not there", connection{Kubeconfig: given(apitest.File(t, "c", strings.ReplaceAll(kubeconfig, "current-context: admin", "current-context: gone")))},
+		{"missing current context", connection{Kubeconfig: given(apitest.File(t, "c", strings.ReplaceAll(kubeconfig, "current-context: admin", "current-context: gone")))},
 			[]string{`its current-context "gone" is not in it; must be one of admin, broken, other`}},
 		{"unknown context", connection{Kubeconfig: given(path), K8sCurrentContext: given("gone")},
 			[]string{`test: "gone": no such context in the kubeconfig; must be one of admin, broken, other`}},
@@ -257,42 +257,42 @@ func TestFromSettingsFaults(t *testing.T) {
 			[]string{"its server is more than a scheme, a host and a path"}},
 		{"a password in a proxy's URL", connection{Kubeconfig: given(apitest.File(t, "c", strings.ReplaceAll(kubeconfig, `:6443"}`, `:6443", proxy-url: "ftp://root:hunter2@p"}`)))},
 			[]string{"its proxy-url is no URL of http, https or socks5"}},
-		{"a server that is no URL", connection{Kubeconfig: given(apitest.File(t, "c", strings.ReplaceAll(kubeconfig, "https://one", "://hunter2")))},
+		{"a server that is not a URL", connection{Kubeconfig: given(apitest.File(t, "c", strings.ReplaceAll(kubeconfig, "https://one", "://hunter2")))},
 			[]string{`context "admin": its server is no URL such as https://10.0.0.1:6443`}},
 		{"a server of another scheme", connection{Kubeconfig: given(apitest.File(t, "c", strings.ReplaceAll(kubeconfig, "https://one", "ftp://one")))},
 			[]string{`context "admin": its server is no URL such as https://10.0.0.1:6443`}},
 		{"missing token file", connection{Kubeconfig: given(apitest.File(t, "c", strings.ReplaceAll(kubeconfig, "token: hunter2", "tokenFile: /nonexistent")))},
 			[]string{`context "admin": open /nonexistent: no such file or directory`}},
-		{"client certificate that is none", connection{Kubeconfig: given(apitest.File(t, "c", strings.ReplaceAll(kubeconfig, "token: hunter2", "client-certificate-data: aHVudGVyMg==, client-key-data: aHVudGVyMg==")))},
+		{"client certificate that is not PEM", connection{Kubeconfig: given(apitest.File(t, "c", strings.ReplaceAll(kubeconfig, "token: hunter2", "client-certificate-data: aHVudGVyMg==, client-key-data: aHVudGVyMg==")))},
 			[]string{`context "admin": tls: failed to find any PEM data in certificate input`}},
-		{"wrong context and missing CA", connection{Kubeconfig: given(path), K8sCurrentContext: given("gone"), K8sCAFile: given("/nonexistent")},
+		{"unknown context and missing CA", connection{Kubeconfig: given(path), K8sCurrentContext: given("gone"), K8sCAFile: given("/nonexistent")},
 			[]string{"no such context", `"/nonexistent": can't be read`}},
 		{"both files and inline", connection{Kubeconfig: given(path), KubeconfigInline: given(kubeconfig)}, []string{"test: ***: contradicts test: want a file or the text itself, not both"}},
 		{"kubeconfig and endpoint", connection{Kubeconfig: given(path), K8sAPIEndpoint: given(endpoint)},
 			[]string{`test: "https://10.0.0.1:6443": contradicts test: want a kubeconfig or an endpoint, not both`}},
 		{"context and endpoint", connection{K8sCurrentContext: given("admin"), K8sAPIEndpoint: given(endpoint)}, []string{`test: "admin": contradicts test: an endpoint has no contexts`}},
-		{"no URL", connection{K8sAPIEndpoint: given("10.0.0.1:6443")}, []string{`test: "10.0.0.1:6443": `}},
+		{"not a URL", connection{K8sAPIEndpoint: given("10.0.0.1:6443")}, []string{`test: "10.0.0.1:6443": `}},
 		{"another scheme", connection{K8sAPIEndpoint: given("ftp://10.0.0.1")}, []string{"the scheme must be https or http"}},
 		{"no host", connection{K8sAPIEndpoint: given("https://")}, []string{"no host"}},
-		{"a port that is none", connection{K8sAPIEndpoint: given("https://10.0.0.1:99999")}, []string{"not a URL"}},
+		{"an invalid port", connection{K8sAPIEndpoint: given("https://10.0.0.1:99999")}, []string{"not a URL"}},
 		{"a user in the URL", connection{K8sAPIEndpoint: given("https://root:hunter2@10.0.0.1")}, []string{"test: ***: a user in a URL is not used"}},
 		{"a slash in a password in the URL", connection{K8sAPIEndpoint: given("https://root:1/hunter2@10.0.0.1")}, []string{"test: ***: a user in a URL is not used"}},
 		{"a query in the URL", connection{K8sAPIEndpoint: given("https://10.0.0.1?token=hunter2")}, []string{"test: ***: more than a host and a path"}},
 		{"missing CA", connection{K8sAPIEndpoint: given(endpoint), K8sCAFile: given("/nonexistent")}, []string{`"/nonexistent": can't be read`}},
-		{"CA that is none", connection{K8sAPIEndpoint: given(endpoint), K8sCAFile: given(path)}, []string{"must be PEM with a certificate"}},
+		{"CA that is not PEM", connection{K8sAPIEndpoint: given(endpoint), K8sCAFile: given(path)}, []string{"must be PEM with a certificate"}},
 		{"certificate without key", connection{K8sAPIEndpoint: given(endpoint), K8sCertFile: given(certFile)}, []string{"a client certificate without its key"}},
 		{"key without certificate", connection{K8sAPIEndpoint: given(endpoint), K8sKeyFile: given(keyFile)}, []string{"a key without its client certificate"}},
 		{"key of another certificate", connection{K8sAPIEndpoint: given(endpoint), K8sCertFile: given(certFile), K8sKeyFile: given(otherFile)}, []string{"does not match the key of test"}},
 		{"a token of two lines", connection{K8sAPIEndpoint: given(endpoint), K8sAPIToken: given("hunter2\nhunter2")}, []string{"test: ***: no token"}},
 		{"an empty token", connection{K8sAPIEndpoint: given(endpoint), K8sAPIToken: given(" ")}, []string{"test: ***: no token"}},
-		{"no boolean", connection{K8sAPIEndpoint: given(endpoint), K8sInsecureSkipTLSVerify: given("maybe")}, []string{`test: "maybe": not a boolean`}},
+		{"not a boolean", connection{K8sAPIEndpoint: given(endpoint), K8sInsecureSkipTLSVerify: given("maybe")}, []string{`test: "maybe": not a boolean`}},
 		{"insecure with a CA", connection{K8sAPIEndpoint: given(endpoint), K8sInsecureSkipTLSVerify: given("yes"), K8sCAFile: given(certFile)}, []string{"contradicts the CA that is given"}},
 		{"no server for the token", connection{K8sAPIToken: given("hunter2")}, []string{"test: ***: names no API server"}},
 		{"no server for anything", connection{K8sCAFile: given(certFile), K8sCertFile: given(certFile), K8sKeyFile: given(keyFile), K8sCurrentContext: given("a"), K8sInsecureSkipTLSVerify: given("yes")},
 			[]string{"names no API server", "names no API server", "names no API server", "there is no kubeconfig to have contexts", "names no API server"}},
 		{"unknown group", connection{Kubeconfig: given(path), CalicoAPIGroup: given("v3")}, []string{`test: "v3": unknown API group; want crd.projectcalico.org/v1 or projectcalico.org/v3`}},
 		{"QPS", connection{Kubeconfig: given(path), K8sClientQPS: given("NaN"), K8sClientBurst: given("1.5")}, []string{"want a number of requests a second, above 0", "want a whole number of requests, above 0"}},
-		{"all at once", connection{Kubeconfig: given("/nonexistent"), CalicoAPIGroup: given("v1"), K8sClientQPS: given("0"), K8sClientBurst: given("0")},
+		{"several faults", connection{Kubeconfig: given("/nonexistent"), CalicoAPIGroup: given("v1"), K8sClientQPS: given("0"), K8sClientBurst: given("0")},
 			[]string{"unknown API group", "can't be read", "above 0", "above 0"}},
 	}
 	for _, tt := range tests {
@@ -329,7 +329,7 @@ func TestOpenFaults(t *testing.T) {
 	}
 }
 
-// Open leaves the importer's config as it is.
+// Open does not modify the caller's config.
 func TestOpenCopiesTheConfig(t *testing.T) {
 	t.Parallel()
 	var agent string
@@ -354,10 +354,10 @@ func TestOpenCopiesTheConfig(t *testing.T) {
 	require.NoError(t, err)
 	_, err = store.Snapshot(t.Context())
 	require.ErrorIs(t, err, datastore.ErrUnreachable)
-	assert.Equal(t, "installer/1", agent, "who says who it is stays that")
+	assert.Equal(t, "installer/1", agent, "the caller's user agent is kept")
 }
 
-// API servers log which version asked them.
+// The version is part of the user agent, which API servers log.
 func TestLibraryVersion(t *testing.T) {
 	t.Parallel()
 	of := func(deps ...*debug.Module) *debug.BuildInfo {
@@ -365,17 +365,17 @@ func TestLibraryVersion(t *testing.T) {
 	}
 	other := &debug.Module{Path: "example.org/other", Version: "v3.0.0"}
 	assert.Equal(t, "v1.2.3", libraryVersion(of(other, &debug.Module{Path: modulePath, Version: "v1.2.3"})))
-	assert.Equal(t, "(devel)", libraryVersion(of(other, &debug.Module{Path: modulePath})), "of a workspace")
+	assert.Equal(t, "(devel)", libraryVersion(of(other, &debug.Module{Path: modulePath})), "in a workspace")
 	assert.Equal(t, "(devel)", libraryVersion(of(other)))
 	assert.Equal(t, "(devel)", libraryVersion(nil))
 }
 
-// A config may have secrets; printed, it is the place alone.
+// A printed config shows the API server, but none of its secrets.
 func TestConfigShowsNoSecret(t *testing.T) {
 	t.Parallel()
 	config := Config{REST: &rest.Config{Host: "https://root:hunter2@10.0.0.1:6443", BearerToken: "hunter3"}}
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
 		assert.Equal(t, "Kubernetes https://10.0.0.1:6443", fmt.Sprintf(verb, config))
 	}
-	assert.Equal(t, "Kubernetes", fmt.Sprint(Config{}), "not opened yet, and printed all the same")
+	assert.Equal(t, "Kubernetes", fmt.Sprint(Config{}), "without a rest.Config")
 }

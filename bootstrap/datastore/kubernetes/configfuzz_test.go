@@ -13,9 +13,9 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 )
 
-// FuzzEndpoint holds any settings for an API server by its URL to this: they are
-// refused with a line a fault, or a client can be made of them; and nothing shows
-// the token, be it in its own setting or in the URL.
+// FuzzEndpoint checks that any settings for an API server by its URL are either rejected,
+// with a line per fault, or give a client. No message shows the token, whether it is in
+// its own setting or in the URL.
 func FuzzEndpoint(f *testing.F) {
 	const tokenSecret, urlSecret = "hunter3secret", "hunter2secret"
 	for _, server := range []string{
@@ -28,23 +28,23 @@ func FuzzEndpoint(f *testing.F) {
 		f.Add(server, "hunter3secret\nb", "", "", "", "")
 	}
 	f.Fuzz(func(t *testing.T, server, token, qps, burst, group, insecure string) {
-		requested := settings.DatastoreSettings{
+		configured := settings.DatastoreSettings{
 			K8sAPIEndpoint: given(server), K8sAPIToken: given(token), K8sClientQPS: given(qps), K8sClientBurst: given(burst),
 			CalicoAPIGroup: given(group), K8sInsecureSkipTLSVerify: given(insecure),
 		}
 		if server == "" {
-			t.Skip("then it is the pod's own, or none")
+			t.Skip("without a URL, it is the pod's API server or none")
 		}
-		config, warnings, err := FromSettings(requested)
-		said := strings.Join(warnings, "\n") + fmt.Sprint(requested, err) + fmt.Sprintf("%v %+v %#v", config, config, config)
-		// Where they stand in something else, they are none.
+		config, warnings, err := FromSettings(configured)
+		messages := strings.Join(warnings, "\n") + fmt.Sprint(configured, err) + fmt.Sprintf("%v %+v %#v", config, config, config)
+		// A text that is also part of another setting is not secret.
 		if !strings.Contains(server+qps+burst+group+insecure, tokenSecret) {
-			require.NotContains(t, said, tokenSecret)
+			require.NotContains(t, messages, tokenSecret)
 		}
 		at := strings.Index(server, urlSecret)
 		hidden := at < strings.LastIndexByte(server, '@') || strings.ContainsAny(server[:max(at, 0)], "?#")
 		if hidden && strings.Count(server+token+qps+burst+group+insecure, urlSecret) == 1 {
-			require.NotContains(t, said, urlSecret)
+			require.NotContains(t, messages, urlSecret)
 		}
 		for _, warning := range warnings {
 			checkLine(t, warning)
@@ -63,8 +63,8 @@ func FuzzEndpoint(f *testing.F) {
 	})
 }
 
-// FuzzKubeconfig looks for a user's secret in what is said of the kubeconfig that
-// holds it, which may be anything around it.
+// FuzzKubeconfig checks that no message shows a user's secret from a kubeconfig, whatever
+// surrounds the secret.
 func FuzzKubeconfig(f *testing.F) {
 	for field := range uint8(3) {
 		for _, around := range [][2]string{
@@ -81,9 +81,9 @@ func FuzzKubeconfig(f *testing.F) {
 		}
 		name := []string{"token", "password", "client-key-data"}[field%3]
 		text := strings.Replace(kubeconfig, "user: {token: hunter2}", "user:\n    username: a\n    "+name+": "+before+secret+after, 1)
-		requested := settings.DatastoreSettings{KubeconfigInline: given(text)}
-		config, warnings, err := FromSettings(requested)
-		require.NotContains(t, strings.Join(warnings, "\n")+fmt.Sprint(requested, err)+fmt.Sprintf("%v %+v %#v", config, config, config), secret)
+		configured := settings.DatastoreSettings{KubeconfigInline: given(text)}
+		config, warnings, err := FromSettings(configured)
+		require.NotContains(t, strings.Join(warnings, "\n")+fmt.Sprint(configured, err)+fmt.Sprintf("%v %+v %#v", config, config, config), secret)
 		if err != nil {
 			checkFaults(t, err)
 			return

@@ -25,14 +25,14 @@ const (
 	noPools = `{"kind":"IPPoolList","items":[]}`
 )
 
-// in is the datastore, with the API group that is asked for.
+// in sets the requested API group of the datastore.
 func in(group schema.GroupVersion, store *Datastore) *Datastore {
 	store.requested = group
 	return store
 }
 
-// A record that can't be read hides no other, and its CIDR is told as far as it
-// can be.
+// A malformed record does not hide the others. It is reported with its CIDR, if that is
+// readable.
 func TestSnapshotOfUnreadable(t *testing.T) {
 	t.Parallel()
 	store := holding(t, apitest.Answers{crdPools: apitest.JSON(200, `{"kind":"IPPoolList","metadata":{"resourceVersion":"7"},"items":[
@@ -57,7 +57,7 @@ func TestSnapshotOfUnreadable(t *testing.T) {
 	}
 }
 
-// Where no group has pools, it is said of each why, and what may be done.
+// If no API group has pools, the error has the reason for each group, and a hint.
 func TestSnapshotWithoutPools(t *testing.T) {
 	t.Parallel()
 	forbidden := apitest.Failure(403, "Forbidden", `User "x" cannot list resource "ippools"`)
@@ -67,18 +67,18 @@ func TestSnapshotWithoutPools(t *testing.T) {
 		name    string
 		group   schema.GroupVersion
 		answers apitest.Answers
-		want    string // of what is behind the place and what is done
+		want    string // without place and operation
 		kind    error
 	}{
-		{"nowhere", schema.GroupVersion{}, nil,
+		{"in no group", schema.GroupVersion{}, nil,
 			"not installed: crd.projectcalico.org/v1 has no ippools, projectcalico.org/v3 has no ippools: " + install, datastore.ErrNotInstalled},
 		{"the second group is forbidden", schema.GroupVersion{}, apitest.Answers{v3Pools: forbidden, "/readyz": ready},
 			"not installed: crd.projectcalico.org/v1 has no ippools, projectcalico.org/v3 may not be listed (add to a ClusterRole the rule " +
 				"- {apiGroups: [projectcalico.org], resources: [ippools], verbs: [list]}): " + install, datastore.ErrNotInstalled},
-		{"not in the group that is asked for", ippool.CRDV1, nil,
+		{"not in the requested group", ippool.CRDV1, nil,
 			"not installed: crd.projectcalico.org/v1 has no ippools: " + install + "; if this cluster has its pools in projectcalico.org/v3, set CALICO_API_GROUP to that",
 			datastore.ErrNotInstalled},
-		{"not in the newer group, nor elsewhere", v3.SchemeGroupVersion, nil, "not installed: projectcalico.org/v3 has no ippools: " + install, datastore.ErrNotInstalled},
+		{"not in the newer group, nor in the other", v3.SchemeGroupVersion, nil, "not installed: projectcalico.org/v3 has no ippools: " + install, datastore.ErrNotInstalled},
 		{"not in the newer group but in the other", v3.SchemeGroupVersion, apitest.Answers{crdPools: apitest.JSON(200, noPools)},
 			"the API server has no ippools in projectcalico.org/v3, which is configured, but in crd.projectcalico.org/v1: " +
 				"set --calico-api-group or CALICO_API_GROUP to crd.projectcalico.org/v1, or leave it out", nil},
@@ -91,14 +91,14 @@ func TestSnapshotWithoutPools(t *testing.T) {
 			if tt.kind != nil {
 				require.ErrorIs(t, err, tt.kind)
 			} else {
-				require.NotErrorIs(t, err, datastore.ErrNotInstalled, "it won't come by waiting")
+				require.NotErrorIs(t, err, datastore.ErrNotInstalled, "a retry does not help")
 			}
 		})
 	}
 }
 
-// What a list of pools fails for is told in one line, with the right that is
-// missing; and where no group is asked for, that the pools may be in the other.
+// A failed list gives an error of one line, with the missing permission. Without a
+// requested API group, it has the hint that the pools may be in the other.
 func TestSnapshotFails(t *testing.T) {
 	t.Parallel()
 	forbidden := apitest.Failure(403, "Forbidden", `User "x" cannot list resource "ippools"`)
@@ -118,8 +118,8 @@ func TestSnapshotFails(t *testing.T) {
 			rule + "; if this cluster has its pools in projectcalico.org/v3, set CALICO_API_GROUP to that", datastore.ErrForbidden},
 		{"unauthorized", ippool.CRDV1, apitest.Failure(401, "Unauthorized", "Unauthorized"),
 			"unauthorized: Unauthorized: check the token: is it of this cluster, and does its ServiceAccount still exist?", datastore.ErrUnauthorized},
-		{"no list", ippool.CRDV1, apitest.JSON(200, `{"kind":"IPPool"}`), noList, nil},
-		{"no JSON", ippool.CRDV1, apitest.Answer{Code: 200, Header: apitest.Header("text/html"), Body: "<html>welcome</html>"}, noList, nil},
+		{"not a list", ippool.CRDV1, apitest.JSON(200, `{"kind":"IPPool"}`), noList, nil},
+		{"not JSON", ippool.CRDV1, apitest.Answer{Code: 200, Header: apitest.Header("text/html"), Body: "<html>welcome</html>"}, noList, nil},
 		{"expired", ippool.CRDV1, apitest.Failure(410, "Expired", "too old"), "too old", nil},
 	}
 	for _, tt := range tests {
@@ -134,7 +134,7 @@ func TestSnapshotFails(t *testing.T) {
 	}
 }
 
-// The facts of the cluster come over the same connection.
+// The facts of the cluster are read over the same connection.
 func TestClusterFacts(t *testing.T) {
 	t.Parallel()
 	store := holding(t, apitest.Answers{

@@ -16,7 +16,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// An installer that has a rest.Config.
+// This example is for an installer that has a rest.Config.
 func Example() {
 	ctx := context.Background()
 	_ = func(config *rest.Config) error {
@@ -44,7 +44,7 @@ func Example() {
 	}
 }
 
-// From settings, with everything that is wrong in one error.
+// FromSettings returns all faults in one error.
 func ExampleFromSettings() {
 	given := settings.DatastoreSettings{
 		K8sAPIEndpoint: settings.Given("10.0.0.1", origin.Env("K8S_API_ENDPOINT")),
@@ -57,8 +57,8 @@ func ExampleFromSettings() {
 	// env K8S_API_ENDPOINT: "10.0.0.1": the scheme must be https or http; want a URL such as https://10.0.0.1:6443
 }
 
-// What the cluster knows of its pod CIDRs can be asked by itself, and also for a
-// datastore that is not in the cluster: Calico on etcd beside OpenShift.
+// The pod CIDRs of the cluster can also be used with a datastore that is not in the
+// cluster, such as etcd for Calico on OpenShift.
 func ExampleDatastore_PodCIDRs() {
 	ctx := context.Background()
 	_ = func(cluster *kubernetes.Datastore, etcd datastore.Datastore, given settings.Settings) (bootstrap.Report, error) {

@@ -14,21 +14,21 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// answering returns a datastore whose every request gets this answer, but for
-// the one whether the API server is ready: it is.
+// answering returns a datastore that gets this answer to every request except /readyz,
+// which is answered with ok.
 func answering(t *testing.T, config *rest.Config, answer apitest.Answer) *Datastore {
 	t.Helper()
 	return reaching(t, config, apitest.Always(answer))
 }
 
-// holding returns a datastore that gets these answers, by path; all others are
-// not found. It may be asked from several goroutines.
+// holding returns a datastore that gets these answers, by path. Other paths are not
+// found. It is safe for concurrent use.
 func holding(t *testing.T, answers apitest.Answers) *Datastore {
 	t.Helper()
 	return reaching(t, &rest.Config{BearerToken: "hunter2"}, apitest.ByPath(answers))
 }
 
-// reaching returns a datastore on a server that is this transport.
+// reaching returns a datastore that sends its requests to this transport.
 func reaching(t *testing.T, config *rest.Config, transport http.RoundTripper) *Datastore {
 	t.Helper()
 	config.Host, config.Transport = "https://127.0.0.1:1", transport

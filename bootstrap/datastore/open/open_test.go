@@ -18,7 +18,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 )
 
-// lines are the faults of an error; none for nil.
+// lines returns the faults of an error, one per line; nil for no error.
 func lines(t *testing.T, err error) []string {
 	t.Helper()
 	if err == nil {
@@ -28,7 +28,7 @@ func lines(t *testing.T, err error) []string {
 	return strings.Split(err.Error(), "\n")
 }
 
-// Either datastore comes from settings, by its type.
+// The type selects the datastore.
 func TestFromSettings(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -41,7 +41,7 @@ func TestFromSettings(t *testing.T) {
 	}{
 		{"etcd", []string{"ETCD_ENDPOINTS=https://10.0.0.1:2379", "--etcd-username=calico", "ETCD_PASSWORD=hunter2"},
 			datastore.EtcdV3, "etcd https://10.0.0.1:2379", (*etcdv3.Datastore)(nil), nil},
-		{"etcd, said by its type", []string{"--datastore-type=etcdv3", "ETCD_ENDPOINTS=http://10.0.0.1:2379"},
+		{"etcd, by its type", []string{"--datastore-type=etcdv3", "ETCD_ENDPOINTS=http://10.0.0.1:2379"},
 			datastore.EtcdV3, "etcd http://10.0.0.1:2379", (*etcdv3.Datastore)(nil), nil},
 		{"Kubernetes", []string{"DATASTORE_TYPE=kubernetes", "--k8s-api-endpoint=https://10.0.0.1:6443", "K8S_API_TOKEN=hunter2"},
 			datastore.Kubernetes, "Kubernetes https://10.0.0.1:6443", (*kubernetes.Datastore)(nil), nil},
@@ -69,8 +69,8 @@ func TestFromSettings(t *testing.T) {
 	}
 }
 
-// What is wrong with the pools, with the type and with the datastore is told at
-// once, a line each.
+// All faults of the pools, the type and the datastore are returned together, one per
+// line.
 func TestFromSettingsFaults(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -78,14 +78,14 @@ func TestFromSettingsFaults(t *testing.T) {
 		given []string
 		want  []string // the beginning of each line
 	}{
-		{"of both", []string{"CALICO_IPV4POOL_CIDR=10.0.0.0/99", "--timeout=soon", "DATASTORE_TYPE=etcdv3", "ETCD_ENDPOINTS=https://10.0.0.1", "ETCD_USERNAME=calico"}, []string{
+		{"of pools and datastore", []string{"CALICO_IPV4POOL_CIDR=10.0.0.0/99", "--timeout=soon", "DATASTORE_TYPE=etcdv3", "ETCD_ENDPOINTS=https://10.0.0.1", "ETCD_USERNAME=calico"}, []string{
 			`env CALICO_IPV4POOL_CIDR: "10.0.0.0/99": `, `flag --timeout: "soon": `,
 			`env ETCD_ENDPOINTS: "https://10.0.0.1": no port`, `env ETCD_USERNAME: "calico": a user without a password`,
 		}},
-		{"of the datastore alone", []string{"DATASTORE_TYPE=kubernetes", "--k8s-api-endpoint=10.0.0.1", "--calico-api-group=v3"}, []string{
+		{"only of the datastore", []string{"DATASTORE_TYPE=kubernetes", "--k8s-api-endpoint=10.0.0.1", "--calico-api-group=v3"}, []string{
 			`flag --calico-api-group: "v3": unknown API group`, `flag --k8s-api-endpoint: "10.0.0.1": the scheme must be https or http`,
 		}},
-		{"of the rest alone", []string{"CALICO_IPV4POOL_CIDR=10.0.0.0/99", "ETCD_ENDPOINTS=https://10.0.0.1:2379"}, []string{`env CALICO_IPV4POOL_CIDR: "10.0.0.0/99": `}},
+		{"only of the pools", []string{"CALICO_IPV4POOL_CIDR=10.0.0.0/99", "ETCD_ENDPOINTS=https://10.0.0.1:2379"}, []string{`env CALICO_IPV4POOL_CIDR: "10.0.0.0/99": `}},
 		{"an unknown type", []string{"DATASTORE_TYPE=consul", "CALICO_IPV4POOL_CIDR=10.0.0.0/99", "ETCD_ENDPOINTS=https://10.0.0.1"}, []string{
 			`env CALICO_IPV4POOL_CIDR: "10.0.0.0/99": `, `env DATASTORE_TYPE: "consul": `,
 		}},
@@ -99,18 +99,18 @@ func TestFromSettingsFaults(t *testing.T) {
 			for i, want := range tt.want {
 				assert.True(t, strings.HasPrefix(got[i], want), "%q", got[i])
 			}
-			var wrong *settings.Error
-			require.ErrorAs(t, err, &wrong)
+			var faults *settings.Error
+			require.ErrorAs(t, err, &faults)
 		})
 	}
 }
 
-// For reads what concerns its datastore, and nothing for none.
+// For reads only the settings of the given datastore, and none without a type.
 func TestFor(t *testing.T) {
 	t.Parallel()
 	given := settingstest.Given(t, "CALICO_IPV4POOL_CIDR=10.0.0.0/99", "DATASTORE_TYPE=kubernetes", "ETCD_ENDPOINTS=https://10.0.0.1:2379", "--k8s-api-endpoint=10.0.0.1")
 	config, err := open.For(datastore.EtcdV3, given.Datastore)
-	require.NoError(t, err, "only what concerns etcd is judged")
+	require.NoError(t, err, "only the settings of etcd are validated")
 	assert.Equal(t, open.Config{Type: datastore.EtcdV3, Etcd: etcdv3.Config{Endpoints: []string{"https://10.0.0.1:2379"}}}, config)
 	config, err = open.For(datastore.Kubernetes, given.Datastore)
 	assert.Len(t, lines(t, err), 1)
@@ -120,7 +120,7 @@ func TestFor(t *testing.T) {
 	assert.Zero(t, config)
 }
 
-// Beside an error there is no datastore, and nothing that compares otherwise.
+// With an error, the returned interface is nil, not a typed nil pointer.
 func TestOpenFaults(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -141,7 +141,7 @@ func TestOpenFaults(t *testing.T) {
 	}
 }
 
-// What is warned of here is an error where the settings want that.
+// With --strict, warnings about the datastore are errors.
 func TestStrictWarnings(t *testing.T) {
 	t.Parallel()
 	given := []string{"--k8s-api-endpoint=https://10.0.0.1:6443", "--k8s-insecure-skip-tls-verify=true"}

@@ -8,7 +8,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 )
 
-// Says is a source that knows these pod CIDRs.
+// Source returns a source with these pod CIDRs. It panics if one is invalid.
 func Source(name origin.Origin, cidrs ...string) facts.PodCIDRSource {
 	source := facts.PodCIDRSource{Name: name}
 	for _, cidr := range cidrs {
@@ -17,16 +17,16 @@ func Source(name origin.Origin, cidrs ...string) facts.PodCIDRSource {
 	return source
 }
 
-// Prefixes parses texts.
-func Prefixes(texts ...string) []netip.Prefix {
+// Prefixes parses CIDRs. It panics if one is invalid.
+func Prefixes(cidrs ...string) []netip.Prefix {
 	var all []netip.Prefix
-	for _, text := range texts {
-		all = append(all, netip.MustParsePrefix(text))
+	for _, cidr := range cidrs {
+		all = append(all, netip.MustParsePrefix(cidr))
 	}
 	return all
 }
 
-// Locate finds the prefixes in one place.
+// Locate returns the prefixes with one source.
 func Locate(source origin.Origin, prefixes ...netip.Prefix) []facts.Located {
 	var all []facts.Located
 	for _, prefix := range prefixes {
@@ -35,12 +35,13 @@ func Locate(source origin.Origin, prefixes ...netip.Prefix) []facts.Located {
 	return all
 }
 
-// At is Locate of texts.
+// At is Locate with CIDRs as text.
 func At(source origin.Origin, cidrs ...string) []facts.Located {
 	return Locate(source, Prefixes(cidrs...)...)
 }
 
-// Node has addresses, which may be CIDRs of pods, too.
+// Node returns a node. Each of addresses is an address of the node or one of its pod
+// CIDRs.
 func Node(name string, addresses ...string) facts.Node {
 	node := facts.Node{Name: name, Labels: map[string]string{"name": name}}
 	for _, text := range addresses {

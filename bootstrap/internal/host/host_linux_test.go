@@ -24,12 +24,12 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/preflight"
 )
 
-// inNamespace is set where the test binary runs in a network namespace of its
-// own.
+// inNamespace names the variable that is set if the test binary runs in its own network
+// namespace.
 const inNamespace = "CALICO_BOOTSTRAP_TEST_NAMESPACE"
 
-// runInNamespace runs the test that calls it once more, in a new network
-// namespace, and returns true there. Where none can be made it skips the test.
+// runInNamespace runs the calling test again in a new network namespace, and returns
+// true there. If no namespace can be created, it skips the test.
 func runInNamespace(t *testing.T) bool {
 	t.Helper()
 	if os.Getenv(inNamespace) != "" {
@@ -44,7 +44,7 @@ func runInNamespace(t *testing.T) bool {
 		UidMappings: []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}},
 		GidMappings: []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}},
 	}
-	// Root may do without a user namespace, where those are forbidden.
+	// Root needs no user namespace, which may be forbidden.
 	for _, attributes := range []*syscall.SysProcAttr{user, {Cloneflags: syscall.CLONE_NEWNET}} {
 		again := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
 		again.Env = append(os.Environ(), inNamespace+"=1")
@@ -58,11 +58,11 @@ func runInNamespace(t *testing.T) bool {
 			return false
 		}
 	}
-	t.Skipf("no network namespace can be made here: %v %s", err, output)
+	t.Skipf("can't create a network namespace: %v %s", err, output)
 	return false
 }
 
-// lines are texts "prefix source".
+// lines returns "prefix source" of each, sorted.
 func lines(all []facts.Located) []string {
 	var lines []string
 	for _, located := range all {
@@ -72,15 +72,15 @@ func lines(all []facts.Located) []string {
 	return lines
 }
 
-// A host with all that a host may have, in a network namespace that is made for
-// it: interfaces of its own and of Calico's, and every kind of route.
+// The host is a new network namespace with interfaces of its own and of Calico, and with
+// every kind of route.
 func TestThisHostInANamespace(t *testing.T) {
 	if !runInNamespace(t) {
 		return
 	}
 	k := newKernel(t)
 	if err := k.try(syscall.RTM_NEWLINK, 0, link(1, syscall.IFF_UP)); errors.Is(err, syscall.EPERM) {
-		t.Skip("no rights in the namespace")
+		t.Skip("no permission in the namespace")
 	}
 	if reason := This().IPv6Disabled(); reason != "" {
 		t.Skip(reason)
@@ -110,7 +110,7 @@ func TestThisHostInANamespace(t *testing.T) {
 	k.route(route{to: "10.26.0.0/16", via: "fd00:5::1", dev: "eth0"})
 	k.route(route{to: "fd00:20::/48", via: "fd00:5::1", dev: "eth0"})
 	k.route(route{to: "fd00:22::/48", hops: [][2]string{{"fd00:5::1", "eth0"}, {"fd00:5::2", "eth0"}}})
-	// What is left out.
+	// Ignored routes.
 	k.route(route{to: "0.0.0.0/0", via: "10.0.5.1", dev: "eth0"})
 	k.route(route{to: "0.0.0.0/1", via: "10.0.5.1", dev: "eth0"})
 	k.route(route{to: "128.0.0.0/1", via: "10.0.5.1", dev: "eth0"})
@@ -135,8 +135,8 @@ func TestThisHostInANamespace(t *testing.T) {
 		"10.0.5.0/24 interface eth0",
 		"10.0.5.0/24 interface eth0",
 		"10.7.0.1/32 interface calm",
-		"10.8.0.1/32 interface eth1", // this end
-		"10.9.0.0/24 interface eth1", // and the other's network
+		"10.8.0.1/32 interface eth1", // the own address
+		"10.9.0.0/24 interface eth1", // and the network of the peer
 		"127.0.0.0/8 interface lo",
 		"::1/128 interface lo",
 		"fd00:5::/64 interface eth0",
@@ -188,13 +188,13 @@ func TestThisHostInANamespace(t *testing.T) {
 	}, overlaps)
 	assert.Contains(t, found[8].Text, "; 2 more routes of this host overlap it;")
 
-	// Calico's own traces speak against no pool.
+	// Calico's own interfaces and routes are no findings.
 	assert.Empty(t, check("--ipv4-pool-cidr=10.244.0.0/16", "--ipv6-pool-cidr=none"))
 }
 
-// A dump that the kernel marks as interrupted is read again, as long as there is
-// time.
-func TestInterruptedDumpsAreReadAgain(t *testing.T) {
+// A dump that the kernel marks as interrupted is read again, up to 10 times or until the
+// context ends.
+func TestInterruptedDumpsAreRetried(t *testing.T) {
 	t.Parallel()
 	times := 0
 	all, err := uninterrupted(t.Context(), func() ([]int, error) {

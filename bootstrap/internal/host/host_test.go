@@ -27,7 +27,7 @@ func TestThisHostNetworks(t *testing.T) {
 	}
 }
 
-// Every address of the host is in one of its networks, so none is chosen over.
+// Every address of the host is in one of its networks, so that no chosen range holds it.
 func TestThisHostNetworksHoldItsAddresses(t *testing.T) {
 	t.Parallel()
 	networks, err := This().Networks(t.Context())

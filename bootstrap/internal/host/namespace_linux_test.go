@@ -17,10 +17,10 @@ const attributeVia = 18
 
 var native = binary.NativeEndian
 
-// aligned is where the next attribute begins.
+// aligned returns the offset of the next attribute.
 func aligned(length int) int { return (length + 3) &^ 3 }
 
-// kernel configures the namespace by netlink: no tool has to be there.
+// kernel configures the namespace by netlink, so that no tools are required.
 type kernel struct {
 	t        *testing.T
 	socket   int
@@ -67,7 +67,7 @@ func (k *kernel) must(kind, flags uint16, body ...[]byte) {
 	require.NoError(k.t, k.try(kind, flags, body...))
 }
 
-// attribute is one, or several nested ones.
+// attribute encodes an attribute with a value or with nested attributes.
 func attribute(kind uint16, values ...[]byte) []byte {
 	value := slices.Concat(values...)
 	data := make([]byte, syscall.SizeofRtAttr, aligned(syscall.SizeofRtAttr+len(value)))
@@ -87,7 +87,7 @@ func link(index uint32, flags uint32) []byte {
 	return data
 }
 
-// pair makes two interfaces, each the other end of the other, and starts them.
+// pair creates a pair of veth interfaces and sets them up.
 func (k *kernel) pair(one, other string) {
 	k.t.Helper()
 	const kind, data, peer = 1, 2, 1 // IFLA_INFO_KIND, IFLA_INFO_DATA, VETH_INFO_PEER
@@ -121,11 +121,11 @@ func family(addr netip.Addr) byte {
 	return syscall.AF_INET6
 }
 
-// address gives an address with its length; peer, if any, is the other end, to
-// which the length belongs then.
+// address adds an address to a device. With a peer address, the prefix length is that of
+// the peer's network.
 func (k *kernel) address(device, prefix string, peer ...string) {
 	k.t.Helper()
-	const noDAD = 2 // IFA_F_NODAD: it counts at once
+	const noDAD = 2 // IFA_F_NODAD: it is valid immediately
 	own := netip.MustParsePrefix(prefix)
 	other := own.Addr()
 	for _, text := range peer {
@@ -136,7 +136,7 @@ func (k *kernel) address(device, prefix string, peer ...string) {
 		attribute(syscall.IFA_LOCAL, own.Addr().AsSlice()), attribute(syscall.IFA_ADDRESS, other.AsSlice()))
 }
 
-// route is one to be made. The zero values are those of most.
+// route is a route to create.
 type route struct {
 	to, via, dev string
 	hops         [][2]string // via, dev

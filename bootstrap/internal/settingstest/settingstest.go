@@ -1,4 +1,4 @@
-// Package settingstest has what tests of several packages need of settings.
+// Package settingstest has helpers for tests with settings.
 package settingstest
 
 import (
@@ -20,12 +20,12 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 )
 
-// Sentinels are errors that must be told apart.
+// Sentinels are errors of which none may match another.
 var Sentinels = []error{
 	settings.ErrInvalidSettings, plan.ErrIncompatible, datastore.ErrConflict, datastore.ErrUnreachable, datastore.ErrTLS, datastore.ErrUnauthorized, datastore.ErrForbidden,
 }
 
-// IsOnly checks which of the sentinels errors.Is finds.
+// IsOnly checks that err matches the wanted sentinels and no others.
 func IsOnly(t *testing.T, err error, want ...error) {
 	t.Helper()
 	for _, sentinel := range Sentinels {
@@ -37,8 +37,8 @@ func IsOnly(t *testing.T, err error, want ...error) {
 	}
 }
 
-// CheckFaults holds an error of Resolve to its form: a line a fault, readable,
-// of bounded length, and each naming a setting.
+// CheckFaults checks the form of an error of Resolve: a line per fault, which is
+// printable, of bounded length, and has the source of the setting.
 func CheckFaults(t testing.TB, err error) {
 	t.Helper()
 	require.ErrorIs(t, err, settings.ErrInvalidSettings)
@@ -58,7 +58,8 @@ func CheckFaults(t testing.TB, err error) {
 	}
 }
 
-// WithFiles are settings with pools as files hold them: name, text and so on.
+// WithFiles returns settings with pool manifests. nameText alternates the names and the
+// texts of files.
 func WithFiles(t testing.TB, lines []string, nameText ...string) settings.Settings {
 	t.Helper()
 	given := Given(t, append(lines, "--pools-file=/etc/pools")...)
@@ -69,7 +70,7 @@ func WithFiles(t testing.TB, lines []string, nameText ...string) settings.Settin
 	return given
 }
 
-// Racks are two IPPools as a file has them.
+// Racks is a manifest with two IPPools.
 const Racks = `apiVersion: projectcalico.org/v3
 kind: IPPool
 metadata:
@@ -101,7 +102,7 @@ func Given(t testing.TB, lines ...string) settings.Settings {
 	return given
 }
 
-// OriginOf is the origin of a flag or a variable.
+// OriginOf returns the origin of a flag or a variable by its name.
 func OriginOf(name string) origin.Origin {
 	if flag, ok := strings.CutPrefix(name, "--"); ok {
 		return origin.Flag(flag)
@@ -109,7 +110,7 @@ func OriginOf(name string) origin.Origin {
 	return origin.Env(name)
 }
 
-// Named finds a setting by its flag or its variable.
+// Named returns the setting of a flag or a variable. It fails the test if there is none.
 func Named(t testing.TB, given *settings.Settings, name string) *settings.Setting {
 	t.Helper()
 	for _, d := range settings.Definitions() {
@@ -121,7 +122,7 @@ func Named(t testing.TB, given *settings.Settings, name string) *settings.Settin
 	return nil
 }
 
-// Resolved resolves Given.
+// Resolved returns the resolved settings of Given, which must be valid.
 func Resolved(t testing.TB, lines ...string) settings.Config {
 	t.Helper()
 	config, err := Given(t, lines...).Resolve()
@@ -129,7 +130,7 @@ func Resolved(t testing.TB, lines ...string) settings.Config {
 	return config
 }
 
-// AssertLines wants texts that a terminal shows on a line each.
+// AssertLines checks that each text is printable and fits on one line.
 func AssertLines(t *testing.T, texts ...string) {
 	t.Helper()
 	for _, text := range texts {
@@ -139,7 +140,8 @@ func AssertLines(t *testing.T, texts ...string) {
 	}
 }
 
-// WriteFiles writes name, text, name, text and so on, and returns the directory.
+// WriteFiles writes files and returns their directory. nameText alternates the names and
+// the texts of files.
 func WriteFiles(t testing.TB, nameText ...string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -151,10 +153,10 @@ func WriteFiles(t testing.TB, nameText ...string) string {
 	return dir
 }
 
-// Flat is a pool as a manifest has it.
+// Flat returns an item of a list of pools without apiVersion and kind.
 func Flat(name, cidr string) string { return fmt.Sprintf("- name: %s\n  cidr: %s\n", name, cidr) }
 
-// PoolsFrom reads a file of pools.
+// PoolsFrom returns settings with the pools of a file.
 func PoolsFrom(t testing.TB, path string) settings.Settings {
 	t.Helper()
 	given := Given(t, "--pools-file="+path)
@@ -162,5 +164,5 @@ func PoolsFrom(t testing.TB, path string) settings.Settings {
 	return given
 }
 
-// CIDRs are settings with which nothing has to be chosen.
+// CIDRs are settings for both CIDRs, so that none must be chosen.
 var CIDRs = []string{"CALICO_IPV4POOL_CIDR=10.244.0.0/16", "CALICO_IPV6POOL_CIDR=fd00:10:244::/64"}

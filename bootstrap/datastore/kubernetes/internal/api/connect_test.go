@@ -13,8 +13,8 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// Without TLS, client-go takes the process's own transport: whoever else uses it
-// keeps the connections.
+// Without TLS, client-go uses http.DefaultTransport. Close must not close connections of
+// its other users.
 func TestCloseKeepsTheDefaultTransport(t *testing.T) {
 	// Not parallel: httptest closes the default transport's connections, too.
 	var connections atomic.Int32
@@ -25,7 +25,7 @@ func TestCloseKeepsTheDefaultTransport(t *testing.T) {
 		}
 	}
 	server.Start()
-	t.Cleanup(server.Close) // and with it, the connection
+	t.Cleanup(server.Close) // and the connection
 	get := func() {
 		response, err := http.Get(server.URL)
 		require.NoError(t, err)

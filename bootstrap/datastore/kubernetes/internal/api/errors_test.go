@@ -22,14 +22,14 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/kubernetes/internal/apitest"
 )
 
-// Requests as package kubernetes makes them.
+// Actions like those of package kubernetes.
 var (
 	listing  = Action{Operation: "reading IP pools", Verb: "list", Group: "crd.projectcalico.org", Resource: "ippools"}
 	creating = Action{Operation: `creating IPPool "x"`, Verb: "create", Group: "crd.projectcalico.org", Resource: "ippools"}
 	patching = Action{Operation: `updating IPPool "x"`, Verb: "patch", Group: "crd.projectcalico.org", Resource: "ippools"}
 )
 
-// reaching returns a client of a server that is this transport.
+// reaching returns a client that sends its requests to this transport.
 func reaching(t *testing.T, config rest.Config, transport http.RoundTripper) *Client {
 	t.Helper()
 	config.Host, config.Transport = "https://127.0.0.1:1", transport
@@ -76,18 +76,18 @@ func TestStatusIsExplained(t *testing.T) {
 		{"a webhook's conflict", apitest.Failure(409, "Conflict", "admission webhook denied it"), creating, datastore.ErrRefused, 0, "admission webhook denied it"},
 		{"bad request", apitest.Failure(400, "BadRequest", "strict decoding error"), creating, datastore.ErrRefused, 0, "strict decoding error"},
 		{"too many", slowDown, listing, datastore.ErrUnreachable, 7 * time.Second, "slow down"},
-		{"too many, says a proxy", apitest.Answer{Code: 429, Header: http.Header{"Retry-After": {"3"}}, Body: "later"}, listing, datastore.ErrUnreachable, 3 * time.Second, ""},
+		{"too many, by a proxy", apitest.Answer{Code: 429, Header: http.Header{"Retry-After": {"3"}}, Body: "later"}, listing, datastore.ErrUnreachable, 3 * time.Second, ""},
 		{"internal error", apitest.Failure(500, "InternalError", "etcd is away"), listing, datastore.ErrUnreachable, 0, "etcd is away"},
-		{"error page", apitest.Answer{Code: 502, Header: apitest.Header("text/html"), Body: "<html>bad gateway</html>"}, listing, datastore.ErrUnreachable, 0, ""},
-		{"page that forbids", apitest.Answer{Code: 403, Header: apitest.Header("text/html"), Body: "<html>no</html>"}, creating, nil, 0, "403 Forbidden: the answer is not the API server's own"},
-		{"page that is not there", apitest.Answer{Code: 404, Header: apitest.Header("text/html"), Body: "<html>no</html>"}, listing, datastore.ErrNotInstalled, 0, "check that the endpoint"},
+		{"HTML page, 502", apitest.Answer{Code: 502, Header: apitest.Header("text/html"), Body: "<html>bad gateway</html>"}, listing, datastore.ErrUnreachable, 0, ""},
+		{"HTML page, 403", apitest.Answer{Code: 403, Header: apitest.Header("text/html"), Body: "<html>no</html>"}, creating, nil, 0, "403 Forbidden: the answer is not the API server's own"},
+		{"HTML page, 404", apitest.Answer{Code: 404, Header: apitest.Header("text/html"), Body: "<html>no</html>"}, listing, datastore.ErrNotInstalled, 0, "check that the endpoint"},
 		{"redirect", apitest.Answer{Code: 302, Header: http.Header{"Location": {"https://127.0.0.1:1/login"}}}, listing, nil, 0, "302 Found, a redirect: check that the endpoint"},
 		{"unavailable", apitest.Answer{Code: 503}, creating, datastore.ErrUnreachable, 0, ""},
 		{"patch: another resourceVersion", apitest.Failure(409, "Conflict", `Operation cannot be fulfilled on ippools "x": the object has been modified`), patching, datastore.ErrConflict, 0, ""},
 		{"patch: a webhook's conflict", apitest.Failure(409, "Conflict", `admission webhook "w" denied the request: not now`), patching, datastore.ErrRefused, 0, "not now"},
-		{"patch: deleted meanwhile", apitest.JSON(404, notFound), patching, datastore.ErrConflict, 0, ""},
+		{"patch: deleted concurrently", apitest.JSON(404, notFound), patching, datastore.ErrConflict, 0, ""},
 		{"patch: no such resource", apitest.NoSuchPath, patching, datastore.ErrNotInstalled, 0, "install Calico's CRDs"},
-		{"patch: page that is not there", apitest.Answer{Code: 404, Header: apitest.Header("text/html"), Body: "<html>no</html>"}, patching, datastore.ErrNotInstalled, 0, "check that the endpoint"},
+		{"patch: HTML page, 404", apitest.Answer{Code: 404, Header: apitest.Header("text/html"), Body: "<html>no</html>"}, patching, datastore.ErrNotInstalled, 0, "check that the endpoint"},
 		{"patch: forbidden", apitest.Failure(403, "Forbidden", patchRBAC), patching, datastore.ErrForbidden, 0, "the rule - {apiGroups: [crd.projectcalico.org], resources: [ippools], verbs: [patch]}"},
 		{"patch: denied by a policy", apitest.Failure(403, "Forbidden", `ippools "x" is forbidden: no pools on Sundays`), patching, datastore.ErrRefused, 0, "no pools on Sundays"},
 		{"patch: invalid", apitest.Failure(422, "Invalid", "cidr can't be changed"), patching, datastore.ErrRefused, 0, `updating IPPool "x": refused by the API server: cidr can't be changed`},
@@ -115,8 +115,7 @@ func TestStatusIsExplained(t *testing.T) {
 	}
 }
 
-// A server that turns the connection over to another protocol has not answered,
-// and nobody waits for what may come on it.
+// Switching the protocol is not an answer. The body is closed without being read.
 func TestUpgrade(t *testing.T) {
 	t.Parallel()
 	body := &never{}
@@ -129,7 +128,7 @@ func TestUpgrade(t *testing.T) {
 	assert.Equal(t, never{closed: true}, *body)
 }
 
-// Of a connection that fails it is told why, and what may be done.
+// The error of a failed connection has the cause and a hint.
 func TestConnectionIsExplained(t *testing.T) {
 	t.Parallel()
 	const place = "Kubernetes https://127.0.0.1:1: reading IP pools: "
@@ -137,7 +136,7 @@ func TestConnectionIsExplained(t *testing.T) {
 		name string
 		err  error
 		want string
-		kind error // nil: none, as waiting does not mend it
+		kind error // nil: none, as a retry does not help
 	}{
 		{"refused", &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED},
 			"datastore unreachable: dial: connection refused: nothing listens there: check the endpoint, and that the API server is running", datastore.ErrUnreachable},
@@ -146,7 +145,7 @@ func TestConnectionIsExplained(t *testing.T) {
 		{"unknown authority", &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}},
 			"TLS failure: tls: failed to verify certificate: x509: certificate signed by unknown authority: " +
 				"name the CA that signed the API server's certificate: certificate-authority in the kubeconfig, or --k8s-ca-file", datastore.ErrTLS},
-		{"anything else", errors.New("the unforeseen"), "the unforeseen", nil},
+		{"anything else", errors.New("unexpected"), "unexpected", nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -162,28 +161,28 @@ func TestConnectionIsExplained(t *testing.T) {
 	}
 }
 
-// never is a body that is not to be read.
+// never is a body that must not be read.
 type never struct{ read, closed bool }
 
 func (n *never) Read([]byte) (int, error) { n.read = true; return 0, io.EOF }
 
 func (n *never) Close() error { n.closed = true; return nil }
 
-// TestForbiddenWhileItStarts has an API server that doesn't know its roles, not
-// even the one by which everybody may ask whether it is ready.
+// TestForbiddenWhileItStarts has an API server that has not loaded its roles, not even
+// the one that allows everyone to read /readyz.
 func TestForbiddenWhileItStarts(t *testing.T) {
 	t.Parallel()
-	for name, ready := range map[string]int{"not ready": http.StatusInternalServerError, "nobody may ask": http.StatusForbidden} {
+	for name, ready := range map[string]int{"not ready": http.StatusInternalServerError, "/readyz is forbidden": http.StatusForbidden} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				knows := false
+				authorized := false
 				client := reaching(t, rest.Config{BearerToken: "hunter2"}, apitest.RoundTripper(func(request *http.Request) (*http.Response, error) {
 					answer := apitest.Failure(403, "Forbidden", `User "x" cannot list resource "ippools"`)
 					switch {
 					case request.URL.Path == "/readyz":
 						answer = apitest.JSON(ready, "[-]informer-sync failed: reason withheld")
-					case knows:
+					case authorized:
 						answer = apitest.JSON(200, `{"kind":"IPPoolList","items":[]}`)
 					}
 					return answer.To(request), nil
@@ -197,14 +196,14 @@ func TestForbiddenWhileItStarts(t *testing.T) {
 				}
 				_, err := call(t, client, listing)
 				if ready == http.StatusForbidden {
-					require.ErrorIs(t, err, datastore.ErrForbidden, "it stayed so")
+					require.ErrorIs(t, err, datastore.ErrForbidden, "it is still forbidden")
 				} else {
 					require.ErrorIs(t, err, datastore.ErrUnreachable)
 				}
-				knows = true
+				authorized = true
 				_, err = call(t, client, listing)
 				require.NoError(t, err)
-				knows = false // it starts again
+				authorized = false // it restarts
 				_, err = call(t, client, listing)
 				require.ErrorIs(t, err, datastore.ErrUnreachable)
 			})
@@ -212,9 +211,8 @@ func TestForbiddenWhileItStarts(t *testing.T) {
 	}
 }
 
-// What is allowed says nothing of what is not: a right that is missing is told
-// of after a while, though others of the same user hold.
-func TestForbiddenBesideWhatIsAllowed(t *testing.T) {
+// A missing permission is reported after a while, even if the user has others.
+func TestForbiddenWithOtherPermissions(t *testing.T) {
 	t.Parallel()
 	blocks := Action{Operation: "reading the names of IPAM blocks", Verb: "list", Group: "crd.projectcalico.org", Resource: "ipamblocks"}
 	synctest.Test(t, func(t *testing.T) {
@@ -239,7 +237,7 @@ func TestForbiddenBesideWhatIsAllowed(t *testing.T) {
 	})
 }
 
-// A refusal has a line for each field.
+// A rejected object gives a line for each field.
 func TestRefusalFieldByField(t *testing.T) {
 	t.Parallel()
 	const body = `{"kind":"Status","apiVersion":"v1","status":"Failure","message":"IPPool \"x\" is invalid: all of it","reason":"Invalid","code":422,` +
@@ -258,10 +256,10 @@ func TestRefusalFieldByField(t *testing.T) {
 			`Kubernetes https://127.0.0.1:1: creating IPPool "x": refused by the API server: spec: Forbidden: not both`)
 
 	err = refused(strings.NewReplacer(`"spec.blockSize"`, `"<nil>"`, `"spec"`, `"<nil>"`).Replace(body))
-	require.ErrorContains(t, err, "<nil>: Invalid value: 7: too small", "better than nothing")
+	require.ErrorContains(t, err, "<nil>: Invalid value: 7: too small", "if no cause has a field")
 
 	err = refused(strings.NewReplacer(`"spec.blockSize"`, `""`, `"spec"`, `""`).Replace(body))
-	require.ErrorContains(t, err, "refused by the API server: Invalid value: 7: too small", "policies know no field")
+	require.ErrorContains(t, err, "refused by the API server: Invalid value: 7: too small", "the cause of a policy has no field")
 
 	err = refused(apitest.Failure(422, "Invalid", "IPPool is invalid: no causes").Body)
 	require.ErrorIs(t, err, datastore.ErrRefused)
@@ -307,19 +305,19 @@ func TestCredentialsHint(t *testing.T) {
 	assert.Contains(t, hint(pair, time.Now().Add(24*time.Hour)), "the client certificate expired on ")
 }
 
-// What is forbidden is told as a rule to paste.
+// The hint about a missing permission is a rule that can be pasted.
 func TestRoleHint(t *testing.T) {
 	t.Parallel()
 	assert.Equal(t, "add to a ClusterRole the rule - {apiGroups: [crd.projectcalico.org], resources: [ippools], verbs: [list]}", listing.RoleHint())
 	other := listing
-	other.OrElse = "set it otherwise"
-	assert.Equal(t, listing.RoleHint()+"; set it otherwise", other.RoleHint())
+	other.OrElse = "set another group"
+	assert.Equal(t, listing.RoleHint()+"; set another group", other.RoleHint())
 	config := Action{Verb: "get", Resource: "configmaps", Namespace: "kube-system", Name: "kubeadm-config"}
 	assert.Equal(t, "add to a Role in namespace kube-system the rule - "+
 		"{apiGroups: [''], resources: [configmaps], resourceNames: [kubeadm-config], verbs: [get]}", config.RoleHint())
 }
 
-// A page that has expired passes where the next attempt begins at the first.
+// An expired page is retryable if the next attempt begins at the first page.
 func TestExpiredPage(t *testing.T) {
 	t.Parallel()
 	client := reaching(t, rest.Config{}, apitest.Always(apitest.Failure(410, "Expired", "too old")))

@@ -14,22 +14,21 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
 )
 
-// zeros never end.
+// zeros is a reader without end.
 type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { return len(p), nil }
 
-// No answer is read to its end that is larger than it may be, whatever it says of
-// itself: not one without end, nor one that is small until it is decoded, nor an
-// error.
+// An answer is not read beyond its limit, whether it is endless, small until it is
+// decompressed, or an error.
 func TestAnswersAreBounded(t *testing.T) {
 	t.Parallel()
 	for name, serve := range map[string]http.HandlerFunc{
-		"without end": func(w http.ResponseWriter, _ *http.Request) { _, _ = io.Copy(w, zeros{}) },
-		"packed": func(w http.ResponseWriter, _ *http.Request) {
+		"endless": func(w http.ResponseWriter, _ *http.Request) { _, _ = io.Copy(w, zeros{}) },
+		"compressed": func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Encoding", "gzip")
-			packed := gzip.NewWriter(w)
-			_, _ = io.Copy(packed, zeros{})
+			compressed := gzip.NewWriter(w)
+			_, _ = io.Copy(compressed, zeros{})
 		},
 		"an error": func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(http.StatusForbidden)
@@ -45,8 +44,8 @@ func TestAnswersAreBounded(t *testing.T) {
 			t.Cleanup(func() { _ = client.Close() })
 			_, err = client.Call(t.Context(), Action{Operation: "reading", MaxBytes: 1 << 20}, client.Get("any"))
 			require.ErrorContains(t, err, "the answer is larger than 1048576 bytes")
-			assert.False(t, datastore.Retryable(err), "it would be as large again")
-			if name == "without end" {
+			assert.False(t, datastore.Retryable(err), "a retry does not help")
+			if name == "endless" {
 				_, err = client.Call(t.Context(), Action{Operation: "reading"}, client.Get("any"))
 				require.ErrorContains(t, err, "the answer is larger than 67108864 bytes")
 			}
@@ -54,7 +53,7 @@ func TestAnswersAreBounded(t *testing.T) {
 	}
 }
 
-// An answer of just the size is read.
+// An answer of exactly the limit is read.
 func TestAnswerOfTheLargestSize(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, 1000)) }))

@@ -7,7 +7,7 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// An importer's config may have a password in its URL; no message shows it.
+// The caller's config may have a password in its URL, which no message may show.
 func TestPlaceShowsNoSecret(t *testing.T) {
 	t.Parallel()
 	tests := map[string]string{

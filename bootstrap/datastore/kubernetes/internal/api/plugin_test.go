@@ -20,7 +20,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/kubernetes/internal/apitest"
 )
 
-// plugged returns a client of the server, to which a script says who asks.
+// plugged returns a client of the server whose exec plugin is the script.
 func plugged(t *testing.T, server *httptest.Server, script string) *Client {
 	t.Helper()
 	if runtime.GOOS == "windows" {
@@ -40,7 +40,8 @@ func plugged(t *testing.T, server *httptest.Server, script string) *Client {
 	return client
 }
 
-// What a plugin says is who asks, and a server that refuses it hints at it.
+// The plugin's token authenticates the client. If it is rejected, the hint names the
+// plugin.
 func TestPlugin(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -53,15 +54,15 @@ func TestPlugin(t *testing.T) {
 		_, _ = w.Write([]byte(`{"kind":"IPPoolList","metadata":{"resourceVersion":"7"},"items":[]}`))
 	}))
 	t.Cleanup(server.Close)
-	saying := func(token string) string {
+	printing := func(token string) string {
 		return fmt.Sprintf(`echo '{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":{"token":%q}}'`, token)
 	}
 
-	body, err := call(t, plugged(t, server, saying("hunter2")), listing)
+	body, err := call(t, plugged(t, server, printing("hunter2")), listing)
 	require.NoError(t, err)
 	assert.JSONEq(t, `{"kind":"IPPoolList","metadata":{"resourceVersion":"7"},"items":[]}`, string(body))
 
-	_, err = call(t, plugged(t, server, saying("hunter3")), listing)
+	_, err = call(t, plugged(t, server, printing("hunter3")), listing)
 	require.ErrorIs(t, err, datastore.ErrUnauthorized)
 	require.ErrorContains(t, err, "check the exec plugin of the kubeconfig's user")
 	assert.NotContains(t, err.Error(), "hunter3")
@@ -72,11 +73,11 @@ func TestPlugin(t *testing.T) {
 	require.ErrorContains(t, err, "failed with exit code 3: check the exec plugin of the kubeconfig's user")
 }
 
-// A plugin that hangs ends with the run's time, not with its own.
+// The context ends a request whose plugin hangs.
 func TestPluginThatHangs(t *testing.T) {
 	t.Parallel()
 	held, gone := apitest.File(t, "held", ""), filepath.Join(t.TempDir(), "gone")
-	const patience = 30 * time.Second // of the plugin, so that it ends even if nobody lets it
+	const patience = 30 * time.Second // of the plugin, so that it ends even if the test fails
 	client := plugged(t, nil, fmt.Sprintf("i=0\nwhile [ -e '%s' ] && [ $i -lt %d ]; do sleep 0.1; i=$((i+1)); done\n: >'%s'", held, patience/(100*time.Millisecond), gone))
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
@@ -85,7 +86,7 @@ func TestPluginThatHangs(t *testing.T) {
 	require.ErrorIs(t, err, datastore.ErrUnreachable)
 	require.ErrorContains(t, err, "the exec plugin")
 	assert.Less(t, time.Since(begin), patience/2)
-	// It outlives the request, and must not outlive the test: goroutines are counted.
+	// The plugin outlives the request, but must end before goleak looks for goroutines.
 	require.NoError(t, os.Remove(held))
 	require.Eventually(t, func() bool { _, err := os.Stat(gone); return err == nil }, patience/2, 10*time.Millisecond)
 }

@@ -1,4 +1,4 @@
-// Package apitest answers in the place of an API server.
+// Package apitest has fake responses of an API server.
 package apitest
 
 import (
@@ -20,34 +20,34 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// RoundTripper is a transport that is no more than a function.
+// RoundTripper is a function that is an http.RoundTripper.
 type RoundTripper func(*http.Request) (*http.Response, error)
 
-// RoundTrip calls it.
+// RoundTrip calls f.
 func (f RoundTripper) RoundTrip(request *http.Request) (*http.Response, error) { return f(request) }
 
-// Answer is what a request gets.
+// Answer is a response.
 type Answer struct {
 	Code   int
 	Header http.Header
 	Body   string
 }
 
-// Header is that of an answer of this type.
+// Header returns the header of a response with this content type.
 func Header(contentType string) http.Header { return http.Header{"Content-Type": {contentType}} }
 
-// JSON is an answer of JSON.
+// JSON returns an answer with a JSON body.
 func JSON(code int, body string) Answer {
 	return Answer{Code: code, Header: Header("application/json"), Body: body}
 }
 
-// Failure is what API servers answer with when they fail. That real ones do is
-// shown elsewhere.
+// Failure returns a failed Status, as of an API server. The tests of internal/integration
+// have those of real servers.
 func Failure(code int, reason, message string) Answer {
 	return JSON(code, fmt.Sprintf(`{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":%q,"reason":%q,"code":%d}`, message, reason, code))
 }
 
-// To is the answer to a request.
+// To returns the response to a request.
 func (a Answer) To(request *http.Request) *http.Response {
 	return &http.Response{
 		StatusCode: a.Code, Header: a.Header, Body: io.NopCloser(strings.NewReader(a.Body)), Request: request,
@@ -55,8 +55,8 @@ func (a Answer) To(request *http.Request) *http.Response {
 	}
 }
 
-// Always gives every request this answer, but for the one whether the API server
-// is ready: it is.
+// Always returns a transport with this answer to every request except /readyz, which is
+// answered with ok.
 func Always(answer Answer) RoundTripper {
 	return func(request *http.Request) (*http.Response, error) {
 		answer := answer
@@ -67,10 +67,10 @@ func Always(answer Answer) RoundTripper {
 	}
 }
 
-// Answers are by path; nothing is at any other.
+// Answers maps paths to answers. Other paths are not found.
 type Answers map[string]Answer
 
-// ByPath gives these answers. Several goroutines may ask.
+// ByPath returns a transport with these answers. It is safe for concurrent use.
 func ByPath(answers Answers) RoundTripper {
 	return func(request *http.Request) (*http.Response, error) {
 		answer, ok := answers[request.URL.Path]
@@ -81,10 +81,10 @@ func ByPath(answers Answers) RoundTripper {
 	}
 }
 
-// NoSuchPath is the answer where an API server has nothing at all.
+// NoSuchPath is the answer of an API server for an unknown path.
 var NoSuchPath = Answer{Code: http.StatusNotFound, Header: Header("text/plain"), Body: "404 page not found"}
 
-// File returns the path of a file with the text.
+// File writes a file to a new directory and returns its path.
 func File(t *testing.T, name, text string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
@@ -92,7 +92,7 @@ func File(t *testing.T, name, text string) string {
 	return path
 }
 
-// KeyPair returns a certificate of its own, and its key, as PEM.
+// KeyPair returns a self-signed certificate and its key as PEM.
 func KeyPair(t *testing.T) (cert, key []byte) {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -17,7 +17,7 @@ import (
 
 const kubeProxyPath = "/api/v1/namespaces/kube-system/configmaps/kube-proxy"
 
-// The sources are asked in their order, until a CIDR of each family is known.
+// The sources are read in order, until there is a CIDR of each address family.
 func TestPodCIDRs(t *testing.T) {
 	t.Parallel()
 	kubeadm := func(podSubnet string) apitest.Answer {
@@ -37,14 +37,14 @@ func TestPodCIDRs(t *testing.T) {
 		want     []facts.PodCIDRSource
 	}{
 		{"no family", nil, apitest.Answers{kubeadmPath: kubeadm("10.1.0.0/16")}, nil},
-		{"the first knows all", both, apitest.Answers{kubeadmPath: kubeadm("10.1.0.0/16,fd00::/56"), openShiftPath: openShift},
+		{"all from the first source", both, apitest.Answers{kubeadmPath: kubeadm("10.1.0.0/16,fd00::/56"), openShiftPath: openShift},
 			[]facts.PodCIDRSource{factstest.Source(ofKubeadm, "10.1.0.0/16", "fd00::/56")}},
-		{"the second knows the rest", both, apitest.Answers{kubeadmPath: kubeadm("10.1.0.0/16"), openShiftPath: openShift, kubeProxyPath: kubeProxy},
+		{"the rest from the second source", both, apitest.Answers{kubeadmPath: kubeadm("10.1.0.0/16"), openShiftPath: openShift, kubeProxyPath: kubeProxy},
 			[]facts.PodCIDRSource{factstest.Source(ofKubeadm, "10.1.0.0/16"), factstest.Source(ofOpenShift, "fd00:1::/56")}},
-		{"one family alone", []ippool.Family{ippool.IPv4}, apitest.Answers{openShiftPath: openShift, kubeProxyPath: kubeProxy},
+		{"one family", []ippool.Family{ippool.IPv4}, apitest.Answers{openShiftPath: openShift, kubeProxyPath: kubeProxy},
 			[]facts.PodCIDRSource{absent(ofKubeadm), factstest.Source(ofOpenShift, "fd00:1::/56"), factstest.Source(ofKubeProxy, "10.3.0.0/16")}},
 		{"none", both, nil, []facts.PodCIDRSource{absent(ofKubeadm), absent(ofOpenShift), absent(ofKubeProxy)}},
-		{"it names none, forbidden, unreadable", both, apitest.Answers{
+		{"no CIDR, forbidden, malformed", both, apitest.Answers{
 			"/readyz": apitest.JSON(200, "ok"), kubeadmPath: kubeadm(""), kubeProxyPath: apitest.JSON(200, "7"),
 			openShiftPath: apitest.Failure(403, "Forbidden", `User "x" cannot get resource "networks"`),
 		}, []facts.PodCIDRSource{
@@ -66,7 +66,7 @@ func TestPodCIDRs(t *testing.T) {
 	}
 }
 
-// A server that is away ends it: no default is taken because a server hiccuped.
+// If the API server is unreachable, the run must not continue with the default range.
 func TestPodCIDRsFail(t *testing.T) {
 	t.Parallel()
 	for _, path := range []string{kubeadmPath, openShiftPath, kubeProxyPath} {

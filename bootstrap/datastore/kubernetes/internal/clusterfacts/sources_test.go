@@ -29,16 +29,16 @@ func TestReadKubeadm(t *testing.T) {
 		{"both families", "networking:\n  podSubnet: 10.244.0.0/16,fd00:10:244::/56\n", []string{"10.244.0.0/16", "fd00:10:244::/56"}},
 		{"a space after the comma", "networking:\n  podSubnet: 10.244.0.0/16, fd00:10:244::/56\n", []string{"10.244.0.0/16", "fd00:10:244::/56"}},
 		{"spaces around all", "networking:\n  podSubnet: \"  fd00:10:244::/56 ,\t10.244.0.0/16 , \"\n", []string{"fd00:10:244::/56", "10.244.0.0/16"}},
-		{"IPv6 alone", "networking:\n  podSubnet: fd00:10:244::/56\n", []string{"fd00:10:244::/56"}},
+		{"only IPv6", "networking:\n  podSubnet: fd00:10:244::/56\n", []string{"fd00:10:244::/56"}},
 		{"several of a family", "networking:\n  podSubnet: 10.244.0.0/16,10.245.0.0/16,fd00::/56,fd01::/56\n",
 			[]string{"10.244.0.0/16", "10.245.0.0/16", "fd00::/56", "fd01::/56"}},
 		{"over two lines", "networking:\n  podSubnet: >-\n    10.244.0.0/16,\n    fd00:10:244::/56\n", []string{"10.244.0.0/16", "fd00:10:244::/56"}},
 		{"a list", "networking:\n  podSubnet: [10.244.0.0/16, 'fd00:10:244::/56']\n", []string{"10.244.0.0/16", "fd00:10:244::/56"}},
 		{"an anchor", "x: &pods 10.244.0.0/16\nnetworking:\n  podSubnet: *pods\n", []string{"10.244.0.0/16"}},
 		{"a tag", "networking:\n  podSubnet: !!str 10.244.0.0/16\n", []string{"10.244.0.0/16"}},
-		{"Windows' line ends", "networking:\r\n  podSubnet: 10.244.0.0/16\r\n", []string{"10.244.0.0/16"}},
-		{"elsewhere too", "other:\n  podSubnet: 10.1.0.0/16\nnetworking:\n  podSubnet: 10.244.0.0/16\n", []string{"10.244.0.0/16"}},
-		{"only elsewhere", "other:\n  podSubnet: 10.1.0.0/16\n", nil},
+		{"Windows line endings", "networking:\r\n  podSubnet: 10.244.0.0/16\r\n", []string{"10.244.0.0/16"}},
+		{"another podSubnet as well", "other:\n  podSubnet: 10.1.0.0/16\nnetworking:\n  podSubnet: 10.244.0.0/16\n", []string{"10.244.0.0/16"}},
+		{"only another podSubnet", "other:\n  podSubnet: 10.1.0.0/16\n", nil},
 		{"empty", "networking:\n  podSubnet: \"\"\n", nil},
 		{"null", "networking:\n  podSubnet:\n", nil},
 		{"none", "networking:\n  dnsDomain: cluster.local\n", nil},
@@ -75,7 +75,7 @@ func TestReadKubeadmFaults(t *testing.T) {
 	}{
 		{"another key", map[string]string{"ClusterStatus": "x"}, "no ClusterConfiguration in it"},
 		{"no data", nil, "no ClusterConfiguration in it"},
-		{"no YAML", map[string]string{"ClusterConfiguration": "networking: [\n"}, "ClusterConfiguration: networking.podSubnet can't be read"},
+		{"not YAML", map[string]string{"ClusterConfiguration": "networking: [\n"}, "ClusterConfiguration: networking.podSubnet can't be read"},
 		{"a number", map[string]string{"ClusterConfiguration": "networking:\n  podSubnet: 10.244\n"}, "ClusterConfiguration: networking.podSubnet can't be read"},
 		{"an object", map[string]string{"ClusterConfiguration": "networking:\n  podSubnet: {a: b}\n"}, "ClusterConfiguration: networking.podSubnet can't be read"},
 	}
@@ -129,7 +129,7 @@ func TestPrefixesOf(t *testing.T) {
 	assert.Empty(t, problem)
 
 	prefixes, problem = prefixesOf([]string{"10.244.0.0", "fd00::/56", "pods"})
-	assert.Equal(t, []netip.Prefix{netip.MustParsePrefix("fd00::/56")}, prefixes, "what can be read counts")
+	assert.Equal(t, []netip.Prefix{netip.MustParsePrefix("fd00::/56")}, prefixes, "valid CIDRs are returned")
 	assert.Contains(t, problem, `"10.244.0.0": `)
 	assert.Contains(t, problem, `; "pods": `)
 }

@@ -15,9 +15,9 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// FuzzClusterConfiguration reads any ClusterConfiguration: CIDRs come out without
-// host bits, and the same CIDRs once more if they are written plainly; and
-// kube-proxy's config is read by the same rules.
+// FuzzClusterConfiguration checks that the CIDRs of any ClusterConfiguration have no host
+// bits and are the same after they are written and read again, and that kube-proxy's
+// config is read by the same rules.
 func FuzzClusterConfiguration(f *testing.F) {
 	for _, text := range []string{
 		"networking:\n  dnsDomain: cluster.local\n  podSubnet: 10.244.0.0/16,fd00:10:244::/56\n  serviceSubnet: 10.96.0.0/12\n",
@@ -66,9 +66,9 @@ func hasHostBits(texts []string) bool {
 	})
 }
 
-// FuzzAnswers reads any answer of an API server as each of the lists and objects
-// that are asked for: an error is one of few, and what is read are addresses, each
-// once, and CIDRs without host bits.
+// FuzzAnswers reads any answer of an API server as each of the requested lists and
+// objects. It checks the kinds of errors, that addresses are valid and unique, and that
+// CIDRs have no host bits.
 func FuzzAnswers(f *testing.F) {
 	for _, body := range []string{
 		`{"kind":"NodeList","metadata":{"continue":"x"},"items":[{"metadata":{"name":"a","labels":{"zone":"x"}},"spec":{"podCIDR":"10.1.0.0/24","podCIDRs":["10.1.0.7/24","x"]},"status":{"addresses":[{"type":"InternalIP","address":"::ffff:192.168.1.10"},{"type":"Hostname","address":"10.9.9.9"}]}}]}`,
@@ -98,9 +98,9 @@ func FuzzAnswers(f *testing.F) {
 			require.ErrorIs(t, err, api.ErrNoList)
 		}
 		for _, object := range objects {
-			said := facts.PodCIDRSource{}
-			said.Prefixes, _ = prefixesOf(object.Spec.CIDRs)
-			require.Len(t, located(said), len(said.Prefixes))
+			source := facts.PodCIDRSource{}
+			source.Prefixes, _ = prefixesOf(object.Spec.CIDRs)
+			require.Len(t, located(source), len(source.Prefixes))
 		}
 		for _, source := range append(slices.Clone(podCIDRSources), serviceCIDRSources...) {
 			texts, err := source.read(body)

@@ -27,8 +27,7 @@ const (
 	noNodes = `{"kind":"NodeList","items":[]}`
 )
 
-// asking returns a client that gets these answers, by path; all others are not
-// found.
+// asking returns a client that gets these answers, by path. Other paths are not found.
 func asking(t *testing.T, answers apitest.Answers) *api.Client {
 	t.Helper()
 	client, err := api.New(&rest.Config{Host: "https://127.0.0.1:1", BearerToken: "hunter2", Transport: apitest.ByPath(answers)}, "", 0)
@@ -78,11 +77,11 @@ func TestSurveyServiceCIDRs(t *testing.T) {
 		want     []string
 		problems []string // the beginning of each
 	}{
-		{"of the API", apitest.Answers{serviceCIDRsPath: apitest.JSON(200, two), kubeadmPath: kubeadm96},
+		{"from the API", apitest.Answers{serviceCIDRsPath: apitest.JSON(200, two), kubeadmPath: kubeadm96},
 			[]string{"10.96.0.0/12 ServiceCIDR kubernetes", "fd00:96::/108 ServiceCIDR kubernetes", "10.200.0.0/16 ServiceCIDR more"}, nil},
 		{"kubeadm's", apitest.Answers{kubeadmPath: kubeadm96, openShiftPath: openShift},
 			[]string{"10.96.0.0/12 kubeadm-config", "fd00:96::/108 kubeadm-config"}, nil},
-		{"none of the API", apitest.Answers{serviceCIDRsPath: apitest.JSON(200, `{"kind":"ServiceCIDRList","items":[]}`), kubeadmPath: kubeadm96},
+		{"none from the API", apitest.Answers{serviceCIDRsPath: apitest.JSON(200, `{"kind":"ServiceCIDRList","items":[]}`), kubeadmPath: kubeadm96},
 			[]string{"10.96.0.0/12 kubeadm-config", "fd00:96::/108 kubeadm-config"}, nil},
 		{"forbidden, kubeadm's", apitest.Answers{serviceCIDRsPath: forbidden, kubeadmPath: kubeadm96},
 			[]string{"10.96.0.0/12 kubeadm-config", "fd00:96::/108 kubeadm-config"}, []string{missing}},
@@ -91,20 +90,20 @@ func TestSurveyServiceCIDRs(t *testing.T) {
 			missing, "no Service CIDR from kubeadm-config: Kubernetes https://127.0.0.1:1: reading ConfigMap kube-system/kubeadm-config: permission denied: ",
 			"no Service CIDR from networks.config.openshift.io: ", "checks against Services are skipped: no Service CIDR is known",
 		}},
-		{"no list", apitest.Answers{serviceCIDRsPath: apitest.JSON(200, `{"kind":"Status"}`), openShiftPath: openShift}, []string{"172.30.0.0/16 networks.config.openshift.io"},
+		{"not a list", apitest.Answers{serviceCIDRsPath: apitest.JSON(200, `{"kind":"Status"}`), openShiftPath: openShift}, []string{"172.30.0.0/16 networks.config.openshift.io"},
 			[]string{"no Service CIDR from servicecidrs.networking.k8s.io: the answer is not a list of the Kubernetes API"}},
 		{"expired", apitest.Answers{serviceCIDRsPath: apitest.Failure(410, "Expired", "too old"), openShiftPath: openShift}, []string{"172.30.0.0/16 networks.config.openshift.io"},
 			[]string{"no Service CIDR from servicecidrs.networking.k8s.io: Kubernetes https://127.0.0.1:1: reading ServiceCIDRs: too old"}},
-		{"host bits and worse", apitest.Answers{serviceCIDRsPath: apitest.JSON(200, strings.Replace(two, "10.96.0.0/12", `10.96.0.1/12","x`, 1))},
+		{"host bits, and not a CIDR", apitest.Answers{serviceCIDRsPath: apitest.JSON(200, strings.Replace(two, "10.96.0.0/12", `10.96.0.1/12","x`, 1))},
 			[]string{"10.96.0.0/12 ServiceCIDR kubernetes", "fd00:96::/108 ServiceCIDR kubernetes", "10.200.0.0/16 ServiceCIDR more"},
 			[]string{`Service CIDRs of servicecidrs.networking.k8s.io: "10.96.0.1/12" has host bits, which are ignored: 10.96.0.0/12; "x": `}},
 		{"kubeadm's, expired", apitest.Answers{kubeadmPath: apitest.Failure(410, "Expired", "too old"), openShiftPath: openShift}, []string{"172.30.0.0/16 networks.config.openshift.io"},
 			[]string{"no Service CIDR from kubeadm-config: Kubernetes https://127.0.0.1:1: reading ConfigMap kube-system/kubeadm-config: too old"}},
-		{"no YAML", apitest.Answers{kubeadmPath: kubeadm("[")}, nil, []string{
+		{"not YAML", apitest.Answers{kubeadmPath: kubeadm("[")}, nil, []string{
 			"no Service CIDR from kubeadm-config: ClusterConfiguration: networking.serviceSubnet can't be read: ",
 			"checks against Services are skipped: no Service CIDR is known (servicecidrs.networking.k8s.io: not found, networks.config.openshift.io: not found)",
 		}},
-		{"neither names one", apitest.Answers{kubeadmPath: apitest.JSON(200, `{"data":{"ClusterConfiguration":"networking: {}\n"}}`), openShiftPath: apitest.JSON(200, `{"spec":{}}`)}, nil, []string{
+		{"none in either", apitest.Answers{kubeadmPath: apitest.JSON(200, `{"data":{"ClusterConfiguration":"networking: {}\n"}}`), openShiftPath: apitest.JSON(200, `{"spec":{}}`)}, nil, []string{
 			"checks against Services are skipped: no Service CIDR is known (servicecidrs.networking.k8s.io: not found, kubeadm-config: it names none, networks.config.openshift.io: it names none)",
 		}},
 		{"OpenShift's, unreadable", apitest.Answers{openShiftPath: apitest.JSON(200, `{"spec":{"serviceNetwork":"172.30.0.0/16"}}`)}, nil, []string{
@@ -139,14 +138,14 @@ func TestSurveyFailures(t *testing.T) {
 		name    string
 		nodes   apitest.Answer
 		want    error  // of Survey; nil: a problem
-		problem string // its beginning
+		problem string // its prefix
 	}{
 		{"forbidden", apitest.Failure(403, "Forbidden", `User "x" cannot list resource "nodes"`), nil,
 			"checks against nodes are skipped: Kubernetes https://127.0.0.1:1: reading nodes: permission denied: " +
 				`User "x" cannot list resource "nodes": add to a ClusterRole the rule - {apiGroups: [''], resources: [nodes], verbs: [list]}`},
 		{"not found", apitest.Failure(404, "NotFound", "no"), nil, "checks against nodes are skipped: the API server has no nodes"},
 		{"expired", apitest.Failure(410, "Expired", "the token is too old"), nil, "checks against nodes are skipped: Kubernetes https://127.0.0.1:1: reading nodes: the token is too old"},
-		{"no list", apitest.JSON(200, `{"kind":"PodList","items":[]}`), nil, "checks against nodes are skipped: Kubernetes https://127.0.0.1:1: reading nodes: the answer is not a list"},
+		{"not a list", apitest.JSON(200, `{"kind":"PodList","items":[]}`), nil, "checks against nodes are skipped: Kubernetes https://127.0.0.1:1: reading nodes: the answer is not a list"},
 		{"unauthorized", apitest.Failure(401, "Unauthorized", "Unauthorized"), datastore.ErrUnauthorized, ""},
 		{"unavailable", apitest.JSON(503, ""), datastore.ErrUnreachable, ""},
 		{"slow down", apitest.Failure(429, "TooManyRequests", "slow down"), datastore.ErrUnreachable, ""},
@@ -169,7 +168,7 @@ func TestSurveyFailures(t *testing.T) {
 	}
 }
 
-// A server that is away ends the survey, whatever was asked for.
+// If the API server is unreachable, the survey fails, whichever request that is.
 func TestSurveyServiceCIDRsFail(t *testing.T) {
 	t.Parallel()
 	for _, path := range []string{serviceCIDRsPath, kubeadmPath, openShiftPath} {
@@ -179,14 +178,14 @@ func TestSurveyServiceCIDRsFail(t *testing.T) {
 	}
 }
 
-// Nodes come in pages, each with where the next one begins.
+// Nodes are read in pages, with continue tokens.
 func TestSurveyNodesInPages(t *testing.T) {
 	t.Parallel()
-	var requested []string
+	var queries []string
 	client, err := api.New(&rest.Config{Host: "https://127.0.0.1:1", Transport: apitest.RoundTripper(func(request *http.Request) (*http.Response, error) {
-		requested = append(requested, request.URL.RawQuery)
+		queries = append(queries, request.URL.RawQuery)
 		page := `{"kind":"NodeList","metadata":{"continue":"next"},"items":[{"metadata":{"name":"a"}}]}`
-		if len(requested) == 2 {
+		if len(queries) == 2 {
 			page = `{"kind":"NodeList","items":[{"metadata":{"name":"b"}}]}`
 		}
 		return apitest.JSON(200, page).To(request), nil
@@ -196,10 +195,10 @@ func TestSurveyNodesInPages(t *testing.T) {
 	require.NoError(t, err)
 	assert.Empty(t, problems)
 	assert.Equal(t, []facts.Node{{Name: "a"}, {Name: "b"}}, nodes)
-	assert.Equal(t, []string{"limit=500", "continue=next&limit=500"}, requested)
+	assert.Equal(t, []string{"limit=500", "continue=next&limit=500"}, queries)
 }
 
-// Whoever cancels a survey gets that for an answer, and no problem.
+// A cancelled survey returns the error of the context, and no problems.
 func TestSurveyCancelled(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
