@@ -31,9 +31,9 @@ func (d DatastoreSettings) String() string {
 		switch setting := definition.Of(&settings); {
 		case !setting.IsSet():
 		case definition.Hides(setting.Value):
-			set = append(set, definition.Env+"=***")
+			set = append(set, string(definition.ID)+"=***")
 		default:
-			set = append(set, definition.Env+"="+text.Quote(setting.Value))
+			set = append(set, string(definition.ID)+"="+text.Quote(setting.Value))
 		}
 	}
 	for _, inline := range []Setting{d.EtcdCACert, d.EtcdCert, d.EtcdKey, d.KubeconfigInline} {

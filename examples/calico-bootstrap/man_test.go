@@ -147,7 +147,7 @@ func manText(t *testing.T, readme string) string {
 
 func writeSetting(b *bytes.Buffer, f *pflag.Flag, d settings.Definition) {
 	usage := d.Usage
-	if d.Words() == nil || d.Bool {
+	if d.Words == nil || d.Bool {
 		usage += "; " + d.Accepted
 	} else {
 		usage += "; one of " + d.Accepted
