@@ -19,10 +19,10 @@ func TestRenderChooses(t *testing.T) {
 	host := fakeHost{networks: factstest.Prefixes("192.168.1.0/24"), reads: &requested}
 	pools, warnings, err := Render(t.Context(), settings.Settings{}, WithHost(host), WithRandom(&counting{}))
 	require.NoError(t, err)
-	const chosen = " was chosen for this run and may differ on another host or in the next run: set one with flag --"
+	const chosen = " was chosen for this run and may differ on another host or in the next run: set one with "
 	assert.Equal(t, []string{
-		"the CIDR 172.16.0.0/16" + chosen + "ipv4-pool-cidr",
-		"the CIDR fd01:203:405::/48" + chosen + "ipv6-pool-cidr",
+		"the CIDR 172.16.0.0/16" + chosen + "ipv4.pool.cidr",
+		"the CIDR fd01:203:405::/48" + chosen + "ipv6.pool.cidr",
 	}, warnings)
 	require.Len(t, pools, 2)
 	assert.Equal(t, "172.16.0.0/16", pools[0].Spec.CIDR)
@@ -75,7 +75,7 @@ func TestRenderWarnsAndFails(t *testing.T) {
 	assert.Equal(t, []string{
 		`env CALICO_IPV6POOL_CIDR: "fd00::7/64" has host bits, which are ignored: the pool is fd00::/64`,
 		"a pool may overlap a network of this host: no netlink",
-		"the CIDR 192.168.0.0/16 was chosen for this run and may differ on another host or in the next run: set one with flag --ipv4-pool-cidr",
+		"the CIDR 192.168.0.0/16 was chosen for this run and may differ on another host or in the next run: set one with ipv4.pool.cidr",
 	}, warnings)
 
 	_, _, err = Render(t.Context(), settingstest.Given(t, "CALICO_IPV6POOL_CIDR=x"), WithHost(broken))

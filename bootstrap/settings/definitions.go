@@ -31,7 +31,8 @@ type Definition struct {
 	List     bool           // the flag may be given several times; its values are joined with commas
 
 	// Words are those that the setting accepts, where they are few and fixed: of a
-	// boolean true and false, though Accepted has more; else nil.
+	// boolean true and false, though Accepted has more; else nil. It is shared by all
+	// callers, and must not be modified.
 	Words []string
 
 	// Prefixed says that CALICO_ in front of Env is another name, which wins.
@@ -63,13 +64,7 @@ var (
 
 // Definitions returns every setting that has a flag and a variable, in the
 // order of the documentation.
-func Definitions() []Definition {
-	all := slices.Clone(definitions())
-	for i := range all {
-		all[i].Words = slices.Clone(all[i].Words)
-	}
-	return all
-}
+func Definitions() []Definition { return slices.Clone(definitions()) }
 
 var definitions = sync.OnceValue(func() []Definition {
 	all := slices.Concat(poolDefinitions(ippool.IPv4), poolDefinitions(ippool.IPv6), runDefinitions, datastoreDefinitions)
