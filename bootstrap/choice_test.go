@@ -10,6 +10,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/internal/factstest"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/internal/settingstest"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/poolstest"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
@@ -102,4 +103,22 @@ func TestRenderedPoolsAreComplete(t *testing.T) {
 	want.Spec.CIDR, want.Spec.NATOutgoing = "192.168.0.0/16", true
 	ippool.Default(want)
 	assert.Equal(t, want, pools[0])
+}
+
+// Plans, the preflight and what they refuse call a setting as the settings say.
+func TestNamesInMessages(t *testing.T) {
+	t.Parallel()
+	given := settingstest.Given(t, "--ipv4-pool-nat-outgoing=false", "--ipv6-pool-cidr=none", "--preflight=strict", "--on-drift=fail")
+	given.Datastore.Names = settings.FlagNames
+	var reads int
+	_, warnings, err := Render(t.Context(), given, WithHost(fakeHost{reads: &reads}))
+	require.NoError(t, err)
+	require.Len(t, warnings, 2)
+	assert.Contains(t, warnings[1], "set one with --ipv4-pool-cidr")
+
+	_, err = run(t, newStore(poolstest.Default4()), given)
+	require.ErrorContains(t, err, "exists with natOutgoing true; --on-drift=update changes it")
+	_, err = run(t, newStore(), given)
+	require.ErrorContains(t, err, "set natOutgoing to true with --ipv4-pool-nat-outgoing, or")
+	require.ErrorContains(t, err, "with --allow=PrivateWithoutNAT, or set --preflight=warn")
 }

@@ -23,7 +23,8 @@ func (d Definition) Hides(value string) bool {
 	}
 }
 
-// String returns the datastore settings that are set, without the secrets.
+// String returns the datastore settings that are set, by their identities and without
+// the secrets.
 func (d DatastoreSettings) String() string {
 	settings := Settings{Datastore: d}
 	var set []string
