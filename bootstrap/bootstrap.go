@@ -97,7 +97,7 @@ func Render(ctx context.Context, s settings.Settings, opts ...Option) ([]*v3.IPP
 	}
 	o := newOptions(opts)
 	warnings := config.Warnings
-	var desired plan.Desired
+	desired := plan.Desired{Names: config.Desired.Names}
 	for _, want := range onHost(config.Desired, o.host).Pools {
 		switch {
 		case want.Skip == "":
@@ -132,7 +132,7 @@ func Render(ctx context.Context, s settings.Settings, opts ...Option) ([]*v3.IPP
 	for i, step := range settled.Steps {
 		if len(draft.Steps[i].Unknown) > 0 {
 			warnings = append(warnings, fmt.Sprintf("the CIDR %s was chosen for this run and may differ on another host or in the next run: set one with %s",
-				step.Pool.Spec.CIDR, origin.Flag(fmt.Sprintf("ipv%d-pool-cidr", step.Family))))
+				step.Pool.Spec.CIDR, settled.Names.Of(origin.PoolSetting(step.Family, "cidr"))))
 		}
 		pools = append(pools, step.Pool)
 	}
@@ -141,7 +141,7 @@ func Render(ctx context.Context, s settings.Settings, opts ...Option) ([]*v3.IPP
 
 // onHost is what is desired on a host: without IPv6 pools where it has no IPv6.
 func onHost(desired plan.Desired, host facts.Host) plan.Desired {
-	here := plan.Desired{Pools: append([]plan.DesiredPool{}, desired.Pools...)}
+	here := plan.Desired{Pools: append([]plan.DesiredPool{}, desired.Pools...), Names: desired.Names}
 	for i := range here.Pools {
 		pool := &here.Pools[i]
 		if pool.Family != ippool.IPv6 || pool.Skip != "" {

@@ -10,6 +10,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/internal/factstest"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/internal/settingstest"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/poolstest"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
@@ -19,10 +20,10 @@ func TestRenderChooses(t *testing.T) {
 	host := fakeHost{networks: factstest.Prefixes("192.168.1.0/24"), reads: &reads}
 	pools, warnings, err := Render(t.Context(), settings.Settings{}, WithHost(host), WithRandom(&counting{}))
 	require.NoError(t, err)
-	const chosen = " was chosen for this run and may differ on another host or in the next run: set one with flag --"
+	const chosen = " was chosen for this run and may differ on another host or in the next run: set one with "
 	assert.Equal(t, []string{
-		"the CIDR 172.16.0.0/16" + chosen + "ipv4-pool-cidr",
-		"the CIDR fd01:203:405::/48" + chosen + "ipv6-pool-cidr",
+		"the CIDR 172.16.0.0/16" + chosen + "ipv4.pool.cidr",
+		"the CIDR fd01:203:405::/48" + chosen + "ipv6.pool.cidr",
 	}, warnings)
 	require.Len(t, pools, 2)
 	assert.Equal(t, "172.16.0.0/16", pools[0].Spec.CIDR)
@@ -75,7 +76,7 @@ func TestRenderWarnsAndFails(t *testing.T) {
 	assert.Equal(t, []string{
 		`env CALICO_IPV6POOL_CIDR: "fd00::7/64" has host bits, which are ignored: the pool is fd00::/64`,
 		"a pool may overlap a network of this host: no netlink",
-		"the CIDR 192.168.0.0/16 was chosen for this run and may differ on another host or in the next run: set one with flag --ipv4-pool-cidr",
+		"the CIDR 192.168.0.0/16 was chosen for this run and may differ on another host or in the next run: set one with ipv4.pool.cidr",
 	}, warnings)
 
 	_, _, err = Render(t.Context(), settingstest.Given(t, "CALICO_IPV6POOL_CIDR=x"), WithHost(broken))
@@ -102,4 +103,22 @@ func TestRenderedPoolsAreComplete(t *testing.T) {
 	want.Spec.CIDR, want.Spec.NATOutgoing = "192.168.0.0/16", true
 	ippool.Default(want)
 	assert.Equal(t, want, pools[0])
+}
+
+// Plans, the preflight and what they refuse call a setting as the settings say.
+func TestNamesInMessages(t *testing.T) {
+	t.Parallel()
+	given := settingstest.Given(t, "--ipv4-pool-nat-outgoing=false", "--ipv6-pool-cidr=none", "--preflight=strict", "--on-drift=fail")
+	given.Datastore.Names = settings.FlagNames
+	var reads int
+	_, warnings, err := Render(t.Context(), given, WithHost(fakeHost{reads: &reads}))
+	require.NoError(t, err)
+	require.Len(t, warnings, 2)
+	assert.Contains(t, warnings[1], "set one with --ipv4-pool-cidr")
+
+	_, err = run(t, newStore(poolstest.Default4()), given)
+	require.ErrorContains(t, err, "exists with natOutgoing true; --on-drift=update changes it")
+	_, err = run(t, newStore(), given)
+	require.ErrorContains(t, err, "set natOutgoing to true with --ipv4-pool-nat-outgoing, or")
+	require.ErrorContains(t, err, "with --allow=PrivateWithoutNAT, or set --preflight=warn")
 }

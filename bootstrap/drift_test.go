@@ -25,7 +25,7 @@ func TestRunFailsOnDrift(t *testing.T) {
 		store := newStore(poolstest.Default4())
 		report, err := run(t, store, settingstest.Given(t, append(settingstest.CIDRs, "--on-drift=fail", "--ipv4-pool-nat-outgoing=false")...), options...)
 		require.ErrorIs(t, err, plan.ErrDrift)
-		require.EqualError(t, err, `flag --ipv4-pool-nat-outgoing: "false" has no effect: IPPool "default-ipv4-ippool" exists with natOutgoing true; --on-drift=update changes it`)
+		require.EqualError(t, err, `flag --ipv4-pool-nat-outgoing: "false" has no effect: IPPool "default-ipv4-ippool" exists with natOutgoing true; onDrift=update changes it`)
 		assert.Equal(t, []string{"default-ipv4-ippool unchanged: exists; differs from desired: natOutgoing", "default-ipv6-ippool would-create: no IPv6 pool exists"}, outcome(report))
 		assert.Zero(t, store.count("commit"), "the IPv6 pool isn't created either")
 		assert.Empty(t, report.Warnings, "the error has it")

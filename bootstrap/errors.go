@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
 )
 
 // ErrTimedOut comes when the time for the run is over. The error that was
@@ -22,18 +23,30 @@ type PartialError struct {
 
 // Error returns the error, and a line for each pool that was written.
 func (e *PartialError) Error() string {
-	text := e.Err.Error()
-	for _, name := range e.Created {
-		text += fmt.Sprintf("\nIPPool %q was created and not rolled back", name)
-	}
-	for _, name := range e.Updated {
-		text += fmt.Sprintf("\nIPPool %q was updated and not rolled back", name)
-	}
-	return text
+	return errors.Join(e.Unwrap()...).Error()
 }
 
-// Unwrap returns the error.
-func (e *PartialError) Unwrap() error { return e.Err }
+// Unwrap returns Err, and an error for each pool that was written: the lines of Error.
+func (e *PartialError) Unwrap() []error {
+	errs := []error{e.Err}
+	for _, name := range e.Created {
+		errs = append(errs, &keptError{name, plan.Created})
+	}
+	for _, name := range e.Updated {
+		errs = append(errs, &keptError{name, plan.Updated})
+	}
+	return errs
+}
+
+// keptError is about a pool that was written, and stays, beside an error.
+type keptError struct {
+	name   string
+	action plan.Action
+}
+
+func (e *keptError) Error() string {
+	return fmt.Sprintf("IPPool %q was %s and not rolled back", e.name, e.action)
+}
 
 // planChangedError is a conflict that another attempt doesn't resolve: the plan that
 // was agreed to is another one now.

@@ -312,5 +312,5 @@ func TestFindingsOfAnUpdate(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, report.Findings, 1)
 	assert.Equal(t, `IPPool "default-ipv4-ippool": cidr "10.244.0.0/16" (datastore) is private, and natOutgoing is false (flag --ipv4-pool-nat-outgoing): `+
-		`pods reach only hosts with a return route to them, such as by BGP; set natOutgoing to true with flag --ipv4-pool-nat-outgoing, or ensure that return routes exist`, report.Findings[0].Text)
+		`pods reach only hosts with a return route to them, such as by BGP; set natOutgoing to true with ipv4.pool.natOutgoing, or ensure that return routes exist`, report.Findings[0].Text)
 }

@@ -184,7 +184,7 @@ func (r *runner) check(p plan.Plan, known facts.Facts) (found, allowed []preflig
 func (r *runner) refusal(p plan.Plan, found []preflight.Finding) error {
 	var refusals []error
 	if r.config.Preflight == preflight.Strict && len(found) > 0 {
-		refusals = append(refusals, &preflight.FindingsError{Findings: found, Source: r.strictBy})
+		refusals = append(refusals, &preflight.FindingsError{Findings: found, Source: r.strictBy, Names: p.Names})
 	}
 	if drift := p.Differences(); r.config.OnDrift == plan.DriftFail && len(drift) > 0 {
 		refusals = append(refusals, &plan.DriftError{Differences: drift})

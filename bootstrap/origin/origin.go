@@ -1,4 +1,5 @@
-// Package origin says where a value came from.
+// Package origin says where a value came from, and identifies settings, however they are
+// given.
 package origin
 
 import "fmt"

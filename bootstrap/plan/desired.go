@@ -13,6 +13,10 @@ import (
 // are planned and reported.
 type Desired struct {
 	Pools []DesiredPool // the default IPv4 and IPv6 pool, then those of PoolsFile
+
+	// Names is what messages call a setting; nil: its identity. It has no part in
+	// what is planned.
+	Names origin.Names `json:"-"`
 }
 
 // DesiredPool is a desired pool, or says that a family gets none.

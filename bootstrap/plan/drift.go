@@ -53,6 +53,9 @@ func shown(value any) string {
 	return `""`
 }
 
+// Error returns String.
+func (d Difference) Error() string { return d.String() }
+
 // DriftError is every difference there is, where the settings want that to
 // fail. errors.Is takes it for ErrDrift.
 type DriftError struct {
@@ -66,6 +69,15 @@ func (e *DriftError) Error() string {
 		lines[i] = difference.String()
 	}
 	return strings.Join(lines, "\n")
+}
+
+// Unwrap returns the differences.
+func (e *DriftError) Unwrap() []error {
+	differences := make([]error, len(e.Differences))
+	for i, difference := range e.Differences {
+		differences[i] = difference
+	}
+	return differences
 }
 
 // Is makes a DriftError an ErrDrift.
@@ -83,16 +95,19 @@ var mutableFields = []string{"vxlanMode", "ipipMode", "natOutgoing", "disableBGP
 
 // What would change a field that DriftUpdate leaves alone.
 const (
-	remedyUpdate    = "--on-drift=update changes it"
-	remedyMigration = "it can't be changed in place; to migrate: 1. create a pool of another name and range (--pools-file), " +
+	remedyUpdate    = "%s changes it"
+	remedyMigration = "it can't be changed in place; to migrate: 1. create a pool of another name and range (%s), " +
 		"2. disable this one (disabled: true), 3. restart its pods, which moves them, 4. delete this one"
-	remedyByHand = "not updatable by --on-drift=update; change it with kubectl or calicoctl"
+	remedyByHand = "not updatable by %s; change it with kubectl or calicoctl"
 	remedyWait   = "it is being deleted: run again when it is gone"
 )
 
+// driftUpdate is the setting for DriftUpdate as messages suggest it.
+func (p Plan) driftUpdate() string { return p.Names.With(origin.SettingOnDrift, string(DriftUpdate)) }
+
 // differences compares what was asked for with the pool of that name, field by
 // field, in the order of the values.
-func differences(want DesiredPool, existing *v3.IPPool) []Difference {
+func (p *planner) differences(want DesiredPool, existing *v3.IPPool) []Difference {
 	var all []Difference
 	for _, value := range want.configured() {
 		if value.Field == "name" {
@@ -105,11 +120,11 @@ func differences(want DesiredPool, existing *v3.IPPool) []Difference {
 		difference := Difference{Field: value.Field, Desired: value.Value, Stored: stored, Source: value.Source, Pool: existing.Name}
 		switch {
 		case value.Field == "cidr" || value.Field == "blockSize":
-			difference.Remedy = remedyMigration
+			difference.Remedy = fmt.Sprintf(remedyMigration, p.Names.Of(origin.SettingPoolsFile))
 		case !slices.Contains(mutableFields, value.Field):
-			difference.Remedy = remedyByHand
+			difference.Remedy = fmt.Sprintf(remedyByHand, p.driftUpdate())
 		default:
-			difference.Remedy, difference.Mutable = remedyUpdate, true
+			difference.Remedy, difference.Mutable = fmt.Sprintf(remedyUpdate, p.driftUpdate()), true
 		}
 		all = append(all, difference)
 	}
@@ -223,7 +238,7 @@ func withUpdates(want DesiredPool, stored *ippool.Record, all []Difference) (*ip
 
 // tellOfRefusal has the remedy of the differences say so where DriftUpdate would
 // be refused.
-func setRefusal(want DesiredPool, stored *ippool.Record, all []Difference) {
+func (p *planner) setRefusal(want DesiredPool, stored *ippool.Record, all []Difference) {
 	updated, _ := withUpdates(want, stored, all)
 	if updated == nil {
 		return
@@ -231,7 +246,7 @@ func setRefusal(want DesiredPool, stored *ippool.Record, all []Difference) {
 	faults := validateUpdate(updated, stored)
 	for i := range all {
 		if len(faults) > 0 && all[i].Mutable {
-			all[i].Remedy = "--on-drift=update would fail: " + strings.Join(faults, "; ")
+			all[i].Remedy = p.driftUpdate() + " would fail: " + strings.Join(faults, "; ")
 		}
 	}
 }

@@ -19,7 +19,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-const migrate = "it can't be changed in place; to migrate: 1. create a pool of another name and range (--pools-file), " +
+const migrate = "it can't be changed in place; to migrate: 1. create a pool of another name and range (poolsFile), " +
 	"2. disable this one (disabled: true), 3. restart its pods, which moves them, 4. delete this one"
 
 // Each setting, equal to the stored value and different: the drift, and what an update
@@ -108,7 +108,7 @@ func TestDriftFieldByField(t *testing.T) {
 				assert.Equal(t, settingstest.OriginOf(name), d.Source)
 				remedy := tt.remedy
 				if remedy == "" {
-					remedy = "--on-drift=update changes it"
+					remedy = "onDrift=update changes it"
 				}
 				assert.Equal(t, remedy, d.Remedy)
 				assert.Equal(t, []string{fmt.Sprintf(`%s: "%v" has no effect: IPPool "default-ipv4-ippool" exists with %s %v; %s`,
@@ -169,7 +169,7 @@ func TestUpdateIsValidated(t *testing.T) {
 	made, err = plan.Compute(desired, datastore.Snapshot{Pools: poolstest.Records(pool)}, plan.DriftReport)
 	require.NoError(t, err)
 	assert.Equal(t, []string{`flag --ipv4-pool-vxlan: "Always" has no effect: IPPool "default-ipv4-ippool" exists with vxlanMode Never; ` +
-		`--on-drift=update would fail: spec.vxlanMode: Forbidden: "Always" stands with ipipMode "Always": only one encapsulation can be enabled`}, made.Warnings)
+		`onDrift=update would fail: spec.vxlanMode: Forbidden: "Always" stands with ipipMode "Always": only one encapsulation can be enabled`}, made.Warnings)
 
 	lb := poolstest.Default4(poolstest.ForLoadBalancers)
 	_, err = plan.Compute(settingstest.Resolved(t, "--ipv4-pool-node-selector=has(x)").Desired, datastore.Snapshot{Pools: poolstest.Records(lb)}, plan.DriftUpdate)
@@ -279,7 +279,7 @@ func TestDriftOfACallersDefault(t *testing.T) {
 	made := computed(t, config.Desired, poolstest.Default4())
 	assert.Equal(t, "exists; differs from desired: natOutgoing", made.Steps[0].Reason)
 	assert.Equal(t, []string{
-		callers + `: "false" has no effect: IPPool "default-ipv4-ippool" exists with natOutgoing true; --on-drift=update changes it`,
+		callers + `: "false" has no effect: IPPool "default-ipv4-ippool" exists with natOutgoing true; onDrift=update changes it`,
 	}, made.Warnings)
 	require.Len(t, made.Differences(), 1)
 	assert.Equal(t, origin.Caller(callers), made.Differences()[0].Source)
@@ -307,7 +307,7 @@ func TestDriftError(t *testing.T) {
 	assert.Empty(t, made.Warnings, "the error has it")
 	err = &plan.DriftError{Differences: made.Differences()}
 	require.EqualError(t, err, `env CALICO_IPV4POOL_CIDR: "10.1.0.0/16" has no effect: IPPool "default-ipv4-ippool" exists with cidr 10.244.0.0/16; `+migrate+
-		"\n"+`flag --ipv4-pool-nat-outgoing: "false" has no effect: IPPool "default-ipv4-ippool" exists with natOutgoing true; --on-drift=update changes it`)
+		"\n"+`flag --ipv4-pool-nat-outgoing: "false" has no effect: IPPool "default-ipv4-ippool" exists with natOutgoing true; onDrift=update changes it`)
 	require.ErrorIs(t, err, plan.ErrDrift)
 	require.NotErrorIs(t, err, plan.ErrIncompatible)
 
@@ -325,7 +325,7 @@ func TestDriftOfOtherPools(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, "mine", made.Steps[0].Name)
 		assert.Equal(t, plan.Unchanged, made.Steps[0].Action)
-		const rest = ` has no effect: there is no IPPool "default-ipv4-ippool" but mine; to manage that one, name it with flag --ipv4-pool-name=mine`
+		const rest = ` has no effect: there is no IPPool "default-ipv4-ippool" but mine; to manage that one, name it with ipv4.pool.name=mine`
 		assert.Equal(t, []string{
 			`env CALICO_IPV4POOL_CIDR: "10.1.0.0/16"` + rest,
 			`flag --ipv4-pool-nat-outgoing: "false"` + rest,

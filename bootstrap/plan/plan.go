@@ -37,6 +37,10 @@ type Plan struct {
 	Steps    []Step     // one a pool or family
 	Existing []Existing // the existing pools with a CIDR, sorted by name
 	Warnings []string   // what is left as it is though it is odd, a line each
+
+	// Names is what messages call a setting, as in Desired; nil: its identity. Who
+	// compares plans leaves it out: functions are not comparable.
+	Names origin.Names `json:"-"`
 }
 
 // Step is what is to be done about one pool, and why.
@@ -126,6 +130,7 @@ type planner struct {
 
 func newPlanner(desired Desired, existing datastore.Snapshot, onDrift OnDrift) *planner {
 	p := &planner{
+		Plan:     Plan{Names: desired.Names},
 		onDrift:  onDrift,
 		records:  map[string]*ippool.Record{},
 		named:    map[string]bool{},
@@ -242,7 +247,7 @@ func (p *planner) plan(want DesiredPool) {
 func (p *planner) nameTaken(want DesiredPool) {
 	if want.Default {
 		p.fault("the name %q of the default %s pool is taken by %s: choose another with %s",
-			want.Pool.Name, want.Family, p.taken[want.Pool.Name], origin.Flag(fmt.Sprintf("ipv%d-pool-name", want.Family)))
+			want.Pool.Name, want.Family, p.taken[want.Pool.Name], p.Names.Of(origin.PoolSetting(want.Family, "name")))
 		return
 	}
 	p.fault("the name %q (%s) is taken by %s: choose another, or fix the existing object", want.Pool.Name, sourceOf(want.Values, "name"), p.taken[want.Pool.Name])
@@ -264,12 +269,13 @@ func (p *planner) useExisting(step *Step, want DesiredPool) {
 	if i >= 0 { // its record can't be read whole: nothing is known of its fields
 		return
 	}
-	which, name := "one of them", ""
+	setting := origin.PoolSetting(want.Family, "name")
+	which, with := "one of them", p.Names.Of(setting)
 	if len(family) == 1 {
-		which, name = "that one", "="+text.OneLine(existing.Name)
+		which, with = "that one", p.Names.With(setting, text.OneLine(existing.Name))
 	}
-	remedy := fmt.Sprintf("there is no IPPool %q but %s; to manage %s, name it with %s%s",
-		want.Pool.Name, namesOf(family), which, origin.Flag(fmt.Sprintf("ipv%d-pool-name", want.Family)), name)
+	remedy := fmt.Sprintf("there is no IPPool %q but %s; to manage %s, name it with %s",
+		want.Pool.Name, namesOf(family), which, with)
 	for _, value := range want.configured() {
 		step.Drift = append(step.Drift, Difference{
 			Field: value.Field, Desired: value.Value, Source: value.Source, Remedy: remedy, Pool: existing.Name,
@@ -284,7 +290,7 @@ func (p *planner) useExisting(step *Step, want DesiredPool) {
 // exists is for a pool that is there under its name.
 func (p *planner) exists(step *Step, want DesiredPool, record *ippool.Record) {
 	step.Action, step.Reason, step.Pool = Unchanged, existsUnchanged, record.Pool().DeepCopy()
-	step.Drift = differences(want, step.Pool)
+	step.Drift = p.differences(want, step.Pool)
 	if len(step.Drift) > 0 {
 		step.Reason = "exists; differs from desired: " + fieldsThatDiffer(step.Drift)
 	}
@@ -295,7 +301,7 @@ func (p *planner) exists(step *Step, want DesiredPool, record *ippool.Record) {
 		setRemedy(step.Drift, remedyWait)
 	}
 	if p.onDrift != DriftUpdate {
-		setRefusal(want, record, step.Drift)
+		p.setRefusal(want, record, step.Drift)
 	} else {
 		var updated *ippool.Record
 		if updated, step.Drift = withUpdates(want, record, step.Drift); updated != nil {

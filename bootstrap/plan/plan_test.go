@@ -80,7 +80,7 @@ func TestCompute(t *testing.T) {
 			existing: []v3.IPPool{poolstest.Stored("default-ipv4-ippool", "fd00::/64")},
 			want:     []string{"IPv4 four created: no IPv4 pool existed", `IPv6 default-ipv4-ippool unchanged: exists, but the desired "six" does not`},
 			warnings: []string{
-				`env CALICO_IPV6POOL_NAME: "six" has no effect: there is no IPPool "six" but default-ipv4-ippool; to manage that one, name it with flag --ipv6-pool-name=default-ipv4-ippool`,
+				`env CALICO_IPV6POOL_NAME: "six" has no effect: there is no IPPool "six" but default-ipv4-ippool; to manage that one, name it with ipv6.pool.name=default-ipv4-ippool`,
 			},
 		},
 		{
@@ -138,14 +138,14 @@ func TestCompute(t *testing.T) {
 			name:     "the IPv4 name is taken by an IPv6 pool",
 			existing: []v3.IPPool{poolstest.Stored("default-ipv4-ippool", "fd00::/64")},
 			err: []string{
-				`conflicts with existing pools: the name "default-ipv4-ippool" of the default IPv4 pool is taken by an IPv6 pool, fd00::/64: choose another with flag --ipv4-pool-name`,
+				`conflicts with existing pools: the name "default-ipv4-ippool" of the default IPv4 pool is taken by an IPv6 pool, fd00::/64: choose another with ipv4.pool.name`,
 			},
 		},
 		{
 			name:     "the IPv6 name is taken by an IPv4 pool",
 			existing: []v3.IPPool{poolstest.Stored("default-ipv6-ippool", "10.0.0.0/16")},
 			err: []string{
-				`conflicts with existing pools: the name "default-ipv6-ippool" of the default IPv6 pool is taken by an IPv4 pool, 10.0.0.0/16: choose another with flag --ipv6-pool-name`,
+				`conflicts with existing pools: the name "default-ipv6-ippool" of the default IPv6 pool is taken by an IPv4 pool, 10.0.0.0/16: choose another with ipv6.pool.name`,
 			},
 		},
 		{
@@ -157,7 +157,7 @@ func TestCompute(t *testing.T) {
 				`IPv6 default-ipv6-ippool skipped: env CALICO_IPV6POOL_CIDR is "none"`,
 			},
 			warnings: []string{
-				`env CALICO_IPV4POOL_NAME: "b" has no effect: there is no IPPool "b" but a, default-ipv6-ippool; to manage one of them, name it with flag --ipv4-pool-name`,
+				`env CALICO_IPV4POOL_NAME: "b" has no effect: there is no IPPool "b" but a, default-ipv6-ippool; to manage one of them, name it with ipv4.pool.name`,
 			},
 		},
 		{
@@ -196,8 +196,8 @@ func TestCompute(t *testing.T) {
 			existing:   []v3.IPPool{poolstest.Stored("default-ipv4-ippool", "nonsense")},
 			unreadable: []string{"default-ipv6-ippool"},
 			err: []string{
-				`conflicts with existing pools: the name "default-ipv4-ippool" of the default IPv4 pool is taken by a pool whose CIDR can't be read: choose another with flag --ipv4-pool-name`,
-				`conflicts with existing pools: the name "default-ipv6-ippool" of the default IPv6 pool is taken by a record that can't be read: no JSON; of all things: choose another with flag --ipv6-pool-name`,
+				`conflicts with existing pools: the name "default-ipv4-ippool" of the default IPv4 pool is taken by a pool whose CIDR can't be read: choose another with ipv4.pool.name`,
+				`conflicts with existing pools: the name "default-ipv6-ippool" of the default IPv6 pool is taken by a record that can't be read: no JSON; of all things: choose another with ipv6.pool.name`,
 			},
 		},
 	}

@@ -101,7 +101,7 @@ func TestComputeOfPoolsByName(t *testing.T) {
 			want:     []string{skip4, skip6, "IPv4 b4 unchanged: exists; differs from desired: cidr, natOutgoing"},
 			warnings: []string{
 				`file pools.yaml:4: "10.4.0.0/16" has no effect: IPPool "b4" exists with cidr 10.3.0.0/16; ` + migrate,
-				`file pools.yaml:5: "false" has no effect: IPPool "b4" exists with natOutgoing true; --on-drift=update changes it`,
+				`file pools.yaml:5: "false" has no effect: IPPool "b4" exists with natOutgoing true; onDrift=update changes it`,
 			},
 		},
 		{
@@ -152,7 +152,7 @@ conflicts with existing pools: IPPool "d4": 10.3.4.0/24 (file pools.yaml:4) over
 // Fields without a setting for default pools.
 func TestDriftOfFields(t *testing.T) {
 	t.Parallel()
-	const byHand = "not updatable by --on-drift=update; change it with kubectl or calicoctl"
+	const byHand = "not updatable by onDrift=update; change it with kubectl or calicoctl"
 	manual := v3.Manual
 	existing := poolstest.Stored("b4", "10.3.0.0/16", func(pool *v3.IPPool) {
 		pool.Labels = map[string]string{"same": "x", "other": "x"}

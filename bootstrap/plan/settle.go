@@ -111,14 +111,14 @@ func (p Plan) choose(step Step, known facts.Facts, random netip.Prefix) (choice,
 		pool.Spec.CIDR = prefix.String()
 		if faults := ippool.Validate(pool); len(faults) > 0 {
 			return choice{}, fmt.Errorf("%w: the pod CIDR %s of %s makes no pool: %w; name another with %s, or other settings for it",
-				ErrIncompatible, prefix, source, faults.ToAggregate(), origin.Flag(fmt.Sprintf("ipv%d-pool-cidr", step.Family)))
+				ErrIncompatible, prefix, source, faults.ToAggregate(), p.Names.Of(origin.PoolSetting(step.Family, "cidr")))
 		}
 		return choice{prefix: prefix, source: source}, nil
 	}
 	if step.Family == ippool.IPv6 {
 		return choice{prefix: random, source: origin.DefaultBecause("random ULA")}, nil
 	}
-	return chooseIPv4(prefixesOf(known.Networks), p.used(known)), nil
+	return p.chooseIPv4(prefixesOf(known.Networks), p.used(known)), nil
 }
 
 // used are the IPv4 ranges, beside the host's own networks, that a chosen CIDR
@@ -142,7 +142,7 @@ func (p Plan) used(known facts.Facts) []netip.Prefix {
 // host's addresses alone, and so misses a gateway or a resolver in the range. Of
 // the candidates outside of these, one that is free of the other ranges, too, is
 // preferred.
-func chooseIPv4(networks, others []netip.Prefix) choice {
+func (p Plan) chooseIPv4(networks, others []netip.Prefix) choice {
 	candidates := slices.Concat([]netip.Prefix{defaultIPv4}, fallbacksIPv4)
 	prefix, free := ippool.FirstFree(candidates, slices.Concat(networks, others))
 	if !free {
@@ -158,7 +158,7 @@ func chooseIPv4(networks, others []netip.Prefix) choice {
 	}
 	return choice{prefix: defaultIPv4, source: origin.Default, warning: fmt.Sprintf(
 		"this host has networks in %s and in all of %s to %s: the IPv4 pool overlaps one; set a free range with %s",
-		defaultIPv4, fallbacksIPv4[0], fallbacksIPv4[len(fallbacksIPv4)-1], origin.Flag("ipv4-pool-cidr"))}
+		defaultIPv4, fallbacksIPv4[0], fallbacksIPv4[len(fallbacksIPv4)-1], p.Names.Of(origin.PoolSetting(ippool.IPv4, "cidr")))}
 }
 
 // prefixesOf are the ranges alone.

@@ -182,7 +182,7 @@ func TestSettleWarnsWhereNothingIsFree(t *testing.T) {
 	assert.Equal(t, []string{"default-ipv4-ippool 192.168.0.0/16 (default)"}, created(settled))
 	assert.Equal(t, []string{
 		`IPPool "x" is malformed and is ignored: no JSON`,
-		"this host has networks in 192.168.0.0/16 and in all of 172.16.0.0/16 to 172.31.0.0/16: the IPv4 pool overlaps one; set a free range with flag --ipv4-pool-cidr",
+		"this host has networks in 192.168.0.0/16 and in all of 172.16.0.0/16 to 172.31.0.0/16: the IPv4 pool overlaps one; set a free range with ipv4.pool.cidr",
 	}, settled.Warnings)
 	assert.Len(t, made.Warnings, 1, "the argument is not modified")
 }
@@ -206,7 +206,7 @@ func TestSettleIncompatible(t *testing.T) {
 			given: []string{noIPv6},
 			known: facts.Facts{PodCIDRs: []facts.PodCIDRSource{factstest.Source(origin.Cluster("kubeadm-config"), "10.1.0.0/28")}},
 			want: []string{`the pod CIDR 10.1.0.0/28 of kubeadm-config makes no pool: spec.cidr: Invalid value: "10.1.0.0/28": ` +
-				"is smaller than one block of /26: Calico can't hand out addresses of it; widen it to at least /26; name another with flag --ipv4-pool-cidr, or other settings for it"},
+				"is smaller than one block of /26: Calico can't hand out addresses of it; widen it to at least /26; name another with ipv4.pool.cidr, or other settings for it"},
 		},
 		{
 			name:     "a pod CIDR that overlaps a pool",

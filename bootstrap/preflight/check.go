@@ -28,7 +28,7 @@ func Check(p plan.Plan, known facts.Facts, all bool) []Finding {
 			continue
 		}
 		steps[step.Name] = true
-		pool := checkedPoolOf(step)
+		pool := checkedPoolOf(step, p.Names)
 		world.pools = append(world.pools, pool)
 		if Checks(step, all) && (step.Action == plan.Created || !partial[step.Name]) {
 			checked = append(checked, pool)
@@ -63,7 +63,7 @@ func Allowed(findings []Finding, codes []FindingCode) (found, allowed []Finding)
 	return found, allowed
 }
 
-func checkedPoolOf(step plan.Step) checkedPool {
+func checkedPoolOf(step plan.Step, names origin.Names) checkedPool {
 	updated := map[string]origin.Origin{}
 	for _, difference := range step.Drift {
 		if difference.Updated {
@@ -71,7 +71,7 @@ func checkedPoolOf(step plan.Step) checkedPool {
 		}
 	}
 	pool := checkedPool{
-		name: step.Name, family: step.Family, spec: step.Pool.Spec, values: step.Values,
+		name: step.Name, family: step.Family, spec: step.Pool.Spec, values: step.Values, names: names,
 		existing:    step.Action != plan.Created,
 		updated:     updated,
 		byDefault:   step.Default && step.Name == step.Desired,

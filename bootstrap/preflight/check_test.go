@@ -261,7 +261,7 @@ func TestCheckOfARandomRange(t *testing.T) {
 	found := Check(settled, known, false)
 	require.Equal(t, []string{"HostInterfaceOverlap " + ipv6Name}, lines(found))
 	assert.Equal(t, `IPPool "default-ipv6-ippool": cidr "fd12:3456:789a::/48" (default (random ULA)) overlaps fd12:3456:789a:1::/64 (interface eth0 on this host): `+
-		"hosts there become unreachable from pods, and traffic from pods to them is not masqueraded; set another range with flag --ipv6-pool-cidr", found[0].Text)
+		"hosts there become unreachable from pods, and traffic from pods to them is not masqueraded; set another range with ipv6.pool.cidr", found[0].Text)
 	assert.Equal(t, &facts.Located{Prefix: netip.MustParsePrefix("fd12:3456:789a::/48"), Source: origin.DefaultBecause("random ULA")}, found[0].CIDR)
 }
 
@@ -282,16 +282,16 @@ func TestCheckHasRemedies(t *testing.T) {
 	}{
 		{"the default pool, created", desired(ippool.IPv4, "10.1.0.0/16", noNAT), plan.DriftReport, nil,
 			`IPPool "default-ipv4-ippool": cidr "10.1.0.0/16" (flag --ipv4-pool-cidr)` +
-				fmt.Sprintf(private, "flag --ipv4-pool-nat-outgoing", "set natOutgoing to true with flag --ipv4-pool-nat-outgoing")},
+				fmt.Sprintf(private, "flag --ipv4-pool-nat-outgoing", "set natOutgoing to true with ipv4.pool.natOutgoing")},
 		{"the default pool, updated", desired(ippool.IPv4, "", noNAT), plan.DriftUpdate, []v3.IPPool{poolstest.Default4()},
 			`IPPool "default-ipv4-ippool": cidr "10.244.0.0/16" (datastore)` +
-				fmt.Sprintf(private, "flag --ipv4-pool-nat-outgoing", "set natOutgoing to true with flag --ipv4-pool-nat-outgoing")},
+				fmt.Sprintf(private, "flag --ipv4-pool-nat-outgoing", "set natOutgoing to true with ipv4.pool.natOutgoing")},
 		{"the default pool, unchanged", desired(ippool.IPv4, ""), plan.DriftReport, []v3.IPPool{poolstest.Default4(withoutNAT)},
 			`IPPool "default-ipv4-ippool": cidr "10.244.0.0/16" (datastore)` +
-				fmt.Sprintf(private, "datastore", "set natOutgoing to true with flag --ipv4-pool-nat-outgoing and --on-drift=update")},
+				fmt.Sprintf(private, "datastore", "set natOutgoing to true with ipv4.pool.natOutgoing and onDrift=update")},
 		{"the default pool, with drift", desired(ippool.IPv4, "", value("natOutgoing", true, flagOf(ippool.IPv4, "nat-outgoing"))), plan.DriftReport, []v3.IPPool{poolstest.Default4(withoutNAT)},
 			`IPPool "default-ipv4-ippool": cidr "10.244.0.0/16" (datastore)` +
-				fmt.Sprintf(private, "datastore", "set natOutgoing to true with flag --ipv4-pool-nat-outgoing and --on-drift=update")},
+				fmt.Sprintf(private, "datastore", "set natOutgoing to true with ipv4.pool.natOutgoing and onDrift=update")},
 		{"another pool in place of the default pool", desired(ippool.IPv4, ""), plan.DriftReport, []v3.IPPool{poolstest.Stored("mine", "10.3.0.0/16", withoutNAT)},
 			`IPPool "mine": cidr "10.3.0.0/16" (datastore)` + fmt.Sprintf(private, "datastore", "set natOutgoing to true in the IPPool")},
 		{"Helm's", desired(ippool.IPv4, ""), plan.DriftUpdate, []v3.IPPool{poolstest.Default4(withoutNAT, managedByHelm)},
@@ -350,7 +350,7 @@ func TestFindingsError(t *testing.T) {
 	require.EqualError(t, err, `ULAWithoutNAT: one
 NoUsablePool: two
 NoUsablePool: three
-env P makes preflight findings errors: fix these, or allow those that are intended with flag --allow=ULAWithoutNAT,NoUsablePool, or set flag --preflight=warn`)
+env P makes preflight findings errors: fix these, or allow those that are intended with allow=ULAWithoutNAT,NoUsablePool, or set preflight=warn`)
 	require.ErrorIs(t, fmt.Errorf("run: %w", err), ErrFindings)
 	assert.NotErrorIs(t, err, plan.ErrDrift)
 }

@@ -61,20 +61,39 @@ var ErrFindings = errors.New("preflight checks failed")
 type FindingsError struct {
 	Findings []Finding     // at least one
 	Source   origin.Origin // the setting that makes it an error
+
+	// Names is what the error calls a setting; nil: its identity.
+	Names origin.Names `json:"-"`
 }
 
 // Error returns one line a finding, and one that says what to do.
-func (e *FindingsError) Error() string {
-	var codes []FindingCode
-	lines := ""
+func (e *FindingsError) Error() string { return errors.Join(e.Unwrap()...).Error() }
+
+// Unwrap returns the findings, and last an error that says what to do about them.
+func (e *FindingsError) Unwrap() []error {
+	var (
+		errs  []error
+		codes []FindingCode
+	)
 	for _, finding := range e.Findings {
-		lines += finding.Error() + "\n"
+		errs = append(errs, finding)
 		if !slices.Contains(codes, finding.Code) {
 			codes = append(codes, finding.Code)
 		}
 	}
-	return lines + fmt.Sprintf("%s makes preflight findings errors: fix these, or allow those that are intended with %s=%s, or set %s=%s",
-		e.Source, origin.Flag("allow"), strings.ReplaceAll(text.Join(codes), " ", ""), origin.Flag("preflight"), Warn)
+	return append(errs, &remedyError{source: e.Source, names: e.Names, codes: codes})
+}
+
+// remedyError says what to do about findings that are errors.
+type remedyError struct {
+	source origin.Origin
+	names  origin.Names
+	codes  []FindingCode
+}
+
+func (e *remedyError) Error() string {
+	return fmt.Sprintf("%s makes preflight findings errors: fix these, or allow those that are intended with %s, or set %s", e.source,
+		e.names.With(origin.SettingAllow, strings.ReplaceAll(text.Join(e.codes), " ", "")), e.names.With(origin.SettingPreflight, string(Warn)))
 }
 
 // Is makes a FindingsError an ErrFindings.

@@ -3,6 +3,7 @@ package preflight
 import (
 	"os"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -77,7 +78,12 @@ func TestDocumentedFindings(t *testing.T) {
 		{input{pools: []checkedPool{pool("services", "10.1.0.0/16", poolstest.ForLoadBalancers), pool("old", "10.2.0.0/16", poolstest.Disabled)}}, checkedPool{}},
 	}
 	require.Len(t, tests, len(FindingCodes()))
+	kebab := regexp.MustCompile(`[.A-Z]`)
+	flags := func(id origin.Setting) string { // as the program names settings
+		return "--" + strings.ToLower(kebab.ReplaceAllStringFunc(string(id), func(s string) string { return "-" + strings.Trim(s, ".") }))
+	}
 	for i, tt := range tests {
+		tt.pool.names = flags
 		found := tt.known.findings([]checkedPool{tt.pool}, poolstest.BothFamilies)
 		require.Len(t, found, 1, "%v", FindingCodes()[i])
 		assert.Equal(t, FindingCodes()[i], found[0].Code)

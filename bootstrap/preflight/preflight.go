@@ -35,6 +35,7 @@ type checkedPool struct {
 	name   string
 	family ippool.Family
 	spec   v3.IPPoolSpec
+	names  origin.Names // of settings, in remedies
 
 	// values are those behind a pool that is created. stands says that it is
 	// in the datastore instead, byDefault that the settings of the default
@@ -200,22 +201,23 @@ func (p checkedPool) moveRemedy() string {
 	case p.existing:
 		return "a CIDR is not updatable in place, so add another pool and disable this one"
 	case p.byDefault:
-		return fmt.Sprintf("set another range with %s", origin.Flag(fmt.Sprintf("ipv%d-pool-cidr", p.family)))
+		return fmt.Sprintf("set another range with %s", p.names.Of(origin.PoolSetting(p.family, "cidr")))
 	default:
 		return "name another range there"
 	}
 }
 
 // set says how a field gets another value.
-func (p checkedPool) set(field, to, flag string) string {
+func (p checkedPool) set(field, to string) string {
+	setting := p.names.Of(origin.PoolSetting(p.family, field))
 	_, changed := p.updated[field]
 	switch {
 	case p.manager != "":
 		return fmt.Sprintf("have %s set %s to %s", p.manager, field, to)
 	case p.byDefault && p.existing && !changed:
-		return fmt.Sprintf("set %s to %s with %s and --on-drift=update", field, to, origin.Flag(fmt.Sprintf("ipv%d-pool-%s", p.family, flag)))
+		return fmt.Sprintf("set %s to %s with %s and %s", field, to, setting, p.names.With(origin.SettingOnDrift, string(plan.DriftUpdate)))
 	case p.byDefault:
-		return fmt.Sprintf("set %s to %s with %s", field, to, origin.Flag(fmt.Sprintf("ipv%d-pool-%s", p.family, flag)))
+		return fmt.Sprintf("set %s to %s with %s", field, to, setting)
 	case p.existing && !changed:
 		return fmt.Sprintf("set %s to %s in the IPPool", field, to)
 	default:

@@ -30,7 +30,7 @@ func (p input) localWithoutNAT(pool checkedPool) []Finding {
 	return []Finding{{
 		CIDR: pool.located(),
 		Text: fmt.Sprintf("%s is unique local, and natOutgoing is false (%s): such addresses are not routed on the internet, so pods reach no IPv6 host outside of the cluster; %s, or name a global range",
-			pool.describeCIDR(), pool.source("natOutgoing"), pool.set("natOutgoing", "true", "nat-outgoing")),
+			pool.describeCIDR(), pool.source("natOutgoing"), pool.set("natOutgoing", "true")),
 	}}
 }
 
@@ -42,7 +42,7 @@ func (p input) privateWithoutNAT(pool checkedPool) []Finding {
 	return []Finding{{
 		CIDR: pool.located(),
 		Text: fmt.Sprintf("%s is private, and natOutgoing is false (%s): pods reach only hosts with a return route to them, such as by BGP; %s, or ensure that return routes exist",
-			pool.describeCIDR(), pool.source("natOutgoing"), pool.set("natOutgoing", "true", "nat-outgoing")),
+			pool.describeCIDR(), pool.source("natOutgoing"), pool.set("natOutgoing", "true")),
 	}}
 }
 
@@ -80,7 +80,7 @@ func (p input) noNode(pool checkedPool) []Finding {
 	return []Finding{{
 		CIDR: pool.located(),
 		Text: fmt.Sprintf("%s matches none of the cluster's %d node(s), so no pod gets an address of the pool; %s, or label nodes",
-			pool.describe("nodeSelector", text.Quote(pool.spec.NodeSelector)), len(p.survey.Nodes), pool.set("nodeSelector", "one that matches", "node-selector")),
+			pool.describe("nodeSelector", text.Quote(pool.spec.NodeSelector)), len(p.survey.Nodes), pool.set("nodeSelector", "one that matches")),
 	}}
 }
 

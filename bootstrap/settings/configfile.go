@@ -10,13 +10,13 @@ import (
 )
 
 // FromFile returns the datastore settings of a CalicoAPIConfig file, YAML or
-// JSON. Fields that Calico doesn't know are refused. The error is an
-// *Error.
+// JSON. Fields that Calico doesn't know are refused. The error is an *Error, whose
+// faults have origin.File(path) as their Source.
 func FromFile(path string) (Settings, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		var faults Faults
-		faults.Add(Given(path, origin.Flag("config")), "%s", text.Unreadable(err, "a CalicoAPIConfig file"))
+		faults.Add(Setting{Source: origin.File(path)}, "%s", text.Unreadable(err, "a CalicoAPIConfig file"))
 		return Settings{}, faults.Err()
 	}
 	return readConfig(path, data)
@@ -24,7 +24,7 @@ func FromFile(path string) (Settings, error) {
 
 func readConfig(path string, data []byte) (Settings, error) {
 	var faults Faults
-	file := Given(path, origin.Flag("config"))
+	file := Setting{Source: origin.File(path)}
 	config, err := apiconfig.Decode(data)
 	if err != nil {
 		faults.Add(file, "%s", text.Undecodable(err, "a CalicoAPIConfig"))
@@ -100,8 +100,8 @@ func Load(flags Settings, configFile string) (Settings, []string, error) {
 	var warnings []string
 	for _, d := range definitions() {
 		if setting := d.Of(&environment); d.Prefixed && setting.IsSet() {
-			warnings = append(warnings, fmt.Sprintf("%s has no effect: %s %s says how to reach the datastore",
-				setting.Source, origin.Flag("config"), configFile))
+			warnings = append(warnings, fmt.Sprintf("%s has no effect: %s says how to reach the datastore",
+				setting.Source, text.OneLine(origin.File(configFile).String())))
 		}
 	}
 	environment.Datastore = DatastoreSettings{Ambient: environment.Datastore.Ambient}

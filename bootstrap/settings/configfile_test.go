@@ -170,7 +170,7 @@ func TestFromFileFaults(t *testing.T) {
 			_, err := settings.FromFile(path)
 			var want []string
 			for _, problem := range tt.want {
-				want = append(want, `flag --config: "`+path+`": `+problem)
+				want = append(want, `file `+path+`: `+problem)
 			}
 			require.EqualError(t, err, strings.Join(want, "\n"))
 			require.ErrorIs(t, err, settings.ErrInvalidSettings)
@@ -183,13 +183,13 @@ func TestFromFileUnreadable(t *testing.T) {
 	t.Parallel()
 	missing, directory := filepath.Join(t.TempDir(), "missing"), t.TempDir()
 	_, err := settings.FromFile(missing)
-	require.EqualError(t, err, `flag --config: "`+missing+`": can't be read: no such file or directory; want a CalicoAPIConfig file`)
+	require.EqualError(t, err, `file `+missing+`: can't be read: no such file or directory; want a CalicoAPIConfig file`)
 	require.ErrorIs(t, err, settings.ErrInvalidSettings)
 	_, err = settings.FromFile(directory)
-	require.EqualError(t, err, `flag --config: "`+directory+`": can't be read: is a directory; want a CalicoAPIConfig file`)
+	require.EqualError(t, err, `file `+directory+`: can't be read: is a directory; want a CalicoAPIConfig file`)
 
 	_, err = settings.FromFile("a\nb\x00")
-	require.EqualError(t, err, `flag --config: "a\nb\x00": can't be read: invalid argument; want a CalicoAPIConfig file`)
+	require.EqualError(t, err, `file a; b: can't be read: invalid argument; want a CalicoAPIConfig file`)
 }
 
 // The readable settings of a file with faults are returned, and can be validated.
@@ -197,7 +197,7 @@ func TestFromFileFaultsAndSettings(t *testing.T) {
 	t.Parallel()
 	path := writeConfig(t, "apiVersion: v1\nkind: CalicoAPIConfig\nspec:\n  datastoreType: etcd\n")
 	given, err := settings.FromFile(path)
-	require.EqualError(t, err, `flag --config: "`+path+`": apiVersion is "v1"; want projectcalico.org/v3`)
+	require.EqualError(t, err, `file `+path+`: apiVersion is "v1"; want projectcalico.org/v3`)
 	assert.EqualError(t, errors.Join(err, given.Validate()),
 		err.Error()+"\nfile "+path+` spec.datastoreType: "etcd": unknown datastore; want etcdv3 or kubernetes`)
 }
@@ -224,8 +224,8 @@ func TestLoad(t *testing.T) {
 		given, warnings, err := settings.Load(flags, path)
 		require.NoError(t, err)
 		assert.Equal(t, []string{
-			"env CALICO_ETCD_ENDPOINTS has no effect: flag --config " + path + " says how to reach the datastore",
-			"env ETCD_PASSWORD has no effect: flag --config " + path + " says how to reach the datastore",
+			"env CALICO_ETCD_ENDPOINTS has no effect: file " + path + " says how to reach the datastore",
+			"env ETCD_PASSWORD has no effect: file " + path + " says how to reach the datastore",
 		}, warnings)
 		want := settingstest.Given(t, "CALICO_IPV4POOL_NAME=from-env", "--timeout=7s", "--etcd-username=flagged")
 		want.Datastore.EtcdEndpoints = settings.Given("https://10.0.0.1:2379", origin.File(path+" spec.etcdEndpoints"))
@@ -236,7 +236,7 @@ func TestLoad(t *testing.T) {
 		t.Setenv("CALICO_IPPOOLS_TIMEOUT", "5")
 		invalid := writeConfig(t, "kind: CalicoAPIConfig\n")
 		given, _, err := settings.Load(settings.Settings{}, invalid)
-		require.EqualError(t, err, `flag --config: "`+invalid+`": apiVersion is ""; want projectcalico.org/v3`)
+		require.EqualError(t, err, `file `+invalid+`: apiVersion is ""; want projectcalico.org/v3`)
 		assert.EqualError(t, given.Validate(),
 			`env CALICO_IPPOOLS_TIMEOUT: "5": not a duration; want a Go duration such as 90s or 5m; 0 is no limit; 5s is that many seconds`)
 		assert.Equal(t, "from-env", given.IPv4.Name.Value)

@@ -6,21 +6,34 @@ import (
 	"strings"
 	"sync"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/preflight"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// Definition describes one setting: its names, its default, and what it takes.
+// Definition describes one setting: its identity, its names, its default, and what it
+// takes.
 type Definition struct {
-	Flag     string // without the dashes
-	Env      string // the environment variable
-	Default  string // in words; empty: unset
-	Accepted string // in words
-	Usage    string // what it does, for -h
-	Bool     bool   // the flag alone means true
-	Secret   bool   // never printed
-	URL      bool   // may have a password or a token in it, by mistake
-	File     bool   // the path of a file, or of several
-	List     bool   // the flag may be given several times; its values are joined with commas
+	ID       origin.Setting // how code and messages identify the setting
+	Flag     string         // without the dashes
+	Env      string         // the environment variable
+	Default  string         // in words; empty: unset
+	Accepted string         // in words
+	Usage    string         // what it does, for -h
+	Bool     bool           // the flag alone means true
+	Secret   bool           // never printed
+	URL      bool           // may have a password or a token in it, by mistake
+	File     bool           // the path of a file, or of several
+	List     bool           // the flag may be given several times; its values are joined with commas
+
+	// Words are those that the setting accepts, where they are few and fixed: of a
+	// boolean true and false, though Accepted has more; else nil. It is shared by all
+	// callers, and must not be modified.
+	Words []string
 
 	// Prefixed says that CALICO_ in front of Env is another name, which wins.
 	Prefixed bool
@@ -41,25 +54,12 @@ func (d Definition) Variables() []string {
 	return []string{d.Env}
 }
 
-// Words returns the words that the setting accepts, where those are few and
-// fixed; else nil. Of a boolean (Bool), true and false.
-func (d Definition) Words() []string {
-	if d.Bool {
-		return []string{"true", "false"}
-	}
-	words := strings.Split(d.Accepted, ", ")
-	if len(words) == 1 || strings.ContainsAny(strings.Join(words, ""), " ;") {
-		return nil // a description
-	}
-	return words
-}
-
 // Words for what is accepted, which the documentation and the faults share.
-const (
-	acceptedBool     = "true 1 t yes y on enabled, false 0 f no n off disabled"
-	acceptedMode     = "off, never, always, crosssubnet, cross-subnet"
-	acceptedSelector = "a selector of Calico's, such as zone == 'a'"
-	acceptedTimeout  = "a Go duration such as 90s or 5m; 0 is no limit"
+const acceptedTimeout = "a Go duration such as 90s or 5m; 0 is no limit"
+
+var (
+	acceptedBool = strings.Join(trueWords, " ") + ", " + strings.Join(falseWords, " ")
+	modeWords    = []string{"off", "never", "always", "crosssubnet", "cross-subnet"}
 )
 
 // Definitions returns every setting that has a flag and a variable, in the
@@ -67,8 +67,26 @@ const (
 func Definitions() []Definition { return slices.Clone(definitions()) }
 
 var definitions = sync.OnceValue(func() []Definition {
-	return slices.Concat(poolDefinitions(ippool.IPv4), poolDefinitions(ippool.IPv6), runDefinitions, datastoreDefinitions)
+	all := slices.Concat(poolDefinitions(ippool.IPv4), poolDefinitions(ippool.IPv6), runDefinitions, datastoreDefinitions)
+	for i := range all {
+		switch d := &all[i]; {
+		case d.Bool:
+			d.Words, d.Accepted = []string{"true", "false"}, acceptedBool
+		case d.Words != nil:
+			d.Accepted = strings.Join(d.Words, ", ")
+		}
+	}
+	return all
 })
+
+// definitionOf returns the definition of the setting, if there is one.
+func definitionOf(id origin.Setting) (Definition, bool) {
+	i := slices.IndexFunc(definitions(), func(d Definition) bool { return d.ID == id })
+	if i < 0 {
+		return Definition{}, false
+	}
+	return definitions()[i], true
+}
 
 // everySetting returns the way to each setting there is, also to those that
 // have neither a flag nor a variable of ours.
@@ -93,47 +111,60 @@ func poolDefinitions(family ippool.Family) []Definition {
 		env := strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 		return fmt.Sprintf("ipv%d-pool-%s", family, flag), fmt.Sprintf("CALICO_IPV%dPOOL_%s", family, env)
 	}
-	define := func(flag, fallback, accepted, usage string, at func(*PoolSettings) *Setting) Definition {
-		flag, env := name(flag)
-		return Definition{
-			Flag: flag, Env: env, Default: fallback, Accepted: accepted, Usage: usage, Bool: accepted == acceptedBool,
-			at: func(s *Settings) *Setting { return at(s.pool(family)) },
-		}
+	define := func(field, flag string, d Definition, at func(*PoolSettings) *Setting) Definition {
+		d.ID, d.at = origin.PoolSetting(family, field), func(s *Settings) *Setting { return at(s.pool(family)) }
+		d.Flag, d.Env = name(flag)
+		return d
 	}
 	smallest, largest := family.BlockSizes()
 	definitions := []Definition{
-		define("cidr", defaultCIDRWords(family), fmt.Sprintf("an %s CIDR, or none", family),
-			fmt.Sprintf("CIDR of the default %s pool; none: no default pool of this family", family),
-			func(p *PoolSettings) *Setting { return &p.CIDR }),
-		define("name", defaultPoolName(family), "a DNS subdomain name",
-			fmt.Sprintf("name of the default %s pool", family),
-			func(p *PoolSettings) *Setting { return &p.Name }),
-		define("block-size", fmt.Sprint(family.DefaultBlockSize()), fmt.Sprintf("a decimal number, %d to %d", smallest, largest),
-			"prefix length of the blocks that nodes take from the pool",
-			func(p *PoolSettings) *Setting { return &p.BlockSize }),
-		define("vxlan", "Never", acceptedMode,
-			"when traffic between nodes is encapsulated in VXLAN",
-			func(p *PoolSettings) *Setting { return &p.VXLAN }),
-		define("nat-outgoing", fmt.Sprint(defaultNATOutgoing(family)), acceptedBool,
-			"whether traffic that leaves the pool is masqueraded",
-			func(p *PoolSettings) *Setting { return &p.NATOutgoing }),
-		define("node-selector", ippool.DefaultNodeSelector, acceptedSelector,
-			"the nodes that may use the pool",
-			func(p *PoolSettings) *Setting { return &p.NodeSelector }),
-		define("disable-bgp-export", "false", acceptedBool,
-			"keep the pool's routes out of BGP",
-			func(p *PoolSettings) *Setting { return &p.DisableBGPExport }),
+		define("cidr", "cidr", Definition{
+			Default: defaultCIDRWords(family), Accepted: fmt.Sprintf("an %s CIDR, or none", family),
+			Usage: fmt.Sprintf("CIDR of the default %s pool; none: no default pool of this family", family),
+		}, func(p *PoolSettings) *Setting { return &p.CIDR }),
+		define("name", "name", Definition{
+			Default: defaultPoolName(family), Accepted: "a DNS subdomain name",
+			Usage: fmt.Sprintf("name of the default %s pool", family),
+		}, func(p *PoolSettings) *Setting { return &p.Name }),
+		define("blockSize", "block-size", Definition{
+			Default: fmt.Sprint(family.DefaultBlockSize()), Accepted: fmt.Sprintf("a decimal number, %d to %d", smallest, largest),
+			Usage: "prefix length of the blocks that nodes take from the pool",
+		}, func(p *PoolSettings) *Setting { return &p.BlockSize }),
+		define("vxlanMode", "vxlan", Definition{
+			Default: "Never", Words: modeWords,
+			Usage: "when traffic between nodes is encapsulated in VXLAN",
+		}, func(p *PoolSettings) *Setting { return &p.VXLAN }),
+		define("natOutgoing", "nat-outgoing", Definition{
+			Default: fmt.Sprint(defaultNATOutgoing(family)), Bool: true,
+			Usage: "whether traffic that leaves the pool is masqueraded",
+		}, func(p *PoolSettings) *Setting { return &p.NATOutgoing }),
+		define("nodeSelector", "node-selector", Definition{
+			Default: ippool.DefaultNodeSelector, Accepted: "a selector of Calico's, such as zone == 'a'",
+			Usage: "the nodes that may use the pool",
+		}, func(p *PoolSettings) *Setting { return &p.NodeSelector }),
+		define("disableBGPExport", "disable-bgp-export", Definition{
+			Default: "false", Bool: true,
+			Usage: "keep the pool's routes out of BGP",
+		}, func(p *PoolSettings) *Setting { return &p.DisableBGPExport }),
 	}
 	if family == ippool.IPv4 {
-		flag, env := name("ipip")
-		ipip := Definition{
-			Flag: flag, Env: env, Default: "Never", Accepted: acceptedMode,
+		ipip := define("ipipMode", "ipip", Definition{
+			Default: "Never", Words: modeWords,
 			Usage: "when traffic between nodes is encapsulated in IP-in-IP",
-			at:    func(s *Settings) *Setting { return &s.IPv4.IPIP },
-		}
+		}, nil)
+		ipip.at = func(s *Settings) *Setting { return &s.IPv4.IPIP }
 		definitions = slices.Insert(definitions, 3, ipip)
 	}
 	return definitions
+}
+
+// words returns the words of an enumeration as plain strings.
+func words[T ~string](all ...T) []string {
+	texts := make([]string, len(all))
+	for i, word := range all {
+		texts[i] = string(word)
+	}
+	return texts
 }
 
 func defaultCIDRWords(family ippool.Family) string {
@@ -145,47 +176,47 @@ func defaultCIDRWords(family ippool.Family) string {
 
 var runDefinitions = []Definition{
 	{
-		Flag: "no-default-pools", Env: "NO_DEFAULT_POOLS", Default: "false", Accepted: acceptedBool, Bool: true,
+		ID: origin.SettingNoDefaultPools, Flag: "no-default-pools", Env: "NO_DEFAULT_POOLS", Default: "false", Bool: true,
 		Usage: "create no default pools; with a CIDR set it is an error",
 		at:    func(s *Settings) *Setting { return &s.NoDefaultPools },
 	}, {
-		Flag: "ipv6-support", Env: "FELIX_IPV6SUPPORT", Default: "true", Accepted: acceptedBool, Bool: true,
+		ID: origin.SettingIPv6Support, Flag: "ipv6-support", Env: "FELIX_IPV6SUPPORT", Default: "true", Bool: true,
 		Usage: "false, or a Linux host without IPv6: no IPv6 pool",
 		at:    func(s *Settings) *Setting { return &s.IPv6Support },
 	}, {
-		Flag: "pools-file", Env: "CALICO_IPPOOLS_FILE", File: true, Accepted: "a file, or a directory of .yaml, .yml and .json files",
+		ID: origin.SettingPoolsFile, Flag: "pools-file", Env: "CALICO_IPPOOLS_FILE", File: true, Accepted: "a file, or a directory of .yaml, .yml and .json files",
 		Usage: "IPPools to create beside the default ones, of which there is then none unless its CIDR is set",
 		at:    func(s *Settings) *Setting { return &s.PoolsFile },
 	}, {
-		Flag: "on-drift", Env: "CALICO_IPPOOLS_ON_DRIFT", Default: "report", Accepted: "report, update, fail",
+		ID: origin.SettingOnDrift, Flag: "on-drift", Env: "CALICO_IPPOOLS_ON_DRIFT", Default: "report", Words: words(plan.OnDrifts()...),
 		Usage: "what to do where an existing pool differs from the desired one",
 		at:    func(s *Settings) *Setting { return &s.OnDrift },
 	}, {
-		Flag: "preflight", Env: "CALICO_IPPOOLS_PREFLIGHT", Default: "warn", Accepted: "warn, strict, off",
+		ID: origin.SettingPreflight, Flag: "preflight", Env: "CALICO_IPPOOLS_PREFLIGHT", Default: "warn", Words: words(preflight.Modes()...),
 		Usage: "check the pools against this host and the cluster; strict: a finding is an error",
 		at:    func(s *Settings) *Setting { return &s.Preflight },
 	}, {
-		Flag: "allow", Env: "CALICO_IPPOOLS_ALLOW", Accepted: "codes of docs/FINDINGS.md, separated by commas", List: true,
+		ID: origin.SettingAllow, Flag: "allow", Env: "CALICO_IPPOOLS_ALLOW", Accepted: "codes of docs/FINDINGS.md, separated by commas", List: true,
 		Usage: "preflight findings to ignore",
 		at:    func(s *Settings) *Setting { return &s.Allow },
 	}, {
-		Flag: "strict", Env: "CALICO_IPPOOLS_STRICT", Default: "false", Accepted: acceptedBool, Bool: true,
+		ID: origin.SettingStrict, Flag: "strict", Env: "CALICO_IPPOOLS_STRICT", Default: "false", Bool: true,
 		Usage: "treat warnings about settings as errors",
 		at:    func(s *Settings) *Setting { return &s.Strict },
 	}, {
-		Flag: "wait-for-datastore", Env: "WAIT_FOR_DATASTORE", Default: "false", Accepted: acceptedBool, Bool: true,
+		ID: origin.SettingWaitForDatastore, Flag: "wait-for-datastore", Env: "WAIT_FOR_DATASTORE", Default: "false", Bool: true,
 		Usage: "wait for the datastore with no limit unless --timeout says one",
 		at:    func(s *Settings) *Setting { return &s.WaitForDatastore },
 	}, {
-		Flag: "timeout", Env: "CALICO_IPPOOLS_TIMEOUT", Default: "60s", Accepted: acceptedTimeout,
+		ID: origin.SettingTimeout, Flag: "timeout", Env: "CALICO_IPPOOLS_TIMEOUT", Default: "60s", Accepted: acceptedTimeout,
 		Usage: "time for the whole run; 0 is no limit",
 		at:    func(s *Settings) *Setting { return &s.Timeout },
 	}, {
-		Flag: "log-level", Env: "CALICO_STARTUP_LOGLEVEL", Default: "info", Accepted: "debug, info, warning, error",
+		ID: origin.SettingLogLevel, Flag: "log-level", Env: "CALICO_STARTUP_LOGLEVEL", Default: "info", Words: words("debug", "info", "warning", "error"),
 		Usage: "least severe level that is logged",
 		at:    func(s *Settings) *Setting { return &s.logLevel },
 	}, {
-		Flag: "log-format", Env: "CALICO_IPPOOLS_LOG_FORMAT", Default: "text", Accepted: "text, json",
+		ID: origin.SettingLogFormat, Flag: "log-format", Env: "CALICO_IPPOOLS_LOG_FORMAT", Default: "text", Words: words("text", "json"),
 		Usage: "how log lines are written",
 		at:    func(s *Settings) *Setting { return &s.logFormat },
 	},
@@ -193,98 +224,98 @@ var runDefinitions = []Definition{
 
 var datastoreDefinitions = []Definition{
 	{
-		Flag: "datastore-type", Env: "DATASTORE_TYPE", Prefixed: true,
-		Default: "etcdv3 if etcd endpoints are set, else kubernetes", Accepted: "etcdv3, kubernetes",
+		ID: origin.SettingDatastoreType, Flag: "datastore-type", Env: "DATASTORE_TYPE", Prefixed: true,
+		Default: "etcdv3 if etcd endpoints are set, else kubernetes", Words: words(datastore.EtcdV3, datastore.Kubernetes),
 		Usage: "where Calico keeps its pools",
 		at:    func(s *Settings) *Setting { return &s.Datastore.DatastoreType },
 	}, {
-		Flag: "etcd-endpoints", Env: "ETCD_ENDPOINTS", Prefixed: true, URL: true,
+		ID: origin.SettingEtcdEndpoints, Flag: "etcd-endpoints", Env: "ETCD_ENDPOINTS", Prefixed: true, URL: true,
 		Accepted: "URLs such as https://10.0.0.1:2379, separated by commas",
 		Usage:    "the etcd members to talk to",
 		at:       func(s *Settings) *Setting { return &s.Datastore.EtcdEndpoints },
 	}, {
-		Flag: "etcd-discovery-srv", Env: "ETCD_DISCOVERY_SRV", Prefixed: true, URL: true,
+		ID: origin.SettingEtcdDiscoverySRV, Flag: "etcd-discovery-srv", Env: "ETCD_DISCOVERY_SRV", Prefixed: true, URL: true,
 		Accepted: "a domain; not with endpoints",
 		Usage:    "domain whose SRV records _etcd-client-ssl._tcp and _etcd-client._tcp name the etcd members",
 		at:       func(s *Settings) *Setting { return &s.Datastore.EtcdDiscoverySRV },
 	}, {
-		Flag: "etcd-username", Env: "ETCD_USERNAME", Prefixed: true,
+		ID: origin.SettingEtcdUsername, Flag: "etcd-username", Env: "ETCD_USERNAME", Prefixed: true,
 		Accepted: "a name; with a password",
 		Usage:    "etcd user",
 		at:       func(s *Settings) *Setting { return &s.Datastore.EtcdUsername },
 	}, {
-		Flag: "etcd-password", Env: "ETCD_PASSWORD", Prefixed: true, Secret: true,
+		ID: origin.SettingEtcdPassword, Flag: "etcd-password", Env: "ETCD_PASSWORD", Prefixed: true, Secret: true,
 		Accepted: "a text; with a user name",
 		Usage:    "password of the etcd user; the variable is the safer place",
 		at:       func(s *Settings) *Setting { return &s.Datastore.EtcdPassword },
 	}, {
-		Flag: "etcd-ca-cert-file", Env: "ETCD_CA_CERT_FILE", Prefixed: true, File: true,
+		ID: origin.SettingEtcdCACertFile, Flag: "etcd-ca-cert-file", Env: "ETCD_CA_CERT_FILE", Prefixed: true, File: true,
 		Default: "the system's CAs", Accepted: "a PEM file",
 		Usage: "CA certificates that the members' certificates are checked against",
 		at:    func(s *Settings) *Setting { return &s.Datastore.EtcdCACertFile },
 	}, {
-		Flag: "etcd-cert-file", Env: "ETCD_CERT_FILE", Prefixed: true, File: true,
+		ID: origin.SettingEtcdCertFile, Flag: "etcd-cert-file", Env: "ETCD_CERT_FILE", Prefixed: true, File: true,
 		Accepted: "a PEM file; with a key",
 		Usage:    "client certificate",
 		at:       func(s *Settings) *Setting { return &s.Datastore.EtcdCertFile },
 	}, {
-		Flag: "etcd-key-file", Env: "ETCD_KEY_FILE", Prefixed: true, File: true,
+		ID: origin.SettingEtcdKeyFile, Flag: "etcd-key-file", Env: "ETCD_KEY_FILE", Prefixed: true, File: true,
 		Accepted: "a PEM file; with a certificate",
 		Usage:    "key of the client certificate",
 		at:       func(s *Settings) *Setting { return &s.Datastore.EtcdKeyFile },
 	}, {
-		Flag: "kubeconfig", Env: "KUBECONFIG", Prefixed: true, File: true,
+		ID: origin.SettingKubeconfig, Flag: "kubeconfig", Env: "KUBECONFIG", Prefixed: true, File: true,
 		Default: "~/.kube/config if it is there, else what a pod has (in-cluster)", Accepted: "a file, or several that are merged, separated as in PATH; not with an endpoint",
 		Usage: "how to reach the Kubernetes API",
 		at:    func(s *Settings) *Setting { return &s.Datastore.Kubeconfig },
 	}, {
-		Flag: "k8s-api-endpoint", Env: "K8S_API_ENDPOINT", Prefixed: true, URL: true,
+		ID: origin.SettingAPIEndpoint, Flag: "k8s-api-endpoint", Env: "K8S_API_ENDPOINT", Prefixed: true, URL: true,
 		Accepted: "a URL such as https://10.0.0.1:6443; not with a kubeconfig",
 		Usage:    "the Kubernetes API server",
 		at:       func(s *Settings) *Setting { return &s.Datastore.K8sAPIEndpoint },
 	}, {
-		Flag: "k8s-ca-file", Env: "K8S_CA_FILE", Prefixed: true, File: true,
+		ID: origin.SettingCAFile, Flag: "k8s-ca-file", Env: "K8S_CA_FILE", Prefixed: true, File: true,
 		Default: "the system's CAs", Accepted: "a PEM file",
 		Usage: "CA certificates that the API server's certificate is checked against",
 		at:    func(s *Settings) *Setting { return &s.Datastore.K8sCAFile },
 	}, {
-		Flag: "k8s-cert-file", Env: "K8S_CERT_FILE", Prefixed: true, File: true,
+		ID: origin.SettingCertFile, Flag: "k8s-cert-file", Env: "K8S_CERT_FILE", Prefixed: true, File: true,
 		Accepted: "a PEM file; with a key",
 		Usage:    "client certificate",
 		at:       func(s *Settings) *Setting { return &s.Datastore.K8sCertFile },
 	}, {
-		Flag: "k8s-key-file", Env: "K8S_KEY_FILE", Prefixed: true, File: true,
+		ID: origin.SettingKeyFile, Flag: "k8s-key-file", Env: "K8S_KEY_FILE", Prefixed: true, File: true,
 		Accepted: "a PEM file; with a certificate",
 		Usage:    "key of the client certificate",
 		at:       func(s *Settings) *Setting { return &s.Datastore.K8sKeyFile },
 	}, {
-		Flag: "k8s-api-token", Env: "K8S_API_TOKEN", Prefixed: true, Secret: true,
+		ID: origin.SettingAPIToken, Flag: "k8s-api-token", Env: "K8S_API_TOKEN", Prefixed: true, Secret: true,
 		Accepted: "a bearer token",
 		Usage:    "token for the API server; the variable is the safer place",
 		at:       func(s *Settings) *Setting { return &s.Datastore.K8sAPIToken },
 	}, {
-		Flag: "k8s-insecure-skip-tls-verify", Env: "K8S_INSECURE_SKIP_TLS_VERIFY", Prefixed: true,
-		Default: "false", Accepted: acceptedBool, Bool: true,
+		ID: origin.SettingInsecureSkipTLSVerify, Flag: "k8s-insecure-skip-tls-verify", Env: "K8S_INSECURE_SKIP_TLS_VERIFY", Prefixed: true,
+		Default: "false", Bool: true,
 		Usage: "skip TLS verification of the API server; insecure",
 		at:    func(s *Settings) *Setting { return &s.Datastore.K8sInsecureSkipTLSVerify },
 	}, {
-		Flag: "k8s-current-context", Env: "K8S_CURRENT_CONTEXT", Prefixed: true,
+		ID: origin.SettingCurrentContext, Flag: "k8s-current-context", Env: "K8S_CURRENT_CONTEXT", Prefixed: true,
 		Default: "the kubeconfig's current-context", Accepted: "a context of the kubeconfig",
 		Usage: "context to use",
 		at:    func(s *Settings) *Setting { return &s.Datastore.K8sCurrentContext },
 	}, {
-		Flag: "k8s-client-qps", Env: "K8S_CLIENT_QPS", Prefixed: true,
+		ID: origin.SettingClientQPS, Flag: "k8s-client-qps", Env: "K8S_CLIENT_QPS", Prefixed: true,
 		Default: "no limit", Accepted: "a number above 0",
 		Usage: "requests a second to the API server, on average",
 		at:    func(s *Settings) *Setting { return &s.Datastore.K8sClientQPS },
 	}, {
-		Flag: "k8s-client-burst", Env: "K8S_CLIENT_BURST", Prefixed: true,
+		ID: origin.SettingClientBurst, Flag: "k8s-client-burst", Env: "K8S_CLIENT_BURST", Prefixed: true,
 		Default: "10", Accepted: "a whole number above 0; with a QPS",
 		Usage: "requests to the API server beyond the average, at once",
 		at:    func(s *Settings) *Setting { return &s.Datastore.K8sClientBurst },
 	}, {
-		Flag: "calico-api-group", Env: "CALICO_API_GROUP", Prefixed: true,
-		Default: "crd.projectcalico.org/v1 if it is served, else projectcalico.org/v3", Accepted: "crd.projectcalico.org/v1, projectcalico.org/v3",
+		ID: origin.SettingCalicoAPIGroup, Flag: "calico-api-group", Env: "CALICO_API_GROUP", Prefixed: true,
+		Default: "crd.projectcalico.org/v1 if it is served, else projectcalico.org/v3", Words: words(ippool.CRDV1.String(), v3.SchemeGroupVersion.String()),
 		Usage: "the API group that holds the pools",
 		at:    func(s *Settings) *Setting { return &s.Datastore.CalicoAPIGroup },
 	},

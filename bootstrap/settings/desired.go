@@ -38,7 +38,7 @@ type Config struct {
 // reads the files that are named.
 func (s Settings) Resolve() (Config, error) {
 	var (
-		config Config
+		config = Config{Desired: plan.Desired{Names: s.Names()}}
 		faults Faults
 	)
 	for _, family := range []ippool.Family{ippool.IPv4, ippool.IPv6} {

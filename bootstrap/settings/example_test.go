@@ -154,7 +154,7 @@ func ExampleFromEnv() {
 func ExampleDefinitions() {
 	for _, d := range settings.Definitions() {
 		if d.Flag == "on-drift" {
-			fmt.Println(d.Env, d.Words(), "default:", d.Default)
+			fmt.Println(d.Env, d.Words, "default:", d.Default)
 		}
 	}
 	// Output:

@@ -46,6 +46,15 @@ func (e *Error) Error() string {
 	return strings.Join(lines, "\n")
 }
 
+// Unwrap returns the faults.
+func (e *Error) Unwrap() []error {
+	faults := make([]error, len(e.Faults))
+	for i, fault := range e.Faults {
+		faults[i] = fault
+	}
+	return faults
+}
+
 // Is makes an Error an ErrInvalidSettings.
 func (e *Error) Is(target error) bool { return target == ErrInvalidSettings }
 

@@ -2,7 +2,6 @@ package settings
 
 import (
 	"flag"
-	"strings"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 )
@@ -13,8 +12,8 @@ import (
 func (s *Settings) AddFlags(flags *flag.FlagSet) {
 	for _, d := range definitions() {
 		words := ""
-		if !d.Bool && d.Words() != nil {
-			words = "; one of " + strings.Join(d.Words(), ", ")
+		if !d.Bool && d.Words != nil {
+			words = "; one of " + d.Accepted
 		}
 		flags.Var(&flagValue{definition: d, setting: d.Of(s)}, d.Flag, d.Usage+words+" ("+d.Env+")")
 	}

@@ -110,7 +110,7 @@ func TestLoadReadsThePoolsFile(t *testing.T) {
 		assert.Equal(t, []string{"a.yaml"}, read(given, dir))
 	}
 	given, _, err := settings.Load(settingstest.Given(t, "--pools-file="+dir+"/missing"), filepath.Join(dir, "wrong.cfg"))
-	assert.EqualError(t, err, strings.ReplaceAll(`flag --config: "DIR/wrong.cfg": apiVersion is ""; want projectcalico.org/v3
+	assert.EqualError(t, err, strings.ReplaceAll(`file DIR/wrong.cfg: apiVersion is ""; want projectcalico.org/v3
 flag --pools-file: "DIR/missing": can't be read: no such file or directory; want a file with IPPools, or a directory of such .yaml, .yml and .json files`, "DIR", dir))
 	assert.Empty(t, given.PoolManifests)
 }

@@ -23,7 +23,8 @@ func (d Definition) Hides(value string) bool {
 	}
 }
 
-// String returns the datastore settings that are set, without the secrets.
+// String returns the datastore settings that are set, by their identities and without
+// the secrets.
 func (d DatastoreSettings) String() string {
 	settings := Settings{Datastore: d}
 	var set []string
@@ -31,9 +32,9 @@ func (d DatastoreSettings) String() string {
 		switch setting := definition.Of(&settings); {
 		case !setting.IsSet():
 		case definition.Hides(setting.Value):
-			set = append(set, definition.Env+"=***")
+			set = append(set, string(definition.ID)+"=***")
 		default:
-			set = append(set, definition.Env+"="+text.Quote(setting.Value))
+			set = append(set, string(definition.ID)+"="+text.Quote(setting.Value))
 		}
 	}
 	for _, inline := range []Setting{d.EtcdCACert, d.EtcdCert, d.EtcdKey, d.KubeconfigInline} {

@@ -38,7 +38,7 @@ func TestSettingsKeepTheirSecrets(t *testing.T) {
 	printed.Write(data)
 
 	assert.NotContains(t, printed.String(), secret)
-	assert.Equal(t, `{ETCD_ENDPOINTS="http://10.0.0.1:2379" ETCD_PASSWORD=*** file F spec.etcdKey=***}`, given.Datastore.String())
+	assert.Equal(t, `{etcd.endpoints="http://10.0.0.1:2379" etcd.password=*** file F spec.etcdKey=***}`, given.Datastore.String())
 }
 
 func TestHides(t *testing.T) {

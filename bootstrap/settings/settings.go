@@ -2,7 +2,10 @@
 // resolves them into the desired pools, with all errors at once.
 package settings
 
-import "github.com/calico-bootstrap/calico-bootstrap/ippool"
+import (
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+)
 
 // Settings are all settings as they were given, each with its place. The zero
 // value has nothing set: everything is at its default. [Settings.Resolve]
@@ -98,6 +101,11 @@ type DatastoreSettings struct {
 
 	// Surroundings are where a Kubernetes API is found that no setting names.
 	Ambient Ambient
+
+	// Names is what messages call a setting, here and wherever the settings lead:
+	// in plans, in the preflight and in the hints of datastores. Nil: its identity,
+	// such as etcd.endpoints. [VariableNames] and [FlagNames] are ready to use.
+	Names origin.Names `json:"-"`
 }
 
 // Surroundings are what a process finds around it, and nobody set for this
@@ -119,7 +127,7 @@ func (s *Settings) pool(family ippool.Family) *PoolSettings {
 }
 
 // Merge lays settings over each other: of each setting, the first layer that
-// gives it wins.
+// gives it wins, and so with Names.
 //
 //	settings := settings.Merge(flags, environment)
 func Merge(layers ...Settings) Settings {
@@ -130,6 +138,12 @@ func Merge(layers ...Settings) Settings {
 				*at(&merged) = *setting
 				break
 			}
+		}
+	}
+	for _, layer := range layers {
+		if layer.Names() != nil {
+			merged.Datastore.Names = layer.Names()
+			break
 		}
 	}
 	for _, layer := range layers {

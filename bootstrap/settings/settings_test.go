@@ -100,11 +100,11 @@ func TestWordsAreAccepted(t *testing.T) {
 	t.Parallel()
 	of := map[string][]string{}
 	for _, d := range settings.Definitions() {
-		if d.Words() == nil {
+		if d.Words == nil {
 			continue
 		}
-		of[d.Flag] = d.Words()
-		for _, word := range append(d.Words(), "nonsense") {
+		of[d.Flag] = d.Words
+		for _, word := range append(d.Words, "nonsense") {
 			var given settings.Settings
 			*d.Of(&given) = settings.Given(word, origin.Flag(d.Flag))
 			switch d.Flag {

@@ -11,6 +11,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/spelling"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
 // unknownPrefixes are what variables begin with that can only be meant for us,
@@ -57,7 +58,8 @@ func (s *Settings) warnOfUnknown(config *Config) {
 		near, found := nearest(name)
 		switch {
 		case name == "CALICO_IPV6POOL_IPIP":
-			warning += " has no effect: IP-in-IP does not carry IPv6; want CALICO_IPV6POOL_VXLAN to wrap it"
+			warning += " has no effect: IP-in-IP does not carry IPv6; want " +
+				VariableNames(origin.PoolSetting(ippool.IPv6, "vxlanMode")) + " to wrap it"
 		case !found:
 			warning += ": unknown setting, ignored"
 		case near.Of(s).IsSet():

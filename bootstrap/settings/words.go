@@ -75,7 +75,7 @@ func readMode[M ippool.Mode](setting Setting, faults *Faults) M {
 	}
 	mode, err := ippool.ParseEnum[M](setting.Value)
 	if err != nil {
-		faults.Add(setting, "unknown mode; must be one of %s", acceptedMode)
+		faults.Add(setting, "unknown mode; must be one of %s", strings.Join(modeWords, ", "))
 		return ippool.OrNever[M]("")
 	}
 	return mode

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
@@ -44,6 +45,7 @@ const exampleHelp = `  # Show what would be written, and where each value comes 
 // run is the program: everything but the process around it.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	p := &program{stdout: stdout, stderr: stderr}
+	p.flags.Datastore.Names = settings.FlagNames
 	root := p.rootCommand()
 	if len(args) > 0 && (args[0] == cobra.ShellCompRequestCmd || args[0] == cobra.ShellCompNoDescRequestCmd) {
 		completeFlags(root)
@@ -71,11 +73,7 @@ func (p *program) rootCommand() *cobra.Command {
 		RunE:          p.runApply,
 	}
 	root.SuggestionsMinimumDistance = 2
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
-		// Behind the = may stand a password: "… in -etcd-password=hunter2".
-		text, _, _ := strings.Cut(err.Error(), "=")
-		return errors.New(text)
-	})
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return flagError(err) })
 
 	flags := flag.NewFlagSet("settings", flag.ContinueOnError)
 	p.flags.AddFlags(flags)
@@ -109,6 +107,26 @@ func exitCodeHelp() string {
 		}
 	}
 	return b.String()
+}
+
+// flagError is an error of the command line without what stands behind the = in an
+// argument: that may be a password, as in -etcd-password=hunter2. An invalid value is
+// shown, since no setting refuses one here: it is that of a flag of the program.
+func flagError(err error) error {
+	var (
+		unknown *pflag.NotExistError
+		syntax  *pflag.InvalidSyntaxError
+	)
+	switch {
+	case errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() != "":
+		letters, _, _ := strings.Cut(unknown.GetSpecifiedShortnames(), "=")
+		return fmt.Errorf("unknown shorthand flag: %q in -%s", rune(unknown.GetSpecifiedName()[0]), letters)
+	case errors.As(err, &syntax):
+		argument, _, _ := strings.Cut(syntax.GetSpecifiedFlag(), "=")
+		return fmt.Errorf("bad flag syntax: %s", argument)
+	default:
+		return err
+	}
 }
 
 func (p *program) applyCommand() *cobra.Command {

@@ -17,8 +17,8 @@ func completeFlags(root *cobra.Command) {
 		switch {
 		case d.File:
 			completeFlag(root, d.Flag, cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault))
-		case d.Words() != nil:
-			completeFlag(root, d.Flag, cobra.FixedCompletions(d.Words(), cobra.ShellCompDirectiveNoFileComp))
+		case d.Words != nil:
+			completeFlag(root, d.Flag, cobra.FixedCompletions(d.Words, cobra.ShellCompDirectiveNoFileComp))
 		}
 	}
 	completeFlag(root, "allow", findingCodes)

@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/preflight"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 )
 
 // The exit codes, which stay as they are from version to version.
@@ -67,11 +69,54 @@ func printError(err error, stderr io.Writer, logger *slog.Logger) {
 	if err == nil || errors.Is(err, errPending) {
 		return
 	}
-	for _, line := range strings.Split(err.Error(), "\n") {
+	for _, line := range errorLines(err) {
 		if logger != nil {
 			logger.Error(line)
 			continue
 		}
 		fmt.Fprintln(stderr, "error: "+line)
 	}
+}
+
+// errorLines returns a line for each error of a list, such as errors.Join makes; of any
+// other error, one line. What an error says before the list that it wraps is in front
+// of each line.
+func errorLines(err error) []string {
+	all, context := listIn(err)
+	if all == nil {
+		return []string{text.OneLine(err.Error())}
+	}
+	var lines []string
+	for _, one := range all {
+		for _, line := range errorLines(one) {
+			lines = append(lines, context+line)
+		}
+	}
+	return lines
+}
+
+// listIn returns the errors of the list that err is or wraps, and what err says before
+// it; nil: there is no list. Many errors wrap several, such as a kind and a cause: a
+// list is one whose text is that of the errors in it, a line each.
+func listIn(err error) (all []error, context string) {
+	var inner []error
+	switch wrapper := err.(type) {
+	case interface{ Unwrap() error }:
+		inner = []error{wrapper.Unwrap()}
+	case interface{ Unwrap() []error }:
+		inner = wrapper.Unwrap()
+		if list := errors.Join(inner...); list != nil && err.Error() == list.Error() {
+			return inner, ""
+		}
+	}
+	for _, one := range slices.Backward(inner) {
+		if one == nil {
+			continue
+		}
+		before, last := strings.CutSuffix(err.Error(), one.Error())
+		if all, context := listIn(one); all != nil && last {
+			return all, before + context
+		}
+	}
+	return nil, ""
 }

@@ -5,14 +5,15 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 )
 
 // setLogger sends log lines to stderr: stdout carries the result alone.
 func (p *program) setLogger() error {
 	var faults settings.Faults
-	options := &slog.HandlerOptions{Level: readLogLevel(setting(&p.settings, "log-level"), &faults)}
-	switch format := setting(&p.settings, "log-format"); {
+	options := &slog.HandlerOptions{Level: readLogLevel(setting(&p.settings, origin.SettingLogLevel), &faults)}
+	switch format := setting(&p.settings, origin.SettingLogFormat); {
 	case strings.EqualFold(format.Value, "json"):
 		p.logger = slog.New(slog.NewJSONHandler(p.stderr, options))
 		p.jsonLogger = p.logger
@@ -24,10 +25,10 @@ func (p *program) setLogger() error {
 	return faults.Err()
 }
 
-// setting is the one that the flag gives.
-func setting(of *settings.Settings, flag string) settings.Setting {
+// setting is the one of that identity.
+func setting(of *settings.Settings, id origin.Setting) settings.Setting {
 	all := settings.Definitions()
-	return *all[slices.IndexFunc(all, func(d settings.Definition) bool { return d.Flag == flag })].Of(of)
+	return *all[slices.IndexFunc(all, func(d settings.Definition) bool { return d.ID == id })].Of(of)
 }
 
 // readLogLevel knows logrus's names, which calico-node's users have.

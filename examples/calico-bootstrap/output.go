@@ -281,7 +281,7 @@ func (p *program) printInstallation(pools []*v3.IPPool) error {
 	}
 	if err != nil {
 		var faults settings.Faults
-		for _, fault := range strings.Split(err.Error(), "\n") {
+		for _, fault := range errorLines(err) {
 			faults.Add(settings.Given(p.output, origin.Flag("output")), "%s", fault)
 		}
 		return faults.Err()

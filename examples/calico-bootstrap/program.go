@@ -64,7 +64,7 @@ func (p *program) load(contacts bool, formats ...string) error {
 		faults = append(faults, embeddedFaults)
 	}
 	p.datastore.Type = config.Datastore
-	if contacts && !fromConfigFile(loadErr) { // else it is unknown which datastore is meant
+	if contacts && !p.fromConfigFile(loadErr) { // else it is unknown which datastore is meant
 		faults = append(faults, p.loadDatastore(config.Datastore))
 	}
 	p.timeout, p.resolved = config.Timeout, config.Warnings
@@ -85,10 +85,10 @@ func (p *program) strictly() error {
 }
 
 // fromConfigFile reports whether the error is about the CalicoAPIConfig file.
-func fromConfigFile(err error) bool {
+func (p *program) fromConfigFile(err error) bool {
 	var invalid *settings.Error
 	return errors.As(err, &invalid) && slices.ContainsFunc(invalid.Faults, func(f settings.Fault) bool {
-		return f.Source == origin.Flag("config")
+		return p.configFile != "" && f.Source == origin.File(p.configFile)
 	})
 }
 

@@ -91,6 +91,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 // load reads the settings from flags and, what these leave open, the environment.
 func load(args []string, stderr io.Writer) (s settings.Settings, yes bool, err error) {
 	var given settings.Settings
+	given.Datastore.Names = settings.FlagNames // what messages call a setting
 	flags := flag.NewFlagSet("installer", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	given.AddFlags(flags)

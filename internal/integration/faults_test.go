@@ -91,7 +91,7 @@ func TestTLS(t *testing.T) {
 		assert.Len(t, report.Pools, 2)
 	})
 	t.Run("no client certificate", func(t *testing.T) {
-		fault{kind: datastore.ErrTLS, message: []string{"certificate required", "--etcd-cert-file"}}.check(t, config(nil))
+		fault{kind: datastore.ErrTLS, message: []string{"certificate required", "etcd.certFile"}}.check(t, config(nil))
 	})
 	t.Run("client certificate of another CA", func(t *testing.T) {
 		fault{kind: datastore.ErrTLS, message: []string{"is it signed by a CA that etcd trusts?"}}.check(t, config(pki.OtherCAClient(t)))
@@ -100,7 +100,7 @@ func TestTLS(t *testing.T) {
 		fault{kind: datastore.ErrTLS, message: []string{"the client certificate expired on 20"}}.check(t, config(pki.ExpiredClient(t)))
 	})
 	t.Run("server of an unknown CA", func(t *testing.T) {
-		fault{kind: datastore.ErrTLS, message: []string{"unknown authority", "--etcd-ca-cert-file"}}.
+		fault{kind: datastore.ErrTLS, message: []string{"unknown authority", "etcd.caCertFile"}}.
 			check(t, etcdv3.Config{Endpoints: server.Endpoints()})
 	})
 	t.Run("http to a TLS server", func(t *testing.T) {
@@ -151,7 +151,7 @@ func TestAuthentication(t *testing.T) {
 		fault{kind: datastore.ErrUnauthorized, message: []string{`"nobody"`}}.check(t, config("nobody", password))
 	})
 	t.Run("no user", func(t *testing.T) {
-		fault{kind: datastore.ErrUnauthorized, message: []string{"--etcd-username"}}.check(t, config("", ""))
+		fault{kind: datastore.ErrUnauthorized, message: []string{"etcd.username"}}.check(t, config("", ""))
 	})
 	t.Run("user without a right to read", func(t *testing.T) {
 		fault{kind: datastore.ErrForbidden, message: []string{"reading IP pools", `"other"`, "grant-permission"}}.

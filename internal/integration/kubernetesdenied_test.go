@@ -78,8 +78,8 @@ func TestKubernetesTLS(t *testing.T) {
 		kind    error // nil: none of the connection
 		message []string
 	}{
-		"wrong CA":         {withCA(server.URL(), anotherCA), datastore.ErrTLS, []string{"unknown authority", "--k8s-ca-file"}},
-		"no CA":            {withCA(server.URL(), nil), datastore.ErrTLS, []string{"unknown authority", "--k8s-ca-file"}},
+		"wrong CA":         {withCA(server.URL(), anotherCA), datastore.ErrTLS, []string{"unknown authority", "certificate-authority in the kubeconfig, or "}},
+		"no CA":            {withCA(server.URL(), nil), datastore.ErrTLS, []string{"unknown authority", "certificate-authority in the kubeconfig, or "}},
 		"another name":     {named, datastore.ErrTLS, []string{"kubernetes.other.example.org", "localhost", "a host name that is in the API server's certificate"}},
 		"another host's":   {withCA(faultproxy.NewHTTP(t, world.config, faultproxy.WithCertificate(another)).URL(), anotherCA), datastore.ErrTLS, []string{"127.0.0.1", "in the API server's certificate"}},
 		"expired":          {withCA(faultproxy.NewHTTP(t, world.config, faultproxy.WithCertificate(expired)).URL(), expiredCA), datastore.ErrTLS, []string{"expired", "renew the API server's certificate"}},

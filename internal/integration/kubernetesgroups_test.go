@@ -70,7 +70,7 @@ func TestKubernetesGroups(t *testing.T) {
 		{"none, v3 asked", nil, v3.SchemeGroupVersion, nil, datastore.ErrNotInstalled, "not installed: " + apiV3 + " has no ippools: install Calico's CRDs"},
 		{"v3", []schema.GroupVersion{v3.SchemeGroupVersion}, schema.GroupVersion{}, append([]string{"GET " + crdV1 + "/ippools"}, create(apiV3)...), nil, ""},
 		{"v3, v3 asked", nil, v3.SchemeGroupVersion, create(apiV3), nil, ""},
-		{"v3, v1 asked", nil, ippool.CRDV1, nil, datastore.ErrNotInstalled, "set CALICO_API_GROUP"},
+		{"v3, v1 asked", nil, ippool.CRDV1, nil, datastore.ErrNotInstalled, "set calicoAPIGroup"},
 		{"both", []schema.GroupVersion{ippool.CRDV1}, schema.GroupVersion{}, create(crdV1), nil, ""},
 		{"both, v1 asked", nil, ippool.CRDV1, create(crdV1), nil, ""},
 		{"both, v3 asked", nil, v3.SchemeGroupVersion, create(apiV3), nil, ""},
@@ -129,7 +129,7 @@ func TestKubernetesGroupForbidden(t *testing.T) {
 	begin := time.Now()
 	_, _, err := onKubernetes(t, kubernetes.Config{REST: config}, dual(patient()))
 	require.ErrorIs(t, err, datastore.ErrForbidden)
-	atOnce(t, begin, err, "if this cluster has its pools in projectcalico.org/v3, set CALICO_API_GROUP to that")
+	atOnce(t, begin, err, "if this cluster has its pools in projectcalico.org/v3, set calicoAPIGroup to that")
 
 	_, _, err = onKubernetes(t, kubernetes.Config{REST: config, APIGroup: v3.SchemeGroupVersion}, dual(patient()))
 	require.NoError(t, err)

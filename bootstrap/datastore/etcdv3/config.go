@@ -13,6 +13,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/validation"
 
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 )
 
@@ -40,6 +41,9 @@ type Config struct {
 	// RequestTimeout is how long one request may take before it is tried
 	// again. Zero means 10 seconds.
 	RequestTimeout time.Duration
+
+	// Names is what hints call a setting. Nil: its identity, such as etcd.username.
+	Names origin.Names `json:"-"`
 }
 
 // Format prints where etcd is for every verb, and no secret.
@@ -58,11 +62,12 @@ func (c Config) place() string {
 // everything that is wrong. Nothing is contacted.
 func FromSettings(given settings.DatastoreSettings) (Config, []string, error) {
 	var (
-		config Config
+		config = Config{Names: given.Names}
+		name   = config.Names.Of
 		faults settings.Faults
 	)
 	if given.EtcdEndpoints.IsSet() {
-		config.Endpoints = readEndpoints(given.EtcdEndpoints, &faults)
+		config.Endpoints = readEndpoints(given.EtcdEndpoints, config.Names, &faults)
 	}
 	domain, add := given.EtcdDiscoverySRV, faults.Add
 	config.DiscoverySRV = domain.Value
@@ -74,14 +79,14 @@ func FromSettings(given settings.DatastoreSettings) (Config, []string, error) {
 	case given.EtcdEndpoints.IsSet() && given.EtcdDiscoverySRV.IsSet():
 		add(domain, "contradicts %s: want endpoints or a domain to find them, not both", given.EtcdEndpoints.Source)
 	case !given.EtcdEndpoints.IsSet() && !given.EtcdDiscoverySRV.IsSet():
-		faults.Add(settings.Setting{}, "no etcd endpoints: set --etcd-endpoints or ETCD_ENDPOINTS to URLs such as https://10.0.0.1:2379")
+		faults.Add(settings.Setting{}, "no etcd endpoints: set %s to URLs such as https://10.0.0.1:2379", name(origin.SettingEtcdEndpoints))
 	}
 	config.Username, config.Password = given.EtcdUsername.Value, given.EtcdPassword.Value
 	switch {
 	case given.EtcdUsername.IsSet() && !given.EtcdPassword.IsSet():
-		faults.Add(given.EtcdUsername, "a user without a password; want ETCD_PASSWORD too")
+		faults.Add(given.EtcdUsername, "a user without a password; want %s too", name(origin.SettingEtcdPassword))
 	case !given.EtcdUsername.IsSet() && given.EtcdPassword.IsSet():
-		faults.AddSecret(given.EtcdPassword, "a password without a user; want --etcd-username or ETCD_USERNAME too")
+		faults.AddSecret(given.EtcdPassword, "a password without a user; want %s too", name(origin.SettingEtcdUsername))
 	}
 	config.TLS = readTLS(given, &faults)
 
@@ -121,9 +126,9 @@ func mixed(endpoints []string, withTLS bool) (problem string) {
 // normalise returns the endpoints in the form scheme://host:port, or
 // host:port, each once, and what is wrong with the others. Problems quote
 // nothing, since there may be a password in a wrong URL.
-func normalise(texts []string) (endpoints, problems []string) {
+func normalise(texts []string, names origin.Names) (endpoints, problems []string) {
 	for _, text := range texts {
-		endpoint, problem := normaliseOne(strings.TrimSpace(text))
+		endpoint, problem := normaliseOne(strings.TrimSpace(text), names)
 		if problem != "" {
 			problems = append(problems, problem)
 		} else if !slices.Contains(endpoints, endpoint) {
@@ -133,11 +138,11 @@ func normalise(texts []string) (endpoints, problems []string) {
 	return endpoints, problems
 }
 
-func readEndpoints(setting settings.Setting, faults *settings.Faults) []string {
+func readEndpoints(setting settings.Setting, names origin.Names, faults *settings.Faults) []string {
 	const want = "want URLs such as https://10.0.0.1:2379, separated by commas"
 	if strings.ContainsAny(setting.Value, "@%?#") {
 		// There may be a password in it, with commas too: show none of it.
-		endpoints, problems := normalise(strings.Split(setting.Value, ","))
+		endpoints, problems := normalise(strings.Split(setting.Value, ","), names)
 		for _, problem := range problems {
 			faults.AddSecret(setting, "%s; %s", problem, want)
 		}
@@ -145,17 +150,17 @@ func readEndpoints(setting settings.Setting, faults *settings.Faults) []string {
 	}
 	var endpoints []string
 	for _, text := range strings.Split(setting.Value, ",") {
-		good, problems := normalise([]string{text})
+		good, problems := normalise([]string{text}, names)
 		for _, problem := range problems {
 			faults.Add(settings.Given(text, setting.Source), "%s; %s", problem, want)
 		}
 		endpoints = append(endpoints, good...)
 	}
-	endpoints, _ = normalise(endpoints)
+	endpoints, _ = normalise(endpoints, names)
 	return endpoints
 }
 
-func normaliseOne(text string) (endpoint, problem string) {
+func normaliseOne(text string, names origin.Names) (endpoint, problem string) {
 	scheme, rest, found := strings.Cut(text, "://")
 	if !found {
 		scheme, rest = "", text
@@ -166,7 +171,7 @@ func normaliseOne(text string) (endpoint, problem string) {
 	case scheme != "" && scheme != "http" && scheme != "https":
 		return "", "the scheme must be http or https"
 	case strings.Contains(rest, "@"):
-		return "", "a user in a URL is not used; set ETCD_USERNAME and ETCD_PASSWORD"
+		return "", fmt.Sprintf("a user in a URL is not used; set %s, and %s", names.Of(origin.SettingEtcdUsername), names.Of(origin.SettingEtcdPassword))
 	}
 	rest = strings.TrimSuffix(rest, "/")
 	parsed, err := url.Parse("//" + rest)

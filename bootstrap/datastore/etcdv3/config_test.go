@@ -63,7 +63,7 @@ func TestFromSettingsEndpoints(t *testing.T) {
 		},
 		{
 			text:   "https://root:secret@a:1",
-			faults: []string{`env X: ***: a user in a URL is not used; set ETCD_USERNAME and ETCD_PASSWORD` + want},
+			faults: []string{`env X: ***: a user in a URL is not used; set etcd.username, and etcd.password` + want},
 		},
 		{
 			text:   "root:secret@https://a:1",
@@ -71,7 +71,7 @@ func TestFromSettingsEndpoints(t *testing.T) {
 		},
 		{
 			text:   "root:secret@a:1",
-			faults: []string{`env X: ***: a user in a URL is not used; set ETCD_USERNAME and ETCD_PASSWORD` + want},
+			faults: []string{`env X: ***: a user in a URL is not used; set etcd.username, and etcd.password` + want},
 		},
 	} {
 		t.Run(test.text, func(t *testing.T) {
@@ -91,15 +91,15 @@ func TestFromSettingsContradictions(t *testing.T) {
 		settings settings.DatastoreSettings
 		fault    string
 	}{
-		{"neither", settings.DatastoreSettings{}, "no etcd endpoints: set --etcd-endpoints or ETCD_ENDPOINTS to URLs such as https://10.0.0.1:2379"},
+		{"neither", settings.DatastoreSettings{}, "no etcd endpoints: set etcd.endpoints to URLs such as https://10.0.0.1:2379"},
 		{"endpoints and SRV", settings.DatastoreSettings{EtcdEndpoints: endpoints, EtcdDiscoverySRV: given("example.org")},
 			`env X: "example.org": contradicts env X: want endpoints or a domain to find them, not both`},
 		{"SRV that is not a domain", settings.DatastoreSettings{EtcdDiscoverySRV: given("http://u:secret@example.org")},
 			"env X: ***: not a domain; want one such as example.org"},
 		{"only a user", settings.DatastoreSettings{EtcdEndpoints: endpoints, EtcdUsername: given("calico")},
-			`env X: "calico": a user without a password; want ETCD_PASSWORD too`},
+			`env X: "calico": a user without a password; want etcd.password too`},
 		{"only a password", settings.DatastoreSettings{EtcdEndpoints: endpoints, EtcdPassword: given("secret")},
-			`env X: ***: a password without a user; want --etcd-username or ETCD_USERNAME too`},
+			`env X: ***: a password without a user; want etcd.username too`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

@@ -58,7 +58,7 @@ func Open(config Config) (*Datastore, error) {
 	case len(config.Endpoints) > 0 && config.DiscoverySRV != "":
 		return nil, errors.New("etcd: endpoints and a domain to find them: want one of the two")
 	}
-	endpoints, problems := normalise(config.Endpoints)
+	endpoints, problems := normalise(config.Endpoints, config.Names)
 	if problem := mixed(endpoints, config.TLS != nil); problem != "" {
 		problems = append(problems, problem)
 	}

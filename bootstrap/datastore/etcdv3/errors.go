@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/netcause"
 )
 
@@ -37,7 +38,8 @@ func (d *Datastore) explain(operation string, err error) error {
 	case errors.Is(err, rpctypes.ErrAuthFailed):
 		e.Kind, e.Hint = datastore.ErrUnauthorized, fmt.Sprintf("check the user name (%q) and the password", d.config.Username)
 	case errors.Is(err, rpctypes.ErrUserEmpty):
-		e.Kind, e.Hint = datastore.ErrUnauthorized, "etcd has authentication on: set --etcd-username and --etcd-password, or use a client certificate whose common name is an etcd user"
+		e.Kind, e.Hint = datastore.ErrUnauthorized, fmt.Sprintf("etcd has authentication on: set %s, and %s, or use a client certificate whose common name is an etcd user",
+			d.name(origin.SettingEtcdUsername), d.name(origin.SettingEtcdPassword))
 	case errors.Is(err, rpctypes.ErrPermissionDenied):
 		e.Kind, e.Hint = datastore.ErrForbidden, d.grantHint()
 	case errors.Is(err, rpctypes.ErrInvalidAuthToken), errors.Is(err, rpctypes.ErrAuthOldRevision):
@@ -57,6 +59,9 @@ func (d *Datastore) explain(operation string, err error) error {
 	}
 	return e
 }
+
+// name is what hints call a setting.
+func (d *Datastore) name(setting origin.Setting) string { return d.config.Names.Of(setting) }
 
 func (d *Datastore) grantHint() string {
 	user := "the etcd user"
@@ -153,7 +158,7 @@ func (d *Datastore) hint(cause netcause.Cause, err error) string {
 	}
 	switch cause {
 	case netcause.UnknownAuthority:
-		return "name the CA that signed the member's certificate with --etcd-ca-cert-file"
+		return "name the CA that signed the member's certificate with " + d.name(origin.SettingEtcdCACertFile)
 	case netcause.WrongHost:
 		return "use an endpoint whose host name or address is in the member's certificate"
 	case netcause.Expired:
@@ -194,7 +199,7 @@ func closedHint(err error) string {
 // clientCertificateHint is for a member that refuses us.
 func (d *Datastore) clientCertificateHint() string {
 	if d.config.TLS == nil || len(d.config.TLS.Certificates) == 0 {
-		return "the member wants a client certificate: set --etcd-cert-file and --etcd-key-file"
+		return fmt.Sprintf("the member wants a client certificate: set %s, and %s", d.name(origin.SettingEtcdCertFile), d.name(origin.SettingEtcdKeyFile))
 	}
 	if leaf := d.config.TLS.Certificates[0].Leaf; leaf != nil && time.Now().After(leaf.NotAfter) {
 		return "the client certificate expired on " + leaf.NotAfter.UTC().Format(time.DateOnly)

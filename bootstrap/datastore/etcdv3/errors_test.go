@@ -32,7 +32,7 @@ func TestExplain(t *testing.T) {
 		want string
 	}{
 		{rpctypes.ErrAuthFailed, datastore.ErrUnauthorized, `check the user name ("calico") and the password`},
-		{rpctypes.ErrUserEmpty, datastore.ErrUnauthorized, "etcd has authentication on: set --etcd-username and --etcd-password, or use a client certificate whose common name is an etcd user"},
+		{rpctypes.ErrUserEmpty, datastore.ErrUnauthorized, "etcd has authentication on: set etcd.username, and etcd.password, or use a client certificate whose common name is an etcd user"},
 		{rpctypes.ErrPermissionDenied, datastore.ErrForbidden, `give a role of user "calico" the rights: etcdctl role grant-permission ROLE --prefix=true readwrite /calico/`},
 		{rpctypes.ErrInvalidAuthToken, datastore.ErrUnreachable, ""},
 		{rpctypes.ErrAuthOldRevision, datastore.ErrUnreachable, ""},

@@ -44,7 +44,7 @@ func FuzzFromSettings(f *testing.F) {
 		}
 		require.True(t, (endpoints == "") != (domain == ""))
 		require.Equal(t, domain, config.DiscoverySRV)
-		again, problems := normalise(config.Endpoints)
+		again, problems := normalise(config.Endpoints, nil)
 		require.Empty(t, problems)
 		require.Equal(t, config.Endpoints, again)
 		for _, endpoint := range config.Endpoints {

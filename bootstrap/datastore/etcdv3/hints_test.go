@@ -20,7 +20,7 @@ func TestHints(t *testing.T) {
 	untrusted := func(err error) error { return &handshakeError{&tls.CertificateVerificationError{Err: err}} }
 	const (
 		route           = "check the endpoint, the route to it, and the firewalls in between"
-		wanted          = "the member wants a client certificate: set --etcd-cert-file and --etcd-key-file"
+		wanted          = "the member wants a client certificate: set etcd.certFile, and etcd.keyFile"
 		nothingInCommon = "the member and this program have no TLS version (1.2 and later here), cipher or protocol in common"
 	)
 	for _, test := range []struct {
@@ -28,7 +28,7 @@ func TestHints(t *testing.T) {
 		kind error
 		want string
 	}{
-		{untrusted(x509.UnknownAuthorityError{}), datastore.ErrTLS, "name the CA that signed the member's certificate with --etcd-ca-cert-file"},
+		{untrusted(x509.UnknownAuthorityError{}), datastore.ErrTLS, "name the CA that signed the member's certificate with etcd.caCertFile"},
 		{untrusted(x509.HostnameError{Certificate: new(x509.Certificate)}), datastore.ErrTLS, "use an endpoint whose host name or address is in the member's certificate"},
 		{untrusted(x509.CertificateInvalidError{Reason: x509.Expired}), datastore.ErrTLS, "renew the member's certificate, or set this host's clock"},
 		{untrusted(x509.CertificateInvalidError{Reason: x509.IncompatibleUsage}), datastore.ErrTLS, "check the member's certificate against the CA"},

@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 )
@@ -40,9 +41,9 @@ func readTLS(given settings.DatastoreSettings, faults *settings.Faults) *tls.Con
 	}
 	switch {
 	case cert.setting.IsSet() && !key.setting.IsSet():
-		cert.fault(faults, "a client certificate without its key; want --etcd-key-file or ETCD_KEY_FILE too")
+		cert.fault(faults, "a client certificate without its key; want %s too", given.Names.Of(origin.SettingEtcdKeyFile))
 	case key.setting.IsSet() && !cert.setting.IsSet():
-		key.fault(faults, "a key without its client certificate; want --etcd-cert-file or ETCD_CERT_FILE too")
+		key.fault(faults, "a key without its client certificate; want %s too", given.Names.Of(origin.SettingEtcdCertFile))
 	case cert.data != nil && key.data != nil:
 		pair, err := tls.X509KeyPair(cert.data, key.data)
 		if err != nil {

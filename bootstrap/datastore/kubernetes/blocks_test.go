@@ -61,7 +61,7 @@ func TestBlocksFail(t *testing.T) {
 	_, err = holding(t, forbidden).Blocks(t.Context(), family4)
 	require.EqualError(t, err, rule)
 	_, err = in(schema.GroupVersion{}, holding(t, forbidden)).Blocks(t.Context(), family4)
-	require.EqualError(t, err, rule+"; if this cluster has its pools in projectcalico.org/v3, set CALICO_API_GROUP to that")
+	require.EqualError(t, err, rule+"; if this cluster has its pools in projectcalico.org/v3, set calicoAPIGroup to that")
 }
 
 // Blocks are read in pages, with continue tokens.

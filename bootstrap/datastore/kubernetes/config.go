@@ -14,6 +14,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/kubernetes/internal/api"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
@@ -33,6 +34,10 @@ type Config struct {
 	// RequestTimeout is how long one request may take before it is tried
 	// again. Zero means 20 seconds.
 	RequestTimeout time.Duration
+
+	// Names is what hints call a setting. Nil: its identity, such as
+	// kubernetes.apiToken.
+	Names origin.Names `json:"-"`
 }
 
 // Format prints where the API server is for every verb, and no secret.
@@ -46,7 +51,7 @@ func (c Config) Format(w fmt.State, _ rune) { _, _ = io.WriteString(w, api.Place
 // else that of ~/.kube/config if it is there; else, in a pod, the pod's own.
 func FromSettings(given settings.DatastoreSettings) (Config, []string, error) {
 	r := &reader{settings: given, serviceAccount: serviceAccountFolder}
-	config := Config{APIGroup: ReadAPIGroup(given.CalicoAPIGroup, &r.faults)}
+	config := Config{APIGroup: ReadAPIGroup(given.CalicoAPIGroup, &r.faults), Names: given.Names}
 	config.REST = r.rest()
 	r.limits(config.REST)
 	return config, r.warnings, r.faults.Err()
@@ -59,6 +64,9 @@ type reader struct {
 	faults         settings.Faults
 	warnings       []string
 }
+
+// name is what messages call a setting.
+func (r *reader) name(setting origin.Setting) string { return r.settings.Names.Of(setting) }
 
 func (r *reader) warn(format string, args ...any) {
 	r.warnings = append(r.warnings, fmt.Sprintf(format, args...))
@@ -96,7 +104,7 @@ func (r *reader) limits(config *rest.Config) {
 		}
 		config.Burst = int(value)
 		if !qps.IsSet() {
-			r.warn("%s has no effect: it goes beyond a K8S_CLIENT_QPS, which isn't set", burst.Source)
+			r.warn("%s has no effect: it goes beyond the rate of %s, which isn't set", burst.Source, r.name(origin.SettingClientQPS))
 		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/kubernetes/internal/api"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/kubernetes/internal/clusterfacts"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/facts"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
@@ -25,14 +26,12 @@ func isAPIGroup(group schema.GroupVersion) bool { return slices.Contains(apiGrou
 
 const poolResource = ippool.Resource
 
-// otherGroupHint is for those who may have pools in the newer group alone.
-var otherGroupHint = fmt.Sprintf("if this cluster has its pools in %s, set CALICO_API_GROUP to that", v3.SchemeGroupVersion)
-
 // Datastore keeps pools in the Kubernetes API. Blocks, PodCIDRs and Survey may
 // be called at the same time, each once; it is not safe for other concurrent
 // use.
 type Datastore struct {
 	requested schema.GroupVersion // the group that the config asks for; empty: the first that is served
+	names     origin.Names
 	client    *api.Client
 	found     schema.GroupVersion // the group that a list found; empty: not yet
 	looked    bool                // for pools that are elsewhere
@@ -52,11 +51,11 @@ func Open(config Config) (*Datastore, error) {
 	if !config.APIGroup.Empty() && !isAPIGroup(config.APIGroup) {
 		return nil, errors.New("kubernetes: unknown API group " + config.APIGroup.String())
 	}
-	client, err := api.New(config.REST, userAgent(), config.RequestTimeout)
+	client, err := api.New(config.REST, userAgent(), config.RequestTimeout, config.Names)
 	if err != nil {
 		return nil, err
 	}
-	return &Datastore{requested: config.APIGroup, client: client}, nil
+	return &Datastore{requested: config.APIGroup, names: config.Names, client: client}, nil
 }
 
 // Close ends the connections to the API server that are not in use.
@@ -125,7 +124,7 @@ func (d *Datastore) checkOtherGroup(ctx context.Context) error {
 	return &datastore.Error{
 		Place: d.client.Place(), Operation: "reading IP pools",
 		Err:  fmt.Errorf("the API server has no %s in %s, which is configured, but in %s", poolResource, v3.SchemeGroupVersion, ippool.CRDV1),
-		Hint: fmt.Sprintf("set --calico-api-group or CALICO_API_GROUP to %s, or leave it out", ippool.CRDV1),
+		Hint: fmt.Sprintf("set %s to %s, or leave it out", d.names.Of(origin.SettingCalicoAPIGroup), ippool.CRDV1),
 	}
 }
 
@@ -152,9 +151,14 @@ func path(group schema.GroupVersion, resource string) []string {
 func (d *Datastore) action(verb string, group schema.GroupVersion, operation string) api.Action {
 	action := api.Action{Operation: operation, Verb: verb, Group: group.Group, Resource: poolResource}
 	if group == ippool.CRDV1 && d.requested.Empty() {
-		action.OrElse = otherGroupHint
+		action.OrElse = d.otherGroupHint()
 	}
 	return action
+}
+
+// otherGroupHint is for those who may have pools in the newer group alone.
+func (d *Datastore) otherGroupHint() string {
+	return fmt.Sprintf("if this cluster has its pools in %s, set %s to that", v3.SchemeGroupVersion, d.names.Of(origin.SettingCalicoAPIGroup))
 }
 
 // notInstalled says that none of the groups has pools, and why.
@@ -169,7 +173,7 @@ func (d *Datastore) notInstalled(groups []schema.GroupVersion, absent []error) e
 	}
 	hint := api.InstallHint
 	if d.requested == ippool.CRDV1 {
-		hint += "; " + otherGroupHint
+		hint += "; " + d.otherGroupHint()
 	}
 	return &datastore.Error{
 		Kind: datastore.ErrNotInstalled, Place: d.client.Place(), Operation: "reading IP pools",

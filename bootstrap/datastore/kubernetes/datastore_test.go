@@ -76,12 +76,12 @@ func TestSnapshotWithoutPools(t *testing.T) {
 			"not installed: crd.projectcalico.org/v1 has no ippools, projectcalico.org/v3 may not be listed (add to a ClusterRole the rule " +
 				"- {apiGroups: [projectcalico.org], resources: [ippools], verbs: [list]}): " + install, datastore.ErrNotInstalled},
 		{"not in the requested group", ippool.CRDV1, nil,
-			"not installed: crd.projectcalico.org/v1 has no ippools: " + install + "; if this cluster has its pools in projectcalico.org/v3, set CALICO_API_GROUP to that",
+			"not installed: crd.projectcalico.org/v1 has no ippools: " + install + "; if this cluster has its pools in projectcalico.org/v3, set calicoAPIGroup to that",
 			datastore.ErrNotInstalled},
 		{"not in the newer group, nor in the other", v3.SchemeGroupVersion, nil, "not installed: projectcalico.org/v3 has no ippools: " + install, datastore.ErrNotInstalled},
 		{"not in the newer group but in the other", v3.SchemeGroupVersion, apitest.Answers{crdPools: apitest.JSON(200, noPools)},
 			"the API server has no ippools in projectcalico.org/v3, which is configured, but in crd.projectcalico.org/v1: " +
-				"set --calico-api-group or CALICO_API_GROUP to crd.projectcalico.org/v1, or leave it out", nil},
+				"set calicoAPIGroup to crd.projectcalico.org/v1, or leave it out", nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -115,7 +115,7 @@ func TestSnapshotFails(t *testing.T) {
 	}{
 		{"forbidden", ippool.CRDV1, forbidden, rule, datastore.ErrForbidden},
 		{"forbidden in the first group", schema.GroupVersion{}, forbidden,
-			rule + "; if this cluster has its pools in projectcalico.org/v3, set CALICO_API_GROUP to that", datastore.ErrForbidden},
+			rule + "; if this cluster has its pools in projectcalico.org/v3, set calicoAPIGroup to that", datastore.ErrForbidden},
 		{"unauthorized", ippool.CRDV1, apitest.Failure(401, "Unauthorized", "Unauthorized"),
 			"unauthorized: Unauthorized: check the token: is it of this cluster, and does its ServiceAccount still exist?", datastore.ErrUnauthorized},
 		{"not a list", ippool.CRDV1, apitest.JSON(200, `{"kind":"IPPool"}`), noList, nil},

@@ -46,19 +46,21 @@ func (r *reader) rest() *rest.Config {
 	case home.IsSet() && exists(home.Value):
 		return r.overlay(r.kubeconfigFiles(home))
 	}
+	const noServer = "names no API server; want %s, or a kubeconfig, too"
+	endpoint := r.name(origin.SettingAPIEndpoint)
 	for _, needsServer := range []settings.Setting{s.K8sCAFile, s.K8sCertFile, s.K8sKeyFile} {
 		if needsServer.IsSet() {
-			r.faults.Add(needsServer, "names no API server; want --k8s-api-endpoint or a kubeconfig too")
+			r.faults.Add(needsServer, noServer, endpoint)
 		}
 	}
 	if s.K8sAPIToken.IsSet() {
-		r.faults.AddSecret(s.K8sAPIToken, "names no API server; want --k8s-api-endpoint or a kubeconfig too")
+		r.faults.AddSecret(s.K8sAPIToken, noServer, endpoint)
 	}
 	if s.K8sCurrentContext.IsSet() {
-		r.faults.Add(s.K8sCurrentContext, "there is no kubeconfig to have contexts; want --kubeconfig or KUBECONFIG too")
+		r.faults.Add(s.K8sCurrentContext, "there is no kubeconfig to have contexts; want %s too", r.name(origin.SettingKubeconfig))
 	}
 	if r.settings.K8sInsecureSkipTLSVerify.Bool(false, &r.faults) {
-		r.faults.Add(s.K8sInsecureSkipTLSVerify, "names no API server; want --k8s-api-endpoint or a kubeconfig too")
+		r.faults.Add(s.K8sInsecureSkipTLSVerify, noServer, endpoint)
 	}
 	return r.inCluster()
 }
@@ -74,8 +76,8 @@ func (r *reader) inCluster() *rest.Config {
 	host, port := r.settings.Ambient.KubernetesServiceHost, r.settings.Ambient.KubernetesServicePort
 	if !host.IsSet() || !port.IsSet() {
 		if len(r.faults) == 0 {
-			r.faults.Add(settings.Setting{}, "no datastore is named: no kubeconfig (--kubeconfig, KUBECONFIG, ~/.kube/config), "+
-				"no --k8s-api-endpoint, and this is no pod; for etcd set --etcd-endpoints or ETCD_ENDPOINTS")
+			r.faults.Add(settings.Setting{}, "no datastore is named: no kubeconfig (%s, or ~/.kube/config), no API server (%s), and this is no pod; for etcd set %s",
+				r.name(origin.SettingKubeconfig), r.name(origin.SettingAPIEndpoint), r.name(origin.SettingEtcdEndpoints))
 		}
 		return &rest.Config{}
 	}
@@ -182,9 +184,9 @@ func (r *reader) clientCertificate() (cert, key []byte) {
 	cert, key = r.pem(certFile), r.pem(keyFile)
 	switch {
 	case certFile.IsSet() && !keyFile.IsSet():
-		r.faults.Add(certFile, "a client certificate without its key; want --k8s-key-file or K8S_KEY_FILE too")
+		r.faults.Add(certFile, "a client certificate without its key; want %s too", r.name(origin.SettingKeyFile))
 	case keyFile.IsSet() && !certFile.IsSet():
-		r.faults.Add(keyFile, "a key without its client certificate; want --k8s-cert-file or K8S_CERT_FILE too")
+		r.faults.Add(keyFile, "a key without its client certificate; want %s too", r.name(origin.SettingCertFile))
 	case cert != nil && key != nil:
 		if _, err := tls.X509KeyPair(cert, key); err != nil {
 			r.faults.Add(certFile, "does not match the key of %s: %v", keyFile.Source, err)

@@ -14,6 +14,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 )
@@ -95,7 +96,7 @@ func (r *reader) kubeconfig(setting settings.Setting, config *clientcmdapi.Confi
 	known := knownContexts(config)
 	switch {
 	case context == "":
-		r.faults.Add(setting, "it has no current-context; want --k8s-current-context with %s", known)
+		r.faults.Add(setting, "it has no current-context; want %s with %s", r.name(origin.SettingCurrentContext), known)
 		return &rest.Config{}
 	case config.Contexts[context] == nil && source == setting:
 		r.faults.Add(setting, "its current-context %q is not in it; must be %s", context, known)

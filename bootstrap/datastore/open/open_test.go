@@ -15,6 +15,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/kubernetes"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/open"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/internal/settingstest"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 )
 
@@ -151,4 +152,38 @@ func TestStrictWarnings(t *testing.T) {
 	require.EqualError(t, err, "flag --k8s-insecure-skip-tls-verify: TLS verification of the API server is skipped, which is insecure (an error because of flag --strict)")
 	require.ErrorIs(t, err, settings.ErrInvalidSettings)
 	assert.Empty(t, config.Warnings)
+}
+
+// Messages about either datastore, and its config, have the names of the settings.
+func TestNames(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		given []string
+		names origin.Names
+		want  string
+	}{
+		{[]string{"DATASTORE_TYPE=etcdv3"}, nil, "no etcd endpoints: set etcd.endpoints to URLs such as https://10.0.0.1:2379"},
+		{[]string{"DATASTORE_TYPE=etcdv3"}, settings.VariableNames, "no etcd endpoints: set ETCD_ENDPOINTS to URLs such as https://10.0.0.1:2379"},
+		{[]string{"DATASTORE_TYPE=etcdv3"}, settings.FlagNames, "no etcd endpoints: set --etcd-endpoints or ETCD_ENDPOINTS to URLs such as https://10.0.0.1:2379"},
+		{nil, nil, "no datastore is named: no kubeconfig (kubernetes.kubeconfig, or ~/.kube/config), no API server (kubernetes.apiEndpoint), and this is no pod; for etcd set etcd.endpoints"},
+		{nil, settings.FlagNames, "no datastore is named: no kubeconfig (--kubeconfig or KUBECONFIG, or ~/.kube/config), " +
+			"no API server (--k8s-api-endpoint or K8S_API_ENDPOINT), and this is no pod; for etcd set --etcd-endpoints or ETCD_ENDPOINTS"},
+	}
+	for _, tt := range tests {
+		given := settingstest.Given(t, tt.given...)
+		given.Datastore.Names = tt.names
+		_, err := open.FromSettings(given)
+		require.EqualError(t, err, tt.want)
+	}
+	given := settingstest.Given(t, "ETCD_ENDPOINTS=http://10.0.0.1:2379", "K8S_API_ENDPOINT=https://10.0.0.1:6443")
+	given.Datastore.Names = settings.FlagNames
+	for _, kind := range []datastore.Type{datastore.EtcdV3, datastore.Kubernetes} {
+		config, err := open.For(kind, given.Datastore)
+		require.NoError(t, err)
+		names := config.Etcd.Names
+		if kind == datastore.Kubernetes {
+			names = config.Kubernetes.Names
+		}
+		assert.Equal(t, "--k8s-ca-file or K8S_CA_FILE", names.Of(origin.SettingCAFile), kind)
+	}
 }

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 )
 
 // Action is what a request asks for, in the words of RBAC, and what is to be said
@@ -83,7 +85,8 @@ func (c *Client) credentialsHint(now time.Time) string {
 		}
 		return "check the client certificate: is it signed by the cluster's CA for clients?"
 	default:
-		return "no credentials are given: use a kubeconfig, --k8s-api-token, or --k8s-cert-file and --k8s-key-file"
+		return fmt.Sprintf("no credentials are given: use a kubeconfig, %s, or %s with %s", c.names.Of(origin.SettingAPIToken),
+			c.names.Of(origin.SettingCertFile), c.names.Of(origin.SettingKeyFile))
 	}
 }
 

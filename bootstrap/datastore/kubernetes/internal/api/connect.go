@@ -22,6 +22,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 )
 
 // NoLimit is a rest.Config's QPS for no limit: the API server has its own, and a
@@ -39,6 +40,7 @@ const (
 type Client struct {
 	config         *rest.Config
 	requestTimeout time.Duration
+	names          origin.Names // of settings, in hints
 	transport      *http.Client
 	rest           *rest.RESTClient
 
@@ -47,8 +49,8 @@ type Client struct {
 
 // New returns a client of the API server, which it contacts when it is first asked
 // for something. The config is copied. The user agent is for a config that has
-// none; a timeout of zero is 20 seconds.
-func New(config *rest.Config, userAgent string, requestTimeout time.Duration) (*Client, error) {
+// none; a timeout of zero is 20 seconds. Hints call settings by the names.
+func New(config *rest.Config, userAgent string, requestTimeout time.Duration, names origin.Names) (*Client, error) {
 	config = rest.CopyConfig(config)
 	config.ContentConfig = rest.ContentConfig{
 		ContentType: runtime.ContentTypeJSON,
@@ -72,7 +74,7 @@ func New(config *rest.Config, userAgent string, requestTimeout time.Duration) (*
 		return nil, err
 	}
 	return &Client{
-		config: config, requestTimeout: cmp.Or(requestTimeout, defaultRequestTimeout), transport: transport, rest: client,
+		config: config, requestTimeout: cmp.Or(requestTimeout, defaultRequestTimeout), names: names, transport: transport, rest: client,
 	}, nil
 }
 

@@ -34,7 +34,7 @@ func TestCloseKeepsTheDefaultTransport(t *testing.T) {
 		require.NoError(t, response.Body.Close())
 	}
 	get()
-	client, err := New(&rest.Config{Host: server.URL}, "", 0)
+	client, err := New(&rest.Config{Host: server.URL}, "", 0, nil)
 	require.NoError(t, err)
 	require.NoError(t, client.Close())
 	get()

@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/netcause"
 )
 
@@ -164,9 +165,8 @@ const endpointHint = "check that the endpoint is the API server's"
 // InstallHint is for an API server that doesn't know the resource.
 const InstallHint = "install Calico's CRDs; if they are, check that the endpoint is the API server's"
 
-// connectionHints are what may be done about a request that got no answer.
+// connectionHints are those that name no setting.
 var connectionHints = map[netcause.Cause]string{
-	netcause.UnknownAuthority:  "name the CA that signed the API server's certificate: certificate-authority in the kubeconfig, or --k8s-ca-file",
 	netcause.WrongHost:         "use an address or a host name that is in the API server's certificate",
 	netcause.Expired:           "renew the API server's certificate, or set this host's clock",
 	netcause.BadCertificate:    "check the API server's certificate against the CA",
@@ -182,6 +182,14 @@ var connectionHints = map[netcause.Cause]string{
 	netcause.Unreachable:       "check the endpoint, the route to it, and the firewalls in between",
 }
 
+// connectionHint is what may be done about a request that got no answer.
+func (c *Client) connectionHint(cause netcause.Cause) string {
+	if cause == netcause.UnknownAuthority {
+		return "name the CA that signed the API server's certificate: certificate-authority in the kubeconfig, or " + c.names.Of(origin.SettingCAFile)
+	}
+	return connectionHints[cause]
+}
+
 // explainConnection judges a request that got no answer.
 func (c *Client) explainConnection(e *datastore.Error, err error) {
 	cause := netcause.Of(err)
@@ -189,7 +197,7 @@ func (c *Client) explainConnection(e *datastore.Error, err error) {
 	if inner := errors.Unwrap(err); inner != nil && strings.Contains(err.Error(), "when reading response body") {
 		err = inner
 	}
-	e.Err, e.Hint = &requestError{text: netcause.Stable(err), err: err}, connectionHints[cause]
+	e.Err, e.Hint = &requestError{text: netcause.Stable(err), err: err}, c.connectionHint(cause)
 	switch {
 	case cause.TLS():
 		e.Kind = datastore.ErrTLS

@@ -33,7 +33,7 @@ var (
 func reaching(t *testing.T, config rest.Config, transport http.RoundTripper) *Client {
 	t.Helper()
 	config.Host, config.Transport = "https://127.0.0.1:1", transport
-	client, err := New(&config, "", 0)
+	client, err := New(&config, "", 0, nil)
 	require.NoError(t, err)
 	return client
 }
@@ -144,8 +144,8 @@ func TestConnectionIsExplained(t *testing.T) {
 			"datastore unreachable: lookup a: no such host: check the endpoint's host name, and this host's DNS", datastore.ErrUnreachable},
 		{"unknown authority", &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}},
 			"TLS failure: tls: failed to verify certificate: x509: certificate signed by unknown authority: " +
-				"name the CA that signed the API server's certificate: certificate-authority in the kubeconfig, or --k8s-ca-file", datastore.ErrTLS},
-		{"anything else", errors.New("unexpected"), "unexpected", nil},
+				"name the CA that signed the API server's certificate: certificate-authority in the kubeconfig, or kubernetes.caFile", datastore.ErrTLS},
+		{"anything else", errors.New("the unforeseen"), "the unforeseen", nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

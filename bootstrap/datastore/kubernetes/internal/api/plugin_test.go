@@ -34,7 +34,7 @@ func plugged(t *testing.T, server *httptest.Server, script string) *Client {
 	if server != nil {
 		config.Host, config.Insecure = server.URL, true
 	}
-	client, err := New(config, "", 0)
+	client, err := New(config, "", 0, nil)
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, client.Close()) })
 	return client

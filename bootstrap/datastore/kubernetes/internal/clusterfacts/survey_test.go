@@ -30,7 +30,7 @@ const (
 // asking returns a client that gets these answers, by path. Other paths are not found.
 func asking(t *testing.T, answers apitest.Answers) *api.Client {
 	t.Helper()
-	client, err := api.New(&rest.Config{Host: "https://127.0.0.1:1", BearerToken: "hunter2", Transport: apitest.ByPath(answers)}, "", 0)
+	client, err := api.New(&rest.Config{Host: "https://127.0.0.1:1", BearerToken: "hunter2", Transport: apitest.ByPath(answers)}, "", 0, nil)
 	require.NoError(t, err)
 	return client
 }
@@ -189,7 +189,7 @@ func TestSurveyNodesInPages(t *testing.T) {
 			page = `{"kind":"NodeList","items":[{"metadata":{"name":"b"}}]}`
 		}
 		return apitest.JSON(200, page).To(request), nil
-	})}, "", 0)
+	})}, "", 0, nil)
 	require.NoError(t, err)
 	nodes, problems, err := readAllNodes(t.Context(), client)
 	require.NoError(t, err)

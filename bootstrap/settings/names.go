@@ -1,0 +1,35 @@
+package settings
+
+import "github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
+
+// VariableNames names a setting by its environment variable: ETCD_ENDPOINTS. It is an
+// [origin.Names] for a process that gets its settings from [FromEnv] alone. It is safe
+// for concurrent use.
+func VariableNames(id origin.Setting) string {
+	if d, ok := definitionOf(id); ok {
+		return d.Env
+	}
+	return string(id)
+}
+
+// FlagNames names a setting by its flag: --on-drift. Of a setting of the datastore,
+// which all of Calico's programs share, it names the variable as well: "--etcd-endpoints
+// or ETCD_ENDPOINTS"; of a secret the variable alone, which is the safer place. It is
+// an [origin.Names] for a program with the flags of [Settings.AddFlags]. It is safe for
+// concurrent use.
+func FlagNames(id origin.Setting) string {
+	d, ok := definitionOf(id)
+	switch {
+	case !ok:
+		return string(id)
+	case d.Secret:
+		return d.Env
+	case d.Prefixed:
+		return "--" + d.Flag + " or " + d.Env
+	default:
+		return "--" + d.Flag
+	}
+}
+
+// Names returns what messages call a setting: Datastore.Names.
+func (s Settings) Names() origin.Names { return s.Datastore.Names }
