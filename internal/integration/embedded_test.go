@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestEmbeddedDataThatCannotBeRead(t *testing.T) {
+func TestEmbeddedCorruptData(t *testing.T) {
 	t.Parallel()
 	folder := filepath.Join(t.TempDir(), "etcd")
 	require.Zero(t, call(t, nil, "--datastore-type", "embedded", "--data-dir", folder).code)
@@ -23,9 +23,9 @@ func TestEmbeddedDataThatCannotBeRead(t *testing.T) {
 	assert.NotContains(t, r.stderr, "goroutine")
 }
 
-// TestEmbeddedFolderGoes: whatever becomes of stdout, a temporary folder goes
-// with the program.
-func TestEmbeddedFolderGoes(t *testing.T) {
+// TestEmbeddedFolderIsRemoved closes stdout: the program still removes its temporary
+// directory.
+func TestEmbeddedFolderIsRemoved(t *testing.T) {
 	t.Parallel()
 	reader, writer, err := os.Pipe()
 	require.NoError(t, err)
@@ -41,21 +41,21 @@ func TestEmbeddedFolderGoes(t *testing.T) {
 	}
 	cmd.Stdout = writer
 	require.Error(t, cmd.Run())
-	assert.Equal(t, 1, cmd.ProcessState.ExitCode(), "told as an error, and no signal")
+	assert.Equal(t, 1, cmd.ProcessState.ExitCode(), "exits with an error, not killed by a signal")
 	left, err := os.ReadDir(temporary)
 	require.NoError(t, err)
 	assert.Empty(t, left)
 }
 
-// TestEmbeddedKeepsTheTime has a folder that another etcd uses.
-func TestEmbeddedKeepsTheTime(t *testing.T) {
+// TestEmbeddedTimeout starts on a data directory that another etcd uses.
+func TestEmbeddedTimeout(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	hold := command(t, nil, "--datastore-type", "embedded", "--data-dir", folder)
 	reader, writer, err := os.Pipe()
 	require.NoError(t, err)
 	defer reader.Close()
-	hold.Stdout = writer // nobody reads: a full pipe keeps it, and its etcd, there
+	hold.Stdout = writer // the full pipe blocks the program, so that its etcd keeps running
 	filler := make([]byte, 1<<16)
 	_, err = writer.Write(filler)
 	require.NoError(t, err)
@@ -64,18 +64,18 @@ func TestEmbeddedKeepsTheTime(t *testing.T) {
 	require.Eventually(t, func() bool {
 		_, err := os.Stat(filepath.Join(folder, "member", "snap", "db"))
 		return err == nil
-	}, waiting, step)
+	}, waitTimeout, pollInterval)
 
 	r := call(t, nil, "--datastore-type", "embedded", "--data-dir", folder, "--timeout", "1s")
 	assert.Equal(t, 4, r.code, r.stderr)
 	assert.Contains(t, r.stderr, "timed out after 1s: does another etcd use the folder?")
 }
 
-// TestMakeRun is the first thing that the README has somebody type.
+// TestMakeRun runs the README's first command.
 func TestMakeRun(t *testing.T) {
 	t.Parallel()
 	if _, err := exec.LookPath("make"); err != nil {
-		t.Skip("there is no make here")
+		t.Skip("make is not installed")
 	}
 	out, err := exec.Command("make", "--no-print-directory", "-C", "../..", "run").CombinedOutput()
 	require.NoError(t, err, string(out))

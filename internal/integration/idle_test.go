@@ -17,15 +17,15 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// What waiting may cost: a share of one processor, the start of the program
-// counted in.
+// The limit for waiting, as a share of one processor; it includes the start of the
+// program.
 const (
 	waitingTime  = 6 * time.Second
 	waitingShare = 0.03
 )
 
-// TestWaitingIsIdle has all that the program waits for: it looks again and again,
-// and takes next to nothing meanwhile.
+// TestWaitingIsIdle runs the program with each condition that it retries on: it takes
+// almost no CPU time.
 func TestWaitingIsIdle(t *testing.T) {
 	world := newKubernetesWorld(t, ippool.CRDV1)
 	etcd := func(address string) []string { return []string{"ETCD_ENDPOINTS=http://" + address} }
@@ -48,15 +48,15 @@ func TestWaitingIsIdle(t *testing.T) {
 	}
 	tests := map[string][]string{
 		"etcd: nothing listens":       etcd("127.0.0.1:1"),
-		"etcd: says nothing":          etcd(tcp(faultproxy.Manner{Silent: true})),
+		"etcd: does not answer":       etcd(tcp(faultproxy.Manner{Silent: true})),
 		"etcd: resets":                etcd(tcp(faultproxy.Manner{Reset: true})),
-		"etcd: is something else":     etcd(tcp(faultproxy.Manner{Says: "HTTP/1.1 503 Service Unavailable\r\n\r\n"})),
+		"etcd: is another server":     etcd(tcp(faultproxy.Manner{Says: "HTTP/1.1 503 Service Unavailable\r\n\r\n"})),
 		"etcd: cuts":                  etcd(faultproxy.NewTCP(t, refusing).Then(faultproxy.Manner{CutAfter: 60}).Address()),
 		"etcd: too many requests":     etcd(refusing),
 		"etcd: no such host":          etcd("etcd.invalid:2379"),
 		"etcd: no quorum":             {"ETCD_ENDPOINTS=" + strings.Join(members.Endpoints(), ",")},
 		"Kubernetes: nothing listens": {"DATASTORE_TYPE=kubernetes", "K8S_API_ENDPOINT=https://127.0.0.1:1"},
-		"Kubernetes: says nothing":    kubernetes(faultproxy.Manner{Silent: true}),
+		"Kubernetes: does not answer": kubernetes(faultproxy.Manner{Silent: true}),
 		"Kubernetes: resets":          kubernetes(faultproxy.Manner{Reset: true}),
 		"Kubernetes: cuts":            kubernetes(faultproxy.Manner{CutAfter: 900}),
 		"Kubernetes: no such host":    {"DATASTORE_TYPE=kubernetes", "K8S_API_ENDPOINT=https://api.invalid:6443"},

@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestInstall types what the README says of the man page and the completions, with
-// a folder in front of the places.
+// TestInstall runs the README's commands that install the man page and the
+// completions, into a temporary root directory.
 func TestInstall(t *testing.T) {
 	t.Parallel()
 	readme, err := os.ReadFile("../../README.md")
@@ -21,12 +21,12 @@ func TestInstall(t *testing.T) {
 	block := regexp.MustCompile("(?s)```\n(install -D .*?)```").FindSubmatch(readme)
 	require.NotNil(t, block)
 	root := t.TempDir()
-	places := regexp.MustCompile(`/(usr|etc)/\S+`)
+	paths := regexp.MustCompile(`/(usr|etc)/\S+`)
 	var installed []string
-	script := places.ReplaceAllStringFunc(string(block[1]), func(place string) string {
-		installed = append(installed, root+place)
-		require.NoError(t, os.MkdirAll(filepath.Dir(root+place), 0o755))
-		return root + place
+	script := paths.ReplaceAllStringFunc(string(block[1]), func(path string) string {
+		installed = append(installed, root+path)
+		require.NoError(t, os.MkdirAll(filepath.Dir(root+path), 0o755))
+		return root + path
 	})
 	require.Len(t, installed, 4)
 

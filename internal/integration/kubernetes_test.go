@@ -36,8 +36,8 @@ var (
 	_ suite.OneTransactionAPool = (*kubernetesWorld)(nil)
 )
 
-// newKubernetesWorld has the project's own small CRDs of the group, and no
-// pools, and no other group's CRDs.
+// newKubernetesWorld installs the project's own small CRDs of the group only. There
+// are no pools.
 func newKubernetesWorld(t *testing.T, group schema.GroupVersion) *kubernetesWorld {
 	t.Helper()
 	server := kubetest.Shared(t)
@@ -46,8 +46,8 @@ func newKubernetesWorld(t *testing.T, group schema.GroupVersion) *kubernetesWorl
 	return &kubernetesWorld{server: server, group: group, config: server.AdminConfig()}
 }
 
-// newCalicoWorld has Calico's published CRDs instead; without them it skips
-// the test.
+// newCalicoWorld installs Calico's published CRDs instead. It skips the test if they
+// are not available.
 func newCalicoWorld(t *testing.T, group schema.GroupVersion) *kubernetesWorld {
 	t.Helper()
 	server := kubetest.Shared(t)
@@ -161,7 +161,7 @@ func (w *kubernetesWorld) WriteBlock(t *testing.T, block string) {
 
 func (w *kubernetesWorld) Pools(t *testing.T) []v3.IPPool {
 	t.Helper()
-	// The context of a test is over in its cleanup.
+	// Cleanups call it, when the test's context is canceled.
 	list, err := w.resource("ippools").List(context.WithoutCancel(t.Context()), metav1.ListOptions{})
 	require.NoError(t, err)
 	pools := []v3.IPPool{}

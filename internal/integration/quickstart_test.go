@@ -14,9 +14,9 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// TestQuickStart types every command of the README's Kubernetes quick start, in
-// the root of the repository, as an administrator of a fresh cluster of
-// kubeadm's. What they print on stdout must stand below them.
+// TestQuickStart runs every command of the README's Kubernetes quick start, in the root
+// of the repository, as the administrator of a fresh kubeadm cluster. The README must
+// have their output.
 func TestQuickStart(t *testing.T) {
 	const (
 		readme = "../../README.md"
@@ -49,13 +49,13 @@ func TestQuickStart(t *testing.T) {
 		cmd := exec.CommandContext(t.Context(), "bash", "-c", typed)
 		cmd.Dir = "../.."
 		cmd.Env = append(os.Environ(), "PATH="+tools+string(filepath.ListSeparator)+os.Getenv("PATH"), "KUBECONFIG="+world.server.Kubeconfig(t))
-		cmd.Env = append(cmd.Env, preflightOn...) // but for what this machine has to do with it
+		cmd.Env = append(cmd.Env, preflightOn...)
 		var stderr strings.Builder
 		cmd.Stderr = &stderr
 		out, err := cmd.Output()
 		require.NoError(t, err, "%s%s", typed, stderr.String())
 		printed.WriteString(line)
-		printed.WriteString(allowedHere.ReplaceAllString(string(out), ""))
+		printed.WriteString(allowedNote.ReplaceAllString(string(out), ""))
 	}
 	require.Positive(t, commands)
 	if *update {
