@@ -151,7 +151,8 @@ func TestRenderIsTakenByTheOperator(t *testing.T) {
 	}
 }
 
-// What an Installation can't hold is invalid with the settings.
+// TestRenderInstallationBadInput renders pools that an Installation can't represent:
+// that is an error of the settings.
 func TestRenderInstallationBadInput(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "pools.yaml")

@@ -9,45 +9,44 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TCP is a proxy that passes bytes on and understands none of them, so TLS goes
-// through it to the API server itself.
+// TCP is a proxy that passes bytes on without parsing them, so that TLS is end to end.
 type TCP struct {
 	listener net.Listener
 	wait     sync.WaitGroup
 
 	mu     sync.Mutex
 	target func() string
-	first  []Manner // of the next connections
-	rest   Manner   // of those after them
+	first  []Manner // for the next connections
+	rest   Manner   // for those after them
 	conns  map[net.Conn]bool
 	count  int
 	passed Passed
 	closed bool
 }
 
-// Manner is how a connection is treated. The zero value lets it be.
+// Manner is how a connection is handled. The zero value passes everything on.
 type Manner struct {
-	// CutAfter is how many bytes of the server's get through before the
-	// connection breaks; zero: all.
+	// CutAfter is the number of bytes of the server after which the connection
+	// breaks; zero: never.
 	CutAfter int64
 
-	// CutAsked is the same of the client's bytes.
+	// CutRequest is the number of bytes of the client after which the connection
+	// breaks; zero: never.
 	CutRequest int64
 
-	// Reset breaks the connection at once, as a firewall would.
+	// Reset resets the connection immediately, like a firewall.
 	Reset bool
 
-	// Silent keeps the connection open and says nothing.
+	// Silent keeps the connection open and sends nothing.
 	Silent bool
 
-	// Says is told to the client in place of all that the server says. Then
-	// the connection is closed, unless it is Silent from then on.
+	// Says is sent to the client in place of the server's answer. Then the connection
+	// is closed, unless Silent is set.
 	Says string
 }
 
-// NewTCP returns a proxy that is closed when the test ends. The first
-// connections are treated in these manners, one each, and those after them as
-// Then says.
+// NewTCP returns a proxy that is closed when the test ends. The first connections are
+// handled in the given manners, one each, and later ones in that of Then.
 func NewTCP(tb testing.TB, target string, first ...Manner) *TCP {
 	tb.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -58,7 +57,7 @@ func NewTCP(tb testing.TB, target string, first ...Manner) *TCP {
 	return p
 }
 
-// Then sets how the connections after the first ones are treated.
+// Then sets how the connections after the first ones are handled.
 func (p *TCP) Then(manner Manner) *TCP {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -66,8 +65,8 @@ func (p *TCP) Then(manner Manner) *TCP {
 	return p
 }
 
-// Choose has each connection go where choose says at that moment, as a load
-// balancer's health checks decide.
+// Choose calls choose for the target of each connection, like a load balancer with
+// health checks.
 func (p *TCP) Choose(choose func() (target string)) *TCP {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -75,7 +74,7 @@ func (p *TCP) Choose(choose func() (target string)) *TCP {
 	return p
 }
 
-// dial connects to whose turn it is.
+// dial connects to the current target.
 func (p *TCP) dial() (net.Conn, error) {
 	p.mu.Lock()
 	target := p.target
@@ -86,18 +85,17 @@ func (p *TCP) dial() (net.Conn, error) {
 // Address returns host and port.
 func (p *TCP) Address() string { return p.listener.Addr().String() }
 
-// Connections is how many there were so far.
+// Connections returns the number of connections so far.
 func (p *TCP) Connections() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.count
 }
 
-// Passed is how many bytes went through.
+// Passed is the number of bytes that were passed on, in each direction.
 type Passed struct{ Request, Answered int64 }
 
-// Passed counts the bytes of all connections that are over: those of the
-// clients, and those of the server.
+// Passed returns the number of bytes of all closed connections.
 func (p *TCP) Passed() Passed {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -111,7 +109,7 @@ func (p *TCP) add(request, answered int64) {
 	p.passed.Answered += answered
 }
 
-// pass copies what comes, or so many bytes of it.
+// pass copies bytes, up to limit if it is positive.
 func pass(to, from net.Conn, limit int64) (n int64) {
 	if limit > 0 {
 		n, _ = io.CopyN(to, from, limit)
@@ -121,7 +119,7 @@ func pass(to, from net.Conn, limit int64) (n int64) {
 	return n
 }
 
-// Break breaks all connections that are open.
+// Break closes all open connections.
 func (p *TCP) Break() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -130,7 +128,7 @@ func (p *TCP) Break() {
 	}
 }
 
-// Close ends the proxy and its connections, before the test ends.
+// Close closes the proxy and its connections. The cleanup of the test calls it, too.
 func (p *TCP) Close() {
 	p.mu.Lock()
 	p.closed = true
@@ -162,7 +160,7 @@ func (p *TCP) manner() Manner {
 	return p.rest
 }
 
-// hold keeps a connection for Break, until it is over.
+// hold registers a connection for Break until release is called.
 func (p *TCP) hold(conn net.Conn) (release func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
