@@ -23,7 +23,7 @@ import (
 func TestKubernetesRollingRestart(t *testing.T) {
 	t.Parallel()
 	first := kubetest.Start(t)
-	second := first.Beside(t)
+	second := first.StartSecond(t)
 	first.InstallCRDs(t, ippool.CRDV1)
 	world := &kubernetesWorld{server: first, group: ippool.CRDV1, config: first.AdminConfig()}
 	balancer := faultproxy.NewTCP(t, first.Address()).Choose(func() string {

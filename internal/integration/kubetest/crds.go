@@ -271,7 +271,7 @@ func (s *Server) poll(tb testing.TB, question func(context.Context) bool) bool {
 		select {
 		case <-ctx.Done():
 			return false
-		case <-time.After(step):
+		case <-time.After(pollInterval):
 		}
 	}
 	return true

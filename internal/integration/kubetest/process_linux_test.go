@@ -30,7 +30,7 @@ func TestChildrenDieWithTheirParent(t *testing.T) {
 	require.NoError(t, err)
 	child, err := strconv.Atoi(strings.TrimSpace(line))
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { return ended(child) }, 10*time.Second, step)
+	require.Eventually(t, func() bool { return ended(child) }, 10*time.Second, pollInterval)
 }
 
 func TestParent(t *testing.T) {

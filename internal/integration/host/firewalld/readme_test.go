@@ -14,8 +14,8 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/host/firewalldtest"
 )
 
-// What README.md shows of --check is what the program prints: on a host where
-// somebody opened BGP, until the next reload.
+// TestREADME compares the README's example of --check with the program's output, on a host
+// where BGP is open in the runtime configuration only.
 func TestREADME(t *testing.T) {
 	t.Parallel()
 	readme, err := os.ReadFile("../../../../README.md")
