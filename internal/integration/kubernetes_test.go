@@ -31,9 +31,9 @@ type kubernetesWorld struct {
 }
 
 var (
-	_ suite.World               = (*kubernetesWorld)(nil)
-	_ suite.Refuser             = (*kubernetesWorld)(nil)
-	_ suite.OneTransactionAPool = (*kubernetesWorld)(nil)
+	_ suite.World                 = (*kubernetesWorld)(nil)
+	_ suite.Refuser               = (*kubernetesWorld)(nil)
+	_ suite.OneTransactionPerPool = (*kubernetesWorld)(nil)
 )
 
 // newKubernetesWorld installs the project's own small CRDs of the group only. There
@@ -62,7 +62,7 @@ func (w *kubernetesWorld) empty(t *testing.T) *kubernetesWorld {
 	return w
 }
 
-func (w *kubernetesWorld) OneTransactionAPool() {}
+func (w *kubernetesWorld) OneTransactionPerPool() {}
 
 func (w *kubernetesWorld) Open(t *testing.T) datastore.Datastore {
 	t.Helper()

@@ -14,9 +14,8 @@ var shared struct {
 	err    error
 }
 
-// Shared returns one server for all tests of the process, started for the
-// first that asks. What a test leaves there, the next one finds. TestMain has
-// to call StopShared.
+// Shared returns one server for all tests of the process, and starts it on the first call.
+// It keeps its objects between tests. TestMain must call StopShared.
 func Shared(tb testing.TB) *Server {
 	tb.Helper()
 	shared.once.Do(func() { shared.server, shared.err = start() })
@@ -24,8 +23,8 @@ func Shared(tb testing.TB) *Server {
 	return shared.server
 }
 
-// StopShared stops the server of Shared, if there is one. There is no other
-// after it.
+// StopShared stops the server of Shared, if it was started. Shared must not be called
+// afterwards.
 func StopShared() {
 	shared.once.Do(func() {})
 	if shared.server != nil {

@@ -14,7 +14,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/kubetest"
 )
 
-// BenchmarkMachine names what the figures are of.
+// BenchmarkMachine describes the machine and the versions.
 func BenchmarkMachine(b *testing.B) {
 	for b.Loop() {
 		version := func(module string) string {
@@ -23,17 +23,17 @@ func BenchmarkMachine(b *testing.B) {
 			return strings.TrimSpace(string(out))
 		}
 		t := newTable("machine", "", "")
-		t.row("processor", fmt.Sprintf("%s, %d of its cores", first("/proc/cpuinfo", `model name\s*: (.*)`), runtime.NumCPU()))
+		t.row("processor", fmt.Sprintf("%s, %d cores", first("/proc/cpuinfo", `model name\s*: (.*)`), runtime.NumCPU()))
 		t.row("memory", first("/proc/meminfo", `MemTotal:\s*(.*)`))
 		t.row("system", fmt.Sprintf("%s/%s, Linux %s", runtime.GOOS, runtime.GOARCH, first("/proc/sys/kernel/osrelease", `(\d+\.\d+)`)))
 		t.row("Go", strings.TrimPrefix(runtime.Version(), "go"))
-		t.row("kube-apiserver", kubetest.Shared(b).Version(b)+", with an etcd of its own")
-		t.row("etcd", version("go.etcd.io/etcd/server/v3")+", that doesn't wait for the disk (--unsafe-no-fsync)")
+		t.row("kube-apiserver", kubetest.Shared(b).Version(b)+", with its own etcd")
+		t.row("etcd", version("go.etcd.io/etcd/server/v3")+", without fsync (--unsafe-no-fsync)")
 		t.publish(b)
 	}
 }
 
-// first returns what a file says; "unknown" where there is no such file.
+// first returns the first match in a file, or "unknown".
 func first(file, pattern string) string {
 	content, _ := os.ReadFile(file)
 	if match := regexp.MustCompile(pattern).FindSubmatch(content); match != nil {
