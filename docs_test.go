@@ -37,7 +37,7 @@ func testsOf(t *testing.T) string {
 // TestREADMETranscript.
 var typedBy = map[string]string{
 	"README.md: make run":                                     "TestMakeRun",
-	"README.md: calico-bootstrap render -o installation":      "TestRenderIsTakenByTheOperator",
+	"README.md: calico-bootstrap render -o installation":      "TestRenderIsAcceptedByTheOperator",
 	"README.md: make image":                                   "TestImage",
 	"README.md: install -D":                                   "TestInstall",
 	"README.md: podman run":                                   "TestImage",

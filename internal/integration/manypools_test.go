@@ -71,10 +71,10 @@ func TestEtcdTransactions(t *testing.T) {
 	}
 }
 
-// TestEtcdTransactionsNoticeOthers writes a pool between two transactions: the next one
+// TestEtcdTransactionsConflict writes a pool between two transactions: the next one
 // is a conflict. The pools that the first wrote are in the result of a commit, and in
 // the error of a run.
-func TestEtcdTransactionsNoticeOthers(t *testing.T) {
+func TestEtcdTransactionsConflict(t *testing.T) {
 	var world *etcdWorld
 	other := ippool.New("other")
 	other.Spec.CIDR = "10.1.0.0/16"

@@ -49,9 +49,9 @@ func render(t *testing.T, pools string, args ...string) string {
 	return r.stdout
 }
 
-// TestRenderIsTakenByKubectl applies the output of render, in each format, with kubectl's
+// TestRenderIsAcceptedByKubectl applies the output of render, in each format, with kubectl's
 // strictest validation, client-side and server-side, to our CRDs and to Calico's.
-func TestRenderIsTakenByKubectl(t *testing.T) {
+func TestRenderIsAcceptedByKubectl(t *testing.T) {
 	for _, definitions := range []struct {
 		name     string
 		newWorld func(*testing.T, schema.GroupVersion) *kubernetesWorld
@@ -72,9 +72,9 @@ func TestRenderIsTakenByKubectl(t *testing.T) {
 	}
 }
 
-// TestRenderIsTakenByPoolsFile checks that render with its own output as --pools-file
+// TestRenderIsAcceptedByPoolsFile checks that render with its own output as --pools-file
 // prints the same.
-func TestRenderIsTakenByPoolsFile(t *testing.T) {
+func TestRenderIsAcceptedByPoolsFile(t *testing.T) {
 	t.Parallel()
 	for _, format := range []string{"yaml", "json"} {
 		first := render(t, everyField+forTeams, "-o", format)
@@ -86,10 +86,10 @@ func TestRenderIsTakenByPoolsFile(t *testing.T) {
 	}
 }
 
-// TestRenderIsTakenByTheOperator checks that an API server with the operator's schema
+// TestRenderIsAcceptedByTheOperator checks that an API server with the operator's schema
 // accepts the Installation and keeps all its fields. The commands are those of the
 // README.
-func TestRenderIsTakenByTheOperator(t *testing.T) {
+func TestRenderIsAcceptedByTheOperator(t *testing.T) {
 	world := newKubernetesWorld(t, v3.SchemeGroupVersion)
 	world.server.InstallOperatorCRD(t)
 	folder := t.TempDir()

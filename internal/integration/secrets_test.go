@@ -54,9 +54,9 @@ func TestProgramShowsNoSecret(t *testing.T) {
 	}
 }
 
-// TestTableIsOneLineAPool stores a pool whose name has a newline and terminal escape
+// TestTableHasOneLinePerPool stores a pool whose name has a newline and terminal escape
 // sequences.
-func TestTableIsOneLineAPool(t *testing.T) {
+func TestTableHasOneLinePerPool(t *testing.T) {
 	t.Parallel()
 	world := newEtcdWorld(t)
 	world.put(t, ippool.RecordKey("a\x1b[31m\nforged  IPv4  created"), `{"spec":{"cidr":"10.0.0.0/8","nodeSelector":"\u001b[2J"}}`)

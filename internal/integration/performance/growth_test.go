@@ -20,7 +20,7 @@ import (
 // BenchmarkBlocks runs the program with growing numbers of IPAM blocks.
 func BenchmarkBlocks(b *testing.B) {
 	for b.Loop() {
-		t := newTable("blocks", "datastore", "IPAM blocks", "", "time", "", "processors", "received", "resident", "")
+		t := newTable("blocks", "datastore", "IPAM blocks", "", "time", "", "CPU time", "received", "resident memory", "")
 		for _, s := range openSites(b) {
 			var first [2]cost
 			for _, n := range []int{0, 5_000, 50_000} {
@@ -37,7 +37,7 @@ func BenchmarkBlocks(b *testing.B) {
 // pool, or the pool exists.
 func BenchmarkPools(b *testing.B) {
 	for b.Loop() {
-		t := newTable("pools", "datastore", "IPv4 pools", "", "time", "", "processors", "received", "resident", "")
+		t := newTable("pools", "datastore", "IPv4 pools", "", "time", "", "CPU time", "received", "resident memory", "")
 		for _, s := range openSites(b) {
 			var first [2]cost
 			for _, n := range []int{0, 100, 5_000} {

@@ -12,7 +12,7 @@ import (
 func BenchmarkStartUp(b *testing.B) {
 	const runs = 60
 	for b.Loop() {
-		t := newTable("start-up", "datastore", "", "time", "", "cpu", "", "resident", "")
+		t := newTable("start-up", "datastore", "", "time", "", "CPU time", "", "resident memory", "")
 		for _, s := range openSites(b) {
 			lister := programs.DynamicList
 			if s.config == nil {
