@@ -37,10 +37,10 @@ type cutting struct {
 // bytes, in each direction. Each run succeeds with at most one retry.
 func cutAnywhere(t *testing.T, c cutting, check func(t *testing.T, report bootstrap.Report)) {
 	t.Helper()
-	run := func(t *testing.T, manner faultproxy.Manner) (faultproxy.Passed, []string) {
+	run := func(t *testing.T, behavior faultproxy.Behavior) (faultproxy.Passed, []string) {
 		t.Helper()
 		c.empty()
-		proxy := faultproxy.NewTCP(t, c.address, manner)
+		proxy := faultproxy.NewTCP(t, c.address, behavior)
 		store := c.open(t, proxy.Address())
 		var logs causeLog
 		begin := time.Now()
@@ -53,15 +53,15 @@ func cutAnywhere(t *testing.T, c cutting, check func(t *testing.T, report bootst
 		proxy.Close()
 		return proxy.Passed(), logs.all()
 	}
-	uncut, causes := run(t, faultproxy.Manner{})
+	uncut, causes := run(t, faultproxy.Behavior{})
 	require.Empty(t, causes)
 	cuts, noticed := int64(100), 0
 	for direction, cut := range map[string]struct {
-		bytes  int64
-		manner func(n int64) faultproxy.Manner
+		bytes    int64
+		behavior func(n int64) faultproxy.Behavior
 	}{
-		"answers":  {uncut.Answered, func(n int64) faultproxy.Manner { return faultproxy.Manner{CutAfter: n} }},
-		"requests": {uncut.Request, func(n int64) faultproxy.Manner { return faultproxy.Manner{CutRequest: n} }},
+		"answers":  {uncut.Answered, func(n int64) faultproxy.Behavior { return faultproxy.Behavior{CutAfter: n} }},
+		"requests": {uncut.Request, func(n int64) faultproxy.Behavior { return faultproxy.Behavior{CutRequest: n} }},
 	} {
 		require.Greater(t, cut.bytes, cuts, "a run transfers more bytes than there are cuts")
 		step := cut.bytes / cuts
@@ -69,7 +69,7 @@ func cutAnywhere(t *testing.T, c cutting, check func(t *testing.T, report bootst
 			step = 1
 		}
 		for n := int64(1); n < cut.bytes; n += step {
-			_, causes := run(t, cut.manner(n))
+			_, causes := run(t, cut.behavior(n))
 			if len(causes) > 0 {
 				noticed++
 			}

@@ -42,8 +42,8 @@ func TestDiscovery(t *testing.T) {
 	config := etcdv3.Config{DiscoverySRV: etcdtest.Domain}
 	gone := etcdtest.Start(t)
 	gone.Stop()
-	resets := faultproxy.NewTCP(t, "").Then(faultproxy.Manner{Reset: true})
-	silent := faultproxy.NewTCP(t, "").Then(faultproxy.Manner{Silent: true})
+	resets := faultproxy.NewTCP(t, "").Then(faultproxy.Behavior{Reset: true})
+	silent := faultproxy.NewTCP(t, "").Then(faultproxy.Behavior{Silent: true})
 	second := world.server.SRV()
 	second.Priority = 2
 	for name, first := range map[string]struct {

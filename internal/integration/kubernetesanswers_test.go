@@ -81,7 +81,7 @@ func TestKubernetesNotHTTP(t *testing.T) {
 		"https": {"https", "does not speak TLS"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			ssh := faultproxy.NewTCP(t, "").Then(faultproxy.Manner{Says: "SSH-2.0-OpenSSH_9.9\r\n"})
+			ssh := faultproxy.NewTCP(t, "").Then(faultproxy.Behavior{Reply: "SSH-2.0-OpenSSH_9.9\r\n"})
 			begin := time.Now()
 			_, _, err := onKubernetes(t, kubernetes.Config{REST: &rest.Config{Host: tt.scheme + "://" + ssh.Address()}}, patient())
 			assertPermanent(t, begin, err, tt.message)
@@ -94,7 +94,7 @@ func TestKubernetesNotHTTP(t *testing.T) {
 func TestKubernetesUpgrade(t *testing.T) {
 	t.Parallel()
 	upgrade := "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n" + `{"kind":"IPPoolList","items":[]}`
-	other := faultproxy.NewTCP(t, "").Then(faultproxy.Manner{Says: upgrade, Silent: true})
+	other := faultproxy.NewTCP(t, "").Then(faultproxy.Behavior{Reply: upgrade, Silent: true})
 	begin := time.Now()
 	_, _, err := onKubernetes(t, kubernetes.Config{REST: &rest.Config{Host: "http://" + other.Address()}}, patient())
 	assertPermanent(t, begin, err, "unexpected 101 Switching Protocols: the answer is not the API server's own")

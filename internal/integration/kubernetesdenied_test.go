@@ -308,7 +308,7 @@ func TestKubernetesWebhookIsDown(t *testing.T) {
 	}{
 		{"refuses", "127.0.0.1:1", 1},
 		// The error may occur when dialing, reading or writing, for either pool.
-		{"resets", faultproxy.NewTCP(t, "").Then(faultproxy.Manner{Reset: true}).Address(), 9},
+		{"resets", faultproxy.NewTCP(t, "").Then(faultproxy.Behavior{Reset: true}).Address(), 9},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			server.Apply(t, fmt.Appendf(nil, `apiVersion: admissionregistration.k8s.io/v1

@@ -243,7 +243,7 @@ func TestKubernetesRetryAfter(t *testing.T) {
 			_, causes, err := planOnKubernetes(t, kubernetes.Config{REST: proxy.Config()}, dual(patient()))
 			require.NoError(t, err)
 			assert.GreaterOrEqual(t, time.Since(begin), time.Second)
-			assert.Len(t, causes, 1)
+			assert.NotEmpty(t, causes)
 		})
 	}
 	t.Run("longer than the timeout", func(t *testing.T) {
@@ -279,8 +279,10 @@ func TestKubernetesSlowAnswers(t *testing.T) {
 				_, causes, err := onKubernetes(t, kubernetes.Config{REST: proxy.Config(), RequestTimeout: limit}, dual(patient()))
 				require.NoError(t, err)
 				assert.Equal(t, bothPools, world.poolsOf(t))
-				require.Len(t, causes, 1)
-				assert.Contains(t, causes[0], "no answer in time")
+				require.NotEmpty(t, causes)
+				for _, cause := range causes {
+					assert.Contains(t, cause, "no answer in time")
+				}
 			})
 		}
 	}
@@ -295,17 +297,17 @@ func TestKubernetesSlowAnswers(t *testing.T) {
 	})
 	t.Run("connections hang", func(t *testing.T) {
 		world.empty(t)
-		proxy := faultproxy.NewTCP(t, world.server.Address(), faultproxy.Manner{Silent: true}, faultproxy.Manner{Silent: true})
+		proxy := faultproxy.NewTCP(t, world.server.Address(), faultproxy.Behavior{Silent: true}, faultproxy.Behavior{Silent: true})
 		config := world.server.AdminConfig()
 		config.Host = "https://" + proxy.Address()
 		_, causes, err := onKubernetes(t, kubernetes.Config{REST: config, RequestTimeout: limit}, dual(patient()))
 		require.NoError(t, err)
 		assert.Equal(t, bothPools, world.poolsOf(t))
-		assert.Len(t, causes, 1)
+		assert.NotEmpty(t, causes)
 	})
 	t.Run("connections are reset", func(t *testing.T) {
 		world.empty(t)
-		proxy := faultproxy.NewTCP(t, world.server.Address(), slices.Repeat([]faultproxy.Manner{{Reset: true}}, 3)...)
+		proxy := faultproxy.NewTCP(t, world.server.Address(), slices.Repeat([]faultproxy.Behavior{{Reset: true}}, 3)...)
 		config := world.server.AdminConfig()
 		config.Host = "https://" + proxy.Address()
 		_, causes, err := onKubernetes(t, kubernetes.Config{REST: config}, dual(patient()))

@@ -216,12 +216,12 @@ func TestProgramWaitsForCRDs(t *testing.T) {
 // last cause.
 func TestKubernetesTimeout(t *testing.T) {
 	t.Parallel()
-	config := func(t *testing.T, manner faultproxy.Manner) kubernetes.Config {
-		return kubernetes.Config{REST: &rest.Config{Host: "https://" + faultproxy.NewTCP(t, "").Then(manner).Address(), BearerToken: "t"}}
+	config := func(t *testing.T, behavior faultproxy.Behavior) kubernetes.Config {
+		return kubernetes.Config{REST: &rest.Config{Host: "https://" + faultproxy.NewTCP(t, "").Then(behavior).Address(), BearerToken: "t"}}
 	}
 	t.Run("between attempts", func(t *testing.T) {
 		t.Parallel()
-		_, causes, err := onKubernetes(t, config(t, faultproxy.Manner{Reset: true}), lasting("1s"))
+		_, causes, err := onKubernetes(t, config(t, faultproxy.Behavior{Reset: true}), lasting("1s"))
 		require.ErrorIs(t, err, bootstrap.ErrTimedOut)
 		require.ErrorIs(t, err, datastore.ErrUnreachable)
 		assert.ErrorContains(t, err, "timed out after 1s: Kubernetes https://")
@@ -231,7 +231,7 @@ func TestKubernetesTimeout(t *testing.T) {
 	t.Run("during a request", func(t *testing.T) {
 		t.Parallel()
 		begin := time.Now()
-		_, _, err := onKubernetes(t, config(t, faultproxy.Manner{Silent: true}), lasting("500ms"))
+		_, _, err := onKubernetes(t, config(t, faultproxy.Behavior{Silent: true}), lasting("500ms"))
 		require.ErrorIs(t, err, bootstrap.ErrTimedOut)
 		require.ErrorIs(t, err, datastore.ErrUnreachable)
 		assert.ErrorContains(t, err, "no answer in time")
@@ -241,17 +241,17 @@ func TestKubernetesTimeout(t *testing.T) {
 		t.Parallel()
 		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 		defer cancel()
-		_, err := bootstrap.New(openKubernetes(t, config(t, faultproxy.Manner{Silent: true}))).Run(ctx, patient())
+		_, err := bootstrap.New(openKubernetes(t, config(t, faultproxy.Behavior{Silent: true}))).Run(ctx, patient())
 		require.ErrorIs(t, err, bootstrap.ErrTimedOut)
 	})
-	for name, manner := range map[string]faultproxy.Manner{"between attempts": {Reset: true}, "during a request": {Silent: true}} {
+	for name, behavior := range map[string]faultproxy.Behavior{"between attempts": {Reset: true}, "during a request": {Silent: true}} {
 		t.Run("canceled "+name, func(t *testing.T) {
 			t.Parallel()
 			cause := errors.New("the operator stops")
 			ctx, cancel := context.WithCancelCause(t.Context())
 			time.AfterFunc(1200*time.Millisecond, func() { cancel(cause) })
 			begin := time.Now()
-			_, err := bootstrap.New(openKubernetes(t, config(t, manner))).Run(ctx, lasting("0"))
+			_, err := bootstrap.New(openKubernetes(t, config(t, behavior))).Run(ctx, lasting("0"))
 			require.ErrorIs(t, err, cause)
 			require.NotErrorIs(t, err, bootstrap.ErrTimedOut)
 			assert.ErrorContains(t, err, "interrupted (the operator stops): ")
@@ -266,7 +266,7 @@ func TestProgramWaitsForKubernetes(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("no SIGTERM on Windows")
 	}
-	proxy := faultproxy.NewTCP(t, "").Then(faultproxy.Manner{Reset: true})
+	proxy := faultproxy.NewTCP(t, "").Then(faultproxy.Behavior{Reset: true})
 	cmd := command(t, []string{"K8S_API_ENDPOINT=https://" + proxy.Address(), "K8S_API_TOKEN=hunter2", "WAIT_FOR_DATASTORE=true"})
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr

@@ -23,7 +23,7 @@ const (
 	generatedSeed  = 20261122
 	generatedCount = 400
 	requesters     = 8   // concurrent requests to the API server
-	minimum        = 100 // of accepted and of refused pools
+	minimumOfEach  = 100 // of accepted and of refused pools
 )
 
 // generatedPools compares Validate and the API server on random pools. A pool that both
@@ -76,8 +76,8 @@ func generatedPools(t *testing.T, world *kubernetesWorld) {
 		}
 	}
 	t.Logf("%d accepted, %d refused", accepted, refused)
-	assert.Greater(t, accepted, minimum)
-	assert.Greater(t, refused, minimum)
+	assert.Greater(t, accepted, minimumOfEach)
+	assert.Greater(t, refused, minimumOfEach)
 }
 
 // asReadByServer replaces selectors that don't parse, as the API server does not parse

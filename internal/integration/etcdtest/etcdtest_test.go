@@ -39,9 +39,9 @@ func dial(t *testing.T, cfg clientv3.Config) (*clientv3.Client, error) {
 	return clientv3.New(cfg)
 }
 
-// ask makes one call that does not wait for a connection. clientv3 would retry until the
+// callOnce makes one call that does not wait for a connection. clientv3 would retry until the
 // context ends, and its error would not have the cause.
-func ask(t *testing.T, c *clientv3.Client) error {
+func callOnce(t *testing.T, c *clientv3.Client) error {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -162,7 +162,7 @@ func TestRestartKeepsDataAndAddress(t *testing.T) {
 	s.Stop()
 	_, err := net.Dial("tcp", strings.TrimPrefix(before[0], "http://"))
 	require.ErrorContains(t, err, "refused")
-	require.Equal(t, codes.Unavailable, status.Code(ask(t, c)))
+	require.Equal(t, codes.Unavailable, status.Code(callOnce(t, c)))
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	_, err = c.Get(ctx, "a")

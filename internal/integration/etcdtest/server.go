@@ -160,7 +160,7 @@ func (s *Server) Kill() {
 	// to a stopped member.
 	//
 	// With TLS, gRPC shares etcd's HTTP server, which still accepts calls while gRPC
-	// waits for the canceled ones. Without stopping, it would wait forever for a watch
+	// waits for the canceled ones. Without the flag it would wait forever for a watch
 	// that its client resumes.
 	s.run.stopping.Store(true)
 	if gs := s.run.grpc.Load(); gs != nil {

@@ -46,7 +46,7 @@ func TestMutualTLS(t *testing.T) {
 			// gRPC's message has that error instead.
 			for range 100 {
 				c := connect(t, clientv3.Config{Endpoints: s.Endpoints(), TLS: tc.tls})
-				err := ask(t, c)
+				err := callOnce(t, c)
 				require.Equal(t, codes.Unavailable, status.Code(err), "%v", err)
 				if strings.Contains(err.Error(), tc.cause) {
 					return
@@ -56,7 +56,7 @@ func TestMutualTLS(t *testing.T) {
 		})
 	}
 	plain := connect(t, clientv3.Config{Endpoints: []string{strings.Replace(s.Endpoints()[0], "https", "http", 1)}})
-	assert.Equal(t, codes.Unavailable, status.Code(ask(t, plain)), "plain text")
+	assert.Equal(t, codes.Unavailable, status.Code(callOnce(t, plain)), "plain text")
 	assert.Empty(t, s.RPCs(), "no call reached the server")
 }
 
@@ -83,7 +83,7 @@ func TestServerCert(t *testing.T) {
 			s := etcdtest.Start(t, etcdtest.WithMutualTLS(), etcdtest.WithServerCert(tc.cert))
 			put(t, s.Client(t), "a", "1")
 			pki := s.PKI()
-			err := ask(t, connect(t, clientv3.Config{Endpoints: s.Endpoints(), TLS: pki.TLS(t, pki.Client())}))
+			err := callOnce(t, connect(t, clientv3.Config{Endpoints: s.Endpoints(), TLS: pki.TLS(t, pki.Client())}))
 			require.Equal(t, codes.Unavailable, status.Code(err), "%v", err)
 			assert.ErrorContains(t, err, tc.cause)
 		})

@@ -16,16 +16,16 @@ type TCP struct {
 
 	mu     sync.Mutex
 	target func() string
-	first  []Manner // for the next connections
-	rest   Manner   // for those after them
+	first  []Behavior // for the next connections
+	rest   Behavior   // for those after them
 	conns  map[net.Conn]bool
 	count  int
 	passed Passed
 	closed bool
 }
 
-// Manner is how a connection is handled. The zero value passes everything on.
-type Manner struct {
+// Behavior is how a connection is handled. The zero value passes everything on.
+type Behavior struct {
 	// CutAfter is the number of bytes of the server after which the connection
 	// breaks; zero: never.
 	CutAfter int64
@@ -40,14 +40,14 @@ type Manner struct {
 	// Silent keeps the connection open and sends nothing.
 	Silent bool
 
-	// Says is sent to the client in place of the server's answer. Then the connection
+	// Reply is sent to the client in place of the server's answer. Then the connection
 	// is closed, unless Silent is set.
-	Says string
+	Reply string
 }
 
 // NewTCP returns a proxy that is closed when the test ends. The first connections are
-// handled in the given manners, one each, and later ones in that of Then.
-func NewTCP(tb testing.TB, target string, first ...Manner) *TCP {
+// handled with the given behaviors, one each, and later ones with that of Then.
+func NewTCP(tb testing.TB, target string, first ...Behavior) *TCP {
 	tb.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(tb, err)
@@ -58,10 +58,10 @@ func NewTCP(tb testing.TB, target string, first ...Manner) *TCP {
 }
 
 // Then sets how the connections after the first ones are handled.
-func (p *TCP) Then(manner Manner) *TCP {
+func (p *TCP) Then(behavior Behavior) *TCP {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.rest = manner
+	p.rest = behavior
 	return p
 }
 
@@ -144,18 +144,18 @@ func (p *TCP) accept() {
 		if err != nil {
 			return
 		}
-		p.wait.Go(func() { p.serve(conn, p.manner()) })
+		p.wait.Go(func() { p.serve(conn, p.behavior()) })
 	}
 }
 
-func (p *TCP) manner() Manner {
+func (p *TCP) behavior() Behavior {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.count++
 	if len(p.first) > 0 {
-		manner := p.first[0]
+		behavior := p.first[0]
 		p.first = p.first[1:]
-		return manner
+		return behavior
 	}
 	return p.rest
 }
@@ -176,18 +176,18 @@ func (p *TCP) hold(conn net.Conn) (release func()) {
 	}
 }
 
-func (p *TCP) serve(client net.Conn, manner Manner) {
+func (p *TCP) serve(client net.Conn, behavior Behavior) {
 	defer p.hold(client)()
 	switch {
-	case manner.Reset:
+	case behavior.Reset:
 		_ = client.(*net.TCPConn).SetLinger(0)
 		return
-	case manner.Silent || manner.Says != "":
-		if manner.Says != "" {
+	case behavior.Silent || behavior.Reply != "":
+		if behavior.Reply != "" {
 			_, _ = client.Read(make([]byte, 4096)) // or the answer is lost with a reset
-			_, _ = io.WriteString(client, manner.Says)
+			_, _ = io.WriteString(client, behavior.Reply)
 		}
-		if manner.Silent {
+		if behavior.Silent {
 			_, _ = io.Copy(io.Discard, client) // until it is closed
 		}
 		return
@@ -198,8 +198,8 @@ func (p *TCP) serve(client net.Conn, manner Manner) {
 	}
 	defer p.hold(server)()
 	p.wait.Go(func() {
-		p.add(pass(server, client, manner.CutRequest), 0)
+		p.add(pass(server, client, behavior.CutRequest), 0)
 		_ = server.Close()
 	})
-	p.add(0, pass(client, server, manner.CutAfter))
+	p.add(0, pass(client, server, behavior.CutAfter))
 }

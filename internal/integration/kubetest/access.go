@@ -109,12 +109,12 @@ func (s *Server) Do(tb testing.TB, method, path string, body []byte) (code int, 
 	tb.Helper()
 	ctx, cancel := bounded(tb)
 	defer cancel()
-	code, answer, err := s.ask(ctx, method, path, body)
+	code, answer, err := s.request(ctx, method, path, body)
 	require.NoError(tb, err)
 	return code, answer
 }
 
-func (s *Server) ask(ctx context.Context, method, path string, body []byte) (int, []byte, error) {
+func (s *Server) request(ctx context.Context, method, path string, body []byte) (int, []byte, error) {
 	request, err := http.NewRequestWithContext(ctx, method, s.URL()+path, bytes.NewReader(body))
 	if err != nil {
 		return 0, nil, err

@@ -14,7 +14,7 @@ type Node struct {
 	Name      string
 	Labels    map[string]string
 	Addresses []NodeAddress
-	PodCIDRs  []string // at most one of each family
+	PodCIDRs  []string // at most one of each of the server's families
 }
 
 // NodeAddress is an address in a node's status.

@@ -55,8 +55,8 @@ func (s *Server) InstallCRDs(tb testing.TB, group schema.GroupVersion) {
 }
 
 // InstallCalicoCRDs is InstallCRDs with the definitions that Calico publishes. They are
-// not in the repository but in the folder ../shared/crds. It skips the test if the folder
-// does not exist.
+// not in the repository but in the folder shared/crds next to it. It skips the test if the
+// folder does not exist.
 func (s *Server) InstallCalicoCRDs(tb testing.TB, group schema.GroupVersion) {
 	tb.Helper()
 	ctx, cancel := bounded(tb)
@@ -164,7 +164,7 @@ func (s *Server) awaitServed(tb testing.TB, u *unstructured.Unstructured) {
 			return false
 		}
 		path := listPath(tb, u)
-		code, body, err := s.ask(ctx, http.MethodGet, path+"?limit=1", nil)
+		code, body, err := s.request(ctx, http.MethodGet, path+"?limit=1", nil)
 		if err != nil || code != http.StatusOK {
 			last = fmt.Errorf("list %s: %d %s %w", path, code, body, err)
 			return false
@@ -238,7 +238,7 @@ func (s *Server) remove(tb testing.TB, definitions []*unstructured.Unstructured)
 				last = u.GetName() + " still exists"
 				return false
 			}
-			code, body, err := s.ask(ctx, http.MethodGet, path, nil)
+			code, body, err := s.request(ctx, http.MethodGet, path, nil)
 			last = fmt.Sprintf("list %s: %d %s %v", path, code, body, err)
 			return err == nil && code == http.StatusNotFound
 		})

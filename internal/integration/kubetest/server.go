@@ -233,7 +233,7 @@ func (s *Server) etcdHealthy() error {
 func (s *Server) Ready() error {
 	ctx, cancel := context.WithTimeout(context.Background(), checkTimeout)
 	defer cancel()
-	code, body, err := s.ask(ctx, http.MethodGet, "/readyz?verbose", nil)
+	code, body, err := s.request(ctx, http.MethodGet, "/readyz?verbose", nil)
 	if err == nil && code != http.StatusOK {
 		err = fmt.Errorf("%d %s", code, body)
 	}
