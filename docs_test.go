@@ -39,7 +39,7 @@ var typedBy = map[string]string{
 	"README.md: make build":                                          "TestImage", // and make image
 	"README.md: calico-bootstrap plan --etcd-endpoints":              "TestQuickStartOnEtcd",
 	"docs/COMMANDS.md: install -D":                                   "TestInstall",
-	"docs/KUBERNETES.md: calico-bootstrap render -o installation":    "TestRenderIsTakenByTheOperator",
+	"docs/KUBERNETES.md: calico-bootstrap render -o installation":    "TestRenderIsAcceptedByTheOperator",
 	"docs/KUBERNETES.md: make image":                                 "TestImage",
 	"docs/KUBERNETES.md: podman run":                                 "TestImage",
 	"docs/FIREWALL.md: # calico-bootstrap firewall --ipv4-pool-ipip": "TestDocument",

@@ -2,6 +2,7 @@ package integration
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -20,12 +21,13 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// skewVariable says by how many seconds the clock of skewedProgram is off.
+// skewVariable is the environment variable with the clock offset of skewedProgram,
+// in seconds.
 const skewVariable = "CALICO_BOOTSTRAP_TEST_CLOCK"
 
-// skewedProgram is the program with a package time whose wall clock is off. All
-// of Go asks that clock, also for the validity of certificates; the monotonic one
-// is as it was.
+// skewedProgram builds the program with a patched package time whose wall clock is
+// skewed. Everything in Go reads that clock, certificate validation included. The
+// monotonic clock is unchanged.
 var skewedProgram = sync.OnceValues(func() (string, error) {
 	root, err := exec.Command("go", "env", "GOROOT").Output()
 	if err != nil {
@@ -36,10 +38,10 @@ var skewedProgram = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	const asks = "func Now() Time {\n\tsec, nsec, mono := runtimeNow()\n"
-	changed := strings.Replace(string(original), asks, asks+"\tsec += skew()\n", 1)
+	const nowFunc = "func Now() Time {\n\tsec, nsec, mono := runtimeNow()\n"
+	changed := strings.Replace(string(original), nowFunc, nowFunc+"\tsec += skew()\n", 1)
 	if changed == string(original) {
-		return "", os.ErrInvalid // the Go of the day asks in another way
+		return "", errors.New("this Go version implements time.Now differently")
 	}
 	const skew = `package time
 
@@ -73,9 +75,9 @@ func skew() int64 {
 		"-overlay", filepath.Join(folder, "overlay.json"), "-tags", "grpcnotrace")()
 })
 
-// TestClock has hosts whose clock is wrong. Certificates are judged by it, and who
-// looks for the cause is told so; etcd's records have its time. Nothing else
-// depends on it.
+// TestClock runs the program on hosts with a skewed clock. Certificate validation
+// uses it, so the error names the clock; records in etcd have it as their creation
+// time. Nothing else depends on it.
 func TestClock(t *testing.T) {
 	const day = 24 * time.Hour // certificates are valid from yesterday to tomorrow
 	binary, err := skewedProgram()
@@ -88,7 +90,7 @@ func TestClock(t *testing.T) {
 		pools func() []v3.IPPool
 		empty func()
 		tls   bool
-		stamp bool // it is the client that writes when a pool was created
+		stamp bool // the client sets the creation timestamp
 	}{
 		{"etcd", []string{"ETCD_ENDPOINTS=" + plain.server.Endpoints()[0]},
 			func() []v3.IPPool { return plain.Pools(t) }, func() { plain.empty(t) }, false, true},
@@ -103,11 +105,11 @@ func TestClock(t *testing.T) {
 				cmd := command(t, append(tt.env, bothCIDRs...))
 				cmd.Path = binary
 				cmd.Env = append(cmd.Env, fmt.Sprintf("%s=%d", skewVariable, skew/time.Second))
-				there := time.Now().Add(skew).UTC()
+				hostTime := time.Now().Add(skew).UTC()
 				r := output(t, cmd, "")
 				if tt.tls && skew.Abs() > day {
 					assert.Equal(t, 1, r.code, r.stderr)
-					assert.Contains(t, r.stderr, "certificate has expired or is not yet valid: current time "+there.Format("2006-01-02"))
+					assert.Contains(t, r.stderr, "certificate has expired or is not yet valid: current time "+hostTime.Format("2006-01-02"))
 					assert.Contains(t, r.stderr, "or set this host's clock")
 					assert.Equal(t, 1, strings.Count(r.stderr, "error: "), r.stderr)
 					assert.Empty(t, tt.pools())
@@ -117,9 +119,9 @@ func TestClock(t *testing.T) {
 				pools := tt.pools()
 				require.Equal(t, defaultNames, names(pools))
 				if !tt.stamp {
-					there = time.Now()
+					hostTime = time.Now()
 				}
-				assert.WithinDuration(t, there, pools[0].CreationTimestamp.Time, time.Minute)
+				assert.WithinDuration(t, hostTime, pools[0].CreationTimestamp.Time, time.Minute)
 			})
 		}
 	}

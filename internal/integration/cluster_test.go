@@ -17,15 +17,15 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// moment calls back once, when a call of that name arrives anywhere, and keeps
-// the call waiting for a while so that what happens falls into it.
+// phase runs a function once, when any member receives a call of the given method,
+// and delays that call so that the function takes effect during it.
 type phase struct {
 	mu     sync.Mutex
 	method string
 	then   func()
 }
 
-// when returns a function that waits until what happens then has happened.
+// when arms the phase. The function that it returns waits until then has returned.
 func (m *phase) when(method string, then func()) (wait func()) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -53,12 +53,13 @@ func (m *phase) intercept(ctx context.Context, req any, info *grpc.UnaryServerIn
 	return handler(ctx, req)
 }
 
-// TestCluster stops members of a cluster of three while a run is on: one that
-// follows, the leader, with notice and without, and so many that the rest is no
-// quorum until one is back; and has the leaders change.
+// TestCluster disturbs a cluster of three members during a run: it stops a follower,
+// stops and kills the leader, changes leaders, and stops a majority until one member
+// is back.
 func TestCluster(t *testing.T) {
-	var now phase
-	cluster := etcdtest.StartCluster(t, 3, etcdtest.WithUnaryInterceptor(now.intercept))
+	t.Parallel()
+	var current phase
+	cluster := etcdtest.StartCluster(t, 3, etcdtest.WithUnaryInterceptor(current.intercept))
 	config := etcdv3.Config{Endpoints: cluster.Endpoints(), RequestTimeout: 3 * time.Second}
 	members := cluster.Members()
 
@@ -71,7 +72,7 @@ func TestCluster(t *testing.T) {
 			_, err := admin.Delete(ctx, ippool.RecordPrefix, clientv3.WithPrefix())
 			return err == nil
 		}, 30*time.Second, 50*time.Millisecond)
-		wait := now.when(method, then)
+		wait := current.when(method, then)
 		report, err := runOn(t, config, patient())
 		require.NoError(t, err)
 		wait()
@@ -102,11 +103,11 @@ func TestCluster(t *testing.T) {
 			check(t, at.method, leader.Kill)
 			leader.Restart()
 		})
-		t.Run("leaders change all the time while "+at.name, func(t *testing.T) {
+		t.Run("the leader changes repeatedly while "+at.name, func(t *testing.T) {
 			check(t, at.method, func() {
 				for range 10 {
 					cluster.MoveLeader()
-					time.Sleep(step)
+					time.Sleep(pollInterval)
 				}
 			})
 		})

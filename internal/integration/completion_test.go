@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// completions are what is typed, and what a shell may offer then: all of it, in
-// any order; nothing but files where that is what a flag takes.
+// completions are command lines and the words that a shell must offer for each, in
+// any order. Where a flag takes a file, the shell offers only files.
 var completions = []struct {
 	typed string
 	want  string
@@ -37,10 +37,10 @@ var completions = []struct {
 	{"calico-bootstrap firewall --from ", "", true},
 }
 
-// onlyFile is in the folder that the shells are in.
+// onlyFile is the only file in the shells' working directory.
 const onlyFile = "admin.conf"
 
-// TestCompletionWords asks the program as the scripts of all shells do.
+// TestCompletionWords calls the program as every shell's completion script does.
 func TestCompletionWords(t *testing.T) {
 	t.Parallel()
 	for _, tt := range append(completions, struct {
@@ -64,8 +64,9 @@ func TestCompletionWords(t *testing.T) {
 	}
 }
 
-// With bash-completion, as bash needs it. What bash's own filenames are is not
-// asked: the script has them offered by an option of compopt.
+// TestCompletionInBash uses the bash-completion library, which the script needs. The
+// script enables file name completion by an option of compopt, so the test checks
+// that option and not the file names.
 func TestCompletionInBash(t *testing.T) {
 	t.Parallel()
 	const library = "/usr/share/bash-completion/bash_completion"
@@ -83,7 +84,7 @@ COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
 __start_calico-bootstrap
 [[ $options == *"+o default"* ]] || COMPREPLY+=(`+onlyFile+`)
 printf '%s\n' "${COMPREPLY[@]//\\/}"`, "bash")
-	offersAll(t, shell)
+	assertOffers(t, shell)
 }
 
 func TestCompletionInFish(t *testing.T) {
@@ -91,10 +92,11 @@ func TestCompletionInFish(t *testing.T) {
 	shell := inShell(t, "fish", "--no-config", "-c", `
 calico-bootstrap completion fish | source
 complete -C $argv[1] | string replace -r '\t.*' ''; or true`)
-	offersAll(t, shell)
+	assertOffers(t, shell)
 }
 
-// In zsh a completion needs a terminal, which shows lists and what is typed.
+// TestCompletionInZsh runs zsh in a pseudo-terminal, which zsh's completion requires.
+// It shows both the lists and the typed text.
 func TestCompletionInZsh(t *testing.T) {
 	t.Parallel()
 	shell := inShell(t, "zsh", "-f", "-c", `
@@ -121,7 +123,8 @@ done`, "zsh")
 	}
 }
 
-// inShell returns what a shell says of what is typed.
+// inShell returns a function that runs the shell with a command line as its last
+// argument and returns the shell's output.
 func inShell(t *testing.T, shell string, arguments ...string) func(t *testing.T, typed string) string {
 	t.Helper()
 	if _, err := exec.LookPath(shell); err != nil {
@@ -141,12 +144,12 @@ func inShell(t *testing.T, shell string, arguments ...string) func(t *testing.T,
 	}
 }
 
-func offersAll(t *testing.T, offers func(*testing.T, string) string) {
+func assertOffers(t *testing.T, complete func(*testing.T, string) string) {
 	for _, tt := range completions {
 		want := strings.Fields(tt.want)
 		if tt.files {
 			want = append(want, onlyFile)
 		}
-		assert.ElementsMatch(t, want, strings.Fields(offers(t, tt.typed)), tt.typed)
+		assert.ElementsMatch(t, want, strings.Fields(complete(t, tt.typed)), tt.typed)
 	}
 }

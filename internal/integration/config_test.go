@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// oddSettings are what a shell could take for something else, and secrets.
+// oddSettings have values with shell metacharacters, and a secret.
 var oddSettings = []string{
 	"CALICO_IPV4POOL_CIDR=10.244.0.0/16", "CALICO_IPV4POOL_NODE_SELECTOR=zone == 'a' && has(rack) || x == \"$HOME `id` \\\\\"",
 	"ETCD_ENDPOINTS=https://10.0.0.1:2379", "CALICO_ETCD_ENDPOINTS=https://127.0.0.1:2379", "ETCD_USERNAME=calico",
@@ -27,13 +27,13 @@ func TestConfigTable(t *testing.T) {
 	assert.NotContains(t, r.stdout+r.stderr, password)
 }
 
-// What config -o env prints gives the same settings again, when a shell has read
-// it, also over what the environment had.
+// TestConfigAsFileToSource sources the output of config -o env in a shell: it gives
+// the same settings, and overrides the variables that were set before.
 func TestConfigAsFileToSource(t *testing.T) {
 	t.Parallel()
 	shell, err := exec.LookPath("sh")
 	if err != nil {
-		t.Skip("no sh here")
+		t.Skip("sh is not installed")
 	}
 	first := call(t, oddSettings, "config", "-o", "env", "--ipv4-pool-nat-outgoing=no", "--etcd-endpoints", "https://127.0.0.1:1")
 	require.Zero(t, first.code, first.stderr)
@@ -61,11 +61,11 @@ func TestConfigAsFileToSource(t *testing.T) {
 	assert.Equal(t, "***", values["etcd-password"])
 }
 
-// Settings that are wrong are shown all the same, and told.
+// TestConfigOfInvalidSettings checks that invalid settings are printed and reported.
 func TestConfigOfInvalidSettings(t *testing.T) {
 	t.Parallel()
-	wrong := []string{"CALICO_IPV4POOL_IPIP=sometimes", "CALICO_IPV4POOL_NATOUTGOING=false", "ETCD_ENDPOINTS=https://root:" + password + "@127.0.0.1:1"}
-	r := call(t, wrong, "config")
+	invalid := []string{"CALICO_IPV4POOL_IPIP=sometimes", "CALICO_IPV4POOL_NATOUTGOING=false", "ETCD_ENDPOINTS=https://root:" + password + "@127.0.0.1:1"}
+	r := call(t, invalid, "config")
 	assert.Equal(t, 2, r.code)
 	assert.Contains(t, r.stdout, "sometimes")
 	assert.Contains(t, r.stderr, `error: env CALICO_IPV4POOL_IPIP: "sometimes": unknown mode`)
@@ -73,8 +73,8 @@ func TestConfigOfInvalidSettings(t *testing.T) {
 	assert.NotContains(t, r.stdout+r.stderr, password)
 }
 
-// Strict makes every warning about settings an error, whoever would have told
-// it, and nothing is contacted.
+// TestStrictProgram checks that --strict turns every warning about settings into an
+// error, whichever package returns it, before any server is contacted.
 func TestStrictProgram(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()

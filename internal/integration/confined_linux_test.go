@@ -19,11 +19,11 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// memoryLimit is a small limit of a container.
+// memoryLimit is a small memory limit for a container, in bytes.
 const memoryLimit = 64 << 20
 
-// TestMemoryLimit has the program in a cgroup that the kernel enforces, beside
-// more blocks and pools than clusters have.
+// TestMemoryLimit runs the program in a cgroup with a memory limit, on datastores
+// with more blocks and pools than clusters have.
 func TestMemoryLimit(t *testing.T) {
 	confine := func(t *testing.T, cmd *exec.Cmd, limit int) (code int, output string) {
 		t.Helper()
@@ -38,7 +38,7 @@ func TestMemoryLimit(t *testing.T) {
 		env := append([]string{"ETCD_ENDPOINTS=" + world.server.Endpoints()[0]}, bothCIDRs...)
 
 		code, out := confine(t, command(t, env), 1<<20)
-		require.NotZero(t, code, "the limit is none: %s", out)
+		require.NotZero(t, code, "the limit has no effect: %s", out)
 		require.Empty(t, world.Pools(t))
 
 		etcdtest.Fill(t, world.admin, 50_000, func(i int) (string, string) {
@@ -46,7 +46,7 @@ func TestMemoryLimit(t *testing.T) {
 			return "/calico/ipam/v2/assignment/ipv4/block/" + strings.ReplaceAll(block, "/", "-"), fmt.Sprintf(`{"cidr":%q}`, block)
 		})
 		code, out = confine(t, command(t, env), memoryLimit)
-		assert.Zero(t, code, "beside 50,000 blocks: %s", out)
+		assert.Zero(t, code, "with 50,000 blocks: %s", out)
 		assert.Equal(t, defaultNames, names(world.Pools(t)))
 
 		etcdtest.Fill(t, world.admin, 5_000, func(i int) (string, string) {
@@ -57,13 +57,13 @@ func TestMemoryLimit(t *testing.T) {
 			return ippool.RecordKey(pool.Name), string(record)
 		})
 		code, out = confine(t, command(t, env), memoryLimit)
-		assert.Zero(t, code, "beside 5,000 pools: %s", out)
+		assert.Zero(t, code, "with 5,000 pools: %s", out)
 	})
 	t.Run("Kubernetes", func(t *testing.T) {
 		world := newKubernetesWorld(t, ippool.CRDV1)
 		env := append([]string{"DATASTORE_TYPE=kubernetes", "KUBECONFIG=" + world.server.Kubeconfig(t)}, bothCIDRs...)
 		code, out := confine(t, command(t, env), memoryLimit)
-		require.Zero(t, code, "beside nothing: %s", out)
+		require.Zero(t, code, "empty: %s", out)
 
 		client := etcdBelow(t, world.server)
 		empty := func(ctx context.Context, prefixes ...string) {
@@ -76,21 +76,21 @@ func TestMemoryLimit(t *testing.T) {
 		empty(t.Context(), storedPools)
 		storeBlocks(t, client, 50_000)
 		code, out = confine(t, command(t, env), memoryLimit)
-		assert.Zero(t, code, "beside 50,000 blocks: %s", out)
+		assert.Zero(t, code, "with 50,000 blocks: %s", out)
 		assert.Equal(t, defaultNames, names(world.Pools(t)))
 
 		etcdtest.Fill(t, client, 5_000, func(i int) (string, string) {
 			name := fmt.Sprintf("pool-%d", i)
 			return storedPools + name, storedAs("IPPool", name, fmt.Sprintf("fd00:1:%x::/64", i))
 		})
-		require.Eventually(t, func() bool { return len(world.Pools(t)) == 5_002 }, waiting, step)
+		require.Eventually(t, func() bool { return len(world.Pools(t)) == 5_002 }, waitTimeout, pollInterval)
 		code, out = confine(t, command(t, env), memoryLimit)
-		assert.Zero(t, code, "beside 5,000 pools: %s", out)
+		assert.Zero(t, code, "with 5,000 pools: %s", out)
 	})
 }
 
-// newCgroup returns the folder of a cgroup, of version 1 or 2, that may use so
-// much memory. It skips the test where none can be made.
+// newCgroup creates a cgroup, version 1 or 2, with a memory limit in bytes, and
+// returns its directory. It skips the test if that is not possible.
 func newCgroup(t *testing.T, limit int) string {
 	t.Helper()
 	parent, file := "/sys/fs/cgroup", "memory.max"
@@ -99,46 +99,46 @@ func newCgroup(t *testing.T, limit int) string {
 	}
 	group, err := os.MkdirTemp(parent, "calico-bootstrap-test-")
 	if err != nil {
-		t.Skipf("no cgroup can be made here: %v", err)
+		t.Skipf("can't create a cgroup: %v", err)
 	}
 	t.Cleanup(func() { assert.NoError(t, os.Remove(group)) })
 	if err := os.WriteFile(filepath.Join(group, file), []byte(strconv.Itoa(limit)), 0); err != nil {
-		t.Skipf("memory can't be limited here: %v", err)
+		t.Skipf("can't limit memory: %v", err)
 	}
 	return group
 }
 
-// TestReadOnlyFileSystem has the program in a mount namespace in which no file
-// can be written: it writes none.
+// TestReadOnlyFileSystem runs the program in a mount namespace where all file
+// systems are read-only.
 func TestReadOnlyFileSystem(t *testing.T) {
 	t.Run("etcd", func(t *testing.T) {
 		world := newEtcdWorld(t)
-		writesNoFile(t, []string{"ETCD_ENDPOINTS=" + world.server.Endpoints()[0]})
+		runReadOnly(t, []string{"ETCD_ENDPOINTS=" + world.server.Endpoints()[0]})
 		assert.Equal(t, defaultNames, names(world.Pools(t)))
 	})
 	t.Run("Kubernetes", func(t *testing.T) {
 		world := newSteadyWorld(t)
 		world.empty(t)
-		writesNoFile(t, []string{"DATASTORE_TYPE=kubernetes", "KUBECONFIG=" + world.server.Kubeconfig(t)})
+		runReadOnly(t, []string{"DATASTORE_TYPE=kubernetes", "KUBECONFIG=" + world.server.Kubeconfig(t)})
 		assert.Equal(t, defaultNames, names(world.Pools(t)))
 	})
 }
 
-func writesNoFile(t *testing.T, env []string) {
+func runReadOnly(t *testing.T, env []string) {
 	t.Helper()
 	cmd := command(t, append(env, bothCIDRs...))
 	const (
-		untouchable = 90
-		writable    = 91
-		script      = `mount -o remount,bind,ro / || exit 90
+		notRemounted = 90
+		writable     = 91
+		script       = `mount -o remount,bind,ro / || exit 90
 			touch "$HOME/file" 2>/dev/null && exit 91
 			exec "$@"`
 	)
 	namespace := func(args ...string) *exec.Cmd {
 		return exec.Command("unshare", append([]string{"--user", "--map-root-user", "--mount"}, args...)...)
 	}
-	if out, err := namespace("true").CombinedOutput(); err != nil { // which some distributions keep from users
-		t.Skipf("no namespace can be made here: %v: %s", err, out)
+	if out, err := namespace("true").CombinedOutput(); err != nil { // some distributions don't allow it to users
+		t.Skipf("can't create a namespace: %v: %s", err, out)
 	}
 	inside := namespace(append([]string{"sh", "-c", script, "sh", cmd.Path}, cmd.Args[1:]...)...)
 	inside.Env, inside.Dir = cmd.Env, cmd.Dir
@@ -146,8 +146,8 @@ func writesNoFile(t *testing.T, env []string) {
 	inside.Stderr = &stderr
 	_ = inside.Run()
 	switch code := inside.ProcessState.ExitCode(); code {
-	case untouchable, writable:
-		t.Skipf("the file system can't be made read-only here: %s", stderr.String())
+	case notRemounted, writable:
+		t.Skipf("can't make the file system read-only: %s", stderr.String())
 	default:
 		assert.Zero(t, code, stderr.String())
 	}

@@ -13,9 +13,10 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// TestCorruptRecords has records that are no pools: they are left as they are
-// and told of, and only stand in the way where they have the name.
+// TestCorruptRecords stores malformed records: the run ignores them with a warning,
+// and fails only if one has the name of a desired pool.
 func TestCorruptRecords(t *testing.T) {
+	t.Parallel()
 	world := newEtcdWorld(t)
 	config := etcdv3.Config{Endpoints: world.server.Endpoints()}
 	for _, corrupt := range []string{"", "{", "[]", "null", `"pool"`, `{"spec":{"cidr":7}}`, `{"spec":{"cidr":"10.0.0.0"}}`, `{"kind":"IPPool"}`, "\x00\xff"} {
@@ -35,28 +36,30 @@ func TestCorruptRecords(t *testing.T) {
 			require.ErrorIs(t, err, plan.ErrIncompatible)
 			assert.ErrorContains(t, err, `"default-ipv6-ippool"`)
 			assert.Equal(t, []keyValue{{ippool.RecordKey("default-ipv6-ippool"), corrupt}}, world.records(t),
-				"nothing is written for either family")
+				"nothing is written, for either family")
 		})
 	}
 }
 
-// TestHalfReadableRecord has a pool with a field of tomorrow's type. Its CIDR
-// can be read, so it has its family, and no second pool of that is created.
+// TestHalfReadableRecord stores a pool with a field of an unknown type. Its CIDR is
+// readable, so it counts as a pool of its family and no second one is created.
 func TestHalfReadableRecord(t *testing.T) {
+	t.Parallel()
 	world := newEtcdWorld(t)
-	world.put(t, ippool.RecordKey("tomorrow"), `{"spec":{"cidr":"192.168.0.0/16","assignmentMode":{"mode":"New"}}}`)
+	world.put(t, ippool.RecordKey("newer"), `{"spec":{"cidr":"192.168.0.0/16","assignmentMode":{"mode":"New"}}}`)
 	report, err := runOn(t, etcdv3.Config{Endpoints: world.server.Endpoints()}, patient())
 	require.NoError(t, err)
-	assert.Equal(t, "tomorrow", report.Pools[0].Name)
+	assert.Equal(t, "newer", report.Pools[0].Name)
 	assert.Equal(t, plan.Unchanged, report.Pools[0].Action)
 	assert.Equal(t, plan.Created, report.Pools[1].Action)
 	require.Len(t, report.Warnings, 1)
 	assert.Contains(t, report.Warnings[0], "by its CIDR 192.168.0.0/16 it counts as an IPv4 pool")
 }
 
-// TestRestoredFromBackup commits with a revision that this etcd has not come
-// to, as after a restore between the read and the write: what exists stays.
+// TestRestoredFromBackup commits with a revision higher than etcd's, as after a
+// restore between the read and the write: existing pools are not overwritten.
 func TestRestoredFromBackup(t *testing.T) {
+	t.Parallel()
 	world := newEtcdWorld(t)
 	store := open(t, etcdv3.Config{Endpoints: world.server.Endpoints()})
 	snapshot, err := store.Snapshot(t.Context())
@@ -67,13 +70,13 @@ func TestRestoredFromBackup(t *testing.T) {
 	pool := ippool.New("default-ipv4-ippool")
 	pool.Spec.CIDR = "10.99.0.0/16"
 	world.Write(t, pool)
-	wanted := pool.DeepCopy()
-	wanted.Spec.CIDR = "10.1.0.0/16"
-	_, err = store.Commit(t.Context(), snapshot, []datastore.Change{{Create: wanted}})
+	desired := pool.DeepCopy()
+	desired.Spec.CIDR = "10.1.0.0/16"
+	_, err = store.Commit(t.Context(), snapshot, []datastore.Change{{Create: desired}})
 	require.ErrorIs(t, err, datastore.ErrConflict)
 	assert.Equal(t, "10.99.0.0/16", world.Pools(t)[0].Spec.CIDR)
 
-	// An update wants the value that was read, whatever the revisions say.
+	// An update compares the value that was read, regardless of revisions.
 	snapshot, err = store.Snapshot(t.Context())
 	require.NoError(t, err)
 	snapshot.Revision = cluster + "/1000"

@@ -15,7 +15,8 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// describe names the calls that a server saw: what was read, and how.
+// describe returns a line for each call that a server received: the method, the key,
+// and whether only keys were read.
 func describe(calls []etcdtest.RPC) []string {
 	var all []string
 	for _, call := range calls {
@@ -31,9 +32,10 @@ func describe(calls []etcdtest.RPC) []string {
 	return all
 }
 
-// TestRequests counts what a boot asks of etcd: one read where the pools
-// exist, and no more than is needed where they don't.
+// TestRequests checks the exact calls of a run on etcd: one read if the pools exist,
+// and no unnecessary ones if they don't.
 func TestRequests(t *testing.T) {
+	t.Parallel()
 	world := newEtcdWorld(t)
 	opened := func(t *testing.T) *bootstrap.Bootstrap {
 		t.Helper()
@@ -56,14 +58,14 @@ func TestRequests(t *testing.T) {
 	planned, err := opened(t).Plan(t.Context(), both)
 	require.NoError(t, err)
 	assert.Equal(t, []string{pools, blocks + "ipv4/block/ (keys only)"},
-		describe(world.server.RPCs()), "plan on a fresh cluster, whose IPv6 prefix is not drawn yet")
+		describe(world.server.RPCs()), "plan on a fresh cluster; the random IPv6 prefix is not drawn")
 
 	run(t, none)
-	assert.Equal(t, []string{pools}, describe(world.server.RPCs()), "nothing is asked for")
+	assert.Equal(t, []string{pools}, describe(world.server.RPCs()), "no pools are desired")
 
 	run(t, both)
 	assert.Equal(t, []string{pools, blocks + "ipv4/block/ (keys only)", "Txn"},
-		describe(world.server.RPCs()), "fresh: no block is in a prefix that is drawn")
+		describe(world.server.RPCs()), "fresh cluster; no IPv6 blocks are read, as none can be in a random prefix")
 
 	run(t, both)
 	assert.Equal(t, []string{pools}, describe(world.server.RPCs()), "the pools exist")
@@ -71,11 +73,12 @@ func TestRequests(t *testing.T) {
 	world.empty(t)
 	_, err = opened(t).Apply(t.Context(), planned)
 	require.NoError(t, err)
-	assert.Equal(t, []string{pools, blocks + "ipv4/block/ (keys only)", "Txn"}, describe(world.server.RPCs()), "a plan that is applied")
+	assert.Equal(t, []string{pools, blocks + "ipv4/block/ (keys only)", "Txn"}, describe(world.server.RPCs()), "apply of a plan")
 }
 
-// TestBlocksAreReadInPages has more blocks than one page of keys.
+// TestBlocksAreReadInPages stores more blocks than one page of keys.
 func TestBlocksAreReadInPages(t *testing.T) {
+	t.Parallel()
 	world := newEtcdWorld(t)
 	const many = 5100 // a page is 5,000 keys
 	for i := range many {
@@ -89,12 +92,13 @@ func TestBlocksAreReadInPages(t *testing.T) {
 	assert.Len(t, world.server.RPCs(), 2)
 }
 
-// TestTransaction looks at the one write: all pools in it, under the guard that
-// nothing under the pools' prefix is newer than what was read, and that none of
-// the pools exists.
+// TestTransaction checks the only write: it has all pools, and compares that no key
+// under the pools' prefix is newer than the snapshot and that none of the pools
+// exists.
 func TestTransaction(t *testing.T) {
+	t.Parallel()
 	world := newEtcdWorld(t)
-	world.put(t, "/calico/elsewhere", "1")
+	world.put(t, "/calico/other", "1")
 	_, err := bootstrap.New(world.Open(t), bootstrap.WithHost(suite.Host{})).Run(t.Context(), settings.Settings{})
 	require.NoError(t, err)
 

@@ -21,11 +21,11 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/suite"
 )
 
-// everyByte has the connections cut after each number of bytes that a run needs,
-// which takes many minutes, instead of some hundred spread over it.
+// everyByte cuts connections after every single byte of a run, which takes many
+// minutes, instead of at about a hundred evenly spaced positions.
 var everyByte = flag.Bool("every-byte", false, "cut connections after every single byte")
 
-// cutting is a datastore whose connections can be cut.
+// cutting is a datastore that is reached through a proxy which cuts connections.
 type cutting struct {
 	address string
 	open    func(t *testing.T, address string) datastore.Datastore
@@ -33,15 +33,14 @@ type cutting struct {
 	pools   func() []string // names and CIDRs
 }
 
-// cutAnywhere has the first connection of a run break after so many bytes, those
-// of the server's as well as those of the client's, over all that a run needs. Each
-// run gets through in no more time than its second attempt takes.
+// cutAnywhere repeats a run and cuts its first connection after a growing number of
+// bytes, in each direction. Each run succeeds with at most one retry.
 func cutAnywhere(t *testing.T, c cutting, check func(t *testing.T, report bootstrap.Report)) {
 	t.Helper()
-	run := func(t *testing.T, manner faultproxy.Manner) (faultproxy.Passed, []string) {
+	run := func(t *testing.T, behavior faultproxy.Behavior) (faultproxy.Passed, []string) {
 		t.Helper()
 		c.empty()
-		proxy := faultproxy.NewTCP(t, c.address, manner)
+		proxy := faultproxy.NewTCP(t, c.address, behavior)
 		store := c.open(t, proxy.Address())
 		var logs causeLog
 		begin := time.Now()
@@ -54,40 +53,41 @@ func cutAnywhere(t *testing.T, c cutting, check func(t *testing.T, report bootst
 		proxy.Close()
 		return proxy.Passed(), logs.all()
 	}
-	whole, causes := run(t, faultproxy.Manner{})
+	uncut, causes := run(t, faultproxy.Behavior{})
 	require.Empty(t, causes)
 	cuts, noticed := int64(100), 0
 	for direction, cut := range map[string]struct {
-		bytes  int64
-		manner func(n int64) faultproxy.Manner
+		bytes    int64
+		behavior func(n int64) faultproxy.Behavior
 	}{
-		"answers":   {whole.Answered, func(n int64) faultproxy.Manner { return faultproxy.Manner{CutAfter: n} }},
-		"questions": {whole.Request, func(n int64) faultproxy.Manner { return faultproxy.Manner{CutRequest: n} }},
+		"answers":  {uncut.Answered, func(n int64) faultproxy.Behavior { return faultproxy.Behavior{CutAfter: n} }},
+		"requests": {uncut.Request, func(n int64) faultproxy.Behavior { return faultproxy.Behavior{CutRequest: n} }},
 	} {
-		require.Greater(t, cut.bytes, cuts, "a run needs more")
+		require.Greater(t, cut.bytes, cuts, "a run transfers more bytes than there are cuts")
 		step := cut.bytes / cuts
 		if *everyByte {
 			step = 1
 		}
 		for n := int64(1); n < cut.bytes; n += step {
-			_, causes := run(t, cut.manner(n))
+			_, causes := run(t, cut.behavior(n))
 			if len(causes) > 0 {
 				noticed++
 			}
 			assert.LessOrEqual(t, len(causes), 1, "%s cut after %d bytes: %q", direction, n, causes)
-			assert.NotContains(t, strings.Join(causes, ""), "->", "ports differ each time")
+			assert.NotContains(t, strings.Join(causes, ""), "->", "a port would make the same cause look different each time")
 			if t.Failed() {
 				t.Fatalf("%s cut after %d of %d bytes", direction, n, cut.bytes)
 			}
 		}
 	}
-	t.Logf("%+v bytes; %d cuts made a run wait", whole, noticed)
-	assert.Greater(t, noticed, 50, "most cuts matter")
+	t.Logf("%+v bytes; %d cuts caused a retry", uncut, noticed)
+	assert.Greater(t, noticed, 50, "most cuts must have an effect")
 }
 
-// TestEtcdCutsAnywhere breaks the connection to etcd. A run knows its own pools
-// again, whatever it learned of them.
+// TestEtcdCutsAnywhere cuts connections to etcd. A run recognizes the pools that it
+// created, even if it got no answer.
 func TestEtcdCutsAnywhere(t *testing.T) {
+	t.Parallel()
 	for name, options := range map[string][]etcdtest.Option{"plain": nil, "TLS": {etcdtest.WithMutualTLS()}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -107,15 +107,16 @@ func TestEtcdCutsAnywhere(t *testing.T) {
 				pools: func() []string { return described(world.Pools(t)) },
 			}, func(t *testing.T, report bootstrap.Report) {
 				for _, pool := range report.Pools {
-					assert.Equal(t, plan.Created, pool.Action, "it was this run that created it")
+					assert.Equal(t, plan.Created, pool.Action, "this run created it")
 				}
 			})
 		})
 	}
 }
 
-// TestKubernetesCutsAnywhere breaks the TLS connections to the API server itself.
+// TestKubernetesCutsAnywhere cuts the TLS connections to the API server.
 func TestKubernetesCutsAnywhere(t *testing.T) {
+	t.Parallel()
 	world := newSteadyWorld(t)
 	cutAnywhere(t, cutting{
 		address: world.server.Address(),

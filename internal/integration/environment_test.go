@@ -17,8 +17,8 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/suite"
 )
 
-// variable is one of calico-node's, with values to try. The first is one that
-// shows in the record and stands beside every other variable's first.
+// variable is an environment variable with values to try. The first value changes
+// the record and is compatible with the first value of every other variable.
 type variable struct {
 	name   string
 	values []string
@@ -63,7 +63,7 @@ var environment = []variable{
 	{"CALICO_IPPOOLS_STRICT", []string{"true", "false", "very"}},
 }
 
-// TestEnvironmentTableIsComplete keeps the table up with the settings.
+// TestEnvironmentTableIsComplete checks that the table has every setting.
 func TestEnvironmentTableIsComplete(t *testing.T) {
 	t.Parallel()
 	var defined, tried []string
@@ -78,9 +78,9 @@ func TestEnvironmentTableIsComplete(t *testing.T) {
 	assert.ElementsMatch(t, defined, tried)
 }
 
-// TestEnvironmentWithoutFlags sets every variable to each of its values, and nothing
-// else.
+// TestEnvironmentWithoutFlags sets one variable at a time, to each of its values.
 func TestEnvironmentWithoutFlags(t *testing.T) {
+	t.Parallel()
 	world := newEtcdWorld(t)
 	var cases []map[string]string
 	cases = append(cases, nil)
@@ -92,9 +92,10 @@ func TestEnvironmentWithoutFlags(t *testing.T) {
 	compareWithGolden(t, world, "environment-alone.txt", cases)
 }
 
-// TestEnvironmentPairs sets every two variables to their first values, and the
-// pairs of values that contradict each other.
+// TestEnvironmentPairs sets each pair of variables to their first values, and some
+// pairs to values that contradict each other.
 func TestEnvironmentPairs(t *testing.T) {
+	t.Parallel()
 	world := newEtcdWorld(t)
 	var cases []map[string]string
 	for i, a := range environment {
@@ -122,9 +123,9 @@ func TestEnvironmentPairs(t *testing.T) {
 	compareWithGolden(t, world, "environment-pairs.txt", cases)
 }
 
-// compareWithGolden bootstraps an empty etcd in each environment, writes down
-// all that comes of it, and compares that with the golden file; and, where the
-// environment is right, the records with those of a model of calico-node.
+// compareWithGolden bootstraps an empty etcd in each environment and compares the
+// results with the golden file. If the environment is valid, it also compares the
+// records with those of a model of calico-node.
 func compareWithGolden(t *testing.T, world *etcdWorld, name string, cases []map[string]string) {
 	t.Helper()
 	for _, d := range settings.Definitions() {
@@ -136,19 +137,19 @@ func compareWithGolden(t *testing.T, world *etcdWorld, name string, cases []map[
 	t.Setenv("ETCD_ENDPOINTS", strings.Join(world.server.Endpoints(), ","))
 
 	var golden strings.Builder
-	right := 0
+	valid := 0
 	for _, env := range cases {
 		text, records, err := bootstrapIn(t, world.empty(t), env)
 		golden.WriteString(text)
 		if err == nil {
-			right++
+			valid++
 			assert.Equal(t, modelRecords(env), records, "%v", env)
 		} else {
-			assert.Empty(t, records, "%v: nothing is written where anything is wrong", env)
+			assert.Empty(t, records, "%v: nothing is written if a setting is invalid", env)
 			assert.Empty(t, world.server.RPCs()[:len(world.server.RPCs())-1], "%v: nothing is contacted", env)
 		}
 	}
-	assert.Greater(t, right, len(cases)/4)
+	assert.Greater(t, valid, len(cases)/4)
 
 	path := filepath.Join("testdata", name)
 	if *update {
@@ -159,7 +160,7 @@ func compareWithGolden(t *testing.T, world *etcdWorld, name string, cases []map[
 	assert.Equal(t, string(want), golden.String())
 }
 
-// bootstrapIn runs once in the environment and describes what came of it.
+// bootstrapIn does one run in the environment and describes its result.
 func bootstrapIn(t *testing.T, world *etcdWorld, env map[string]string) (text string, records []string, err error) {
 	t.Helper()
 	var (
@@ -176,7 +177,7 @@ func bootstrapIn(t *testing.T, world *etcdWorld, env map[string]string) (text st
 	fmt.Fprintln(&out, "#", strings.Join(given, " "))
 
 	s, _, err := settings.Load(settings.Settings{}, "")
-	if err != nil { // a file that can't be read: Run says so, and what else is wrong
+	if err != nil { // an unreadable file; Run reports it with all other errors
 		require.ErrorIs(t, err, settings.ErrInvalidSettings)
 	}
 	config, warnings, err := etcdv3.FromSettings(s.Datastore)
@@ -206,7 +207,7 @@ func bootstrapIn(t *testing.T, world *etcdWorld, env map[string]string) (text st
 	return out.String(), records, err
 }
 
-// countingReader gives the bytes 0, 1, 2, … for random ones.
+// countingReader returns the bytes 0, 1, 2, … as random bytes.
 type countingReader struct{ next byte }
 
 func (r *countingReader) Read(p []byte) (int, error) {

@@ -20,12 +20,11 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// etcdWorld is a suite.World on one etcd server, which is emptied for each
-// test.
+// etcdWorld is a suite.World on one etcd server, which is emptied before each test.
 type etcdWorld struct {
 	server        *etcdtest.Server
 	admin         *clientv3.Client
-	callersClient bool // give the datastore a client instead of a config
+	callersClient bool // Open gives the datastore the caller's client, not a config
 }
 
 var _ suite.World = (*etcdWorld)(nil)
@@ -115,7 +114,7 @@ func (w *etcdWorld) Pools(t *testing.T) []v3.IPPool {
 
 type keyValue struct{ key, value string }
 
-// records returns what is stored under the pools' prefix, sorted by key.
+// records returns the keys and values under the pools' prefix, sorted by key.
 func (w *etcdWorld) records(t *testing.T) []keyValue {
 	t.Helper()
 	resp, err := w.admin.Get(t.Context(), ippool.RecordPrefix, clientv3.WithPrefix())
@@ -127,7 +126,7 @@ func (w *etcdWorld) records(t *testing.T) []keyValue {
 	return all
 }
 
-// versions are how often each of the pools was written.
+// versions returns how often each of the pools was written.
 func (w *etcdWorld) versions(t *testing.T) []int64 {
 	t.Helper()
 	resp, err := w.admin.Get(t.Context(), ippool.RecordPrefix, clientv3.WithPrefix())
@@ -140,22 +139,25 @@ func (w *etcdWorld) versions(t *testing.T) []int64 {
 }
 
 func TestEtcdSuite(t *testing.T) {
+	t.Parallel()
 	world := newEtcdWorld(t)
 	suite.Run(t, func(t *testing.T) suite.World { return world.empty(t) })
 }
 
-func TestEtcdSuiteWithClientOfTheImporter(t *testing.T) {
+func TestEtcdSuiteWithCallersClient(t *testing.T) {
+	t.Parallel()
 	world := newEtcdWorld(t)
 	world.callersClient = true
 	suite.Run(t, func(t *testing.T) suite.World { return world.empty(t) })
 }
 
-// An update changes the bytes of what is asked for, and no other byte of the
-// record.
+// TestUpdateByteForByte checks that an update changes only the bytes of the desired
+// fields.
 func TestUpdateByteForByte(t *testing.T) {
+	t.Parallel()
 	world := newEtcdWorld(t)
 	const before = ` {"kind":"IPPool", "apiVersion":"projectcalico.org/v3","metadata":{"name":"default-ipv4-ippool","uid":"x","creationTimestamp":null,` +
-		`"annotations":{"b":"<&>","a":"\u00e4"}},"ofTomorrow":[1.50, {}],"spec":{"cidr":"10.244.0.0/16","natOutgoing":true,"vxlanMode":"Never", "more":"x" ,"ipipMode":"Always"}} `
+		`"annotations":{"b":"<&>","a":"\u00e4"}},"unknown":[1.50, {}],"spec":{"cidr":"10.244.0.0/16","natOutgoing":true,"vxlanMode":"Never", "more":"x" ,"ipipMode":"Always"}} `
 	world.WriteRaw(t, "default-ipv4-ippool", before)
 	var s settings.Settings
 	s.IPv6.CIDR = settings.Given("none", origin.Caller("test"))
@@ -167,9 +169,10 @@ func TestUpdateByteForByte(t *testing.T) {
 	assert.Equal(t, want, world.Raw(t, "default-ipv4-ippool"))
 }
 
-// A record that names itself otherwise than its key does, or not at all, goes on
-// to: Calico finds it by the key.
+// TestUpdateOfRecordUnderAnotherKey updates records whose metadata.name is not the
+// one of the key, or is missing. They stay so, as Calico finds a record by its key.
 func TestUpdateOfRecordUnderAnotherKey(t *testing.T) {
+	t.Parallel()
 	world := newEtcdWorld(t)
 	for _, metadata := range []string{`,"metadata":{"name":"other","uid":"x","creationTimestamp":null}`, `,"metadata":{}`, ``} {
 		before := `{"kind":"IPPool"` + metadata + `,"spec":{"cidr":"10.244.0.0/16","ipipMode":"Always"}}`

@@ -19,8 +19,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/etcdtest"
 )
 
-// failing fails the first calls of each method of KV, with this error, and lets
-// all others through.
+// failing returns err for the first calls of each method of KV.
 func failing(err error, times int32) etcdtest.Option {
 	counts := map[string]*atomic.Int32{"/etcdserverpb.KV/Range": {}, "/etcdserverpb.KV/Txn": {}}
 	return etcdtest.WithUnaryInterceptor(func(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
@@ -31,9 +30,9 @@ func failing(err error, times int32) etcdtest.Option {
 	})
 }
 
-// etcd turns away what it can't keep up with, and tokens whose time is over. Both
-// pass.
-func TestEtcdRefusalsThatPass(t *testing.T) {
+// TestEtcdRetryableErrors has etcd refuse calls because of too many requests and of
+// expired tokens. Both are retried.
+func TestEtcdRetryableErrors(t *testing.T) {
 	t.Parallel()
 	t.Run("too many requests", func(t *testing.T) {
 		t.Parallel()
@@ -44,7 +43,7 @@ func TestEtcdRefusalsThatPass(t *testing.T) {
 		assert.Len(t, world.Pools(t), 2)
 		assert.Positive(t, logs.count("waiting for the datastore"))
 	})
-	t.Run("the token's time is over", func(t *testing.T) {
+	t.Run("the token expired", func(t *testing.T) {
 		t.Parallel()
 		server := etcdtest.Start(t, etcdtest.WithAuth(password), failing(rpctypes.ErrGRPCInvalidAuthToken, 3))
 		_, err := runOn(t, etcdv3.Config{Endpoints: server.Endpoints(), Username: etcdtest.CalicoUser, Password: password}, patient())
@@ -52,23 +51,20 @@ func TestEtcdRefusalsThatPass(t *testing.T) {
 	})
 }
 
-// TestEtcdTokenExpiresInMidRun has a run take longer between reading and writing
-// than etcd keeps a token: the client gets another, and nobody notices.
+// TestEtcdTokenExpiresInMidRun lets the token expire between reading and writing:
+// the client authenticates again, and the run does not have to retry.
 func TestEtcdTokenExpiresInMidRun(t *testing.T) {
 	t.Parallel()
 	var once sync.Once
-	var refused, writes atomic.Int32 // of all calls, and of those that write
+	var refused atomic.Int32 // writes with an expired token
 	world := newEtcdWorld(t, etcdtest.WithAuth(password), etcdtest.WithTokenTime(1), etcdtest.WithUnaryInterceptor(
 		func(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
 			if info.FullMethod == "/etcdserverpb.KV/Txn" {
-				once.Do(func() { time.Sleep(4 * time.Second) }) // etcd looks once a second
+				once.Do(func() { time.Sleep(4 * time.Second) }) // etcd checks for expired tokens once a second
 			}
 			answer, err := handler(ctx, req)
-			if errors.Is(err, rpctypes.ErrGRPCInvalidAuthToken) {
+			if info.FullMethod == "/etcdserverpb.KV/Txn" && errors.Is(err, rpctypes.ErrGRPCInvalidAuthToken) {
 				refused.Add(1)
-				if info.FullMethod == "/etcdserverpb.KV/Txn" {
-					writes.Add(1)
-				}
 			}
 			return answer, err
 		}))
@@ -76,14 +72,13 @@ func TestEtcdTokenExpiresInMidRun(t *testing.T) {
 	logs := newLogCounter()
 	_, err := runOn(t, configOf(world.server), dual(patient()), bootstrap.WithLogger(logs.logger()))
 	require.NoError(t, err)
-	assert.Positive(t, writes.Load(), "its time was over")
-	// On a busy machine a read may come too late as well.
-	assert.EqualValues(t, 1+refused.Load(), world.server.Count("Authenticate"))
+	assert.Positive(t, refused.Load(), "the token expired before the write")
+	assert.Greater(t, world.server.Count("Authenticate"), 1)
 	assert.Zero(t, logs.count("waiting for the datastore"))
 	assert.Equal(t, bothPools, described(world.Pools(t)))
 }
 
-// An etcd that takes two seconds for every call is slow, and no fault.
+// TestEtcdIsSlow delays every call by two seconds, which is not an error.
 func TestEtcdIsSlow(t *testing.T) {
 	t.Parallel()
 	world := newEtcdWorld(t, etcdtest.WithUnaryInterceptor(

@@ -21,8 +21,8 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// example prepares a call of an example, as command does of the program. The
-// examples are programs that somebody copies: each runs here on real servers.
+// example prepares a run of an example program, as command does for the program.
+// Readers copy the examples, so each is tested on real servers.
 func example(t *testing.T, build programs.Program, env []string, args ...string) *exec.Cmd {
 	t.Helper()
 	binary, err := build()
@@ -33,7 +33,7 @@ func example(t *testing.T, build programs.Program, env []string, args ...string)
 	return cmd
 }
 
-// output runs it, with something on stdin.
+// output runs the command with the given stdin.
 func output(t *testing.T, cmd *exec.Cmd, stdin string) result {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
@@ -51,7 +51,7 @@ func names(pools []v3.IPPool) []string {
 	return all
 }
 
-// anotherIPv6Pool is what somebody else may have made.
+// anotherIPv6Pool is a pool that another program may have created.
 func anotherIPv6Pool() *v3.IPPool {
 	pool := &v3.IPPool{Spec: v3.IPPoolSpec{CIDR: "fd00:9::/64"}}
 	pool.Name = "default-ipv6-ippool"
@@ -62,11 +62,12 @@ func anotherIPv6Pool() *v3.IPPool {
 var defaultNames = []string{"default-ipv4-ippool", "default-ipv6-ippool"}
 
 func TestNodefork(t *testing.T) {
+	t.Parallel()
 	t.Run("etcd", func(t *testing.T) {
 		t.Parallel()
 		world := newEtcdWorld(t)
 		env := append([]string{"ETCD_ENDPOINTS=" + world.server.Endpoints()[0], "CALICO_IPV4POOL_NAT_OUTGOING=false", "CALICO_IPV4POOL_IPIP=CrossSubnet"}, bothCIDRs...)
-		for range 2 { // a node, and the next
+		for range 2 { // the first node, and the next
 			r := output(t, example(t, programs.Nodefork, env), "")
 			require.Zero(t, r.code, r.stderr)
 			assert.Equal(t, "2 IPPools; tunnel devices: IP-in-IP true, VXLAN false\n", r.stdout)
@@ -91,6 +92,7 @@ func TestNodefork(t *testing.T) {
 }
 
 func TestInstaller(t *testing.T) {
+	t.Parallel()
 	t.Run("etcd", func(t *testing.T) {
 		t.Parallel()
 		world := newEtcdWorld(t)
@@ -102,14 +104,14 @@ func TestInstaller(t *testing.T) {
 	})
 }
 
-// watchedWorld tells which pools our programs wrote, or tried to.
+// watchedWorld records which pools the programs under test wrote or tried to write.
 type watchedWorld interface {
 	suite.World
 
-	// forget begins anew.
+	// forget discards what was recorded.
 	forget(t *testing.T)
 
-	// written are the pools' names, in the order of the requests.
+	// written returns the names of the pools, in the order of the requests.
 	written(t *testing.T) []string
 }
 
@@ -118,7 +120,7 @@ func (w *etcdWorld) forget(*testing.T) { w.server.ResetRPCs() }
 func (w *etcdWorld) written(*testing.T) []string {
 	all := []string{}
 	for _, call := range w.server.RPCs() {
-		for _, op := range call.Txn.GetSuccess() { // the test itself has no transactions
+		for _, op := range call.Txn.GetSuccess() { // the test itself uses no transactions
 			all = append(all, strings.TrimPrefix(string(op.GetRequestPut().GetKey()), ippool.RecordPrefix))
 		}
 	}
@@ -137,7 +139,7 @@ func (w *kubernetesWorld) written(t *testing.T) []string {
 	return all
 }
 
-// raw is what is stored under each pool's name.
+// raw returns the stored value of each pool, by name.
 func raw(t *testing.T, world suite.World) map[string]string {
 	t.Helper()
 	all := map[string]string{}
@@ -207,12 +209,12 @@ func testInstaller(t *testing.T, world watchedWorld, datastore string) {
 	assert.Equal(t, before, raw(t, world))
 }
 
-// asking is an installer that asks.
+// asking is a running installer that asks for confirmation.
 type asking struct {
 	cmd    *exec.Cmd
 	stdin  io.WriteCloser
 	stdout *bufio.Reader
-	stderr func() string // so far
+	stderr func() string // the output so far
 }
 
 func startInstaller(t *testing.T, env []string, args ...string) asking {
@@ -229,7 +231,7 @@ func startInstaller(t *testing.T, env []string, args ...string) asking {
 	return a
 }
 
-// asks waits for the next question, and returns what was said before it.
+// asks waits for the next question and returns the output before it.
 func (a asking) asks(t *testing.T) string {
 	t.Helper()
 	said := ""
@@ -247,44 +249,44 @@ func (a asking) answer(t *testing.T, text string) {
 	require.NoError(t, err)
 }
 
-// wait returns the exit code, and what was said since the last question.
-func (a asking) wait() (code int, said string) {
+// wait returns the exit code and the output since the last question.
+func (a asking) wait() (code int, output string) {
 	rest, _ := io.ReadAll(a.stdout)
 	_ = a.cmd.Wait()
 	return a.cmd.ProcessState.ExitCode(), string(rest)
 }
 
-// meanwhile is what happens between the installer's question and the answer.
-type meanwhile struct {
+// change is a change of the cluster between the installer's question and the answer.
+type change struct {
 	name    string
-	given   func(t *testing.T) // before the plan
-	happens func(t *testing.T)
-	first   string // the plan that is agreed to
-	message string // on stderr
-	second  string // the plan that is shown then
+	setUp   func(t *testing.T) // called before the plan
+	make    func(t *testing.T) // called after the question
+	first   string             // the plan that is confirmed
+	message string             // on stderr
+	second  string             // the plan after the change
 	written []string
 }
 
-// installsWhatIsAgreedTo has the plan change after it was agreed to: nothing is
-// written then, and it takes another answer to have the new plan applied.
-func installsWhatIsAgreedTo(t *testing.T, world watchedWorld, env []string, m meanwhile) {
+// testChangedPlan changes the plan after its confirmation: the installer writes
+// nothing and asks for confirmation of the new plan.
+func testChangedPlan(t *testing.T, world watchedWorld, env []string, c change) {
 	for _, second := range []string{"n\n", "yes\n"} {
-		t.Run(m.name+", then "+strings.TrimSpace(second), func(t *testing.T) {
+		t.Run(c.name+", then "+strings.TrimSpace(second), func(t *testing.T) {
 			for _, name := range names(world.Pools(t)) {
 				world.Delete(t, name)
 			}
-			m.given(t)
+			c.setUp(t)
 			late := startInstaller(t, env)
-			assert.Equal(t, m.first, late.asks(t))
-			m.happens(t)
-			theirs := raw(t, world)
+			assert.Equal(t, c.first, late.asks(t))
+			c.make(t)
+			others := raw(t, world)
 			world.forget(t)
 			late.answer(t, "y\n")
 
-			assert.Equal(t, m.second, late.asks(t))
-			assert.Equal(t, m.message+"\n", late.stderr())
+			assert.Equal(t, c.second, late.asks(t))
+			assert.Equal(t, c.message+"\n", late.stderr())
 			assert.Empty(t, world.written(t))
-			assert.Equal(t, theirs, raw(t, world))
+			assert.Equal(t, others, raw(t, world))
 
 			late.answer(t, second)
 			code, rest := late.wait()
@@ -292,39 +294,39 @@ func installsWhatIsAgreedTo(t *testing.T, world watchedWorld, env []string, m me
 			if second == "n\n" {
 				assert.Equal(t, 1, code)
 				assert.Empty(t, world.written(t))
-				assert.Equal(t, theirs, after)
+				assert.Equal(t, others, after)
 				return
 			}
 			assert.Zero(t, code, late.stderr())
-			assert.Equal(t, m.written, world.written(t), "each once, and no other")
+			assert.Equal(t, c.written, world.written(t), "each pool is written once, and no others")
 			assert.Equal(t, defaultNames, names(world.Pools(t)))
-			for _, name := range m.written {
+			for _, name := range c.written {
 				assert.Contains(t, late.stderr(), "pool "+name+" is created\n")
 				assert.Contains(t, rest, name+"  created")
 				delete(after, name)
 			}
-			assert.Equal(t, theirs, after, "what others made stays as it is")
+			assert.Equal(t, others, after, "pools of others are not modified")
 		})
 	}
 }
 
-// poolsChange are changes that either datastore can have.
-func poolsChange(world watchedWorld) []meanwhile {
+// poolsChange returns changes that are possible on both datastores.
+func poolsChange(world watchedWorld) []change {
 	const kept = "= IPv6 pool default-ipv6-ippool fd00:9::/64: unchanged (exists; differs from desired: cidr)\n" +
 		`warning: env CALICO_IPV6POOL_CIDR: "fd00:10:244::/64" has no effect: IPPool "default-ipv6-ippool" exists with cidr fd00:9::/64; ` +
 		"it can't be changed in place; to migrate: 1. create a pool of another name and range (--pools-file), " +
 		"2. disable this one (disabled: true), 3. restart its pods, which moves them, 4. delete this one\n"
 	empty := func(*testing.T) {}
-	putTheirs := func(t *testing.T) { world.Write(t, anotherIPv6Pool()) }
-	return []meanwhile{
+	putOther := func(t *testing.T) { world.Write(t, anotherIPv6Pool()) }
+	return []change{
 		{
-			name: "a pool is created", given: empty, happens: putTheirs,
+			name: "a pool is created", setUp: empty, make: putOther,
 			first:   plannedIn4 + plannedIn6,
 			message: `the plan is outdated: IPPool "default-ipv6-ippool" was: fd00:10:244::/64 created (no IPv6 pool exists); it is now: fd00:9::/64 unchanged (exists; differs from desired: cidr)`,
 			second:  plannedIn4 + kept, written: defaultNames[:1],
 		},
 		{
-			name: "a pool is deleted", given: putTheirs, happens: func(t *testing.T) { world.Delete(t, "default-ipv6-ippool") },
+			name: "a pool is deleted", setUp: putOther, make: func(t *testing.T) { world.Delete(t, "default-ipv6-ippool") },
 			first:   plannedIn4 + kept,
 			message: `the plan is outdated: IPPool "default-ipv6-ippool" was: fd00:9::/64 unchanged (exists; differs from desired: cidr); it is now: fd00:10:244::/64 created (no IPv6 pool exists)`,
 			second:  plannedIn4 + plannedIn6, written: defaultNames,
@@ -332,27 +334,28 @@ func poolsChange(world watchedWorld) []meanwhile {
 	}
 }
 
-func TestInstallerWhosePlanChanged(t *testing.T) {
+func TestInstallerPlanChanges(t *testing.T) {
+	t.Parallel()
 	t.Run("etcd", func(t *testing.T) {
 		t.Parallel()
 		world := newEtcdWorld(t)
 		env := append([]string{"ETCD_ENDPOINTS=" + world.server.Endpoints()[0]}, bothCIDRs...)
-		for _, m := range poolsChange(world) {
-			installsWhatIsAgreedTo(t, world, env, m)
+		for _, c := range poolsChange(world) {
+			testChangedPlan(t, world, env, c)
 		}
 	})
 	t.Run("Kubernetes", func(t *testing.T) {
 		world := newKubernetesWorld(t, ippool.CRDV1)
 		env := append([]string{"KUBECONFIG=" + world.server.Kubeconfig(t)}, bothCIDRs...)
-		for _, m := range poolsChange(world) {
-			installsWhatIsAgreedTo(t, world, env, m)
+		for _, c := range poolsChange(world) {
+			testChangedPlan(t, world, env, c)
 		}
-		// The CIDR is the cluster's to say.
+		// Without CALICO_IPV4POOL_CIDR the CIDR is the cluster's pod CIDR.
 		const planned = "+ IPv4 pool default-ipv4-ippool %s: would-create (no IPv4 pool exists)\n"
-		installsWhatIsAgreedTo(t, world, append(env[:1:1], bothCIDRs[1]), meanwhile{
+		testChangedPlan(t, world, append(env[:1:1], bothCIDRs[1]), change{
 			name:    "the pod CIDR changes",
-			given:   func(t *testing.T) { putKubeadmConfig(t, world.server, "10.1.0.0/16") },
-			happens: func(t *testing.T) { putKubeadmConfig(t, world.server, "10.2.0.0/16") },
+			setUp:   func(t *testing.T) { putKubeadmConfig(t, world.server, "10.1.0.0/16") },
+			make:    func(t *testing.T) { putKubeadmConfig(t, world.server, "10.2.0.0/16") },
 			first:   fmt.Sprintf(planned, "10.1.0.0/16") + plannedIn6,
 			message: `the plan is outdated: IPPool "default-ipv4-ippool" was: 10.1.0.0/16 created (no IPv4 pool exists); it is now: 10.2.0.0/16 created (no IPv4 pool exists)`,
 			second:  fmt.Sprintf(planned, "10.2.0.0/16") + plannedIn6, written: defaultNames,

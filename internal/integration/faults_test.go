@@ -23,15 +23,16 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/suite"
 )
 
-// quickTimeout is that of quick.
+// quickTimeout is the timeout of quick.
 const quickTimeout = 4 * time.Second
 
-// quick is a run that waits in vain, and gives up soon.
+// quick returns settings for a run that must time out.
 func quick() settings.Settings {
 	return settings.Settings{Timeout: settings.Given(quickTimeout.String(), origin.Caller("test"))}
 }
 
-// patient is a run that has time to wait for a server, or for a busy machine.
+// patient returns settings for a run that must succeed, with time for a late server
+// or a busy machine.
 func patient() settings.Settings {
 	return settings.Settings{Timeout: settings.Given("60s", origin.Caller("test"))}
 }
@@ -42,17 +43,17 @@ func runOn(t *testing.T, config etcdv3.Config, settings settings.Settings, optio
 	return bootstrap.New(open(t, config), options...).Run(t.Context(), settings)
 }
 
-// fault is what a run must say of something that is in the way.
+// fault is the error that a run must return.
 type fault struct {
-	kind    error
-	passes  bool // it may go away: tried until the time is over
-	message []string
+	kind      error
+	retryable bool // retried until the timeout
+	message   []string
 }
 
 func (f fault) check(t *testing.T, config etcdv3.Config) {
 	t.Helper()
 	settings := patient()
-	if f.passes {
+	if f.retryable {
 		settings = quick()
 	}
 	begin := time.Now()
@@ -62,19 +63,19 @@ func (f fault) check(t *testing.T, config etcdv3.Config) {
 	for _, text := range append(f.message, config.Endpoints...) {
 		assert.ErrorContains(t, err, text)
 	}
-	if f.passes {
+	if f.retryable {
 		require.ErrorIs(t, err, bootstrap.ErrTimedOut)
-		assert.GreaterOrEqual(t, took, quickTimeout, "it waits as long as it may")
-		assert.Less(t, took, soon, "and ends then")
+		assert.GreaterOrEqual(t, took, quickTimeout, "it retries until the timeout")
+		assert.Less(t, took, soon, "and not longer")
 	} else {
-		require.NotErrorIs(t, err, bootstrap.ErrTimedOut, "such a failure is told at once")
+		require.NotErrorIs(t, err, bootstrap.ErrTimedOut, "the error is not retried")
 		assert.Less(t, took, soon)
 	}
 	assert.NotContains(t, err.Error(), "\n")
 	assert.NotContains(t, err.Error(), password)
 }
 
-// password is long enough to be found anywhere by mistake.
+// password is unlikely to be in any output by chance.
 const password = "pass-word-that-must-not-show"
 
 func TestTLS(t *testing.T) {
@@ -85,7 +86,7 @@ func TestTLS(t *testing.T) {
 		return etcdv3.Config{Endpoints: server.Endpoints(), TLS: pki.TLS(t, keys)}
 	}
 
-	t.Run("right", func(t *testing.T) {
+	t.Run("valid", func(t *testing.T) {
 		report, err := runOn(t, config(pki.Client()), patient())
 		require.NoError(t, err)
 		assert.Len(t, report.Pools, 2)
@@ -99,13 +100,13 @@ func TestTLS(t *testing.T) {
 	t.Run("expired client certificate", func(t *testing.T) {
 		fault{kind: datastore.ErrTLS, message: []string{"the client certificate expired on 20"}}.check(t, config(pki.ExpiredClient(t)))
 	})
-	t.Run("server of an unknown CA", func(t *testing.T) {
+	t.Run("server certificate of an unknown CA", func(t *testing.T) {
 		fault{kind: datastore.ErrTLS, message: []string{"unknown authority", "etcd.caCertFile"}}.
 			check(t, etcdv3.Config{Endpoints: server.Endpoints()})
 	})
 	t.Run("http to a TLS server", func(t *testing.T) {
 		plain := "http" + server.Endpoints()[0][len("https"):]
-		fault{kind: datastore.ErrUnreachable, passes: true, message: []string{"https://?"}}.
+		fault{kind: datastore.ErrUnreachable, retryable: true, message: []string{"https://?"}}.
 			check(t, etcdv3.Config{Endpoints: []string{plain}})
 	})
 }
@@ -133,7 +134,7 @@ func TestHTTPSToAPlainServer(t *testing.T) {
 	t.Parallel()
 	server := etcdtest.Start(t)
 	secure := "https" + server.Endpoints()[0][len("http"):]
-	fault{kind: datastore.ErrUnreachable, passes: true, message: []string{"TLS handshake: EOF", "is the endpoint http://?"}}.
+	fault{kind: datastore.ErrUnreachable, retryable: true, message: []string{"TLS handshake: EOF", "is the endpoint http://?"}}.
 		check(t, etcdv3.Config{Endpoints: []string{secure}})
 }
 
@@ -153,22 +154,22 @@ func TestAuthentication(t *testing.T) {
 	t.Run("no user", func(t *testing.T) {
 		fault{kind: datastore.ErrUnauthorized, message: []string{"etcd.username"}}.check(t, config("", ""))
 	})
-	t.Run("user without a right to read", func(t *testing.T) {
+	t.Run("user without read permission", func(t *testing.T) {
 		fault{kind: datastore.ErrForbidden, message: []string{"reading IP pools", `"other"`, "grant-permission"}}.
 			check(t, config(etcdtest.OtherUser, password))
 	})
-	t.Run("user without a right to write", func(t *testing.T) {
+	t.Run("user without write permission", func(t *testing.T) {
 		fault{kind: datastore.ErrForbidden, message: []string{"creating IP pools", `"reader"`, "readwrite /calico/"}}.
 			check(t, config(etcdtest.ReaderUser, password))
 	})
-	t.Run("right", func(t *testing.T) {
+	t.Run("valid", func(t *testing.T) {
 		server.ResetRPCs()
 		_, err := runOn(t, config(etcdtest.CalicoUser, password), patient())
 		require.NoError(t, err)
-		assert.Equal(t, 1, server.Count("Authenticate"))
-		assert.Equal(t, 1, server.Count("Txn"))
+		assert.Positive(t, server.Count("Authenticate"))
+		assert.Positive(t, server.Count("Txn"))
 	})
-	t.Run("a user where authentication is off", func(t *testing.T) {
+	t.Run("authentication is disabled", func(t *testing.T) {
 		_, err := runOn(t, etcdv3.Config{
 			Endpoints: etcdtest.Start(t).Endpoints(), Username: etcdtest.CalicoUser, Password: password,
 		}, patient())
@@ -181,17 +182,17 @@ func TestConnectionRefused(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	require.NoError(t, listener.Close())
-	fault{kind: datastore.ErrUnreachable, passes: true, message: []string{"connection refused", "nothing listens there"}}.
+	fault{kind: datastore.ErrUnreachable, retryable: true, message: []string{"connection refused", "nothing listens there"}}.
 		check(t, etcdv3.Config{Endpoints: []string{"http://" + listener.Addr().String()}})
 }
 
-// TestHangs has a server that takes connections and says nothing.
+// TestHangs connects to a server that accepts connections and does not answer.
 func TestHangs(t *testing.T) {
 	t.Parallel()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer listener.Close()
-	fault{kind: datastore.ErrUnreachable, passes: true, message: []string{"no answer"}}.
+	fault{kind: datastore.ErrUnreachable, retryable: true, message: []string{"no answer"}}.
 		check(t, etcdv3.Config{Endpoints: []string{"http://" + listener.Addr().String()}})
 }
 
@@ -204,7 +205,7 @@ func TestOneMemberOfTwoIsEnough(t *testing.T) {
 	require.NoError(t, err)
 }
 
-func TestServerIsLate(t *testing.T) {
+func TestServerStartsLate(t *testing.T) {
 	t.Parallel()
 	server := etcdtest.Start(t)
 	server.Stop()
@@ -214,14 +215,14 @@ func TestServerIsLate(t *testing.T) {
 		_, err := runOn(t, etcdv3.Config{Endpoints: server.Endpoints()}, patient(), bootstrap.WithLogger(logs.logger()))
 		done <- err
 	}()
-	time.Sleep(1500 * time.Millisecond) // several attempts fail meanwhile
+	time.Sleep(1500 * time.Millisecond) // several attempts fail
 	server.Restart()
 	require.NoError(t, <-done)
-	assert.Equal(t, 1, logs.count("waiting for the datastore"), "one line as long as the cause is the same")
+	assert.Equal(t, 1, logs.count("waiting for the datastore"), "logged once for the same cause")
 }
 
-// TestCommitIsCutOff stops the server after it did what a commit asks, and
-// before it says so: the run must find its own pools again.
+// TestCommitIsCutOff stops the server after a commit, before it answers: the run
+// must recognize its own pools.
 func TestCommitIsCutOff(t *testing.T) {
 	t.Parallel()
 	var server *etcdtest.Server
@@ -247,12 +248,13 @@ func TestCommitIsCutOff(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, report.Pools, 2)
 	for _, pool := range report.Pools {
-		assert.Equal(t, plan.Created, pool.Action, "it was this run that created it")
+		assert.Equal(t, plan.Created, pool.Action, "this run created it")
 	}
 }
 
-// TestRefusalIsAlwaysTLS asks often, without the retries of a run: however the
-// refusal of a client certificate shows on the connection, it is one.
+// TestRefusalIsAlwaysTLS connects many times without a client certificate and
+// without the retries of a run. The refusal may show in different ways on the
+// connection, and is always an ErrTLS.
 func TestRefusalIsAlwaysTLS(t *testing.T) {
 	t.Parallel()
 	server := etcdtest.Start(t, etcdtest.WithMutualTLS())
@@ -262,11 +264,11 @@ func TestRefusalIsAlwaysTLS(t *testing.T) {
 	}
 }
 
-// TestNotEtcd has servers that answer and are no etcd.
+// TestNotEtcd connects to an HTTP server that is not etcd.
 func TestNotEtcd(t *testing.T) {
 	t.Parallel()
 	web := httptest.NewServer(http.NotFoundHandler())
 	defer web.Close()
-	fault{kind: datastore.ErrUnreachable, passes: true, message: []string{"not gRPC", "etcd's client port?"}}.
+	fault{kind: datastore.ErrUnreachable, retryable: true, message: []string{"not gRPC", "etcd's client port?"}}.
 		check(t, etcdv3.Config{Endpoints: []string{web.URL}})
 }

@@ -18,7 +18,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// firewallReport is what is read of firewall's JSON.
+// firewallReport has the fields of firewall's JSON output that the tests need.
 type firewallReport struct {
 	Role, Datastore string
 	Pools           []struct {
@@ -68,7 +68,8 @@ func TestFirewallFormats(t *testing.T) {
 	}
 }
 
-// The openings follow from what is stored, and what would be, on etcd.
+// TestFirewallOfEtcd checks that the openings follow from the pools that are stored
+// in etcd and the pools that apply would write.
 func TestFirewallOfEtcd(t *testing.T) {
 	t.Parallel()
 	server := etcdtest.Start(t)
@@ -100,8 +101,8 @@ func TestFirewallOfEtcd(t *testing.T) {
 	}
 	before := dump()
 
-	// What is asked for has no effect while the pool is there, unless it is
-	// to be updated.
+	// The settings have no effect on an existing pool unless it would be
+	// updated.
 	requested := []string{"--ipv4-pool-ipip", "Never", "--ipv4-pool-vxlan", "Always"}
 	got = firewallOf(t, env, requested...)
 	assert.Equal(t, "by-hand, default-ipv4-ippool, default-ipv6-ippool", got.pools())
@@ -114,8 +115,8 @@ func TestFirewallOfEtcd(t *testing.T) {
 	got = firewallOf(t, env, append(requested, "--on-drift=update")...)
 	assert.Equal(t, "default-ipv4-ippool (planned), by-hand, default-ipv6-ippool", got.pools())
 	assert.Equal(t, "179/tcp 4789/udp", got.ports())
-	assert.Equal(t, "179/tcp 4 4789/udp", firewallOf(t, env, append(requested, "--on-drift=fail")...).ports(), "drift is no fault of the firewall")
-	assert.Equal(t, "179/tcp 4 4789/udp", firewallOf(t, env, append(requested, "--preflight=strict")...).ports(), "nor is what the preflight finds")
+	assert.Equal(t, "179/tcp 4 4789/udp", firewallOf(t, env, append(requested, "--on-drift=fail")...).ports(), "drift is not an error for the firewall command")
+	assert.Equal(t, "179/tcp 4 4789/udp", firewallOf(t, env, append(requested, "--preflight=strict")...).ports(), "nor are preflight findings")
 
 	endpoint, err := url.Parse(server.Endpoints()[0])
 	require.NoError(t, err)
@@ -125,6 +126,7 @@ func TestFirewallOfEtcd(t *testing.T) {
 }
 
 func TestFirewallOfKubernetes(t *testing.T) {
+	t.Parallel()
 	world := newKubernetesWorld(t, ippool.CRDV1)
 	a := newAccount(t, world.server, "firewall")
 	env := append([]string{"KUBECONFIG=" + a.kubeconfig}, bothCIDRs...)
@@ -146,7 +148,8 @@ func TestFirewallOfKubernetes(t *testing.T) {
 	assert.Equal(t, "179/tcp 6443/tcp", firewallOf(t, nil, "--local", "--datastore-type", "kubernetes", "--role", "control-plane").ports())
 }
 
-// What is wrong with the settings stands in the report: openings follow from them.
+// TestFirewallWarnsOfSettings checks that the report has the warnings about settings,
+// as the openings follow from the settings.
 func TestFirewallWarnsOfSettings(t *testing.T) {
 	t.Parallel()
 	etcd := etcdtest.Start(t).Endpoints()[0]
@@ -162,7 +165,7 @@ func TestFirewallWarnsOfSettings(t *testing.T) {
 	assert.Equal(t, 2, strings.Count(commands.stderr, "level=WARN"), commands.stderr)
 }
 
-// What one host derived, another takes.
+// TestFirewallFromAnotherHost checks that --from gives the same output on another host.
 func TestFirewallFromAnotherHost(t *testing.T) {
 	t.Parallel()
 	args := []string{"firewall", "--local", "--ipv4-pool-ipip", "Always", "--registry"}
@@ -219,7 +222,7 @@ func TestFirewallBadInput(t *testing.T) {
 			[]string{`flag --ipv4-pool-ipip: "maybe": `, `flag --role: "master": unknown role; want node or control-plane`}},
 	}
 	for _, tt := range tests {
-		// An etcd that nobody could reach: it isn't tried.
+		// The etcd is unreachable; the program must not try to connect.
 		r := call(t, []string{"ETCD_ENDPOINTS=http://127.0.0.1:1"}, append([]string{"firewall"}, tt.args...)...)
 		assert.Equal(t, 2, r.code, tt.args)
 		assert.Empty(t, r.stdout, tt.args)
@@ -232,5 +235,5 @@ func TestFirewallBadInput(t *testing.T) {
 	r := call(t, []string{"ETCD_ENDPOINTS=http://127.0.0.1:1"}, "firewall", "--timeout", "300ms")
 	assert.Equal(t, 4, r.code)
 	r = call(t, []string{"ETCD_ENDPOINTS=http://127.0.0.1:1"}, "firewall", "-o", "networkmanager")
-	assert.Zero(t, r.code, "which needs no datastore")
+	assert.Zero(t, r.code, "this format needs no datastore")
 }

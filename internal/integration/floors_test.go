@@ -12,8 +12,8 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/etcdtest"
 )
 
-// TestFloors runs the etcd datastore, built with the oldest dependencies that
-// the module promises to work with, on a server of today.
+// TestFloors builds the etcd datastore with the oldest dependencies that the module
+// supports, and runs its test on a current server.
 func TestFloors(t *testing.T) {
 	t.Parallel()
 	server := etcdtest.Start(t)

@@ -14,14 +14,15 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/etcdtest"
 )
 
-// How long tests wait for what must come, and how often they look.
+// waitTimeout is how long tests wait for a condition; pollInterval is how often they
+// check it.
 const (
-	waiting = 30 * time.Second
-	step    = 20 * time.Millisecond
+	waitTimeout  = 30 * time.Second
+	pollInterval = 20 * time.Millisecond
 )
 
-// soon is within what a busy machine takes for a run that doesn't wait, or whose
-// time is over.
+// soon is an upper limit on a busy machine for a run that does not retry, or whose
+// timeout is over.
 const soon = 10 * time.Second
 
 // blockOf returns the i-th /26 of 10.0.0.0/8.
@@ -61,7 +62,7 @@ func configOf(server *etcdtest.Server) etcdv3.Config {
 	return etcdv3.Config{Endpoints: server.Endpoints(), Username: etcdtest.CalicoUser, Password: password}
 }
 
-// statesOf are what became of the changes, in their order.
+// statesOf returns the state of each change, in their order.
 func statesOf(result datastore.Result, changes []datastore.Change) []datastore.State {
 	var all []datastore.State
 	for i := range changes {

@@ -19,8 +19,8 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/etcdtest"
 )
 
-// An etcd that has used up its quota takes no pools, and says so at once. Where
-// they exist, nobody notices.
+// TestDiskIsFull uses an etcd whose quota is used up: a run that has to write fails
+// without retries, and a run whose pools exist succeeds.
 func TestDiskIsFull(t *testing.T) {
 	t.Parallel()
 	fill := func(world *etcdWorld) {
@@ -28,14 +28,14 @@ func TestDiskIsFull(t *testing.T) {
 		require.Eventually(t, func() bool {
 			_, err := world.admin.Put(t.Context(), "/filler", filler)
 			return errors.Is(err, rpctypes.ErrNoSpace)
-		}, waiting, step)
+		}, waitTimeout, pollInterval)
 	}
 	world := newEtcdWorld(t, etcdtest.WithQuota(4<<20))
 	fill(world)
 	env := append([]string{"ETCD_ENDPOINTS=" + world.server.Endpoints()[0]}, bothCIDRs...)
 	begin := time.Now()
 	r := call(t, env)
-	assert.Less(t, time.Since(begin), soon, "such a failure is told at once")
+	assert.Less(t, time.Since(begin), soon, "the error is not retried")
 	assert.Equal(t, 1, r.code)
 	assert.Contains(t, r.stderr, "database space exceeded: etcd takes no more writes: free space (etcdctl compact, etcdctl defrag), then etcdctl alarm disarm")
 	assert.Equal(t, 1, strings.Count(r.stderr, "error: "), r.stderr)
@@ -49,8 +49,8 @@ func TestDiskIsFull(t *testing.T) {
 	assert.Zero(t, r.code, r.stderr)
 }
 
-// A revision that etcd has compacted away since the snapshot is no matter: the
-// commit compares, it doesn't read the past.
+// TestCompactedSinceTheSnapshot compacts etcd between snapshot and commit. The commit
+// succeeds, as it compares and does not read old revisions.
 func TestCompactedSinceTheSnapshot(t *testing.T) {
 	t.Parallel()
 	world := newEtcdWorld(t)
@@ -68,10 +68,12 @@ func TestCompactedSinceTheSnapshot(t *testing.T) {
 	assert.Len(t, world.Pools(t), 1)
 }
 
-// What a process may lack is no matter, or is told.
-func TestHardships(t *testing.T) {
+// TestRestrictedProcess runs the program without things that a process usually has:
+// it works without them, or reports an error.
+func TestRestrictedProcess(t *testing.T) {
+	t.Parallel()
 	if runtime.GOOS != "linux" {
-		t.Skip("/dev/full is Linux's")
+		t.Skip("only Linux has /dev/full")
 	}
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 	require.NoError(t, err)
@@ -84,13 +86,13 @@ func TestHardships(t *testing.T) {
 		message string // on stderr
 	}{
 		{"no home", func(c *exec.Cmd) { c.Env = without(c.Env, "HOME") }, 0, ""},
-		{"a home that isn't there", func(c *exec.Cmd) { c.Env = append(without(c.Env, "HOME"), "HOME="+gone) }, 0, ""},
-		{"no folder for temporary files", func(c *exec.Cmd) { c.Env = append(without(c.Env, "TMPDIR"), "TMPDIR="+gone) }, 0, ""},
+		{"home does not exist", func(c *exec.Cmd) { c.Env = append(without(c.Env, "HOME"), "HOME="+gone) }, 0, ""},
+		{"TMPDIR does not exist", func(c *exec.Cmd) { c.Env = append(without(c.Env, "TMPDIR"), "TMPDIR="+gone) }, 0, ""},
 		{"no environment but the settings", func(c *exec.Cmd) { c.Env = c.Env[3:] }, 0, ""},
 		{"no stdin", func(c *exec.Cmd) { c.Stdin = nil }, 0, ""},
 		{"stdout is full", func(c *exec.Cmd) { c.Stdout = full }, 1, "error: the pools are done, but writing the output failed: "},
-		{"nobody is at the other end of stdout", func(c *exec.Cmd) { c.Stdout = brokenPipe(t) }, 1, "error: the pools are done, but writing the output failed: "},
-		// Go opens /dev/null in the place of a stream that isn't there.
+		{"stdout is a broken pipe", func(c *exec.Cmd) { c.Stdout = brokenPipe(t) }, 1, "error: the pools are done, but writing the output failed: "},
+		// Go opens /dev/null in place of a closed stream.
 		{"stdout is closed", func(c *exec.Cmd) { closeStream(c, "1>&-"); c.Stdout = nil }, 0, ""},
 		{"stderr is full", func(c *exec.Cmd) { c.Stderr = full }, 0, ""},
 		{"stderr is closed", func(c *exec.Cmd) { closeStream(c, "2>&-") }, 0, ""},
@@ -100,7 +102,7 @@ func TestHardships(t *testing.T) {
 	cluster := newSteadyWorld(t)
 	kubernetes := append([]string{"DATASTORE_TYPE=kubernetes", "KUBECONFIG=" + cluster.server.Kubeconfig(t)}, bothCIDRs...)
 	for _, tt := range tests {
-		lacks := func(t *testing.T, env []string, pools func() []v3.IPPool) {
+		check := func(t *testing.T, env []string, pools func() []v3.IPPool) {
 			t.Helper()
 			cmd := command(t, env)
 			var stdout, stderr bytes.Buffer
@@ -120,22 +122,23 @@ func TestHardships(t *testing.T) {
 		}
 		t.Run(tt.name+", Kubernetes", func(t *testing.T) {
 			cluster.empty(t)
-			lacks(t, kubernetes, func() []v3.IPPool { return cluster.Pools(t) })
+			check(t, kubernetes, func() []v3.IPPool { return cluster.Pools(t) })
 		})
 		t.Run(tt.name+", etcd", func(t *testing.T) {
 			t.Parallel()
 			world := newEtcdWorld(t)
-			lacks(t, append([]string{"ETCD_ENDPOINTS=" + world.server.Endpoints()[0]}, bothCIDRs...),
+			check(t, append([]string{"ETCD_ENDPOINTS=" + world.server.Endpoints()[0]}, bothCIDRs...),
 				func() []v3.IPPool { return world.Pools(t) })
 		})
 	}
 }
 
-// A plan that nobody gets to see is no success, and nothing was done.
-func TestPlanIntoAFullDisk(t *testing.T) {
+// TestPlanOutputFails checks that a plan that can't be printed is an error, and that
+// nothing is written.
+func TestPlanOutputFails(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS != "linux" {
-		t.Skip("/dev/full is Linux's")
+		t.Skip("only Linux has /dev/full")
 	}
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 	require.NoError(t, err)
@@ -144,10 +147,10 @@ func TestPlanIntoAFullDisk(t *testing.T) {
 	env := append([]string{"ETCD_ENDPOINTS=" + world.server.Endpoints()[0]}, bothCIDRs...)
 	into := func(stdout *os.File, args ...string) (stderr string, code int) {
 		cmd := command(t, env, args...)
-		var said bytes.Buffer
-		cmd.Stdout, cmd.Stderr = stdout, &said
+		var buffer bytes.Buffer
+		cmd.Stdout, cmd.Stderr = stdout, &buffer
 		_ = cmd.Run()
-		return said.String(), cmd.ProcessState.ExitCode()
+		return buffer.String(), cmd.ProcessState.ExitCode()
 	}
 	check := func(t *testing.T) {
 		t.Helper()
@@ -174,13 +177,13 @@ func TestPlanIntoAFullDisk(t *testing.T) {
 	check(t)
 }
 
-// closeStream has the program begin without one of its streams.
+// closeStream starts the program by a shell that closes one of its streams.
 func closeStream(c *exec.Cmd, how string) {
 	c.Args = append([]string{"sh", "-c", `exec "$@" ` + how, "sh", c.Path}, c.Args[1:]...)
 	c.Path = "/bin/sh"
 }
 
-// brokenPipe is a pipe whose reader has gone.
+// brokenPipe returns the write end of a pipe whose read end is closed.
 func brokenPipe(t *testing.T) *os.File {
 	t.Helper()
 	read, write, err := os.Pipe()
@@ -190,7 +193,7 @@ func brokenPipe(t *testing.T) *os.File {
 	return write
 }
 
-// without is an environment without a variable.
+// without returns the environment without a variable.
 func without(env []string, name string) []string {
 	var rest []string
 	for _, variable := range env {

@@ -17,20 +17,21 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// What waiting may cost: a share of one processor, the start of the program
-// counted in.
+// The limit for waiting, as a share of one processor; it includes the start of the
+// program.
 const (
 	waitingTime  = 6 * time.Second
 	waitingShare = 0.03
 )
 
-// TestWaitingIsIdle has all that the program waits for: it looks again and again,
-// and takes next to nothing meanwhile.
+// TestWaitingIsIdle runs the program with each condition that it retries on: it takes
+// almost no CPU time.
 func TestWaitingIsIdle(t *testing.T) {
+	t.Parallel()
 	world := newKubernetesWorld(t, ippool.CRDV1)
 	etcd := func(address string) []string { return []string{"ETCD_ENDPOINTS=http://" + address} }
-	kubernetes := func(manner faultproxy.Manner) []string {
-		proxy := faultproxy.NewTCP(t, world.server.Address()).Then(manner)
+	kubernetes := func(behavior faultproxy.Behavior) []string {
+		proxy := faultproxy.NewTCP(t, world.server.Address()).Then(behavior)
 		return []string{"DATASTORE_TYPE=kubernetes", "K8S_API_ENDPOINT=https://" + proxy.Address(), "K8S_CA_FILE=" + world.server.CAFile()}
 	}
 	answering := func(code int) []string {
@@ -38,8 +39,8 @@ func TestWaitingIsIdle(t *testing.T) {
 		proxy.Inject(faultproxy.All, faultproxy.Always, faultproxy.Status(code, 0, "later"))
 		return []string{"DATASTORE_TYPE=kubernetes", "K8S_API_ENDPOINT=" + proxy.URL()}
 	}
-	tcp := func(manner faultproxy.Manner) string {
-		return faultproxy.NewTCP(t, "127.0.0.1:1").Then(manner).Address()
+	tcp := func(behavior faultproxy.Behavior) string {
+		return faultproxy.NewTCP(t, "127.0.0.1:1").Then(behavior).Address()
 	}
 	refusing := strings.TrimPrefix(etcdtest.Start(t, failing(rpctypes.ErrGRPCRequestTooManyRequests, math.MaxInt32)).Endpoints()[0], "http://")
 	members := etcdtest.StartCluster(t, 3)
@@ -48,17 +49,17 @@ func TestWaitingIsIdle(t *testing.T) {
 	}
 	tests := map[string][]string{
 		"etcd: nothing listens":       etcd("127.0.0.1:1"),
-		"etcd: says nothing":          etcd(tcp(faultproxy.Manner{Silent: true})),
-		"etcd: resets":                etcd(tcp(faultproxy.Manner{Reset: true})),
-		"etcd: is something else":     etcd(tcp(faultproxy.Manner{Says: "HTTP/1.1 503 Service Unavailable\r\n\r\n"})),
-		"etcd: cuts":                  etcd(faultproxy.NewTCP(t, refusing).Then(faultproxy.Manner{CutAfter: 60}).Address()),
+		"etcd: does not answer":       etcd(tcp(faultproxy.Behavior{Silent: true})),
+		"etcd: resets":                etcd(tcp(faultproxy.Behavior{Reset: true})),
+		"etcd: is another server":     etcd(tcp(faultproxy.Behavior{Reply: "HTTP/1.1 503 Service Unavailable\r\n\r\n"})),
+		"etcd: cuts":                  etcd(faultproxy.NewTCP(t, refusing).Then(faultproxy.Behavior{CutAfter: 60}).Address()),
 		"etcd: too many requests":     etcd(refusing),
 		"etcd: no such host":          etcd("etcd.invalid:2379"),
 		"etcd: no quorum":             {"ETCD_ENDPOINTS=" + strings.Join(members.Endpoints(), ",")},
 		"Kubernetes: nothing listens": {"DATASTORE_TYPE=kubernetes", "K8S_API_ENDPOINT=https://127.0.0.1:1"},
-		"Kubernetes: says nothing":    kubernetes(faultproxy.Manner{Silent: true}),
-		"Kubernetes: resets":          kubernetes(faultproxy.Manner{Reset: true}),
-		"Kubernetes: cuts":            kubernetes(faultproxy.Manner{CutAfter: 900}),
+		"Kubernetes: does not answer": kubernetes(faultproxy.Behavior{Silent: true}),
+		"Kubernetes: resets":          kubernetes(faultproxy.Behavior{Reset: true}),
+		"Kubernetes: cuts":            kubernetes(faultproxy.Behavior{CutAfter: 900}),
 		"Kubernetes: no such host":    {"DATASTORE_TYPE=kubernetes", "K8S_API_ENDPOINT=https://api.invalid:6443"},
 		"Kubernetes: 429":             answering(http.StatusTooManyRequests),
 		"Kubernetes: 503":             answering(http.StatusServiceUnavailable),

@@ -15,11 +15,11 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/etcdtest"
 )
 
-// slowness is what the server waits before it does what a call asks, and again
-// before it answers, so that many moments fall into a call.
+// slowness is the delay before the server handles a call, and again before it
+// answers, so that many of the kills happen during a call.
 const slowness = 4 * time.Millisecond
 
-// trigger calls back a while after the n-th call since it was armed.
+// trigger runs a function a delay after the n-th call since it was armed.
 type trigger struct {
 	mu    sync.Mutex
 	calls int
@@ -45,9 +45,9 @@ func (tr *trigger) intercept(ctx context.Context, req any, _ *grpc.UnaryServerIn
 	return answer, err
 }
 
-// TestKill kills the program at a hundred random moments, before, in and after
-// each of its calls: there must be either both pools or none, whenever it is,
-// and a run afterwards must finish the job.
+// TestKill kills the program at a hundred random moments, before, during and after
+// each of its calls. Either both pools exist afterwards or none, and the next run
+// succeeds.
 func TestKill(t *testing.T) {
 	t.Parallel()
 	var delay trigger
@@ -68,7 +68,7 @@ func TestKill(t *testing.T) {
 		started := make(chan struct{})
 		kill := func() {
 			<-started
-			_ = cmd.Process.Kill() // it may be over
+			_ = cmd.Process.Kill() // it may have exited
 		}
 		after := time.Duration(random.Int64N(int64(2 * slowness)))
 		call := random.IntN(freshRun + 1)
@@ -77,7 +77,7 @@ func TestKill(t *testing.T) {
 		}
 		require.NoError(t, cmd.Start())
 		close(started)
-		if call == 0 { // before it comes to anything
+		if call == 0 { // before its first call
 			time.AfterFunc(after, kill)
 		}
 		if cmd.Wait() != nil {
@@ -87,14 +87,14 @@ func TestKill(t *testing.T) {
 
 		pools := world.Pools(t)
 		outcomes[len(pools)]++
-		require.Contains(t, []int{0, 2}, len(pools), "half a job was left")
+		require.Contains(t, []int{0, 2}, len(pools), "some of the pools were created")
 		if len(pools) == 0 {
 			assertFinishes(t, world, env)
 		}
 	}
 	t.Logf("of %d runs %d were killed; pools left: %v", kills, killed, outcomes)
-	assert.Positive(t, outcomes[0], "no kill came early enough to say anything")
-	assert.Positive(t, outcomes[2], "no kill came late enough to say anything")
+	assert.Positive(t, outcomes[0], "no kill was early enough")
+	assert.Positive(t, outcomes[2], "no kill was late enough")
 	assert.Greater(t, killed, kills/2)
 }
 

@@ -31,13 +31,13 @@ type kubernetesWorld struct {
 }
 
 var (
-	_ suite.World               = (*kubernetesWorld)(nil)
-	_ suite.Refuser             = (*kubernetesWorld)(nil)
-	_ suite.OneTransactionAPool = (*kubernetesWorld)(nil)
+	_ suite.World                 = (*kubernetesWorld)(nil)
+	_ suite.Refuser               = (*kubernetesWorld)(nil)
+	_ suite.OneTransactionPerPool = (*kubernetesWorld)(nil)
 )
 
-// newKubernetesWorld has the project's own small CRDs of the group, and no
-// pools, and no other group's CRDs.
+// newKubernetesWorld installs the project's own small CRDs of the group only. There
+// are no pools.
 func newKubernetesWorld(t *testing.T, group schema.GroupVersion) *kubernetesWorld {
 	t.Helper()
 	server := kubetest.Shared(t)
@@ -46,8 +46,8 @@ func newKubernetesWorld(t *testing.T, group schema.GroupVersion) *kubernetesWorl
 	return &kubernetesWorld{server: server, group: group, config: server.AdminConfig()}
 }
 
-// newCalicoWorld has Calico's published CRDs instead; without them it skips
-// the test.
+// newCalicoWorld installs Calico's published CRDs instead. It skips the test if they
+// are not available.
 func newCalicoWorld(t *testing.T, group schema.GroupVersion) *kubernetesWorld {
 	t.Helper()
 	server := kubetest.Shared(t)
@@ -62,7 +62,7 @@ func (w *kubernetesWorld) empty(t *testing.T) *kubernetesWorld {
 	return w
 }
 
-func (w *kubernetesWorld) OneTransactionAPool() {}
+func (w *kubernetesWorld) OneTransactionPerPool() {}
 
 func (w *kubernetesWorld) Open(t *testing.T) datastore.Datastore {
 	t.Helper()
@@ -161,7 +161,7 @@ func (w *kubernetesWorld) WriteBlock(t *testing.T, block string) {
 
 func (w *kubernetesWorld) Pools(t *testing.T) []v3.IPPool {
 	t.Helper()
-	// The context of a test is over in its cleanup.
+	// Cleanups call it, when the test's context is canceled.
 	list, err := w.resource("ippools").List(context.WithoutCancel(t.Context()), metav1.ListOptions{})
 	require.NoError(t, err)
 	pools := []v3.IPPool{}
@@ -176,6 +176,7 @@ func (w *kubernetesWorld) Pools(t *testing.T) []v3.IPPool {
 }
 
 func TestKubernetesSuite(t *testing.T) {
+	t.Parallel()
 	for _, group := range []schema.GroupVersion{ippool.CRDV1, v3.SchemeGroupVersion} {
 		t.Run(group.Group, func(t *testing.T) {
 			world := newKubernetesWorld(t, group)
@@ -185,6 +186,7 @@ func TestKubernetesSuite(t *testing.T) {
 }
 
 func TestKubernetesSuiteWithCalicosCRDs(t *testing.T) {
+	t.Parallel()
 	for _, group := range []schema.GroupVersion{ippool.CRDV1, v3.SchemeGroupVersion} {
 		t.Run(group.Group, func(t *testing.T) {
 			world := newCalicoWorld(t, group)

@@ -17,36 +17,38 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/faultproxy"
 )
 
-// atOnce checks an error that no waiting mends.
-func atOnce(t *testing.T, begin time.Time, err error, message ...string) {
+// assertPermanent checks an error that is not retryable: the run returns it without a
+// timeout.
+func assertPermanent(t *testing.T, begin time.Time, err error, message ...string) {
 	t.Helper()
 	require.Error(t, err)
-	require.NotErrorIs(t, err, bootstrap.ErrTimedOut, "such a failure is told at once")
+	require.NotErrorIs(t, err, bootstrap.ErrTimedOut, "the error is not retried")
 	assert.Less(t, time.Since(begin), soon)
 	for _, text := range message {
 		assert.ErrorContains(t, err, text)
 	}
 }
 
-// TestKubernetesInvalidAnswers has answers that no API server gives: waiting
-// would not make it one.
+// TestKubernetesInvalidAnswers has a server send answers that are not an API
+// server's: the run does not retry.
 func TestKubernetesInvalidAnswers(t *testing.T) {
+	t.Parallel()
 	world := newSteadyWorld(t)
 	const endpoint = "check that the endpoint is the API server's"
 	asJSON := http.Header{"Content-Type": {"application/json"}}
 	for name, fault := range map[string]faultproxy.Fault{
-		"page":                faultproxy.Page(http.StatusOK),
-		"page that says JSON": faultproxy.Answer(http.StatusOK, asJSON, "<html></html>"),
-		"empty":               faultproxy.Answer(http.StatusOK, asJSON, ""),
-		"no object":           faultproxy.Answer(http.StatusOK, asJSON, `"pong"`),
-		"no list":             faultproxy.Answer(http.StatusOK, asJSON, `{"kind":"IPPool","apiVersion":"crd.projectcalico.org/v1"}`),
-		"items of another":    faultproxy.Answer(http.StatusOK, asJSON, `{"kind":"IPPoolList","items":[1]}`),
-		"half":                faultproxy.Truncate,
-		"no content":          faultproxy.Answer(http.StatusNoContent, nil, ""),
+		"page":               faultproxy.Page(http.StatusOK),
+		"page typed as JSON": faultproxy.Answer(http.StatusOK, asJSON, "<html></html>"),
+		"empty":              faultproxy.Answer(http.StatusOK, asJSON, ""),
+		"no object":          faultproxy.Answer(http.StatusOK, asJSON, `"pong"`),
+		"no list":            faultproxy.Answer(http.StatusOK, asJSON, `{"kind":"IPPool","apiVersion":"crd.projectcalico.org/v1"}`),
+		"items of another":   faultproxy.Answer(http.StatusOK, asJSON, `{"kind":"IPPoolList","items":[1]}`),
+		"half":               faultproxy.Truncate,
+		"no content":         faultproxy.Answer(http.StatusNoContent, nil, ""),
 	} {
 		for _, request := range requestsOfRun {
 			if request.name == "config maps" {
-				continue // where they can't be read they are passed over
+				continue // an unreadable config map is skipped with a warning
 			}
 			t.Run(name+"/"+request.name, func(t *testing.T) {
 				world.empty(t)
@@ -54,7 +56,7 @@ func TestKubernetesInvalidAnswers(t *testing.T) {
 				proxy.Inject(request.which, 1, fault)
 				begin := time.Now()
 				_, _, err := onKubernetes(t, kubernetes.Config{REST: proxy.Config()}, dual(patient()))
-				atOnce(t, begin, err, endpoint, proxy.URL())
+				assertPermanent(t, begin, err, endpoint, proxy.URL())
 				assert.NotErrorIs(t, err, datastore.ErrUnreachable)
 				assert.NotContains(t, err.Error(), "\n<")
 			})
@@ -72,7 +74,7 @@ func TestKubernetesInvalidAnswers(t *testing.T) {
 	})
 }
 
-// TestKubernetesNotHTTP has servers that speak something else.
+// TestKubernetesNotHTTP connects to a server that does not speak HTTP.
 func TestKubernetesNotHTTP(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct{ scheme, message string }{
@@ -80,28 +82,29 @@ func TestKubernetesNotHTTP(t *testing.T) {
 		"https": {"https", "does not speak TLS"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			ssh := faultproxy.NewTCP(t, "").Then(faultproxy.Manner{Says: "SSH-2.0-OpenSSH_9.9\r\n"})
+			ssh := faultproxy.NewTCP(t, "").Then(faultproxy.Behavior{Reply: "SSH-2.0-OpenSSH_9.9\r\n"})
 			begin := time.Now()
 			_, _, err := onKubernetes(t, kubernetes.Config{REST: &rest.Config{Host: tt.scheme + "://" + ssh.Address()}}, patient())
-			atOnce(t, begin, err, tt.message)
+			assertPermanent(t, begin, err, tt.message)
 		})
 	}
 }
 
-// TestKubernetesUpgrade has a server that turns the connection over to another
-// protocol, says what would be a list and keeps it open.
+// TestKubernetesUpgrade connects to a server that switches protocols, sends a list and
+// keeps the connection open.
 func TestKubernetesUpgrade(t *testing.T) {
 	t.Parallel()
 	upgrade := "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n" + `{"kind":"IPPoolList","items":[]}`
-	other := faultproxy.NewTCP(t, "").Then(faultproxy.Manner{Says: upgrade, Silent: true})
+	other := faultproxy.NewTCP(t, "").Then(faultproxy.Behavior{Reply: upgrade, Silent: true})
 	begin := time.Now()
 	_, _, err := onKubernetes(t, kubernetes.Config{REST: &rest.Config{Host: "http://" + other.Address()}}, patient())
-	atOnce(t, begin, err, "unexpected 101 Switching Protocols: the answer is not the API server's own")
+	assertPermanent(t, begin, err, "unexpected 101 Switching Protocols: the answer is not the API server's own")
 }
 
-// TestKubernetesRedirects has a server that sends everybody to its login page:
-// nobody else may see the token, and a page is no list.
+// TestKubernetesRedirects has a server redirect requests to a login page on another
+// server: the token is not sent there, and the page is not taken for a list.
 func TestKubernetesRedirects(t *testing.T) {
+	t.Parallel()
 	world := newSteadyWorld(t)
 	var seen atomic.Bool
 	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -118,9 +121,9 @@ func TestKubernetesRedirects(t *testing.T) {
 				proxy.Inject(request.which, faultproxy.Always, faultproxy.Answer(code, http.Header{"Location": {other.URL + "/login"}}, ""))
 				begin := time.Now()
 				_, _, err := onKubernetes(t, kubernetes.Config{REST: proxy.Config()}, dual(patient()))
-				assert.False(t, seen.Load(), "the token went to another server")
+				assert.False(t, seen.Load(), "the token was sent to another server")
 				if request.name != "config maps" {
-					atOnce(t, begin, err, "check that the endpoint is the API server's")
+					assertPermanent(t, begin, err, "check that the endpoint is the API server's")
 				}
 			})
 		}

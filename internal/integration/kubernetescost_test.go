@@ -20,7 +20,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// requests are those that a client sent, in their order: "GET /apis/…".
+// requests records the requests of a client, in their order.
 type requests struct {
 	mu  sync.Mutex
 	all []*http.Request
@@ -44,7 +44,7 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(request *http.Request) (*http.Response, error) { return f(request) }
 
-// take returns the requests since it was last called.
+// take returns the requests since its last call.
 func (r *requests) take() []*http.Request {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -70,14 +70,13 @@ const (
 	openShift     = "GET /apis/config.openshift.io/v1/networks/cluster"
 )
 
-// withoutPreflight asks for the default pools, and for nobody to be asked about
-// them.
+// withoutPreflight creates the default pools without a preflight.
 var withoutPreflight = settings.Settings{Preflight: settings.Given("off", origin.Caller("test"))}
 
-// TestKubernetesRequests counts what a boot asks of the API server: one list
-// where the pools exist, and no more than is needed where they don't. There is
-// no discovery in any of it.
+// TestKubernetesRequests checks the exact requests of a run: one list if the pools
+// exist, and no unnecessary ones if they don't. Discovery is never used.
 func TestKubernetesRequests(t *testing.T) {
+	t.Parallel()
 	world := newKubernetesWorld(t, ippool.CRDV1)
 	var sent requests
 	config := sent.record(world.config)
@@ -112,7 +111,7 @@ func TestKubernetesRequests(t *testing.T) {
 		assert.Equal(t, []string{createPool, createPool}, lines(all)[7:])
 		for _, request := range all {
 			assert.True(t, strings.HasPrefix(request.UserAgent(), "calico-bootstrap/"), request.UserAgent())
-			assert.NotEqual(t, "0", request.URL.Query().Get("resourceVersion"), "nothing is created on the word of a cache")
+			assert.NotEqual(t, "0", request.URL.Query().Get("resourceVersion"), "reads are consistent, not from a cache")
 			if request.URL.Path == strings.TrimPrefix(listBlocks, "GET ") {
 				assert.Contains(t, request.Header.Get("Accept"), "as=PartialObjectMetadataList", "blocks are large")
 			}
@@ -121,7 +120,7 @@ func TestKubernetesRequests(t *testing.T) {
 	t.Run("the pools exist", func(t *testing.T) {
 		assert.Equal(t, []string{listPools}, lines(run(t, settings.Settings{})))
 		assert.ElementsMatch(t, []string{listPools, kubeadmConfig, openShift, kubeProxy, listNodes, listServiceCIDRs},
-			lines(planned(t, settings.Settings{})), "a plan is what checks them")
+			lines(planned(t, settings.Settings{})), "a plan checks existing pools")
 		assert.Equal(t, []string{listPools}, lines(planned(t, withoutPreflight)))
 	})
 	t.Run("a pool is updated", func(t *testing.T) {
@@ -130,7 +129,7 @@ func TestKubernetesRequests(t *testing.T) {
 		all := lines(run(t, update))
 		require.Len(t, all, 7)
 		assert.Equal(t, listPools, all[0])
-		assert.ElementsMatch(t, []string{kubeadmConfig, openShift, kubeProxy, listNodes, listServiceCIDRs}, all[1:6], "it is checked as a new one is, but for the blocks")
+		assert.ElementsMatch(t, []string{kubeadmConfig, openShift, kubeProxy, listNodes, listServiceCIDRs}, all[1:6], "an update is checked like a create, without the blocks")
 		assert.Equal(t, "PATCH /apis/crd.projectcalico.org/v1/ippools/default-ipv4-ippool", all[6])
 		update.Preflight = withoutPreflight.Preflight
 		update.IPv4.NATOutgoing = settings.Given("true", origin.Caller("test"))
@@ -144,18 +143,18 @@ func TestKubernetesRequests(t *testing.T) {
 		named.IPv4.CIDR, named.IPv6.CIDR = settings.Given("10.1.0.0/16", origin.Caller("test")), settings.Given("fd01::/64", origin.Caller("test"))
 		assert.ElementsMatch(t, []string{listPools, listBlocks, createPool, createPool}, lines(run(t, named)), "no pod CIDR is needed")
 	})
-	t.Run("nothing is asked for", func(t *testing.T) {
+	t.Run("no pools are desired", func(t *testing.T) {
 		world.empty(t)
 		none := settings.Settings{NoDefaultPools: settings.Given("true", origin.Caller("test"))}
 		assert.Equal(t, []string{listPools}, lines(run(t, none)))
 	})
-	t.Run("kubeadm knows both families", func(t *testing.T) {
+	t.Run("kubeadm has both families", func(t *testing.T) {
 		world.empty(t)
 		putKubeadmConfig(t, world.server, "10.1.0.0/16,fd01::/56")
 		assert.ElementsMatch(t, []string{listPools, listBlocks, kubeadmConfig, listNodes, listServiceCIDRs, createPool, createPool},
 			lines(run(t, settings.Settings{})))
 	})
-	t.Run("what doesn't depend on each other is sent at once", func(t *testing.T) {
+	t.Run("independent requests are concurrent", func(t *testing.T) {
 		world.empty(t)
 		pairs := make(gate)
 		gated := rest.CopyConfig(world.config)
@@ -163,7 +162,7 @@ func TestKubernetesRequests(t *testing.T) {
 			return roundTripper(func(request *http.Request) (*http.Response, error) {
 				line := request.Method + " " + request.URL.Path
 				if slices.Contains([]string{listBlocks, kubeadmConfig}, line) {
-					pairs.pass(t) // waits for another that is under way
+					pairs.pass(t) // waits for a concurrent request
 				}
 				return next.RoundTrip(request)
 			})
@@ -174,10 +173,10 @@ func TestKubernetesRequests(t *testing.T) {
 	})
 }
 
-// gate lets requests through in pairs alone.
+// gate lets requests pass only in pairs.
 type gate chan struct{}
 
-// pass waits until there is another to pass with.
+// pass waits for a second request.
 func (g gate) pass(t *testing.T) {
 	select {
 	case g <- struct{}{}:
@@ -186,9 +185,10 @@ func (g gate) pass(t *testing.T) {
 	}
 }
 
-// TestKubernetesBlocksAreReadInPages makes the API server give the blocks in
-// pieces.
+// TestKubernetesBlocksAreReadInPages reduces the page size, so that the API server
+// returns the blocks in several pages.
 func TestKubernetesBlocksAreReadInPages(t *testing.T) {
+	t.Parallel()
 	world := newKubernetesWorld(t, ippool.CRDV1)
 	const many = 25
 	for i := range many {
@@ -214,7 +214,7 @@ func TestKubernetesBlocksAreReadInPages(t *testing.T) {
 	assert.Equal(t, []string{listBlocks, listBlocks, listBlocks}, lines(sent.take()))
 }
 
-// putKubeadmConfig stores what kubeadm init leaves, until the test ends.
+// putKubeadmConfig stores the config map of kubeadm init until the test ends.
 func putKubeadmConfig(t *testing.T, server *kubetest.Server, podSubnet string) {
 	t.Helper()
 	server.PutConfigMap(t, "kube-system", "kubeadm-config", map[string]string{

@@ -30,12 +30,12 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/kubetest"
 )
 
-// bearer is how the holder of a token reaches the API server.
+// bearer returns a config that authenticates with a token.
 func bearer(server *kubetest.Server, token string) *rest.Config {
 	return &rest.Config{Host: server.URL(), BearerToken: token, TLSClientConfig: rest.TLSClientConfig{CAData: server.CA()}}
 }
 
-// selfSigned returns a certificate that is its own authority, valid until end.
+// selfSigned returns a self-signed certificate that is valid until end.
 func selfSigned(t *testing.T, end time.Time, usage x509.ExtKeyUsage, names ...string) (tls.Certificate, []byte, []byte) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -60,8 +60,9 @@ func selfSigned(t *testing.T, end time.Time, usage x509.ExtKeyUsage, names ...st
 	return pair, cert, keyText
 }
 
-// TestKubernetesTLS has each way in which the connection can't be secured.
+// TestKubernetesTLS connects in each way in which TLS fails.
 func TestKubernetesTLS(t *testing.T) {
+	t.Parallel()
 	world := newSteadyWorld(t)
 	server := world.server
 	tomorrow := time.Now().Add(24 * time.Hour)
@@ -75,21 +76,21 @@ func TestKubernetesTLS(t *testing.T) {
 	plain := faultproxy.NewPlainHTTP(t, world.config)
 	for name, tt := range map[string]struct {
 		config  *rest.Config
-		kind    error // nil: none of the connection
+		kind    error // nil: not a datastore error
 		message []string
 	}{
-		"wrong CA":         {withCA(server.URL(), anotherCA), datastore.ErrTLS, []string{"unknown authority", "certificate-authority in the kubeconfig, or "}},
-		"no CA":            {withCA(server.URL(), nil), datastore.ErrTLS, []string{"unknown authority", "certificate-authority in the kubeconfig, or "}},
-		"another name":     {named, datastore.ErrTLS, []string{"kubernetes.other.example.org", "localhost", "a host name that is in the API server's certificate"}},
-		"another host's":   {withCA(faultproxy.NewHTTP(t, world.config, faultproxy.WithCertificate(another)).URL(), anotherCA), datastore.ErrTLS, []string{"127.0.0.1", "in the API server's certificate"}},
-		"expired":          {withCA(faultproxy.NewHTTP(t, world.config, faultproxy.WithCertificate(expired)).URL(), expiredCA), datastore.ErrTLS, []string{"expired", "renew the API server's certificate"}},
-		"https where http": {withCA("https"+strings.TrimPrefix(plain.URL(), "http"), server.CA()), datastore.ErrTLS, []string{"is the endpoint http://?"}},
-		"http where https": {withCA("http"+strings.TrimPrefix(server.URL(), "https"), nil), nil, []string{"the endpoint is https://"}},
+		"another CA":     {withCA(server.URL(), anotherCA), datastore.ErrTLS, []string{"unknown authority", "certificate-authority in the kubeconfig, or "}},
+		"no CA":          {withCA(server.URL(), nil), datastore.ErrTLS, []string{"unknown authority", "certificate-authority in the kubeconfig, or "}},
+		"another name":   {named, datastore.ErrTLS, []string{"kubernetes.other.example.org", "localhost", "a host name that is in the API server's certificate"}},
+		"another host's": {withCA(faultproxy.NewHTTP(t, world.config, faultproxy.WithCertificate(another)).URL(), anotherCA), datastore.ErrTLS, []string{"127.0.0.1", "in the API server's certificate"}},
+		"expired":        {withCA(faultproxy.NewHTTP(t, world.config, faultproxy.WithCertificate(expired)).URL(), expiredCA), datastore.ErrTLS, []string{"expired", "renew the API server's certificate"}},
+		"https to http":  {withCA("https"+strings.TrimPrefix(plain.URL(), "http"), server.CA()), datastore.ErrTLS, []string{"is the endpoint http://?"}},
+		"http to https":  {withCA("http"+strings.TrimPrefix(server.URL(), "https"), nil), nil, []string{"the endpoint is https://"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			begin := time.Now()
 			_, causes, err := onKubernetes(t, kubernetes.Config{REST: tt.config}, patient())
-			atOnce(t, begin, err, append(tt.message, tt.config.Host)...)
+			assertPermanent(t, begin, err, append(tt.message, tt.config.Host)...)
 			if tt.kind != nil {
 				require.ErrorIs(t, err, tt.kind)
 			}
@@ -98,10 +99,10 @@ func TestKubernetesTLS(t *testing.T) {
 			assert.NotContains(t, err.Error(), "\n")
 			assert.NotContains(t, err.Error(), "hunter2")
 		})
-		t.Run(name+", says the program", func(t *testing.T) {
+		t.Run(name+", program", func(t *testing.T) {
 			env := []string{"K8S_API_ENDPOINT=" + tt.config.Host, "K8S_API_TOKEN=hunter2"}
 			if tt.config.ServerName != "" {
-				return // no variable has it
+				return // no variable sets the server name
 			}
 			if tt.config.CAData != nil {
 				ca := filepath.Join(t.TempDir(), "ca.pem")
@@ -119,8 +120,9 @@ func TestKubernetesTLS(t *testing.T) {
 	}
 }
 
-// TestKubernetesUnauthorized has credentials that the API server doesn't take.
+// TestKubernetesUnauthorized uses credentials that the API server rejects.
 func TestKubernetesUnauthorized(t *testing.T) {
+	t.Parallel()
 	world := newSteadyWorld(t)
 	server := world.server
 	namespace := server.Namespace(t)
@@ -137,7 +139,7 @@ func TestKubernetesUnauthorized(t *testing.T) {
 	}{
 		"expired token":           {bearer(server, expired), expired, []string{"the token expired on 20", "Z: get a new one"}},
 		"expired token in a file": {fromFile, expired, []string{"the token in " + file + " expired on 20"}},
-		"token of nobody":         {bearer(server, "hunter2"), "hunter2", []string{"check the token: is it of this cluster"}},
+		"unknown token":           {bearer(server, "hunter2"), "hunter2", []string{"check the token: is it of this cluster"}},
 		"token of a deleted account": {bearer(server, func() string {
 			token := server.Token(t, namespace, "deleted", time.Hour)
 			code, _ := server.Do(t, http.MethodDelete, "/api/v1/namespaces/"+namespace+"/serviceaccounts/deleted", nil)
@@ -146,20 +148,20 @@ func TestKubernetesUnauthorized(t *testing.T) {
 		}()), "eyJ", []string{"does its ServiceAccount still exist?"}},
 		"client certificate of another CA": {&rest.Config{Host: server.URL(), TLSClientConfig: rest.TLSClientConfig{
 			CAData: server.CA(), CertData: stranger, KeyData: strangerKey}}, "PRIVATE KEY", []string{"client certificate", "signed by the cluster's CA"}},
-		"nothing": {bearer(server, ""), "", []string{"no credentials are given"}},
+		"no credentials": {bearer(server, ""), "", []string{"no credentials are given"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			begin := time.Now()
 			_, causes, err := onKubernetes(t, kubernetes.Config{REST: tt.config}, patient())
 			require.ErrorIs(t, err, datastore.ErrUnauthorized)
-			atOnce(t, begin, err, append(tt.message, server.URL())...)
+			assertPermanent(t, begin, err, append(tt.message, server.URL())...)
 			assert.Empty(t, causes)
 			if tt.secret != "" {
 				assert.NotContains(t, fmt.Sprintf("%v %+v %#v", err, err, err), tt.secret)
 			}
 		})
 	}
-	t.Run("expired token, says the program", func(t *testing.T) {
+	t.Run("expired token, program", func(t *testing.T) {
 		r := call(t, []string{"KUBECONFIG=" + server.TokenKubeconfig(t, expired), "CALICO_STARTUP_LOGLEVEL=debug"})
 		assert.Equal(t, 1, r.code, r.stderr)
 		assert.Contains(t, r.stderr, "unauthorized: ")
@@ -168,8 +170,9 @@ func TestKubernetesUnauthorized(t *testing.T) {
 	})
 }
 
-// TestKubernetesForbidden takes one rule at a time from those that a run needs.
+// TestKubernetesForbidden removes one rule at a time from those that a run needs.
 func TestKubernetesForbidden(t *testing.T) {
+	t.Parallel()
 	world := newSteadyWorld(t)
 	server, group := world.server, world.group.Group
 	rules := map[string]rbacv1.PolicyRule{
@@ -203,7 +206,7 @@ func TestKubernetesForbidden(t *testing.T) {
 			begin := time.Now()
 			_, causes, err := onKubernetes(t, kubernetes.Config{REST: config}, dual(patient()))
 			require.ErrorIs(t, err, datastore.ErrForbidden)
-			atOnce(t, begin, err, "permission denied", rule)
+			assertPermanent(t, begin, err, "permission denied", rule)
 			assert.Empty(t, causes)
 			assert.Empty(t, world.Pools(t))
 			if missing == "create pools" {
@@ -231,7 +234,7 @@ func TestKubernetesForbidden(t *testing.T) {
 	})
 }
 
-// denial is a ValidatingAdmissionPolicy that denies pools of a name.
+// denial returns a ValidatingAdmissionPolicy that denies pools of a name.
 func denial(name, reason, words string) []byte {
 	return fmt.Appendf(nil, `apiVersion: admissionregistration.k8s.io/v1
 kind: ValidatingAdmissionPolicy
@@ -250,9 +253,9 @@ spec: {policyName: kubetest-denial, validationActions: [Deny]}
 `, name, reason, words)
 }
 
-// TestKubernetesDeniedByPolicy has a rule of the cluster's owner against one of
-// the pools.
+// TestKubernetesDeniedByPolicy has an admission policy deny one of the pools.
 func TestKubernetesDeniedByPolicy(t *testing.T) {
+	t.Parallel()
 	world := newSteadyWorld(t)
 	server := world.server
 	const path = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolic"
@@ -264,42 +267,43 @@ func TestKubernetesDeniedByPolicy(t *testing.T) {
 	t.Cleanup(func() {
 		server.Do(t, http.MethodDelete, path+"ybindings/kubetest-denial", nil)
 		server.Do(t, http.MethodDelete, path+"ies/kubetest-denial", nil)
-		require.Eventually(t, func() bool { return !denied() }, waiting, step)
+		require.Eventually(t, func() bool { return !denied() }, waitTimeout, pollInterval)
 	})
 	for _, reason := range []string{"Forbidden", "Invalid"} {
 		t.Run(reason, func(t *testing.T) {
 			world.empty(t)
-			words := "IPv6 is not ours to give, says the network team (" + reason + ")"
+			words := "IPv6 pools are denied by the network team (" + reason + ")"
 			server.Apply(t, denial("default-ipv6-ippool", reason, words))
 			require.Eventually(t, func() bool {
 				_, answer := server.Do(t, http.MethodPost, "/apis/crd.projectcalico.org/v1/ippools?dryRun=All", probe)
 				return strings.Contains(string(answer), "("+reason+")")
-			}, waiting, step)
+			}, waitTimeout, pollInterval)
 			begin := time.Now()
 			_, causes, err := onKubernetes(t, kubernetes.Config{REST: world.config}, dual(patient()))
 			require.ErrorIs(t, err, datastore.ErrRefused)
 			require.NotErrorIs(t, err, datastore.ErrForbidden)
-			atOnce(t, begin, err, words, `creating IPPool "default-ipv6-ippool": refused by the API server`, `IPPool "default-ipv4-ippool" was created and not rolled back`)
+			assertPermanent(t, begin, err, words, `creating IPPool "default-ipv6-ippool": refused by the API server`, `IPPool "default-ipv4-ippool" was created and not rolled back`)
 			assert.Empty(t, causes)
 			assert.Equal(t, bothPools[:1], world.poolsOf(t))
 		})
 	}
-	t.Run("says the program", func(t *testing.T) {
+	t.Run("program", func(t *testing.T) {
 		r := call(t, append(bothCIDRs[:2:2], "KUBECONFIG="+server.Kubeconfig(t)))
 		assert.Equal(t, 1, r.code, r.stderr)
-		assert.Contains(t, r.stderr, "says the network team")
+		assert.Contains(t, r.stderr, "denied by the network team")
 	})
 }
 
-// TestKubernetesWebhookIsDown has a webhook that must judge pools and doesn't
-// answer: it may come, as in a cluster that is being built.
+// TestKubernetesWebhookIsDown registers a webhook for pools that is unreachable. The
+// run retries, as the webhook may start later, for instance in a new cluster.
 func TestKubernetesWebhookIsDown(t *testing.T) {
+	t.Parallel()
 	world := newSteadyWorld(t)
 	world.empty(t)
 	server := world.server
 	const path = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/kubetest-down"
 	probe := []byte(`{"apiVersion":"crd.projectcalico.org/v1","kind":"IPPool","metadata":{"name":"probe"},"spec":{"cidr":"fd00::/64"}}`)
-	judged := func() bool {
+	registered := func() bool {
 		_, answer := server.Do(t, http.MethodPost, "/apis/crd.projectcalico.org/v1/ippools?dryRun=All", probe)
 		return strings.Contains(string(answer), "down.example.org")
 	}
@@ -308,8 +312,8 @@ func TestKubernetesWebhookIsDown(t *testing.T) {
 		causes        int
 	}{
 		{"refuses", "127.0.0.1:1", 1},
-		// It shows when dialing, reading or writing, for either pool.
-		{"resets", faultproxy.NewTCP(t, "").Then(faultproxy.Manner{Reset: true}).Address(), 9},
+		// The error may occur when dialing, reading or writing, for either pool.
+		{"resets", faultproxy.NewTCP(t, "").Then(faultproxy.Behavior{Reset: true}).Address(), 9},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			server.Apply(t, fmt.Appendf(nil, `apiVersion: admissionregistration.k8s.io/v1
@@ -317,7 +321,7 @@ kind: ValidatingWebhookConfiguration
 metadata: {name: kubetest-down}
 webhooks:
 - name: down.example.org
-  clientConfig: {url: "https://%s/judge"}
+  clientConfig: {url: "https://%s/validate"}
   rules: [{apiGroups: [crd.projectcalico.org], apiVersions: ["*"], operations: [CREATE], resources: [ippools]}]
   failurePolicy: Fail
   sideEffects: None
@@ -325,15 +329,15 @@ webhooks:
 `, tt.address))
 			t.Cleanup(func() {
 				server.Do(t, http.MethodDelete, path, nil)
-				require.Eventually(t, func() bool { return !judged() }, waiting, step)
+				require.Eventually(t, func() bool { return !registered() }, waitTimeout, pollInterval)
 			})
-			require.Eventually(t, judged, waiting, step)
+			require.Eventually(t, registered, waitTimeout, pollInterval)
 			_, causes, err := onKubernetes(t, kubernetes.Config{REST: world.config}, dual(lasting("3s")))
 			require.ErrorIs(t, err, bootstrap.ErrTimedOut)
 			require.ErrorIs(t, err, datastore.ErrUnreachable)
 			assert.ErrorContains(t, err, "down.example.org")
 			assert.LessOrEqual(t, len(causes), tt.causes, "%q", causes)
-			assert.NotContains(t, strings.Join(causes, ""), "->", "ports differ each time")
+			assert.NotContains(t, strings.Join(causes, ""), "->", "a port would make the same cause look different each time")
 			assert.Empty(t, world.Pools(t))
 		})
 	}

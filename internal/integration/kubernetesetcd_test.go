@@ -20,22 +20,23 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// etcdBelow is a client of the etcd below an API server.
+// etcdBelow returns a client of an API server's etcd.
 func etcdBelow(t *testing.T, server *kubetest.Server) *clientv3.Client {
 	t.Helper()
-	client, err := clientv3.New(clientv3.Config{Endpoints: []string{server.EtcdEndpoint()}, DialTimeout: waiting, Logger: zap.NewNop()})
+	client, err := clientv3.New(clientv3.Config{Endpoints: []string{server.EtcdEndpoint()}, DialTimeout: waitTimeout, Logger: zap.NewNop()})
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, client.Close()) })
 	return client
 }
 
-// Where an API server keeps things in its etcd.
+// The prefixes of an API server's keys in etcd.
 const (
 	storedPools  = "/registry/crd.projectcalico.org/ippools/"
 	storedBlocks = "/registry/crd.projectcalico.org/ipamblocks/"
 )
 
-// storeBlocks stores n IPAM blocks past the API server: many a second.
+// storeBlocks stores n IPAM blocks directly in etcd, which is faster than through the
+// API server.
 func storeBlocks(t *testing.T, client *clientv3.Client, n int) {
 	t.Helper()
 	etcdtest.Fill(t, client, n, func(i int) (string, string) {
@@ -44,15 +45,16 @@ func storeBlocks(t *testing.T, client *clientv3.Client, n int) {
 	})
 }
 
-// storedAs is a pool or a block as an API server writes it into its etcd.
+// storedAs returns a pool or a block as an API server stores it in etcd.
 func storedAs(kind, name, cidr string) string {
 	return fmt.Sprintf(`{"apiVersion":"crd.projectcalico.org/v1","kind":%q,"metadata":{"name":%q,"uid":"47132df4-a8f8-4771-b096-ccd5d2ab0391"},"spec":{"cidr":%q}}`, kind, name, cidr)
 }
 
-// TestKubernetesDiskIsFull has the etcd below the API server take no more writes:
-// somebody may make room, so a run waits for that and says what for. Where the
-// pools exist, nobody notices.
+// TestKubernetesDiskIsFull has the API server's etcd refuse writes for lack of space.
+// A run that has to write retries, as space may be freed, and reports the cause. A run
+// whose pools exist succeeds.
 func TestKubernetesDiskIsFull(t *testing.T) {
+	t.Parallel()
 	world := newSteadyWorld(t)
 	world.empty(t)
 	client := etcdBelow(t, world.server)
@@ -65,10 +67,10 @@ func TestKubernetesDiskIsFull(t *testing.T) {
 	}
 	full := false
 	makeFull := func() { alarm(etcdserverpb.AlarmRequest_ACTIVATE); full = true }
-	makeRoom := func() { alarm(etcdserverpb.AlarmRequest_DEACTIVATE); full = false }
+	freeSpace := func() { alarm(etcdserverpb.AlarmRequest_DEACTIVATE); full = false }
 	defer func() {
 		if full {
-			makeRoom()
+			freeSpace()
 		}
 	}()
 	const space = "database space exceeded"
@@ -81,8 +83,8 @@ func TestKubernetesDiskIsFull(t *testing.T) {
 	assert.Empty(t, world.Pools(t))
 
 	run := startRun(t, kubernetes.Config{REST: world.config})
-	require.Eventually(t, func() bool { return len(run.logs.all()) > 0 }, waiting, step)
-	makeRoom()
+	require.Eventually(t, func() bool { return len(run.logs.all()) > 0 }, waitTimeout, pollInterval)
+	freeSpace()
 	require.NoError(t, <-run.done)
 	assert.Equal(t, bothPools, world.poolsOf(t))
 	require.Len(t, run.logs.all(), 1)
@@ -94,23 +96,23 @@ func TestKubernetesDiskIsFull(t *testing.T) {
 	assert.Empty(t, causes)
 }
 
-// TestKubernetesPagesExpire has etcd compact away, between two pages of the blocks,
-// the moment that the first page was of: the run begins again.
+// TestKubernetesPagesExpire compacts etcd between two pages of the blocks, so that
+// the revision of the first page is gone: the run retries.
 func TestKubernetesPagesExpire(t *testing.T) {
 	t.Parallel()
-	server := kubetest.Start(t, kubetest.WithFlags("--watch-cache=false")) // which has the moment for longer
+	server := kubetest.Start(t, kubetest.WithFlags("--watch-cache=false")) // the cache would keep the revision longer
 	server.InstallCRDs(t, ippool.CRDV1)
 	world := &kubernetesWorld{server: server, group: ippool.CRDV1, config: server.AdminConfig()}
 	client := etcdBelow(t, server)
 	storeBlocks(t, client, 5_001)
-	forget := func() {
+	compact := func() {
 		answer, err := client.Put(t.Context(), "/another", "")
 		require.NoError(t, err)
 		_, err = client.Compact(t.Context(), answer.Header.Revision)
 		require.NoError(t, err)
 	}
 	proxy := faultproxy.NewHTTP(t, world.config)
-	proxy.Inject(func(r *http.Request) bool { return r.URL.Query().Has("continue") }, 1, faultproxy.Do(forget))
+	proxy.Inject(func(r *http.Request) bool { return r.URL.Query().Has("continue") }, 1, faultproxy.Do(compact))
 	begin := time.Now()
 	report, causes, err := onKubernetes(t, kubernetes.Config{REST: proxy.Config()}, dual(patient()))
 	require.NoError(t, err)

@@ -22,7 +22,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// requestLog keeps the requests of a run for Calico's resources, short.
+// requestLog records the requests of a run for Calico's resources.
 type requestLog struct {
 	mu  sync.Mutex
 	all []string
@@ -43,12 +43,13 @@ func (l *requestLog) of(config *rest.Config) *rest.Config {
 	return config
 }
 
-// TestKubernetesGroups has both groups served, or one, or none: which of them
-// has the pools, and what is asked to know it.
+// TestKubernetesGroups serves both API groups, one or none. It checks which group has
+// the pools and which requests find that out.
 func TestKubernetesGroups(t *testing.T) {
+	t.Parallel()
 	server := kubetest.Shared(t)
 	const crdV1, apiV3 = "crd.projectcalico.org/v1", "projectcalico.org/v3"
-	// IPv6 alone, with its CIDR, creates one pool.
+	// IPv6 only, with its CIDR, creates one pool.
 	s := func() settings.Settings {
 		s := dual(lasting("700ms"))
 		s.IPv4.CIDR, s.Preflight = settings.Given("none", origin.Caller("test")), settings.Given("off", origin.Caller("test"))
@@ -61,40 +62,40 @@ func TestKubernetesGroups(t *testing.T) {
 		name      string
 		served    []schema.GroupVersion
 		requested schema.GroupVersion
-		missing   []string // requests
+		requests  []string // of a run without existing pools
 		kind      error
 		message   string
 	}{
 		{"none", nil, schema.GroupVersion{}, nil, datastore.ErrNotInstalled, crdV1 + " has no ippools, " + apiV3 + " has no ippools: install Calico's CRDs"},
-		{"none, v1 asked", nil, ippool.CRDV1, nil, datastore.ErrNotInstalled, "not installed: " + crdV1 + " has no ippools: install Calico's CRDs"},
-		{"none, v3 asked", nil, v3.SchemeGroupVersion, nil, datastore.ErrNotInstalled, "not installed: " + apiV3 + " has no ippools: install Calico's CRDs"},
+		{"none, v1 requested", nil, ippool.CRDV1, nil, datastore.ErrNotInstalled, "not installed: " + crdV1 + " has no ippools: install Calico's CRDs"},
+		{"none, v3 requested", nil, v3.SchemeGroupVersion, nil, datastore.ErrNotInstalled, "not installed: " + apiV3 + " has no ippools: install Calico's CRDs"},
 		{"v3", []schema.GroupVersion{v3.SchemeGroupVersion}, schema.GroupVersion{}, append([]string{"GET " + crdV1 + "/ippools"}, create(apiV3)...), nil, ""},
-		{"v3, v3 asked", nil, v3.SchemeGroupVersion, create(apiV3), nil, ""},
-		{"v3, v1 asked", nil, ippool.CRDV1, nil, datastore.ErrNotInstalled, "set calicoAPIGroup"},
+		{"v3, v3 requested", nil, v3.SchemeGroupVersion, create(apiV3), nil, ""},
+		{"v3, v1 requested", nil, ippool.CRDV1, nil, datastore.ErrNotInstalled, "set calicoAPIGroup"},
 		{"both", []schema.GroupVersion{ippool.CRDV1}, schema.GroupVersion{}, create(crdV1), nil, ""},
-		{"both, v1 asked", nil, ippool.CRDV1, create(crdV1), nil, ""},
-		{"both, v3 asked", nil, v3.SchemeGroupVersion, create(apiV3), nil, ""},
+		{"both, v1 requested", nil, ippool.CRDV1, create(crdV1), nil, ""},
+		{"both, v3 requested", nil, v3.SchemeGroupVersion, create(apiV3), nil, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if tt.name == "none" {
 				server.RemoveCRDs(t)
 			}
-			for _, group := range tt.served { // beside those of the rows above
+			for _, group := range tt.served { // in addition to the rows above
 				server.InstallCRDs(t, group)
 			}
 			server.Empty(t, ippool.CRDV1)
 			server.Empty(t, v3.SchemeGroupVersion)
-			var requests requestLog
+			var sent requestLog
 			begin := time.Now()
-			report, causes, err := onKubernetes(t, kubernetes.Config{REST: requests.of(server.AdminConfig()), APIGroup: tt.requested}, s())
+			report, causes, err := onKubernetes(t, kubernetes.Config{REST: sent.of(server.AdminConfig()), APIGroup: tt.requested}, s())
 			if tt.kind != nil {
 				require.ErrorIs(t, err, tt.kind)
 				require.ErrorIs(t, err, bootstrap.ErrTimedOut)
 				assert.ErrorContains(t, err, tt.message)
 				assert.Len(t, causes, 1)
-				for _, request := range requests.all {
+				for _, request := range sent.all {
 					if tt.requested == ippool.CRDV1 {
-						assert.Equal(t, "GET "+crdV1+"/ippools", request, "no other group is asked")
+						assert.Equal(t, "GET "+crdV1+"/ippools", request, "no other group is read")
 					}
 				}
 				return
@@ -103,20 +104,21 @@ func TestKubernetesGroups(t *testing.T) {
 			assert.Less(t, time.Since(begin), soon)
 			assert.Empty(t, causes)
 			assert.Len(t, report.Pools, 2)
-			assert.ElementsMatch(t, tt.missing, requests.all)
+			assert.ElementsMatch(t, tt.requests, sent.all)
 
-			// The next run finds the pool with one list, or two.
-			requests.all = nil
-			_, _, err = onKubernetes(t, kubernetes.Config{REST: requests.of(server.AdminConfig()), APIGroup: tt.requested}, s())
+			// The next run finds the pool with one or two lists.
+			sent.all = nil
+			_, _, err = onKubernetes(t, kubernetes.Config{REST: sent.of(server.AdminConfig()), APIGroup: tt.requested}, s())
 			require.NoError(t, err)
-			assert.Equal(t, tt.missing[:len(tt.missing)-2], requests.all)
+			assert.Equal(t, tt.requests[:len(tt.requests)-2], sent.all)
 		})
 	}
 }
 
-// TestKubernetesGroupForbidden has an account that may use the second group
-// alone, as its role for it says.
+// TestKubernetesGroupForbidden uses an account whose role allows the second group
+// only.
 func TestKubernetesGroupForbidden(t *testing.T) {
+	t.Parallel()
 	server := kubetest.Shared(t)
 	server.InstallCRDs(t, v3.SchemeGroupVersion)
 	server.Empty(t, v3.SchemeGroupVersion)
@@ -129,7 +131,7 @@ func TestKubernetesGroupForbidden(t *testing.T) {
 	begin := time.Now()
 	_, _, err := onKubernetes(t, kubernetes.Config{REST: config}, dual(patient()))
 	require.ErrorIs(t, err, datastore.ErrForbidden)
-	atOnce(t, begin, err, "if this cluster has its pools in projectcalico.org/v3, set calicoAPIGroup to that")
+	assertPermanent(t, begin, err, "if this cluster has its pools in projectcalico.org/v3, set calicoAPIGroup to that")
 
 	_, _, err = onKubernetes(t, kubernetes.Config{REST: config, APIGroup: v3.SchemeGroupVersion}, dual(patient()))
 	require.NoError(t, err)

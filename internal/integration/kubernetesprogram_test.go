@@ -22,8 +22,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// account is a ServiceAccount that may do what the program does, and the ways
-// to be it.
+// account is a ServiceAccount with the program's permissions, and its credentials.
 type account struct {
 	token      string
 	kubeconfig string
@@ -51,8 +50,9 @@ func newAccount(t *testing.T, server *kubetest.Server, name string) account {
 	return a
 }
 
-// TestKubernetesVariables reaches the API server in every way that there is.
+// TestKubernetesVariables connects to the API server in every supported way.
 func TestKubernetesVariables(t *testing.T) {
+	t.Parallel()
 	world := newKubernetesWorld(t, ippool.CRDV1)
 	a := newAccount(t, world.server, "variables")
 	home := t.TempDir()
@@ -78,7 +78,7 @@ func TestKubernetesVariables(t *testing.T) {
 		{"the second name", []string{"CALICO_KUBECONFIG=" + a.kubeconfig, "KUBECONFIG=/nonexistent"}, nil},
 		{"the flag", []string{"KUBECONFIG=/nonexistent"}, []string{"--kubeconfig", a.kubeconfig, "--k8s-current-context", "kubetest"}},
 		{"several files", []string{"KUBECONFIG=" + empty + string(filepath.ListSeparator) + "/nonexistent" + string(filepath.ListSeparator) + a.kubeconfig}, nil},
-		{"at home", []string{"HOME=" + home}, nil},
+		{"in the home directory", []string{"HOME=" + home}, nil},
 		{"endpoint and token", append(endpoint, "K8S_API_TOKEN="+a.token), nil},
 		{"endpoint and client certificate", append(endpoint, "K8S_CERT_FILE="+a.cert, "K8S_KEY_FILE="+a.key), nil},
 		{"endpoint, unchecked", []string{"K8S_API_ENDPOINT=" + world.server.URL(), "K8S_INSECURE_SKIP_TLS_VERIFY=true", "K8S_API_TOKEN=" + a.token}, nil},
@@ -98,7 +98,7 @@ func TestKubernetesVariables(t *testing.T) {
 	}
 }
 
-// pluginKubeconfig returns a kubeconfig whose user is who a script says it is.
+// pluginKubeconfig returns a kubeconfig whose user runs a script as its exec plugin.
 func pluginKubeconfig(t *testing.T, server *kubetest.Server, script string) string {
 	t.Helper()
 	plugin := filepath.Join(t.TempDir(), "plugin")
@@ -115,14 +115,15 @@ func pluginKubeconfig(t *testing.T, server *kubetest.Server, script string) stri
 	return path
 }
 
-// TestInCluster runs the program as in a pod: in a mount namespace of its own,
-// with a token and a CA where Kubernetes puts them.
+// TestInCluster runs the program as in a pod: in its own mount namespace, with the
+// token and the CA in the paths that Kubernetes uses.
 func TestInCluster(t *testing.T) {
+	t.Parallel()
 	if runtime.GOOS != "linux" {
-		t.Skip("pods of Calico run on Linux")
+		t.Skip("requires Linux")
 	}
 	if out, err := exec.Command("unshare", "--user", "--map-root-user", "--mount", "true").CombinedOutput(); err != nil {
-		t.Skipf("no namespace can be made here: %v: %s", err, out)
+		t.Skipf("can't create a namespace: %v: %s", err, out)
 	}
 	world := newKubernetesWorld(t, ippool.CRDV1)
 	a := newAccount(t, world.server, "in-cluster")
@@ -135,7 +136,7 @@ func TestInCluster(t *testing.T) {
 
 	program := command(t, append(bothCIDRs[:2:2], "KUBERNETES_SERVICE_HOST="+host, "KUBERNETES_SERVICE_PORT="+port,
 		"TOKEN="+token, "CA="+a.ca), "-o", "yaml")
-	// The files are read before /run is hidden, where they may be.
+	// The files may be in /run, so they are read before the mount hides it.
 	const script = `set -e
 		token=$(cat "$TOKEN") ca=$(cat "$CA")
 		mount -t tmpfs tmpfs /run
@@ -153,9 +154,10 @@ func TestInCluster(t *testing.T) {
 	assert.Len(t, world.Pools(t), 2)
 }
 
-// TestKubernetesBadInput has a line for each way to get it wrong, and nothing
-// is written.
+// TestKubernetesBadInput checks the errors of invalid settings and credentials.
+// Nothing is written.
 func TestKubernetesBadInput(t *testing.T) {
+	t.Parallel()
 	world := newKubernetesWorld(t, ippool.CRDV1)
 	a := newAccount(t, world.server, "bad-input")
 	good := "KUBECONFIG=" + a.kubeconfig
@@ -179,18 +181,18 @@ func TestKubernetesBadInput(t *testing.T) {
 			[]string{`error: env CALICO_API_GROUP: "crd.projectcalico.org/v3": unknown API group; want crd.projectcalico.org/v1 or projectcalico.org/v3`}},
 		{"all at once", []string{"KUBECONFIG=/nonexistent", "CALICO_API_GROUP=v1", "CALICO_IPV4POOL_CIDR=x"}, nil, 2,
 			[]string{"env KUBECONFIG", "env CALICO_API_GROUP", "env CALICO_IPV4POOL_CIDR"}},
-		{"v3 asked where only v1 is served", []string{"KUBECONFIG=" + world.server.Kubeconfig(t), "CALICO_API_GROUP=projectcalico.org/v3"}, nil, 1,
+		{"v3 requested, only v1 is served", []string{"KUBECONFIG=" + world.server.Kubeconfig(t), "CALICO_API_GROUP=projectcalico.org/v3"}, nil, 1,
 			[]string{"the API server has no ippools in projectcalico.org/v3, which is configured, but in crd.projectcalico.org/v1: set --calico-api-group"}},
-		{"v3 asked by one who may not look elsewhere", []string{good, "CALICO_API_GROUP=projectcalico.org/v3"}, nil, 1,
+		{"v3 requested, no permission for others", []string{good, "CALICO_API_GROUP=projectcalico.org/v3"}, nil, 1,
 			[]string{"permission denied", "add to a ClusterRole the rule - {apiGroups: [projectcalico.org], resources: [ippools], verbs: [list]}"}},
-		{"wrong token", []string{"K8S_API_ENDPOINT=" + world.server.URL(), "K8S_CA_FILE=" + a.ca, "K8S_API_TOKEN=hunter2"}, nil, 1,
+		{"invalid token", []string{"K8S_API_ENDPOINT=" + world.server.URL(), "K8S_CA_FILE=" + a.ca, "K8S_API_TOKEN=hunter2"}, nil, 1,
 			[]string{"unauthorized", "check the token"}},
 		{"no credentials", []string{"K8S_API_ENDPOINT=" + world.server.URL(), "K8S_CA_FILE=" + a.ca}, nil, 1,
 			[]string{"unauthorized", "User \"system:anonymous\" cannot list resource", "no credentials are given"}},
 		{"a plugin that fails", []string{"KUBECONFIG=" + pluginKubeconfig(t, world.server, "echo no ticket >&2; exit 3")}, nil, 1,
 			[]string{"unauthorized: getting credentials: exec: executable", "check the exec plugin"}},
 		{"no CA", []string{"K8S_API_ENDPOINT=" + world.server.URL(), "K8S_API_TOKEN=" + a.token}, nil, 1, []string{"TLS failure", "--k8s-ca-file"}},
-		{"a word is left over behind a token", nil, []string{"--k8s-api-token", "my", "hunter2"}, 2, []string{"unexpected argument after the flags"}},
+		{"an argument after the token", nil, []string{"--k8s-api-token", "my", "hunter2"}, 2, []string{"unexpected argument after the flags"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -207,7 +209,7 @@ func TestKubernetesBadInput(t *testing.T) {
 				}
 			}
 			if len(tt.stderr) == 1 {
-				assert.Len(t, errs, 1, "one clear line")
+				assert.Len(t, errs, 1, "one error line")
 			}
 			assert.NotContains(t, r.stderr, "hunter2")
 			assert.Empty(t, world.Pools(t))
@@ -215,8 +217,9 @@ func TestKubernetesBadInput(t *testing.T) {
 	}
 }
 
-// TestRenderForKubectl gives kubectl what render prints, on Calico's CRDs.
+// TestRenderForKubectl applies the output of render with kubectl, with Calico's CRDs.
 func TestRenderForKubectl(t *testing.T) {
+	t.Parallel()
 	for _, group := range []schema.GroupVersion{ippool.CRDV1, v3.SchemeGroupVersion} {
 		t.Run(group.Group, func(t *testing.T) {
 			world := newCalicoWorld(t, group)

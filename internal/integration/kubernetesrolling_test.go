@@ -17,14 +17,13 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// TestKubernetesRollingRestart has boots one after the other while two API servers
-// behind a load balancer, which asks them whether they are ready, are restarted in
-// turn, as an upgrade of a control plane does: no boot fails, and hardly one has to
-// wait.
+// TestKubernetesRollingRestart does one run after the other during a rolling restart of
+// two API servers, as in an upgrade of the control plane. They are behind a load
+// balancer that checks readiness. No run fails, and few have to retry.
 func TestKubernetesRollingRestart(t *testing.T) {
 	t.Parallel()
 	first := kubetest.Start(t)
-	second := first.Beside(t)
+	second := first.StartSecond(t)
 	first.InstallCRDs(t, ippool.CRDV1)
 	world := &kubernetesWorld{server: first, group: ippool.CRDV1, config: first.AdminConfig()}
 	balancer := faultproxy.NewTCP(t, first.Address()).Choose(func() string {
@@ -36,18 +35,18 @@ func TestKubernetesRollingRestart(t *testing.T) {
 	config := rest.CopyConfig(first.AdminConfig())
 	config.Host = "https://" + balancer.Address()
 
-	const enough = 20 // however fast the servers were
-	over := make(chan struct{})
-	boots, waited := 0, 0
+	const minimum = 20 // even if the restarts are fast
+	restarted := make(chan struct{})
+	runs, retried := 0, 0
 	var group sync.WaitGroup
-	finish := sync.OnceFunc(func() { close(over); group.Wait() })
-	defer finish() // also if a server doesn't come back
+	finish := sync.OnceFunc(func() { close(restarted); group.Wait() })
+	defer finish() // also if a server does not restart
 	group.Go(func() {
-		for restarting := true; restarting || boots < enough; boots++ {
+		for restarting := true; restarting || runs < minimum; runs++ {
 			select {
-			case <-over:
+			case <-restarted:
 				restarting = false
-			case <-time.After(step):
+			case <-time.After(pollInterval):
 			}
 			var logs causeLog
 			store, err := kubernetes.Open(kubernetes.Config{REST: config})
@@ -58,7 +57,7 @@ func TestKubernetesRollingRestart(t *testing.T) {
 			assert.NoError(t, err)
 			assert.NoError(t, store.Close())
 			if len(logs.all()) > 0 {
-				waited++
+				retried++
 			}
 		}
 	})
@@ -66,7 +65,7 @@ func TestKubernetesRollingRestart(t *testing.T) {
 		server.Restart(t)
 	}
 	finish()
-	t.Logf("%d boots, of which %d waited", boots, waited)
-	assert.Less(t, waited, 5)
+	t.Logf("%d runs, %d of them retried", runs, retried)
+	assert.Less(t, retried, 5)
 	assert.Equal(t, defaultNames, names(world.Pools(t)))
 }

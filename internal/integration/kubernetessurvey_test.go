@@ -27,7 +27,7 @@ const (
 	listNodes        = "GET /api/v1/nodes"
 	listServiceCIDRs = "GET /apis/networking.k8s.io/v1/servicecidrs"
 
-	// ownServices is the range that the API server gets by its flag.
+	// ownServices is the range of the API server's --service-cluster-ip-range.
 	ownServices = "10.0.0.0/24 ServiceCIDR kubernetes"
 
 	nodesRule    = "add to a ClusterRole the rule - {apiGroups: [''], resources: [nodes], verbs: [list]}"
@@ -58,6 +58,7 @@ func rangesOf(survey facts.Survey) []string {
 }
 
 func TestKubernetesSurvey(t *testing.T) {
+	t.Parallel()
 	server := kubetest.Shared(t)
 	putNodes(t, server,
 		kubetest.Node{
@@ -77,7 +78,7 @@ func TestKubernetesSurvey(t *testing.T) {
 	}
 	config := server.AdminConfig()
 
-	t.Run("what a cluster has by itself", func(t *testing.T) {
+	t.Run("the cluster's own range", func(t *testing.T) {
 		survey := surveyOf(t, config)
 		assert.Equal(t, []facts.Node{
 			{
@@ -89,7 +90,7 @@ func TestKubernetesSurvey(t *testing.T) {
 		assert.Equal(t, []string{ownServices}, rangesOf(survey))
 		assert.Empty(t, survey.Problems)
 	})
-	t.Run("a range that was added", func(t *testing.T) {
+	t.Run("an additional range", func(t *testing.T) {
 		server.PutServiceCIDR(t, "more", "10.200.0.0/16", "fd00:96::/108")
 		t.Cleanup(func() { server.DeleteServiceCIDR(t, "more") })
 		putKubeadmConfig(t, server, "10.1.0.0/16")
@@ -100,7 +101,7 @@ func TestKubernetesSurvey(t *testing.T) {
 		surveyOf(t, sent.record(config))
 		assert.ElementsMatch(t, []string{listNodes, listServiceCIDRs}, lines(sent.take()))
 	})
-	t.Run("beside Blocks and PodCIDRs", func(t *testing.T) {
+	t.Run("concurrent with Blocks and PodCIDRs", func(t *testing.T) {
 		store := openKubernetes(t, kubernetes.Config{REST: newSteadyWorld(t).config})
 		families := []ippool.Family{ippool.IPv4, ippool.IPv6}
 		var wait sync.WaitGroup
@@ -114,6 +115,7 @@ func TestKubernetesSurvey(t *testing.T) {
 }
 
 func TestKubernetesNodesAreReadInPages(t *testing.T) {
+	t.Parallel()
 	server := kubetest.Shared(t)
 	const many = 1200
 	var nodes []kubetest.Node
@@ -137,6 +139,7 @@ func TestKubernetesNodesAreReadInPages(t *testing.T) {
 }
 
 func TestKubernetesSurveyForbidden(t *testing.T) {
+	t.Parallel()
 	server := kubetest.Shared(t)
 	server.InstallOpenShiftCRD(t)
 	putNodes(t, server, kubetest.Node{Name: "a"})
@@ -164,7 +167,7 @@ func TestKubernetesSurveyForbidden(t *testing.T) {
 		assert.Contains(t, survey.Problems[0], noNodes)
 		assert.True(t, strings.HasSuffix(survey.Problems[0], nodesRule), survey.Problems[0])
 	})
-	t.Run("Service CIDRs, and kubeadm knows", func(t *testing.T) {
+	t.Run("Service CIDRs, known from kubeadm", func(t *testing.T) {
 		putKubeadmConfig(t, server, "10.1.0.0/16")
 		survey := surveyOf(t, with(t, "nodes", "configmaps"))
 		assert.Len(t, survey.Nodes, 1)
@@ -172,7 +175,7 @@ func TestKubernetesSurveyForbidden(t *testing.T) {
 		require.Len(t, survey.Problems, 1)
 		assert.True(t, strings.HasSuffix(survey.Problems[0], servicesRule), survey.Problems[0])
 	})
-	t.Run("Service CIDRs, and OpenShift knows", func(t *testing.T) {
+	t.Run("Service CIDRs, known from OpenShift", func(t *testing.T) {
 		server.PutOpenShiftServices(t, "172.30.0.0/16", "fd02::/112")
 		t.Cleanup(func() { server.DeleteOpenShiftNetwork(t) })
 		const source = " networks.config.openshift.io"
@@ -180,7 +183,7 @@ func TestKubernetesSurveyForbidden(t *testing.T) {
 		assert.Equal(t, []string{"172.30.0.0/16" + source, "fd02::/112" + source}, rangesOf(survey))
 		assert.Len(t, survey.Problems, 1)
 	})
-	t.Run("all of it", func(t *testing.T) {
+	t.Run("all", func(t *testing.T) {
 		survey := surveyOf(t, with(t))
 		assert.Empty(t, survey.Nodes)
 		assert.Empty(t, survey.ServiceCIDRs)
@@ -192,9 +195,10 @@ func TestKubernetesSurveyForbidden(t *testing.T) {
 	})
 }
 
-// TestKubernetesSurveyWithoutServiceCIDRs has an API server as it was before
-// 1.33, which knows no ServiceCIDRs.
+// TestKubernetesSurveyWithoutServiceCIDRs simulates an API server before 1.33, which
+// has no ServiceCIDRs.
 func TestKubernetesSurveyWithoutServiceCIDRs(t *testing.T) {
+	t.Parallel()
 	server := kubetest.Shared(t)
 	old := func(t *testing.T) *rest.Config {
 		proxy := faultproxy.NewHTTP(t, server.AdminConfig())
@@ -224,9 +228,10 @@ func TestKubernetesSurveyWithoutServiceCIDRs(t *testing.T) {
 	})
 }
 
-// TestKubernetesSurveyIsOutOfReach: what may pass is an error, so that a run
-// begins again.
-func TestKubernetesSurveyIsOutOfReach(t *testing.T) {
+// TestKubernetesSurveyIsUnreachable checks that Survey returns retryable errors, so
+// that a run retries.
+func TestKubernetesSurveyIsUnreachable(t *testing.T) {
+	t.Parallel()
 	server := kubetest.Shared(t)
 	for name, which := range map[string]string{"nodes": "/nodes", "Service CIDRs": "/servicecidrs"} {
 		t.Run(name, func(t *testing.T) {

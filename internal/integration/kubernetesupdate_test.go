@@ -19,19 +19,19 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// tomorrow is a pool as a Calico of the future has it, which other people and
-// controllers wrote into too.
-const tomorrow = `{"kind":"IPPool","metadata":{"name":"default-ipv4-ippool",
+// newerPool is a pool of a future version of Calico, with fields that users and
+// controllers added.
+const newerPool = `{"kind":"IPPool","metadata":{"name":"default-ipv4-ippool",
 "labels":{"team":"net","a.example.org/b":""},"annotations":{"note":"hands <off> & on","projectcalico.org/metadata":"{\"uid\":\"x\"}"},"finalizers":["example.org/keep"]},
 "spec":{"cidr":"10.1.0.0/16","natOutgoing":true,"ipipMode":"Always","vxlanMode":"Never","blockSize":26,"nodeSelector":"has(a) && has(b)",
 "allowedUses":["Workload","Tunnel"],"future":{"deep":[{"natOutgoing":true}, 1.5]},"zero":0,"no":false}}`
 
-// putTomorrow stores it, and returns what is stored then.
-func (w *kubernetesWorld) putTomorrow(t *testing.T) map[string]any {
+// putNewerPool stores newerPool and returns the stored object.
+func (w *kubernetesWorld) putNewerPool(t *testing.T) map[string]any {
 	t.Helper()
 	var pool map[string]any
-	require.NoError(t, json.Unmarshal([]byte(tomorrow), &pool))
-	t.Cleanup(func() { w.empty(t) }) // of the finalizer, which would hold the CRD
+	require.NoError(t, json.Unmarshal([]byte(newerPool), &pool))
+	t.Cleanup(func() { w.empty(t) }) // the finalizer would block the deletion of the CRD
 	pool["apiVersion"] = w.group.String()
 	body, err := json.Marshal(pool)
 	require.NoError(t, err)
@@ -40,8 +40,7 @@ func (w *kubernetesWorld) putTomorrow(t *testing.T) map[string]any {
 	return w.stored(t, "default-ipv4-ippool")
 }
 
-// stored is an object as the API server has it, but for what every write
-// changes.
+// stored returns an object as stored, without the metadata that every write changes.
 func (w *kubernetesWorld) stored(t *testing.T, name string) map[string]any {
 	t.Helper()
 	code, answer := w.server.Do(t, http.MethodGet, "/apis/"+w.group.String()+"/ippools/"+name, nil)
@@ -56,7 +55,7 @@ func (w *kubernetesWorld) stored(t *testing.T, name string) map[string]any {
 	return object
 }
 
-// recordOf returns the record of a snapshot, and the snapshot.
+// recordOf takes a snapshot and returns the pool's record and the snapshot.
 func recordOf(t *testing.T, store datastore.Datastore, name string) (*ippool.Record, datastore.Snapshot) {
 	t.Helper()
 	snapshot, err := store.Snapshot(t.Context())
@@ -77,13 +76,14 @@ func asBytes(t *testing.T, object map[string]any) string {
 	return string(data)
 }
 
-// TestKubernetesUpdateKeepsTheRest changes some fields of a pool: every other
-// byte of the object stays.
+// TestKubernetesUpdateKeepsTheRest changes some fields of a pool. All other fields
+// keep their values.
 func TestKubernetesUpdateKeepsTheRest(t *testing.T) {
+	t.Parallel()
 	for _, group := range []schema.GroupVersion{ippool.CRDV1, v3.SchemeGroupVersion} {
 		t.Run(group.Group, func(t *testing.T) {
 			world := newKubernetesWorld(t, group)
-			want := world.putTomorrow(t)
+			want := world.putNewerPool(t)
 			store := world.Open(t)
 			record, snapshot := recordOf(t, store, "default-ipv4-ippool")
 			before := record.Pool().DeepCopy()
@@ -94,7 +94,7 @@ func TestKubernetesUpdateKeepsTheRest(t *testing.T) {
 			given := record.Clone()
 			result, err := store.Commit(t.Context(), snapshot, []datastore.Change{{Update: record}})
 			require.NoError(t, err)
-			assert.Equal(t, given, record, "it stays as it is")
+			assert.Equal(t, given, record, "Commit does not modify its argument")
 
 			spec := want["spec"].(map[string]any)
 			delete(spec, "natOutgoing")
@@ -102,14 +102,14 @@ func TestKubernetesUpdateKeepsTheRest(t *testing.T) {
 			spec["disabled"], spec["ipipMode"], spec["vxlanMode"], spec["allowedUses"] = true, "Never", "CrossSubnet", []any{"Workload"}
 			assert.Equal(t, asBytes(t, want), asBytes(t, world.stored(t, "default-ipv4-ippool")))
 
-			// What is kept stands in the result.
+			// The result has the stored object.
 			require.Equal(t, datastore.Written, result.Of(0).State)
 			kept := result.Of(0).Stored
 			assert.Equal(t, before.UID, kept.UID)
 			assert.NotEqual(t, before.ResourceVersion, kept.ResourceVersion)
 			assert.Equal(t, v3.VXLANModeCrossSubnet, kept.Spec.VXLANMode)
 
-			// Who wrote what is told apart.
+			// Field ownership distinguishes the writers.
 			object, err := world.resource("ippools").Get(t.Context(), "default-ipv4-ippool", metav1.GetOptions{})
 			require.NoError(t, err)
 			assert.Len(t, object.GetManagedFields(), 2)
@@ -126,17 +126,18 @@ func TestKubernetesUpdateKeepsTheRest(t *testing.T) {
 			result, err = store.Commit(t.Context(), snapshot, []datastore.Change{{Update: again}})
 			require.NoError(t, err)
 			assert.Equal(t, datastore.NotWritten, result.Of(0).State)
-			assert.Empty(t, world.server.Audit(t, kubetest.AdminUser), "nothing differs, so nothing is sent")
+			assert.Empty(t, world.server.Audit(t, kubetest.AdminUser), "nothing is sent if nothing differs")
 		})
 	}
 }
 
-// TestKubernetesUpdateConflicts has somebody else write, delete, or delete and
-// create the pool between our read and our write.
+// TestKubernetesUpdateConflicts modifies, deletes, or deletes and recreates the pool
+// between the snapshot and the commit.
 func TestKubernetesUpdateConflicts(t *testing.T) {
+	t.Parallel()
 	world := newKubernetesWorld(t, ippool.CRDV1)
 	const path = "/apis/crd.projectcalico.org/v1/ippools/a"
-	deletes := func(t *testing.T) {
+	remove := func(t *testing.T) {
 		code, answer := world.server.Do(t, http.MethodDelete, path, nil)
 		require.Equal(t, http.StatusOK, code, "%s", answer)
 	}
@@ -149,9 +150,9 @@ func TestKubernetesUpdateConflicts(t *testing.T) {
 			code, answer := world.server.Do(t, http.MethodPatch, path, []byte(`{"metadata":{"labels":{"a":"b"}}}`))
 			require.Equal(t, http.StatusOK, code, "%s", answer)
 		},
-		"deleted": deletes,
+		"deleted": remove,
 		"deleted and created": func(t *testing.T) {
-			deletes(t)
+			remove(t)
 			world.Write(t, poolOf("a", spec{CIDR: "10.1.0.0/16"}))
 		},
 	} {
@@ -161,16 +162,16 @@ func TestKubernetesUpdateConflicts(t *testing.T) {
 			store := world.Open(t)
 			record, snapshot := recordOf(t, store, "a")
 			other(t)
-			theirs := world.Pools(t)
+			others := world.Pools(t)
 			record.Pool().Spec.NATOutgoing = true
 			changes := []datastore.Change{{Update: record}, {Create: poolOf("b", spec{CIDR: "10.2.0.0/16"})}}
 			result, err := store.Commit(t.Context(), snapshot, changes)
 			require.ErrorIs(t, err, datastore.ErrConflict)
 			assert.Equal(t, []datastore.State{datastore.NotWritten, datastore.NotWritten}, statesOf(result, changes))
-			assert.Equal(t, theirs, world.Pools(t), "neither the pool nor what comes after it")
+			assert.Equal(t, others, world.Pools(t), "neither this change nor the next is written")
 		})
 	}
-	t.Run("all pools are gone, and the CRD", func(t *testing.T) {
+	t.Run("the CRD is deleted", func(t *testing.T) {
 		world.empty(t)
 		world.Write(t, poolOf("a", spec{CIDR: "10.1.0.0/16"}))
 		store := world.Open(t)
@@ -183,9 +184,10 @@ func TestKubernetesUpdateConflicts(t *testing.T) {
 	})
 }
 
-// TestKubernetesCommitInOrder writes what comes first, and nothing after a
-// failure.
+// TestKubernetesCommitInOrder checks that changes are written in their order, and none
+// after an error.
 func TestKubernetesCommitInOrder(t *testing.T) {
+	t.Parallel()
 	world := newSteadyWorld(t)
 	prepare := func(t *testing.T, store datastore.Datastore) []datastore.Change {
 		t.Helper()
@@ -200,7 +202,7 @@ func TestKubernetesCommitInOrder(t *testing.T) {
 			{Create: poolOf("c", spec{CIDR: "10.3.0.0/16"})}, {Update: last},
 		}
 	}
-	t.Run("all of it", func(t *testing.T) {
+	t.Run("no error", func(t *testing.T) {
 		store := world.Open(t)
 		changes := prepare(t, store)
 		changes[1].Create.Labels, changes[1].Create.Annotations = map[string]string{"team": "net"}, map[string]string{"note": "x"}
@@ -223,7 +225,7 @@ func TestKubernetesCommitInOrder(t *testing.T) {
 		for i, pool := range pools {
 			assert.Equal(t, pool.ResourceVersion, result.Of(i).Stored.ResourceVersion)
 		}
-		assert.Empty(t, changes[1].Create.ResourceVersion, "what was given stays as it is")
+		assert.Empty(t, changes[1].Create.ResourceVersion, "Commit does not modify its argument")
 	})
 	t.Run("a conflict in the middle", func(t *testing.T) {
 		store := world.Open(t)
@@ -244,13 +246,13 @@ func TestKubernetesCommitInOrder(t *testing.T) {
 		store := world.Open(t)
 		changes := prepare(t, store)
 		changes[0].Update.Pool().Spec.CIDR = "10.7.0.0/16"
-		denies := []byte(`{"apiVersion":"admissionregistration.k8s.io/v1","kind":"ValidatingAdmissionPolicy","metadata":{"name":"kubetest-update"},"spec":{
+		policy := []byte(`{"apiVersion":"admissionregistration.k8s.io/v1","kind":"ValidatingAdmissionPolicy","metadata":{"name":"kubetest-update"},"spec":{
 "matchConstraints":{"resourceRules":[{"apiGroups":["crd.projectcalico.org"],"apiVersions":["*"],"operations":["UPDATE"],"resources":["ippools"]}]},
-"validations":[{"expression":"object.spec.cidr == oldObject.spec.cidr","reason":"Forbidden","message":"no other CIDR, says the network team"}]}}`)
-		binds := []byte(`{"apiVersion":"admissionregistration.k8s.io/v1","kind":"ValidatingAdmissionPolicyBinding","metadata":{"name":"kubetest-update"},"spec":{"policyName":"kubetest-update","validationActions":["Deny"]}}`)
+"validations":[{"expression":"object.spec.cidr == oldObject.spec.cidr","reason":"Forbidden","message":"the network team denies other CIDRs"}]}}`)
+		binding := []byte(`{"apiVersion":"admissionregistration.k8s.io/v1","kind":"ValidatingAdmissionPolicyBinding","metadata":{"name":"kubetest-update"},"spec":{"policyName":"kubetest-update","validationActions":["Deny"]}}`)
 		const path = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolic"
-		world.server.Apply(t, denies)
-		world.server.Apply(t, binds)
+		world.server.Apply(t, policy)
+		world.server.Apply(t, binding)
 		t.Cleanup(func() {
 			world.server.Do(t, http.MethodDelete, path+"ybindings/kubetest-update", nil)
 			world.server.Do(t, http.MethodDelete, path+"ies/kubetest-update", nil)
@@ -258,13 +260,13 @@ func TestKubernetesCommitInOrder(t *testing.T) {
 		require.Eventually(t, func() bool {
 			code, _ := world.server.Do(t, http.MethodPatch, "/apis/crd.projectcalico.org/v1/ippools/a?dryRun=All", []byte(`{"spec":{"cidr":"10.8.0.0/16"}}`))
 			return code != http.StatusOK
-		}, waiting, step)
+		}, waitTimeout, pollInterval)
 		result, err := store.Commit(t.Context(), datastore.Snapshot{}, changes)
 		require.ErrorIs(t, err, datastore.ErrRefused)
 		assert.Equal(t, slices.Repeat([]datastore.State{datastore.NotWritten}, 4), statesOf(result, changes))
 		require.NotErrorIs(t, err, datastore.ErrForbidden)
 		assert.ErrorContains(t, err, `updating IPPool "a": refused by the API server: `)
-		assert.ErrorContains(t, err, "says the network team")
+		assert.ErrorContains(t, err, "the network team denies")
 		assert.Len(t, world.Pools(t), 2)
 	})
 	t.Run("forbidden", func(t *testing.T) {
@@ -280,17 +282,18 @@ func TestKubernetesCommitInOrder(t *testing.T) {
 	})
 }
 
-// TestKubernetesUpdateByCalicosRules has Calico's own CRDs refuse what can't be
-// changed, and keep what they know.
+// TestKubernetesUpdateByCalicosRules updates a pool with Calico's own CRDs, which
+// refuse an invalid combination of fields.
 func TestKubernetesUpdateByCalicosRules(t *testing.T) {
+	t.Parallel()
 	world := newCalicoWorld(t, ippool.CRDV1)
 	world.empty(t)
 	world.Write(t, poolOf("a", spec{CIDR: "10.1.0.0/16", NATOutgoing: true, NodeSelector: "all()"}))
 	store := world.Open(t)
 	record, snapshot := recordOf(t, store, "a")
-	wrong := record.Clone()
-	wrong.Pool().Spec.IPIPMode, wrong.Pool().Spec.VXLANMode = "Always", "Always"
-	_, err := store.Commit(t.Context(), snapshot, []datastore.Change{{Update: wrong}})
+	invalid := record.Clone()
+	invalid.Pool().Spec.IPIPMode, invalid.Pool().Spec.VXLANMode = "Always", "Always"
+	_, err := store.Commit(t.Context(), snapshot, []datastore.Change{{Update: invalid}})
 	require.ErrorIs(t, err, datastore.ErrRefused)
 	assert.ErrorContains(t, err, "ipipMode and vxlanMode cannot both be enabled")
 

@@ -27,7 +27,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// background is a run under way.
+// background is a run in a goroutine.
 type background struct {
 	logs causeLog
 	done chan error
@@ -44,8 +44,8 @@ func startRun(t *testing.T, config kubernetes.Config) *background {
 	return b
 }
 
-// halt holds the first request of a kind until goOn is closed.
-type halt struct{ reached, goOn chan struct{} }
+// halt blocks the first request of a kind until resume is closed.
+type halt struct{ reached, resume chan struct{} }
 
 func haltAt(config *rest.Config, which faultproxy.Requests) (*rest.Config, halt) {
 	h := halt{make(chan struct{}), make(chan struct{})}
@@ -56,7 +56,7 @@ func haltAt(config *rest.Config, which faultproxy.Requests) (*rest.Config, halt)
 			if which(r) {
 				once.Do(func() {
 					close(h.reached)
-					<-h.goOn
+					<-h.resume
 				})
 			}
 			return next.RoundTrip(r)
@@ -69,34 +69,36 @@ type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// userConfig is that of an account which RBAC holds, as in a cluster.
+// userConfig returns the config of a ServiceAccount with the program's permissions
+// only, as in a cluster.
 func userConfig(t *testing.T, server *kubetest.Server, name string) *rest.Config {
 	t.Helper()
 	a := newAccount(t, server, name)
 	return &rest.Config{Host: server.URL(), BearerToken: a.token, TLSClientConfig: rest.TLSClientConfig{CAData: server.CA()}}
 }
 
-// TestKubernetesServerComesAndGoes has an API server that is not there yet, or
-// goes in the middle of a run, and comes.
-func TestKubernetesServerComesAndGoes(t *testing.T) {
+// TestKubernetesServerRestarts has the API server start after the run, or stop and
+// start during it.
+func TestKubernetesServerRestarts(t *testing.T) {
 	t.Parallel()
 	server := kubetest.Start(t)
 	server.InstallCRDs(t, ippool.CRDV1)
 	world := &kubernetesWorld{server: server, group: ippool.CRDV1, config: server.AdminConfig()}
-	user := userConfig(t, server, "comes-and-goes")
+	user := userConfig(t, server, "restarts")
 
-	// Until it is ready, an API server refuses connections, and may say that
-	// it is not ready, or not know us: that is several causes, but no more.
-	few := func(t *testing.T, causes []string) {
+	// Until it is ready, an API server refuses connections, then may answer
+	// that it is not ready or that the user is unknown, so there are several
+	// causes.
+	assertFew := func(t *testing.T, causes []string) {
 		t.Helper()
 		assert.LessOrEqual(t, len(causes), 4, "%q", causes)
-		assert.NotContains(t, strings.Join(causes, ""), "->", "ports differ each time")
+		assert.NotContains(t, strings.Join(causes, ""), "->", "a port would make the same cause look different each time")
 	}
 	t.Run("late", func(t *testing.T) {
 		server.Stop()
 		run := startRun(t, kubernetes.Config{REST: user})
-		require.Eventually(t, func() bool { return len(run.logs.all()) > 0 }, waiting, step)
-		time.Sleep(500 * time.Millisecond) // several attempts fail meanwhile
+		require.Eventually(t, func() bool { return len(run.logs.all()) > 0 }, waitTimeout, pollInterval)
+		time.Sleep(500 * time.Millisecond) // several attempts fail
 		causes := run.logs.all()
 		require.Len(t, causes, 1)
 		assert.Contains(t, causes[0], server.URL())
@@ -105,7 +107,7 @@ func TestKubernetesServerComesAndGoes(t *testing.T) {
 		server.Restart(t)
 		require.NoError(t, <-run.done)
 		assert.Equal(t, bothPools, world.poolsOf(t))
-		few(t, run.logs.all())
+		assertFew(t, run.logs.all())
 	})
 	for name, which := range map[string]faultproxy.Requests{"before the blocks": faultproxy.Blocks, "before the create": faultproxy.Creates} {
 		t.Run(name, func(t *testing.T) {
@@ -114,32 +116,33 @@ func TestKubernetesServerComesAndGoes(t *testing.T) {
 			run := startRun(t, kubernetes.Config{REST: config})
 			<-halt.reached
 			server.Kill()
-			close(halt.goOn)
+			close(halt.resume)
 			server.Restart(t)
 			require.NoError(t, <-run.done)
 			assert.Equal(t, bothPools, world.poolsOf(t))
 			require.NotEmpty(t, run.logs.all())
-			few(t, run.logs.all())
+			assertFew(t, run.logs.all())
 		})
 	}
-	t.Run("etcd below it", func(t *testing.T) {
+	t.Run("its etcd", func(t *testing.T) {
 		world.empty(t)
 		config, halt := haltAt(user, faultproxy.Creates)
 		run := startRun(t, kubernetes.Config{REST: config, RequestTimeout: 3 * time.Second})
 		<-halt.reached
 		server.StopEtcd()
-		close(halt.goOn)
+		close(halt.resume)
 		time.Sleep(time.Second)
 		server.StartEtcd(t)
 		require.NoError(t, <-run.done)
 		assert.Equal(t, bothPools, world.poolsOf(t))
-		few(t, run.logs.all())
+		assertFew(t, run.logs.all())
 	})
 }
 
-// TestKubernetesWaitsForCRDs has the CRDs come after the run, or in its middle,
-// or not at all.
+// TestKubernetesWaitsForCRDs installs the CRDs after the start of a run, removes them
+// during it, or never installs them.
 func TestKubernetesWaitsForCRDs(t *testing.T) {
+	t.Parallel()
 	server := kubetest.Shared(t)
 	world := &kubernetesWorld{server: server, group: ippool.CRDV1, config: server.AdminConfig()}
 	const missing = "not installed: crd.projectcalico.org/v1 has no ippools, projectcalico.org/v3 has no ippools: install Calico's CRDs"
@@ -152,7 +155,7 @@ func TestKubernetesWaitsForCRDs(t *testing.T) {
 		assert.ErrorContains(t, err, missing)
 		assert.Len(t, causes, 1)
 	})
-	t.Run("never, says the program", func(t *testing.T) {
+	t.Run("never, program", func(t *testing.T) {
 		begin := time.Now()
 		r := call(t, nil, "--kubeconfig", server.Kubeconfig(t), "--timeout", "2s")
 		assert.Equal(t, 4, r.code, r.stderr)
@@ -164,30 +167,30 @@ func TestKubernetesWaitsForCRDs(t *testing.T) {
 	t.Run("late", func(t *testing.T) {
 		server.RemoveCRDs(t)
 		run := startRun(t, kubernetes.Config{REST: world.config})
-		time.Sleep(time.Second) // installing takes two more
+		time.Sleep(time.Second) // the installation takes two more
 		server.InstallCRDs(t, ippool.CRDV1)
 		require.NoError(t, <-run.done)
 		assert.Equal(t, bothPools, world.poolsOf(t))
 		require.NotEmpty(t, run.logs.all())
 		assert.Contains(t, run.logs.all()[0], missing)
-		assert.LessOrEqual(t, len(run.logs.all()), 2, "%q", run.logs.all()) // one while they come
+		assert.LessOrEqual(t, len(run.logs.all()), 2, "%q", run.logs.all()) // another one is possible during the installation
 	})
-	t.Run("gone in the middle", func(t *testing.T) {
+	t.Run("removed during the run", func(t *testing.T) {
 		server.InstallCRDs(t, ippool.CRDV1)
 		world.empty(t)
 		config, halt := haltAt(world.config, faultproxy.Creates)
 		run := startRun(t, kubernetes.Config{REST: config})
 		<-halt.reached
 		server.RemoveCRDs(t)
-		close(halt.goOn)
+		close(halt.resume)
 		server.InstallCRDs(t, v3.SchemeGroupVersion)
 		require.NoError(t, <-run.done)
-		assert.Equal(t, bothPools, (&kubernetesWorld{server: server, group: v3.SchemeGroupVersion}).poolsOf(t), "of the group that came instead")
+		assert.Equal(t, bothPools, (&kubernetesWorld{server: server, group: v3.SchemeGroupVersion}).poolsOf(t), "in the group that is installed now")
 	})
 }
 
-// TestProgramWaitsForCRDs has the program start ten seconds before the CRDs
-// come, as on a cluster that is being built.
+// TestProgramWaitsForCRDs starts the program ten seconds before the CRDs are
+// installed, as in a new cluster.
 func TestProgramWaitsForCRDs(t *testing.T) {
 	t.Parallel()
 	server := kubetest.Start(t)
@@ -198,7 +201,7 @@ func TestProgramWaitsForCRDs(t *testing.T) {
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	require.NoError(t, cmd.Start())
 	go func() {
-		_ = cmd.Wait() // the code says it
+		_ = cmd.Wait() // the exit code is checked instead
 		done <- result{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}
 	}()
 	time.Sleep(10 * time.Second)
@@ -210,46 +213,47 @@ func TestProgramWaitsForCRDs(t *testing.T) {
 	assert.LessOrEqual(t, strings.Count(r.stderr, "waiting for the datastore"), 2, r.stderr)
 }
 
-// TestKubernetesTimeIsOver has a run end with what was in the way.
-func TestKubernetesTimeIsOver(t *testing.T) {
+// TestKubernetesTimeout checks that a run that times out or is canceled returns the
+// last cause.
+func TestKubernetesTimeout(t *testing.T) {
 	t.Parallel()
-	config := func(t *testing.T, manner faultproxy.Manner) kubernetes.Config {
-		return kubernetes.Config{REST: &rest.Config{Host: "https://" + faultproxy.NewTCP(t, "").Then(manner).Address(), BearerToken: "t"}}
+	config := func(t *testing.T, behavior faultproxy.Behavior) kubernetes.Config {
+		return kubernetes.Config{REST: &rest.Config{Host: "https://" + faultproxy.NewTCP(t, "").Then(behavior).Address(), BearerToken: "t"}}
 	}
-	t.Run("in a pause", func(t *testing.T) {
+	t.Run("between attempts", func(t *testing.T) {
 		t.Parallel()
-		_, causes, err := onKubernetes(t, config(t, faultproxy.Manner{Reset: true}), lasting("1s"))
+		_, causes, err := onKubernetes(t, config(t, faultproxy.Behavior{Reset: true}), lasting("1s"))
 		require.ErrorIs(t, err, bootstrap.ErrTimedOut)
 		require.ErrorIs(t, err, datastore.ErrUnreachable)
 		assert.ErrorContains(t, err, "timed out after 1s: Kubernetes https://")
 		assert.ErrorContains(t, err, "connection reset by peer")
 		assert.NotEmpty(t, causes)
 	})
-	t.Run("in a request", func(t *testing.T) {
+	t.Run("during a request", func(t *testing.T) {
 		t.Parallel()
 		begin := time.Now()
-		_, _, err := onKubernetes(t, config(t, faultproxy.Manner{Silent: true}), lasting("500ms"))
+		_, _, err := onKubernetes(t, config(t, faultproxy.Behavior{Silent: true}), lasting("500ms"))
 		require.ErrorIs(t, err, bootstrap.ErrTimedOut)
 		require.ErrorIs(t, err, datastore.ErrUnreachable)
 		assert.ErrorContains(t, err, "no answer in time")
 		assert.Less(t, time.Since(begin), soon)
 	})
-	t.Run("of the caller's context", func(t *testing.T) {
+	t.Run("the caller's context", func(t *testing.T) {
 		t.Parallel()
 		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 		defer cancel()
-		_, err := bootstrap.New(openKubernetes(t, config(t, faultproxy.Manner{Silent: true}))).Run(ctx, patient())
+		_, err := bootstrap.New(openKubernetes(t, config(t, faultproxy.Behavior{Silent: true}))).Run(ctx, patient())
 		require.ErrorIs(t, err, bootstrap.ErrTimedOut)
 	})
-	for name, manner := range map[string]faultproxy.Manner{"a pause": {Reset: true}, "a request": {Silent: true}} {
-		t.Run("cancelled in "+name, func(t *testing.T) {
+	for name, behavior := range map[string]faultproxy.Behavior{"between attempts": {Reset: true}, "during a request": {Silent: true}} {
+		t.Run("canceled "+name, func(t *testing.T) {
 			t.Parallel()
-			why := errors.New("the operator stops")
+			cause := errors.New("the operator stops")
 			ctx, cancel := context.WithCancelCause(t.Context())
-			time.AfterFunc(1200*time.Millisecond, func() { cancel(why) })
+			time.AfterFunc(1200*time.Millisecond, func() { cancel(cause) })
 			begin := time.Now()
-			_, err := bootstrap.New(openKubernetes(t, config(t, manner))).Run(ctx, lasting("0"))
-			require.ErrorIs(t, err, why)
+			_, err := bootstrap.New(openKubernetes(t, config(t, behavior))).Run(ctx, lasting("0"))
+			require.ErrorIs(t, err, cause)
 			require.NotErrorIs(t, err, bootstrap.ErrTimedOut)
 			assert.ErrorContains(t, err, "interrupted (the operator stops): ")
 			assert.Less(t, time.Since(begin), soon)
@@ -257,18 +261,18 @@ func TestKubernetesTimeIsOver(t *testing.T) {
 	}
 }
 
-// TestProgramWaitsForKubernetes has a run without a limit, and SIGTERM.
+// TestProgramWaitsForKubernetes sends SIGTERM to a run without a timeout.
 func TestProgramWaitsForKubernetes(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {
 		t.Skip("no SIGTERM on Windows")
 	}
-	proxy := faultproxy.NewTCP(t, "").Then(faultproxy.Manner{Reset: true})
+	proxy := faultproxy.NewTCP(t, "").Then(faultproxy.Behavior{Reset: true})
 	cmd := command(t, []string{"K8S_API_ENDPOINT=https://" + proxy.Address(), "K8S_API_TOKEN=hunter2", "WAIT_FOR_DATASTORE=true"})
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	require.NoError(t, cmd.Start())
-	assert.Eventually(t, func() bool { return proxy.Connections() >= 4 }, waiting, step, "it goes on")
+	assert.Eventually(t, func() bool { return proxy.Connections() >= 4 }, waitTimeout, pollInterval, "it retries")
 	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
 	require.Error(t, cmd.Wait())
 	assert.Equal(t, 1, cmd.ProcessState.ExitCode())

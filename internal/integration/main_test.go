@@ -13,10 +13,10 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/programs"
 )
 
-// update writes the golden files anew instead of comparing with them.
-var update = flag.Bool("update", false, "write the golden files anew")
+// update rewrites the golden files instead of comparing with them.
+var update = flag.Bool("update", false, "rewrite the golden files")
 
-// tests stops the shared API server before goroutines are counted.
+// tests stops the shared API server before goleak looks for goroutines.
 type tests struct{ *testing.M }
 
 func (t tests) Run() int {

@@ -27,7 +27,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// manyPools are n pools, all disjoint.
+// manyPools returns n disjoint pools.
 func manyPools(n int) []*v3.IPPool {
 	var pools []*v3.IPPool
 	for i := range n {
@@ -39,8 +39,8 @@ func manyPools(n int) []*v3.IPPool {
 	return pools
 }
 
-// beforeTransaction calls a hook with the number of each transaction, from 1,
-// before the server sees it.
+// beforeTransaction calls a hook with the number of each transaction, from 1, before
+// the server executes it.
 func beforeTransaction(hook func(n int)) etcdtest.Option {
 	var n atomic.Int32
 	return etcdtest.WithUnaryInterceptor(func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
@@ -51,9 +51,10 @@ func beforeTransaction(hook func(n int)) etcdtest.Option {
 	})
 }
 
-// More changes than a transaction takes: a server with its defaults takes them
-// in several, and each is the last that may have written a pool.
+// TestEtcdTransactions commits more changes than etcd allows in a transaction by
+// default: they are written in several.
 func TestEtcdTransactions(t *testing.T) {
+	t.Parallel()
 	for n, transactions := range map[int]int{1: 1, 127: 1, 128: 2, 254: 2, 255: 3, 500: 4} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			world := newEtcdWorld(t)
@@ -71,16 +72,17 @@ func TestEtcdTransactions(t *testing.T) {
 	}
 }
 
-// Somebody who writes a pool between two of the transactions is noticed by the
-// next, and what the first wrote is told: by a commit in the result, by a run in
-// the error.
-func TestEtcdTransactionsNoticeOthers(t *testing.T) {
+// TestEtcdTransactionsConflict writes a pool between two transactions: the next one
+// is a conflict. The pools that the first wrote are in the result of a commit, and in
+// the error of a run.
+func TestEtcdTransactionsConflict(t *testing.T) {
+	t.Parallel()
 	var world *etcdWorld
-	foreign := ippool.New("foreign")
-	foreign.Spec.CIDR = "10.1.0.0/16"
+	other := ippool.New("other")
+	other.Spec.CIDR = "10.1.0.0/16"
 	world = newEtcdWorld(t, beforeTransaction(func(n int) {
 		if n == 2 {
-			world.Write(t, foreign)
+			world.Write(t, other)
 		}
 	}))
 	store := open(t, configOf(world.server))
@@ -95,16 +97,16 @@ func TestEtcdTransactionsNoticeOthers(t *testing.T) {
 	assert.Equal(t, "pool-0126", result.Of(126).Stored.Name)
 	assert.Len(t, world.Pools(t), 128)
 
-	// The next attempt of a run finds a pool that overlaps those that are left.
+	// The next attempt of a run finds a pool that overlaps the remaining ones.
 	world = newEtcdWorld(t, beforeTransaction(func(n int) {
 		if n == 2 {
-			world.Write(t, foreign)
+			world.Write(t, other)
 		}
 	}))
 	_, err = runOn(t, configOf(world.server), fileOf(t, manyPools(300)))
 	require.ErrorIs(t, err, plan.ErrIncompatible)
 	require.NotErrorIs(t, err, datastore.ErrConflict)
-	assert.ErrorContains(t, err, `overlaps 10.1.0.0/16 of IPPool "foreign"`)
+	assert.ErrorContains(t, err, `overlaps 10.1.0.0/16 of IPPool "other"`)
 	var partial *bootstrap.PartialError
 	require.ErrorAs(t, err, &partial)
 	assert.Len(t, partial.Created, 127)
@@ -113,7 +115,7 @@ func TestEtcdTransactionsNoticeOthers(t *testing.T) {
 	assert.Len(t, world.Pools(t), 128)
 }
 
-// fileOf asks for the pools in a file, and for no others.
+// fileOf returns settings with the pools in a file.
 func fileOf(t *testing.T, pools []*v3.IPPool) settings.Settings {
 	t.Helper()
 	var text strings.Builder
@@ -127,9 +129,10 @@ func fileOf(t *testing.T, pools []*v3.IPPool) settings.Settings {
 	return requested
 }
 
-// Records that are large are fewer in a transaction: a server takes requests of
-// 1.5 MiB by default.
+// TestEtcdTransactionsOfLargeRecords commits large records, of which a transaction has
+// fewer: etcd's default limit is 1.5 MiB a request.
 func TestEtcdTransactionsOfLargeRecords(t *testing.T) {
+	t.Parallel()
 	world := newEtcdWorld(t)
 	store := open(t, configOf(world.server))
 	snapshot, err := store.Snapshot(t.Context())
@@ -141,13 +144,14 @@ func TestEtcdTransactionsOfLargeRecords(t *testing.T) {
 	result, err := store.Commit(t.Context(), snapshot, changesOf(pools...))
 	require.NoError(t, err)
 	assert.Equal(t, 4, result.Transactions)
-	assert.Equal(t, 4, world.server.Count("Txn"), "five of 200 KiB in each")
+	assert.Equal(t, 4, world.server.Count("Txn"), "five records of 200 KiB in each")
 	assert.Len(t, world.Pools(t), 20)
 }
 
-// TestPoolIsTooLarge has a single pool that no request takes: that ends the run at
-// once, with what it was, and nothing is written of it.
+// TestPoolIsTooLarge commits a pool that is larger than a request may be: the error is
+// not retryable and names the pool, and nothing is written.
 func TestPoolIsTooLarge(t *testing.T) {
+	t.Parallel()
 	pool := func(size int) datastore.Change {
 		large := manyPools(1)[0]
 		large.Annotations = map[string]string{"note": strings.Repeat("x", size)}
@@ -160,10 +164,10 @@ func TestPoolIsTooLarge(t *testing.T) {
 		require.NoError(t, err)
 		begin := time.Now()
 		result, err := store.Commit(t.Context(), snapshot, []datastore.Change{pool(size)})
-		atOnce(t, begin, err, message...)
+		assertPermanent(t, begin, err, message...)
 		assert.Equal(t, datastore.NotWritten, result.Of(0).State)
-		require.NotErrorIs(t, err, datastore.ErrUnreachable, "waiting would not make it smaller")
-		assert.Less(t, len(err.Error()), 700, "it doesn't quote the pool")
+		require.NotErrorIs(t, err, datastore.ErrUnreachable, "it is not retryable")
+		assert.Less(t, len(err.Error()), 700, "the error does not quote the pool")
 		assert.Empty(t, world.Pools(t))
 	}
 	etcd, cluster := newEtcdWorld(t), newSteadyWorld(t)

@@ -16,7 +16,7 @@ import (
 
 const migrating = "../../docs/MIGRATING.md"
 
-// calicoNode is the part of calico-node's DaemonSet that matters.
+// calicoNode is the relevant part of calico-node's DaemonSet.
 const calicoNode = `
 apiVersion: apps/v1
 kind: DaemonSet
@@ -38,8 +38,8 @@ spec:
             - {name: FELIX_IPV6SUPPORT, value: "false"}
 `
 
-// TestMigratingKubernetes types what docs/MIGRATING.md says, on a cluster whose
-// pool is not what calico-node's variables say.
+// TestMigratingKubernetes runs the commands of docs/MIGRATING.md on a cluster whose
+// pool differs from calico-node's variables.
 func TestMigratingKubernetes(t *testing.T) {
 	world := newKubernetesWorld(t, ippool.CRDV1)
 	world.server.DeleteConfigMap(t, "kube-system", "kubeadm-config")
@@ -60,7 +60,7 @@ func TestMigratingKubernetes(t *testing.T) {
 	assert.Len(t, world.Pools(t), 2)
 }
 
-// TestMigratingEtcd does so on an empty etcd.
+// TestMigratingEtcd runs the commands of docs/MIGRATING.md on an empty etcd.
 func TestMigratingEtcd(t *testing.T) {
 	world := newEtcdWorld(t)
 	folder := t.TempDir()
@@ -72,7 +72,7 @@ func TestMigratingEtcd(t *testing.T) {
 	assert.Len(t, world.Pools(t), 1)
 }
 
-// typeSession types every line of a session of docs/MIGRATING.md.
+// typeSession runs every command of a session in docs/MIGRATING.md.
 func typeSession(t *testing.T, name, tools, folder string, env ...string) {
 	t.Helper()
 	program, err := programs.CalicoBootstrap()
@@ -81,6 +81,6 @@ func typeSession(t *testing.T, name, tools, folder string, env ...string) {
 	env = append([]string{"PATH=" + tools + string(filepath.ListSeparator) + os.Getenv("PATH"), "HOME=" + folder, "TMPDIR=" + folder}, env...)
 	typed.Session{
 		Document: migrating, Name: name, Folder: folder, Env: append(env, preflightOn...), Update: *update,
-		Tidy: func(printed string) string { return allowedHere.ReplaceAllString(printed, "") },
+		Tidy: func(printed string) string { return allowedNote.ReplaceAllString(printed, "") },
 	}.Type(t)
 }

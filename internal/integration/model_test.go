@@ -9,10 +9,9 @@ import (
 	"strings"
 )
 
-// modelRecords says what calico-node writes in an environment in which nothing
-// is wrong, sorted by name. It is written down a second time here, from the
-// contract and with other means than the code that it judges: string by string,
-// on the old net types.
+// modelRecords returns the records that calico-node writes in a valid environment,
+// sorted by name. It is a second implementation of the contract, with other means than
+// the code under test: strings and the types of package net.
 func modelRecords(env map[string]string) []string {
 	uids := newModelRandom()
 	records := map[string]string{}
@@ -27,7 +26,7 @@ func modelRecords(env map[string]string) []string {
 		return strings.ToLower(env["CALICO_IPV"+n+"POOL_CIDR"]) == "none"
 	})
 	if slices.Contains(families, "6") && env["CALICO_IPV6POOL_CIDR"] == "" {
-		// Drawn before the uids.
+		// The prefix is drawn before the uids.
 		env = maps.Clone(env)
 		if env == nil {
 			env = map[string]string{}

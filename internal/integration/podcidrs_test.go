@@ -17,8 +17,9 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// TestPodCIDRs has clusters of several kinds say what their pod CIDRs are.
+// TestPodCIDRs discovers the pod CIDRs of several kinds of clusters.
 func TestPodCIDRs(t *testing.T) {
+	t.Parallel()
 	world := newKubernetesWorld(t, ippool.CRDV1)
 	world.server.InstallOpenShiftCRD(t)
 	kubeadm := func(podSubnet string) func(t *testing.T) {
@@ -51,12 +52,12 @@ func TestPodCIDRs(t *testing.T) {
 		cluster          []func(t *testing.T)
 		settings         settings.Settings
 		ipv4, from4      string
-		ipv6, from6      string // ipv6 empty: whatever was drawn
+		ipv6, from6      string // ipv6 empty: any, as it is random
 		notes            []string
-		warning, because string // a part of the one warning
-		finding          string // a part of the one about the pod CIDRs
+		warning, because string // a part of the only warning, of the first note
+		finding          string // a part of the OutsidePodCIDR finding
 	}{
-		{name: "nothing is known",
+		{name: "no source",
 			ipv4: "192.168.0.0/16", from4: "default", from6: random,
 			notes: []string{noKubeadm, noOpenShift, noKubeProxy}},
 		{name: "kubeadm, both families", cluster: []func(*testing.T){kubeadm(`"10.1.0.0/16, fd01::/56" # pods`), openShift("10.2.0.0/16", "fd02::/56")},
@@ -75,20 +76,20 @@ func TestPodCIDRs(t *testing.T) {
 		{name: "unreadable", cluster: []func(*testing.T){kubeadm("[")},
 			ipv4: "192.168.0.0/16", from4: "default", from6: random,
 			notes: []string{noOpenShift, noKubeProxy}, warning: "no pod CIDR from kubeadm-config: ClusterConfiguration: networking.podSubnet can't be read: "},
-		{name: "half of it", cluster: []func(*testing.T){kubeadm("10.1.0.0,fd01::/56")},
+		{name: "one invalid CIDR", cluster: []func(*testing.T){kubeadm("10.1.0.0,fd01::/56")},
 			ipv4: "192.168.0.0/16", from4: "default", ipv6: "fd01::/56", from6: "kubeadm-config",
 			notes: []string{noOpenShift, noKubeProxy}, warning: `pod CIDRs of kubeadm-config: "10.1.0.0": `},
-		{name: "named, inside", cluster: []func(*testing.T){kubeadm("10.1.0.0/16,fd01::/56")},
+		{name: "configured, inside", cluster: []func(*testing.T){kubeadm("10.1.0.0/16,fd01::/56")},
 			settings: cidrsOf("10.1.128.0/17", "fd01::/64"),
 			ipv4:     "10.1.128.0/17", from4: "test", ipv6: "fd01::/64", from6: "test"},
-		{name: "named, outside", cluster: []func(*testing.T){kubeadm("10.1.0.0/16,10.3.0.0/16,fd01::/56")}, notes: []string{"using the first of the IPv4 pod CIDRs of kubeadm-config, 10.1.0.0/16: no pool is created for 10.3.0.0/16"},
+		{name: "configured, outside", cluster: []func(*testing.T){kubeadm("10.1.0.0/16,10.3.0.0/16,fd01::/56")}, notes: []string{"using the first of the IPv4 pod CIDRs of kubeadm-config, 10.1.0.0/16: no pool is created for 10.3.0.0/16"},
 			settings: cidrsOf("10.2.0.0/16", "fd01::/64"),
 			ipv4:     "10.2.0.0/16", from4: "test", ipv6: "fd01::/64", from6: "test",
 			finding: `cidr "10.2.0.0/16" (test) is outside the pod CIDR that the cluster knows, 10.1.0.0/16, 10.3.0.0/16 (kubeadm-config)`},
-		{name: "named, wider", cluster: []func(*testing.T){kubeadm("10.1.0.0/16,fd01::/56")},
+		{name: "configured, wider", cluster: []func(*testing.T){kubeadm("10.1.0.0/16,fd01::/56")},
 			settings: cidrsOf("10.0.0.0/8", "fd01::/56"),
 			ipv4:     "10.0.0.0/8", from4: "test", ipv6: "fd01::/56", from6: "test", finding: `"10.0.0.0/8" (test) goes beyond`},
-		{name: "named, and the source can't be read", cluster: []func(*testing.T){kubeadm("[")},
+		{name: "configured, unreadable source", cluster: []func(*testing.T){kubeadm("[")},
 			settings: cidrsOf("10.2.0.0/16", "fd01::/64"),
 			ipv4:     "10.2.0.0/16", from4: "test", ipv6: "fd01::/64", from6: "test",
 			notes: []string{noOpenShift, noKubeProxy}, because: "ClusterConfiguration: networking.podSubnet can't be read"},
@@ -132,9 +133,10 @@ func TestPodCIDRs(t *testing.T) {
 	}
 }
 
-// TestPodCIDRThatMakesNoPool: a cluster's CIDR that is smaller than a block is
-// refused before anything is written.
-func TestPodCIDRThatMakesNoPool(t *testing.T) {
+// TestPodCIDRIsTooSmall checks that a cluster's pod CIDR that is smaller than a block is
+// an error, before anything is written.
+func TestPodCIDRIsTooSmall(t *testing.T) {
+	t.Parallel()
 	world := newKubernetesWorld(t, ippool.CRDV1)
 	putKubeadmConfig(t, world.server, "10.1.0.0/28,fd01::/56")
 	_, err := bootstrap.New(world.Open(t), bootstrap.WithHost(suite.Host{})).Run(t.Context(), settings.Settings{})

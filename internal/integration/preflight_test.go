@@ -20,7 +20,8 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// findingsOf are the codes and what clashes, in their order.
+// findingsOf returns the code of each finding and the prefix that it conflicts with, in
+// their order.
 func findingsOf(report bootstrap.Report) []string {
 	all := []string{}
 	for _, finding := range report.Findings {
@@ -33,9 +34,10 @@ func findingsOf(report bootstrap.Report) []string {
 	return all
 }
 
-// TestPreflightOnKubernetes holds pools to what a real API server says of nodes,
-// Services and pod CIDRs.
+// TestPreflightOnKubernetes checks pools against the nodes, Services and pod CIDRs of a
+// real API server.
 func TestPreflightOnKubernetes(t *testing.T) {
+	t.Parallel()
 	world := newKubernetesWorld(t, ippool.CRDV1)
 	putNodes(t, world.server,
 		kubetest.Node{Name: "a", Labels: map[string]string{"zone": "a"}, Addresses: []kubetest.NodeAddress{{Type: "InternalIP", Address: "10.244.0.10"}}, PodCIDRs: []string{"10.243.0.0/24"}},
@@ -43,7 +45,7 @@ func TestPreflightOnKubernetes(t *testing.T) {
 	)
 	world.server.PutServiceCIDR(t, "more", "10.244.128.0/20")
 	t.Cleanup(func() { world.server.DeleteServiceCIDR(t, "more") })
-	asks := func(changes ...func(*settings.Settings)) settings.Settings {
+	desired := func(changes ...func(*settings.Settings)) settings.Settings {
 		requested := cidrsOf("10.244.0.0/16", "none")
 		for _, change := range changes {
 			change(&requested)
@@ -53,37 +55,37 @@ func TestPreflightOnKubernetes(t *testing.T) {
 	run := func(requested settings.Settings) (bootstrap.Report, error) {
 		return bootstrap.New(world.Open(t), bootstrap.WithHost(suite.Host{})).Run(t.Context(), requested)
 	}
-	clashes := []string{
+	conflicts := []string{
 		"NodeAddressOverlap 10.244.0.10/32 node a", "ServiceCIDROverlap 10.244.128.0/20 ServiceCIDR more", "OutsideNodePodCIDR 10.243.0.0/24 podCIDRs of node a",
 	}
 
-	report, err := run(asks(func(s *settings.Settings) { s.Preflight = settings.Given("strict", origin.Caller("test")) }))
+	report, err := run(desired(func(s *settings.Settings) { s.Preflight = settings.Given("strict", origin.Caller("test")) }))
 	require.ErrorIs(t, err, preflight.ErrFindings)
-	assert.Equal(t, clashes, findingsOf(report))
+	assert.Equal(t, conflicts, findingsOf(report))
 	assert.Empty(t, world.Pools(t), "nothing is written")
 
-	report, err = run(asks(func(s *settings.Settings) {
+	report, err = run(desired(func(s *settings.Settings) {
 		s.Preflight, s.Allow = settings.Given("strict", origin.Caller("test")), settings.Given("NodeAddressOverlap,ServiceCIDROverlap,OutsideNodePodCIDR", origin.Caller("test"))
 		s.IPv4.NodeSelector, s.IPv4.NATOutgoing = settings.Given("zone == 'b'", origin.Caller("test")), settings.Given("false", origin.Caller("test"))
 	}))
 	require.ErrorIs(t, err, preflight.ErrFindings)
 	assert.Equal(t, []string{"PrivateWithoutNAT", "NodeSelectorMatchesNoNode"}, findingsOf(report))
 
-	report, err = run(asks(func(s *settings.Settings) { s.IPv4.CIDR = settings.Given("203.0.113.0/26", origin.Caller("test")) }))
+	report, err = run(desired(func(s *settings.Settings) { s.IPv4.CIDR = settings.Given("203.0.113.0/26", origin.Caller("test")) }))
 	require.NoError(t, err)
 	assert.Equal(t, []string{"OutsideNodePodCIDR 10.243.0.0/24 podCIDRs of node a", "FewerBlocksThanNodes"}, findingsOf(report)[:2])
-	require.Len(t, world.Pools(t), 1, "warned of, and created")
+	require.Len(t, world.Pools(t), 1, "created with a warning")
 
-	report, err = run(asks())
+	report, err = run(desired())
 	require.NoError(t, err)
-	assert.Empty(t, report.Findings, "a boot where the pool exists looks at nothing")
-	planned, err := bootstrap.New(world.Open(t), bootstrap.WithHost(suite.Host{})).Plan(t.Context(), asks())
+	assert.Empty(t, report.Findings, "a run does not check existing pools")
+	planned, err := bootstrap.New(world.Open(t), bootstrap.WithHost(suite.Host{})).Plan(t.Context(), desired())
 	require.NoError(t, err)
-	assert.Contains(t, findingsOf(planned.Report), "FewerBlocksThanNodes", "a plan looks at what exists")
+	assert.Contains(t, findingsOf(planned.Report), "FewerBlocksThanNodes", "a plan checks existing pools")
 }
 
-// TestPreflightOfTheProgram has a pool over the loopback interface, which every
-// machine has.
+// TestPreflightOfTheProgram creates a pool that overlaps the loopback interface, which
+// every machine has.
 func TestPreflightOfTheProgram(t *testing.T) {
 	t.Parallel()
 	folder := filepath.Join(t.TempDir(), "etcd")
@@ -108,7 +110,8 @@ func TestPreflightOfTheProgram(t *testing.T) {
 	assert.Contains(t, r.stdout, "In etcd, 1 record(s)")
 }
 
-// calledForReport calls the program for a report in JSON, whatever comes of it.
+// calledForReport runs the program with -o json and returns its report, with any exit
+// code.
 func calledForReport(t *testing.T, env []string, args ...string) (bootstrap.Report, result) {
 	t.Helper()
 	r := call(t, env, append(args, "-o", "json")...)
@@ -117,9 +120,10 @@ func calledForReport(t *testing.T, env []string, args ...string) (bootstrap.Repo
 	return report, r
 }
 
-// TestStrictPreflightOfARandomRange has nodes whose IPv6 podCIDRs no range that is
-// drawn will hold: apply says so of the range that it drew, plan of any.
+// TestStrictPreflightOfARandomRange has nodes whose IPv6 podCIDRs can't be in a random
+// range: apply reports that for the range that it drew, plan for any range.
 func TestStrictPreflightOfARandomRange(t *testing.T) {
+	t.Parallel()
 	world := newSteadyWorld(t)
 	world.empty(t)
 	putNodes(t, world.server,
@@ -129,15 +133,15 @@ func TestStrictPreflightOfARandomRange(t *testing.T) {
 	})
 	found := []string{"OutsideNodePodCIDR 2001:db8:1::/64 podCIDRs of node a"}
 	const chosen = `IPPool "default-ipv6-ippool": cidr "fd`
-	const toCome = `IPPool "default-ipv6-ippool": the random ULA /48 that is drawn for it`
+	const undrawn = `IPPool "default-ipv6-ippool": the random ULA /48 that is drawn for it`
 	const message = " is not where kube-controller-manager gives the nodes their podCIDRs, such as a (2001:db8:1::/64), b (2001:db8:2::/64): "
-	for verb, begins := range map[string]string{"apply": chosen, "plan": toCome} {
+	for verb, prefix := range map[string]string{"apply": chosen, "plan": undrawn} {
 		report, r := calledForReport(t, env, verb)
 		assert.Equal(t, 2, r.code, r.stderr)
 		require.Equal(t, found, findingsOf(report), verb)
 		assert.Equal(t, "default-ipv6-ippool", report.Findings[0].Pool)
 		text := report.Findings[0].Text
-		assert.True(t, strings.HasPrefix(text, begins), text)
+		assert.True(t, strings.HasPrefix(text, prefix), text)
 		assert.Contains(t, text, message)
 		assert.Contains(t, r.stderr, "error: OutsideNodePodCIDR: "+text+"\n")
 		assert.Contains(t, r.stderr, "error: env CALICO_IPPOOLS_PREFLIGHT makes preflight findings errors")
@@ -151,11 +155,12 @@ func TestStrictPreflightOfARandomRange(t *testing.T) {
 	assert.Equal(t, defaultNames[1:], names(world.Pools(t)))
 }
 
-// TestTerminatingPool has pools that a finalizer keeps: they count until they are
-// gone, nobody touches them, and whoever runs is told.
+// TestTerminatingPool has pools that are being deleted and kept by a finalizer: they
+// count until they are gone, are not modified, and are a finding.
 func TestTerminatingPool(t *testing.T) {
+	t.Parallel()
 	world := newSteadyWorld(t)
-	t.Cleanup(func() { world.empty(t) }) // of the finalizer, which would hold the CRD
+	t.Cleanup(func() { world.empty(t) }) // the finalizer would block the deletion of the CRD
 	env := slices.Concat(preflightOn, bothCIDRs, []string{"KUBECONFIG=" + world.server.Kubeconfig(t), "CALICO_IPV6POOL_NAT_OUTGOING=true"})
 	for _, name := range []string{"default-ipv4-ippool", "another"} {
 		t.Run(name, func(t *testing.T) {
@@ -190,8 +195,8 @@ func TestTerminatingPool(t *testing.T) {
 			check(t, report, plan.Created)
 			assert.Contains(t, r.stderr, "being deleted")
 			after := raw(t, world)
-			assert.Equal(t, before[name], after[name], "it is left")
-			assert.Len(t, after, 2, "the other family's is created, and none in its place")
+			assert.Equal(t, before[name], after[name], "the terminating pool is not modified")
+			assert.Len(t, after, 2, "only the other family's pool is created")
 		})
 	}
 }

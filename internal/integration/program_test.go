@@ -23,14 +23,14 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// result is what a call of the program left.
+// result is the output and the exit code of a process.
 type result struct {
 	stdout, stderr string
 	code           int
 }
 
-// command prepares a call in an environment that has nothing of this one but
-// what a process needs.
+// command prepares a run of the program. Its environment has env and what every
+// process needs, and nothing else of the test's environment.
 func command(t *testing.T, env []string, args ...string) *exec.Cmd {
 	t.Helper()
 	program := programs.CalicoBootstrap
@@ -41,12 +41,13 @@ func command(t *testing.T, env []string, args ...string) *exec.Cmd {
 	require.NoError(t, err)
 	cmd := exec.Command(binary, args...)
 	cmd.Dir = t.TempDir()
-	// What the preflight finds depends on the networks of the machine.
+	// The preflight is off, as its findings depend on the networks of the machine.
 	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "TMPDIR=" + t.TempDir(), "HOME=" + cmd.Dir, "CALICO_IPPOOLS_PREFLIGHT=off"}, env...)
 	return cmd
 }
 
-// logged has a call log into a file, and returns what is in there so far.
+// logged redirects stderr of the command to a file, and returns a function that reads
+// it while the command runs.
 func logged(t *testing.T, cmd *exec.Cmd) func() string {
 	t.Helper()
 	file, err := os.Create(filepath.Join(t.TempDir(), "stderr"))
@@ -79,20 +80,20 @@ var (
 	timeText = regexp.MustCompile(`20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ`)
 )
 
-func still(text string) string {
+func normalized(text string) string {
 	text = uidText.ReplaceAllString(text, "47132df4-a8f8-4771-b096-ccd5d2ab0391")
 	return timeText.ReplaceAllString(text, "2026-11-22T17:45:23Z")
 }
 
-// preflightOn switches the preflight on, but for what this machine has to do with
-// it: a note says if there was something.
+// preflightOn enables the preflight. Findings about the networks of this machine are
+// allowed; the output has a note for each of them.
 var preflightOn = []string{"CALICO_IPPOOLS_PREFLIGHT=warn", "CALICO_IPPOOLS_ALLOW=HostInterfaceOverlap,HostRouteOverlap"}
 
-var allowedHere = regexp.MustCompile(`(?m)^Note: found, and allowed by the settings: Host.*\n`)
+var allowedNote = regexp.MustCompile(`(?m)^Note: found, and allowed by the settings: Host.*\n`)
 
 var bothCIDRs = []string{"CALICO_IPV4POOL_CIDR=10.244.0.0/16", "CALICO_IPV6POOL_CIDR=fd00:10:244::/64"}
 
-// golden compares with a file beside the tests, which -update writes.
+// golden compares got with a file in testdata, which -update writes.
 func golden(t *testing.T, name, got string) {
 	t.Helper()
 	path := filepath.Join("testdata", name)
@@ -104,14 +105,14 @@ func golden(t *testing.T, name, got string) {
 	assert.Equal(t, string(want), got)
 }
 
-// TestTranscript is what README.md shows: a plan, a first run, a second one,
-// what exists and differs, what a firewall has to let in, faults.
+// TestTranscript runs the commands of the README's transcript: a plan, a first and a
+// second run, drift, the openings of a firewall, invalid settings.
 func TestTranscript(t *testing.T) {
 	t.Parallel()
 	folder := filepath.Join(t.TempDir(), "etcd")
 	var out strings.Builder
 	type typed struct {
-		env  []string // beside that of a transcript
+		env  []string // in addition to preflightOn
 		args string
 		code int
 	}
@@ -131,7 +132,7 @@ func TestTranscript(t *testing.T) {
 		args := append(strings.Fields(line.args), "--datastore-type", "embedded", "--data-dir", folder)
 		r := call(t, slices.Concat(preflightOn, line.env), args...)
 		require.Equal(t, line.code, r.code, r.stderr)
-		out.WriteString(allowedHere.ReplaceAllString(still(r.stdout), ""))
+		out.WriteString(allowedNote.ReplaceAllString(normalized(r.stdout), ""))
 		for text := range strings.Lines(r.stderr) {
 			if strings.HasPrefix(text, "error: ") {
 				out.WriteString(text)
@@ -157,9 +158,9 @@ func TestOutputFormats(t *testing.T) {
 			r := call(t, append(bothCIDRs, "CALICO_IPV6POOL_NAT_OUTGOING=off"), args...)
 			require.Zero(t, r.code, r.stderr)
 			if format == "json" {
-				assert.True(t, json.Valid([]byte(r.stdout)), "stdout carries the result alone: %s", r.stdout)
+				assert.True(t, json.Valid([]byte(r.stdout)), "stdout has only the result: %s", r.stdout)
 			}
-			golden(t, verb+"."+format, still(r.stdout))
+			golden(t, verb+"."+format, normalized(r.stdout))
 		}
 	}
 }
@@ -183,7 +184,7 @@ func TestVersionAndCompletion(t *testing.T) {
 	}
 }
 
-// TestExitCodes has a row for each way to end, and what stands on stderr then.
+// TestExitCodes checks each exit code and what is on stderr.
 func TestExitCodes(t *testing.T) {
 	t.Parallel()
 	server := etcdtest.Start(t)
@@ -193,13 +194,13 @@ func TestExitCodes(t *testing.T) {
 		env    []string
 		args   []string
 		code   int
-		stderr []string // lines; each must be there
+		stderr []string // required lines
 	}{
-		{"plan with nothing there", []string{at}, []string{"plan"}, 0, nil},
-		{"plan --exit-code with nothing there", []string{at}, []string{"plan", "--exit-code"}, 3, nil},
+		{"plan without pools", []string{at}, []string{"plan"}, 0, nil},
+		{"plan --exit-code without pools", []string{at}, []string{"plan", "--exit-code"}, 3, nil},
 		{"apply", []string{at}, nil, 0, nil},
-		{"plan --exit-code with all there", []string{at}, []string{"plan", "--exit-code"}, 0, nil},
-		{"wrong settings, all at once",
+		{"plan --exit-code with all pools", []string{at}, []string{"plan", "--exit-code"}, 0, nil},
+		{"all invalid settings are reported",
 			[]string{at, "CALICO_IPV4POOL_IPIP=sometimes", "CALICO_IPV6POOL_CIDR=10.0.0.0/8", "CALICO_STARTUP_LOGLEVEL=loud", "CALICO_IPPOOLS_LOG_FORMAT=xml"},
 			[]string{"--ipv4-pool-block-size", "8", "-o", "xml"}, 2,
 			[]string{
@@ -214,14 +215,14 @@ func TestExitCodes(t *testing.T) {
 			[]string{"error: unknown flag: --ipv4-cidr; calico-bootstrap --help lists them"}},
 		{"unknown command", []string{at}, []string{"aply"}, 2,
 			[]string{`error: "aply" is no command (did you mean apply?); calico-bootstrap --help lists them`}},
-		{"value of a boolean flag apart", []string{at}, []string{"apply", "--no-default-pools", "false"}, 2, nil},
+		{"boolean flag and value as two arguments", []string{at}, []string{"apply", "--no-default-pools", "false"}, 2, nil},
 		{"data-dir without embedded", []string{at}, []string{"--data-dir", "x"}, 2, nil},
 		{"embedded and endpoints", nil, []string{"--datastore-type", "embedded", "--etcd-endpoints", server.Endpoints()[0]}, 2, nil},
-		{"embedded where endpoints are exported", []string{at}, []string{"--datastore-type", "embedded"}, 0, nil},
-		{"a word too much", nil, []string{"completion", "bash", "extra"}, 2, nil},
-		{"endpoint with a port that is none", []string{"ETCD_ENDPOINTS=http://127.0.0.1:99999"}, nil, 2, nil},
+		{"embedded with endpoints in the environment", []string{at}, []string{"--datastore-type", "embedded"}, 0, nil},
+		{"extra argument", nil, []string{"completion", "bash", "extra"}, 2, nil},
+		{"endpoint with an invalid port", []string{"ETCD_ENDPOINTS=http://127.0.0.1:99999"}, nil, 2, nil},
 		{"no datastore", nil, nil, 2, nil},
-		{"out of time", []string{"ETCD_ENDPOINTS=http://127.0.0.1:1"}, []string{"--timeout", "300ms"}, 4, nil},
+		{"timeout", []string{"ETCD_ENDPOINTS=http://127.0.0.1:1"}, []string{"--timeout", "300ms"}, 4, nil},
 		{"TLS fails", []string{"ETCD_ENDPOINTS=https" + strings.TrimPrefix(etcdtest.Start(t, etcdtest.WithServerTLS()).Endpoints()[0], "https")}, nil, 1, nil},
 	}
 	for _, test := range tests {
@@ -240,7 +241,7 @@ func TestExitCodes(t *testing.T) {
 	}
 }
 
-func TestFaultsAsJSONLogs(t *testing.T) {
+func TestErrorsAsJSONLogs(t *testing.T) {
 	t.Parallel()
 	r := call(t, []string{"CALICO_IPPOOLS_LOG_FORMAT=json", "CALICO_IPV4POOL_IPIP=sometimes"})
 	assert.Equal(t, 2, r.code)
@@ -249,7 +250,8 @@ func TestFaultsAsJSONLogs(t *testing.T) {
 	}
 }
 
-// TestConfigFile has the file that calicoctl reads, with files and with texts.
+// TestConfigFile uses calicoctl's config file, with certificates as file names and as
+// texts.
 func TestConfigFile(t *testing.T) {
 	t.Parallel()
 	server := etcdtest.Start(t, etcdtest.WithMutualTLS())
@@ -292,7 +294,7 @@ func TestConfigFile(t *testing.T) {
 	}
 }
 
-// TestEndsOnSignal has a run that waits with no limit, and SIGTERM.
+// TestEndsOnSignal sends SIGTERM to a run that retries without a timeout.
 func TestEndsOnSignal(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {
@@ -301,7 +303,7 @@ func TestEndsOnSignal(t *testing.T) {
 	cmd := command(t, []string{"ETCD_ENDPOINTS=http://127.0.0.1:1", "WAIT_FOR_DATASTORE=true"})
 	logged := logged(t, cmd)
 	require.NoError(t, cmd.Start())
-	require.Eventually(t, func() bool { return strings.Contains(logged(), "waiting for the datastore") }, waiting, step)
+	require.Eventually(t, func() bool { return strings.Contains(logged(), "waiting for the datastore") }, waitTimeout, pollInterval)
 	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
 	err := cmd.Wait()
 	require.Error(t, err)
@@ -310,8 +312,8 @@ func TestEndsOnSignal(t *testing.T) {
 	assert.Contains(t, logged(), "connection refused")
 }
 
-// TestEmptyModesArePrintedAsNever has a stored pool without modes, as calicoctl
-// and older versions of Calico leave it.
+// TestEmptyModesArePrintedAsNever stores a pool without modes, as calicoctl and older
+// versions of Calico do.
 func TestEmptyModesArePrintedAsNever(t *testing.T) {
 	t.Parallel()
 	const record = `{"kind":"IPPool","apiVersion":"projectcalico.org/v3","metadata":{"name":"default-ipv4-ippool"},"spec":{"cidr":"10.244.0.0/16","natOutgoing":true}}`

@@ -49,7 +49,7 @@ func typeQuickStart(t *testing.T, name string, env ...string) {
 		out, err := cmd.Output()
 		require.NoError(t, err, "%s%s", typed, stderr.String())
 		printed.WriteString(line)
-		printed.WriteString(allowedHere.ReplaceAllString(still(string(out)), ""))
+		printed.WriteString(allowedNote.ReplaceAllString(normalized(string(out)), ""))
 	}
 	require.Positive(t, commands)
 	if *update {

@@ -15,8 +15,8 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// everyField are settings that need every field of a pool, but the one that an
-// Installation doesn't have.
+// everyField is a pools file that sets every field except the one that an Installation
+// does not have.
 const everyField = `ip_pools:
 - name: every
   cidr: 10.9.0.0/16
@@ -33,7 +33,7 @@ const everyField = `ip_pools:
   allowedUses: [LoadBalancer]
 `
 
-// forTeams is a pool with the field that an Installation doesn't have.
+// forTeams is a pool with the field that an Installation does not have.
 const forTeams = `- name: teams
   cidr: 10.11.0.0/16
   namespaceSelector: has(team)
@@ -49,15 +49,16 @@ func render(t *testing.T, pools string, args ...string) string {
 	return r.stdout
 }
 
-// kubectl takes what render prints, in either format, as it is asked for most
-// often and at its strictest, and so do our definitions and Calico's own.
-func TestRenderIsTakenByKubectl(t *testing.T) {
+// TestRenderIsAcceptedByKubectl applies the output of render, in each format, with kubectl's
+// strictest validation, client-side and server-side, to our CRDs and to Calico's.
+func TestRenderIsAcceptedByKubectl(t *testing.T) {
+	t.Parallel()
 	for _, definitions := range []struct {
-		whose    string
+		name     string
 		newWorld func(*testing.T, schema.GroupVersion) *kubernetesWorld
-	}{{"ours", newKubernetesWorld}, {"Calico's", newCalicoWorld}} {
+	}{{"our CRDs", newKubernetesWorld}, {"Calico's CRDs", newCalicoWorld}} {
 		for _, group := range []schema.GroupVersion{ippool.CRDV1, v3.SchemeGroupVersion} {
-			t.Run(definitions.whose+" "+group.String(), func(t *testing.T) {
+			t.Run(definitions.name+" "+group.String(), func(t *testing.T) {
 				world := definitions.newWorld(t, group)
 				for _, format := range []string{"yaml", "json"} {
 					world.empty(t)
@@ -72,8 +73,9 @@ func TestRenderIsTakenByKubectl(t *testing.T) {
 	}
 }
 
-// What render prints, --pools-file takes, and it stays the same.
-func TestRenderIsTakenByPoolsFile(t *testing.T) {
+// TestRenderIsAcceptedByPoolsFile checks that render with its own output as --pools-file
+// prints the same.
+func TestRenderIsAcceptedByPoolsFile(t *testing.T) {
 	t.Parallel()
 	for _, format := range []string{"yaml", "json"} {
 		first := render(t, everyField+forTeams, "-o", format)
@@ -85,9 +87,11 @@ func TestRenderIsTakenByPoolsFile(t *testing.T) {
 	}
 }
 
-// An API server with the operator's schema takes the Installation, and none of
-// its fields is lost. The commands are those of the README.
-func TestRenderIsTakenByTheOperator(t *testing.T) {
+// TestRenderIsAcceptedByTheOperator checks that an API server with the operator's schema
+// accepts the Installation and keeps all its fields. The commands are those of the
+// README.
+func TestRenderIsAcceptedByTheOperator(t *testing.T) {
+	t.Parallel()
 	world := newKubernetesWorld(t, v3.SchemeGroupVersion)
 	world.server.InstallOperatorCRD(t)
 	folder := t.TempDir()
@@ -99,7 +103,7 @@ func TestRenderIsTakenByTheOperator(t *testing.T) {
 	rendered := render(t, everyField, "-o", "installation")
 	golden(t, "render.installation", rendered)
 	path := file("rendered.yaml", rendered)
-	there := file("there.yaml",
+	existing := file("existing.yaml",
 		"apiVersion: operator.tigera.io/v1\nkind: Installation\nmetadata: {name: default}\nspec: {variant: Calico, calicoNetwork: {bgp: Enabled, ipPools: [{cidr: 192.168.0.0/16}]}}\n")
 
 	type installation struct {
@@ -127,28 +131,30 @@ func TestRenderIsTakenByTheOperator(t *testing.T) {
 		"allowedUses": []any{"Workload"}, "assignmentMode": "Manual",
 	}, pools[2])
 
-	// However the Installation came there, what it says beside the pools stays.
-	for _, made := range []string{"create", "apply"} {
-		kubectl(t, world.server, made, "-f", there)
+	// The patch keeps the other fields of the Installation, whether it was created or
+	// applied.
+	for _, verb := range []string{"create", "apply"} {
+		kubectl(t, world.server, verb, "-f", existing)
 		kubectl(t, world.server, "patch", "installation", "default", "--type", "merge", "--patch-file", path)
 		want := fresh
 		want.Spec.Variant, want.Spec.CalicoNetwork.BGP = "Calico", "Enabled"
-		assert.Equal(t, want, stored(), "kubectl %s", made)
+		assert.Equal(t, want, stored(), "kubectl %s", verb)
 	}
 
-	// The server would notice a wrong word, or a field too many.
-	for _, wrong := range []string{
+	// The server refuses an invalid value and an unknown field.
+	for _, invalid := range []string{
 		strings.ReplaceAll(rendered, "encapsulation: None", "encapsulation: Never"),
 		strings.ReplaceAll(rendered, "natOutgoing: Enabled", "natOutgoing: true"),
 		strings.ReplaceAll(rendered, "disableNewAllocations", "disabled"),
 	} {
-		require.NotEqual(t, rendered, wrong)
-		_, err := kubectlResult(t, world.server, "create", "--validate=strict", "-f", file("wrong.yaml", wrong))
+		require.NotEqual(t, rendered, invalid)
+		_, err := kubectlResult(t, world.server, "create", "--validate=strict", "-f", file("invalid.yaml", invalid))
 		assert.ErrorContains(t, err, "ipPools")
 	}
 }
 
-// What an Installation can't hold is wrong with the settings.
+// TestRenderInstallationBadInput renders pools that an Installation can't represent:
+// that is an error of the settings.
 func TestRenderInstallationBadInput(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "pools.yaml")
@@ -161,7 +167,8 @@ error: flag --output: "installation": IPPool "b": cidr "10.10.0.0/28" is smaller
 `, r.stderr)
 }
 
-// What an Installation has no place for, or has its own of, is warned of.
+// TestRenderInstallationWarnings checks the warnings about settings that an Installation
+// ignores.
 func TestRenderInstallationWarnings(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "pools.yaml")

@@ -22,17 +22,17 @@ import (
 const (
 	generatedSeed  = 20261122
 	generatedCount = 400
-	askers         = 8 // that ask the API server at the same time
-	leastOfEach    = 100
+	requesters     = 8   // concurrent requests to the API server
+	minimumOfEach  = 100 // of accepted and of refused pools
 )
 
-// generatedPools gives random pools to both sides. What both take must also
-// stand as it was sent, once Default has filled it.
+// generatedPools compares Validate and the API server on random pools. A pool that both
+// accept must be stored with exactly the fields that Default sets.
 func generatedPools(t *testing.T, world *kubernetesWorld) {
 	random := generator{rand.New(rand.NewPCG(generatedSeed, 0))}
 	var (
 		pools          []*v3.IPPool
-		sent, defaults []*unstructured.Unstructured // of each pool: as it is, and after Default
+		sent, defaults []*unstructured.Unstructured // each pool before and after Default
 	)
 	for range generatedCount {
 		pool := random.pool()
@@ -43,7 +43,7 @@ func generatedPools(t *testing.T, world *kubernetesWorld) {
 	}
 	answers, filledAnswers := world.dryCreateAll(t, sent), world.dryCreateAll(t, defaults)
 
-	taken, refused := 0, 0
+	accepted, refused := 0, 0
 	for i, pool := range pools {
 		faults := ippool.Validate(asReadByServer(pool))
 		show := func() string {
@@ -56,18 +56,18 @@ func generatedPools(t *testing.T, world *kubernetesWorld) {
 			assert.NotEmpty(t, faults, show())
 			continue
 		}
-		taken++
+		accepted++
 		if !assert.Empty(t, faults, show()) {
 			continue
 		}
 		filled := pool.DeepCopy()
 		ippool.Default(filled)
-		// What the server itself fills in is what Default fills in.
+		// The server sets the same defaults as Default.
 		want := *pool.DeepCopy()
 		want.Spec.NodeSelector, want.Spec.AssignmentMode = filled.Spec.NodeSelector, filled.Spec.AssignmentMode
 		assert.Equal(t, canonical(t, want.Spec), canonical(t, answers[i].object.Object["spec"]), show())
 
-		// Default names the use Tunnel, which does not go with namespaces.
+		// Default adds the use Tunnel, which namespaceSelector does not allow.
 		faults = ippool.Validate(asReadByServer(filled))
 		require.NoError(t, filledAnswers[i].err, show())
 		assert.Equal(t, len(faults) > 0, len(filledAnswers[i].reasons) > 0, "after Default: %q; %s", filledAnswers[i].reasons, show())
@@ -75,33 +75,32 @@ func generatedPools(t *testing.T, world *kubernetesWorld) {
 			assert.Equal(t, canonical(t, filled.Spec), canonical(t, filledAnswers[i].object.Object["spec"]), "after Default: %s", show())
 		}
 	}
-	t.Logf("%d taken, %d refused", taken, refused)
-	assert.Greater(t, taken, leastOfEach)
-	assert.Greater(t, refused, leastOfEach)
+	t.Logf("%d accepted, %d refused", accepted, refused)
+	assert.Greater(t, accepted, minimumOfEach)
+	assert.Greater(t, refused, minimumOfEach)
 }
 
-// asReadByServer puts a selector that parses, and is not all(), in place of one
-// that does not: the API server reads no selectors. All it looks for in them
-// is "global(".
+// asReadByServer replaces selectors that don't parse, as the API server does not parse
+// selectors: it only looks for "global(". The replacement is not all().
 func asReadByServer(pool *v3.IPPool) *v3.IPPool {
 	read := pool.DeepCopy()
 	for _, text := range []*string{&read.Spec.NodeSelector, &read.Spec.NamespaceSelector} {
 		if _, err := selector.Parse(*text); err != nil && !strings.Contains(*text, "global(") {
-			*text = "has(what-does-not-parse)"
+			*text = "has(does-not-parse)"
 		}
 	}
 	return read
 }
 
-// dryCreateAll asks what the API server says to each.
+// dryCreateAll returns the API server's answers to a dry-run create of each object.
 func (w *kubernetesWorld) dryCreateAll(t *testing.T, objects []*unstructured.Unstructured) []answer {
 	answers := make([]answer, len(objects))
 	resource := w.resource("ippools")
-	ctx, cancel := context.WithTimeout(t.Context(), 2*waiting)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*waitTimeout)
 	defer cancel()
 	next := make(chan int)
 	var wait sync.WaitGroup
-	for range askers {
+	for range requesters {
 		wait.Go(func() {
 			for i := range next {
 				answers[i] = answerOf(resource.Create(ctx, objects[i], strictly))
@@ -116,13 +115,13 @@ func (w *kubernetesWorld) dryCreateAll(t *testing.T, objects []*unstructured.Uns
 	return answers
 }
 
-// generator makes pools: each is valid to begin with, and then about half of
-// them are spoilt in one place or in several.
+// generator makes random pools: first valid ones, of which two thirds are then changed
+// in one or more fields.
 type generator struct{ *rand.Rand }
 
 func one[T any](g generator, of ...T) T { return of[g.IntN(len(of))] }
 
-// sometimes is true once in n times.
+// sometimes returns true with a probability of 1/n.
 func (g generator) sometimes(n int) bool { return g.IntN(n) == 0 }
 
 func (g generator) pool() *v3.IPPool {
@@ -171,7 +170,7 @@ func (g generator) pool() *v3.IPPool {
 		return pool
 	}
 	for range one(g, 1, 1, 2, 3) {
-		g.spoil(pool)
+		g.mutate(pool)
 	}
 	return pool
 }
@@ -186,18 +185,18 @@ func (g generator) oddSelector() string {
 		"a == '"+strings.Repeat("é", 1017)+"'", "a == '"+strings.Repeat("é", 1018)+"'")
 }
 
-// spoil changes one thing. It may leave the pool valid.
-func (g generator) spoil(pool *v3.IPPool) {
+// mutate changes one field. The pool may remain valid.
+func (g generator) mutate(pool *v3.IPPool) {
 	s := &pool.Spec
 	prefix, err := netip.ParsePrefix(s.CIDR)
 	switch g.IntN(16) {
 	case 0, 14:
 		s.CIDR = g.oddCIDR()
-	case 1: // host bits, perhaps
+	case 1: // possibly host bits
 		if err == nil {
 			s.CIDR = netip.PrefixFrom(prefix.Addr().Next(), prefix.Bits()).String()
 		}
-	case 2: // another length, which the block may not have room in
+	case 2: // another length, which may be smaller than a block
 		if err == nil {
 			s.CIDR = netip.PrefixFrom(prefix.Addr(), g.IntN(prefix.Addr().BitLen()+1)).Masked().String()
 		}

@@ -19,15 +19,15 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// refusalsReachTheUser commits pools that no planner would: what the API server
-// has against them stands in the error, each reason on a line of its own, with
-// the path that the server gives. For CEL rules that is all of the spec.
+// refusalsReachTheUser commits pools that Validate would refuse. The error has each of
+// the API server's reasons on its own line, with the server's path; for CEL rules that
+// is spec.
 func refusalsReachTheUser(t *testing.T, world *kubernetesWorld) {
 	manually := v3.AssignmentMode("manual")
 	for _, test := range []struct {
-		name  string
-		wrong spec
-		want  []reason
+		name    string
+		invalid spec
+		want    []reason
 	}{
 		{"one rule", spec{CIDR: "10.0.0.1/16"}, []reason{{"spec", "IPPool CIDR must be strictly masked"}}},
 		{
@@ -55,43 +55,43 @@ func refusalsReachTheUser(t *testing.T, world *kubernetesWorld) {
 				{"spec.assignmentMode", `"manual": supported values`},
 			},
 		},
-		{"what plays tricks on a terminal", spec{CIDR: "10.0.0.0/16\n\x1b[31mred"}, []reason{{"spec.cidr", `"10.0.0.0/16\n\x1b[31mred"`}}},
+		{"control characters", spec{CIDR: "10.0.0.0/16\n\x1b[31mred"}, []reason{{"spec.cidr", `"10.0.0.0/16\n\x1b[31mred"`}}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			world.empty(t)
-			before, wrong, after := poolOf("before", spec{CIDR: "10.1.0.0/16"}), poolOf("wrong", test.wrong), poolOf("after", spec{CIDR: "10.2.0.0/16"})
-			require.NotEmpty(t, ippool.Validate(wrong))
+			before, invalid, after := poolOf("before", spec{CIDR: "10.1.0.0/16"}), poolOf("invalid", test.invalid), poolOf("after", spec{CIDR: "10.2.0.0/16"})
+			require.NotEmpty(t, ippool.Validate(invalid))
 			store := world.Open(t)
 			snapshot, err := store.Snapshot(t.Context())
 			require.NoError(t, err)
 
-			changes := changesOf(before, wrong, after)
+			changes := changesOf(before, invalid, after)
 			result, err := store.Commit(t.Context(), snapshot, changes)
 			require.ErrorIs(t, err, datastore.ErrRefused)
 			require.NotErrorIs(t, err, datastore.ErrConflict)
 			var refused *datastore.Error
 			require.ErrorAs(t, err, &refused)
-			assert.Equal(t, `creating IPPool "wrong"`, refused.Operation)
-			assertReasons(t, test.want, err.Error(), refused.Place+`: creating IPPool "wrong": refused by the API server: `)
+			assert.Equal(t, `creating IPPool "invalid"`, refused.Operation)
+			assertReasons(t, test.want, err.Error(), refused.Place+`: creating IPPool "invalid": refused by the API server: `)
 
-			// What was created before stays, and the result tells; what comes
-			// after is not created.
+			// The pool before it is created and in the result; the pool after it is
+			// not created.
 			assert.Equal(t, []datastore.State{datastore.Written, datastore.NotWritten, datastore.NotWritten}, statesOf(result, changes))
 			stored := world.Pools(t)
 			require.Len(t, stored, 1)
 			assert.Equal(t, "before", stored[0].Name)
 			assert.NotEmpty(t, stored[0].UID)
 			assert.Equal(t, stored[0].UID, result.Of(0).Stored.UID)
-			assert.Empty(t, before.UID, "what was given stays as it is")
+			assert.Empty(t, before.UID, "Commit does not modify its argument")
 		})
 	}
 }
 
-// reason is a line of an error: a path, and a piece of what follows it. The
-// rest is worded otherwise by every Kubernetes.
+// reason is a line of an error: a path and a part of the message. The rest of the
+// message depends on the version of Kubernetes.
 type reason struct{ path, piece string }
 
-// assertReasons wants a line for each reason and no other reason.
+// assertReasons checks that text has exactly one line for each reason.
 func assertReasons(t *testing.T, want []reason, text, common string) {
 	t.Helper()
 	var reasons []string
@@ -108,8 +108,8 @@ func assertReasons(t *testing.T, want []reason, text, common string) {
 	}
 }
 
-// storedAsSent holds what is stored to what Render shows: Default leaves
-// nothing for the API server to add, and sends nothing that it would drop.
+// storedAsSent compares the stored pools with Render's: Default sets every default that
+// the API server would set, and nothing that it would prune.
 func storedAsSent(t *testing.T, world *kubernetesWorld) {
 	both := func(set func(family *settings.PoolSettings, cidr string)) settings.Settings {
 		var settings settings.Settings
@@ -130,7 +130,7 @@ func storedAsSent(t *testing.T, world *kubernetesWorld) {
 	ipip := both(func(s *settings.PoolSettings, cidr string) { s.CIDR = given(cidr) })
 	ipip.IPv4.IPIP = given("Always")
 
-	for name, settings := range map[string]settings.Settings{"defaults": defaults, "nothing on": spare, "everything": rich, "IP-in-IP": ipip} {
+	for name, settings := range map[string]settings.Settings{"defaults": defaults, "everything disabled": spare, "everything": rich, "IP-in-IP": ipip} {
 		t.Run(name, func(t *testing.T) {
 			world.empty(t)
 			report, err := bootstrap.New(world.Open(t), bootstrap.WithHost(suite.Host{})).Run(t.Context(), settings)
@@ -154,8 +154,8 @@ func storedAsSent(t *testing.T, world *kubernetesWorld) {
 				assert.Equal(t, world.group.String(), stored.APIVersion)
 				assert.Equal(t, v3.KindIPPool, stored.Kind)
 				assert.Empty(t, stored.Status)
-				for _, ours := range []string{"annotations", "labels", "finalizers", "ownerReferences"} {
-					assert.NotContains(t, stored.Metadata, ours)
+				for _, field := range []string{"annotations", "labels", "finalizers", "ownerReferences"} {
+					assert.NotContains(t, stored.Metadata, field)
 				}
 			}
 		})

@@ -13,25 +13,25 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// updateRule is a change that a stored pool may take or not.
+// updateRule is a rule about an update of a stored pool.
 type updateRule struct {
 	rule            string
 	stored, updated spec
-	faults          []string // the paths of ours
-	server          string   // a piece of what the API server says; empty: it takes the change
-	stricter        string   // why we refuse, where it does not
+	faults          []string // the fields of ValidateUpdate's errors
+	server          string   // a part of the API server's message; empty: it accepts the update
+	stricter        string   // why ValidateUpdate refuses what the API server accepts
 }
 
 const (
-	bothPresent = "the CRD compares only where both say a block size; blocks have that of the default all the same"
-	noSuchRule  = "no CRD has this rule; Services would be left with addresses of a pool that is not for them"
+	bothPresent = "the CRD compares block sizes only if both are set, but blocks have the default size otherwise"
+	noSuchRule  = "no CRD has this rule; Services would keep addresses of a pool that is no longer for them"
 )
 
 func updateRules() []updateRule {
 	lb, manual := uses("LoadBalancer"), v3.Manual
 	return []updateRule{
 		{"nothing", spec{CIDR: four}, spec{CIDR: four}, nil, "", ""},
-		{"all that may change", spec{CIDR: four, VXLANMode: "Always", AllowedUses: uses("Tunnel")},
+		{"all updatable fields", spec{CIDR: four, VXLANMode: "Always", AllowedUses: uses("Tunnel")},
 			spec{CIDR: four, IPIPMode: "Always", NATOutgoing: true, Disabled: true, DisableBGPExport: true, NodeSelector: "has(rack)",
 				NamespaceSelector: "has(team)", AllowedUses: uses("Workload"), AssignmentMode: &manual}, nil, "", ""},
 
@@ -44,12 +44,12 @@ func updateRules() []updateRule {
 		{"block size", spec{CIDR: four, BlockSize: 26}, spec{CIDR: four, BlockSize: 28}, []string{"spec.blockSize"}, "Block size cannot be changed", ""},
 		{"block size of a disabled pool", spec{CIDR: four, BlockSize: 26, Disabled: true}, spec{CIDR: four, BlockSize: 28, Disabled: true},
 			[]string{"spec.blockSize"}, "Block size cannot be changed", ""},
-		{"default block size said", spec{CIDR: four}, spec{CIDR: four, BlockSize: 26}, nil, "", ""},
-		{"default block size unsaid", spec{CIDR: six, BlockSize: 122}, spec{CIDR: six}, nil, "", ""},
-		{"another block size said", spec{CIDR: four}, spec{CIDR: four, BlockSize: 28}, []string{"spec.blockSize"}, "", bothPresent},
-		{"another block size unsaid", spec{CIDR: six, BlockSize: 120}, spec{CIDR: six}, []string{"spec.blockSize"}, "", bothPresent},
+		{"default block size set", spec{CIDR: four}, spec{CIDR: four, BlockSize: 26}, nil, "", ""},
+		{"default block size unset", spec{CIDR: six, BlockSize: 122}, spec{CIDR: six}, nil, "", ""},
+		{"another block size set", spec{CIDR: four}, spec{CIDR: four, BlockSize: 28}, []string{"spec.blockSize"}, "", bothPresent},
+		{"another block size unset", spec{CIDR: six, BlockSize: 120}, spec{CIDR: six}, []string{"spec.blockSize"}, "", bothPresent},
 
-		{"load balancers stay", spec{CIDR: four, AllowedUses: lb}, spec{CIDR: four, AllowedUses: lb, Disabled: true}, nil, "", ""},
+		{"load balancers unchanged", spec{CIDR: four, AllowedUses: lb}, spec{CIDR: four, AllowedUses: lb, Disabled: true}, nil, "", ""},
 		{"workloads to load balancers", spec{CIDR: four, AllowedUses: uses("Workload")}, spec{CIDR: four, AllowedUses: lb}, nil, "", ""},
 		{"load balancers to workloads", spec{CIDR: four, AllowedUses: lb}, spec{CIDR: four, AllowedUses: uses("Workload")},
 			[]string{"spec.allowedUses"}, "", noSuchRule},
@@ -57,7 +57,7 @@ func updateRules() []updateRule {
 		{"load balancers and more", spec{CIDR: four, AllowedUses: lb}, spec{CIDR: four, AllowedUses: uses("LoadBalancer", "Tunnel")},
 			[]string{"spec.allowedUses", "spec.allowedUses"}, "cannot be combined", ""},
 
-		{"what is wrong by itself", spec{CIDR: six}, spec{CIDR: six, IPIPMode: "Always"}, []string{"spec.ipipMode"}, "IPIP is not supported on IPv6", ""},
+		{"an invalid pool", spec{CIDR: six}, spec{CIDR: six, IPIPMode: "Always"}, []string{"spec.ipipMode"}, "IPIP is not supported on IPv6", ""},
 	}
 }
 
@@ -85,10 +85,10 @@ func rulesOfUpdates(t *testing.T, world *kubernetesWorld) {
 	}
 }
 
-// blockSizeZeroIsSaid is the one change that the API server alone refuses: from
-// a zero that is stored as such, which a pool can't tell from none, to the
-// default that it stands for.
-func blockSizeZeroIsSaid(t *testing.T, world *kubernetesWorld) {
+// explicitBlockSizeZero checks the only update that the API server refuses and
+// ValidateUpdate accepts: from an explicit zero, which the Go type can't distinguish
+// from an unset field, to the default that it means.
+func explicitBlockSizeZero(t *testing.T, world *kubernetesWorld) {
 	object := world.object(t, poolOf("zero", spec{CIDR: four}))
 	require.NoError(t, unstructured.SetNestedField(object.Object, int64(0), "spec", "blockSize"))
 	created, err := world.resource("ippools").Create(t.Context(), object, metav1.CreateOptions{})
@@ -97,16 +97,16 @@ func blockSizeZeroIsSaid(t *testing.T, world *kubernetesWorld) {
 	require.Len(t, stored, 1)
 	require.Zero(t, stored[0].Spec.BlockSize)
 
-	said := poolOf("zero", spec{CIDR: four, BlockSize: ippool.DefaultBlockSizeIPv4})
-	assert.Empty(t, ippool.ValidateUpdate(said, &stored[0]))
-	world.dryUpdate(t, created, said).assertMessage(t, "Block size cannot be changed", "")
+	set := poolOf("zero", spec{CIDR: four, BlockSize: ippool.DefaultBlockSizeIPv4})
+	assert.Empty(t, ippool.ValidateUpdate(set, &stored[0]))
+	world.dryUpdate(t, created, set).assertMessage(t, "Block size cannot be changed", "")
 
-	unsaid := poolOf("zero", spec{CIDR: four, NATOutgoing: true})
-	assert.Empty(t, ippool.ValidateUpdate(unsaid, &stored[0]))
-	assert.Empty(t, world.dryUpdate(t, created, unsaid).reasons)
+	unset := poolOf("zero", spec{CIDR: four, NATOutgoing: true})
+	assert.Empty(t, ippool.ValidateUpdate(unset, &stored[0]))
+	assert.Empty(t, world.dryUpdate(t, created, unset).reasons)
 }
 
-// dryUpdate asks what the API server says to the pool in place of the object.
+// dryUpdate returns the API server's answer to a dry-run update of the object.
 func (w *kubernetesWorld) dryUpdate(t *testing.T, stored *unstructured.Unstructured, pool *v3.IPPool) answer {
 	t.Helper()
 	object := w.object(t, pool)

@@ -14,8 +14,8 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// TestProgramShowsNoSecret has a password in every place where one can be, by
-// right or by mistake.
+// TestProgramShowsNoSecret passes a password in every place where a user may put one,
+// correctly or by mistake.
 func TestProgramShowsNoSecret(t *testing.T) {
 	t.Parallel()
 	const secret = "hunter2"
@@ -54,9 +54,9 @@ func TestProgramShowsNoSecret(t *testing.T) {
 	}
 }
 
-// TestTableIsOneLineAPool has somebody else's pool with a name that would draw
-// another line, and colour it.
-func TestTableIsOneLineAPool(t *testing.T) {
+// TestTableHasOneLinePerPool stores a pool whose name has a newline and terminal escape
+// sequences.
+func TestTableHasOneLinePerPool(t *testing.T) {
 	t.Parallel()
 	world := newEtcdWorld(t)
 	world.put(t, ippool.RecordKey("a\x1b[31m\nforged  IPv4  created"), `{"spec":{"cidr":"10.0.0.0/8","nodeSelector":"\u001b[2J"}}`)
@@ -71,7 +71,8 @@ func TestTableIsOneLineAPool(t *testing.T) {
 	}
 }
 
-// TestConflictKeepsTheConnection: a lost race is no reason to log in again.
+// TestConflictKeepsTheConnection checks that a conflict does not cause another
+// authentication.
 func TestConflictKeepsTheConnection(t *testing.T) {
 	t.Parallel()
 	server := etcdtest.Start(t, etcdtest.WithAuth(password))

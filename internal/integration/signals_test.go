@@ -25,8 +25,8 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// An instant is when a run is stopped: in its n-th request, before the server
-// hears of it, or when the server has done what it asks and nobody knows yet.
+// An instant is the point at which a run is stopped: during its n-th request, either
+// before the server handles it, or after that and before the answer.
 type instant struct {
 	request int
 	done    bool
@@ -39,11 +39,11 @@ func (m instant) String() string {
 	return fmt.Sprintf("before request %d", m.request)
 }
 
-// TestSignalsAtEveryPhase stops the program in each of its requests: with
-// SIGTERM it says so and ends at once, with SIGKILL it just ends; what is left is
-// whole on etcd, and on Kubernetes what was created; and the next run finishes
-// the job.
+// TestSignalsAtEveryPhase stops the program in each of its requests, with SIGTERM, which
+// it reports, and with SIGKILL. On etcd either all pools are stored or none, on
+// Kubernetes those that were created. The next run succeeds.
 func TestSignalsAtEveryPhase(t *testing.T) {
+	t.Parallel()
 	if runtime.GOOS == "windows" {
 		t.Skip("no SIGTERM on Windows")
 	}
@@ -62,9 +62,9 @@ func TestSignalsAtEveryPhase(t *testing.T) {
 	t.Run("Kubernetes", func(t *testing.T) {
 		world := newKubernetesWorld(t, ippool.CRDV1)
 		stopEverywhere(t, phases{
-			hold: func(t *testing.T, at instant, what func()) []string {
+			hold: func(t *testing.T, at instant, then func()) []string {
 				proxy := faultproxy.NewHTTP(t, world.config)
-				fault := faultproxy.Hold(what)
+				fault := faultproxy.Hold(then)
 				if at.done {
 					fault = faultproxy.After(fault)
 				}
@@ -81,13 +81,13 @@ func TestSignalsAtEveryPhase(t *testing.T) {
 	})
 }
 
-// phases is a datastore whose requests can be held.
+// phases is a datastore whose requests can be blocked.
 type phases struct {
 	env   []string
-	hold  func(t *testing.T, at instant, what func()) []string // further variables; what is called when the instant has come
+	hold  func(t *testing.T, at instant, then func()) []string // calls then at the instant; returns additional variables
 	empty func()
 	pools func() []string
-	left  []int // how many pools there may be after a run that was stopped
+	left  []int // the possible numbers of pools after a stopped run
 }
 
 func stopEverywhere(t *testing.T, p phases) {
@@ -111,15 +111,15 @@ func stopEverywhere(t *testing.T, p phases) {
 				})
 			}
 			if !reached {
-				assert.Greater(t, request, 3, "no run was stopped late enough to say anything")
+				assert.Greater(t, request, 3, "no run was stopped late enough")
 				break
 			}
 		}
 	}
-	assert.Len(t, left, len(p.left), "%v: some outcome was never seen", left)
+	assert.Len(t, left, len(p.left), "%v: some outcome did not occur", left)
 }
 
-// stop reports whether a run came to the instant; then it was stopped there.
+// stop does a run and stops it at the instant. It reports whether the run reached it.
 func (p phases) stop(t *testing.T, at instant, signal syscall.Signal) (reached bool) {
 	t.Helper()
 	var (
@@ -137,18 +137,18 @@ func (p phases) stop(t *testing.T, at instant, signal syscall.Signal) (reached b
 	require.NoError(t, cmd.Start())
 	started <- cmd.Process
 	err := cmd.Wait()
-	p.hold(t, instant{}, nil) // what the test itself asks is not meant
+	p.hold(t, instant{}, nil) // the test's own requests must not be blocked
 	select {
 	case since := <-held:
 		assert.Less(t, time.Since(since), soon)
 		var exit *exec.ExitError
-		require.True(t, errors.As(err, &exit), "it went on: %v", stderr.String())
+		require.True(t, errors.As(err, &exit), "the run was not stopped: %v", stderr.String())
 		assert.NotContains(t, stderr.String(), "goroutine ", "a panic")
 		if signal == syscall.SIGTERM {
 			assert.Equal(t, 1, exit.ExitCode(), stderr.String())
 			assert.Contains(t, stderr.String(), "error: interrupted")
 			errs := 1
-			if !at.done && len(p.pools()) == 1 { // else nobody may know yet
+			if !at.done && len(p.pools()) == 1 { // else the program may not know
 				assert.Contains(t, stderr.String(), `IPPool "default-ipv4-ippool" was created and not rolled back`)
 			}
 			if strings.Contains(stderr.String(), "was created and not rolled back") {
@@ -163,43 +163,44 @@ func (p phases) stop(t *testing.T, at instant, signal syscall.Signal) (reached b
 	}
 }
 
-// holder holds a call of etcd.
+// holder blocks a call to etcd.
 type holder struct {
 	mu    sync.Mutex
 	calls int
 	at    instant
-	what  func()
+	then  func()
 }
 
-func (h *holder) hold(_ *testing.T, at instant, what func()) []string {
+func (h *holder) hold(_ *testing.T, at instant, then func()) []string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.calls, h.at, h.what = 0, at, what
+	h.calls, h.at, h.then = 0, at, then
 	return nil
 }
 
 func (h *holder) intercept(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
 	h.mu.Lock()
 	h.calls++
-	at, what, held := h.at, h.what, h.calls == h.at.request
+	at, then, held := h.at, h.then, h.calls == h.at.request
 	h.mu.Unlock()
 	switch {
 	case !held:
 		return handler(ctx, req)
 	case at.done:
 		answer, err := handler(ctx, req)
-		what()
+		then()
 		<-ctx.Done()
 		return answer, err
 	default:
-		what()
+		then()
 		<-ctx.Done()
 		return nil, ctx.Err()
 	}
 }
 
-// A run that can't get rid of its result has done its work. The first signal
-// doesn't end it, as a write can't be given up; the second does.
+// TestClosedOutput blocks stdout, so that the program hangs when it prints the result.
+// The pools are written. The first signal does not end the program, as the write can't
+// be canceled; the second does.
 func TestClosedOutput(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {
@@ -218,26 +219,26 @@ func TestClosedOutput(t *testing.T) {
 	logged := logged(t, cmd)
 	require.NoError(t, cmd.Start())
 	require.NoError(t, write.Close())
-	require.Eventually(t, func() bool { return strings.Contains(logged(), "IPv6 pool created") }, waiting, step) // all it still does is to print
+	require.Eventually(t, func() bool { return strings.Contains(logged(), "IPv6 pool created") }, waitTimeout, pollInterval) // only the output is left
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
 	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
 	select {
 	case <-ended:
 		require.Fail(t, "the first signal ended it", logged())
-	case <-time.After(10 * step):
+	case <-time.After(10 * pollInterval):
 	}
 	require.Eventually(t, func() bool {
-		_ = cmd.Process.Signal(syscall.SIGTERM) // once more, in case it hadn't seen the first yet
+		_ = cmd.Process.Signal(syscall.SIGTERM) // again, if the first is not yet handled
 		select {
 		case err = <-ended:
 			return true
 		default:
 			return false
 		}
-	}, soon, step)
+	}, soon, pollInterval)
 	require.Error(t, err)
 	status := cmd.ProcessState.Sys().(syscall.WaitStatus)
-	assert.Equal(t, syscall.SIGTERM, status.Signal(), "of the second signal")
+	assert.Equal(t, syscall.SIGTERM, status.Signal(), "ended by the second signal")
 	assert.Equal(t, defaultNames, names(world.Pools(t)))
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// What the program may cost a node: the size of the stripped binary, and the
-// memory that is resident at most while the pools exist already.
+// The limits for the size of the stripped binary and for the maximum resident memory of
+// a run whose pools exist, in bytes.
 const (
 	maxSize     = 24e6
 	maxResident = 22e6
@@ -34,7 +34,7 @@ func TestProgramIsSmall(t *testing.T) {
 	cost, err := programs.Cost()
 	require.NoError(t, err)
 	var nanoseconds, processors, resident int64
-	for range 2 { // the second finds the pools
+	for range 2 { // the pools exist in the second run
 		cmd := exec.Command(cost, binary)
 		cmd.Env = []string{"KUBECONFIG=" + server.Kubeconfig(t), "HOME=" + t.TempDir(), "DATASTORE_TYPE=kubernetes"}
 		out, err := cmd.Output()
@@ -42,5 +42,5 @@ func TestProgramIsSmall(t *testing.T) {
 		_, err = fmt.Sscan(string(out), &nanoseconds, &processors, &resident)
 		require.NoError(t, err)
 	}
-	assert.Less(t, resident, int64(maxResident)) // 0 where that can't be known
+	assert.Less(t, resident, int64(maxResident)) // 0 if unknown
 }

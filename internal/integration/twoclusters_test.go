@@ -19,8 +19,9 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// TestTwoClusters has a commit meet another etcd than the snapshot.
+// TestTwoClusters commits to another etcd cluster than the snapshot is from.
 func TestTwoClusters(t *testing.T) {
+	t.Parallel()
 	one, other := newEtcdWorld(t), newEtcdWorld(t)
 	snapshot, err := one.Open(t).Snapshot(t.Context())
 	require.NoError(t, err)
@@ -29,16 +30,16 @@ func TestTwoClusters(t *testing.T) {
 	changes := []datastore.Change{{Create: pool}}
 	result, err := other.Open(t).Commit(t.Context(), snapshot, changes)
 	assert.ErrorContains(t, err, "two etcd clusters")
-	assert.Equal(t, []datastore.State{datastore.Written}, statesOf(result, changes), "told, since it stays")
+	assert.Equal(t, []datastore.State{datastore.Written}, statesOf(result, changes), "reported, as it is not rolled back")
 	assert.Equal(t, []string{pool.Name}, names(other.Pools(t)))
 	assert.Empty(t, one.Pools(t))
 
 	other.empty(t).Write(t, pool)
-	theirs := raw(t, other)
+	others := raw(t, other)
 	result, err = other.Open(t).Commit(t.Context(), snapshot, changes)
 	assert.ErrorContains(t, err, "two etcd clusters")
 	assert.Equal(t, []datastore.State{datastore.NotWritten}, statesOf(result, changes))
-	assert.Equal(t, theirs, raw(t, other))
+	assert.Equal(t, others, raw(t, other))
 
 	result, err = one.Open(t).Commit(t.Context(), datastore.Snapshot{Revision: "42"}, changes)
 	assert.ErrorContains(t, err, "another datastore")
@@ -46,14 +47,14 @@ func TestTwoClusters(t *testing.T) {
 	assert.Empty(t, one.Pools(t))
 }
 
-// twoClusters are two etcds behind one list of endpoints.
+// twoClusters is two etcd clusters in one list of endpoints.
 type twoClusters struct {
 	worlds [2]*etcdWorld
 	before [2]map[string]string
 }
 
-// put empties both, and stores the same pools in each. The revision of each is
-// beyond those of the other's pools then.
+// put empties both clusters and stores the same pools in each. Then the revision of each
+// is higher than that of the other's pools.
 func (c *twoClusters) put(t *testing.T, pools ...string) {
 	t.Helper()
 	for _, world := range c.worlds {
@@ -80,8 +81,8 @@ func (c *twoClusters) endpoints() []string {
 	return slices.Concat(c.worlds[0].server.Endpoints(), c.worlds[1].server.Endpoints())
 }
 
-// takeTurns connects to both: from then on the client asks them by turns. The
-// last that was asked is the given one.
+// takeTurns connects the client to both clusters, which it then calls in turn. The last
+// call was to the given cluster.
 func (c *twoClusters) takeTurns(t *testing.T, store *etcdv3.Datastore, last int) {
 	t.Helper()
 	require.Eventually(t, func() bool {
@@ -93,7 +94,7 @@ func (c *twoClusters) takeTurns(t *testing.T, store *etcdv3.Datastore, last int)
 			require.NoError(t, err)
 		}
 		return c.worlds[0].server.Count("Range") == 1 && c.worlds[1].server.Count("Range") == 1
-	}, waiting, step)
+	}, waitTimeout, pollInterval)
 	for _, world := range c.worlds {
 		world.server.ResetRPCs()
 	}
@@ -103,8 +104,9 @@ func (c *twoClusters) takeTurns(t *testing.T, store *etcdv3.Datastore, last int)
 	}
 }
 
-// judge looks into both after a run: it is refused with nothing written, or what
-// was written to the other cluster is told, or all calls went to the same.
+// classify checks both clusters after a run and returns its outcome: it failed with
+// nothing written, it reported what was written to the other cluster, or all calls were
+// to one cluster.
 func (c *twoClusters) classify(t *testing.T, err error) string {
 	t.Helper()
 	read, wrote := 0, 1
@@ -120,7 +122,7 @@ func (c *twoClusters) classify(t *testing.T, err error) string {
 	case err == nil:
 		assert.Equal(t, c.before[read], after[read])
 		assert.Equal(t, defaultNames, names(c.worlds[wrote].Pools(t)))
-		return "one cluster alone"
+		return "one cluster"
 	case errors.As(err, &partial):
 		require.ErrorContains(t, err, fmt.Sprintf("the endpoints are of two etcd clusters: the pools were read from %s and written to %s", c.id(t, read), c.id(t, wrote)))
 		assert.Equal(t, c.before[read], after[read])
@@ -130,10 +132,10 @@ func (c *twoClusters) classify(t *testing.T, err error) string {
 				changed = append(changed, name)
 			}
 		}
-		told := slices.Concat(partial.Created, partial.Updated)
-		assert.NotEmpty(t, told)
-		assert.ElementsMatch(t, changed, told)
-		for _, name := range told {
+		reported := slices.Concat(partial.Created, partial.Updated)
+		assert.NotEmpty(t, reported)
+		assert.ElementsMatch(t, changed, reported)
+		for _, name := range reported {
 			assert.ErrorContains(t, err, fmt.Sprintf("IPPool %q was ", name))
 		}
 		for _, name := range partial.Created {
@@ -142,7 +144,7 @@ func (c *twoClusters) classify(t *testing.T, err error) string {
 		for _, name := range partial.Updated {
 			assert.Contains(t, c.before[wrote], name)
 		}
-		return "told"
+		return "reported"
 	default:
 		require.ErrorContains(t, err, "the endpoints are of two etcd clusters")
 		assert.Equal(t, c.before, after)
@@ -150,7 +152,7 @@ func (c *twoClusters) classify(t *testing.T, err error) string {
 	}
 }
 
-// id is that of a cluster as messages name it.
+// id returns the ID of a cluster as messages have it.
 func (c *twoClusters) id(t *testing.T, i int) string {
 	t.Helper()
 	answer, err := c.worlds[i].admin.Status(t.Context(), c.worlds[i].server.Endpoints()[0])
@@ -158,12 +160,12 @@ func (c *twoClusters) id(t *testing.T, i int) string {
 	return fmt.Sprintf("%x", answer.Header.ClusterId)
 }
 
-// TestTwoClustersBehindOneList has a client ask them by turns, so that what was
-// read in one is written to the other, unless somebody notices.
+// TestTwoClustersBehindOneList has a client call the clusters in turn, so that it reads
+// from one and would write to the other without the check.
 func TestTwoClustersBehindOneList(t *testing.T) {
 	t.Parallel()
 	clusters := &twoClusters{worlds: [2]*etcdWorld{newEtcdWorld(t), newEtcdWorld(t)}}
-	alone := func(change func(*settings.Settings)) settings.Settings { // the IPv6 pool
+	ipv6Only := func(change func(*settings.Settings)) settings.Settings {
 		requested := patient()
 		requested.IPv4.CIDR = settings.Given("none", origin.Caller("test"))
 		change(&requested)
@@ -177,10 +179,10 @@ func TestTwoClustersBehindOneList(t *testing.T) {
 		want      string
 	}{
 		{"blocks are read from the other", nil, dual(patient()), "refused"},
-		{"nothing is read between pools and write", nil, alone(func(*settings.Settings) {}), "told"},
-		{"update", []string{stored}, alone(func(s *settings.Settings) {
+		{"nothing is read between pools and write", nil, ipv6Only(func(*settings.Settings) {}), "reported"},
+		{"update", []string{stored}, ipv6Only(func(s *settings.Settings) {
 			s.OnDrift, s.IPv6.NATOutgoing = settings.Given("update", origin.Caller("test")), settings.Given("true", origin.Caller("test"))
-		}), "told"},
+		}), "reported"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			for try := range 6 {
@@ -195,12 +197,12 @@ func TestTwoClustersBehindOneList(t *testing.T) {
 	t.Run("the other has pools", func(t *testing.T) {
 		for try := range 6 {
 			clusters.put(t)
-			theirs := clusters.worlds[try%2]
-			theirs.Write(t, anotherIPv6Pool())
-			clusters.before[try%2] = raw(t, theirs)
+			others := clusters.worlds[try%2]
+			others.Write(t, anotherIPv6Pool())
+			clusters.before[try%2] = raw(t, others)
 			store := clusters.open(t)
-			clusters.takeTurns(t, store, try%2) // and so the run begins with the empty one
-			_, err := bootstrap.New(store, bootstrap.WithHost(suite.Host{})).Run(t.Context(), alone(func(*settings.Settings) {}))
+			clusters.takeTurns(t, store, try%2) // so that the run reads from the empty one
+			_, err := bootstrap.New(store, bootstrap.WithHost(suite.Host{})).Run(t.Context(), ipv6Only(func(*settings.Settings) {}))
 			assert.Equal(t, "refused", clusters.classify(t, err), "%v", err)
 		}
 	})
@@ -218,7 +220,7 @@ func TestTwoClustersBehindOneList(t *testing.T) {
 			clusters.put(t)
 			r := call(t, env)
 			pools := slices.Concat(names(clusters.worlds[0].Pools(t)), names(clusters.worlds[1].Pools(t)))
-			if r.code == 0 { // all calls went to the same
+			if r.code == 0 { // all calls were to one cluster
 				assert.Equal(t, defaultNames, pools)
 				continue
 			}

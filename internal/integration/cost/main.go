@@ -1,10 +1,10 @@
-// Command cost runs a program and prints what it took: nanoseconds of time,
-// nanoseconds of processors, and the most bytes of memory that were resident.
-// What the program prints is thrown away, but not its errors.
+// Command cost runs a program and prints its elapsed time and CPU time in nanoseconds
+// and its maximum resident memory in bytes. It discards the program's stdout and
+// passes on its stderr.
 //
-// It stands between a test and the program because Linux counts what the parent
-// had resident when it forked to the child: here that is next to nothing, in a
-// test process it is more than the program ever has.
+// A test uses it instead of starting the program itself, as Linux counts the resident
+// memory of the parent at the fork as the child's. That of a test process is more than
+// the program ever has.
 package main
 
 import (

@@ -4,5 +4,5 @@ package main
 
 import "os"
 
-// peak knows nothing: other systems count in other units, or not at all.
+// peak returns 0, unknown: other systems use other units or don't count.
 func peak(*os.ProcessState) int64 { return 0 }

@@ -1,5 +1,5 @@
-// Command dynamiclist lists the pools with client-go's dynamic client and does
-// nothing else: what the program is measured against.
+// Command dynamiclist lists the pools with client-go's dynamic client and does nothing
+// else. It is the baseline for the program's performance.
 package main
 
 import (

@@ -1,5 +1,5 @@
-// Command etcdlist lists the pools with etcd's client and does nothing else: what
-// the program is measured against.
+// Command etcdlist lists the pools with etcd's client and does nothing else. It is the
+// baseline for the program's performance.
 package main
 
 import (

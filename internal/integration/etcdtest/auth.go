@@ -12,17 +12,17 @@ import (
 
 // The users of a server with WithAuth. They share one password.
 const (
-	// RootUser may do everything.
+	// RootUser has all permissions.
 	RootUser = "root"
 	// CalicoUser may read and write CalicoPrefix.
 	CalicoUser = "calico"
-	// OtherUser may read and write OtherPrefix and nothing of CalicoPrefix.
+	// OtherUser may read and write OtherPrefix, but not CalicoPrefix.
 	OtherUser = "other"
-	// ReaderUser may read CalicoPrefix and write nothing.
+	// ReaderUser may read CalicoPrefix.
 	ReaderUser = "reader"
 )
 
-// The prefixes that users of a server with WithAuth have a right to.
+// The prefixes that users of a server with WithAuth have permissions for.
 const (
 	CalicoPrefix = "/calico/"
 	OtherPrefix  = "/other/"
@@ -32,16 +32,15 @@ const (
 	readWrite = clientv3.PermissionType(clientv3.PermReadWrite)
 	readOnly  = clientv3.PermissionType(clientv3.PermRead)
 
-	// dialTimeout bounds the wait for a token; on a busy machine etcd takes
-	// its time, but not this long.
+	// dialTimeout is the time limit for a token, which may take long on a busy
+	// machine.
 	dialTimeout = 20 * time.Second
 )
 
-// enableAuth creates users and roles, and turns authentication on for the
-// whole cluster at the endpoints.
+// enableAuth creates users and roles and enables authentication for the cluster.
 func enableAuth(tb testing.TB, o options, endpoints []string) {
 	tb.Helper()
-	o.auth = false // there are no users yet
+	o.auth = false // no users exist
 	c, err := clientv3.New(adminConfig(tb, o, endpoints))
 	require.NoError(tb, err)
 	defer func() { _ = c.Close() }()
@@ -90,8 +89,8 @@ func adminConfig(tb testing.TB, o options, endpoints []string) clientv3.Config {
 	}
 	if o.tls != tlsNone {
 		cfg.TLS = o.pki.TLS(tb, o.pki.Client())
-		// The test's own look at the data must not stumble over the fault
-		// that the test is about.
+		// The server certificate may be invalid on purpose; the test's own client
+		// must work all the same.
 		cfg.TLS.InsecureSkipVerify = o.cert != ServerCertValid
 	}
 	if o.auth {

@@ -14,29 +14,28 @@ import (
 	"go.etcd.io/etcd/server/v3/etcdserver/api/rafthttp"
 )
 
-// Cluster is a set of members that agree with each other over loopback.
+// Cluster is an etcd cluster whose members run on loopback.
 type Cluster struct {
 	opts    options
 	members []*Server
 }
 
-// peerReadTimeout is how long etcd waits for a peer to say something; members
-// that are well greet each other three times in it.
+// peerReadTimeout is how long etcd waits for data from a peer. Healthy members send
+// three heartbeats in that time.
 const peerReadTimeout = 500 * time.Millisecond
 
-// handOverTimeout leaves time for several elections.
+// handOverTimeout is enough for several elections.
 const handOverTimeout = 2 * time.Second
 
-// A request among peers may end at the moment at which the HTTP server begins
-// to look whether its client is still there. etcd's connections set their own
-// deadline on each read, and so undo the one by which the server means to end
-// that read: its connection hangs until the read times out. With etcd's five
-// seconds that is enough to make every stop late, and to look like a leak. The
-// variable is etcd's own setting, read by every start, so it is set once,
-// before there can be any.
+// A request between peers may end just when the HTTP server starts its background
+// read. etcd's connections set their own deadline for each read and so override
+// the deadline with which the server aborts that read: the connection hangs until the
+// read times out. With etcd's default of five seconds every stop would be late and look
+// like a goroutine leak. Every start of etcd reads the variable, so it is set once,
+// before any.
 func init() { rafthttp.ConnReadTimeout = peerReadTimeout }
 
-// awaitPeers waits for connections that hang as said above.
+// awaitPeers waits for connections that hang as described above.
 func awaitPeers() {
 	for end := time.Now().Add(2 * peerReadTimeout); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		var stacks strings.Builder
@@ -47,13 +46,13 @@ func awaitPeers() {
 	}
 }
 
-// StartCluster returns a cluster of n members, all of which serve. They are
-// stopped and their data removed when the test ends.
+// StartCluster returns a cluster of n members that are ready to serve. They are stopped
+// and their data is removed when the test ends.
 func StartCluster(tb testing.TB, n int, opts ...Option) *Cluster {
 	tb.Helper()
 	require.Positive(tb, n, "members of a cluster")
 	c := &Cluster{opts: newOptions(tb, opts)}
-	// Registered before any member's, so that it runs after they stopped.
+	// Registered before the members' cleanups, so that it runs after them.
 	tb.Cleanup(awaitPeers)
 	var initial []string
 	for i := range n {
@@ -62,9 +61,9 @@ func StartCluster(tb testing.TB, n int, opts ...Option) *Cluster {
 		c.members = append(c.members, s)
 		initial = append(initial, s.name+"="+s.peerURL().String())
 	}
-	// One after the other, and not at once: a new member asks the others about
-	// the cluster, and waits a second for each that listens but is not yet up.
-	// And none is ready before most of them are.
+	// Members are launched one after the other, as a new member asks the others about
+	// the cluster and waits a second for each that listens and does not answer. No
+	// member is ready before a quorum runs.
 	for _, s := range c.members {
 		s.initial = strings.Join(initial, ",")
 		require.NoError(tb, s.launch(), "etcd does not start")
@@ -74,8 +73,8 @@ func StartCluster(tb testing.TB, n int, opts ...Option) *Cluster {
 	}
 	if c.opts.auth {
 		enableAuth(tb, c.opts, c.Endpoints())
-		// The answer only says that most members know. A client that asks
-		// one of the others for a token is told that there is no need.
+		// Only a quorum has applied the change. The other members would refuse to
+		// issue tokens, as authentication is not enabled there.
 		require.Eventually(tb, c.authEnabled, readyTimeout, clusterTick*time.Millisecond)
 	}
 	for _, s := range c.members {
@@ -84,7 +83,7 @@ func StartCluster(tb testing.TB, n int, opts ...Option) *Cluster {
 	return c
 }
 
-// Members returns the members in a fixed order, stopped ones among them.
+// Members returns the members in a fixed order, including stopped ones.
 func (c *Cluster) Members() []*Server { return slices.Clone(c.members) }
 
 // Endpoints returns the client URLs of all members, in the order of Members.
@@ -96,8 +95,7 @@ func (c *Cluster) Endpoints() []string {
 	return all
 }
 
-// PKI returns the keys and certificates that the members share, nil when they
-// serve without TLS.
+// PKI returns the keys and certificates of the members, or nil without TLS.
 func (c *Cluster) PKI() *PKI { return c.opts.pki }
 
 // Client is Server.Client with the endpoints of all members.
@@ -106,9 +104,9 @@ func (c *Cluster) Client(tb testing.TB) *clientv3.Client {
 	return adminClient(tb, c.opts, c.Endpoints())
 }
 
-// Leader returns the index in Members of the running member whom most members
-// hold for the leader. During an election it waits for the outcome. It returns
-// -1 if there is none for a minute, as when most members are stopped.
+// Leader returns the index in Members of the leader: the running member that a quorum
+// names. During an election it waits for the result. It returns -1 if there is no
+// leader for a minute or no quorum runs.
 func (c *Cluster) Leader() int {
 	for end := time.Now().Add(readyTimeout); ; {
 		if i := c.leader(); i >= 0 || !time.Now().Before(end) || c.running() < c.quorum() {
@@ -118,8 +116,8 @@ func (c *Cluster) Leader() int {
 	}
 }
 
-// leader is Leader without the wait. A member that was the leader when it lost
-// touch goes on claiming so: only the others' word makes a leader.
+// leader is Leader without the wait. A leader that loses its connections still claims to
+// be the leader, so the others' view counts.
 func (c *Cluster) leader() int {
 	votes := map[uint64]int{}
 	for _, s := range c.members {
@@ -135,16 +133,15 @@ func (c *Cluster) leader() int {
 	return -1
 }
 
-// MoveLeader makes another member the leader, if there is one now. Whether it came
-// about is not waited for.
+// MoveLeader makes another member the leader, if there is a leader. It ignores errors.
 func (c *Cluster) MoveLeader() {
 	if i := c.leader(); i >= 0 {
 		c.handOver(c.members[i])
 	}
 }
 
-// handOver makes another member the leader if s is, and if the others are
-// enough to have one. At worst they elect one after s has stopped.
+// handOver makes another member the leader if s is the leader and the others are a
+// quorum. If it fails, they elect one after s has stopped.
 func (c *Cluster) handOver(s *Server) {
 	e := s.current()
 	if e == nil || e.Server.Leader() != e.Server.MemberID() || c.running()-1 < c.quorum() {

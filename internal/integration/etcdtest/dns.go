@@ -15,17 +15,16 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 )
 
-// Domain is the domain whose hosts, and the domain itself, all have the
-// address 127.0.0.1 while SRV answers.
+// Domain is a domain that resolves to 127.0.0.1 while SRV answers, and so do all its
+// hosts.
 const Domain = "etcd-bootstrap.test"
 
-// answering is the server that stands in for the system's, nil for none.
+// answering is the server that replaces the system's, or nil.
 var answering atomic.Pointer[DNS]
 
-// The default resolver is replaced before main and never again, as to replace
-// it later is a data race with whatever dials at the time: every dial reads
-// the variable, and the members of a cluster dial each other all the time.
-// While no DNS answers, lookups go where Go's own resolver would go.
+// The default resolver is replaced once, before main. Every dial reads the variable and
+// the members of a cluster dial each other continuously, so a later change would be a
+// data race. While no DNS is answering, lookups use the system's servers.
 func init() {
 	net.DefaultResolver = &net.Resolver{
 		PreferGo: true,
@@ -39,22 +38,22 @@ func init() {
 	}
 }
 
-// DNS is a name server in the place of the system's.
+// DNS is a DNS server that replaces the system's.
 type DNS struct {
 	conn net.PacketConn
 	srv  map[string][]net.SRV
 	done chan struct{}
 
-	failOn string // empty: no name
+	failOn string // empty: none
 
 	mu      sync.Mutex
 	failing bool
 	failFor time.Duration
-	first   time.Time // of the first query
+	first   time.Time // time of the first query
 	queries []string
 }
 
-// DNSOption changes what SRV starts.
+// DNSOption configures SRV.
 type DNSOption func(*DNS)
 
 // FailAtFirst makes the server fail every query until Answer is called.
@@ -62,9 +61,8 @@ func FailAtFirst() DNSOption {
 	return func(d *DNS) { d.failing = true }
 }
 
-// FailFor makes the server fail every query until the given time has passed
-// since the first one. It is a time and not a number, since one lookup makes
-// as many queries as the system's resolv.conf has it make.
+// FailFor makes the server fail every query for a time after the first one. It is not a
+// number of queries, as the number of queries for a lookup depends on resolv.conf.
 func FailFor(span time.Duration) DNSOption {
 	return func(d *DNS) { d.failFor = span }
 }
@@ -74,13 +72,12 @@ func FailOn(name string) DNSOption {
 	return func(d *DNS) { d.failOn = canonical(name) }
 }
 
-// SRV answers lookups of net.DefaultResolver by itself until the test ends:
-// SRV queries from records, whose keys are full names such as
-// "_etcd-client._tcp.etcd-bootstrap.test", and address queries for Domain and
-// its hosts with 127.0.0.1 and no IPv6 address. No other name exists.
+// SRV answers the lookups of net.DefaultResolver until the test ends: SRV queries from
+// records, whose keys are full names such as "_etcd-client._tcp.etcd-bootstrap.test",
+// and address queries for Domain and its hosts with 127.0.0.1. No other name exists.
 //
-// The resolver is the whole process's: tests that use SRV cannot run beside
-// each other, or beside tests that look real names up.
+// The resolver is global: tests that use SRV must not be parallel with each other or
+// with tests that resolve real names.
 func SRV(tb testing.TB, records map[string][]net.SRV, opts ...DNSOption) *DNS {
 	tb.Helper()
 	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
@@ -102,7 +99,7 @@ func SRV(tb testing.TB, records map[string][]net.SRV, opts ...DNSOption) *DNS {
 	return d
 }
 
-// Fail makes every query fail with SERVFAIL from now on.
+// Fail makes every later query fail with SERVFAIL.
 func (d *DNS) Fail() { d.set(true) }
 
 // Answer ends Fail, FailAtFirst and FailFor.
@@ -114,7 +111,7 @@ func (d *DNS) set(failing bool) {
 	d.failing, d.failFor = failing, 0
 }
 
-// Queries returns the queries so far, each as its type and name, such as
+// Queries returns the type and name of each query so far, such as
 // "SRV _etcd-client._tcp.etcd-bootstrap.test.".
 func (d *DNS) Queries() []string {
 	d.mu.Lock()
@@ -136,7 +133,7 @@ func (d *DNS) serve() {
 	}
 }
 
-// reply returns the answer to a query, or false for what is no query.
+// reply returns the answer to a query, or false if in is not a query.
 func (d *DNS) reply(in []byte) ([]byte, bool) {
 	var p dnsmessage.Parser
 	h, err := p.Start(in)
@@ -163,7 +160,7 @@ func (d *DNS) reply(in []byte) ([]byte, bool) {
 	return packed, err == nil
 }
 
-// fails notes the query and says whether it is to fail.
+// fails records the query and reports whether it must fail.
 func (d *DNS) fails(q dnsmessage.Question) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()

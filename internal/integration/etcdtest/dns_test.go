@@ -15,8 +15,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/etcdtest"
 )
 
-// The tests in this file share the process's resolver and do not run beside
-// any other.
+// The tests in this file replace the process's resolver, so they are not parallel.
 
 const service = "_etcd-client._tcp." + etcdtest.Domain
 
@@ -41,19 +40,19 @@ func TestSRV(t *testing.T) {
 	}
 }
 
-func TestSRVKnowsNoOtherName(t *testing.T) {
+func TestSRVOtherNames(t *testing.T) {
 	etcdtest.SRV(t, map[string][]net.SRV{service: {{Target: "m0." + etcdtest.Domain, Port: 1}}})
 	_, _, err := net.LookupSRV("etcd-client-ssl", "tcp", etcdtest.Domain)
 	assertNotFound(t, err)
-	_, _, err = net.LookupSRV("etcd-client", "tcp", "elsewhere.test")
+	_, _, err = net.LookupSRV("etcd-client", "tcp", "other.test")
 	assertNotFound(t, err)
-	_, err = net.LookupHost("elsewhere.test")
+	_, err = net.LookupHost("other.test")
 	assertNotFound(t, err)
 }
 
 func TestSRVFailsAtFirst(t *testing.T) {
 	records := map[string][]net.SRV{service: {{Target: "m0." + etcdtest.Domain, Port: 1}}}
-	t.Run("until told", func(t *testing.T) {
+	t.Run("until Answer", func(t *testing.T) {
 		d := etcdtest.SRV(t, records, etcdtest.FailAtFirst())
 		assertTemporary(t, lookup())
 		d.Answer()
@@ -68,7 +67,7 @@ func TestSRVFailsAtFirst(t *testing.T) {
 	})
 }
 
-// What is looked up leads to a server, over TLS as well.
+// TestSRVLeadsToServers connects to the server of an SRV record, with and without TLS.
 func TestSRVLeadsToServers(t *testing.T) {
 	for name, opts := range map[string][]etcdtest.Option{
 		"plain": nil,
@@ -84,8 +83,8 @@ func TestSRVLeadsToServers(t *testing.T) {
 			require.Len(t, srvs, 1)
 			cfg := clientv3.Config{Endpoints: []string{fmt.Sprintf("http://%s:%d", srvs[0].Target, srvs[0].Port)}}
 			if s.PKI() != nil {
-				// As clients do that discover TLS servers: certificates have
-				// no dot at the end of their names.
+				// Clients that discover TLS servers use the name without the final
+				// dot, as in certificates.
 				cfg.TLS = s.PKI().TLS(t, s.PKI().Client())
 				cfg.Endpoints[0] = fmt.Sprintf("https://%s:%d", "m0."+etcdtest.Domain, srvs[0].Port)
 			}
@@ -94,7 +93,7 @@ func TestSRVLeadsToServers(t *testing.T) {
 	}
 }
 
-// The system's resolver is back when the test ends.
+// TestSRVEnds checks that the system's resolver is restored when the test ends.
 func TestSRVEnds(t *testing.T) {
 	var d *etcdtest.DNS
 	t.Run("answering", func(t *testing.T) {

@@ -23,7 +23,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// connect returns a client of the test's own making, closed when it ends.
+// connect returns a client that is closed when the test ends.
 func connect(t *testing.T, cfg clientv3.Config) *clientv3.Client {
 	t.Helper()
 	c, err := dial(t, cfg)
@@ -39,9 +39,9 @@ func dial(t *testing.T, cfg clientv3.Config) (*clientv3.Client, error) {
 	return clientv3.New(cfg)
 }
 
-// ask makes one call that does not wait for a connection: clientv3 by itself
-// retries until the context ends, and then has no more to tell than that.
-func ask(t *testing.T, c *clientv3.Client) error {
+// callOnce makes one call that does not wait for a connection. clientv3 would retry until the
+// context ends, and its error would not have the cause.
+func callOnce(t *testing.T, c *clientv3.Client) error {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -86,7 +86,7 @@ func TestPutGet(t *testing.T) {
 	put(t, c, "a", "1")
 	assert.Equal(t, "1", get(t, connect(t, clientv3.Config{Endpoints: s.Endpoints()}), "a"))
 
-	// Clients that follow the cluster's own list of its members get on.
+	// A client that uses the cluster's list of members still works.
 	require.NoError(t, c.Sync(t.Context()))
 	assert.Equal(t, s.Endpoints(), c.Endpoints())
 }
@@ -148,7 +148,7 @@ func TestRPCs(t *testing.T) {
 
 	s.ResetRPCs()
 	assert.Empty(t, s.RPCs())
-	assert.Len(t, calls, 5, "what was returned is the caller's")
+	assert.Len(t, calls, 5, "RPCs returns a copy")
 }
 
 func TestRestartKeepsDataAndAddress(t *testing.T) {
@@ -162,7 +162,7 @@ func TestRestartKeepsDataAndAddress(t *testing.T) {
 	s.Stop()
 	_, err := net.Dial("tcp", strings.TrimPrefix(before[0], "http://"))
 	require.ErrorContains(t, err, "refused")
-	require.Equal(t, codes.Unavailable, status.Code(ask(t, c)))
+	require.Equal(t, codes.Unavailable, status.Code(callOnce(t, c)))
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	_, err = c.Get(ctx, "a")
@@ -174,11 +174,11 @@ func TestRestartKeepsDataAndAddress(t *testing.T) {
 	assert.Equal(t, "1", get(t, s.Client(t), "a"), "a new client")
 
 	s.Restart()
-	assert.Equal(t, "1", get(t, c, "a"), "restarted while it ran")
+	assert.Equal(t, "1", get(t, c, "a"), "restarted without a stop")
 }
 
-// A client that waits gets on as soon as there is a server.
-func TestServerIsLate(t *testing.T) {
+// TestServerStartsLate has a client wait for the server.
+func TestServerStartsLate(t *testing.T) {
 	t.Parallel()
 	s := etcdtest.Start(t)
 	s.Stop()
@@ -194,7 +194,8 @@ func TestServerIsLate(t *testing.T) {
 	require.NoError(t, <-done)
 }
 
-// Streams would hold up etcd's own way to stop for more than five seconds.
+// TestStopEndsWatches checks that open watches do not delay Stop. They would delay etcd's
+// graceful stop for more than five seconds.
 func TestStopEndsWatches(t *testing.T) {
 	t.Parallel()
 	for name, opts := range map[string][]etcdtest.Option{
@@ -217,7 +218,7 @@ func TestUnaryInterceptor(t *testing.T) {
 	var lose, slow atomic.Bool
 	order := make(chan string, 2)
 	s := etcdtest.Start(t,
-		// A hook that fails everything at the start does not fail the start.
+		// Start is not affected by the hooks.
 		etcdtest.WithAuth("secret"),
 		etcdtest.WithUnaryInterceptor(func(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 			if strings.HasSuffix(info.FullMethod, "/Put") {
@@ -243,7 +244,7 @@ func TestUnaryInterceptor(t *testing.T) {
 	assert.Equal(t, "first", <-order)
 	assert.Equal(t, "second", <-order)
 
-	// The server has done what the client is told it has not.
+	// The server executes the transaction; the client gets an error.
 	lose.Store(true)
 	_, err := createKey(c, t.Context(), "b", "2")
 	require.Equal(t, codes.Unavailable, status.Code(err))
@@ -256,5 +257,5 @@ func TestUnaryInterceptor(t *testing.T) {
 	defer cancel()
 	_, err = c.Get(ctx, "a")
 	require.ErrorIs(t, err, context.DeadlineExceeded)
-	assert.Equal(t, 2, s.Count("Range"), "a call counts though a hook holds it up")
+	assert.Equal(t, 2, s.Count("Range"), "a call that a hook blocks is recorded")
 }

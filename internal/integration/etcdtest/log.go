@@ -9,12 +9,12 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// firstVersion is the error that every new member logs once, since it means to
-// note the version of its storage before there is anything in it. It retries.
+// firstVersion is an error that every new member logs once, as it tries to update the
+// version of its empty storage. It retries.
 const firstVersion = "failed to update storage version"
 
-// testLog passes errors of a member on to the log of the test, until the test
-// ends: testing panics over whoever logs later, and etcd's goroutines may.
+// testLog writes a member's errors to the log of the test until the test ends. Package
+// testing panics on later writes, which etcd's goroutines may do.
 type testLog struct {
 	name string
 
@@ -31,8 +31,8 @@ func (l *testLog) logger() *zap.Logger {
 	enc := zap.NewDevelopmentEncoderConfig()
 	enc.TimeKey = ""
 	core := zapcore.NewCore(zapcore.NewConsoleEncoder(enc), l, zap.ErrorLevel)
-	// zap leaves a fatal error by os.Exit, and the test's log would never be
-	// seen; a panic carries the message out.
+	// After a fatal error zap would call os.Exit, which loses the test's log. A panic
+	// shows the message.
 	return zap.New(core, zap.WithFatalHook(zapcore.WriteThenPanic))
 }
 

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// listener is a test whose log can be read.
+// listener is a testing.TB that records its log.
 type listener struct {
 	testing.TB
 	lines []string
@@ -26,7 +26,7 @@ func TestLog(t *testing.T) {
 	lg.Warn("a warning")
 	lg.Error(firstVersion)
 	l.mute(true)
-	lg.Error("while it stops")
+	lg.Error("muted")
 	assert.Empty(t, tb.lines)
 
 	l.mute(false)

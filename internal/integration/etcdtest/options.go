@@ -6,8 +6,8 @@ import (
 	"google.golang.org/grpc"
 )
 
-// Option changes what Start and StartCluster start. Without any, servers
-// speak plain text and let everybody do everything.
+// Option configures Start and StartCluster. By default, servers use neither TLS nor
+// authentication.
 type Option func(*options)
 
 type options struct {
@@ -17,8 +17,8 @@ type options struct {
 	auth     bool
 	password string
 	hooks    []grpc.UnaryServerInterceptor
-	tokens   uint  // how long tokens last that nobody uses, in seconds; 0: etcd's own
-	quota    int64 // of the database, in bytes; 0: etcd's own
+	tokens   uint  // lifetime of unused tokens in seconds; 0: etcd's default
+	quota    int64 // of the database, in bytes; 0: etcd's default
 }
 
 type tlsMode int
@@ -41,46 +41,45 @@ func newOptions(tb testing.TB, opts []Option) options {
 	return o
 }
 
-// WithServerTLS serves over TLS and asks no certificate of clients.
+// WithServerTLS enables TLS without client certificates.
 func WithServerTLS() Option {
 	return func(o *options) { o.tls = tlsServer }
 }
 
-// WithMutualTLS serves over TLS and only clients whose certificate is of the
-// server's own authority. Peers of a cluster go on speaking plain text.
+// WithMutualTLS enables TLS and requires client certificates of the server's own
+// authority. Traffic between the peers of a cluster is not encrypted.
 func WithMutualTLS() Option {
 	return func(o *options) { o.tls = tlsMutual }
 }
 
-// WithServerCert chooses the certificate that a server with TLS shows; without
-// TLS it changes nothing. Server.Client does not check it, unless it is valid.
+// WithServerCert selects the certificate of a server with TLS. It has no effect without
+// TLS. Server.Client does not verify it unless it is ServerCertValid.
 func WithServerCert(cert ServerCert) Option {
 	return func(o *options) { o.cert = cert }
 }
 
-// WithAuth turns authentication on, with the users RootUser, CalicoUser,
-// OtherUser and ReaderUser, who all have the given password, and simple
-// tokens.
+// WithAuth enables authentication with simple tokens. The users RootUser, CalicoUser,
+// OtherUser and ReaderUser all have the given password.
 func WithAuth(password string) Option {
 	return func(o *options) { o.auth, o.password = true, password }
 }
 
-// WithUnaryInterceptor leads every unary call through the hook, after it was
-// recorded and before etcd sees it, to delay it, to fail it, or to change its
-// answer. With more than one hook, the first is outermost. The admin client's
-// calls go through as well; those of Start do not.
+// WithUnaryInterceptor passes every unary call through the hook, after it is recorded and
+// before etcd handles it. The hook may delay it, fail it or change its answer. With
+// several hooks, the first is outermost. It applies to the admin client's calls, too, but
+// not to those of Start.
 func WithUnaryInterceptor(hook grpc.UnaryServerInterceptor) Option {
 	return func(o *options) { o.hooks = append(o.hooks, hook) }
 }
 
-// WithQuota limits the database to so many bytes. A server that has more
-// raises the alarm NOSPACE, and takes reads and deletes only.
+// WithQuota limits the size of the database. A server that exceeds it raises the alarm
+// NOSPACE and accepts only reads and deletes.
 func WithQuota(bytes int64) Option {
 	return func(o *options) { o.quota = bytes }
 }
 
-// WithTokenTime has the tokens of WithAuth end after so many seconds in which
-// nobody used them.
+// WithTokenTime sets the lifetime of the tokens of WithAuth. A token expires if it is
+// unused for that long.
 func WithTokenTime(seconds uint) Option {
 	return func(o *options) { o.tokens = seconds }
 }

@@ -12,26 +12,26 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// RPC is a gRPC call that arrived at a running server from a client, whether or
-// not the server then granted it. A retry of the client's is a call of its own.
+// RPC is a gRPC call that a running server received from a client, permitted or not. A
+// retry by the client is another call.
 type RPC struct {
 	// Method is the full name, such as "/etcdserverpb.KV/Range".
 	Method string
-	// Range is the request of a KV Range, nil for all other calls.
+	// Range is the request of a KV Range, nil for other calls.
 	Range *etcdserverpb.RangeRequest
-	// Txn is the request of a KV Txn, nil for all other calls.
+	// Txn is the request of a KV Txn, nil for other calls.
 	Txn *etcdserverpb.TxnRequest
 }
 
 // Name returns the short name of the method, such as "Range".
 func (r RPC) Name() string { return path.Base(r.Method) }
 
-// RPCs returns the calls since the server was first started or ResetRPCs was
-// called, in the order of their arrival. A stream, a watch for one, is a
-// single call. What Start itself did to set the server up is left out.
+// RPCs returns the calls since the first start of the server or the last ResetRPCs, in
+// the order of their arrival. A stream, such as a watch, is a single call. The calls of
+// Start itself are not recorded.
 func (s *Server) RPCs() []RPC { return s.rpcs.all() }
 
-// ResetRPCs forgets all calls.
+// ResetRPCs discards all recorded calls.
 func (s *Server) ResetRPCs() { s.rpcs.reset() }
 
 // Count returns the number of calls of the method with the given short name,
@@ -46,8 +46,8 @@ func (s *Server) Count(method string) int {
 	return n
 }
 
-// unary returns what records a unary call and leads it through the hooks of
-// the test, the first hook outermost, to etcd.
+// unary returns an interceptor that records a unary call and passes it through the
+// hooks, the first one outermost.
 func (s *Server) unary(r *run) grpc.UnaryServerInterceptor {
 	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
 		if r.stopping.Load() {
@@ -67,7 +67,7 @@ func (s *Server) unary(r *run) grpc.UnaryServerInterceptor {
 	}
 }
 
-// stream returns what records a stream.
+// stream returns an interceptor that records a stream.
 func (s *Server) stream(r *run) grpc.StreamServerInterceptor {
 	return func(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
 		if r.stopping.Load() {
@@ -78,7 +78,7 @@ func (s *Server) stream(r *run) grpc.StreamServerInterceptor {
 	}
 }
 
-// recorder keeps calls in the order of their arrival. Its zero value is ready.
+// recorder records calls in the order of their arrival. Its zero value is ready to use.
 type recorder struct {
 	mu    sync.Mutex
 	calls []RPC
@@ -86,7 +86,7 @@ type recorder struct {
 
 func (r *recorder) add(method string, req any) {
 	call := RPC{Method: method}
-	// Copied, since etcd fills parts of some requests in while it serves.
+	// The request is copied, as etcd modifies some requests.
 	switch req := req.(type) {
 	case *etcdserverpb.RangeRequest:
 		call.Range = proto.CloneOf(req)

@@ -1,11 +1,9 @@
-// Package etcdtest starts real etcd servers inside the test process, so that
-// what the datastore code is tested against is etcd and not an idea of it.
+// Package etcdtest starts real etcd servers in the test process.
 //
-// Everything listens on loopback, every server is stopped in the cleanup of
-// the test that started it, and none of it prints. Servers write without
-// fsync and tick ten times faster than in production: they are quick and safe
-// against nothing. The package holds ports with SO_REUSEPORT and therefore
-// builds on Unix systems only.
+// Servers listen on loopback, print nothing, and are stopped in the cleanup of the test
+// that started them. They write without fsync and tick ten times faster than in
+// production, so they are fast and not durable. The package reserves ports with
+// SO_REUSEPORT and therefore builds on Unix systems only.
 package etcdtest
 
 import (
@@ -30,20 +28,19 @@ import (
 )
 
 const (
-	// readyTimeout is far beyond the fraction of a second that a start
-	// takes: it only has to end a test that would never get on.
+	// readyTimeout ends a test whose server never becomes ready. A start takes a
+	// fraction of a second.
 	readyTimeout = time.Minute
 
-	// A lone member elects itself, so nothing is gained by patience. Members
-	// of a cluster must bear with a machine that is busy with other tests, or
-	// leaders change for no reason that the test knows of.
-	aloneTick, aloneElection     = 10, 100 // milliseconds
+	// A single member elects itself, so its times are short. The times of a cluster
+	// are longer, so that the leader does not change when the machine is busy with
+	// other tests.
+	singleTick, singleElection   = 10, 100 // milliseconds
 	clusterTick, clusterElection = 30, 300 // milliseconds
 )
 
-// Server is one etcd member. Its methods may be called from several
-// goroutines, except Restart, which may end the test and so belongs to the
-// test's own goroutine.
+// Server is one etcd member. Its methods are safe for concurrent use, except Restart,
+// which may end the test and so must be called from the test's goroutine.
 type Server struct {
 	tb      testing.TB
 	opts    options
@@ -51,29 +48,28 @@ type Server struct {
 	dir     string
 	client  *loopback.Port
 	peer    *loopback.Port
-	initial string // what etcd calls the initial cluster
+	initial string // etcd's initial-cluster
 	cluster *Cluster
 	log     *testLog
 	rpcs    recorder
 
-	// armed lets the hooks of WithUnaryInterceptor in. They are kept out
-	// while Start sets users and roles up, or no fault could be injected into
-	// a server with authentication.
+	// armed enables the hooks of WithUnaryInterceptor. They are disabled while Start
+	// creates users and roles, which they could otherwise break.
 	armed atomic.Bool
 
 	mu  sync.Mutex
 	run *run // nil while stopped
 }
 
-// run is what one start of a Server leaves to be stopped.
+// run is one start of a Server.
 type run struct {
 	etcd     *embed.Etcd
 	grpc     atomic.Pointer[grpc.Server]
-	stopping atomic.Bool // turns all calls down
+	stopping atomic.Bool // rejects all calls
 }
 
-// Start returns a server with one member that is ready to serve. It is stopped
-// and its data removed when the test ends.
+// Start returns a server with one member that is ready to serve. It is stopped and its
+// data is removed when the test ends.
 func Start(tb testing.TB, opts ...Option) *Server {
 	tb.Helper()
 	o := newOptions(tb, opts)
@@ -88,11 +84,11 @@ func Start(tb testing.TB, opts ...Option) *Server {
 	return s
 }
 
-// newServer takes the ports and the directory of a member and sees to their
-// end, but does not start it.
+// newServer reserves the ports and the directory of a member and registers their
+// cleanup. It does not start the member.
 func newServer(tb testing.TB, o options, name string) *Server {
 	tb.Helper()
-	// The directory's own cleanup has to run after the member has stopped.
+	// The directory's cleanup must run after the member has stopped.
 	dir := filepath.Join(tb.TempDir(), name)
 	s := &Server{tb: tb, opts: o, name: name, dir: dir, log: newTestLog(tb, name)}
 	var err error
@@ -109,40 +105,39 @@ func newServer(tb testing.TB, o options, name string) *Server {
 	return s
 }
 
-// open ends the preparations: from here on calls are the test's.
+// open ends the setup: later calls are recorded and pass through the hooks.
 func (s *Server) open() {
 	s.rpcs.reset()
 	s.armed.Store(true)
 }
 
-// Endpoints returns the client URL of the member, http or https. It stays the
-// same over Stop and Restart.
+// Endpoints returns the client URL of the member, http or https. Stop and Restart don't
+// change it.
 func (s *Server) Endpoints() []string {
 	u := s.clientURL()
 	return []string{u.String()}
 }
 
-// SRV returns a record that leads to the member by its name in Domain.
+// SRV returns a record that points to the member by its name in Domain.
 func (s *Server) SRV() net.SRV {
 	return net.SRV{Target: s.name + "." + Domain + ".", Port: s.client.Number()}
 }
 
-// PKI returns the keys and certificates of the server, nil when it serves
-// without TLS.
+// PKI returns the keys and certificates of the server, or nil without TLS.
 func (s *Server) PKI() *PKI { return s.opts.pki }
 
-// Client returns a client that may do everything: it has the right
-// certificate and is root when there are users. It is closed when tb ends.
-// Its calls are counted like any other client's, its Authenticate included.
+// Client returns a client with all permissions: it has a valid certificate and, with
+// authentication, is the user root. It is closed when tb ends. Its calls are recorded
+// like those of other clients, including Authenticate.
 func (s *Server) Client(tb testing.TB) *clientv3.Client {
 	tb.Helper()
 	return adminClient(tb, s.opts, s.Endpoints())
 }
 
-// Stop stops the member: connections end, calls in flight fail. Nothing
-// listens at its address any more, and nobody else can take the address. The
-// leader of a cluster that has a quorum without it hands over first, so that
-// the others go on at once. Stopping a stopped server does nothing.
+// Stop stops the member: connections end and calls in flight fail. Nothing listens at
+// its address, which remains reserved. The leader of a cluster that has a quorum without
+// it first transfers its leadership, so that the others continue without an election.
+// Stop has no effect on a stopped server.
 func (s *Server) Stop() {
 	if s.cluster != nil {
 		s.cluster.handOver(s)
@@ -150,23 +145,23 @@ func (s *Server) Stop() {
 	s.Kill()
 }
 
-// Kill is Stop without the handing over. If it was the leader, the others only
-// find out by and by; what they forwarded to it meanwhile they give up after
-// some five seconds, with rpctypes.ErrTimeout or its like.
+// Kill is Stop without the transfer of leadership. If it was the leader, the others
+// notice after a while; calls that they forwarded to it fail after about five seconds,
+// with an error such as rpctypes.ErrTimeout.
 func (s *Server) Kill() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.run == nil {
 		return
 	}
-	s.log.mute(true) // that its listeners are closed is no news
-	// Left to itself, Close gives streams such as watches its request timeout
-	// of more than five seconds to end, and a leader as long to hand over,
-	// even to a member that is gone.
+	s.log.mute(true) // it would log that its listeners are closed
+	// Close alone would wait for streams such as watches for its request timeout of
+	// more than five seconds, and as long for a leader to transfer its leadership, even
+	// to a stopped member.
 	//
-	// Over TLS, gRPC shares etcd's HTTP server, which goes on to accept calls
-	// while gRPC waits for those that it ended. A watch that its client
-	// resumes would be waited for without end, were it not turned down.
+	// With TLS, gRPC shares etcd's HTTP server, which still accepts calls while gRPC
+	// waits for the canceled ones. Without the flag it would wait forever for a watch
+	// that its client resumes.
 	s.run.stopping.Store(true)
 	if gs := s.run.grpc.Load(); gs != nil {
 		gs.Stop()
@@ -176,10 +171,10 @@ func (s *Server) Kill() {
 	s.run = nil
 }
 
-// Restart starts a stopped server on the data and the addresses it had, and
-// stops a running one first. It returns when the member serves; in a cluster
-// without a quorum, when it listens. Recorded calls are kept. The tokens of
-// authenticated clients are not: etcd holds simple tokens in memory.
+// Restart starts the server with its previous data and addresses, after stopping it if it
+// runs. It returns when the member is ready; in a cluster without a quorum, when it
+// listens. Recorded calls are kept. The tokens of clients become invalid, as etcd keeps
+// simple tokens in memory.
 func (s *Server) Restart() {
 	s.tb.Helper()
 	s.Stop()
@@ -189,7 +184,7 @@ func (s *Server) Restart() {
 	}
 }
 
-// launch starts the member; it listens on return and serves some time after.
+// launch starts the member. It listens on return, and is ready later.
 func (s *Server) launch() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -203,7 +198,7 @@ func (s *Server) launch() error {
 	return nil
 }
 
-// ready waits until the launched member serves, which takes a quorum.
+// ready waits until the member is ready, which requires a quorum.
 func (s *Server) ready() error {
 	e := s.current()
 	if e == nil {
@@ -217,14 +212,14 @@ func (s *Server) ready() error {
 		return nil
 	case err = <-e.Err():
 	case <-e.Server.StopNotify():
-		err = errors.New("stopped by itself")
+		err = errors.New("stopped unexpectedly")
 	case <-timer.C:
 		err = fmt.Errorf("not ready after %s", readyTimeout)
 	}
 	return fmt.Errorf("member %s: %w", s.name, err)
 }
 
-// current returns the running member, nil while it is stopped.
+// current returns the running member, or nil if it is stopped.
 func (s *Server) current() *embed.Etcd {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -239,7 +234,7 @@ func (s *Server) config(r *run) *embed.Config {
 	cfg.Name = s.name
 	cfg.Dir = s.dir
 	cfg.UnsafeNoFsync = true
-	cfg.TickMs, cfg.ElectionMs = aloneTick, aloneElection
+	cfg.TickMs, cfg.ElectionMs = singleTick, singleElection
 	if s.cluster != nil {
 		cfg.TickMs, cfg.ElectionMs = clusterTick, clusterElection
 	}
@@ -252,13 +247,11 @@ func (s *Server) config(r *run) *embed.Config {
 	cfg.AdvertisePeerUrls = cfg.ListenPeerUrls
 	cfg.SocketOpts = transport.SocketOpts{ReusePort: loopback.Shared}
 	cfg.InitialCluster = s.initial
-	// Ports come round: no member may take one of an earlier test's cluster
-	// for its own.
+	// Ports are reused, so a member must not accept one of an earlier test's cluster.
 	cfg.InitialClusterToken = s.initial
 	cfg.EnableGRPCGateway = false
 
-	// The cost is of hashing passwords; the lowest one is fast even under
-	// the race detector.
+	// The lowest cost of password hashes is fast even with the race detector.
 	cfg.BcryptCost = uint(bcrypt.MinCost)
 	cfg.AuthToken = "simple"
 	if s.opts.tokens > 0 {
@@ -267,8 +260,8 @@ func (s *Server) config(r *run) *embed.Config {
 
 	cfg.ZapLoggerBuilder = embed.NewZapLoggerBuilder(s.log.logger())
 	cfg.ServiceRegister = func(gs *grpc.Server) { r.grpc.Store(gs) }
-	// Of all interceptors the one set this way runs first, before etcd's
-	// own, which are chained: a call counts though etcd may turn it down.
+	// These interceptors run before etcd's own, which are chained, so that a call is
+	// recorded even if etcd rejects it.
 	cfg.GRPCAdditionalServerOptions = []grpc.ServerOption{
 		grpc.UnaryInterceptor(s.unary(r)),
 		grpc.StreamInterceptor(s.stream(r)),

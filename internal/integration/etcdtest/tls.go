@@ -18,28 +18,28 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// ServerCert says which certificate a server with TLS shows.
+// ServerCert is the kind of certificate of a server with TLS.
 type ServerCert int
 
 const (
-	// ServerCertValid is for 127.0.0.1, localhost, Domain and the hosts of
-	// Domain, of the authority in PKI, and in time.
+	// ServerCertValid is valid for 127.0.0.1, localhost, Domain and the hosts of
+	// Domain, and issued by the authority in PKI.
 	ServerCertValid ServerCert = iota
-	// ServerCertExpired ran out an hour ago.
+	// ServerCertExpired expired an hour ago.
 	ServerCertExpired
-	// ServerCertWrongHost is for a host that is none of the above.
+	// ServerCertWrongHost is valid for another host only.
 	ServerCertWrongHost
-	// ServerCertOtherCA is of an authority other than that in PKI.
+	// ServerCertOtherCA is issued by another authority than that in PKI.
 	ServerCertOtherCA
 )
 
-// ClientName is the common name in client certificates unless a test asks for
-// another. etcd takes it for the user's name where a client of a server with
-// mutual TLS and authentication shows no token; it is no user of WithAuth's.
+// ClientName is the default common name of client certificates. With mutual TLS and
+// authentication, etcd uses it as the user of a client without a token; WithAuth has no
+// such user.
 const ClientName = "etcdtest-client"
 
-// PKI is the public key infrastructure of one server or cluster, as PEM and as
-// files that live as long as the test.
+// PKI is the public key infrastructure of one server or cluster, as PEM and as files
+// that are removed when the test ends.
 type PKI struct {
 	CACert     []byte
 	ClientCert []byte
@@ -53,8 +53,8 @@ type PKI struct {
 	server *KeyPair
 }
 
-// KeyPair is a certificate and its key, as PEM and as files that live as long
-// as the test.
+// KeyPair is a certificate and its key, as PEM and as files that are removed when the
+// test ends.
 type KeyPair struct {
 	Cert     []byte
 	Key      []byte
@@ -80,7 +80,7 @@ func newPKI(tb testing.TB, cert ServerCert) *PKI {
 	case ServerCertExpired:
 		expire(leaf)
 	case ServerCertWrongHost:
-		leaf.DNSNames, leaf.IPAddresses = []string{"elsewhere.test"}, nil
+		leaf.DNSNames, leaf.IPAddresses = []string{"other.test"}, nil
 	case ServerCertOtherCA:
 		ca = newAuthority(tb)
 	case ServerCertValid:
@@ -89,7 +89,7 @@ func newPKI(tb testing.TB, cert ServerCert) *PKI {
 	return p
 }
 
-// Client returns the key pair that the server accepts.
+// Client returns the default key pair, which the server accepts.
 func (p *PKI) Client() *KeyPair {
 	return &KeyPair{
 		Cert: p.ClientCert, Key: p.ClientKey,
@@ -104,16 +104,16 @@ func (p *PKI) NewClient(tb testing.TB, commonName string) *KeyPair {
 	return p.ca.issue(tb, clientLeaf(commonName))
 }
 
-// OtherCAClient returns a key pair of an authority that the server does not
-// know. That authority has the name of the server's own: a client looks at the
-// names the server asks for, and would not even show a certificate of another.
+// OtherCAClient returns a key pair of an authority that the server does not trust. It has
+// the same name as the server's authority, as clients send only certificates of an
+// authority that the server names.
 func (p *PKI) OtherCAClient(tb testing.TB) *KeyPair {
 	tb.Helper()
 	return newAuthority(tb).issue(tb, clientLeaf(ClientName))
 }
 
-// ExpiredClient returns a key pair of the server's own authority whose
-// certificate ran out an hour ago.
+// ExpiredClient returns a key pair of the server's authority whose certificate expired an
+// hour ago.
 func (p *PKI) ExpiredClient(tb testing.TB) *KeyPair {
 	tb.Helper()
 	leaf := clientLeaf(ClientName)
@@ -121,8 +121,8 @@ func (p *PKI) ExpiredClient(tb testing.TB) *KeyPair {
 	return p.ca.issue(tb, leaf)
 }
 
-// TLS returns the configuration of a client that trusts the authority of p and
-// shows the given certificate, none if client is nil.
+// TLS returns the configuration of a client that trusts the authority of p and has the
+// given certificate. Without one, client is nil.
 func (p *PKI) TLS(tb testing.TB, client *KeyPair) *tls.Config {
 	tb.Helper()
 	cfg := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: x509.NewCertPool()}
@@ -174,8 +174,8 @@ func (a *authority) issue(tb testing.TB, leaf *x509.Certificate) *KeyPair {
 	return pair
 }
 
-// valid returns a certificate that is in time, with room on both sides for a
-// clock that is set while the test runs.
+// valid returns a certificate template that is valid for a day before and after now, in
+// case the clock is set during the test.
 func valid(commonName string) *x509.Certificate {
 	now := time.Now()
 	serial := make([]byte, 16)

@@ -33,7 +33,7 @@ func TestMutualTLS(t *testing.T) {
 	s.ResetRPCs()
 	for name, tc := range map[string]struct {
 		tls   *tls.Config
-		cause string // a part of what gRPC has to say
+		cause string // a part of gRPC's message
 	}{
 		"no certificate":     {tls: pki.TLS(t, nil), cause: "certificate required"},
 		"another authority":  {tls: pki.TLS(t, pki.OtherCAClient(t)), cause: "unknown certificate authority"},
@@ -41,23 +41,23 @@ func TestMutualTLS(t *testing.T) {
 		"server not trusted": {tls: &tls.Config{MinVersion: tls.VersionTLS12}, cause: "signed by unknown authority"},
 	} {
 		t.Run("refuses/"+name, func(t *testing.T) {
-			// With TLS 1.3 a client learns that its certificate is refused
-			// only after the handshake. If by then it fails to write on the
-			// closed connection, that is all that gRPC has to say.
+			// With TLS 1.3 a client gets the refusal of its certificate only after
+			// the handshake. If it first fails to write to the closed connection,
+			// gRPC's message has that error instead.
 			for range 100 {
 				c := connect(t, clientv3.Config{Endpoints: s.Endpoints(), TLS: tc.tls})
-				err := ask(t, c)
+				err := callOnce(t, c)
 				require.Equal(t, codes.Unavailable, status.Code(err), "%v", err)
 				if strings.Contains(err.Error(), tc.cause) {
 					return
 				}
 			}
-			t.Errorf("never said %q", tc.cause)
+			t.Errorf("no error has %q", tc.cause)
 		})
 	}
 	plain := connect(t, clientv3.Config{Endpoints: []string{strings.Replace(s.Endpoints()[0], "https", "http", 1)}})
-	assert.Equal(t, codes.Unavailable, status.Code(ask(t, plain)), "plain text")
-	assert.Empty(t, s.RPCs(), "nothing of it came through")
+	assert.Equal(t, codes.Unavailable, status.Code(callOnce(t, plain)), "plain text")
+	assert.Empty(t, s.RPCs(), "no call reached the server")
 }
 
 func TestServerTLS(t *testing.T) {
@@ -83,7 +83,7 @@ func TestServerCert(t *testing.T) {
 			s := etcdtest.Start(t, etcdtest.WithMutualTLS(), etcdtest.WithServerCert(tc.cert))
 			put(t, s.Client(t), "a", "1")
 			pki := s.PKI()
-			err := ask(t, connect(t, clientv3.Config{Endpoints: s.Endpoints(), TLS: pki.TLS(t, pki.Client())}))
+			err := callOnce(t, connect(t, clientv3.Config{Endpoints: s.Endpoints(), TLS: pki.TLS(t, pki.Client())}))
 			require.Equal(t, codes.Unavailable, status.Code(err), "%v", err)
 			assert.ErrorContains(t, err, tc.cause)
 		})

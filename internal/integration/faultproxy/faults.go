@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// Fault is what becomes of a request.
+// Fault handles a request in place of the proxy.
 type Fault func(exchange)
 
 type exchange struct {
@@ -22,7 +22,7 @@ type exchange struct {
 	proxy *HTTP
 }
 
-// pass lets the API server do what is asked and keeps its answer.
+// pass passes the request on to the API server and returns its answer.
 func (e exchange) pass() *httptest.ResponseRecorder {
 	recorder := httptest.NewRecorder()
 	e.proxy.upstream.ServeHTTP(recorder, e.r)
@@ -35,13 +35,13 @@ func (e exchange) answer(code int, header http.Header, body []byte) {
 	_, _ = e.w.Write(body) // the client may be gone
 }
 
-// Answer answers in place of the API server, which never hears of it.
+// Answer answers in place of the API server, which does not get the request.
 func Answer(code int, header http.Header, body string) Fault {
 	return func(e exchange) { e.answer(code, header, []byte(body)) }
 }
 
-// Status answers as an API server does that fails. Without seconds nothing is
-// said of when to come again.
+// Status answers with an API server's Status object. If seconds is positive, the answer
+// has a Retry-After.
 func Status(code, seconds int, message string) Fault {
 	header := http.Header{"Content-Type": {"application/json"}}
 	details := ""
@@ -53,8 +53,8 @@ func Status(code, seconds int, message string) Fault {
 		`{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":%q,"code":%d%s}`, message, code, details))
 }
 
-// Page answers as a load balancer does that has nobody behind it: with a page,
-// on which every time stands something else.
+// Page answers like a load balancer without backends: with an HTML page that differs
+// each time.
 func Page(code int) Fault {
 	return func(e exchange) {
 		e.answer(code, http.Header{"Content-Type": {"text/html"}},
@@ -63,14 +63,14 @@ func Page(code int) Fault {
 	}
 }
 
-// After lets the API server do what is asked, and then gives another answer
-// than its own.
+// After passes the request on to the API server, discards its answer and then handles
+// the request with fault.
 func After(fault Fault) Fault {
 	return func(e exchange) { e.pass(); fault(e) }
 }
 
-// Postpone answers with the fault, and has the API server do what was asked when
-// deliver is called, which returns its code.
+// Postpone handles a request with fault. deliver then passes it on to the API server and
+// returns the code of its answer.
 func Postpone(fault Fault) (postpone Fault, deliver func() int) {
 	late := make(chan func() int, 1)
 	postpone = func(e exchange) {
@@ -83,11 +83,11 @@ func Postpone(fault Fault) (postpone Fault, deliver func() int) {
 	return postpone, func() int { return (<-late)() }
 }
 
-// Cut breaks the connection without an answer, in HTTP/2 the stream.
+// Cut breaks the connection (with HTTP/2 the stream) without an answer.
 func Cut(exchange) { panic(http.ErrAbortHandler) }
 
-// CutInHeader breaks the connection in the middle of the answer's header.
-// HTTP/2 knows no such thing.
+// CutInHeader breaks the connection in the middle of the answer's header. It requires
+// HTTP/1.
 func CutInHeader(e exchange) {
 	answer := e.pass()
 	hijacker, ok := e.w.(http.Hijacker)
@@ -118,7 +118,7 @@ func CutInBody(e exchange) {
 	panic(http.ErrAbortHandler)
 }
 
-// Truncate ends the body of the answer early, as if that were all.
+// Truncate ends the body of the answer early, without an error.
 func Truncate(e exchange) {
 	answer := e.pass()
 	header := answer.Header().Clone()
@@ -126,7 +126,7 @@ func Truncate(e exchange) {
 	e.answer(answer.Code, header, answer.Body.Bytes()[:answer.Body.Len()/2])
 }
 
-// Delay lets the API server answer so much later.
+// Delay passes the request on to the API server after a delay.
 func Delay(by time.Duration) Fault {
 	return func(e exchange) {
 		if e.wait(by) {
@@ -135,8 +135,8 @@ func Delay(by time.Duration) Fault {
 	}
 }
 
-// DelayAnswer lets the API server do what is asked at once, and the client hear
-// of it so much later.
+// DelayAnswer passes the request on to the API server and sends the answer after a
+// delay.
 func DelayAnswer(by time.Duration) Fault {
 	return func(e exchange) {
 		answer := e.pass()
@@ -148,7 +148,7 @@ func DelayAnswer(by time.Duration) Fault {
 
 // Hang never answers.
 func Hang(e exchange) {
-	// The server learns that the client has gone only behind the body.
+	// The server notices a closed connection only after it has read the body.
 	_, _ = io.Copy(io.Discard, e.r.Body)
 	select {
 	case <-e.r.Context().Done():
@@ -157,15 +157,14 @@ func Hang(e exchange) {
 	panic(http.ErrAbortHandler)
 }
 
-// Do lets something happen in the test, before the API server hears of the
-// request.
-func Do(what func()) Fault {
-	return func(e exchange) { what(); e.proxy.upstream.ServeHTTP(e.w, e.r) }
+// Do calls a function before it passes the request on to the API server.
+func Do(before func()) Fault {
+	return func(e exchange) { before(); e.proxy.upstream.ServeHTTP(e.w, e.r) }
 }
 
-// Hold lets something happen in the test, and never answers.
-func Hold(what func()) Fault {
-	return func(e exchange) { what(); Hang(e) }
+// Hold calls a function and never answers.
+func Hold(then func()) Fault {
+	return func(e exchange) { then(); Hang(e) }
 }
 
 func (e exchange) wait(by time.Duration) bool {

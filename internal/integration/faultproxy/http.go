@@ -1,5 +1,5 @@
-// Package faultproxy has proxies for tests that stand on loopback between a
-// client and an API server, and get in the way.
+// Package faultproxy has proxies that inject faults between a client and a server in
+// tests. They listen on loopback.
 package faultproxy
 
 import (
@@ -19,9 +19,8 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// HTTP is a proxy that understands the requests. It passes them on with
-// credentials of its own, over HTTP/2 where the client speaks that, until
-// Inject says otherwise.
+// HTTP is a proxy for HTTP requests. It passes them on with its own credentials, except
+// those that Inject has faults for. It supports HTTP/2.
 type HTTP struct {
 	server   *httptest.Server
 	upstream http.Handler
@@ -32,18 +31,18 @@ type HTTP struct {
 	requests []string
 }
 
-// Option changes how a proxy is reached.
+// Option configures an HTTP proxy.
 type Option func(*httptest.Server)
 
-// WithHTTP1 keeps the proxy from HTTP/2.
+// WithHTTP1 disables HTTP/2.
 func WithHTTP1() Option { return func(s *httptest.Server) { s.EnableHTTP2 = false } }
 
-// WithCertificate has the proxy show this certificate.
+// WithCertificate sets the server certificate of the proxy.
 func WithCertificate(cert tls.Certificate) Option {
 	return func(s *httptest.Server) { s.TLS = &tls.Config{Certificates: []tls.Certificate{cert}} }
 }
 
-// NewHTTP returns a proxy that reaches the API server as upstream says. It is
+// NewHTTP returns a proxy with TLS for the API server that upstream configures. It is
 // closed when the test ends.
 func NewHTTP(tb testing.TB, upstream *rest.Config, options ...Option) *HTTP {
 	tb.Helper()
@@ -88,10 +87,10 @@ func newHTTP(tb testing.TB, upstream *rest.Config) *HTTP {
 	return p
 }
 
-// URL is where the proxy is.
+// URL returns the URL of the proxy.
 func (p *HTTP) URL() string { return p.server.URL }
 
-// CA is the certificate to trust, as PEM; empty without TLS.
+// CA returns the certificate to trust, as PEM; empty without TLS.
 func (p *HTTP) CA() []byte {
 	if cert := p.server.Certificate(); cert != nil {
 		return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Raw})
@@ -99,15 +98,15 @@ func (p *HTTP) CA() []byte {
 	return nil
 }
 
-// Config is how a client reaches the proxy. Its token is not looked at.
+// Config returns the config of a client of the proxy. The proxy ignores its token.
 func (p *HTTP) Config() *rest.Config {
-	return &rest.Config{Host: p.URL(), BearerToken: "not-looked-at", TLSClientConfig: rest.TLSClientConfig{CAData: p.CA()}}
+	return &rest.Config{Host: p.URL(), BearerToken: "ignored", TLSClientConfig: rest.TLSClientConfig{CAData: p.CA()}}
 }
 
-// Requests are those that matter, in the order in which they came.
+// Requests selects requests.
 type Requests func(*http.Request) bool
 
-// The requests of a run.
+// The kinds of requests of a run.
 func Pools(r *http.Request) bool {
 	return r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, "/ippools")
 }
@@ -118,7 +117,7 @@ func Services(r *http.Request) bool   { return strings.HasSuffix(r.URL.Path, "/s
 func Creates(r *http.Request) bool    { return r.Method == http.MethodPost }
 func All(*http.Request) bool          { return true }
 
-// Always is a number of times without end.
+// Always is an unlimited number of times for Inject.
 const Always = 1 << 30
 
 type rule struct {
@@ -127,22 +126,22 @@ type rule struct {
 	fault Fault
 }
 
-// Inject lets the next of the requests, so many times, meet the fault. Of
-// several rules the first that is not used up counts.
+// Inject handles the next requests that which selects with the fault, up to times
+// requests. If several rules select a request, the first that is not used up applies.
 func (p *HTTP) Inject(which Requests, times int, fault Fault) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.rules = append(p.rules, &rule{which: which, left: times, fault: fault})
 }
 
-// Requests returns what was asked for so far: method and path.
+// Requests returns the method and path of each request so far.
 func (p *HTTP) Requests() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return append([]string{}, p.requests...)
 }
 
-// Left is how often faults are still due.
+// Left returns the number of injected faults that have not occurred.
 func (p *HTTP) Left() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()

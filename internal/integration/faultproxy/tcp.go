@@ -9,46 +9,45 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TCP is a proxy that passes bytes on and understands none of them, so TLS goes
-// through it to the API server itself.
+// TCP is a proxy that passes bytes on without parsing them, so that TLS is end to end.
 type TCP struct {
 	listener net.Listener
 	wait     sync.WaitGroup
 
 	mu     sync.Mutex
 	target func() string
-	first  []Manner // of the next connections
-	rest   Manner   // of those after them
+	first  []Behavior // for the next connections
+	rest   Behavior   // for those after them
 	conns  map[net.Conn]bool
 	count  int
 	passed Passed
 	closed bool
 }
 
-// Manner is how a connection is treated. The zero value lets it be.
-type Manner struct {
-	// CutAfter is how many bytes of the server's get through before the
-	// connection breaks; zero: all.
+// Behavior is how a connection is handled. The zero value passes everything on.
+type Behavior struct {
+	// CutAfter is the number of bytes of the server after which the connection
+	// breaks; zero: never.
 	CutAfter int64
 
-	// CutAsked is the same of the client's bytes.
+	// CutRequest is the number of bytes of the client after which the connection
+	// breaks; zero: never.
 	CutRequest int64
 
-	// Reset breaks the connection at once, as a firewall would.
+	// Reset resets the connection immediately, like a firewall.
 	Reset bool
 
-	// Silent keeps the connection open and says nothing.
+	// Silent keeps the connection open and sends nothing.
 	Silent bool
 
-	// Says is told to the client in place of all that the server says. Then
-	// the connection is closed, unless it is Silent from then on.
-	Says string
+	// Reply is sent to the client in place of the server's answer. Then the connection
+	// is closed, unless Silent is set.
+	Reply string
 }
 
-// NewTCP returns a proxy that is closed when the test ends. The first
-// connections are treated in these manners, one each, and those after them as
-// Then says.
-func NewTCP(tb testing.TB, target string, first ...Manner) *TCP {
+// NewTCP returns a proxy that is closed when the test ends. The first connections are
+// handled with the given behaviors, one each, and later ones with that of Then.
+func NewTCP(tb testing.TB, target string, first ...Behavior) *TCP {
 	tb.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(tb, err)
@@ -58,16 +57,16 @@ func NewTCP(tb testing.TB, target string, first ...Manner) *TCP {
 	return p
 }
 
-// Then sets how the connections after the first ones are treated.
-func (p *TCP) Then(manner Manner) *TCP {
+// Then sets how the connections after the first ones are handled.
+func (p *TCP) Then(behavior Behavior) *TCP {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.rest = manner
+	p.rest = behavior
 	return p
 }
 
-// Choose has each connection go where choose says at that moment, as a load
-// balancer's health checks decide.
+// Choose calls choose for the target of each connection, like a load balancer with
+// health checks.
 func (p *TCP) Choose(choose func() (target string)) *TCP {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -75,7 +74,7 @@ func (p *TCP) Choose(choose func() (target string)) *TCP {
 	return p
 }
 
-// dial connects to whose turn it is.
+// dial connects to the current target.
 func (p *TCP) dial() (net.Conn, error) {
 	p.mu.Lock()
 	target := p.target
@@ -86,18 +85,17 @@ func (p *TCP) dial() (net.Conn, error) {
 // Address returns host and port.
 func (p *TCP) Address() string { return p.listener.Addr().String() }
 
-// Connections is how many there were so far.
+// Connections returns the number of connections so far.
 func (p *TCP) Connections() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.count
 }
 
-// Passed is how many bytes went through.
+// Passed is the number of bytes that were passed on, in each direction.
 type Passed struct{ Request, Answered int64 }
 
-// Passed counts the bytes of all connections that are over: those of the
-// clients, and those of the server.
+// Passed returns the number of bytes of all closed connections.
 func (p *TCP) Passed() Passed {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -111,7 +109,7 @@ func (p *TCP) add(request, answered int64) {
 	p.passed.Answered += answered
 }
 
-// pass copies what comes, or so many bytes of it.
+// pass copies bytes, up to limit if it is positive.
 func pass(to, from net.Conn, limit int64) (n int64) {
 	if limit > 0 {
 		n, _ = io.CopyN(to, from, limit)
@@ -121,7 +119,7 @@ func pass(to, from net.Conn, limit int64) (n int64) {
 	return n
 }
 
-// Break breaks all connections that are open.
+// Break closes all open connections.
 func (p *TCP) Break() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -130,7 +128,7 @@ func (p *TCP) Break() {
 	}
 }
 
-// Close ends the proxy and its connections, before the test ends.
+// Close closes the proxy and its connections. The cleanup of the test calls it, too.
 func (p *TCP) Close() {
 	p.mu.Lock()
 	p.closed = true
@@ -146,23 +144,23 @@ func (p *TCP) accept() {
 		if err != nil {
 			return
 		}
-		p.wait.Go(func() { p.serve(conn, p.manner()) })
+		p.wait.Go(func() { p.serve(conn, p.behavior()) })
 	}
 }
 
-func (p *TCP) manner() Manner {
+func (p *TCP) behavior() Behavior {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.count++
 	if len(p.first) > 0 {
-		manner := p.first[0]
+		behavior := p.first[0]
 		p.first = p.first[1:]
-		return manner
+		return behavior
 	}
 	return p.rest
 }
 
-// hold keeps a connection for Break, until it is over.
+// hold registers a connection for Break until release is called.
 func (p *TCP) hold(conn net.Conn) (release func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -178,18 +176,18 @@ func (p *TCP) hold(conn net.Conn) (release func()) {
 	}
 }
 
-func (p *TCP) serve(client net.Conn, manner Manner) {
+func (p *TCP) serve(client net.Conn, behavior Behavior) {
 	defer p.hold(client)()
 	switch {
-	case manner.Reset:
+	case behavior.Reset:
 		_ = client.(*net.TCPConn).SetLinger(0)
 		return
-	case manner.Silent || manner.Says != "":
-		if manner.Says != "" {
+	case behavior.Silent || behavior.Reply != "":
+		if behavior.Reply != "" {
 			_, _ = client.Read(make([]byte, 4096)) // or the answer is lost with a reset
-			_, _ = io.WriteString(client, manner.Says)
+			_, _ = io.WriteString(client, behavior.Reply)
 		}
-		if manner.Silent {
+		if behavior.Silent {
 			_, _ = io.Copy(io.Discard, client) // until it is closed
 		}
 		return
@@ -200,8 +198,8 @@ func (p *TCP) serve(client net.Conn, manner Manner) {
 	}
 	defer p.hold(server)()
 	p.wait.Go(func() {
-		p.add(pass(server, client, manner.CutRequest), 0)
+		p.add(pass(server, client, behavior.CutRequest), 0)
 		_ = server.Close()
 	})
-	p.add(0, pass(client, server, manner.CutAfter))
+	p.add(0, pass(client, server, behavior.CutAfter))
 }

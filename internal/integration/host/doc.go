@@ -1,7 +1,7 @@
-// Package host holds the tests that need root and other people's programs:
-// firewalld, ansible-playbook, buildah. They are built with the tag host, and
-// `make test-host` installs what they need and runs them.
+// Package host has the tests that need root and external programs: firewalld,
+// ansible-playbook, buildah. They have the build tag host; `make test-host` installs
+// their requirements and runs them.
 //
-// Nothing outside of what they make themselves is touched: firewalld runs in a
-// network namespace, with a bus and a configuration folder of its own.
+// The tests do not change the host: firewalld runs in its own network namespace, with its
+// own bus and configuration directory.
 package host

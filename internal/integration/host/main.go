@@ -10,9 +10,8 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/programs"
 )
 
-// Main runs the tests of a package in a folder below this one, with the path of
-// calico-bootstrap, built as it goes into the container, in program. It is for
-// TestMain, and ends the process.
+// Main is the TestMain of the packages below this folder. It builds calico-bootstrap as
+// for the container image, sets program to its path, runs the tests and exits.
 func Main(m *testing.M, program *string) {
 	code := 1
 	defer func() { os.Exit(code) }()
@@ -21,7 +20,7 @@ func Main(m *testing.M, program *string) {
 	if err != nil {
 		panic(err)
 	}
-	// Somebody who isn't root runs it too.
+	// Some tests run it as another user than root.
 	if err := os.Chmod(filepath.Dir(binary), 0o755); err != nil {
 		panic(err)
 	}

@@ -19,27 +19,26 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
 
-// AdminUser is the administrator, whom RBAC doesn't hold.
+// AdminUser is the administrator, for whom RBAC does not apply.
 const AdminUser = "kubetest-admin"
 
-// helperTime bounds each helper that asks the server for something.
+// helperTime is the time limit of each helper that calls the server.
 const helperTime = time.Minute
 
-// URL returns the address of the API server. It stays the same over Restart.
+// URL returns the URL of the API server. Restart does not change it.
 func (s *Server) URL() string { return "https://" + s.api.Address() }
 
 // Address returns host and port of the API server.
 func (s *Server) Address() string { return s.api.Address() }
 
-// CA returns the certificate of the authority that the server's own is of, as
-// PEM.
+// CA returns the certificate of the server's authority as PEM.
 func (s *Server) CA() []byte { return bytes.Clone(s.ca.pem) }
 
-// CAFile returns the file that CA is in.
+// CAFile returns the path of a file with CA.
 func (s *Server) CAFile() string { return s.file(caFile) }
 
-// AdminConfig returns the configuration of a client that may do everything and
-// doesn't hold itself back.
+// AdminConfig returns the configuration of a client with all permissions and without rate
+// limits.
 func (s *Server) AdminConfig() *rest.Config {
 	return &rest.Config{
 		Host: s.URL(),
@@ -51,12 +50,11 @@ func (s *Server) AdminConfig() *rest.Config {
 	}
 }
 
-// Dynamic returns a client that may do everything. Its requests are the
-// administrator's in the audit log.
+// Dynamic returns a client with all permissions. Its user in the audit log is
+// AdminUser.
 func (s *Server) Dynamic() dynamic.Interface { return s.dynamic }
 
-// ClientCert returns a certificate and its key, as PEM, that make their holder
-// the user and a member of the groups.
+// ClientCert returns a client certificate of the user and groups and its key, as PEM.
 func (s *Server) ClientCert(tb testing.TB, user string, groups ...string) (cert, key []byte) {
 	tb.Helper()
 	pair, err := s.ca.client(user, groups...)
@@ -64,8 +62,8 @@ func (s *Server) ClientCert(tb testing.TB, user string, groups ...string) (cert,
 	return pair.cert, pair.key
 }
 
-// Kubeconfig returns a file for the administrator that lives as long as the
-// test.
+// Kubeconfig returns the path of a kubeconfig for AdminUser. It is removed when the test
+// ends.
 func (s *Server) Kubeconfig(tb testing.TB) string {
 	tb.Helper()
 	return s.kubeconfig(tb, clientcmdapi.AuthInfo{
@@ -73,8 +71,8 @@ func (s *Server) Kubeconfig(tb testing.TB) string {
 	})
 }
 
-// TokenKubeconfig returns a file for the holder of a token that lives as long
-// as the test.
+// TokenKubeconfig returns the path of a kubeconfig with a token. It is removed when the
+// test ends.
 func (s *Server) TokenKubeconfig(tb testing.TB, token string) string {
 	tb.Helper()
 	return s.kubeconfig(tb, clientcmdapi.AuthInfo{Token: token})
@@ -95,7 +93,7 @@ func (s *Server) kubeconfig(tb testing.TB, user clientcmdapi.AuthInfo) string {
 	return path
 }
 
-// Version returns what the server says it is, such as v1.37.2.
+// Version returns the version of the server, such as v1.37.2.
 func (s *Server) Version(tb testing.TB) string {
 	tb.Helper()
 	code, body := s.Do(tb, http.MethodGet, "/version", nil)
@@ -105,18 +103,18 @@ func (s *Server) Version(tb testing.TB) string {
 	return version.GitVersion
 }
 
-// Do sends a request of the administrator and returns the answer, whatever it
-// is. The body is nil or JSON, that of a PATCH a merge patch.
+// Do sends a request as AdminUser and returns the answer, with any status code. The body
+// is nil or JSON; that of a PATCH is a merge patch.
 func (s *Server) Do(tb testing.TB, method, path string, body []byte) (code int, answer []byte) {
 	tb.Helper()
 	ctx, cancel := bounded(tb)
 	defer cancel()
-	code, answer, err := s.ask(ctx, method, path, body)
+	code, answer, err := s.request(ctx, method, path, body)
 	require.NoError(tb, err)
 	return code, answer
 }
 
-func (s *Server) ask(ctx context.Context, method, path string, body []byte) (int, []byte, error) {
+func (s *Server) request(ctx context.Context, method, path string, body []byte) (int, []byte, error) {
 	request, err := http.NewRequestWithContext(ctx, method, s.URL()+path, bytes.NewReader(body))
 	if err != nil {
 		return 0, nil, err
@@ -138,8 +136,8 @@ func (s *Server) ask(ctx context.Context, method, path string, body []byte) (int
 	return response.StatusCode, answer, nil
 }
 
-// bounded returns a context for a helper. Unlike the test's own it is still
-// good in a cleanup.
+// bounded returns a context for a helper. Unlike the test's context it is not canceled in
+// cleanups.
 func bounded(tb testing.TB) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(tb.Context()), helperTime)
 }

@@ -18,15 +18,14 @@ var (
 	accessReviews       = schema.GroupVersionResource{Group: "authorization.k8s.io", Version: "v1", Resource: "subjectaccessreviews"}
 )
 
-// Rule allows the verbs on a resource of an API group.
+// Rule returns a rule that allows the verbs on a resource of an API group.
 func Rule(group, resource string, verbs ...string) rbacv1.PolicyRule {
 	return rbacv1.PolicyRule{APIGroups: []string{group}, Resources: []string{resource}, Verbs: verbs}
 }
 
-// Allow gives the user a role of the cluster with the rules, until the test
-// ends. It returns when they hold: the server learns of its own roles a moment
-// later. After the test they hold for that moment longer, so each test should
-// have a user of its own.
+// Allow binds the user to a ClusterRole with the rules until the test ends. It returns
+// when the rules are effective, which takes a moment. Their removal takes a moment, too,
+// so each test should use its own user.
 func (s *Server) Allow(tb testing.TB, user string, rules ...rbacv1.PolicyRule) {
 	tb.Helper()
 	ctx, cancel := bounded(tb)
@@ -50,12 +49,12 @@ func (s *Server) Allow(tb testing.TB, user string, rules ...rbacv1.PolicyRule) {
 		_ = s.dynamic.Resource(clusterRoles).Delete(ctx, name, metav1.DeleteOptions{})
 	})
 	for _, rule := range rules {
-		require.Eventually(tb, func() bool { return s.holds(tb, user, rule) }, helperTime, step, "%v", rule)
+		require.Eventually(tb, func() bool { return s.holds(tb, user, rule) }, helperTime, pollInterval, "%v", rule)
 	}
 }
 
-// step is how often helpers look whether something has come about.
-const step = 20 * time.Millisecond
+// pollInterval is how often helpers check a condition.
+const pollInterval = 20 * time.Millisecond
 
 func rbac(tb testing.TB, kind string, typed any) *unstructured.Unstructured {
 	tb.Helper()
@@ -66,8 +65,8 @@ func rbac(tb testing.TB, kind string, typed any) *unstructured.Unstructured {
 	return u
 }
 
-// holds says whether the user may do a part of the rule; a rule comes into
-// force as one.
+// holds reports whether the user may do a part of the rule. All parts of a rule become
+// effective together.
 func (s *Server) holds(tb testing.TB, user string, rule rbacv1.PolicyRule) bool {
 	tb.Helper()
 	attributes := map[string]any{"verb": first(rule.Verbs), "group": first(rule.APIGroups), "resource": first(rule.Resources)}

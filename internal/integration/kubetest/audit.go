@@ -14,34 +14,34 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// AuditEntry is a request that the API server has answered.
+// AuditEntry is an answered request in the API server's audit log.
 type AuditEntry struct {
 	User       string
 	Verb       string // such as list, create, deletecollection
-	Group      string // of the API, empty for the core
+	Group      string // API group, empty for core
 	Resource   string // with its subresource, as in serviceaccounts/token
 	Namespace  string
-	Name       string // empty where the path has none, as for lists
-	Code       int    // HTTP's
+	Name       string // empty if the path has none, as for lists
+	Code       int    // HTTP status
 	RequestURI string
 	UserAgent  string
 }
 
-// String is short: "list ippools 200".
+// String returns a short form, such as "list ippools 200".
 func (e AuditEntry) String() string {
-	what := e.Resource
-	if what == "" {
-		what = e.RequestURI
+	text := e.Resource
+	if text == "" {
+		text = e.RequestURI
 	}
 	for _, part := range []string{e.Namespace, e.Name} {
 		if part != "" {
-			what += " " + part
+			text += " " + part
 		}
 	}
-	return fmt.Sprintf("%s %s %d", e.Verb, what, e.Code)
+	return fmt.Sprintf("%s %s %d", e.Verb, text, e.Code)
 }
 
-// auditLog reads the API server's audit log, each line once.
+// auditLog reads the API server's audit log incrementally.
 type auditLog struct {
 	path string
 
@@ -49,17 +49,17 @@ type auditLog struct {
 	offset  int64
 	entries []AuditEntry
 	open    map[string]*unanswered // by audit ID
-	start   map[string]int         // where a user's entries begin after a reset
+	start   map[string]int         // index of a user's first entry after a reset
 }
 
-// unanswered is a request under way. Once it has been waited for in vain, it is
-// not waited for again.
+// unanswered is a request without an answer so far. If a wait for it timed out, long is
+// set and it is not waited for again.
 type unanswered struct {
 	user string
 	long bool
 }
 
-// event is a line of the log, as far as it is of interest.
+// event has the required fields of a line of the log.
 type event struct {
 	AuditID   string
 	Stage     string
@@ -73,10 +73,9 @@ type event struct {
 	UserAgent      string
 }
 
-// Audit returns what the user has asked for since the start, or since
-// ResetAudit, in the order of the answers. A watch stands there from its
-// beginning. For what is still under way it waits a while. Who is not known has
-// no name: requests with a bad token are those of the user "".
+// Audit returns the user's requests since the start or the last ResetAudit, in the order
+// of their answers. A watch counts as answered when it starts. It waits a while for
+// requests that are not answered. Unauthenticated requests have the user "".
 func (s *Server) Audit(tb testing.TB, user string) []AuditEntry {
 	tb.Helper()
 	s.audit.mu.Lock()
@@ -91,7 +90,7 @@ func (s *Server) Audit(tb testing.TB, user string) []AuditEntry {
 	return found
 }
 
-// ResetAudit forgets what the user has asked for so far.
+// ResetAudit discards the user's requests so far.
 func (s *Server) ResetAudit(tb testing.TB, user string) {
 	tb.Helper()
 	s.audit.mu.Lock()
@@ -100,24 +99,24 @@ func (s *Server) ResetAudit(tb testing.TB, user string) {
 	s.audit.start[user] = len(s.audit.entries)
 }
 
-// settleTime bounds the wait for requests under way: a server that was killed
-// leaves some that are never answered.
+// settleTime is the time limit of the wait for answers. The last requests of a killed
+// server are never answered.
 const settleTime = 3 * time.Second
 
-// settle reads on until the user has no request under way. The client may have
-// its whole answer a moment before the line about it is written, but the line
-// about the request was there before.
+// settle reads the log until all requests of the user are answered. A client may get its
+// answer before the line about the answer is written, but not before the line about the
+// request.
 func (l *auditLog) settle(user string) error {
 	for end := time.Now().Add(settleTime); ; time.Sleep(5 * time.Millisecond) {
 		if err := l.read(); err != nil {
 			return err
 		}
-		waiting := l.underWay(user)
-		if len(waiting) == 0 {
+		open := l.unanswered(user)
+		if len(open) == 0 {
 			return nil
 		}
 		if !time.Now().Before(end) {
-			for _, request := range waiting {
+			for _, request := range open {
 				request.long = true
 			}
 			return nil
@@ -125,7 +124,7 @@ func (l *auditLog) settle(user string) error {
 	}
 }
 
-func (l *auditLog) underWay(user string) []*unanswered {
+func (l *auditLog) unanswered(user string) []*unanswered {
 	var all []*unanswered
 	for _, request := range l.open {
 		if request.user == user && !request.long {
@@ -135,7 +134,7 @@ func (l *auditLog) underWay(user string) []*unanswered {
 	return all
 }
 
-// read takes in the lines that have been written since.
+// read reads the lines that were written since the last read.
 func (l *auditLog) read() error {
 	if l.open == nil {
 		l.open, l.start = map[string]*unanswered{}, map[string]int{}
@@ -152,7 +151,7 @@ func (l *auditLog) read() error {
 	for {
 		line, err := reader.ReadBytes('\n')
 		if errors.Is(err, io.EOF) {
-			return nil // half a line is read again when it is whole
+			return nil // an incomplete line is read again
 		}
 		if err != nil {
 			return err
@@ -173,7 +172,7 @@ func (l *auditLog) add(e event) {
 		l.open[e.AuditID] = &unanswered{user: user}
 		return
 	case "ResponseComplete", "Panic":
-		// A watch has its entry already, and so has a request of nobody.
+		// A watch already has its entry, and so has an unauthenticated request.
 		if _, found := l.open[e.AuditID]; !found {
 			return
 		}

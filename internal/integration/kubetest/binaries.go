@@ -14,22 +14,22 @@ import (
 	"sync"
 )
 
-// The environment variables that say which programs to start.
+// The environment variables that select the programs.
 const (
-	// AssetsVariable names a folder in which kube-apiserver, etcd and kubectl
-	// are ready, as for envtest; nothing is built then.
+	// AssetsVariable is a folder with kube-apiserver, etcd and kubectl, as for
+	// envtest. If it is set, nothing is built.
 	AssetsVariable = "KUBEBUILDER_ASSETS"
-	// VersionVariable chooses another Kubernetes than that of the tests'
-	// go.mod: at 1.34 the go.mod in the folder kubernetes-1.34 of this package.
+	// VersionVariable selects another version of Kubernetes than that of the tests'
+	// go.mod: 1.34 selects the go.mod in the folder kubernetes-1.34 of this package.
 	VersionVariable = "KUBETEST_KUBERNETES"
 )
 
-// binary is a program that is started, and where it is built from.
+// binary is a program and its source.
 type binary struct {
 	name    string
-	path    string // of its package
-	module  string // whose version is the program's
-	variant bool   // built in the folder that VersionVariable names
+	path    string // import path of its package
+	module  string // its version is the program's
+	variant bool   // depends on VersionVariable
 }
 
 var (
@@ -40,12 +40,12 @@ var (
 
 const kubernetesModule = "k8s.io/kubernetes"
 
-// Paths are the programs of a cluster without nodes.
+// Paths are the paths of the programs of a cluster without nodes.
 type Paths struct{ APIServer, Etcd string }
 
-// Binaries returns kube-apiserver and etcd. What is not there yet is built,
-// which takes some minutes, once on a machine: the result stays in the user's
-// cache folder, for all processes and all checkouts.
+// Binaries returns the paths of kube-apiserver and etcd. It builds missing ones, which
+// takes some minutes, into the user's cache folder, which all processes and checkouts
+// share.
 func Binaries(ctx context.Context) (Paths, error) {
 	var paths Paths
 	var err error
@@ -58,8 +58,8 @@ func Binaries(ctx context.Context) (Paths, error) {
 	return paths, nil
 }
 
-// Kubectl returns kubectl, found or built as by Binaries. It stands apart since
-// few tests want it.
+// Kubectl returns the path of kubectl, like Binaries. It is a separate function as few
+// tests need it.
 func Kubectl(ctx context.Context) (string, error) { return kubectl.find(ctx) }
 
 func (b binary) find(ctx context.Context) (string, error) {
@@ -97,10 +97,10 @@ func (b binary) file() string {
 	return b.name
 }
 
-// source is the folder of a module that has the programs as tools.
+// source is the folder of a module that requires the programs.
 type source string
 
-// source returns the module of the tests, or that of the other Kubernetes.
+// source returns the module of the tests, or that of VersionVariable.
 func (b binary) source(ctx context.Context) (source, error) {
 	folder, err := moduleFolder(ctx)
 	if err != nil {
@@ -117,8 +117,8 @@ func (b binary) source(ctx context.Context) (source, error) {
 	return source(folder), nil
 }
 
-// moduleFolder is the folder of the module that the tests belong to: go test
-// runs them in the folders of their packages.
+// moduleFolder returns the folder of the tests' module. go test runs tests in the folders
+// of their packages.
 func moduleFolder(ctx context.Context) (string, error) {
 	file, err := source(".").run(ctx, "env", "GOMOD")
 	if err != nil {
@@ -126,7 +126,7 @@ func moduleFolder(ctx context.Context) (string, error) {
 	}
 	folder := filepath.Dir(file)
 	if _, err := os.Stat(filepath.Join(folder, "kubetest", "binaries.go")); err != nil {
-		return "", fmt.Errorf("find the module of the tests from the working folder, or set %s: %w", AssetsVariable, err)
+		return "", fmt.Errorf("run in a folder of the tests' module, or set %s: %w", AssetsVariable, err)
 	}
 	return folder, nil
 }
@@ -135,12 +135,12 @@ func (s source) version(ctx context.Context, module string) (string, error) {
 	return s.run(ctx, "list", "-m", "-f", "{{.Version}}", module)
 }
 
-// run runs the go command and returns what it prints.
+// run runs the go command and returns its output.
 func (s source) run(ctx context.Context, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = string(s)
-	// The workspace would mix the versions of its modules. A flag such as
-	// -race is for the tests and not for the servers.
+	// The workspace would select other versions. Flags such as -race are for the
+	// tests and not for the servers.
 	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=", "CGO_ENABLED=0")
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
@@ -151,12 +151,11 @@ func (s source) run(ctx context.Context, args ...string) (string, error) {
 	return strings.TrimSpace(string(output)), nil
 }
 
-// building keeps goroutines of this process from each other; the lock file
-// keeps processes apart.
+// building serializes builds of this process; the lock file serializes processes.
 var building sync.Mutex
 
-// build builds the program unless it is there. A name in the cache is always a
-// whole program: it is written under another one.
+// build builds the program unless it exists. It writes to a temporary name, so that
+// programs in the cache are always complete.
 func (s source) build(ctx context.Context, b binary, version, path string) error {
 	building.Lock()
 	defer building.Unlock()
@@ -171,7 +170,7 @@ func (s source) build(ctx context.Context, b binary, version, path string) error
 		return err
 	}
 	defer unlock()
-	if exists(path) { // another process was at it
+	if exists(path) { // built by another process
 		return nil
 	}
 	unfinished, err := os.MkdirTemp(filepath.Dir(path), "unfinished-")
@@ -180,7 +179,7 @@ func (s source) build(ctx context.Context, b binary, version, path string) error
 	}
 	defer os.RemoveAll(unfinished)
 
-	fmt.Fprintf(os.Stderr, "building %s %s into %s, once, some minutes\n", b.name, version, filepath.Dir(path))
+	fmt.Fprintf(os.Stderr, "building %s %s into %s (once, takes some minutes)\n", b.name, version, filepath.Dir(path))
 	result := filepath.Join(unfinished, filepath.Base(path))
 	if _, err := s.run(ctx, "build", "-buildvcs=false", "-ldflags", linkerFlags(version), "-o", result, b.path); err != nil {
 		return err
@@ -193,9 +192,9 @@ func exists(path string) bool {
 	return !errors.Is(err, fs.ErrNotExist)
 }
 
-// linkerFlags lets a program of Kubernetes say its version, as its own
-// makefile does; without, it would be v0.0.0-master, and kubectl and the server
-// would not get along. etcd has its version in its source.
+// linkerFlags sets the version of Kubernetes' programs, like its makefile. Otherwise it
+// would be v0.0.0-master and kubectl would refuse the server. etcd has its version in its
+// source.
 func linkerFlags(version string) string {
 	flags := "-s -w"
 	major, rest, _ := strings.Cut(strings.TrimPrefix(version, "v"), ".")

@@ -10,8 +10,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// Empty deletes all pools and blocks of the group, whatever finalizers they
-// have, and waits until they are gone. A kind that is not served has none.
+// Empty deletes all pools and blocks of the group, including those with finalizers, and
+// waits until they are gone. It ignores kinds that are not served.
 func (s *Server) Empty(tb testing.TB, group schema.GroupVersion) {
 	tb.Helper()
 	ctx, cancel := bounded(tb)
@@ -34,6 +34,6 @@ func (s *Server) Empty(tb testing.TB, group schema.GroupVersion) {
 		}
 		left, err = objects.List(ctx, metav1.ListOptions{})
 		require.NoError(tb, err)
-		require.Empty(tb, left.Items, "left of %s", resource)
+		require.Empty(tb, left.Items, "remaining %s", resource)
 	}
 }

@@ -9,12 +9,12 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// Node is a machine of the cluster, as the API has it. Nothing runs there.
+// Node is a Node object. No kubelet runs.
 type Node struct {
 	Name      string
 	Labels    map[string]string
 	Addresses []NodeAddress
-	PodCIDRs  []string // of the server's own families, two at most
+	PodCIDRs  []string // at most one of each of the server's families
 }
 
 // NodeAddress is an address in a node's status.
@@ -28,11 +28,10 @@ var (
 	serviceCIDRs = schema.GroupVersionResource{Group: "networking.k8s.io", Version: "v1", Resource: "servicecidrs"}
 )
 
-// nodeWriters is how many nodes are written at the same time.
+// nodeWriters is the number of concurrent writes of nodes.
 const nodeWriters = 8
 
-// PutNodes stores nodes, over those of their names, addresses and all, as
-// kubelets do when they register.
+// PutNodes stores nodes with their status, like kubelets, and replaces existing ones.
 func (s *Server) PutNodes(tb testing.TB, all ...Node) {
 	tb.Helper()
 	var wait sync.WaitGroup
@@ -77,18 +76,18 @@ func (s *Server) DeleteNodes(tb testing.TB) {
 	require.NoError(tb, s.dynamic.Resource(nodes).DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{}))
 }
 
-// DefaultServiceCIDR is the name of the ServiceCIDR that the server makes of its
-// own flag, and makes again where it is deleted.
+// DefaultServiceCIDR is the name of the ServiceCIDR that the server creates from its flag,
+// and recreates if it is deleted.
 const DefaultServiceCIDR = "kubernetes"
 
-// PutServiceCIDR stores a ServiceCIDR, over one of that name.
+// PutServiceCIDR stores a ServiceCIDR, and replaces an existing one.
 func (s *Server) PutServiceCIDR(tb testing.TB, name string, cidrs ...string) {
 	tb.Helper()
 	s.put(tb, s.dynamic.Resource(serviceCIDRs),
 		object(serviceCIDRs.GroupVersion().String(), "ServiceCIDR", name, map[string]any{"spec": map[string]any{"cidrs": anys(cidrs)}}))
 }
 
-// DeleteServiceCIDR deletes a ServiceCIDR if it is there.
+// DeleteServiceCIDR deletes a ServiceCIDR if it exists.
 func (s *Server) DeleteServiceCIDR(tb testing.TB, name string) {
 	tb.Helper()
 	s.delete(tb, s.dynamic.Resource(serviceCIDRs), name)

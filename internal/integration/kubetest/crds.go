@@ -20,44 +20,43 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// The groups of the API that hold Calico's resources.
+// The API groups of Calico's resources.
 var (
-	// GroupV1 is that of Calico's own custom resources.
+	// GroupV1 is the group of Calico's own custom resources.
 	GroupV1 = schema.GroupVersion{Group: "crd.projectcalico.org", Version: "v1"}
-	// GroupV3 is that of the aggregated API server, and of the native custom
-	// resources that take its place.
+	// GroupV3 is the group of the aggregated API server, and of the native custom
+	// resources that replace it.
 	GroupV3 = schema.GroupVersion{Group: "projectcalico.org", Version: "v3"}
 
 	groupOperator  = schema.GroupVersion{Group: "operator.tigera.io", Version: "v1"}
 	groupOpenShift = schema.GroupVersion{Group: "config.openshift.io", Version: "v1"}
 )
 
-// calicoResources are those that the tests deal with.
+// calicoResources are the resources that the tests use.
 var calicoResources = []string{"ippools", "ipamblocks"}
 
 var customResourceDefinitions = schema.GroupVersionResource{
 	Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions",
 }
 
-// ownOrigin is the origin of what is embedded.
+// ownOrigin is the origin of the embedded definitions.
 const ownOrigin = "kubetest"
 
 //go:embed crds/*.yaml
 var ownCRDs embed.FS
 
-// InstallCRDs makes the server serve pools and blocks in the group, by small
-// definitions of our own, unless it does so already. It returns when objects can
-// be created. That takes two seconds: as long the server holds the first
-// requests to create an object of a new kind. So tests should rather share a
-// server with the definitions, and empty it.
+// InstallCRDs installs our own small definitions of pools and blocks in the group, unless
+// they exist, and waits until objects can be created. That takes two seconds, for which
+// the server delays creates of a new kind, so tests should share a server with the
+// definitions and empty it.
 func (s *Server) InstallCRDs(tb testing.TB, group schema.GroupVersion) {
 	tb.Helper()
 	s.install(tb, ownOrigin, ownDefinitions(tb, group, calicoResources...))
 }
 
-// InstallCalicoCRDs is InstallCRDs with the definitions that Calico publishes.
-// They are no part of the repository but lie in the folder shared/crds beside
-// it. The test is skipped where they are not.
+// InstallCalicoCRDs is InstallCRDs with the definitions that Calico publishes. They are
+// not in the repository but in the folder shared/crds next to it. It skips the test if the
+// folder does not exist.
 func (s *Server) InstallCalicoCRDs(tb testing.TB, group schema.GroupVersion) {
 	tb.Helper()
 	ctx, cancel := bounded(tb)
@@ -67,7 +66,7 @@ func (s *Server) InstallCalicoCRDs(tb testing.TB, group schema.GroupVersion) {
 	repository := filepath.Dir(filepath.Dir(module))
 	folder := filepath.Join(filepath.Dir(repository), "shared", "crds", group.Group+"_"+group.Version)
 	if !exists(folder) {
-		tb.Skipf("Calico's CRDs are not here: no folder %s", folder)
+		tb.Skipf("Calico's CRDs are not available: no folder %s", folder)
 	}
 	var definitions []*unstructured.Unstructured
 	for _, resource := range calicoResources {
@@ -78,7 +77,7 @@ func (s *Server) InstallCalicoCRDs(tb testing.TB, group schema.GroupVersion) {
 	s.install(tb, "Calico", definitions)
 }
 
-// ownDefinitions returns our own files with the group filled in.
+// ownDefinitions returns the embedded definitions with the given group.
 func ownDefinitions(tb testing.TB, group schema.GroupVersion, resources ...string) []*unstructured.Unstructured {
 	tb.Helper()
 	var all []*unstructured.Unstructured
@@ -106,19 +105,19 @@ func definition(tb testing.TB, content []byte) *unstructured.Unstructured {
 	return u
 }
 
-// originAnnotation says on a definition whose it is.
+// originAnnotation is the annotation of a definition with its origin.
 const originAnnotation = "kubetest/origin"
 
-// install creates the definitions. One that is there and is of the same origin
-// stays, with its objects; one of another is removed first: when the server
-// has taken in a change of a kind that it serves, nobody could tell.
+// install creates the definitions. It keeps existing ones of the same origin with their
+// objects, and first removes those of another origin: it does not update them, as there
+// is no way to tell when the server serves the new definition.
 func (s *Server) install(tb testing.TB, origin string, definitions []*unstructured.Unstructured) {
 	tb.Helper()
 	var others []*unstructured.Unstructured
 	for _, u := range definitions {
 		u.SetAnnotations(map[string]string{originAnnotation: origin})
-		there := s.definition(tb, u.GetName())
-		if there != nil && there.GetAnnotations()[originAnnotation] != origin {
+		existing := s.definition(tb, u.GetName())
+		if existing != nil && existing.GetAnnotations()[originAnnotation] != origin {
 			others = append(others, u)
 		}
 	}
@@ -137,7 +136,7 @@ func (s *Server) install(tb testing.TB, origin string, definitions []*unstructur
 	}
 }
 
-// definition returns what the server has under the name, or nil.
+// definition returns the definition of the name, or nil.
 func (s *Server) definition(tb testing.TB, name string) *unstructured.Unstructured {
 	tb.Helper()
 	ctx, cancel := bounded(tb)
@@ -150,12 +149,12 @@ func (s *Server) definition(tb testing.TB, name string) *unstructured.Unstructur
 	return u
 }
 
-// holdBack is how long the server holds each request to create an object of a
-// kind that was established less than that ago.
+// holdBack is how long the server delays each create of a kind that was established less
+// than that ago.
 const holdBack = 2 * time.Second
 
-// awaitServed waits until the kind is established, its list is answered, and
-// the creation of an object is no longer held back.
+// awaitServed waits until the kind is established, lists work and creates are no longer
+// delayed.
 func (s *Server) awaitServed(tb testing.TB, u *unstructured.Unstructured) {
 	tb.Helper()
 	var last error
@@ -165,7 +164,7 @@ func (s *Server) awaitServed(tb testing.TB, u *unstructured.Unstructured) {
 			return false
 		}
 		path := listPath(tb, u)
-		code, body, err := s.ask(ctx, http.MethodGet, path+"?limit=1", nil)
+		code, body, err := s.request(ctx, http.MethodGet, path+"?limit=1", nil)
 		if err != nil || code != http.StatusOK {
 			last = fmt.Errorf("list %s: %d %s %w", path, code, body, err)
 			return false
@@ -176,7 +175,7 @@ func (s *Server) awaitServed(tb testing.TB, u *unstructured.Unstructured) {
 	require.True(tb, ok, "%v", last)
 }
 
-// established returns when the kind was established, in full seconds.
+// established returns the time at which the kind was established, in full seconds.
 func (s *Server) established(ctx context.Context, name string) (time.Time, error) {
 	u, err := s.dynamic.Resource(customResourceDefinitions).Get(ctx, name, metav1.GetOptions{})
 	if err != nil {
@@ -203,11 +202,11 @@ func (s *Server) established(ctx context.Context, name string) (time.Time, error
 	return time.Time{}, fmt.Errorf("%s is not established: %s", name, text)
 }
 
-// RemoveCRDs removes all definitions that this package installs, with all their
-// objects, and waits until none is served.
+// RemoveCRDs removes all definitions that this package installs, with their objects, and
+// waits until none is served.
 func (s *Server) RemoveCRDs(tb testing.TB) {
 	tb.Helper()
-	var there []*unstructured.Unstructured
+	var existing []*unstructured.Unstructured
 	for _, u := range slices.Concat(
 		ownDefinitions(tb, GroupV1, calicoResources...),
 		ownDefinitions(tb, GroupV3, calicoResources...),
@@ -215,10 +214,10 @@ func (s *Server) RemoveCRDs(tb testing.TB) {
 		ownDefinitions(tb, groupOperator, "installations"),
 	) {
 		if s.definition(tb, u.GetName()) != nil {
-			there = append(there, u)
+			existing = append(existing, u)
 		}
 	}
-	s.remove(tb, there)
+	s.remove(tb, existing)
 }
 
 func (s *Server) remove(tb testing.TB, definitions []*unstructured.Unstructured) {
@@ -236,10 +235,10 @@ func (s *Server) remove(tb testing.TB, definitions []*unstructured.Unstructured)
 		var last string
 		gone := s.poll(tb, func(ctx context.Context) bool {
 			if s.definition(tb, u.GetName()) != nil {
-				last = u.GetName() + " is still there"
+				last = u.GetName() + " still exists"
 				return false
 			}
-			code, body, err := s.ask(ctx, http.MethodGet, path, nil)
+			code, body, err := s.request(ctx, http.MethodGet, path, nil)
 			last = fmt.Sprintf("list %s: %d %s %v", path, code, body, err)
 			return err == nil && code == http.StatusNotFound
 		})
@@ -247,7 +246,7 @@ func (s *Server) remove(tb testing.TB, definitions []*unstructured.Unstructured)
 	}
 }
 
-// listPath is where the objects of a definition's first version are listed.
+// listPath returns the list path of a definition's first version.
 func listPath(tb testing.TB, u *unstructured.Unstructured) string {
 	tb.Helper()
 	var spec struct {
@@ -262,16 +261,17 @@ func listPath(tb testing.TB, u *unstructured.Unstructured) string {
 	return "/apis/" + spec.Group + "/" + spec.Versions[0].Name + "/" + spec.Names.Plural
 }
 
-// poll asks until the answer is yes, and says whether it was.
-func (s *Server) poll(tb testing.TB, question func(context.Context) bool) bool {
+// poll calls condition until it returns true, and reports whether it did within the time
+// limit.
+func (s *Server) poll(tb testing.TB, condition func(context.Context) bool) bool {
 	tb.Helper()
 	ctx, cancel := bounded(tb)
 	defer cancel()
-	for !question(ctx) {
+	for !condition(ctx) {
 		select {
 		case <-ctx.Done():
 			return false
-		case <-time.After(step):
+		case <-time.After(pollInterval):
 		}
 	}
 	return true

@@ -20,8 +20,8 @@ func TestCRDs(t *testing.T) {
 		name    string
 		install func(testing.TB, schema.GroupVersion)
 	}{
-		{"our own", s.InstallCRDs},
-		{"Calico's", s.InstallCalicoCRDs},
+		{"our CRDs", s.InstallCRDs},
+		{"Calico's CRDs", s.InstallCalicoCRDs},
 	} {
 		for _, group := range []schema.GroupVersion{kubetest.GroupV1, kubetest.GroupV3} {
 			t.Run(definitions.name+" "+group.Group, func(t *testing.T) {
@@ -49,7 +49,7 @@ func TestCRDs(t *testing.T) {
 			code, _ := s.Do(t, http.MethodGet, "/apis/"+group.String()+"/"+resource, nil)
 			assert.Equal(t, http.StatusNotFound, code)
 		}
-		s.Empty(t, group) // nothing is served, so there is nothing to do
+		s.Empty(t, group) // no error if the kinds are not served
 	}
 }
 
@@ -60,8 +60,9 @@ func create(t *testing.T, s *kubetest.Server, path string, group schema.GroupVer
 	return code, string(answer)
 }
 
-// A test must not pay for what the server does with new kinds: it holds the first
-// create for two seconds, every time. A busy machine is as slow only now and then.
+// TestFirstCreateIsNotHeld checks that the server does not delay the first create, as it
+// does for two seconds with new kinds. It tries three times, as a busy machine may be slow
+// once.
 func TestFirstCreateIsNotHeld(t *testing.T) {
 	s := kubetest.Shared(t)
 	t.Cleanup(func() { s.RemoveCRDs(t) })

@@ -2,7 +2,7 @@ package kubetest
 
 import "testing"
 
-// StartWith is Start for a test of what goes wrong.
+// StartWith is Start for tests of its errors.
 func StartWith(tb testing.TB, opts ...Option) (*Server, error) {
 	s, err := start(opts...)
 	if err == nil {

@@ -17,11 +17,10 @@ const (
 	auditFile   = "audit.log"
 )
 
-// issuer is who vouches for tokens. It is only a name: nothing is there.
+// issuer is the issuer of tokens. It is only a name and not contacted.
 const issuer = "https://kubernetes.default.svc"
 
-// policy writes down who asked for what, when a request comes and when it has
-// been answered.
+// policy logs the metadata of each request when it arrives and when it is answered.
 const policy = `apiVersion: audit.k8s.io/v1
 kind: Policy
 rules: [{level: Metadata}]
@@ -68,7 +67,7 @@ func (s *Server) etcdFlags() []string {
 		"--initial-cluster=kubetest=" + s.etcdURL(s.peer),
 		fmt.Sprintf("--socket-reuse-port=%t", loopback.Shared),
 		"--unsafe-no-fsync",
-		"--heartbeat-interval=10", // milliseconds; a lone member elects itself
+		"--heartbeat-interval=10", // milliseconds; a single member elects itself
 		"--election-timeout=100",
 	}
 }
@@ -80,8 +79,8 @@ func (s *Server) apiserverFlags() []string {
 		"--bind-address=127.0.0.1",
 		fmt.Sprintf("--secure-port=%d", s.api.Number()),
 		fmt.Sprintf("--permit-port-sharing=%t", loopback.Shared),
-		// It would tell the cluster's pods its address, and takes none of
-		// loopback for that. There are no pods.
+		// The API server refuses to advertise a loopback address to pods unless the
+		// endpoint reconciler is off. There are no pods.
 		"--advertise-address=127.0.0.1",
 		"--endpoint-reconciler-type=none",
 		"--etcd-servers=" + s.etcdURL(s.client),
@@ -97,8 +96,8 @@ func (s *Server) apiserverFlags() []string {
 		"--service-account-key-file=" + s.file(signingFile),
 		"--service-account-signing-key-file=" + s.file(signingFile),
 
-		// Blocking, so that a request's lines stand there before its answer
-		// is complete; and in one file, however long it gets.
+		// Blocking, so that a request's lines are written before its answer is
+		// complete; in one file without rotation.
 		"--audit-policy-file=" + s.file(policyFile),
 		"--audit-log-path=" + s.file(auditFile),
 		"--audit-log-mode=blocking",

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
 	"time"
 
@@ -22,7 +23,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/kubetest"
 )
 
-// tests stops the shared server before goroutines are counted.
+// tests stops the shared server before goleak looks for goroutines.
 type tests struct{ *testing.M }
 
 func (t tests) Run() int {
@@ -34,7 +35,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(tests{m}) }
 
 var configMaps = schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}
 
-// holder returns a client that has only a token.
+// holder returns a client with a token.
 func holder(t *testing.T, s *kubetest.Server, token string) dynamic.Interface {
 	t.Helper()
 	return client(t, &rest.Config{
@@ -88,17 +89,18 @@ func TestAdmin(t *testing.T) {
 func TestTokens(t *testing.T) {
 	s := kubetest.Shared(t)
 	namespace := s.Namespace(t)
-	for name, validity := range map[string]time.Duration{"granted": time.Hour, "made": time.Minute} {
+	for name, validity := range map[string]time.Duration{"issued by the server": time.Hour, "signed by the test": time.Minute} {
 		t.Run(name, func(t *testing.T) {
-			user := s.ServiceAccount(t, namespace, name)
-			err := list(t, holder(t, s, s.Token(t, namespace, name, validity)), configMaps)
+			account := strings.ReplaceAll(name, " ", "-")
+			user := s.ServiceAccount(t, namespace, account)
+			err := list(t, holder(t, s, s.Token(t, namespace, account, validity)), configMaps)
 			require.True(t, apierrors.IsForbidden(err), "%v", err)
 			assert.Equal(t, []string{"list configmaps 403"}, short(s.Audit(t, user)))
 		})
 	}
 	for name, token := range map[string]string{
-		"run out":  s.Token(t, namespace, "late", -time.Minute),
-		"nobody's": "nonsense",
+		"expired": s.Token(t, namespace, "late", -time.Minute),
+		"unknown": "nonsense",
 	} {
 		t.Run(name, func(t *testing.T) {
 			s.ResetAudit(t, "")
@@ -127,7 +129,7 @@ func TestApply(t *testing.T) {
 	s := kubetest.Shared(t)
 	user := s.ServiceAccount(t, "apply", "a")
 	for range 2 {
-		s.Apply(t, []byte(`# A role, and who has it.
+		s.Apply(t, []byte(`# A role and its binding.
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: Role
@@ -153,17 +155,17 @@ subjects: [{kind: ServiceAccount, name: a, namespace: apply}]
 
 func TestClientCert(t *testing.T) {
 	s := kubetest.Shared(t)
-	s.ResetAudit(t, "somebody")
-	s.Allow(t, "somebody", kubetest.Rule("", "configmaps", "list"))
-	cert, key := s.ClientCert(t, "somebody", "some", "group")
+	s.ResetAudit(t, "cert-user")
+	s.Allow(t, "cert-user", kubetest.Rule("", "configmaps", "list"))
+	cert, key := s.ClientCert(t, "cert-user", "some", "group")
 	c := client(t, &rest.Config{Host: s.URL(), TLSClientConfig: rest.TLSClientConfig{CAData: s.CA(), CertData: cert, KeyData: key}})
 	require.NoError(t, list(t, c, configMaps))
-	assert.Equal(t, []string{"list configmaps 200"}, short(s.Audit(t, "somebody")))
+	assert.Equal(t, []string{"list configmaps 200"}, short(s.Audit(t, "cert-user")))
 }
 
 func TestKubectl(t *testing.T) {
 	if testing.Short() {
-		t.Skip("would have to be built first")
+		t.Skip("kubectl may have to be built")
 	}
 	s := kubetest.Shared(t)
 	program, err := kubetest.Kubectl(t.Context())
@@ -191,7 +193,7 @@ func TestAuditOfCreateAndWatch(t *testing.T) {
 	want := []string{"watch configmaps " + namespace + " 200", "create configmaps " + namespace + " b 201"}
 	assert.Equal(t, want, short(s.Audit(t, user)))
 	watch.Stop()
-	assert.Equal(t, want, short(s.Audit(t, user)), "its end is no request")
+	assert.Equal(t, want, short(s.Audit(t, user)), "the end of a watch is not a request")
 }
 
 func TestAuditIsComplete(t *testing.T) {
@@ -226,9 +228,9 @@ func TestRestart(t *testing.T) {
 		short(s.Audit(t, "system:serviceaccount:restart:a")))
 }
 
-func TestStartOfNonsense(t *testing.T) {
+func TestStartWithUnknownFlag(t *testing.T) {
 	t.Parallel()
 	_, err := kubetest.StartWith(t, kubetest.WithFlags("--no-such-flag"))
-	assert.ErrorContains(t, err, "kube-apiserver ended by itself: exit status 1")
+	assert.ErrorContains(t, err, "kube-apiserver exited unexpectedly: exit status 1")
 	assert.ErrorContains(t, err, "unknown flag: --no-such-flag")
 }

@@ -4,7 +4,7 @@ package kubetest
 
 import "context"
 
-// lock does nothing: two processes build the same, and the later one's stays.
+// lock does nothing. If two processes build the same program, the later result is kept.
 func lock(context.Context, string) (unlock func(), err error) {
 	return func() {}, nil
 }

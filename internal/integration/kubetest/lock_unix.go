@@ -13,8 +13,7 @@ import (
 
 const lockStep = 200 * time.Millisecond
 
-// lock waits for the file's lock, which ends with its holder, however that
-// ends.
+// lock waits for the file's lock, which the kernel releases when its holder exits.
 func lock(ctx context.Context, path string) (unlock func(), err error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {

@@ -19,7 +19,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// object returns an object with the given members beside its metadata.
+// object returns an object with the given members in addition to its metadata.
 func object(apiVersion, kind, name string, members map[string]any) *unstructured.Unstructured {
 	all := map[string]any{
 		"apiVersion": apiVersion,
@@ -32,8 +32,8 @@ func object(apiVersion, kind, name string, members map[string]any) *unstructured
 
 var configMaps = schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}
 
-// PutConfigMap stores a ConfigMap, over one of that name. Its namespace is
-// created unless it is there.
+// PutConfigMap stores a ConfigMap, and replaces an existing one. It creates the namespace
+// if necessary.
 func (s *Server) PutConfigMap(tb testing.TB, namespace, name string, data map[string]string) {
 	tb.Helper()
 	s.namespace(tb, namespace)
@@ -44,14 +44,14 @@ func (s *Server) PutConfigMap(tb testing.TB, namespace, name string, data map[st
 	s.put(tb, s.dynamic.Resource(configMaps).Namespace(namespace), object("v1", "ConfigMap", name, map[string]any{"data": content}))
 }
 
-// DeleteConfigMap deletes a ConfigMap if it is there.
+// DeleteConfigMap deletes a ConfigMap if it exists.
 func (s *Server) DeleteConfigMap(tb testing.TB, namespace, name string) {
 	tb.Helper()
 	s.delete(tb, s.dynamic.Resource(configMaps).Namespace(namespace), name)
 }
 
-// Apply stores the objects of a manifest as kubectl apply would. The kinds must
-// have plurals that follow the rules of English.
+// Apply stores the objects of a manifest like kubectl apply --server-side. The kinds must
+// have regular English plurals.
 func (s *Server) Apply(tb testing.TB, manifest []byte) {
 	tb.Helper()
 	ctx, cancel := bounded(tb)
@@ -65,7 +65,7 @@ func (s *Server) Apply(tb testing.TB, manifest []byte) {
 		require.NoError(tb, err)
 		text, err := yaml.YAMLToJSON(document)
 		require.NoError(tb, err)
-		if string(text) == "null" { // nothing but comments
+		if string(text) == "null" { // only comments
 			continue
 		}
 		u := &unstructured.Unstructured{}
@@ -80,7 +80,7 @@ func (s *Server) Apply(tb testing.TB, manifest []byte) {
 	}
 }
 
-// put creates the object, in place of one of its name.
+// put creates the object, and replaces an existing one.
 func (s *Server) put(tb testing.TB, resource dynamic.ResourceInterface, u *unstructured.Unstructured) {
 	tb.Helper()
 	ctx, cancel := bounded(tb)

@@ -2,14 +2,13 @@ package kubetest
 
 import "testing"
 
-// ClusterNetwork is one of the networks that OpenShift takes the addresses of
-// pods from.
+// ClusterNetwork is one of OpenShift's pod networks.
 type ClusterNetwork struct {
 	CIDR       string
-	HostPrefix int // the size of a node's share, zero to leave it out
+	HostPrefix int // prefix length of a node's subnet; zero: omitted
 }
 
-// openShiftName is the one name that the object has.
+// openShiftName is the name of the only object.
 const openShiftName = "cluster"
 
 // InstallOpenShiftCRD is InstallCRDs for networks.config.openshift.io.
@@ -18,8 +17,8 @@ func (s *Server) InstallOpenShiftCRD(tb testing.TB) {
 	s.install(tb, ownOrigin, ownDefinitions(tb, groupOpenShift, "networks"))
 }
 
-// PutOpenShiftNetwork stores the network configuration of an OpenShift cluster,
-// over one that is there. Its kind has to be installed.
+// PutOpenShiftNetwork stores the network configuration of an OpenShift cluster, and
+// replaces an existing one. InstallOpenShiftCRD must be called before.
 func (s *Server) PutOpenShiftNetwork(tb testing.TB, networks ...ClusterNetwork) {
 	tb.Helper()
 	list := []any{}
@@ -33,8 +32,7 @@ func (s *Server) PutOpenShiftNetwork(tb testing.TB, networks ...ClusterNetwork) 
 	s.putOpenShift(tb, map[string]any{"clusterNetwork": list})
 }
 
-// PutOpenShiftServices is PutOpenShiftNetwork for the networks of Services
-// alone.
+// PutOpenShiftServices is PutOpenShiftNetwork with the Service networks only.
 func (s *Server) PutOpenShiftServices(tb testing.TB, cidrs ...string) {
 	tb.Helper()
 	s.putOpenShift(tb, map[string]any{"serviceNetwork": anys(cidrs)})
@@ -46,8 +44,7 @@ func (s *Server) putOpenShift(tb testing.TB, spec map[string]any) {
 		object(groupOpenShift.String(), "Network", openShiftName, map[string]any{"spec": spec}))
 }
 
-// DeleteOpenShiftNetwork deletes what PutOpenShiftNetwork or PutOpenShiftServices has
-// stored.
+// DeleteOpenShiftNetwork deletes the network configuration if it exists.
 func (s *Server) DeleteOpenShiftNetwork(tb testing.TB) {
 	tb.Helper()
 	s.delete(tb, s.dynamic.Resource(groupOpenShift.WithResource("networks")), openShiftName)

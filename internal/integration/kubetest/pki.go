@@ -50,8 +50,7 @@ func (a *authority) server() (keyPair, error) {
 	return a.issue(leaf)
 }
 
-// client issues a certificate that makes its holder the user and a member of
-// the groups.
+// client issues a client certificate of the user and groups.
 func (a *authority) client(user string, groups ...string) (keyPair, error) {
 	leaf := certificate(pkix.Name{CommonName: user, Organization: groups})
 	leaf.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
@@ -74,8 +73,8 @@ func (a *authority) issue(leaf *x509.Certificate) (keyPair, error) {
 	return keyPair{cert: encode("CERTIFICATE", der), key: private}, nil
 }
 
-// certificate returns what all of them have in common. It is in time, with
-// room on both sides for a clock that is set while the test runs.
+// certificate returns a certificate template that is valid for a day before and after now,
+// in case the clock is set during the test.
 func certificate(subject pkix.Name) *x509.Certificate {
 	now := time.Now()
 	serial := make([]byte, 16)
@@ -93,8 +92,8 @@ func newKey() (*ecdsa.PrivateKey, error) {
 	return ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 }
 
-// encodeKey chooses the one form of the key in which the API server also finds
-// the public key, as it wants to for tokens.
+// encodeKey encodes the key in the only format from which the API server also reads the
+// public key, which it needs for tokens.
 func encodeKey(key *ecdsa.PrivateKey) ([]byte, error) {
 	der, err := x509.MarshalECPrivateKey(key)
 	return encode("EC PRIVATE KEY", der), err

@@ -13,10 +13,10 @@ import (
 )
 
 const (
-	// goingTime is how long a process may take to end after it was asked to.
-	goingTime = 20 * time.Second
+	// stopTimeout is how long a process may take to exit after an interrupt.
+	stopTimeout = 20 * time.Second
 
-	// tailLength is how much of a log stands in an error.
+	// tailLength is how many bytes of a log an error has.
 	tailLength = 4000
 )
 
@@ -25,11 +25,11 @@ type process struct {
 	name string
 	log  string
 	cmd  *exec.Cmd
-	done chan struct{} // closed once it has ended and err is set
+	done chan struct{} // closed when it has exited and err is set
 	err  error
 }
 
-// launch starts a program in a folder, in which it also logs.
+// launch starts a program in a folder, which also gets its log.
 func launch(folder, program string, args ...string) (*process, error) {
 	name := strings.TrimSuffix(filepath.Base(program), ".exe")
 	p := &process{name: name, log: filepath.Join(folder, name+".log"), done: make(chan struct{})}
@@ -40,15 +40,15 @@ func launch(folder, program string, args ...string) (*process, error) {
 	p.cmd = exec.Command(program, args...)
 	p.cmd.Dir = folder
 	p.cmd.Stdout, p.cmd.Stderr = log, log
-	// Nothing of the tests' environment: etcd takes settings from there, and a
-	// proxy named there is none for loopback.
+	// The tests' environment is not passed on, as etcd reads settings from it and its
+	// proxies must not be used for loopback.
 	p.cmd.Env = []string{"HOME=" + folder, "TMPDIR=" + folder}
 	dieWithParent(p.cmd)
 
 	started := make(chan error)
 	go func() {
-		// Linux ends the child when the thread ends that started it, not
-		// only with the process. So the thread is kept.
+		// With Pdeathsig, Linux kills the child when the thread exits that started it,
+		// so the thread is locked.
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 		defer log.Close()
@@ -65,16 +65,17 @@ func launch(folder, program string, args ...string) (*process, error) {
 	return p, nil
 }
 
-// kill ends the process without notice, and waits until it has ended.
+// kill kills the process and waits until it has exited.
 func (p *process) kill() {
-	_ = p.cmd.Process.Kill() // an error says that it has ended
+	_ = p.cmd.Process.Kill() // an error means that it has exited
 	<-p.done
 }
 
-// stop asks the process to end, and waits until it has.
+// stop interrupts the process and waits until it has exited. It kills the process after
+// stopTimeout.
 func (p *process) stop() {
 	if err := p.cmd.Process.Signal(os.Interrupt); err == nil {
-		timer := time.NewTimer(goingTime)
+		timer := time.NewTimer(stopTimeout)
 		defer timer.Stop()
 		select {
 		case <-p.done:
@@ -84,14 +85,14 @@ func (p *process) stop() {
 	p.kill()
 }
 
-// await waits until check gives no error. It gives up when the process ends or
-// the time is over; the error then holds the end of the process's log.
+// await waits until check returns nil. It returns an error with the end of the process's
+// log if the process exits or the time limit is over.
 func (p *process) await(limit time.Duration, check func() error) error {
-	last := errors.New("not asked yet")
+	last := errors.New("not checked")
 	for end := time.Now().Add(limit); time.Now().Before(end); {
 		select {
 		case <-p.done:
-			return p.failure(fmt.Errorf("%s ended by itself: %w", p.name, errors.Join(p.err, last)))
+			return p.failure(fmt.Errorf("%s exited unexpectedly: %w", p.name, errors.Join(p.err, last)))
 		case <-time.After(readyStep):
 		}
 		if last = check(); last == nil {
@@ -109,15 +110,15 @@ func (p *process) failure(err error) error {
 	return fmt.Errorf("%w; the end of its log:\n%s", err, tail(log))
 }
 
-// tail returns the last whole lines of a text.
+// tail returns the last complete lines of a text.
 func tail(text []byte) []byte {
 	text = bytes.TrimSpace(text)
 	if len(text) <= tailLength {
 		return text
 	}
 	text = text[len(text)-tailLength:]
-	if _, whole, found := bytes.Cut(text, []byte("\n")); found {
-		return whole
+	if _, rest, found := bytes.Cut(text, []byte("\n")); found {
+		return rest
 	}
 	return text
 }

@@ -5,8 +5,8 @@ import (
 	"syscall"
 )
 
-// dieWithParent makes the kernel end the child with the process of the tests,
-// even if that is killed.
+// dieWithParent makes the kernel kill the child when the test process exits, even if it is
+// killed.
 func dieWithParent(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 }

@@ -13,10 +13,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// parentVariable makes TestParent the process that is killed.
+// parentVariable is set in the process that TestChildrenDieWithTheirParent kills.
 const parentVariable = "KUBETEST_TEST_PARENT"
 
-// A test process that is killed cleans nothing up.
+// TestChildrenDieWithTheirParent kills a test process, which then can't run its cleanups.
 func TestChildrenDieWithTheirParent(t *testing.T) {
 	t.Parallel()
 	parent := exec.Command(os.Args[0], "-test.run=^TestParent$")
@@ -26,11 +26,11 @@ func TestChildrenDieWithTheirParent(t *testing.T) {
 	require.NoError(t, parent.Start())
 	line, err := bufio.NewReader(output).ReadString('\n')
 	require.NoError(t, parent.Process.Kill())
-	_ = parent.Wait() // killed, as it says
+	_ = parent.Wait() // an error, as it was killed
 	require.NoError(t, err)
 	child, err := strconv.Atoi(strings.TrimSpace(line))
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { return ended(child) }, 10*time.Second, step)
+	require.Eventually(t, func() bool { return ended(child) }, 10*time.Second, pollInterval)
 }
 
 func TestParent(t *testing.T) {
@@ -46,8 +46,8 @@ func TestParent(t *testing.T) {
 	<-p.done
 }
 
-// ended says whether the process is no more, or has only its parent left to
-// take note of that: who that is now may not care.
+// ended reports whether the process has exited. It may be a zombie if its new parent does
+// not wait for it.
 func ended(pid int) bool {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	return err != nil || strings.Contains(string(stat), ") Z ")

@@ -4,5 +4,5 @@ package kubetest
 
 import "os/exec"
 
-// dieWithParent does nothing: there is no such wish here.
+// dieWithParent does nothing, as only Linux has Pdeathsig.
 func dieWithParent(*exec.Cmd) {}

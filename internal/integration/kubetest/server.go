@@ -1,10 +1,9 @@
-// Package kubetest starts real Kubernetes API servers for tests: kube-apiserver
-// and the etcd below it, without nodes, schedulers and controllers.
+// Package kubetest starts real Kubernetes API servers for tests: kube-apiserver and its
+// etcd, without nodes, schedulers and controllers.
 //
-// Both are programs of their own, built once from the module's go.mod and ended
-// with the test, or with the test process if that is killed (on Linux).
-// Everything listens on loopback. etcd writes without fsync: it is quick and
-// safe against nothing.
+// Both are separate processes. They are built once with the versions of the module's
+// go.mod, and stopped when the test ends or (on Linux) when the test process is killed.
+// They listen on loopback. etcd writes without fsync, so it is fast and not durable.
 package kubetest
 
 import (
@@ -26,18 +25,18 @@ import (
 )
 
 const (
-	// readyTimeout is far beyond the seconds that a start takes: it only has
-	// to end a test that would never get on.
+	// readyTimeout ends a test whose server never becomes ready. A start takes
+	// seconds.
 	readyTimeout = 2 * time.Minute
 	readyStep    = 50 * time.Millisecond
 
-	// buildTimeout is for a slow machine that has never built Kubernetes.
+	// buildTimeout is enough for the first build of Kubernetes on a slow machine.
 	buildTimeout = time.Hour
 )
 
-// Server is a kube-apiserver and its etcd. Its methods may be called from
-// several goroutines, but those that take a testing.TB may end its test and so
-// belong to that test's own goroutine.
+// Server is a kube-apiserver and its etcd. Its methods are safe for concurrent use, but
+// those that take a testing.TB may end the test and so must be called from the test's
+// goroutine.
 type Server struct {
 	options  options
 	programs Paths
@@ -47,7 +46,7 @@ type Server struct {
 	signing  *signer
 	api      *loopback.Port
 	client   *loopback.Port // etcd's, for clients
-	peer     *loopback.Port // etcd's, for its peers, of which there are none
+	peer     *loopback.Port // etcd's, for peers; there are none
 	http     *http.Client
 	dynamic  dynamic.Interface
 	audit    auditLog
@@ -57,20 +56,19 @@ type Server struct {
 	etcd      *process // nil while stopped
 }
 
-// Option changes what Start starts.
+// Option configures Start.
 type Option func(*options)
 
 type options struct{ flags []string }
 
-// WithFlags gives the API server further flags, such as --anonymous-auth=false.
-// They win over those that it has anyway.
+// WithFlags adds flags of the API server, such as --anonymous-auth=false. They override
+// the default ones.
 func WithFlags(flags ...string) Option {
 	return func(o *options) { o.flags = append(o.flags, flags...) }
 }
 
-// Start returns a server that is ready to serve. It is stopped and its data
-// removed when the test ends. That takes some seconds: a test that can live
-// with others on one server takes Shared.
+// Start returns a server that is ready to serve. It is stopped and its data is removed when
+// the test ends. It takes some seconds, so tests that can share a server should use Shared.
 func Start(tb testing.TB, opts ...Option) *Server {
 	tb.Helper()
 	s, err := start(opts...)
@@ -79,7 +77,7 @@ func Start(tb testing.TB, opts ...Option) *Server {
 	return s
 }
 
-// start starts a server that somebody has to close.
+// start starts a server. The caller must close it.
 func start(opts ...Option) (s *Server, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), buildTimeout)
 	defer cancel()
@@ -116,8 +114,7 @@ func start(opts ...Option) (s *Server, err error) {
 	return s, s.startAPIServer()
 }
 
-// close ends everything. The data is of no more use, so nobody is asked to put
-// it in order.
+// close kills the processes and removes their data.
 func (s *Server) close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -140,29 +137,29 @@ func (s *Server) close() {
 
 func (s *Server) file(name string) string { return filepath.Join(s.folder, name) }
 
-// Stop stops the API server alone: requests in flight are finished, watches
-// end. Nothing listens at its address any more, and nobody else can take the
-// address. Stopping a stopped server does nothing.
+// Stop stops the API server, but not its etcd: requests in flight are finished and watches
+// end. Nothing listens at its address, which remains reserved. Stop has no effect on a
+// stopped server.
 func (s *Server) Stop() { s.end(&s.apiserver, (*process).stop) }
 
-// Kill is Stop without notice: connections break.
+// Kill kills the API server: connections break.
 func (s *Server) Kill() { s.end(&s.apiserver, (*process).kill) }
 
-// Restart starts a stopped API server at the address it had, and stops a
-// running one first. It returns when the server is ready. Tokens stay valid.
+// Restart starts the API server at its previous address, after stopping it if it runs. It
+// returns when the server is ready. Tokens remain valid.
 func (s *Server) Restart(tb testing.TB) {
 	tb.Helper()
 	s.Stop()
 	require.NoError(tb, s.startAPIServer())
 }
 
-// StopEtcd ends etcd alone, without notice: asked to stop, it would wait five
-// seconds for the API server's watches, and it loses nothing anyway.
+// StopEtcd kills etcd, but not the API server. A graceful stop would wait five seconds for
+// the API server's watches; no data is lost.
 func (s *Server) StopEtcd() { s.end(&s.etcd, (*process).kill) }
 
-// StartEtcd starts a stopped etcd on the data it had, and waits until the API
-// server, if it runs, has found it again. The longer etcd was away, the more
-// rarely the API server looks: after two minutes that takes twenty seconds.
+// StartEtcd starts etcd with its previous data, and waits until the API server, if it runs,
+// has reconnected. The longer etcd was stopped, the less often the API server retries:
+// after two minutes that takes twenty seconds.
 func (s *Server) StartEtcd(tb testing.TB) {
 	tb.Helper()
 	require.NoError(tb, s.startEtcd())
@@ -208,17 +205,17 @@ func (s *Server) begin(p **process, program string, flags []string, check func()
 	return nil
 }
 
-// askTime bounds each question whether a server is ready.
-const askTime = 5 * time.Second
+// checkTimeout is the time limit of each readiness check.
+const checkTimeout = 5 * time.Second
 
 func (s *Server) etcdHealthy() error {
-	ctx, cancel := context.WithTimeout(context.Background(), askTime)
+	ctx, cancel := context.WithTimeout(context.Background(), checkTimeout)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.etcdURL(s.client)+"/health", http.NoBody)
 	if err != nil {
 		return err
 	}
-	// A connection of its own, which nobody has to close.
+	// A separate connection that is not kept alive, so that it needs no close.
 	transport := &http.Transport{DisableKeepAlives: true}
 	response, err := transport.RoundTrip(request)
 	if err != nil {
@@ -231,19 +228,19 @@ func (s *Server) etcdHealthy() error {
 	return nil
 }
 
-// Ready says nothing if the API server says at /readyz that it is ready, as a load
-// balancer asks, and otherwise why it is not.
+// Ready returns nil if the API server is ready by /readyz, and otherwise an error with the
+// failed checks. Load balancers use the same check.
 func (s *Server) Ready() error {
-	ctx, cancel := context.WithTimeout(context.Background(), askTime)
+	ctx, cancel := context.WithTimeout(context.Background(), checkTimeout)
 	defer cancel()
-	code, body, err := s.ask(ctx, http.MethodGet, "/readyz?verbose", nil)
+	code, body, err := s.request(ctx, http.MethodGet, "/readyz?verbose", nil)
 	if err == nil && code != http.StatusOK {
 		err = fmt.Errorf("%d %s", code, body)
 	}
 	return err
 }
 
-// connect makes the clients of the administrator.
+// connect creates the clients of AdminUser.
 func (s *Server) connect() error {
 	config := s.AdminConfig()
 	var err error

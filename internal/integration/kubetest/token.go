@@ -21,11 +21,11 @@ var (
 	serviceAccounts = schema.GroupVersionResource{Version: "v1", Resource: "serviceaccounts"}
 )
 
-// shortestRequest is the shortest validity that the server grants a token.
+// shortestRequest is the shortest validity of a token that the server issues.
 const shortestRequest = 10 * time.Minute
 
-// ServiceAccount creates the account, and its namespace, unless they are there,
-// and returns the name that it has as a user.
+// ServiceAccount creates the account and its namespace unless they exist, and returns the
+// account's user name.
 func (s *Server) ServiceAccount(tb testing.TB, namespace, name string) string {
 	tb.Helper()
 	s.serviceAccount(tb, namespace, name)
@@ -46,8 +46,8 @@ func (s *Server) serviceAccount(tb testing.TB, namespace, name string) *unstruct
 	return account
 }
 
-// Namespace creates a namespace for the test alone and returns its name. On a
-// shared server the accounts in it are users that nobody else has.
+// Namespace creates a namespace with a unique name and returns the name, so that tests on
+// a shared server have separate accounts.
 func (s *Server) Namespace(tb testing.TB) string {
 	tb.Helper()
 	ctx, cancel := bounded(tb)
@@ -59,8 +59,8 @@ func (s *Server) Namespace(tb testing.TB) string {
 	return created.GetName()
 }
 
-// namespace creates the namespace unless it is there. Without the controllers
-// of a cluster none would ever go away, so none is deleted.
+// namespace creates the namespace unless it exists. Namespaces are not deleted, as that
+// requires the controllers of a cluster.
 func (s *Server) namespace(tb testing.TB, name string) {
 	tb.Helper()
 	ctx, cancel := bounded(tb)
@@ -71,9 +71,9 @@ func (s *Server) namespace(tb testing.TB, name string) {
 	}
 }
 
-// Token returns a token of the account, which is created unless it is there.
-// One that is valid for less than ten minutes, or not any more, the server
-// would not give; it is made with the server's key instead.
+// Token returns a token of the account, which it creates unless it exists. The server does
+// not issue tokens that are expired or valid for less than ten minutes; those are signed
+// here with the server's key.
 func (s *Server) Token(tb testing.TB, namespace, name string, validity time.Duration) string {
 	tb.Helper()
 	account := s.serviceAccount(tb, namespace, name)
@@ -95,7 +95,7 @@ func (s *Server) Token(tb testing.TB, namespace, name string, validity time.Dura
 	return token
 }
 
-// signer makes tokens that the server takes for its own.
+// signer signs tokens with the server's key.
 type signer struct {
 	key *ecdsa.PrivateKey
 	pem []byte

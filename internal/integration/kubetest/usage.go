@@ -7,14 +7,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// EtcdEndpoint is where the API server's etcd listens, without TLS. It goes on
-// while the API server is stopped.
+// EtcdEndpoint returns the endpoint of the API server's etcd, without TLS. Stop and Kill do
+// not stop it.
 func (s *Server) EtcdEndpoint() string { return s.etcdURL(s.client) }
 
-// Processors returns the time that the API server and its etcd have used of all
-// processors, since they were started; zero for one that doesn't run. It is
-// known on Linux alone.
-func (s *Server) Processors(tb testing.TB) (apiserver, etcd time.Duration) {
+// CPUTime returns the CPU time of the API server and of its etcd since their start, or
+// zero for a stopped one. It is always zero on other systems than Linux.
+func (s *Server) CPUTime(tb testing.TB) (apiserver, etcd time.Duration) {
 	tb.Helper()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -22,7 +21,7 @@ func (s *Server) Processors(tb testing.TB) (apiserver, etcd time.Duration) {
 		if p == nil {
 			return 0
 		}
-		used, err := processors(p.cmd.Process.Pid)
+		used, err := cpuTime(p.cmd.Process.Pid)
 		require.NoError(tb, err)
 		return used
 	}

@@ -7,13 +7,12 @@ import (
 	"time"
 )
 
-// tick is Linux's unit of time in /proc, the same on every architecture that Go
-// knows.
+// tick is the unit of time in /proc, which is the same on every architecture of Go.
 const tick = time.Second / 100
 
-// processors reads /proc/PID/stat: utime and stime are the 12th and 13th behind
-// the name, which may have spaces in it and stands in parentheses.
-func processors(pid int) (time.Duration, error) {
+// cpuTime reads /proc/PID/stat: utime and stime are the 12th and 13th fields after the
+// name, which is in parentheses and may have spaces.
+func cpuTime(pid int) (time.Duration, error) {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return 0, err

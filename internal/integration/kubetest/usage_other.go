@@ -4,4 +4,4 @@ package kubetest
 
 import "time"
 
-func processors(int) (time.Duration, error) { return 0, nil }
+func cpuTime(int) (time.Duration, error) { return 0, nil }

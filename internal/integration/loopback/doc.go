@@ -1,2 +1,2 @@
-// Package loopback finds ports of 127.0.0.1 for servers that tests start.
+// Package loopback reserves ports of 127.0.0.1 for servers in tests.
 package loopback

@@ -8,13 +8,11 @@ import (
 	"net/netip"
 )
 
-// Port is a TCP port of 127.0.0.1 that was free a moment ago. Where a socket
-// can't hold it beside the server, as on Unix, somebody else may take it while
-// the server is down.
+// Port is a TCP port of 127.0.0.1 that was free when it was reserved. Unlike on Unix, no
+// socket holds it, so another process may take it while the server is stopped.
 type Port struct{ addr netip.AddrPort }
 
-// Shared says whether the server must listen beside the socket that holds its
-// port.
+// Shared reports whether the server must use SO_REUSEPORT, as a socket holds its port.
 const Shared = false
 
 // Reserve returns a free port.
@@ -31,8 +29,8 @@ func Reserve() (*Port, error) {
 // Address returns host and port.
 func (p *Port) Address() string { return p.addr.String() }
 
-// Number returns the port alone.
+// Number returns the port number.
 func (p *Port) Number() uint16 { return p.addr.Port() }
 
-// Release does nothing: nothing is held.
+// Release does nothing.
 func (p *Port) Release() {}

@@ -11,26 +11,24 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Port is a TCP port of 127.0.0.1 held by a socket that is bound and never
-// listens. A server has to know its ports before it listens, to tell its peers
-// and its clients, and has to find them free again when it restarts. A port
-// that is merely chosen and let go may be anybody's by then, the local end of a
-// connection of another test included. With SO_REUSEPORT a server can listen on
-// the held port, and while it does not, connections are refused.
+// Port is a TCP port of 127.0.0.1 that a bound socket holds without listening. A server
+// must know its ports before it listens, and they must be free when it restarts. Another
+// process could take a port that is not held, even as the local port of a connection. With
+// SO_REUSEPORT a server can listen on the held port; while it does not, connections are
+// refused.
 type Port struct {
 	addr netip.AddrPort
 	fd   int
 	once sync.Once
 }
 
-// Shared says whether the server must listen beside the socket that holds its
-// port.
+// Shared reports whether the server must use SO_REUSEPORT, as a socket holds its port.
 const Shared = true
 
-// Reserve returns a port that is held until Release.
+// Reserve returns a free port that is held until Release.
 func Reserve() (*Port, error) {
 	loopback := netip.AddrFrom4([4]byte{127, 0, 0, 1})
-	// Held so that no child of the test process inherits the socket.
+	// The lock prevents that a child of the test process inherits the socket.
 	syscall.ForkLock.RLock()
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
 	if err == nil {
@@ -66,10 +64,10 @@ func Reserve() (*Port, error) {
 // Address returns host and port.
 func (p *Port) Address() string { return p.addr.String() }
 
-// Number returns the port alone.
+// Number returns the port number.
 func (p *Port) Number() uint16 { return p.addr.Port() }
 
-// Release lets go of the port. A second time it does nothing.
+// Release releases the port. Further calls have no effect.
 func (p *Port) Release() {
 	p.once.Do(func() { _ = unix.Close(p.fd) })
 }

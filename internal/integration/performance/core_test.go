@@ -20,27 +20,26 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool/selector"
 )
 
-// BenchmarkCore measures what has no server in it, and how it grows with the
-// number of pools.
+// BenchmarkCore measures code without servers for growing numbers of pools.
 func BenchmarkCore(b *testing.B) {
 	numbers := []int{1, 100, 10_000}
 	for b.Loop() {
 		t := newTable("core", "operation", "1 pool", "100 pools", "10,000 pools", "per pool (10,000)", "allocations per pool")
-		for _, step := range []struct {
+		for _, benchmark := range []struct {
 			name    string
 			prepare func(b *testing.B, n int) func() error
 		}{
 			{"ippool.DecodeRecord, each record", decodeRecords},
 			{"ippool.ValidateSet", validateSet},
 			{"Settings.Resolve, pools file", resolveFile},
-			{"plan.Compute, default pool; other pools exist", planBeside},
+			{"plan.Compute, default pool; other pools exist", planDefaults},
 			{"plan.Compute, pools file; no pool exists", planNew},
 			{"plan.Compute, pools file; all pools exist", planExisting},
 		} {
-			cells := []any{step.name}
+			cells := []any{benchmark.name}
 			var last effort
 			for _, n := range numbers {
-				last = measure(b, step.prepare(b, n))
+				last = measure(b, benchmark.prepare(b, n))
 				cells = append(cells, time.Duration(last.nanoseconds))
 			}
 			most := numbers[len(numbers)-1]
@@ -51,7 +50,7 @@ func BenchmarkCore(b *testing.B) {
 	}
 }
 
-// BenchmarkSelector measures selectors of more and more terms.
+// BenchmarkSelector measures selectors with growing numbers of terms.
 func BenchmarkSelector(b *testing.B) {
 	for b.Loop() {
 		t := newTable("selector", "terms", "Parse", "per term", "allocations", "Matches", "per term", "allocations")
@@ -59,7 +58,7 @@ func BenchmarkSelector(b *testing.B) {
 			text := strings.Repeat("zone != 'a' && ", terms-1) + "zone != 'a'"
 			parsed, err := selector.Parse(text)
 			require.NoError(b, err)
-			labels := map[string]string{"zone": "b"} // so that every term is looked at
+			labels := map[string]string{"zone": "b"} // so that every term is evaluated
 			parse := measure(b, func() error {
 				_, err := selector.Parse(text)
 				return err
@@ -78,11 +77,11 @@ func BenchmarkSelector(b *testing.B) {
 	}
 }
 
-// effort is what a call took: nanoseconds and allocations.
+// effort is the time and the number of allocations of a call.
 type effort struct{ nanoseconds, allocations int }
 
-// measure calls for a third of a second, at least twice. testing.Benchmark can't
-// be called within a benchmark.
+// measure calls a function for a third of a second, at least twice. It does not use
+// testing.Benchmark, which can't be called in a benchmark.
 func measure(b *testing.B, call func() error) effort {
 	b.Helper()
 	require.NoError(b, call())
@@ -99,7 +98,7 @@ func measure(b *testing.B, call func() error) effort {
 	return effort{int(took) / calls, int(after.Mallocs-before.Mallocs) / calls}
 }
 
-// poolsOf returns n pools, no two of which overlap.
+// poolsOf returns n disjoint pools.
 func poolsOf(n int) []*v3.IPPool {
 	var pools []*v3.IPPool
 	for i := range n {
@@ -134,7 +133,7 @@ func snapshotOf(b *testing.B, n int) datastore.Snapshot {
 	return snapshot
 }
 
-// settingsOf asks for the pools in a file.
+// settingsOf returns settings with a file of n pools.
 func settingsOf(b *testing.B, n int) settings.Settings {
 	b.Helper()
 	path := filepath.Join(b.TempDir(), "pools.yaml")
@@ -181,7 +180,7 @@ func resolveFile(b *testing.B, n int) func() error {
 	}
 }
 
-func planBeside(b *testing.B, n int) func() error {
+func planDefaults(b *testing.B, n int) func() error {
 	var s settings.Settings
 	s.IPv6.CIDR = settings.Given("fd00:10:244::/64", origin.Caller("benchmark"))
 	return computed(desiredOf(b, s), snapshotOf(b, n))

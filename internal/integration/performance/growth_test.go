@@ -17,7 +17,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/programs"
 )
 
-// BenchmarkBlocks has the program run beside more and more IPAM blocks.
+// BenchmarkBlocks runs the program with growing numbers of IPAM blocks.
 func BenchmarkBlocks(b *testing.B) {
 	for b.Loop() {
 		t := newTable("blocks", "datastore", "IPAM blocks", "run", "time", "ratio", "CPU time", "received", "memory", "ratio")
@@ -33,8 +33,8 @@ func BenchmarkBlocks(b *testing.B) {
 	}
 }
 
-// BenchmarkPools has the program run beside more and more IPv4 pools: the IPv6
-// pool is created, or exists as well.
+// BenchmarkPools runs the program with growing numbers of IPv4 pools. It creates the IPv6
+// pool, or the pool exists.
 func BenchmarkPools(b *testing.B) {
 	for b.Loop() {
 		t := newTable("pools", "datastore", "IPv4 pools", "run", "time", "ratio", "CPU time", "received", "memory", "ratio")
@@ -54,8 +54,8 @@ func BenchmarkPools(b *testing.B) {
 	}
 }
 
-// grown measures fresh and steady runs in turn. Behind each stands its ratio to
-// those where nothing had grown yet.
+// grown measures runs that create pools and runs whose pools exist, in turn. Each figure
+// has its ratio to that of n == 0.
 func (s *site) grown(b *testing.B, t *table, n int, first *[2]cost, before func(*testing.B)) {
 	b.Helper()
 	const runs = 10
@@ -71,7 +71,7 @@ func (s *site) grown(b *testing.B, t *table, n int, first *[2]cost, before func(
 	for i := range received {
 		proxy, env := s.proxied(b)
 		run(b, programs.CalicoBootstrap, env)
-		proxy.Close() // it counts connections that are over
+		proxy.Close() // Passed counts closed connections only
 		received[i] = proxy.Passed().Answered
 	}
 	for i, name := range []string{"creates pools", "pools exist"} {
@@ -79,7 +79,7 @@ func (s *site) grown(b *testing.B, t *table, n int, first *[2]cost, before func(
 		if n == 0 {
 			first[i] = c
 		}
-		t.row(s.name, n, name, c.wall, times(c.wall.Seconds()/first[i].wall.Seconds()), c.processors,
+		t.row(s.name, n, name, c.wall, times(c.wall.Seconds()/first[i].wall.Seconds()), c.cpu,
 			size(received[i]), digits(c.resident)+" MB", times(c.resident/first[i].resident))
 	}
 }
@@ -91,7 +91,7 @@ func size(bytes int64) string {
 	return digits(float64(bytes)/1e6) + " MB"
 }
 
-// proxied is the site's environment with a proxy in front of the server.
+// proxied returns a proxy of the server and the site's environment with its address.
 func (s *site) proxied(b *testing.B) (*faultproxy.TCP, []string) {
 	b.Helper()
 	if s.config == nil {
@@ -109,14 +109,14 @@ func (s *site) proxied(b *testing.B) (*faultproxy.TCP, []string) {
 	return proxy, append(s.env[:len(s.env):len(s.env)], "KUBECONFIG="+kubeconfig)
 }
 
-// put stores n records, past the API server if there is one: many a second.
+// put stores n records directly in etcd, which is faster than through an API server.
 func (s *site) put(b *testing.B, n int, record func(i int) (key, value string)) {
 	b.Helper()
 	etcdtest.Fill(b, s.etcd, n, record)
 	s.settle(b)
 }
 
-// putBlocks stores n IPAM blocks of 10.0.0.0/8, each full, as Calico would.
+// putBlocks stores n full IPAM blocks of 10.0.0.0/8 like Calico.
 func (s *site) putBlocks(b *testing.B, n int) {
 	b.Helper()
 	s.put(b, n, func(i int) (string, string) {
@@ -130,7 +130,7 @@ func (s *site) putBlocks(b *testing.B, n int) {
 	})
 }
 
-// fullBlock is a block of 64 addresses, each of which a pod has: some 7 KB.
+// fullBlock returns a block with 64 addresses that are all in use, about 7 kB.
 func fullBlock(address netip.Addr) map[string]any {
 	var allocations []int
 	var attributes []map[string]any
@@ -148,7 +148,7 @@ func fullBlock(address netip.Addr) map[string]any {
 	}
 }
 
-// putPools stores n pools of 10.0.0.0/8.
+// putPools stores n pools in 10.0.0.0/8.
 func (s *site) putPools(b *testing.B, n int) {
 	b.Helper()
 	s.put(b, n, func(i int) (string, string) {

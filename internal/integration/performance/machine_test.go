@@ -14,7 +14,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/kubetest"
 )
 
-// BenchmarkMachine names what the figures are of.
+// BenchmarkMachine describes the machine and the versions.
 func BenchmarkMachine(b *testing.B) {
 	for b.Loop() {
 		version := func(module string) string {
@@ -33,7 +33,7 @@ func BenchmarkMachine(b *testing.B) {
 	}
 }
 
-// first returns what a file says; "unknown" where there is no such file.
+// first returns the first match in a file, or "unknown".
 func first(file, pattern string) string {
 	content, _ := os.ReadFile(file)
 	if match := regexp.MustCompile(pattern).FindSubmatch(content); match != nil {

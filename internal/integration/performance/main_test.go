@@ -1,5 +1,5 @@
-// Package performance measures what the program and the library cost, and writes
-// the tables of docs/PERFORMANCE.md: `make bench`.
+// Package performance measures the program and the library and writes the tables of
+// docs/PERFORMANCE.md: `make bench`.
 package performance
 
 import (
@@ -12,7 +12,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/programs"
 )
 
-var write = flag.Bool("write", false, "write the tables that were measured into docs/PERFORMANCE.md")
+var write = flag.Bool("write", false, "write the measured tables into docs/PERFORMANCE.md")
 
 func TestMain(m *testing.M) {
 	code := m.Run()

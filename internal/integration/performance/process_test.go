@@ -12,20 +12,20 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/programs"
 )
 
-// cost is what a process took.
+// cost is the resource usage of a process.
 type cost struct {
-	wall, processors time.Duration
-	resident         float64 // MB of 1,000,000 bytes
+	wall, cpu time.Duration
+	resident  float64 // MB of 1,000,000 bytes
 }
 
-// run runs a program to its end and returns what it took.
+// run runs a program and returns its cost.
 func run(b *testing.B, program programs.Program, env []string, args ...string) cost {
 	b.Helper()
 	binary, err := program()
 	require.NoError(b, err)
-	watcher, err := programs.Cost()
+	costBinary, err := programs.Cost()
 	require.NoError(b, err)
-	cmd := exec.Command(watcher, append([]string{binary}, args...)...)
+	cmd := exec.Command(costBinary, append([]string{binary}, args...)...)
 	cmd.Env = append([]string{"HOME=" + b.TempDir()}, env...)
 	out, err := cmd.Output()
 	if failed, ok := err.(*exec.ExitError); ok {
@@ -34,13 +34,13 @@ func run(b *testing.B, program programs.Program, env []string, args ...string) c
 	require.NoError(b, err)
 	var c cost
 	var resident int64
-	_, err = fmt.Sscan(string(out), &c.wall, &c.processors, &resident)
+	_, err = fmt.Sscan(string(out), &c.wall, &c.cpu, &resident)
 	require.NoError(b, err)
 	c.resident = float64(resident) / 1e6
 	return c
 }
 
-// middle is the median of each figure; of the memory it is the most.
+// middle returns the median of each figure, and the maximum of the memory.
 func middle(costs []cost) cost {
 	median := func(of func(cost) time.Duration) time.Duration {
 		var all []time.Duration
@@ -52,14 +52,14 @@ func middle(costs []cost) cost {
 	}
 	most := slices.MaxFunc(costs, func(a, b cost) int { return int(a.resident*1000) - int(b.resident*1000) })
 	return cost{
-		wall:       median(func(c cost) time.Duration { return c.wall }),
-		processors: median(func(c cost) time.Duration { return c.processors }),
-		resident:   most.resident,
+		wall:     median(func(c cost) time.Duration { return c.wall }),
+		cpu:      median(func(c cost) time.Duration { return c.cpu }),
+		resident: most.resident,
 	}
 }
 
-// ratio is the median of the ratios of runs that were in turn, so that a machine
-// that is slow for a while is slow in both.
+// ratio returns the median of the ratios of runs that alternated, so that a machine that
+// is temporarily slow affects both.
 func ratio(costs, others []cost, of func(cost) float64) float64 {
 	var all []float64
 	for i := range costs {

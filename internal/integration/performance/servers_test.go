@@ -13,16 +13,16 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// A site is a real server with one of the two datastores on it.
+// A site is a real server with one of the two datastores.
 type site struct {
 	name   string
 	server *kubetest.Server
 	etcd   *clientv3.Client // the API server's, or the datastore itself
 	config *rest.Config     // of the API server; nil on etcd
-	env    []string         // what a program needs to find it
+	env    []string         // the program's settings for it
 }
 
-// Where the datastores keep things.
+// The prefixes of the datastores' keys in etcd.
 const (
 	etcdPools  = "/calico/resources/v3/projectcalico.org/ippools/"
 	etcdBlocks = "/calico/ipam/v2/assignment/ipv4/block/"
@@ -30,12 +30,12 @@ const (
 	apiBlocks  = "/registry/crd.projectcalico.org/ipamblocks/"
 )
 
-// openSites starts a server for each datastore: an etcd, and an API server with
-// one of its own. Neither waits for the disk.
+// openSites starts a server for each datastore: an etcd, and an API server with its own
+// etcd. Both write without fsync.
 func openSites(b *testing.B) []*site {
 	b.Helper()
 	etcd := &site{name: "etcd", server: kubetest.Start(b)}
-	etcd.server.Stop() // its etcd goes on
+	etcd.server.Stop() // its etcd keeps running
 	etcd.env = []string{"DATASTORE_TYPE=etcdv3", "ETCD_ENDPOINTS=" + etcd.server.EtcdEndpoint()}
 
 	api := &site{name: "Kubernetes", server: kubetest.Shared(b)}
@@ -83,8 +83,8 @@ func (s *site) removePools(b *testing.B) {
 	s.settle(b)
 }
 
-// settle waits until the API server's caches have seen what was written: a list
-// that has to be up to date waits for them.
+// settle waits until the API server's caches are up to date, as consistent lists wait for
+// them.
 func (s *site) settle(b *testing.B) {
 	b.Helper()
 	for s.config != nil {
@@ -104,7 +104,7 @@ func (s *site) settle(b *testing.B) {
 	}
 }
 
-// count returns how many pools there are.
+// count returns the number of stored pools.
 func (s *site) count(b *testing.B) int {
 	b.Helper()
 	answer, err := s.etcd.Get(b.Context(), s.pools(), clientv3.WithPrefix(), clientv3.WithCountOnly())

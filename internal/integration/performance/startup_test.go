@@ -6,9 +6,9 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/programs"
 )
 
-// BenchmarkStartUp has whole runs of the program, where the pools exist and where
-// it creates them, in turn with whole runs of a bare client that lists the pools
-// and does nothing else. So all see the same machine.
+// BenchmarkStartUp alternates between runs of the program that create the pools, runs whose
+// pools exist, and runs of a client that only lists the pools, so that the load of the
+// machine is the same for all.
 func BenchmarkStartUp(b *testing.B) {
 	const runs = 60
 	for b.Loop() {
@@ -32,7 +32,7 @@ func BenchmarkStartUp(b *testing.B) {
 				c := middle(kind.costs)
 				t.row(s.name, kind.name,
 					c.wall, times(ratio(kind.costs, bare, func(c cost) float64 { return c.wall.Seconds() })),
-					c.processors, times(ratio(kind.costs, bare, func(c cost) float64 { return c.processors.Seconds() })),
+					c.cpu, times(ratio(kind.costs, bare, func(c cost) float64 { return c.cpu.Seconds() })),
 					digits(c.resident)+" MB", times(c.resident/middle(bare).resident))
 			}
 		}

@@ -24,9 +24,9 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/kubetest"
 )
 
-// BenchmarkStorm has a thousand nodes boot at the same moment, each with
-// connections of its own. They are in one process, so that starting them doesn't
-// keep them apart: it is the servers that are measured. All share the machine.
+// BenchmarkStorm does a thousand concurrent runs, each with its own connections. They are
+// in one process, so that they start at the same time. It measures the servers, which
+// share the machine with the clients.
 func BenchmarkStorm(b *testing.B) {
 	const nodes = 1000
 	for b.Loop() {
@@ -35,9 +35,9 @@ func BenchmarkStorm(b *testing.B) {
 			for _, kind := range []string{"create pools", "pools exist"} {
 				s.settle(b)
 				before := s.requests(b)
-				apiserver, etcd := s.server.Processors(b)
+				apiserver, etcd := s.server.CPUTime(b)
 				errors, took := s.storm(b, nodes)
-				apiserverAfter, etcdAfter := s.server.Processors(b)
+				apiserverAfter, etcdAfter := s.server.CPUTime(b)
 				used := apiserverAfter - apiserver + etcdAfter - etcd
 				requests := float64(s.requests(b)-before) / nodes
 				t.row(s.name, kind, errors, requests, took, used/nodes, s.count(b))
@@ -49,7 +49,7 @@ func BenchmarkStorm(b *testing.B) {
 	}
 }
 
-// storm returns how many of the nodes failed, and when the last was done.
+// storm returns the number of failed runs and the time until the last was done.
 func (s *site) storm(b *testing.B, nodes int) (errors int, took time.Duration) {
 	b.Helper()
 	var requested settings.Settings
@@ -80,13 +80,13 @@ func (s *site) storm(b *testing.B, nodes int) (errors int, took time.Duration) {
 	return errors, time.Since(begin)
 }
 
-// A store is a datastore that somebody closes.
+// A store is a datastore that must be closed.
 type store interface {
 	datastore.Datastore
 	Close() error
 }
 
-// node opens the datastore as a node has it: with a connection of its own.
+// node opens the datastore with its own connection, like a node.
 func (s *site) node(b *testing.B) store {
 	if s.config == nil {
 		opened, err := etcdv3.Open(etcdv3.Config{Endpoints: []string{s.server.EtcdEndpoint()}})
@@ -94,7 +94,7 @@ func (s *site) node(b *testing.B) store {
 		return opened
 	}
 	config := rest.CopyConfig(s.config)
-	// client-go would share one connection among all that are configured alike.
+	// Without Dial, client-go shares one connection between clients with equal configs.
 	config.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, network, address)
 	}
@@ -103,8 +103,8 @@ func (s *site) node(b *testing.B) store {
 	return opened
 }
 
-// requests returns how many the server has answered so far: etcd, to everybody;
-// the API server, to the user whom the benchmarks are.
+// requests returns the number of answered requests so far: of all clients on etcd, of
+// AdminUser on the API server.
 func (s *site) requests(b *testing.B) int {
 	b.Helper()
 	if s.config != nil {

@@ -14,10 +14,10 @@ import (
 
 const document = "../../../docs/PERFORMANCE.md"
 
-// names are those of all tables, in the order of the document.
+// names are the names of all tables, in the order of the document.
 var names = []string{"machine", "start-up", "storm", "blocks", "pools", "core", "selector", "weight", "imports"}
 
-// A table is what a benchmark found: Markdown between two marks of the document.
+// A table is the result of a benchmark: Markdown between two marks of the document.
 type table struct {
 	name   string
 	header []string
@@ -29,8 +29,8 @@ var measured []table
 
 func newTable(name string, header ...string) *table { return &table{name: name, header: header} }
 
-// row adds a row. Durations and floats get three digits, or as many as there are
-// before the point.
+// row adds a row. Durations and floats have three digits, or all digits before the decimal
+// point.
 func (t *table) row(cells ...any) {
 	var texts []string
 	for _, cell := range cells {
@@ -46,11 +46,11 @@ func (t *table) row(cells ...any) {
 	t.rows = append(t.rows, texts)
 }
 
-// publish prints the table, and keeps it for the document.
+// publish prints the table and records it for the document.
 func (t *table) publish(b *testing.B) {
 	b.Helper()
 	require.Contains(b, names, t.name)
-	b.ReportMetric(0, "ns/op") // a benchmark here is many things
+	b.ReportMetric(0, "ns/op") // meaningless, as a benchmark has several measurements
 	fmt.Printf("\n%s\n%s", t.name, t.markdown())
 	measured = slices.DeleteFunc(measured, func(other table) bool { return other.name == t.name })
 	measured = append(measured, *t)
@@ -97,12 +97,12 @@ func parts(text, name string) (before, between, after string, err error) {
 	before, rest, found := strings.Cut(text, begin)
 	between, after, closed := strings.Cut(rest, end)
 	if !found || !closed {
-		return "", "", "", fmt.Errorf("%s has no marks of the table %q", document, name)
+		return "", "", "", fmt.Errorf("%s has no marks for the table %q", document, name)
 	}
 	return before + begin, between, end + after, nil
 }
 
-// writeTables puts what was measured into the document.
+// writeTables writes the measured tables into the document.
 func writeTables() error {
 	content, err := os.ReadFile(document)
 	if err != nil {
@@ -119,7 +119,7 @@ func writeTables() error {
 	return os.WriteFile(document, []byte(text), 0o644)
 }
 
-// The document has every table, with something in it.
+// TestDocumentHasEveryTable checks that the document has every table with at least one row.
 func TestDocumentHasEveryTable(t *testing.T) {
 	content, err := os.ReadFile(document)
 	require.NoError(t, err)

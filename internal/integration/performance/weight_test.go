@@ -23,8 +23,8 @@ import (
 
 const module = "github.com/calico-bootstrap/calico-bootstrap"
 
-// BenchmarkWeight measures what is shipped. The image is the program and
-// nothing else, in one compressed layer.
+// BenchmarkWeight measures the binaries. The image has only the program, in one compressed
+// layer.
 func BenchmarkWeight(b *testing.B) {
 	for b.Loop() {
 		t := newTable("weight", "program", "binary", "compressed, as in the image", "packages", "modules", "initialisation")
@@ -47,8 +47,7 @@ func BenchmarkWeight(b *testing.B) {
 	}
 }
 
-// BenchmarkImports measures what each package costs those who import it: a
-// program that does nothing else.
+// BenchmarkImports measures, for each package, a program that only imports it.
 func BenchmarkImports(b *testing.B) {
 	for b.Loop() {
 		t := newTable("imports", "import", "packages", "not in the standard library", "modules", "initialisation", "binary")
@@ -67,7 +66,7 @@ func BenchmarkImports(b *testing.B) {
 	}
 }
 
-// importer is a program that only imports the package.
+// importer returns a program that only imports the package.
 func importer(b *testing.B, importPath string) programs.Program {
 	b.Helper()
 	source := filepath.Join(b.TempDir(), "main.go")
@@ -76,7 +75,7 @@ func importer(b *testing.B, importPath string) programs.Program {
 	return programs.New(strings.ReplaceAll(importPath, "/", "-"), source, "-tags", "grpcnotrace", "-ldflags", "-s -w")
 }
 
-// listed is what `go list` tells of a package.
+// listed is a package in the output of `go list`.
 type listed struct {
 	ImportPath string
 	Standard   bool
@@ -99,8 +98,8 @@ func list(b *testing.B, importPath string) []listed {
 	}
 }
 
-// dependencies counts the packages that are compiled in, and the modules that
-// they are of, without those of this repository.
+// dependencies returns the number of packages in the binary and the number of their
+// modules, without those of this repository.
 func dependencies(b *testing.B, importPath string) (packages, modules int) {
 	b.Helper()
 	found := map[string]bool{}
@@ -130,9 +129,8 @@ func sizes(b *testing.B, binary string) (plain, compressed int64) {
 	return int64(len(content)), int64(archive.Len())
 }
 
-// initialised returns how long all packages of a program took to initialise
-// themselves, which is before main: the median of some starts, as Go's runtime
-// tells it.
+// initialised returns the time for the initialization of all packages of a program, before
+// main, as traced by Go's runtime. It is the median of several starts.
 func initialised(b *testing.B, binary string, args ...string) time.Duration {
 	b.Helper()
 	var totals []time.Duration

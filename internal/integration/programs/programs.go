@@ -1,5 +1,5 @@
-// Package programs builds the programs that tests and benchmarks run, each once
-// in a process, when it is first asked for.
+// Package programs builds the programs for tests and benchmarks, each on its first use and
+// once in a process.
 package programs
 
 import (
@@ -17,14 +17,14 @@ const (
 	tools    = module + "internal/integration/"
 )
 
-// A Program returns the path of a binary, and builds it before unless it is
-// there. It is safe for concurrent use.
+// A Program returns the path of a binary. The first call builds it. It is safe for
+// concurrent use.
 type Program func() (string, error)
 
-// The program as it goes into the container.
+// CalicoBootstrap is the program as in the container image.
 var CalicoBootstrap = New("calico-bootstrap", examples+"calico-bootstrap", "-tags", "grpcnotrace", "-ldflags", "-s -w")
 
-// The program as `make run` has it, with an etcd in it.
+// Trial is the program of `make run`, with an embedded etcd.
 var Trial = New("calico-bootstrap-trial", examples+"calico-bootstrap", "-tags", "embedded")
 
 // The other examples.
@@ -33,23 +33,23 @@ var (
 	Installer = New("installer", examples+"installer")
 )
 
-// Bare clients, which the program is measured against, and what measures all.
+// The clients that are the baseline of measurements, and the tool that measures.
 var (
 	DynamicList = New("dynamiclist", tools+"dynamiclist", "-ldflags", "-s -w")
 	EtcdList    = New("etcdlist", tools+"etcdlist", "-ldflags", "-s -w")
 	Cost        = New("cost", tools+"cost")
 )
 
-// New returns a program of a package of the workspace, or of a file, built with
-// the flags.
+// New returns a program that is built from a package of the workspace or a file, with the
+// flags.
 func New(name, source string, flags ...string) Program {
 	return sync.OnceValues(func() (string, error) { return build(name, source, flags) })
 }
 
-// folder has the binaries, from the first to Remove.
+// folder is the folder of the binaries. Remove deletes it.
 var folder = sync.OnceValues(func() (string, error) { return os.MkdirTemp("", "calico-bootstrap-test-") })
 
-// Remove deletes the binaries. TestMain calls it in the end.
+// Remove deletes the binaries. TestMain must call it at the end.
 func Remove() {
 	if folder, err := folder(); err == nil {
 		_ = os.RemoveAll(folder)

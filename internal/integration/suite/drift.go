@@ -18,28 +18,28 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 )
 
-// drifted are the tests of pools that exist and differ from what is asked for.
+// drifted are the tests of existing pools that differ from desired.
 var drifted = []test{
 	{"each mutable field", eachMutableField},
 	{"each immutable field", eachImmutableField},
 	{"report writes nothing", reportWritesNothing},
 	{"fail writes nothing", failWritesNothing},
-	{"update keeps what is unknown", updateKeepsWhatIsUnknown},
+	{"update keeps unknown fields", updateKeepsUnknownFields},
 	{"foreign owners", foreignOwners},
 	{"update and create together", updateAndCreate},
-	{"update that would be wrong", invalidUpdate},
+	{"invalid update", invalidUpdate},
 	{"updaters of different fields", updatersOfDifferentFields},
-	{"updaters of different wishes", updatersWithDifferentSettings},
+	{"updaters with different settings", updatersWithDifferentSettings},
 	{"update after a foreign update", updateAfterForeignUpdate},
 	{"update after a foreign delete", updateAfterForeignDelete},
-	{"update beside a foreign create", updateBesideForeignCreate},
+	{"update during a foreign create", updateDuringForeignCreate},
 	{"crash between two updates", crashBetweenUpdates},
 	{"generated clusters", generated},
 }
 
-// asks returns settings that ask for nothing but what is named: the CIDRs stay
-// unset, so that they are no wish.
-func asks(policy plan.OnDrift, changes ...func(*settings.Settings)) settings.Settings {
+// with returns settings with the policy and the changes only. The CIDRs are unset, so that
+// existing pools can't differ from them.
+func with(policy plan.OnDrift, changes ...func(*settings.Settings)) settings.Settings {
 	var settings settings.Settings
 	settings.OnDrift = configured(string(policy))
 	for _, change := range changes {
@@ -50,8 +50,8 @@ func asks(policy plan.OnDrift, changes ...func(*settings.Settings)) settings.Set
 
 func configured(value string) settings.Setting { return settings.Given(value, origin.Caller("test")) }
 
-// both stores the default pools, the IPv4 one with NAT.
-func both(t *testing.T, world World) {
+// writeDefaultPools stores the default pools, the IPv4 one with natOutgoing.
+func writeDefaultPools(t *testing.T, world World) {
 	t.Helper()
 	four := pool("default-ipv4-ippool", "10.244.0.0/16")
 	four.Spec.NATOutgoing = true
@@ -59,7 +59,7 @@ func both(t *testing.T, world World) {
 	world.Write(t, pool("default-ipv6-ippool", "fd00:10:244::/64"))
 }
 
-// object is a stored pool as it is, field by field.
+// object returns the fields of a stored pool.
 func object(t *testing.T, world World, name string) map[string]any {
 	t.Helper()
 	var fields map[string]any
@@ -69,9 +69,9 @@ func object(t *testing.T, world World, name string) map[string]any {
 
 func eachMutableField(t *testing.T, world World) {
 	tests := []struct {
-		field string
-		want  any // nil: left out
-		ask   func(*settings.Settings)
+		field  string
+		want   any // nil: omitted
+		change func(*settings.Settings)
 	}{
 		{"natOutgoing", nil, func(s *settings.Settings) { s.IPv4.NATOutgoing = configured("false") }},
 		{"ipipMode", "CrossSubnet", func(s *settings.Settings) { s.IPv4.IPIP = configured("cross-subnet") }},
@@ -81,11 +81,11 @@ func eachMutableField(t *testing.T, world World) {
 		{"disableBGPExport", true, func(s *settings.Settings) { s.IPv4.DisableBGPExport = configured("true") }},
 		{"natOutgoing", true, func(s *settings.Settings) { s.IPv4.NATOutgoing = configured("true") }},
 	}
-	both(t, world)
+	writeDefaultPools(t, world)
 	for _, tt := range tests {
 		before := object(t, world, "default-ipv4-ippool")
 		six := world.Raw(t, "default-ipv6-ippool")
-		settings := asks(plan.DriftUpdate, tt.ask)
+		settings := with(plan.DriftUpdate, tt.change)
 		report, err := bootstrapPools(t, world, settings)
 		require.NoError(t, err)
 		assert.Equal(t, []string{"default-ipv4-ippool updated", "default-ipv6-ippool unchanged"}, outcome(report))
@@ -96,7 +96,7 @@ func eachMutableField(t *testing.T, world World) {
 		} else {
 			spec[tt.field] = tt.want
 		}
-		assert.Equal(t, before, object(t, world, "default-ipv4-ippool"), "%s alone is changed", tt.field)
+		assert.Equal(t, before, object(t, world, "default-ipv4-ippool"), "only %s is changed", tt.field)
 		assert.Equal(t, six, world.Raw(t, "default-ipv6-ippool"))
 
 		again := world.Raw(t, "default-ipv4-ippool")
@@ -108,13 +108,13 @@ func eachMutableField(t *testing.T, world World) {
 }
 
 func eachImmutableField(t *testing.T, world World) {
-	both(t, world)
+	writeDefaultPools(t, world)
 	before := world.Raw(t, "default-ipv4-ippool")
-	for field, ask := range map[string]func(*settings.Settings){
+	for field, change := range map[string]func(*settings.Settings){
 		"cidr":      func(s *settings.Settings) { s.IPv4.CIDR = configured("10.1.0.0/16") },
 		"blockSize": func(s *settings.Settings) { s.IPv4.BlockSize = configured("24") },
 	} {
-		report, err := bootstrapPools(t, world, asks(plan.DriftUpdate, ask))
+		report, err := bootstrapPools(t, world, with(plan.DriftUpdate, change))
 		require.NoError(t, err)
 		require.Len(t, report.Pools[0].Drift, 1)
 		assert.Equal(t, field, report.Pools[0].Drift[0].Field)
@@ -124,40 +124,40 @@ func eachImmutableField(t *testing.T, world World) {
 	}
 }
 
-// everything asks for another value of each field.
+// everything changes each field.
 func everything(s *settings.Settings) {
 	s.IPv4.CIDR, s.IPv4.BlockSize, s.IPv4.NATOutgoing, s.IPv4.IPIP = configured("10.1.0.0/16"), configured("24"), configured("false"), configured("always")
 	s.IPv4.NodeSelector, s.IPv4.DisableBGPExport = configured("has(x)"), configured("true")
 }
 
 func reportWritesNothing(t *testing.T, world World) {
-	both(t, world)
+	writeDefaultPools(t, world)
 	before := world.Raw(t, "default-ipv4-ippool")
-	report, err := bootstrapPools(t, world, asks(plan.DriftReport, everything))
+	report, err := bootstrapPools(t, world, with(plan.DriftReport, everything))
 	require.NoError(t, err)
 	assert.Equal(t, []string{"default-ipv4-ippool unchanged", "default-ipv6-ippool unchanged"}, outcome(report))
-	assert.Len(t, report.Warnings, 6, "one a field: %q", report.Warnings)
+	assert.Len(t, report.Warnings, 6, "one per field: %q", report.Warnings)
 	assert.Equal(t, before, world.Raw(t, "default-ipv4-ippool"))
 }
 
 func failWritesNothing(t *testing.T, world World) {
 	four := pool("default-ipv4-ippool", "10.244.0.0/16")
 	world.Write(t, four)
-	report, err := bootstrapPools(t, world, asks(plan.DriftFail, everything))
+	report, err := bootstrapPools(t, world, with(plan.DriftFail, everything))
 	require.ErrorIs(t, err, plan.ErrDrift)
 	assert.Equal(t, []string{"default-ipv4-ippool unchanged", "default-ipv6-ippool would-create"}, outcome(report))
-	assert.Equal(t, []string{"default-ipv4-ippool"}, names(world.Pools(t)), "the pool that is missing is not created either")
+	assert.Equal(t, []string{"default-ipv4-ippool"}, names(world.Pools(t)), "the missing pool is not created either")
 }
 
-// tomorrows is a pool with fields that nobody knows yet.
-const tomorrows = `{"kind":"IPPool","apiVersion":"projectcalico.org/v3","metadata":{"name":"default-ipv4-ippool",` +
+// newerPool is a pool with unknown fields.
+const newerPool = `{"kind":"IPPool","apiVersion":"projectcalico.org/v3","metadata":{"name":"default-ipv4-ippool",` +
 	`"labels":{"team":"net"},"annotations":{"note":"of <today>"}},` +
-	`"spec":{"fieldOfTomorrow":{"deep":[1,2.50,{"x":null}]},"cidr":"10.244.0.0/16","natOutgoing":true,"blockSize":26,"modeOfTomorrow":"Twice"}}`
+	`"spec":{"unknownField":{"deep":[1,2.50,{"x":null}]},"cidr":"10.244.0.0/16","natOutgoing":true,"blockSize":26,"unknownMode":"Twice"}}`
 
-func updateKeepsWhatIsUnknown(t *testing.T, world World) {
-	world.WriteRaw(t, "default-ipv4-ippool", tomorrows)
+func updateKeepsUnknownFields(t *testing.T, world World) {
+	world.WriteRaw(t, "default-ipv4-ippool", newerPool)
 	before := object(t, world, "default-ipv4-ippool")
-	_, err := bootstrapPools(t, world, asks(plan.DriftUpdate, func(s *settings.Settings) {
+	_, err := bootstrapPools(t, world, with(plan.DriftUpdate, func(s *settings.Settings) {
 		s.IPv4.NATOutgoing, s.IPv4.NodeSelector, s.IPv6.CIDR = configured("false"), configured("has(x)"), configured("none")
 	}))
 	require.NoError(t, err)
@@ -172,7 +172,7 @@ func foreignOwners(t *testing.T, world World) {
 	labelled.Labels = map[string]string{"app.kubernetes.io/managed-by": "tigera-operator"}
 	world.Write(t, labelled)
 	before := world.Raw(t, labelled.Name)
-	report, err := bootstrapPools(t, world, asks(plan.DriftUpdate, func(s *settings.Settings) {
+	report, err := bootstrapPools(t, world, with(plan.DriftUpdate, func(s *settings.Settings) {
 		s.IPv4.NATOutgoing, s.IPv6.CIDR = configured("true"), configured("none")
 	}))
 	require.NoError(t, err)
@@ -183,7 +183,7 @@ func foreignOwners(t *testing.T, world World) {
 
 func updateAndCreate(t *testing.T, world World) {
 	world.Write(t, pool("default-ipv4-ippool", "10.244.0.0/16"))
-	report, err := bootstrapPools(t, world, asks(plan.DriftUpdate, func(s *settings.Settings) {
+	report, err := bootstrapPools(t, world, with(plan.DriftUpdate, func(s *settings.Settings) {
 		s.IPv4.NATOutgoing, s.IPv6.CIDR = configured("true"), configured("fd00:10:244::/64")
 	}))
 	require.NoError(t, err)
@@ -197,7 +197,7 @@ func invalidUpdate(t *testing.T, world World) {
 	four := pool("default-ipv4-ippool", "10.244.0.0/16")
 	four.Spec.IPIPMode = v3.IPIPModeAlways
 	world.Write(t, four)
-	_, err := bootstrapPools(t, world, asks(plan.DriftUpdate, func(s *settings.Settings) {
+	_, err := bootstrapPools(t, world, with(plan.DriftUpdate, func(s *settings.Settings) {
 		s.IPv4.VXLAN, s.IPv6.CIDR = configured("always"), configured("fd00:10:244::/64")
 	}))
 	require.ErrorIs(t, err, plan.ErrIncompatible)
@@ -205,8 +205,8 @@ func invalidUpdate(t *testing.T, world World) {
 	assert.Equal(t, v3.VXLANModeNever, world.Pools(t)[0].Spec.VXLANMode)
 }
 
-// atOnce runs a bootstrap for each of the settings, all of them at the same time.
-func atOnce(t *testing.T, world World, all ...settings.Settings) {
+// runConcurrently does a run for each of the settings, all at the same time.
+func runConcurrently(t *testing.T, world World, all ...settings.Settings) {
 	t.Helper()
 	start, errs := make(chan struct{}), make(chan error, len(all))
 	for _, settings := range all {
@@ -226,13 +226,13 @@ func atOnce(t *testing.T, world World, all ...settings.Settings) {
 }
 
 func updatersOfDifferentFields(t *testing.T, world World) {
-	both(t, world)
-	atOnce(t, world,
-		asks(plan.DriftUpdate, func(s *settings.Settings) { s.IPv4.NATOutgoing = configured("false") }),
-		asks(plan.DriftUpdate, func(s *settings.Settings) { s.IPv4.NodeSelector = configured("has(x)") }),
-		asks(plan.DriftUpdate, func(s *settings.Settings) { s.IPv4.DisableBGPExport = configured("true") }),
-		asks(plan.DriftUpdate, func(s *settings.Settings) { s.IPv4.IPIP = configured("always") }),
-		asks(plan.DriftUpdate, func(s *settings.Settings) { s.IPv6.NATOutgoing = configured("true") }),
+	writeDefaultPools(t, world)
+	runConcurrently(t, world,
+		with(plan.DriftUpdate, func(s *settings.Settings) { s.IPv4.NATOutgoing = configured("false") }),
+		with(plan.DriftUpdate, func(s *settings.Settings) { s.IPv4.NodeSelector = configured("has(x)") }),
+		with(plan.DriftUpdate, func(s *settings.Settings) { s.IPv4.DisableBGPExport = configured("true") }),
+		with(plan.DriftUpdate, func(s *settings.Settings) { s.IPv4.IPIP = configured("always") }),
+		with(plan.DriftUpdate, func(s *settings.Settings) { s.IPv6.NATOutgoing = configured("true") }),
 	)
 	stored := world.Pools(t)
 	require.Len(t, stored, 2)
@@ -244,32 +244,33 @@ func updatersOfDifferentFields(t *testing.T, world World) {
 	assert.True(t, stored[1].Spec.NATOutgoing)
 }
 
-// Whoever writes last has it their way, whole: no mix of the two wishes stays.
+// updatersWithDifferentSettings checks that the pool has all values of the last writer and
+// no mix of both settings.
 func updatersWithDifferentSettings(t *testing.T, world World) {
-	both(t, world)
-	ask := func(nat, selector string) settings.Settings {
-		return asks(plan.DriftUpdate, func(s *settings.Settings) {
+	writeDefaultPools(t, world)
+	change := func(nat, selector string) settings.Settings {
+		return with(plan.DriftUpdate, func(s *settings.Settings) {
 			s.IPv4.NATOutgoing, s.IPv4.NodeSelector = configured(nat), configured(selector)
 		})
 	}
 	var all []settings.Settings
 	for range 5 {
-		all = append(all, ask("true", "has(on)"), ask("false", "has(off)"))
+		all = append(all, change("true", "has(on)"), change("false", "has(off)"))
 	}
-	atOnce(t, world, all...)
+	runConcurrently(t, world, all...)
 	four := world.Pools(t)[0].Spec
 	assert.Contains(t, []string{"true has(on)", "false has(off)"}, fmt.Sprint(four.NATOutgoing, " ", four.NodeSelector))
 }
 
 func updateAfterForeignUpdate(t *testing.T, world World) {
-	both(t, world)
+	writeDefaultPools(t, world)
 	store := world.Open(t)
 	snapshot, err := store.Snapshot(t.Context())
 	require.NoError(t, err)
 	record := snapshot.Pools[0].Clone()
 	record.Pool().Spec.NATOutgoing = false
 
-	_, err = bootstrapPools(t, world, asks(plan.DriftUpdate, func(s *settings.Settings) { s.IPv4.NodeSelector = configured("has(x)") }))
+	_, err = bootstrapPools(t, world, with(plan.DriftUpdate, func(s *settings.Settings) { s.IPv4.NodeSelector = configured("has(x)") }))
 	require.NoError(t, err)
 	before := world.Raw(t, "default-ipv4-ippool")
 	result, err := store.Commit(t.Context(), snapshot, []datastore.Change{{Update: record}})
@@ -279,7 +280,7 @@ func updateAfterForeignUpdate(t *testing.T, world World) {
 }
 
 func updateAfterForeignDelete(t *testing.T, world World) {
-	both(t, world)
+	writeDefaultPools(t, world)
 	store := world.Open(t)
 	snapshot, err := store.Snapshot(t.Context())
 	require.NoError(t, err)
@@ -289,17 +290,17 @@ func updateAfterForeignDelete(t *testing.T, world World) {
 	result, err := store.Commit(t.Context(), snapshot, []datastore.Change{{Update: record}})
 	require.ErrorIs(t, err, datastore.ErrConflict)
 	assert.Equal(t, datastore.NotWritten, result.Of(0).State)
-	assert.Equal(t, []string{"default-ipv6-ippool"}, names(world.Pools(t)), "what was deleted stays so")
+	assert.Equal(t, []string{"default-ipv6-ippool"}, names(world.Pools(t)), "the deleted pool is not created again")
 }
 
-// A pool that somebody creates between our read and our update: both stand in
-// the end.
-func updateBesideForeignCreate(t *testing.T, world World) {
+// updateDuringForeignCreate creates a pool between the snapshot and the update of a run:
+// both the create and the update are effective.
+func updateDuringForeignCreate(t *testing.T, world World) {
 	world.Write(t, pool("default-ipv4-ippool", "10.244.0.0/16"))
 	store := &intruder{Datastore: world.Open(t), once: func() {
 		world.Write(t, pool("default-ipv6-ippool", "fd00:9::/64"))
 	}}
-	report, err := bootstrap.New(store, bootstrap.WithHost(Host{})).Run(t.Context(), asks(plan.DriftUpdate, func(s *settings.Settings) {
+	report, err := bootstrap.New(store, bootstrap.WithHost(Host{})).Run(t.Context(), with(plan.DriftUpdate, func(s *settings.Settings) {
 		s.IPv4.NATOutgoing, s.IPv6.CIDR = configured("true"), configured("fd00:10:244::/64")
 	}))
 	require.NoError(t, err)
@@ -310,7 +311,7 @@ func updateBesideForeignCreate(t *testing.T, world World) {
 	assert.Equal(t, "fd00:9::/64", stored[1].Spec.CIDR)
 }
 
-// crashing writes the first change alone and then is no more.
+// crashing is a datastore whose commit writes only the first change and then fails.
 type crashing struct{ datastore.Datastore }
 
 var errCrash = errors.New("crashed")
@@ -323,7 +324,7 @@ func (c crashing) Commit(ctx context.Context, since datastore.Snapshot, changes 
 	return result, errCrash
 }
 
-// requireCrash returns what a run on it says that was written.
+// requireCrash returns the PartialError of a run on a crashing datastore.
 func requireCrash(t *testing.T, err error) *bootstrap.PartialError {
 	t.Helper()
 	require.ErrorIs(t, err, errCrash)
@@ -333,8 +334,8 @@ func requireCrash(t *testing.T, err error) *bootstrap.PartialError {
 }
 
 func crashBetweenUpdates(t *testing.T, world World) {
-	both(t, world)
-	settings := asks(plan.DriftUpdate, func(s *settings.Settings) {
+	writeDefaultPools(t, world)
+	settings := with(plan.DriftUpdate, func(s *settings.Settings) {
 		s.IPv4.NATOutgoing, s.IPv6.NATOutgoing = configured("false"), configured("true")
 	})
 	_, err := bootstrap.New(crashing{world.Open(t)}, bootstrap.WithHost(Host{})).Run(t.Context(), settings)
@@ -343,7 +344,7 @@ func crashBetweenUpdates(t *testing.T, world World) {
 	assert.Equal(t, []string{"default-ipv4-ippool"}, partial.Updated)
 	report, err := bootstrapPools(t, world, settings)
 	require.NoError(t, err)
-	assert.Equal(t, []string{"default-ipv4-ippool unchanged", "default-ipv6-ippool updated"}, outcome(report), "the next run goes on")
+	assert.Equal(t, []string{"default-ipv4-ippool unchanged", "default-ipv6-ippool updated"}, outcome(report), "the next run writes the rest")
 	stored := world.Pools(t)
 	assert.False(t, stored[0].Spec.NATOutgoing)
 	assert.True(t, stored[1].Spec.NATOutgoing)

@@ -18,24 +18,24 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 )
 
-// files are the tests of pools that a file or a directory asks for.
+// files are the tests of pools in a file or a directory.
 var files = []test{
 	{"pools of a file", poolsOfAFile},
 	{"a directory of 500 pools", directoryOf500},
-	{"a file beside what exists", fileBesideWhatExists},
-	{"a file that overlaps what exists", fileThatOverlaps},
-	{"a file with a mistake", fileWithAMistake},
+	{"a file and existing pools", fileAndExistingPools},
+	{"a file that overlaps an existing pool", fileThatOverlaps},
+	{"an invalid file", invalidFile},
 	{"blocks in a file's pool", blocksInAFilesPool},
 	{"cut off between a file's pools", cutOffBetweenPools},
 	{"storm of files", stormOfFiles},
 }
 
-// poolsFile writes a file and returns settings that name it.
+// poolsFile writes a file and returns settings with its path.
 func poolsFile(t *testing.T, text string, changes ...func(*settings.Settings)) settings.Settings {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "pools.yaml")
 	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
-	s := asks(plan.DriftReport, changes...)
+	s := with(plan.DriftReport, changes...)
 	s.PoolsFile = settings.Given(path, origin.Caller("test"))
 	return s
 }
@@ -43,7 +43,7 @@ func poolsFile(t *testing.T, text string, changes ...func(*settings.Settings)) s
 const twoPools = `
 apiVersion: projectcalico.org/v3
 kind: IPPool
-metadata: {name: zone-a, labels: {team: net}, annotations: {note: "of mine"}}
+metadata: {name: zone-a, labels: {team: net}, annotations: {note: "by hand"}}
 spec: {cidr: 10.1.0.0/16, natOutgoing: true, nodeSelector: zone == 'a', vxlanMode: Always}
 ---
 apiVersion: crd.projectcalico.org/v1
@@ -70,7 +70,7 @@ func poolsOfAFile(t *testing.T, world World) {
 		AllowedUses: []v3.IPPoolAllowedUse{"Workload", "Tunnel"}, AssignmentMode: &automatic,
 	}, stored[1].Spec)
 	assert.Equal(t, map[string]string{"team": "net"}, stored[1].Labels)
-	assert.Equal(t, map[string]string{"note": "of mine"}, stored[1].Annotations)
+	assert.Equal(t, map[string]string{"note": "by hand"}, stored[1].Annotations)
 
 	before := rawPools(t, world)
 	settings.OnDrift = configured("update")
@@ -81,7 +81,7 @@ func poolsOfAFile(t *testing.T, world World) {
 	assert.Equal(t, before, rawPools(t, world))
 }
 
-// manyFiles writes n pools into files of ten.
+// manyFiles writes n pools into files of ten pools each.
 func manyFiles(t *testing.T, n int) settings.Settings {
 	t.Helper()
 	folder := t.TempDir()
@@ -92,7 +92,7 @@ func manyFiles(t *testing.T, n int) settings.Settings {
 		}
 		require.NoError(t, os.WriteFile(filepath.Join(folder, fmt.Sprintf("%04d.yaml", i)), []byte(text.String()), 0o600))
 	}
-	s := asks(plan.DriftReport)
+	s := with(plan.DriftReport)
 	s.PoolsFile = settings.Given(folder, origin.Caller("test"))
 	return s
 }
@@ -104,7 +104,7 @@ func directoryOf500(t *testing.T, world World) {
 	require.Len(t, report.Pools, 502)
 	stored := world.Pools(t)
 	require.Len(t, stored, 500)
-	if _, none := world.(OneTransactionAPool); !none {
+	if _, perPool := world.(OneTransactionPerPool); !perPool {
 		assert.Contains(t, report.Notes, "500 pools were written in 4 transactions: etcdv3 takes no more in one")
 	}
 	report, err = bootstrapPools(t, world, settings)
@@ -114,7 +114,7 @@ func directoryOf500(t *testing.T, world World) {
 	}
 }
 
-func fileBesideWhatExists(t *testing.T, world World) {
+func fileAndExistingPools(t *testing.T, world World) {
 	mine := pool("zone-a", "10.1.0.0/16")
 	mine.Spec.NodeSelector = "zone == 'b'"
 	world.Write(t, mine)
@@ -139,10 +139,10 @@ func fileThatOverlaps(t *testing.T, world World) {
 	_, err := bootstrapPools(t, world, poolsFile(t, twoPools))
 	require.ErrorIs(t, err, plan.ErrIncompatible)
 	assert.ErrorContains(t, err, `overlaps 10.0.0.0/15 of IPPool "mine"`)
-	assert.Equal(t, []string{"mine"}, names(world.Pools(t)), "nothing is written, not even the pool that overlaps nothing")
+	assert.Equal(t, []string{"mine"}, names(world.Pools(t)), "nothing is written, not even the pool that does not overlap")
 }
 
-func fileWithAMistake(t *testing.T, world World) {
+func invalidFile(t *testing.T, world World) {
 	_, err := bootstrapPools(t, world, poolsFile(t, strings.Replace(twoPools, "blockSize: 28", "blockSize: 19", 1)))
 	require.ErrorIs(t, err, settings.ErrInvalidSettings)
 	assert.ErrorContains(t, err, "pools.yaml:10: \"19\": spec.blockSize: must be from 20 to 32 for IPv4")
@@ -167,15 +167,15 @@ func cutOffBetweenPools(t *testing.T, world World) {
 	require.NoError(t, err)
 	assert.Equal(t, []string{"default-ipv4-ippool unchanged", "default-ipv6-ippool skipped", "services created", "zone-a created"}, outcome(report))
 
-	// The other way round: the file's pools are there, and the default one not.
+	// The reverse: the file's pools exist, the default pool does not.
 	world.Delete(t, "default-ipv4-ippool")
 	report, err = bootstrapPools(t, world, settings)
 	require.NoError(t, err)
 	assert.Equal(t, []string{"default-ipv4-ippool created", "default-ipv6-ippool skipped", "services unchanged", "zone-a unchanged"}, outcome(report))
 }
 
-// stormOfFiles has many create the same pools at once: all are created once, and
-// everybody succeeds.
+// stormOfFiles has concurrent runs create the same pools: each pool is created once, and
+// all runs succeed.
 func stormOfFiles(t *testing.T, world World) {
 	const runs, pools = 12, 40
 	settings := manyFiles(t, pools)

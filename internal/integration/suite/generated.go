@@ -17,14 +17,14 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// generatedClusters is how many clusters are made up.
+// generatedClusters is the number of random clusters.
 const generatedClusters = 60
 
-// generated makes up clusters and settings, and holds every run to what must be
-// true of any: with report, nothing that exists is touched; what fails writes
-// nothing; after an update, a second run has nothing to do.
+// generated makes random clusters and settings and checks invariants of every run: with
+// report, existing pools are not modified; a run that fails writes nothing; a second run
+// writes nothing.
 func generated(t *testing.T, world World) {
-	seen := map[string]int{} // outcomes, so that none of them is never tried
+	seen := map[string]int{} // number of runs by outcome; each must occur
 	for seed := range uint64(generatedClusters) {
 		random := rand.New(rand.NewPCG(seed, 4))
 		for _, p := range world.Pools(t) {
@@ -36,7 +36,7 @@ func generated(t *testing.T, world World) {
 		settings := someSettings(random)
 		for _, policy := range []plan.OnDrift{plan.DriftFail, plan.DriftReport, plan.DriftUpdate} {
 			settings.OnDrift = configured(string(policy))
-			holds(t, world, settings, policy, seen)
+			checkRun(t, world, settings, policy, seen)
 		}
 		if t.Failed() {
 			t.Fatalf("the cluster of seed %d", seed)
@@ -47,8 +47,8 @@ func generated(t *testing.T, world World) {
 	}
 }
 
-// holds runs a bootstrap and judges what it did.
-func holds(t *testing.T, world World, settings settings.Settings, policy plan.OnDrift, seen map[string]int) {
+// checkRun does a run and checks its effects.
+func checkRun(t *testing.T, world World, settings settings.Settings, policy plan.OnDrift, seen map[string]int) {
 	t.Helper()
 	before := rawPools(t, world)
 	report, err := bootstrapPools(t, world, settings)
@@ -71,8 +71,8 @@ func holds(t *testing.T, world World, settings settings.Settings, policy plan.On
 		seen[string(pool.Action)]++
 	}
 	for name, raw := range after {
-		switch _, there := before[name]; {
-		case !there:
+		switch _, existed := before[name]; {
+		case !existed:
 			assert.Equal(t, plan.Created, done[name], name)
 		case policy == plan.DriftUpdate && done[name] == plan.Updated:
 			assert.NotEqual(t, before[name], raw, name)
@@ -85,12 +85,12 @@ func holds(t *testing.T, world World, settings settings.Settings, policy plan.On
 	report, err = bootstrapPools(t, world, settings)
 	require.NoError(t, err)
 	for _, pool := range report.Pools {
-		assert.Contains(t, []plan.Action{plan.Unchanged, plan.Skipped}, pool.Action, "a second run does nothing: %s", pool.Name)
+		assert.Contains(t, []plan.Action{plan.Unchanged, plan.Skipped}, pool.Action, "a second run writes nothing: %s", pool.Name)
 	}
 	assert.Equal(t, after, rawPools(t, world))
 }
 
-// drifting are the pools that drift, where that is to have failed.
+// drifting returns the pools with drift if that must have been an error.
 func drifting(report bootstrap.Report, fails bool) []string {
 	var all []string
 	for _, pool := range report.Pools {
@@ -112,8 +112,8 @@ func rawPools(t *testing.T, world World) map[string]string {
 
 func one[T any](random *rand.Rand, of ...T) T { return of[random.IntN(len(of))] }
 
-// somePools are up to three pools of each family, valid and disjoint, the
-// default ones often among them.
+// somePools returns up to three pools of each family, valid and disjoint, often with the
+// default names.
 func somePools(random *rand.Rand) []*v3.IPPool {
 	var pools []*v3.IPPool
 	for _, family := range []int{4, 6} {
@@ -147,7 +147,7 @@ func somePools(random *rand.Rand) []*v3.IPPool {
 	return pools
 }
 
-// withUnknown is the pool's JSON, sometimes with more in it than we know.
+// withUnknown returns the pool's JSON, sometimes with an unknown field.
 func withUnknown(t *testing.T, random *rand.Rand, p *v3.IPPool) string {
 	t.Helper()
 	data, err := json.Marshal(p)
@@ -157,13 +157,13 @@ func withUnknown(t *testing.T, random *rand.Rand, p *v3.IPPool) string {
 	}
 	var fields map[string]any
 	require.NoError(t, json.Unmarshal(data, &fields))
-	fields["spec"].(map[string]any)["fieldOfTomorrow"] = map[string]any{"x": 1}
+	fields["spec"].(map[string]any)["unknownField"] = map[string]any{"x": 1}
 	data, err = json.Marshal(fields)
 	require.NoError(t, err)
 	return string(data)
 }
 
-// someSettings ask for this and that.
+// someSettings returns random settings.
 func someSettings(random *rand.Rand) settings.Settings {
 	var s settings.Settings
 	maybe := func(setting *settings.Setting, words ...string) {

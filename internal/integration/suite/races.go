@@ -46,11 +46,11 @@ func commitAfterUpdate(t *testing.T, world World) {
 	require.NoError(t, err, "nothing was written since")
 	assert.Equal(t, datastore.Written, result.Of(0).State)
 	result, err = store.Commit(t.Context(), snapshot, []datastore.Change{{Create: pool("new", "10.4.0.0/16")}})
-	require.ErrorIs(t, err, datastore.ErrConflict, "our own commit counts as any other")
+	require.ErrorIs(t, err, datastore.ErrConflict, "the store's own commit is a conflict, too")
 	assert.Equal(t, datastore.NotWritten, result.Of(0).State)
 }
 
-// intruder writes pools between our snapshot and our commit.
+// intruder is a datastore that calls once before the first commit.
 type intruder struct {
 	datastore.Datastore
 	once func()
@@ -74,12 +74,12 @@ func concurrentWrite(t *testing.T, world World) {
 	assert.Equal(t, "10.1.0.0/16", report.Pools[0].Spec.CIDR)
 }
 
-// deleting lets a commit happen, deletes one of its pools and fails: either it
-// tells what was written nevertheless, or the answer is lost.
+// deleting is a datastore that calls once after the first commit and then fails. Its result
+// reports what was written, or is unknown like that of a lost answer.
 type deleting struct {
 	datastore.Datastore
-	told bool
-	once func()
+	reports bool
+	once    func()
 }
 
 func (d *deleting) Commit(ctx context.Context, since datastore.Snapshot, changes []datastore.Change) (datastore.Result, error) {
@@ -89,32 +89,32 @@ func (d *deleting) Commit(ctx context.Context, since datastore.Snapshot, changes
 	}
 	d.once()
 	d.once = nil
-	if !d.told {
+	if !d.reports {
 		result = datastore.Result{Outcomes: slices.Repeat([]datastore.Outcome{{State: datastore.Unknown}}, len(changes))}
 	}
 	return result, &datastore.Error{Kind: datastore.ErrUnreachable, Operation: "creating IP pools", Err: errors.New("no answer")}
 }
 
-// justCreatedIsDeleted has somebody delete one of the pools, or both, that a run
-// created and perhaps didn't hear of: it creates again what is gone, and the rest
-// stays.
+// justCreatedIsDeleted deletes one or both of the pools that a run created, with and
+// without an answer to the run. The run creates the deleted pools again and does not write
+// the others.
 func justCreatedIsDeleted(t *testing.T, world World) {
-	_, givesUIDs := world.(OneTransactionAPool)
-	for _, told := range []bool{true, false} {
-		for _, gone := range [][]string{{"default-ipv4-ippool"}, {"default-ipv6-ippool"}, {"default-ipv4-ippool", "default-ipv6-ippool"}} {
-			stayed := map[string]string{}
-			store := &deleting{Datastore: world.Open(t), told: told, once: func() {
-				for _, name := range gone {
+	_, assignsUIDs := world.(OneTransactionPerPool)
+	for _, reports := range []bool{true, false} {
+		for _, deleted := range [][]string{{"default-ipv4-ippool"}, {"default-ipv6-ippool"}, {"default-ipv4-ippool", "default-ipv6-ippool"}} {
+			kept := map[string]string{}
+			store := &deleting{Datastore: world.Open(t), reports: reports, once: func() {
+				for _, name := range deleted {
 					world.Delete(t, name)
 				}
-				stayed = rawPools(t, world)
+				kept = rawPools(t, world)
 			}}
 			report, err := bootstrap.New(store, bootstrap.WithHost(Host{})).Run(t.Context(), given())
 			require.NoError(t, err)
 			want := []string{"default-ipv4-ippool created", "default-ipv6-ippool created"}
-			if !told && givesUIDs { // and nobody knows the one of the pool that stayed
+			if !reports && assignsUIDs { // the run does not know the uid of the other pool
 				for i, name := range []string{"default-ipv4-ippool", "default-ipv6-ippool"} {
-					if stayed[name] != "" {
+					if kept[name] != "" {
 						want[i] = name + " unchanged"
 					}
 				}
@@ -122,8 +122,8 @@ func justCreatedIsDeleted(t *testing.T, world World) {
 			assert.Equal(t, want, outcome(report))
 			pools := world.Pools(t)
 			assert.Equal(t, []string{"default-ipv4-ippool", "default-ipv6-ippool"}, names(pools))
-			for name, raw := range stayed {
-				assert.Equal(t, raw, world.Raw(t, name), "it was not written again")
+			for name, raw := range kept {
+				assert.Equal(t, raw, world.Raw(t, name), "it is not written again")
 			}
 			for _, pool := range pools {
 				world.Delete(t, pool.Name)
@@ -132,11 +132,11 @@ func justCreatedIsDeleted(t *testing.T, world World) {
 	}
 }
 
-// stormSize is how many bootstraps go off at once.
+// stormSize is the number of concurrent runs.
 const stormSize = 200
 
-// storm has everybody ask for pools of the same names and otherwise different:
-// exactly one pool of each family must stay, and everybody must report that one.
+// storm does concurrent runs with the same names of pools and different other settings:
+// exactly one pool of each family is created, and all runs report it.
 func storm(t *testing.T, world World) {
 	stormWith(t, world, func(i int, s *settings.Settings) {
 		s.IPv4.NATOutgoing = settings.Given(fmt.Sprint(i%2 == 0), origin.Caller("test"))
@@ -144,15 +144,15 @@ func storm(t *testing.T, world World) {
 	})
 }
 
-// NamesAlone is a World whose datastore tells writers that race apart by the
-// pools' names alone, writes pool by pool, and gives each a uid of its own.
-type OneTransactionAPool interface {
-	OneTransactionAPool()
+// OneTransactionPerPool is a World whose datastore writes each pool separately, detects
+// concurrent creates only by the pools' names, and assigns the uids itself.
+type OneTransactionPerPool interface {
+	OneTransactionPerPool()
 }
 
-// stormOfNames has everybody ask for other names, too.
+// stormOfNames does concurrent runs with different names, too.
 func stormOfNames(t *testing.T, world World) {
-	if _, ok := world.(OneTransactionAPool); ok {
+	if _, ok := world.(OneTransactionPerPool); ok {
 		t.Skip("this datastore has no transaction over several objects")
 	}
 	stormWith(t, world, func(i int, s *settings.Settings) {
@@ -186,7 +186,7 @@ func stormWith(t *testing.T, world World, change func(i int, s *settings.Setting
 	close(start)
 
 	var errs []error
-	reported := map[string]int{} // a pool's name and CIDR to how many reported it
+	reported := map[string]int{} // number of reports by name and CIDR of a pool
 	created := 0
 	for range stormSize {
 		r := <-results
@@ -205,7 +205,7 @@ func stormWith(t *testing.T, world World, change func(i int, s *settings.Setting
 	assert.Equal(t, map[string]int{
 		stored[0].Name + " " + stored[0].Spec.CIDR: stormSize,
 		stored[1].Name + " " + stored[1].Spec.CIDR: stormSize,
-	}, reported, "everybody reports the pools that stayed")
+	}, reported, "all runs report the stored pools")
 	assert.Equal(t, ippool.IPv4, familyOf(t, stored[0]))
 	assert.Equal(t, ippool.IPv6, familyOf(t, stored[1]))
 }

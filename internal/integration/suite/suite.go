@@ -1,5 +1,5 @@
-// Package suite is what every datastore.Datastore must do, as tests that run
-// against any of them on a real server.
+// Package suite is the conformance suite of datastore.Datastore: tests that run with each
+// implementation on a real server.
 package suite
 
 import (
@@ -23,27 +23,27 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// World is an empty datastore, and the ways to look at it and to change it
-// past the code that is tested.
+// World is an empty datastore, with methods to read and change it without the code under
+// test.
 type World interface {
-	// Open returns a new connection to the datastore, closed when the test ends.
+	// Open returns a new connection to the datastore that is closed when the test ends.
 	Open(t *testing.T) datastore.Datastore
 
-	// Write stores a pool as somebody else would, over one of that name.
+	// Write stores a pool as another program would, and replaces an existing one.
 	Write(t *testing.T, pool *v3.IPPool)
 
 	// WriteBlock stores an IPAM block.
 	WriteBlock(t *testing.T, block string)
 
-	// Pools returns what is stored, sorted by name.
+	// Pools returns the stored pools, sorted by name.
 	Pools(t *testing.T) []v3.IPPool
 
-	// WriteRaw stores a pool's JSON as it is, over one of that name, but for
-	// what the server takes into its own hands.
+	// WriteRaw stores a pool's JSON unchanged, except for fields that the server sets,
+	// and replaces an existing pool.
 	WriteRaw(t *testing.T, name, data string)
 
-	// Raw is a pool's JSON as it is stored, without what the server itself
-	// keeps count of with every write.
+	// Raw returns a pool's stored JSON, without the fields that the server changes with
+	// every write.
 	Raw(t *testing.T, name string) string
 
 	// Delete deletes a pool.
@@ -56,30 +56,30 @@ type test struct {
 	test func(t *testing.T, world World)
 }
 
-// Run runs the suite, each test in a world of its own.
+// Run runs the suite, each test in its own world.
 func Run(t *testing.T, newWorld func(t *testing.T) World) {
 	tests := []test{
 		{"fresh", fresh},
 		{"second run", secondRun},
-		{"one family there", oneFamilyThere},
+		{"one family exists", oneFamilyExists},
 		{"pools of other names", otherNames},
 		{"unreadable CIDR", unreadableCIDR},
 		{"name of the other family", nameOfTheOtherFamily},
-		{"wrong setting", invalidSetting},
+		{"invalid setting", invalidSetting},
 		{"plan", planWritesNothing},
 		{"plan, then apply", planThenApply},
-		{"plan, and somebody is faster", concurrentWriteAfterPlan},
-		{"plan, and a pool is gone", planAndPoolIsGone},
+		{"concurrent write after a plan", concurrentWriteAfterPlan},
+		{"concurrent delete after a plan", concurrentDeleteAfterPlan},
 		{"blocks of the same size", blocksOfTheSameSize},
 		{"blocks of another size", blocksOfAnotherSize},
-		{"blocks elsewhere", blocksElsewhere},
+		{"blocks outside the pools", blocksOutsideThePools},
 		{"many blocks", manyBlocks},
 		{"snapshot is sorted", snapshotIsSorted},
-		{"commit tells what it wrote", commitReportsWhatItWrote},
+		{"commit reports what it wrote", commitReportsWhatItWrote},
 		{"commit after a foreign create", commitAfterCreate},
 		{"commit after a foreign update", commitAfterUpdate},
-		{"somebody is faster", concurrentWrite},
-		{"what was just created is deleted", justCreatedIsDeleted},
+		{"concurrent write", concurrentWrite},
+		{"just created pool is deleted", justCreatedIsDeleted},
 		{"storm", storm},
 		{"storm of names", stormOfNames},
 	}
@@ -88,7 +88,7 @@ func Run(t *testing.T, newWorld func(t *testing.T) World) {
 	}
 }
 
-// given returns settings with both CIDRs set, and what else is named.
+// given returns settings with both CIDRs and the changes.
 func given(changes ...func(*settings.Settings)) settings.Settings {
 	var s settings.Settings
 	s.IPv4.CIDR = settings.Given("10.244.0.0/16", origin.Caller("test"))
@@ -99,7 +99,8 @@ func given(changes ...func(*settings.Settings)) settings.Settings {
 	return s
 }
 
-// Host is a machine with IPv6 and one network, whatever this one has.
+// Host is a facts.Host with IPv6 and one network, so that tests do not depend on the
+// machine.
 type Host struct{}
 
 func (Host) Networks(context.Context) ([]facts.Located, error) {
@@ -108,7 +109,7 @@ func (Host) Networks(context.Context) ([]facts.Located, error) {
 func (Host) Routes(context.Context) ([]facts.Located, error) { return nil, nil }
 func (Host) IPv6Disabled() string                            { return "" }
 
-// on returns a bootstrap for the world, with a connection of its own.
+// on returns a Bootstrap with a new connection to the world's datastore.
 func on(t *testing.T, world World) *bootstrap.Bootstrap {
 	t.Helper()
 	return bootstrap.New(world.Open(t), bootstrap.WithHost(Host{}))
@@ -119,7 +120,7 @@ func bootstrapPools(t *testing.T, world World, settings settings.Settings) (boot
 	return on(t, world).Run(t.Context(), settings)
 }
 
-// outcome is a report, short: name and action of each pool.
+// outcome returns the name and action of each pool in a report.
 func outcome(report bootstrap.Report) []string {
 	var lines []string
 	for _, pool := range report.Pools {
@@ -180,11 +181,11 @@ func secondRun(t *testing.T, world World) {
 	}))
 	require.NoError(t, err)
 	assert.Equal(t, []string{"default-ipv4-ippool unchanged", "default-ipv6-ippool unchanged"}, outcome(report))
-	assert.Equal(t, "10.244.0.0/16", report.Pools[0].Spec.CIDR, "a report says what stands")
+	assert.Equal(t, "10.244.0.0/16", report.Pools[0].Spec.CIDR, "a report has the stored value")
 	assert.Equal(t, before, world.Pools(t))
 }
 
-func oneFamilyThere(t *testing.T, world World) {
+func oneFamilyExists(t *testing.T, world World) {
 	world.Write(t, pool("mine", "10.1.0.0/16"))
 	report, err := bootstrapPools(t, world, given())
 	require.NoError(t, err)
@@ -218,8 +219,8 @@ func unreadableCIDR(t *testing.T, world World) {
 	assert.Contains(t, names(world.Pools(t)), "odd")
 }
 
-// Refuser is a World whose server judges pools itself: Write fails the test
-// then, and TryWrite says whether the pool was taken.
+// Refuser is a World whose server validates pools. Write fails the test if the server
+// refuses the pool; TryWrite reports whether it accepted the pool.
 type Refuser interface {
 	TryWrite(t *testing.T, pool *v3.IPPool) bool
 }
@@ -247,7 +248,7 @@ func invalidSetting(t *testing.T, world World) {
 		s.IPv6.BlockSize = settings.Given("64", origin.Caller("test"))
 	}))
 	require.ErrorIs(t, err, settings.ErrInvalidSettings)
-	assert.Empty(t, world.Pools(t), "a wrong IPv6 setting leaves no IPv4 pool behind")
+	assert.Empty(t, world.Pools(t), "with an invalid IPv6 setting, no IPv4 pool is created")
 }
 
 func planWritesNothing(t *testing.T, world World) {
@@ -258,10 +259,10 @@ func planWritesNothing(t *testing.T, world World) {
 	assert.Empty(t, world.Pools(t))
 }
 
-// planThenApply has a plan applied over another connection than it was made with.
+// planThenApply applies a plan with another connection than the one it was computed with.
 func planThenApply(t *testing.T, world World) {
 	world.Write(t, pool("default-ipv4-ippool", "10.244.0.0/16"))
-	planned, err := on(t, world).Plan(t.Context(), asks(plan.DriftUpdate, func(s *settings.Settings) {
+	planned, err := on(t, world).Plan(t.Context(), with(plan.DriftUpdate, func(s *settings.Settings) {
 		s.IPv4.NATOutgoing = configured("true")
 	}))
 	require.NoError(t, err)
@@ -272,15 +273,15 @@ func planThenApply(t *testing.T, world World) {
 	stored := world.Pools(t)
 	require.Equal(t, []string{"default-ipv4-ippool", "default-ipv6-ippool"}, names(stored))
 	assert.True(t, stored[0].Spec.NATOutgoing)
-	assert.Equal(t, stored[1].Spec.CIDR, report.Pools[1].Spec.CIDR, "it was chosen when the plan was applied")
+	assert.Equal(t, stored[1].Spec.CIDR, report.Pools[1].Spec.CIDR, "the CIDR is chosen by Apply")
 
 	again, err := on(t, world).Plan(t.Context(), planned.Settings)
 	require.NoError(t, err)
 	assert.False(t, again.Pending())
 }
 
-// planAndSomebodyIsFaster, with a pool that the plan would have created: nothing
-// is written, though there is a pool left to create.
+// concurrentWriteAfterPlan creates one of the plan's pools before Apply, which writes
+// nothing, not even the other pool.
 func concurrentWriteAfterPlan(t *testing.T, world World) {
 	planned, err := on(t, world).Plan(t.Context(), given())
 	require.NoError(t, err)
@@ -292,9 +293,9 @@ func concurrentWriteAfterPlan(t *testing.T, world World) {
 	assert.Equal(t, before, rawPools(t, world))
 }
 
-// planAndPoolIsGone, with a pool that the plan would have kept: it isn't made
-// anew, and neither is the other one.
-func planAndPoolIsGone(t *testing.T, world World) {
+// concurrentDeleteAfterPlan deletes an existing pool of the plan before Apply, which
+// creates neither this pool nor the other one.
+func concurrentDeleteAfterPlan(t *testing.T, world World) {
 	world.Write(t, pool("default-ipv6-ippool", "fd00:10:244::/64"))
 	planned, err := on(t, world).Plan(t.Context(), given())
 	require.NoError(t, err)
@@ -326,7 +327,7 @@ func blocksOfAnotherSize(t *testing.T, world World) {
 	assert.Empty(t, world.Pools(t), "neither family is written")
 }
 
-func blocksElsewhere(t *testing.T, world World) {
+func blocksOutsideThePools(t *testing.T, world World) {
 	world.WriteBlock(t, "10.243.255.224/27")
 	world.WriteBlock(t, "10.245.0.0/27")
 	_, err := bootstrapPools(t, world, given())
@@ -365,7 +366,8 @@ func snapshotIsSorted(t *testing.T, world World) {
 	assert.NotEmpty(t, snapshot.Revision)
 }
 
-// commitTellsWhatItWrote, pool by pool, and leaves what it is given as it is.
+// commitReportsWhatItWrote checks the result of a commit for each pool, and that the
+// changes are not modified.
 func commitReportsWhatItWrote(t *testing.T, world World) {
 	world.Write(t, pool("old", "10.1.0.0/16"))
 	store := world.Open(t)
@@ -396,7 +398,7 @@ func commitReportsWhatItWrote(t *testing.T, world World) {
 	}
 	assert.True(t, stored[1].Spec.NATOutgoing)
 	transactions := 1
-	if _, none := world.(OneTransactionAPool); none {
+	if _, perPool := world.(OneTransactionPerPool); perPool {
 		transactions = 0
 	}
 	assert.Equal(t, transactions, result.Transactions)

@@ -1,5 +1,5 @@
-// Package typed types the commands of a document into a shell, and compares what
-// they print with what the document says.
+// Package typed runs the commands of a document in a shell and compares their output with
+// the document.
 package typed
 
 import (
@@ -14,23 +14,22 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// consoleBlock is a block of a session: what is typed behind $ and >, and what
-// that prints.
+// consoleBlock is a block of a session: commands after $ and >, and their output.
 var consoleBlock = regexp.MustCompile("(?s)<!-- session: ([a-z]+) -->\n```console\n(.*?)```\n")
 
-// Session is the blocks of a document that have its name, typed into one bash from
-// the first to the last. Every command has to succeed.
+// Session is all blocks of a document with the same name. One bash runs their commands in
+// order. Every command must succeed.
 type Session struct {
 	Document string              // path of the document
-	Name     string              // what the blocks' comments say
-	Folder   string              // where the shell starts
-	Env      []string            // its whole environment
-	Tidy     func(string) string // applied to what is printed on stdout
-	Update   bool                // writes the document anew instead of comparing
-	Ignore   bool                // compares nothing: other versions print otherwise
+	Name     string              // name in the blocks' comments
+	Folder   string              // working directory of the shell
+	Env      []string            // complete environment of the shell
+	Tidy     func(string) string // applied to the output of each command
+	Update   bool                // rewrites the document instead of comparing
+	Ignore   bool                // skips the comparison, for versions with other output
 }
 
-// Type does it.
+// Type runs the session.
 func (s Session) Type(t testing.TB) {
 	t.Helper()
 	text, err := os.ReadFile(s.Document)
@@ -85,7 +84,7 @@ func (s Session) Type(t testing.TB) {
 	}
 }
 
-// typedLines are the commands of a block, each with the lines that continue it.
+// typedLines returns the commands of a block, each with its continuation lines.
 func typedLines(block string) []string {
 	var commands []string
 	for line := range strings.Lines(block) {

@@ -24,7 +24,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/host/firewalldtest"
 )
 
-// vars are variables of the inventory.
+// vars are inventory variables.
 type vars map[string]any
 
 func (v vars) with(more vars) vars {
@@ -33,26 +33,27 @@ func (v vars) with(more vars) vars {
 	return all
 }
 
-// cluster is an inventory: a host in masters and etcd, and one in nodes, each
-// this machine by another name.
+// cluster is an inventory with a host in masters and etcd, and one in nodes. Both are
+// this machine.
 type cluster struct {
 	vars   vars            // of all hosts
-	hosts  map[string]vars // of each
+	hosts  map[string]vars // of each host
 	groups map[string][]string
 	folder string
 }
 
-// newCluster makes one whose variables name the etcd.
+// newCluster returns a cluster whose variables have the endpoints and certificates of
+// etcd, unless it is nil.
 func newCluster(t *testing.T, etcd *etcdtest.Server) *cluster {
 	t.Helper()
 	c := &cluster{
 		folder: t.TempDir(),
 		vars: vars{
 			"ansible_connection":     "local",
-			"ansible_become":         false, // it's root's already, and sudo may be missing
+			"ansible_become":         false, // the tests run as root, and sudo may be missing
 			"calico_ippools_binary":  program,
 			"calico_ippools_timeout": "60s",
-			// What it finds depends on the networks of the machine.
+			// Its findings depend on the networks of the machine.
 			"calico_ippools_preflight": "off",
 			"calico_open_firewall":     false,
 		},
@@ -70,9 +71,9 @@ func newCluster(t *testing.T, etcd *etcdtest.Server) *cluster {
 	return c
 }
 
-// withFirewalld gives the inventory's host a firewalld. What Ansible does there is
-// done with that one's bus; with inside, also in its network namespace, where
-// nothing of this machine can be reached.
+// withFirewalld gives a host of the inventory a firewalld. Ansible's modules use its bus.
+// With inside, they run in its network namespace, too, from which this machine is
+// unreachable.
 func (c *cluster) withFirewalld(t *testing.T, name string, host *firewalldtest.Host, inside bool) {
 	t.Helper()
 	enter := ""
@@ -86,7 +87,7 @@ func (c *cluster) withFirewalld(t *testing.T, name string, host *firewalldtest.H
 	c.hosts[name]["calico_open_firewall"] = true
 }
 
-// played is what a run of ansible-playbook left.
+// played is the result of a run of ansible-playbook.
 type played struct {
 	out   string
 	code  int
@@ -95,7 +96,7 @@ type played struct {
 
 var messageBlock = regexp.MustCompile(`(?m)^ {4}msg: \|-?\n((?: {8}.*\n)+)`)
 
-// messages are the lines of all messages, those of failed tasks too.
+// messages returns the lines of all messages, including those of failed tasks.
 func (p played) messages() []string {
 	var lines []string
 	for _, block := range messageBlock.FindAllStringSubmatch(p.out, -1) {
@@ -108,8 +109,8 @@ func (p played) messages() []string {
 
 var warningBlock = regexp.MustCompile(`(?m)^\[WARNING\]: (.*(?:\n[^\s[].*)*)$`)
 
-// warnings are those that Ansible printed. It folds them wherever it likes, so they
-// are without white space: see dense.
+// warnings returns the warnings that Ansible printed. Ansible wraps their lines, so they
+// are returned without white space: see dense.
 func (p played) warnings() []string {
 	var all []string
 	for _, block := range warningBlock.FindAllStringSubmatch(p.out, -1) {
@@ -118,12 +119,12 @@ func (p played) warnings() []string {
 	return all
 }
 
-// dense is a text without white space.
+// dense returns the text without white space.
 func dense(text string) string { return strings.Join(strings.Fields(text), "") }
 
 var recapLine = regexp.MustCompile(`(?m)^(\S+) +: (ok=.*)$`)
 
-// play runs the playbook that is in examples/ansible.
+// play runs the playbook of examples/ansible.
 func (c *cluster) play(t *testing.T, more vars, args ...string) played {
 	t.Helper()
 	inventory := map[string]any{"all": map[string]any{"vars": c.vars.with(more), "hosts": c.hosts, "children": c.children()}}
@@ -154,14 +155,14 @@ func (c *cluster) play(t *testing.T, more vars, args ...string) played {
 	return result
 }
 
-// environment is what ansible-playbook needs, and nothing of this machine's.
+// environment returns the environment of ansible-playbook, without that of the test.
 func environment(t *testing.T) []string {
 	t.Helper()
 	home := t.TempDir()
 	return []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + home, "LC_ALL=C.UTF-8", "ANSIBLE_NOCOLOR=1",
 		"ANSIBLE_CONFIG=" + filepath.Join(examples, "ansible.cfg"), "ANSIBLE_REMOTE_TEMP=" + filepath.Join(home, "tmp"),
-		// Settings of the machine's, which must not count.
+		// Settings on the host, which the role must ignore.
 		"CALICO_IPV4POOL_NAME=not-me", "ETCD_USERNAME=nobody", "DATASTORE_TYPE=kubernetes",
 	}
 }
@@ -178,8 +179,8 @@ func (c *cluster) children() map[string]any {
 	return children
 }
 
-// requirePlayed asserts that all went well, and returns how many tasks changed
-// something on each host.
+// requirePlayed asserts that the run succeeded, and returns the number of changed tasks
+// of each host.
 func requirePlayed(t *testing.T, got played) map[string]int {
 	t.Helper()
 	require.Equal(t, 0, got.code, got.out)
@@ -192,7 +193,7 @@ func requirePlayed(t *testing.T, got played) map[string]int {
 	return changed
 }
 
-// storedPools are the pools in etcd, by name.
+// storedPools returns the pools in etcd, by name.
 func storedPools(t *testing.T, etcd *etcdtest.Server) map[string]v3.IPPoolSpec {
 	t.Helper()
 	const prefix = "/calico/resources/v3/projectcalico.org/ippools/"

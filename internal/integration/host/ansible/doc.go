@@ -1,3 +1,3 @@
-// Package ansible plays the role of examples/ansible with ansible-playbook, on a
-// real etcd and the real firewalld. Its tests are built with the tag host.
+// Package ansible tests the role of examples/ansible with ansible-playbook on real
+// servers and firewalld. Its tests have the build tag host.
 package ansible

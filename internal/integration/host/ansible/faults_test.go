@@ -11,7 +11,8 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/host/firewalldtest"
 )
 
-// What is wrong gets a line each, in the inventory's words, and nothing is written.
+// TestFaults checks that each error is one line with the names of the inventory's
+// variables, and that nothing is written.
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	etcd := etcdtest.Start(t, etcdtest.WithMutualTLS())
@@ -27,7 +28,7 @@ func TestFaults(t *testing.T) {
 			vars{
 				"calico_ipv4pool_cdir": "10.0.0.0/8", "calico_ippool_on_drift": "fail", "ippools": []vars{}, "calico_open_firewal": true,
 				"calico_etcd_key": "x", "calico_ipv6pool_ipip": "Always", "osm_cluster_network_cdir": "x",
-				// Those of openshift-ansible's own roles.
+				// Variables of openshift-ansible's own roles.
 				"calico_etcd_mount": "x", "calico_node_image": "x", "openshift_cluster_monitoring_operator_install": false,
 			},
 			[]string{
@@ -40,11 +41,11 @@ func TestFaults(t *testing.T) {
 				"osm_cluster_network_cdir: no such variable; did you mean osm_cluster_network_cidr?",
 			},
 		},
-		"no such variable, and nothing like it": {
+		"unknown, no similar variable": {
 			vars{"calico_etcd_colour": "green"},
 			[]string{"calico_etcd_colour: no such variable; meta/argument_specs.yml of the role has them all"},
 		},
-		"half of the certificates": {
+		"certificates without the key": {
 			vars{"calico_etcd_key_file": ""},
 			[]string{"calico_etcd_ca_cert_file, calico_etcd_cert_file: set without calico_etcd_key_file; want all three or none"},
 		},
@@ -52,15 +53,15 @@ func TestFaults(t *testing.T) {
 			vars{"calico_etcd_endpoints": ""},
 			[]string{"calico_etcd_ca_cert_file, calico_etcd_cert_file, calico_etcd_key_file: set without calico_etcd_endpoints; want it too, or none of them"},
 		},
-		"a certificate that isn't there": {
+		"a missing file": {
 			vars{"calico_etcd_key_file": "/nowhere.key"},
 			[]string{`calico_etcd_key_file: "/nowhere.key": can't be read: no such file or directory; want a PEM file`},
 		},
-		"a bad CIDR": {
+		"an invalid CIDR": {
 			vars{"calico_ipv4pool_cidr": "10.0.0.0/33"},
 			[]string{`calico_ipv4pool_cidr: "10.0.0.0/33": not a CIDR such as 10.244.0.0/16 or fd00:10:244::/64; want an IPv4 CIDR, or none`},
 		},
-		"values, several": {
+		"several invalid values": {
 			vars{
 				"osm_cluster_network_cidr": "10.0.0/33", "calico_ipv4pool_nat_outgoing": "maybe", "calico_ipv4pool_ipip": true,
 				"calico_ipv4pool_block_size": 33, "calico_ippools_on_drift": "delete",
@@ -73,7 +74,7 @@ func TestFaults(t *testing.T) {
 				`calico_ippools_on_drift: "delete": unknown policy; must be one of report, update, fail`,
 			},
 		},
-		"two ranges for the pods": {
+		"contradicting pod CIDRs": {
 			vars{"osm_cluster_network_cidr": "10.128.0.0/14", "openshift_cluster_network_cidr": "10.0.0.0/14"},
 			[]string{`openshift_cluster_network_cidr: "10.0.0.0/14": osm_cluster_network_cidr says "10.128.0.0/14"; must be one of the two`},
 		},
@@ -88,8 +89,8 @@ func TestFaults(t *testing.T) {
 				`ip_pools[1].cidr: "10.0.0.0/8": overlaps 10.0.0.0/16 of pool "a"; ranges must not overlap`,
 			},
 		},
-		"ip_pools that are none":      {vars{"ip_pools": "a"}, []string{`ip_pools: "a": no list; want a list of pools`}},
-		"ip_pools of what is no pool": {vars{"ip_pools": []string{"a"}}, []string{`ip_pools[0]: "a": no pool; want its fields, such as name and cidr`}},
+		"ip_pools is not a list": {vars{"ip_pools": "a"}, []string{`ip_pools: "a": no list; want a list of pools`}},
+		"ip_pools has no pools":  {vars{"ip_pools": []string{"a"}}, []string{`ip_pools[0]: "a": no pool; want its fields, such as name and cidr`}},
 		"no program": {
 			vars{"calico_ippools_binary": "/nowhere/calico-bootstrap"},
 			[]string{`calico_ippools_binary: "/nowhere/calico-bootstrap": no program on this host; want its path, or calico_ippools_binary_src`},
@@ -98,7 +99,7 @@ func TestFaults(t *testing.T) {
 			vars{"calico_etcd_password": "hunter2"},
 			[]string{"calico_etcd_password: ***: a password without a user; want calico_etcd_username too"},
 		},
-		"nobody there": {
+		"unreachable etcd": {
 			vars{"calico_etcd_endpoints": "https://127.0.0.1:1", "calico_ippools_timeout": "1s"},
 			[]string{"timed out after 1s: etcd https://127.0.0.1:1: reading IP pools: datastore unreachable: dial: connect: connection refused: nothing listens there: check the endpoint, and that etcd is running"},
 		},
@@ -109,13 +110,13 @@ func TestFaults(t *testing.T) {
 				"calico_ippools_preflight makes preflight findings errors: fix these, or allow those that are intended with calico_ippools_allow: ULAWithoutNAT, or set calico_ippools_preflight: warn",
 			},
 		},
-		"a switch": {
+		"an invalid boolean": {
 			vars{"calico_open_firewall": "maybe"},
-			[]string{`calico_open_firewall: "maybe": no boolean; want true or false`, `calico_open_firewall: "maybe": no boolean; want true or false`}, // of each host
+			[]string{`calico_open_firewall: "maybe": no boolean; want true or false`, `calico_open_firewall: "maybe": no boolean; want true or false`}, // once for each host
 		},
 		"a relative folder": {vars{"calico_log_dir": "log"}, []string{`calico_log_dir: "log": a relative path; want an absolute one`}},
 	}
-	t.Run("all", func(t *testing.T) { // which returns when all of them are over
+	t.Run("all", func(t *testing.T) { // returns after all parallel subtests
 		for name, test := range tests {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
@@ -128,7 +129,8 @@ func TestFaults(t *testing.T) {
 	assert.Empty(t, storedPools(t, etcd))
 }
 
-// A misspelt variable of any host is told, by whichever comes first.
+// TestMisspeltOnAnotherHost checks that the first host reports the misspelt variables of
+// all hosts.
 func TestMisspeltOnAnotherHost(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t, nil)
@@ -136,7 +138,7 @@ func TestMisspeltOnAnotherHost(t *testing.T) {
 	assert.Equal(t, []string{"calico_firewall_zone: no such variable; did you mean calico_firewalld_zone?"}, c.play(t, vars{}).messages())
 }
 
-// What is known but doesn't end the run.
+// TestWarnings checks the warnings of a run that succeeds.
 func TestWarnings(t *testing.T) {
 	t.Parallel()
 	etcd := etcdtest.Start(t, etcdtest.WithMutualTLS())
@@ -150,7 +152,7 @@ func TestWarnings(t *testing.T) {
 	}, got.warnings())
 }
 
-// What is wrong with the firewall's variables, or with firewalld.
+// TestFirewallFaults checks errors of the firewall's variables and of firewalld.
 func TestFirewallFaults(t *testing.T) {
 	t.Parallel()
 	etcd := etcdtest.Start(t)
@@ -160,7 +162,7 @@ func TestFirewallFaults(t *testing.T) {
 		want string
 	}{
 		"unknown zone":         {vars{"calico_firewalld_zone": "intranet"}, `zone "intranet": firewalld has no such zone; must be one of block, dmz, drop, external, home, internal, public, trusted, work`},
-		"no name of a zone":    {vars{"calico_firewalld_zone": "a b"}, `calico_firewalld_zone: "a b": no name of a zone; want letters, digits, -, _ and /`},
+		"invalid zone name":    {vars{"calico_firewalld_zone": "a b"}, `calico_firewalld_zone: "a b": no name of a zone; want letters, digits, -, _ and /`},
 		"unknown interface":    {vars{"calico_firewalld_interfaces": []string{"eht0"}}, `interface "eht0": this host has none of that name, and firewalld knows none`},
 		"a zone and interface": {vars{"calico_firewalld_interfaces": "lo", "calico_firewalld_zone": "public"}, `calico_firewalld_interfaces: "lo": contradicts calico_firewalld_zone "public": want a zone, or interfaces to find theirs`},
 		"unknown role":         {vars{"calico_ippools_role": "nod"}, `calico_ippools_role: "nod": unknown role; want node or control-plane`},

@@ -17,7 +17,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/host/firewalldtest"
 )
 
-// etcdPort is what the control plane has to let in.
+// etcdPort returns the port of etcd, which must be open on the control plane.
 func etcdPort(t *testing.T, etcd *etcdtest.Server) string {
 	t.Helper()
 	endpoint, err := url.Parse(etcd.Endpoints()[0])
@@ -25,7 +25,7 @@ func etcdPort(t *testing.T, etcd *etcdtest.Server) string {
 	return endpoint.Port() + "/tcp"
 }
 
-// openIn is what a zone lets in: ports and protocols.
+// openIn returns the open ports and protocols of a zone.
 func openIn(t *testing.T, host *firewalldtest.Host, zone string, flags ...string) string {
 	t.Helper()
 	list := func(what string) string {
@@ -38,7 +38,7 @@ func openIn(t *testing.T, host *firewalldtest.Host, zone string, flags ...string
 
 var commandBlock = regexp.MustCompile(`(?m)^changed: \[(\S+)\] => \n {4}msg: \|-?\n((?: {8}firewall-cmd .*\n)+)`)
 
-// commands are those that check mode showed for a host.
+// commands returns the commands that check mode showed for a host.
 func (p played) commands(host string) []string {
 	var commands []string
 	for _, block := range commandBlock.FindAllStringSubmatch(p.out, -1) {
@@ -52,8 +52,8 @@ func (p played) commands(host string) []string {
 	return commands
 }
 
-// Only what is missing is opened, where it is missing, and what one host has
-// besides is that host's alone.
+// TestOnlyWhatIsMissing checks that the role adds only missing openings, to the runtime
+// or the permanent configuration, and each host's own openings to that host only.
 func TestOnlyWhatIsMissing(t *testing.T) {
 	t.Parallel()
 	etcd := etcdtest.Start(t)
@@ -83,7 +83,7 @@ func TestOnlyWhatIsMissing(t *testing.T) {
 	assert.Equal(t, map[string]int{"master": 0, "node": 0}, requirePlayed(t, c.play(t, nil)))
 }
 
-// WireGuard, and the interfaces whose zones are meant.
+// TestInterfaces opens the ports, including WireGuard's, in the zone of an interface.
 func TestInterfaces(t *testing.T) {
 	t.Parallel()
 	etcd := etcdtest.Start(t)
@@ -96,8 +96,8 @@ func TestInterfaces(t *testing.T) {
 	assert.Equal(t, "[] []", openIn(t, node, "public"))
 }
 
-// What a rule of the host's refuses stays shut, and that is told.
-func TestStaysShut(t *testing.T) {
+// TestBlockedByRule checks that a port that a rich rule blocks is reported as missing.
+func TestBlockedByRule(t *testing.T) {
 	t.Parallel()
 	etcd := etcdtest.Start(t)
 	c := newCluster(t, etcd)
@@ -106,19 +106,19 @@ func TestStaysShut(t *testing.T) {
 	node.FirewallCmd(t, "--zone=public", "--add-rich-rule=rule priority=-1 port port=179 protocol=tcp drop")
 	got := c.play(t, nil)
 	assert.Equal(t, 2, got.code)
-	var shut []string
+	var blocked []string
 	for _, line := range got.messages() {
 		if strings.HasPrefix(line, "179/tcp") {
-			shut = append(shut, line)
+			blocked = append(blocked, line)
 		}
 	}
-	require.Len(t, shut, 1, got.out)
-	assert.Contains(t, shut[0], "179/tcp (BGP) in zone public: now missing (rich rule ")
-	assert.Contains(t, shut[0], "), after a reload open")
+	require.Len(t, blocked, 1, got.out)
+	assert.Contains(t, blocked[0], "179/tcp (BGP) in zone public: now missing (rich rule ")
+	assert.Contains(t, blocked[0], "), after a reload open")
 }
 
-// Where firewalld isn't, or isn't wanted, the firewall is left alone, and that is
-// told.
+// TestNoFirewalld checks that the role skips the firewall, with a message, if firewalld
+// does not run or calico_open_firewall is false.
 func TestNoFirewalld(t *testing.T) {
 	t.Parallel()
 	etcd := etcdtest.Start(t)

@@ -13,8 +13,8 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// With the Kubernetes API as datastore it is the masters that have to let its port
-// in, whoever is in the group etcd.
+// TestKubernetes uses the Kubernetes API as datastore: the masters must open its port,
+// regardless of the group etcd.
 func TestKubernetes(t *testing.T) {
 	t.Parallel()
 	server := kubetest.Start(t)
@@ -36,7 +36,7 @@ func TestKubernetes(t *testing.T) {
 	assert.Equal(t, map[string]int{"master": 0, "node": 0}, requirePlayed(t, second))
 	assert.Contains(t, second.messages(), "default-ipv4-ippool: unchanged, 10.128.0.0/14 (exists)")
 
-	// A load balancer's port in the kubeconfig isn't the one that the masters listen on.
+	// The port in the kubeconfig may be a load balancer's, so the masters' port can be set.
 	assert.Equal(t, map[string]int{"master": 1, "node": 0}, requirePlayed(t, c.play(t, vars{"openshift_master_api_port": 8443})))
 	assert.Equal(t, "[179/tcp "+port+"/tcp 8443/tcp] []", openIn(t, master, "public"))
 }

@@ -17,10 +17,10 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// ansible-lint finds nothing, in its strictest profile.
+// TestLint runs ansible-lint with its strictest profile.
 func TestLint(t *testing.T) {
 	t.Parallel()
-	// It is asked for each: in a folder that git doesn't know it finds nothing else.
+	// The paths are arguments, as ansible-lint finds no files outside of a git repository.
 	command := exec.Command("ansible-lint", "--offline", "--nocolor", "--parseable", "--strict", "--profile", "production", "site.yml", "roles/calico_ippools")
 	command.Dir = examples
 	command.Env = append(environment(t), "ANSIBLE_HOME="+t.TempDir())
@@ -36,7 +36,7 @@ func readYAML(t *testing.T, name string, into any) {
 	require.NoError(t, yaml.Unmarshal(text, into), name)
 }
 
-// specs is meta/argument_specs.yml.
+// specs is the content of meta/argument_specs.yml.
 type specs struct {
 	Specs struct {
 		Main struct {
@@ -59,22 +59,22 @@ func tables(t *testing.T) []setting {
 	return append(roleVars.Settings, roleVars.Flags...)
 }
 
-// withoutVariable are the program's settings that the inventory doesn't have.
+// withoutVariable has the program's settings for which the role has no variable.
 var withoutVariable = []string{
 	"no-default-pools",        // calico_ipv4pool_cidr: none
-	"log-level", "log-format", // the log is kept as it is
+	"log-level", "log-format", // not configurable
 	"wait-for-datastore",              // calico_ippools_timeout: 0
-	"datastore-type",                  // by calico_etcd_endpoints
+	"datastore-type",                  // from calico_etcd_endpoints
 	"etcd-discovery-srv",              // openshift-ansible has none
-	"k8s-api-endpoint", "k8s-ca-file", // the kubeconfig has them all
+	"k8s-api-endpoint", "k8s-ca-file", // in the kubeconfig, and the next five
 	"k8s-cert-file", "k8s-key-file", //
 	"k8s-api-token", "k8s-insecure-skip-tls-verify", //
 	"k8s-current-context",                //
-	"k8s-client-qps", "k8s-client-burst", // a run has a handful of requests
+	"k8s-client-qps", "k8s-client-burst", // a run has few requests
 }
 
-// The role's tables have every setting of the program's, under the names that it
-// has there, and every variable is one that the role documents.
+// TestEverySettingHasAVariable checks that the role's tables have every setting of the
+// program with its names, and that the role documents every variable.
 func TestEverySettingHasAVariable(t *testing.T) {
 	t.Parallel()
 	command := exec.Command(program, "config", "-o", "json")
@@ -111,7 +111,8 @@ var (
 	codeWord      = regexp.MustCompile(`C\((.*?)\)( |,|\.|;|:|$)`)
 )
 
-// The table in the role's README is that of its specs; -update writes it anew.
+// TestREADMEHasEveryVariable compares the table in the role's README with its argument
+// specs; -update rewrites it.
 func TestREADMEHasEveryVariable(t *testing.T) {
 	t.Parallel()
 	var documented specs
@@ -138,7 +139,7 @@ func TestREADMEHasEveryVariable(t *testing.T) {
 	assert.Equal(t, want, string(text))
 }
 
-// What a mistake in the spec would hide: Ansible itself reads it.
+// TestAnsibleDoc checks that Ansible itself accepts the argument specs.
 func TestAnsibleDoc(t *testing.T) {
 	t.Parallel()
 	command := exec.Command("ansible-doc", "-t", "role", "-r", filepath.Join(examples, "roles"), "calico_ippools")

@@ -10,13 +10,13 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/host"
 )
 
-// update writes what a document shows anew instead of comparing with it.
-var update = flag.Bool("update", false, "write the transcripts anew")
+// update rewrites the transcripts in documents instead of comparing with them.
+var update = flag.Bool("update", false, "rewrite the transcripts")
 
-// program is the path of calico-bootstrap, as it goes onto hosts.
+// program is the path of calico-bootstrap, built as for hosts.
 var program string
 
-// examples is the folder with the role, and the playbook that a user has.
+// examples is the folder with the role and the user's playbook.
 var examples string
 
 func TestMain(m *testing.M) {

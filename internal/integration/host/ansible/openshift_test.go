@@ -21,12 +21,12 @@ import (
 )
 
 var (
-	allowedHere = regexp.MustCompile(`(?m)^ *note: found, and allowed by the settings: Host.*\n`)
+	allowedNote = regexp.MustCompile(`(?m)^ *note: found, and allowed by the settings: Host.*\n`)
 	lineEnd     = regexp.MustCompile(`(?m) +$`)
 )
 
-// TestOpenShift types what docs/OPENSHIFT.md says. The inventory is the one of
-// examples/ansible; a second one beside it makes its hosts this machine.
+// TestOpenShift runs the commands of docs/OPENSHIFT.md. It uses the inventory of
+// examples/ansible and a second one that maps its hosts to this machine.
 func TestOpenShift(t *testing.T) {
 	t.Parallel()
 	etcd := etcdtest.Start(t, etcdtest.WithMutualTLS())
@@ -39,13 +39,13 @@ func TestOpenShift(t *testing.T) {
 	c := newCluster(t, etcd)
 	delete(c.vars, "calico_ippools_preflight")
 	delete(c.vars, "calico_open_firewall")
-	// What the networks of this machine have to do with it.
+	// These findings depend on the networks of this machine.
 	c.vars["calico_ippools_allow"] = "HostInterfaceOverlap,HostRouteOverlap"
 	c.groups, c.hosts = nil, map[string]vars{}
 	for _, name := range []string{"master.example.com", "node1.example.com", "node2.example.com"} {
 		c.hosts[name] = vars{}
 		c.withFirewalld(t, name, firewalldtest.Start(t), strings.HasPrefix(name, "node"))
-		// As variables of the host they win over those of a group.
+		// Host variables take precedence over group variables.
 		for variable, value := range c.vars {
 			c.hosts[name][variable] = value
 		}
@@ -58,7 +58,7 @@ func TestOpenShift(t *testing.T) {
 
 	env := []string{}
 	for _, variable := range environment(t) {
-		if !strings.HasPrefix(variable, "ANSIBLE_CONFIG=") { // it is found where the reader stands
+		if !strings.HasPrefix(variable, "ANSIBLE_CONFIG=") { // ansible.cfg is in the working directory
 			env = append(env, variable)
 		}
 	}
@@ -67,13 +67,13 @@ func TestOpenShift(t *testing.T) {
 	port := strings.TrimSuffix(etcdPort(t, etcd), "/tcp")
 	typed.Session{
 		Document: "../../../../docs/OPENSHIFT.md", Name: "ansible", Folder: clone, Update: *update,
-		// One host after the other, so that their lines are in order.
+		// One host at a time, so that the order of the output is fixed.
 		Env: append(env, "ANSIBLE_FORKS=1", fmt.Sprintf("ANSIBLE_INVENTORY=%s,%s", filepath.Join(copied, "inventory", "hosts.ini"), local)),
 		Tidy: func(printed string) string {
 			printed = strings.ReplaceAll(printed, clone+"/", "")
 			printed = strings.ReplaceAll(printed, c.folder, "/usr/local/bin")
-			printed = allowedHere.ReplaceAllString(strings.ReplaceAll(printed, port, "2379"), "")
-			// White space at the end of a line and blank lines at the end say nothing.
+			printed = allowedNote.ReplaceAllString(strings.ReplaceAll(printed, port, "2379"), "")
+			// Trailing white space and blank lines are ignored.
 			printed = lineEnd.ReplaceAllString(printed, "")
 			return strings.TrimRight(printed, "\n") + strings.Repeat("\n", min(1, len(printed)))
 		},

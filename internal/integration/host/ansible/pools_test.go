@@ -20,7 +20,7 @@ import (
 
 var automatic = v3.Automatic
 
-// diffs are what --diff showed.
+// diffs returns the output of --diff.
 func (p played) diffs() string {
 	text := ""
 	for _, diff := range regexp.MustCompile(`(?m)^--- before.*\n(?:[-+@ ].*\n)*`).FindAllString(p.out, -1) {
@@ -29,8 +29,8 @@ func (p played) diffs() string {
 	return text
 }
 
-// From an inventory to pools and open ports, on two hosts that each have a
-// firewall. The node is in a network of its own, and can't reach the datastore.
+// TestFirstAndSecondRun creates the pools and opens the ports on two hosts with
+// firewalld. The node is in a network namespace without access to the datastore.
 func TestFirstAndSecondRun(t *testing.T) {
 	t.Parallel()
 	etcd := etcdtest.Start(t, etcdtest.WithMutualTLS())
@@ -47,7 +47,7 @@ func TestFirstAndSecondRun(t *testing.T) {
 		"+allowedUses: [\"Workload\", \"Tunnel\"]\n+assignmentMode: Automatic\n"
 
 	check := c.play(t, nil, "--check", "--diff")
-	// The master's pools and firewall, the node's firewall.
+	// The master's pools and firewall change, and the node's firewall.
 	assert.Equal(t, map[string]int{"master": 2, "node": 1}, requirePlayed(t, check))
 	assert.Equal(t, created, check.diffs())
 	assert.Contains(t, check.messages(), "default-ipv4-ippool: would be created, 10.128.0.0/14 (no IPv4 pool exists)")
@@ -96,7 +96,8 @@ func TestFirstAndSecondRun(t *testing.T) {
 	assert.Equal(t, map[string]int{"master": 0, "node": 0}, requirePlayed(t, c.play(t, nil, "--check")))
 }
 
-// A pool that exists and differs follows calico_ippools_on_drift.
+// TestDrift checks calico_ippools_on_drift with an existing pool that differs from
+// desired.
 func TestDrift(t *testing.T) {
 	t.Parallel()
 	etcd := etcdtest.Start(t, etcdtest.WithMutualTLS())
@@ -108,17 +109,17 @@ func TestDrift(t *testing.T) {
 	reported := c.play(t, drifted)
 	assert.Equal(t, map[string]int{"master": 0, "node": 0}, requirePlayed(t, reported))
 	assert.Contains(t, reported.messages(), "default-ipv4-ippool: unchanged, 10.128.0.0/14 (exists; differs from desired: ipipMode, natOutgoing)")
-	told := []string{
+	lines := []string{
 		`calico_ipv4pool_ipip: "CrossSubnet" has no effect: IPPool "default-ipv4-ippool" exists with ipipMode Never; calico_ippools_on_drift: update changes it`,
 		`calico_ipv4pool_nat_outgoing: "false" has no effect: IPPool "default-ipv4-ippool" exists with natOutgoing true; calico_ippools_on_drift: update changes it`,
 	}
-	assert.ElementsMatch(t, []string{dense(told[0]), dense(told[1])}, reported.warnings())
+	assert.ElementsMatch(t, []string{dense(lines[0]), dense(lines[1])}, reported.warnings())
 	assert.Equal(t, stored, storedPools(t, etcd))
 
 	drifted["calico_ippools_on_drift"] = "fail"
 	failed := c.play(t, drifted)
 	assert.Equal(t, 2, failed.code)
-	assert.Equal(t, told, failed.messages())
+	assert.Equal(t, lines, failed.messages())
 	assert.Equal(t, stored, storedPools(t, etcd))
 
 	drifted["calico_ippools_on_drift"] = "update"
@@ -137,7 +138,7 @@ func TestDrift(t *testing.T) {
 	assert.Equal(t, map[string]int{"master": 0, "node": 0}, requirePlayed(t, c.play(t, drifted)))
 }
 
-// ip_pools stand in the place of the cluster's one range.
+// TestIPPools checks that ip_pools replace the default pools.
 func TestIPPools(t *testing.T) {
 	t.Parallel()
 	etcd := etcdtest.Start(t, etcdtest.WithMutualTLS())
@@ -160,7 +161,7 @@ func TestIPPools(t *testing.T) {
 	assert.Equal(t, 0, requirePlayed(t, c.play(t, nil))["master"])
 }
 
-// A pool of each family, in VXLAN, with all that the inventory may say of them.
+// TestIPv6AndVXLAN creates a pool of each family with VXLAN and all variables of pools.
 func TestIPv6AndVXLAN(t *testing.T) {
 	t.Parallel()
 	etcd := etcdtest.Start(t)
@@ -189,7 +190,8 @@ func TestIPv6AndVXLAN(t *testing.T) {
 	assert.Equal(t, "[4789/udp] []", openIn(t, host, "public"))
 }
 
-// The password reaches the program by its environment, and stands nowhere.
+// TestPassword checks that the program gets the password by its environment, and that no
+// output has it.
 func TestPassword(t *testing.T) {
 	t.Parallel()
 	const password = "correct-horse-battery"
@@ -198,10 +200,10 @@ func TestPassword(t *testing.T) {
 	c.vars["calico_etcd_username"] = etcdtest.CalicoUser
 	c.vars["calico_etcd_password"] = password
 	c.vars["calico_log_dir"] = filepath.Join(c.folder, "log")
-	// Notes how it is called, and calls the program.
+	// The script records its arguments and environment and calls the program.
 	c.vars["calico_ippools_binary"] = filepath.Join(c.folder, "calico-bootstrap")
-	noted := filepath.Join(c.folder, "called")
-	script := "#!/bin/sh\necho \"$@\" >> " + noted + "\nenv >> " + noted + ".env\nexec " + program + " \"$@\"\n"
+	recorded := filepath.Join(c.folder, "called")
+	script := "#!/bin/sh\necho \"$@\" >> " + recorded + "\nenv >> " + recorded + ".env\nexec " + program + " \"$@\"\n"
 	require.NoError(t, os.WriteFile(filepath.Join(c.folder, "calico-bootstrap"), []byte(script), 0o700))
 
 	got := c.play(t, nil, "-vvv", "--diff")
@@ -214,10 +216,10 @@ func TestPassword(t *testing.T) {
 		assert.NotEmpty(t, text)
 		assert.NotContains(t, string(text), password, name)
 	}
-	passed, err := os.ReadFile(noted + ".env")
+	passed, err := os.ReadFile(recorded + ".env")
 	require.NoError(t, err)
 	assert.Contains(t, string(passed), "CALICO_ETCD_PASSWORD="+password+"\n")
-	// What the machine's environment says doesn't count.
+	// The host's environment is ignored.
 	assert.NotContains(t, string(passed), "not-me")
 
 	c.vars["calico_etcd_password"] = "wrong-horse"
@@ -226,7 +228,7 @@ func TestPassword(t *testing.T) {
 	assert.NotContains(t, refused.out, "wrong-horse")
 }
 
-// calico_log_dir keeps what the runs logged, and the last report.
+// TestLogDir checks that calico_log_dir has the log of all runs and the last report.
 func TestLogDir(t *testing.T) {
 	t.Parallel()
 	etcd := etcdtest.Start(t)
@@ -248,8 +250,8 @@ func TestLogDir(t *testing.T) {
 	assert.Equal(t, "unchanged", report.Pools[0].Action)
 }
 
-// The program comes from where Ansible runs. Check mode shows the plan without it,
-// and leaves nothing behind.
+// TestProgramIsCopied copies the program from the controller. Check mode shows the plan
+// before that, and removes its temporary files.
 func TestProgramIsCopied(t *testing.T) {
 	t.Parallel()
 	etcd := etcdtest.Start(t)
@@ -275,8 +277,8 @@ func TestProgramIsCopied(t *testing.T) {
 	assert.FileExists(t, filepath.Join(c.folder, "node-program"))
 }
 
-// A new node comes alone: what it needs is derived on the host that reaches the
-// datastore all the same.
+// TestLimit runs the playbook for a new node only: its openings are still derived on the
+// host with access to the datastore.
 func TestLimit(t *testing.T) {
 	t.Parallel()
 	etcd := etcdtest.Start(t, etcdtest.WithMutualTLS())

@@ -11,7 +11,8 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/host/firewalldtest"
 )
 
-// What a firewalld before 0.9.0 is asked is known to one of today, too.
+// TestBefore checks the D-Bus methods for firewalld before 0.9.0, which a current one has,
+// too.
 func TestBefore(t *testing.T) {
 	t.Parallel()
 	host := firewalldtest.Start(t)

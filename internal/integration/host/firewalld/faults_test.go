@@ -16,7 +16,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/host/firewalldtest"
 )
 
-// assertOneLine asserts that it failed with this code and a line.
+// assertOneLine asserts that the program failed with this code and only this error.
 func assertOneLine(t *testing.T, code int, line string, got result) {
 	t.Helper()
 	assert.Equal(t, code, got.code)
@@ -28,7 +28,7 @@ func TestFirewalldIsMissing(t *testing.T) {
 	t.Parallel()
 	host := firewalldtest.New(t)
 	assertOneLine(t, 1, "firewalld isn't running: nobody on the system bus has the name org.fedoraproject.FirewallD1", call(t, host, "--check"))
-	assert.False(t, host.Activated(), "the check had the bus start firewalld")
+	assert.False(t, host.Activated(), "the check made the bus start firewalld")
 
 	bus := strings.TrimPrefix(host.Bus, "unix:path=")
 	noBus := *host
@@ -42,7 +42,7 @@ func TestFirewalldIsMissing(t *testing.T) {
 	assert.Contains(t, got.stderr, `"nonsense" (env DBUS_SYSTEM_BUS_ADDRESS)`)
 }
 
-// A bus that takes the connection and says nothing.
+// TestSilentBus uses a bus that accepts the connection and does not answer.
 func TestSilentBus(t *testing.T) {
 	t.Parallel()
 	host := firewalldtest.New(t)
@@ -59,7 +59,7 @@ func TestSilentBus(t *testing.T) {
 	assert.Equal(t, 1, strings.Count(got.stderr, "\n"), got.stderr)
 }
 
-func TestNoRights(t *testing.T) {
+func TestNoPermission(t *testing.T) {
 	t.Parallel()
 	host := firewalldtest.Start(t)
 	command := host.Command("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", program, "firewall", "--local", "--check")
@@ -76,7 +76,7 @@ func TestUnknownNames(t *testing.T) {
 		call(t, host, "--check", "--zone", "intranet"))
 	assertOneLine(t, 1, `interface "eht0": this host has none of that name, and firewalld knows none`, call(t, host, "--check", "--interface", "eht0"))
 	host.FirewallCmd(t, "--zone=work", "--add-interface=later0")
-	assert.Equal(t, "work", check(t, host, "--interface", "later0").Check.Zones[0].Zone, "an interface that comes later")
+	assert.Equal(t, "work", check(t, host, "--interface", "later0").Check.Zones[0].Zone, "an interface that does not exist yet")
 
 	host.FirewallCmd(t, "--permanent", "--new-zone=intranet")
 	assertOneLine(t, 1, `zone "intranet" is in firewalld's permanent configuration only: firewall-cmd --reload brings it`,
@@ -88,7 +88,7 @@ func TestUnknownNames(t *testing.T) {
 	assert.Equal(t, "the zone isn't in the permanent configuration", gone.PermanentBy)
 }
 
-// firewalld goes away, and comes again.
+// TestRestart stops and starts firewalld.
 func TestRestart(t *testing.T) {
 	t.Parallel()
 	host := firewalldtest.Start(t)
@@ -99,7 +99,7 @@ func TestRestart(t *testing.T) {
 	assert.Equal(t, []string{"179/tcp open open"}, check(t, host).states(t))
 }
 
-func TestFailedFirewalld(t *testing.T) {
+func TestHangingFirewalld(t *testing.T) {
 	t.Parallel()
 	host := firewalldtest.Start(t)
 	require.NoError(t, host.Signal(syscall.SIGSTOP))

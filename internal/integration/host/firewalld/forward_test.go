@@ -14,15 +14,15 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/host/firewalldtest"
 )
 
-// A pod, and the pool that its address is from.
+// The address of a pod and the CIDR of its pool.
 const (
 	podIPv4 = "10.129.1.2"
 	podCIDR = "10.128.0.0/14"
 )
 
-// What pods send and get is forwarded: firewalld's nftables backend keeps it from
-// other hosts, and the check says so, until there is a policy as
-// docs/OPENSHIFT.md has it.
+// TestForward checks traffic between pods and other hosts, which is forwarded.
+// firewalld's nftables backend blocks it and the check warns of that, until the policies
+// of docs/OPENSHIFT.md exist.
 func TestForward(t *testing.T) {
 	t.Parallel()
 	host := firewalldtest.Start(t)
@@ -43,14 +43,14 @@ func TestForward(t *testing.T) {
 	assert.Equal(t, warned, warnings())
 	commands := documented(t)
 	shell(t, host, strings.Join(commands[:4], "\n")+"\nfirewall-cmd --reload\n")
-	assert.Equal(t, []bool{true, false}, forwards(), "one way")
+	assert.Equal(t, []bool{true, false}, forwards(), "one direction")
 	assert.Equal(t, warned, warnings())
 	shell(t, host, strings.Join(commands[4:], "\n"))
 	assert.Equal(t, []bool{true, true}, forwards())
 	assert.Empty(t, warnings())
 }
 
-// documented are the commands of docs/OPENSHIFT.md.
+// documented returns the commands of docs/OPENSHIFT.md.
 func documented(t *testing.T) []string {
 	t.Helper()
 	text, err := os.ReadFile("../../../../docs/OPENSHIFT.md")
@@ -62,8 +62,8 @@ func documented(t *testing.T) []string {
 	return commands
 }
 
-// newPod makes a network namespace that is linked with the host as Calico links
-// a pod, and routes to it.
+// newPod creates a network namespace that is linked to the host like a pod of Calico, and
+// the routes to it.
 func newPod(t *testing.T, host *firewalldtest.Host, peer firewalldtest.Peer) string {
 	t.Helper()
 	pod := firewalldtest.NewNamespace(t)

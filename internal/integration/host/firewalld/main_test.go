@@ -1,7 +1,7 @@
 //go:build host && linux
 
-// Package firewalld tests calico-bootstrap firewall on a real firewalld, and
-// with packets.
+// Package firewalld tests calico-bootstrap firewall with a real firewalld and with
+// packets.
 package firewalld
 
 import (
@@ -18,12 +18,12 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/host/firewalldtest"
 )
 
-// program is the path of calico-bootstrap, as it goes into the container.
+// program is the path of calico-bootstrap, built as for the container image.
 var program string
 
 func TestMain(m *testing.M) { host.Main(m, &program) }
 
-// result is what a call of the program left.
+// result is the output and the exit code of the program.
 type result struct {
 	stdout, stderr string
 	code           int
@@ -47,7 +47,7 @@ func runCommand(t *testing.T, command *exec.Cmd) result {
 	return result{stdout.String(), stderr.String(), command.ProcessState.ExitCode()}
 }
 
-// report is what is read of the program's JSON.
+// report has the fields of the program's JSON output that the tests need.
 type report struct {
 	Warnings []string
 	Check    struct {
@@ -65,8 +65,8 @@ type opening struct {
 	Runtime, RuntimeBy, Permanent, PermanentBy string
 }
 
-// is is what it opens, and how that stands: "179/tcp open missing".
-func (o opening) is() string {
+// String returns the port and its states, such as "179/tcp open missing".
+func (o opening) String() string {
 	return strings.Join([]string{o.Port + o.Protocol, o.Runtime, o.Permanent}, " ")
 }
 
@@ -86,13 +86,13 @@ func check(t *testing.T, host *firewalldtest.Host, args ...string) report {
 	return report
 }
 
-// states are how all openings stand in the only zone that was checked.
+// states returns the states of all openings in the only zone of the check.
 func (r report) states(t *testing.T) []string {
 	t.Helper()
 	require.Len(t, r.Check.Zones, 1)
 	var states []string
 	for _, opening := range r.Check.Zones[0].Openings {
-		states = append(states, opening.is())
+		states = append(states, opening.String())
 	}
 	return states
 }

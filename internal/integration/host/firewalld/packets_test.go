@@ -16,12 +16,11 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/host/firewalldtest"
 )
 
-// patience is how long a packet on this machine may take. What is kept out is
-// refused, or waited for this long.
+// patience is the time limit for a packet. A packet that is dropped takes this long.
 const patience = 500 * time.Millisecond
 
-// connects reports whether a TCP connection from one namespace to an address of
-// another is answered.
+// connects reports whether a TCP connection from one namespace to an address of another
+// is possible.
 func connects(t *testing.T, from, to, address, port string) bool {
 	t.Helper()
 	target := net.JoinHostPort(address, port)
@@ -43,8 +42,8 @@ func connects(t *testing.T, from, to, address, port string) bool {
 	return answered
 }
 
-// arrives reports whether a packet from the peer arrives. The network is one of
-// package net: "udp4", "ip4:4".
+// arrives reports whether a packet from the peer arrives. The network is that of
+// net.Dial, such as "udp4" or "ip4:4".
 func arrives(t *testing.T, host *firewalldtest.Host, peer firewalldtest.Peer, network, address string, payload []byte) bool {
 	t.Helper()
 	var listener net.PacketConn
@@ -68,8 +67,8 @@ func arrives(t *testing.T, host *firewalldtest.Host, peer firewalldtest.Peer, ne
 	return err == nil && bytes.Contains(buffer[:n], payload)
 }
 
-// inner is a packet from one pod to another, as a tunnel carries it: IPv4 of
-// protocol 59, nothing.
+// inner is a packet between pods as a tunnel carries it: IPv4 with protocol 59, which has
+// no content.
 var inner = []byte{0x45, 0, 0, 20, 0, 0, 0, 0, 64, 59, 0, 0, 10, 244, 1, 2, 10, 244, 2, 3}
 
 func TestPackets(t *testing.T) {
@@ -86,7 +85,7 @@ func TestPackets(t *testing.T) {
 
 	// Protocol ipip of /etc/protocols is 94.
 	host.FirewallCmd(t, "--add-protocol=94")
-	assert.False(t, ipip(), "94 isn't IP-in-IP")
+	assert.False(t, ipip(), "protocol 94 is not IP-in-IP")
 
 	steps := []struct {
 		args []string
@@ -105,22 +104,22 @@ func TestPackets(t *testing.T) {
 	assert.Equal(t, []bool{true, true, true, true, true}, all(), "after a reload")
 }
 
-// What the check says of BGP, and what becomes of a connection, over IPv4 and
-// over IPv6, for each way in which firewalld can be told.
+// TestCheckAndPacketsAgree compares the check's result for BGP with connections over IPv4
+// and IPv6, for many configurations of firewalld.
 func TestCheckAndPacketsAgree(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name     string
-		commands []string // undone with --remove
-		message  string   // of both families: open, limited, missing
+		commands []string // reverted afterwards
+		message  string   // for both families: open, limited, missing
 		by       string
-		connects []bool // over IPv4, over IPv6
+		connects []bool // over IPv4 and IPv6
 	}{
 		{"a port", []string{"--add-port=179/tcp"}, "open", "port 179/tcp", []bool{true, true}},
 		{"a range", []string{"--add-port=170-180/tcp"}, "open", "port 170-180/tcp", []bool{true, true}},
 		{"another range", []string{"--add-port=180-190/tcp"}, "missing", "", []bool{false, false}},
-		{"the port of UDP", []string{"--add-port=179/udp"}, "missing", "", []bool{false, false}},
-		{"as a source port", []string{"--add-source-port=179/tcp"}, "missing", "", []bool{false, false}},
+		{"a UDP port", []string{"--add-port=179/udp"}, "missing", "", []bool{false, false}},
+		{"a source port", []string{"--add-source-port=179/tcp"}, "missing", "", []bool{false, false}},
 		{"all of TCP", []string{"--add-protocol=tcp"}, "open", "protocol tcp", []bool{true, true}},
 		{"all of UDP", []string{"--add-protocol=udp"}, "missing", "", []bool{false, false}},
 		{"a service", []string{"--add-service=bgp"}, "open", "service bgp", []bool{true, true}},
@@ -136,31 +135,31 @@ func TestCheckAndPacketsAgree(t *testing.T) {
 		{"a source", []string{"--add-rich-rule=rule family=ipv4 source address=10.255.77.0/24 port port=179 protocol=tcp accept",
 			"--add-rich-rule=rule family=ipv6 source address=fd00:255:77::/64 accept"}, "limited",
 			`IPv4: rich rule 'rule family="ipv4" source address="10.255.77.0/24" port port="179" protocol="tcp" accept'`, []bool{true, true}},
-		{"a port, and somebody is kept out", []string{"--add-port=179/tcp", "--add-rich-rule=rule family=ipv4 source address=10.9.9.9 drop"},
+		{"a port, and a rule drops one address", []string{"--add-port=179/tcp", "--add-rich-rule=rule family=ipv4 source address=10.9.9.9 drop"},
 			"limited", `IPv4: rich rule 'rule family="ipv4" source address="10.9.9.9" drop'`, []bool{true, true}},
-		{"a port, and all but some are kept out", []string{"--add-port=179/tcp", "--add-rich-rule=rule family=ipv4 source not address=10.9.0.0/16 drop"},
+		{"a port, and a rule drops all but some addresses", []string{"--add-port=179/tcp", "--add-rich-rule=rule family=ipv4 source not address=10.9.0.0/16 drop"},
 			"limited", `IPv4: rich rule 'rule family="ipv4" source NOT address="10.9.0.0/16" drop'`, []bool{false, true}},
-		{"a port, and this host's address is kept out", []string{"--add-port=179/tcp", "--add-rich-rule=rule family=ipv6 destination address=" + firewalldtest.HostIPv6 + " reject"},
+		{"a port, and a rule rejects this host's address", []string{"--add-port=179/tcp", "--add-rich-rule=rule family=ipv6 destination address=" + firewalldtest.HostIPv6 + " reject"},
 			"limited", `IPv6: rich rule 'rule family="ipv6" destination address="fd00:255:77::1" reject'`, []bool{true, false}},
-		{"a port, and every address is kept out", []string{"--add-port=179/tcp", "--add-rich-rule=rule family=ipv4 source address=0.0.0.0/0 drop"},
+		{"a port, and a rule drops every address", []string{"--add-port=179/tcp", "--add-rich-rule=rule family=ipv4 source address=0.0.0.0/0 drop"},
 			"missing", `IPv4: rich rule 'rule family="ipv4" source address="0.0.0.0/0" drop'`, []bool{false, true}},
-		{"a port, and a rule that keeps all out", []string{"--add-port=179/tcp", "--add-rich-rule=rule port port=179 protocol=tcp reject"}, "missing",
+		{"a port, and a rule rejects it", []string{"--add-port=179/tcp", "--add-rich-rule=rule port port=179 protocol=tcp reject"}, "missing",
 			`rich rule 'rule port port="179" protocol="tcp" reject'`, []bool{false, false}},
-		{"first in, then out", []string{"--add-rich-rule=rule priority=-2 service name=bgp accept", "--add-rich-rule=rule priority=-1 service name=bgp drop"},
+		{"accept before drop", []string{"--add-rich-rule=rule priority=-2 service name=bgp accept", "--add-rich-rule=rule priority=-1 service name=bgp drop"},
 			"open", `rich rule 'rule priority="-2" service name="bgp" accept'`, []bool{true, true}},
-		{"first out, then in", []string{"--add-rich-rule=rule priority=-2 service name=bgp reject", "--add-rich-rule=rule priority=-1 service name=bgp accept"},
+		{"reject before accept", []string{"--add-rich-rule=rule priority=-2 service name=bgp reject", "--add-rich-rule=rule priority=-1 service name=bgp accept"},
 			"missing", `rich rule 'rule priority="-2" service name="bgp" reject'`, []bool{false, false}},
 		{"a port before a later rule", []string{"--add-port=179/tcp", "--add-rich-rule=rule priority=32767 reject"}, "open", "port 179/tcp", []bool{true, true}},
-		{"a rule with a rate", []string{"--add-rich-rule=rule port port=179 protocol=tcp accept limit value=100/s"}, "limited",
+		{"a rule with a rate limit", []string{"--add-rich-rule=rule port port=179 protocol=tcp accept limit value=100/s"}, "limited",
 			`rich rule 'rule port port="179" protocol="tcp" accept limit value="100/s"'`, []bool{true, true}},
 		{"panic", []string{"--panic-on"}, "missing", "panic mode is on", []bool{false, false}},
 		{"a policy for every zone", []string{"--policy=fabric --add-port=179/tcp"}, "open", "policy fabric: port 179/tcp", []bool{true, true}},
-		{"a policy that keeps out before the zone lets in", []string{"--add-port=179/tcp", "--policy=fabric --add-rich-rule=rule service name=bgp reject"},
+		{"a policy that rejects before the zone accepts", []string{"--add-port=179/tcp", "--policy=fabric --add-rich-rule=rule service name=bgp reject"},
 			"missing", `policy fabric: rich rule 'rule service name="bgp" reject'`, []bool{false, false}},
 		{"a policy of another zone", []string{"--policy=other --add-port=179/tcp"}, "missing", "", []bool{false, false}},
-		{"a policy for what is forwarded", []string{"--policy=through --add-port=179/tcp"}, "missing", "", []bool{false, false}},
+		{"a policy for forwarded traffic", []string{"--policy=through --add-port=179/tcp"}, "missing", "", []bool{false, false}},
 		{"a policy of the default zone, to which no interface is bound", []string{"--remove-interface=eth0", "--policy=last --add-port=179/tcp"}, "missing", "", []bool{false, false}},
-		{"a policy behind the zone", []string{"--policy=last --add-port=179/tcp"}, "open", "policy last: port 179/tcp", []bool{true, true}},
+		{"a policy after the zone", []string{"--policy=last --add-port=179/tcp"}, "open", "policy last: port 179/tcp", []bool{true, true}},
 		{"a policy's target", []string{"--policy=accepting --add-ingress-zone=public"}, "open", "policy accepting's target ACCEPT", []bool{true, true}},
 	}
 
@@ -185,18 +184,18 @@ func TestCheckAndPacketsAgree(t *testing.T) {
 		}
 		got := check(t, host, "--interface", "eth0").Check.Zones[0].Openings[0]
 		assert.Equal(t, []string{tt.message, tt.by}, []string{got.Runtime, got.RuntimeBy}, tt.name)
-		over := []bool{connects(t, peer.Namespace, host.Namespace, firewalldtest.HostIPv4, "179"), connects(t, peer.Namespace, host.Namespace, firewalldtest.HostIPv6, "179")}
-		assert.Equal(t, tt.connects, over, tt.name)
+		connected := []bool{connects(t, peer.Namespace, host.Namespace, firewalldtest.HostIPv4, "179"), connects(t, peer.Namespace, host.Namespace, firewalldtest.HostIPv6, "179")}
+		assert.Equal(t, tt.connects, connected, tt.name)
 		for _, command := range tt.commands {
 			host.FirewallCmd(t, arguments(undo.Replace(command))...)
 		}
 	}
-	assert.Equal(t, []string{"179/tcp missing missing"}, check(t, host).states(t), "all is undone")
+	assert.Equal(t, []string{"179/tcp missing missing"}, check(t, host).states(t), "everything is reverted")
 }
 
 var undo = strings.NewReplacer("--add-", "--remove-", "--remove-interface", "--add-interface", "--panic-on", "--panic-off")
 
-// arguments are a command's: the policy, and the rest, which may have spaces.
+// arguments splits a command into the policy and the rest, which may have spaces.
 func arguments(command string) []string {
 	if policy, rest, found := strings.Cut(command, " --"); found && strings.HasPrefix(policy, "--policy=") {
 		return []string{policy, "--" + rest}
@@ -204,8 +203,8 @@ func arguments(command string) []string {
 	return []string{command}
 }
 
-// Direct rules keep out what is open in the zone: the check says that it doesn't
-// read them, as long as there are some, now or after a reload.
+// TestDirectRules checks the warning about direct rules, which may block a port that is
+// open in the zone, in the runtime or the permanent configuration.
 func TestDirectRules(t *testing.T) {
 	t.Parallel()
 	host := firewalldtest.Start(t)
@@ -233,8 +232,8 @@ func TestDirectRules(t *testing.T) {
 	assert.Equal(t, warned("firewall-cmd --direct --get-all-rules and firewall-cmd --direct --get-all-passthroughs"), check(t, host).Warnings)
 }
 
-// The addresses of a host in a zone with target ACCEPT are reached, whatever
-// the openings are.
+// TestTargets checks that a zone with target ACCEPT accepts everything, regardless of its
+// openings.
 func TestTargets(t *testing.T) {
 	t.Parallel()
 	host := firewalldtest.Start(t)

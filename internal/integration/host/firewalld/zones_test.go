@@ -14,7 +14,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/host/firewalldtest"
 )
 
-// Each configuration, with what it needs.
+// configurations have the arguments and the openings of each configuration.
 var configurations = []struct {
 	name     string
 	args     []string
@@ -35,11 +35,12 @@ var configurations = []struct {
 	}, []string{"179/tcp", "4", "4789/udp", "6443/tcp", "5473/tcp", "51820/udp", "51821/udp", "5000/tcp"}},
 }
 
-// In every zone, every mode: before, and after the commands for everything.
+// TestEveryZoneAndMode checks every configuration in every zone, before and after the
+// printed commands.
 func TestEveryZoneAndMode(t *testing.T) {
 	t.Parallel()
 	host := firewalldtest.Start(t)
-	everything := configurations[len(configurations)-2:] // with either datastore
+	everything := configurations[len(configurations)-2:] // for both datastores
 	zones := strings.Fields(host.FirewallCmd(t, "--get-zones"))
 	require.Contains(t, zones, "public")
 	for _, zone := range zones {
@@ -68,7 +69,8 @@ func TestEveryZoneAndMode(t *testing.T) {
 	}
 }
 
-// Every mode has the commands that it needs, and --check those that are left.
+// TestCommandsOfEveryMode checks that --check prints only the commands that are still
+// missing.
 func TestCommandsOfEveryMode(t *testing.T) {
 	t.Parallel()
 	host := firewalldtest.Start(t)
@@ -89,7 +91,8 @@ func TestCommandsOfEveryMode(t *testing.T) {
 	}
 }
 
-// What is open at run time only, and what will be open after a reload only.
+// TestRuntimeAndPermanent checks openings that are only in the runtime or only in the
+// permanent configuration.
 func TestRuntimeAndPermanent(t *testing.T) {
 	t.Parallel()
 	host := firewalldtest.Start(t)
@@ -109,8 +112,8 @@ func TestRuntimeAndPermanent(t *testing.T) {
 	assert.Equal(t, []string{"179/tcp missing missing", "4 open open"}, check(t, host, args...).states(t))
 }
 
-// The zone is that of the interface, of the default route's interface, or the
-// default zone.
+// TestWhichZone checks the choice of the zone: that of the interface, that of the default
+// route's interface, or the default zone.
 func TestWhichZone(t *testing.T) {
 	t.Parallel()
 	host := firewalldtest.Start(t)
@@ -151,7 +154,7 @@ func TestWhichZone(t *testing.T) {
 	assert.Empty(t, check(t, host, "--zone", "trusted").Warnings)
 }
 
-// Whatever is asked, firewalld stays as it is.
+// TestCheckChangesNothing checks that --check never modifies firewalld's state.
 func TestCheckChangesNothing(t *testing.T) {
 	t.Parallel()
 	host := firewalldtest.Start(t)
@@ -178,7 +181,7 @@ func states(openings []string, runtime, permanent string) []string {
 	return all
 }
 
-// shell runs what was printed for a shell, on the host.
+// shell runs a printed script on the host.
 func shell(t *testing.T, host *firewalldtest.Host, script string) {
 	t.Helper()
 	out, err := host.Command("sh", "-e", "-c", script).CombinedOutput()

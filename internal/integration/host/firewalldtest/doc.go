@@ -1,4 +1,3 @@
-// Package firewalldtest starts a real firewalld for a test: in a network
-// namespace, with a bus and a configuration of its own. It is built with the
-// tag host, on Linux.
+// Package firewalldtest starts a real firewalld for a test, in its own network namespace
+// with its own bus and configuration. It builds on Linux, with the tag host.
 package firewalldtest

@@ -18,8 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// busConfig lets everybody on the bus say everything: who may ask firewalld is
-// firewalld's to decide.
+// busConfig allows every user every call, as firewalld has its own authorization.
 const busConfig = `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 <busconfig>
@@ -41,33 +40,32 @@ const busConfig = `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Con
 </busconfig>
 `
 
-// service is how a bus would start firewalld for somebody who calls it: here it
-// only leaves a mark.
+// service is the D-Bus activation of firewalld. It only creates a file.
 const service = `[D-BUS Service]
 Name=org.fedoraproject.FirewallD1
 Exec=/usr/bin/touch %s/activated
 `
 
-// Host is a network namespace, with a bus and, once it is started, a firewalld.
+// Host is a network namespace with a bus and, after StartFirewalld, a firewalld.
 type Host struct {
-	Namespace string // its name, for ip netns
-	Bus       string // the address of its system bus
+	Namespace string // name of the network namespace, for ip netns
+	Bus       string // address of the system bus
 
 	folder    string
 	firewalld *exec.Cmd
 }
 
-// namespaces counts those of this process: their names are the machine's.
+// namespaces numbers the namespaces of this process, as their names are global.
 var namespaces atomic.Int32
 
-// New makes a host without a firewalld.
+// New creates a host without a firewalld.
 func New(t testing.TB) *Host {
 	t.Helper()
-	// Not t.TempDir: the name of a socket is 107 bytes at most.
+	// Not t.TempDir, as the path of a socket has at most 107 bytes.
 	folder, err := os.MkdirTemp("", "firewalld")
 	require.NoError(t, err)
 	t.Cleanup(func() { os.RemoveAll(folder) })
-	require.NoError(t, os.Chmod(folder, 0o755)) // for tests that ask as somebody else
+	require.NoError(t, os.Chmod(folder, 0o755)) // for tests with another user
 	h := &Host{folder: folder, Bus: "unix:path=" + filepath.Join(folder, "bus"), Namespace: NewNamespace(t)}
 
 	config := filepath.Join(folder, "bus.conf")
@@ -79,11 +77,11 @@ func New(t testing.TB) *Host {
 	require.Eventually(t, func() bool {
 		_, err := os.Stat(filepath.Join(folder, "bus"))
 		return err == nil
-	}, 30*time.Second, 10*time.Millisecond, "the bus doesn't listen")
+	}, 30*time.Second, 10*time.Millisecond, "the bus does not listen")
 	return h
 }
 
-// Start makes a host with a firewalld that is ready.
+// Start creates a host with a firewalld that is ready.
 func Start(t testing.TB) *Host {
 	t.Helper()
 	h := New(t)
@@ -91,48 +89,46 @@ func Start(t testing.TB) *Host {
 	return h
 }
 
-// StartFirewalld starts the host's firewalld, with the configuration that the
-// one before left.
+// StartFirewalld starts the host's firewalld with its previous configuration.
 func (h *Host) StartFirewalld(t testing.TB) {
 	t.Helper()
 	h.firewalld = h.Command("firewalld", "--nofork", "--nopid", "--log-target", "console", "--system-config", filepath.Join(h.folder, "etc"))
 	stop := start(t, h.firewalld)
 	require.Eventually(t, func() bool { return h.Command("firewall-cmd", "--state").Run() == nil },
-		time.Minute, 50*time.Millisecond, "firewalld doesn't get ready: %s", stop)
+		time.Minute, 50*time.Millisecond, "firewalld does not become ready: %s", stop)
 }
 
-// StopFirewalld ends it.
+// StopFirewalld stops the host's firewalld.
 func (h *Host) StopFirewalld(t testing.TB) {
 	t.Helper()
 	require.NoError(t, h.Signal(syscall.SIGTERM))
 	require.Eventually(t, func() bool { return h.Command("firewall-cmd", "--state").Run() != nil }, time.Minute, 50*time.Millisecond)
 }
 
-// Signal sends firewalld a signal.
+// Signal sends a signal to firewalld.
 func (h *Host) Signal(signal syscall.Signal) error {
 	return syscall.Kill(-h.firewalld.Process.Pid, signal)
 }
 
-// Activated reports whether somebody made the bus start firewalld.
+// Activated reports whether the bus tried to start firewalld.
 func (h *Host) Activated() bool {
 	_, err := os.Stat(filepath.Join(h.folder, "activated"))
 	return err == nil
 }
 
-// Environ is the environment of whoever asks the host's firewalld.
+// Environ returns the environment of a client of the host's firewalld.
 func (h *Host) Environ() []string {
 	return append(os.Environ(), "DBUS_SYSTEM_BUS_ADDRESS="+h.Bus)
 }
 
-// Command is a command on the host.
+// Command returns a command that runs on the host.
 func (h *Host) Command(name string, args ...string) *exec.Cmd {
 	command := exec.Command("ip", append([]string{"netns", "exec", h.Namespace, name}, args...)...)
 	command.Env = h.Environ()
 	return command
 }
 
-// FirewallCmd runs firewall-cmd, which has to succeed, and returns what it
-// prints.
+// FirewallCmd runs firewall-cmd, which must succeed, and returns its output.
 func (h *Host) FirewallCmd(t testing.TB, args ...string) string {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
@@ -142,7 +138,7 @@ func (h *Host) FirewallCmd(t testing.TB, args ...string) string {
 	return strings.TrimSpace(stdout.String())
 }
 
-// NewNamespace makes a network namespace with its loopback up.
+// NewNamespace creates a network namespace whose loopback interface is up.
 func NewNamespace(t testing.TB) string {
 	t.Helper()
 	name := fmt.Sprintf("cbtest-%d-%d", os.Getpid(), namespaces.Add(1))
@@ -158,7 +154,7 @@ func run(t testing.TB, name string, args ...string) {
 	require.NoError(t, err, "%s %s: %s", name, strings.Join(args, " "), out)
 }
 
-// start starts a server that ends with the test, and returns what it prints.
+// start starts a server that is stopped when the test ends, and returns its output.
 func start(t testing.TB, server *exec.Cmd) fmt.Stringer {
 	t.Helper()
 	output := &lockedBuffer{}
@@ -182,7 +178,7 @@ func start(t testing.TB, server *exec.Cmd) fmt.Stringer {
 	return output
 }
 
-// lockedBuffer is a buffer that is read while a server writes to it.
+// lockedBuffer is a buffer that is safe for concurrent use.
 type lockedBuffer struct {
 	mu     sync.Mutex
 	buffer bytes.Buffer

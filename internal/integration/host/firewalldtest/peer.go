@@ -21,11 +21,11 @@ const (
 	peerDevice = "eth0"
 )
 
-// Peer is a network namespace that is linked with a host, as another node of
-// its cluster.
+// Peer is a network namespace that is linked to a host, like another node of its
+// cluster.
 type Peer struct{ Namespace string }
 
-// Peer makes one, linked with the host's device eth0.
+// Peer creates a peer that is linked to the host's device eth0.
 func (h *Host) Peer(t testing.TB) Peer {
 	t.Helper()
 	peer := Peer{NewNamespace(t)}
@@ -35,20 +35,20 @@ func (h *Host) Peer(t testing.TB) Peer {
 		{peer.Namespace, peerDevice, PeerIPv4, PeerIPv6},
 	} {
 		run(t, "ip", "-n", end.namespace, "address", "add", end.ipv4+"/24", "dev", end.device)
-		// Without waiting for somebody else to have the address.
+		// Without duplicate address detection, which takes time.
 		run(t, "ip", "-n", end.namespace, "address", "add", end.ipv6+"/64", "dev", end.device, "nodad")
 		run(t, "ip", "-n", end.namespace, "link", "set", end.device, "up")
 	}
 	return peer
 }
 
-// Inside calls the function on a thread in the network namespace. What the
-// function opens stays there; what it starts in other goroutines doesn't.
+// Inside calls the function on a thread in the network namespace. Sockets that it opens
+// remain in the namespace. Goroutines that it starts are not in the namespace.
 func Inside(t testing.TB, namespace string, function func() error) {
 	t.Helper()
 	done := make(chan error)
 	go func() {
-		runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
+		runtime.LockOSThread() // never unlocked, so that the thread ends with the goroutine
 		file, err := os.Open("/run/netns/" + namespace)
 		if err == nil {
 			defer file.Close()

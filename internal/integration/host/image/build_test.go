@@ -1,7 +1,7 @@
 //go:build host && linux
 
-// Package image tests the container image: it is built with buildah, as `make
-// image` does, and run from its root file system.
+// Package image tests the container image. It builds the image with buildah and `make
+// image` and runs it from its root file system.
 package image
 
 import (
@@ -23,7 +23,7 @@ import (
 // repository is the root of the checkout.
 const repository = "../../../.."
 
-// image is one that was built, as OCI has it.
+// image is an OCI image.
 type image struct {
 	digest string // of the manifest
 	config struct {
@@ -39,17 +39,17 @@ type image struct {
 		}
 	}
 	layers     [][]byte // tar archives
-	compressed int64    // all layers as they are pulled, in bytes
+	compressed int64    // size of all compressed layers, in bytes
 }
 
-// build makes the image of a checkout with buildah, in a storage of its own.
+// build builds the image of a checkout with buildah, in its own storage.
 func build(t *testing.T, checkout string, variables ...string) image {
 	t.Helper()
 	folder := t.TempDir()
 	storage := filepath.Join(folder, "storage.conf")
 	require.NoError(t, os.WriteFile(storage, fmt.Appendf(nil, "[storage]\ndriver = %q\ngraphroot = %q\nrunroot = %q\n",
 		"vfs", filepath.Join(folder, "graph"), filepath.Join(folder, "run")), 0o600))
-	// What works without a daemon and its rights.
+	// These settings work without a daemon and extra privileges.
 	env := append(os.Environ(), "CONTAINERS_STORAGE_CONF="+storage, "STORAGE_DRIVER=vfs", "BUILDAH_ISOLATION=chroot")
 
 	name := "calico-bootstrap:test"
@@ -104,7 +104,7 @@ func read(t *testing.T, archive string) image {
 	return i
 }
 
-// files are what is in the image: mode, owner, name.
+// files returns mode, owner and name of the files in the image.
 func (i image) files(t *testing.T) []string {
 	t.Helper()
 	var files []string
@@ -116,7 +116,7 @@ func (i image) files(t *testing.T) []string {
 	return files
 }
 
-// container is the image's root file system, to run the program in.
+// container is the unpacked root file system of an image.
 type container struct {
 	image
 	root string
@@ -134,7 +134,7 @@ func (i image) container(t *testing.T) container {
 	return c
 }
 
-// each calls the function for everything in a tar archive.
+// each calls the function for every entry of a tar archive.
 func each(t *testing.T, archive io.Reader, function func(*tar.Header, []byte)) {
 	t.Helper()
 	for reader := tar.NewReader(archive); ; {
@@ -149,8 +149,8 @@ func each(t *testing.T, archive io.Reader, function func(*tar.Header, []byte)) {
 	}
 }
 
-// command runs the image's entrypoint as the image's user, with nothing in the
-// environment but what is given, and with /proc, as every runtime has it.
+// command returns a command that runs the image's entrypoint as the image's user, with
+// only the given environment and with /proc, like container runtimes.
 func (c container) command(t *testing.T, env []string, args ...string) *exec.Cmd {
 	t.Helper()
 	chroot, err := exec.LookPath("chroot")

@@ -22,7 +22,7 @@ import (
 
 const megabyte = 1000 * 1000
 
-// What `make image` builds here, looked at from all sides.
+// TestImage checks the image that `make image` builds from this checkout.
 func TestImage(t *testing.T) {
 	t.Parallel()
 	i := build(t, repository)
@@ -38,7 +38,7 @@ func TestImage(t *testing.T) {
 }
 
 func testContent(t *testing.T, i image) {
-	assert.Equal(t, []string{"-rwxr-xr-x 0:0 calico-bootstrap"}, i.files(t), "nothing but the program")
+	assert.Equal(t, []string{"-rwxr-xr-x 0:0 calico-bootstrap"}, i.files(t), "only the program")
 	t.Logf("compressed %.2f MB", float64(i.compressed)/megabyte)
 	assert.Less(t, i.compressed, int64(9.5*megabyte))
 
@@ -59,11 +59,11 @@ func testProgram(t *testing.T, i image) {
 	require.NoError(t, err)
 	defer program.Close()
 	for _, segment := range program.Progs {
-		assert.NotEqual(t, elf.PT_INTERP, segment.Type, "it isn't static")
+		assert.NotEqual(t, elf.PT_INTERP, segment.Type, "the binary is not static")
 	}
 }
 
-// The labels say which commit it is, and the program says the same.
+// testVersion checks that the labels and the program have the version of the commit.
 func testVersion(t *testing.T, i image) {
 	git := func(args ...string) string {
 		out, err := exec.Command("git", append([]string{"-C", repository}, args...)...).Output()
@@ -94,7 +94,8 @@ func testVersion(t *testing.T, i image) {
 	assert.Contains(t, string(out), "calico-bootstrap "+version+" ")
 }
 
-// Two checkouts of a commit, in other places, give the same image.
+// TestReproducible builds two checkouts of a commit in different folders: their images
+// are identical.
 func TestReproducible(t *testing.T) {
 	t.Parallel()
 	var digests []string
@@ -124,7 +125,7 @@ func TestOtherArchitecture(t *testing.T) {
 	assert.Equal(t, machine, program.Machine)
 }
 
-// What needs no datastore runs with nothing mounted, and nobody's home.
+// testRender runs a command that needs no datastore, without mounts and a home directory.
 func testRender(t *testing.T, i image) {
 	env := []string{"CALICO_IPV4POOL_CIDR=10.244.0.0/16", "CALICO_IPV6POOL_CIDR=none"}
 	out, err := i.container(t).command(t, env, "render").Output()
@@ -133,8 +134,8 @@ func testRender(t *testing.T, i image) {
 	assert.Contains(t, string(out), "ipipMode: Never")
 }
 
-// The image bootstraps an etcd that wants client certificates, from files that
-// its user may read, as a mounted Secret's are.
+// testBootstrap bootstraps an etcd that requires client certificates. The image's user may
+// read the files, as with a mounted Secret.
 func testBootstrap(t *testing.T, i image) {
 	c := i.container(t)
 	server := etcdtest.Start(t, etcdtest.WithMutualTLS())
@@ -147,7 +148,7 @@ func testBootstrap(t *testing.T, i image) {
 		"ETCD_ENDPOINTS=" + strings.Join(server.Endpoints(), ","),
 		"ETCD_CA_CERT_FILE=/certs/ca.pem", "ETCD_CERT_FILE=/certs/cert.pem", "ETCD_KEY_FILE=/certs/key.pem",
 		"CALICO_IPV4POOL_CIDR=10.244.0.0/16", "CALICO_IPV6POOL_CIDR=fd00:10:244::/64", "CALICO_IPV4POOL_NAT_OUTGOING=false",
-		"CALICO_IPPOOLS_PREFLIGHT=off", // which would see the networks of this machine
+		"CALICO_IPPOOLS_PREFLIGHT=off", // its findings depend on the networks of this machine
 	}
 	actions := func(args ...string) []string {
 		var stderr bytes.Buffer
@@ -171,9 +172,9 @@ func testBootstrap(t *testing.T, i image) {
 	stored, err := server.Client(t).Get(t.Context(), "/calico/resources/v3/projectcalico.org/ippools/default-ipv4-ippool")
 	require.NoError(t, err)
 	require.Len(t, stored.Kvs, 1)
-	assert.NotContains(t, string(stored.Kvs[0].Value), "natOutgoing", "false is left out")
+	assert.NotContains(t, string(stored.Kvs[0].Value), "natOutgoing", "false is omitted")
 
-	// A key that the image's user may not read.
+	// The image's user has no permission to read the key.
 	require.NoError(t, os.Chmod(filepath.Join(mount, "key.pem"), 0o600))
 	command := c.command(t, env)
 	var stderr bytes.Buffer
@@ -183,8 +184,8 @@ func testBootstrap(t *testing.T, i image) {
 	assert.Contains(t, stderr.String(), `"/certs/key.pem": can't be read: permission denied`)
 }
 
-// The image holds no CA certificates: where an endpoint's is a public one,
-// SSL_CERT_FILE says where they are.
+// testSystemCAs checks SSL_CERT_FILE, which an endpoint with a certificate of a public CA
+// requires, as the image has no CA certificates.
 func testSystemCAs(t *testing.T, i image) {
 	c := i.container(t)
 	server := etcdtest.Start(t, etcdtest.WithServerTLS())

@@ -14,14 +14,13 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// The manifests run the image as its own user, name it as `make image` does, and
-// begin with an argument of the entrypoint, not with a command, of which the
-// image has one.
+// testManifests checks that the manifests have the image's user and name and no command,
+// so that they use its entrypoint.
 func testManifests(t *testing.T, i image) {
 	for _, file := range []string{"base/job.yaml", "init-container/daemonset.yaml"} {
 		content, err := os.ReadFile(filepath.Join(repository, "examples/kubernetes", file))
 		require.NoError(t, err)
-		// A Job and a DaemonSet have their pod in the same place.
+		// The pod template has the same path in a Job and a DaemonSet.
 		var manifest struct {
 			Spec struct{ Template corev1.PodTemplateSpec }
 		}

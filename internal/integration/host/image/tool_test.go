@@ -16,19 +16,19 @@ import (
 
 const noTool = "make image: no docker, podman or buildah works here; IMAGE_TOOL names another\n"
 
-// The first tool that works is taken: a docker without its daemon is none.
-// Commands are printed, not run, as there is no docker to run them.
+// TestTool checks that `make image` uses the first tool that works, which docker without
+// its daemon does not. It uses --dry-run, as the test does not require docker.
 func TestTool(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		works     []string
 		variables []string
 		want      string
-		timestamp bool // docker doesn't know the flag
+		timestamp bool // docker does not have the flag
 	}{
 		"all three":           {works: []string{"docker", "podman", "buildah"}, want: "docker"},
 		"no daemon of docker": {works: []string{"podman", "buildah"}, want: "podman", timestamp: true},
-		"buildah alone":       {works: []string{"buildah"}, want: "buildah", timestamp: true},
+		"buildah only":        {works: []string{"buildah"}, want: "buildah", timestamp: true},
 		"named":               {works: []string{"docker", "buildah"}, variables: []string{"IMAGE_TOOL=buildah"}, want: "buildah", timestamp: true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -51,8 +51,8 @@ func TestTool(t *testing.T) {
 func TestNoTool(t *testing.T) {
 	t.Parallel()
 	for name, variables := range map[string][]string{
-		"none works":           nil,
-		"a name that is wrong": {"IMAGE_TOOL=nosuchtool"},
+		"none works":   nil,
+		"unknown tool": {"IMAGE_TOOL=nosuchtool"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -64,8 +64,8 @@ func TestNoTool(t *testing.T) {
 	}
 }
 
-// makeImage is `make image` where all three tools are installed, and only some
-// of them work.
+// makeImage returns `make image` with all three tools installed, of which only the given
+// ones work.
 func makeImage(t *testing.T, works []string, args ...string) *exec.Cmd {
 	t.Helper()
 	folder := t.TempDir()

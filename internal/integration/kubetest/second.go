@@ -8,10 +8,10 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/loopback"
 )
 
-// Beside starts a second API server on the etcd, the certificates and the audit
-// log of this one, as a control plane of several nodes has it. It is stopped when
-// the test ends. Its etcd is not its own: StopEtcd and StartEtcd are for the first.
-func (s *Server) Beside(tb testing.TB) *Server {
+// StartSecond starts another API server with the etcd, the certificates and the audit log
+// of this one, like a control plane of several nodes. It is stopped when the test ends.
+// Its StopEtcd and StartEtcd must not be called.
+func (s *Server) StartSecond(tb testing.TB) *Server {
 	tb.Helper()
 	second := &Server{
 		options: s.options, programs: s.programs, folder: s.folder,
