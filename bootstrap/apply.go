@@ -17,7 +17,7 @@ func (r *runner) changedSince(now plan.Plan) error {
 		return nil
 	}
 	if was, is := len(r.agreed.Steps), len(now.Steps); was != is {
-		return &planChangedError{fmt.Sprintf("it was about %d pools, and is about %d now", was, is)}
+		return &planChangedError{fmt.Sprintf("it had %d pools and has %d now", was, is)}
 	}
 	for i, is := range now.Steps {
 		was := r.agreed.Steps[i]
@@ -26,7 +26,7 @@ func (r *runner) changedSince(now plan.Plan) error {
 		}
 		before, after := describe(was), describe(is)
 		if before == after {
-			after += ", with other values in the pool itself"
+			after += ", with other field values"
 		}
 		return &planChangedError{fmt.Sprintf("IPPool %q was: %s; it is now: %s", was.Name, before, after)}
 	}

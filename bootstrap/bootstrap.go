@@ -106,7 +106,7 @@ func Render(ctx context.Context, s settings.Settings, opts ...Option) ([]*v3.IPP
 		case want.Default:
 			warnings = append(warnings, fmt.Sprintf("no default %s pool: %s", want.Family, want.Skip))
 		default:
-			warnings = append(warnings, fmt.Sprintf("IPPool %q is left out: %s", want.Pool.Name, want.Skip))
+			warnings = append(warnings, fmt.Sprintf("IPPool %q is skipped: %s", want.Pool.Name, want.Skip))
 		}
 	}
 	draft, err := plan.Compute(desired, datastore.Snapshot{}, plan.DriftReport)

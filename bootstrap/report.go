@@ -64,7 +64,7 @@ func newReport(store datastore.Type, p plan.Plan) Report {
 		if slices.Contains(step.Unknown, "cidr") {
 			for i := range pool.Settings {
 				if pool.Settings[i].Field == "cidr" {
-					pool.Settings[i].Source = origin.DefaultBecause("a random ULA /48, drawn when the pool is created")
+					pool.Settings[i].Source = origin.DefaultBecause("a random ULA /48, generated when the pool is created")
 				}
 			}
 		}
@@ -88,5 +88,5 @@ func allowedNote(allowed []preflight.Finding) string {
 			texts[i] += fmt.Sprintf(" of IPPool %q", finding.Pool)
 		}
 	}
-	return "found, and allowed by the settings: " + strings.Join(slices.Compact(texts), ", ")
+	return "findings allowed by the settings: " + strings.Join(slices.Compact(texts), ", ")
 }

@@ -202,7 +202,7 @@ func TestPlanIsComplete(t *testing.T) {
 	assert.Equal(t, plan.Value{Field: "cidr", Value: "172.16.0.0/16", Source: origin.DefaultBecause("192.168.0.0/16 is in use on this host")}, report.Pools[0].Settings[1])
 	assert.Equal(t, plan.Value{Field: "natOutgoing", Value: false, Source: origin.Env("CALICO_IPV4POOL_NAT_OUTGOING")}, report.Pools[0].Settings[4])
 	assert.Empty(t, report.Pools[1].Spec.CIDR, "nothing is drawn for a pool that is not written")
-	assert.Equal(t, plan.Value{Field: "cidr", Value: "", Source: origin.DefaultBecause("a random ULA /48, drawn when the pool is created")}, report.Pools[1].Settings[1])
+	assert.Equal(t, plan.Value{Field: "cidr", Value: "", Source: origin.DefaultBecause("a random ULA /48, generated when the pool is created")}, report.Pools[1].Settings[1])
 	assert.Equal(t, []string{"snapshot", blocks4}, store.calls)
 	assert.Empty(t, store.stored())
 	assert.Equal(t, 1, requested)

@@ -26,7 +26,7 @@ func storedDifference(requested, stored *v3.IPPool) []string {
 	if differences == nil {
 		return nil
 	}
-	return []string{fmt.Sprintf("the datastore keeps IPPool %q with changed fields: %s", requested.Name, strings.Join(differences, ", "))}
+	return []string{fmt.Sprintf("the datastore stored IPPool %q with changed fields: %s", requested.Name, strings.Join(differences, ", "))}
 }
 
 // keeps reports whether the stored pool may be what the datastore made of the one

@@ -41,7 +41,7 @@ func APIServer(server string) Opening {
 	if server != "" {
 		port = portOf(server, "443")
 	}
-	return Opening{Name: "Kubernetes API", Port: port + "/tcp", Reason: "every node asks the API server, which keeps the pools"}
+	return Opening{Name: "Kubernetes API", Port: port + "/tcp", Reason: "every node reads and writes the pools through the API server"}
 }
 
 // portOf is the port in a URL or an address, or the usual one.

@@ -44,15 +44,15 @@ func (o Opening) String() string {
 func (o Opening) Validate() error {
 	switch {
 	case (o.Port == "") == (o.Protocol == ""):
-		return fmt.Errorf("opening %q: want a port or a protocol", o.Name)
+		return fmt.Errorf("opening %q: must have either a port or a protocol", o.Name)
 	case o.Port != "" && !isPort(o.Port):
-		return fmt.Errorf("opening %q: port %q is none; want one such as 179/tcp", o.Name, o.Port)
+		return fmt.Errorf("opening %q: invalid port %q; must be one such as 179/tcp", o.Name, o.Port)
 	case o.Protocol != "" && !isNumber(o.Protocol, 8):
-		return fmt.Errorf("opening %q: protocol %q is no number; want 0 to 255", o.Name, o.Protocol)
+		return fmt.Errorf("opening %q: invalid protocol %q; must be 0 to 255", o.Name, o.Protocol)
 	case len(o.Families) == 0:
-		return fmt.Errorf("opening %q: want families: 4, 6 or both", o.Name)
+		return fmt.Errorf("opening %q: no families; must be 4, 6 or both", o.Name)
 	case slices.ContainsFunc(o.Families, func(family ippool.Family) bool { return family != ippool.IPv4 && family != ippool.IPv6 }):
-		return fmt.Errorf("opening %q: families %d: want 4, 6 or both", o.Name, o.Families)
+		return fmt.Errorf("opening %q: invalid families %d; must be 4, 6 or both", o.Name, o.Families)
 	default:
 		return nil
 	}
@@ -119,18 +119,18 @@ func Openings(config Config) ([]Opening, []string) {
 	vxlan := having(config.Pools, func(pool Pool) bool { return ippool.Encapsulates(pool.VXLANMode) })
 	openings := []Opening{}
 	if !config.NoBGP {
-		openings = append(openings, Opening{Name: "BGP", Port: "179/tcp", Families: all, Reason: "the nodes tell each other their routes"})
+		openings = append(openings, Opening{Name: "BGP", Port: "179/tcp", Families: all, Reason: "the nodes exchange routes"})
 	}
 	if len(ipip) > 0 {
 		openings = append(openings, Opening{
 			Name: "IP-in-IP", Protocol: "4", Families: []ippool.Family{ippool.IPv4},
-			Reason: "traffic between nodes is encapsulated: ipipMode is on in " + names(ipip),
+			Reason: "traffic between nodes is encapsulated: ipipMode is enabled in " + names(ipip),
 		})
 	}
 	if len(vxlan) > 0 {
 		openings = append(openings, Opening{
 			Name: "VXLAN", Port: "4789/udp", Families: families(vxlan),
-			Reason: "traffic between nodes is encapsulated: vxlanMode is on in " + names(vxlan),
+			Reason: "traffic between nodes is encapsulated: vxlanMode is enabled in " + names(vxlan),
 		})
 	}
 	for _, opening := range config.Datastore {
@@ -155,9 +155,9 @@ func warnings(config Config) []string {
 	bare := having(config.Pools, func(pool Pool) bool { return !ippool.Encapsulates(pool.VXLANMode) })
 	switch {
 	case config.NoBGP && len(bare) > 0:
-		return []string{"without BGP the nodes learn no routes to the addresses of " + names(bare) + ": only pools with vxlanMode on do without it"}
+		return []string{"without BGP the nodes learn no routes to the addresses of " + names(bare) + ": only pools with vxlanMode enabled work without BGP"}
 	case !config.NoBGP && len(config.Pools) > 0 && len(bare) == 0:
-		return []string{"every pool has vxlanMode on, and needs no BGP: where the cluster has it turned off, 179/tcp can stay closed"}
+		return []string{"every pool has vxlanMode enabled and needs no BGP: if BGP is disabled in the cluster, 179/tcp can stay closed"}
 	default:
 		return nil
 	}

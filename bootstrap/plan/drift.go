@@ -276,5 +276,5 @@ func (s Step) Disruption() string {
 	if changes == nil {
 		return ""
 	}
-	return fmt.Sprintf("IPPool %q: changing %s disrupts traffic between nodes until all of them have it", s.Name, strings.Join(changes, " and "))
+	return fmt.Sprintf("IPPool %q: changing %s disrupts traffic between nodes until all nodes use the new mode", s.Name, strings.Join(changes, " and "))
 }

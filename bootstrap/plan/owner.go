@@ -76,7 +76,7 @@ func ownerOf(pool *v3.IPPool) owner {
 	}
 }
 
-const inInstallation = "which would change it back: change spec.calicoNetwork.ipPools of the Installation"
+const inInstallation = "which would revert the change: change spec.calicoNetwork.ipPools of the Installation"
 
 // release is the release that Helm notes on what it makes.
 func release(metadata metav1.ObjectMeta) string {

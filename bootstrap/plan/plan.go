@@ -156,7 +156,7 @@ func newPlanner(desired Desired, existing datastore.Snapshot, onDrift OnDrift) *
 		pool := record.Pool()
 		p.records[pool.Name] = record
 		if _, err := exists(pool, false); err != nil {
-			p.taken[pool.Name] = "a pool whose CIDR can't be read"
+			p.taken[pool.Name] = "a pool with an invalid CIDR"
 			p.warn("IPPool %q is ignored: invalid CIDR: %q is %s", pool.Name, pool.Spec.CIDR, text.OneLine(err.Error()))
 		}
 	}
@@ -169,7 +169,7 @@ func newPlanner(desired Desired, existing datastore.Snapshot, onDrift OnDrift) *
 			p.warn("IPPool %q is malformed and is not modified; by its CIDR %s it counts as an %s pool: %s", record.Name, record.CIDR, family, reason)
 			continue
 		}
-		p.taken[record.Name] = "a record that can't be read: " + reason
+		p.taken[record.Name] = "a malformed record: " + reason
 		p.warn("IPPool %q is malformed and is ignored: %s", record.Name, reason)
 	}
 	slices.SortStableFunc(p.Existing, func(a, b Existing) int { return cmp.Compare(a.Pool.Name, b.Pool.Name) })

@@ -34,7 +34,7 @@ func (s Step) PlannedReason() string {
 // butFiles ends a sentence about the pools of a family that count.
 func (s Step) butFiles() string {
 	if s.BesideFiles {
-		return " but those of files"
+		return " except those of files"
 	}
 	return ""
 }

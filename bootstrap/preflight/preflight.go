@@ -114,7 +114,7 @@ func (p input) terminating(family ippool.Family) []Finding {
 		if pool.family == family && pool.deleted {
 			found = append(found, Finding{
 				Code: PoolTerminating, Pool: pool.name, CIDR: pool.located(),
-				Text: fmt.Sprintf("IPPool %q is being deleted, and counts as an %s pool until it is gone: run again then", pool.name, family),
+				Text: fmt.Sprintf("IPPool %q is being deleted and counts as an %s pool until it is gone; run again afterwards", pool.name, family),
 			})
 		}
 	}
@@ -181,7 +181,7 @@ func (p checkedPool) describe(field, value string) string {
 // saysCIDR is for texts about the range.
 func (p checkedPool) describeCIDR() string {
 	if p.randomRange {
-		return fmt.Sprintf("IPPool %q: the random ULA /48 that is drawn for it", p.name)
+		return fmt.Sprintf("IPPool %q: the random ULA /48 that is generated for it", p.name)
 	}
 	return p.describe("cidr", text.Quote(p.spec.CIDR))
 }
@@ -202,7 +202,7 @@ func (p checkedPool) moveRemedy() string {
 	case p.byDefault:
 		return fmt.Sprintf("set another range with %s", origin.Flag(fmt.Sprintf("ipv%d-pool-cidr", p.family)))
 	default:
-		return "name another range there"
+		return "set another range there"
 	}
 }
 

@@ -30,14 +30,14 @@ func (p input) onRoutes(pool checkedPool) []Finding {
 		return slices.ContainsFunc(reported, func(network facts.Located) bool { return ippool.Contains(network.Prefix, route.Prefix) })
 	})
 	return pool.overlaps(routes, "routes of this host", func(route facts.Located) string {
-		return fmt.Sprintf("overlaps %s (%s on this host): what is there is out of reach for pods, and for nodes where a pod has the address",
+		return fmt.Sprintf("overlaps %s (%s on this host): pods can't reach addresses there, and nodes can't reach those that a pod has",
 			route.Prefix, route.Source)
 	})
 }
 
 func (p input) onServices(pool checkedPool) []Finding {
 	return pool.overlaps(overlapping(p.survey.ServiceCIDRs, pool), "Service CIDRs", func(services facts.Located) string {
-		return fmt.Sprintf("overlaps the Service CIDR %s (%s): a pod may get the address of a Service, and is not reached then",
+		return fmt.Sprintf("overlaps the Service CIDR %s (%s): a pod may get the address of a Service and then be unreachable",
 			services.Prefix, services.Source)
 	})
 }
@@ -136,7 +136,7 @@ func (p input) outsidePodCIDR(pool checkedPool) []Finding {
 	}
 	how, other := "is outside", first
 	if i := slices.IndexFunc(known, prefix.Overlaps); i >= 0 {
-		how, other = "goes beyond", known[i]
+		how, other = "extends beyond", known[i]
 	}
 	texts := make([]string, len(known))
 	for i, pods := range known {
@@ -144,7 +144,7 @@ func (p input) outsidePodCIDR(pool checkedPool) []Finding {
 	}
 	return []Finding{{
 		CIDR: pool.located(), Other: &facts.Located{Prefix: other, Source: name},
-		Text: fmt.Sprintf("%s %s the pod CIDR that the cluster knows, %s (%s): kube-proxy and others do not treat addresses outside of it as pod addresses; %s",
+		Text: fmt.Sprintf("%s %s the cluster's pod CIDR, %s (%s): kube-proxy and others do not treat addresses outside of it as pod addresses; %s",
 			pool.describeCIDR(), how, strings.Join(texts, ", "), name, pool.moveRemedy()),
 	}}
 }
@@ -183,7 +183,7 @@ func (p input) outsideNodePodCIDR(pool checkedPool) []Finding {
 	}
 	return []Finding{{
 		CIDR: pool.located(), Other: first,
-		Text: fmt.Sprintf("%s is not where kube-controller-manager gives the nodes their podCIDRs, such as %s: Calico leaves those aside, but kube-proxy and a cloud's routes go by them; %s, or kube-controller-manager's --cluster-cidr",
+		Text: fmt.Sprintf("%s does not contain the podCIDRs that kube-controller-manager assigned to nodes, such as %s: Calico ignores them, but kube-proxy and cloud routes use them; %s, or kube-controller-manager's --cluster-cidr",
 			pool.describeCIDR(), named(hit), pool.moveRemedy()),
 	}}
 }

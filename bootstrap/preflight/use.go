@@ -29,7 +29,7 @@ func (p input) localWithoutNAT(pool checkedPool) []Finding {
 	}
 	return []Finding{{
 		CIDR: pool.located(),
-		Text: fmt.Sprintf("%s is unique local, and natOutgoing is false (%s): such addresses are not routed on the internet, so pods reach no IPv6 host outside of the cluster; %s, or name a global range",
+		Text: fmt.Sprintf("%s is unique local, and natOutgoing is false (%s): such addresses are not routed on the internet, so pods can't reach IPv6 hosts outside the cluster; %s, or set a global range",
 			pool.describeCIDR(), pool.source("natOutgoing"), pool.set("natOutgoing", "true", "nat-outgoing")),
 	}}
 }
@@ -60,7 +60,7 @@ func (p input) fewerBlocks(pool checkedPool) []Finding {
 	}
 	return []Finding{{
 		CIDR: pool.located(),
-		Text: fmt.Sprintf("%s has %d block(s) of /%d (blockSize: %s) for %d node(s): pods on the others get no address, or borrowed ones; %s, or smaller blocks",
+		Text: fmt.Sprintf("%s has %d block(s) of /%d (blockSize: %s) for %d node(s): pods on the other nodes get no address, or a borrowed one; %s, or smaller blocks",
 			pool.describeCIDR(), uint64(1)<<bits, size, pool.source("blockSize"), matched, pool.wider()),
 	}}
 }
@@ -79,7 +79,7 @@ func (p input) noNode(pool checkedPool) []Finding {
 	}
 	return []Finding{{
 		CIDR: pool.located(),
-		Text: fmt.Sprintf("%s matches none of the cluster's %d node(s), so no pod gets an address of the pool; %s, or label nodes",
+		Text: fmt.Sprintf("%s matches none of the cluster's %d node(s), so no pod gets an address from the pool; %s, or label nodes",
 			pool.describe("nodeSelector", text.Quote(pool.spec.NodeSelector)), len(p.survey.Nodes), pool.set("nodeSelector", "one that matches", "node-selector")),
 	}}
 }

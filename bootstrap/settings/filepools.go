@@ -42,7 +42,7 @@ func (s *Settings) skipForFiles(config *Config) {
 // default pools, and adds them to what is desired.
 func (s *Settings) resolveFiles(config *Config, faults *Faults) {
 	if s.PoolsFile.IsSet() && s.PoolManifests == nil {
-		faults.Add(s.PoolsFile, "not read yet: call ReadPoolsFile before")
+		faults.Add(s.PoolsFile, "not read; call ReadPoolsFile first")
 		return
 	}
 	if s.PoolManifests != nil && len(s.PoolManifests) == 0 && !s.PoolsFile.IsSet() {
@@ -140,9 +140,9 @@ func (s *Settings) validateSet(defaults []plan.DesiredPool, files []filePool, fa
 		given := s.pool(desired.Family)
 		name := fmt.Sprintf("the default %s pool", desired.Family)
 		set = append(set, desired.Pool)
-		place := fmt.Sprintf("%s, which %s asks for", name, given.CIDR.Source)
+		place := fmt.Sprintf("%s, from %s", name, given.CIDR.Source)
 		if given.Name.IsSet() {
-			place += fmt.Sprintf(" and %s names", given.Name.Source)
+			place += fmt.Sprintf(" and %s", given.Name.Source)
 		}
 		places = append(places, place)
 		cidrs = append(cidrs, name+", "+given.CIDR.Source.String())

@@ -73,11 +73,11 @@ func (s *Settings) readPoolsDirectory(faults *Faults) {
 		info, err := os.Stat(manifest.Path) // of what a link leads to
 		switch {
 		case err == nil && info.IsDir():
-			manifest.Skipped = "it is a directory in a directory"
+			manifest.Skipped = "it is a subdirectory"
 		case !slices.Contains(manifestExtensions, filepath.Ext(entry.Name())):
 			manifest.Skipped = "its name doesn't end in .yaml, .yml or .json"
 		case err == nil && !info.Mode().IsRegular():
-			manifest.Skipped = "it is no regular file"
+			manifest.Skipped = "it is not a regular file"
 		default:
 			found = true
 			if err == nil {
@@ -91,7 +91,7 @@ func (s *Settings) readPoolsDirectory(faults *Faults) {
 		s.PoolManifests = append(s.PoolManifests, manifest)
 	}
 	if !found {
-		faults.Add(s.PoolsFile, "a directory without a .yaml, .yml or .json file; want %s", wantPoolsFile)
+		faults.Add(s.PoolsFile, "a directory without a .yaml, .yml or .json file; must be %s", wantPoolsFile)
 	}
 }
 

@@ -58,7 +58,7 @@ func readBlockSize(setting Setting, family ippool.Family, faults *Faults) int {
 	smallest, largest := family.BlockSizes()
 	isNoDigit := func(r rune) bool { return r < '0' || r > '9' }
 	if strings.ContainsFunc(setting.Value, isNoDigit) {
-		faults.Add(setting, "not a decimal number; want a prefix length from %d to %d", smallest, largest)
+		faults.Add(setting, "not a decimal number; must be a prefix length from %d to %d", smallest, largest)
 		return largest
 	}
 	size, err := strconv.Atoi(setting.Value)
@@ -92,12 +92,12 @@ func readTimeout(setting Setting, fallback time.Duration, faults *Faults) time.D
 	case err != nil:
 		hint := ""
 		if _, err := strconv.ParseUint(setting.Value, 10, 32); err == nil {
-			hint = fmt.Sprintf("; %ss is that many seconds", setting.Value)
+			hint = fmt.Sprintf("; did you mean %ss?", setting.Value)
 		}
-		faults.Add(setting, "not a duration; want %s%s", acceptedTimeout, hint)
+		faults.Add(setting, "not a duration; must be %s%s", acceptedTimeout, hint)
 		return fallback
 	case timeout < 0:
-		faults.Add(setting, "negative; want %s", acceptedTimeout)
+		faults.Add(setting, "negative; must be %s", acceptedTimeout)
 		return fallback
 	}
 	return timeout
@@ -126,7 +126,7 @@ func readDatastoreType(settings DatastoreSettings, faults *Faults) datastore.Typ
 	case given.IsSet() && strings.EqualFold(given.Value, string(datastore.Kubernetes)):
 		return datastore.Kubernetes
 	case given.IsSet():
-		faults.Add(given, "unknown datastore; want etcdv3 or kubernetes")
+		faults.Add(given, "unknown datastore; must be etcdv3 or kubernetes")
 		return ""
 	case settings.EtcdEndpoints.IsSet():
 		return datastore.EtcdV3

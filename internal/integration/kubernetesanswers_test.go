@@ -96,7 +96,7 @@ func TestKubernetesUpgrade(t *testing.T) {
 	other := faultproxy.NewTCP(t, "").Then(faultproxy.Manner{Says: upgrade, Silent: true})
 	begin := time.Now()
 	_, _, err := onKubernetes(t, kubernetes.Config{REST: &rest.Config{Host: "http://" + other.Address()}}, patient())
-	atOnce(t, begin, err, "unexpected 101 Switching Protocols: the answer is not the API server's own")
+	atOnce(t, begin, err, "unexpected 101 Switching Protocols: the response is not from the API server")
 }
 
 // TestKubernetesRedirects has a server that sends everybody to its login page:

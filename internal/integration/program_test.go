@@ -88,7 +88,7 @@ func still(text string) string {
 // it: a note says if there was something.
 var preflightOn = []string{"CALICO_IPPOOLS_PREFLIGHT=warn", "CALICO_IPPOOLS_ALLOW=HostInterfaceOverlap,HostRouteOverlap"}
 
-var allowedHere = regexp.MustCompile(`(?m)^Note: found, and allowed by the settings: Host.*\n`)
+var allowedHere = regexp.MustCompile(`(?m)^Note: findings allowed by the settings: Host.*\n`)
 
 var bothCIDRs = []string{"CALICO_IPV4POOL_CIDR=10.244.0.0/16", "CALICO_IPV6POOL_CIDR=fd00:10:244::/64"}
 
@@ -207,7 +207,7 @@ func TestExitCodes(t *testing.T) {
 				`error: env CALICO_STARTUP_LOGLEVEL: "loud": unknown level; must be one of debug, info, warning, error`,
 				`error: env CALICO_IPPOOLS_LOG_FORMAT: "xml": unknown format; must be one of text, json`,
 				`error: env CALICO_IPV4POOL_IPIP: "sometimes": unknown mode; must be one of off, never, always, crosssubnet, cross-subnet`,
-				`error: env CALICO_IPV6POOL_CIDR: "10.0.0.0/8": an IPv4 CIDR; want an IPv6 CIDR, or none`,
+				`error: env CALICO_IPV6POOL_CIDR: "10.0.0.0/8": an IPv4 CIDR; must be an IPv6 CIDR, or none`,
 				`error: flag --ipv4-pool-block-size: "8": must be from 20 to 32 for IPv4`,
 			}},
 		{"unknown flag", []string{at}, []string{"--ipv4-cidr", "10.0.0.0/8"}, 2,

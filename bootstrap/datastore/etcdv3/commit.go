@@ -101,7 +101,7 @@ func (d *Datastore) Commit(ctx context.Context, since datastore.Snapshot, change
 type otherClusterError struct{ read, written uint64 }
 
 func (e *otherClusterError) Error() string {
-	return fmt.Sprintf("the endpoints are of two etcd clusters: the pools were read from %x and written to %x", e.read, e.written)
+	return fmt.Sprintf("the endpoints belong to two etcd clusters: the pools were read from %x and written to %x", e.read, e.written)
 }
 
 // oneCluster returns an error if another cluster has answered than the snapshot
@@ -112,7 +112,7 @@ func (d *Datastore) oneCluster(read uint64) error {
 	}
 	return &datastore.Error{
 		Place: d.config.place(), Operation: "writing IP pools",
-		Err: fmt.Errorf("the endpoints are of two etcd clusters, %x and %x", read, d.other),
+		Err: fmt.Errorf("the endpoints belong to two etcd clusters, %x and %x", read, d.other),
 	}
 }
 
@@ -144,7 +144,7 @@ func (d *Datastore) write(ctx context.Context, at snapshotRevision, changes []da
 		case resp.Header.ClusterId != at.cluster && resp.Succeeded:
 			return &otherClusterError{read: at.cluster, written: resp.Header.ClusterId}
 		case resp.Header.ClusterId != at.cluster:
-			return fmt.Errorf("the endpoints are of two etcd clusters, %x and %x", at.cluster, resp.Header.ClusterId)
+			return fmt.Errorf("the endpoints belong to two etcd clusters, %x and %x", at.cluster, resp.Header.ClusterId)
 		case !resp.Succeeded:
 			return datastore.ErrConflict
 		default:

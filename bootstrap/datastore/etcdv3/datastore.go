@@ -56,7 +56,7 @@ func Open(config Config) (*Datastore, error) {
 	case len(config.Endpoints) == 0 && config.DiscoverySRV == "":
 		return nil, errors.New("etcd: no endpoints")
 	case len(config.Endpoints) > 0 && config.DiscoverySRV != "":
-		return nil, errors.New("etcd: endpoints and a domain to find them: want one of the two")
+		return nil, errors.New("etcd: Endpoints and DiscoverySRV are mutually exclusive")
 	}
 	endpoints, problems := normalise(config.Endpoints)
 	if problem := mixed(endpoints, config.TLS != nil); problem != "" {
@@ -180,7 +180,7 @@ func (m snapshotRevision) String() string { return fmt.Sprintf("%x/%d", m.cluste
 func parseRevision(text string) (snapshotRevision, error) {
 	var m snapshotRevision
 	if _, err := fmt.Sscanf(text, "%x/%d", &m.cluster, &m.revision); err != nil {
-		return m, fmt.Errorf("etcd: the snapshot is of another datastore: revision %q", text)
+		return m, fmt.Errorf("etcd: the snapshot is from another datastore: revision %q", text)
 	}
 	return m, nil
 }

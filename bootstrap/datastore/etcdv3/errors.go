@@ -51,9 +51,9 @@ func (d *Datastore) explain(operation string, err error) error {
 			e.Hint = "check that the endpoint is etcd's client port, and the firewalls in between"
 		}
 	case errors.Is(err, rpctypes.ErrNoSpace):
-		e.Hint = "etcd takes no more writes: free space (etcdctl compact, etcdctl defrag), then etcdctl alarm disarm"
+		e.Hint = "etcd accepts no more writes: free space (etcdctl compact, etcdctl defrag), then etcdctl alarm disarm"
 	case isTooLarge(err):
-		e.Hint = "an IPPool is larger than etcd takes (--max-request-bytes, 1.5 MiB by default): shorten its labels and annotations"
+		e.Hint = "an IPPool is larger than etcd accepts (--max-request-bytes, 1.5 MiB by default): shorten its labels and annotations"
 	}
 	return e
 }
@@ -63,7 +63,7 @@ func (d *Datastore) grantHint() string {
 	if d.config.Username != "" {
 		user = fmt.Sprintf("user %q", d.config.Username)
 	}
-	return fmt.Sprintf("give a role of %s the rights: etcdctl role grant-permission ROLE --prefix=true readwrite /calico/", user)
+	return fmt.Sprintf("grant a role of %s access: etcdctl role grant-permission ROLE --prefix=true readwrite /calico/", user)
 }
 
 func isContext(err error) bool {
@@ -167,7 +167,7 @@ func (d *Datastore) hint(cause netcause.Cause, err error) string {
 	case netcause.NothingInCommon:
 		return "the member and this program have no TLS version (1.2 and later here), cipher or protocol in common"
 	case netcause.BrokenOff:
-		return "the member broke the TLS connection off: its log says why"
+		return "the member closed the TLS connection: check its log"
 	case netcause.Closed:
 		return closedHint(err)
 	case netcause.DNS:

@@ -124,7 +124,7 @@ func (d *Datastore) checkOtherGroup(ctx context.Context) error {
 	}
 	return &datastore.Error{
 		Place: d.client.Place(), Operation: "reading IP pools",
-		Err:  fmt.Errorf("the API server has no %s in %s, which is configured, but in %s", poolResource, v3.SchemeGroupVersion, ippool.CRDV1),
+		Err:  fmt.Errorf("the API server has no %s in the configured group %s, but in %s", poolResource, v3.SchemeGroupVersion, ippool.CRDV1),
 		Hint: fmt.Sprintf("set --calico-api-group or CALICO_API_GROUP to %s, or leave it out", ippool.CRDV1),
 	}
 }
@@ -162,7 +162,7 @@ func (d *Datastore) notInstalled(groups []schema.GroupVersion, absent []error) e
 	var why []string
 	for i, group := range groups {
 		if errors.Is(absent[i], datastore.ErrForbidden) {
-			why = append(why, fmt.Sprintf("%s may not be listed (%s)", group, d.action("list", group, "").RoleHint()))
+			why = append(why, fmt.Sprintf("listing %s is forbidden (%s)", group, d.action("list", group, "").RoleHint()))
 			continue
 		}
 		why = append(why, fmt.Sprintf("%s has no %s", group, poolResource))

@@ -98,7 +98,7 @@ func (r *reader) kubeconfig(setting settings.Setting, config *clientcmdapi.Confi
 		r.faults.Add(setting, "it has no current-context; want --k8s-current-context with %s", known)
 		return &rest.Config{}
 	case config.Contexts[context] == nil && source == setting:
-		r.faults.Add(setting, "its current-context %q is not in it; must be %s", context, known)
+		r.faults.Add(setting, "its current-context %q does not exist; must be %s", context, known)
 		return &rest.Config{}
 	case config.Contexts[context] == nil:
 		r.faults.Add(source, "no such context in the kubeconfig; must be %s", known)
@@ -123,7 +123,7 @@ func (r *reader) kubeconfig(setting settings.Setting, config *clientcmdapi.Confi
 		r.faults.Add(setting, "context %q: %v", context, err)
 	}
 	if server, _, err := rest.DefaultServerUrlFor(result); err != nil || server.Scheme != "https" && server.Scheme != "http" {
-		r.faults.Add(setting, "context %q: its server is no URL such as https://10.0.0.1:6443", context)
+		r.faults.Add(setting, "context %q: its server must be a URL such as https://10.0.0.1:6443", context)
 		return &rest.Config{}
 	}
 	return result
@@ -136,10 +136,10 @@ func urlProblem(cluster *clientcmdapi.Cluster) string {
 		return "" // which has words of its own
 	}
 	if server, err := url.Parse(cluster.Server); err == nil && (server.User != nil || strings.Contains(server.Path, "@") || server.RawQuery != "" || server.Fragment != "") {
-		return "its server is more than a scheme, a host and a path; want a user's token or certificate instead"
+		return "its server must be only a scheme, a host and a path; set a user's token or certificate instead"
 	}
 	if proxy, err := url.Parse(cluster.ProxyURL); cluster.ProxyURL != "" && (err != nil || !slices.Contains([]string{"http", "https", "socks5"}, proxy.Scheme)) {
-		return "its proxy-url is no URL of http, https or socks5"
+		return "its proxy-url must be an http, https or socks5 URL"
 	}
 	return ""
 }

@@ -75,7 +75,7 @@ func uninterrupted[T any](ctx context.Context, dump func() ([]T, error)) ([]T, e
 			return all, err
 		}
 		if tries == maxDumps {
-			return nil, fmt.Errorf("they changed while they were read, %d times in a row: %w", maxDumps, err)
+			return nil, fmt.Errorf("they changed while being read, %d times in a row: %w", maxDumps, err)
 		}
 		select {
 		case <-ctx.Done():

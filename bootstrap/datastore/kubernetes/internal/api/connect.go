@@ -163,13 +163,13 @@ func (c *Client) Call(ctx context.Context, action Action, request *rest.Request)
 	if !c.ready(ctx, action) {
 		return nil, &datastore.Error{
 			Kind: datastore.ErrUnreachable, Place: c.Place(), Operation: action.Operation,
-			Err: errNotReady, Hint: "if it stays so, " + action.RoleHint(),
+			Err: errNotReady, Hint: "if this persists, " + action.RoleHint(),
 		}
 	}
 	return c.once(ctx, action, request)
 }
 
-var errNotReady = errors.New("it forbids this, but is not ready: RBAC may not be synced yet")
+var errNotReady = errors.New("forbidden, but the API server is not ready: RBAC may not be synced yet")
 
 // rolesTime is how long an API server may take to know its roles: it reads them
 // as soon as it serves.
@@ -181,7 +181,7 @@ const rolesTime = 5 * time.Second
 func (c *Client) ready(ctx context.Context, forbidden Action) bool {
 	now := time.Now()
 	since, _ := c.forbidden.LoadOrStore(forbidden, now)
-	asking := Action{Operation: "asking whether the API server is ready", Verb: "get", Resource: "readyz"}
+	asking := Action{Operation: "checking whether the API server is ready", Verb: "get", Resource: "readyz"}
 	_, err := c.once(ctx, asking, c.Get("readyz"))
 	switch {
 	case errors.Is(err, datastore.ErrUnreachable):

@@ -18,8 +18,8 @@ import (
 
 // Answers of something that is no API server.
 var (
-	ErrNoList = errors.New("the answer is not a list of the Kubernetes API")
-	ErrNoPool = errors.New("the answer is not an IPPool")
+	ErrNoList = errors.New("the response is not a list of the Kubernetes API")
+	ErrNoPool = errors.New("the response is not an IPPool")
 )
 
 // Explain puts an error into our words: what kind it is, what caused it, and
@@ -34,7 +34,7 @@ func (c *Client) Explain(action Action, err error) error {
 	)
 	switch {
 	case errors.As(err, &tooLarge):
-		e.Err, e.Hint = fmt.Errorf("the answer is larger than %d bytes", tooLarge.Limit), notAPIServerHint
+		e.Err, e.Hint = fmt.Errorf("the response is larger than %d bytes", tooLarge.Limit), notAPIServerHint
 	case errors.As(err, &status):
 		return c.explainStatus(e, action, status.Status())
 	case errors.Is(err, ErrNoList), errors.Is(err, ErrNoPool):
@@ -84,7 +84,7 @@ func (c *Client) explainStatus(e *datastore.Error, action Action, status metav1.
 	case code == http.StatusUnprocessableEntity:
 		return refusal(e, status)
 	case code == http.StatusBadRequest && strings.HasPrefix(c.config.Host, "http://"):
-		e.Hint = "does the API server speak TLS there? Then the endpoint is https://"
+		e.Hint = "if the API server uses TLS, use an https:// endpoint"
 	case code == http.StatusBadRequest && action.writes():
 		e.Kind = datastore.ErrRefused
 	case status.Reason == metav1.StatusReasonExpired && action.Restarts: // what a page goes on from
@@ -116,7 +116,7 @@ func mayPass(code int) bool {
 }
 
 // strangerHint is for a page, which is the answer of a load balancer or a proxy.
-const notAPIServerHint = "the answer is not the API server's own: check the load balancers and proxies in between"
+const notAPIServerHint = "the response is not from the API server: check the load balancers and proxies in between"
 
 // isPage tells an answer of HTML from a Status, and from the plain words of an
 // API server that is not up yet.
@@ -162,7 +162,7 @@ func refusal(e *datastore.Error, status metav1.Status) error {
 const endpointHint = "check that the endpoint is the API server's"
 
 // InstallHint is for an API server that doesn't know the resource.
-const InstallHint = "install Calico's CRDs; if they are, check that the endpoint is the API server's"
+const InstallHint = "install Calico's CRDs; if they are installed, check that the endpoint is the API server's"
 
 // connectionHints are what may be done about a request that got no answer.
 var connectionHints = map[netcause.Cause]string{
@@ -173,9 +173,9 @@ var connectionHints = map[netcause.Cause]string{
 	netcause.NotTLS:            "the server does not speak TLS there: is the endpoint http://?",
 	netcause.ClientCertificate: "the server refuses the client certificate, or wants one: is it signed by a CA that it trusts?",
 	netcause.NothingInCommon:   "the server and this program have no TLS version, cipher or protocol in common",
-	netcause.BrokenOff:         "the server broke the TLS connection off: its log says why",
+	netcause.BrokenOff:         "the server closed the TLS connection: check its log",
 	netcause.NotHTTP:           endpointHint,
-	netcause.Closed:            "the server closed the connection before the answer was whole",
+	netcause.Closed:            "the server closed the connection before the response was complete",
 	netcause.Refused:           "nothing listens there: check the endpoint, and that the API server is running",
 	netcause.DNS:               "check the endpoint's host name, and this host's DNS",
 	netcause.TimedOut:          "no answer in time: check the endpoint, the route to it, and the firewalls in between",

@@ -82,7 +82,7 @@ func (s cidrSource) fetch(ctx context.Context, client *api.Client) (facts.PodCID
 		case err != nil:
 			source.Problem = err.Error()
 		case len(texts) == 0:
-			source.Problem, source.Absent = "it names none", true
+			source.Problem, source.Absent = "none configured", true
 		}
 	}
 	return source, nil
@@ -95,7 +95,7 @@ func readKubeadm(data map[string]string, member string) ([]string, error) {
 	const key = "ClusterConfiguration"
 	text, ok := data[key]
 	if !ok {
-		return nil, fmt.Errorf("no %s in it", key)
+		return nil, fmt.Errorf("missing key %s", key)
 	}
 	var config struct {
 		Networking map[string]json.RawMessage `json:"networking"`
@@ -116,7 +116,7 @@ func readKubeProxy(data map[string]string) ([]string, error) {
 	const key = "config.conf"
 	text, ok := data[key]
 	if !ok {
-		return nil, fmt.Errorf("no %s in it", key)
+		return nil, fmt.Errorf("missing key %s", key)
 	}
 	var config struct {
 		ClusterCIDR cidrList `json:"clusterCIDR"`
