@@ -303,7 +303,7 @@ func TestRunRandomFails(t *testing.T) {
 	t.Parallel()
 	store := newStore()
 	_, err := run(t, store, settingstest.Given(t, settingstest.CIDRs...), WithRandom(noRandom{emptyCluster{t}}))
-	assert.EqualError(t, err, "drawing a uid: unexpected EOF")
+	assert.EqualError(t, err, "generating a uid: unexpected EOF")
 	_, err = run(t, store, settingstest.Given(t, settingstest.CIDRs[0]), WithRandom(noRandom{emptyCluster{t}}))
 	assert.EqualError(t, err, "drawing a random IPv6 prefix: unexpected EOF")
 	assert.Empty(t, store.stored())
