@@ -32,7 +32,7 @@ func (e *PartialError) Error() string {
 	return text
 }
 
-// Unwrap returns Err.
+// Unwrap returns the error.
 func (e *PartialError) Unwrap() error { return e.Err }
 
 // planChangedError is a conflict that a retry doesn't resolve: the plan to apply is

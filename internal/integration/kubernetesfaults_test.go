@@ -279,7 +279,7 @@ func TestKubernetesSlowAnswers(t *testing.T) {
 				require.NoError(t, err)
 				assert.Equal(t, bothPools, world.poolsOf(t))
 				require.Len(t, causes, 1)
-				assert.Contains(t, causes[0], "no answer in time")
+				assert.Contains(t, causes[0], "no response in time")
 			})
 		}
 	}

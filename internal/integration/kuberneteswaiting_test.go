@@ -231,7 +231,7 @@ func TestKubernetesTimeIsOver(t *testing.T) {
 		_, _, err := onKubernetes(t, config(t, faultproxy.Manner{Silent: true}), lasting("500ms"))
 		require.ErrorIs(t, err, bootstrap.ErrTimedOut)
 		require.ErrorIs(t, err, datastore.ErrUnreachable)
-		assert.ErrorContains(t, err, "no answer in time")
+		assert.ErrorContains(t, err, "no response in time")
 		assert.Less(t, time.Since(begin), soon)
 	})
 	t.Run("of the caller's context", func(t *testing.T) {

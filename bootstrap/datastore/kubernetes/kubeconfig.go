@@ -20,9 +20,8 @@ import (
 
 const wantKubeconfig = "a kubeconfig"
 
-// kubeconfigFiles merges the files of a list as kubectl does: of what several
-// have, the first counts, and relative paths start at the file that they are
-// in.
+// kubeconfigFiles merges the files of a list as kubectl does: the first file takes
+// precedence, and relative paths are relative to the file that contains them.
 func (r *reader) kubeconfigFiles(setting settings.Setting) *rest.Config {
 	var (
 		found    []string
@@ -47,7 +46,7 @@ func (r *reader) kubeconfigFiles(setting settings.Setting) *rest.Config {
 		}
 	}
 	if len(found) == 0 && len(r.faults) == before {
-		r.warnings = nil // they say no more than the fault
+		r.warnings = nil // redundant with the fault
 		if len(missing) == 0 {
 			missing = []error{fs.ErrNotExist}
 		}
@@ -62,7 +61,7 @@ func (r *reader) kubeconfigFiles(setting settings.Setting) *rest.Config {
 				addUndecodable(&r.faults, settings.Given(path, setting.Source), err)
 			}
 		}
-		if len(r.faults) == before { // one of the files changed just now
+		if len(r.faults) == before { // one of the files changed in between
 			addUndecodable(&r.faults, setting, err)
 		}
 	}
@@ -72,12 +71,12 @@ func (r *reader) kubeconfigFiles(setting settings.Setting) *rest.Config {
 	return r.kubeconfig(setting, merged)
 }
 
-// inlineKubeconfig is a kubeconfig in a CalicoAPIConfig file.
+// inlineKubeconfig reads the kubeconfig inside a CalicoAPIConfig file.
 func (r *reader) inlineKubeconfig() *rest.Config {
 	setting := r.settings.KubeconfigInline
 	config, err := clientcmd.Load([]byte(setting.Value))
 	if err != nil {
-		// Never quote the text: it may be on one line.
+		// Never quote the text: it may contain secrets even on one line.
 		var faults settings.Faults
 		addUndecodable(&faults, setting, err)
 		r.faults.AddSecret(setting, "%s", faults[0].Problem)
@@ -86,7 +85,7 @@ func (r *reader) inlineKubeconfig() *rest.Config {
 	return r.kubeconfig(settings.Given("inline", setting.Source), config)
 }
 
-// kubeconfig takes the context that is asked for out of a kubeconfig.
+// kubeconfig returns the config of the selected context of a kubeconfig.
 func (r *reader) kubeconfig(setting settings.Setting, config *clientcmdapi.Config) *rest.Config {
 	context, source := config.CurrentContext, setting
 	if given := r.settings.K8sCurrentContext; given.IsSet() {
@@ -129,11 +128,11 @@ func (r *reader) kubeconfig(setting settings.Setting, config *clientcmdapi.Confi
 	return result
 }
 
-// urlProblem returns what is wrong with the URLs of a cluster. It quotes none:
-// there may be a password in them, which messages would show ever after.
+// urlProblem validates the URLs of a cluster. It does not quote them, because they may
+// contain a password.
 func urlProblem(cluster *clientcmdapi.Cluster) string {
 	if cluster == nil {
-		return "" // which has words of its own
+		return "" // ConfirmUsable reports it
 	}
 	if server, err := url.Parse(cluster.Server); err == nil && (server.User != nil || strings.Contains(server.Path, "@") || server.RawQuery != "" || server.Fragment != "") {
 		return "its server must be only a scheme, a host and a path; set a user's token or certificate instead"
@@ -156,8 +155,8 @@ func knownContexts(config *clientcmdapi.Config) string {
 	return "one of " + strings.Join(names, ", ")
 }
 
-// problemsOf takes apart what is wrong with a context, a line each. That client-go
-// gives an Aggregate is its way, not its promise.
+// problemsOf splits the error of a context into its problems. client-go returns an
+// Aggregate but does not document that.
 func problemsOf(err error) []string {
 	var all utilerrors.Aggregate
 	if !errors.As(err, &all) {
@@ -170,11 +169,11 @@ func problemsOf(err error) []string {
 	return problems
 }
 
-// overlay lays what is set for an endpoint over what a kubeconfig says, as
+// overlay overrides values of a kubeconfig with the settings for an endpoint, as
 // Calico's own clients do.
 func (r *reader) overlay(config *rest.Config) *rest.Config {
 	if ca := r.certificates(r.settings.K8sCAFile); ca != nil {
-		config.Insecure, config.CAData, config.CAFile = false, ca, "" // whoever names a CA wants it checked
+		config.Insecure, config.CAData, config.CAFile = false, ca, "" // a CA implies verification
 	}
 	if cert, key := r.clientCertificate(); cert != nil {
 		config.CertData, config.CertFile, config.KeyData, config.KeyFile = cert, "", key, ""
@@ -190,9 +189,9 @@ func (r *reader) overlay(config *rest.Config) *rest.Config {
 	return config
 }
 
-// inMemory reads the TLS files, so that what was judged is what is used, and
-// checks that they are what they should be. client-go would watch them, from a
-// goroutine that never ends.
+// inMemory replaces TLS files with their content and validates it. So the validated
+// content is what is used, and client-go does not watch the files in a goroutine that
+// never ends.
 func inMemory(config *rest.Config) error {
 	if err := rest.LoadTLSFiles(config); err != nil {
 		return err
@@ -202,8 +201,8 @@ func inMemory(config *rest.Config) error {
 	return err
 }
 
-// addUndecodable quotes the setting only if it is a name: a text of several lines
-// is probably the file.
+// addUndecodable adds a fault. It does not quote a value of several lines, which is
+// probably the content of a file.
 func addUndecodable(faults *settings.Faults, setting settings.Setting, err error) {
 	add := faults.Add
 	if strings.Contains(setting.Value, "\n") {

@@ -1,4 +1,4 @@
-// Package apitest answers in the place of an API server.
+// Package apitest fakes the responses of a Kubernetes API server.
 package apitest
 
 import (
@@ -20,34 +20,34 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// RoundTripper is a transport that is no more than a function.
+// RoundTripper is a function as an http.RoundTripper.
 type RoundTripper func(*http.Request) (*http.Response, error)
 
-// RoundTrip calls it.
+// RoundTrip calls f.
 func (f RoundTripper) RoundTrip(request *http.Request) (*http.Response, error) { return f(request) }
 
-// Answer is what a request gets.
+// Answer is a response.
 type Answer struct {
 	Code   int
 	Header http.Header
 	Body   string
 }
 
-// Header is that of an answer of this type.
+// Header returns the header of a response with the content type.
 func Header(contentType string) http.Header { return http.Header{"Content-Type": {contentType}} }
 
-// JSON is an answer of JSON.
+// JSON returns a response with a JSON body.
 func JSON(code int, body string) Answer {
 	return Answer{Code: code, Header: Header("application/json"), Body: body}
 }
 
-// Failure is what API servers answer with when they fail. That real ones do is
-// shown elsewhere.
+// Failure returns the response of an API server to a failed request. The integration
+// tests compare with real servers.
 func Failure(code int, reason, message string) Answer {
 	return JSON(code, fmt.Sprintf(`{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":%q,"reason":%q,"code":%d}`, message, reason, code))
 }
 
-// To is the answer to a request.
+// To returns the response to a request.
 func (a Answer) To(request *http.Request) *http.Response {
 	return &http.Response{
 		StatusCode: a.Code, Header: a.Header, Body: io.NopCloser(strings.NewReader(a.Body)), Request: request,
@@ -55,8 +55,8 @@ func (a Answer) To(request *http.Request) *http.Response {
 	}
 }
 
-// Always gives every request this answer, but for the one whether the API server
-// is ready: it is.
+// Always returns a transport with the same response to every request except /readyz,
+// which succeeds.
 func Always(answer Answer) RoundTripper {
 	return func(request *http.Request) (*http.Response, error) {
 		answer := answer
@@ -67,10 +67,10 @@ func Always(answer Answer) RoundTripper {
 	}
 }
 
-// Answers are by path; nothing is at any other.
+// Answers are responses by path. Other paths are not found.
 type Answers map[string]Answer
 
-// ByPath gives these answers. Several goroutines may ask.
+// ByPath returns a transport with responses by path. It is safe for concurrent use.
 func ByPath(answers Answers) RoundTripper {
 	return func(request *http.Request) (*http.Response, error) {
 		answer, ok := answers[request.URL.Path]
@@ -81,10 +81,10 @@ func ByPath(answers Answers) RoundTripper {
 	}
 }
 
-// NoSuchPath is the answer where an API server has nothing at all.
+// NoSuchPath is the response of an API server to an unknown path.
 var NoSuchPath = Answer{Code: http.StatusNotFound, Header: Header("text/plain"), Body: "404 page not found"}
 
-// File returns the path of a file with the text.
+// File writes the text to a temporary file and returns its path.
 func File(t *testing.T, name, text string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
@@ -92,7 +92,7 @@ func File(t *testing.T, name, text string) string {
 	return path
 }
 
-// KeyPair returns a certificate of its own, and its key, as PEM.
+// KeyPair returns a self-signed certificate and its key as PEM.
 func KeyPair(t *testing.T) (cert, key []byte) {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -17,15 +17,15 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// cidrSource is a place that may say which CIDRs a cluster uses for something.
+// cidrSource is an object of the cluster that may contain CIDRs.
 type cidrSource struct {
 	name   origin.Origin
 	action api.Action
 	path   []string
-	read   func(body []byte) ([]string, error) // the CIDRs, in the source's order
+	read   func(body []byte) ([]string, error) // returns the CIDRs in the order of the source
 }
 
-// kubeadm is a member of networking of what kubeadm init was given.
+// kubeadm returns the source for a field of networking in kubeadm's configuration.
 func kubeadm(member string) cidrSource {
 	return configMap("kubeadm-config", func(data map[string]string) ([]string, error) { return readKubeadm(data, member) })
 }
@@ -88,9 +88,9 @@ func (s cidrSource) fetch(ctx context.Context, client *api.Client) (facts.PodCID
 	return source, nil
 }
 
-// readKubeadm reads a member of networking of kubeadm's ClusterConfiguration:
-// podSubnet or serviceSubnet. kubeadm knows it as one text; a list is taken as
-// well. Of the others it doesn't matter whether they can be read.
+// readKubeadm reads a field of networking in kubeadm's ClusterConfiguration: podSubnet
+// or serviceSubnet. In kubeadm it is a string; a list is accepted too. Other fields may
+// be malformed.
 func readKubeadm(data map[string]string, member string) ([]string, error) {
 	const key = "ClusterConfiguration"
 	text, ok := data[key]
@@ -159,10 +159,10 @@ func readServiceNetwork(body []byte) ([]string, error) {
 	return network.Spec.ServiceNetwork, nil
 }
 
-// cidrList is CIDRs separated by commas, or a list of such.
+// cidrList is a string of comma-separated CIDRs, or a list of such strings.
 type cidrList []string
 
-// UnmarshalJSON reads either form; null is an empty list.
+// UnmarshalJSON decodes either form; null is an empty list.
 func (l *cidrList) UnmarshalJSON(data []byte) error {
 	var texts []string
 	if err := json.Unmarshal(data, &texts); err != nil {
@@ -183,7 +183,7 @@ func (l *cidrList) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// prefixesOf returns the CIDRs, without host bits, and what is wrong with them.
+// prefixesOf returns the valid CIDRs, without host bits, and the problems of the texts.
 func prefixesOf(texts []string) (prefixes []netip.Prefix, problem string) {
 	var problems []string
 	for _, text := range texts {
