@@ -126,7 +126,7 @@ const (
 // Outcome is the outcome of one change. The zero value is a change that was not
 // written.
 type Outcome struct {
-	State State
+	State State // zero: not written
 
 	// Stored is the pool as the datastore stored it: with the uid that it
 	// assigned, and without fields that it doesn't know. Nil unless State is

@@ -1,4 +1,4 @@
-// Package factstest makes facts for tests.
+// Package factstest creates facts for tests.
 package factstest
 
 import (
@@ -8,7 +8,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 )
 
-// Says is a source that knows these pod CIDRs.
+// Source returns a source with the pod CIDRs.
 func Source(name origin.Origin, cidrs ...string) facts.PodCIDRSource {
 	source := facts.PodCIDRSource{Name: name}
 	for _, cidr := range cidrs {
@@ -17,7 +17,7 @@ func Source(name origin.Origin, cidrs ...string) facts.PodCIDRSource {
 	return source
 }
 
-// Prefixes parses texts.
+// Prefixes parses prefixes.
 func Prefixes(texts ...string) []netip.Prefix {
 	var all []netip.Prefix
 	for _, text := range texts {
@@ -26,7 +26,7 @@ func Prefixes(texts ...string) []netip.Prefix {
 	return all
 }
 
-// Locate finds the prefixes in one place.
+// Locate returns the prefixes with a source.
 func Locate(source origin.Origin, prefixes ...netip.Prefix) []facts.Located {
 	var all []facts.Located
 	for _, prefix := range prefixes {
@@ -35,12 +35,12 @@ func Locate(source origin.Origin, prefixes ...netip.Prefix) []facts.Located {
 	return all
 }
 
-// At is Locate of texts.
+// At is Locate for CIDRs as text.
 func At(source origin.Origin, cidrs ...string) []facts.Located {
 	return Locate(source, Prefixes(cidrs...)...)
 }
 
-// Node has addresses, which may be CIDRs of pods, too.
+// Node returns a node with the addresses. CIDRs among them become its podCIDRs.
 func Node(name string, addresses ...string) facts.Node {
 	node := facts.Node{Name: name, Labels: map[string]string{"name": name}}
 	for _, text := range addresses {

@@ -1,4 +1,4 @@
-// Package settingstest has what tests of several packages need of settings.
+// Package settingstest provides helpers for tests with settings.
 package settingstest
 
 import (
@@ -20,12 +20,12 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 )
 
-// Sentinels are errors that must be told apart.
+// Sentinels are errors that must be distinguishable.
 var Sentinels = []error{
 	settings.ErrInvalidSettings, plan.ErrIncompatible, datastore.ErrConflict, datastore.ErrUnreachable, datastore.ErrTLS, datastore.ErrUnauthorized, datastore.ErrForbidden,
 }
 
-// IsOnly checks which of the sentinels errors.Is finds.
+// IsOnly asserts that err matches exactly the wanted sentinels.
 func IsOnly(t *testing.T, err error, want ...error) {
 	t.Helper()
 	for _, sentinel := range Sentinels {
@@ -37,8 +37,8 @@ func IsOnly(t *testing.T, err error, want ...error) {
 	}
 }
 
-// CheckFaults holds an error of Resolve to its form: a line a fault, readable,
-// of bounded length, and each naming a setting.
+// CheckFaults asserts the form of an error of Resolve: one line per fault, printable, of
+// limited length, with a source and a problem.
 func CheckFaults(t testing.TB, err error) {
 	t.Helper()
 	require.ErrorIs(t, err, settings.ErrInvalidSettings)
@@ -58,7 +58,7 @@ func CheckFaults(t testing.TB, err error) {
 	}
 }
 
-// WithFiles are settings with pools as files hold them: name, text and so on.
+// WithFiles returns settings with pool manifests: path, text, path, text and so on.
 func WithFiles(t testing.TB, lines []string, nameText ...string) settings.Settings {
 	t.Helper()
 	given := Given(t, append(lines, "--pools-file=/etc/pools")...)
@@ -69,7 +69,7 @@ func WithFiles(t testing.TB, lines []string, nameText ...string) settings.Settin
 	return given
 }
 
-// Racks are two IPPools as a file has them.
+// Racks is a manifest of two IPPools.
 const Racks = `apiVersion: projectcalico.org/v3
 kind: IPPool
 metadata:
@@ -101,7 +101,7 @@ func Given(t testing.TB, lines ...string) settings.Settings {
 	return given
 }
 
-// OriginOf is the origin of a flag or a variable.
+// OriginOf returns the origin of a flag or a variable.
 func OriginOf(name string) origin.Origin {
 	if flag, ok := strings.CutPrefix(name, "--"); ok {
 		return origin.Flag(flag)
@@ -109,7 +109,7 @@ func OriginOf(name string) origin.Origin {
 	return origin.Env(name)
 }
 
-// Named finds a setting by its flag or its variable.
+// Named returns a setting by its flag or its variable.
 func Named(t testing.TB, given *settings.Settings, name string) *settings.Setting {
 	t.Helper()
 	for _, d := range settings.Definitions() {
@@ -121,7 +121,7 @@ func Named(t testing.TB, given *settings.Settings, name string) *settings.Settin
 	return nil
 }
 
-// Resolved resolves Given.
+// Resolved returns the resolved settings of the lines.
 func Resolved(t testing.TB, lines ...string) settings.Config {
 	t.Helper()
 	config, err := Given(t, lines...).Resolve()
@@ -129,7 +129,7 @@ func Resolved(t testing.TB, lines ...string) settings.Config {
 	return config
 }
 
-// AssertLines wants texts that a terminal shows on a line each.
+// AssertLines asserts that each text is one printable line.
 func AssertLines(t *testing.T, texts ...string) {
 	t.Helper()
 	for _, text := range texts {
@@ -151,10 +151,10 @@ func WriteFiles(t testing.TB, nameText ...string) string {
 	return dir
 }
 
-// Flat is a pool as a manifest has it.
+// Flat returns a pool as a manifest entry.
 func Flat(name, cidr string) string { return fmt.Sprintf("- name: %s\n  cidr: %s\n", name, cidr) }
 
-// PoolsFrom reads a file of pools.
+// PoolsFrom returns settings with the pools of a file.
 func PoolsFrom(t testing.TB, path string) settings.Settings {
 	t.Helper()
 	given := Given(t, "--pools-file="+path)
@@ -162,5 +162,5 @@ func PoolsFrom(t testing.TB, path string) settings.Settings {
 	return given
 }
 
-// CIDRs are settings with which nothing has to be chosen.
+// CIDRs are settings with both CIDRs, so that none has to be chosen.
 var CIDRs = []string{"CALICO_IPV4POOL_CIDR=10.244.0.0/16", "CALICO_IPV6POOL_CIDR=fd00:10:244::/64"}
