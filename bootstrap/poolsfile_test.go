@@ -30,10 +30,10 @@ func TestPoolsFileAndDefaultPools(t *testing.T) {
 		{"none", []string{"CALICO_IPV4POOL_CIDR=none"}, `env CALICO_IPV4POOL_CIDR is "none"`, fromFile, nil},
 		{"NO_DEFAULT_POOLS", []string{"NO_DEFAULT_POOLS=true"}, `env NO_DEFAULT_POOLS is "true"`, `env NO_DEFAULT_POOLS is "true"`, nil},
 		{"settings without a pool", []string{"CALICO_IPV4POOL_IPIP=Always", "--ipv4-pool-block-size=28"}, fromFile, fromFile, []string{
-			`flag --ipv4-pool-block-size "28", env CALICO_IPV4POOL_IPIP "Always": no effect: there is no default IPv4 pool: ` + fromFile}},
+			`flag --ipv4-pool-block-size "28", env CALICO_IPV4POOL_IPIP "Always": no effect because there is no default IPv4 pool: ` + fromFile}},
 		{"names that would clash", []string{"CALICO_IPV4POOL_NAME=a", "CALICO_IPV6POOL_NAME=a"}, fromFile, fromFile, []string{
-			`env CALICO_IPV4POOL_NAME "a": no effect: there is no default IPv4 pool: ` + fromFile,
-			`env CALICO_IPV6POOL_NAME "a": no effect: there is no default IPv6 pool: ` + fromFile}},
+			`env CALICO_IPV4POOL_NAME "a": no effect because there is no default IPv4 pool: ` + fromFile,
+			`env CALICO_IPV6POOL_NAME "a": no effect because there is no default IPv6 pool: ` + fromFile}},
 		{"no IPv6", []string{"FELIX_IPV6SUPPORT=false"}, fromFile, fromFile, nil},
 	}
 	for _, tt := range tests {

@@ -125,7 +125,7 @@ func (s *Settings) warnOfIdle(config *Config) {
 			}
 		}
 		if len(idle) > 0 {
-			config.Warnings = append(config.Warnings, fmt.Sprintf("%s: no effect: there is no default %s pool: %s",
+			config.Warnings = append(config.Warnings, fmt.Sprintf("%s: no effect because there is no default %s pool: %s",
 				strings.Join(idle, ", "), pool.Family, pool.Skip))
 		}
 	}

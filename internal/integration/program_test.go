@@ -282,7 +282,7 @@ func TestConfigFile(t *testing.T) {
 		`unknown field "etcdEndpoint"`:         write("etcdEndpoint: http://127.0.0.1:1"),
 		"no such file or directory":            filepath.Join(t.TempDir(), "absent.cfg"),
 		"does not match":                       write(endpoints, "etcdCert: "+inline(pki.ClientCert), "etcdKey: "+inline(pki.OtherCAClient(t).Key)),
-		"want files or texts in the config":    write(endpoints, "etcdCACertFile: "+pki.CACertFile, "etcdKey: "+inline(pki.ClientKey)),
+		"set files or inline texts":            write(endpoints, "etcdCACertFile: "+pki.CACertFile, "etcdKey: "+inline(pki.ClientKey)),
 		"a key without its client certificate": write(endpoints, "etcdKeyFile: "+pki.ClientKeyFile),
 	} {
 		r := call(t, nil, "--config", path)

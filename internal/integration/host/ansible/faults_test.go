@@ -146,7 +146,7 @@ func TestWarnings(t *testing.T) {
 	requirePlayed(t, got)
 	assert.ElementsMatch(t, []string{
 		dense(`calico_ipv4pool_cidr: "10.3.4.5/16" has host bits, which are ignored: the pool is 10.3.0.0/16`),
-		dense(`calico_ipv6pool_nat_outgoing "true": no effect: there is no default IPv6 pool: IPv6 is not supported: calico_ippools_ipv6 is "false"`),
+		dense(`calico_ipv6pool_nat_outgoing "true": no effect because there is no default IPv6 pool: IPv6 is not supported: calico_ippools_ipv6 is "false"`),
 	}, got.warnings())
 }
 

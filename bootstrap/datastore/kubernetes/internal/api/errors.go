@@ -171,7 +171,7 @@ var connectionHints = map[netcause.Cause]string{
 	netcause.Expired:           "renew the API server's certificate, or set this host's clock",
 	netcause.BadCertificate:    "check the API server's certificate against the CA",
 	netcause.NotTLS:            "the server does not speak TLS there: is the endpoint http://?",
-	netcause.ClientCertificate: "the server refuses the client certificate, or wants one: is it signed by a CA that it trusts?",
+	netcause.ClientCertificate: "the server refuses the client certificate, or requires one: is it signed by a CA that it trusts?",
 	netcause.NothingInCommon:   "the server and this program have no TLS version, cipher or protocol in common",
 	netcause.BrokenOff:         "the server closed the TLS connection: check its log",
 	netcause.NotHTTP:           endpointHint,
