@@ -73,12 +73,12 @@ func (g *gatherer) gather(ctx context.Context, store datastore.Datastore, p plan
 		return step.Action == plan.Created && (!unknown(step) || step.Family == ippool.IPv4 || g.cluster != nil)
 	}
 	var (
-		looks    = slices.ContainsFunc(p.Steps, checks)
-		families = p.Families(func(step plan.Step) bool { return checks(step) || unknown(step) })
-		holds    = p.Families(holdsBlocks)
+		needsChecks   = slices.ContainsFunc(p.Steps, checks)
+		families      = p.Families(func(step plan.Step) bool { return checks(step) || unknown(step) })
+		blockFamilies = p.Families(holdsBlocks)
 
 		needPodCIDRs = g.cluster != nil && slices.ContainsFunc(families, func(f ippool.Family) bool { return !slices.Contains(g.families, f) })
-		needSurvey   = g.cluster != nil && looks && !g.surveyed
+		needSurvey   = g.cluster != nil && needsChecks && !g.surveyed
 
 		podCIDRs                         []facts.PodCIDRSource
 		survey                           facts.Survey
@@ -92,12 +92,12 @@ func (g *gatherer) gather(ctx context.Context, store datastore.Datastore, p plan
 	if needSurvey {
 		wait.Go(func() { survey, surveyErr = g.cluster.Survey(ctx) })
 	}
-	if looks {
+	if needsChecks {
 		wait.Go(func() { g.networks.get(ctx) })
 		wait.Go(func() { g.routes.get(ctx) })
 	}
-	if store != nil && len(holds) > 0 {
-		blocks, blockErr = store.Blocks(ctx, holds)
+	if store != nil && len(blockFamilies) > 0 {
+		blocks, blockErr = store.Blocks(ctx, blockFamilies)
 	}
 	wait.Wait()
 	if needPodCIDRs && podCIDRsErr == nil {
