@@ -10,14 +10,14 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
 )
 
-// changedSince returns an ErrConflict if the plan is not the one that was agreed
-// to, but for what the run has written of it, perhaps without learning of it.
+// changedSince returns an ErrConflict if now differs from the plan to apply. Steps
+// that this run has written, or may have written, are not compared.
 func (r *runner) changedSince(now plan.Plan) error {
 	if r.agreed == nil {
 		return nil
 	}
 	if was, is := len(r.agreed.Steps), len(now.Steps); was != is {
-		return &planChangedError{fmt.Sprintf("it was about %d pools, and is about %d now", was, is)}
+		return &planChangedError{fmt.Sprintf("it had %d pools and has %d now", was, is)}
 	}
 	for i, is := range now.Steps {
 		was := r.agreed.Steps[i]
@@ -26,15 +26,15 @@ func (r *runner) changedSince(now plan.Plan) error {
 		}
 		before, after := describe(was), describe(is)
 		if before == after {
-			after += ", with other values in the pool itself"
+			after += ", with other field values"
 		}
 		return &planChangedError{fmt.Sprintf("IPPool %q was: %s; it is now: %s", was.Name, before, after)}
 	}
 	return nil
 }
 
-// sameStep compares what is done, to which pool, into what. Where the CIDR was
-// unknown, any will do but one that the cluster has named since.
+// sameStep compares the action, the pool and its new content. If the CIDR was
+// unknown, any default CIDR matches, but not one that the cluster now configures.
 func sameStep(was, is plan.Step) bool {
 	if was.Action != is.Action || was.Name != is.Name || was.Desired != is.Desired || !reflect.DeepEqual(was.Drift, is.Drift) {
 		return false

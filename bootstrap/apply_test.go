@@ -75,7 +75,7 @@ func TestApplyOfAPlanThatNoLongerHolds(t *testing.T) {
 		{"an existing pool was deleted", []v3.IPPool{mine}, nil, func(s *fakeStore) { delete(s.pools, mine.Name); s.revision++ }, nil,
 			`was: 10.9.0.0/16 unchanged (exists); it is now: 10.1.0.0/16 created (no IPv4 pool exists)`},
 		{"a pool was changed", []v3.IPPool{mine}, nil, func(s *fakeStore) { s.put(poolstest.Stored(mine.Name, "10.9.0.0/16")) }, nil,
-			`was: 10.9.0.0/16 unchanged (exists); it is now: 10.9.0.0/16 unchanged (exists), with other values in the pool itself`},
+			`was: 10.9.0.0/16 unchanged (exists); it is now: 10.9.0.0/16 unchanged (exists), with other field values`},
 		{"a pool is being deleted", []v3.IPPool{mine}, nil, func(s *fakeStore) { s.put(poolstest.Stored(mine.Name, "10.9.0.0/16", nat, deleting)) }, nil, "unchanged"},
 		{"the pool to update was changed", []v3.IPPool{mine}, []string{"--on-drift=update", "--ipv4-pool-nat-outgoing=false"},
 			func(s *fakeStore) { s.put(poolstest.Stored(mine.Name, "10.9.0.0/16", nat, poolstest.Disabled)) }, nil,
@@ -371,7 +371,7 @@ func TestApplyOfAPlanWithAnotherStep(t *testing.T) {
 	p.Steps = p.Steps[:1]
 	_, err := b.Apply(t.Context(), p)
 	require.ErrorIs(t, err, datastore.ErrConflict)
-	require.EqualError(t, err, "the plan is outdated: it was about 1 pools, and is about 2 now")
+	require.EqualError(t, err, "the plan is outdated: it had 1 pools and has 2 now")
 	assert.Equal(t, 2, store.count("snapshot"), "one by Plan, one by Apply")
 	assert.Empty(t, store.stored())
 }

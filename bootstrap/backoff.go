@@ -12,29 +12,29 @@ import (
 )
 
 const (
-	// maxConflicts is far more than what a storm of bootstraps needs: whoever
-	// loses a race finds the winner's pools and has nothing left to write.
+	// maxConflicts is far more than concurrent bootstraps cause: the loser of a
+	// race finds the winner's pools and has nothing left to write.
 	maxConflicts = 20
 
 	firstPause = 50 * time.Millisecond
 	maxPause   = 5 * time.Second
 
-	// maxRetryAfter is the longest pause that a datastore can ask for.
+	// maxRetryAfter caps the pause that a datastore requests.
 	maxRetryAfter = time.Minute
 )
 
-// backoff remembers how often a run began again, and why. The zero value is a
-// run that has not.
+// backoff counts the retries of a run and computes their pauses. The zero value is
+// ready to use.
 type backoff struct {
 	conflicts int
-	changes   int           // of the last commit that was tried
-	cause     string        // that was last logged
-	wait      time.Duration // before the next attempt
-	atLeast   time.Duration // of the wait, as the datastore asked
+	changes   int           // number of changes in the last commit
+	cause     string        // last cause that was logged
+	wait      time.Duration // upper bound of the random pause before the next attempt
+	atLeast   time.Duration // pause that the datastore requested, in addition to wait
 }
 
-// progress tells how many changes are about to be committed. Where they get
-// fewer, the writers in conflict get on.
+// progress records how many changes are about to be committed. Fewer than before
+// means that the conflicting writers make progress, so the conflict count restarts.
 func (b *backoff) progress(changes int) {
 	if changes < b.changes {
 		b.conflicts = 0
@@ -42,8 +42,7 @@ func (b *backoff) progress(changes int) {
 	b.changes = changes
 }
 
-// again decides whether an error is worth another attempt. Of a cause that
-// stays the same it logs one line.
+// again reports whether to retry after err. A cause that repeats is logged once.
 func (b *backoff) again(err error, logger *slog.Logger) bool {
 	var changed *planChangedError
 	switch {
@@ -77,12 +76,12 @@ func retryAfter(err error) time.Duration {
 	return 0
 }
 
-// due is the pause before the next attempt: between half and the whole of the
-// wait, at random, so that those who failed together don't come back together,
-// and before that for as long as the datastore asked.
+// due returns the pause before the next attempt: what the datastore requested, plus
+// a random duration between half of wait and wait, so that bootstraps that failed
+// together don't retry together.
 func (b *backoff) due() time.Duration { return b.atLeast + b.wait/2 + rand.N(b.wait/2+1) }
 
-// pause returns false if ctx ends before the time is over.
+// pause waits and returns true, or returns false if ctx ends first.
 func pause(ctx context.Context, wait time.Duration) bool {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()

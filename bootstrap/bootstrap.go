@@ -14,16 +14,15 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// Bootstrap creates IPPools in a datastore. It has no state of its own: each call
-// is a run by itself. It is as safe for concurrent use as its datastore is.
+// Bootstrap creates IPPools in a datastore. It has no state: each call is a separate
+// run. It is safe for concurrent use if its datastore is.
 type Bootstrap struct {
 	store   datastore.Datastore
 	options options
 }
 
-// New returns a Bootstrap for the datastore, which stays the caller's. It is open: what
-// settings say of how a datastore is reached (Settings.Datastore) is not looked at any
-// more.
+// New returns a Bootstrap for a datastore that is already open. The caller keeps
+// ownership of the datastore and closes it. Settings.Datastore is not used to reach it.
 func New(store datastore.Datastore, opts ...Option) *Bootstrap {
 	o := newOptions(opts)
 	if o.cluster == nil {
@@ -32,13 +31,13 @@ func New(store datastore.Datastore, opts ...Option) *Bootstrap {
 	return &Bootstrap{store, o}
 }
 
-// Plan reads and decides, and writes nothing. Where the datastore is out of reach
-// it tries again, within the time that the settings give it and ctx.
+// Plan computes what Run would do and writes nothing. It retries while the datastore
+// is unreachable, until the timeout of the settings or the end of ctx.
 //
-// Beside ErrDrift and ErrFindings, which refuse the plan, there is a plan to show;
-// with any other error there is none. A plan looks at the existing pools, too, so a
-// strict preflight refuses it for one that Apply and Run would leave alone, unseen.
-// Warnings are in the plan's report alone, or logged as debug lines.
+// With ErrDrift and ErrFindings, which reject the plan, Plan also returns the plan;
+// with any other error it returns nil. Preflight checks existing pools too, so strict
+// preflight can reject a plan because of a pool that Apply and Run would not check.
+// Warnings are in the plan's report; they are only logged at debug level.
 func (b *Bootstrap) Plan(ctx context.Context, s settings.Settings) (*Plan, error) {
 	r, err := b.newRun(s)
 	if err != nil {
@@ -52,12 +51,13 @@ func (b *Bootstrap) Plan(ctx context.Context, s settings.Settings) (*Plan, error
 	return &Plan{Plan: r.planned, Report: report, Settings: s}, err
 }
 
-// Apply carries out exactly that plan, or returns an ErrConflict: it reads pools
-// and facts again, and compares. Where only the datastore is out of reach it tries
-// again, as Run does. The settings of the plan are those that it was made from.
+// Apply carries out exactly the given plan. It reads pools and facts again, computes
+// the plan from p.Settings again, and returns ErrConflict if it differs. It retries
+// while the datastore is unreachable, as Run does.
 //
-// What is unknown in the plan, such as a random CIDR, is chosen now. Errors are those
-// of Run, and the report is empty beside any but ErrDrift and ErrFindings.
+// Values that are unknown in the plan, such as a random CIDR, are chosen now. Apply
+// returns the errors of Run. The report is empty with any error except ErrDrift and
+// ErrFindings.
 func (b *Bootstrap) Apply(ctx context.Context, p *Plan) (Report, error) {
 	r, err := b.newRun(p.Settings)
 	if err != nil {
@@ -67,19 +67,19 @@ func (b *Bootstrap) Apply(ctx context.Context, p *Plan) (Report, error) {
 	return r.carryOut(ctx)
 }
 
-// Run creates the pools that the settings ask for, and reports what it did.
+// Run creates the desired pools and reports what it did.
 //
-// The settings are validated before the datastore is contacted. Then the pools are
-// read, planned and written, all of them or none where the datastore can promise
-// that. After a conflict, or while the datastore is out of reach, Run begins again,
-// within the time that the settings give it and ctx.
+// Run validates the settings before it contacts the datastore. It then reads the
+// existing pools, plans, and writes: all pools or none, if the datastore supports
+// that. It retries after a conflict and while the datastore is unreachable, until the
+// timeout of the settings or the end of ctx.
 //
 // Errors wrap ErrInvalidSettings, ErrTimedOut, or a sentinel of package datastore,
-// plan or preflight. With any error no pool was written, unless it is a
-// *PartialError or the connection broke meanwhile: the next run finds out, and goes
-// on from there. With ErrDrift and ErrFindings the report says what would be done,
-// but for what a *PartialError says was written; with any other error there is
-// none.
+// plan or preflight. With an error no pool was written, unless the error is a
+// *PartialError or the connection broke during a write: the next run detects that and
+// continues from there. With ErrDrift and ErrFindings the report lists what would be
+// done, except what a *PartialError lists as written; with any other error the report
+// is empty.
 func (b *Bootstrap) Run(ctx context.Context, s settings.Settings) (Report, error) {
 	r, err := b.newRun(s)
 	if err != nil {
@@ -88,8 +88,8 @@ func (b *Bootstrap) Run(ctx context.Context, s settings.Settings) (Report, error
 	return r.carryOut(ctx)
 }
 
-// Render returns the pools that the settings ask for, without a datastore, and
-// warnings. The pools of families that get none are left out.
+// Render returns the desired pools, without a datastore, and warnings. Skipped pools
+// are omitted.
 func Render(ctx context.Context, s settings.Settings, opts ...Option) ([]*v3.IPPool, []string, error) {
 	config, err := s.ReadAndResolve()
 	if err != nil {
@@ -102,11 +102,11 @@ func Render(ctx context.Context, s settings.Settings, opts ...Option) ([]*v3.IPP
 		switch {
 		case want.Skip == "":
 			desired.Pools = append(desired.Pools, want)
-		case want.Default && s.HasPoolManifests(): // who names the pools in files knows
+		case want.Default && s.HasPoolManifests(): // expected if the pools come from files
 		case want.Default:
 			warnings = append(warnings, fmt.Sprintf("no default %s pool: %s", want.Family, want.Skip))
 		default:
-			warnings = append(warnings, fmt.Sprintf("IPPool %q is left out: %s", want.Pool.Name, want.Skip))
+			warnings = append(warnings, fmt.Sprintf("IPPool %q is skipped: %s", want.Pool.Name, want.Skip))
 		}
 	}
 	draft, err := plan.Compute(desired, datastore.Snapshot{}, plan.DriftReport)
@@ -139,7 +139,8 @@ func Render(ctx context.Context, s settings.Settings, opts ...Option) ([]*v3.IPP
 	return pools, warnings, nil
 }
 
-// onHost is what is desired on a host: without IPv6 pools where it has no IPv6.
+// onHost returns the desired pools for a host: without IPv6 support, IPv6 pools are
+// skipped.
 func onHost(desired plan.Desired, host facts.Host) plan.Desired {
 	here := plan.Desired{Pools: append([]plan.DesiredPool{}, desired.Pools...), Names: desired.Names}
 	for i := range here.Pools {

@@ -226,7 +226,7 @@ func TestChangedOnWriteIsReported(t *testing.T) {
 	report, err := run(t, changesOnWrite{newStore()}, settingstest.Given(t, append(settingstest.CIDRs, "CALICO_IPV6POOL_CIDR=none")...))
 	require.NoError(t, err)
 	assert.Equal(t, []string{
-		`the datastore keeps IPPool "default-ipv4-ippool" with changed fields: assignmentMode is unset, not "Automatic", nodeSelector is "zone == 'a'", not "all()"`,
+		`the datastore stored IPPool "default-ipv4-ippool" with changed fields: assignmentMode is unset, not "Automatic", nodeSelector is "zone == 'a'", not "all()"`,
 	}, report.Warnings)
 	assert.Equal(t, "zone == 'a'", report.Pools[0].Spec.NodeSelector, "a report has the stored values")
 	assert.Equal(t, v3.VXLANModeNever, report.Pools[0].Spec.VXLANMode)

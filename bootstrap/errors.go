@@ -8,20 +8,20 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
 )
 
-// ErrTimedOut comes when the time for the run is over. The error that was
-// last in the way is wrapped with it.
+// ErrTimedOut is returned when the timeout of the run expires. The returned error
+// also wraps the last error that caused a retry.
 var ErrTimedOut = errors.New("timed out")
 
-// PartialError is an error beside which some pools were written all the same,
-// on a datastore that can't promise all or nothing, or not for so many. They
-// stay.
+// PartialError is the error of a run that wrote some of its pools: on a datastore
+// without transactions, or with more pools than fit into one. The written pools are
+// not rolled back. Created and Updated hold at least one name together.
 type PartialError struct {
-	Created []string // the pools' names, in their order
-	Updated []string // of the two, at least one name
-	Err     error    // why there are not more
+	Created []string // names of the created pools, in plan order
+	Updated []string // names of the updated pools, in plan order
+	Err     error    // why the run failed
 }
 
-// Error returns the error, and a line for each pool that was written.
+// Error returns the text of Err, and one line per written pool.
 func (e *PartialError) Error() string {
 	return errors.Join(e.Unwrap()...).Error()
 }
@@ -48,8 +48,8 @@ func (e *keptError) Error() string {
 	return fmt.Sprintf("IPPool %q was %s and not rolled back", e.name, e.action)
 }
 
-// planChangedError is a conflict that another attempt doesn't resolve: the plan that
-// was agreed to is another one now.
+// planChangedError is a conflict that a retry doesn't resolve: the plan to apply is
+// outdated.
 type planChangedError struct{ how string }
 
 func (e *planChangedError) Error() string { return "the plan is outdated: " + e.how }

@@ -7,52 +7,53 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// EventKind says what happened, and which fields of an Event are set.
+// EventKind is the kind of an Event. It determines which fields of the Event are set.
 type EventKind string
 
-// The kinds, in the order in which an attempt has them.
+// The kinds, in the order in which they occur in an attempt.
 const (
-	// EventReading begins an attempt: the pools are about to be read.
+	// EventReading is sent when an attempt starts, before the pools are read.
 	EventReading EventKind = "reading"
 
-	// EventPlanned says what the attempt will do, or would in a plan: Pools.
+	// EventPlanned is sent when the attempt is planned. Pools are all pools of
+	// the plan.
 	EventPlanned EventKind = "planned"
 
-	// EventWriting says that Pools are about to be written: those that are to
-	// be created or updated, no others.
+	// EventWriting is sent before pools are written. Pools are only those to be
+	// created or updated.
 	EventWriting EventKind = "writing"
 
-	// EventWritten says that Pools were, also if the attempt fails for others.
-	// Each pool is reported once in a run, even if that took another attempt to
-	// find out.
+	// EventWritten is sent after Pools were written, even if the attempt fails
+	// for other pools. Each pool is reported once per run, even if only a later
+	// attempt finds out that it was written.
 	EventWritten EventKind = "written"
 
-	// EventRetrying says that the attempt failed for Err, and that the next
-	// one begins after Wait.
+	// EventRetrying is sent when the attempt failed with Err and the next one
+	// starts after Wait.
 	EventRetrying EventKind = "retrying"
 )
 
-// Event is a moment of a run. Nobody else has what is in it: it may be kept.
+// Event describes the progress of a run. The receiver may keep it.
 type Event struct {
-	Kind    EventKind // says which of the other fields are set
-	Attempt int       // from 1
+	Kind    EventKind // determines which of the other fields are set
+	Attempt int       // number of the attempt, starting at 1
 
-	// Pools are of the kinds planned, writing and written, in the plan's
-	// order. Nil for other kinds.
+	// Pools is set for the kinds planned, writing and written, in plan order.
+	// It is nil for other kinds.
 	Pools []PoolEvent
 
-	// Err is of the kind retrying: a conflict (ErrConflict), or a datastore
-	// that is out of reach. Nil for other kinds.
+	// Err is set for the kind retrying: a conflict (ErrConflict), or an
+	// unreachable datastore. It is nil for other kinds.
 	Err error
 
-	// Wait is of the kind retrying: at least 0.
+	// Wait is set for the kind retrying. It is at least 0.
 	Wait time.Duration
 }
 
-// PoolEvent finishes the sentence "pool NAME is …".
+// PoolEvent describes one pool. It completes the sentence "pool NAME is …".
 type PoolEvent struct {
-	Name   string        // the pool's
-	Family ippool.Family // the pool's
-	Action plan.Action   // of what is not written yet: WouldCreate, WouldUpdate
-	Reason string        // as a part of a sentence
+	Name   string        // name of the pool
+	Family ippool.Family // family of the pool
+	Action plan.Action   // WouldCreate and WouldUpdate before the pool is written
+	Reason string        // reason for the action, as part of a sentence
 }

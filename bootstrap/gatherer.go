@@ -18,28 +18,28 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// gatherer asks the host and the cluster what a plan needs, each question once a
-// run; IPAM blocks once an attempt.
+// gatherer fetches the facts that a plan needs: facts of the host and the cluster
+// once per run, IPAM blocks once per attempt.
 type gatherer struct {
 	host    facts.Host
-	cluster facts.Cluster // nil: nobody to ask
+	cluster facts.Cluster // nil: no facts of the cluster
 	random  io.Reader
 	mode    preflight.Mode
-	all     bool // every pool that a plan has a step about is checked
+	all     bool // preflight checks the pool of every step
 
 	networks, routes *once
-	families         []ippool.Family // whose pod CIDRs were requested
+	families         []ippool.Family // families whose pod CIDRs were requested
 	podCIDRs         []facts.PodCIDRSource
 	surveyed         bool
 	survey           facts.Survey
-	randomRange      netip.Prefix // at random; zero: not yet
+	randomRange      netip.Prefix // random IPv6 prefix; zero: not generated yet
 
-	warnings, notes []string // what could not be known, and what is good to know
+	warnings, notes []string
 }
 
 const preflightOff = preflight.Off
 
-// noPrefix leaves a random CIDR unknown.
+// noPrefix keeps a random CIDR unknown.
 var noPrefix netip.Prefix
 
 func newGatherer(o options, mode preflight.Mode) *gatherer {
@@ -49,7 +49,7 @@ func newGatherer(o options, mode preflight.Mode) *gatherer {
 	}
 }
 
-// once is a question to the host that is asked at most once.
+// once fetches facts of the host at most once.
 type once struct {
 	fetch   func(context.Context) ([]facts.Located, error)
 	fetched bool
@@ -64,21 +64,21 @@ func (o *once) get(ctx context.Context) {
 	}
 }
 
-// gather asks what the plan needs and is not known yet, all at the same time.
-// Without a store, there are no IPAM blocks.
+// gather fetches the facts that the plan needs and that are not known yet,
+// concurrently. Without a store there are no IPAM blocks.
 func (g *gatherer) gather(ctx context.Context, store datastore.Datastore, p plan.Plan) (facts.Facts, error) {
 	checks := func(step plan.Step) bool { return g.mode != preflight.Off && preflight.Checks(step, g.all) }
 	unknown := func(step plan.Step) bool { return len(step.Unknown) > 0 }
-	holdsBlocks := func(step plan.Step) bool { // no block is in a random prefix
+	holdsBlocks := func(step plan.Step) bool { // a random prefix contains no blocks
 		return step.Action == plan.Created && (!unknown(step) || step.Family == ippool.IPv4 || g.cluster != nil)
 	}
 	var (
-		looks    = slices.ContainsFunc(p.Steps, checks)
-		families = p.Families(func(step plan.Step) bool { return checks(step) || unknown(step) })
-		holds    = p.Families(holdsBlocks)
+		needsChecks   = slices.ContainsFunc(p.Steps, checks)
+		families      = p.Families(func(step plan.Step) bool { return checks(step) || unknown(step) })
+		blockFamilies = p.Families(holdsBlocks)
 
 		needPodCIDRs = g.cluster != nil && slices.ContainsFunc(families, func(f ippool.Family) bool { return !slices.Contains(g.families, f) })
-		needSurvey   = g.cluster != nil && looks && !g.surveyed
+		needSurvey   = g.cluster != nil && needsChecks && !g.surveyed
 
 		podCIDRs                         []facts.PodCIDRSource
 		survey                           facts.Survey
@@ -92,12 +92,12 @@ func (g *gatherer) gather(ctx context.Context, store datastore.Datastore, p plan
 	if needSurvey {
 		wait.Go(func() { survey, surveyErr = g.cluster.Survey(ctx) })
 	}
-	if looks {
+	if needsChecks {
 		wait.Go(func() { g.networks.get(ctx) })
 		wait.Go(func() { g.routes.get(ctx) })
 	}
-	if store != nil && len(holds) > 0 {
-		blocks, blockErr = store.Blocks(ctx, holds)
+	if store != nil && len(blockFamilies) > 0 {
+		blocks, blockErr = store.Blocks(ctx, blockFamilies)
 	}
 	wait.Wait()
 	if needPodCIDRs && podCIDRsErr == nil {
@@ -115,7 +115,7 @@ func (g *gatherer) gather(ctx context.Context, store datastore.Datastore, p plan
 	}
 	if first, _ := facts.FirstPodCIDR(g.podCIDRs, ippool.IPv4); !first.IsValid() &&
 		slices.ContainsFunc(p.Steps, func(step plan.Step) bool { return unknown(step) && step.Family == ippool.IPv4 }) {
-		g.networks.get(ctx) // to choose the range by
+		g.networks.get(ctx) // the choice of the range depends on them
 	}
 	g.warnOfHost()
 	return facts.Facts{
@@ -123,8 +123,8 @@ func (g *gatherer) gather(ctx context.Context, store datastore.Datastore, p plan
 	}, nil
 }
 
-// draw returns a random prefix if the plan needs one, the same in all attempts of
-// a run.
+// draw returns a random prefix if the plan needs one. It is the same in all attempts
+// of a run.
 func (g *gatherer) draw(p plan.Plan, known facts.Facts) (netip.Prefix, error) {
 	if !g.randomRange.IsValid() && p.NeedsRandom(known) {
 		random, err := ippool.RandomULA(g.random)
@@ -136,7 +136,7 @@ func (g *gatherer) draw(p plan.Plan, known facts.Facts) (netip.Prefix, error) {
 	return g.randomRange, nil
 }
 
-// tellOfHost warns of what could not be known of the host.
+// warnOfHost warns of host facts that could not be read.
 func (g *gatherer) warnOfHost() {
 	warn := func(what string, source *once) {
 		warning := fmt.Sprintf("a pool may overlap a %s of this host: %v", what, source.err)
@@ -148,8 +148,8 @@ func (g *gatherer) warnOfHost() {
 	warn("route", g.routes)
 }
 
-// tellOfPodCIDRs notes the places in the cluster that know no pod CIDR, and warns
-// of those that should, where a CIDR was wanted of them for a pool that is created.
+// notePodCIDRs adds a note for each source without pod CIDRs. It warns instead if the
+// source should have one and the CIDR of a new pool depends on it.
 func (g *gatherer) notePodCIDRs(p plan.Plan) {
 	created := p.Families(func(step plan.Step) bool { return step.Action == plan.Created })
 	unknown := slices.ContainsFunc(p.Steps, func(step plan.Step) bool { return len(step.Unknown) > 0 })
@@ -165,7 +165,7 @@ func (g *gatherer) notePodCIDRs(p plan.Plan) {
 		}
 		switch {
 		case source.Problem == "":
-		case source.Absent && len(created) == 0: // nobody wants a CIDR of it
+		case source.Absent && len(created) == 0: // no pool needs its CIDR
 		case unknown && !source.Absent:
 			g.warnings = append(g.warnings, problem)
 		default:
@@ -174,8 +174,8 @@ func (g *gatherer) notePodCIDRs(p plan.Plan) {
 	}
 }
 
-// furtherCIDRs names the CIDRs of the family that get no pool: of those that a
-// cluster names, the first counts. Empty: there are none.
+// furtherCIDRs returns a note about the pod CIDRs of the family that get no pool: only
+// the first is used. Empty: there are none.
 func furtherCIDRs(sources []facts.PodCIDRSource, family ippool.Family) string {
 	first, name := facts.FirstPodCIDR(sources, family)
 	var further []string

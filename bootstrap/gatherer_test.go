@@ -119,7 +119,7 @@ func TestAllowedFindingsAreNoted(t *testing.T) {
 	report, err := run(t, newStore(poolstest.Stored("off", "10.9.0.0/16", poolstest.Disabled)), settingstest.Given(t, settingstest.CIDRs[1], "--allow=NoUsablePool,ULAWithoutNAT,PrivateWithoutNAT"))
 	require.NoError(t, err)
 	assert.Empty(t, report.Findings)
-	assert.Equal(t, []string{`found, and allowed by the settings: ULAWithoutNAT of IPPool "default-ipv6-ippool", NoUsablePool`}, report.Notes)
+	assert.Equal(t, []string{`findings allowed by the settings: ULAWithoutNAT of IPPool "default-ipv6-ippool", NoUsablePool`}, report.Notes)
 }
 
 // If findings are errors, nothing is written, and the report has the planned changes.

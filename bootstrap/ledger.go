@@ -14,17 +14,17 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
 )
 
-// ledger remembers what the attempts of a run wrote, perhaps without learning of
-// it, so that the next attempt knows the run's own pools.
+// ledger records what the attempts of a run wrote or may have written, so that the
+// next attempt recognizes the run's own pools.
 type ledger struct {
 	now    func() time.Time
 	random io.Reader
 
-	stamps  map[string]stamp // of pools that a commit was tried with, by name
-	entries []entry          // of commits, in their order
+	stamps  map[string]stamp // stamps of pools to create, by name
+	entries []entry          // one per change, in commit order
 }
 
-// stamp is what makes a pool this run's own.
+// stamp identifies a pool as created by this run.
 type stamp struct {
 	uid     types.UID
 	created metav1.Time
@@ -32,7 +32,7 @@ type stamp struct {
 
 // entry is a step that was written, or may have been.
 type entry struct {
-	step  plan.Step // with the pool as it is stored, if that is known
+	step  plan.Step // with the pool as stored, if known
 	state datastore.State
 }
 
@@ -40,9 +40,8 @@ func newLedger(o options) *ledger {
 	return &ledger{now: o.now, random: o.random, stamps: map[string]stamp{}}
 }
 
-// stamp gives the pools that are to be created a uid and a creation time. A pool
-// keeps them from one attempt to the next, so that a commit whose answer was lost
-// is known by the uid.
+// stamp sets uid and creation time of the pools to create. They are the same in all
+// attempts, so that the uid identifies a pool whose commit got no response.
 func (l *ledger) stamp(changes []datastore.Change) error {
 	for _, change := range changes {
 		pool := change.Create
@@ -53,7 +52,7 @@ func (l *ledger) stamp(changes []datastore.Change) error {
 		if !stamped {
 			uid, err := uuid.NewRandomFromReader(l.random)
 			if err != nil {
-				return fmt.Errorf("drawing a uid: %w", err)
+				return fmt.Errorf("generating a uid: %w", err)
 			}
 			given = stamp{types.UID(uid.String()), metav1.NewTime(l.now().UTC().Truncate(time.Second))}
 			l.stamps[pool.Name] = given
@@ -63,8 +62,8 @@ func (l *ledger) stamp(changes []datastore.Change) error {
 	return nil
 }
 
-// record enters what became of the changes, and returns the plan with the pools
-// that were written.
+// record records the outcome of each change and returns the plan with the written
+// pools marked as done.
 func (l *ledger) record(p plan.Plan, changes []datastore.Change, result datastore.Result) plan.Plan {
 	p.Steps = slices.Clone(p.Steps)
 	for i, change := range changes {
@@ -97,7 +96,7 @@ func (l *ledger) claim(p plan.Plan) plan.Plan {
 		if found == nil {
 			continue
 		}
-		found.state = datastore.Written // if it wasn't known yet
+		found.state = datastore.Written // it may have been Unknown
 		tried := found.step
 		step.Action, step.Done, step.Reason = tried.Action, true, tried.Reason
 		if tried.Action == plan.Created {
@@ -112,8 +111,7 @@ func (l *ledger) claim(p plan.Plan) plan.Plan {
 	return p
 }
 
-// find returns the entry of an earlier attempt that left the pool of this step; nil
-// if none did.
+// find returns the entry of an earlier attempt that wrote the pool of the step, or nil.
 func (l *ledger) find(step plan.Step) *entry {
 	uid := step.Pool.UID
 	for i := range l.entries {
@@ -129,9 +127,9 @@ func (l *ledger) find(step plan.Step) *entry {
 	return nil
 }
 
-// mayHaveCreated reports whether the pool of the step is as the run tried to create
-// it, without an answer. A server that gives out the uids itself leaves no more to
-// know it by.
+// mayHaveCreated reports whether the pool of the step matches one that the run tried
+// to create without getting a response. The content decides, because an API server
+// assigns its own uids.
 func (l *ledger) mayHaveCreated(step plan.Step) bool {
 	return step.Pool != nil && slices.ContainsFunc(l.entries, func(e entry) bool {
 		return e.state == datastore.Unknown && e.step.Action == plan.Created && e.step.Name == step.Name &&
@@ -146,8 +144,8 @@ func revertedBy(updated, now []plan.Difference) bool {
 	})
 }
 
-// written are the names of the pools that are known to be created and updated,
-// each once.
+// written returns the names of the pools that are known to be created and updated,
+// without duplicates.
 func (l *ledger) written() (created, updated []string) {
 	for _, e := range l.entries {
 		names := &updated

@@ -10,8 +10,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/internal/host"
 )
 
-// Option changes how a Bootstrap goes about its work. A nil argument leaves the
-// default.
+// Option configures a Bootstrap. A nil argument keeps the default.
 type Option func(*options)
 
 type options struct {
@@ -19,36 +18,35 @@ type options struct {
 	now     func() time.Time
 	random  io.Reader
 	host    facts.Host
-	cluster facts.Cluster // nil: nobody to ask
-	observe func(Event)   // nil: nobody to tell
+	cluster facts.Cluster // nil: no facts of the cluster
+	observe func(Event)   // nil: no observer
 }
 
-// WithLogger gives a logger. Without one nothing is logged.
+// WithLogger sets the logger. The default logs nothing.
 func WithLogger(logger *slog.Logger) Option { return func(o *options) { o.logger = logger } }
 
-// WithClock gives the clock for creation times. Without it, it is time.Now.
+// WithClock sets the clock for creation times. The default is time.Now.
 func WithClock(now func() time.Time) Option { return func(o *options) { o.now = now } }
 
-// WithRandom gives the source for uids and for the random IPv6 prefix. Without it,
-// it is the system's secure one, crypto/rand.Reader.
+// WithRandom sets the source of randomness for uids and the random IPv6 prefix. The
+// default is crypto/rand.Reader.
 func WithRandom(random io.Reader) Option { return func(o *options) { o.random = random } }
 
-// WithHost says what is asked about the host. Without it, it is the host that the
-// process runs on. What Calico itself has set up there, interfaces and routes, is
-// left out; routes are known only on Linux.
+// WithHost sets the source of host facts. The default is the host that the process
+// runs on, without the interfaces and routes of Calico itself. Its routes are known
+// only on Linux.
 func WithHost(host facts.Host) Option { return func(o *options) { o.host = host } }
 
-// WithCluster says what is asked about the cluster. Without it, that is the
-// datastore if it is a facts.Cluster, else nothing.
+// WithCluster sets the source of cluster facts. The default is the datastore if it
+// implements facts.Cluster; otherwise there are no cluster facts.
 func WithCluster(cluster facts.Cluster) Option { return func(o *options) { o.cluster = cluster } }
 
-// WithObserver has a run report its progress: for whoever shows
-// progress or counts it. What came of the run is in the report and the error.
+// WithObserver sets a function that receives the progress of a run. The result of the
+// run is in the report and the error.
 //
-// The function is called from the goroutine of the run, one call after the other,
-// so a slow one takes from the run's time, and a panic in it ends the run. It
-// gets events of kinds that are added in later versions, too: let a switch over
-// them have a default.
+// The function is called sequentially from the goroutine of the run: a slow function
+// uses up the run's timeout, and a panic in it ends the run. Later versions may add
+// event kinds, so a switch over them needs a default case.
 func WithObserver(observe func(Event)) Option { return func(o *options) { o.observe = observe } }
 
 func newOptions(opts []Option) options {

@@ -10,30 +10,31 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 )
 
-// Plan is what a run would do, as data: it may be shown, compared, and applied by any
-// Bootstrap of the process. Its JSON is for reading: the origins of values don't come
-// back from it.
+// Plan is what a run would do. It is data that can be shown, compared, and applied by
+// any Bootstrap of the process. Its JSON is not meant to be decoded: the origins of
+// values are lost.
 type Plan struct {
-	plan.Plan // what would be written, and why; complete but for what it says is unknown, and with the planner's own warnings
+	plan.Plan // the steps, with the warnings of the planner; complete except for unknown values
 
-	// Report is the same as a report: what would be done, with findings,
+	// Report is the plan as a report: what would be done, with findings,
 	// warnings and notes.
 	Report Report
 
-	// Settings are those that the plan was made from. Apply resolves them again.
+	// Settings are the settings that the plan was computed from. Apply resolves
+	// them again.
 	Settings settings.Settings
 }
 
-// Pending reports whether the plan has something to write.
+// Pending reports whether the plan writes any pool.
 func (p *Plan) Pending() bool { return slices.ContainsFunc(p.Steps, plan.Step.Writes) }
 
-// String returns the plan in lines: + for a pool that would be created, ~ for one
-// that would be updated, = for one that is unchanged and - for a family or pool
-// that is skipped; then warnings and findings.
+// String returns one line per pool, marked with + if it would be created, ~ if it
+// would be updated, = if it is unchanged and - if it is skipped, followed by warnings
+// and findings.
 func (p *Plan) String() string {
 	var lines strings.Builder
 	marks := map[plan.Action]string{plan.WouldCreate: "+", plan.WouldUpdate: "~", plan.Unchanged: "=", plan.Skipped: "-"}
-	line := func(format string, args ...any) { // whatever a datastore holds, it is one
+	line := func(format string, args ...any) { // on one line, whatever the datastore contains
 		lines.WriteString(text.OneLine(fmt.Sprintf(format, args...)) + "\n")
 	}
 	for _, pool := range p.Report.Pools {

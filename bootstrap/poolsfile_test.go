@@ -30,10 +30,10 @@ func TestPoolsFileAndDefaultPools(t *testing.T) {
 		{"none", []string{"CALICO_IPV4POOL_CIDR=none"}, `env CALICO_IPV4POOL_CIDR is "none"`, fromFile, nil},
 		{"NO_DEFAULT_POOLS", []string{"NO_DEFAULT_POOLS=true"}, `env NO_DEFAULT_POOLS is "true"`, `env NO_DEFAULT_POOLS is "true"`, nil},
 		{"settings without a pool", []string{"CALICO_IPV4POOL_IPIP=Always", "--ipv4-pool-block-size=28"}, fromFile, fromFile, []string{
-			`flag --ipv4-pool-block-size "28", env CALICO_IPV4POOL_IPIP "Always": no effect, as there is no default IPv4 pool: ` + fromFile}},
+			`flag --ipv4-pool-block-size "28", env CALICO_IPV4POOL_IPIP "Always": no effect because there is no default IPv4 pool: ` + fromFile}},
 		{"equal names", []string{"CALICO_IPV4POOL_NAME=a", "CALICO_IPV6POOL_NAME=a"}, fromFile, fromFile, []string{
-			`env CALICO_IPV4POOL_NAME "a": no effect, as there is no default IPv4 pool: ` + fromFile,
-			`env CALICO_IPV6POOL_NAME "a": no effect, as there is no default IPv6 pool: ` + fromFile}},
+			`env CALICO_IPV4POOL_NAME "a": no effect because there is no default IPv4 pool: ` + fromFile,
+			`env CALICO_IPV6POOL_NAME "a": no effect because there is no default IPv6 pool: ` + fromFile}},
 		{"no IPv6", []string{"FELIX_IPV6SUPPORT=false"}, fromFile, fromFile, nil},
 	}
 	for _, tt := range tests {
@@ -107,7 +107,7 @@ func TestRenderReportsSkippedPools(t *testing.T) {
 	_, warnings, err := Render(t.Context(), settingstest.Given(t, "--pools-file="+dir, "--ipv6-support=false"), WithHost(fakeHost{t: t}))
 	require.NoError(t, err)
 	assert.Equal(t, []string{
-		`IPPool "six" is left out: IPv6 is not supported: flag --ipv6-support is "false"`,
+		`IPPool "six" is skipped: IPv6 is not supported: flag --ipv6-support is "false"`,
 	}, warnings)
 }
 
@@ -119,7 +119,7 @@ func TestPoolsFileErrorsAreReturnedTogether(t *testing.T) {
 	given := settingstest.Given(t, "--pools-file="+dir, "--timeout=soon")
 	want := strings.ReplaceAll(`file DIR/b.yaml: can't be read: no such file or directory; want a file with IPPools
 file DIR/a.yaml:2: "10.1.0.0/33": [0].cidr: not a CIDR such as 10.244.0.0/16 or fd00:10:244::/64
-flag --timeout: "soon": not a duration; want a Go duration such as 90s or 5m; 0 is no limit`, "DIR", dir)
+flag --timeout: "soon": not a duration; must be a Go duration such as 90s or 5m; 0 is no limit`, "DIR", dir)
 	_, err := run(t, newStore(), given)
 	require.EqualError(t, err, want)
 	_, _, err = Render(t.Context(), given)
@@ -133,7 +133,7 @@ flag --timeout: "soon": not a duration; want a Go duration such as 90s or 5m; 0 
 	require.ErrorIs(t, err, settings.ErrInvalidSettings, "an error that was dropped is reported again")
 
 	dir = settingstest.WriteFiles(t, "a.txt", "")
-	want = `flag --pools-file: "` + dir + `": a directory without a .yaml, .yml or .json file; want a file with IPPools, or a directory of such .yaml, .yml and .json files`
+	want = `flag --pools-file: "` + dir + `": a directory without a .yaml, .yml or .json file; must be a file with IPPools, or a directory of such .yaml, .yml and .json files`
 	given = settingstest.Given(t, "--pools-file="+dir)
 	_, err = run(t, newStore(), given)
 	require.EqualError(t, err, want, "once")

@@ -14,32 +14,32 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// Report is what a run did, or would do. Its JSON is a promise: fields are only
-// ever added.
+// Report is what a run did or would do. Its JSON is stable: later versions only add
+// fields.
 type Report struct {
-	Datastore datastore.Type      `json:"datastore"` // as the Datastore calls itself
-	Pools     []PoolReport        `json:"pools"`     // the default IPv4 and IPv6 pool, then the rest by name; never null
+	Datastore datastore.Type      `json:"datastore"` // type of the datastore
+	Pools     []PoolReport        `json:"pools"`     // the default IPv4 and IPv6 pools, then the others by name; never null
 	Warnings  []string            `json:"warnings"`  // never null
 	Notes     []string            `json:"notes"`     // informational; never null
-	Findings  []preflight.Finding `json:"findings"`  // of the preflight; never null
+	Findings  []preflight.Finding `json:"findings"`  // preflight findings; never null
 }
 
-// PoolReport finishes the sentence "pool NAME is …".
+// PoolReport describes one pool. It completes the sentence "pool NAME is …".
 type PoolReport struct {
-	Name   string        `json:"name"`   // the pool's; of a family that gets none, that of the default pool
-	Family ippool.Family `json:"family"` // of the pool that was asked for: 4 or 6
-	Action plan.Action   `json:"action"` // of a plan WouldCreate or WouldUpdate
-	Reason string        `json:"reason"` // as a part of a sentence
+	Name   string        `json:"name"`   // name of the pool; of the default pool if the family gets none
+	Family ippool.Family `json:"family"` // family of the desired pool: 4 or 6
+	Action plan.Action   `json:"action"` // WouldCreate or WouldUpdate in a plan
+	Reason string        `json:"reason"` // reason for the action, as part of a sentence
 
-	// Spec is the pool as it is now, or would be; nil if it was skipped. An
-	// empty mode of a stored pool is reported as what it means, Never.
+	// Spec is the pool as it is or would be; nil if it is skipped. An empty mode
+	// of a stored pool is reported as Never, which is what it means to Calico.
 	Spec *v3.IPPoolSpec `json:"spec,omitempty"`
 
-	// Settings are the values behind a pool that was created, or would be.
-	// Never null.
+	// Settings are the values of a pool that was or would be created. Never
+	// null.
 	Settings []plan.Value `json:"settings"`
 
-	// Drift is what was asked for otherwise than it was stored. Never null.
+	// Drift lists the fields that differ from desired. Never null.
 	Drift []plan.Difference `json:"drift"`
 }
 
@@ -64,7 +64,7 @@ func newReport(store datastore.Type, p plan.Plan) Report {
 		if slices.Contains(step.Unknown, "cidr") {
 			for i := range pool.Settings {
 				if pool.Settings[i].Field == "cidr" {
-					pool.Settings[i].Source = origin.DefaultBecause("a random ULA /48, drawn when the pool is created")
+					pool.Settings[i].Source = origin.DefaultBecause("a random ULA /48, generated when the pool is created")
 				}
 			}
 		}
@@ -73,13 +73,13 @@ func newReport(store datastore.Type, p plan.Plan) Report {
 	return report
 }
 
-// withModes returns the spec with its empty modes as Calico reads them.
+// withModes returns the spec with empty modes replaced by Never.
 func withModes(spec v3.IPPoolSpec) v3.IPPoolSpec {
 	spec.IPIPMode, spec.VXLANMode = ippool.OrNever(spec.IPIPMode), ippool.OrNever(spec.VXLANMode)
 	return spec
 }
 
-// allowedNote says what was found and is allowed.
+// allowedNote returns the note about allowed findings.
 func allowedNote(allowed []preflight.Finding) string {
 	texts := make([]string, len(allowed))
 	for i, finding := range allowed {
@@ -88,5 +88,5 @@ func allowedNote(allowed []preflight.Finding) string {
 			texts[i] += fmt.Sprintf(" of IPPool %q", finding.Pool)
 		}
 	}
-	return "found, and allowed by the settings: " + strings.Join(slices.Compact(texts), ", ")
+	return "findings allowed by the settings: " + strings.Join(slices.Compact(texts), ", ")
 }

@@ -13,16 +13,16 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/preflight"
 )
 
-// reporter tells the logger and the observer what a run is at, and gathers what
-// the report says beside the pools.
+// reporter sends the progress of a run to the logger and the observer, and collects
+// the warnings and notes of the report.
 type reporter struct {
 	logger   *slog.Logger
-	observe  func(Event) // nil: nobody to tell
-	planning bool        // the report is all that there is to see, and has everything that is found
+	observe  func(Event) // nil: no observer
+	planning bool        // the run only plans; warnings are in its report
 
 	attempts int
-	reported map[string]bool // the pools that the observer knows to be written
-	warnings []string        // of the settings, and what was found since
+	reported map[string]bool // pools that were reported to the observer as written
+	warnings []string        // of the settings and of the run
 	notes    []string
 }
 
@@ -37,8 +37,8 @@ func (r *reporter) begin() {
 	}
 }
 
-// log logs what the report has, too: with a plan as a debug line, since whoever
-// looks at the plan would have everything twice.
+// log logs a warning that is also in the report. For a plan it logs at debug level,
+// so that the warning is not shown twice.
 func (r *reporter) log(warning string, args ...any) {
 	level := slog.LevelWarn
 	if r.planning {
@@ -47,7 +47,7 @@ func (r *reporter) log(warning string, args ...any) {
 	r.logger.Log(context.Background(), level, warning, args...)
 }
 
-// warnOnce logs warnings that are new, and remembers them for the report.
+// warnOnce logs new warnings and adds them to the report.
 func (r *reporter) warnOnce(warnings ...string) {
 	for _, warning := range warnings {
 		if !slices.Contains(r.warnings, warning) {
@@ -57,7 +57,7 @@ func (r *reporter) warnOnce(warnings ...string) {
 	}
 }
 
-// note remembers notes that are new.
+// note logs new notes at debug level and adds them to the report.
 func (r *reporter) note(notes ...string) {
 	for _, note := range notes {
 		if !slices.Contains(r.notes, note) {
@@ -67,7 +67,7 @@ func (r *reporter) note(notes ...string) {
 	}
 }
 
-// endWithoutReport logs the warnings of a plan that there is none of in the end.
+// endWithoutReport logs the warnings of a plan that failed and so has no report.
 func (r *reporter) endWithoutReport() {
 	if !r.planning {
 		return
@@ -77,8 +77,8 @@ func (r *reporter) endWithoutReport() {
 	}
 }
 
-// report is the report of an attempt that went through or was refused. What it
-// says beside the pools is logged.
+// report returns the report of an attempt that succeeded or was refused, and logs its
+// warnings and findings.
 func (r *reporter) report(store datastore.Type, p plan.Plan, found, allowed []preflight.Finding, refusal error) Report {
 	report := newReport(store, p)
 	for _, warning := range p.Warnings {
@@ -90,7 +90,7 @@ func (r *reporter) report(store datastore.Type, p plan.Plan, found, allowed []pr
 		report.Notes = append(report.Notes, allowedNote(allowed))
 	}
 	report.Findings = append([]preflight.Finding{}, found...)
-	if !errors.Is(refusal, preflight.ErrFindings) { // which has them itself
+	if !errors.Is(refusal, preflight.ErrFindings) { // that error contains the findings
 		for _, finding := range found {
 			r.log(finding.Text, "code", finding.Code)
 		}
@@ -98,7 +98,7 @@ func (r *reporter) report(store datastore.Type, p plan.Plan, found, allowed []pr
 	return report
 }
 
-// done logs what became of each pool.
+// done logs the action on each pool.
 func (r *reporter) done(ctx context.Context, report Report) {
 	for _, pool := range report.Pools {
 		level := slog.LevelDebug
@@ -117,7 +117,7 @@ func (r *reporter) observed(event Event) {
 	r.observe(event)
 }
 
-// reading begins an attempt.
+// reading starts an attempt.
 func (r *reporter) reading() {
 	r.attempts++
 	r.observed(Event{Kind: EventReading})
@@ -127,8 +127,8 @@ func (r *reporter) retrying(err error, wait time.Duration) {
 	r.observed(Event{Kind: EventRetrying, Err: err, Wait: wait})
 }
 
-// plan reports what is planned, and what is about to be written unless the plan is
-// only shown.
+// plan reports the planned pools and, unless the plan is only shown, the pools that
+// are about to be written.
 func (r *reporter) plan(p plan.Plan, shown bool) {
 	if r.observe == nil {
 		return
@@ -147,7 +147,7 @@ func (r *reporter) plan(p plan.Plan, shown bool) {
 	}
 }
 
-// written reports the pools that are written, each once.
+// written reports written pools, each once per run.
 func (r *reporter) written(p plan.Plan) {
 	if r.observe == nil {
 		return

@@ -13,13 +13,13 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 )
 
-// runner is one call of Plan, Apply or Run: its inputs, and the parts that remember
-// something from one attempt to the next. None of the parts knows another.
+// runner is one call of Plan, Apply or Run: its inputs, and the components that keep
+// state between attempts. The components don't depend on each other.
 type runner struct {
 	config   settings.Config
-	desired  plan.Desired  // on this host
-	strictBy origin.Origin // the setting that makes findings errors, if one does
-	agreed   *plan.Plan    // the one that Apply carries out; else nil
+	desired  plan.Desired  // desired pools on this host
+	strictBy origin.Origin // origin of the preflight setting
+	agreed   *plan.Plan    // the plan to apply; nil for Plan and Run
 	store    datastore.Datastore
 
 	gatherer *gatherer // facts of the host and the cluster
@@ -27,7 +27,7 @@ type runner struct {
 	backoff  backoff
 	reporter *reporter
 
-	planned plan.Plan // of the last attempt
+	planned plan.Plan // plan of the last attempt
 }
 
 func (b *Bootstrap) newRun(s settings.Settings) (*runner, error) {
@@ -43,7 +43,8 @@ func (b *Bootstrap) newRun(s settings.Settings) (*runner, error) {
 	}, nil
 }
 
-// carryOut makes attempts, and says in the error what was written nevertheless.
+// carryOut runs attempts until one is final. If the run fails after it wrote pools, the
+// error is a PartialError.
 func (r *runner) carryOut(ctx context.Context) (Report, error) {
 	report, err := r.untilDone(ctx)
 	if created, updated := r.ledger.written(); err != nil && len(created)+len(updated) > 0 {
@@ -55,8 +56,8 @@ func (r *runner) carryOut(ctx context.Context) (Report, error) {
 	return report, err
 }
 
-// untilDone makes attempts until one succeeds, fails for good, or the time is
-// over.
+// untilDone makes attempts until one succeeds, one fails with an error that is not
+// retryable, or the run times out.
 func (r *runner) untilDone(ctx context.Context) (Report, error) {
 	if r.config.Timeout > 0 {
 		var cancel context.CancelFunc
@@ -64,7 +65,7 @@ func (r *runner) untilDone(ctx context.Context) (Report, error) {
 		defer cancel()
 	}
 	r.reporter.begin()
-	var before error // of the attempt before
+	var before error // error of the previous attempt
 	for {
 		report, err := r.attempt(ctx)
 		switch {
@@ -72,7 +73,7 @@ func (r *runner) untilDone(ctx context.Context) (Report, error) {
 			return report, nil
 		case ctx.Err() != nil && (datastore.Retryable(err) || errors.Is(err, datastore.ErrConflict) || errors.Is(err, ctx.Err())):
 			if before != nil && errors.Is(err, ctx.Err()) {
-				// The attempt was cut short: the one before knows the cause.
+				// The attempt was interrupted: the previous error has the cause.
 				err = before
 			}
 			r.reporter.endWithoutReport()
@@ -93,7 +94,8 @@ func (r *runner) untilDone(ctx context.Context) (Report, error) {
 	}
 }
 
-// timedOut says that the time is over, and what the last attempt failed for.
+// timedOut returns the error of a run whose ctx ended, with the error of its last
+// attempt.
 func timedOut(ctx context.Context, err error) error {
 	cause := context.Cause(ctx)
 	switch {
@@ -106,8 +108,8 @@ func timedOut(ctx context.Context, err error) error {
 	}
 }
 
-// attempt is the whole flow once, in one direction: snapshot, plan, facts,
-// settle, preflight, refuse or commit, report.
+// attempt makes one attempt: snapshot, plan, facts, settle, preflight, refuse or
+// commit, report.
 func (r *runner) attempt(ctx context.Context) (Report, error) {
 	r.reporter.reading()
 	snapshot, err := r.store.Snapshot(ctx)
@@ -143,7 +145,8 @@ func (r *runner) attempt(ctx context.Context) (Report, error) {
 	return r.reporter.report(r.store.Type(), r.planned, found, allowed, refusal), refusal
 }
 
-// gatherFacts asks for what the plan needs, and reports what is unknown.
+// gatherFacts fetches the facts that the plan needs and reports their warnings and
+// notes.
 func (r *runner) gatherFacts(ctx context.Context, draft plan.Plan) (facts.Facts, error) {
 	known, err := r.gatherer.gather(ctx, r.store, draft)
 	r.reporter.warnOnce(r.gatherer.warnings...)
@@ -151,9 +154,9 @@ func (r *runner) gatherFacts(ctx context.Context, draft plan.Plan) (facts.Facts,
 	return known, err
 }
 
-// settle chooses the CIDRs that are unknown. Nothing is drawn for a plan that is
-// only shown. A warning about a CIDR holds for the run: a later attempt that finds the
-// pool chooses none.
+// settle chooses the unknown CIDRs. A plan that is only shown gets no random CIDR.
+// Warnings about a chosen CIDR are kept for the run, because a later attempt that finds
+// the pool doesn't choose one again.
 func (r *runner) settle(draft plan.Plan, known facts.Facts) (plan.Plan, error) {
 	random := noPrefix
 	if !r.reporter.planning {
@@ -172,7 +175,8 @@ func (r *runner) settle(draft plan.Plan, known facts.Facts) (plan.Plan, error) {
 	return settled, nil
 }
 
-// check is the preflight. Findings that the settings allow are returned apart.
+// check runs the preflight checks and splits the findings into those that are reported
+// and those that the settings allow.
 func (r *runner) check(p plan.Plan, known facts.Facts) (found, allowed []preflight.Finding) {
 	if r.config.Preflight == preflight.Off {
 		return nil, nil
@@ -180,7 +184,8 @@ func (r *runner) check(p plan.Plan, known facts.Facts) (found, allowed []preflig
 	return preflight.Allowed(preflight.Check(p, known, r.reporter.planning), r.config.Allow)
 }
 
-// refusal is what the settings want to fail for, though it could be done.
+// refusal returns the error of a plan that could be carried out but that the settings
+// reject: findings with strict preflight, or drift with on-drift fail.
 func (r *runner) refusal(p plan.Plan, found []preflight.Finding) error {
 	var refusals []error
 	if r.config.Preflight == preflight.Strict && len(found) > 0 {
@@ -192,7 +197,7 @@ func (r *runner) refusal(p plan.Plan, found []preflight.Finding) error {
 	return errors.Join(refusals...)
 }
 
-// commit writes what the plan changes, and returns the plan as it is then.
+// commit writes the changes of the plan and returns the plan with the written pools.
 func (r *runner) commit(ctx context.Context, snapshot datastore.Snapshot, p plan.Plan) (plan.Plan, error) {
 	changes := p.Changes()
 	if len(changes) == 0 {
@@ -214,7 +219,7 @@ func (r *runner) commit(ctx context.Context, snapshot datastore.Snapshot, p plan
 		return p, err
 	}
 	if result.Transactions > 1 {
-		r.reporter.note(fmt.Sprintf("%d pools were written in %d transactions: %s takes no more in one", len(changes), result.Transactions, r.store.Type()))
+		r.reporter.note(fmt.Sprintf("%d pools were written in %d transactions: they exceed the limits of one %s transaction", len(changes), result.Transactions, r.store.Type()))
 	}
 	return p, nil
 }

@@ -10,9 +10,9 @@ import (
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 )
 
-// storedDifference warns if a datastore keeps a pool otherwise than it was asked
-// to: an API server drops fields that its schema is too old for, and webhooks
-// change what they like. Nil: it doesn't.
+// storedDifference returns a warning if the stored pool differs from the requested
+// one: an API server drops fields that its schema doesn't have, and webhooks can change
+// any field. Nil: they are equal.
 func storedDifference(requested, stored *v3.IPPool) []string {
 	want, got := fieldsOf(withModes(requested.Spec)), fieldsOf(withModes(stored.Spec))
 	all := maps.Clone(want)
@@ -26,11 +26,11 @@ func storedDifference(requested, stored *v3.IPPool) []string {
 	if differences == nil {
 		return nil
 	}
-	return []string{fmt.Sprintf("the datastore keeps IPPool %q with changed fields: %s", requested.Name, strings.Join(differences, ", "))}
+	return []string{fmt.Sprintf("the datastore stored IPPool %q with changed fields: %s", requested.Name, strings.Join(differences, ", "))}
 }
 
-// keeps reports whether the stored pool may be what the datastore made of the one
-// that it was sent: fields that one of the two lacks were dropped or filled in.
+// keeps reports whether the stored pool may result from the sent one. A field that only
+// one of them has may have been dropped or defaulted by the datastore.
 func keeps(stored, sent *v3.IPPool) bool {
 	want, got := fieldsOf(withModes(sent.Spec)), fieldsOf(withModes(stored.Spec))
 	for name, value := range got {
@@ -41,7 +41,7 @@ func keeps(stored, sent *v3.IPPool) bool {
 	return want["natOutgoing"] == got["natOutgoing"]
 }
 
-// fieldsOf returns the fields that a spec has as JSON.
+// fieldsOf returns the fields of a spec, encoded as JSON.
 func fieldsOf(spec v3.IPPoolSpec) map[string]string {
 	var fields map[string]json.RawMessage
 	data, err := json.Marshal(spec)
@@ -49,7 +49,7 @@ func fieldsOf(spec v3.IPPoolSpec) map[string]string {
 		err = json.Unmarshal(data, &fields)
 	}
 	if err != nil {
-		panic(err) // a spec is nothing but texts, numbers and booleans
+		panic(err) // can't happen: a spec consists of strings, numbers and booleans
 	}
 	texts := map[string]string{}
 	for name, value := range fields {

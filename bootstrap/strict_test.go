@@ -22,14 +22,14 @@ func TestIdleSettings(t *testing.T) {
 		{"all have an effect", settingstest.CIDRs, nil},
 		{"nothing but none", []string{"CALICO_IPV4POOL_CIDR=none", "CALICO_IPV6POOL_CIDR=none"}, nil},
 		{"none", []string{"CALICO_IPV4POOL_CIDR=none", "--ipv4-pool-nat-outgoing=false", "CALICO_IPV4POOL_IPIP=Always"}, []string{
-			`env CALICO_IPV4POOL_IPIP "Always", flag --ipv4-pool-nat-outgoing "false": no effect, as there is no default IPv4 pool: env CALICO_IPV4POOL_CIDR is "none"`,
+			`env CALICO_IPV4POOL_IPIP "Always", flag --ipv4-pool-nat-outgoing "false": no effect because there is no default IPv4 pool: env CALICO_IPV4POOL_CIDR is "none"`,
 		}},
 		{"no default pools", []string{"NO_DEFAULT_POOLS=true", "CALICO_IPV6POOL_NAT_OUTGOING=true", "CALICO_IPV4POOL_NAME=x"}, []string{
-			`env CALICO_IPV4POOL_NAME "x": no effect, as there is no default IPv4 pool: env NO_DEFAULT_POOLS is "true"`,
-			`env CALICO_IPV6POOL_NAT_OUTGOING "true": no effect, as there is no default IPv6 pool: env NO_DEFAULT_POOLS is "true"`,
+			`env CALICO_IPV4POOL_NAME "x": no effect because there is no default IPv4 pool: env NO_DEFAULT_POOLS is "true"`,
+			`env CALICO_IPV6POOL_NAT_OUTGOING "true": no effect because there is no default IPv6 pool: env NO_DEFAULT_POOLS is "true"`,
 		}},
 		{"no IPv6", []string{"FELIX_IPV6SUPPORT=false", "CALICO_IPV6POOL_CIDR=fd00::/64", "CALICO_IPV6POOL_NAT_OUTGOING=true"}, []string{
-			`env CALICO_IPV6POOL_NAT_OUTGOING "true": no effect, as there is no default IPv6 pool: IPv6 is not supported: env FELIX_IPV6SUPPORT is "false"`,
+			`env CALICO_IPV6POOL_NAT_OUTGOING "true": no effect because there is no default IPv6 pool: IPv6 is not supported: env FELIX_IPV6SUPPORT is "false"`,
 		}},
 	}
 	for _, tt := range tests {

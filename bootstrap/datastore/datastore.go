@@ -1,6 +1,12 @@
-// Package datastore has the interface of the place where Calico keeps its IPPools,
-// with its snapshots, changes, results and errors. Packages etcdv3 and kubernetes
-// implement it; package open opens either from settings.
+// Package datastore defines the interface to the datastore of Calico's IPPools.
+//
+// A run takes a [Snapshot] of a [Datastore], and commits each [Change] provided that
+// the pools were not modified in between; the [Result] has the outcome of each change.
+// Errors wrap the sentinels of this package, such as [ErrConflict], and most are an
+// [Error]; [Retryable] reports whether a retry may help.
+//
+// Packages etcdv3 and kubernetes implement the interface. Package open opens either of
+// them from settings.
 package datastore
 
 import (
@@ -12,7 +18,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// Type says where Calico keeps its IPPools.
+// Type is the type of a datastore.
 type Type string
 
 // The datastore types.
@@ -21,74 +27,73 @@ const (
 	Kubernetes Type = "kubernetes"
 )
 
-// Datastore is where Calico keeps its IPPools: what a run needs of it, and no
-// more. A run uses it from one goroutine at a time; only Blocks may run beside
-// PodCIDRs and Survey of a datastore that is a facts.Cluster too, each of the
-// three once.
+// Datastore reads and writes Calico's IPPools. A run calls it from one goroutine at a
+// time, with one exception: if the datastore is also a facts.Cluster, Blocks, PodCIDRs
+// and Survey may run concurrently, each at most once.
 //
-// Every method returns soon after its context is done: a run's time limit is its
-// context's, and nothing else ends a call.
+// Every method returns soon after its context is done: the context is the only limit
+// on the duration of a call.
 //
-// Errors wrap the sentinels of this package. One that is [Retryable] makes a run
-// try again; any other ends it.
+// Errors wrap the sentinels of this package. A run retries after ErrConflict and after
+// errors that are [Retryable]; any other error ends it.
 type Datastore interface {
-	// Type is what reports call the datastore.
+	// Type returns the type of the datastore, for reports.
 	Type() Type
 
-	// Snapshot reads every pool, at one moment. It is one small read.
+	// Snapshot reads all pools at one revision, in one small read.
 	Snapshot(ctx context.Context) (Snapshot, error)
 
-	// Blocks returns the IPAM blocks of the families, in any order. It fetches
-	// no more of them than it takes to know their CIDRs.
+	// Blocks returns the IPAM blocks of the families, in any order. It reads
+	// only what contains their CIDRs: keys or names, not whole blocks.
 	Blocks(ctx context.Context, families []ippool.Family) ([]netip.Prefix, error)
 
-	// Commit applies all changes, provided that no pool was written since the
-	// snapshot; otherwise it applies none and returns ErrConflict. The result
-	// says what became of each change, also beside an error: a datastore that
-	// can't promise all or nothing says so in its documentation. The changes
-	// stay as they are.
+	// Commit applies all changes if no pool was written since the snapshot;
+	// otherwise it applies none and returns ErrConflict. The result has the
+	// outcome of each change, even with an error. An implementation without
+	// such transactions documents that. Commit does not modify the changes.
 	Commit(ctx context.Context, since Snapshot, changes []Change) (Result, error)
 }
 
-// Snapshot is every pool in a datastore at one moment.
+// Snapshot is all pools of a datastore at one revision.
 type Snapshot struct {
-	// Pools are those that could be decoded, sorted by name. They may be
-	// anything but valid. The resource version of a pool, if the datastore
-	// gives it one, is that of the moment.
+	// Pools are the records that could be decoded, sorted by name. They are not
+	// necessarily valid. The resource version of a pool, if any, is the one at
+	// the time of the snapshot.
 	Pools []*ippool.Record
 
-	// Unreadable are records that can't be decoded, sorted by name.
+	// Unreadable are the records that can't be decoded, sorted by name.
 	Unreadable []Unreadable
 
-	// Revision is the datastore's own mark of the moment.
+	// Revision identifies the snapshot in the datastore. Its format is up to
+	// the implementation.
 	Revision string
 }
 
-// Unreadable is a record among the pools that can't be decoded.
+// Unreadable is a pool record that can't be decoded.
 type Unreadable struct {
-	Name string // the pool's, as its key or its object says it
+	Name string // name of the pool, from its key or object
 	Err  error  // why it can't be decoded
 
-	// CIDR is the pool's, if at least that could be decoded; else empty.
+	// CIDR is the CIDR of the pool, if it could be decoded; otherwise empty.
 	CIDR string
 }
 
-// Change is a pool to be created or updated: one of the two.
+// Change is a pool to create or to update. Exactly one field is set.
 type Change struct {
-	// Create is a pool that does not exist yet, whole and valid, with uid and
-	// creation time. A datastore may give it others.
+	// Create is a complete and valid pool that does not exist yet, with uid and
+	// creation time. A datastore may assign its own.
 	Create *v3.IPPool
 
-	// Update is a record of the snapshot whose Pool was changed, in its spec
-	// alone. Whatever else is stored stays, also fields that this module
-	// doesn't know.
+	// Update is a record of the snapshot whose Pool has a modified spec. All
+	// other stored data is preserved, including fields that this module doesn't
+	// know.
 	Update *ippool.Record
 }
 
-// Name is that of the pool.
+// Name returns the name of the pool.
 func (c Change) Name() string { return c.Pool().Name }
 
-// Pool is the pool to be created, or the updated one.
+// Pool returns the pool to create, or the updated pool.
 func (c Change) Pool() *v3.IPPool {
 	if c.Update != nil {
 		return c.Update.Pool()
@@ -96,37 +101,40 @@ func (c Change) Pool() *v3.IPPool {
 	return c.Create
 }
 
-// Result is what became of the changes of a commit.
+// Result holds the outcomes of a commit. The zero Result is a commit that wrote
+// nothing.
 type Result struct {
-	// Outcomes are in the order of the changes. Where they end, nothing was
-	// written: the zero Result is a commit that wrote nothing.
+	// Outcomes are in the order of the changes. Changes without an outcome were
+	// not written.
 	Outcomes []Outcome
 
-	// Transactions is how many it took, where the datastore has transactions.
-	// Zero: it has none, or none was made.
+	// Transactions is the number of transactions, if the datastore has
+	// transactions and made any; otherwise zero.
 	Transactions int
 }
 
-// State is what became of a change.
+// State is the state of a change after a commit.
 type State string
 
 // The states. The zero State is NotWritten.
 const (
 	NotWritten State = ""
 	Written    State = "written"
-	Unknown    State = "unknown" // the answer was lost: it may be written, or yet be
+	Unknown    State = "unknown" // no response: the change may be or may still become written
 )
 
-// Outcome is what became of one change.
+// Outcome is the outcome of one change. The zero value is a change that was not
+// written.
 type Outcome struct {
-	State State // the zero value: not written
+	State State // zero: not written
 
-	// Stored is the pool as the datastore keeps it: with the uid that it gave
-	// out, and without fields that it doesn't know. Nil unless it is Written.
+	// Stored is the pool as the datastore stored it: with the uid that it
+	// assigned, and without fields that it doesn't know. Nil unless State is
+	// Written.
 	Stored *v3.IPPool
 }
 
-// Of returns the outcome of the change at that place.
+// Of returns the outcome of the change at index i.
 func (r Result) Of(i int) Outcome {
 	if i < len(r.Outcomes) {
 		return r.Outcomes[i]

@@ -9,56 +9,54 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 )
 
-// The kinds of errors, to be distinguished with errors.Is. The text of an error says
-// the rest: where, why, and what to do.
+// The kinds of errors, for errors.Is. Cause and hint are in the text of the error.
 var (
-	// ErrConflict comes from Datastore.Commit when another client wrote pools
-	// after the snapshot was taken. Nothing of the commit was written, or what its
-	// Result says. A run takes another snapshot and plans again; it returns
-	// ErrConflict only if that goes on and on.
+	// ErrConflict is returned by Datastore.Commit if another client wrote pools
+	// after the snapshot. The Result has what was written, if anything. A run
+	// retries with a new snapshot; it returns ErrConflict only after many
+	// retries.
 	ErrConflict = errors.New("pools were modified concurrently")
 
-	// ErrUnreachable comes when the datastore gives no answer, or none but
-	// that it can't answer now. It may pass: a run tries again until the
-	// time runs out.
+	// ErrUnreachable is returned if the datastore does not respond or is
+	// temporarily unable to serve the request. It is retryable.
 	ErrUnreachable = errors.New("datastore unreachable")
 
-	// ErrNotInstalled comes when the Kubernetes API knows no IPPools: Calico's
-	// CRDs are not there, or not established yet. It may pass: a run tries again
-	// until the time runs out.
+	// ErrNotInstalled is returned if the Kubernetes API does not serve IPPools:
+	// Calico's CRDs are not installed or not established yet. It is retryable.
 	ErrNotInstalled = errors.New("not installed")
 
-	// ErrRefused comes when the API server refuses a pool that is valid here:
-	// by a rule of its CRD, or of an admission webhook or policy.
+	// ErrRefused is returned if the API server rejects a pool that passed
+	// validation here: by a rule of the CRD, an admission webhook, a policy or
+	// a quota.
 	ErrRefused = errors.New("refused by the API server")
 
-	// ErrTLS comes when the connection can't be secured: a certificate that is
-	// not trusted, has expired, is for another name, or is refused.
+	// ErrTLS is returned if the TLS connection fails: a certificate is not
+	// trusted, has expired, is for another name, or is refused.
 	ErrTLS = errors.New("TLS failure")
 
-	// ErrUnauthorized comes when the datastore doesn't take the credentials, or
-	// wants some and got none.
+	// ErrUnauthorized is returned if the credentials are invalid, or missing
+	// but required.
 	ErrUnauthorized = errors.New("unauthorized")
 
-	// ErrForbidden comes when the datastore knows who asks and doesn't allow it.
+	// ErrForbidden is returned if the authenticated user lacks a permission.
 	ErrForbidden = errors.New("permission denied")
 )
 
-// Error is an error of a datastore. It wraps its kind (one of the
-// sentinels of this package) and its cause.
+// Error is a failed operation on a datastore. It wraps its kind (one of the sentinels
+// of this package) and its cause.
 type Error struct {
-	Kind      error  // ErrUnreachable, ErrNotInstalled, ErrRefused, ErrTLS, ErrUnauthorized, ErrForbidden; nil: none of them
+	Kind      error  // ErrUnreachable, ErrNotInstalled, ErrRefused, ErrTLS, ErrUnauthorized or ErrForbidden; nil for other errors
 	Place     string // the datastore and its endpoints: "etcd https://10.0.0.1:2379"
-	Operation string // what was tried: "reading IP pools"
+	Operation string // the operation that failed: "reading IP pools"
 	Err       error  // the cause
-	Hint      string // what the user may do about it; may be empty
+	Hint      string // how to fix it; may be empty
 
-	// RetryAfter is how long the datastore asks to be left alone; zero: it
-	// doesn't say.
+	// RetryAfter is the minimum time before a retry that the datastore
+	// requests; zero if it requests none.
 	RetryAfter time.Duration
 }
 
-// Error returns one line: place, what was tried, kind, cause, next step.
+// Error returns one line: place, operation, kind, cause, hint.
 func (e *Error) Error() string {
 	var line strings.Builder
 	fmt.Fprintf(&line, "%s: %s", e.Place, e.Operation)
@@ -80,7 +78,8 @@ func (e *Error) Unwrap() []error {
 	return []error{e.Kind, e.Err}
 }
 
-// Retryable reports whether an error may go away by itself.
+// Retryable reports whether a retry may succeed without intervention: err is
+// ErrUnreachable or ErrNotInstalled.
 func Retryable(err error) bool {
 	return errors.Is(err, ErrUnreachable) || errors.Is(err, ErrNotInstalled)
 }

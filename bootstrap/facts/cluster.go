@@ -8,64 +8,64 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// Cluster is asked what a cluster uses addresses for, when a pool is about to be
-// created, and for every plan that is only shown. A Datastore that is a Cluster
-// too is asked unless the option WithCluster of package bootstrap names another; Run
-// may call PodCIDRs, Survey and Blocks at the same time. What a datastore can't know,
-// it leaves out: one on etcd can answer with Calico's own nodes and no Services.
+// Cluster returns which addresses a cluster uses. It is called when a pool is to be
+// created, and for every plan that is only shown. A Datastore that implements Cluster
+// is used unless the option WithCluster of package bootstrap sets another Cluster. Run
+// may call PodCIDRs, Survey and Blocks concurrently. An implementation omits what it
+// can't know: one on etcd can return Calico's own nodes and no Services.
 type Cluster interface {
-	// PodCIDRs looks into the places where the cluster may say it, in their
-	// order, until it knows a CIDR of each family. It returns those that it
-	// came to; one that says nothing is no error. An error that may pass
-	// (ErrUnreachable) makes Run begin again: no default is taken because a
-	// server hiccuped.
+	// PodCIDRs reads the sources of pod CIDRs in order until it has a CIDR of
+	// each family, and returns the sources that it read. A source without CIDRs
+	// is not an error. A retryable error (ErrUnreachable) makes Run retry, so
+	// that an outage never results in a default CIDR.
 	PodCIDRs(ctx context.Context, families []ippool.Family) ([]PodCIDRSource, error)
 
-	// Survey returns what else the cluster uses addresses for, and its nodes:
-	// for the preflight alone. What can't be looked at is told in the survey
-	// and is no error, but for what may pass (ErrUnreachable).
+	// Survey returns the nodes and the Service CIDRs. Only preflight uses them.
+	// What can't be read is reported in the Survey; only retryable failures
+	// (ErrUnreachable) are errors.
 	Survey(ctx context.Context) (Survey, error)
 }
 
-// Survey is what a cluster says of its nodes and its Services.
+// Survey describes the nodes and the Services of a cluster.
 type Survey struct {
-	// Nodes are the cluster's nodes, in any order. None: there are none, or
-	// they could not be looked at.
+	// Nodes are the cluster's nodes, in any order. Empty: there are none, or
+	// they could not be read.
 	Nodes []Node
 
 	// ServiceCIDRs are the ranges that Services get their addresses from.
 	ServiceCIDRs []Located
 
-	// Problems say what could not be looked at and why, a line each.
+	// Problems describe what could not be read and why, one line each.
 	Problems []string
 }
 
-// Node is what pools are held against of a node.
+// Node is what the checks of pools use of a node.
 type Node struct {
-	Name      string            // the object's
-	Labels    map[string]string // which a pool's nodeSelector looks at
-	Addresses []netip.Addr      // its own
-	PodCIDRs  []netip.Prefix    // that kube-controller-manager gave it
+	Name      string            // name of the object
+	Labels    map[string]string // labels that a pool's nodeSelector matches
+	Addresses []netip.Addr      // addresses of the node itself
+	PodCIDRs  []netip.Prefix    // podCIDRs that kube-controller-manager assigned
 }
 
-// PodCIDRSource is a place in the cluster that may say what its pod CIDRs are.
+// PodCIDRSource is a place in the cluster that may configure its pod CIDRs.
 type PodCIDRSource struct {
-	Name origin.Origin // "kubeadm-config"
+	Name origin.Origin // for example "kubeadm-config"
 
-	// Prefixes are the CIDRs that it says, without host bits, in its order. Of
-	// each family, the first counts.
+	// Prefixes are the configured CIDRs, without host bits, in the order of the
+	// source. The first of each family is used.
 	Prefixes []netip.Prefix
 
-	// Problem says why there are none, or what is wrong with them; empty:
-	// nothing.
+	// Problem describes why there are no Prefixes, or which are invalid; empty
+	// if there is no problem.
 	Problem string
 
-	// Absent says that the Problem is none: clusters of another kind just have
-	// no such place.
+	// Absent reports that the Problem is harmless: this kind of cluster doesn't
+	// have the source.
 	Absent bool
 }
 
-// FirstPodCIDR returns the first CIDR of the family, and who knows it.
+// FirstPodCIDR returns the first CIDR of the family and its source. Both are zero if
+// there is none.
 func FirstPodCIDR(sources []PodCIDRSource, family ippool.Family) (prefix netip.Prefix, source origin.Origin) {
 	for _, source := range sources {
 		for _, prefix := range source.Prefixes {

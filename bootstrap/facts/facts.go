@@ -1,5 +1,8 @@
-// Package facts has what a bootstrap asks of the host and the cluster, and what
-// they answer. The answers are values; nothing here does I/O.
+// Package facts describes which addresses the host and the cluster use.
+//
+// [Host] and [Cluster] are the interfaces that a run reads facts from. [Facts] are the
+// values that it passes to the packages plan and preflight. Nothing in this package
+// does I/O.
 package facts
 
 import (
@@ -8,18 +11,18 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 )
 
-// Located is a range of addresses, and where it was found.
+// Located is a range of addresses and its source.
 type Located struct {
 	Prefix netip.Prefix  `json:"prefix"` // without host bits
-	Source origin.Origin `json:"source"` // "interface eth0", "kubeadm-config"
+	Source origin.Origin `json:"source"` // for example "interface eth0" or "kubeadm-config"
 }
 
-// Facts are what is known of the host, the cluster and its IPAM blocks. What is
-// empty is unknown, or there is none.
+// Facts are the known facts of the host, the cluster and its IPAM blocks. An empty
+// field means unknown or none.
 type Facts struct {
-	Networks []Located       // of this host's interfaces
-	Routes   []Located       // of this host
-	PodCIDRs []PodCIDRSource // what the cluster says of its pod CIDRs, in its order
-	Survey   Survey          // of the cluster's nodes and Services
-	Blocks   []netip.Prefix  // the IPAM blocks of the families that a plan creates pools of
+	Networks []Located       // networks of this host's interfaces
+	Routes   []Located       // routes of this host
+	PodCIDRs []PodCIDRSource // sources of pod CIDRs, in order of precedence
+	Survey   Survey          // nodes and Services of the cluster
+	Blocks   []netip.Prefix  // IPAM blocks of the families that get a new pool
 }

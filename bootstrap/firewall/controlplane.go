@@ -8,13 +8,13 @@ import (
 )
 
 const (
-	etcdPort      = "2379" // etcd's own default for clients
-	apiServerPort = "6443" // kube-apiserver's own default
+	etcdPort      = "2379" // etcd's default client port
+	apiServerPort = "6443" // kube-apiserver's default port
 )
 
-// Etcd returns what etcd listens on for its clients, on a host of the control
-// plane: the ports of the endpoints, which are addresses or URLs. Without any,
-// as where SRV records name them, it is the usual port.
+// Etcd returns the openings for etcd's clients on a control plane host: the ports of the
+// endpoints, which are addresses or URLs. Without endpoints, for example with DNS
+// discovery, it is the default port 2379.
 func Etcd(endpoints []string) []Opening {
 	var openings []Opening
 	for _, endpoint := range endpoints {
@@ -33,18 +33,18 @@ func etcd(port string) Opening {
 	return Opening{Name: "etcd", Port: port + "/tcp", Reason: "every node reads and writes the datastore"}
 }
 
-// APIServer returns what the API server listens on, on a host of the control
-// plane: the port of its URL or address. Empty means the usual port. The URL
-// that pods get is that of a Service, whose port isn't the API server's.
+// APIServer returns the opening for the API server on a control plane host: the port of
+// its URL or address, 443 if it has none. If server is empty, it is the default port
+// 6443. Don't pass the URL that pods use: it is that of a Service, whose port differs.
 func APIServer(server string) Opening {
 	port := apiServerPort
 	if server != "" {
 		port = portOf(server, "443")
 	}
-	return Opening{Name: "Kubernetes API", Port: port + "/tcp", Reason: "every node asks the API server, which keeps the pools"}
+	return Opening{Name: "Kubernetes API", Port: port + "/tcp", Reason: "every node reads and writes the pools through the API server"}
 }
 
-// portOf is the port in a URL or an address, or the usual one.
+// portOf returns the port of a URL or an address, or the usual port.
 func portOf(endpoint, usual string) string {
 	_, address, isURL := strings.Cut(strings.TrimSpace(endpoint), "://")
 	if !isURL {

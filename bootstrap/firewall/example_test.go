@@ -17,8 +17,8 @@ func ExampleOpenings() {
 		fmt.Printf("%s: %s\n", opening, opening.Reason)
 	}
 	// Output:
-	// 179/tcp: the nodes tell each other their routes
-	// protocol 4: traffic between nodes is encapsulated: ipipMode is on in default-ipv4-ippool
+	// 179/tcp: the nodes exchange routes
+	// protocol 4: traffic between nodes is encapsulated: ipipMode is enabled in default-ipv4-ippool
 }
 
 func ExampleFirewallCmd() {

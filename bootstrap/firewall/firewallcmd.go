@@ -1,8 +1,8 @@
 package firewall
 
-// FirewallCmd returns the commands that open them in firewalld, for good and
-// now: a reload in between would drop whatever else is open at run time only.
-// An empty zone is the default zone.
+// FirewallCmd returns the firewalld commands for the openings, in the permanent and in
+// the runtime configuration. They do not reload firewalld, which would drop other
+// runtime changes. An empty zone is the default zone.
 func FirewallCmd(openings []Opening, zone string) []string {
 	var permanent, runtime []string
 	for _, opening := range openings {
@@ -12,14 +12,14 @@ func FirewallCmd(openings []Opening, zone string) []string {
 	return append(permanent, runtime...)
 }
 
-// FirewallCmdPermanent returns the command that opens it in the zone from the
-// next reload on.
+// FirewallCmdPermanent returns the command that adds the opening to the permanent
+// configuration of the zone. It takes effect with the next reload.
 func FirewallCmdPermanent(opening Opening, zone string) string {
 	return "firewall-cmd --permanent" + arguments(opening, zone)
 }
 
-// FirewallCmdRuntime returns the command that opens it in the zone until the
-// next reload.
+// FirewallCmdRuntime returns the command that adds the opening to the runtime
+// configuration of the zone. It is effective until the next reload.
 func FirewallCmdRuntime(opening Opening, zone string) string {
 	return "firewall-cmd" + arguments(opening, zone)
 }

@@ -6,13 +6,12 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/internal/calicolinks"
 )
 
-// UnmanagedInterfaces are the interfaces that Calico makes, as NetworkManager's
-// patterns. NetworkManager has to leave them alone, or Calico's routes go.
+// UnmanagedInterfaces returns NetworkManager patterns for the interfaces that Calico
+// creates. NetworkManager must not manage them, because it would remove Calico's routes.
 func UnmanagedInterfaces() []string { return calicolinks.Patterns() }
 
-// NetworkManagerConf returns what belongs into a file of
-// /etc/NetworkManager/conf.d, so that NetworkManager leaves Calico's interfaces
-// alone.
+// NetworkManagerConf returns the content of a file in /etc/NetworkManager/conf.d that
+// makes NetworkManager ignore Calico's interfaces.
 func NetworkManagerConf() string {
 	return "[keyfile]\nunmanaged-devices=interface-name:" +
 		strings.Join(UnmanagedInterfaces(), ";interface-name:") + "\n"

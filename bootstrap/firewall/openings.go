@@ -11,28 +11,29 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// Opening is something that a host has to let in.
+// Opening is a port or protocol that a host must accept. Exactly one of Port and
+// Protocol is set.
 type Opening struct {
-	// Name is what comes in there: "BGP".
+	// Name is the name of the traffic: "BGP".
 	Name string `json:"name"`
 
-	// Port and protocol as firewalld writes them: "179/tcp". Empty if the
-	// opening is a whole IP protocol.
+	// Port is the port and transport protocol in firewalld's notation:
+	// "179/tcp".
 	Port string `json:"port,omitempty"`
 
-	// Protocol is the number of an IP protocol: "4". Empty if the opening is
-	// a port. It is a number because of /etc/protocols, whose ipip is 94,
-	// another protocol than the IP-in-IP of Calico and Linux.
+	// Protocol is the number of an IP protocol: "4". It is not a name, because
+	// ipip in /etc/protocols is 94, which is not the IP-in-IP of Calico and
+	// Linux.
 	Protocol string `json:"protocol,omitempty"`
 
-	// Families are those in which it comes.
+	// Families are the families of the traffic. At least one is required.
 	Families []ippool.Family `json:"families"`
 
-	// Reason says why, as a part of a sentence.
+	// Reason is why the opening is needed, as part of a sentence.
 	Reason string `json:"reason"`
 }
 
-// String is the port, or the protocol.
+// String returns the port, or "protocol" and the number.
 func (o Opening) String() string {
 	if o.Port != "" {
 		return o.Port
@@ -40,19 +41,20 @@ func (o Opening) String() string {
 	return "protocol " + o.Protocol
 }
 
-// Validate tells what is wrong with an opening that somebody else wrote.
+// Validate returns an error if the opening is invalid. Openings of this package are
+// valid; decoded ones may not be.
 func (o Opening) Validate() error {
 	switch {
 	case (o.Port == "") == (o.Protocol == ""):
-		return fmt.Errorf("opening %q: want a port or a protocol", o.Name)
+		return fmt.Errorf("opening %q: must have either a port or a protocol", o.Name)
 	case o.Port != "" && !isPort(o.Port):
-		return fmt.Errorf("opening %q: port %q is none; want one such as 179/tcp", o.Name, o.Port)
+		return fmt.Errorf("opening %q: invalid port %q; must be one such as 179/tcp", o.Name, o.Port)
 	case o.Protocol != "" && !isNumber(o.Protocol, 8):
-		return fmt.Errorf("opening %q: protocol %q is no number; want 0 to 255", o.Name, o.Protocol)
+		return fmt.Errorf("opening %q: invalid protocol %q; must be 0 to 255", o.Name, o.Protocol)
 	case len(o.Families) == 0:
-		return fmt.Errorf("opening %q: want families: 4, 6 or both", o.Name)
+		return fmt.Errorf("opening %q: no families; must be 4, 6 or both", o.Name)
 	case slices.ContainsFunc(o.Families, func(family ippool.Family) bool { return family != ippool.IPv4 && family != ippool.IPv6 }):
-		return fmt.Errorf("opening %q: families %d: want 4, 6 or both", o.Name, o.Families)
+		return fmt.Errorf("opening %q: invalid families %d; must be 4, 6 or both", o.Name, o.Families)
 	default:
 		return nil
 	}
@@ -63,26 +65,25 @@ func isPort(text string) bool {
 	return number != "0" && isNumber(number, 16) && slices.Contains([]string{"tcp", "udp", "sctp", "dccp"}, protocol)
 }
 
-// isNumber reports whether it is one of so many bits, as it is usually written.
+// isNumber reports whether the text is a canonical decimal number of at most bits bits.
 func isNumber(text string, bits int) bool {
 	number, err := strconv.ParseUint(text, 10, bits)
 	return err == nil && strconv.FormatUint(number, 10) == text
 }
 
-// Pool is what matters of a pool.
+// Pool has the fields of an IPPool that determine openings.
 type Pool struct {
-	Name      string        `json:"name"`           // which reasons and warnings quote
-	Family    ippool.Family `json:"family"`         // its openings are of the same
+	Name      string        `json:"name"`           // name for reasons and warnings
+	Family    ippool.Family `json:"family"`         // family of its openings
 	CIDR      string        `json:"cidr,omitempty"` // empty: not chosen yet
-	IPIPMode  v3.IPIPMode   `json:"ipipMode"`       // empty: Never
-	VXLANMode v3.VXLANMode  `json:"vxlanMode"`      // empty: Never
+	IPIPMode  v3.IPIPMode   `json:"ipipMode"`       // empty means Never
+	VXLANMode v3.VXLANMode  `json:"vxlanMode"`      // empty means Never
 
-	// Planned says that it doesn't stand in the datastore like this yet.
+	// Planned reports whether the pool is yet to be created or updated.
 	Planned bool `json:"planned,omitempty"`
 }
 
-// PoolOf returns what matters of a pool with that name, family and spec. An empty
-// mode becomes Never.
+// PoolOf returns the Pool for a name, family and spec. Empty modes become Never.
 func PoolOf(name string, family ippool.Family, spec v3.IPPoolSpec) Pool {
 	return Pool{
 		Name: name, Family: family, CIDR: spec.CIDR,
@@ -90,47 +91,44 @@ func PoolOf(name string, family ippool.Family, spec v3.IPPoolSpec) Pool {
 	}
 }
 
-// Config is what decides about the openings of a host. The zero value is a
-// node of a cluster without pools.
+// Config describes a host. The zero value is a node of a cluster without pools.
 type Config struct {
-	// Pools are those that exist, or will. Disabled ones count: what was
-	// allocated in them is still reached.
+	// Pools are the existing and planned pools, including disabled ones: their
+	// allocated addresses are still in use.
 	Pools []Pool
 
-	// NoBGP says that BGP is turned off, as it can be where VXLAN connects
-	// the nodes.
+	// NoBGP reports whether BGP is disabled, which is possible with VXLAN.
 	NoBGP bool
 
-	// Datastore is what the datastore listens on, on a host of the control
-	// plane: see Etcd and APIServer. Empty on other hosts.
+	// Datastore are the openings of the datastore on a control plane host: see
+	// Etcd and APIServer. It is empty on other hosts.
 	Datastore []Opening
 
 	Typha     bool // Typha runs on the host
-	WireGuard bool // nodes encrypt what they send each other
-	Registry  bool // a registry of images runs on the host, on its usual port
+	WireGuard bool // traffic between nodes is encrypted with WireGuard
+	Registry  bool // an image registry runs on the host, on port 5000
 }
 
-// Openings returns what the host has to let in, in a fixed order and never nil,
-// and warnings where the pools and the rest of the configuration don't fit
-// together.
+// Openings returns the openings of the host, in a fixed order and never nil, and
+// warnings if the pools don't match the rest of the config.
 func Openings(config Config) ([]Opening, []string) {
 	all := families(config.Pools)
 	ipip := having(config.Pools, func(pool Pool) bool { return ippool.Encapsulates(pool.IPIPMode) })
 	vxlan := having(config.Pools, func(pool Pool) bool { return ippool.Encapsulates(pool.VXLANMode) })
 	openings := []Opening{}
 	if !config.NoBGP {
-		openings = append(openings, Opening{Name: "BGP", Port: "179/tcp", Families: all, Reason: "the nodes tell each other their routes"})
+		openings = append(openings, Opening{Name: "BGP", Port: "179/tcp", Families: all, Reason: "the nodes exchange routes"})
 	}
 	if len(ipip) > 0 {
 		openings = append(openings, Opening{
 			Name: "IP-in-IP", Protocol: "4", Families: []ippool.Family{ippool.IPv4},
-			Reason: "traffic between nodes is encapsulated: ipipMode is on in " + names(ipip),
+			Reason: "traffic between nodes is encapsulated: ipipMode is enabled in " + names(ipip),
 		})
 	}
 	if len(vxlan) > 0 {
 		openings = append(openings, Opening{
 			Name: "VXLAN", Port: "4789/udp", Families: families(vxlan),
-			Reason: "traffic between nodes is encapsulated: vxlanMode is on in " + names(vxlan),
+			Reason: "traffic between nodes is encapsulated: vxlanMode is enabled in " + names(vxlan),
 		})
 	}
 	for _, opening := range config.Datastore {
@@ -155,15 +153,15 @@ func warnings(config Config) []string {
 	bare := having(config.Pools, func(pool Pool) bool { return !ippool.Encapsulates(pool.VXLANMode) })
 	switch {
 	case config.NoBGP && len(bare) > 0:
-		return []string{"without BGP the nodes learn no routes to the addresses of " + names(bare) + ": only pools with vxlanMode on do without it"}
+		return []string{"without BGP the nodes learn no routes to the addresses of " + names(bare) + ": only pools with vxlanMode enabled work without BGP"}
 	case !config.NoBGP && len(config.Pools) > 0 && len(bare) == 0:
-		return []string{"every pool has vxlanMode on, and needs no BGP: where the cluster has it turned off, 179/tcp can stay closed"}
+		return []string{"every pool has vxlanMode enabled and needs no BGP: if BGP is disabled in the cluster, 179/tcp can stay closed"}
 	default:
 		return nil
 	}
 }
 
-// families are those of the pools, IPv4 first; without pools, IPv4.
+// families returns the families of the pools, IPv4 first; without pools, IPv4.
 func families(pools []Pool) []ippool.Family {
 	found := []ippool.Family{}
 	for _, family := range []ippool.Family{ippool.IPv4, ippool.IPv6} {
@@ -187,7 +185,7 @@ func having(pools []Pool, holds func(Pool) bool) []Pool {
 	return found
 }
 
-// names lists a few and counts the others: a reason is one line.
+// names lists the first pools and counts the others, so that a reason is one line.
 func names(pools []Pool) string {
 	const few = 3
 	var all []string

@@ -43,12 +43,12 @@ func TestOpenings(t *testing.T) {
 		{"IPIP across subnets", firewall.Config{Pools: []firewall.Pool{across}}, []string{"[IPv4] 179/tcp", "[IPv4] protocol 4"}, nil},
 		{"a mode that a newer Calico may have", firewall.Config{Pools: []firewall.Pool{newWord}}, []string{"[IPv4] 179/tcp", "[IPv4] protocol 4"}, nil},
 		{"VXLAN", firewall.Config{Pools: []firewall.Pool{vxlan, vxlan6}}, []string{"[IPv4 IPv6] 179/tcp", "[IPv4 IPv6] 4789/udp"},
-			[]string{"every pool has vxlanMode on, and needs no BGP: where the cluster has it turned off, 179/tcp can stay closed"}},
+			[]string{"every pool has vxlanMode enabled and needs no BGP: if BGP is disabled in the cluster, 179/tcp can stay closed"}},
 		{"VXLAN of one family", firewall.Config{Pools: []firewall.Pool{bare, vxlan6}}, []string{"[IPv4 IPv6] 179/tcp", "[IPv6] 4789/udp"}, nil},
 		{"VXLAN without BGP", firewall.Config{Pools: []firewall.Pool{vxlan}, NoBGP: true}, []string{"[IPv4] 4789/udp"}, nil},
 		{"IPIP and more, without BGP", firewall.Config{Pools: []firewall.Pool{vxlan, ipip, bare, bare6, across, unset}, NoBGP: true},
 			[]string{"[IPv4] protocol 4", "[IPv4] 4789/udp"},
-			[]string{"without BGP the nodes learn no routes to the addresses of ipip, bare, bare6 and 2 more pools: only pools with vxlanMode on do without it"}},
+			[]string{"without BGP the nodes learn no routes to the addresses of ipip, bare, bare6 and 2 more pools: only pools with vxlanMode enabled work without BGP"}},
 		{"both encapsulations", firewall.Config{Pools: []firewall.Pool{ipip, vxlan}}, []string{"[IPv4] 179/tcp", "[IPv4] protocol 4", "[IPv4] 4789/udp"}, nil},
 		{"every component", firewall.Config{
 			Pools: []firewall.Pool{bare}, Datastore: firewall.Etcd(nil), Typha: true, WireGuard: true, Registry: true,
@@ -76,8 +76,8 @@ func TestReasonsNameThePools(t *testing.T) {
 	openings, _ := firewall.Openings(firewall.Config{Pools: []firewall.Pool{
 		pool("a", 4, "Always", ""), pool("b", 4, "", "Always"), pool("c", 4, "CrossSubnet", ""), pool("d", 4, "Always", ""),
 	}})
-	assert.Equal(t, "traffic between nodes is encapsulated: ipipMode is on in a, c, d", openings[1].Reason)
-	assert.Equal(t, "traffic between nodes is encapsulated: vxlanMode is on in b", openings[2].Reason)
+	assert.Equal(t, "traffic between nodes is encapsulated: ipipMode is enabled in a, c, d", openings[1].Reason)
+	assert.Equal(t, "traffic between nodes is encapsulated: vxlanMode is enabled in b", openings[2].Reason)
 }
 
 func TestDatastore(t *testing.T) {
@@ -127,18 +127,18 @@ func TestValidate(t *testing.T) {
 	t.Parallel()
 	both := []ippool.Family{4, 6}
 	for want, opening := range map[string]firewall.Opening{
-		"":                                       {Name: "x", Port: "179/tcp", Families: both},
-		`opening "x": want a port or a protocol`: {Name: "x", Families: both},
-		`opening "xy": want a port or a protocol`:                             {Name: "xy", Port: "179/tcp", Protocol: "4", Families: both},
-		`opening "x": port "179" is none; want one such as 179/tcp`:           {Name: "x", Port: "179", Families: both},
-		`opening "x": port "1/tcp; reboot" is none; want one such as 179/tcp`: {Name: "x", Port: "1/tcp; reboot", Families: both},
-		`opening "x": port "0/tcp" is none; want one such as 179/tcp`:         {Name: "x", Port: "0/tcp", Families: both},
-		`opening "x": port "65536/tcp" is none; want one such as 179/tcp`:     {Name: "x", Port: "65536/tcp", Families: both},
-		`opening "x": protocol "256" is no number; want 0 to 255`:             {Name: "x", Protocol: "256", Families: both},
-		`opening "x": protocol "04" is no number; want 0 to 255`:              {Name: "x", Protocol: "04", Families: both},
-		`opening "x": protocol "ipip" is no number; want 0 to 255`:            {Name: "x", Protocol: "ipip", Families: both},
-		`opening "x": want families: 4, 6 or both`:                            {Name: "x", Protocol: "4"},
-		`opening "x": families [5]: want 4, 6 or both`:                        {Name: "x", Protocol: "4", Families: []ippool.Family{5}},
+		"": {Name: "x", Port: "179/tcp", Families: both},
+		`opening "x": must have either a port or a protocol`:                     {Name: "x", Families: both},
+		`opening "xy": must have either a port or a protocol`:                    {Name: "xy", Port: "179/tcp", Protocol: "4", Families: both},
+		`opening "x": invalid port "179"; must be one such as 179/tcp`:           {Name: "x", Port: "179", Families: both},
+		`opening "x": invalid port "1/tcp; reboot"; must be one such as 179/tcp`: {Name: "x", Port: "1/tcp; reboot", Families: both},
+		`opening "x": invalid port "0/tcp"; must be one such as 179/tcp`:         {Name: "x", Port: "0/tcp", Families: both},
+		`opening "x": invalid port "65536/tcp"; must be one such as 179/tcp`:     {Name: "x", Port: "65536/tcp", Families: both},
+		`opening "x": invalid protocol "256"; must be 0 to 255`:                  {Name: "x", Protocol: "256", Families: both},
+		`opening "x": invalid protocol "04"; must be 0 to 255`:                   {Name: "x", Protocol: "04", Families: both},
+		`opening "x": invalid protocol "ipip"; must be 0 to 255`:                 {Name: "x", Protocol: "ipip", Families: both},
+		`opening "x": no families; must be 4, 6 or both`:                         {Name: "x", Protocol: "4"},
+		`opening "x": invalid families [5]; must be 4, 6 or both`:                {Name: "x", Protocol: "4", Families: []ippool.Family{5}},
 	} {
 		err := opening.Validate()
 		if want == "" {

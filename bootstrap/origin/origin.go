@@ -1,52 +1,56 @@
-// Package origin says where a value came from, and identifies settings, however they are
-// given.
+// Package origin describes where a value comes from: a flag, an environment variable, a
+// file, the cluster, the host, or the caller. It also has the identities of settings.
+//
+// Messages and reports name the [Origin] of each value, and suggest a [Setting] by its
+// identity or as [Names] returns it.
 package origin
 
 import "fmt"
 
-// Kind is the kind of place that a value came from.
+// Kind is the kind of an origin.
 type Kind int
 
-// The kinds of places.
+// The kinds of origins.
 const (
-	KindNone      Kind = iota // no place is known
-	KindDefault               // nobody gave the value
-	KindFlag                  // a flag of the command line
+	KindNone      Kind = iota // unknown
+	KindDefault               // the default; the value is not set
+	KindFlag                  // a command line flag
 	KindEnv                   // an environment variable
-	KindFile                  // a file, or a line of it
+	KindFile                  // a file, or a line in it
 	KindCluster               // an object of the cluster: kubeadm-config, a Node
 	KindHost                  // the host: an interface, a route
-	KindDatastore             // a pool that is stored
-	KindCaller                // whoever called the library
+	KindDatastore             // a stored pool
+	KindCaller                // the caller of the library
 )
 
-// Origin is the place that a value came from. Origins are compared with ==. The
-// zero Origin is no place.
+// Origin is where a value comes from. Origins can be compared with ==. The zero Origin
+// means unknown.
 type Origin struct {
 	kind Kind
-	text string // what String returns, but for what the kind says
+	text string // what Name returns
 }
 
 var (
-	// Default is the origin of a value that nobody gave.
+	// Default is the origin of a value that is not set.
 	Default = Origin{kind: KindDefault}
 	// Datastore is the origin of a field of a stored pool.
 	Datastore = Origin{kind: KindDatastore}
 )
 
-// DefaultBecause is Default with a reason in its text: "default (random ULA)".
+// DefaultBecause returns Default with a reason: "default (random ULA)".
 func DefaultBecause(reason string) Origin { return Origin{KindDefault, reason} }
 
-// Flag is the flag of that name, without dashes.
+// Flag returns the origin for a flag. The name has no dashes in front.
 func Flag(name string) Origin { return Origin{KindFlag, name} }
 
-// Env is the environment variable of that name.
+// Env returns the origin for an environment variable.
 func Env(name string) Origin { return Origin{KindEnv, name} }
 
-// File is a file, as a whole.
+// File returns the origin for a whole file.
 func File(path string) Origin { return Origin{KindFile, path} }
 
-// Line is a line of a file, from 1; the whole file for 0.
+// Line returns the origin for a line of a file. Lines start at 1; 0 means the whole
+// file.
 func Line(path string, line int) Origin {
 	if line == 0 {
 		return File(path)
@@ -54,30 +58,28 @@ func Line(path string, line int) Origin {
 	return File(fmt.Sprintf("%s:%d", path, line))
 }
 
-// Cluster is a place in the cluster, such as "kubeadm-config".
+// Cluster returns the origin for an object of the cluster, such as "kubeadm-config".
 func Cluster(place string) Origin { return Origin{KindCluster, place} }
 
-// Host is a place on the host, such as "interface eth0".
+// Host returns the origin for a place on the host, such as "interface eth0".
 func Host(place string) Origin { return Origin{KindHost, place} }
 
-// Caller is a place that only the caller of the library knows, in its words:
-// "cluster.yaml: ipv4.masquerade". Whatever the text, it is never taken for
-// another kind.
+// Caller returns an origin that the caller of the library describes:
+// "cluster.yaml: ipv4.masquerade". Its kind is KindCaller whatever the text.
 func Caller(place string) Origin { return Origin{KindCaller, place} }
 
-// Kind returns the kind of place.
+// Kind returns the kind of the origin.
 func (o Origin) Kind() Kind { return o.kind }
 
-// Name returns the name of a flag (without dashes) or a variable, the path of a
-// file, else the place in words.
+// Name returns the name of a flag (without dashes) or a variable, the path of a file,
+// or the description of another origin.
 func (o Origin) Name() string { return o.text }
 
-// And is the origin of a value that is in both places. The kind is that of the
-// first.
+// And returns the origin of a value that comes from both origins. Its kind is that of o.
 func (o Origin) And(other Origin) Origin { return Origin{o.kind, o.text + ", " + other.String()} }
 
-// String returns the place as messages name it: "flag --x", "env X", "file F:2",
-// "default"; empty for the zero Origin.
+// String returns the origin as messages show it: "flag --x", "env X", "file F:2",
+// "default". It is empty for the zero Origin.
 func (o Origin) String() string {
 	switch o.kind {
 	case KindDefault:
@@ -98,10 +100,10 @@ func (o Origin) String() string {
 	}
 }
 
-// MarshalText returns String, so that JSON has it as a text.
+// MarshalText returns String, so that an origin is a string in JSON.
 func (o Origin) MarshalText() ([]byte, error) { return []byte(o.String()), nil }
 
-// UnmarshalText makes it a Caller's place with that text: the kind isn't in it.
+// UnmarshalText sets o to Caller(text), because the text does not contain the kind.
 func (o *Origin) UnmarshalText(text []byte) error {
 	*o = Caller(string(text))
 	return nil

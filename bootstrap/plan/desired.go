@@ -9,43 +9,45 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// Desired is what the settings ask for: the pools, in the order in which they
-// are planned and reported.
+// Desired are the pools that the settings request, in the order in which they are
+// planned and reported.
 type Desired struct {
-	Pools []DesiredPool // the default IPv4 and IPv6 pool, then those of PoolsFile
+	Pools []DesiredPool // the default IPv4 and IPv6 pools, then those of PoolsFile
 
-	// Names is what messages call a setting; nil: its identity. It has no part in
-	// what is planned.
+	// Names returns how messages name a setting; nil: its identity. It does not affect
+	// the plan.
 	Names origin.Names `json:"-"`
 }
 
-// DesiredPool is a desired pool, or says that a family gets none.
+// DesiredPool is a desired pool, or a pool that is skipped.
 type DesiredPool struct {
-	Family ippool.Family // of the pool, or that has none
+	Family ippool.Family // family of the pool
 
-	// Default says that this is the default pool of the family: it gives way
-	// to any pool of the family that exists. Any other is identified by its name.
+	// Default reports whether this is the default pool of the family. It is
+	// created only if the family has no pools. Any other pool is identified by
+	// its name.
 	Default bool
 
-	// Pool has every default filled in. Its CIDR is empty while nobody named
-	// one: it is chosen only if the pool will really be written.
+	// Pool has all defaults filled in. Its CIDR is empty if none is set: it is
+	// chosen when the pool is to be created.
 	Pool *v3.IPPool
 
-	// Values are the settings behind the pool, in the order of the record.
+	// Values are the fields of the pool and where they come from, in the order
+	// of the record.
 	Values []Value
 
-	// Skip says why the family gets no default pool; empty: it gets this one.
+	// Skip is the reason why the pool is skipped; empty if it is not.
 	Skip string
 }
 
-// Value is a field of a pool, what it is set to, and where that came from.
+// Value is a field of a pool, its value, and where the value comes from.
 type Value struct {
-	Field  string        `json:"field"`  // as in an IPPool's spec, or name: "natOutgoing"
-	Value  any           `json:"value"`  // of the field's type; empty text: it will be chosen
-	Source origin.Origin `json:"source"` // origin.Default, or the place it was given in
+	Field  string        `json:"field"`  // "name", or a field of an IPPool's spec such as "natOutgoing"
+	Value  any           `json:"value"`  // of the field's type; an empty string if it is not chosen yet
+	Source origin.Origin `json:"source"` // origin.Default if it is not set
 }
 
-// sourceOf is where the value of a field came from.
+// sourceOf returns the source of a field's value.
 func sourceOf(values []Value, field string) origin.Origin {
 	i := slices.IndexFunc(values, func(v Value) bool { return v.Field == field })
 	if i < 0 {

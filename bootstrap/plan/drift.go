@@ -13,26 +13,25 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool/selector"
 )
 
-// Difference is a setting that asks for something else than what is stored.
+// Difference is a field whose stored value differs from desired.
 type Difference struct {
-	Pool    string        `json:"-"`       // the name of the pool that differs
-	Field   string        `json:"field"`   // as in an IPPool's spec
-	Desired any           `json:"desired"` // what the setting says
-	Stored  any           `json:"stored"`  // null: the setting speaks of a pool that doesn't exist
-	Source  origin.Origin `json:"source"`  // of the desired value
+	Pool    string        `json:"-"`       // name of the pool that differs
+	Field   string        `json:"field"`   // field of an IPPool's spec
+	Desired any           `json:"desired"` // value of the setting
+	Stored  any           `json:"stored"`  // stored value; null if the desired pool doesn't exist
+	Source  origin.Origin `json:"source"`  // source of the desired value
 
-	// Updated says that the field is changed to what was asked for.
+	// Updated reports whether the plan sets the field to the desired value.
 	Updated bool `json:"updated"`
 
-	// Remedy says what would change the field; empty if it is updated.
+	// Remedy describes how to change the field; empty if it is updated.
 	Remedy string `json:"remedy,omitempty"`
 
-	// Mutable says that DriftUpdate may change the field.
+	// Mutable reports whether DriftUpdate may change the field.
 	Mutable bool `json:"-"`
 }
 
-// String returns one line: place, value, what stands instead, what would
-// change it.
+// String returns one line: source, desired value, stored value, remedy.
 func (d Difference) String() string {
 	place := text.OneLine(d.Source.String()) + ": " + text.Quote(fmt.Sprint(d.Desired))
 	switch {
@@ -45,7 +44,7 @@ func (d Difference) String() string {
 	}
 }
 
-// shown is a value as a message has it.
+// shown returns a value as messages show it.
 func shown(value any) string {
 	if printed := fmt.Sprint(value); printed != "" {
 		return text.Clip(text.OneLine(printed), text.MaxQuoted)
@@ -56,13 +55,13 @@ func shown(value any) string {
 // Error returns String.
 func (d Difference) Error() string { return d.String() }
 
-// DriftError is every difference there is, where the settings want that to
-// fail. errors.Is takes it for ErrDrift.
+// DriftError lists all differences of a plan with DriftFail. It matches ErrDrift with
+// errors.Is.
 type DriftError struct {
 	Differences []Difference // at least one
 }
 
-// Error returns one line a difference.
+// Error returns one line per difference.
 func (e *DriftError) Error() string {
 	lines := make([]string, len(e.Differences))
 	for i, difference := range e.Differences {
@@ -80,20 +79,20 @@ func (e *DriftError) Unwrap() []error {
 	return differences
 }
 
-// Is makes a DriftError an ErrDrift.
+// Is reports whether target is ErrDrift.
 func (e *DriftError) Is(target error) bool { return target == ErrDrift }
 
-// wishes are the configured values: defaults are not among them.
+// configured returns the values that are set explicitly, without defaults.
 func (d DesiredPool) configured() []Value {
 	return slices.DeleteFunc(slices.Clone(d.Values), func(value Value) bool {
 		return value.Source.Kind() == origin.KindDefault
 	})
 }
 
-// mutableFields are those that DriftUpdate changes.
+// mutableFields are the fields that DriftUpdate can change.
 var mutableFields = []string{"vxlanMode", "ipipMode", "natOutgoing", "disableBGPExport", "nodeSelector"}
 
-// What would change a field that DriftUpdate leaves alone.
+// The remedies of fields that are not updated.
 const (
 	remedyUpdate    = "%s changes it"
 	remedyMigration = "it can't be changed in place; to migrate: 1. create a pool of another name and range (%s), " +
@@ -102,11 +101,11 @@ const (
 	remedyWait   = "it is being deleted: run again when it is gone"
 )
 
-// driftUpdate is the setting for DriftUpdate as messages suggest it.
+// driftUpdate returns the setting of DriftUpdate as messages suggest it.
 func (p Plan) driftUpdate() string { return p.Names.With(origin.SettingOnDrift, string(DriftUpdate)) }
 
-// differences compares what was asked for with the pool of that name, field by
-// field, in the order of the values.
+// differences compares the configured values with the existing pool, in the order of
+// the values.
 func (p *planner) differences(want DesiredPool, existing *v3.IPPool) []Difference {
 	var all []Difference
 	for _, value := range want.configured() {
@@ -131,14 +130,14 @@ func (p *planner) differences(want DesiredPool, existing *v3.IPPool) []Differenc
 	return all
 }
 
-// leaveAlone gives the differences a remedy that is no update.
+// setRemedy sets the remedy of all differences and makes them not mutable.
 func setRemedy(all []Difference, remedy string) {
 	for i := range all {
 		all[i].Remedy, all[i].Mutable = remedy, false
 	}
 }
 
-// fieldOf is the value of a field, with what Calico takes an empty one for.
+// fieldOf returns the value of a field, with Calico's default for an empty one.
 func fieldOf(pool *v3.IPPool, field string) any {
 	full := pool.DeepCopy()
 	ippool.Default(full)
@@ -173,18 +172,18 @@ func fieldOf(pool *v3.IPPool, field string) any {
 	case "assignmentMode":
 		return *spec.AssignmentMode
 	default:
-		panic("no field of a pool: " + field) // a mistake of this package
+		panic("no field of a pool: " + field) // a bug in this package
 	}
 }
 
-// keyIn takes a field such as labels[zone] apart.
+// keyIn returns the key of a field such as labels[zone].
 func keyIn(field, of string) (key string, ok bool) {
 	rest, ok := strings.CutPrefix(field, of+"[")
 	return strings.TrimSuffix(rest, "]"), ok
 }
 
-// meansTheSame compares values as Calico reads them: a CIDR by its range, a
-// selector by its meaning, uses whatever their order.
+// meansTheSame compares values as Calico interprets them: CIDRs by range, selectors by
+// meaning, allowed uses in any order.
 func meansTheSame(field string, desired, stored any) bool {
 	switch field {
 	case "cidr":
@@ -205,8 +204,9 @@ func meansTheSame(field string, desired, stored any) bool {
 	}
 }
 
-// withUpdates returns the record with what was asked for in its mutable fields, and
-// the differences as they are then. The record that it is given stays as it is.
+// withUpdates returns a copy of the record with its mutable fields set to the desired
+// values, and the differences with those marked as updated. The record is nil if
+// nothing changes. The arguments are not modified.
 func withUpdates(want DesiredPool, stored *ippool.Record, all []Difference) (*ippool.Record, []Difference) {
 	updated, rest := stored.Clone(), slices.Clone(all)
 	changed := false
@@ -236,8 +236,7 @@ func withUpdates(want DesiredPool, stored *ippool.Record, all []Difference) (*ip
 	return updated, rest
 }
 
-// tellOfRefusal has the remedy of the differences say so where DriftUpdate would
-// be refused.
+// setRefusal changes the remedy of mutable differences if DriftUpdate would fail.
 func (p *planner) setRefusal(want DesiredPool, stored *ippool.Record, all []Difference) {
 	updated, _ := withUpdates(want, stored, all)
 	if updated == nil {
@@ -251,7 +250,7 @@ func (p *planner) setRefusal(want DesiredPool, stored *ippool.Record, all []Diff
 	}
 }
 
-// askedFor names the fields that are updated, to what, and who wants that.
+// updatedFields lists the updated fields with their desired values and sources.
 func updatedFields(all []Difference) string {
 	var desired []string
 	for _, difference := range all {
@@ -262,8 +261,8 @@ func updatedFields(all []Difference) string {
 	return strings.Join(desired, ", ")
 }
 
-// judgeUpdate returns what is wrong with the update that was not wrong before
-// it: a pool that somebody stored under older rules can still be changed.
+// validateUpdate returns the faults of the update that the stored pool does not have
+// already, so that a pool that was valid under older rules can be updated.
 func validateUpdate(updated, stored *ippool.Record) []string {
 	var before, faults []string
 	for _, fault := range ippool.Validate(stored.Pool()) {
@@ -280,7 +279,8 @@ func validateUpdate(updated, stored *ippool.Record) []string {
 	return faults
 }
 
-// Disruption warns of an update that traffic notices; empty: it doesn't.
+// Disruption returns a warning if the update disrupts traffic, otherwise an empty
+// string.
 func (s Step) Disruption() string {
 	var changes []string
 	for _, difference := range s.Drift {
@@ -291,5 +291,5 @@ func (s Step) Disruption() string {
 	if changes == nil {
 		return ""
 	}
-	return fmt.Sprintf("IPPool %q: changing %s disrupts traffic between nodes until all of them have it", s.Name, strings.Join(changes, " and "))
+	return fmt.Sprintf("IPPool %q: changing %s disrupts traffic between nodes until all nodes use the new mode", s.Name, strings.Join(changes, " and "))
 }

@@ -149,7 +149,7 @@ func TestUpdateOfSeveralFields(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "vxlanMode: Never -> CrossSubnet, ipipMode: Always -> Never, natOutgoing: true -> false", made.Steps[0].Reason)
 	assert.Equal(t, []string{
-		`IPPool "default-ipv4-ippool": changing vxlanMode from Never to CrossSubnet and ipipMode from Always to Never disrupts traffic between nodes until all of them have it`,
+		`IPPool "default-ipv4-ippool": changing vxlanMode from Never to CrossSubnet and ipipMode from Always to Never disrupts traffic between nodes until all nodes use the new mode`,
 		`flag --ipv4-pool-cidr: "10.1.0.0/16" has no effect: IPPool "default-ipv4-ippool" exists with cidr 10.244.0.0/16; ` + migrate,
 	}, made.Warnings)
 }
@@ -201,7 +201,7 @@ func TestOwners(t *testing.T) {
 			pool.OwnerReferences = []metav1.OwnerReference{{APIVersion: apiVersion, Kind: kind, Name: "x"}}
 		}
 	}
-	const installation = "it is managed by the Tigera operator, which would change it back: change spec.calicoNetwork.ipPools of the Installation"
+	const installation = "it is managed by the Tigera operator, which would revert the change: change spec.calicoNetwork.ipPools of the Installation"
 	tests := []struct {
 		name string
 		pool v3.IPPool

@@ -3,14 +3,13 @@ package plan
 import "errors"
 
 var (
-	// ErrIncompatible comes when the pools that are asked for can't stand
-	// beside what the datastore holds: a name is taken by a pool of the other
-	// family or by a record that can't be read, or IPAM blocks inside a pool
-	// have another size.
+	// ErrIncompatible is returned if the desired pools conflict with the
+	// existing ones: a name is taken by a pool of the other family or by a
+	// malformed record, ranges overlap, IPAM blocks inside a pool have another
+	// size, or an update is invalid.
 	ErrIncompatible = errors.New("conflicts with existing pools")
 
-	// ErrDrift comes where a pool differs from the desired one and the
-	// settings want that to fail. Nothing was written. The error is a
-	// *DriftError.
+	// ErrDrift is returned with DriftFail if an existing pool differs from
+	// desired. Nothing was written. The error is a *DriftError.
 	ErrDrift = errors.New("existing pools differ from the desired configuration")
 )

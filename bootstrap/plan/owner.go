@@ -18,21 +18,22 @@ const (
 	// an object.
 	managedByLabel = "app.kubernetes.io/managed-by"
 
-	// tigeraOperator is what the Tigera operator puts into that label of the
-	// pools that it makes from its Installation.
+	// tigeraOperator is the value of that label on pools that the Tigera
+	// operator creates from its Installation.
 	tigeraOperator = "tigera-operator"
 
-	// metadataAnnotation is where Calico's client, and so its API server, keeps
-	// the labels, annotations and owners of a pool in Calico's own CRDs
+	// metadataAnnotation is where Calico's client, and so its API server, stores
+	// labels, annotations and owners of a pool in Calico's own CRDs
 	// (libcalico-go, lib/backend/k8s/resources).
 	metadataAnnotation = "projectcalico.org/metadata"
 )
 
-// metadataOf is the pool's metadata as Calico shows it: what the annotation has
-// goes over what the object itself has. The owners are those of both.
+// metadataOf returns the pool's metadata as Calico shows it: the annotation takes
+// precedence over the labels and annotations of the object. Owners of both are
+// included.
 func metadataOf(pool *v3.IPPool) metav1.ObjectMeta {
 	var kept metav1.ObjectMeta
-	_ = json.Unmarshal([]byte(pool.Annotations[metadataAnnotation]), &kept) // what can be read of it counts
+	_ = json.Unmarshal([]byte(pool.Annotations[metadataAnnotation]), &kept) // malformed parts are ignored
 	over := func(object, kept map[string]string) map[string]string {
 		all := map[string]string{}
 		maps.Copy(all, object)
@@ -46,15 +47,15 @@ func metadataOf(pool *v3.IPPool) metav1.ObjectMeta {
 	}
 }
 
-// owner is who else looks after a pool. The zero owner is nobody.
+// owner is what manages a pool. The zero owner is none.
 type owner struct {
 	name string
-	how  string // the pool is changed with them, after the name
+	how  string // how to change the pool there; follows the name in messages
 }
 
 func (o owner) String() string { return o.name + o.how }
 
-// ownerOf returns the owner of a pool, if any is known.
+// ownerOf returns the owner of a pool, or the zero owner.
 func ownerOf(pool *v3.IPPool) owner {
 	metadata := metadataOf(pool)
 	manager := metadata.Labels[managedByLabel]
@@ -76,9 +77,10 @@ func ownerOf(pool *v3.IPPool) owner {
 	}
 }
 
-const inInstallation = "which would change it back: change spec.calicoNetwork.ipPools of the Installation"
+const inInstallation = "which would revert the change: change spec.calicoNetwork.ipPools of the Installation"
 
-// release is the release that Helm notes on what it makes.
+// release returns the Helm release of an object, quoted, after a space; empty if
+// unknown.
 func release(metadata metav1.ObjectMeta) string {
 	if name := metadata.Annotations["meta.helm.sh/release-name"]; name != "" {
 		return fmt.Sprintf(" %q", name)
@@ -86,6 +88,6 @@ func release(metadata metav1.ObjectMeta) string {
 	return ""
 }
 
-// Manager returns who else manages the pool: "the Tigera operator", "Helm"; empty:
-// nobody that is known.
+// Manager returns the name of what manages the pool, such as "the Tigera operator" or
+// "Helm"; empty if unknown.
 func Manager(pool *v3.IPPool) string { return ownerOf(pool).name }

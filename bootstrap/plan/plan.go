@@ -1,5 +1,14 @@
-// Package plan compares the desired pools with the existing ones and decides what is
-// to be done. It is made of pure functions: nothing here does I/O.
+// Package plan compares the desired pools with the existing ones and computes the
+// changes.
+//
+// [Compute] takes the desired pools and a snapshot of the datastore and returns a
+// [Plan], which is data: one [Step] per pool, with its action and reason. A CIDR may
+// still be unknown in it; [Plan.Settle] chooses it from the facts of the host and the
+// cluster. [Plan.Changes] returns what to write. All functions are pure: nothing in
+// this package does I/O.
+//
+// A [Difference] is a field of an existing pool that differs from desired. The policy
+// [OnDrift] determines whether it is reported, updated or an error.
 package plan
 
 import (
@@ -17,10 +26,11 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// Action is what is done about a pool. It finishes the sentence "pool X is …".
+// Action is what is done with a pool. It completes the sentence "pool X is …".
 type Action string
 
-// The actions. Those of a plan that is only shown begin with "would".
+// The actions. WouldCreate and WouldUpdate are reported for changes that are not carried
+// out.
 const (
 	Created     Action = "created"
 	Updated     Action = "updated"
@@ -30,79 +40,78 @@ const (
 	WouldUpdate Action = "would-update"
 )
 
-// Plan is what is to be done, pool by pool, in a fixed order: the default IPv4
-// pool, the default IPv6 pool, then the rest by name. It is data: nothing in it
-// depends on who made it, and it may be compared and kept.
+// Plan is a list of steps in a fixed order: the default IPv4 pool, the default IPv6
+// pool, then the other pools by name. It is data: it may be compared and kept.
 type Plan struct {
-	Steps    []Step     // one a pool or family
+	Steps    []Step     // one per pool, or per family without a pool
 	Existing []Existing // the existing pools with a CIDR, sorted by name
-	Warnings []string   // what is left as it is though it is odd, a line each
+	Warnings []string   // for example about drift and malformed records, one line each
 
-	// Names is what messages call a setting, as in Desired; nil: its identity. Who
-	// compares plans leaves it out: functions are not comparable.
+	// Names returns how messages name a setting, as in Desired; nil: its identity. Compare
+	// plans without it: functions are not comparable.
 	Names origin.Names `json:"-"`
 }
 
-// Step is what is to be done about one pool, and why.
+// Step is what is to be done with one pool, and why.
 type Step struct {
-	Action  Action        // Created, Updated (to be, or done), Unchanged or Skipped
-	Family  ippool.Family // of the desired pool
-	Default bool          // it is about the default pool of the family, whatever pool stands for that
-	Name    string        // the pool's
-	Desired string        // the name of the desired pool; Name differs where another pool takes its place
-	Reason  string        // as a part of a sentence
-	Pool    *v3.IPPool    // as it is or will be; nil if skipped
+	Action  Action        // Created or Updated (planned or done), Unchanged or Skipped
+	Family  ippool.Family // family of the desired pool
+	Default bool          // the step is for the family's default pool, or for the pool in its place
+	Name    string        // name of the pool
+	Desired string        // name of the desired pool; differs from Name if another pool is in its place
+	Reason  string        // reason for the action, as part of a sentence
+	Pool    *v3.IPPool    // the pool as it is or will be; nil if skipped
 	Unknown []string      // fields of the pool that are not chosen yet: cidr
-	Values  []Value       // the settings behind a pool that is to be created
+	Values  []Value       // values of a pool to create, with their sources
 	Drift   []Difference  // differences from the desired values
 
-	// Update is the record to be written where Pool is to be updated; else nil.
+	// Update is the record to write if Action is Updated; otherwise nil.
 	Update *ippool.Record
 
-	// Done says that there is nothing left to write for a Created or Updated
-	// pool: an earlier attempt of the run wrote it.
+	// Done reports whether the Created or Updated pool is already written, by
+	// an earlier attempt of the run.
 	Done bool
 
-	// BesideFiles says that the family has pools that files name. They don't
-	// count for a default pool.
+	// BesideFiles reports whether the family has existing pools that files name.
+	// A default pool is created even if they exist.
 	BesideFiles bool
 }
 
 // Writes reports whether the step writes its pool.
 func (s Step) Writes() bool { return !s.Done && (s.Action == Created || s.Action == Updated) }
 
-// Existing is an existing pool with a CIDR, whatever else is known of it.
+// Existing is an existing pool with a CIDR.
 type Existing struct {
-	Family ippool.Family // as Calico reads it from the CIDR
-	Pool   *v3.IPPool    // the snapshot's own, which is not to be changed
+	Family ippool.Family // family of the CIDR, as Calico reads it
+	Pool   *v3.IPPool    // shared with the snapshot; must not be modified
 
-	// Partial says that the record can't be decoded: nothing but name and CIDR
-	// is known.
+	// Partial reports whether the record is malformed: only name and CIDR are
+	// known.
 	Partial bool
 }
 
-// Compute compares what is desired with what exists. It is a pure function, and
-// it changes nothing that it is given:
+// Compute compares the desired pools with the existing ones. It is a pure function and
+// does not modify its arguments.
 //
-//	default pool of a family   pools of the family there       outcome
+//	default pool of a family   existing pools of the family    result
 //	desired                    none                            created
-//	desired                    the one of its name, equal      unchanged
-//	desired                    the one of its name, different  unchanged or updated, as onDrift says
+//	desired                    one of its name, equal          unchanged
+//	desired                    one of its name, different      unchanged or updated, depending on onDrift
 //	desired                    others                          unchanged; the settings have no effect
-//	desired                    none; the name is taken         ErrIncompatible, and nothing is done
-//	not desired                any                             skipped
+//	desired                    none; the name is taken         ErrIncompatible, nothing is written
+//	skipped                    any                             skipped
 //
-//	pool of a file             pool of its name there          outcome
+//	pool of a file             existing pool of its name       result
 //	desired                    none                            created
 //	desired                    one, equal                      unchanged
-//	desired                    one, different                  unchanged or updated, as onDrift says
-//	desired                    a malformed record              ErrIncompatible, and nothing is done
+//	desired                    one, different                  unchanged or updated, depending on onDrift
+//	desired                    a malformed record              ErrIncompatible, nothing is written
 //
-// The pools of a file don't count for the first table. A pool whose CIDR Calico
-// can't parse is of no family, like a record of which not even that can be read:
-// each is warned of and left as it is. A pool that is to be created and overlaps
-// one that exists is ErrIncompatible. The CIDR of one that is to be created may be
-// unknown still: Settle chooses it.
+// The first table ignores existing pools that a file names. A pool whose CIDR Calico
+// can't parse belongs to no family, and so does a malformed record without a readable
+// CIDR: Compute warns of them and ignores them. A pool to create that overlaps an
+// existing pool is ErrIncompatible. The CIDR of a pool to create may still be unknown;
+// Settle chooses it.
 func Compute(desired Desired, existing datastore.Snapshot, onDrift OnDrift) (Plan, error) {
 	p := newPlanner(desired, existing, onDrift)
 	for _, want := range desired.Pools {
@@ -115,17 +124,17 @@ func Compute(desired Desired, existing datastore.Snapshot, onDrift OnDrift) (Pla
 	return p.Plan, nil
 }
 
-// planner is a plan in the making.
+// planner computes a plan.
 type planner struct {
 	Plan
 	onDrift OnDrift
 	faults  []error
 
 	records  map[string]*ippool.Record     // by name
-	named    map[string]bool               // by a file
-	taken    map[string]string             // name to what has it
-	families map[ippool.Family][]v3.IPPool // those that a default pool gives way to
-	filed    map[ippool.Family]bool        // has others, which files name
+	named    map[string]bool               // names of the pools of files
+	taken    map[string]string             // description of what exists under a name
+	families map[ippool.Family][]v3.IPPool // existing pools that files don't name
+	filed    map[ippool.Family]bool        // families with existing pools that files name
 }
 
 func newPlanner(desired Desired, existing datastore.Snapshot, onDrift OnDrift) *planner {
@@ -161,7 +170,7 @@ func newPlanner(desired Desired, existing datastore.Snapshot, onDrift OnDrift) *
 		pool := record.Pool()
 		p.records[pool.Name] = record
 		if _, err := exists(pool, false); err != nil {
-			p.taken[pool.Name] = "a pool whose CIDR can't be read"
+			p.taken[pool.Name] = "a pool with an invalid CIDR"
 			p.warn("IPPool %q is ignored: invalid CIDR: %q is %s", pool.Name, pool.Spec.CIDR, text.OneLine(err.Error()))
 		}
 	}
@@ -174,7 +183,7 @@ func newPlanner(desired Desired, existing datastore.Snapshot, onDrift OnDrift) *
 			p.warn("IPPool %q is malformed and is not modified; by its CIDR %s it counts as an %s pool: %s", record.Name, record.CIDR, family, reason)
 			continue
 		}
-		p.taken[record.Name] = "a record that can't be read: " + reason
+		p.taken[record.Name] = "a malformed record: " + reason
 		p.warn("IPPool %q is malformed and is ignored: %s", record.Name, reason)
 	}
 	slices.SortStableFunc(p.Existing, func(a, b Existing) int { return cmp.Compare(a.Pool.Name, b.Pool.Name) })
@@ -189,13 +198,13 @@ func (p *planner) fault(format string, args ...any) {
 	p.faults = append(p.faults, fmt.Errorf("%w: %s", ErrIncompatible, fmt.Sprintf(format, args...)))
 }
 
-// familyOf reads a CIDR as Calico does, with package net: it takes host
-// bits and leading zeros of the length, and IPv4-mapped addresses for IPv4.
+// familyOf parses a CIDR as Calico does, with package net: it accepts host bits and
+// leading zeros of the length, and IPv4-mapped addresses are IPv4.
 func familyOf(cidr string) (ippool.Family, error) {
 	addr, _, err := net.ParseCIDR(cidr)
 	if err != nil {
 		if _, parseErr := ippool.ParseCIDR(cidr); parseErr != nil {
-			err = parseErr // says more
+			err = parseErr // more specific
 		}
 		return 0, err
 	}
@@ -205,7 +214,7 @@ func familyOf(cidr string) (ippool.Family, error) {
 	return ippool.IPv6, nil
 }
 
-// compareSteps has the default pools in front, in the order of their families.
+// compareSteps sorts default pools first, by family, then the others by name.
 func compareSteps(a, b Step) int {
 	switch {
 	case a.Default && b.Default:
@@ -219,13 +228,13 @@ func compareSteps(a, b Step) int {
 	}
 }
 
-// plan decides about one pool.
+// plan adds the step of one desired pool.
 func (p *planner) plan(want DesiredPool) {
 	step := Step{Family: want.Family, Default: want.Default, Name: want.Pool.Name, Desired: want.Pool.Name, BesideFiles: want.Default && p.filed[want.Family]}
 	record := p.records[want.Pool.Name]
 	switch {
 	case want.Skip != "" && want.Default && p.named[want.Pool.Name]:
-		return // the name is that of a file's pool, and so is all there is to say
+		return // the step of the file's pool has this name
 	case want.Skip != "":
 		step.Action, step.Reason = Skipped, want.Skip
 	case want.Default && len(p.families[want.Family]) > 0:
@@ -253,8 +262,8 @@ func (p *planner) nameTaken(want DesiredPool) {
 	p.fault("the name %q (%s) is taken by %s: choose another, or fix the existing object", want.Pool.Name, sourceOf(want.Values, "name"), p.taken[want.Pool.Name])
 }
 
-// standsFor is for a default pool whose family has pools: the one of its name,
-// or else the first.
+// useExisting completes the step of a default pool whose family has pools, with the pool
+// of its name or else the first one.
 func (p *planner) useExisting(step *Step, want DesiredPool) {
 	family := p.families[want.Family]
 	i := slices.IndexFunc(family, func(pool v3.IPPool) bool { return pool.Name == want.Pool.Name })
@@ -266,7 +275,7 @@ func (p *planner) useExisting(step *Step, want DesiredPool) {
 	existing := family[max(i, 0)]
 	step.Action, step.Name, step.Pool = Unchanged, existing.Name, existing.DeepCopy()
 	step.Reason = existsReason(existsUnchanged, want.Family, family)
-	if i >= 0 { // its record can't be read whole: nothing is known of its fields
+	if i >= 0 { // its record is malformed: its fields are unknown
 		return
 	}
 	setting := origin.PoolSetting(want.Family, "name")
@@ -287,7 +296,7 @@ func (p *planner) useExisting(step *Step, want DesiredPool) {
 	p.reportDifferences(step)
 }
 
-// exists is for a pool that is there under its name.
+// exists completes the step of a pool that exists under its name.
 func (p *planner) exists(step *Step, want DesiredPool, record *ippool.Record) {
 	step.Action, step.Reason, step.Pool = Unchanged, existsUnchanged, record.Pool().DeepCopy()
 	step.Drift = p.differences(want, step.Pool)
@@ -317,8 +326,8 @@ func (p *planner) exists(step *Step, want DesiredPool, record *ippool.Record) {
 	p.reportDifferences(step)
 }
 
-// tell warns of the differences that stay. Where they are to fail, the error
-// tells of them.
+// reportDifferences warns of the differences that are not updated. With DriftFail the
+// error lists them instead.
 func (p *planner) reportDifferences(step *Step) {
 	if p.onDrift == DriftFail {
 		return
@@ -330,8 +339,7 @@ func (p *planner) reportDifferences(step *Step) {
 	}
 }
 
-// Changes returns what the plan writes, in its order. The pools and records are
-// copies.
+// Changes returns what the plan writes, in plan order. Pools and records are copies.
 func (p Plan) Changes() []datastore.Change {
 	var changes []datastore.Change
 	for _, step := range p.Steps {
@@ -346,7 +354,7 @@ func (p Plan) Changes() []datastore.Change {
 	return changes
 }
 
-// Families are those of the steps that match, each once.
+// Families returns the families of the matching steps, without duplicates.
 func (p Plan) Families(match func(Step) bool) []ippool.Family {
 	var families []ippool.Family
 	for _, step := range p.Steps {
@@ -357,7 +365,7 @@ func (p Plan) Families(match func(Step) bool) []ippool.Family {
 	return families
 }
 
-// Differences returns every difference of the plan.
+// Differences returns all differences of the plan, including updated fields.
 func (p Plan) Differences() []Difference {
 	var all []Difference
 	for _, step := range p.Steps {
@@ -366,7 +374,7 @@ func (p Plan) Differences() []Difference {
 	return all
 }
 
-// step is the place of the step about the pool of that name.
+// step returns the index of the step for the pool with the name.
 func (p Plan) step(name string) int {
 	return slices.IndexFunc(p.Steps, func(step Step) bool { return step.Name == name && step.Action != Skipped })
 }

@@ -196,8 +196,8 @@ func TestCompute(t *testing.T) {
 			existing:   []v3.IPPool{poolstest.Stored("default-ipv4-ippool", "nonsense")},
 			unreadable: []string{"default-ipv6-ippool"},
 			err: []string{
-				`conflicts with existing pools: the name "default-ipv4-ippool" of the default IPv4 pool is taken by a pool whose CIDR can't be read: choose another with ipv4.pool.name`,
-				`conflicts with existing pools: the name "default-ipv6-ippool" of the default IPv6 pool is taken by a record that can't be read: no JSON; of all things: choose another with ipv6.pool.name`,
+				`conflicts with existing pools: the name "default-ipv4-ippool" of the default IPv4 pool is taken by a pool with an invalid CIDR: choose another with ipv4.pool.name`,
+				`conflicts with existing pools: the name "default-ipv6-ippool" of the default IPv6 pool is taken by a malformed record: no JSON; of all things: choose another with ipv6.pool.name`,
 			},
 		},
 	}
@@ -375,7 +375,7 @@ func TestStepsThatAreDone(t *testing.T) {
 	made.Steps[0].Done = true
 	assert.Equal(t, []string{"default-ipv6-ippool: no IPv6 pool exists"}, writes())
 	made.Steps[1].BesideFiles = true
-	assert.Equal(t, []string{"default-ipv6-ippool: no IPv6 pool exists but those of files"}, writes())
+	assert.Equal(t, []string{"default-ipv6-ippool: no IPv6 pool exists except those of files"}, writes())
 
 	assert.Equal(t, poolstest.BothFamilies, made.Families(func(plan.Step) bool { return true }))
 	assert.Equal(t, []ippool.Family{ippool.IPv6}, made.Families(plan.Step.Writes))

@@ -1,15 +1,15 @@
 package plan
 
-// OnDrift says what is done where a pool exists and differs from what was asked
-// for. The zero value is DriftReport.
+// OnDrift is the policy for existing pools that differ from desired. The zero value
+// means DriftReport.
 type OnDrift string
 
-// What can be done about drift.
+// The policies.
 const (
-	DriftReport OnDrift = "report" // warn, and leave the pool as it is
-	DriftUpdate OnDrift = "update" // change what can be changed
-	DriftFail   OnDrift = "fail"   // ErrDrift, and nothing is written
+	DriftReport OnDrift = "report" // warn, don't modify the pool
+	DriftUpdate OnDrift = "update" // update mutable fields, warn of the others
+	DriftFail   OnDrift = "fail"   // return ErrDrift, write nothing
 )
 
-// OnDrifts returns every policy, the default one first.
+// OnDrifts returns every policy, the default first.
 func OnDrifts() []OnDrift { return []OnDrift{DriftReport, DriftUpdate, DriftFail} }

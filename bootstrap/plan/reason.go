@@ -10,7 +10,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// Why a step is what it is, in words that finish "pool X is …".
+// Reasons of steps. They complete the sentence "pool X is …".
 
 func createdReason(step Step) string {
 	if step.Default {
@@ -19,7 +19,8 @@ func createdReason(step Step) string {
 	return "no pool of this name existed"
 }
 
-// PlannedReason is the Reason of a step that is not carried out yet.
+// PlannedReason returns the Reason of the step in the present tense if it is not
+// carried out yet.
 func (s Step) PlannedReason() string {
 	switch {
 	case s.Action != Created || s.Done:
@@ -31,10 +32,10 @@ func (s Step) PlannedReason() string {
 	}
 }
 
-// butFiles ends a sentence about the pools of a family that count.
+// butFiles returns the exception for pools of files, if the family has any.
 func (s Step) butFiles() string {
 	if s.BesideFiles {
-		return " but those of files"
+		return " except those of files"
 	}
 	return ""
 }
@@ -47,7 +48,7 @@ func fieldsThatDiffer(drift []Difference) string {
 	return strings.Join(fields, ", ")
 }
 
-// updatedReason says what changes.
+// updatedReason lists the updated fields.
 func updatedReason(drift []Difference) string {
 	var changes []string
 	for _, difference := range drift {
@@ -60,7 +61,8 @@ func updatedReason(drift []Difference) string {
 
 const existsUnchanged = "exists"
 
-// existsReason says what stands of a family, unless it is one pool.
+// existsReason lists the existing pools of a family if there are several, otherwise it
+// returns reason.
 func existsReason(reason string, family ippool.Family, existing []v3.IPPool) string {
 	if len(existing) == 1 || reason != existsUnchanged {
 		return reason

@@ -13,8 +13,8 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// defaultIPv4 is calico-node's range, and fallbacksIPv4 are those that it tries
-// where the host is in that range.
+// defaultIPv4 is calico-node's default range. fallbacksIPv4 are the ranges that it tries
+// if the host has an address in the default.
 var (
 	defaultIPv4   = netip.MustParsePrefix("192.168.0.0/16")
 	fallbacksIPv4 = func() []netip.Prefix {
@@ -26,8 +26,8 @@ var (
 	}()
 )
 
-// DefaultRange is a range of the kind that is chosen for a family where no CIDR
-// is set.
+// DefaultRange returns a range like those that are chosen for the family if no CIDR is
+// set.
 func DefaultRange(family ippool.Family) netip.Prefix {
 	if family == ippool.IPv6 {
 		return netip.MustParsePrefix("fd00::/48")
@@ -35,8 +35,8 @@ func DefaultRange(family ippool.Family) netip.Prefix {
 	return defaultIPv4
 }
 
-// NeedsRandom reports whether the plan has an IPv6 pool whose CIDR only a random
-// prefix can settle: none is set, and the cluster knows none.
+// NeedsRandom reports whether the plan has an IPv6 pool that needs a random CIDR: none
+// is set, and the cluster has no IPv6 pod CIDR.
 func (p Plan) NeedsRandom(known facts.Facts) bool {
 	first, _ := facts.FirstPodCIDR(known.PodCIDRs, ippool.IPv6)
 	return !first.IsValid() && slices.ContainsFunc(p.Steps, func(step Step) bool {
@@ -44,21 +44,21 @@ func (p Plan) NeedsRandom(known facts.Facts) bool {
 	})
 }
 
-// Settle returns the plan with the CIDRs that were unknown, and checked against
-// the existing pools and IPAM blocks:
+// Settle returns the plan with its unknown CIDRs chosen, and checks it against the
+// existing pools and IPAM blocks. A CIDR is, in order of preference:
 //
-//   - the first pod CIDR of the family that the cluster knows;
-//   - else for IPv4 the first of 192.168.0.0/16 and 172.16.0.0/16 to
-//     172.31.0.0/16 that overlaps nothing that is known;
-//   - else for IPv6 the random prefix. Where that is the zero prefix, the CIDR
-//     stays unknown.
+//   - the first pod CIDR of the family in the cluster;
+//   - for IPv4, the first of 192.168.0.0/16 and 172.16.0.0/16 to 172.31.0.0/16
+//     that overlaps no known range;
+//   - for IPv6, the random prefix. If random is the zero prefix, the CIDR stays
+//     unknown.
 //
-// It is a pure function, and the plan that it is given stays as it is. Pools that
-// are to be created and overlap another pool, hold blocks of another size, or are
-// not valid with a CIDR of the cluster are ErrIncompatible.
+// Settle is a pure function and does not modify p. It returns ErrIncompatible if a pool
+// to create overlaps another pool, contains blocks of another size, or is invalid with
+// the cluster's CIDR.
 func (p Plan) Settle(known facts.Facts, random netip.Prefix) (Plan, error) {
 	p.Steps, p.Warnings = slices.Clone(p.Steps), slices.Clone(p.Warnings)
-	var overlaps []error // of the chosen CIDRs: Compute has looked at the others
+	var overlaps []error // Compute checks CIDRs that are set; only chosen ones need it here
 	for i := range p.Steps {
 		step := &p.Steps[i]
 		if len(step.Unknown) == 0 {
@@ -81,15 +81,14 @@ func (p Plan) Settle(known facts.Facts, random netip.Prefix) (Plan, error) {
 	return p, nil
 }
 
-// choice is a CIDR for a pool whose settings name none. The zero choice leaves
-// it unknown.
+// choice is the CIDR chosen for a pool without one. The zero choice keeps it unknown.
 type choice struct {
 	prefix  netip.Prefix
 	source  origin.Origin
 	warning string // empty: none
 }
 
-// settle gives the step the CIDR, in copies of what it shares with other plans.
+// settle sets the CIDR of the step, in copies of what it shares with other plans.
 func (s *Step) settle(c choice) {
 	if !c.prefix.IsValid() {
 		return
@@ -121,8 +120,8 @@ func (p Plan) choose(step Step, known facts.Facts, random netip.Prefix) (choice,
 	return p.chooseIPv4(prefixesOf(known.Networks), p.used(known)), nil
 }
 
-// used are the IPv4 ranges, beside the host's own networks, that a chosen CIDR
-// keeps clear of.
+// used returns the ranges, other than the host's networks, that a chosen CIDR should
+// not overlap.
 func (p Plan) used(known facts.Facts) []netip.Prefix {
 	used := slices.Concat(prefixesOf(known.Routes), prefixesOf(known.Survey.ServiceCIDRs))
 	for _, node := range known.Survey.Nodes {
@@ -138,10 +137,9 @@ func (p Plan) used(known facts.Facts) []netip.Prefix {
 	return used
 }
 
-// chooseIPv4 keeps clear of whole networks of the host: calico-node looks at the
-// host's addresses alone, and so misses a gateway or a resolver in the range. Of
-// the candidates outside of these, one that is free of the other ranges, too, is
-// preferred.
+// chooseIPv4 returns a range that overlaps no network of the host. calico-node compares
+// only the host's addresses, and so can choose a range that contains a gateway or a
+// resolver. A range that overlaps none of the other ranges either is preferred.
 func (p Plan) chooseIPv4(networks, others []netip.Prefix) choice {
 	candidates := slices.Concat([]netip.Prefix{defaultIPv4}, fallbacksIPv4)
 	prefix, free := ippool.FirstFree(candidates, slices.Concat(networks, others))
@@ -161,7 +159,7 @@ func (p Plan) chooseIPv4(networks, others []netip.Prefix) choice {
 		defaultIPv4, fallbacksIPv4[0], fallbacksIPv4[len(fallbacksIPv4)-1], p.Names.Of(origin.PoolSetting(ippool.IPv4, "cidr")))}
 }
 
-// prefixesOf are the ranges alone.
+// prefixesOf returns the prefixes without their sources.
 func prefixesOf(all []facts.Located) []netip.Prefix {
 	prefixes := make([]netip.Prefix, len(all))
 	for i, located := range all {
@@ -170,7 +168,7 @@ func prefixesOf(all []facts.Located) []netip.Prefix {
 	return prefixes
 }
 
-// created are the pools that are to be created, as far as their CIDR is known.
+// created returns the pools to create whose CIDR is known.
 func (p Plan) created() []*v3.IPPool {
 	var pools []*v3.IPPool
 	for _, step := range p.Steps {
@@ -181,7 +179,7 @@ func (p Plan) created() []*v3.IPPool {
 	return pools
 }
 
-// existing are the existing pools with a CIDR, sorted by name.
+// existing returns the existing pools with a CIDR, sorted by name.
 func (p Plan) existing() []*v3.IPPool {
 	var pools []*v3.IPPool
 	for _, existing := range p.Existing {
@@ -190,7 +188,7 @@ func (p Plan) existing() []*v3.IPPool {
 	return pools
 }
 
-// invalid is the last check of what is to be created, whatever it was made of.
+// invalid validates the pools to create.
 func (p Plan) invalid() []error {
 	var faults []error
 	for _, pool := range p.created() {
@@ -201,8 +199,8 @@ func (p Plan) invalid() []error {
 	return faults
 }
 
-// overlaps compares the pools that are to be created with each other and with
-// those that exist. Existing pools may overlap each other.
+// overlaps returns the overlaps of pools to create with each other and with existing
+// pools. Existing pools may overlap each other.
 func (p Plan) overlaps() []error {
 	existing := p.existing()
 	all := slices.Concat(existing, p.created())
@@ -218,7 +216,8 @@ func (p Plan) overlaps() []error {
 	return faults
 }
 
-// blocks refuses pools that hold IPAM blocks of another size.
+// blocks returns the faults of pools to create that contain IPAM blocks of another
+// size.
 func (p Plan) blocks(blocks []netip.Prefix) []error {
 	var faults []error
 	for _, pool := range p.created() {

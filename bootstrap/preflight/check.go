@@ -9,10 +9,10 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// Check checks the pools that the plan writes against what is known, or with all
-// every pool that it has a step about, and the families of its steps as a whole.
-// It is a pure function: findings come in the order of the plan, of their codes
-// and of what a pool clashes with.
+// Check checks the pools that the plan writes against the known facts, and the families
+// of its steps as a whole. If all is true, it checks the pool of every step. It is a
+// pure function. Findings are sorted by plan order, code, and the range that the pool
+// conflicts with.
 func Check(p plan.Plan, known facts.Facts, all bool) []Finding {
 	world := input{networks: known.Networks, routes: known.Routes, podCIDRs: known.PodCIDRs, survey: known.Survey}
 	var checked []checkedPool
@@ -45,13 +45,13 @@ func Check(p plan.Plan, known facts.Facts, all bool) []Finding {
 	return world.findings(checked, p.Families(func(step plan.Step) bool { return step.Action != plan.Skipped }))
 }
 
-// Checks reports whether Check checks the step's pool by itself, for which facts
-// of the host and the cluster are needed.
+// Checks reports whether Check checks the step's pool against facts of the host and the
+// cluster.
 func Checks(step plan.Step, all bool) bool {
 	return step.Pool != nil && (all || step.Action == plan.Created || step.Action == plan.Updated)
 }
 
-// Allowed splits findings into those that are not allowed and those that are.
+// Allowed splits findings into those that are not allowed by codes and those that are.
 func Allowed(findings []Finding, codes []FindingCode) (found, allowed []Finding) {
 	for _, finding := range findings {
 		if slices.Contains(codes, finding.Code) {

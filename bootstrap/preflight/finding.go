@@ -11,8 +11,8 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 )
 
-// FindingCode names a kind of finding. Codes are a promise: docs/FINDINGS.md
-// says what each means.
+// FindingCode is the kind of a finding. Codes are stable. docs/FINDINGS.md describes
+// them.
 type FindingCode string
 
 // The codes of the findings.
@@ -39,25 +39,24 @@ func FindingCodes() []FindingCode {
 	}
 }
 
-// Finding is something about a pool that the preflight thinks somebody should
-// know of before the pool is used.
+// Finding is a problem of a pool that Calico accepts but that breaks or limits
+// something.
 type Finding struct {
-	Code  FindingCode    `json:"code"`            // its kind
-	Pool  string         `json:"pool,omitempty"`  // its name; empty: it is about a whole family
-	CIDR  *facts.Located `json:"cidr,omitempty"`  // the pool's, and where that came from
-	Other *facts.Located `json:"other,omitempty"` // what it clashes with, and where that is
-	Text  string         `json:"text"`            // the whole of it in a sentence, with what to do
+	Code  FindingCode    `json:"code"`            // kind of the finding
+	Pool  string         `json:"pool,omitempty"`  // name of the pool; empty for a finding about a family
+	CIDR  *facts.Located `json:"cidr,omitempty"`  // range of the pool and its source
+	Other *facts.Located `json:"other,omitempty"` // range that the pool conflicts with and its source
+	Text  string         `json:"text"`            // problem and remedy, as a sentence
 }
 
 // Error returns one line: code and text.
 func (f Finding) Error() string { return string(f.Code) + ": " + f.Text }
 
-// ErrFindings comes where preflight checks failed and the settings
-// want that to fail. Nothing was written. The error is a *FindingsError.
+// ErrFindings is returned with Strict if there are findings that are not allowed.
+// Nothing was written. The error is a *FindingsError.
 var ErrFindings = errors.New("preflight checks failed")
 
-// FindingsError is what the preflight found where the settings want that to
-// fail. errors.Is takes it for ErrFindings.
+// FindingsError lists the findings with Strict. It matches ErrFindings with errors.Is.
 type FindingsError struct {
 	Findings []Finding     // at least one
 	Source   origin.Origin // the setting that makes it an error
@@ -96,5 +95,5 @@ func (e *remedyError) Error() string {
 		e.names.With(origin.SettingAllow, strings.ReplaceAll(text.Join(e.codes), " ", "")), e.names.With(origin.SettingPreflight, string(Warn)))
 }
 
-// Is makes a FindingsError an ErrFindings.
+// Is reports whether target is ErrFindings.
 func (e *FindingsError) Is(target error) bool { return target == ErrFindings }

@@ -1,14 +1,14 @@
 package preflight
 
-// Mode says what is done with findings. The zero value is Warn.
+// Mode determines how findings are handled. The zero value means Warn.
 type Mode string
 
-// What can be done with findings.
+// The modes.
 const (
-	Warn   Mode = "warn"
-	Strict Mode = "strict" // ErrFindings, and nothing is written
-	Off    Mode = "off"    // nothing is looked for
+	Warn   Mode = "warn"   // report findings
+	Strict Mode = "strict" // return ErrFindings, write nothing
+	Off    Mode = "off"    // skip the checks
 )
 
-// Modes returns every mode, the default one first.
+// Modes returns every mode, the default first.
 func Modes() []Mode { return []Mode{Warn, Strict, Off} }

@@ -1,6 +1,11 @@
-// Package preflight checks the pools of a plan against the host and the cluster,
-// and finds what Calico takes though something else suffers. It is made of pure
-// functions: nothing here does I/O.
+// Package preflight checks the pools of a plan against facts of the host and the
+// cluster.
+//
+// [Check] returns a [Finding] for each problem that Calico accepts but that breaks or
+// limits something else, such as a pool that overlaps the Service CIDR. [FindingCode]
+// lists the kinds. The [Mode] determines whether findings are reported or are errors;
+// [Allowed] separates those that the settings allow. All functions are pure: nothing in
+// this package does I/O.
 package preflight
 
 import (
@@ -18,57 +23,51 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// premises are what the preflight holds pools against.
+// input is what pools are checked against.
 type input struct {
-	networks, routes []facts.Located       // of this host
-	podCIDRs         []facts.PodCIDRSource // that the cluster knows
+	networks, routes []facts.Located // of this host
+	podCIDRs         []facts.PodCIDRSource
 	survey           facts.Survey
-	pools            []checkedPool // all that stand or will
+	pools            []checkedPool // all existing and planned pools
 
-	// unreadable are the families of pools that stand and of which no more can
-	// be read.
+	// unreadable are the families of malformed existing pools.
 	unreadable []ippool.Family
 }
 
-// checkedPool is a pool as the preflight sees it.
+// checkedPool has the data of a pool that checks use.
 type checkedPool struct {
 	name   string
 	family ippool.Family
 	spec   v3.IPPoolSpec
 	names  origin.Names // of settings, in remedies
 
-	// values are those behind a pool that is created. stands says that it is
-	// in the datastore instead, byDefault that the settings of the default
-	// pool are behind it.
-	values    []plan.Value
-	existing  bool
-	byDefault bool
-	manager   string // who else looks after one that stands; empty: nobody that is known
-	deleted   bool   // it has a deletion timestamp
+	values    []plan.Value // values of a pool to create
+	existing  bool         // the pool exists in the datastore
+	byDefault bool         // the settings of the default pool apply to it
+	manager   string       // what manages an existing pool; empty: unknown
+	deleted   bool         // it has a deletion timestamp
 
-	// drawn says that the CIDR is not known yet, and will be a random one.
+	// randomRange reports whether the CIDR is unknown and will be random.
 	randomRange bool
 
-	// updated is where the fields that are changed in a pool that stands get
-	// their values from.
+	// updated has the sources of the fields that are updated in an existing
+	// pool.
 	updated map[string]origin.Origin
 }
 
-// check is one way of judging a pool that is in use. It is given no pool
-// without a CIDR, but for one whose CIDR will be drawn.
+// check is a check of an enabled pool with a CIDR or a future random CIDR.
 type check struct {
 	code FindingCode
 	run  func(input, checkedPool) []Finding
-	of   func(checkedPool) bool // the pools that it makes sense for
+	of   func(checkedPool) bool // the pools that it applies to
 }
 
 // checks are in the order of the codes.
 //
-// A disabled pool gets none: nobody is given its addresses, and a disabled pool
-// over the nodes' networks is the way to keep pods' traffic to nodes from being
-// masqueraded. A pool for LoadBalancers gives its addresses to Services, not to
-// nodes and pods; that may well be addresses of the hosts' own networks, but not
-// those of a node.
+// Disabled pools are not checked: their addresses are not assigned, and a disabled pool
+// over the nodes' networks is the way to exempt traffic from pods to nodes from
+// masquerading. The addresses of a LoadBalancer pool are assigned to Services, not to
+// nodes and pods: they may be in the hosts' networks, but must not be those of a node.
 var checks = []check{
 	{HostInterfaceOverlap, input.onInterfaces, forNodes},
 	{HostRouteOverlap, input.onRoutes, forNodes},
@@ -82,9 +81,8 @@ var checks = []check{
 	{NodeSelectorMatchesNoNode, input.noNode, forNodes},
 }
 
-// findings judges the pools, in their order, and then each family as a whole.
-// The findings of a pool are in the order of their codes and then of what the
-// pool clashes with.
+// findings checks the pools, in order, and then each family as a whole. The findings of
+// a pool are sorted by code and by the range that it conflicts with.
 func (p input) findings(pools []checkedPool, families []ippool.Family) []Finding {
 	var found []Finding
 	for _, pool := range pools {
@@ -108,22 +106,21 @@ func (p input) findings(pools []checkedPool, families []ippool.Family) []Finding
 	return found
 }
 
-// terminating finds pools that are being deleted, and count until they are gone.
+// terminating finds pools that are being deleted. They count until they are gone.
 func (p input) terminating(family ippool.Family) []Finding {
 	var found []Finding
 	for _, pool := range p.pools {
 		if pool.family == family && pool.deleted {
 			found = append(found, Finding{
 				Code: PoolTerminating, Pool: pool.name, CIDR: pool.located(),
-				Text: fmt.Sprintf("IPPool %q is being deleted, and counts as an %s pool until it is gone: run again then", pool.name, family),
+				Text: fmt.Sprintf("IPPool %q is being deleted and counts as an %s pool until it is gone; run again afterwards", pool.name, family),
 			})
 		}
 	}
 	return found
 }
 
-// prefix is the pool's range; not valid if it is still to be drawn, or no CIDR
-// at all.
+// prefix returns the pool's range. It is not valid if the CIDR is unknown or malformed.
 func (p checkedPool) prefix() netip.Prefix {
 	prefix, err := ippool.ParseCIDR(p.spec.CIDR)
 	if err != nil {
@@ -132,11 +129,11 @@ func (p checkedPool) prefix() netip.Prefix {
 	return prefix.Masked()
 }
 
-// drawnFrom is the range that random ULAs come from (RFC 4193, L=1).
+// randomRanges is the range of random ULAs (RFC 4193, L=1).
 var randomRanges = netip.MustParsePrefix("fd00::/8")
 
-// isIn reports whether the pool's range is certain to overlap the other. Of a
-// random range that is not drawn yet, it is where every random range does.
+// isIn reports whether the pool's range overlaps the other. For a future random range
+// it reports whether every random range does.
 func (p checkedPool) isIn(other netip.Prefix) bool {
 	if p.randomRange {
 		return ippool.Contains(other, randomRanges)
@@ -153,12 +150,12 @@ func forPods(pool checkedPool) bool {
 	return len(uses) == 0 || slices.Contains(uses, v3.IPPoolAllowedUseWorkload)
 }
 
-// forNodes is for what takes blocks: pods and the nodes' tunnels.
+// forNodes reports whether nodes take blocks of the pool, for pods or tunnel addresses.
 func forNodes(pool checkedPool) bool {
 	return forPods(pool) || slices.Contains(pool.spec.AllowedUses, v3.IPPoolAllowedUseTunnel)
 }
 
-// source is where a field came from.
+// source returns the source of a field.
 func (p checkedPool) source(field string) origin.Origin {
 	if source, changed := p.updated[field]; changed {
 		return source
@@ -174,20 +171,20 @@ func (p checkedPool) source(field string) origin.Origin {
 	return origin.Default
 }
 
-// says begins a text with the pool and the field that it is about.
+// describe returns the beginning of a text: the pool, a field and its source.
 func (p checkedPool) describe(field, value string) string {
 	return fmt.Sprintf("IPPool %q: %s %s (%s)", p.name, field, value, p.source(field))
 }
 
-// saysCIDR is for texts about the range.
+// describeCIDR is describe for the range.
 func (p checkedPool) describeCIDR() string {
 	if p.randomRange {
-		return fmt.Sprintf("IPPool %q: the random ULA /48 that is drawn for it", p.name)
+		return fmt.Sprintf("IPPool %q: the random ULA /48 that is generated for it", p.name)
 	}
 	return p.describe("cidr", text.Quote(p.spec.CIDR))
 }
 
-// located is the pool's own range, and where it came from.
+// located returns the pool's range and its source, or nil if it is unknown.
 func (p checkedPool) located() *facts.Located {
 	if p.randomRange {
 		return nil
@@ -195,7 +192,7 @@ func (p checkedPool) located() *facts.Located {
 	return &facts.Located{Prefix: p.prefix(), Source: p.source("cidr")}
 }
 
-// elsewhere says how pods come to another range.
+// moveRemedy returns how to use another range.
 func (p checkedPool) moveRemedy() string {
 	switch {
 	case p.existing:
@@ -203,11 +200,11 @@ func (p checkedPool) moveRemedy() string {
 	case p.byDefault:
 		return fmt.Sprintf("set another range with %s", p.names.Of(origin.PoolSetting(p.family, "cidr")))
 	default:
-		return "name another range there"
+		return "set another range there"
 	}
 }
 
-// set says how a field gets another value.
+// set returns how to set a field to another value.
 func (p checkedPool) set(field, to string) string {
 	setting := p.names.Of(origin.PoolSetting(p.family, field))
 	_, changed := p.updated[field]
@@ -225,9 +222,8 @@ func (p checkedPool) set(field, to string) string {
 	}
 }
 
-// noUsablePool finds that no pod gets an address of the family unless it names
-// the pool: which is easily so where a pool exists for something else, since no
-// default pool is created beside it.
+// noUsablePool finds families without a pool for automatic assignment. A pool for
+// another use is enough to cause this, because then no default pool is created.
 func (p input) noUsablePool(family ippool.Family) []Finding {
 	if slices.Contains(p.unreadable, family) {
 		return nil
@@ -253,8 +249,8 @@ func (p input) noUsablePool(family ippool.Family) []Finding {
 	}}
 }
 
-// unusable says why pods don't get addresses of the pool by themselves; empty:
-// they do.
+// unusable returns why addresses of the pool are not assigned to pods automatically;
+// empty if they are.
 func (p checkedPool) unusable() string {
 	mode := p.spec.AssignmentMode
 	switch {
@@ -268,7 +264,7 @@ func (p checkedPool) unusable() string {
 	return ""
 }
 
-// named lists the first few, and how many there are beside them.
+// named lists the first texts and counts the others.
 func named(all []string) string {
 	first := all[:min(len(all), text.MaxNamed)]
 	if more := len(all) - len(first); more > 0 {

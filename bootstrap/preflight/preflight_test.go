@@ -102,11 +102,11 @@ func TestFindings(t *testing.T) {
 		move     = "; a CIDR is not updatable in place, so add another pool and disable this one"
 		atPods   = `IPPool "p": cidr "10.0.0.0/16" (datastore)`
 		onHost   = " on this host): hosts there become unreachable from pods, and traffic from pods to them is not masqueraded"
-		noReach  = " on this host): what is there is out of reach for pods, and for nodes where a pod has the address"
-		services = "): a pod may get the address of a Service, and is not reached then"
+		noReach  = " on this host): pods can't reach addresses there, and nodes can't reach those that a pod has"
+		services = "): a pod may get the address of a Service and then be unreachable"
 		noPods   = ": kube-proxy and others do not treat addresses outside of it as pod addresses"
 	)
-	const random = `IPPool "p": the random ULA /48 that is drawn for it`
+	const random = `IPPool "p": the random ULA /48 that is generated for it`
 	p := pool("p", "10.0.0.0/16")
 	eth := factstest.At(origin.Host("interface eth0"), "10.0.5.0/24")
 	tests := []struct {
@@ -131,7 +131,7 @@ func TestFindings(t *testing.T) {
 		{"a default pool is moved by its flag", HostInterfaceOverlap, created("p", "10.0.0.0/16"), input{networks: eth},
 			[]string{`IPPool "p": cidr "10.0.0.0/16" (env C) overlaps 10.0.5.0/24 (interface eth0` + onHost + "; set another range with ipv4.pool.cidr"}, []string{"10.0.5.0/24 of interface eth0"}},
 		{"a pool of a file is moved there", HostInterfaceOverlap, ofFile(created("p", "10.0.0.0/16")), input{networks: eth},
-			[]string{`IPPool "p": cidr "10.0.0.0/16" (env C) overlaps 10.0.5.0/24 (interface eth0` + onHost + "; name another range there"}, []string{"10.0.5.0/24 of interface eth0"}},
+			[]string{`IPPool "p": cidr "10.0.0.0/16" (env C) overlaps 10.0.5.0/24 (interface eth0` + onHost + "; set another range there"}, []string{"10.0.5.0/24 of interface eth0"}},
 		{"interface, disabled", HostInterfaceOverlap, pool("p", "10.0.0.0/16", poolstest.Disabled), input{networks: eth}, nil, nil},
 		{"interface, for load balancers", HostInterfaceOverlap, pool("p", "10.0.0.0/16", poolstest.ForLoadBalancers), input{networks: eth}, nil, nil},
 		{"interface, for tunnels", HostInterfaceOverlap, pool("p", "10.0.0.0/16", forTunnels), input{networks: eth},
@@ -194,9 +194,9 @@ func TestFindings(t *testing.T) {
 		{"the pod CIDR itself", OutsidePodCIDR, p, input{podCIDRs: []facts.PodCIDRSource{factstest.Source(origin.Cluster("kubeadm-config"), "10.0.0.0/16")}}, nil, nil},
 		{"inside the second", OutsidePodCIDR, p, input{podCIDRs: []facts.PodCIDRSource{factstest.Source(origin.Cluster("kubeadm-config"), "10.1.0.0/16", "10.0.0.0/16")}}, nil, nil},
 		{"outside", OutsidePodCIDR, p, input{podCIDRs: []facts.PodCIDRSource{factstest.Source(origin.Cluster("first"), "fd01::/48"), factstest.Source(origin.Cluster("second"), "10.1.0.0/16", "fd02::/48", "10.3.0.0/16"), factstest.Source(origin.Cluster("third"), "10.0.0.0/16")}},
-			[]string{atPods + " is outside the pod CIDR that the cluster knows, 10.1.0.0/16, 10.3.0.0/16 (second)" + noPods + move}, []string{"10.1.0.0/16 of second"}},
+			[]string{atPods + " is outside the cluster's pod CIDR, 10.1.0.0/16, 10.3.0.0/16 (second)" + noPods + move}, []string{"10.1.0.0/16 of second"}},
 		{"beyond", OutsidePodCIDR, p, input{podCIDRs: []facts.PodCIDRSource{factstest.Source(origin.Cluster("kubeadm-config"), "10.1.0.0/16", "10.0.3.0/24")}},
-			[]string{atPods + " goes beyond the pod CIDR that the cluster knows, 10.1.0.0/16, 10.0.3.0/24 (kubeadm-config)" + noPods + move}, []string{"10.0.3.0/24 of kubeadm-config"}},
+			[]string{atPods + " extends beyond the cluster's pod CIDR, 10.1.0.0/16, 10.0.3.0/24 (kubeadm-config)" + noPods + move}, []string{"10.0.3.0/24 of kubeadm-config"}},
 		{"no pod CIDR is known", OutsidePodCIDR, p, input{}, nil, nil},
 		{"no pod CIDR of the family is known", OutsidePodCIDR, p, input{podCIDRs: []facts.PodCIDRSource{factstest.Source(origin.Cluster("kubeadm-config"), "fd01::/48")}}, nil, nil},
 		{"outside, disabled", OutsidePodCIDR, pool("p", "10.0.0.0/16", poolstest.Disabled), input{podCIDRs: []facts.PodCIDRSource{factstest.Source(origin.Cluster("k"), "10.1.0.0/16")}}, nil, nil},
@@ -205,7 +205,7 @@ func TestFindings(t *testing.T) {
 
 		{"nodes' CIDRs inside", OutsideNodePodCIDR, p, input{survey: facts.Survey{Nodes: []facts.Node{factstest.Node("a", "10.0.1.0/24", "fd00::/64")}}}, nil, nil},
 		{"nodes' CIDRs outside", OutsideNodePodCIDR, p, input{survey: facts.Survey{Nodes: []facts.Node{factstest.Node("b", "10.1.2.0/24"), factstest.Node("a", "10.1.1.0/24", "fd00::/64"), factstest.Node("c", "10.0.1.0/24")}}},
-			[]string{atPods + " is not where kube-controller-manager gives the nodes their podCIDRs, such as a (10.1.1.0/24), b (10.1.2.0/24): Calico leaves those aside, but kube-proxy and a cloud's routes go by them" + move + ", or kube-controller-manager's --cluster-cidr"},
+			[]string{atPods + " does not contain the podCIDRs that kube-controller-manager assigned to nodes, such as a (10.1.1.0/24), b (10.1.2.0/24): Calico ignores them, but kube-proxy and cloud routes use them" + move + ", or kube-controller-manager's --cluster-cidr"},
 			[]string{"10.1.1.0/24 of podCIDRs of node a"}},
 		{"nodes' CIDRs, where the cluster's is known", OutsideNodePodCIDR, p,
 			input{podCIDRs: []facts.PodCIDRSource{factstest.Source(origin.Cluster("k"), "10.0.0.0/8")}, survey: facts.Survey{Nodes: []facts.Node{factstest.Node("a", "10.1.1.0/24")}}}, nil, nil},
@@ -213,12 +213,12 @@ func TestFindings(t *testing.T) {
 			input{pools: []checkedPool{pool("q", "10.1.0.0/16")}, survey: facts.Survey{Nodes: []facts.Node{factstest.Node("a", "10.1.1.0/24")}}}, nil, nil},
 		{"nodes' CIDRs in a disabled pool", OutsideNodePodCIDR, p,
 			input{pools: []checkedPool{pool("q", "10.1.0.0/16", poolstest.Disabled)}, survey: facts.Survey{Nodes: []facts.Node{factstest.Node("a", "10.1.1.0/24")}}},
-			[]string{atPods + " is not where kube-controller-manager gives the nodes their podCIDRs, such as a (10.1.1.0/24): Calico leaves those aside, but kube-proxy and a cloud's routes go by them" + move + ", or kube-controller-manager's --cluster-cidr"},
+			[]string{atPods + " does not contain the podCIDRs that kube-controller-manager assigned to nodes, such as a (10.1.1.0/24): Calico ignores them, but kube-proxy and cloud routes use them" + move + ", or kube-controller-manager's --cluster-cidr"},
 			[]string{"10.1.1.0/24 of podCIDRs of node a"}},
 
 		{"nodes' CIDRs, not drawn yet", OutsideNodePodCIDR, created("p", ""),
 			input{survey: facts.Survey{Nodes: []facts.Node{factstest.Node("b", "10.1.2.0/24", "fd01:0:0:2::/64"), factstest.Node("a", "fd01:0:0:1::/64"), factstest.Node("c")}}},
-			[]string{random + " is not where kube-controller-manager gives the nodes their podCIDRs, such as a (fd01:0:0:1::/64), b (fd01:0:0:2::/64): Calico leaves those aside, but kube-proxy and a cloud's routes go by them; set another range with ipv6.pool.cidr, or kube-controller-manager's --cluster-cidr"},
+			[]string{random + " does not contain the podCIDRs that kube-controller-manager assigned to nodes, such as a (fd01:0:0:1::/64), b (fd01:0:0:2::/64): Calico ignores them, but kube-proxy and cloud routes use them; set another range with ipv6.pool.cidr, or kube-controller-manager's --cluster-cidr"},
 			[]string{"fd01:0:0:1::/64 of podCIDRs of node a"}},
 		{"nodes' CIDRs of the other family, not drawn yet", OutsideNodePodCIDR, created("p", ""), input{survey: facts.Survey{Nodes: []facts.Node{factstest.Node("a", "10.1.2.0/24", "fe80::1")}}}, nil, nil},
 		{"nodes' CIDRs in another pool, not drawn yet", OutsideNodePodCIDR, created("p", ""),
@@ -226,13 +226,13 @@ func TestFindings(t *testing.T) {
 		{"nodes' CIDRs, invalid CIDR", OutsideNodePodCIDR, pool("p", ""), input{survey: facts.Survey{Nodes: []facts.Node{factstest.Node("a", "fd01:0:0:1::/64")}}}, nil, nil},
 
 		{"unique local", ULAWithoutNAT, created("p", "fd00::/64", withoutNAT), input{},
-			[]string{`IPPool "p": cidr "fd00::/64" (env C) is unique local, and natOutgoing is false (env N): such addresses are not routed on the internet, so pods reach no IPv6 host outside of the cluster; set natOutgoing to true with ipv6.pool.natOutgoing, or name a global range`}, nil},
+			[]string{`IPPool "p": cidr "fd00::/64" (env C) is unique local, and natOutgoing is false (env N): such addresses are not routed on the internet, so pods can't reach IPv6 hosts outside the cluster; set natOutgoing to true with ipv6.pool.natOutgoing, or set a global range`}, nil},
 		{"unique local, existing", ULAWithoutNAT, pool("p", "fdff::/64", withoutNAT), input{},
-			[]string{`IPPool "p": cidr "fdff::/64" (datastore) is unique local, and natOutgoing is false (datastore): such addresses are not routed on the internet, so pods reach no IPv6 host outside of the cluster; set natOutgoing to true in the IPPool, or name a global range`}, nil},
+			[]string{`IPPool "p": cidr "fdff::/64" (datastore) is unique local, and natOutgoing is false (datastore): such addresses are not routed on the internet, so pods can't reach IPv6 hosts outside the cluster; set natOutgoing to true in the IPPool, or set a global range`}, nil},
 		{"unique local, existing default pool", ULAWithoutNAT, existingDefault("p", "fdff::/64", withoutNAT), input{},
-			[]string{`IPPool "p": cidr "fdff::/64" (datastore) is unique local, and natOutgoing is false (datastore): such addresses are not routed on the internet, so pods reach no IPv6 host outside of the cluster; set natOutgoing to true with ipv6.pool.natOutgoing and onDrift=update, or name a global range`}, nil},
+			[]string{`IPPool "p": cidr "fdff::/64" (datastore) is unique local, and natOutgoing is false (datastore): such addresses are not routed on the internet, so pods can't reach IPv6 hosts outside the cluster; set natOutgoing to true with ipv6.pool.natOutgoing and onDrift=update, or set a global range`}, nil},
 		{"unique local, not drawn yet", ULAWithoutNAT, created("p", "", withoutNAT), input{},
-			[]string{`IPPool "p": the random ULA /48 that is drawn for it is unique local, and natOutgoing is false (env N): such addresses are not routed on the internet, so pods reach no IPv6 host outside of the cluster; set natOutgoing to true with ipv6.pool.natOutgoing, or name a global range`}, nil},
+			[]string{`IPPool "p": the random ULA /48 that is generated for it is unique local, and natOutgoing is false (env N): such addresses are not routed on the internet, so pods can't reach IPv6 hosts outside the cluster; set natOutgoing to true with ipv6.pool.natOutgoing, or set a global range`}, nil},
 		{"unique local with NAT", ULAWithoutNAT, pool("p", "fd00::/64"), input{}, nil, nil},
 		{"not drawn yet, with NAT", ULAWithoutNAT, created("p", ""), input{}, nil, nil},
 		{"an existing pool without a CIDR", ULAWithoutNAT, pool("p", "", withoutNAT), input{}, nil, nil},
@@ -249,14 +249,14 @@ func TestFindings(t *testing.T) {
 		{"private, disabled", PrivateWithoutNAT, pool("p", "10.0.0.0/16", withoutNAT, poolstest.Disabled), input{}, nil, nil},
 
 		{"fewer blocks", FewerBlocksThanNodes, pool("p", "10.0.0.0/24"), input{survey: nodes(5)},
-			[]string{`IPPool "p": cidr "10.0.0.0/24" (datastore) has 4 block(s) of /26 (blockSize: datastore) for 5 node(s): pods on the others get no address, or borrowed ones; CIDR and block size are not updatable in place, so add another pool with a wider range, or smaller blocks`}, nil},
+			[]string{`IPPool "p": cidr "10.0.0.0/24" (datastore) has 4 block(s) of /26 (blockSize: datastore) for 5 node(s): pods on the other nodes get no address, or a borrowed one; CIDR and block size are not updatable in place, so add another pool with a wider range, or smaller blocks`}, nil},
 		{"one block", FewerBlocksThanNodes, created("p", "10.0.0.0/26"), input{survey: nodes(2)},
-			[]string{`IPPool "p": cidr "10.0.0.0/26" (env C) has 1 block(s) of /26 (blockSize: default) for 2 node(s): pods on the others get no address, or borrowed ones; set another range with ipv4.pool.cidr, a wider one, or smaller blocks`}, nil},
+			[]string{`IPPool "p": cidr "10.0.0.0/26" (env C) has 1 block(s) of /26 (blockSize: default) for 2 node(s): pods on the other nodes get no address, or a borrowed one; set another range with ipv4.pool.cidr, a wider one, or smaller blocks`}, nil},
 		{"as many blocks", FewerBlocksThanNodes, pool("p", "10.0.0.0/24"), input{survey: nodes(4)}, nil, nil},
 		{"fewer blocks than all nodes", FewerBlocksThanNodes, pool("p", "10.0.0.0/24", nodeSelector("name != 'n1'")), input{survey: nodes(5)}, nil, nil},
 		{"smaller blocks", FewerBlocksThanNodes, pool("p", "10.0.0.0/24", blockSize(28)), input{survey: nodes(16)}, nil, nil},
 		{"an unset block size is the default", FewerBlocksThanNodes, pool("p", "10.0.0.0/25", blockSize(0)), input{survey: nodes(3)},
-			[]string{`IPPool "p": cidr "10.0.0.0/25" (datastore) has 2 block(s) of /26 (blockSize: datastore) for 3 node(s): pods on the others get no address, or borrowed ones; CIDR and block size are not updatable in place, so add another pool with a wider range, or smaller blocks`}, nil},
+			[]string{`IPPool "p": cidr "10.0.0.0/25" (datastore) has 2 block(s) of /26 (blockSize: datastore) for 3 node(s): pods on the other nodes get no address, or a borrowed one; CIDR and block size are not updatable in place, so add another pool with a wider range, or smaller blocks`}, nil},
 		{"2^63 blocks", FewerBlocksThanNodes, pool("p", "fd00::/59"), input{survey: nodes(5)}, nil, nil},
 		{"2^64 blocks", FewerBlocksThanNodes, pool("p", "fd00::/58"), input{survey: nodes(5)}, nil, nil},
 		{"2^120 blocks", FewerBlocksThanNodes, pool("p", "fd00::/8", blockSize(128)), input{survey: nodes(5)}, nil, nil},
@@ -267,15 +267,15 @@ func TestFindings(t *testing.T) {
 		{"fewer blocks, for load balancers", FewerBlocksThanNodes, pool("p", "10.0.0.0/24", poolstest.ForLoadBalancers), input{survey: nodes(5)}, nil, nil},
 
 		{"no node", NodeSelectorMatchesNoNode, created("p", "10.0.0.0/16", nodeSelector("zone == 'a'")), input{survey: nodes(3)},
-			[]string{`IPPool "p": nodeSelector "zone == 'a'" (env S) matches none of the cluster's 3 node(s), so no pod gets an address of the pool; set nodeSelector to one that matches with ipv4.pool.nodeSelector, or label nodes`}, nil},
+			[]string{`IPPool "p": nodeSelector "zone == 'a'" (env S) matches none of the cluster's 3 node(s), so no pod gets an address from the pool; set nodeSelector to one that matches with ipv4.pool.nodeSelector, or label nodes`}, nil},
 		{"no node, managed by Helm", NodeSelectorMatchesNoNode, managed(pool("p", "10.0.0.0/16", nodeSelector("zone == 'a'"))), input{survey: nodes(3)},
-			[]string{`IPPool "p": nodeSelector "zone == 'a'" (datastore) matches none of the cluster's 3 node(s), so no pod gets an address of the pool; have Helm set nodeSelector to one that matches, or label nodes`}, nil},
+			[]string{`IPPool "p": nodeSelector "zone == 'a'" (datastore) matches none of the cluster's 3 node(s), so no pod gets an address from the pool; have Helm set nodeSelector to one that matches, or label nodes`}, nil},
 		{"a node", NodeSelectorMatchesNoNode, pool("p", "10.0.0.0/16", nodeSelector("name == 'n2'")), input{survey: nodes(3)}, nil, nil},
 		{"no nodes at all", NodeSelectorMatchesNoNode, pool("p", "10.0.0.0/16", nodeSelector("zone == 'a'")), input{}, nil, nil},
 		{"an invalid selector", NodeSelectorMatchesNoNode, pool("p", "10.0.0.0/16", nodeSelector("zone = 'a'")), input{survey: nodes(3)}, nil, nil},
 		{"an empty selector", NodeSelectorMatchesNoNode, pool("p", "10.0.0.0/16", nodeSelector("")), input{survey: nodes(3)}, nil, nil},
 		{"no node, not drawn yet", NodeSelectorMatchesNoNode, ofFile(created("p", "", nodeSelector("zone == 'a'"))), input{survey: nodes(3)},
-			[]string{`IPPool "p": nodeSelector "zone == 'a'" (env S) matches none of the cluster's 3 node(s), so no pod gets an address of the pool; set nodeSelector to one that matches there, or label nodes`}, nil},
+			[]string{`IPPool "p": nodeSelector "zone == 'a'" (env S) matches none of the cluster's 3 node(s), so no pod gets an address from the pool; set nodeSelector to one that matches there, or label nodes`}, nil},
 		{"no node, disabled", NodeSelectorMatchesNoNode, pool("p", "10.0.0.0/16", poolstest.Disabled, nodeSelector("zone == 'a'")), input{survey: nodes(3)}, nil, nil},
 	}
 	for _, tt := range tests {

@@ -13,7 +13,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// What the preflight finds about the range of a pool: what else is there.
+// Checks of the range of a pool.
 
 func (p input) onInterfaces(pool checkedPool) []Finding {
 	return pool.overlaps(overlapping(p.networks, pool), "networks of this host", func(network facts.Located) string {
@@ -22,27 +22,27 @@ func (p input) onInterfaces(pool checkedPool) []Finding {
 	})
 }
 
-// onRoutes leaves out what lies in a network that onInterfaces tells of: who
-// moves the pool away from that network moves it away from these too.
+// onRoutes omits routes within a network that onInterfaces reports: the same remedy
+// fixes both.
 func (p input) onRoutes(pool checkedPool) []Finding {
 	reported := overlapping(p.networks, pool)
 	routes := slices.DeleteFunc(overlapping(p.routes, pool), func(route facts.Located) bool {
 		return slices.ContainsFunc(reported, func(network facts.Located) bool { return ippool.Contains(network.Prefix, route.Prefix) })
 	})
 	return pool.overlaps(routes, "routes of this host", func(route facts.Located) string {
-		return fmt.Sprintf("overlaps %s (%s on this host): what is there is out of reach for pods, and for nodes where a pod has the address",
+		return fmt.Sprintf("overlaps %s (%s on this host): pods can't reach addresses there, and nodes can't reach those that a pod has",
 			route.Prefix, route.Source)
 	})
 }
 
 func (p input) onServices(pool checkedPool) []Finding {
 	return pool.overlaps(overlapping(p.survey.ServiceCIDRs, pool), "Service CIDRs", func(services facts.Located) string {
-		return fmt.Sprintf("overlaps the Service CIDR %s (%s): a pod may get the address of a Service, and is not reached then",
+		return fmt.Sprintf("overlaps the Service CIDR %s (%s): a pod may get the address of a Service and then be unreachable",
 			services.Prefix, services.Source)
 	})
 }
 
-// overlapping returns those that overlap the pool, each prefix once, in order.
+// overlapping returns the ranges that overlap the pool, sorted, each prefix once.
 func overlapping(all []facts.Located, pool checkedPool) []facts.Located {
 	var found []facts.Located
 	for _, located := range all {
@@ -65,8 +65,8 @@ func overlapping(all []facts.Located, pool checkedPool) []facts.Located {
 	return merged
 }
 
-// overlaps makes findings of the first few; the last of them says how many there
-// are beside: a router's table may have thousands.
+// overlaps returns findings for the first ranges and counts the others in the last
+// finding: a routing table can have thousands of routes.
 func (p checkedPool) overlaps(with []facts.Located, called string, describe func(facts.Located) string) []Finding {
 	var found []Finding
 	for i, other := range with[:min(len(with), text.MaxNamed)] {
@@ -109,14 +109,13 @@ func (p input) onNodes(pool checkedPool) []Finding {
 	}}
 }
 
-// nodes are in the order of their names.
+// nodes returns the nodes sorted by name.
 func (p input) nodes() []facts.Node {
 	return slices.SortedStableFunc(slices.Values(p.survey.Nodes), func(a, b facts.Node) int { return cmp.Compare(a.Name, b.Name) })
 }
 
-// outsidePodCIDR is about a CIDR that the cluster does not count as its pods'.
-// Of several places that know the cluster's pod CIDRs the first counts, with all
-// that it says of the family.
+// outsidePodCIDR finds pools that are not inside the cluster's pod CIDRs: those of the
+// first source with a CIDR of the family.
 func (p input) outsidePodCIDR(pool checkedPool) []Finding {
 	prefix := pool.prefix()
 	first, name := facts.FirstPodCIDR(p.podCIDRs, pool.family)
@@ -136,7 +135,7 @@ func (p input) outsidePodCIDR(pool checkedPool) []Finding {
 	}
 	how, other := "is outside", first
 	if i := slices.IndexFunc(known, prefix.Overlaps); i >= 0 {
-		how, other = "goes beyond", known[i]
+		how, other = "extends beyond", known[i]
 	}
 	texts := make([]string, len(known))
 	for i, pods := range known {
@@ -144,14 +143,14 @@ func (p input) outsidePodCIDR(pool checkedPool) []Finding {
 	}
 	return []Finding{{
 		CIDR: pool.located(), Other: &facts.Located{Prefix: other, Source: name},
-		Text: fmt.Sprintf("%s %s the pod CIDR that the cluster knows, %s (%s): kube-proxy and others do not treat addresses outside of it as pod addresses; %s",
+		Text: fmt.Sprintf("%s %s the cluster's pod CIDR, %s (%s): kube-proxy and others do not treat addresses outside of it as pod addresses; %s",
 			pool.describeCIDR(), how, strings.Join(texts, ", "), name, pool.moveRemedy()),
 	}}
 }
 
-// outsideNodePodCIDR is for clusters whose pod CIDR nobody says: what the
-// controller manager gave to the nodes tells where it is. Ranges in another pool
-// for pods are none of this pool's business.
+// outsideNodePodCIDR is outsidePodCIDR for clusters without a configured pod CIDR: it
+// checks the podCIDRs that kube-controller-manager assigned to nodes. It ignores those
+// inside another pool for pods.
 func (p input) outsideNodePodCIDR(pool checkedPool) []Finding {
 	if first, _ := facts.FirstPodCIDR(p.podCIDRs, pool.family); first.IsValid() || !pool.ranged() {
 		return nil
@@ -183,7 +182,7 @@ func (p input) outsideNodePodCIDR(pool checkedPool) []Finding {
 	}
 	return []Finding{{
 		CIDR: pool.located(), Other: first,
-		Text: fmt.Sprintf("%s is not where kube-controller-manager gives the nodes their podCIDRs, such as %s: Calico leaves those aside, but kube-proxy and a cloud's routes go by them; %s, or kube-controller-manager's --cluster-cidr",
+		Text: fmt.Sprintf("%s does not contain the podCIDRs that kube-controller-manager assigned to nodes, such as %s: Calico ignores them, but kube-proxy and cloud routes use them; %s, or kube-controller-manager's --cluster-cidr",
 			pool.describeCIDR(), named(hit), pool.moveRemedy()),
 	}}
 }

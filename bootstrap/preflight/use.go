@@ -10,12 +10,12 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool/selector"
 )
 
-// What the preflight finds about the use of a pool: whether its pods get out,
-// and whether its nodes get blocks.
+// Checks of the use of a pool: whether its pods can reach other networks, and whether
+// its nodes get blocks.
 
 var (
 	uniqueLocal   = netip.MustParsePrefix("fc00::/7") // RFC 4193
-	privateRanges = []netip.Prefix{                   // RFC 1918, and RFC 6598
+	privateRanges = []netip.Prefix{                   // RFC 1918 and RFC 6598
 		netip.MustParsePrefix("10.0.0.0/8"),
 		netip.MustParsePrefix("172.16.0.0/12"),
 		netip.MustParsePrefix("192.168.0.0/16"),
@@ -29,7 +29,7 @@ func (p input) localWithoutNAT(pool checkedPool) []Finding {
 	}
 	return []Finding{{
 		CIDR: pool.located(),
-		Text: fmt.Sprintf("%s is unique local, and natOutgoing is false (%s): such addresses are not routed on the internet, so pods reach no IPv6 host outside of the cluster; %s, or name a global range",
+		Text: fmt.Sprintf("%s is unique local, and natOutgoing is false (%s): such addresses are not routed on the internet, so pods can't reach IPv6 hosts outside the cluster; %s, or set a global range",
 			pool.describeCIDR(), pool.source("natOutgoing"), pool.set("natOutgoing", "true")),
 	}}
 }
@@ -46,8 +46,8 @@ func (p input) privateWithoutNAT(pool checkedPool) []Finding {
 	}}
 }
 
-// fewerBlocks counts as Calico does: a node that gets no block of its own has no
-// address for pods, or borrows from others' blocks.
+// fewerBlocks finds pools with fewer blocks than nodes. A node without a block has no
+// addresses for pods, or borrows them from blocks of other nodes.
 func (p input) fewerBlocks(pool checkedPool) []Finding {
 	size, prefix := pool.spec.BlockSize, pool.prefix()
 	if size == 0 {
@@ -60,12 +60,12 @@ func (p input) fewerBlocks(pool checkedPool) []Finding {
 	}
 	return []Finding{{
 		CIDR: pool.located(),
-		Text: fmt.Sprintf("%s has %d block(s) of /%d (blockSize: %s) for %d node(s): pods on the others get no address, or borrowed ones; %s, or smaller blocks",
+		Text: fmt.Sprintf("%s has %d block(s) of /%d (blockSize: %s) for %d node(s): pods on the other nodes get no address, or a borrowed one; %s, or smaller blocks",
 			pool.describeCIDR(), uint64(1)<<bits, size, pool.source("blockSize"), matched, pool.wider()),
 	}}
 }
 
-// wider says how the pool comes to more addresses.
+// wider returns how to get more addresses.
 func (p checkedPool) wider() string {
 	if p.existing {
 		return "CIDR and block size are not updatable in place, so add another pool with a wider range"
@@ -79,12 +79,13 @@ func (p input) noNode(pool checkedPool) []Finding {
 	}
 	return []Finding{{
 		CIDR: pool.located(),
-		Text: fmt.Sprintf("%s matches none of the cluster's %d node(s), so no pod gets an address of the pool; %s, or label nodes",
+		Text: fmt.Sprintf("%s matches none of the cluster's %d node(s), so no pod gets an address from the pool; %s, or label nodes",
 			pool.describe("nodeSelector", text.Quote(pool.spec.NodeSelector)), len(p.survey.Nodes), pool.set("nodeSelector", "one that matches")),
 	}}
 }
 
-// matched is how many nodes may take blocks of the pool; not ok: nobody knows.
+// matched returns how many nodes may take blocks of the pool; ok is false if that is
+// unknown.
 func (p input) matched(pool checkedPool) (nodes int, ok bool) {
 	chosen, err := selector.Parse(pool.spec.NodeSelector)
 	if err != nil || len(p.survey.Nodes) == 0 {

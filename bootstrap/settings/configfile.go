@@ -79,14 +79,13 @@ func fromSpec(s apiconfig.Spec, path string) Settings {
 	return settings
 }
 
-// Load lays the flags over the file and the file over the environment, reads the
-// PoolsFile that comes of it, and returns that with warnings. An empty configFile
-// means that there is none.
+// Load merges flags, the config file and environment variables, in this order of
+// precedence, reads the resulting PoolsFile, and returns the settings with warnings. An
+// empty configFile means none.
 //
-// A file speaks for the whole datastore, as it does for calicoctl: the
-// variables for it are not read then, and each that is set is warned of. With
-// an error, the settings are what could be read nevertheless, so that a caller
-// can judge them too and tell everything at once.
+// As with calicoctl, a config file replaces all datastore variables; Load warns of each
+// that is set. With an error, Load returns the settings that could be read, so that the
+// caller can validate them too and report all faults at once.
 func Load(flags Settings, configFile string) (Settings, []string, error) {
 	environment, err := FromEnv()
 	if err != nil {

@@ -15,38 +15,39 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// Definition describes one setting: its identity, its names, its default, and what it
-// takes.
+// Definition describes a setting: its identity, its names, its default, and the accepted
+// values.
 type Definition struct {
-	ID       origin.Setting // how code and messages identify the setting
-	Flag     string         // without the dashes
-	Env      string         // the environment variable
-	Default  string         // in words; empty: unset
-	Accepted string         // in words
-	Usage    string         // what it does, for -h
-	Bool     bool           // the flag alone means true
-	Secret   bool           // never printed
-	URL      bool           // may have a password or a token in it, by mistake
-	File     bool           // the path of a file, or of several
-	List     bool           // the flag may be given several times; its values are joined with commas
+	ID       origin.Setting // identity, in code and in messages
+	Flag     string         // name of the flag, without dashes
+	Env      string         // name of the environment variable
+	Default  string         // description of the default; empty: unset
+	Accepted string         // description of the accepted values
+	Usage    string         // help text of the flag
+	Bool     bool           // the flag without a value means true
+	Secret   bool           // the value is never shown
+	URL      bool           // the value may contain a password or a token by mistake
+	File     bool           // the value is the path of a file, or of several
+	List     bool           // the flag may be repeated; its values are joined with commas
 
-	// Words are those that the setting accepts, where they are few and fixed: of a
-	// boolean true and false, though Accepted has more; else nil. It is shared by all
-	// callers, and must not be modified.
+	// Words are the accepted values if they are a fixed list, otherwise nil; true and
+	// false for a boolean, although Accepted has more. The slice is shared by all callers
+	// and must not be modified.
 	Words []string
 
-	// Prefixed says that CALICO_ in front of Env is another name, which wins.
+	// Prefixed reports whether Env with the prefix CALICO_ is a second name,
+	// which takes precedence.
 	Prefixed bool
 
 	at func(*Settings) *Setting
 }
 
-// Of returns the setting that the definition describes. How log lines are written,
-// --log-level and --log-format, is left to the program: it reads them here.
+// Of returns the setting that the definition describes. Programs use it to read
+// --log-level and --log-format, which have no exported fields.
 func (d Definition) Of(settings *Settings) *Setting { return d.at(settings) }
 
-// Variables returns the names of the environment variables that give the setting;
-// the last that is set wins.
+// Variables returns the environment variables of the setting. The last that is set takes
+// precedence.
 func (d Definition) Variables() []string {
 	if d.Prefixed {
 		return []string{d.Env, envPrefix + d.Env}
@@ -54,7 +55,7 @@ func (d Definition) Variables() []string {
 	return []string{d.Env}
 }
 
-// Words for what is accepted, which the documentation and the faults share.
+// acceptedTimeout describes durations, for the documentation and for faults.
 const acceptedTimeout = "a Go duration such as 90s or 5m; 0 is no limit"
 
 var (
@@ -62,8 +63,8 @@ var (
 	modeWords    = []string{"off", "never", "always", "crosssubnet", "cross-subnet"}
 )
 
-// Definitions returns every setting that has a flag and a variable, in the
-// order of the documentation.
+// Definitions returns all settings with a flag and a variable, in the order of the
+// documentation.
 func Definitions() []Definition { return slices.Clone(definitions()) }
 
 var definitions = sync.OnceValue(func() []Definition {
@@ -79,7 +80,7 @@ var definitions = sync.OnceValue(func() []Definition {
 	return all
 })
 
-// definitionOf returns the definition of the setting, if there is one.
+// definitionOf returns the definition of the setting, if it has one.
 func definitionOf(id origin.Setting) (Definition, bool) {
 	i := slices.IndexFunc(definitions(), func(d Definition) bool { return d.ID == id })
 	if i < 0 {
@@ -88,8 +89,8 @@ func definitionOf(id origin.Setting) (Definition, bool) {
 	return definitions()[i], true
 }
 
-// everySetting returns the way to each setting there is, also to those that
-// have neither a flag nor a variable of ours.
+// everySetting returns accessors of all settings, including those without a flag and a
+// variable.
 func everySetting() []func(*Settings) *Setting {
 	all := []func(*Settings) *Setting{
 		func(s *Settings) *Setting { return &s.Datastore.EtcdCACert },

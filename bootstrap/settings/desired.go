@@ -17,25 +17,24 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// Config is what settings say, typed and judged.
+// Config is the resolved settings, parsed and validated.
 type Config struct {
-	Desired   plan.Desired            // the pools
-	Datastore datastore.Type          // where they are kept; empty: what was given is wrong
-	Timeout   time.Duration           // of the whole run; zero is no limit
-	OnDrift   plan.OnDrift            // what is done where a pool differs
-	Preflight preflight.Mode          // what is done with findings
+	Desired   plan.Desired            // the desired pools
+	Datastore datastore.Type          // the datastore; empty if the setting is invalid
+	Timeout   time.Duration           // time limit of the run; zero means no limit
+	OnDrift   plan.OnDrift            // policy for existing pools that differ
+	Preflight preflight.Mode          // handling of preflight findings
 	Allow     []preflight.FindingCode // findings to ignore
-	Warnings  []string                // what is not wrong, but should be known
+	Warnings  []string                // warnings about settings, one line each
 }
 
-// Resolve parses and validates the settings. The error is an *Error with
-// everything that is wrong; nothing is contacted and no file is read.
+// Resolve parses and validates the settings. The error is an *Error with all faults.
+// Resolve makes no connections and reads no files.
 //
-// The pools of PoolsFile are in it as far as PoolManifests has them, which
-// [Settings.ReadPoolsFile] reads.
+// The pools of PoolsFile come from PoolManifests, which [Settings.ReadPoolsFile] sets.
 //
-// How a datastore is reached is judged by the datastore's own package, which
-// reads the files that are named.
+// Resolve does not validate how to connect to the datastore; FromSettings of the
+// datastore's package does, and reads the files that these settings name.
 func (s Settings) Resolve() (Config, error) {
 	var (
 		config = Config{Desired: plan.Desired{Names: s.Names()}}
@@ -67,21 +66,20 @@ func (s Settings) Resolve() (Config, error) {
 	return config, faults.Err()
 }
 
-// Validate returns everything that is wrong with the settings, as Resolve does.
+// Validate returns the error of Resolve.
 func (s Settings) Validate() error {
 	_, err := s.Resolve()
 	return err
 }
 
-// defaultPoolName is the name of the family's default pool where none is set.
+// defaultPoolName returns the default name of the family's default pool.
 func defaultPoolName(family ippool.Family) string {
 	return fmt.Sprintf("default-ipv%d-ippool", family)
 }
 
 func defaultNATOutgoing(family ippool.Family) bool { return family == ippool.IPv4 }
 
-// resolvePool judges the settings of one family, one by one and then together
-// as a pool.
+// resolvePool parses the settings of one family and validates the resulting pool.
 func (s Settings) resolvePool(family ippool.Family, config *Config, faults *Faults) plan.DesiredPool {
 	given := s.pool(family)
 	desired := plan.DesiredPool{Family: family, Default: true}
@@ -116,9 +114,9 @@ func (s Settings) resolvePool(family ippool.Family, config *Config, faults *Faul
 	return desired
 }
 
-// warnOfNode warns if calico-node would take our false for true. (It takes
-// NO_DEFAULT_POOLS and WAIT_FOR_DATASTORE for false unless they are "true", so
-// no false of ours is true there.)
+// warnOfNode warns if calico-node reads the value as true and this package as false.
+// (calico-node reads NO_DEFAULT_POOLS and WAIT_FOR_DATASTORE as false unless they are
+// "true", so they can't differ this way.)
 func (c *Config) warnOfNode(boolean Setting) {
 	if differsInNode(boolean) {
 		c.Warnings = append(c.Warnings, fmt.Sprintf(
@@ -126,7 +124,7 @@ func (c *Config) warnOfNode(boolean Setting) {
 	}
 }
 
-// values tells of each field of the pool where its value came from.
+// values returns the fields of the pool with the origins of their values.
 func (s Settings) values(family ippool.Family, pool *v3.IPPool) []plan.Value {
 	given := s.pool(family)
 	var ipip Setting
@@ -151,7 +149,7 @@ func (s Settings) values(family ippool.Family, pool *v3.IPPool) []plan.Value {
 	}
 }
 
-// readCIDR returns the zero prefix where none is set or it is wrong.
+// readCIDR parses a CIDR. The prefix is zero if the setting is unset, none or invalid.
 func readCIDR(setting Setting, family ippool.Family, config *Config, faults *Faults) (prefix netip.Prefix, none bool) {
 	if !setting.IsSet() {
 		return netip.Prefix{}, false
@@ -162,10 +160,10 @@ func readCIDR(setting Setting, family ippool.Family, config *Config, faults *Fau
 	prefix, err := ippool.ParseCIDR(setting.Value)
 	switch {
 	case err != nil:
-		faults.Add(setting, "%v; want an %s CIDR, or none", err, family)
+		faults.Add(setting, "%v; must be an %s CIDR, or none", err, family)
 		return netip.Prefix{}, false
 	case ippool.FamilyOf(prefix) != family:
-		faults.Add(setting, "an %s CIDR; want an %s CIDR, or none", ippool.FamilyOf(prefix), family)
+		faults.Add(setting, "an %s CIDR; must be an %s CIDR, or none", ippool.FamilyOf(prefix), family)
 		return netip.Prefix{}, false
 	}
 	if masked := prefix.Masked(); masked != prefix {
@@ -176,8 +174,7 @@ func readCIDR(setting Setting, family ippool.Family, config *Config, faults *Fau
 	return prefix, false
 }
 
-// judgePool applies the rules for pools, and tells the faults of the settings
-// behind the fields.
+// validatePool validates the pool and attributes faults to the settings of the fields.
 func (s Settings) validatePool(family ippool.Family, pool *v3.IPPool, faults *Faults) {
 	given := s.pool(family)
 	behind := map[string]Setting{
@@ -190,7 +187,7 @@ func (s Settings) validatePool(family ippool.Family, pool *v3.IPPool, faults *Fa
 	}
 	candidate := pool.DeepCopy()
 	if candidate.Spec.CIDR == "" {
-		// The range is chosen later, wide enough for every block size.
+		// The CIDR is chosen later and is large enough for every block size.
 		candidate.Spec.CIDR = plan.DefaultRange(family).String()
 	}
 	for _, fault := range ippool.Validate(candidate) {
@@ -198,7 +195,7 @@ func (s Settings) validatePool(family ippool.Family, pool *v3.IPPool, faults *Fa
 		problem := fault.Detail
 		switch {
 		case fault.Field == "spec.vxlanMode" && fault.Type == field.ErrorTypeForbidden:
-			problem = fmt.Sprintf("contradicts %s %q: only one encapsulation can be enabled; want never for one of them",
+			problem = fmt.Sprintf("contradicts %s %q: only one encapsulation can be enabled; set one of them to never",
 				s.IPv4.IPIP.Source, s.IPv4.IPIP.Value)
 		case fault.Field == "spec.cidr" && given.BlockSize.IsSet() && candidate.Spec.CIDR == pool.Spec.CIDR:
 			problem += fmt.Sprintf(" (%s is %s)", given.BlockSize.Source, text.Quote(given.BlockSize.Value))
@@ -207,19 +204,19 @@ func (s Settings) validatePool(family ippool.Family, pool *v3.IPPool, faults *Fa
 	}
 }
 
-// noIPv6 says why there is no IPv6 pool where the settings don't want any.
+// ipv6Disabled returns the reason for skipping IPv6 pools.
 func (s Settings) ipv6Disabled() string {
 	return fmt.Sprintf("IPv6 is not supported: %s is %q", s.IPv6Support.Source, s.IPv6Support.Value)
 }
 
-// resolveSkips applies what speaks of no pool in particular, and what
-// contradicts between the families.
+// resolveSkips applies the settings that are not of a single pool, and validates the
+// pools of both families together.
 func (s Settings) resolveSkips(desired *plan.Desired, faults *Faults) {
 	if s.NoDefaultPools.Bool(false, faults) {
 		for i := range desired.Pools {
 			pool := &desired.Pools[i]
 			if cidr := s.pool(pool.Family).CIDR; cidr.IsSet() {
-				faults.Add(cidr, "contradicts %s %q: want one of the two", s.NoDefaultPools.Source, s.NoDefaultPools.Value)
+				faults.Add(cidr, "contradicts %s %q; set one of the two", s.NoDefaultPools.Source, s.NoDefaultPools.Value)
 			}
 			pool.Skip = fmt.Sprintf("%s is %q", s.NoDefaultPools.Source, s.NoDefaultPools.Value)
 		}

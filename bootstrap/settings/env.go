@@ -11,14 +11,13 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 )
 
-// envPrefix stands before the second name of each datastore variable.
+// envPrefix is the prefix of the second name of each datastore variable.
 const envPrefix = "CALICO_"
 
-// FromEnv returns the settings that the environment of the process gives. It
-// validates none of them: the error is not about values, and can't come but from
-// a mistake in this package.
+// FromEnv returns the settings of the process's environment variables. It does not
+// validate them: it returns an error only because of a bug in this package.
 //
-// This is the only place in the library that reads the environment.
+// FromEnv is the only function of the library that reads environment variables.
 func FromEnv() (Settings, error) {
 	var settings Settings
 	ambient := &settings.Datastore.Ambient
@@ -27,7 +26,7 @@ func FromEnv() (Settings, error) {
 		"KUBERNETES_SERVICE_PORT": &ambient.KubernetesServicePort,
 	}
 	names := []string{"KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT"}
-	for _, d := range definitions() { // of two names, the later one wins
+	for _, d := range definitions() { // of two names, the last takes precedence
 		for _, name := range d.Variables() {
 			names, variables[name] = append(names, name), d.Of(&settings)
 		}
@@ -41,15 +40,15 @@ func FromEnv() (Settings, error) {
 			*variables[name] = Given(values[i], origin.Env(name))
 		}
 	}
-	if home, err := os.UserHomeDir(); err == nil { // else there is none
+	if home, err := os.UserHomeDir(); err == nil { // without a home directory there is no kubeconfig in it
 		ambient.HomeKubeconfig = Given(filepath.Join(home, ".kube", "config"), origin.Default)
 	}
 	settings.Unknown = unknownVariables(os.Environ())
 	return settings, nil
 }
 
-// readVariables has envconfig read the variables as texts: it would take 026 for
-// octal, and knows other booleans.
+// readVariables reads the variables as strings with envconfig, whose own types would
+// read 026 as octal and accept other booleans.
 func readVariables(names []string) ([]string, error) {
 	fields := make([]reflect.StructField, len(names))
 	for i, name := range names {

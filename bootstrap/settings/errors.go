@@ -2,6 +2,6 @@ package settings
 
 import "errors"
 
-// ErrInvalidSettings comes when settings are wrong or contradict each
-// other, before anything is contacted. The error is an *Error.
+// ErrInvalidSettings is returned if settings are invalid or contradict each other,
+// before any connection is made. The error is an *Error.
 var ErrInvalidSettings = errors.New("invalid settings")

@@ -8,15 +8,15 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 )
 
-// Fault is one thing that is wrong with the settings.
+// Fault is a fault of a setting.
 type Fault struct {
-	Source  origin.Origin // the place of the value; empty: no single place
-	Value   string        // as it was given; empty: none was, or it is secret
-	Secret  bool          // a value was given that must not be shown
-	Problem string        // what is wrong, and what would be right
+	Source  origin.Origin // origin of the value; zero if there is no single one
+	Value   string        // the invalid value; empty if it is unset or secret
+	Secret  bool          // the value is set but must not be shown
+	Problem string        // what is invalid and what is expected
 }
 
-// Error returns one line: place, value, what is wrong, what would be right.
+// Error returns one line: origin, value, problem.
 func (f Fault) Error() string {
 	var parts []string
 	if f.Source != (origin.Origin{}) {
@@ -31,13 +31,13 @@ func (f Fault) Error() string {
 	return strings.Join(append(parts, text.Clip(text.OneLine(f.Problem), text.MaxProblem)), ": ")
 }
 
-// Error is everything that is wrong with the settings, found before
-// anything was contacted. errors.Is takes it for ErrInvalidSettings.
+// Error lists all faults of the settings. It is returned before any connection is made,
+// and matches ErrInvalidSettings with errors.Is.
 type Error struct {
 	Faults []Fault // at least one
 }
 
-// Error returns one line a fault.
+// Error returns one line per fault.
 func (e *Error) Error() string {
 	lines := make([]string, len(e.Faults))
 	for i, fault := range e.Faults {
@@ -55,33 +55,33 @@ func (e *Error) Unwrap() []error {
 	return faults
 }
 
-// Is makes an Error an ErrInvalidSettings.
+// Is reports whether target is ErrInvalidSettings.
 func (e *Error) Is(target error) bool { return target == ErrInvalidSettings }
 
-// Faults gathers what is wrong with settings.
+// Faults collects faults of settings. The zero value is empty and ready to use.
 type Faults []Fault
 
-// Add notes that a setting is wrong. The words say what is wrong with its
-// value and what would be right.
+// Add adds a fault of a setting. The format describes what is invalid and what is
+// expected.
 func (f *Faults) Add(setting Setting, format string, args ...any) {
 	*f = append(*f, Fault{Source: setting.Source, Value: setting.Value, Problem: fmt.Sprintf(format, args...)})
 }
 
-// AddSecret is Add for a setting whose value must not be shown; the fault
-// doesn't hold it.
+// AddSecret is Add for a setting whose value must not be shown. The fault does not
+// contain the value.
 func (f *Faults) AddSecret(setting Setting, format string, args ...any) {
 	f.Add(Setting{Source: setting.Source}, format, args...)
 	(*f)[len(*f)-1].Secret = setting.IsSet()
 }
 
-// addWarnings makes faults of warnings, as the strict setting wants it.
+// addWarnings adds warnings as faults because of the strict setting.
 func (f *Faults) addWarnings(strict Setting, warnings []string) {
 	for _, warning := range warnings {
 		f.Add(Setting{}, "%s", text.Strict(warning, strict.Source.String()))
 	}
 }
 
-// Err returns an *Error, or nil if nothing is wrong.
+// Err returns an *Error, or nil if there are no faults.
 func (f Faults) Err() error {
 	if len(f) == 0 {
 		return nil

@@ -23,8 +23,8 @@ type filePool struct {
 	entry manifest.Entry
 }
 
-// skipForFiles leaves out the default pools where files name the pools, but for
-// families whose CIDR is set: that asks for one.
+// skipForFiles skips default pools if pools come from files, except for families whose
+// CIDR is set.
 func (s *Settings) skipForFiles(config *Config) {
 	if !s.HasPoolManifests() {
 		return
@@ -38,11 +38,11 @@ func (s *Settings) skipForFiles(config *Config) {
 	}
 }
 
-// resolveFiles judges the pools of files, one by one and then together with the
-// default pools, and adds them to what is desired.
+// resolveFiles validates the pools of files, one by one and then together with the
+// default pools, and adds them to the desired pools.
 func (s *Settings) resolveFiles(config *Config, faults *Faults) {
 	if s.PoolsFile.IsSet() && s.PoolManifests == nil {
-		faults.Add(s.PoolsFile, "not read yet: call ReadPoolsFile before")
+		faults.Add(s.PoolsFile, "not read; call ReadPoolsFile first")
 		return
 	}
 	if s.PoolManifests != nil && len(s.PoolManifests) == 0 && !s.PoolsFile.IsSet() {
@@ -59,7 +59,7 @@ func (s *Settings) resolveFiles(config *Config, faults *Faults) {
 		read++
 		pools = append(pools, validateFile(file, config, faults)...)
 	}
-	if (read > 0 || s.PoolManifests != nil && !s.PoolsFile.IsSet()) && // of a file, ReadPoolsFile said so
+	if (read > 0 || s.PoolManifests != nil && !s.PoolsFile.IsSet()) && // for an unread PoolsFile, ReadPoolsFile reported it
 		len(pools) == 0 && len(*faults) == before {
 		place := s.PoolsFile
 		if !place.IsSet() {
@@ -77,7 +77,7 @@ func (s *Settings) resolveFiles(config *Config, faults *Faults) {
 	}
 }
 
-// judgeFile reads the pools of one file and judges each by itself.
+// validateFile decodes the pools of one file and validates each of them.
 func validateFile(file PoolManifest, config *Config, faults *Faults) []filePool {
 	entries, warnings, invalid := manifest.Decode(file.Data)
 	var pools []filePool
@@ -103,7 +103,7 @@ func (f *Faults) addInFile(path string, fault manifest.Fault) {
 	*f = append(*f, Fault{Source: origin.Line(path, fault.Line), Value: fault.Value, Problem: problem})
 }
 
-// leftOut is one warning a file, however many pools are in an export.
+// ignoredFields returns one warning per file, however many pools it contains.
 func ignoredFields(path string, warnings []manifest.Fault) string {
 	if len(warnings) == 0 {
 		return ""
@@ -111,7 +111,7 @@ func ignoredFields(path string, warnings []manifest.Fault) string {
 	var fields []string
 	for _, warning := range warnings {
 		field := warning.Path
-		for _, part := range []string{"metadata.", "annotations[", "status"} { // behind items[2] and the like
+		for _, part := range []string{"metadata.", "annotations[", "status"} { // without a prefix such as items[2]
 			if i := strings.Index(field, part); i >= 0 {
 				field = field[i:]
 				break
@@ -124,14 +124,14 @@ func ignoredFields(path string, warnings []manifest.Fault) string {
 	return fmt.Sprintf("%s: fields that only a server sets are ignored: %s", text.OneLine(origin.Line(path, warnings[0].Line).String()), strings.Join(fields, ", "))
 }
 
-// judgeTogether tells of names that occur twice and of ranges that overlap, as
-// ippool.ValidateSet finds them, with both places. The default pools come first,
-// so that what clashes with one is told of the file.
+// validateSet reports duplicate names and overlapping ranges, like ippool.ValidateSet,
+// with both places. Default pools come first, so that a conflict with one is a fault of
+// the file.
 func (s *Settings) validateSet(defaults []plan.DesiredPool, files []filePool, faults *Faults) {
 	var (
 		set    []*v3.IPPool
-		places []string // of the names and of the CIDRs
-		cidrs  []string
+		places []string // places of the names
+		cidrs  []string // places of the CIDRs
 	)
 	for _, desired := range defaults {
 		if desired.Skip != "" {
@@ -140,9 +140,9 @@ func (s *Settings) validateSet(defaults []plan.DesiredPool, files []filePool, fa
 		given := s.pool(desired.Family)
 		name := fmt.Sprintf("the default %s pool", desired.Family)
 		set = append(set, desired.Pool)
-		place := fmt.Sprintf("%s, which %s asks for", name, given.CIDR.Source)
+		place := fmt.Sprintf("%s, from %s", name, given.CIDR.Source)
 		if given.Name.IsSet() {
-			place += fmt.Sprintf(" and %s names", given.Name.Source)
+			place += fmt.Sprintf(" and %s", given.Name.Source)
 		}
 		places = append(places, place)
 		cidrs = append(cidrs, name+", "+given.CIDR.Source.String())
@@ -166,7 +166,7 @@ func (s *Settings) validateSet(defaults []plan.DesiredPool, files []filePool, fa
 	}
 	for _, overlap := range ippool.Overlaps(set) {
 		if overlap.Later < first {
-			continue // no file is to blame
+			continue // both are default pools
 		}
 		file, pool, other := files[overlap.Later-first], set[overlap.Later], set[overlap.Earlier]
 		faults.addInFile(file.path, file.entry.At("spec.cidr", pool.Spec.CIDR,
@@ -181,7 +181,8 @@ func lineOf(entry manifest.Entry, field string) int {
 	return entry.Line
 }
 
-// desiredOf completes a pool of a file. It is false where the CIDR is wrong.
+// desiredOf fills in the defaults of a pool of a file. It returns false if the CIDR is
+// invalid.
 func (s *Settings) desiredOf(file filePool) (plan.DesiredPool, bool) {
 	pool := file.entry.Pool.DeepCopy()
 	prefix, err := ippool.ParseCIDR(pool.Spec.CIDR)
@@ -198,7 +199,7 @@ func (s *Settings) desiredOf(file filePool) (plan.DesiredPool, bool) {
 	return desired, true
 }
 
-// canonical is the text to store. One with host bits is told of, and stays.
+// canonical returns the CIDR to store. One with host bits is a fault and is not changed.
 func canonical(prefix netip.Prefix, text string) string {
 	if prefix != prefix.Masked() {
 		return text
@@ -206,8 +207,8 @@ func canonical(prefix netip.Prefix, text string) string {
 	return prefix.String()
 }
 
-// values tells of each field of the completed pool where its value came from. A
-// field that is given empty is at its default.
+// values returns the fields of the pool with the origins of their values. An empty field
+// of the file has the default.
 func (f filePool) values(pool *v3.IPPool) []plan.Value {
 	spec, given := pool.Spec, f.entry.Pool.Spec
 	var values []plan.Value

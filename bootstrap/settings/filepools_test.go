@@ -77,7 +77,7 @@ func TestResolvePoolsFileFaults(t *testing.T) {
 func TestResolvePoolsFileNotRead(t *testing.T) {
 	t.Parallel()
 	require.EqualError(t, settingstest.Given(t, "--pools-file=/etc/pools").Validate(),
-		`flag --pools-file: "/etc/pools": not read yet: call ReadPoolsFile before`)
+		`flag --pools-file: "/etc/pools": not read; call ReadPoolsFile first`)
 }
 
 func TestPoolsWithoutAFile(t *testing.T) {

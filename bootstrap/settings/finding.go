@@ -8,7 +8,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 )
 
-// readAllow reads codes, in any case.
+// readAllow parses comma-separated finding codes, ignoring case.
 func readAllow(setting Setting, faults *Faults) []preflight.FindingCode {
 	var allowed []preflight.FindingCode
 	for _, given := range strings.Split(setting.Value, ",") {

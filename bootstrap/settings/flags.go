@@ -6,9 +6,9 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 )
 
-// AddFlags adds a flag for every setting to the flag set. Parsing it fills in
-// settings; values are not judged then, so that all that is wrong can be told
-// at once later. A pflag set takes the flags with AddGoFlagSet.
+// AddFlags adds a flag for every setting to the flag set. Parsing the flags sets the
+// fields of s without validating them, so that Resolve can report all faults at once. A
+// pflag set can add the flags with AddGoFlagSet.
 func (s *Settings) AddFlags(flags *flag.FlagSet) {
 	for _, d := range definitions() {
 		words := ""
@@ -19,14 +19,14 @@ func (s *Settings) AddFlags(flags *flag.FlagSet) {
 	}
 }
 
-// flagValue stores what a flag was given, and that it came from the flag.
+// flagValue is a flag.Value that sets a Setting with the origin of the flag.
 type flagValue struct {
 	definition Definition
 	setting    *Setting
 }
 
-// String returns the default that help shows. Secrets have none, and package
-// flag also calls it on a zero flagValue.
+// String returns the default for the help text. Secrets have none. Package flag also
+// calls it on a zero flagValue.
 func (f *flagValue) String() string { return f.definition.Default }
 
 func (f *flagValue) Set(value string) error {
@@ -37,10 +37,10 @@ func (f *flagValue) Set(value string) error {
 	return nil
 }
 
-// IsBoolFlag lets a boolean flag stand alone for true.
+// IsBoolFlag reports whether the flag without a value means true.
 func (f *flagValue) IsBoolFlag() bool { return f.definition.Bool }
 
-// Type is the word that pflag shows in help for the value.
+// Type returns the type that pflag shows in the help text.
 func (f *flagValue) Type() string {
 	if f.definition.Bool {
 		return "bool"

@@ -13,33 +13,31 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 )
 
-// PoolManifest is a file with IPPools as it was read; nothing of it is judged
-// yet.
+// PoolManifest is the content of a file with IPPools. It is not validated yet.
 type PoolManifest struct {
-	Path string // as messages name it
+	Path string // path for messages
 	Data []byte // YAML or JSON
 
-	// Skipped says why a file of a directory is not read; empty: it is.
+	// Skipped is the reason why a file in a directory is not read; empty if it
+	// is.
 	Skipped string
 }
 
-// maxPoolsFile is the size in bytes of the largest file that is read. A million
-// pools take less.
+// maxPoolsFile is the maximum size of a file in bytes. A million pools need less.
 const maxPoolsFile = 64 << 20
 
-// manifestExtensions are those that kubectl reads in a directory.
+// manifestExtensions are the extensions that kubectl reads in a directory.
 var manifestExtensions = []string{".yaml", ".yml", ".json"}
 
 const wantPoolsFile = "a file with IPPools, or a directory of such .yaml, .yml and .json files"
 
-// ReadPoolsFile reads the file that PoolsFile names, or every file of that
-// directory whose name ends in .yaml, .yml or .json, in the order of their
-// names, into PoolManifests. Names that begin with a dot are left aside, so that
-// a mounted ConfigMap is read once; directories in the directory are not read.
-// Without PoolsFile it does nothing.
+// ReadPoolsFile reads PoolsFile into PoolManifests. If it is a directory, it reads every
+// file in it whose name ends in .yaml, .yml or .json, sorted by name. It ignores names
+// that start with a dot, so that a mounted ConfigMap is read once, and does not read
+// subdirectories. If PoolsFile is unset, it does nothing.
 //
-// The error is an *Error. PoolManifests has then what could be read, so
-// that a caller can judge it too and tell everything at once.
+// The error is an *Error. With an error, PoolManifests has what could be read, so that
+// the caller can validate it too and report all faults at once.
 func (s *Settings) ReadPoolsFile() error {
 	if !s.PoolsFile.IsSet() {
 		return nil
@@ -58,7 +56,7 @@ func (s *Settings) ReadPoolsFile() error {
 }
 
 func (s *Settings) readPoolsDirectory(faults *Faults) {
-	// As far as it can be read, it comes in the order of the names.
+	// ReadDir sorts by name.
 	entries, err := os.ReadDir(s.PoolsFile.Value)
 	if err != nil {
 		faults.Add(s.PoolsFile, "%s", text.Unreadable(err, wantPoolsFile))
@@ -70,14 +68,14 @@ func (s *Settings) readPoolsDirectory(faults *Faults) {
 			continue
 		}
 		manifest := PoolManifest{Path: filepath.Join(s.PoolsFile.Value, entry.Name())}
-		info, err := os.Stat(manifest.Path) // of what a link leads to
+		info, err := os.Stat(manifest.Path) // follows links
 		switch {
 		case err == nil && info.IsDir():
-			manifest.Skipped = "it is a directory in a directory"
+			manifest.Skipped = "it is a subdirectory"
 		case !slices.Contains(manifestExtensions, filepath.Ext(entry.Name())):
 			manifest.Skipped = "its name doesn't end in .yaml, .yml or .json"
 		case err == nil && !info.Mode().IsRegular():
-			manifest.Skipped = "it is no regular file"
+			manifest.Skipped = "it is not a regular file"
 		default:
 			found = true
 			if err == nil {
@@ -91,12 +89,11 @@ func (s *Settings) readPoolsDirectory(faults *Faults) {
 		s.PoolManifests = append(s.PoolManifests, manifest)
 	}
 	if !found {
-		faults.Add(s.PoolsFile, "a directory without a .yaml, .yml or .json file; want %s", wantPoolsFile)
+		faults.Add(s.PoolsFile, "a directory without a .yaml, .yml or .json file; must be %s", wantPoolsFile)
 	}
 }
 
-// readBounded reads a file, or a pipe, that holds no more than a file of pools
-// can.
+// readBounded reads a file or a pipe of at most maxPoolsFile bytes.
 func readBounded(path string) ([]byte, error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -110,11 +107,11 @@ func readBounded(path string) ([]byte, error) {
 	return data, err
 }
 
-// HasPoolManifests reports whether the pools are named in files.
+// HasPoolManifests reports whether pools come from files.
 func (s *Settings) HasPoolManifests() bool { return s.PoolsFile.IsSet() || s.PoolManifests != nil }
 
-// ReadAndResolve is Resolve for settings whose PoolsFile may not be read yet.
-// What is wrong with it and with the settings is told together.
+// ReadAndResolve is like Resolve, but first reads PoolsFile if it is not read yet. The
+// error has the faults of both.
 func (s Settings) ReadAndResolve() (Config, error) {
 	var faults Faults
 	isRead := func(manifest PoolManifest) bool { return manifest.Skipped == "" }
@@ -126,7 +123,7 @@ func (s Settings) ReadAndResolve() (Config, error) {
 	return config, faults.Err()
 }
 
-// gather takes over the faults of an *Error.
+// gather adds the faults of an *Error.
 func (f *Faults) gather(err error) {
 	var invalid *Error
 	if errors.As(err, &invalid) {
@@ -134,7 +131,7 @@ func (f *Faults) gather(err error) {
 	}
 }
 
-// poolsFrom names where the pools of files come from.
+// poolsFrom returns where the pools of files come from.
 func (s *Settings) poolsFrom() string {
 	if s.PoolsFile.IsSet() {
 		return text.OneLine(strings.TrimPrefix(s.PoolsFile.Source.String()+" "+s.PoolsFile.Value, " "))

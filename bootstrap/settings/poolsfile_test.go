@@ -46,10 +46,10 @@ func TestReadPoolsFileDirectory(t *testing.T) {
 	require.NoError(t, os.Symlink("/dev/zero", filepath.Join(dir, "zero.yaml"))) // which never ends
 	require.NoError(t, os.Chmod(dir, 0o555))
 	t.Cleanup(func() { _ = os.Chmod(dir, 0o755) })
-	const noName, noDirectory = "its name doesn't end in .yaml, .yml or .json", "it is a directory in a directory"
+	const noName, noDirectory = "its name doesn't end in .yaml, .yml or .json", "it is a subdirectory"
 	given := settingstest.PoolsFrom(t, dir+"/")
 	assert.Equal(t, []string{"README.md: " + noName, "UPPER.YAML: " + noName, "a.yaml", "b.yml", "b.yml~: " + noName, "c.json",
-		"sub: " + noDirectory, "sub.yaml: " + noDirectory, "z.yaml", "zero.yaml: it is no regular file"}, read(given, dir))
+		"sub: " + noDirectory, "sub.yaml: " + noDirectory, "z.yaml", "zero.yaml: it is not a regular file"}, read(given, dir))
 	assert.Equal(t, "d", string(given.PoolManifests[8].Data))
 	assert.Nil(t, given.PoolManifests[0].Data)
 }
@@ -82,7 +82,7 @@ func TestReadPoolsFileFaults(t *testing.T) {
 		read       int
 	}{
 		{"missing", `flag --pools-file: "DIR/missing": can't be read: no such file or directory` + want, 0},
-		{"empty", `flag --pools-file: "DIR/empty": a directory without a .yaml, .yml or .json file` + want, 1},
+		{"empty", `flag --pools-file: "DIR/empty": a directory without a .yaml, .yml or .json file; must be a file with IPPools, or a directory of such .yaml, .yml and .json files`, 1},
 		{"good", `file DIR/good/b.yaml: can't be read: no such file or directory; want a file with IPPools`, 2},
 	}
 	for _, tt := range tests {
@@ -110,7 +110,7 @@ func TestLoadReadsThePoolsFile(t *testing.T) {
 		assert.Equal(t, []string{"a.yaml"}, read(given, dir))
 	}
 	given, _, err := settings.Load(settingstest.Given(t, "--pools-file="+dir+"/missing"), filepath.Join(dir, "wrong.cfg"))
-	assert.EqualError(t, err, strings.ReplaceAll(`file DIR/wrong.cfg: apiVersion is ""; want projectcalico.org/v3
+	assert.EqualError(t, err, strings.ReplaceAll(`file DIR/wrong.cfg: apiVersion is ""; must be projectcalico.org/v3
 flag --pools-file: "DIR/missing": can't be read: no such file or directory; want a file with IPPools, or a directory of such .yaml, .yml and .json files`, "DIR", dir))
 	assert.Empty(t, given.PoolManifests)
 }
@@ -146,5 +146,5 @@ func TestReadAndResolve(t *testing.T) {
 
 	_, err = settingstest.Given(t, "--pools-file="+dir+"/missing", "--timeout=5").ReadAndResolve()
 	require.EqualError(t, err, `flag --pools-file: "`+dir+`/missing": can't be read: no such file or directory; want a file with IPPools, or a directory of such .yaml, .yml and .json files`+
-		"\n"+`flag --timeout: "5": not a duration; want a Go duration such as 90s or 5m; 0 is no limit; 5s is that many seconds`)
+		"\n"+`flag --timeout: "5": not a duration; must be a Go duration such as 90s or 5m; 0 is no limit; did you mean 5s?`)
 }

@@ -20,8 +20,8 @@ const subdomain = `a lowercase RFC 1123 subdomain must consist of lower case alp
 func TestResolveFaults(t *testing.T) {
 	t.Parallel()
 	const (
-		wantFour = "; want an IPv4 CIDR, or none"
-		wantSix  = "; want an IPv6 CIDR, or none"
+		wantFour = "; must be an IPv4 CIDR, or none"
+		wantSix  = "; must be an IPv6 CIDR, or none"
 		noCIDR   = "not a CIDR such as 10.244.0.0/16 or fd00:10:244::/64"
 		mapped   = "an IPv4-mapped IPv6 CIDR: write the IPv4 one"
 		noLength = "an address without a prefix length such as /16"
@@ -79,7 +79,7 @@ func TestResolveFaults(t *testing.T) {
 			}},
 
 		{"both encapsulations", []string{"CALICO_IPV4POOL_IPIP=Always", "--ipv4-pool-vxlan=crosssubnet"}, []string{
-			`flag --ipv4-pool-vxlan: "crosssubnet": contradicts env CALICO_IPV4POOL_IPIP "Always": only one encapsulation can be enabled; want never for one of them`,
+			`flag --ipv4-pool-vxlan: "crosssubnet": contradicts env CALICO_IPV4POOL_IPIP "Always": only one encapsulation can be enabled; set one of them to never`,
 		}},
 
 		{"not a selector", []string{"CALICO_IPV4POOL_NODE_SELECTOR=zone = 'a'"},
@@ -98,8 +98,8 @@ func TestResolveFaults(t *testing.T) {
 			[]string{`env CALICO_IPV4POOL_NAME: "` + strings.Repeat("a", 200) + `"… (254 bytes): must be no more than 253 characters`}},
 
 		{"NO_DEFAULT_POOLS and CIDRs", []string{"NO_DEFAULT_POOLS=1", "CALICO_IPV4POOL_CIDR=10.0.0.0/8", "--ipv6-pool-cidr=fd00::/64"}, []string{
-			`env CALICO_IPV4POOL_CIDR: "10.0.0.0/8": contradicts env NO_DEFAULT_POOLS "1": want one of the two`,
-			`flag --ipv6-pool-cidr: "fd00::/64": contradicts env NO_DEFAULT_POOLS "1": want one of the two`,
+			`env CALICO_IPV4POOL_CIDR: "10.0.0.0/8": contradicts env NO_DEFAULT_POOLS "1"; set one of the two`,
+			`flag --ipv6-pool-cidr: "fd00::/64": contradicts env NO_DEFAULT_POOLS "1"; set one of the two`,
 		}},
 
 		{"one CIDR with two faults", []string{"CALICO_IPV4POOL_CIDR=169.254.0.0/30"}, []string{

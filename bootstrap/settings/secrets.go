@@ -9,9 +9,9 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 )
 
-// Hides reports whether a value of the setting must not be shown: that of a
-// secret, a URL with what may be a password or a token in it, and a text of
-// several lines in place of a file's name, which is probably the file.
+// Hides reports whether a value of the setting must not be shown: a secret, a URL that
+// may contain a password or a token, or a text of several lines in place of a file
+// name, which is probably the content of the file.
 func (d Definition) Hides(value string) bool {
 	switch {
 	case d.Secret:
@@ -23,8 +23,8 @@ func (d Definition) Hides(value string) bool {
 	}
 }
 
-// String returns the datastore settings that are set, by their identities and without
-// the secrets.
+// String returns the datastore settings that are set, by their identities, without
+// secrets.
 func (d DatastoreSettings) String() string {
 	settings := Settings{Datastore: d}
 	var set []string
@@ -45,9 +45,9 @@ func (d DatastoreSettings) String() string {
 	return "{" + strings.Join(set, " ") + "}"
 }
 
-// Format prints String for every verb, so that no print of settings, of
-// whatever they are part of, shows a secret.
+// Format prints String for every verb, so that printing a struct that contains the
+// settings never shows a secret.
 func (d DatastoreSettings) Format(w fmt.State, _ rune) { _, _ = io.WriteString(w, d.String()) }
 
-// LogValue logs String.
+// LogValue returns String, so that logging never shows a secret.
 func (d DatastoreSettings) LogValue() slog.Value { return slog.StringValue(d.String()) }

@@ -2,16 +2,15 @@ package settings
 
 import "github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 
-// Setting is one setting as it was given: a text, and where it came from. The
-// text is not validated yet. The zero Setting, and any with an empty text, is
-// unset: its default applies.
+// Setting is the unparsed text of a setting and its origin. A Setting with an empty
+// text, such as the zero Setting, is unset: its default applies.
 type Setting struct {
-	Value  string        // as it was given; empty: it was not
-	Source origin.Origin // the place that it was given in
+	Value  string        // text of the value; empty: unset
+	Source origin.Origin // where the value comes from
 }
 
-// Given returns a Setting; source is what messages call its place.
+// Given returns a Setting with a value and its origin, which messages show.
 func Given(value string, source origin.Origin) Setting { return Setting{Value: value, Source: source} }
 
-// IsSet reports whether the setting was given.
+// IsSet reports whether the setting has a value.
 func (s Setting) IsSet() bool { return s.Value != "" }

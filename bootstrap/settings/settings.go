@@ -1,5 +1,13 @@
-// Package settings reads every setting, from flags, the environment and files, and
-// resolves them into the desired pools, with all errors at once.
+// Package settings reads settings from flags, environment variables and files, and
+// resolves them into the desired pools.
+//
+// [FromEnv] reads environment variables, [Settings.AddFlags] adds flags, and [FromFile]
+// reads a CalicoAPIConfig file; [Merge] combines them, and [Load] does all of this for
+// a program. A caller can also set fields of [Settings] itself, with [Given].
+//
+// A [Setting] is the unparsed text of a setting, with its origin. [Settings.Resolve]
+// parses and validates all settings and returns a [Config] with the desired pools, or
+// an [Error] with all faults at once.
 package settings
 
 import (
@@ -7,99 +15,101 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// Settings are all settings as they were given, each with its place. The zero
-// value has nothing set: everything is at its default. [Settings.Resolve]
-// validates them. [Definitions] has the table of their flags and variables.
+// Settings are all settings, each with its origin and not validated yet. In the zero
+// value everything is unset, so defaults apply. [Settings.Resolve] validates them.
+// [Definitions] lists their flags and variables.
 type Settings struct {
-	IPv4 IPv4PoolSettings // of the default IPv4 pool
-	IPv6 IPv6PoolSettings // of the default IPv6 pool
+	IPv4 IPv4PoolSettings // settings of the default IPv4 pool
+	IPv6 IPv6PoolSettings // settings of the default IPv6 pool
 
-	NoDefaultPools   Setting // a boolean
-	IPv6Support      Setting // a boolean; false: no IPv6 pool
-	WaitForDatastore Setting // a boolean; true: no limit unless Timeout says one
-	Timeout          Setting // a duration as time.ParseDuration reads it; 0 is no limit
+	NoDefaultPools   Setting // a boolean; true: create no default pools
+	IPv6Support      Setting // a boolean; false: create no IPv6 pools
+	WaitForDatastore Setting // a boolean; true: no timeout unless Timeout is set
+	Timeout          Setting // a duration for time.ParseDuration; 0: no timeout
 
 	// PoolsFile is a file with IPPools, or a directory of such files.
 	PoolsFile Setting
 
-	// Unknown are variables that look like settings and are none: FromEnv finds
+	// Unknown are variables that look like settings but are not. FromEnv sets
 	// them, and Resolve warns of them.
 	Unknown []Setting
 
-	// PoolManifests are what PoolsFile holds: ReadPoolsFile fills them in, and
-	// who has the texts already can give them without a file. Nil: not read.
+	// PoolManifests are the contents of PoolsFile. ReadPoolsFile sets them; a
+	// caller can set them without a file. Nil means not read.
 	PoolManifests []PoolManifest
 
 	OnDrift   Setting // report, update or fail
 	Preflight Setting // warn, strict or off
-	Allow     Setting // codes of findings, separated by commas
+	Allow     Setting // finding codes, separated by commas
 	Strict    Setting // a boolean; true: warnings about settings are errors
 
-	// Datastore is read apart, because each of its variables has two names.
+	// Datastore selects the datastore and configures the connection.
 	Datastore DatastoreSettings
 
-	// Of the program that logs: [Definition.Of] leads there.
+	// logLevel and logFormat are for programs, which read them with
+	// [Definition.Of].
 	logLevel, logFormat Setting
 }
 
-// PoolSettings are the settings of the default pool of either family. In the
-// environment their names follow CALICO_IPV4POOL_ or CALICO_IPV6POOL_.
+// PoolSettings are the settings of the default pool of either family. The environment
+// variables have the prefix CALICO_IPV4POOL_ or CALICO_IPV6POOL_.
 type PoolSettings struct {
-	CIDR             Setting // of the family; none: no default pool of it
+	CIDR             Setting // a CIDR of the family; "none": no default pool of the family
 	Name             Setting // a DNS subdomain name
-	BlockSize        Setting // a prefix length in decimal
-	VXLAN            Setting // a v3.VXLANMode, as calico-node spells it
+	BlockSize        Setting // a decimal prefix length
+	VXLAN            Setting // a v3.VXLANMode in calico-node's spelling
 	NATOutgoing      Setting // a boolean
-	NodeSelector     Setting // a selector of Calico's
+	NodeSelector     Setting // a Calico selector
 	DisableBGPExport Setting // a boolean
 }
 
 // IPv4PoolSettings are the settings of the default IPv4 pool.
 type IPv4PoolSettings struct {
 	PoolSettings
-	IPIP Setting // an v3.IPIPMode, as calico-node spells it
+	IPIP Setting // a v3.IPIPMode in calico-node's spelling
 }
 
-// IPv6PoolSettings are the settings of the default IPv6 pool. IP-in-IP carries
-// no IPv6, so there is no setting for it.
+// IPv6PoolSettings are the settings of the default IPv6 pool. IP-in-IP does not support
+// IPv6.
 type IPv6PoolSettings struct {
 	PoolSettings
 }
 
-// DatastoreSettings say which datastore to use and how to reach it. In the
-// environment each has a name, such as ETCD_ENDPOINTS, and the same name with
-// the prefix CALICO_, which wins.
+// DatastoreSettings select the datastore and configure the connection. Each has two
+// environment variables: its name, such as ETCD_ENDPOINTS, and the same name with the
+// prefix CALICO_, which takes precedence.
 type DatastoreSettings struct {
 	DatastoreType Setting // etcdv3 or kubernetes
 
 	EtcdEndpoints    Setting // URLs, separated by commas
-	EtcdDiscoverySRV Setting // a domain whose SRV records name the members, in place of endpoints
-	EtcdUsername     Setting // with a password
-	EtcdPassword     Setting `json:"-"` // with a user name
+	EtcdDiscoverySRV Setting // a domain whose SRV records name the members; not with endpoints
+	EtcdUsername     Setting // requires a password
+	EtcdPassword     Setting `json:"-"` // requires a user name
 	EtcdCACertFile   Setting // the path of a PEM file
-	EtcdCertFile     Setting // the path of a PEM file; with a key
-	EtcdKeyFile      Setting // the path of a PEM file; with a certificate
+	EtcdCertFile     Setting // the path of a PEM file; requires a key
+	EtcdKeyFile      Setting // the path of a PEM file; requires a certificate
 
 	Kubeconfig               Setting // a path, or several, separated as in PATH
-	K8sAPIEndpoint           Setting // a URL, in place of a kubeconfig
+	K8sAPIEndpoint           Setting // a URL; not with a kubeconfig
 	K8sCAFile                Setting // the path of a PEM file
-	K8sCertFile              Setting // the path of a PEM file; with a key
-	K8sKeyFile               Setting // the path of a PEM file; with a certificate
+	K8sCertFile              Setting // the path of a PEM file; requires a key
+	K8sKeyFile               Setting // the path of a PEM file; requires a certificate
 	K8sAPIToken              Setting `json:"-"` // a bearer token
-	K8sInsecureSkipTLSVerify Setting // a boolean; true: anybody can pose as the API server
+	K8sInsecureSkipTLSVerify Setting // a boolean; true: the API server is not authenticated
 	K8sCurrentContext        Setting // a context of the kubeconfig
-	K8sClientQPS             Setting // requests a second, on average
-	K8sClientBurst           Setting // requests at once, beyond the average
-	CalicoAPIGroup           Setting // ippool.CRDV1 or v3.SchemeGroupVersion, as a text
+	K8sClientQPS             Setting // average requests per second
+	K8sClientBurst           Setting // burst of requests above the average
+	CalicoAPIGroup           Setting // the string of ippool.CRDV1 or v3.SchemeGroupVersion
 
-	// The PEM texts and the kubeconfig themselves. Only a CalicoAPIConfig file
-	// can give them: an environment is too easily printed.
-	EtcdCACert       Setting // in place of EtcdCACertFile
-	EtcdCert         Setting // in place of EtcdCertFile
-	EtcdKey          Setting `json:"-"` // in place of EtcdKeyFile
-	KubeconfigInline Setting `json:"-"` // in place of Kubeconfig
+	// The following are inline content instead of file paths. They have no
+	// variables, because an environment is easily printed; a CalicoAPIConfig
+	// file sets them.
+	EtcdCACert       Setting // content of EtcdCACertFile
+	EtcdCert         Setting // content of EtcdCertFile
+	EtcdKey          Setting `json:"-"` // content of EtcdKeyFile
+	KubeconfigInline Setting `json:"-"` // content of Kubeconfig
 
-	// Surroundings are where a Kubernetes API is found that no setting names.
+	// Ambient is used to find the Kubernetes API if no setting selects it.
 	Ambient Ambient
 
 	// Names is what messages call a setting, here and wherever the settings lead:
@@ -108,17 +118,17 @@ type DatastoreSettings struct {
 	Names origin.Names `json:"-"`
 }
 
-// Surroundings are what a process finds around it, and nobody set for this
-// purpose: FromEnv fills them in.
+// Ambient are properties of the process that are not settings. FromEnv sets them.
 type Ambient struct {
-	KubernetesServiceHost Setting // in every process of a pod
-	KubernetesServicePort Setting // beside it
+	KubernetesServiceHost Setting // set in pods
+	KubernetesServicePort Setting // set in pods
 
-	// HomeKubeconfig is the path of ~/.kube/config, whether it is there or not.
+	// HomeKubeconfig is the path of ~/.kube/config, even if the file does not
+	// exist.
 	HomeKubeconfig Setting
 }
 
-// pool returns the settings that both families have.
+// pool returns the pool settings of the family.
 func (s *Settings) pool(family ippool.Family) *PoolSettings {
 	if family == ippool.IPv6 {
 		return &s.IPv6.PoolSettings
@@ -126,8 +136,8 @@ func (s *Settings) pool(family ippool.Family) *PoolSettings {
 	return &s.IPv4.PoolSettings
 }
 
-// Merge lays settings over each other: of each setting, the first layer that
-// gives it wins, and so with Names.
+// Merge combines layers of settings. For each setting, and for Names, the first layer in
+// which it is set takes precedence.
 //
 //	settings := settings.Merge(flags, environment)
 func Merge(layers ...Settings) Settings {
@@ -148,7 +158,7 @@ func Merge(layers ...Settings) Settings {
 	}
 	for _, layer := range layers {
 		if layer.HasPoolManifests() {
-			// A text belongs to the setting that it was read by.
+			// Manifests belong to the PoolsFile that they were read from.
 			merged.PoolsFile, merged.PoolManifests = layer.PoolsFile, layer.PoolManifests
 			break
 		}

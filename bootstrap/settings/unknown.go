@@ -14,21 +14,21 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// unknownPrefixes are what variables begin with that can only be meant for us,
-// or for calico-node's pools: our own, and how they are misspelt.
+// unknownPrefixes are the prefixes of variables for pools, ours and calico-node's, and
+// common misspellings of them.
 var unknownPrefixes = []string{
 	"CALICO_IPV4POOL_", "CALICO_IPV6POOL_", "CALICO_IPPOOLS_",
 	"CALICO_IPV4_POOL_", "CALICO_IPV6_POOL_", "CALICO_IPPOOL_",
 }
 
-// ofService are variables that Kubernetes gives pods for a Service: one may be
-// called calico-ippools.
+// ofService matches the variables that Kubernetes sets in pods for a Service, which may
+// be named calico-ippools.
 var ofService = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_[0-9]+_[A-Z]+(_[A-Z]+)?)?)$`)
 })
 
-// unknownVariables returns those of the environment ("NAME=value") that are
-// meant for us, in any case, and are none of our settings; sorted by name.
+// unknownVariables returns the variables of the environment ("NAME=value") that have an
+// unknownPrefix, ignoring case, but are not settings, sorted by name.
 func unknownVariables(environ []string) []Setting {
 	known := map[string]bool{}
 	for _, d := range definitions() {
@@ -46,7 +46,7 @@ func unknownVariables(environ []string) []Setting {
 	return unknown
 }
 
-// warnOfUnknown tells of variables that are no settings, and which are meant.
+// warnOfUnknown warns of unknown variables and suggests the closest setting.
 func (s *Settings) warnOfUnknown(config *Config) {
 	for _, unknown := range s.Unknown {
 		name := unknown.Source.Name()
@@ -71,15 +71,15 @@ func (s *Settings) warnOfUnknown(config *Config) {
 	}
 }
 
-// mayBeSecret reports whether a variable that nobody knows holds what must not be
-// shown, by its name or as a URL with a password or a token in it.
+// mayBeSecret reports whether an unknown variable may contain a secret, because of its
+// name or because its value may be a URL with a password or a token.
 func mayBeSecret(name, value string) bool {
-	speaks := func(word string) bool { return strings.Contains(strings.ToUpper(name), word) }
-	return slices.ContainsFunc([]string{"PASSWORD", "SECRET", "TOKEN", "KEY"}, speaks) || strings.ContainsAny(value, "@?#")
+	contains := func(word string) bool { return strings.Contains(strings.ToUpper(name), word) }
+	return slices.ContainsFunc([]string{"PASSWORD", "SECRET", "TOKEN", "KEY"}, contains) || strings.ContainsAny(value, "@?#")
 }
 
-// nearest returns the setting whose variable is most like the name, if one is
-// like it at all: a part of it, or few letters away.
+// nearest returns the setting whose variable is closest to the name, if any is close:
+// the name is a prefix of it, or differs in a few letters.
 func nearest(name string) (Definition, bool) {
 	var (
 		best  Definition
@@ -103,7 +103,7 @@ func nearest(name string) (Definition, bool) {
 	return best, least >= 0
 }
 
-// letters leaves out what people get wrong most: case and underscores.
+// letters returns the name without the most common differences, case and underscores.
 func letters(name string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsLetter(r) || unicode.IsDigit(r) {
@@ -113,8 +113,7 @@ func letters(name string) string {
 	}, name)
 }
 
-// warnOfIdle tells of the settings of default pools that the settings themselves
-// leave out.
+// warnOfIdle warns of settings of default pools that are skipped.
 func (s *Settings) warnOfIdle(config *Config) {
 	for _, pool := range config.Desired.Pools {
 		if !pool.Default || pool.Skip == "" {
@@ -122,13 +121,13 @@ func (s *Settings) warnOfIdle(config *Config) {
 		}
 		var idle []string
 		for _, d := range poolDefinitions(pool.Family) {
-			// A CIDR is what leaves the pool out, or told of as a contradiction.
+			// A CIDR is the reason for skipping, or is reported as a contradiction.
 			if setting := d.Of(s); setting.IsSet() && setting != &s.pool(pool.Family).CIDR {
 				idle = append(idle, fmt.Sprintf("%s %s", setting.Source, text.Quote(setting.Value)))
 			}
 		}
 		if len(idle) > 0 {
-			config.Warnings = append(config.Warnings, fmt.Sprintf("%s: no effect, as there is no default %s pool: %s",
+			config.Warnings = append(config.Warnings, fmt.Sprintf("%s: no effect because there is no default %s pool: %s",
 				strings.Join(idle, ", "), pool.Family, pool.Skip))
 		}
 	}

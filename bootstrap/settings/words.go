@@ -13,20 +13,20 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// How the texts of settings are read. Each reader returns the default for an
-// unset setting and, noting a fault, for a wrong one, so that judging goes on
-// and finds the rest.
+// Parsers of settings. For an unset setting they return the default. For an invalid one
+// they add a fault and return the default too, so that validation continues and finds
+// all faults.
 
 var (
 	trueWords  = []string{"true", "1", "t", "yes", "y", "on", "enabled"}
 	falseWords = []string{"false", "0", "f", "no", "n", "off", "disabled"}
-	// nodeFalseWords are those that calico-node takes for false; it takes
-	// every other text for true.
+	// nodeFalseWords are those that calico-node reads as false. It reads every
+	// other text as true.
 	nodeFalseWords = []string{"false", "0", "no", "n", "f"}
 )
 
-// Bool reads the setting as a boolean: deflt if it is unset, and, noting a
-// fault, if it is no boolean.
+// Bool parses the setting as a boolean. It returns fallback if the setting is unset, and
+// also if it is invalid, which it adds to faults.
 func (s Setting) Bool(fallback bool, faults *Faults) bool {
 	word := strings.ToLower(s.Value)
 	switch {
@@ -41,16 +41,17 @@ func (s Setting) Bool(fallback bool, faults *Faults) bool {
 	return fallback
 }
 
-// differsInNode reports whether calico-node would take our false for true.
+// differsInNode reports whether calico-node reads the value as true and this package
+// reads it as false.
 func differsInNode(setting Setting) bool {
 	word := strings.ToLower(setting.Value)
 	return setting.Source.Kind() == origin.KindEnv &&
 		slices.Contains(falseWords, word) && !slices.Contains(nodeFalseWords, word)
 }
 
-// readBlockSize judges the range too, because in a pool a block size of zero is
-// none at all. For a wrong size it returns the smallest block, so that no CIDR
-// is blamed for being smaller than a block that nobody asked for.
+// readBlockSize also validates the range, because a block size of zero in a pool means
+// unset. For an invalid size it returns the smallest block, so that the CIDR is not
+// reported as smaller than a default block.
 func readBlockSize(setting Setting, family ippool.Family, faults *Faults) int {
 	if !setting.IsSet() {
 		return family.DefaultBlockSize()
@@ -58,7 +59,7 @@ func readBlockSize(setting Setting, family ippool.Family, faults *Faults) int {
 	smallest, largest := family.BlockSizes()
 	isNoDigit := func(r rune) bool { return r < '0' || r > '9' }
 	if strings.ContainsFunc(setting.Value, isNoDigit) {
-		faults.Add(setting, "not a decimal number; want a prefix length from %d to %d", smallest, largest)
+		faults.Add(setting, "not a decimal number; must be a prefix length from %d to %d", smallest, largest)
 		return largest
 	}
 	size, err := strconv.Atoi(setting.Value)
@@ -92,18 +93,18 @@ func readTimeout(setting Setting, fallback time.Duration, faults *Faults) time.D
 	case err != nil:
 		hint := ""
 		if _, err := strconv.ParseUint(setting.Value, 10, 32); err == nil {
-			hint = fmt.Sprintf("; %ss is that many seconds", setting.Value)
+			hint = fmt.Sprintf("; did you mean %ss?", setting.Value)
 		}
-		faults.Add(setting, "not a duration; want %s%s", acceptedTimeout, hint)
+		faults.Add(setting, "not a duration; must be %s%s", acceptedTimeout, hint)
 		return fallback
 	case timeout < 0:
-		faults.Add(setting, "negative; want %s", acceptedTimeout)
+		faults.Add(setting, "negative; must be %s", acceptedTimeout)
 		return fallback
 	}
 	return timeout
 }
 
-// readWord reads one of a few words, in any case. The first is the default.
+// readWord parses one of a few words, ignoring case. The first is the default.
 func readWord[T ~string](setting Setting, what string, words []T, faults *Faults) T {
 	if !setting.IsSet() {
 		return words[0]
@@ -117,8 +118,8 @@ func readWord[T ~string](setting Setting, what string, words []T, faults *Faults
 	return words[0]
 }
 
-// readDatastoreType leaves the choice to the endpoints where it isn't set, as
-// Calico's own clients do.
+// readDatastoreType parses the datastore type. If it is unset, etcd endpoints select
+// etcd, as in Calico's own clients.
 func readDatastoreType(settings DatastoreSettings, faults *Faults) datastore.Type {
 	switch given := settings.DatastoreType; {
 	case given.IsSet() && strings.EqualFold(given.Value, string(datastore.EtcdV3)):
@@ -126,7 +127,7 @@ func readDatastoreType(settings DatastoreSettings, faults *Faults) datastore.Typ
 	case given.IsSet() && strings.EqualFold(given.Value, string(datastore.Kubernetes)):
 		return datastore.Kubernetes
 	case given.IsSet():
-		faults.Add(given, "unknown datastore; want etcdv3 or kubernetes")
+		faults.Add(given, "unknown datastore; must be etcdv3 or kubernetes")
 		return ""
 	case settings.EtcdEndpoints.IsSet():
 		return datastore.EtcdV3

@@ -192,7 +192,7 @@ func TestHangs(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer listener.Close()
-	fault{kind: datastore.ErrUnreachable, retryable: true, message: []string{"no answer"}}.
+	fault{kind: datastore.ErrUnreachable, retryable: true, message: []string{"no response"}}.
 		check(t, etcdv3.Config{Endpoints: []string{"http://" + listener.Addr().String()}})
 }
 

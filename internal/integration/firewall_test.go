@@ -110,7 +110,7 @@ func TestFirewallOfEtcd(t *testing.T) {
 	require.Len(t, got.Warnings, 2)
 	assert.Contains(t, got.Warnings[0], "pool no-cidr is left out")
 	assert.Contains(t, got.Warnings[1], "pool garbage is left out: it can't be read")
-	assert.Equal(t, "traffic between nodes is encapsulated: ipipMode is on in default-ipv4-ippool", got.Openings[1].Reason)
+	assert.Equal(t, "traffic between nodes is encapsulated: ipipMode is enabled in default-ipv4-ippool", got.Openings[1].Reason)
 
 	got = firewallOf(t, env, append(requested, "--on-drift=update")...)
 	assert.Equal(t, "default-ipv4-ippool (planned), by-hand, default-ipv6-ippool", got.pools())
@@ -217,7 +217,7 @@ func TestFirewallBadInput(t *testing.T) {
 		{[]string{"--from", garbage}, []string{`flag --from: "` + garbage + `": invalid character 'o' looking for beginning of value` + printed}},
 		{[]string{"--from", empty}, []string{`flag --from: "` + empty + `": no openings in it` + printed}},
 		{[]string{"--from", two}, []string{`flag --from: "` + two + `": more than one report, or something behind it` + printed}},
-		{[]string{"--from", injected}, []string{`flag --from: "` + injected + `": opening "x": port "1/tcp; reboot" is none; want one such as 179/tcp` + printed}},
+		{[]string{"--from", injected}, []string{`flag --from: "` + injected + `": opening "x": invalid port "1/tcp; reboot"; must be one such as 179/tcp` + printed}},
 		{[]string{"--role", "master", "--ipv4-pool-ipip", "maybe", "--local"},
 			[]string{`flag --ipv4-pool-ipip: "maybe": `, `flag --role: "master": unknown role; want node or control-plane`}},
 	}

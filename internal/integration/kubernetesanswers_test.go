@@ -98,7 +98,7 @@ func TestKubernetesUpgrade(t *testing.T) {
 	other := faultproxy.NewTCP(t, "").Then(faultproxy.Behavior{Reply: upgrade, Silent: true})
 	begin := time.Now()
 	_, _, err := onKubernetes(t, kubernetes.Config{REST: &rest.Config{Host: "http://" + other.Address()}}, patient())
-	assertPermanent(t, begin, err, "unexpected 101 Switching Protocols: the answer is not the API server's own")
+	assertPermanent(t, begin, err, "unexpected 101 Switching Protocols: the response is not from the API server")
 }
 
 // TestKubernetesRedirects has a server redirect requests to a login page on another

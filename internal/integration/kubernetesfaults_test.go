@@ -285,7 +285,7 @@ func TestKubernetesSlowAnswers(t *testing.T) {
 				assert.Equal(t, bothPools, world.poolsOf(t))
 				require.NotEmpty(t, causes)
 				for _, cause := range causes {
-					assert.Contains(t, cause, "no answer in time")
+					assert.Contains(t, cause, "no response in time")
 				}
 			})
 		}

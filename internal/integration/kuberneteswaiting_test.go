@@ -235,7 +235,7 @@ func TestKubernetesTimeout(t *testing.T) {
 		_, _, err := onKubernetes(t, config(t, faultproxy.Behavior{Silent: true}), lasting("500ms"))
 		require.ErrorIs(t, err, bootstrap.ErrTimedOut)
 		require.ErrorIs(t, err, datastore.ErrUnreachable)
-		assert.ErrorContains(t, err, "no answer in time")
+		assert.ErrorContains(t, err, "no response in time")
 		assert.Less(t, time.Since(begin), soon)
 	})
 	t.Run("the caller's context", func(t *testing.T) {

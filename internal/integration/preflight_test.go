@@ -133,8 +133,8 @@ func TestStrictPreflightOfARandomRange(t *testing.T) {
 	})
 	found := []string{"OutsideNodePodCIDR 2001:db8:1::/64 podCIDRs of node a"}
 	const chosen = `IPPool "default-ipv6-ippool": cidr "fd`
-	const undrawn = `IPPool "default-ipv6-ippool": the random ULA /48 that is drawn for it`
-	const message = " is not where kube-controller-manager gives the nodes their podCIDRs, such as a (2001:db8:1::/64), b (2001:db8:2::/64): "
+	const undrawn = `IPPool "default-ipv6-ippool": the random ULA /48 that is generated for it`
+	const message = " does not contain the podCIDRs that kube-controller-manager assigned to nodes, such as a (2001:db8:1::/64), b (2001:db8:2::/64): "
 	for verb, prefix := range map[string]string{"apply": chosen, "plan": undrawn} {
 		report, r := calledForReport(t, env, verb)
 		assert.Equal(t, 2, r.code, r.stderr)
@@ -169,7 +169,7 @@ func TestTerminatingPool(t *testing.T) {
 			world.Delete(t, name)
 			require.NotNil(t, world.Pools(t)[0].DeletionTimestamp)
 			before := raw(t, world)
-			text := `IPPool "` + name + `" is being deleted, and counts as an IPv4 pool until it is gone: run again then`
+			text := `IPPool "` + name + `" is being deleted and counts as an IPv4 pool until it is gone; run again afterwards`
 			check := func(t *testing.T, report bootstrap.Report, six plan.Action) {
 				t.Helper()
 				require.Equal(t, []string{"PoolTerminating"}, findingsOf(report))

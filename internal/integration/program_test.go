@@ -89,7 +89,7 @@ func normalized(text string) string {
 // allowed; the output has a note for each of them.
 var preflightOn = []string{"CALICO_IPPOOLS_PREFLIGHT=warn", "CALICO_IPPOOLS_ALLOW=HostInterfaceOverlap,HostRouteOverlap"}
 
-var allowedNote = regexp.MustCompile(`(?m)^Note: found, and allowed by the settings: Host.*\n`)
+var allowedNote = regexp.MustCompile(`(?m)^Note: findings allowed by the settings: Host.*\n`)
 
 var bothCIDRs = []string{"CALICO_IPV4POOL_CIDR=10.244.0.0/16", "CALICO_IPV6POOL_CIDR=fd00:10:244::/64"}
 
@@ -208,7 +208,7 @@ func TestExitCodes(t *testing.T) {
 				`error: env CALICO_STARTUP_LOGLEVEL: "loud": unknown level; must be one of debug, info, warning, error`,
 				`error: env CALICO_IPPOOLS_LOG_FORMAT: "xml": unknown format; must be one of text, json`,
 				`error: env CALICO_IPV4POOL_IPIP: "sometimes": unknown mode; must be one of off, never, always, crosssubnet, cross-subnet`,
-				`error: env CALICO_IPV6POOL_CIDR: "10.0.0.0/8": an IPv4 CIDR; want an IPv6 CIDR, or none`,
+				`error: env CALICO_IPV6POOL_CIDR: "10.0.0.0/8": an IPv4 CIDR; must be an IPv6 CIDR, or none`,
 				`error: flag --ipv4-pool-block-size: "8": must be from 20 to 32 for IPv4`,
 			}},
 		{"unknown flag", []string{at}, []string{"--ipv4-cidr", "10.0.0.0/8"}, 2,
@@ -284,7 +284,7 @@ func TestConfigFile(t *testing.T) {
 		`unknown field "etcdEndpoint"`:         write("etcdEndpoint: http://127.0.0.1:1"),
 		"no such file or directory":            filepath.Join(t.TempDir(), "absent.cfg"),
 		"does not match":                       write(endpoints, "etcdCert: "+inline(pki.ClientCert), "etcdKey: "+inline(pki.OtherCAClient(t).Key)),
-		"want files or texts in the config":    write(endpoints, "etcdCACertFile: "+pki.CACertFile, "etcdKey: "+inline(pki.ClientKey)),
+		"set files or inline texts":            write(endpoints, "etcdCACertFile: "+pki.CACertFile, "etcdKey: "+inline(pki.ClientKey)),
 		"a key without its client certificate": write(endpoints, "etcdKeyFile: "+pki.ClientKeyFile),
 	} {
 		r := call(t, nil, "--config", path)

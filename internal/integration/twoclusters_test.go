@@ -124,7 +124,7 @@ func (c *twoClusters) classify(t *testing.T, err error) string {
 		assert.Equal(t, defaultNames, names(c.worlds[wrote].Pools(t)))
 		return "one cluster"
 	case errors.As(err, &partial):
-		require.ErrorContains(t, err, fmt.Sprintf("the endpoints are of two etcd clusters: the pools were read from %s and written to %s", c.id(t, read), c.id(t, wrote)))
+		require.ErrorContains(t, err, fmt.Sprintf("the endpoints belong to two etcd clusters: the pools were read from %s and written to %s", c.id(t, read), c.id(t, wrote)))
 		assert.Equal(t, c.before[read], after[read])
 		var changed []string
 		for name, record := range after[wrote] {
@@ -146,7 +146,7 @@ func (c *twoClusters) classify(t *testing.T, err error) string {
 		}
 		return "reported"
 	default:
-		require.ErrorContains(t, err, "the endpoints are of two etcd clusters")
+		require.ErrorContains(t, err, "the endpoints belong to two etcd clusters")
 		assert.Equal(t, c.before, after)
 		return "refused"
 	}
@@ -225,7 +225,7 @@ func TestTwoClustersBehindOneList(t *testing.T) {
 				continue
 			}
 			assert.Equal(t, 1, r.code)
-			assert.Contains(t, r.stderr, "the endpoints are of two etcd clusters")
+			assert.Contains(t, r.stderr, "the endpoints belong to two etcd clusters")
 			assert.Empty(t, r.stdout)
 			for _, name := range pools {
 				assert.Contains(t, r.stderr, fmt.Sprintf("IPPool %q was created and not rolled back", name))

@@ -12,16 +12,15 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// maxChanges is how many changes one transaction takes: etcd allows 128
-// comparisons by default (--max-txn-ops), and each change needs one beside that
-// of the whole prefix.
+// maxChanges is the number of changes per transaction: etcd allows 128 comparisons by
+// default (--max-txn-ops), one for the prefix and one per change.
 const maxChanges = 127
 
-// maxBytes is how much of records a transaction is given: etcd takes requests of
-// 1.5 MiB by default (--max-request-bytes), with keys and all.
+// maxBytes is the size of the records per transaction: etcd accepts requests of
+// 1.5 MiB by default (--max-request-bytes), including keys.
 const maxBytes = 1 << 20
 
-// batches are the changes in pieces that a server takes, in their order.
+// batches splits the changes into batches that fit into a transaction, in order.
 func batches(changes []datastore.Change) [][]datastore.Change {
 	var (
 		all   [][]datastore.Change
@@ -41,25 +40,25 @@ func batches(changes []datastore.Change) [][]datastore.Change {
 	return all
 }
 
-// sizeOf is how many bytes of records a change has: what it writes, and what it
+// sizeOf returns the bytes of the records of a change: the one it writes and the one it
 // compares with.
 func sizeOf(change datastore.Change) int {
 	record := change.Update
 	if record == nil {
 		record = ippool.NewRecord(change.Create)
 	}
-	value, _ := record.Encode() // its error comes where it is written
+	value, _ := record.Encode() // write reports the error
 	return len(value) + len(record.Raw())
 }
 
 // Commit writes all changes in one transaction, or none: it returns
 // datastore.ErrConflict if a pool was written since the snapshot. More than 127
-// changes, or than 1 MiB of records, take several transactions, each guarded by
-// the one before; the result says what was written by those before an error.
+// changes, or more than 1 MiB of records, need several transactions, each conditional
+// on the previous one; the result has what was written before an error.
 //
-// Where the endpoints turn out to be of two etcd clusters, that is an error:
-// before the write if an earlier answer was of the other cluster, else after it,
-// with what was written in the result.
+// Commit returns an error if the endpoints belong to two etcd clusters: before the
+// write if an earlier response was from the other cluster, otherwise after the write,
+// and the result has what was written.
 func (d *Datastore) Commit(ctx context.Context, since datastore.Snapshot, changes []datastore.Change) (datastore.Result, error) {
 	var result datastore.Result
 	at, err := parseRevision(since.Revision)
@@ -72,9 +71,9 @@ func (d *Datastore) Commit(ctx context.Context, since datastore.Snapshot, change
 	for _, batch := range batches(changes) {
 		state := datastore.Written
 		if at.revision, err = d.write(ctx, at, batch); err != nil {
-			var went *otherClusterError
+			var wrongCluster *otherClusterError
 			switch {
-			case errors.As(err, &went):
+			case errors.As(err, &wrongCluster):
 			case datastore.Retryable(err), errors.Is(err, context.Canceled):
 				state = datastore.Unknown
 			default:
@@ -96,27 +95,27 @@ func (d *Datastore) Commit(ctx context.Context, since datastore.Snapshot, change
 	return result, nil
 }
 
-// wentElsewhereError is a transaction that another cluster than that of the
-// snapshot carried out.
+// otherClusterError is the error of a transaction that was applied to another cluster
+// than the one of the snapshot.
 type otherClusterError struct{ read, written uint64 }
 
 func (e *otherClusterError) Error() string {
-	return fmt.Sprintf("the endpoints are of two etcd clusters: the pools were read from %x and written to %x", e.read, e.written)
+	return fmt.Sprintf("the endpoints belong to two etcd clusters: the pools were read from %x and written to %x", e.read, e.written)
 }
 
-// oneCluster returns an error if another cluster has answered than the snapshot
-// was read from.
+// oneCluster returns an error if a response came from another cluster than the one of
+// the snapshot.
 func (d *Datastore) oneCluster(read uint64) error {
 	if d.other == 0 || d.other == read {
 		return nil
 	}
 	return &datastore.Error{
 		Place: d.config.place(), Operation: "writing IP pools",
-		Err: fmt.Errorf("the endpoints are of two etcd clusters, %x and %x", read, d.other),
+		Err: fmt.Errorf("the endpoints belong to two etcd clusters, %x and %x", read, d.other),
 	}
 }
 
-// write makes one transaction and returns its revision.
+// write commits one transaction and returns its revision.
 func (d *Datastore) write(ctx context.Context, at snapshotRevision, changes []datastore.Change) (int64, error) {
 	guard := []clientv3.Cmp{nothingNewer(at.revision)}
 	puts := make([]clientv3.Op, 0, len(changes))
@@ -144,7 +143,7 @@ func (d *Datastore) write(ctx context.Context, at snapshotRevision, changes []da
 		case resp.Header.ClusterId != at.cluster && resp.Succeeded:
 			return &otherClusterError{read: at.cluster, written: resp.Header.ClusterId}
 		case resp.Header.ClusterId != at.cluster:
-			return fmt.Errorf("the endpoints are of two etcd clusters, %x and %x", at.cluster, resp.Header.ClusterId)
+			return fmt.Errorf("the endpoints belong to two etcd clusters, %x and %x", at.cluster, resp.Header.ClusterId)
 		case !resp.Succeeded:
 			return datastore.ErrConflict
 		default:
@@ -155,8 +154,8 @@ func (d *Datastore) write(ctx context.Context, at snapshotRevision, changes []da
 	return revision, err
 }
 
-// encode returns the value to store. Of a record that is updated, nothing but the
-// spec is changed: it may call itself otherwise than its key does, and goes on to.
+// encode returns the value to store. An update changes only the spec: if the name in the
+// record differs from its key, it stays.
 func encode(change datastore.Change) ([]byte, error) {
 	if change.Update == nil {
 		return ippool.NewRecord(change.Create).Encode()
@@ -169,10 +168,10 @@ func encode(change datastore.Change) ([]byte, error) {
 	return record.Encode()
 }
 
-// nothingNewer holds while no key under the pools' prefix has been written
-// after the revision. On an etcd that was restored from a backup meanwhile, a
-// revision says nothing: there it is the comparison of each key, missing or with
-// the value that was read, that keeps what exists.
+// nothingNewer is true if no key under the pools' prefix was written after the
+// revision. If etcd was restored from a backup in between, revisions are not
+// comparable; then the comparison of each key, missing or with the value that was read,
+// protects existing pools.
 func nothingNewer(revision int64) clientv3.Cmp {
 	return clientv3.Compare(clientv3.ModRevision(ippool.RecordPrefix).WithPrefix(), "<", revision+1)
 }

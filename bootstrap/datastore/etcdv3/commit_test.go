@@ -94,7 +94,7 @@ func TestCommit(t *testing.T) {
 	t.Parallel()
 	broken := status.Error(codes.Unavailable, "error reading from server: EOF")
 	two := []datastore.Change{{Create: created("a")}, {Create: created("b")}}
-	const otherCluster = "etcd http://127.0.0.1:1: creating IP pools: the endpoints are of two etcd clusters"
+	const otherCluster = "etcd http://127.0.0.1:1: creating IP pools: the endpoints belong to two etcd clusters"
 	type transactions = []func() (*etcdserverpb.TxnResponse, error)
 	tests := []struct {
 		name         string
@@ -196,7 +196,7 @@ func TestCommitOfTwoClusters(t *testing.T) {
 	_, err = store.Blocks(t.Context(), family4)
 	require.NoError(t, err)
 	result, err := store.Commit(t.Context(), snapshot, changes)
-	require.EqualError(t, err, "etcd http://127.0.0.1:1: writing IP pools: the endpoints are of two etcd clusters, 1 and 2")
+	require.EqualError(t, err, "etcd http://127.0.0.1:1: writing IP pools: the endpoints belong to two etcd clusters, 1 and 2")
 	assert.Zero(t, result)
 	assert.Empty(t, by.sent)
 
@@ -209,7 +209,7 @@ func TestCommitOfTwoClusters(t *testing.T) {
 	require.NoError(t, err)
 
 	_, err = other.Commit(t.Context(), datastore.Snapshot{Revision: "7"}, changes)
-	require.EqualError(t, err, `etcd: the snapshot is of another datastore: revision "7"`)
+	require.EqualError(t, err, `etcd: the snapshot is from another datastore: revision "7"`)
 }
 
 // A write to another cluster is reported even if the caller cancels.

@@ -17,39 +17,39 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 )
 
-// Config says how etcd is reached.
+// Config configures the connection to etcd.
 type Config struct {
-	// Endpoints are the members: https://10.0.0.1:2379. All of one scheme;
-	// without one, TLS decides.
+	// Endpoints are the members, such as https://10.0.0.1:2379. All must have
+	// the same scheme. Endpoints without a scheme use TLS if TLS is set.
 	Endpoints []string
 
-	// DiscoverySRV is a domain whose SRV records name the members, instead of
-	// Endpoints.
+	// DiscoverySRV is a domain whose SRV records name the members. It excludes
+	// Endpoints; one of the two is required.
 	DiscoverySRV string
 
-	// Username is that of an etcd user. Empty: none, and no password.
+	// Username is the name of an etcd user. Empty means no authentication by
+	// password.
 	Username string
 
-	// Password is the user's; not empty where there is a user.
+	// Password is the password of the user. It is required with Username.
 	Password string `json:"-"`
 
-	// TLS secures the connection to https endpoints. Nil means the system's
-	// CAs and no client certificate. Nothing below TLS 1.2 is spoken, whatever
-	// MinVersion says.
+	// TLS configures the connection to https endpoints. Nil means the system's
+	// CAs and no client certificate. The minimum version is TLS 1.2, even if
+	// MinVersion is lower.
 	TLS *tls.Config
 
-	// RequestTimeout is how long one request may take before it is tried
-	// again. Zero means 10 seconds.
+	// RequestTimeout is the time limit of one request. Zero means 10 seconds.
 	RequestTimeout time.Duration
 
 	// Names is what hints call a setting. Nil: its identity, such as etcd.username.
 	Names origin.Names `json:"-"`
 }
 
-// Format prints where etcd is for every verb, and no secret.
+// Format prints the endpoints for every verb, and no secrets.
 func (c Config) Format(w fmt.State, _ rune) { _, _ = io.WriteString(w, c.place()) }
 
-// place names the datastore in messages.
+// place returns the datastore and its endpoints for messages.
 func (c Config) place() string {
 	if c.DiscoverySRV != "" {
 		return "etcd of " + c.DiscoverySRV
@@ -57,9 +57,9 @@ func (c Config) place() string {
 	return "etcd " + strings.Join(c.Endpoints, ",")
 }
 
-// FromSettings judges the settings for etcd, reads the files that they name,
-// and returns the config and warnings. The error is a *settings.Error with
-// everything that is wrong. Nothing is contacted.
+// FromSettings validates the settings for etcd, reads the files that they name, and
+// returns the config and warnings. It makes no connections. The error is a
+// *settings.Error with all faults.
 func FromSettings(given settings.DatastoreSettings) (Config, []string, error) {
 	var (
 		config = Config{Names: given.Names}
@@ -73,11 +73,11 @@ func FromSettings(given settings.DatastoreSettings) (Config, []string, error) {
 	config.DiscoverySRV = domain.Value
 	if domain.IsSet() && len(validation.IsDNS1123Subdomain(strings.ToLower(strings.TrimSuffix(domain.Value, ".")))) > 0 {
 		config.DiscoverySRV, add = "", faults.AddSecret // it may be a URL with a password
-		add(domain, "not a domain; want one such as example.org")
+		add(domain, "not a domain; must be one such as example.org")
 	}
 	switch {
 	case given.EtcdEndpoints.IsSet() && given.EtcdDiscoverySRV.IsSet():
-		add(domain, "contradicts %s: want endpoints or a domain to find them, not both", given.EtcdEndpoints.Source)
+		add(domain, "contradicts %s; set endpoints or a discovery domain, not both", given.EtcdEndpoints.Source)
 	case !given.EtcdEndpoints.IsSet() && !given.EtcdDiscoverySRV.IsSet():
 		faults.Add(settings.Setting{}, "no etcd endpoints: set %s to URLs such as https://10.0.0.1:2379", name(origin.SettingEtcdEndpoints))
 	}
@@ -106,26 +106,26 @@ func isPort(text string) bool {
 	return err == nil && port > 0
 }
 
-// secure reports whether a member is spoken to with TLS: an endpoint without a
-// scheme is if TLS is configured.
+// secure reports whether the connection to an endpoint uses TLS. Without a scheme it
+// does if TLS is configured.
 func secure(endpoint string, withTLS bool) bool {
 	return strings.HasPrefix(endpoint, "https://") || withTLS && !strings.HasPrefix(endpoint, "http://")
 }
 
-// mixed returns what is wrong if some of the members are spoken to with TLS
-// and some are not: the client does with all of them as with the first.
+// mixed returns a problem if only some endpoints use TLS: the client treats all of them
+// like the first.
 func mixed(endpoints []string, withTLS bool) (problem string) {
 	for _, endpoint := range endpoints {
 		if secure(endpoint, withTLS) != secure(endpoints[0], withTLS) {
-			return fmt.Sprintf("%s beside %s: want https:// for all, or for none", endpoint, endpoints[0])
+			return fmt.Sprintf("%s together with %s; must be https:// for all, or for none", endpoint, endpoints[0])
 		}
 	}
 	return ""
 }
 
-// normalise returns the endpoints in the form scheme://host:port, or
-// host:port, each once, and what is wrong with the others. Problems quote
-// nothing, since there may be a password in a wrong URL.
+// normalise returns the valid endpoints in the form scheme://host:port or host:port,
+// without duplicates, and the problems of the others. Problems quote no values, because
+// an invalid URL may contain a password.
 func normalise(texts []string, names origin.Names) (endpoints, problems []string) {
 	for _, text := range texts {
 		endpoint, problem := normaliseOne(strings.TrimSpace(text), names)
@@ -139,9 +139,9 @@ func normalise(texts []string, names origin.Names) (endpoints, problems []string
 }
 
 func readEndpoints(setting settings.Setting, names origin.Names, faults *settings.Faults) []string {
-	const want = "want URLs such as https://10.0.0.1:2379, separated by commas"
+	const want = "must be URLs such as https://10.0.0.1:2379, separated by commas"
 	if strings.ContainsAny(setting.Value, "@%?#") {
-		// There may be a password in it, with commas too: show none of it.
+		// It may contain a password, even one with commas: show none of it.
 		endpoints, problems := normalise(strings.Split(setting.Value, ","), names)
 		for _, problem := range problems {
 			faults.AddSecret(setting, "%s; %s", problem, want)

@@ -14,9 +14,9 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
 )
 
-// call makes one request, connected and bounded in time, and puts its error
-// into our words. A connection that failed is given up, so that the next call
-// makes a new one, also to other members if their names changed.
+// call connects if necessary, makes one request with a timeout, and explains its error.
+// It closes a failed connection, so that the next call connects again and resolves the
+// members again.
 func (d *Datastore) call(ctx context.Context, operation string, request func(context.Context, *clientv3.Client) error) error {
 	outer := ctx
 	ctx, cancel := context.WithTimeout(outer, d.config.RequestTimeout)
@@ -24,28 +24,28 @@ func (d *Datastore) call(ctx context.Context, operation string, request func(con
 	err := d.connect(ctx, cancel)
 	if err == nil {
 		if d.seen != nil {
-			// The client would wait for a connection until the time is over,
-			// and then know no more than that.
+			// Otherwise the client would wait for a connection until the
+			// timeout, and then not report the cause.
 			d.seen.whenAllFailed(cancel)
 			defer d.seen.whenAllFailed(nil)
 		}
 		err = request(ctx, d.client)
 	}
-	var went *otherClusterError
-	if err != nil && errors.Is(outer.Err(), context.Canceled) && !errors.As(err, &went) {
-		// The caller's will, and nobody's failure.
+	var wrongCluster *otherClusterError
+	if err != nil && errors.Is(outer.Err(), context.Canceled) && !errors.As(err, &wrongCluster) {
+		// The caller canceled: this is not a failure of etcd.
 		return &datastore.Error{Place: d.config.place(), Operation: operation, Err: outer.Err()}
 	}
 	err = d.explain(operation, err)
 	if errors.Is(err, datastore.ErrUnreachable) || errors.Is(err, datastore.ErrTLS) {
-		// What closing a broken connection says adds nothing to the error.
+		// An error of closing a broken connection is not relevant.
 		_ = d.Close()
 	}
 	return err
 }
 
-// connect makes a client unless there is one. With a user name, this asks etcd
-// for a token.
+// connect creates the client if there is none. With a user name, it requests a token
+// from etcd.
 func (d *Datastore) connect(ctx context.Context, cancel context.CancelFunc) error {
 	if d.client != nil {
 		return nil
@@ -63,12 +63,12 @@ func (d *Datastore) connect(ctx context.Context, cancel context.CancelFunc) erro
 	d.seen.whenAllFailed(cancel)
 	defer d.seen.whenAllFailed(nil)
 
-	// The client lives on after ctx, which is for this call alone; until it is
-	// made, the end of ctx is its end too.
-	life, end := context.WithCancel(context.WithoutCancel(ctx))
+	// The client outlives ctx, which is for this call only. While it is being
+	// created, the end of ctx cancels it.
+	clientCtx, end := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, end)
 	client, err := clientv3.New(clientv3.Config{
-		Context:     life,
+		Context:     clientCtx,
 		Endpoints:   endpoints,
 		Username:    d.config.Username,
 		Password:    d.config.Password,
@@ -77,7 +77,7 @@ func (d *Datastore) connect(ctx context.Context, cancel context.CancelFunc) erro
 			grpc.WithContextDialer(d.seen.dial),
 			grpc.WithTransportCredentials(&watchedCredentials{TransportCredentials: d.credentials(endpoints), seen: d.seen}),
 		},
-		// One try on each member; beyond that a run begins again by itself.
+		// One try per member; the run does further retries.
 		MaxUnaryRetries: uint(len(endpoints)) + 1,
 		Logger:          zap.NewNop(),
 	})
@@ -93,8 +93,8 @@ func (d *Datastore) connect(ctx context.Context, cancel context.CancelFunc) erro
 	return nil
 }
 
-// credentials secures the connection to members that are spoken to with TLS.
-// All are, or none.
+// credentials returns the transport credentials of the endpoints: TLS for all of them,
+// or for none.
 func (d *Datastore) credentials(endpoints []string) credentials.TransportCredentials {
 	if !secure(endpoints[0], d.config.TLS != nil) {
 		return insecure.NewCredentials()

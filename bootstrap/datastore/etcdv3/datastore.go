@@ -15,31 +15,31 @@ import (
 )
 
 const (
-	// blockPrefix is what the keys of Calico's IPAM blocks begin with; the
-	// family and the block follow: ipv4/block/10.244.0.0-26.
+	// blockPrefix is the prefix of the keys of Calico's IPAM blocks. Family and
+	// block follow: ipv4/block/10.244.0.0-26.
 	blockPrefix = "/calico/ipam/v2/assignment/"
 
-	// blockPage is how many block keys one read asks for, some 70 bytes each.
+	// blockPage is the number of block keys per read, about 70 bytes each.
 	blockPage = 5000
 
 	defaultRequestTimeout = 10 * time.Second
 )
 
-// Datastore keeps pools in etcd. It is not safe for concurrent use.
+// Datastore stores pools in etcd. It is not safe for concurrent use.
 type Datastore struct {
 	config        Config
 	client        *clientv3.Client
-	callersClient bool     // the client is the importer's
-	seen          *traffic // what happened to the connections; nil for a lent client
+	callersClient bool     // New got the client from the caller
+	seen          *traffic // state of the connections; nil with the caller's client
 
-	cluster uint64 // that the last snapshot is of
-	other   uint64 // another that has answered since; zero: none has
+	cluster uint64 // ID of the cluster of the last snapshot
+	other   uint64 // ID of another cluster that has responded since; zero: none
 }
 
 var _ datastore.Datastore = (*Datastore)(nil)
 
-// New returns a datastore that uses the importer's client, which stays the
-// importer's to close.
+// New returns a datastore that uses the caller's client. Close does not close the
+// client.
 func New(client *clientv3.Client) *Datastore {
 	return &Datastore{
 		config:        Config{Endpoints: client.Endpoints(), RequestTimeout: defaultRequestTimeout},
@@ -48,15 +48,15 @@ func New(client *clientv3.Client) *Datastore {
 	}
 }
 
-// Open returns a datastore that connects by itself, when it is first asked for
-// something, and again after the connection broke. The error is about the
-// config alone.
+// Open returns a datastore that connects with its first request, and again after a
+// connection failed. The caller must close it. An error means that the config is
+// invalid.
 func Open(config Config) (*Datastore, error) {
 	switch {
 	case len(config.Endpoints) == 0 && config.DiscoverySRV == "":
 		return nil, errors.New("etcd: no endpoints")
 	case len(config.Endpoints) > 0 && config.DiscoverySRV != "":
-		return nil, errors.New("etcd: endpoints and a domain to find them: want one of the two")
+		return nil, errors.New("etcd: Endpoints and DiscoverySRV are mutually exclusive")
 	}
 	endpoints, problems := normalise(config.Endpoints, config.Names)
 	if problem := mixed(endpoints, config.TLS != nil); problem != "" {
@@ -72,7 +72,8 @@ func Open(config Config) (*Datastore, error) {
 	return &Datastore{config: config}, nil
 }
 
-// Close ends the connections that Open made.
+// Close closes the connections of a datastore returned by Open. With New it does
+// nothing.
 func (d *Datastore) Close() error {
 	if d.callersClient || d.client == nil {
 		return nil
@@ -82,11 +83,11 @@ func (d *Datastore) Close() error {
 	return client.Close()
 }
 
-// Type is datastore.EtcdV3.
+// Type returns datastore.EtcdV3.
 func (d *Datastore) Type() datastore.Type { return datastore.EtcdV3 }
 
-// Snapshot reads every pool with one linearizable range read. Revision is the
-// store's revision at that moment.
+// Snapshot reads all pools with one linearizable range read. Its Revision contains the
+// cluster ID and the revision of etcd.
 func (d *Datastore) Snapshot(ctx context.Context) (datastore.Snapshot, error) {
 	var snapshot datastore.Snapshot
 	err := d.call(ctx, "reading IP pools", func(ctx context.Context, client *clientv3.Client) error {
@@ -105,7 +106,7 @@ func (d *Datastore) Snapshot(ctx context.Context) (datastore.Snapshot, error) {
 				})
 				continue
 			}
-			record.Pool().Name = name // the key is what Calico finds it by
+			record.Pool().Name = name // Calico looks pools up by key
 			snapshot.Pools = append(snapshot.Pools, record)
 		}
 		return nil
@@ -113,8 +114,8 @@ func (d *Datastore) Snapshot(ctx context.Context) (datastore.Snapshot, error) {
 	return snapshot, err
 }
 
-// Blocks reads the keys, never the values, of the families' IPAM blocks, page
-// by page. A key that names no block is passed over.
+// Blocks reads the keys of the families' IPAM blocks, page by page, and never their
+// values. It ignores keys that are not those of blocks.
 func (d *Datastore) Blocks(ctx context.Context, families []ippool.Family) ([]netip.Prefix, error) {
 	var all []netip.Prefix
 	for _, family := range families {
@@ -159,7 +160,7 @@ func (d *Datastore) blocks(ctx context.Context, family ippool.Family) ([]netip.P
 	return blocks, nil
 }
 
-// parseBlockKey reads the end of a block's key: 10.244.0.0-26.
+// parseBlockKey parses the last part of a block's key, such as 10.244.0.0-26.
 func parseBlockKey(text string) (netip.Prefix, bool) {
 	i := strings.LastIndexByte(text, '-')
 	if i < 0 {
@@ -169,7 +170,7 @@ func parseBlockKey(text string) (netip.Prefix, bool) {
 	return prefix, err == nil
 }
 
-// moment is when a snapshot was taken, and where.
+// snapshotRevision is the cluster and the etcd revision of a snapshot.
 type snapshotRevision struct {
 	cluster  uint64
 	revision int64
@@ -180,7 +181,7 @@ func (m snapshotRevision) String() string { return fmt.Sprintf("%x/%d", m.cluste
 func parseRevision(text string) (snapshotRevision, error) {
 	var m snapshotRevision
 	if _, err := fmt.Sscanf(text, "%x/%d", &m.cluster, &m.revision); err != nil {
-		return m, fmt.Errorf("etcd: the snapshot is of another datastore: revision %q", text)
+		return m, fmt.Errorf("etcd: the snapshot is from another datastore: revision %q", text)
 	}
 	return m, nil
 }

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// discoveryError is a failure to find the members by DNS.
+// discoveryError is the error of a failed DNS discovery.
 type discoveryError struct {
 	domain string
 	err    error
@@ -17,12 +17,11 @@ type discoveryError struct {
 func (e *discoveryError) Error() string { return stable(e.err) }
 func (e *discoveryError) Unwrap() error { return e.err }
 
-// discover returns the members that the domain's SRV records name, in the
-// order that DNS gives them. As etcd's own tools do it asks for
-// _etcd-client-ssl._tcp (https) and, only if there are none of those, for
-// _etcd-client._tcp (http). A name server that fails says nothing about which
-// there are, and with TLS configured the plain ones are never taken: a password
-// must not go out in the clear because DNS had a bad moment.
+// discover returns the members in the domain's SRV records, in the order of the DNS
+// response. Like etcd's own tools, it looks up _etcd-client-ssl._tcp (https) and, only
+// if that does not exist, _etcd-client._tcp (http). It returns an error if the name
+// server fails, and never uses http members if TLS is configured: a DNS failure must
+// not cause a password to be sent unencrypted.
 func discover(ctx context.Context, domain string, withTLS bool) ([]string, error) {
 	services := []struct{ name, scheme string }{{"etcd-client-ssl", "https"}, {"etcd-client", "http"}}
 	if withTLS {

@@ -1,11 +1,11 @@
-// Package etcdv3 is a datastore.Datastore on etcd v3.
+// Package etcdv3 implements datastore.Datastore on etcd v3.
 //
-// It reads all pools with one range read and writes with one transaction, which
-// creates every pool or none: etcd carries it out only if no key under the
-// pools' prefix was written after the read. So no race, whatever the names and
-// the CIDRs of the others, can leave two default pools of a family, or half of
-// what was asked for.
+// It reads all pools with one range read and writes them with one transaction, which
+// etcd applies only if no key under the pools' prefix was written after the read. A
+// race with other bootstraps, whatever their pool names and CIDRs, therefore can't
+// result in two default pools of a family or in half of the desired pools.
 //
-// [Open] connects by itself, from a [Config]; [New] takes a client that the
-// importer has. Only Open can tell in detail why a connection fails.
+// [Open] connects with a [Config], which [FromSettings] returns; [New] uses the
+// caller's client. Only a datastore of Open reports the exact cause of a failed
+// connection.
 package etcdv3

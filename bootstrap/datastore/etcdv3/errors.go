@@ -18,8 +18,8 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/internal/netcause"
 )
 
-// explain puts an error into a *datastore.Error: what kind it is, what caused it,
-// and what may be done.
+// explain wraps an error in a *datastore.Error with kind, cause and hint. Nil and
+// ErrConflict are returned unchanged.
 func (d *Datastore) explain(operation string, err error) error {
 	if err == nil || errors.Is(err, datastore.ErrConflict) {
 		return err
@@ -43,19 +43,19 @@ func (d *Datastore) explain(operation string, err error) error {
 	case errors.Is(err, rpctypes.ErrPermissionDenied):
 		e.Kind, e.Hint = datastore.ErrForbidden, d.grantHint()
 	case errors.Is(err, rpctypes.ErrInvalidAuthToken), errors.Is(err, rpctypes.ErrAuthOldRevision):
-		// A new connection brings a new token.
+		// A new connection gets a new token.
 		e.Kind = datastore.ErrUnreachable
 	case isRetryable(err):
 		e.Kind = datastore.ErrUnreachable
-		e.Err = &memberError{only: true, err: err} // a connection that broke in an answer has its port in there
+		e.Err = &memberError{only: true, err: err} // removes the local port from the text
 		if isContext(err) {
-			e.Err = fmt.Errorf("no answer: %w", err)
+			e.Err = fmt.Errorf("no response: %w", err)
 			e.Hint = "check that the endpoint is etcd's client port, and the firewalls in between"
 		}
 	case errors.Is(err, rpctypes.ErrNoSpace):
-		e.Hint = "etcd takes no more writes: free space (etcdctl compact, etcdctl defrag), then etcdctl alarm disarm"
+		e.Hint = "etcd accepts no more writes: free space (etcdctl compact, etcdctl defrag), then etcdctl alarm disarm"
 	case isTooLarge(err):
-		e.Hint = "an IPPool is larger than etcd takes (--max-request-bytes, 1.5 MiB by default): shorten its labels and annotations"
+		e.Hint = "an IPPool is larger than etcd accepts (--max-request-bytes, 1.5 MiB by default): shorten its labels and annotations"
 	}
 	return e
 }
@@ -68,25 +68,24 @@ func (d *Datastore) grantHint() string {
 	if d.config.Username != "" {
 		user = fmt.Sprintf("user %q", d.config.Username)
 	}
-	return fmt.Sprintf("give a role of %s the rights: etcdctl role grant-permission ROLE --prefix=true readwrite /calico/", user)
+	return fmt.Sprintf("grant a role of %s access: etcdctl role grant-permission ROLE --prefix=true readwrite /calico/", user)
 }
 
 func isContext(err error) bool {
 	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
 }
 
-// isTooLarge reports whether a request was more than the server takes, or than its
-// client sends.
+// isTooLarge reports whether a request exceeds the limit of the server or the client.
 func isTooLarge(err error) bool {
 	return errors.Is(err, rpctypes.ErrRequestTooLarge) ||
 		status.Code(err) == codes.ResourceExhausted && strings.Contains(err.Error(), "trying to send message larger than max")
 }
 
-// proposalDropped is what etcd answers while it has no leader, or moves it
-// (raft.ErrProposalDropped): it has no code of its own.
+// proposalDropped is etcd's error while it has no leader or transfers leadership
+// (raft.ErrProposalDropped). It has no error code of its own.
 const proposalDropped = "raft proposal dropped"
 
-// isPassing reports whether the same request may succeed in a while.
+// isRetryable reports whether the same request may succeed later.
 func isRetryable(err error) bool {
 	if isContext(err) {
 		return true
@@ -108,9 +107,8 @@ func isRetryable(err error) bool {
 	}
 }
 
-// explainFailures judges connections that all failed. It is a TLS failure only
-// if it is one with every member: while one of them is only out of reach, it
-// may come back and be fine.
+// explainFailures explains the failure of all connections. The kind is ErrTLS only if
+// TLS failed with every member: a member that is unreachable may recover.
 func (d *Datastore) explainFailures(e *datastore.Error, failures map[string]error) {
 	members := make([]string, 0, len(failures))
 	for member := range failures {
@@ -135,7 +133,7 @@ func (d *Datastore) explainFailures(e *datastore.Error, failures map[string]erro
 	e.Err, e.Hint = errors.Join(causes...), strings.Join(hints, "; ")
 }
 
-// explainFailure judges the failure of one connection.
+// explainFailure returns hint and kind for the failure of one connection.
 func (d *Datastore) explainFailure(err error) (hint string, kind error) {
 	cause := netcause.Of(err)
 	if cause.TLS() {
@@ -144,7 +142,7 @@ func (d *Datastore) explainFailure(err error) (hint string, kind error) {
 	return d.hint(cause, err), datastore.ErrUnreachable
 }
 
-// hint says what the user may do about a connection that failed.
+// hint returns the hint for a failed connection.
 func (d *Datastore) hint(cause netcause.Cause, err error) string {
 	var (
 		notEtcd    *notEtcdError
@@ -172,7 +170,7 @@ func (d *Datastore) hint(cause netcause.Cause, err error) string {
 	case netcause.NothingInCommon:
 		return "the member and this program have no TLS version (1.2 and later here), cipher or protocol in common"
 	case netcause.BrokenOff:
-		return "the member broke the TLS connection off: its log says why"
+		return "the member closed the TLS connection: check its log"
 	case netcause.Closed:
 		return closedHint(err)
 	case netcause.DNS:
@@ -186,17 +184,18 @@ func (d *Datastore) hint(cause netcause.Cause, err error) string {
 
 const routeHint = "check the endpoint, the route to it, and the firewalls in between"
 
-// closedHint is for a member that closes the connection. It may be one that
-// restarts, so this is no TLS failure yet.
+// closedHint returns the hint for a member that closed the connection. It may be
+// restarting, so this is not a TLS failure.
 func closedHint(err error) string {
 	var handshake *handshakeError
 	if errors.Is(err, io.EOF) && errors.As(err, &handshake) {
 		return "the member closed the connection: is the endpoint http://?"
 	}
-	return routeHint // in the middle of an answer, or with TLS: so we were understood
+	return routeHint // in a response or within TLS, so the protocol is right
 }
 
-// clientCertificateHint is for a member that refuses us.
+// clientCertificateHint returns the hint for a member that requires a client
+// certificate or refuses it.
 func (d *Datastore) clientCertificateHint() string {
 	if d.config.TLS == nil || len(d.config.TLS.Certificates) == 0 {
 		return fmt.Sprintf("the member wants a client certificate: set %s, and %s", d.name(origin.SettingEtcdCertFile), d.name(origin.SettingEtcdKeyFile))
@@ -207,11 +206,11 @@ func (d *Datastore) clientCertificateHint() string {
 	return "the member refuses the client certificate: is it signed by a CA that etcd trusts?"
 }
 
-// memberError names the member that an error is of, and leaves out the local
-// port, so that a cause that stays the same reads the same.
+// memberError is the error of one member. Its text omits the local port, so that it is
+// the same for the same cause.
 type memberError struct {
 	member string
-	only   bool // there is no other member to tell it from
+	only   bool // this is the only member: the text omits its name
 	err    error
 }
 
@@ -225,6 +224,5 @@ func (e *memberError) Error() string {
 
 func (e *memberError) Unwrap() error { return e.err }
 
-// stable is the text of an error that reads the same as long as the cause is the
-// same.
+// stable returns a text of the error that is the same for the same cause.
 func stable(err error) string { return netcause.Stable(err) }

@@ -33,7 +33,7 @@ func TestExplain(t *testing.T) {
 	}{
 		{rpctypes.ErrAuthFailed, datastore.ErrUnauthorized, `check the user name ("calico") and the password`},
 		{rpctypes.ErrUserEmpty, datastore.ErrUnauthorized, "etcd has authentication on: set etcd.username, and etcd.password, or use a client certificate whose common name is an etcd user"},
-		{rpctypes.ErrPermissionDenied, datastore.ErrForbidden, `give a role of user "calico" the rights: etcdctl role grant-permission ROLE --prefix=true readwrite /calico/`},
+		{rpctypes.ErrPermissionDenied, datastore.ErrForbidden, `grant a role of user "calico" access: etcdctl role grant-permission ROLE --prefix=true readwrite /calico/`},
 		{rpctypes.ErrInvalidAuthToken, datastore.ErrUnreachable, ""},
 		{rpctypes.ErrAuthOldRevision, datastore.ErrUnreachable, ""},
 		{rpctypes.ErrNoLeader, datastore.ErrUnreachable, ""},
@@ -41,8 +41,8 @@ func TestExplain(t *testing.T) {
 		{status.Error(codes.Unknown, "raft proposal dropped"), datastore.ErrUnreachable, ""},
 		{status.Error(codes.Unknown, "another"), nil, ""},
 		{context.DeadlineExceeded, datastore.ErrUnreachable, "check that the endpoint is etcd's client port, and the firewalls in between"},
-		{rpctypes.ErrNoSpace, nil, "etcd takes no more writes: free space (etcdctl compact, etcdctl defrag), then etcdctl alarm disarm"},
-		{rpctypes.ErrRequestTooLarge, nil, "an IPPool is larger than etcd takes (--max-request-bytes, 1.5 MiB by default): shorten its labels and annotations"},
+		{rpctypes.ErrNoSpace, nil, "etcd accepts no more writes: free space (etcdctl compact, etcdctl defrag), then etcdctl alarm disarm"},
+		{rpctypes.ErrRequestTooLarge, nil, "an IPPool is larger than etcd accepts (--max-request-bytes, 1.5 MiB by default): shorten its labels and annotations"},
 		{rpctypes.ErrCorrupt, nil, ""},
 	} {
 		store := &Datastore{config: Config{Endpoints: []string{"https://a:1"}, Username: "calico", Password: "hunter2"}}

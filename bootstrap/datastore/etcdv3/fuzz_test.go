@@ -66,7 +66,7 @@ func FuzzFromSettings(f *testing.F) {
 }
 
 // publicText has the text of messages that does not depend on the settings.
-const publicText = "env X: want URLs such as https://10.0.0.1:2379, separated by commas; ETCD_ENDPOINTS ETCD_PASSWORD ETCD_USERNAME ETCD_DISCOVERY_SRV " +
+const publicText = "env X: must be URLs such as https://10.0.0.1:2379, separated by commas; ETCD_ENDPOINTS ETCD_PASSWORD ETCD_USERNAME ETCD_DISCOVERY_SRV " +
 	"a user in a URL is not used; set the scheme must be http or https a password without contradicts an empty endpoint not a domain; example.org endpoints"
 
 // secretsIn returns the password, and passwords before an @ in endpoints and domain, if

@@ -40,7 +40,7 @@ func TestHints(t *testing.T) {
 		{alert(40), datastore.ErrTLS, nothingInCommon},
 		{alert(70), datastore.ErrTLS, nothingInCommon},  // protocol version
 		{alert(120), datastore.ErrTLS, nothingInCommon}, // no application protocol
-		{alert(80), datastore.ErrUnreachable, "the member broke the TLS connection off: its log says why"},
+		{alert(80), datastore.ErrUnreachable, "the member closed the TLS connection: check its log"},
 		{&handshakeError{io.EOF}, datastore.ErrUnreachable, "the member closed the connection: is the endpoint http://?"},
 		{&unansweredError{io.EOF}, datastore.ErrUnreachable, "is the endpoint https://? If it isn't, check the route to it, and the firewalls in between"},
 		{&unansweredError{&net.OpError{Op: "read", Err: syscall.ECONNRESET}}, datastore.ErrUnreachable,

@@ -12,7 +12,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 )
 
-// readTLS returns nil where no TLS setting is given.
+// readTLS returns the TLS config, or nil if no TLS setting is set.
 func readTLS(given settings.DatastoreSettings, faults *settings.Faults) *tls.Config {
 	files := []settings.Setting{given.EtcdCACertFile, given.EtcdCertFile, given.EtcdKeyFile}
 	inline := []settings.Setting{given.EtcdCACert, given.EtcdCert, given.EtcdKey}
@@ -22,7 +22,7 @@ func readTLS(given settings.DatastoreSettings, faults *settings.Faults) *tls.Con
 		return nil
 	}
 	if file >= 0 && content >= 0 {
-		faults.AddSecret(inline[content], "contradicts %s: want files or texts in the config, not both", files[file].Source)
+		faults.AddSecret(inline[content], "contradicts %s; set files or inline texts, not both", files[file].Source)
 		return nil
 	}
 	read := func(setting settings.Setting) pemText { return readPEM(setting, content >= 0, faults) }
@@ -62,11 +62,11 @@ func firstOf(a, b settings.Setting) settings.Setting {
 	return b
 }
 
-// pemText is a PEM text and the setting that gave it.
+// pemText is a PEM text and its setting.
 type pemText struct {
 	setting settings.Setting
 	inline  bool
-	data    []byte // nil: not given, or not readable
+	data    []byte // nil: unset or not readable
 }
 
 func readPEM(setting settings.Setting, inline bool, faults *settings.Faults) pemText {
@@ -86,7 +86,7 @@ func readPEM(setting settings.Setting, inline bool, faults *settings.Faults) pem
 	return p
 }
 
-// fault keeps the text of a key out of the message.
+// fault adds a fault of the setting. It doesn't show inline text, which may be a key.
 func (p pemText) fault(faults *settings.Faults, format string, args ...any) {
 	if p.inline {
 		faults.AddSecret(p.setting, format, args...)

@@ -12,14 +12,13 @@ import (
 	"google.golang.org/grpc/credentials"
 )
 
-// traffic watches the connections to the members. gRPC reports a connection
-// that can't be made as a text, late or never; here are the errors themselves,
-// as soon as they happen.
+// traffic tracks the connections to the members. gRPC reports a failed connection only
+// as text, late or never; traffic has the error itself, as soon as it occurs.
 type traffic struct {
 	mu        sync.Mutex
-	members   map[string]struct{} // host:port
-	failed    map[string]error    // the members whose last connection failed, and how
-	allFailed func()              // called when the last member has failed; may be nil
+	members   map[string]struct{} // by host:port
+	failed    map[string]error    // errors of members whose last connection failed
+	allFailed func()              // called when all members have failed; may be nil
 }
 
 func newTraffic(endpoints []string) *traffic {
@@ -54,8 +53,7 @@ func (t *traffic) answered(member string) {
 	delete(t.failed, member)
 }
 
-// failures returns what is wrong with each member, by member; nil as long as
-// one of them has not failed.
+// failures returns the errors by member, or nil if not all members have failed.
 func (t *traffic) failures() map[string]error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -69,8 +67,8 @@ func (t *traffic) failures() map[string]error {
 	return failed
 }
 
-// dial is gRPC's dialer. It goes straight to the member: no proxy from the
-// environment stands between a node and its etcd.
+// dial is gRPC's dialer. It connects directly to the member, without a proxy of the
+// environment.
 func (t *traffic) dial(ctx context.Context, member string) (net.Conn, error) {
 	var dialer net.Dialer
 	conn, err := dialer.DialContext(ctx, "tcp", member)
@@ -83,14 +81,14 @@ func (t *traffic) dial(ctx context.Context, member string) (net.Conn, error) {
 	return &memberConn{Conn: conn, member: member}, nil
 }
 
-// memberConn remembers the member that a connection was made to.
+// memberConn is a connection with the name of its member.
 type memberConn struct {
 	net.Conn
 	member string
 }
 
-// watchedCredentials tells of handshakes that fail, and watches what comes
-// after them.
+// watchedCredentials reports failed handshakes and watches the connections of
+// successful ones.
 type watchedCredentials struct {
 	credentials.TransportCredentials
 	seen *traffic
@@ -99,14 +97,14 @@ type watchedCredentials struct {
 func (w *watchedCredentials) ClientHandshake(ctx context.Context, authority string, raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
 	conn, info, err := w.TransportCredentials.ClientHandshake(ctx, authority, raw)
 	dialed, ok := raw.(*memberConn)
-	if !ok { // it is, unless a gRPC to come wraps it: then the causes are what that says of them
+	if !ok { // a later gRPC version may wrap it; then only gRPC's own errors are available
 		return conn, info, err
 	}
 	if err != nil {
 		w.seen.fail(dialed.member, &handshakeError{err})
 		return nil, nil, err
 	}
-	plain := conn == raw // or TLS is around it
+	plain := conn == raw // otherwise it is wrapped in TLS
 	return &watchedConn{Conn: conn, member: dialed.member, plain: plain, seen: w.seen, identified: make(chan struct{})}, info, nil
 }
 
@@ -114,27 +112,26 @@ func (w *watchedCredentials) Clone() credentials.TransportCredentials {
 	return &watchedCredentials{TransportCredentials: w.TransportCredentials.Clone(), seen: w.seen}
 }
 
-// handshakeError is a failure to secure a connection.
+// handshakeError is the error of a failed TLS handshake.
 type handshakeError struct{ err error }
 
 func (e *handshakeError) Error() string { return "TLS handshake: " + e.err.Error() }
 func (e *handshakeError) Unwrap() error { return e.err }
 
-// watchedConn tells of a connection that ends before the first answer. With
-// TLS 1.3 that is how a member refuses a client certificate: the handshake is
-// over by then.
+// watchedConn reports a connection that ends before the first response. With TLS 1.3 a
+// member refuses a client certificate this way, after the handshake.
 type watchedConn struct {
 	net.Conn
 	member string
 	plain  bool // without TLS
 	seen   *traffic
 
-	identified chan struct{} // closed when the first read said what this is
+	identified chan struct{} // closed after the first read
 	once       sync.Once
 }
 
-// verdictTime is how long a connection that gRPC closes, because writing to it
-// failed, stays open for the reader to find out why.
+// verdictTime is how long Close waits for the first read: gRPC closes a connection when
+// writing fails, but the cause comes from reading.
 const verdictTime = 100 * time.Millisecond
 
 func (c *watchedConn) Read(p []byte) (int, error) {
@@ -164,21 +161,21 @@ func (c *watchedConn) Close() error {
 	return c.Conn.Close()
 }
 
-// unansweredError is a connection without TLS that ended before an answer. A server
-// that speaks TLS ends it so; whether it closes or resets it is chance, and no other
-// cause.
+// unansweredError is the error of a connection without TLS that ended before a
+// response. A server that requires TLS ends it this way, with either a close or a
+// reset.
 type unansweredError struct{ err error }
 
-func (e *unansweredError) Error() string { return "the connection ended before an answer" }
+func (e *unansweredError) Error() string { return "the connection ended before a response" }
 func (e *unansweredError) Unwrap() error { return e.err }
 
-// isHTTP2 reports whether a server's first bytes are those of HTTP/2: a
-// SETTINGS frame, whose type stands behind three bytes of length.
+// isHTTP2 reports whether a server's first bytes are HTTP/2: a SETTINGS frame, whose
+// type follows three bytes of length.
 func isHTTP2(p []byte) bool { return len(p) < 4 || p[3] == 0x04 }
 
-// notEtcdError is a server that answers, and is no etcd.
+// notEtcdError is the error of a server that responds but is not etcd.
 type notEtcdError struct{ answer string }
 
 func (e *notEtcdError) Error() string {
-	return fmt.Sprintf("it says %q, which is not gRPC", e.answer)
+	return fmt.Sprintf("the server answered %q, which is not gRPC", e.answer)
 }

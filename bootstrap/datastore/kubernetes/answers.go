@@ -11,7 +11,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// list is what lists of any kind have in common.
+// list has the fields that lists of all kinds share.
 type list struct {
 	Kind     string `json:"kind"`
 	Metadata struct {
@@ -29,14 +29,14 @@ func readList(body []byte) (list, error) {
 	return l, nil
 }
 
-// object is what every object has.
+// object has the fields that all objects share.
 type object struct {
 	Metadata struct {
 		Name string `json:"name"`
 	} `json:"metadata"`
 }
 
-// readPools reads a list of pools, also those that can't be decoded.
+// readPools decodes a list of pools, including malformed ones.
 func readPools(body []byte) (datastore.Snapshot, error) {
 	l, err := readList(body)
 	if err != nil {

@@ -16,15 +16,15 @@ import (
 const (
 	blockResource = "ipamblocks"
 
-	// blockPage is how many blocks one read asks for, some 500 bytes each.
+	// blockPage is the number of blocks per page, about 500 bytes each.
 	blockPage = "5000"
 
 	acceptMetadata = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 )
 
-// Blocks reads the names of all IPAM blocks, never the blocks, in one list
-// unless there are thousands. A name that is no block's is ignored. Where
-// the API server doesn't know blocks, there are none.
+// Blocks reads the names of all IPAM blocks, and never whole blocks, in pages of 5000.
+// It ignores names that are not those of blocks. If the API server doesn't serve
+// blocks, there are none.
 func (d *Datastore) Blocks(ctx context.Context, families []ippool.Family) ([]netip.Prefix, error) {
 	group, err := d.group(ctx)
 	if err != nil {
@@ -65,9 +65,9 @@ func (d *Datastore) Blocks(ctx context.Context, families []ippool.Family) ([]net
 	}
 }
 
-// parseBlockName reads the name of a block, which is its CIDR with dashes for
-// all that is no digit or letter: 10-244-0-0-26, fd00-10-244--40-122. Four
-// groups are an IPv4 address: an IPv6 address of so few has a gap.
+// parseBlockName parses the name of a block, which is its CIDR with dashes in place of
+// dots, colons and the slash: 10-244-0-0-26, fd00-10-244--40-122. Four groups are an
+// IPv4 address: an IPv6 address with so few groups contains a double dash.
 func parseBlockName(name string) (netip.Prefix, bool) {
 	i := strings.LastIndexByte(name, '-')
 	if i < 0 {

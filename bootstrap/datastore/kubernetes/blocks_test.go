@@ -42,7 +42,7 @@ func TestBlocks(t *testing.T) {
 	for _, answer := range []string{`{"kind":"Status"}`, strings.Replace(page, `{"metadata":{"name":"none"}}`, "7", 1)} {
 		_, err = holding(t, apitest.Answers{crdBlocks: apitest.JSON(200, answer)}).Blocks(t.Context(), family4)
 		require.EqualError(t, err, "Kubernetes https://127.0.0.1:1: reading the names of IPAM blocks: "+
-			"the answer is not a list of the Kubernetes API: check that the endpoint is the API server's")
+			"the response is not a list of the Kubernetes API: check that the endpoint is the API server's")
 	}
 }
 

@@ -16,14 +16,12 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// fieldManager is who the API server says wrote the fields of a pool.
+// fieldManager is the field manager of the pools that are written.
 const fieldManager = "calico-bootstrap"
 
-// Commit writes the changes one after the other, in their order, and stops at
-// the first that fails: nothing that comes after a pool that is refused is
-// written. It returns datastore.ErrConflict if a pool that it is to create exists
-// by now, or if one that it is to update was written or deleted since it was
-// read. The result says what was written before that.
+// Commit writes the changes one by one, in order, and stops at the first failure. It
+// returns datastore.ErrConflict if a pool to create exists, or if a pool to update was
+// written or deleted since it was read. The result has what was written before.
 func (d *Datastore) Commit(ctx context.Context, _ datastore.Snapshot, changes []datastore.Change) (datastore.Result, error) {
 	var result datastore.Result
 	group, err := d.group(ctx)
@@ -51,17 +49,16 @@ func (d *Datastore) Commit(ctx context.Context, _ datastore.Snapshot, changes []
 	return result, nil
 }
 
-// answerLost reports whether a request to write failed so that it may have been
-// carried out.
+// answerLost reports whether a failed write may have been carried out.
 func answerLost(err error) bool {
 	return datastore.Retryable(err) || errors.Is(err, context.Canceled) || errors.Is(err, api.ErrNoPool)
 }
 
-// create writes a new pool, and returns it as the API server keeps it.
+// create creates a pool and returns it as the API server stored it.
 func (d *Datastore) create(ctx context.Context, group schema.GroupVersion, pool *v3.IPPool) (*v3.IPPool, error) {
 	requested := pool.DeepCopy()
 	requested.APIVersion, requested.Kind = group.String(), v3.KindIPPool
-	// The rest is the API server's to give.
+	// The API server sets the rest.
 	requested.ObjectMeta = metav1.ObjectMeta{Name: pool.Name, Labels: pool.Labels, Annotations: pool.Annotations}
 	data, err := json.Marshal(requested)
 	if err != nil {
@@ -71,9 +68,9 @@ func (d *Datastore) create(ctx context.Context, group schema.GroupVersion, pool 
 	return d.write(ctx, action, d.client.Post(path(group, poolResource)...).Body(data))
 }
 
-// update changes in a pool what differs in the record's spec, and returns it as
-// the API server keeps it. It is a patch, so that whatever is not in it stays,
-// known or not. Where nothing differs, nothing is written: nil.
+// update patches the modified fields of the record's spec and returns the pool as the
+// API server stored it. A patch preserves all other fields, including unknown ones. If
+// nothing differs, update writes nothing and returns nil.
 func (d *Datastore) update(ctx context.Context, group schema.GroupVersion, record *ippool.Record) (*v3.IPPool, error) {
 	pool := record.Pool()
 	action := d.action("patch", group, fmt.Sprintf("updating IPPool %q", pool.Name))
@@ -87,8 +84,9 @@ func (d *Datastore) update(ctx context.Context, group schema.GroupVersion, recor
 	return d.write(ctx, action, d.client.Patch(append(path(group, poolResource), pool.Name)...).Body(patch))
 }
 
-// versionedPatch is the record's merge patch with the resourceVersion that it
-// was read with: the API server applies it to no other. Nil: nothing changed.
+// versionedPatch returns the record's merge patch with the resourceVersion that it was
+// read with, so that the API server rejects it after other writes. Nil: nothing
+// changed.
 func versionedPatch(record *ippool.Record) ([]byte, error) {
 	data, err := record.MergePatch()
 	if err != nil || data == nil {
@@ -105,8 +103,7 @@ func versionedPatch(record *ippool.Record) ([]byte, error) {
 	return json.Marshal(patch)
 }
 
-// write sends a pool or a patch of one, and returns the pool as the API server
-// keeps it.
+// write sends a pool or a patch and returns the pool as the API server stored it.
 func (d *Datastore) write(ctx context.Context, action api.Action, request *rest.Request) (*v3.IPPool, error) {
 	body, err := d.client.Call(ctx, action, request.Param("fieldManager", fieldManager))
 	if err != nil {

@@ -62,9 +62,9 @@ func TestCommitFails(t *testing.T) {
 		{"no such resource to patch", false, apitest.NoSuchPath, datastore.ErrNotInstalled, datastore.Unknown, "install Calico's CRDs"},
 		{"unavailable", true, apitest.Answer{Code: 503}, datastore.ErrUnreachable, datastore.Unknown, ""},
 		{"unavailable to patch", false, apitest.Answer{Code: 503}, datastore.ErrUnreachable, datastore.Unknown, ""},
-		{"not a pool", true, apitest.JSON(201, `[]`), nil, datastore.Unknown, "the answer is not an IPPool"},
-		{"not a patched pool", false, apitest.JSON(200, `[]`), nil, datastore.Unknown, "the answer is not an IPPool"},
-		{"no uid", false, apitest.JSON(200, `{}`), nil, datastore.Unknown, "the answer is not an IPPool: it has no uid: check that the endpoint is the API server's"},
+		{"not a pool", true, apitest.JSON(201, `[]`), nil, datastore.Unknown, "the response is not an IPPool"},
+		{"not a patched pool", false, apitest.JSON(200, `[]`), nil, datastore.Unknown, "the response is not an IPPool"},
+		{"no uid", false, apitest.JSON(200, `{}`), nil, datastore.Unknown, "the response is not an IPPool: it has no uid: check that the endpoint is the API server's"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -19,20 +19,19 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// Config says how the Kubernetes API is reached, and where in it the pools are.
+// Config configures the connection to the Kubernetes API and the API group of the
+// pools.
 type Config struct {
-	// REST is how the API server is reached. It is copied, and of the copy
-	// only what concerns the kind of content is changed; UserAgent,
-	// WarningHandler and QPS (no limit) are filled in where they are not set.
-	// Redirects are not followed.
+	// REST configures the connection. It is required and is copied. Its
+	// ContentConfig is replaced; UserAgent, WarningHandler and QPS (no limit)
+	// are set if they are unset. Redirects are not followed.
 	REST *rest.Config
 
-	// APIGroup is ippool.CRDV1 or v3.SchemeGroupVersion. Empty: the first of these that
-	// the API server serves.
+	// APIGroup is ippool.CRDV1 or v3.SchemeGroupVersion. Empty means the first
+	// of these that the API server serves.
 	APIGroup schema.GroupVersion
 
-	// RequestTimeout is how long one request may take before it is tried
-	// again. Zero means 20 seconds.
+	// RequestTimeout is the time limit of one request. Zero means 20 seconds.
 	RequestTimeout time.Duration
 
 	// Names is what hints call a setting. Nil: its identity, such as
@@ -40,15 +39,15 @@ type Config struct {
 	Names origin.Names `json:"-"`
 }
 
-// Format prints where the API server is for every verb, and no secret.
+// Format prints the URL of the API server for every verb, and no secrets.
 func (c Config) Format(w fmt.State, _ rune) { _, _ = io.WriteString(w, api.Place(c.REST)) }
 
-// FromSettings judges the settings for Kubernetes, reads the files that they
-// name, and returns the config and warnings. The error is a *settings.Error with
-// everything that is wrong. Nothing is contacted.
+// FromSettings validates the settings for Kubernetes, reads the files that they name,
+// and returns the config and warnings. It makes no connections. The error is a
+// *settings.Error with all faults.
 //
-// The API server is the one of the endpoint, or of the kubeconfig, that is set;
-// else that of ~/.kube/config if it is there; else, in a pod, the pod's own.
+// The API server is that of the endpoint or the kubeconfig, if one is set, otherwise
+// that of ~/.kube/config if it exists, otherwise, in a pod, that of the pod's cluster.
 func FromSettings(given settings.DatastoreSettings) (Config, []string, error) {
 	r := &reader{settings: given, serviceAccount: serviceAccountFolder}
 	config := Config{APIGroup: ReadAPIGroup(given.CalicoAPIGroup, &r.faults), Names: given.Names}
@@ -57,10 +56,10 @@ func FromSettings(given settings.DatastoreSettings) (Config, []string, error) {
 	return config, r.warnings, r.faults.Err()
 }
 
-// reader reads settings, and gathers what is wrong with them.
+// reader reads settings and collects faults and warnings.
 type reader struct {
 	settings       settings.DatastoreSettings
-	serviceAccount string // the folder of a pod's token
+	serviceAccount string // directory of a pod's token
 	faults         settings.Faults
 	warnings       []string
 }
@@ -72,8 +71,8 @@ func (r *reader) warn(format string, args ...any) {
 	r.warnings = append(r.warnings, fmt.Sprintf(format, args...))
 }
 
-// ReadAPIGroup reads the setting for the API group: empty if it is unset, and,
-// noting a fault, if it is none that may hold pools.
+// ReadAPIGroup parses the setting for the API group. It returns the empty group if the
+// setting is unset, and also if it is invalid, which it adds to faults.
 func ReadAPIGroup(given settings.Setting, faults *settings.Faults) schema.GroupVersion {
 	for _, group := range apiGroups {
 		if strings.EqualFold(given.Value, group.String()) {
@@ -81,26 +80,26 @@ func ReadAPIGroup(given settings.Setting, faults *settings.Faults) schema.GroupV
 		}
 	}
 	if given.IsSet() {
-		faults.Add(given, "unknown API group; want %s or %s", ippool.CRDV1, v3.SchemeGroupVersion)
+		faults.Add(given, "unknown API group; must be %s or %s", ippool.CRDV1, v3.SchemeGroupVersion)
 	}
 	return schema.GroupVersion{}
 }
 
-// limits reads how fast the API server may be asked.
+// limits reads the limits of the request rate.
 func (r *reader) limits(config *rest.Config) {
 	qps, burst := r.settings.K8sClientQPS, r.settings.K8sClientBurst
 	config.QPS = api.NoLimit
 	if qps.IsSet() {
 		value, err := strconv.ParseFloat(qps.Value, 32)
-		if !(err == nil && value > 0) { // and so NaN is none
-			r.faults.Add(qps, "want a number of requests a second, above 0")
+		if !(err == nil && value > 0) { // rejects NaN, too
+			r.faults.Add(qps, "must be a number of requests per second above 0")
 		}
 		config.QPS = float32(value)
 	}
 	if burst.IsSet() {
 		value, err := strconv.ParseUint(burst.Value, 10, 31)
 		if err != nil || value == 0 {
-			r.faults.Add(burst, "want a whole number of requests, above 0")
+			r.faults.Add(burst, "must be an integer above 0")
 		}
 		config.Burst = int(value)
 		if !qps.IsSet() {
@@ -111,15 +110,15 @@ func (r *reader) limits(config *rest.Config) {
 
 const modulePath = "github.com/calico-bootstrap/calico-bootstrap"
 
-// userAgent is what API servers log of a program that doesn't say who it is:
-// name, version of this library where it is known, platform.
+// userAgent returns the default user agent: name, version of this library if known,
+// platform.
 func userAgent() string {
 	info, _ := debug.ReadBuildInfo()
 	return UserAgent(libraryVersion(info))
 }
 
-// libraryVersion is that of this module in a program that was built so. Nil: one
-// that was built without modules.
+// libraryVersion returns the version of this module in the build info, which is nil in a
+// program built without modules.
 func libraryVersion(info *debug.BuildInfo) string {
 	if info != nil {
 		for _, dep := range info.Deps {
@@ -131,8 +130,7 @@ func libraryVersion(info *debug.BuildInfo) string {
 	return "(devel)"
 }
 
-// UserAgent returns the user agent of a program of this project, of the given
-// version.
+// UserAgent returns the user agent for a version of a program of this project.
 func UserAgent(version string) string {
 	return fmt.Sprintf("calico-bootstrap/%s (%s/%s)", version, runtime.GOOS, runtime.GOARCH)
 }

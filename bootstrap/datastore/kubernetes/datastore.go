@@ -18,23 +18,22 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// apiGroups may hold pools. Where both are served, the second is the aggregated
-// API server's view of the first.
+// apiGroups are the groups that can contain pools. If both are served, the second is
+// the aggregated API server's view of the first.
 var apiGroups = []schema.GroupVersion{ippool.CRDV1, v3.SchemeGroupVersion}
 
 func isAPIGroup(group schema.GroupVersion) bool { return slices.Contains(apiGroups, group) }
 
 const poolResource = ippool.Resource
 
-// Datastore keeps pools in the Kubernetes API. Blocks, PodCIDRs and Survey may
-// be called at the same time, each once; it is not safe for other concurrent
-// use.
+// Datastore stores pools in the Kubernetes API. Blocks, PodCIDRs and Survey may be
+// called concurrently, each once; it is not safe for other concurrent use.
 type Datastore struct {
-	requested schema.GroupVersion // the group that the config asks for; empty: the first that is served
+	requested schema.GroupVersion // group of the config; empty: the first that is served
 	names     origin.Names
 	client    *api.Client
-	found     schema.GroupVersion // the group that a list found; empty: not yet
-	looked    bool                // for pools that are elsewhere
+	found     schema.GroupVersion // group that Snapshot found; empty: not yet
+	looked    bool                // checkOtherGroup was called
 }
 
 var (
@@ -42,8 +41,8 @@ var (
 	_ facts.Cluster       = (*Datastore)(nil)
 )
 
-// Open returns a datastore on the API server, which it contacts when it is first
-// asked for something. The error is about the config alone.
+// Open returns a datastore that connects with its first request. An error means that
+// the config is invalid.
 func Open(config Config) (*Datastore, error) {
 	if config.REST == nil {
 		return nil, errors.New("kubernetes: no rest.Config")
@@ -58,16 +57,15 @@ func Open(config Config) (*Datastore, error) {
 	return &Datastore{requested: config.APIGroup, names: config.Names, client: client}, nil
 }
 
-// Close ends the connections to the API server that are not in use.
+// Close closes idle connections to the API server.
 func (d *Datastore) Close() error { return d.client.Close() }
 
-// Type is datastore.Kubernetes.
+// Type returns datastore.Kubernetes.
 func (d *Datastore) Type() datastore.Type { return datastore.Kubernetes }
 
-// Snapshot reads every pool with one list, of the API group that is served: the
-// first that is not unknown to the API server. Nothing is written on the word
-// of a list that may be stale, so none is requested. Revision is the list's
-// resourceVersion.
+// Snapshot reads all pools with one list of the first API group that is served. It
+// requests a consistent list, because a write must not depend on stale data. Revision
+// is the list's resourceVersion.
 func (d *Datastore) Snapshot(ctx context.Context) (datastore.Snapshot, error) {
 	groups := apiGroups
 	switch {
@@ -84,7 +82,7 @@ func (d *Datastore) Snapshot(ctx context.Context) (datastore.Snapshot, error) {
 			d.found = group
 			return snapshot, nil
 		case errors.Is(err, datastore.ErrNotInstalled),
-			len(absent) > 0 && errors.Is(err, datastore.ErrForbidden): // a role for the first group alone
+			len(absent) > 0 && errors.Is(err, datastore.ErrForbidden): // a role that allows only the first group
 			absent = append(absent, err)
 		default:
 			return datastore.Snapshot{}, err
@@ -111,25 +109,25 @@ func (d *Datastore) list(ctx context.Context, group schema.GroupVersion) (datast
 	return snapshot, nil
 }
 
-// elsewhere tells of a cluster that has its pools in the one group while the
-// config asks for the newer one: that won't come by waiting. It looks once.
+// checkOtherGroup returns an error that is not retryable if the config requests the
+// newer group but the cluster has its pools in the older one. It checks once.
 func (d *Datastore) checkOtherGroup(ctx context.Context) error {
 	if d.requested != v3.SchemeGroupVersion || d.looked {
 		return nil
 	}
 	d.looked = true
 	if _, err := d.list(ctx, ippool.CRDV1); err != nil {
-		return nil // nothing is known, then
+		return nil // unknown
 	}
 	return &datastore.Error{
 		Place: d.client.Place(), Operation: "reading IP pools",
-		Err:  fmt.Errorf("the API server has no %s in %s, which is configured, but in %s", poolResource, v3.SchemeGroupVersion, ippool.CRDV1),
+		Err:  fmt.Errorf("the API server has no %s in the configured group %s, but in %s", poolResource, v3.SchemeGroupVersion, ippool.CRDV1),
 		Hint: fmt.Sprintf("set %s to %s, or leave it out", d.names.Of(origin.SettingCalicoAPIGroup), ippool.CRDV1),
 	}
 }
 
-// group is the API group that has the pools. Only a list tells, unless one did
-// before or the config says it.
+// group returns the API group of the pools. It needs a list to find out, unless the
+// config or an earlier list determines it.
 func (d *Datastore) group(ctx context.Context) (schema.GroupVersion, error) {
 	if !d.requested.Empty() {
 		return d.requested, nil
@@ -142,12 +140,12 @@ func (d *Datastore) group(ctx context.Context) (schema.GroupVersion, error) {
 	return d.found, nil
 }
 
-// path is where a resource of a group is, below the API server's URL.
+// path returns the path of a resource of a group, relative to the API server's URL.
 func path(group schema.GroupVersion, resource string) []string {
 	return []string{"apis", group.Group, group.Version, resource}
 }
 
-// action is what is asked of the pools of a group, in the words of RBAC.
+// action returns the action for a request on the pools of a group.
 func (d *Datastore) action(verb string, group schema.GroupVersion, operation string) api.Action {
 	action := api.Action{Operation: operation, Verb: verb, Group: group.Group, Resource: poolResource}
 	if group == ippool.CRDV1 && d.requested.Empty() {
@@ -156,17 +154,17 @@ func (d *Datastore) action(verb string, group schema.GroupVersion, operation str
 	return action
 }
 
-// otherGroupHint is for those who may have pools in the newer group alone.
+// otherGroupHint is the hint for clusters that have their pools only in the newer group.
 func (d *Datastore) otherGroupHint() string {
 	return fmt.Sprintf("if this cluster has its pools in %s, set %s to that", v3.SchemeGroupVersion, d.names.Of(origin.SettingCalicoAPIGroup))
 }
 
-// notInstalled says that none of the groups has pools, and why.
+// notInstalled returns the error if none of the groups serves pools.
 func (d *Datastore) notInstalled(groups []schema.GroupVersion, absent []error) error {
 	var why []string
 	for i, group := range groups {
 		if errors.Is(absent[i], datastore.ErrForbidden) {
-			why = append(why, fmt.Sprintf("%s may not be listed (%s)", group, d.action("list", group, "").RoleHint()))
+			why = append(why, fmt.Sprintf("listing %s is forbidden (%s)", group, d.action("list", group, "").RoleHint()))
 			continue
 		}
 		why = append(why, fmt.Sprintf("%s has no %s", group, poolResource))
@@ -182,17 +180,17 @@ func (d *Datastore) notInstalled(groups []schema.GroupVersion, absent []error) e
 }
 
 // PodCIDRs reads kubeadm's ClusterConfiguration, OpenShift's Network config and
-// kube-proxy's config, in this order, until a CIDR of each family is known. A
-// source that is absent, forbidden or unreadable is skipped, with its problem.
+// kube-proxy's config, in this order, until it has a CIDR of each family. It skips a
+// source that is absent, forbidden or malformed and returns its problem.
 func (d *Datastore) PodCIDRs(ctx context.Context, families []ippool.Family) ([]facts.PodCIDRSource, error) {
 	return clusterfacts.PodCIDRs(ctx, d.client, families)
 }
 
-// Survey reads the nodes, and the Service CIDRs from the ServiceCIDRs of the
-// API, or where there are none or they may not be read, from kubeadm's
-// ClusterConfiguration or OpenShift's Network config. What is absent, forbidden
-// or unreadable is reported in Problems. An error is one that ends or delays a run
-// wherever it comes up: ErrUnreachable, ErrTLS, ErrUnauthorized, or that of ctx.
+// Survey reads the nodes and the Service CIDRs. Service CIDRs come from ServiceCIDR
+// objects or, if there are none or they are forbidden, from kubeadm's
+// ClusterConfiguration or OpenShift's Network config. What is absent, forbidden or
+// malformed is reported in Problems. Errors are only ErrUnreachable, ErrTLS,
+// ErrUnauthorized and that of ctx.
 func (d *Datastore) Survey(ctx context.Context) (facts.Survey, error) {
 	return clusterfacts.Survey(ctx, d.client)
 }

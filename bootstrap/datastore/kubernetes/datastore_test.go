@@ -62,7 +62,7 @@ func TestSnapshotWithoutPools(t *testing.T) {
 	t.Parallel()
 	forbidden := apitest.Failure(403, "Forbidden", `User "x" cannot list resource "ippools"`)
 	ready := apitest.JSON(200, "ok")
-	const install = "install Calico's CRDs; if they are, check that the endpoint is the API server's"
+	const install = "install Calico's CRDs; if they are installed, check that the endpoint is the API server's"
 	tests := []struct {
 		name    string
 		group   schema.GroupVersion
@@ -73,14 +73,14 @@ func TestSnapshotWithoutPools(t *testing.T) {
 		{"in no group", schema.GroupVersion{}, nil,
 			"not installed: crd.projectcalico.org/v1 has no ippools, projectcalico.org/v3 has no ippools: " + install, datastore.ErrNotInstalled},
 		{"the second group is forbidden", schema.GroupVersion{}, apitest.Answers{v3Pools: forbidden, "/readyz": ready},
-			"not installed: crd.projectcalico.org/v1 has no ippools, projectcalico.org/v3 may not be listed (add to a ClusterRole the rule " +
+			"not installed: crd.projectcalico.org/v1 has no ippools, listing projectcalico.org/v3 is forbidden (add to a ClusterRole the rule " +
 				"- {apiGroups: [projectcalico.org], resources: [ippools], verbs: [list]}): " + install, datastore.ErrNotInstalled},
 		{"not in the requested group", ippool.CRDV1, nil,
 			"not installed: crd.projectcalico.org/v1 has no ippools: " + install + "; if this cluster has its pools in projectcalico.org/v3, set calicoAPIGroup to that",
 			datastore.ErrNotInstalled},
 		{"not in the newer group, nor in the other", v3.SchemeGroupVersion, nil, "not installed: projectcalico.org/v3 has no ippools: " + install, datastore.ErrNotInstalled},
 		{"not in the newer group but in the other", v3.SchemeGroupVersion, apitest.Answers{crdPools: apitest.JSON(200, noPools)},
-			"the API server has no ippools in projectcalico.org/v3, which is configured, but in crd.projectcalico.org/v1: " +
+			"the API server has no ippools in the configured group projectcalico.org/v3, but in crd.projectcalico.org/v1: " +
 				"set calicoAPIGroup to crd.projectcalico.org/v1, or leave it out", nil},
 	}
 	for _, tt := range tests {
@@ -104,7 +104,7 @@ func TestSnapshotFails(t *testing.T) {
 	forbidden := apitest.Failure(403, "Forbidden", `User "x" cannot list resource "ippools"`)
 	const (
 		rule   = `permission denied: User "x" cannot list resource "ippools": add to a ClusterRole the rule - {apiGroups: [crd.projectcalico.org], resources: [ippools], verbs: [list]}`
-		noList = "the answer is not a list of the Kubernetes API: check that the endpoint is the API server's"
+		noList = "the response is not a list of the Kubernetes API: check that the endpoint is the API server's"
 	)
 	tests := []struct {
 		name   string

@@ -1,16 +1,14 @@
-// Package kubernetes is a datastore.Datastore on the Kubernetes API, where most
-// clusters keep their pools, and a facts.Cluster that knows the cluster's pod
-// CIDRs, Service CIDRs and nodes.
+// Package kubernetes implements datastore.Datastore on the Kubernetes API, and
+// facts.Cluster with the cluster's pod CIDRs, Service CIDRs and nodes.
 //
-// It reads all pools with one list, without discovery, and writes each with a
-// request of its own, one after the other, until one fails. The API has no
-// transaction over several objects. What it does promise is that an object is
-// changed only as it was read, and that a name exists once: bootstraps that race
-// for the same names leave one pool of each family. Bootstraps that race with
-// different names for the default pools are told apart by nobody; give all of a
-// cluster the same. What one run could not finish, because its node died between
-// the two creates, the next one does.
+// [Open] takes a [Config]. [FromSettings] returns one, or the caller creates it from a
+// rest.Config.
 //
-// [Open] takes a [Config]: [FromSettings] makes one, or the importer does, around
-// the rest.Config that it has.
+// A datastore reads all pools with one list, without discovery, and writes one pool per
+// request, until one fails. The API has no transactions over several objects, but it
+// rejects an update of an object that was modified since it was read, and a second
+// object of the same name. So bootstraps that race with the same pool names result in
+// one default pool per family. Bootstraps with different names for the default pools
+// can create several: use the same names in the whole cluster. If a run is interrupted
+// between two creates, the next run creates the rest.
 package kubernetes

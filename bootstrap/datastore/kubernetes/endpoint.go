@@ -19,23 +19,22 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 )
 
-// serviceAccountFolder is where Kubernetes puts a pod's token and the cluster's
-// CA.
+// serviceAccountFolder is the directory of a pod's token and the cluster's CA.
 const serviceAccountFolder = "/var/run/secrets/kubernetes.io/serviceaccount"
 
-// rest finds the API server that the settings mean. With faults, the config is
-// of no use, but never nil.
+// rest returns the config of the API server that the settings select. It is never nil,
+// but not usable if there are faults.
 func (r *reader) rest() *rest.Config {
 	s := &r.settings
 	file, home := s.Kubeconfig, s.Ambient.HomeKubeconfig
 	if inline := s.KubeconfigInline; inline.IsSet() && file.IsSet() {
-		r.faults.AddSecret(inline, "contradicts %s: want a file or the text itself, not both", file.Source)
+		r.faults.AddSecret(inline, "contradicts %s; set a file or the inline text, not both", file.Source)
 	}
 	switch {
 	case s.K8sAPIEndpoint.IsSet():
 		for _, kubeconfig := range []settings.Setting{file, s.KubeconfigInline} {
 			if kubeconfig.IsSet() {
-				r.urlFault(s.K8sAPIEndpoint, "contradicts %s: want a kubeconfig or an endpoint, not both", kubeconfig.Source)
+				r.urlFault(s.K8sAPIEndpoint, "contradicts %s; set a kubeconfig or an endpoint, not both", kubeconfig.Source)
 			}
 		}
 		return r.endpoint()
@@ -65,13 +64,13 @@ func (r *reader) rest() *rest.Config {
 	return r.inCluster()
 }
 
-// exists reports whether something is there, be it readable or not.
+// exists reports whether the path exists, even if it is not readable.
 func exists(path string) bool {
 	_, err := os.Stat(path)
 	return !errors.Is(err, fs.ErrNotExist)
 }
 
-// inCluster is how a pod reaches the API server of its own cluster.
+// inCluster returns the config with which a pod reaches the API server of its cluster.
 func (r *reader) inCluster() *rest.Config {
 	host, port := r.settings.Ambient.KubernetesServiceHost, r.settings.Ambient.KubernetesServicePort
 	if !host.IsSet() || !port.IsSet() {
@@ -83,10 +82,10 @@ func (r *reader) inCluster() *rest.Config {
 	}
 	config := &rest.Config{
 		Host: "https://" + net.JoinHostPort(host.Value, port.Value),
-		// The token is read again from time to time: Kubernetes renews it.
+		// client-go reads the token again periodically: Kubernetes rotates it.
 		BearerTokenFile: filepath.Join(r.serviceAccount, "token"),
 	}
-	pod := origin.Caller(host.Source.String() + " says that this is a pod")
+	pod := origin.Caller(host.Source.String() + " (in-cluster config)")
 	if _, err := os.ReadFile(config.BearerTokenFile); err != nil {
 		r.faults.Add(settings.Given(config.BearerTokenFile, pod), "%s", text.Unreadable(err, "the token of a ServiceAccount (automountServiceAccountToken), or a kubeconfig"))
 	}
@@ -94,12 +93,12 @@ func (r *reader) inCluster() *rest.Config {
 	return config
 }
 
-// endpoint is the API server that is named by its URL.
+// endpoint returns the config of the API server of the endpoint setting.
 func (r *reader) endpoint() *rest.Config {
 	s := &r.settings
 	config := &rest.Config{Host: r.url(s.K8sAPIEndpoint)}
 	if s.K8sCurrentContext.IsSet() {
-		r.faults.Add(s.K8sCurrentContext, "contradicts %s: an endpoint has no contexts; want a kubeconfig instead", s.K8sAPIEndpoint.Source)
+		r.faults.Add(s.K8sCurrentContext, "contradicts %s: an endpoint has no contexts; set a kubeconfig instead", s.K8sAPIEndpoint.Source)
 	}
 	config.CAData = r.certificates(s.K8sCAFile)
 	config.CertData, config.KeyData = r.clientCertificate()
@@ -116,9 +115,9 @@ func (r *reader) endpoint() *rest.Config {
 	return config
 }
 
-// url judges the URL of an API server.
+// url validates the URL of an API server and returns it, or an empty string.
 func (r *reader) url(setting settings.Setting) string {
-	const want = "want a URL such as https://10.0.0.1:6443"
+	const want = "must be a URL such as https://10.0.0.1:6443"
 	parsed, err := url.Parse(setting.Value)
 	switch {
 	case err != nil || !hasPort(parsed):
@@ -127,8 +126,8 @@ func (r *reader) url(setting settings.Setting) string {
 		r.urlFault(setting, "the scheme must be https or http; %s", want)
 	case parsed.Hostname() == "":
 		r.urlFault(setting, "no host; %s", want)
-	case parsed.User != nil || strings.Contains(parsed.Path, "@"): // of a password with a slash
-		r.urlFault(setting, "a user in a URL is not used; want a token, a client certificate or a kubeconfig")
+	case parsed.User != nil || strings.Contains(parsed.Path, "@"): // a password with a slash
+		r.urlFault(setting, "a user in a URL is not used; set a token, a client certificate or a kubeconfig")
 	case parsed.RawQuery != "" || parsed.Fragment != "":
 		r.urlFault(setting, "more than a host and a path; %s", want)
 	default:
@@ -137,7 +136,7 @@ func (r *reader) url(setting settings.Setting) string {
 	return ""
 }
 
-// hasPort reports whether the port is one, or left out.
+// hasPort reports whether the port is valid or omitted.
 func hasPort(url *url.URL) bool {
 	if url.Port() == "" {
 		return true
@@ -146,7 +145,8 @@ func hasPort(url *url.URL) bool {
 	return err == nil && port > 0
 }
 
-// urlFault quotes no URL that may have a password or a token in it.
+// urlFault adds a fault. It does not quote a URL that may contain a password or a
+// token.
 func (r *reader) urlFault(setting settings.Setting, format string, args ...any) {
 	if strings.ContainsAny(setting.Value, "@?#") {
 		r.faults.AddSecret(setting, format, args...)
@@ -155,7 +155,7 @@ func (r *reader) urlFault(setting settings.Setting, format string, args ...any) 
 	r.faults.Add(setting, format, args...)
 }
 
-// certificates reads a file of CA certificates; nil if none is named.
+// certificates reads a file of CA certificates; nil if the setting is unset or invalid.
 func (r *reader) certificates(setting settings.Setting) []byte {
 	data := r.pem(setting)
 	if data != nil && !x509.NewCertPool().AppendCertsFromPEM(data) {
@@ -177,8 +177,7 @@ func (r *reader) pem(setting settings.Setting) []byte {
 	return data
 }
 
-// clientCertificate reads the certificate and its key; both are nil unless they
-// are a pair.
+// clientCertificate reads the certificate and its key. Both are nil unless they match.
 func (r *reader) clientCertificate() (cert, key []byte) {
 	certFile, keyFile := r.settings.K8sCertFile, r.settings.K8sKeyFile
 	cert, key = r.pem(certFile), r.pem(keyFile)
@@ -197,24 +196,24 @@ func (r *reader) clientCertificate() (cert, key []byte) {
 	return nil, nil
 }
 
-// token is the bearer token, which no message shows.
+// token returns the bearer token. Messages never show it.
 func (r *reader) token() string {
 	setting := r.settings.K8sAPIToken
 	token := strings.TrimSpace(setting.Value)
 	if setting.IsSet() && (token == "" || strings.ContainsFunc(token, func(c rune) bool { return c <= ' ' || c > '~' })) {
-		r.faults.AddSecret(setting, "no token: it is empty, or has white space or other characters in it that no token has")
+		r.faults.AddSecret(setting, "not a token; must be printable ASCII characters without spaces")
 	}
 	return token
 }
 
-// insecure tells whether the server's certificate goes unchecked.
+// insecure reports whether to skip verification of the server's certificate.
 func (r *reader) insecure(hasCA bool) bool {
 	setting := r.settings.K8sInsecureSkipTLSVerify
 	if !setting.Bool(false, &r.faults) {
 		return false
 	}
 	if hasCA {
-		r.faults.Add(setting, "contradicts the CA that is given: want one of the two")
+		r.faults.Add(setting, "contradicts the CA file; set one of the two")
 	}
 	r.warn("%s: TLS verification of the API server is skipped, which is insecure", setting.Source)
 	return true

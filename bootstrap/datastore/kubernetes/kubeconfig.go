@@ -21,9 +21,8 @@ import (
 
 const wantKubeconfig = "a kubeconfig"
 
-// kubeconfigFiles merges the files of a list as kubectl does: of what several
-// have, the first counts, and relative paths start at the file that they are
-// in.
+// kubeconfigFiles merges the files of a list as kubectl does: the first file takes
+// precedence, and relative paths are relative to the file that contains them.
 func (r *reader) kubeconfigFiles(setting settings.Setting) *rest.Config {
 	var (
 		found    []string
@@ -48,7 +47,7 @@ func (r *reader) kubeconfigFiles(setting settings.Setting) *rest.Config {
 		}
 	}
 	if len(found) == 0 && len(r.faults) == before {
-		r.warnings = nil // they say no more than the fault
+		r.warnings = nil // redundant with the fault
 		if len(missing) == 0 {
 			missing = []error{fs.ErrNotExist}
 		}
@@ -63,7 +62,7 @@ func (r *reader) kubeconfigFiles(setting settings.Setting) *rest.Config {
 				addUndecodable(&r.faults, settings.Given(path, setting.Source), err)
 			}
 		}
-		if len(r.faults) == before { // one of the files changed just now
+		if len(r.faults) == before { // one of the files changed in between
 			addUndecodable(&r.faults, setting, err)
 		}
 	}
@@ -73,12 +72,12 @@ func (r *reader) kubeconfigFiles(setting settings.Setting) *rest.Config {
 	return r.kubeconfig(setting, merged)
 }
 
-// inlineKubeconfig is a kubeconfig in a CalicoAPIConfig file.
+// inlineKubeconfig reads the kubeconfig inside a CalicoAPIConfig file.
 func (r *reader) inlineKubeconfig() *rest.Config {
 	setting := r.settings.KubeconfigInline
 	config, err := clientcmd.Load([]byte(setting.Value))
 	if err != nil {
-		// Never quote the text: it may be on one line.
+		// Never quote the text: it may contain secrets even on one line.
 		var faults settings.Faults
 		addUndecodable(&faults, setting, err)
 		r.faults.AddSecret(setting, "%s", faults[0].Problem)
@@ -87,7 +86,7 @@ func (r *reader) inlineKubeconfig() *rest.Config {
 	return r.kubeconfig(settings.Given("inline", setting.Source), config)
 }
 
-// kubeconfig takes the context that is asked for out of a kubeconfig.
+// kubeconfig returns the config of the selected context of a kubeconfig.
 func (r *reader) kubeconfig(setting settings.Setting, config *clientcmdapi.Config) *rest.Config {
 	context, source := config.CurrentContext, setting
 	if given := r.settings.K8sCurrentContext; given.IsSet() {
@@ -99,7 +98,7 @@ func (r *reader) kubeconfig(setting settings.Setting, config *clientcmdapi.Confi
 		r.faults.Add(setting, "it has no current-context; want %s with %s", r.name(origin.SettingCurrentContext), known)
 		return &rest.Config{}
 	case config.Contexts[context] == nil && source == setting:
-		r.faults.Add(setting, "its current-context %q is not in it; must be %s", context, known)
+		r.faults.Add(setting, "its current-context %q does not exist; must be %s", context, known)
 		return &rest.Config{}
 	case config.Contexts[context] == nil:
 		r.faults.Add(source, "no such context in the kubeconfig; must be %s", known)
@@ -124,23 +123,23 @@ func (r *reader) kubeconfig(setting settings.Setting, config *clientcmdapi.Confi
 		r.faults.Add(setting, "context %q: %v", context, err)
 	}
 	if server, _, err := rest.DefaultServerUrlFor(result); err != nil || server.Scheme != "https" && server.Scheme != "http" {
-		r.faults.Add(setting, "context %q: its server is no URL such as https://10.0.0.1:6443", context)
+		r.faults.Add(setting, "context %q: its server must be a URL such as https://10.0.0.1:6443", context)
 		return &rest.Config{}
 	}
 	return result
 }
 
-// urlProblem returns what is wrong with the URLs of a cluster. It quotes none:
-// there may be a password in them, which messages would show ever after.
+// urlProblem validates the URLs of a cluster. It does not quote them, because they may
+// contain a password.
 func urlProblem(cluster *clientcmdapi.Cluster) string {
 	if cluster == nil {
-		return "" // which has words of its own
+		return "" // ConfirmUsable reports it
 	}
 	if server, err := url.Parse(cluster.Server); err == nil && (server.User != nil || strings.Contains(server.Path, "@") || server.RawQuery != "" || server.Fragment != "") {
-		return "its server is more than a scheme, a host and a path; want a user's token or certificate instead"
+		return "its server must be only a scheme, a host and a path; set a user's token or certificate instead"
 	}
 	if proxy, err := url.Parse(cluster.ProxyURL); cluster.ProxyURL != "" && (err != nil || !slices.Contains([]string{"http", "https", "socks5"}, proxy.Scheme)) {
-		return "its proxy-url is no URL of http, https or socks5"
+		return "its proxy-url must be an http, https or socks5 URL"
 	}
 	return ""
 }
@@ -157,8 +156,8 @@ func knownContexts(config *clientcmdapi.Config) string {
 	return "one of " + strings.Join(names, ", ")
 }
 
-// problemsOf takes apart what is wrong with a context, a line each. That client-go
-// gives an Aggregate is its way, not its promise.
+// problemsOf splits the error of a context into its problems. client-go returns an
+// Aggregate but does not document that.
 func problemsOf(err error) []string {
 	var all utilerrors.Aggregate
 	if !errors.As(err, &all) {
@@ -171,11 +170,11 @@ func problemsOf(err error) []string {
 	return problems
 }
 
-// overlay lays what is set for an endpoint over what a kubeconfig says, as
+// overlay overrides values of a kubeconfig with the settings for an endpoint, as
 // Calico's own clients do.
 func (r *reader) overlay(config *rest.Config) *rest.Config {
 	if ca := r.certificates(r.settings.K8sCAFile); ca != nil {
-		config.Insecure, config.CAData, config.CAFile = false, ca, "" // whoever names a CA wants it checked
+		config.Insecure, config.CAData, config.CAFile = false, ca, "" // a CA implies verification
 	}
 	if cert, key := r.clientCertificate(); cert != nil {
 		config.CertData, config.CertFile, config.KeyData, config.KeyFile = cert, "", key, ""
@@ -191,9 +190,9 @@ func (r *reader) overlay(config *rest.Config) *rest.Config {
 	return config
 }
 
-// inMemory reads the TLS files, so that what was judged is what is used, and
-// checks that they are what they should be. client-go would watch them, from a
-// goroutine that never ends.
+// inMemory replaces TLS files with their content and validates it. So the validated
+// content is what is used, and client-go does not watch the files in a goroutine that
+// never ends.
 func inMemory(config *rest.Config) error {
 	if err := rest.LoadTLSFiles(config); err != nil {
 		return err
@@ -203,8 +202,8 @@ func inMemory(config *rest.Config) error {
 	return err
 }
 
-// addUndecodable quotes the setting only if it is a name: a text of several lines
-// is probably the file.
+// addUndecodable adds a fault. It does not quote a value of several lines, which is
+// probably the content of a file.
 func addUndecodable(faults *settings.Faults, setting settings.Setting, err error) {
 	add := faults.Add
 	if strings.Contains(setting.Value, "\n") {

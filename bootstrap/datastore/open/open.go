@@ -1,5 +1,8 @@
-// Package open opens the datastore that settings name: what every program with
-// both datastores would write again.
+// Package open opens the datastore that settings select, etcd v3 or the Kubernetes API.
+//
+// [FromSettings] validates settings and returns a [Config]; [Config.Open] returns the
+// [Datastore]. Programs that support only one datastore use package etcdv3 or
+// kubernetes directly.
 package open
 
 import (
@@ -14,31 +17,30 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 )
 
-// Config says how either datastore is reached. The zero value opens none.
+// Config configures the connection to a datastore. The zero value can't be opened.
 type Config struct {
-	Type       datastore.Type    // which of the two
+	Type       datastore.Type    // selects the datastore
 	Etcd       etcdv3.Config     // for datastore.EtcdV3
 	Kubernetes kubernetes.Config // for datastore.Kubernetes
 
-	// Warnings are about the settings, a line each.
+	// Warnings are warnings about the settings, one line each.
 	Warnings []string
 }
 
-// Datastore is one that is to be closed in the end.
+// Datastore is a datastore that the caller must close.
 type Datastore interface {
 	datastore.Datastore
 	io.Closer
 }
 
-// FromSettings validates all settings, also those that don't concern the
-// datastore, reads the files that they name, and returns how the datastore is
-// reached. The error wraps ErrInvalidSettings of package settings, and has a line for
-// each thing that is invalid. Nothing is contacted. The warnings are the caller's to
-// show: no run knows them.
+// FromSettings validates all settings, including those that don't concern the
+// datastore, reads the files that they name, and returns the config of the datastore.
+// It makes no connections. The error wraps ErrInvalidSettings of package settings and
+// has one line per fault. The caller must show the warnings; a run doesn't report them.
 func FromSettings(s settings.Settings) (Config, error) {
 	resolved, err := s.ReadAndResolve()
 	config, datastoreErr := For(resolved.Datastore, s.Datastore)
-	var faults settings.Faults // what is wrong with the setting itself is in err
+	var faults settings.Faults // faults of the setting itself are in err
 	if s.Strict.Bool(false, &settings.Faults{}) {
 		for _, warning := range config.Warnings {
 			faults.Add(settings.Setting{}, "%s", text.Strict(warning, s.Strict.Source.String()))
@@ -48,8 +50,8 @@ func FromSettings(s settings.Settings) (Config, error) {
 	return config, errors.Join(err, datastoreErr, faults.Err())
 }
 
-// For is FromSettings for one datastore, and for its settings alone. The empty
-// type is none: nothing is validated.
+// For is like FromSettings, but validates only the settings of the given datastore. If
+// kind is empty, it validates nothing.
 func For(kind datastore.Type, s settings.DatastoreSettings) (Config, error) {
 	config := Config{Type: kind}
 	var err error
@@ -62,7 +64,7 @@ func For(kind datastore.Type, s settings.DatastoreSettings) (Config, error) {
 	return config, err
 }
 
-// String names the datastore and where it is, without secrets.
+// String returns the datastore and its endpoints, without secrets.
 func (c Config) String() string {
 	if c.Type == datastore.Kubernetes {
 		return fmt.Sprint(c.Kubernetes)
@@ -70,8 +72,8 @@ func (c Config) String() string {
 	return fmt.Sprint(c.Etcd)
 }
 
-// Open returns the datastore, which connects with its first request.
-// It is the caller's to close. The error is about the config alone.
+// Open returns the datastore, which connects with its first request. The caller must
+// close it. An error means that the config is invalid.
 func (c Config) Open() (Datastore, error) {
 	switch c.Type {
 	case datastore.EtcdV3:
@@ -83,7 +85,8 @@ func (c Config) Open() (Datastore, error) {
 	}
 }
 
-// opened returns no datastore beside an error, not even a nil one of its type.
+// opened returns a nil interface with an error, not an interface that holds a nil
+// pointer.
 func opened(store Datastore, err error) (Datastore, error) {
 	if err != nil {
 		return nil, err

@@ -1,4 +1,4 @@
-// Package factstest makes facts for tests.
+// Package factstest creates facts for tests.
 package factstest
 
 import (

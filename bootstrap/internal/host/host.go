@@ -10,15 +10,14 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/facts"
 )
 
-// This returns the host that the process runs on. The interfaces that Calico made
-// there, and its routes, are left out: they come out of pools. Routes are known
-// only on Linux.
+// This returns the host that the process runs on. It omits the interfaces and routes
+// that Calico created, because their addresses are from pools. Routes are known only on
+// Linux.
 func This() facts.Host { return thisHost{} }
 
 type thisHost struct{}
 
-// ipv6Sysctls is where Linux shows IPv6 when it has it. calico-node looks
-// there too.
+// ipv6Sysctls exists if Linux supports IPv6. calico-node checks it too.
 const ipv6Sysctls = "/proc/sys/net/ipv6"
 
 func (thisHost) IPv6Disabled() string {

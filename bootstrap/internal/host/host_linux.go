@@ -17,8 +17,8 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/internal/calicolinks"
 )
 
-// The kernel is asked in one dump for each kind of thing: package net would dump
-// all addresses anew for every interface, and a node has one for every pod.
+// Each kind of object is read with one netlink dump. Package net would dump all
+// addresses again for each interface, and a node has an interface per pod.
 
 func (thisHost) Networks(ctx context.Context) ([]facts.Located, error) {
 	names, err := linkNames(ctx)
@@ -65,9 +65,8 @@ const (
 	dumpPause = 10 * time.Millisecond
 )
 
-// whole reads a dump again that the kernel marks as interrupted: something
-// changed meanwhile, and entries may be missing. What never stops changing is an
-// error.
+// uninterrupted repeats a dump that the kernel marks as interrupted: there was a change
+// in between, and entries may be missing. It returns an error after maxDumps attempts.
 func uninterrupted[T any](ctx context.Context, dump func() ([]T, error)) ([]T, error) {
 	for tries := 1; ; tries++ {
 		all, err := dump()
@@ -75,7 +74,7 @@ func uninterrupted[T any](ctx context.Context, dump func() ([]T, error)) ([]T, e
 			return all, err
 		}
 		if tries == maxDumps {
-			return nil, fmt.Errorf("they changed while they were read, %d times in a row: %w", maxDumps, err)
+			return nil, fmt.Errorf("they changed while being read, %d times in a row: %w", maxDumps, err)
 		}
 		select {
 		case <-ctx.Done():
@@ -85,7 +84,7 @@ func uninterrupted[T any](ctx context.Context, dump func() ([]T, error)) ([]T, e
 	}
 }
 
-// linkNames are the names of the interfaces by their index.
+// linkNames returns the names of the interfaces by index.
 func linkNames(ctx context.Context) (map[int]string, error) {
 	links, err := uninterrupted(ctx, netlink.LinkList)
 	if err != nil {
@@ -98,11 +97,11 @@ func linkNames(ctx context.Context) (map[int]string, error) {
 	return names, nil
 }
 
-// protocolFelix marks the routes that Felix makes; BIRD's have a mark of their own.
+// protocolFelix is the protocol of Felix's routes. BIRD's routes have RTPROT_BIRD.
 const protocolFelix = 80
 
-// routesIn leaves out what is no way to somewhere else: local and default routes,
-// those that drop packets, other families, and what Calico made.
+// routesIn returns the routes to specific destinations. It omits local and default
+// routes, those that drop packets, other families, and those of Calico.
 func routesIn(all []netlink.Route, names map[int]string) []facts.Located {
 	var routes []facts.Located
 	for _, route := range all {
@@ -126,18 +125,17 @@ func routesIn(all []netlink.Route, names map[int]string) []facts.Located {
 	return routes
 }
 
-// globalIPv6 is all that is given out of IPv6, and so a default route by another
-// name.
+// globalIPv6 is all global unicast addresses. A route to it is a default route.
 var globalIPv6 = netip.MustParsePrefix("2000::/3")
 
-// isSpecific leaves out default routes, whole or in two halves, as VPNs set
-// them beside the real one, and what no pool can be in.
+// isSpecific reports whether the destination is not a default route, not one of the two
+// halves of a default route that VPNs add, and not in a range that can't contain pools.
 func isSpecific(destination netip.Prefix) bool {
 	addr := destination.Addr()
 	return destination.Bits() > 1 && destination != globalIPv6 && !addr.IsMulticast() && !addr.IsLinkLocalUnicast()
 }
 
-// hopsOf are the ways that a route goes, "via 10.0.0.1 dev eth0", without those
+// hopsOf returns the next hops of a route, such as "via 10.0.0.1 dev eth0", without those
 // through Calico's interfaces.
 func hopsOf(route netlink.Route, names map[int]string) []string {
 	nexthops := route.MultiPath
@@ -151,7 +149,7 @@ func hopsOf(route netlink.Route, names map[int]string) []string {
 			continue
 		}
 		gateway := hop.Gw
-		if via, other := hop.Via.(*netlink.Via); other { // of another family than the route
+		if via, other := hop.Via.(*netlink.Via); other { // the gateway is of another family than the route
 			gateway = via.Addr
 		}
 		text := "dev " + name
@@ -163,7 +161,7 @@ func hopsOf(route netlink.Route, names map[int]string) []string {
 	return hops
 }
 
-// prefixOf returns the zero prefix for nil, which is a default route.
+// prefixOf converts a network. Nil, which is a default route, becomes the zero prefix.
 func prefixOf(network *net.IPNet) netip.Prefix {
 	if network == nil {
 		return netip.Prefix{}

@@ -209,7 +209,7 @@ func TestInterruptedDumpsAreRetried(t *testing.T) {
 	times = 0
 	_, err = uninterrupted(t.Context(), func() ([]int, error) { times++; return nil, netlink.ErrDumpInterrupted })
 	require.ErrorIs(t, err, netlink.ErrDumpInterrupted)
-	require.ErrorContains(t, err, "they changed while they were read, 10 times in a row")
+	require.ErrorContains(t, err, "they changed while being read, 10 times in a row")
 	assert.Equal(t, 10, times)
 
 	ctx, cancel := context.WithCancel(t.Context())

@@ -32,7 +32,7 @@ func (thisHost) Networks(context.Context) ([]facts.Located, error) {
 			if err != nil {
 				continue // an address with a zone, which is link-local
 			}
-			networks = append(networks, facts.Located{prefix.Masked(), origin.Host("interface " + i.Name)})
+			networks = append(networks, facts.Located{Prefix: prefix.Masked(), Source: origin.Host("interface " + i.Name)})
 		}
 	}
 	return networks, nil

@@ -105,7 +105,7 @@ func directoryOf500(t *testing.T, world World) {
 	stored := world.Pools(t)
 	require.Len(t, stored, 500)
 	if _, perPool := world.(OneTransactionPerPool); !perPool {
-		assert.Contains(t, report.Notes, "500 pools were written in 4 transactions: etcdv3 takes no more in one")
+		assert.Contains(t, report.Notes, "500 pools were written in 4 transactions: they exceed the limits of one etcdv3 transaction")
 	}
 	report, err = bootstrapPools(t, world, settings)
 	require.NoError(t, err)

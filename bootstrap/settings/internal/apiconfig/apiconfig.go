@@ -1,4 +1,4 @@
-// Package apiconfig decodes Calico's CalicoAPIConfig, as calicoctl reads it from
+// Package apiconfig decodes a CalicoAPIConfig, the format of calicoctl's
 // /etc/calico/calicoctl.cfg.
 package apiconfig
 
@@ -17,7 +17,7 @@ type Config struct {
 	Spec       Spec           `json:"spec"`
 }
 
-// Spec says how the datastore is reached.
+// Spec configures the connection to the datastore.
 type Spec struct {
 	DatastoreType    string `json:"datastoreType"`
 	EtcdEndpoints    string `json:"etcdEndpoints"`
@@ -44,12 +44,12 @@ type Spec struct {
 	K8sCurrentContext        string      `json:"k8sCurrentContext"`
 	CalicoAPIGroup           string      `json:"calicoAPIGroup"`
 
-	// For parts of Calico that are no concern here.
+	// The following fields are for other parts of Calico.
 	K8sDisableNodePoll bool `json:"k8sDisableNodePoll"`
 	UsePodCIDR         bool `json:"usePodCIDR"`
 }
 
-// Decode decodes YAML or JSON strictly. The error is the decoder's, and may quote
+// Decode decodes YAML or JSON strictly. Its error is from the decoder and may quote
 // values.
 func Decode(data []byte) (Config, error) {
 	var config Config
@@ -57,15 +57,15 @@ func Decode(data []byte) (Config, error) {
 	return config, err
 }
 
-// Problems says what is wrong with the kind of object.
+// Problems returns the problems of apiVersion and kind.
 func (c Config) Problems() []string {
 	const apiVersion, kind = "projectcalico.org/v3", "CalicoAPIConfig"
 	var problems []string
 	if c.APIVersion != apiVersion {
-		problems = append(problems, fmt.Sprintf("apiVersion is %q; want %s", c.APIVersion, apiVersion))
+		problems = append(problems, fmt.Sprintf("apiVersion is %q; must be %s", c.APIVersion, apiVersion))
 	}
 	if c.Kind != kind {
-		problems = append(problems, fmt.Sprintf("kind is %q; want %s", c.Kind, kind))
+		problems = append(problems, fmt.Sprintf("kind is %q; must be %s", c.Kind, kind))
 	}
 	return problems
 }

@@ -59,7 +59,7 @@ func TestFaults(t *testing.T) {
 		},
 		"an invalid CIDR": {
 			vars{"calico_ipv4pool_cidr": "10.0.0.0/33"},
-			[]string{`calico_ipv4pool_cidr: "10.0.0.0/33": not a CIDR such as 10.244.0.0/16 or fd00:10:244::/64; want an IPv4 CIDR, or none`},
+			[]string{`calico_ipv4pool_cidr: "10.0.0.0/33": not a CIDR such as 10.244.0.0/16 or fd00:10:244::/64; must be an IPv4 CIDR, or none`},
 		},
 		"several invalid values": {
 			vars{
@@ -67,7 +67,7 @@ func TestFaults(t *testing.T) {
 				"calico_ipv4pool_block_size": 33, "calico_ippools_on_drift": "delete",
 			},
 			[]string{
-				`osm_cluster_network_cidr: "10.0.0/33": not a CIDR such as 10.244.0.0/16 or fd00:10:244::/64; want an IPv4 CIDR, or none`,
+				`osm_cluster_network_cidr: "10.0.0/33": not a CIDR such as 10.244.0.0/16 or fd00:10:244::/64; must be an IPv4 CIDR, or none`,
 				`calico_ipv4pool_block_size: "33": must be from 20 to 32 for IPv4`,
 				`calico_ipv4pool_ipip: "true": unknown mode; must be one of off, never, always, crosssubnet, cross-subnet`,
 				`calico_ipv4pool_nat_outgoing: "maybe": not a boolean; must be one of true 1 t yes y on enabled, false 0 f no n off disabled`,
@@ -106,7 +106,7 @@ func TestFaults(t *testing.T) {
 		"a strict preflight": {
 			vars{"calico_ipv6pool_cidr": "fd00:77::/64", "calico_ippools_preflight": "strict", "calico_ippools_allow": []string{"HostInterfaceOverlap", "HostRouteOverlap"}},
 			[]string{
-				`ULAWithoutNAT: IPPool "default-ipv6-ippool": cidr "fd00:77::/64" (calico_ipv6pool_cidr) is unique local, and natOutgoing is false (default): such addresses are not routed on the internet, so pods reach no IPv6 host outside of the cluster; set natOutgoing to true with calico_ipv6pool_nat_outgoing, or name a global range`,
+				`ULAWithoutNAT: IPPool "default-ipv6-ippool": cidr "fd00:77::/64" (calico_ipv6pool_cidr) is unique local, and natOutgoing is false (default): such addresses are not routed on the internet, so pods can't reach IPv6 hosts outside the cluster; set natOutgoing to true with calico_ipv6pool_nat_outgoing, or set a global range`,
 				"calico_ippools_preflight makes preflight findings errors: fix these, or allow those that are intended with calico_ippools_allow: ULAWithoutNAT, or set calico_ippools_preflight: warn",
 			},
 		},
@@ -148,7 +148,7 @@ func TestWarnings(t *testing.T) {
 	requirePlayed(t, got)
 	assert.ElementsMatch(t, []string{
 		dense(`calico_ipv4pool_cidr: "10.3.4.5/16" has host bits, which are ignored: the pool is 10.3.0.0/16`),
-		dense(`calico_ipv6pool_nat_outgoing "true": no effect, as there is no default IPv6 pool: IPv6 is not supported: calico_ippools_ipv6 is "false"`),
+		dense(`calico_ipv6pool_nat_outgoing "true": no effect because there is no default IPv6 pool: IPv6 is not supported: calico_ippools_ipv6 is "false"`),
 	}, got.warnings())
 }
 

@@ -21,7 +21,7 @@ import (
 )
 
 var (
-	allowedNote = regexp.MustCompile(`(?m)^ *note: found, and allowed by the settings: Host.*\n`)
+	allowedNote = regexp.MustCompile(`(?m)^ *note: findings allowed by the settings: Host.*\n`)
 	lineEnd     = regexp.MustCompile(`(?m) +$`)
 )
 

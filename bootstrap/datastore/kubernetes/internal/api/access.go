@@ -14,29 +14,28 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 )
 
-// Action is what a request asks for, in the words of RBAC, and what is to be said
-// if that fails.
+// Action describes a request: its RBAC attributes, and the texts for its errors.
 type Action struct {
-	Operation string // for messages: "reading IP pools"
+	Operation string // operation for messages: "reading IP pools"
 	Verb      string
 	Group     string
 	Resource  string
 	Namespace string
-	Name      string // of the one object that is meant; empty: any
+	Name      string // name of a single object; empty: any
 
-	// MaxBytes limits the answer, as it is decoded. Zero: 64 MiB.
+	// MaxBytes limits the decompressed size of the response. Zero means 64 MiB.
 	MaxBytes int64
 
-	// OrElse is what else may be done where it is forbidden; empty: nothing.
+	// OrElse is an alternative hint if the action is forbidden; may be empty.
 	OrElse string
 
-	// Restarts says that a page that has expired passes: another attempt begins
-	// at the first.
+	// Restarts reports whether an expired page is retryable, because a retry
+	// starts at the first page.
 	Restarts bool
 }
 
-// RoleHint is the rule of RBAC that a request lacks, ready to paste: in YAML
-// without double quotes, which a log would escape.
+// RoleHint returns the hint with the missing RBAC rule, as YAML without double quotes,
+// which a log would escape.
 func (a Action) RoleHint() string {
 	kind, names, group := "a ClusterRole", "", a.Group
 	if group == "" {
@@ -55,16 +54,16 @@ func (a Action) RoleHint() string {
 	return hint
 }
 
-// writes reports whether admission judges the request too.
+// writes reports whether the request is subject to admission.
 func (a Action) writes() bool { return a.Verb == "create" || a.Verb == "patch" }
 
-// isRBAC tells a request that the authorizer refused from one that admission
-// refused: the API server answers both alike, but for the words.
+// isRBAC reports whether the authorizer refused the request, and not admission. The
+// responses differ only in the message.
 func isRBAC(status metav1.Status, a Action) bool {
 	return strings.Contains(status.Message, fmt.Sprintf("cannot %s resource", a.Verb))
 }
 
-// credentialsHint is for an API server that doesn't know who asks.
+// credentialsHint returns the hint for a request that was not authenticated.
 func (c *Client) credentialsHint(now time.Time) string {
 	config := c.config
 	switch {
@@ -90,15 +89,15 @@ func (c *Client) credentialsHint(now time.Time) string {
 	}
 }
 
-// isAnonymous reports whether no credentials are given at all.
+// isAnonymous reports whether no credentials are configured.
 func (c *Client) isAnonymous() bool {
 	config := c.config
 	return config.BearerToken == "" && config.BearerTokenFile == "" && config.Username == "" && config.ExecProvider == nil && config.AuthProvider == nil &&
 		len(config.CertData) == 0 && config.CertFile == "" && config.WrapTransport == nil && config.Transport == nil
 }
 
-// tokenHint looks when a ServiceAccount's token expires; that is in its second
-// part (RFC 7519). The token itself is shown to nobody.
+// tokenHint returns the hint for a token that was not accepted. It reads the expiry from
+// the token's second part (RFC 7519), and never shows the token.
 func tokenHint(token, file string, now time.Time) string {
 	which := "the token"
 	if file != "" {
@@ -109,7 +108,7 @@ func tokenHint(token, file string, now time.Time) string {
 	}
 	if parts := strings.Split(strings.TrimSpace(token), "."); len(parts) == 3 {
 		if data, err := base64.RawURLEncoding.DecodeString(parts[1]); err == nil {
-			// Of another form, it just tells nothing.
+			// A token of another form has no readable expiry.
 			_ = json.Unmarshal(data, &claims)
 		}
 	}

@@ -1,5 +1,5 @@
-// Package api asks an API server for one thing at a time, bounded in time and size, and
-// says in our words what went wrong.
+// Package api makes requests to a Kubernetes API server, limited in time and size, and
+// explains their errors.
 package api
 
 import (
@@ -25,18 +25,18 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 )
 
-// NoLimit is a rest.Config's QPS for no limit: the API server has its own, and a
-// run asks for less than ten things.
+// NoLimit is the QPS of a rest.Config without a limit: the API server has its own
+// limits, and a run makes fewer than ten requests.
 const NoLimit = -1
 
 const (
 	defaultRequestTimeout = 20 * time.Second
 
-	// defaultMaxBytes is far more than a page of anything that is requested.
+	// defaultMaxBytes is far more than the largest page that is requested.
 	defaultMaxBytes = 64 << 20
 )
 
-// Client asks an API server. It is safe for concurrent use.
+// Client makes requests to an API server. It is safe for concurrent use.
 type Client struct {
 	config         *rest.Config
 	requestTimeout time.Duration
@@ -44,7 +44,7 @@ type Client struct {
 	transport      *http.Client
 	rest           *rest.RESTClient
 
-	forbidden sync.Map // Action to time.Time: what is forbidden, and since when
+	forbidden sync.Map // Action to time.Time: when the action was first forbidden
 }
 
 // New returns a client of the API server, which it contacts when it is first asked
@@ -54,8 +54,7 @@ func New(config *rest.Config, userAgent string, requestTimeout time.Duration, na
 	config = rest.CopyConfig(config)
 	config.ContentConfig = rest.ContentConfig{
 		ContentType: runtime.ContentTypeJSON,
-		// It reads nothing but the Status that the API server answers with
-		// when it fails.
+		// It only decodes the Status of a failed request.
 		NegotiatedSerializer: statusCodecs(),
 	}
 	config.UserAgent = cmp.Or(config.UserAgent, userAgent)
@@ -84,8 +83,8 @@ var statusCodecs = sync.OnceValue(func() runtime.NegotiatedSerializer {
 	return serializer.NewCodecFactory(scheme).WithoutConversion()
 })
 
-// clientFor returns a client that follows no redirects: client-go would give
-// the token to whoever a redirect names, and a POST would become a GET.
+// clientFor returns a client that does not follow redirects: client-go would send the
+// token to the target of a redirect, and a POST would become a GET.
 func clientFor(config *rest.Config) (*http.Client, error) {
 	shared, err := rest.HTTPClientFor(config) // may be http.DefaultClient
 	if err != nil {
@@ -97,10 +96,10 @@ func clientFor(config *rest.Config) (*http.Client, error) {
 	return &client, nil
 }
 
-// bounded reads no more of an answer than the request's context allows: client-go
-// reads all there is, of an error too. And it refuses to have a connection become
-// another protocol's: client-go would take what comes then for the answer, and wait
-// for its end, which no timeout brings.
+// bounded limits the size of a response to the maximum in the request's context,
+// because client-go reads responses, including errors, without a limit. It also rejects
+// 101 Switching Protocols, after which client-go would read from the connection without
+// a timeout.
 type bounded struct{ http.RoundTripper }
 
 func (t bounded) RoundTrip(request *http.Request) (*http.Response, error) {
@@ -120,42 +119,43 @@ func (t bounded) RoundTrip(request *http.Request) (*http.Response, error) {
 
 func (t bounded) WrappedRoundTripper() http.RoundTripper { return t.RoundTripper }
 
-// maxBytes is the key of a limit in a request's context.
+// maxBytes is the context key of the size limit of a request.
 type maxBytes struct{}
 
 var errUpgrade = errors.New("unexpected 101 Switching Protocols")
 
-// Close ends the connections to the API server that are not in use.
+// Close closes idle connections to the API server.
 func (c *Client) Close() error {
 	for transport := c.transport.Transport; ; {
 		switch t := transport.(type) {
 		case interface{ CloseIdleConnections() }:
-			if transport != http.DefaultTransport { // its connections are the whole process's
+			if transport != http.DefaultTransport { // shared by the whole process
 				t.CloseIdleConnections()
 			}
 			return nil
 		case utilnet.RoundTripperWrapper:
 			transport = t.WrappedRoundTripper()
-		default: // the importer's own, who closes it
+		default: // the caller's transport
 			return nil
 		}
 	}
 }
 
-// Get begins a request for what is at the path.
+// Get returns a request that reads the path.
 func (c *Client) Get(path ...string) *rest.Request { return c.rest.Get().AbsPath(path...) }
 
-// Post begins a request to create what belongs below the path.
+// Post returns a request that creates an object below the path.
 func (c *Client) Post(path ...string) *rest.Request { return c.rest.Post().AbsPath(path...) }
 
-// Patch begins a request to merge something into what is at the path.
+// Patch returns a request that applies a merge patch to the path.
 func (c *Client) Patch(path ...string) *rest.Request {
 	return c.rest.Patch(types.MergePatchType).AbsPath(path...)
 }
 
-// Call makes a request and returns the body of the answer. Its error is in our
-// words. What an API server forbids while it starts, it may allow when it knows
-// its roles: so it is asked whether it is ready, and then once more.
+// Call makes a request and returns the body of the response. Its errors are explained.
+// An API server that is starting may forbid a request until its RBAC roles are synced;
+// so if the request is forbidden, Call checks whether the API server is ready and
+// repeats the request.
 func (c *Client) Call(ctx context.Context, action Action, request *rest.Request) ([]byte, error) {
 	body, err := c.once(ctx, action, request)
 	if !errors.Is(err, datastore.ErrForbidden) {
@@ -165,26 +165,26 @@ func (c *Client) Call(ctx context.Context, action Action, request *rest.Request)
 	if !c.ready(ctx, action) {
 		return nil, &datastore.Error{
 			Kind: datastore.ErrUnreachable, Place: c.Place(), Operation: action.Operation,
-			Err: errNotReady, Hint: "if it stays so, " + action.RoleHint(),
+			Err: errNotReady, Hint: "if this persists, " + action.RoleHint(),
 		}
 	}
 	return c.once(ctx, action, request)
 }
 
-var errNotReady = errors.New("it forbids this, but is not ready: RBAC may not be synced yet")
+var errNotReady = errors.New("forbidden, but the API server is not ready: RBAC may not be synced yet")
 
-// rolesTime is how long an API server may take to know its roles: it reads them
-// as soon as it serves.
+// rolesTime is how long an API server may take to sync its roles: it starts as soon as
+// it serves.
 const rolesTime = 5 * time.Second
 
-// ready reports whether the API server knows its roles. It tells everybody
-// whether it is ready, by a role. Where that one was taken away, only time tells:
-// how long it has forbidden the action, whatever else it allowed meanwhile.
+// ready reports whether the API server has synced its roles. A default role allows
+// everyone to read readyz. If readyz is forbidden too, ready is true once the action has
+// been forbidden for rolesTime.
 func (c *Client) ready(ctx context.Context, forbidden Action) bool {
 	now := time.Now()
 	since, _ := c.forbidden.LoadOrStore(forbidden, now)
-	asking := Action{Operation: "asking whether the API server is ready", Verb: "get", Resource: "readyz"}
-	_, err := c.once(ctx, asking, c.Get("readyz"))
+	check := Action{Operation: "checking whether the API server is ready", Verb: "get", Resource: "readyz"}
+	_, err := c.once(ctx, check, c.Get("readyz"))
 	switch {
 	case errors.Is(err, datastore.ErrUnreachable):
 		return false
@@ -195,38 +195,37 @@ func (c *Client) ready(ctx context.Context, forbidden Action) bool {
 	}
 }
 
-// once makes one request, bounded in time and size.
+// once makes one request, limited in time and size.
 func (c *Client) once(ctx context.Context, action Action, request *rest.Request) ([]byte, error) {
 	outer := ctx
 	ctx = context.WithValue(ctx, maxBytes{}, cmp.Or(action.MaxBytes, defaultMaxBytes))
-	// client-go would log, past the importer's logger, what is in the error.
+	// client-go would log what is in the error, bypassing the caller's logger.
 	ctx, cancel := context.WithTimeout(logr.NewContext(ctx, logr.Discard()), c.requestTimeout)
 	defer cancel()
-	// A run has its own pauses, and says what it waits for.
+	// The run does the retries.
 	result, err := c.do(ctx, request.MaxRetries(0))
 	if err == nil {
 		return result.Raw()
 	}
 	if errors.Is(outer.Err(), context.Canceled) {
-		// The caller's will, and nobody's failure.
+		// The caller canceled: this is not a failure of the API server.
 		return nil, &datastore.Error{Place: c.Place(), Operation: action.Operation, Err: outer.Err()}
 	}
 	if outer.Err() != nil && errors.Is(err, context.Cause(outer)) && !errors.Is(err, outer.Err()) {
-		err = outer.Err() // net/http names the cause alone
+		err = outer.Err() // net/http returns only the cause
 	}
 	explained := c.Explain(action, err)
 	_, plain := result.Raw()
 	readHeader(explained, plain)
 	if errors.Is(explained, datastore.ErrUnreachable) {
-		// The next request dials anew, also to what DNS says by then.
+		// The next request connects again and resolves the name again.
 		_ = c.Close()
 	}
 	return nil, explained
 }
 
-// do waits for an exec plugin no longer than for anything else: client-go would
-// until the plugin ends, whatever becomes of ctx. A plugin that never ends
-// outlives the request.
+// do makes the request. With an exec plugin it returns when ctx ends, while client-go
+// waits until the plugin exits. A plugin that never exits outlives the request.
 func (c *Client) do(ctx context.Context, request *rest.Request) (rest.Result, error) {
 	if c.config.ExecProvider == nil {
 		result := request.Do(ctx)
@@ -242,8 +241,8 @@ func (c *Client) do(ctx context.Context, request *rest.Request) (rest.Result, er
 	}
 }
 
-// heedHeader fills in how long the header Retry-After asks to wait, which is
-// lost where the body of the answer is a Status that says nothing of it.
+// readHeader sets RetryAfter from the Retry-After header, which client-go drops if the
+// body of the response is a Status without it.
 func readHeader(explained, plain error) {
 	var (
 		failure *datastore.Error

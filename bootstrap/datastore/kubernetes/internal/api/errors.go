@@ -17,14 +17,14 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/internal/netcause"
 )
 
-// Answers of something that is no API server.
+// Errors of responses that are not from an API server.
 var (
-	ErrNoList = errors.New("the answer is not a list of the Kubernetes API")
-	ErrNoPool = errors.New("the answer is not an IPPool")
+	ErrNoList = errors.New("the response is not a list of the Kubernetes API")
+	ErrNoPool = errors.New("the response is not an IPPool")
 )
 
-// Explain puts an error into our words: what kind it is, what caused it, and
-// what may be done. What exists by now, or was changed or deleted meanwhile, is
+// Explain wraps an error in a *datastore.Error with kind, cause and hint. For an object
+// that exists already, or was modified or deleted concurrently, it returns
 // datastore.ErrConflict.
 func (c *Client) Explain(action Action, err error) error {
 	e := &datastore.Error{Place: c.Place(), Operation: action.Operation, Err: err}
@@ -35,7 +35,7 @@ func (c *Client) Explain(action Action, err error) error {
 	)
 	switch {
 	case errors.As(err, &tooLarge):
-		e.Err, e.Hint = fmt.Errorf("the answer is larger than %d bytes", tooLarge.Limit), notAPIServerHint
+		e.Err, e.Hint = fmt.Errorf("the response is larger than %d bytes", tooLarge.Limit), notAPIServerHint
 	case errors.As(err, &status):
 		return c.explainStatus(e, action, status.Status())
 	case errors.Is(err, ErrNoList), errors.Is(err, ErrNoPool):
@@ -43,7 +43,7 @@ func (c *Client) Explain(action Action, err error) error {
 	case errors.Is(err, errUpgrade):
 		e.Err, e.Hint = errUpgrade, notAPIServerHint
 	case errors.As(err, &request) && strings.Contains(request.Err.Error(), "getting credentials: "):
-		// client-go keeps the cause of a plugin that fails as a text.
+		// client-go reports the failure of a plugin only as text.
 		e.Kind, e.Err, e.Hint = datastore.ErrUnauthorized, request.Err, "check the exec plugin of the kubeconfig's user"
 	default:
 		c.explainConnection(e, err)
@@ -51,19 +51,19 @@ func (c *Client) Explain(action Action, err error) error {
 	return e
 }
 
-// explainStatus judges an answer of the API server.
+// explainStatus explains an error response of the API server.
 func (c *Client) explainStatus(e *datastore.Error, action Action, status metav1.Status) error {
 	code := int(status.Code)
-	// It may quote why the API server itself reached somebody else not.
+	// The message may contain a connection error of the API server itself.
 	e.Err = errors.New(netcause.Stable(errors.New(strings.TrimSpace(status.Message))))
 	page := isPage(status)
-	if page { // on it may stand anything, and something else each time
+	if page { // its content is arbitrary and may vary
 		e.Err, e.Hint = fmt.Errorf("%d %s", code, http.StatusText(code)), notAPIServerHint
 	}
 	switch {
 	case code >= http.StatusMultipleChoices && code < http.StatusBadRequest:
 		e.Err, e.Hint = fmt.Errorf("%d %s, a redirect", code, http.StatusText(code)), endpointHint
-	case page && code != http.StatusNotFound && !mayPass(code): // nobody judged our credentials, or the pool
+	case page && code != http.StatusNotFound && !mayPass(code): // not the API server's verdict on credentials or pool
 	case code == http.StatusUnauthorized:
 		e.Kind, e.Hint = datastore.ErrUnauthorized, c.credentialsHint(time.Now())
 	case code == http.StatusForbidden && c.isAnonymous():
@@ -80,15 +80,15 @@ func (c *Client) explainStatus(e *datastore.Error, action Action, status metav1.
 		return datastore.ErrConflict
 	case code == http.StatusConflict && action.Verb == "patch" && !isWebhooks(status): // another resourceVersion
 		return datastore.ErrConflict
-	case code == http.StatusConflict: // says an admission webhook
+	case code == http.StatusConflict: // from an admission webhook
 		e.Kind = datastore.ErrRefused
 	case code == http.StatusUnprocessableEntity:
 		return refusal(e, status)
 	case code == http.StatusBadRequest && strings.HasPrefix(c.config.Host, "http://"):
-		e.Hint = "does the API server speak TLS there? Then the endpoint is https://"
+		e.Hint = "if the API server uses TLS, use an https:// endpoint"
 	case code == http.StatusBadRequest && action.writes():
 		e.Kind = datastore.ErrRefused
-	case status.Reason == metav1.StatusReasonExpired && action.Restarts: // what a page goes on from
+	case status.Reason == metav1.StatusReasonExpired && action.Restarts: // the continue token of a page
 		e.Kind = datastore.ErrUnreachable
 	case mayPass(code):
 		e.Kind = datastore.ErrUnreachable
@@ -99,15 +99,15 @@ func (c *Client) explainStatus(e *datastore.Error, action Action, status metav1.
 	return e
 }
 
-// isGone tells an object that is not there from a whole resource that is not:
-// that answer is no Status of the API server's own, and client-go puts one
-// together that knows no name.
+// isGone reports whether an object is missing, and not the whole resource. For a
+// missing resource the API server sends no Status, and the one that client-go creates
+// has no name.
 func isGone(status metav1.Status) bool {
 	return status.Reason == metav1.StatusReasonNotFound && status.Details != nil && status.Details.Name != ""
 }
 
-// isWebhooks reports whether an admission webhook refused the request: it
-// chooses the code itself, the API server only puts its own words before.
+// isWebhooks reports whether an admission webhook refused the request. The webhook
+// chooses the code; the API server only adds a prefix to the message.
 func isWebhooks(status metav1.Status) bool {
 	return strings.HasPrefix(status.Message, "admission webhook ")
 }
@@ -116,11 +116,11 @@ func mayPass(code int) bool {
 	return code == http.StatusTooManyRequests || code == http.StatusRequestTimeout || code >= http.StatusInternalServerError
 }
 
-// strangerHint is for a page, which is the answer of a load balancer or a proxy.
-const notAPIServerHint = "the answer is not the API server's own: check the load balancers and proxies in between"
+// notAPIServerHint is the hint for an HTML page, which is from a load balancer or proxy.
+const notAPIServerHint = "the response is not from the API server: check the load balancers and proxies in between"
 
-// isPage tells an answer of HTML from a Status, and from the plain words of an
-// API server that is not up yet.
+// isPage reports whether the response is HTML, and not a Status or the plain text of an
+// API server that is starting.
 func isPage(status metav1.Status) bool {
 	if status.Details == nil {
 		return false
@@ -130,8 +130,8 @@ func isPage(status metav1.Status) bool {
 	})
 }
 
-// refusal tells the reasons of the API server's own validation, field by field,
-// in their order: the server's own differs each time.
+// refusal returns one error per reason of the API server's validation, sorted, because
+// the server's order varies.
 func refusal(e *datastore.Error, status metav1.Status) error {
 	e.Kind = datastore.ErrRefused
 	if status.Details == nil || len(status.Details.Causes) == 0 {
@@ -140,14 +140,14 @@ func refusal(e *datastore.Error, status metav1.Status) error {
 	var reasons []string
 	for _, cause := range status.Details.Causes {
 		reason := cause.Message
-		if cause.Field != "" { // policies know none
+		if cause.Field != "" { // policies report no field
 			reason = cause.Field + ": " + reason
 		}
 		reasons = append(reasons, reason)
 	}
 	slices.Sort(reasons)
 	reasons = slices.Compact(reasons)
-	// "<nil>" only says that further rules were not looked at.
+	// "<nil>" only means that further rules were not evaluated.
 	if named := slices.DeleteFunc(slices.Clone(reasons), func(r string) bool { return strings.HasPrefix(r, "<nil>: ") }); len(named) > 0 {
 		reasons = named
 	}
@@ -162,8 +162,8 @@ func refusal(e *datastore.Error, status metav1.Status) error {
 
 const endpointHint = "check that the endpoint is the API server's"
 
-// InstallHint is for an API server that doesn't know the resource.
-const InstallHint = "install Calico's CRDs; if they are, check that the endpoint is the API server's"
+// InstallHint is the hint for an API server that doesn't serve the resource.
+const InstallHint = "install Calico's CRDs; if they are installed, check that the endpoint is the API server's"
 
 // connectionHints are those that name no setting.
 var connectionHints = map[netcause.Cause]string{
@@ -171,18 +171,18 @@ var connectionHints = map[netcause.Cause]string{
 	netcause.Expired:           "renew the API server's certificate, or set this host's clock",
 	netcause.BadCertificate:    "check the API server's certificate against the CA",
 	netcause.NotTLS:            "the server does not speak TLS there: is the endpoint http://?",
-	netcause.ClientCertificate: "the server refuses the client certificate, or wants one: is it signed by a CA that it trusts?",
+	netcause.ClientCertificate: "the server refuses the client certificate, or requires one: is it signed by a CA that it trusts?",
 	netcause.NothingInCommon:   "the server and this program have no TLS version, cipher or protocol in common",
-	netcause.BrokenOff:         "the server broke the TLS connection off: its log says why",
+	netcause.BrokenOff:         "the server closed the TLS connection: check its log",
 	netcause.NotHTTP:           endpointHint,
-	netcause.Closed:            "the server closed the connection before the answer was whole",
+	netcause.Closed:            "the server closed the connection before the response was complete",
 	netcause.Refused:           "nothing listens there: check the endpoint, and that the API server is running",
 	netcause.DNS:               "check the endpoint's host name, and this host's DNS",
-	netcause.TimedOut:          "no answer in time: check the endpoint, the route to it, and the firewalls in between",
+	netcause.TimedOut:          "no response in time: check the endpoint, the route to it, and the firewalls in between",
 	netcause.Unreachable:       "check the endpoint, the route to it, and the firewalls in between",
 }
 
-// connectionHint is what may be done about a request that got no answer.
+// connectionHint returns the hint for a request without a response.
 func (c *Client) connectionHint(cause netcause.Cause) string {
 	if cause == netcause.UnknownAuthority {
 		return "name the CA that signed the API server's certificate: certificate-authority in the kubeconfig, or " + c.names.Of(origin.SettingCAFile)
@@ -190,10 +190,10 @@ func (c *Client) connectionHint(cause netcause.Cause) string {
 	return connectionHints[cause]
 }
 
-// explainConnection judges a request that got no answer.
+// explainConnection explains a request without a response.
 func (c *Client) explainConnection(e *datastore.Error, err error) {
 	cause := netcause.Of(err)
-	// client-go advises to try again, which a run does.
+	// client-go's text advises a retry, which the run does anyway.
 	if inner := errors.Unwrap(err); inner != nil && strings.Contains(err.Error(), "when reading response body") {
 		err = inner
 	}
@@ -201,13 +201,13 @@ func (c *Client) explainConnection(e *datastore.Error, err error) {
 	switch {
 	case cause.TLS():
 		e.Kind = datastore.ErrTLS
-	case cause == netcause.NotHTTP, cause == netcause.Unknown: // which waiting does not mend
+	case cause == netcause.NotHTTP, cause == netcause.Unknown: // not retryable
 	default:
 		e.Kind = datastore.ErrUnreachable
 	}
 }
 
-// requestError has the text of a cause without what differs each time.
+// requestError is an error whose text is the same for the same cause.
 type requestError struct {
 	text string
 	err  error

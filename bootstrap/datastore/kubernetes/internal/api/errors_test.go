@@ -79,7 +79,7 @@ func TestStatusIsExplained(t *testing.T) {
 		{"too many, by a proxy", apitest.Answer{Code: 429, Header: http.Header{"Retry-After": {"3"}}, Body: "later"}, listing, datastore.ErrUnreachable, 3 * time.Second, ""},
 		{"internal error", apitest.Failure(500, "InternalError", "etcd is away"), listing, datastore.ErrUnreachable, 0, "etcd is away"},
 		{"HTML page, 502", apitest.Answer{Code: 502, Header: apitest.Header("text/html"), Body: "<html>bad gateway</html>"}, listing, datastore.ErrUnreachable, 0, ""},
-		{"HTML page, 403", apitest.Answer{Code: 403, Header: apitest.Header("text/html"), Body: "<html>no</html>"}, creating, nil, 0, "403 Forbidden: the answer is not the API server's own"},
+		{"HTML page, 403", apitest.Answer{Code: 403, Header: apitest.Header("text/html"), Body: "<html>no</html>"}, creating, nil, 0, "403 Forbidden: the response is not from the API server"},
 		{"HTML page, 404", apitest.Answer{Code: 404, Header: apitest.Header("text/html"), Body: "<html>no</html>"}, listing, datastore.ErrNotInstalled, 0, "check that the endpoint"},
 		{"redirect", apitest.Answer{Code: 302, Header: http.Header{"Location": {"https://127.0.0.1:1/login"}}}, listing, nil, 0, "302 Found, a redirect: check that the endpoint"},
 		{"unavailable", apitest.Answer{Code: 503}, creating, datastore.ErrUnreachable, 0, ""},
@@ -124,7 +124,7 @@ func TestUpgrade(t *testing.T) {
 	})
 	_, err := call(t, reaching(t, rest.Config{}, transport), listing)
 	require.EqualError(t, err, "Kubernetes https://127.0.0.1:1: reading IP pools: unexpected 101 Switching Protocols: "+
-		"the answer is not the API server's own: check the load balancers and proxies in between")
+		"the response is not from the API server: check the load balancers and proxies in between")
 	assert.Equal(t, never{closed: true}, *body)
 }
 
@@ -190,8 +190,8 @@ func TestForbiddenWhileItStarts(t *testing.T) {
 				for range 2 {
 					_, err := call(t, client, listing)
 					require.ErrorIs(t, err, datastore.ErrUnreachable)
-					require.ErrorContains(t, err, "it forbids this, but is not ready")
-					require.ErrorContains(t, err, "if it stays so, add to a ClusterRole the rule")
+					require.ErrorContains(t, err, "forbidden, but the API server is not ready")
+					require.ErrorContains(t, err, "if this persists, add to a ClusterRole the rule")
 					time.Sleep(rolesTime / 2)
 				}
 				_, err := call(t, client, listing)

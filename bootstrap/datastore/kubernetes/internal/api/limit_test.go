@@ -43,11 +43,11 @@ func TestAnswersAreBounded(t *testing.T) {
 			require.NoError(t, err)
 			t.Cleanup(func() { _ = client.Close() })
 			_, err = client.Call(t.Context(), Action{Operation: "reading", MaxBytes: 1 << 20}, client.Get("any"))
-			require.ErrorContains(t, err, "the answer is larger than 1048576 bytes")
+			require.ErrorContains(t, err, "the response is larger than 1048576 bytes")
 			assert.False(t, datastore.Retryable(err), "a retry does not help")
 			if name == "endless" {
 				_, err = client.Call(t.Context(), Action{Operation: "reading"}, client.Get("any"))
-				require.ErrorContains(t, err, "the answer is larger than 67108864 bytes")
+				require.ErrorContains(t, err, "the response is larger than 67108864 bytes")
 			}
 		})
 	}

@@ -6,10 +6,10 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// Place names the API server in messages, without secrets.
+// Place returns the API server for messages, without secrets.
 func (c *Client) Place() string { return Place(c.config) }
 
-// Place names the API server of a config, which may be nil.
+// Place returns the API server of a config for messages. The config may be nil.
 func Place(config *rest.Config) string {
 	if config == nil {
 		return "Kubernetes"
@@ -17,9 +17,8 @@ func Place(config *rest.Config) string {
 	return "Kubernetes " + withoutUser(config.Host)
 }
 
-// withoutUser is an address without what may be a secret: what stands before its
-// host, and a query. A password need not be escaped as a URL wants it, so that
-// url.Parse may take it for something else.
+// withoutUser returns an address without user information and query, which may contain
+// secrets. It does not use url.Parse, because a password may not be escaped correctly.
 func withoutUser(address string) string {
 	scheme, rest, found := strings.Cut(address, "://")
 	if !found {

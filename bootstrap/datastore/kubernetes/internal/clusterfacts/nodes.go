@@ -12,18 +12,18 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/facts"
 )
 
-// nodePage is how many nodes one read asks for. A node has some 10 kB, most of
-// it the images that it has, and there are clusters with thousands.
+// nodePage is the number of nodes per page. A node has about 10 kB, most of it the list
+// of its images, and clusters can have thousands of nodes.
 const nodePage = "500"
 
-// node is what is read of a node.
+// node has the fields of a node that are used.
 type node struct {
 	Metadata struct {
 		Name   string            `json:"name"`
 		Labels map[string]string `json:"labels"`
 	} `json:"metadata"`
 	Spec struct {
-		PodCIDR  string   `json:"podCIDR"` // all that Kubernetes before 1.16 has
+		PodCIDR  string   `json:"podCIDR"` // the only field before Kubernetes 1.16
 		PodCIDRs []string `json:"podCIDRs"`
 	} `json:"spec"`
 	Status struct {
@@ -34,9 +34,9 @@ type node struct {
 	} `json:"status"`
 }
 
-// readAllNodes reads all nodes, or none and why. It doesn't ask for the API server's
-// cache (resourceVersion=0), though this is advice and may be old: asked so, the
-// server passes over the limit, and thousands of nodes would come at once.
+// readAllNodes reads all nodes, or returns a problem. Stale data would do, but it does
+// not read from the API server's cache (resourceVersion=0): such a list ignores the
+// limit, and returns thousands of nodes at once.
 func readAllNodes(ctx context.Context, client *api.Client) (nodes []facts.Node, problems []string, err error) {
 	action := api.Action{Operation: "reading nodes", Verb: "list", Resource: "nodes"}
 	for next := ""; ; {
@@ -56,7 +56,7 @@ func readAllNodes(ctx context.Context, client *api.Client) (nodes []facts.Node, 
 		case err == nil && next == "":
 			return nodes, nil, nil
 		case err == nil:
-		case errors.Is(err, datastore.ErrNotInstalled): // whose hint is about Calico's CRDs
+		case errors.Is(err, datastore.ErrNotInstalled): // its hint is about Calico's CRDs
 			return nil, []string{"checks against nodes are skipped: the API server has no nodes"}, nil
 		case isProblem(ctx, err):
 			return nil, []string{"checks against nodes are skipped: " + err.Error()}, nil
@@ -66,8 +66,8 @@ func readAllNodes(ctx context.Context, client *api.Client) (nodes []facts.Node, 
 	}
 }
 
-// readNodes reads a page. The nodes are decoded without the detour over pieces
-// of JSON, since most of a page is of no interest.
+// readNodes decodes a page. It decodes nodes directly, without json.RawMessage, because
+// most of a page is not used.
 func readNodes(body []byte) (nodes []facts.Node, next string, err error) {
 	var page struct {
 		Kind     string `json:"kind"`
@@ -85,13 +85,13 @@ func readNodes(body []byte) (nodes []facts.Node, next string, err error) {
 	return nodes, page.Metadata.Continue, nil
 }
 
-// read passes over what are no addresses and no CIDRs: whoever runs a node may
-// write them, and it is not on us to judge that.
+// read converts a node. It ignores invalid addresses and CIDRs, which a kubelet may
+// write.
 func (n node) read() facts.Node {
 	read := facts.Node{Name: n.Metadata.Name, Labels: n.Metadata.Labels}
 	for _, address := range n.Status.Addresses {
 		if address.Type != "InternalIP" && address.Type != "ExternalIP" {
-			continue // a name, or a host name that looks like an address
+			continue // a host name, even if it looks like an address
 		}
 		addr, err := netip.ParseAddr(address.Address)
 		if addr = addr.Unmap(); err == nil && !slices.Contains(read.Addresses, addr) {

@@ -1,4 +1,4 @@
-// Package clusterfacts asks the objects of a cluster what it uses addresses for.
+// Package clusterfacts reads which addresses a cluster uses from its objects.
 package clusterfacts
 
 import (
@@ -11,14 +11,14 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// podCIDRSources are asked in this order.
+// podCIDRSources are read in this order.
 var podCIDRSources = []cidrSource{
 	kubeadm("podSubnet"),
 	openShift(readClusterNetwork),
 	configMap("kube-proxy", readKubeProxy),
 }
 
-// PodCIDRs asks the sources of pod CIDRs until a CIDR of each family is known.
+// PodCIDRs reads the sources of pod CIDRs until it has a CIDR of each family.
 func PodCIDRs(ctx context.Context, client *api.Client, families []ippool.Family) ([]facts.PodCIDRSource, error) {
 	unknown := slices.Clone(families)
 	var sources []facts.PodCIDRSource

@@ -48,7 +48,7 @@ func TestPodCIDRs(t *testing.T) {
 			"/readyz": apitest.JSON(200, "ok"), kubeadmPath: kubeadm(""), kubeProxyPath: apitest.JSON(200, "7"),
 			openShiftPath: apitest.Failure(403, "Forbidden", `User "x" cannot get resource "networks"`),
 		}, []facts.PodCIDRSource{
-			{Name: ofKubeadm, Problem: "it names none", Absent: true},
+			{Name: ofKubeadm, Problem: "none configured", Absent: true},
 			{Name: ofOpenShift, Problem: `Kubernetes https://127.0.0.1:1: reading OpenShift's network config: permission denied: User "x" cannot get resource "networks": ` +
 				"add to a ClusterRole the rule - {apiGroups: [config.openshift.io], resources: [networks], resourceNames: [cluster], verbs: [get]}"},
 			{Name: ofKubeProxy, Problem: "not a ConfigMap"},

@@ -11,13 +11,13 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 )
 
-// serviceCIDRSources are asked in this order where the API has no ServiceCIDRs,
-// or doesn't show them.
+// serviceCIDRSources are read in this order if the API has no ServiceCIDRs, or they are
+// forbidden.
 var serviceCIDRSources = []cidrSource{kubeadm("serviceSubnet"), openShift(readServiceNetwork)}
 
-// serviceCIDRs reads the Service CIDRs of the first source that knows any. What
-// may not be read is a problem even if another source knows: it may be behind.
-// Sources that are absent are one only if none is left.
+// serviceCIDRs reads the Service CIDRs of the first source that has any. A source that
+// can't be read is a problem even if a later one has CIDRs, because the later one may be
+// outdated. Absent sources are a problem only if no source has CIDRs.
 func serviceCIDRs(ctx context.Context, client *api.Client) (ranges []facts.Located, problems []string, err error) {
 	ranges, source, err := serviceCIDRObjects(ctx, client)
 	if err != nil {
@@ -61,8 +61,8 @@ func serviceCIDRs(ctx context.Context, client *api.Client) (ranges []facts.Locat
 	return ranges, problems, nil
 }
 
-// serviceCIDRObjects reads the ServiceCIDRs of the API: that of the API server's
-// own flag, and those that were added. Kubernetes has them since 1.33 in v1.
+// serviceCIDRObjects reads the ServiceCIDR objects: the one of the API server's flag,
+// and those that were added. They are in v1 since Kubernetes 1.33.
 func serviceCIDRObjects(ctx context.Context, client *api.Client) (ranges []facts.Located, source facts.PodCIDRSource, err error) {
 	var objects []serviceCIDR
 	list := cidrSource{
@@ -85,13 +85,13 @@ func serviceCIDRObjects(ctx context.Context, client *api.Client) (ranges []facts
 	}
 	for _, object := range objects {
 		one := facts.PodCIDRSource{Name: origin.Cluster("ServiceCIDR " + object.Metadata.Name)}
-		one.Prefixes, _ = prefixesOf(object.Spec.CIDRs) // what is wrong with them is in source
+		one.Prefixes, _ = prefixesOf(object.Spec.CIDRs) // problems are in source
 		ranges = append(ranges, located(one)...)
 	}
 	return ranges, source, err
 }
 
-// serviceCIDR is what is read of a ServiceCIDR.
+// serviceCIDR has the fields of a ServiceCIDR that are used.
 type serviceCIDR struct {
 	Metadata struct {
 		Name string `json:"name"`
@@ -112,7 +112,7 @@ func readServiceCIDRs(body []byte) ([]serviceCIDR, error) {
 	return list.Items, nil
 }
 
-// located are the ranges of a source, each with its name.
+// located returns the ranges of a source, each with the name of the source.
 func located(source facts.PodCIDRSource) []facts.Located {
 	var ranges []facts.Located
 	for _, prefix := range source.Prefixes {

@@ -17,15 +17,15 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// cidrSource is a place that may say which CIDRs a cluster uses for something.
+// cidrSource is an object of the cluster that may contain CIDRs.
 type cidrSource struct {
 	name   origin.Origin
 	action api.Action
 	path   []string
-	read   func(body []byte) ([]string, error) // the CIDRs, in the source's order
+	read   func(body []byte) ([]string, error) // returns the CIDRs in the order of the source
 }
 
-// kubeadm is a member of networking of what kubeadm init was given.
+// kubeadm returns the source for a field of networking in kubeadm's configuration.
 func kubeadm(member string) cidrSource {
 	return configMap("kubeadm-config", func(data map[string]string) ([]string, error) { return readKubeadm(data, member) })
 }
@@ -82,20 +82,20 @@ func (s cidrSource) fetch(ctx context.Context, client *api.Client) (facts.PodCID
 		case err != nil:
 			source.Problem = err.Error()
 		case len(texts) == 0:
-			source.Problem, source.Absent = "it names none", true
+			source.Problem, source.Absent = "none configured", true
 		}
 	}
 	return source, nil
 }
 
-// readKubeadm reads a member of networking of kubeadm's ClusterConfiguration:
-// podSubnet or serviceSubnet. kubeadm knows it as one text; a list is taken as
-// well. Of the others it doesn't matter whether they can be read.
+// readKubeadm reads a field of networking in kubeadm's ClusterConfiguration: podSubnet
+// or serviceSubnet. In kubeadm it is a string; a list is accepted too. Other fields may
+// be malformed.
 func readKubeadm(data map[string]string, member string) ([]string, error) {
 	const key = "ClusterConfiguration"
 	text, ok := data[key]
 	if !ok {
-		return nil, fmt.Errorf("no %s in it", key)
+		return nil, fmt.Errorf("missing key %s", key)
 	}
 	var config struct {
 		Networking map[string]json.RawMessage `json:"networking"`
@@ -116,7 +116,7 @@ func readKubeProxy(data map[string]string) ([]string, error) {
 	const key = "config.conf"
 	text, ok := data[key]
 	if !ok {
-		return nil, fmt.Errorf("no %s in it", key)
+		return nil, fmt.Errorf("missing key %s", key)
 	}
 	var config struct {
 		ClusterCIDR cidrList `json:"clusterCIDR"`
@@ -159,10 +159,10 @@ func readServiceNetwork(body []byte) ([]string, error) {
 	return network.Spec.ServiceNetwork, nil
 }
 
-// cidrList is CIDRs separated by commas, or a list of such.
+// cidrList is a string of comma-separated CIDRs, or a list of such strings.
 type cidrList []string
 
-// UnmarshalJSON reads either form; null is an empty list.
+// UnmarshalJSON decodes either form; null is an empty list.
 func (l *cidrList) UnmarshalJSON(data []byte) error {
 	var texts []string
 	if err := json.Unmarshal(data, &texts); err != nil {
@@ -183,7 +183,7 @@ func (l *cidrList) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// prefixesOf returns the CIDRs, without host bits, and what is wrong with them.
+// prefixesOf returns the valid CIDRs, without host bits, and the problems of the texts.
 func prefixesOf(texts []string) (prefixes []netip.Prefix, problem string) {
 	var problems []string
 	for _, text := range texts {

@@ -73,8 +73,8 @@ func TestReadKubeadmFaults(t *testing.T) {
 		data map[string]string
 		want string
 	}{
-		{"another key", map[string]string{"ClusterStatus": "x"}, "no ClusterConfiguration in it"},
-		{"no data", nil, "no ClusterConfiguration in it"},
+		{"another key", map[string]string{"ClusterStatus": "x"}, "missing key ClusterConfiguration"},
+		{"no data", nil, "missing key ClusterConfiguration"},
 		{"not YAML", map[string]string{"ClusterConfiguration": "networking: [\n"}, "ClusterConfiguration: networking.podSubnet can't be read"},
 		{"a number", map[string]string{"ClusterConfiguration": "networking:\n  podSubnet: 10.244\n"}, "ClusterConfiguration: networking.podSubnet can't be read"},
 		{"an object", map[string]string{"ClusterConfiguration": "networking:\n  podSubnet: {a: b}\n"}, "ClusterConfiguration: networking.podSubnet can't be read"},
@@ -105,7 +105,7 @@ func TestReadKubeProxy(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, []string{"10.244.0.0/16", "fd00::/56"}, got)
 	_, err = readKubeProxy(map[string]string{"kubeconfig.conf": ""})
-	require.EqualError(t, err, "no config.conf in it")
+	require.EqualError(t, err, "missing key config.conf")
 }
 
 func TestReadClusterNetwork(t *testing.T) {

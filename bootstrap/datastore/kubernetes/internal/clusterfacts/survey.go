@@ -12,7 +12,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/facts"
 )
 
-// Survey reads the nodes and the Service CIDRs, at the same time.
+// Survey reads the nodes and the Service CIDRs concurrently.
 func Survey(ctx context.Context, client *api.Client) (facts.Survey, error) {
 	var (
 		survey              facts.Survey
@@ -30,8 +30,8 @@ func Survey(ctx context.Context, client *api.Client) (facts.Survey, error) {
 	return survey, nil
 }
 
-// isProblem reports whether an error leaves a survey with less to say, and no
-// more than that.
+// isProblem reports whether an error only makes a survey incomplete, and does not fail
+// it.
 func isProblem(ctx context.Context, err error) bool {
 	if ctx.Err() != nil {
 		return false

@@ -91,7 +91,7 @@ func TestSurveyServiceCIDRs(t *testing.T) {
 			"no Service CIDR from networks.config.openshift.io: ", "checks against Services are skipped: no Service CIDR is known",
 		}},
 		{"not a list", apitest.Answers{serviceCIDRsPath: apitest.JSON(200, `{"kind":"Status"}`), openShiftPath: openShift}, []string{"172.30.0.0/16 networks.config.openshift.io"},
-			[]string{"no Service CIDR from servicecidrs.networking.k8s.io: the answer is not a list of the Kubernetes API"}},
+			[]string{"no Service CIDR from servicecidrs.networking.k8s.io: the response is not a list of the Kubernetes API"}},
 		{"expired", apitest.Answers{serviceCIDRsPath: apitest.Failure(410, "Expired", "too old"), openShiftPath: openShift}, []string{"172.30.0.0/16 networks.config.openshift.io"},
 			[]string{"no Service CIDR from servicecidrs.networking.k8s.io: Kubernetes https://127.0.0.1:1: reading ServiceCIDRs: too old"}},
 		{"host bits, and not a CIDR", apitest.Answers{serviceCIDRsPath: apitest.JSON(200, strings.Replace(two, "10.96.0.0/12", `10.96.0.1/12","x`, 1))},
@@ -104,7 +104,7 @@ func TestSurveyServiceCIDRs(t *testing.T) {
 			"checks against Services are skipped: no Service CIDR is known (servicecidrs.networking.k8s.io: not found, networks.config.openshift.io: not found)",
 		}},
 		{"none in either", apitest.Answers{kubeadmPath: apitest.JSON(200, `{"data":{"ClusterConfiguration":"networking: {}\n"}}`), openShiftPath: apitest.JSON(200, `{"spec":{}}`)}, nil, []string{
-			"checks against Services are skipped: no Service CIDR is known (servicecidrs.networking.k8s.io: not found, kubeadm-config: it names none, networks.config.openshift.io: it names none)",
+			"checks against Services are skipped: no Service CIDR is known (servicecidrs.networking.k8s.io: not found, kubeadm-config: none configured, networks.config.openshift.io: none configured)",
 		}},
 		{"OpenShift's, unreadable", apitest.Answers{openShiftPath: apitest.JSON(200, `{"spec":{"serviceNetwork":"172.30.0.0/16"}}`)}, nil, []string{
 			"no Service CIDR from networks.config.openshift.io: spec.serviceNetwork can't be read", "checks against Services are skipped: ",
@@ -145,7 +145,7 @@ func TestSurveyFailures(t *testing.T) {
 				`User "x" cannot list resource "nodes": add to a ClusterRole the rule - {apiGroups: [''], resources: [nodes], verbs: [list]}`},
 		{"not found", apitest.Failure(404, "NotFound", "no"), nil, "checks against nodes are skipped: the API server has no nodes"},
 		{"expired", apitest.Failure(410, "Expired", "the token is too old"), nil, "checks against nodes are skipped: Kubernetes https://127.0.0.1:1: reading nodes: the token is too old"},
-		{"not a list", apitest.JSON(200, `{"kind":"PodList","items":[]}`), nil, "checks against nodes are skipped: Kubernetes https://127.0.0.1:1: reading nodes: the answer is not a list"},
+		{"not a list", apitest.JSON(200, `{"kind":"PodList","items":[]}`), nil, "checks against nodes are skipped: Kubernetes https://127.0.0.1:1: reading nodes: the response is not a list"},
 		{"unauthorized", apitest.Failure(401, "Unauthorized", "Unauthorized"), datastore.ErrUnauthorized, ""},
 		{"unavailable", apitest.JSON(503, ""), datastore.ErrUnreachable, ""},
 		{"slow down", apitest.Failure(429, "TooManyRequests", "slow down"), datastore.ErrUnreachable, ""},
