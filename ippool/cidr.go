@@ -13,7 +13,7 @@ import (
 // ErrMapped comes from ParseCIDR for an IPv4-mapped IPv6 CIDR such as
 // ::ffff:10.0.0.0/104, which Calico would take for IPv4 in one place and for
 // IPv6 in another.
-var ErrMapped = errors.New("an IPv4-mapped IPv6 CIDR: write the IPv4 one")
+var ErrMapped = errors.New("an IPv4-mapped IPv6 CIDR: write it as IPv4")
 
 // ParseCIDR reads a CIDR. Host bits stay as they are: compare the result with
 // its Masked to see whether there were any. What is no CIDR is an error, as is

@@ -22,8 +22,8 @@ func ExampleValidate() {
 	}
 	// Output:
 	// spec.cidr: Invalid value: "10.244.5.7/16": has host bits: the range is 10.244.0.0/16
-	// spec.blockSize: Invalid value: 33: must be from 20 to 32 for IPv4
-	// spec.vxlanMode: Forbidden: "Always" stands with ipipMode "Always": only one encapsulation can be enabled
+	// spec.blockSize: Invalid value: 33: must be between 20 and 32 for IPv4
+	// spec.vxlanMode: Forbidden: "Always" conflicts with ipipMode "Always": only one encapsulation can be enabled
 	// spec.nodeSelector: Invalid value: "rack = r1": column 6: expected ==, !=, in, not in, contains, starts with or ends with, found "="
 }
 
@@ -128,7 +128,7 @@ func ExampleCanonical() {
 	// Output:
 	// 10.244.0.0/16
 	// fd00:10:244::/64
-	// an IPv4-mapped IPv6 CIDR: write the IPv4 one
+	// an IPv4-mapped IPv6 CIDR: write it as IPv4
 	// an address without a prefix length such as /16
 }
 

@@ -33,7 +33,7 @@ func (f Family) String() string {
 	case IPv4, IPv6:
 		return fmt.Sprintf("IPv%d", int(f))
 	default:
-		return "no family"
+		return "no address family"
 	}
 }
 

@@ -42,6 +42,6 @@ func TestFamily(t *testing.T) {
 		assert.Equal(t, test.largest, largest)
 		assert.Equal(t, test.byDefault, test.family.DefaultBlockSize())
 	}
-	assert.Equal(t, "no family", ippool.Family(0).String())
-	assert.Equal(t, "no family", ippool.Family(5).String())
+	assert.Equal(t, "no address family", ippool.Family(0).String())
+	assert.Equal(t, "no address family", ippool.Family(5).String())
 }

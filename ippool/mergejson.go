@@ -117,7 +117,7 @@ func parseObject(data []byte) (object, error) {
 	if token, err := decoder.Token(); err != nil {
 		return object{}, err
 	} else if token != json.Delim('{') {
-		return object{}, fmt.Errorf("want a JSON object, found %v", token)
+		return object{}, fmt.Errorf("must be a JSON object, found %v", token)
 	}
 	at := decoder.InputOffset()
 	out := object{open: data[:at]}

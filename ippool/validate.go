@@ -69,7 +69,7 @@ func validateRange(spec *v3.IPPoolSpec) field.ErrorList {
 	}
 	family := FamilyOf(prefix)
 	if linkLocal := family.linkLocal(); linkLocal.Overlaps(prefix) {
-		faults = append(faults, field.Invalid(cidrPath, spec.CIDR, "overlaps the link-local range "+linkLocal.String()+": want a range outside it"))
+		faults = append(faults, field.Invalid(cidrPath, spec.CIDR, "overlaps the link-local range "+linkLocal.String()+"; must be outside it"))
 	}
 	blockSize := spec.BlockSize
 	if blockSize == 0 {
@@ -77,10 +77,10 @@ func validateRange(spec *v3.IPPoolSpec) field.ErrorList {
 	}
 	if smallest, largest := family.BlockSizes(); blockSize < smallest || blockSize > largest {
 		faults = append(faults, field.Invalid(blockPath, blockSize,
-			fmt.Sprintf("must be from %d to %d for %s", smallest, largest, family)))
+			fmt.Sprintf("must be between %d and %d for %s", smallest, largest, family)))
 	} else if prefix.Bits() > blockSize && !spec.Disabled {
 		faults = append(faults, field.Invalid(cidrPath, spec.CIDR,
-			fmt.Sprintf("is smaller than one block of /%d: Calico can't hand out addresses of it; widen it to at least /%d", blockSize, blockSize)))
+			fmt.Sprintf("is smaller than one block of /%d: Calico can't assign addresses from it; widen it to at least /%d", blockSize, blockSize)))
 	}
 	return faults
 }
@@ -99,7 +99,7 @@ func validateEncapsulation(spec *v3.IPPoolSpec) field.ErrorList {
 	}
 	if Encapsulates(spec.IPIPMode) && Encapsulates(spec.VXLANMode) {
 		faults = append(faults, field.Forbidden(vxlanPath,
-			fmt.Sprintf("%q stands with ipipMode %q: only one encapsulation can be enabled", spec.VXLANMode, spec.IPIPMode)))
+			fmt.Sprintf("%q conflicts with ipipMode %q: only one encapsulation can be enabled", spec.VXLANMode, spec.IPIPMode)))
 	}
 	if prefix, err := ParseCIDR(spec.CIDR); err == nil && FamilyOf(prefix) == IPv6 && Encapsulates(spec.IPIPMode) {
 		faults = append(faults, field.Forbidden(ipipPath,
@@ -156,7 +156,7 @@ func validateUses(spec *v3.IPPoolSpec) field.ErrorList {
 	}
 	if slices.Contains(spec.AllowedUses, v3.IPPoolAllowedUseTunnel) && spec.NamespaceSelector != "" {
 		faults = append(faults, field.Forbidden(specPath.Child("namespaceSelector"),
-			"a pool for Tunnel can't choose namespaces: tunnel addresses belong to nodes"))
+			"must be empty for a pool with the use Tunnel: tunnel addresses belong to nodes"))
 	}
 	if !slices.Contains(spec.AllowedUses, v3.IPPoolAllowedUseLoadBalancer) {
 		return faults
@@ -205,7 +205,7 @@ func ValidateUpdate(updated, stored *v3.IPPool) field.ErrorList {
 	isOther := func(u v3.IPPoolAllowedUse) bool { return u != v3.IPPoolAllowedUseLoadBalancer }
 	if slices.Contains(stored.Spec.AllowedUses, v3.IPPoolAllowedUseLoadBalancer) &&
 		(len(updated.Spec.AllowedUses) == 0 || slices.ContainsFunc(updated.Spec.AllowedUses, isOther)) {
-		faults = append(faults, field.Forbidden(specPath.Child("allowedUses"), "a LoadBalancer pool can't turn to another use"))
+		faults = append(faults, field.Forbidden(specPath.Child("allowedUses"), "a LoadBalancer pool can't change to another use"))
 	}
 	return faults
 }
@@ -242,5 +242,5 @@ func ValidateBlocks(pool *v3.IPPool, blocks []netip.Prefix) field.ErrorList {
 		return nil
 	}
 	return field.ErrorList{field.Invalid(specPath.Child("blockSize"), size, fmt.Sprintf(
-		"%d IPAM block(s) that exist inside %s have another size, the first is %s: ask for that block size or for another CIDR", count, prefix, first))}
+		"%d IPAM block(s) inside %s have a different size, the first is %s; set that block size or another CIDR", count, prefix, first))}
 }

@@ -121,8 +121,8 @@ func TestValidateCIDR(t *testing.T) {
 
 func TestValidateBlockSize(t *testing.T) {
 	t.Parallel()
-	range4 := []fault{{invalid, "spec.blockSize", "must be from 20 to 32 for IPv4"}}
-	range6 := []fault{{invalid, "spec.blockSize", "must be from 116 to 128 for IPv6"}}
+	range4 := []fault{{invalid, "spec.blockSize", "must be between 20 and 32 for IPv4"}}
+	range6 := []fault{{invalid, "spec.blockSize", "must be between 116 and 128 for IPv6"}}
 	small := func(block string) []fault {
 		return []fault{{invalid, "spec.cidr", "smaller than one block of " + block}}
 	}
@@ -252,7 +252,7 @@ func TestValidateAllAtOnce(t *testing.T) {
 		{invalid, "metadata.name", "RFC 1123"},
 		{invalid, "spec.cidr", "host bits"},
 		{invalid, "spec.cidr", "link-local"},
-		{invalid, "spec.blockSize", "116 to 128"},
+		{invalid, "spec.blockSize", "between 116 and 128"},
 		{notSupported, "spec.vxlanMode", "supported values"},
 		{forbidden, "spec.vxlanMode", "only one encapsulation"},
 		{forbidden, "spec.ipipMode", "does not carry IPv6"},
@@ -260,7 +260,7 @@ func TestValidateAllAtOnce(t *testing.T) {
 		{invalid, "spec.namespaceSelector", `must not contain "global("`},
 		{duplicate, "spec.allowedUses[1]", ""},
 		{notSupported, "spec.allowedUses[2]", `"Workload", "Tunnel", "LoadBalancer"`},
-		{forbidden, "spec.namespaceSelector", "can't choose namespaces"},
+		{forbidden, "spec.namespaceSelector", "must be empty for a pool with the use Tunnel"},
 		{forbidden, "spec.allowedUses", "can't be combined"},
 		{forbidden, "spec.ipipMode", "LoadBalancer"},
 		{forbidden, "spec.vxlanMode", "LoadBalancer"},

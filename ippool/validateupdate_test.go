@@ -19,7 +19,7 @@ func TestValidateUpdate(t *testing.T) {
 		return fault{forbidden, "spec.cidr", `can't change from "` + was + `" to "` + is + `"`}
 	}
 	block := func(detail string) fault { return fault{forbidden, "spec.blockSize", "can't change from " + detail} }
-	use := fault{forbidden, "spec.allowedUses", "can't turn to another use"}
+	use := fault{forbidden, "spec.allowedUses", "can't change to another use"}
 
 	for _, test := range []struct {
 		name            string

@@ -44,15 +44,15 @@ func (o Opening) String() string {
 func (o Opening) Validate() error {
 	switch {
 	case (o.Port == "") == (o.Protocol == ""):
-		return fmt.Errorf("opening %q: want a port or a protocol", o.Name)
+		return fmt.Errorf("opening %q: set a port or a protocol", o.Name)
 	case o.Port != "" && !isPort(o.Port):
-		return fmt.Errorf("opening %q: port %q is none; want one such as 179/tcp", o.Name, o.Port)
+		return fmt.Errorf("opening %q: port %q is invalid; must be one such as 179/tcp", o.Name, o.Port)
 	case o.Protocol != "" && !isNumber(o.Protocol, 8):
-		return fmt.Errorf("opening %q: protocol %q is no number; want 0 to 255", o.Name, o.Protocol)
+		return fmt.Errorf("opening %q: protocol %q is not a number; must be 0 to 255", o.Name, o.Protocol)
 	case len(o.Families) == 0:
-		return fmt.Errorf("opening %q: want families: 4, 6 or both", o.Name)
+		return fmt.Errorf("opening %q: families must be 4, 6 or both", o.Name)
 	case slices.ContainsFunc(o.Families, func(family ippool.Family) bool { return family != ippool.IPv4 && family != ippool.IPv6 }):
-		return fmt.Errorf("opening %q: families %d: want 4, 6 or both", o.Name, o.Families)
+		return fmt.Errorf("opening %q: families %d: must be 4, 6 or both", o.Name, o.Families)
 	default:
 		return nil
 	}

@@ -143,10 +143,10 @@ func TestFromFileFaults(t *testing.T) {
 		name, text string
 		want       []string
 	}{
-		{"empty", "", []string{`apiVersion is ""; want projectcalico.org/v3`, `kind is ""; want CalicoAPIConfig`}},
-		{"only comments", "# nothing\n", []string{`apiVersion is ""; want projectcalico.org/v3`, `kind is ""; want CalicoAPIConfig`}},
-		{"wrong apiVersion", "apiVersion: v1\nkind: CalicoAPIConfig\n", []string{`apiVersion is "v1"; want projectcalico.org/v3`}},
-		{"wrong kind", "apiVersion: projectcalico.org/v3\nkind: IPPool\n", []string{`kind is "IPPool"; want CalicoAPIConfig`}},
+		{"empty", "", []string{`apiVersion is ""; must be projectcalico.org/v3`, `kind is ""; must be CalicoAPIConfig`}},
+		{"only comments", "# nothing\n", []string{`apiVersion is ""; must be projectcalico.org/v3`, `kind is ""; must be CalicoAPIConfig`}},
+		{"wrong apiVersion", "apiVersion: v1\nkind: CalicoAPIConfig\n", []string{`apiVersion is "v1"; must be projectcalico.org/v3`}},
+		{"wrong kind", "apiVersion: projectcalico.org/v3\nkind: IPPool\n", []string{`kind is "IPPool"; must be CalicoAPIConfig`}},
 		{"unknown field", configHead + "spec:\n  etcdEndpoint: http://10.0.0.1:2379\n", []string{decoding + `unknown field "etcdEndpoint"`}},
 		{"unknown field outside", configHead + "data: {}\n", []string{decoding + `unknown field "data"`}},
 		{"field twice", configHead + "spec:\n  etcdUsername: a\n  etcdUsername: b\n",
@@ -183,13 +183,13 @@ func TestFromFileUnreadable(t *testing.T) {
 	t.Parallel()
 	missing, directory := filepath.Join(t.TempDir(), "missing"), t.TempDir()
 	_, err := settings.FromFile(missing)
-	require.EqualError(t, err, `flag --config: "`+missing+`": can't be read: no such file or directory; want a CalicoAPIConfig file`)
+	require.EqualError(t, err, `flag --config: "`+missing+`": can't be read: no such file or directory; must be a CalicoAPIConfig file`)
 	require.ErrorIs(t, err, settings.ErrInvalidSettings)
 	_, err = settings.FromFile(directory)
-	require.EqualError(t, err, `flag --config: "`+directory+`": can't be read: is a directory; want a CalicoAPIConfig file`)
+	require.EqualError(t, err, `flag --config: "`+directory+`": can't be read: is a directory; must be a CalicoAPIConfig file`)
 
 	_, err = settings.FromFile("a\nb\x00")
-	require.EqualError(t, err, `flag --config: "a\nb\x00": can't be read: invalid argument; want a CalicoAPIConfig file`)
+	require.EqualError(t, err, `flag --config: "a\nb\x00": can't be read: invalid argument; must be a CalicoAPIConfig file`)
 }
 
 // What could be read of a file with faults is still there, and is judged.
@@ -197,9 +197,9 @@ func TestFromFileFaultsAndSettings(t *testing.T) {
 	t.Parallel()
 	path := writeConfig(t, "apiVersion: v1\nkind: CalicoAPIConfig\nspec:\n  datastoreType: etcd\n")
 	given, err := settings.FromFile(path)
-	require.EqualError(t, err, `flag --config: "`+path+`": apiVersion is "v1"; want projectcalico.org/v3`)
+	require.EqualError(t, err, `flag --config: "`+path+`": apiVersion is "v1"; must be projectcalico.org/v3`)
 	assert.EqualError(t, errors.Join(err, given.Validate()),
-		err.Error()+"\nfile "+path+` spec.datastoreType: "etcd": unknown datastore; want etcdv3 or kubernetes`)
+		err.Error()+"\nfile "+path+` spec.datastoreType: "etcd": unknown datastore; must be etcdv3 or kubernetes`)
 }
 
 func TestLoad(t *testing.T) {
@@ -236,9 +236,9 @@ func TestLoad(t *testing.T) {
 		t.Setenv("CALICO_IPPOOLS_TIMEOUT", "5")
 		wrong := writeConfig(t, "kind: CalicoAPIConfig\n")
 		given, _, err := settings.Load(settings.Settings{}, wrong)
-		require.EqualError(t, err, `flag --config: "`+wrong+`": apiVersion is ""; want projectcalico.org/v3`)
+		require.EqualError(t, err, `flag --config: "`+wrong+`": apiVersion is ""; must be projectcalico.org/v3`)
 		assert.EqualError(t, given.Validate(),
-			`env CALICO_IPPOOLS_TIMEOUT: "5": not a duration; want a Go duration such as 90s or 5m; 0 is no limit; 5s is that many seconds`)
+			`env CALICO_IPPOOLS_TIMEOUT: "5": not a duration; must be a Go duration such as 90s or 5m; 0 is no limit; 5s is that many seconds`)
 		assert.Equal(t, "from-env", given.IPv4.Name.Value)
 	})
 	t.Run("with a missing file", func(t *testing.T) {

@@ -162,10 +162,10 @@ func readCIDR(setting Setting, family ippool.Family, config *Config, faults *Fau
 	prefix, err := ippool.ParseCIDR(setting.Value)
 	switch {
 	case err != nil:
-		faults.Add(setting, "%v; want an %s CIDR, or none", err, family)
+		faults.Add(setting, "%v; must be an %s CIDR, or none", err, family)
 		return netip.Prefix{}, false
 	case ippool.FamilyOf(prefix) != family:
-		faults.Add(setting, "an %s CIDR; want an %s CIDR, or none", ippool.FamilyOf(prefix), family)
+		faults.Add(setting, "an %s CIDR; must be an %s CIDR, or none", ippool.FamilyOf(prefix), family)
 		return netip.Prefix{}, false
 	}
 	if masked := prefix.Masked(); masked != prefix {
@@ -198,7 +198,7 @@ func (s Settings) validatePool(family ippool.Family, pool *v3.IPPool, faults *Fa
 		problem := fault.Detail
 		switch {
 		case fault.Field == "spec.vxlanMode" && fault.Type == field.ErrorTypeForbidden:
-			problem = fmt.Sprintf("contradicts %s %q: only one encapsulation can be enabled; want never for one of them",
+			problem = fmt.Sprintf("contradicts %s %q: only one encapsulation can be enabled; set one of them to never",
 				s.IPv4.IPIP.Source, s.IPv4.IPIP.Value)
 		case fault.Field == "spec.cidr" && given.BlockSize.IsSet() && candidate.Spec.CIDR == pool.Spec.CIDR:
 			problem += fmt.Sprintf(" (%s is %s)", given.BlockSize.Source, text.Quote(given.BlockSize.Value))
@@ -219,7 +219,7 @@ func (s Settings) resolveSkips(desired *plan.Desired, faults *Faults) {
 		for i := range desired.Pools {
 			pool := &desired.Pools[i]
 			if cidr := s.pool(pool.Family).CIDR; cidr.IsSet() {
-				faults.Add(cidr, "contradicts %s %q: want one of the two", s.NoDefaultPools.Source, s.NoDefaultPools.Value)
+				faults.Add(cidr, "contradicts %s %q; set only one of the two", s.NoDefaultPools.Source, s.NoDefaultPools.Value)
 			}
 			pool.Skip = fmt.Sprintf("%s is %q", s.NoDefaultPools.Source, s.NoDefaultPools.Value)
 		}

@@ -55,9 +55,9 @@ func ExampleSettings_Validate() {
 	fmt.Println(err)
 	fmt.Println(errors.Is(err, settings.ErrInvalidSettings))
 	// Output:
-	// env CALICO_IPV4POOL_CIDR: "10.244.0.0": an address without a prefix length such as /16; want an IPv4 CIDR, or none
+	// env CALICO_IPV4POOL_CIDR: "10.244.0.0": an address without a prefix length such as /16; must be an IPv4 CIDR, or none
 	// env CALICO_IPV4POOL_NODE_SELECTOR: "zone = 'a'": column 6: expected ==, !=, in, not in, contains, starts with or ends with, found "="
-	// flag --timeout: "60": not a duration; want a Go duration such as 90s or 5m; 0 is no limit; 60s is that many seconds
+	// flag --timeout: "60": not a duration; must be a Go duration such as 90s or 5m; 0 is no limit; 60s is that many seconds
 	// true
 }
 

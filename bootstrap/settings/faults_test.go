@@ -19,7 +19,7 @@ func TestFault(t *testing.T) {
 		fault settings.Fault
 		want  string
 	}{
-		{"all of it", settings.Fault{Source: origin.Env("X"), Value: "1", Problem: "wrong; want 2"}, `env X: "1": wrong; want 2`},
+		{"all of it", settings.Fault{Source: origin.Env("X"), Value: "1", Problem: "wrong; must be 2"}, `env X: "1": wrong; must be 2`},
 		{"no place", settings.Fault{Value: "1", Problem: "wrong"}, `"1": wrong`},
 		{"no value", settings.Fault{Source: origin.Env("X"), Problem: "missing"}, `env X: missing`},
 		{"nothing but the problem", settings.Fault{Problem: "wrong"}, `wrong`},

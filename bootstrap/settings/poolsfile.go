@@ -91,7 +91,7 @@ func (s *Settings) readPoolsDirectory(faults *Faults) {
 		s.PoolManifests = append(s.PoolManifests, manifest)
 	}
 	if !found {
-		faults.Add(s.PoolsFile, "a directory without a .yaml, .yml or .json file; want %s", wantPoolsFile)
+		faults.Add(s.PoolsFile, "a directory without a .yaml, .yml or .json file; must be %s", wantPoolsFile)
 	}
 }
 

@@ -57,7 +57,7 @@ func (s *Settings) warnOfUnknown(config *Config) {
 		near, found := nearest(name)
 		switch {
 		case name == "CALICO_IPV6POOL_IPIP":
-			warning += " has no effect: IP-in-IP does not carry IPv6; want CALICO_IPV6POOL_VXLAN to wrap it"
+			warning += " has no effect: IP-in-IP does not carry IPv6; set CALICO_IPV6POOL_VXLAN to encapsulate it"
 		case !found:
 			warning += ": unknown setting, ignored"
 		case near.Of(s).IsSet():

@@ -58,12 +58,12 @@ func readBlockSize(setting Setting, family ippool.Family, faults *Faults) int {
 	smallest, largest := family.BlockSizes()
 	isNoDigit := func(r rune) bool { return r < '0' || r > '9' }
 	if strings.ContainsFunc(setting.Value, isNoDigit) {
-		faults.Add(setting, "not a decimal number; want a prefix length from %d to %d", smallest, largest)
+		faults.Add(setting, "not a decimal number; must be a prefix length from %d to %d", smallest, largest)
 		return largest
 	}
 	size, err := strconv.Atoi(setting.Value)
 	if err != nil || size < smallest || size > largest {
-		faults.Add(setting, "must be from %d to %d for %s", smallest, largest, family)
+		faults.Add(setting, "must be between %d and %d for %s", smallest, largest, family)
 		return largest
 	}
 	return size
@@ -94,10 +94,10 @@ func readTimeout(setting Setting, fallback time.Duration, faults *Faults) time.D
 		if _, err := strconv.ParseUint(setting.Value, 10, 32); err == nil {
 			hint = fmt.Sprintf("; %ss is that many seconds", setting.Value)
 		}
-		faults.Add(setting, "not a duration; want %s%s", acceptedTimeout, hint)
+		faults.Add(setting, "not a duration; must be %s%s", acceptedTimeout, hint)
 		return fallback
 	case timeout < 0:
-		faults.Add(setting, "negative; want %s", acceptedTimeout)
+		faults.Add(setting, "negative; must be %s", acceptedTimeout)
 		return fallback
 	}
 	return timeout
@@ -126,7 +126,7 @@ func readDatastoreType(settings DatastoreSettings, faults *Faults) datastore.Typ
 	case given.IsSet() && strings.EqualFold(given.Value, string(datastore.Kubernetes)):
 		return datastore.Kubernetes
 	case given.IsSet():
-		faults.Add(given, "unknown datastore; want etcdv3 or kubernetes")
+		faults.Add(given, "unknown datastore; must be etcdv3 or kubernetes")
 		return ""
 	case settings.EtcdEndpoints.IsSet():
 		return datastore.EtcdV3

@@ -152,7 +152,7 @@ func TestTimeout(t *testing.T) {
 
 func TestInvalidTimeout(t *testing.T) {
 	t.Parallel()
-	const form = "want a Go duration such as 90s or 5m; 0 is no limit"
+	const form = "must be a Go duration such as 90s or 5m; 0 is no limit"
 	tests := []struct{ text, want string }{
 		{"60", "not a duration; " + form + "; 60s is that many seconds"},
 		{"1", "not a duration; " + form + "; 1s is that many seconds"},
@@ -206,6 +206,6 @@ func TestDatastoreType(t *testing.T) {
 	}
 	for _, text := range []string{"etcd", "etcdv2", "k8s", "kubernetes "} {
 		assert.EqualError(t, settingstest.Given(t, "CALICO_DATASTORE_TYPE="+text).Validate(),
-			`env CALICO_DATASTORE_TYPE: "`+text+`": unknown datastore; want etcdv3 or kubernetes`)
+			`env CALICO_DATASTORE_TYPE: "`+text+`": unknown datastore; must be etcdv3 or kubernetes`)
 	}
 }

@@ -145,28 +145,28 @@ func (f firewallFlags) validate(output string) (hostRole, error) {
 		faults.Add(given("role", f.role), "%s", err)
 	}
 	if f.local && f.from != "" {
-		faults.Add(given("from", f.from), "contradicts flag --local: want the openings of a file or those of the settings, not both")
+		faults.Add(given("from", f.from), "contradicts flag --local; set only one of the two")
 	}
 	if others := f.deriving(); f.from != "" && len(others) > 0 {
 		faults.Add(given("from", f.from), "contradicts %s: the openings of the file stay as they are", strings.Join(others, ", "))
 	}
 	if f.zone != "" && !zoneName().MatchString(f.zone) {
-		faults.Add(given("zone", f.zone), "no name of a zone; want letters, digits, -, _ and /")
+		faults.Add(given("zone", f.zone), "not a zone name; must be letters, digits, -, _ and /")
 	}
 	if f.zone != "" && len(f.interfaces) > 0 {
-		faults.Add(given("interface", strings.Join(f.interfaces, ",")), "contradicts flag --zone %q: want a zone, or interfaces to find theirs", f.zone)
+		faults.Add(given("interface", strings.Join(f.interfaces, ",")), "contradicts flag --zone %q; set a zone, or interfaces to find their zones", f.zone)
 	}
 	if len(f.interfaces) > 0 && f.zone == "" && !f.check {
-		faults.Add(given("interface", strings.Join(f.interfaces, ",")), "only firewalld knows its zone; want --check too, or --zone")
+		faults.Add(given("interface", strings.Join(f.interfaces, ",")), "only firewalld knows its zone; set --check or --zone as well")
 	}
 	if port, err := strconv.ParseUint(f.apiServerPort, 10, 16); f.apiServerPort != "" && (err != nil || port == 0) {
-		faults.Add(given("api-server-port", f.apiServerPort), "no port; want 1 to 65535")
+		faults.Add(given("api-server-port", f.apiServerPort), "not a port; must be 1 to 65535")
 	}
 	if f.apiServerPort != "" && role == roleNode {
-		faults.Add(given("api-server-port", f.apiServerPort), "no API server listens on a node; want --role control-plane too")
+		faults.Add(given("api-server-port", f.apiServerPort), "no API server listens on a node; set --role control-plane as well")
 	}
 	if f.check && output == formatNetworkManager {
-		faults.Add(given("output", output), "has nothing to do with firewalld; want no --check")
+		faults.Add(given("output", output), "not used with firewalld; remove --check")
 	}
 	return role, faults.Err()
 }

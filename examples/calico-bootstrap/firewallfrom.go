@@ -43,6 +43,6 @@ func readFirewallReport(file string, stdin io.Reader) (firewallReport, error) {
 
 func fromFault(file string, err error) error {
 	var faults settings.Faults
-	faults.Add(settings.Given(file, origin.Flag("from")), "%s; want what calico-bootstrap firewall -o json printed", err)
+	faults.Add(settings.Given(file, origin.Flag("from")), "%s; must be the output of calico-bootstrap firewall -o json", err)
 	return faults.Err()
 }

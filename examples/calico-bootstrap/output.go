@@ -132,7 +132,7 @@ func (p *program) printPlan(_ context.Context, _ open.Datastore, report bootstra
 // printDrift writes the fields that differ, and below them what would change
 // each: fields with the same remedy share the line.
 func printDrift(table io.Writer, pool bootstrap.PoolReport) {
-	fmt.Fprintln(table, "    FIELD\tSTORED\tASKED FOR\tFROM")
+	fmt.Fprintln(table, "    FIELD\tSTORED\tDESIRED\tFROM")
 	var remedies []string
 	fields := map[string][]string{}
 	for _, difference := range pool.Drift {

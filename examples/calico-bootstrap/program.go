@@ -100,10 +100,10 @@ func (p *program) takeEmbedded() error {
 	dataDir := settings.Given(p.dataDir, origin.Flag("data-dir"))
 	switch {
 	case p.embedded && !hasEmbedded:
-		faults.Add(given.DatastoreType, "this build has no etcd in it: make run has, or go build -tags embedded; want etcdv3 or kubernetes")
+		faults.Add(given.DatastoreType, "this build has no embedded etcd (make run and go build -tags embedded have); must be etcdv3 or kubernetes")
 		given.DatastoreType.Value = string(datastore.EtcdV3)
 	case !p.embedded && dataDir.IsSet():
-		faults.Add(dataDir, "only the embedded etcd keeps its data there; want --datastore-type embedded too")
+		faults.Add(dataDir, "only the embedded etcd keeps its data there; set --datastore-type embedded as well")
 	case p.embedded:
 		for _, other := range []*settings.Setting{&given.EtcdEndpoints, &given.EtcdDiscoverySRV} {
 			switch {
@@ -112,7 +112,7 @@ func (p *program) takeEmbedded() error {
 				p.warnings = append(p.warnings, fmt.Sprintf("%s has no effect: %s is %q", other.Source, given.DatastoreType.Source, given.DatastoreType.Value))
 				*other = settings.Setting{}
 			default:
-				faults.AddSecret(*other, "contradicts %s %q: want one etcd or the other", given.DatastoreType.Source, given.DatastoreType.Value)
+				faults.AddSecret(*other, "contradicts %s %q; set only one of the two", given.DatastoreType.Source, given.DatastoreType.Value)
 			}
 		}
 		given.DatastoreType.Value = string(datastore.EtcdV3)

@@ -19,6 +19,6 @@ func parseRole(text string) (hostRole, error) {
 	case roleNode, roleControlPlane:
 		return parsed, nil
 	default:
-		return "", fmt.Errorf("unknown role; want %s or %s", roleNode, roleControlPlane)
+		return "", fmt.Errorf("unknown role; must be %s or %s", roleNode, roleControlPlane)
 	}
 }

@@ -207,8 +207,8 @@ func TestExitCodes(t *testing.T) {
 				`error: env CALICO_STARTUP_LOGLEVEL: "loud": unknown level; must be one of debug, info, warning, error`,
 				`error: env CALICO_IPPOOLS_LOG_FORMAT: "xml": unknown format; must be one of text, json`,
 				`error: env CALICO_IPV4POOL_IPIP: "sometimes": unknown mode; must be one of off, never, always, crosssubnet, cross-subnet`,
-				`error: env CALICO_IPV6POOL_CIDR: "10.0.0.0/8": an IPv4 CIDR; want an IPv6 CIDR, or none`,
-				`error: flag --ipv4-pool-block-size: "8": must be from 20 to 32 for IPv4`,
+				`error: env CALICO_IPV6POOL_CIDR: "10.0.0.0/8": an IPv4 CIDR; must be an IPv6 CIDR, or none`,
+				`error: flag --ipv4-pool-block-size: "8": must be between 20 and 32 for IPv4`,
 			}},
 		{"unknown flag", []string{at}, []string{"--ipv4-cidr", "10.0.0.0/8"}, 2,
 			[]string{"error: unknown flag: --ipv4-cidr; calico-bootstrap --help lists them"}},
@@ -282,7 +282,7 @@ func TestConfigFile(t *testing.T) {
 		`unknown field "etcdEndpoint"`:         write("etcdEndpoint: http://127.0.0.1:1"),
 		"no such file or directory":            filepath.Join(t.TempDir(), "absent.cfg"),
 		"does not match":                       write(endpoints, "etcdCert: "+inline(pki.ClientCert), "etcdKey: "+inline(pki.OtherCAClient(t).Key)),
-		"want files or texts in the config":    write(endpoints, "etcdCACertFile: "+pki.CACertFile, "etcdKey: "+inline(pki.ClientKey)),
+		"set files or inline texts in the config":    write(endpoints, "etcdCACertFile: "+pki.CACertFile, "etcdKey: "+inline(pki.ClientKey)),
 		"a key without its client certificate": write(endpoints, "etcdKeyFile: "+pki.ClientKeyFile),
 	} {
 		r := call(t, nil, "--config", path)

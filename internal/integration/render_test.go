@@ -170,7 +170,7 @@ func TestRenderInstallationWarnings(t *testing.T) {
 	require.Zero(t, r.code, r.stderr)
 	for _, warning := range []string{
 		"flag --calico-api-group has no effect: an Installation has an API group of its own",
-		`its labels and annotations are left out: the Installation has no place for them`,
+		`its labels and annotations are left out: the Installation has no field for them`,
 		`is for LoadBalancer: `,
 	} {
 		assert.Equal(t, 1, strings.Count(r.stderr, warning), "%s\n%s", warning, r.stderr)

@@ -15,7 +15,7 @@ func Unreadable(err error, want string) string {
 	if errors.As(err, &pathErr) {
 		err = pathErr.Err
 	}
-	return fmt.Sprintf("can't be read: %v; want %s", err, want)
+	return fmt.Sprintf("can't be read: %v; must be %s", err, want)
 }
 
 // Undecodable says why a text is not the YAML or JSON of what it should be: what

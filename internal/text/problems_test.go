@@ -15,8 +15,8 @@ import (
 func TestProblems(t *testing.T) {
 	t.Parallel()
 	missing := &fs.PathError{Op: "open", Path: "/etc/x", Err: fs.ErrNotExist}
-	assert.Equal(t, "can't be read: file does not exist; want a list", text.Unreadable(fmt.Errorf("x: %w", missing), "a list"))
-	assert.Equal(t, "can't be read: broken; want a list", text.Unreadable(errors.New("broken"), "a list"))
+	assert.Equal(t, "can't be read: file does not exist; must be a list", text.Unreadable(fmt.Errorf("x: %w", missing), "a list"))
+	assert.Equal(t, "can't be read: broken; must be a list", text.Unreadable(errors.New("broken"), "a list"))
 	for message, want := range map[string]string{
 		"no YAML":                                 "not a list: no YAML",
 		"unknown anchor 'hunter2' referenced":     "not a list: unknown anchor *** referenced",

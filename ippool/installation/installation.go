@@ -94,10 +94,10 @@ func Of(pools []*v3.IPPool) (Installation, []string, error) {
 			faults = append(faults, fmt.Errorf("IPPool %q: %w", pool.Name, fault))
 		}
 		if len(pool.Labels)+len(pool.Annotations) > 0 {
-			warnings = append(warnings, fmt.Sprintf("IPPool %q: its labels and annotations are left out: the Installation has no place for them", pool.Name))
+			warnings = append(warnings, fmt.Sprintf("IPPool %q: its labels and annotations are left out: the Installation has no field for them", pool.Name))
 		}
 		if slices.Contains(pool.Spec.AllowedUses, v3.IPPoolAllowedUseLoadBalancer) {
-			warnings = append(warnings, fmt.Sprintf("IPPool %q: cidr %q is for LoadBalancer: in a cluster without pools that names its pod CIDRs (kubeadm, OpenShift) the operator makes no pool at all while one is outside of them; name this one when the others exist", pool.Name, pool.Spec.CIDR))
+			warnings = append(warnings, fmt.Sprintf("IPPool %q: cidr %q is for LoadBalancer: in a cluster without pools that names its pod CIDRs (kubeadm, OpenShift) the operator creates no pool at all while one is outside of them; add this one when the others exist", pool.Name, pool.Spec.CIDR))
 		}
 		entries = append(entries, entry(pool))
 	}

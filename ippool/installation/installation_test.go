@@ -130,8 +130,8 @@ func TestLabels(t *testing.T) {
 	})
 	require.NoError(t, err)
 	assert.Equal(t, []string{
-		`IPPool "a": its labels and annotations are left out: the Installation has no place for them`,
-		`IPPool "b": its labels and annotations are left out: the Installation has no place for them`,
+		`IPPool "a": its labels and annotations are left out: the Installation has no field for them`,
+		`IPPool "b": its labels and annotations are left out: the Installation has no field for them`,
 	}, warnings)
 }
 

@@ -63,14 +63,14 @@ func (d *decoder) fault(line int, path, value, problem string) {
 	case len(d.faults) < maxFaults:
 		d.faults = append(d.faults, Fault{Line: line, Path: path, Value: value, Problem: problem})
 	case d.budget >= 0:
-		d.faults = append(d.faults, Fault{Line: line, Problem: fmt.Sprintf("more than %d faults; the rest isn't told", maxFaults)})
+		d.faults = append(d.faults, Fault{Line: line, Problem: fmt.Sprintf("more than %d faults; the rest is not reported", maxFaults)})
 		d.budget = -1 // to end it
 	}
 }
 
 // unlike tells that a word is none of the known ones.
 func (d *decoder) unlike(line int, path, word string, known []string) {
-	problem := "want " + either(known)
+	problem := "must be " + either(known)
 	if word == "" {
 		problem = "is empty; " + problem
 	}
@@ -78,7 +78,7 @@ func (d *decoder) unlike(line int, path, word string, known []string) {
 }
 
 func (d *decoder) ignored(line int, path string) {
-	d.warnings = append(d.warnings, Fault{Line: line, Path: path, Problem: "is set by the server, and left out"})
+	d.warnings = append(d.warnings, Fault{Line: line, Path: path, Problem: "is set by the server; ignored"})
 }
 
 func (d *decoder) document(node *yaml.Node) {
@@ -94,7 +94,7 @@ func (d *decoder) document(node *yaml.Node) {
 		d.object("", node)
 	case whatIs(node) != nothing: // an empty document
 		// Without the value: a file that is no file of pools may be a token.
-		d.fault(node.Line, "", "", fmt.Sprintf("is %s; want an IPPool, an IPPoolList or a list of pools", whatIs(node)))
+		d.fault(node.Line, "", "", fmt.Sprintf("is %s; must be an IPPool, an IPPoolList or a list of pools", whatIs(node)))
 	}
 }
 
@@ -102,7 +102,7 @@ func (d *decoder) document(node *yaml.Node) {
 func (d *decoder) listOfPools(around, value *yaml.Node, line int) {
 	for _, pair := range d.mapping("", around) {
 		if pair.key != listOfPools {
-			d.fault(pair.line, shortened(pair.key), "", "stands beside ip_pools; want ip_pools alone")
+			d.fault(pair.line, shortened(pair.key), "", "not allowed next to ip_pools; ip_pools must be the only key")
 		}
 	}
 	switch value = follow(value); {
@@ -147,7 +147,7 @@ func (d *decoder) object(path string, node *yaml.Node) {
 		}
 	}
 	if !found {
-		d.fault(node.Line, join(path, "items"), "", "is missing; want a list of IPPools")
+		d.fault(node.Line, join(path, "items"), "", "is missing; must be a list of IPPools")
 	}
 }
 
@@ -208,7 +208,7 @@ func (d *decoder) kind(path string, line int, pairs []pair, known []string) (str
 		if path == "" && !hasSpec {
 			want += ", or " + listOfPools + " with a list of pools"
 		}
-		d.fault(line, at, "", "is missing; want "+want)
+		d.fault(line, at, "", "is missing; must be "+want)
 		return v3.KindIPPool, hasSpec
 	}
 	kind, ok := d.text(at, given.line, given.value)
@@ -216,7 +216,7 @@ func (d *decoder) kind(path string, line int, pairs []pair, known []string) (str
 		return kind, ok
 	}
 	if near := suggest(kind, known); near != "" {
-		d.fault(given.line, at, kind, "want "+near)
+		d.fault(given.line, at, kind, "must be "+near)
 		return near, true
 	}
 	d.unlike(given.line, at, kind, known)
@@ -232,7 +232,7 @@ func (d *decoder) apiVersion(path string, line int, pairs []pair, kind string, n
 	given, ok := find(pairs, "apiVersion")
 	if !ok {
 		if needed {
-			d.fault(line, at, "", "is missing; want "+either(known))
+			d.fault(line, at, "", "is missing; must be "+either(known))
 		}
 		return
 	}

@@ -179,7 +179,7 @@ status: {}
 	assert.Equal(t, want, entries[0].Pool)
 	var paths []string
 	for _, warning := range warnings {
-		assert.Equal(t, "is set by the server, and left out", warning.Problem)
+		assert.Equal(t, "is set by the server; ignored", warning.Problem)
 		paths = append(paths, fmt.Sprintf("%d %s", warning.Line, warning.Path))
 	}
 	assert.Equal(t, []string{
@@ -203,16 +203,16 @@ func TestDecodeAliasBombs(t *testing.T) {
 	}
 	many := "- &a {name: a, cidr: 10.0.0.0/16, labels: {" + wide.String() + "}}\n" + strings.Repeat("- *a\n", 5000)
 	tests := []struct{ name, text, want string }{
-		{"a wide one, many times", "- &a {" + wide.String() + "}\n" + strings.Repeat("- *a\n", 100_000), "line 1: more than 1000 faults; the rest isn't told"},
+		{"a wide one, many times", "- &a {" + wide.String() + "}\n" + strings.Repeat("- *a\n", 100_000), "line 1: more than 1000 faults; the rest is not reported"},
 
 		{"a billion", laughs.String(), "kind: is missing"},
-		{"a billion pools", laughs.String() + "ip_pools: *a60\n", "is a list; want an IPPool"},
-		{"a list of itself", "&a\n- *a\n- *a\n", "line 2: [0]: is a list; want an IPPool"},
+		{"a billion pools", laughs.String() + "ip_pools: *a60\n", "is a list; must be an IPPool"},
+		{"a list of itself", "&a\n- *a\n- *a\n", "line 2: [0]: is a list; must be an IPPool"},
 		{"ip_pools of itself", "&a\nip_pools: *a\n", "ip_pools.kind: is missing"},
-		{"a pool of itself", "- &a\n  name: *a\n  cidr: *a\n  labels: *a\n  allowedUses: *a\n", "labels[labels]: is a mapping; want a text"},
+		{"a pool of itself", "- &a\n  name: *a\n  cidr: *a\n  labels: *a\n  allowedUses: *a\n", "labels[labels]: is a mapping; must be a string"},
 		{"a key of itself", "? &a [*a]\n: 1\n", "a key that is a list"},
-		{"items of itself", "kind: IPPoolList\napiVersion: projectcalico.org/v3\nitems: &a [*a]\n", "items[0]: is a list; want an IPPool"},
-		{"many pools in a few bytes", many, "line 1: aliases add more than 100000 nodes; want the pools written out"},
+		{"items of itself", "kind: IPPoolList\napiVersion: projectcalico.org/v3\nitems: &a [*a]\n", "items[0]: is a list; must be an IPPool"},
+		{"many pools in a few bytes", many, "line 1: aliases add more than 100000 nodes; write the pools without aliases"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -92,7 +92,7 @@ func (e Entry) Validate() []Fault {
 			problem = "duplicate key"
 		}
 		if fault.Field == "spec.namespaceSelector" && fault.Type == field.ErrorTypeForbidden && len(e.Pool.Spec.AllowedUses) == 0 {
-			problem += "; without allowedUses it is for Workload and Tunnel: want allowedUses: [Workload]"
+			problem += "; without allowedUses the pool is for Workload and Tunnel; set allowedUses: [Workload]"
 		}
 		value := ""
 		switch fault.Type {

@@ -36,7 +36,7 @@ func (d *decoder) spend(node *yaml.Node) bool {
 		return false
 	}
 	if d.budget -= len(node.Content); d.budget < 0 {
-		d.fault(node.Line, "", "", fmt.Sprintf("aliases add more than %d nodes; want the pools written out", maxAliased))
+		d.fault(node.Line, "", "", fmt.Sprintf("aliases add more than %d nodes; write the pools without aliases", maxAliased))
 	}
 	return d.budget >= 0
 }
@@ -53,13 +53,13 @@ func (d *decoder) mapping(path string, node *yaml.Node) []pair {
 		key, line := follow(node.Content[i]), node.Content[i].Line
 		switch what := whatIs(key); {
 		case key.ShortTag() == "!!merge":
-			d.fault(line, path, key.Value, "a merge key; want the fields written out")
+			d.fault(line, path, key.Value, "merge keys are not supported; write the fields out")
 			continue
 		case what == aNumber, what == aBoolean:
 			d.fault(line, path, key.Value, fmt.Sprintf("a key that is %s; put it in quotes", what))
 			continue
 		case what != aText:
-			d.fault(line, path, "", fmt.Sprintf("a key that is %s; want the name of a field", what))
+			d.fault(line, path, "", fmt.Sprintf("a key that is %s; must be the name of a field", what))
 			continue
 		}
 		if first, duplicate := lines[key.Value]; duplicate {
@@ -85,7 +85,7 @@ func (d *decoder) mappingOf(path string, given pair) []pair {
 // where it belongs (elsewhere, empty if it is known nowhere). It returns that.
 func (d *decoder) unknown(path string, given pair, known []string, otherPlace string) string {
 	meant := cmp.Or(suggest(given.key, known), otherPlace)
-	want := cmp.Or(meant, "some of "+strings.Join(known, ", "))
+	want := cmp.Or(meant, "one of "+strings.Join(known, ", "))
 	d.fault(given.line, join(path, shortened(given.key)), "", "unknown field; must be "+want)
 	return meant
 }

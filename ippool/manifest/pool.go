@@ -46,8 +46,8 @@ func (d *decoder) pool(path string, line int, pairs []pair, flat bool) {
 	if d.budget < 0 {
 		return // what is missing may not have been read
 	}
-	p.need("metadata.name", "want a name")
-	p.need("spec.cidr", "want the range of the pool, such as 10.244.0.0/16")
+	p.need("metadata.name", "set a name")
+	p.need("spec.cidr", "set the range of the pool, such as 10.244.0.0/16")
 	d.entries = append(d.entries, p.entry)
 }
 
@@ -105,7 +105,7 @@ func (p *poolDecoder) metadata(path string, given pair) bool {
 	case "name":
 		p.entry.Pool.Name, ok = p.text(at, given.line, given.value)
 		if ok && p.entry.Pool.Name == "" {
-			p.fault(given.line, at, "", "is empty; want a name")
+			p.fault(given.line, at, "", "is empty; set a name")
 			ok = false
 		}
 		p.note(given.key, given.line, ok)
@@ -116,7 +116,7 @@ func (p *poolDecoder) metadata(path string, given pair) bool {
 	case "namespace":
 		p.fault(given.line, at, "", "IPPool is cluster-scoped; remove it")
 	case "generateName":
-		p.fault(given.line, at, "", "want a name instead: no server makes one up here")
+		p.fault(given.line, at, "", "is not supported; set a name")
 	default:
 		if p.entry.flat || !slices.Contains(serverFields, given.key) {
 			return false
@@ -157,7 +157,7 @@ func (p *poolDecoder) spec(path string, given pair) bool {
 	case "cidr":
 		spec.CIDR, ok = p.text(at, line, value)
 		if ok && spec.CIDR == "" {
-			p.fault(line, at, "", "is empty; want the range of the pool, such as 10.244.0.0/16")
+			p.fault(line, at, "", "is empty; set the range of the pool, such as 10.244.0.0/16")
 			ok = false
 		}
 	case "vxlanMode":

@@ -23,10 +23,10 @@ func isPlain(node *yaml.Node) bool { return node.Kind == yaml.ScalarNode && node
 
 // What a node can be for a message.
 const (
-	aText    = "a text"
+	aText    = "a string"
 	aNumber  = "a number"
 	aBoolean = "a boolean"
-	nothing  = "nothing"
+	nothing  = "null"
 )
 
 // whatIs says what kubectl would take the node for.
@@ -64,7 +64,7 @@ func (d *decoder) text(path string, line int, node *yaml.Node) (string, bool) {
 	case aText:
 		return node.Value, true
 	case aNumber, aBoolean:
-		d.fault(line, path, node.Value, fmt.Sprintf("is %s; want a text: put it in quotes", what))
+		d.fault(line, path, node.Value, fmt.Sprintf("is %s; must be a string: put it in quotes", what))
 	default:
 		d.wrongType(path, line, node, aText)
 	}
@@ -98,7 +98,7 @@ func (d *decoder) integer(path string, line int, node *yaml.Node) (int, bool) {
 	case what == aNumber && same:
 		return number, true
 	case what == aNumber:
-		d.fault(line, path, node.Value, "want a whole number in decimal, without zeros in front, such as 26")
+		d.fault(line, path, node.Value, "must be a decimal integer without leading zeros, such as 26")
 	case what == aText && same:
 		d.fault(line, path, node.Value, "must be a number, got a string: remove the quotes")
 	default:
@@ -123,9 +123,9 @@ func word[E ippool.Enum](d *decoder, path string, line int, node *yaml.Node) (E,
 		words[i] = string(known[i])
 	}
 	if meant, err := ippool.ParseEnum[E](text); err == nil {
-		d.fault(line, path, text, fmt.Sprintf("want %s", meant))
+		d.fault(line, path, text, "must be "+string(meant))
 	} else if near := suggest(text, words); near != "" {
-		d.fault(line, path, text, "want "+near)
+		d.fault(line, path, text, "must be "+near)
 	} else {
 		d.unlike(line, path, text, words)
 	}
@@ -138,12 +138,12 @@ func (d *decoder) wrongType(path string, line int, node *yaml.Node, want string)
 		value = node.Value
 	}
 	if what == nothing {
-		problem := fmt.Sprintf("has no value; want %s", want)
+		problem := fmt.Sprintf("has no value; must be %s", want)
 		if field := path[strings.LastIndex(path, ".")+1:]; field != "name" && field != "cidr" { // which every pool has
-			problem += ", or leave it out"
+			problem += ", or left out"
 		}
 		d.fault(line, path, "", problem)
 		return
 	}
-	d.fault(line, path, value, fmt.Sprintf("is %s; want %s", what, want))
+	d.fault(line, path, value, fmt.Sprintf("is %s; must be %s", what, want))
 }

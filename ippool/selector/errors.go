@@ -9,7 +9,7 @@ import (
 // ErrGlobal is what errors.Is finds in the error of a selector that uses
 // global(). In a policy global() stands for what belongs to no namespace; a
 // pool chooses among nodes and namespaces, where it has no meaning.
-var ErrGlobal = errors.New("global() is for selectors of policies and not valid for an IP pool")
+var ErrGlobal = errors.New("global() is valid only in policies, not in IP pools")
 
 // SyntaxError says where and why a text is no selector. Every error of [Parse]
 // is a *SyntaxError.

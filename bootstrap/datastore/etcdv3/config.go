@@ -68,11 +68,11 @@ func FromSettings(given settings.DatastoreSettings) (Config, []string, error) {
 	config.DiscoverySRV = domain.Value
 	if domain.IsSet() && len(validation.IsDNS1123Subdomain(strings.ToLower(strings.TrimSuffix(domain.Value, ".")))) > 0 {
 		config.DiscoverySRV, add = "", faults.AddSecret // it may be a URL with a password
-		add(domain, "not a domain; want one such as example.org")
+		add(domain, "not a domain; must be one such as example.org")
 	}
 	switch {
 	case given.EtcdEndpoints.IsSet() && given.EtcdDiscoverySRV.IsSet():
-		add(domain, "contradicts %s: want endpoints or a domain to find them, not both", given.EtcdEndpoints.Source)
+		add(domain, "contradicts %s; set endpoints or a discovery domain, not both", given.EtcdEndpoints.Source)
 	case !given.EtcdEndpoints.IsSet() && !given.EtcdDiscoverySRV.IsSet():
 		faults.Add(settings.Setting{}, "no etcd endpoints: set --etcd-endpoints or ETCD_ENDPOINTS to URLs such as https://10.0.0.1:2379")
 	}
@@ -112,7 +112,7 @@ func secure(endpoint string, withTLS bool) bool {
 func mixed(endpoints []string, withTLS bool) (problem string) {
 	for _, endpoint := range endpoints {
 		if secure(endpoint, withTLS) != secure(endpoints[0], withTLS) {
-			return fmt.Sprintf("%s beside %s: want https:// for all, or for none", endpoint, endpoints[0])
+			return fmt.Sprintf("%s next to %s; must be https:// for all, or for none", endpoint, endpoints[0])
 		}
 	}
 	return ""
@@ -134,7 +134,7 @@ func normalise(texts []string) (endpoints, problems []string) {
 }
 
 func readEndpoints(setting settings.Setting, faults *settings.Faults) []string {
-	const want = "want URLs such as https://10.0.0.1:2379, separated by commas"
+	const want = "must be URLs such as https://10.0.0.1:2379, separated by commas"
 	if strings.ContainsAny(setting.Value, "@%?#") {
 		// There may be a password in it, with commas too: show none of it.
 		endpoints, problems := normalise(strings.Split(setting.Value, ","))
@@ -180,7 +180,7 @@ func normaliseOne(text string) (endpoint, problem string) {
 	case host == "":
 		return "", "no host"
 	case !isPort(port):
-		return "", "the port must be from 1 to 65535"
+		return "", "the port must be between 1 and 65535"
 	case parsed.Host != rest:
 		return "", "more than host and port"
 	case scheme == "":

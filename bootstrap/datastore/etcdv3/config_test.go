@@ -36,7 +36,7 @@ func lines(t *testing.T, err error) []string {
 
 func TestFromSettingsEndpoints(t *testing.T) {
 	t.Parallel()
-	const want = "; want URLs such as https://10.0.0.1:2379, separated by commas"
+	const want = "; must be URLs such as https://10.0.0.1:2379, separated by commas"
 	for _, test := range []struct {
 		text      string
 		endpoints []string
@@ -49,8 +49,8 @@ func TestFromSettingsEndpoints(t *testing.T) {
 		{text: "https://[fd00::1]:2379", endpoints: []string{"https://[fd00::1]:2379"}},
 		{text: "10.0.0.1:2379", endpoints: []string{"10.0.0.1:2379"}},
 		{text: "https://a:1,", endpoints: []string{"https://a:1"}, faults: []string{"env X: an empty endpoint" + want}},
-		{text: "https://a:99999", faults: []string{`env X: "https://a:99999": the port must be from 1 to 65535` + want}},
-		{text: "https://a:0", faults: []string{`env X: "https://a:0": the port must be from 1 to 65535` + want}},
+		{text: "https://a:99999", faults: []string{`env X: "https://a:99999": the port must be between 1 and 65535` + want}},
+		{text: "https://a:0", faults: []string{`env X: "https://a:0": the port must be between 1 and 65535` + want}},
 		{text: "https://a", faults: []string{`env X: "https://a": no port (etcd's is 2379)` + want}},
 		{text: "https://a:", faults: []string{`env X: "https://a:": no port (etcd's is 2379)` + want}},
 		{text: "https://:2379", faults: []string{`env X: "https://:2379": no host` + want}},
@@ -59,7 +59,7 @@ func TestFromSettingsEndpoints(t *testing.T) {
 		{text: "https://a b:1", faults: []string{`env X: "https://a b:1": not a URL` + want}},
 		{
 			text: "https://a:1,http://b:1", endpoints: []string{"https://a:1", "http://b:1"},
-			faults: []string{`env X: "https://a:1,http://b:1": http://b:1 beside https://a:1: want https:// for all, or for none`},
+			faults: []string{`env X: "https://a:1,http://b:1": http://b:1 next to https://a:1; must be https:// for all, or for none`},
 		},
 		{
 			text:   "https://root:secret@a:1",
@@ -93,9 +93,9 @@ func TestFromSettingsContradictions(t *testing.T) {
 	}{
 		{"neither", settings.DatastoreSettings{}, "no etcd endpoints: set --etcd-endpoints or ETCD_ENDPOINTS to URLs such as https://10.0.0.1:2379"},
 		{"endpoints and SRV", settings.DatastoreSettings{EtcdEndpoints: endpoints, EtcdDiscoverySRV: given("example.org")},
-			`env X: "example.org": contradicts env X: want endpoints or a domain to find them, not both`},
+			`env X: "example.org": contradicts env X; set endpoints or a discovery domain, not both`},
 		{"SRV that is no domain", settings.DatastoreSettings{EtcdDiscoverySRV: given("http://u:secret@example.org")},
-			"env X: ***: not a domain; want one such as example.org"},
+			"env X: ***: not a domain; must be one such as example.org"},
 		{"user alone", settings.DatastoreSettings{EtcdEndpoints: endpoints, EtcdUsername: given("calico")},
 			`env X: "calico": a user without a password; want ETCD_PASSWORD too`},
 		{"password alone", settings.DatastoreSettings{EtcdEndpoints: endpoints, EtcdPassword: given("secret")},
@@ -156,9 +156,9 @@ func TestFromSettingsTLS(t *testing.T) {
 		{"swapped", settings.DatastoreSettings{EtcdCertFile: keyFile, EtcdKeyFile: certFile}, []string{"does not match the key of env X"}},
 		{"text that is no PEM", settings.DatastoreSettings{EtcdCert: inline("hello-secret"), EtcdKey: inline(key)}, []string{"file F spec.x: ***: must be PEM with a certificate"}},
 		{"no certificate beside an absent key", settings.DatastoreSettings{EtcdCertFile: emptyFile, EtcdKeyFile: absent},
-			[]string{"can't be read: no such file or directory; want a PEM file", "must be PEM with a certificate"}},
+			[]string{"can't be read: no such file or directory; must be a PEM file", "must be PEM with a certificate"}},
 		{"files and texts", settings.DatastoreSettings{EtcdCACertFile: certFile, EtcdKey: inline(key)},
-			[]string{"file F spec.x: ***: contradicts env X: want files or texts in the config, not both"}},
+			[]string{"file F spec.x: ***: contradicts env X; set files or inline texts in the config, not both"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

@@ -56,7 +56,7 @@ func Open(config Config) (*Datastore, error) {
 	case len(config.Endpoints) == 0 && config.DiscoverySRV == "":
 		return nil, errors.New("etcd: no endpoints")
 	case len(config.Endpoints) > 0 && config.DiscoverySRV != "":
-		return nil, errors.New("etcd: endpoints and a domain to find them: want one of the two")
+		return nil, errors.New("etcd: endpoints and a discovery domain; set only one of the two")
 	}
 	endpoints, problems := normalise(config.Endpoints)
 	if problem := mixed(endpoints, config.TLS != nil); problem != "" {

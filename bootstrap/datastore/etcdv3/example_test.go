@@ -57,6 +57,6 @@ func ExampleFromSettings() {
 	_, _, err := etcdv3.FromSettings(given)
 	fmt.Println(err)
 	// Output:
-	// env ETCD_ENDPOINTS: "https://10.0.0.1": no port (etcd's is 2379); want URLs such as https://10.0.0.1:2379, separated by commas
+	// env ETCD_ENDPOINTS: "https://10.0.0.1": no port (etcd's is 2379); must be URLs such as https://10.0.0.1:2379, separated by commas
 	// env ETCD_USERNAME: "calico": a user without a password; want ETCD_PASSWORD too
 }

@@ -66,7 +66,7 @@ func FuzzFromSettings(f *testing.F) {
 }
 
 // anythingSaid is what messages say whatever the settings are.
-const anythingSaid = "env X: want URLs such as https://10.0.0.1:2379, separated by commas; ETCD_ENDPOINTS ETCD_PASSWORD ETCD_USERNAME ETCD_DISCOVERY_SRV " +
+const anythingSaid = "env X: must be URLs such as https://10.0.0.1:2379, separated by commas; ETCD_ENDPOINTS ETCD_PASSWORD ETCD_USERNAME ETCD_DISCOVERY_SRV " +
 	"a user in a URL is not used; set the scheme must be http or https a password without contradicts an empty endpoint not a domain; example.org endpoints"
 
 // secretsIn are the password, and what stands before an @ where a URL is wanted

@@ -21,7 +21,7 @@ func readTLS(given settings.DatastoreSettings, faults *settings.Faults) *tls.Con
 		return nil
 	}
 	if file >= 0 && content >= 0 {
-		faults.AddSecret(inline[content], "contradicts %s: want files or texts in the config, not both", files[file].Source)
+		faults.AddSecret(inline[content], "contradicts %s; set files or inline texts in the config, not both", files[file].Source)
 		return nil
 	}
 	read := func(setting settings.Setting) pemText { return readPEM(setting, content >= 0, faults) }

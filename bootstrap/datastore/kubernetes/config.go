@@ -73,7 +73,7 @@ func ReadAPIGroup(given settings.Setting, faults *settings.Faults) schema.GroupV
 		}
 	}
 	if given.IsSet() {
-		faults.Add(given, "unknown API group; want %s or %s", ippool.CRDV1, v3.SchemeGroupVersion)
+		faults.Add(given, "unknown API group; must be %s or %s", ippool.CRDV1, v3.SchemeGroupVersion)
 	}
 	return schema.GroupVersion{}
 }
@@ -85,14 +85,14 @@ func (r *reader) limits(config *rest.Config) {
 	if qps.IsSet() {
 		value, err := strconv.ParseFloat(qps.Value, 32)
 		if !(err == nil && value > 0) { // and so NaN is none
-			r.faults.Add(qps, "want a number of requests a second, above 0")
+			r.faults.Add(qps, "must be a number of requests per second above 0")
 		}
 		config.QPS = float32(value)
 	}
 	if burst.IsSet() {
 		value, err := strconv.ParseUint(burst.Value, 10, 31)
 		if err != nil || value == 0 {
-			r.faults.Add(burst, "want a whole number of requests, above 0")
+			r.faults.Add(burst, "must be a whole number of requests above 0")
 		}
 		config.Burst = int(value)
 		if !qps.IsSet() {

@@ -205,8 +205,8 @@ func TestInCluster(t *testing.T) {
 
 	reader.rest()
 	require.EqualError(t, reader.faults.Err(), fmt.Sprintf(
-		"env KUBERNETES_SERVICE_HOST says that this is a pod: %q: can't be read: no such file or directory; want the token of a ServiceAccount (automountServiceAccountToken), or a kubeconfig\n"+
-			"env KUBERNETES_SERVICE_HOST says that this is a pod: %q: can't be read: no such file or directory; want a PEM file",
+		"env KUBERNETES_SERVICE_HOST says that this is a pod: %q: can't be read: no such file or directory; must be the token of a ServiceAccount (automountServiceAccountToken), or set a kubeconfig\n"+
+			"env KUBERNETES_SERVICE_HOST says that this is a pod: %q: can't be read: no such file or directory; must be a PEM file",
 		filepath.Join(folder, "token"), filepath.Join(folder, "ca.crt")))
 
 	require.NoError(t, os.WriteFile(filepath.Join(folder, "token"), []byte("hunter2\n"), 0o600))
@@ -233,9 +233,9 @@ func TestFromSettingsFaults(t *testing.T) {
 		want     []string // a part of each fault
 	}{
 		{"nothing", connection{}, []string{"no datastore is named: no kubeconfig (--kubeconfig, KUBECONFIG, ~/.kube/config), no --k8s-api-endpoint, and this is no pod; for etcd set --etcd-endpoints or ETCD_ENDPOINTS"}},
-		{"missing file", connection{Kubeconfig: given("/nonexistent")}, []string{`test: "/nonexistent": can't be read: no such file or directory; want a kubeconfig`}},
-		{"only separators", connection{Kubeconfig: given(string(filepath.ListSeparator))}, []string{"can't be read: file does not exist; want a kubeconfig"}},
-		{"a folder", connection{Kubeconfig: given(filepath.Dir(path))}, []string{"is a directory; want a kubeconfig"}},
+		{"missing file", connection{Kubeconfig: given("/nonexistent")}, []string{`test: "/nonexistent": can't be read: no such file or directory; must be a kubeconfig`}},
+		{"only separators", connection{Kubeconfig: given(string(filepath.ListSeparator))}, []string{"can't be read: file does not exist; must be a kubeconfig"}},
+		{"a folder", connection{Kubeconfig: given(filepath.Dir(path))}, []string{"is a directory; must be a kubeconfig"}},
 		{"malformed", connection{Kubeconfig: given(apitest.File(t, "c", "clusters: [\n  hunter2"))}, []string{"not a kubeconfig: "}},
 		{"another kind", connection{Kubeconfig: given(apitest.File(t, "c", "apiVersion: v1\nkind: Secret\n"))}, []string{`not a kubeconfig: `}},
 		{"a secret for an anchor", connection{Kubeconfig: given(apitest.File(t, "c", "users:\n- name: a\n  user: {token: *hunter2}\n"))}, []string{"not a kubeconfig: "}},
@@ -267,9 +267,9 @@ func TestFromSettingsFaults(t *testing.T) {
 			[]string{`context "admin": tls: failed to find any PEM data in certificate input`}},
 		{"wrong context and missing CA", connection{Kubeconfig: given(path), K8sCurrentContext: given("gone"), K8sCAFile: given("/nonexistent")},
 			[]string{"no such context", `"/nonexistent": can't be read`}},
-		{"both files and inline", connection{Kubeconfig: given(path), KubeconfigInline: given(kubeconfig)}, []string{"test: ***: contradicts test: want a file or the text itself, not both"}},
+		{"both files and inline", connection{Kubeconfig: given(path), KubeconfigInline: given(kubeconfig)}, []string{"test: ***: contradicts test; set a file or the text itself, not both"}},
 		{"kubeconfig and endpoint", connection{Kubeconfig: given(path), K8sAPIEndpoint: given(endpoint)},
-			[]string{`test: "https://10.0.0.1:6443": contradicts test: want a kubeconfig or an endpoint, not both`}},
+			[]string{`test: "https://10.0.0.1:6443": contradicts test; set a kubeconfig or an endpoint, not both`}},
 		{"context and endpoint", connection{K8sCurrentContext: given("admin"), K8sAPIEndpoint: given(endpoint)}, []string{`test: "admin": contradicts test: an endpoint has no contexts`}},
 		{"no URL", connection{K8sAPIEndpoint: given("10.0.0.1:6443")}, []string{`test: "10.0.0.1:6443": `}},
 		{"another scheme", connection{K8sAPIEndpoint: given("ftp://10.0.0.1")}, []string{"the scheme must be https or http"}},
@@ -286,12 +286,12 @@ func TestFromSettingsFaults(t *testing.T) {
 		{"a token of two lines", connection{K8sAPIEndpoint: given(endpoint), K8sAPIToken: given("hunter2\nhunter2")}, []string{"test: ***: no token"}},
 		{"an empty token", connection{K8sAPIEndpoint: given(endpoint), K8sAPIToken: given(" ")}, []string{"test: ***: no token"}},
 		{"no boolean", connection{K8sAPIEndpoint: given(endpoint), K8sInsecureSkipTLSVerify: given("maybe")}, []string{`test: "maybe": not a boolean`}},
-		{"insecure with a CA", connection{K8sAPIEndpoint: given(endpoint), K8sInsecureSkipTLSVerify: given("yes"), K8sCAFile: given(certFile)}, []string{"contradicts the CA that is given"}},
+		{"insecure with a CA", connection{K8sAPIEndpoint: given(endpoint), K8sInsecureSkipTLSVerify: given("yes"), K8sCAFile: given(certFile)}, []string{"contradicts the given CA"}},
 		{"no server for the token", connection{K8sAPIToken: given("hunter2")}, []string{"test: ***: names no API server"}},
 		{"no server for anything", connection{K8sCAFile: given(certFile), K8sCertFile: given(certFile), K8sKeyFile: given(keyFile), K8sCurrentContext: given("a"), K8sInsecureSkipTLSVerify: given("yes")},
 			[]string{"names no API server", "names no API server", "names no API server", "there is no kubeconfig to have contexts", "names no API server"}},
-		{"unknown group", connection{Kubeconfig: given(path), CalicoAPIGroup: given("v3")}, []string{`test: "v3": unknown API group; want crd.projectcalico.org/v1 or projectcalico.org/v3`}},
-		{"QPS", connection{Kubeconfig: given(path), K8sClientQPS: given("NaN"), K8sClientBurst: given("1.5")}, []string{"want a number of requests a second, above 0", "want a whole number of requests, above 0"}},
+		{"unknown group", connection{Kubeconfig: given(path), CalicoAPIGroup: given("v3")}, []string{`test: "v3": unknown API group; must be crd.projectcalico.org/v1 or projectcalico.org/v3`}},
+		{"QPS", connection{Kubeconfig: given(path), K8sClientQPS: given("NaN"), K8sClientBurst: given("1.5")}, []string{"must be a number of requests per second above 0", "must be a whole number of requests above 0"}},
 		{"all at once", connection{Kubeconfig: given("/nonexistent"), CalicoAPIGroup: given("v1"), K8sClientQPS: given("0"), K8sClientBurst: given("0")},
 			[]string{"unknown API group", "can't be read", "above 0", "above 0"}},
 	}

@@ -29,13 +29,13 @@ func (r *reader) rest() *rest.Config {
 	s := &r.settings
 	file, home := s.Kubeconfig, s.Ambient.HomeKubeconfig
 	if inline := s.KubeconfigInline; inline.IsSet() && file.IsSet() {
-		r.faults.AddSecret(inline, "contradicts %s: want a file or the text itself, not both", file.Source)
+		r.faults.AddSecret(inline, "contradicts %s; set a file or the text itself, not both", file.Source)
 	}
 	switch {
 	case s.K8sAPIEndpoint.IsSet():
 		for _, kubeconfig := range []settings.Setting{file, s.KubeconfigInline} {
 			if kubeconfig.IsSet() {
-				r.urlFault(s.K8sAPIEndpoint, "contradicts %s: want a kubeconfig or an endpoint, not both", kubeconfig.Source)
+				r.urlFault(s.K8sAPIEndpoint, "contradicts %s; set a kubeconfig or an endpoint, not both", kubeconfig.Source)
 			}
 		}
 		return r.endpoint()
@@ -86,7 +86,7 @@ func (r *reader) inCluster() *rest.Config {
 	}
 	pod := origin.Caller(host.Source.String() + " says that this is a pod")
 	if _, err := os.ReadFile(config.BearerTokenFile); err != nil {
-		r.faults.Add(settings.Given(config.BearerTokenFile, pod), "%s", text.Unreadable(err, "the token of a ServiceAccount (automountServiceAccountToken), or a kubeconfig"))
+		r.faults.Add(settings.Given(config.BearerTokenFile, pod), "%s", text.Unreadable(err, "the token of a ServiceAccount (automountServiceAccountToken), or set a kubeconfig"))
 	}
 	config.CAData = r.certificates(settings.Given(filepath.Join(r.serviceAccount, "ca.crt"), pod))
 	return config
@@ -97,7 +97,7 @@ func (r *reader) endpoint() *rest.Config {
 	s := &r.settings
 	config := &rest.Config{Host: r.url(s.K8sAPIEndpoint)}
 	if s.K8sCurrentContext.IsSet() {
-		r.faults.Add(s.K8sCurrentContext, "contradicts %s: an endpoint has no contexts; want a kubeconfig instead", s.K8sAPIEndpoint.Source)
+		r.faults.Add(s.K8sCurrentContext, "contradicts %s: an endpoint has no contexts; set a kubeconfig instead", s.K8sAPIEndpoint.Source)
 	}
 	config.CAData = r.certificates(s.K8sCAFile)
 	config.CertData, config.KeyData = r.clientCertificate()
@@ -116,7 +116,7 @@ func (r *reader) endpoint() *rest.Config {
 
 // url judges the URL of an API server.
 func (r *reader) url(setting settings.Setting) string {
-	const want = "want a URL such as https://10.0.0.1:6443"
+	const want = "must be a URL such as https://10.0.0.1:6443"
 	parsed, err := url.Parse(setting.Value)
 	switch {
 	case err != nil || !hasPort(parsed):
@@ -126,7 +126,7 @@ func (r *reader) url(setting settings.Setting) string {
 	case parsed.Hostname() == "":
 		r.urlFault(setting, "no host; %s", want)
 	case parsed.User != nil || strings.Contains(parsed.Path, "@"): // of a password with a slash
-		r.urlFault(setting, "a user in a URL is not used; want a token, a client certificate or a kubeconfig")
+		r.urlFault(setting, "a user in a URL is not used; set a token, a client certificate or a kubeconfig")
 	case parsed.RawQuery != "" || parsed.Fragment != "":
 		r.urlFault(setting, "more than a host and a path; %s", want)
 	default:
@@ -212,7 +212,7 @@ func (r *reader) insecure(hasCA bool) bool {
 		return false
 	}
 	if hasCA {
-		r.faults.Add(setting, "contradicts the CA that is given: want one of the two")
+		r.faults.Add(setting, "contradicts the given CA; set only one of the two")
 	}
 	r.warn("%s: TLS verification of the API server is skipped, which is insecure", setting.Source)
 	return true

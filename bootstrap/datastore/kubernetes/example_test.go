@@ -53,8 +53,8 @@ func ExampleFromSettings() {
 	_, _, err := kubernetes.FromSettings(given)
 	fmt.Println(err)
 	// Output:
-	// flag --calico-api-group: "v3": unknown API group; want crd.projectcalico.org/v1 or projectcalico.org/v3
-	// env K8S_API_ENDPOINT: "10.0.0.1": the scheme must be https or http; want a URL such as https://10.0.0.1:6443
+	// flag --calico-api-group: "v3": unknown API group; must be crd.projectcalico.org/v1 or projectcalico.org/v3
+	// env K8S_API_ENDPOINT: "10.0.0.1": the scheme must be https or http; must be a URL such as https://10.0.0.1:6443
 }
 
 // What the cluster knows of its pod CIDRs can be asked by itself, and also for a

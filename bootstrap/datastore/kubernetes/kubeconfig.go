@@ -136,7 +136,7 @@ func urlProblem(cluster *clientcmdapi.Cluster) string {
 		return "" // which has words of its own
 	}
 	if server, err := url.Parse(cluster.Server); err == nil && (server.User != nil || strings.Contains(server.Path, "@") || server.RawQuery != "" || server.Fragment != "") {
-		return "its server is more than a scheme, a host and a path; want a user's token or certificate instead"
+		return "its server is more than a scheme, a host and a path; set a user's token or certificate instead"
 	}
 	if proxy, err := url.Parse(cluster.ProxyURL); cluster.ProxyURL != "" && (err != nil || !slices.Contains([]string{"http", "https", "socks5"}, proxy.Scheme)) {
 		return "its proxy-url is no URL of http, https or socks5"

@@ -236,7 +236,7 @@ func explain(ctx context.Context, err error, operation string) error {
 	case ctx.Err() != nil:
 		return fmt.Errorf("%s: %w", operation, context.Cause(ctx))
 	case isBus(err, "AccessDenied") || isFirewalld(err, "NotAuthorized"):
-		return fmt.Errorf("%s: firewalld refuses to tell this user: want root, or polkit's %[2]s.config.info and %[2]s.direct.info: %[3]w", operation, name, err)
+		return fmt.Errorf("%s: firewalld denies this user access; run as root, or allow polkit's %[2]s.config.info and %[2]s.direct.info: %[3]w", operation, name, err)
 	default:
 		return fmt.Errorf("%s: %w", operation, err)
 	}

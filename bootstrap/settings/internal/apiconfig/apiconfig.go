@@ -62,10 +62,10 @@ func (c Config) Problems() []string {
 	const apiVersion, kind = "projectcalico.org/v3", "CalicoAPIConfig"
 	var problems []string
 	if c.APIVersion != apiVersion {
-		problems = append(problems, fmt.Sprintf("apiVersion is %q; want %s", c.APIVersion, apiVersion))
+		problems = append(problems, fmt.Sprintf("apiVersion is %q; must be %s", c.APIVersion, apiVersion))
 	}
 	if c.Kind != kind {
-		problems = append(problems, fmt.Sprintf("kind is %q; want %s", c.Kind, kind))
+		problems = append(problems, fmt.Sprintf("kind is %q; must be %s", c.Kind, kind))
 	}
 	return problems
 }

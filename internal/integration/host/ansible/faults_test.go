@@ -46,19 +46,19 @@ func TestFaults(t *testing.T) {
 		},
 		"half of the certificates": {
 			vars{"calico_etcd_key_file": ""},
-			[]string{"calico_etcd_ca_cert_file, calico_etcd_cert_file: set without calico_etcd_key_file; want all three or none"},
+			[]string{"calico_etcd_ca_cert_file, calico_etcd_cert_file: set without calico_etcd_key_file; set all three or none"},
 		},
 		"certificates without endpoints": {
 			vars{"calico_etcd_endpoints": ""},
-			[]string{"calico_etcd_ca_cert_file, calico_etcd_cert_file, calico_etcd_key_file: set without calico_etcd_endpoints; want it too, or none of them"},
+			[]string{"calico_etcd_ca_cert_file, calico_etcd_cert_file, calico_etcd_key_file: set without calico_etcd_endpoints; set it as well, or none of them"},
 		},
 		"a certificate that isn't there": {
 			vars{"calico_etcd_key_file": "/nowhere.key"},
-			[]string{`calico_etcd_key_file: "/nowhere.key": can't be read: no such file or directory; want a PEM file`},
+			[]string{`calico_etcd_key_file: "/nowhere.key": can't be read: no such file or directory; must be a PEM file`},
 		},
 		"a bad CIDR": {
 			vars{"calico_ipv4pool_cidr": "10.0.0.0/33"},
-			[]string{`calico_ipv4pool_cidr: "10.0.0.0/33": not a CIDR such as 10.244.0.0/16 or fd00:10:244::/64; want an IPv4 CIDR, or none`},
+			[]string{`calico_ipv4pool_cidr: "10.0.0.0/33": not a CIDR such as 10.244.0.0/16 or fd00:10:244::/64; must be an IPv4 CIDR, or none`},
 		},
 		"values, several": {
 			vars{
@@ -66,8 +66,8 @@ func TestFaults(t *testing.T) {
 				"calico_ipv4pool_block_size": 33, "calico_ippools_on_drift": "delete",
 			},
 			[]string{
-				`osm_cluster_network_cidr: "10.0.0/33": not a CIDR such as 10.244.0.0/16 or fd00:10:244::/64; want an IPv4 CIDR, or none`,
-				`calico_ipv4pool_block_size: "33": must be from 20 to 32 for IPv4`,
+				`osm_cluster_network_cidr: "10.0.0/33": not a CIDR such as 10.244.0.0/16 or fd00:10:244::/64; must be an IPv4 CIDR, or none`,
+				`calico_ipv4pool_block_size: "33": must be between 20 and 32 for IPv4`,
 				`calico_ipv4pool_ipip: "true": unknown mode; must be one of off, never, always, crosssubnet, cross-subnet`,
 				`calico_ipv4pool_nat_outgoing: "maybe": not a boolean; must be one of true 1 t yes y on enabled, false 0 f no n off disabled`,
 				`calico_ippools_on_drift: "delete": unknown policy; must be one of report, update, fail`,
@@ -84,15 +84,15 @@ func TestFaults(t *testing.T) {
 			}},
 			[]string{
 				"ip_pools[0].natOutGoing: unknown field; must be natOutgoing",
-				`ip_pools[1].ipipMode: "always": want Always`,
+				`ip_pools[1].ipipMode: "always": must be Always`,
 				`ip_pools[1].cidr: "10.0.0.0/8": overlaps 10.0.0.0/16 of pool "a"; ranges must not overlap`,
 			},
 		},
-		"ip_pools that are none":      {vars{"ip_pools": "a"}, []string{`ip_pools: "a": no list; want a list of pools`}},
-		"ip_pools of what is no pool": {vars{"ip_pools": []string{"a"}}, []string{`ip_pools[0]: "a": no pool; want its fields, such as name and cidr`}},
+		"ip_pools that are none":      {vars{"ip_pools": "a"}, []string{`ip_pools: "a": not a list; must be a list of pools`}},
+		"ip_pools of what is no pool": {vars{"ip_pools": []string{"a"}}, []string{`ip_pools[0]: "a": not a pool; must be a mapping of fields such as name and cidr`}},
 		"no program": {
 			vars{"calico_ippools_binary": "/nowhere/calico-bootstrap"},
-			[]string{`calico_ippools_binary: "/nowhere/calico-bootstrap": no program on this host; want its path, or calico_ippools_binary_src`},
+			[]string{`calico_ippools_binary: "/nowhere/calico-bootstrap": no program on this host; must be its path, or set calico_ippools_binary_src`},
 		},
 		"a password without a user": {
 			vars{"calico_etcd_password": "hunter2"},
@@ -111,9 +111,9 @@ func TestFaults(t *testing.T) {
 		},
 		"a switch": {
 			vars{"calico_open_firewall": "maybe"},
-			[]string{`calico_open_firewall: "maybe": no boolean; want true or false`, `calico_open_firewall: "maybe": no boolean; want true or false`}, // of each host
+			[]string{`calico_open_firewall: "maybe": not a boolean; must be true or false`, `calico_open_firewall: "maybe": not a boolean; must be true or false`}, // of each host
 		},
-		"a relative folder": {vars{"calico_log_dir": "log"}, []string{`calico_log_dir: "log": a relative path; want an absolute one`}},
+		"a relative folder": {vars{"calico_log_dir": "log"}, []string{`calico_log_dir: "log": a relative path; must be absolute`}},
 	}
 	t.Run("all", func(t *testing.T) { // which returns when all of them are over
 		for name, test := range tests {
@@ -160,10 +160,10 @@ func TestFirewallFaults(t *testing.T) {
 		want string
 	}{
 		"unknown zone":         {vars{"calico_firewalld_zone": "intranet"}, `zone "intranet": firewalld has no such zone; must be one of block, dmz, drop, external, home, internal, public, trusted, work`},
-		"no name of a zone":    {vars{"calico_firewalld_zone": "a b"}, `calico_firewalld_zone: "a b": no name of a zone; want letters, digits, -, _ and /`},
+		"no name of a zone":    {vars{"calico_firewalld_zone": "a b"}, `calico_firewalld_zone: "a b": not a zone name; must be letters, digits, -, _ and /`},
 		"unknown interface":    {vars{"calico_firewalld_interfaces": []string{"eht0"}}, `interface "eht0": this host has none of that name, and firewalld knows none`},
-		"a zone and interface": {vars{"calico_firewalld_interfaces": "lo", "calico_firewalld_zone": "public"}, `calico_firewalld_interfaces: "lo": contradicts calico_firewalld_zone "public": want a zone, or interfaces to find theirs`},
-		"unknown role":         {vars{"calico_ippools_role": "nod"}, `calico_ippools_role: "nod": unknown role; want node or control-plane`},
+		"a zone and interface": {vars{"calico_firewalld_interfaces": "lo", "calico_firewalld_zone": "public"}, `calico_firewalld_interfaces: "lo": contradicts calico_firewalld_zone "public"; set a zone, or interfaces to find their zones`},
+		"unknown role":         {vars{"calico_ippools_role": "nod"}, `calico_ippools_role: "nod": unknown role; must be node or control-plane`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -66,7 +66,7 @@ func TestNoRights(t *testing.T) {
 	got := runCommand(t, command)
 	assert.Equal(t, 1, got.code)
 	assert.Equal(t, 1, strings.Count(got.stderr, "\n"), got.stderr)
-	assert.Contains(t, got.stderr, "firewalld refuses to tell this user: want root, or polkit's org.fedoraproject.FirewallD1.config.info and org.fedoraproject.FirewallD1.direct.info")
+	assert.Contains(t, got.stderr, "firewalld denies this user access; run as root, or allow polkit's org.fedoraproject.FirewallD1.config.info and org.fedoraproject.FirewallD1.direct.info")
 }
 
 func TestUnknownNames(t *testing.T) {

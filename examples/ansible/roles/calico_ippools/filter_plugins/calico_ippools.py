@@ -42,7 +42,7 @@ def host_faults(given):
     for name in SWITCHES:
         value = given.get(name)
         if is_set(value) and str(value).lower() not in WORDS:
-            found.append('%s: "%s": no boolean; want true or false' % (name, value))
+            found.append('%s: "%s": not a boolean; must be true or false' % (name, value))
     return found
 
 
@@ -63,9 +63,9 @@ def faults(given, names, known, others):
     there = [name for name in CERTIFICATES if is_set(given.get(name))]
     missing = [name for name in CERTIFICATES if name not in there]
     if there and missing:
-        found.append("%s: set without %s; want all three or none" % (", ".join(there), ", ".join(missing)))
+        found.append("%s: set without %s; set all three or none" % (", ".join(there), ", ".join(missing)))
     elif there and not is_set(given.get("calico_etcd_endpoints")):
-        found.append("%s: set without calico_etcd_endpoints; want it too, or none of them" % ", ".join(there))
+        found.append("%s: set without calico_etcd_endpoints; set it as well, or none of them" % ", ".join(there))
 
     values = [given.get(name) for name in CLUSTER_CIDRS]
     if is_set(values[0]) and is_set(values[1]) and values[0] != values[1]:
@@ -73,14 +73,14 @@ def faults(given, names, known, others):
 
     folder = given.get("calico_log_dir")
     if is_set(folder) and not str(folder).startswith("/"):
-        found.append('calico_log_dir: "%s": a relative path; want an absolute one' % folder)
+        found.append('calico_log_dir: "%s": a relative path; must be absolute' % folder)
     pools = given.get("ip_pools")
     if is_set(pools) and not isinstance(pools, list):
-        found.append('ip_pools: "%s": no list; want a list of pools' % pools)
+        found.append('ip_pools: "%s": not a list; must be a list of pools' % pools)
     elif is_set(pools):
         for i, pool in enumerate(pools):
             if not isinstance(pool, dict):
-                found.append('ip_pools[%d]: "%s": no pool; want its fields, such as name and cidr' % (i, pool))
+                found.append('ip_pools[%d]: "%s": not a pool; must be a mapping of fields such as name and cidr' % (i, pool))
     return found
 
 

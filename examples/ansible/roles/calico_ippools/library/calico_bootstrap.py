@@ -191,7 +191,7 @@ def main():
     given = module.params
     program = given["program"]
     if not os.access(program, os.X_OK) or os.path.isdir(program):
-        module.fail_json(msg='calico_ippools_binary: "%s": no program on this host; want its path, or calico_ippools_binary_src\n' % program)
+        module.fail_json(msg='calico_ippools_binary: "%s": no program on this host; must be its path, or set calico_ippools_binary_src\n' % program)
 
     for name in list(os.environ):
         if SETTINGS.match(name):
