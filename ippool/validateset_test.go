@@ -87,16 +87,16 @@ func TestValidateSetOrder(t *testing.T) {
 		{invalid, "items[0].spec.nodeSelector", "column 5"},
 		{invalid, "items[1].spec.cidr", "not a CIDR"},
 		{invalid, "items[2].spec.cidr", "host bits"},
-		{duplicate, "items[2].metadata.name", "items[0] has this name too"},
+		{duplicate, "items[2].metadata.name", "items[0] has the same name"},
 		{forbidden, "items[3].spec.ipipMode", "does not carry IPv6"},
-		{duplicate, "items[4].metadata.name", "items[0] has this name too"},
+		{duplicate, "items[4].metadata.name", "items[0] has the same name"},
 		// Host bits don't hide an overlap.
 		{invalid, "items[2].spec.cidr", `overlaps 10.1.0.0/16 of pool "p0"`},
 		{invalid, "items[4].spec.cidr", `overlaps 10.0.0.1/8 of pool "p0"`},
 	}, got)
 	assert.Equal(t, "p0", got[3].BadValue)
 	assert.Equal(t, "10.0.0.1/8", got[6].BadValue)
-	assert.Equal(t, `items[4].metadata.name: Duplicate value: "p0": items[0] has this name too`, got[5].Error())
+	assert.Equal(t, `items[4].metadata.name: Duplicate value: "p0": items[0] has the same name`, got[5].Error())
 }
 
 func TestValidateSetDoesNotModifyThePools(t *testing.T) {

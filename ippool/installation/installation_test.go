@@ -75,7 +75,7 @@ func TestUnfit(t *testing.T) {
 	})
 	require.Error(t, err)
 	assert.Equal(t, `IPPool "a": namespaceSelector "has(team)": the Installation has no such field
-IPPool "b": cidr "10.245.0.0/28" is smaller than a block (/26), which the operator refuses also of a disabled pool`, err.Error())
+IPPool "b": cidr "10.245.0.0/28" is smaller than a block (/26), which the operator rejects even in a disabled pool`, err.Error())
 
 	var many []*v3.IPPool
 	for i := range installation.MaxPools + 1 {
@@ -130,8 +130,8 @@ func TestLabels(t *testing.T) {
 	})
 	require.NoError(t, err)
 	assert.Equal(t, []string{
-		`IPPool "a": its labels and annotations are left out: the Installation has no field for them`,
-		`IPPool "b": its labels and annotations are left out: the Installation has no field for them`,
+		`IPPool "a": its labels and annotations are omitted: the Installation has no field for them`,
+		`IPPool "b": its labels and annotations are omitted: the Installation has no field for them`,
 	}, warnings)
 }
 

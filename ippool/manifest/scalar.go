@@ -11,17 +11,17 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// The words that kubectl, which reads YAML 1.1, takes for booleans beside true
-// and false. For a text they need quotes.
+// The words that are booleans in YAML 1.1, which kubectl reads, in addition to
+// true and false. As strings they need quotes.
 var (
 	yesWords = []string{"y", "Y", "yes", "Yes", "YES", "on", "On", "ON"}
 	noWords  = []string{"n", "N", "no", "No", "NO", "off", "Off", "OFF"}
 )
 
-// isPlain reports whether a scalar stands without quotes and without a tag.
+// isPlain reports whether a scalar has neither quotes nor a tag.
 func isPlain(node *yaml.Node) bool { return node.Kind == yaml.ScalarNode && node.Style == 0 }
 
-// What a node can be for a message.
+// The types of nodes in messages.
 const (
 	aText    = "a string"
 	aNumber  = "a number"
@@ -29,7 +29,7 @@ const (
 	nothing  = "null"
 )
 
-// whatIs says what kubectl would take the node for.
+// whatIs returns the type of the node as kubectl reads it.
 func whatIs(node *yaml.Node) string {
 	switch node.Kind {
 	case yaml.MappingNode:
@@ -57,8 +57,8 @@ func whatIs(node *yaml.Node) string {
 	return "tagged " + shortened(node.ShortTag())
 }
 
-// text reads a text. A null is none: whoever leaves a field empty may mean the
-// default or have forgotten the value.
+// text decodes a string. Null is an error: the field may mean the default, or the
+// value may be forgotten.
 func (d *decoder) text(path string, line int, node *yaml.Node) (string, bool) {
 	switch what := whatIs(node); what {
 	case aText:
@@ -89,8 +89,8 @@ func (d *decoder) boolean(path string, line int, node *yaml.Node) (value, ok boo
 	return false, false
 }
 
-// whole reads a whole number. A leading zero makes it octal for kubectl, so only
-// what everybody reads alike is taken.
+// integer decodes an integer. It accepts only the decimal form without leading
+// zeros, because kubectl reads a leading zero as octal.
 func (d *decoder) integer(path string, line int, node *yaml.Node) (int, bool) {
 	number, err := strconv.Atoi(node.Value)
 	same := err == nil && strconv.Itoa(number) == node.Value
@@ -107,10 +107,10 @@ func (d *decoder) integer(path string, line int, node *yaml.Node) (int, bool) {
 	return 0, false
 }
 
-// word reads one of a few words, spelled as Calico spells them.
+// word decodes a value of an enumeration, in Calico's spelling.
 func word[E ippool.Enum](d *decoder, path string, line int, node *yaml.Node) (E, bool) {
 	known := ippool.EnumValues[E]()
-	// No word is a number or a boolean, so quotes would make none of one.
+	// No value of an enumeration is a number or a boolean, so don't suggest quotes.
 	text := node.Value
 	if what := whatIs(node); what != aNumber && what != aBoolean {
 		var ok bool
@@ -139,7 +139,7 @@ func (d *decoder) wrongType(path string, line int, node *yaml.Node, want string)
 	}
 	if what == nothing {
 		problem := fmt.Sprintf("has no value; must be %s", want)
-		if field := path[strings.LastIndex(path, ".")+1:]; field != "name" && field != "cidr" { // which every pool has
+		if field := path[strings.LastIndex(path, ".")+1:]; field != "name" && field != "cidr" { // which are required
 			problem += ", or left out"
 		}
 		d.fault(line, path, "", problem)
