@@ -21,7 +21,7 @@ func TestFamilyOf(t *testing.T) {
 		assert.Equal(t, want, ippool.FamilyOf(netip.MustParsePrefix(text)), text)
 	}
 	assert.Zero(t, ippool.FamilyOf(netip.Prefix{}))
-	assert.Zero(t, ippool.FamilyOf(netip.PrefixFrom(netip.MustParseAddr("10.0.0.0"), 33)), "no valid prefix")
+	assert.Zero(t, ippool.FamilyOf(netip.PrefixFrom(netip.MustParseAddr("10.0.0.0"), 33)), "invalid prefix")
 }
 
 func TestFamily(t *testing.T) {
