@@ -279,11 +279,11 @@ func TestConfigFile(t *testing.T) {
 	assert.Contains(t, r.stderr, "env ETCD_ENDPOINTS has no effect")
 
 	for name, path := range map[string]string{
-		`unknown field "etcdEndpoint"`:         write("etcdEndpoint: http://127.0.0.1:1"),
-		"no such file or directory":            filepath.Join(t.TempDir(), "absent.cfg"),
-		"does not match":                       write(endpoints, "etcdCert: "+inline(pki.ClientCert), "etcdKey: "+inline(pki.OtherCAClient(t).Key)),
-		"set files or inline texts in the config":    write(endpoints, "etcdCACertFile: "+pki.CACertFile, "etcdKey: "+inline(pki.ClientKey)),
-		"a key without its client certificate": write(endpoints, "etcdKeyFile: "+pki.ClientKeyFile),
+		`unknown field "etcdEndpoint"`:            write("etcdEndpoint: http://127.0.0.1:1"),
+		"no such file or directory":               filepath.Join(t.TempDir(), "absent.cfg"),
+		"does not match":                          write(endpoints, "etcdCert: "+inline(pki.ClientCert), "etcdKey: "+inline(pki.OtherCAClient(t).Key)),
+		"set files or inline texts in the config": write(endpoints, "etcdCACertFile: "+pki.CACertFile, "etcdKey: "+inline(pki.ClientKey)),
+		"a key without its client certificate":    write(endpoints, "etcdKeyFile: "+pki.ClientKeyFile),
 	} {
 		r := call(t, nil, "--config", path)
 		assert.Equal(t, 2, r.code)

@@ -82,7 +82,7 @@ func Of(pools []*v3.IPPool) (Installation, []string, error) {
 		faults   []error
 	)
 	if len(pools) > MaxPools {
-		faults = append(faults, fmt.Errorf("%d pools: the Installation takes %d", len(pools), MaxPools))
+		faults = append(faults, fmt.Errorf("%d pools: the Installation allows at most %d", len(pools), MaxPools))
 	}
 	for _, fault := range ippool.ValidateSet(pools) {
 		faults = append(faults, fault)

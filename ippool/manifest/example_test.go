@@ -6,7 +6,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool/manifest"
 )
 
-// Everything that is wrong is told at once, with its line.
+// All faults are reported at once, with their lines.
 func ExampleDecode() {
 	entries, warnings, faults := manifest.Decode([]byte(`
 apiVersion: projectcalico.org/v3
