@@ -14,7 +14,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 )
 
-var update = flag.Bool("update", false, "write the generated parts of README.md anew")
+var update = flag.Bool("update", false, "update the generated parts of README.md and api/")
 
 func readFile(t *testing.T, path string) string {
 	t.Helper()
@@ -23,7 +23,7 @@ func readFile(t *testing.T, path string) string {
 	return string(data)
 }
 
-// settingsTable is what README.md says of the settings.
+// settingsTable returns the table of settings in README.md.
 func settingsTable() string {
 	var table strings.Builder
 	table.WriteString("| flag | variable | default | accepted | what it does |\n|---|---|---|---|---|\n")
@@ -42,7 +42,7 @@ func settingsTable() string {
 	return table.String()
 }
 
-// TestREADMESettings fails when the table and the code drift apart.
+// TestREADMESettings fails if the table differs from the code.
 func TestREADMESettings(t *testing.T) {
 	const begin, end = "<!-- settings: written by `go test . -run README -update` -->\n", "<!-- /settings -->"
 	readme := readFile(t, "README.md")
@@ -57,7 +57,7 @@ func TestREADMESettings(t *testing.T) {
 	assert.Equal(t, settingsTable(), table)
 }
 
-// TestREADMEExample has the README show the example that the compiler sees.
+// TestREADMEExample checks that the README shows the example in the code.
 func TestREADMEExample(t *testing.T) {
 	t.Parallel()
 	block := regexp.MustCompile("(?s)<!-- example: (\\S+), Example -->\n```go\n(.*?)```").FindStringSubmatch(readFile(t, "README.md"))
@@ -72,8 +72,8 @@ func TestREADMEExample(t *testing.T) {
 	assert.Contains(t, readFile(t, block[1]), indented.String())
 }
 
-// TestREADMETranscript has the README show what the program really prints:
-// the golden files of the tests that run it.
+// TestREADMETranscript checks that the README shows the program's output: the
+// golden file of the tests that run it.
 func TestREADMETranscript(t *testing.T) {
 	t.Parallel()
 	golden := readFile(t, "internal/integration/testdata/transcript.txt")

@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-const noTool = "make image: no docker, podman or buildah works here; IMAGE_TOOL names another\n"
+const noTool = "make image: docker, podman and buildah don't work; set IMAGE_TOOL to another tool\n"
 
 // The first tool that works is taken: a docker without its daemon is none.
 // Commands are printed, not run, as there is no docker to run them.
