@@ -13,19 +13,19 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 )
 
-// The exit codes are a promise; README.md has the table.
+// The exit codes are stable; README.md documents them.
 const (
-	exitDone     = 0 // the pools are as asked, or what exists stays as it is
-	exitFailed   = 1 // the datastore or the cluster failed, or firewalld can't be asked
-	exitSettings = 2 // the settings are wrong, or a strict preflight found something; nothing was written
-	exitPending  = 3 // plan --exit-code: there is something to do; --on-drift=fail: a pool differs; firewall --check: something is missing
-	exitTimedOut = 4 // the time ran out
+	exitDone     = 0 // the pools are as desired, or existing pools are unchanged
+	exitFailed   = 1 // the datastore, the cluster or firewalld failed
+	exitSettings = 2 // the settings are invalid, or a strict preflight check failed; nothing was written
+	exitPending  = 3 // plan --exit-code: changes are pending; --on-drift=fail: a pool differs from desired; firewall --check: an opening is missing
+	exitTimedOut = 4 // the run timed out
 )
 
-// errPending says nothing: the plan on stdout did.
-var errPending = errors.New("there is something to do")
+// errPending is not printed, because the plan on stdout shows the changes.
+var errPending = errors.New("changes are pending")
 
-// usageError is a command line that can't be understood.
+// usageError is an invalid command line.
 type usageError struct{ err error }
 
 func (e *usageError) Error() string { return e.err.Error() + "; calico-bootstrap --help lists them" }
@@ -40,7 +40,7 @@ func exitCode(err error) int {
 	case err == nil:
 		return exitDone
 	case errors.As(err, &partial) && !errors.Is(err, bootstrap.ErrTimedOut):
-		return exitFailed // whatever refused the rest, something was written
+		return exitFailed // part of the pools was written, whatever the other errors
 	case errors.As(err, &usage), errors.Is(err, settings.ErrInvalidSettings), errors.Is(err, preflight.ErrFindings):
 		return exitSettings
 	case errors.Is(err, errPending), errors.Is(err, plan.ErrDrift):

@@ -8,7 +8,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 )
 
-// setLogger sends log lines to stderr: stdout carries the result alone.
+// setLogger sets a logger that writes to stderr, because stdout is for results.
 func (p *program) setLogger() error {
 	var faults settings.Faults
 	options := &slog.HandlerOptions{Level: readLogLevel(setting(&p.settings, "log-level"), &faults)}
@@ -24,13 +24,13 @@ func (p *program) setLogger() error {
 	return faults.Err()
 }
 
-// setting is the one that the flag gives.
+// setting returns the setting of the flag.
 func setting(of *settings.Settings, flag string) settings.Setting {
 	all := settings.Definitions()
 	return *all[slices.IndexFunc(all, func(d settings.Definition) bool { return d.Flag == flag })].Of(of)
 }
 
-// readLogLevel knows logrus's names, which calico-node's users have.
+// readLogLevel parses a log level by the names of logrus, as calico-node does.
 func readLogLevel(setting settings.Setting, faults *settings.Faults) slog.Level {
 	switch strings.ToLower(setting.Value) {
 	case "debug":

@@ -19,12 +19,12 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 )
 
-var update = flag.Bool("update", false, "write the man page anew")
+var update = flag.Bool("update", false, "update the man page")
 
 const manPage = "man/calico-bootstrap.1"
 
-// TestManPage fails when the man page is not what the commands, the settings and
-// README.md's exit codes make it. `make man` writes it.
+// TestManPage fails if the man page differs from the commands, the settings and
+// README.md's exit codes. `make man` updates it.
 func TestManPage(t *testing.T) {
 	readme, err := os.ReadFile("../../README.md")
 	require.NoError(t, err)
@@ -32,17 +32,17 @@ func TestManPage(t *testing.T) {
 	if *update {
 		require.NoError(t, os.WriteFile(manPage, []byte(text), 0o644))
 	}
-	there, err := os.ReadFile(manPage)
+	current, err := os.ReadFile(manPage)
 	require.NoError(t, err)
-	assert.Equal(t, string(there), text, "make man writes it")
+	assert.Equal(t, string(current), text, "run make man to update it")
 }
 
-// TestManPageIsRead has those read it that people read it with.
+// TestManPageIsRead checks that mandoc and man read the page without warnings.
 func TestManPageIsRead(t *testing.T) {
 	t.Parallel()
 	t.Run("mandoc", func(t *testing.T) {
 		t.Parallel()
-		// It has no date, so that it changes with the program alone.
+		// The page has no date, so that it changes only with the program.
 		out := read(t, []int{0, 2}, "mandoc", "-Tlint", "-Wwarning", manPage)
 		for line := range strings.Lines(out) {
 			assert.Contains(t, line, "missing date")
@@ -59,7 +59,7 @@ func TestManPageIsRead(t *testing.T) {
 	})
 }
 
-// read returns all that the reader says.
+// read returns the output of the reader.
 func read(t *testing.T, codes []int, reader string, arguments ...string) string {
 	t.Helper()
 	if _, err := exec.LookPath(reader); err != nil {
@@ -80,7 +80,7 @@ func manText(t *testing.T, readme string) string {
 	b.WriteString(".\\\" Written by make man.\n.TH CALICO-BOOTSTRAP 1 \"\" calico-bootstrap\n.nh\n.ad l\n")
 	fmt.Fprintf(&b, ".SH NAME\n%s \\- %s\n", root.Name(), roff(strings.ToLower(root.Short[:1])+root.Short[1:]))
 	b.WriteString(".SH SYNOPSIS\n.B calico\\-bootstrap\n[\\fIcommand\\fR] [\\fIflags\\fR]\n.SH DESCRIPTION\n")
-	about, _, found := strings.Cut(root.Long, "\n\nExit codes: ") // which have a section
+	about, _, found := strings.Cut(root.Long, "\n\nExit codes: ") // which have their own section
 	require.True(t, found)
 	writeText(&b, about)
 
@@ -90,42 +90,42 @@ func manText(t *testing.T, readme string) string {
 			continue
 		}
 		fmt.Fprintf(&b, ".SS %s\n", roff(command.Name()))
-		if command.Name() == "completion" { // cobra's, whose text is of its subcommands
-			writeText(&b, command.Short+": bash, zsh, fish or powershell.\nWith --help behind the shell, say where the script belongs.")
+		if command.Name() == "completion" { // cobra's text describes its subcommands
+			writeText(&b, command.Short+": bash, zsh, fish or powershell.\nWith --help after the shell, print how to install the script.")
 			continue
 		}
 		writeText(&b, strings.TrimSuffix(cmp.Or(command.Long, command.Short), ".")+".")
 		command.Flags().VisitAll(func(f *pflag.Flag) { writeFlag(&b, f) })
 	}
 
-	b.WriteString(".SH OPTIONS\nThe flags of every command.\nA flag wins over its variable.\nModes, words and booleans are read in any case.\n")
+	b.WriteString(".SH OPTIONS\nThe flags of every command.\nA flag takes precedence over its variable.\nThe case of modes, words and booleans is ignored.\n")
 	known := map[string]bool{}
 	for _, d := range settings.Definitions() {
 		known[d.Flag] = true
 		writeSetting(&b, root.PersistentFlags().Lookup(d.Flag), d)
 	}
 	root.PersistentFlags().VisitAll(func(f *pflag.Flag) {
-		if !known[f.Name] && f.Name != "data-dir" { // which only trial builds have
+		if !known[f.Name] && f.Name != "data-dir" { // only in builds with the embedded etcd
 			writeFlag(&b, f)
 		}
 	})
 
-	b.WriteString(".SH ENVIRONMENT\nAn empty variable counts as unset.\n")
+	b.WriteString(".SH ENVIRONMENT\nAn empty variable is unset.\n")
 	for _, d := range settings.Definitions() {
 		item(&b, bold(d.Env), "as "+"--"+d.Flag+".")
 		if d.Prefixed {
-			fmt.Fprintf(&b, "%s wins over it.\n", bold("CALICO_"+d.Env))
+			fmt.Fprintf(&b, "%s takes precedence over it.\n", bold("CALICO_"+d.Env))
 		}
 	}
-	item(&b, bold("HTTPS_PROXY")+", "+bold("HTTP_PROXY")+", "+bold("NO_PROXY"), "proxies on the way to the Kubernetes API.")
-	item(&b, bold("KUBERNETES_SERVICE_HOST")+", "+bold("KUBERNETES_SERVICE_PORT"), "where a pod finds the Kubernetes API, if nothing else is set.")
-	item(&b, bold("SSL_CERT_FILE"), "the CA certificates that stand for the system's.")
+	item(&b, bold("HTTPS_PROXY")+", "+bold("HTTP_PROXY")+", "+bold("NO_PROXY"), "proxies for the Kubernetes API.")
+	item(&b, bold("KUBERNETES_SERVICE_HOST")+", "+bold("KUBERNETES_SERVICE_PORT"), "the address of the Kubernetes API in a pod, if nothing else is set.")
+	item(&b, bold("SSL_CERT_FILE"), "the CA certificates to use instead of the system's.")
 
 	b.WriteString(".SH FILES\n")
-	item(&b, italic("~/.kube/config"), "how to reach the Kubernetes API, if nothing else is set and it is there.")
+	item(&b, italic("~/.kube/config"), "the kubeconfig, if nothing else is set and the file exists.")
 	item(&b, italic("/var/run/secrets/kubernetes.io/serviceaccount/"), "token and CA certificate of a pod, if nothing else is set.")
-	item(&b, italic("/etc/calico/calicoctl.cfg"), "where a CalicoAPIConfig often is, for --config; it is not read unasked.")
-	item(&b, italic("/etc/NetworkManager/conf.d/calico.conf"), "where the output of firewall -o networkmanager belongs; it is not written.")
+	item(&b, italic("/etc/calico/calicoctl.cfg"), "a common path of the CalicoAPIConfig file, for --config; it is not read by default.")
+	item(&b, italic("/etc/NetworkManager/conf.d/calico.conf"), "the file for the output of firewall -o networkmanager; the program doesn't write it.")
 
 	b.WriteString(".SH EXIT STATUS\n")
 	codes := regexp.MustCompile(`(?m)^\| ([0-9]) \| (.*) \|$`).FindAllStringSubmatch(readme, -1)
@@ -163,7 +163,7 @@ func writeFlag(b *bytes.Buffer, f *pflag.Flag) {
 	item(b, flagName(f), f.Usage+".")
 }
 
-// flagName is the flag as it is typed.
+// flagName returns the flag as a user types it.
 func flagName(f *pflag.Flag) string {
 	name := bold("--" + f.Name)
 	if f.Shorthand != "" {
@@ -178,7 +178,7 @@ func flagName(f *pflag.Flag) string {
 // item writes a paragraph with a tag.
 func item(b *bytes.Buffer, tag, text string) { fmt.Fprintf(b, ".TP\n%s\n%s\n", tag, roff(text)) }
 
-// writeText writes paragraphs, and lists as they stand.
+// writeText writes paragraphs, and indented paragraphs without filling.
 func writeText(b *bytes.Buffer, text string) {
 	for i, paragraph := range strings.Split(strings.TrimSpace(text), "\n\n") {
 		if i > 0 {
@@ -194,7 +194,7 @@ func writeText(b *bytes.Buffer, text string) {
 	}
 }
 
-// writeExamples writes comments as text and commands as they are typed.
+// writeExamples writes comments as text and commands without filling.
 func writeExamples(b *bytes.Buffer, examples string) {
 	for i, example := range strings.Split(strings.TrimSpace(examples), "\n\n") {
 		if comment, commands, found := strings.Cut(strings.TrimSpace(example), "\n"); found {
@@ -220,7 +220,7 @@ func italic(text string) string { return `\fI` + roff(text) + `\fR` }
 
 var roffEscapes = strings.NewReplacer(`\`, `\e`, "-", `\-`, "'", `\(aq`, `"`, `\(dq`, "~", `\(ti`, "^", `\(ha`, "`", `\(ga`)
 
-// roff has the text mean itself, all of it.
+// roff escapes the text.
 func roff(text string) string {
 	text = roffEscapes.Replace(text)
 	if strings.HasPrefix(text, ".") {

@@ -107,8 +107,8 @@ func TestFirewallOfEtcd(t *testing.T) {
 	assert.Equal(t, "by-hand, default-ipv4-ippool, default-ipv6-ippool", got.pools())
 	assert.Equal(t, "179/tcp 4 4789/udp", got.ports())
 	require.Len(t, got.Warnings, 2)
-	assert.Contains(t, got.Warnings[0], "pool no-cidr is left out")
-	assert.Contains(t, got.Warnings[1], "pool garbage is left out: it can't be read")
+	assert.Contains(t, got.Warnings[0], "pool no-cidr is ignored")
+	assert.Contains(t, got.Warnings[1], "pool garbage is ignored: it can't be read")
 	assert.Equal(t, "traffic between nodes is encapsulated: ipipMode is on in default-ipv4-ippool", got.Openings[1].Reason)
 
 	got = firewallOf(t, env, append(requested, "--on-drift=update")...)
@@ -209,11 +209,11 @@ func TestFirewallBadInput(t *testing.T) {
 		{[]string{"-o", "xml"}, []string{`flag --output: "xml": unknown format; must be one of table, json, yaml, firewall-cmd, networkmanager`}},
 		{[]string{"--from", garbage, "--local"}, []string{`flag --from: "` + garbage + `": contradicts flag --local; set only one of the two`}},
 		{[]string{"--from", garbage, "--role", "control-plane", "--api-server-port", "6443", "--no-bgp", "--typha"}, []string{
-			`flag --from: "` + garbage + `": contradicts --role, --api-server-port, --no-bgp, --typha: the openings of the file stay as they are`}},
+			`flag --from: "` + garbage + `": contradicts --role, --api-server-port, --no-bgp, --typha: the openings of the file are not changed`}},
 		{[]string{"--from", folder + "/none"}, []string{`flag --from: "` + folder + `/none": open ` + folder + `/none: no such file or directory` + printed}},
 		{[]string{"--from", garbage}, []string{`flag --from: "` + garbage + `": invalid character 'o' looking for beginning of value` + printed}},
-		{[]string{"--from", empty}, []string{`flag --from: "` + empty + `": no openings in it` + printed}},
-		{[]string{"--from", two}, []string{`flag --from: "` + two + `": more than one report, or something behind it` + printed}},
+		{[]string{"--from", empty}, []string{`flag --from: "` + empty + `": it has no openings` + printed}},
+		{[]string{"--from", two}, []string{`flag --from: "` + two + `": more than one report, or trailing data` + printed}},
 		{[]string{"--from", injected}, []string{`flag --from: "` + injected + `": opening "x": port "1/tcp; reboot" is invalid; must be one such as 179/tcp` + printed}},
 		{[]string{"--role", "master", "--ipv4-pool-ipip", "maybe", "--local"},
 			[]string{`flag --ipv4-pool-ipip: "maybe": `, `flag --role: "master": unknown role; must be node or control-plane`}},

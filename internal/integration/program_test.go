@@ -213,7 +213,7 @@ func TestExitCodes(t *testing.T) {
 		{"unknown flag", []string{at}, []string{"--ipv4-cidr", "10.0.0.0/8"}, 2,
 			[]string{"error: unknown flag: --ipv4-cidr; calico-bootstrap --help lists them"}},
 		{"unknown command", []string{at}, []string{"aply"}, 2,
-			[]string{`error: "aply" is no command (did you mean apply?); calico-bootstrap --help lists them`}},
+			[]string{`error: unknown command "aply" (did you mean apply?); calico-bootstrap --help lists them`}},
 		{"value of a boolean flag apart", []string{at}, []string{"apply", "--no-default-pools", "false"}, 2, nil},
 		{"data-dir without embedded", []string{at}, []string{"--data-dir", "x"}, 2, nil},
 		{"embedded and endpoints", nil, []string{"--datastore-type", "embedded", "--etcd-endpoints", server.Endpoints()[0]}, 2, nil},

@@ -169,7 +169,7 @@ func TestRenderInstallationWarnings(t *testing.T) {
 	r := call(t, nil, "render", "-o", "installation", "--pools-file", file, "--calico-api-group", "projectcalico.org/v3")
 	require.Zero(t, r.code, r.stderr)
 	for _, warning := range []string{
-		"flag --calico-api-group has no effect: an Installation has an API group of its own",
+		"flag --calico-api-group has no effect: an Installation has its own API group",
 		`its labels and annotations are omitted: the Installation has no field for them`,
 		`is for LoadBalancer: `,
 	} {

@@ -100,7 +100,7 @@ func TestRuntimeAndPermanent(t *testing.T) {
 
 	table := call(t, host, append(args, "--check")...)
 	assert.Equal(t, 3, table.code)
-	assert.Contains(t, table.stdout, "1 missing, 1 open now, but gone after a reload.")
+	assert.Contains(t, table.stdout, "1 missing, 1 open now, but missing after a reload.")
 	left := call(t, host, append(args, "--check", "-o", "firewall-cmd")...)
 	assert.Equal(t, "firewall-cmd --permanent --zone=internal --add-port=179/tcp\nfirewall-cmd --zone=internal --add-protocol=4\n", left.stdout)
 	assert.Equal(t, 3, left.code)
