@@ -21,7 +21,7 @@ func TestFaults(t *testing.T) {
 	}{
 		"misspelt": {
 			vars{"calico_ipv4pool_natoutgoing": true},
-			[]string{"calico_ipv4pool_natoutgoing: no such variable; did you mean calico_ipv4pool_nat_outgoing?"},
+			[]string{"calico_ipv4pool_natoutgoing: unknown variable; did you mean calico_ipv4pool_nat_outgoing?"},
 		},
 		"misspelt, several": {
 			vars{
@@ -31,18 +31,18 @@ func TestFaults(t *testing.T) {
 				"calico_etcd_mount": "x", "calico_node_image": "x", "openshift_cluster_monitoring_operator_install": false,
 			},
 			[]string{
-				"calico_etcd_key: no such variable; did you mean calico_etcd_key_file?",
-				"calico_ippool_on_drift: no such variable; did you mean calico_ippools_on_drift?",
-				"calico_ipv4pool_cdir: no such variable; did you mean calico_ipv4pool_cidr?",
-				"calico_ipv6pool_ipip: no such variable; did you mean calico_ipv4pool_ipip?",
-				"calico_open_firewal: no such variable; did you mean calico_open_firewall?",
-				"ippools: no such variable; did you mean ip_pools?",
-				"osm_cluster_network_cdir: no such variable; did you mean osm_cluster_network_cidr?",
+				"calico_etcd_key: unknown variable; did you mean calico_etcd_key_file?",
+				"calico_ippool_on_drift: unknown variable; did you mean calico_ippools_on_drift?",
+				"calico_ipv4pool_cdir: unknown variable; did you mean calico_ipv4pool_cidr?",
+				"calico_ipv6pool_ipip: unknown variable; did you mean calico_ipv4pool_ipip?",
+				"calico_open_firewal: unknown variable; did you mean calico_open_firewall?",
+				"ippools: unknown variable; did you mean ip_pools?",
+				"osm_cluster_network_cdir: unknown variable; did you mean osm_cluster_network_cidr?",
 			},
 		},
 		"no such variable, and nothing like it": {
 			vars{"calico_etcd_colour": "green"},
-			[]string{"calico_etcd_colour: no such variable; meta/argument_specs.yml of the role has them all"},
+			[]string{"calico_etcd_colour: unknown variable; meta/argument_specs.yml of the role lists all variables"},
 		},
 		"half of the certificates": {
 			vars{"calico_etcd_key_file": ""},
@@ -75,7 +75,7 @@ func TestFaults(t *testing.T) {
 		},
 		"two ranges for the pods": {
 			vars{"osm_cluster_network_cidr": "10.128.0.0/14", "openshift_cluster_network_cidr": "10.0.0.0/14"},
-			[]string{`openshift_cluster_network_cidr: "10.0.0.0/14": osm_cluster_network_cidr says "10.128.0.0/14"; must be one of the two`},
+			[]string{`openshift_cluster_network_cidr: "10.0.0.0/14": contradicts osm_cluster_network_cidr "10.128.0.0/14"; set only one of the two`},
 		},
 		"ip_pools": {
 			vars{"ip_pools": []vars{
@@ -133,7 +133,7 @@ func TestMisspeltOnAnotherHost(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t, nil)
 	c.hosts["node"]["calico_firewall_zone"] = "public"
-	assert.Equal(t, []string{"calico_firewall_zone: no such variable; did you mean calico_firewalld_zone?"}, c.play(t, vars{}).messages())
+	assert.Equal(t, []string{"calico_firewall_zone: unknown variable; did you mean calico_firewalld_zone?"}, c.play(t, vars{}).messages())
 }
 
 // What is known but doesn't end the run.
@@ -161,7 +161,7 @@ func TestFirewallFaults(t *testing.T) {
 	}{
 		"unknown zone":         {vars{"calico_firewalld_zone": "intranet"}, `zone "intranet": firewalld has no such zone; must be one of block, dmz, drop, external, home, internal, public, trusted, work`},
 		"no name of a zone":    {vars{"calico_firewalld_zone": "a b"}, `calico_firewalld_zone: "a b": not a zone name; must be letters, digits, -, _ and /`},
-		"unknown interface":    {vars{"calico_firewalld_interfaces": []string{"eht0"}}, `interface "eht0": this host has none of that name, and firewalld knows none`},
+		"unknown interface":    {vars{"calico_firewalld_interfaces": []string{"eht0"}}, `interface "eht0": not found on this host or in firewalld`},
 		"a zone and interface": {vars{"calico_firewalld_interfaces": "lo", "calico_firewalld_zone": "public"}, `calico_firewalld_interfaces: "lo": contradicts calico_firewalld_zone "public"; set a zone, or interfaces to find their zones`},
 		"unknown role":         {vars{"calico_ippools_role": "nod"}, `calico_ippools_role: "nod": unknown role; must be node or control-plane`},
 	} {

@@ -146,7 +146,7 @@ func TestWhichZone(t *testing.T) {
 	assert.Equal(t, []string{"bond0"}, two[1].Interfaces)
 
 	host.FirewallCmd(t, "--zone=trusted", "--add-source=10.9.0.0/16")
-	assert.Equal(t, []string{"zone trusted takes what comes from 10.9.0.0/16, whatever the interface: if nodes are among them, check it with --zone trusted"},
+	assert.Equal(t, []string{"zone trusted applies to packets from 10.9.0.0/16 on any interface: if nodes are among them, check it with --zone trusted"},
 		check(t, host, "--zone", "internal").Warnings)
 	assert.Empty(t, check(t, host, "--zone", "trusted").Warnings)
 }

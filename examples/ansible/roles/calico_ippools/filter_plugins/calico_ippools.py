@@ -56,9 +56,9 @@ def faults(given, names, known, others):
     for name in sorted(set(names) - set(known) - set(others)):
         meant = difflib.get_close_matches(name, known, 1, LIKE)
         if NEAR.match(name) and meant:
-            found.append("%s: no such variable; did you mean %s?" % (name, meant[0]))
+            found.append("%s: unknown variable; did you mean %s?" % (name, meant[0]))
         elif OURS.match(name):
-            found.append("%s: no such variable; meta/argument_specs.yml of the role has them all" % name)
+            found.append("%s: unknown variable; meta/argument_specs.yml of the role lists all variables" % name)
 
     there = [name for name in CERTIFICATES if is_set(given.get(name))]
     missing = [name for name in CERTIFICATES if name not in there]
@@ -69,7 +69,7 @@ def faults(given, names, known, others):
 
     values = [given.get(name) for name in CLUSTER_CIDRS]
     if is_set(values[0]) and is_set(values[1]) and values[0] != values[1]:
-        found.append('%s: "%s": %s says "%s"; must be one of the two' % (CLUSTER_CIDRS[0], values[0], CLUSTER_CIDRS[1], values[1]))
+        found.append('%s: "%s": contradicts %s "%s"; set only one of the two' % (CLUSTER_CIDRS[0], values[0], CLUSTER_CIDRS[1], values[1]))
 
     folder = given.get("calico_log_dir")
     if is_set(folder) and not str(folder).startswith("/"):
