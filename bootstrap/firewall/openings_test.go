@@ -128,8 +128,8 @@ func TestValidate(t *testing.T) {
 	both := []ippool.Family{4, 6}
 	for want, opening := range map[string]firewall.Opening{
 		"":                                       {Name: "x", Port: "179/tcp", Families: both},
-		`opening "x": set a port or a protocol`: {Name: "x", Families: both},
-		`opening "xy": set a port or a protocol`:                             {Name: "xy", Port: "179/tcp", Protocol: "4", Families: both},
+		`opening "x": set a port or a protocol`:  {Name: "x", Families: both},
+		`opening "xy": set a port or a protocol`: {Name: "xy", Port: "179/tcp", Protocol: "4", Families: both},
 		`opening "x": port "179" is invalid; must be one such as 179/tcp`:           {Name: "x", Port: "179", Families: both},
 		`opening "x": port "1/tcp; reboot" is invalid; must be one such as 179/tcp`: {Name: "x", Port: "1/tcp; reboot", Families: both},
 		`opening "x": port "0/tcp" is invalid; must be one such as 179/tcp`:         {Name: "x", Port: "0/tcp", Families: both},
@@ -137,8 +137,8 @@ func TestValidate(t *testing.T) {
 		`opening "x": protocol "256" is not a number; must be 0 to 255`:             {Name: "x", Protocol: "256", Families: both},
 		`opening "x": protocol "04" is not a number; must be 0 to 255`:              {Name: "x", Protocol: "04", Families: both},
 		`opening "x": protocol "ipip" is not a number; must be 0 to 255`:            {Name: "x", Protocol: "ipip", Families: both},
-		`opening "x": families must be 4, 6 or both`:                            {Name: "x", Protocol: "4"},
-		`opening "x": families [5]: must be 4, 6 or both`:                        {Name: "x", Protocol: "4", Families: []ippool.Family{5}},
+		`opening "x": families must be 4, 6 or both`:                                {Name: "x", Protocol: "4"},
+		`opening "x": families [5]: must be 4, 6 or both`:                           {Name: "x", Protocol: "4", Families: []ippool.Family{5}},
 	} {
 		err := opening.Validate()
 		if want == "" {
