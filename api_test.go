@@ -16,11 +16,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestAPI fails when what the library exports is not what api/ lists, in a file
-// for each package and a line for each symbol, so that a review sees a change.
-// `go test . -run API -update` writes the files; `make api` judges the change.
+// TestAPI fails if the exported API differs from the files in api/, one for each
+// package with a line for each symbol, so that reviewers see changes of the API.
+// `go test . -run API -update` writes the files; `make api` classifies the change.
 func TestAPI(t *testing.T) {
-	files := map[string]string{} // of the compiler, with what each package exports
+	files := map[string]string{} // the compiler's export data of each package
 	for _, line := range goList(t, os.Getenv("GOWORK"), "{{.ImportPath}}={{.Export}}", "-export", "-deps", "./ippool/...", "./bootstrap/...") {
 		path, file, _ := strings.Cut(line, "=")
 		files[path] = file
@@ -37,17 +37,18 @@ func TestAPI(t *testing.T) {
 		if *update {
 			require.NoError(t, os.WriteFile(listing, []byte(apiOf(pkg)), 0o644))
 		}
-		assert.Equal(t, readFile(t, listing), apiOf(pkg), "is the change meant? then: go test . -run API -update")
+		assert.Equal(t, readFile(t, listing), apiOf(pkg), "if the change is intended: go test . -run API -update")
 	}
 	there, err := filepath.Glob("api/*")
 	require.NoError(t, err)
 	require.Len(t, listings, 15)
 	for _, file := range there {
-		assert.True(t, listings[file], "%s lists no package", file)
+		assert.True(t, listings[file], "%s is not of a package", file)
 	}
 }
 
-// publicPackages are those that an importer may use. The root has nothing in it.
+// publicPackages returns the packages that importers may use. The root package is
+// empty.
 func publicPackages(t *testing.T) []string {
 	t.Helper()
 	var public []string
@@ -59,8 +60,8 @@ func publicPackages(t *testing.T) []string {
 	return public
 }
 
-// apiOf lists what the package exports, by name; behind a type its fields and
-// methods.
+// apiOf lists the exported symbols of the package by name, each type with its
+// fields and methods.
 func apiOf(pkg *types.Package) string {
 	short := func(other *types.Package) string {
 		if other == pkg {
@@ -104,7 +105,7 @@ func listType(text *strings.Builder, object *types.TypeName, short types.Qualifi
 			if field.Embedded() {
 				line += " (embedded)"
 			}
-			if tag := of.Tag(i); tag != "" { // JSON and variables are promises, too
+			if tag := of.Tag(i); tag != "" { // JSON names and variables are part of the API
 				line += " `" + tag + "`"
 			}
 			fmt.Fprintln(text, line)
@@ -122,7 +123,7 @@ func listType(text *strings.Builder, object *types.TypeName, short types.Qualifi
 		fmt.Fprintf(text, "type %s %s\n", name, types.TypeString(of, short))
 	}
 	var methods []string
-	if named, ok := object.Type().(*types.Named); ok { // else it is an alias
+	if named, ok := object.Type().(*types.Named); ok { // an alias is not
 		for method := range named.Methods() {
 			if method.Exported() {
 				receiver := types.TypeString(method.Signature().Recv().Type(), short)
@@ -131,6 +132,6 @@ func listType(text *strings.Builder, object *types.TypeName, short types.Qualifi
 			}
 		}
 	}
-	slices.Sort(methods) // else by their places in the files
+	slices.Sort(methods) // they are in the order of the files
 	text.WriteString(strings.Join(methods, ""))
 }

@@ -14,22 +14,22 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestAPIDocumented fails for a symbol that importers may use and that no
-// comment explains: constants and variables, alone or as a group, functions,
-// types, methods, and the fields of structs, but for embedded types.
+// TestAPIDocumented fails if an exported symbol has no comment: constants and
+// variables, by themselves or as a group, functions, types, methods, and the fields
+// of structs except for embedded types.
 func TestAPIDocumented(t *testing.T) {
 	t.Parallel()
 	symbols := 0
 	for _, path := range publicPackages(t) {
 		for symbol, comment := range documentation(t, path) {
 			symbols++
-			assert.NotEmpty(t, strings.TrimSpace(comment), "%s says nothing of %s", path, symbol)
+			assert.NotEmpty(t, strings.TrimSpace(comment), "%s has no comment for %s", path, symbol)
 		}
 	}
 	assert.Greater(t, symbols, 300)
 }
 
-// documentation is what the package's comments say of each symbol.
+// documentation returns the comment of each symbol of the package.
 func documentation(t *testing.T, path string) map[string]string {
 	t.Helper()
 	files := token.NewFileSet()
@@ -71,7 +71,7 @@ func documentation(t *testing.T, path string) map[string]string {
 		functions("", of.Funcs)
 		functions(of.Name+".", of.Methods)
 		for _, field := range fields(of) {
-			for _, name := range field.Names { // none: it is embedded
+			for _, name := range field.Names { // an embedded field has no names
 				if name.IsExported() {
 					comments[of.Name+"."+name.Name] = field.Doc.Text() + field.Comment.Text()
 				}
@@ -81,7 +81,7 @@ func documentation(t *testing.T, path string) map[string]string {
 	return comments
 }
 
-// fields are those of a struct, or the methods of an interface.
+// fields returns the fields of a struct, or the methods of an interface.
 func fields(of *doc.Type) []*ast.Field {
 	for _, spec := range of.Decl.Specs {
 		switch of := spec.(*ast.TypeSpec).Type.(type) {

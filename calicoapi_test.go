@@ -11,15 +11,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestNewerCalicoAPI builds the library as a fork of a newer Calico does: with
-// an IPPool that has other fields than the version in go.mod. What is stored is
-// the same, byte for byte: the tests of the rules, and with them the golden
-// records, pass there, too.
+// TestNewerCalicoAPI builds the library as a fork of a newer Calico does: with an
+// IPPool whose fields differ from those of the version in go.mod. The stored values
+// are the same, byte for byte: the tests of package ippool, including the golden
+// records, pass there too.
 func TestNewerCalicoAPI(t *testing.T) {
 	t.Parallel()
 	fork := newFork(t, "testdata/newer-calico-api/ippool.go")
 	out, err := fork.run("vet", module+"ippool/...", module+"bootstrap/...")
-	require.NoError(t, err, out) // it compiles the tests, too
+	require.NoError(t, err, out) // vet compiles the tests, too
 
 	out, err = fork.run("test", "-v", module+"ippool/...")
 	require.NoError(t, err, out)
@@ -30,7 +30,7 @@ func TestNewerCalicoAPI(t *testing.T) {
 	require.NoError(t, err, out)
 	assert.Contains(t, out, "--- PASS: ")
 
-	// The test above shows something only as long as the two types differ.
+	// The test is meaningful only if the two types differ.
 	out, err = fork.run("doc", "github.com/projectcalico/api/pkg/apis/projectcalico/v3", "IPPoolSpec")
 	require.NoError(t, err, out)
 	assert.NotContains(t, out, "IPIP ")
@@ -39,14 +39,15 @@ func TestNewerCalicoAPI(t *testing.T) {
 	assert.Contains(t, out, "Status")
 }
 
-// fork is a module that requires the library, with a github.com/projectcalico/api
-// of its own.
+// fork is a module that requires the library and replaces
+// github.com/projectcalico/api.
 type fork struct {
 	t      *testing.T
 	folder string
 }
 
-// newFork has the requirements of the library, and the one file as package v3.
+// newFork returns a fork with the library's requirements, and the file as package
+// v3.
 func newFork(t *testing.T, v3 string) fork {
 	t.Helper()
 	here, err := os.Getwd()
@@ -75,8 +76,8 @@ func (f fork) write(name, text string) {
 	require.NoError(f.t, os.WriteFile(path, []byte(text), 0o644))
 }
 
-// run runs go in the fork. Without the paths of this machine, what it builds is
-// found in the cache the next time.
+// run runs go in the fork. With -trimpath, the next run finds the build results in
+// Go's cache, although the folder differs.
 func (f fork) run(arguments ...string) (string, error) {
 	command := exec.CommandContext(f.t.Context(), "go", arguments...)
 	command.Dir = f.folder

@@ -1,35 +1,34 @@
-// Package calicobootstrap creates Calico's default IPPools: the job that
-// calico-node does in its start-up code, as a library and as a program.
+// Package calicobootstrap creates Calico's default IPPools, as calico-node does at
+// start-up, with a library and a program.
 //
-// When a cluster starts, somebody must create the default IPv4 and IPv6 pool
-// and decide whether traffic that leaves them is masqueraded (natOutgoing).
-// This module does that with calico-node's own variables and, byte for byte,
-// calico-node's own records. It judges every setting before anything is
-// contacted, writes nothing while anything is wrong, explains what it does, and
-// returns errors.
+// A new cluster needs a default IPv4 and IPv6 pool, and a decision whether traffic
+// that leaves the pools is masqueraded (natOutgoing). This module creates the pools
+// from calico-node's variables, with the same records, byte for byte. It validates
+// all settings before it contacts anything, writes nothing if a setting is invalid,
+// reports what it does and why, and returns errors.
 //
-// The packages, from what is known to what is done:
+// The packages, in the order of their use:
 //
 //   - ippool: the rules for Calico's IPPool: defaults, validation, record. Pure.
 //   - ippool/selector: Calico's selector language. Pure.
 //   - ippool/manifest: pools from YAML and JSON. Pure.
 //   - ippool/installation: pools for the Tigera operator. Pure.
 //   - bootstrap: Plan, Apply, Run, Render.
-//   - bootstrap/settings: flags, environment and files, and what they ask for;
-//     bootstrap/origin: where a value came from.
-//   - bootstrap/datastore: where the pools are kept; etcdv3, kubernetes, and open
-//     for either of them.
-//   - bootstrap/facts: what host and cluster say.
-//   - bootstrap/plan: what is to be done. Pure.
-//   - bootstrap/preflight: what speaks against it. Pure.
-//   - bootstrap/firewall: what a host must allow. Pure.
+//   - bootstrap/settings: from flags, environment and files to desired pools;
+//     bootstrap/origin: the origin of a value.
+//   - bootstrap/datastore: the interface of a datastore; etcdv3 and kubernetes
+//     implement it, and open opens either of them.
+//   - bootstrap/facts: the networks of the host and the cluster.
+//   - bootstrap/plan: the changes that turn existing pools into desired ones. Pure.
+//   - bootstrap/preflight: checks of the planned pools against the facts. Pure.
+//   - bootstrap/firewall: the ports and protocols that a host must allow. Pure.
 //
-// A fork of calico-node needs this much:
+// A fork of calico-node needs only:
 //
 //	s, err := settings.FromEnv()
 //	…
 //	report, err := bootstrap.New(etcdv3.New(client)).Run(ctx, s)
 //
-// This package itself holds nothing. The program is in
-// examples/calico-bootstrap, a module of its own.
+// This package is empty. The program is examples/calico-bootstrap, in a separate
+// module.
 package calicobootstrap

@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The tests that docs/GUARANTEES.md and docs/FAULTS.md name are there, and so are
-// the files.
+// TestGuarantees checks that the tests and files that docs/GUARANTEES.md and
+// docs/FAULTS.md name exist.
 func TestGuarantees(t *testing.T) {
 	t.Parallel()
 	doc := readFile(t, "docs/GUARANTEES.md") + readFile(t, "docs/FAULTS.md")
@@ -20,7 +20,7 @@ func TestGuarantees(t *testing.T) {
 	require.Greater(t, len(named), 80)
 	for _, test := range named {
 		there := strings.Contains(tests, "func "+test[1]+"(")
-		assert.True(t, there, "%s is no test", test[1])
+		assert.True(t, there, "test %s doesn't exist", test[1])
 	}
 	for _, file := range regexp.MustCompile(`\((bootstrap/\S+\.go)\)`).FindAllStringSubmatch(doc, -1) {
 		_, err := os.Stat(file[1])

@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	// What is judged here is imported, so that no result is taken from go
-	// test's cache once it has changed.
+	// Import the packages under test, so that go test doesn't use a cached result
+	// after they change.
 	_ "github.com/calico-bootstrap/calico-bootstrap/bootstrap"
 	_ "github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/etcdv3"
 	_ "github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/kubernetes"
@@ -24,12 +24,12 @@ import (
 
 const module = "github.com/calico-bootstrap/calico-bootstrap/"
 
-// forAll is plumbing that every package may import.
+// forAll are the internal packages that every package may import.
 var forAll = []string{"internal/calicolinks", "internal/spelling", "internal/text"}
 
-// TestImportTable compares the table in docs/ARCHITECTURE.md with what each package
-// of the library really imports of ours. A package in an internal folder of another
-// counts as that.
+// TestImportTable compares the table in docs/ARCHITECTURE.md with the imports of
+// each package of the library. A package in the internal folder of another one
+// belongs to its row.
 func TestImportTable(t *testing.T) {
 	t.Parallel()
 	doc := readFile(t, "docs/ARCHITECTURE.md")
@@ -58,7 +58,7 @@ func TestImportTable(t *testing.T) {
 		imports := strings.Fields(strings.ReplaceAll(line, module, ""))
 		pkg := room(imports[0])
 		if strings.HasSuffix(pkg, "test") || pkg == "internal/golden" || slices.Contains(forAll, pkg) {
-			continue // for tests alone, or plumbing, which is checked below
+			continue // only for tests, or checked below
 		}
 		seen[pkg] = true
 		may, listed := allowed[pkg]
@@ -74,7 +74,7 @@ func TestImportTable(t *testing.T) {
 		}
 	}
 	for pkg := range allowed {
-		assert.True(t, seen[pkg], "%s is no package", pkg)
+		assert.True(t, seen[pkg], "package %s doesn't exist", pkg)
 	}
 	for _, plumbing := range forAll {
 		assertOurs(t, "./"+plumbing, []string{module + plumbing})
@@ -90,7 +90,7 @@ func assertOurs(t *testing.T, pattern string, allowed []string) {
 	}
 }
 
-// Who imports one datastore doesn't pay for another.
+// An importer of one datastore doesn't link the dependencies of the other.
 func TestImportersOfADatastoreLinkNoOther(t *testing.T) {
 	t.Parallel()
 	const calico = "github.com/projectcalico/api/pkg"
@@ -105,7 +105,7 @@ func TestImportersOfADatastoreLinkNoOther(t *testing.T) {
 	for _, tt := range tests {
 		for _, workspace := range []string{os.Getenv("GOWORK"), "off"} {
 			packages := dependencies(t, workspace, "./bootstrap", "./bootstrap/datastore/"+tt.datastore)
-			assert.Contains(t, packages, tt.links, "the list is no list")
+			assert.Contains(t, packages, tt.links, "the list is incomplete")
 			assert.Less(t, len(dependencies(t, workspace, "./bootstrap/datastore/"+tt.datastore)), tt.limit, "%s with GOWORK=%s", tt.datastore, workspace)
 			for _, path := range packages {
 				if strings.HasPrefix(path, calico) { // its clientset brings client-go's typed machinery
@@ -119,20 +119,20 @@ func TestImportersOfADatastoreLinkNoOther(t *testing.T) {
 	}
 }
 
-// dependencies are the packages that a binary with these links, without the
-// standard library.
+// dependencies returns the packages and their dependencies, without the standard
+// library.
 func dependencies(t *testing.T, workspace string, patterns ...string) []string {
 	t.Helper()
 	return goList(t, workspace, "{{if not .Standard}}{{.ImportPath}}{{end}}", append([]string{"-deps"}, patterns...)...)
 }
 
-// goList asks go list, with GOWORK as it is given, for words.
+// goList runs go list with this GOWORK and returns the words of the output.
 func goList(t *testing.T, workspace, format string, arguments ...string) []string {
 	t.Helper()
 	return strings.Fields(strings.Join(goLines(t, workspace, format, arguments...), "\n"))
 }
 
-// goLines asks go list for lines.
+// goLines runs go list with this GOWORK and returns the lines of the output.
 func goLines(t *testing.T, workspace, format string, arguments ...string) []string {
 	t.Helper()
 	// go test puts its own go first in PATH.

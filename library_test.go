@@ -14,8 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What a library has no business with, by package and function; * is any. The
-// last part is the one file that may.
+// forbidden are the functions and variables that a library must not use; * is any.
+// Only the file except may use them.
 var forbidden = []struct{ pkg, function, except string }{
 	{"os", "Exit", ""},
 	{"os", "Stdout", ""},
@@ -35,8 +35,8 @@ var forbidden = []struct{ pkg, function, except string }{
 	{"signal", "*", ""},
 }
 
-// TestLibraryHasNoGlobalEffects reads the library for what only a program may
-// do: exit, print, log to a global logger, read the environment unasked.
+// TestLibraryHasNoGlobalEffects checks that the library doesn't exit, print, log to
+// a global logger, or read the environment unless the caller requests it.
 func TestLibraryHasNoGlobalEffects(t *testing.T) {
 	t.Parallel()
 	files := 0
@@ -65,7 +65,7 @@ func TestLibraryHasNoGlobalEffects(t *testing.T) {
 					return f.pkg == pkg.Name && (f.function == name || f.function == "*")
 				})
 				if i >= 0 && forbidden[i].except != filepath.ToSlash(path) {
-					assert.Fail(t, "not for a library", "%s: %s.%s", positions.Position(node.Pos()), pkg.Name, name)
+					assert.Fail(t, "forbidden in a library", "%s: %s.%s", positions.Position(node.Pos()), pkg.Name, name)
 				}
 				return true
 			})

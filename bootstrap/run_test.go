@@ -246,8 +246,8 @@ func TestRunBlocks(t *testing.T) {
 			store.blocks = factstest.Prefixes("10.244.9.0/24", "10.244.7.0/24", "10.244.0.0/26", "fd00:10:244::7:0/116")
 			report, err := run(t, store, settingstest.Given(t, settingstest.CIDRs...), options...)
 			require.EqualError(t, err,
-				`conflicts with existing pools: IPPool "default-ipv4-ippool": spec.blockSize: Invalid value: 26: 2 IPAM block(s) that exist inside 10.244.0.0/16 have another size, the first is 10.244.7.0/24: ask for that block size or for another CIDR`+"\n"+
-					`conflicts with existing pools: IPPool "default-ipv6-ippool": spec.blockSize: Invalid value: 122: 1 IPAM block(s) that exist inside fd00:10:244::/64 have another size, the first is fd00:10:244::7:0/116: ask for that block size or for another CIDR`)
+				`conflicts with existing pools: IPPool "default-ipv4-ippool": spec.blockSize: Invalid value: 26: 2 IPAM block(s) inside 10.244.0.0/16 have a different size, the first is 10.244.7.0/24; set that block size or another CIDR`+"\n"+
+					`conflicts with existing pools: IPPool "default-ipv6-ippool": spec.blockSize: Invalid value: 122: 1 IPAM block(s) inside fd00:10:244::/64 have a different size, the first is fd00:10:244::7:0/116; set that block size or another CIDR`)
 			require.ErrorIs(t, err, plan.ErrIncompatible)
 			assert.Equal(t, Report{}, report)
 			assert.Equal(t, []string{"snapshot", blocksBoth}, store.calls)

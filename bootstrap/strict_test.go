@@ -47,7 +47,7 @@ func TestStrict(t *testing.T) {
 	_, err := settingstest.Given(t, append(lines, "--strict=true", "CALICO_IPV4POOL_BLOCK_SIZE=7")...).Resolve()
 	require.ErrorIs(t, err, settings.ErrInvalidSettings)
 	require.EqualError(t, err, strings.Join([]string{
-		`env CALICO_IPV4POOL_BLOCK_SIZE: "7": must be from 20 to 32 for IPv4`,
+		`env CALICO_IPV4POOL_BLOCK_SIZE: "7": must be between 20 and 32 for IPv4`,
 		`env CALICO_IPV4POOL_CIDR: "10.1.2.3/16" has host bits, which are ignored: the pool is 10.1.0.0/16 (an error because of flag --strict)`,
 		`env CALICO_IPV6POOL_NAT_OUTGOING: "off" is read as false here; calico-node reads it as true (an error because of flag --strict)`,
 	}, "\n"))

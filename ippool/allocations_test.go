@@ -11,8 +11,9 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// A boot where the pools exist reads every pool of the cluster, so what one takes
-// is bounded: a little above what it is. The race detector adds some.
+// A run where the pools exist reads every pool of the cluster, so the allocations
+// of one pool are limited to slightly above the current number. The race detector
+// adds some.
 func TestAllocations(t *testing.T) {
 	pool := ippool.New("default-ipv4-ippool")
 	pool.Spec.CIDR = "10.244.0.0/16"
@@ -36,7 +37,7 @@ func TestAllocations(t *testing.T) {
 	}
 }
 
-// What a set takes is bounded for each pool of it, however many there are.
+// The allocations for each pool of a set don't grow with the size of the set.
 func TestAllocationsOfASet(t *testing.T) {
 	for _, n := range []int{100, 5_000} {
 		var pools []*v3.IPPool

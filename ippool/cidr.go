@@ -10,14 +10,14 @@ import (
 	"strings"
 )
 
-// ErrMapped comes from ParseCIDR for an IPv4-mapped IPv6 CIDR such as
-// ::ffff:10.0.0.0/104, which Calico would take for IPv4 in one place and for
-// IPv6 in another.
-var ErrMapped = errors.New("an IPv4-mapped IPv6 CIDR: write the IPv4 one")
+// ErrMapped is the error of ParseCIDR for an IPv4-mapped IPv6 CIDR such as
+// ::ffff:10.0.0.0/104. Calico treats it as IPv4 in some places and as IPv6 in
+// others.
+var ErrMapped = errors.New("an IPv4-mapped IPv6 CIDR: write it as IPv4")
 
-// ParseCIDR reads a CIDR. Host bits stay as they are: compare the result with
-// its Masked to see whether there were any. What is no CIDR is an error, as is
-// an IPv4-mapped one (ErrMapped) or one with a zone.
+// ParseCIDR parses a CIDR. It keeps host bits: the CIDR had some if the result
+// differs from its Masked. A CIDR that is invalid, IPv4-mapped (ErrMapped) or
+// has a zone is an error.
 func ParseCIDR(text string) (netip.Prefix, error) {
 	prefix, err := netip.ParsePrefix(text)
 	if err != nil {
@@ -36,9 +36,9 @@ func ParseCIDR(text string) (netip.Prefix, error) {
 	return prefix, nil
 }
 
-// Canonical returns the one text that stands for the CIDR: no host bits, IPv6
-// in lower case with the longest run of zeros left out. Two CIDRs are the same
-// range when their canonical forms are equal.
+// Canonical returns the canonical form of the CIDR: no host bits, IPv6 in lower
+// case with the longest run of zeros omitted. Two CIDRs are the same range if
+// and only if their canonical forms are equal. The errors are those of ParseCIDR.
 func Canonical(text string) (string, error) {
 	prefix, err := ParseCIDR(text)
 	if err != nil {
@@ -53,7 +53,7 @@ func Contains(outer, inner netip.Prefix) bool {
 }
 
 // FirstFree returns the first candidate that overlaps none of the used
-// prefixes, in the candidates' order; false if there is none.
+// prefixes, and false if every candidate overlaps one.
 func FirstFree(candidates, used []netip.Prefix) (netip.Prefix, bool) {
 	for _, candidate := range candidates {
 		if !slices.ContainsFunc(used, candidate.Overlaps) {
@@ -63,10 +63,9 @@ func FirstFree(candidates, used []netip.Prefix) (netip.Prefix, bool) {
 	return netip.Prefix{}, false
 }
 
-// RandomULA draws a unique local IPv6 prefix, as RFC 4193 describes it: fd,
-// 40 bits read from random, length 48. The reader should be the system's
-// secure source (crypto/rand.Reader), or two sites may draw the same prefix.
-// The error is the reader's.
+// RandomULA returns a random unique local IPv6 prefix of length 48, as RFC 4193
+// defines it: fd, then 40 bits read from random. Pass crypto/rand.Reader: with a
+// weaker source, two sites may get the same prefix. The error is the reader's.
 func RandomULA(random io.Reader) (netip.Prefix, error) {
 	addr := [16]byte{0xfd}
 	if _, err := io.ReadFull(random, addr[1:6]); err != nil {
@@ -75,8 +74,8 @@ func RandomULA(random io.Reader) (netip.Prefix, error) {
 	return netip.PrefixFrom(netip.AddrFrom16(addr), 48), nil
 }
 
-// comparePrefixes orders by family, first address and then from wide to
-// narrow, so that what contains a prefix comes before it.
+// comparePrefixes orders by family, then by first address, then from wide to
+// narrow, so that a prefix comes after those that contain it.
 func comparePrefixes(a, b netip.Prefix) int {
 	return cmp.Or(
 		cmp.Compare(a.Addr().BitLen(), b.Addr().BitLen()),

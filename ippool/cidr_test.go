@@ -30,13 +30,13 @@ func TestParseCIDR(t *testing.T) {
 		{"::/0", "::/0"},
 		{"::1.2.3.4/128", "::102:304/128"},
 		{"64:ff9b::10.0.0.1/96", "64:ff9b::/96"},
-		{"::ffff/112", "::/112"}, // not mapped: ffff stands in the last group
+		{"::ffff/112", "::/112"}, // not mapped: ffff is the last group
 	} {
 		t.Run(test.text, func(t *testing.T) {
 			t.Parallel()
 			prefix, err := ippool.ParseCIDR(test.text)
 			require.NoError(t, err)
-			assert.Equal(t, netip.MustParsePrefix(test.text), prefix, "host bits stay")
+			assert.Equal(t, netip.MustParsePrefix(test.text), prefix, "host bits are kept")
 			canonical, err := ippool.Canonical(test.text)
 			require.NoError(t, err)
 			assert.Equal(t, test.canonical, canonical)
@@ -68,7 +68,7 @@ func TestParseCIDRRefuses(t *testing.T) {
 		{"fd00:::/64", other},
 		{"fd00::g/64", other},
 		{"[fd00::]/64", other},
-		{"fe80::%eth0/64", other}, // to netip an address whose zone is eth0/64
+		{"fe80::%eth0/64", other}, // for netip, an address with the zone eth0/64
 		{"٤.0.0.0/8", other},
 
 		{"10.244.0.0", length + "/16"},
@@ -106,7 +106,7 @@ func TestContains(t *testing.T) {
 		{"10.0.0.0/8", "11.0.0.0/16", false},
 		{"10.0.0.0/8", "9.255.255.255/32", false},
 		{"0.0.0.0/0", "10.0.0.0/8", true},
-		{"10.7.7.7/8", "10.1.2.3/16", true}, // host bits don't count
+		{"10.7.7.7/8", "10.1.2.3/16", true}, // host bits are ignored
 		{"fd00::/8", "fd00:1::/64", true},
 		{"fd00:1::/64", "fd00::/8", false},
 		{"::/0", "10.0.0.0/8", false},
@@ -138,10 +138,10 @@ func TestFirstFree(t *testing.T) {
 	const candidates = "192.168.0.0/16 172.16.0.0/16 172.17.0.0/16"
 	for _, test := range []struct{ name, candidates, used, want string }{
 		{"nothing used", candidates, "", "192.168.0.0/16"},
-		{"used elsewhere", candidates, "10.0.0.0/8 fd00::/8 192.167.0.0/16 192.169.0.0/24", "192.168.0.0/16"},
+		{"used ranges outside", candidates, "10.0.0.0/8 fd00::/8 192.167.0.0/16 192.169.0.0/24", "192.168.0.0/16"},
 		{"used inside", candidates, "192.168.7.0/24", "172.16.0.0/16"},
 		{"used around", candidates, "192.0.0.0/8", "172.16.0.0/16"},
-		{"an address with its network", candidates, "192.168.7.9/24 172.16.0.1/12", ""},
+		{"used addresses with host bits", candidates, "192.168.7.9/24 172.16.0.1/12", ""},
 		{"the last one", candidates, "172.16.0.1/32 192.168.255.255/32", "172.17.0.0/16"},
 		{"in the candidates' order", "172.17.0.0/16 172.16.0.0/16", "192.168.0.0/16", "172.17.0.0/16"},
 		{"all used", candidates, "172.0.0.0/8 192.168.0.0/24", ""},
@@ -167,9 +167,9 @@ func TestRandomULA(t *testing.T) {
 	prefix, err := ippool.RandomULA(random)
 	require.NoError(t, err)
 	assert.Equal(t, netip.MustParsePrefix("fd01:2345:6789::/48"), prefix)
-	assert.Equal(t, 2, random.Len(), "40 bits are read and no more")
+	assert.Equal(t, 2, random.Len(), "exactly 40 bits are read")
 
-	// A reader may return less at once than is asked for.
+	// A reader may return fewer bytes than requested.
 	prefix, err = ippool.RandomULA(iotest.OneByteReader(strings.NewReader("\xff\xff\xff\xff\xff")))
 	require.NoError(t, err)
 	assert.Equal(t, netip.MustParsePrefix("fdff:ffff:ffff::/48"), prefix)
@@ -196,10 +196,10 @@ func TestRandomULAFails(t *testing.T) {
 		reader io.Reader
 		want   error
 	}{
-		"at once":       {iotest.ErrReader(broken), broken},
-		"nothing there": {strings.NewReader(""), io.EOF},
-		"too little":    {strings.NewReader("1234"), io.ErrUnexpectedEOF},
-		"in between":    {io.MultiReader(strings.NewReader("1234"), iotest.ErrReader(broken)), broken},
+		"error":      {iotest.ErrReader(broken), broken},
+		"empty":      {strings.NewReader(""), io.EOF},
+		"too little": {strings.NewReader("1234"), io.ErrUnexpectedEOF},
+		"in between": {io.MultiReader(strings.NewReader("1234"), iotest.ErrReader(broken)), broken},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

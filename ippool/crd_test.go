@@ -9,13 +9,12 @@ import (
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 )
 
-// crdTakes follows the schema and the CEL rules of Calico's IPPool CRDs one by
-// one, written without a look at Validate, for specs as this package's JSON
-// carries them: what is empty is left out.
+// crdTakes implements the schema and the CEL rules of Calico's IPPool CRDs one by
+// one, independently of Validate, for specs whose empty fields are omitted in JSON.
 func crdTakes(spec *v3.IPPoolSpec) bool {
 	prefix, err := netip.ParsePrefix(spec.CIDR)
 	if err != nil || prefix.Addr().Is4In6() || utf8.RuneCountInString(spec.CIDR) > 48 {
-		return false // CEL's cidr() takes no more than this
+		return false // CEL's cidr() accepts no others
 	}
 	var (
 		size           = spec.BlockSize

@@ -2,20 +2,20 @@ package ippool
 
 import v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 
-// What calico-node gives a pool that says nothing else.
+// The defaults of calico-node.
 const (
 	DefaultBlockSizeIPv4 = 26
 	DefaultBlockSizeIPv6 = 122
 	DefaultNodeSelector  = "all()"
 )
 
-// Default fills every field of the pool that is empty with the value that
-// Calico gives it, so that a record says in full what the pool is: kind and
-// API version, modes Never, the block size of the family, the node selector
-// all(), the uses Workload and Tunnel, the assignment mode Automatic.
+// Default sets every empty field of the pool to Calico's default, so that a
+// record states every value: kind and API version, modes Never, the block size
+// of the family, the node selector all(), the uses Workload and Tunnel, the
+// assignment mode Automatic.
 //
-// What is set stays as it is. The block size stays zero while the CIDR does
-// not parse, since the family decides it.
+// Fields that are set don't change. The block size stays zero if the CIDR is
+// invalid, because its default depends on the address family.
 func Default(pool *v3.IPPool) {
 	if pool.Kind == "" {
 		pool.Kind = v3.KindIPPool

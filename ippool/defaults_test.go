@@ -30,11 +30,11 @@ func TestDefault(t *testing.T) {
 	}{
 		{"IPv4", "10.244.0.0/16", full("10.244.0.0/16", 26)},
 		{"IPv6", "fd00:10:244::/64", full("fd00:10:244::/64", 122)},
-		{"host bits tell the family, too", "10.244.0.1/16", full("10.244.0.1/16", 26)},
-		{"spelling stays", "FD00::/64", full("FD00::/64", 122)},
+		{"host bits", "10.244.0.1/16", full("10.244.0.1/16", 26)},
+		{"the CIDR's spelling is kept", "FD00::/64", full("FD00::/64", 122)},
 		{"no CIDR", "", full("", 0)},
-		{"a CIDR that is none", "pods", full("pods", 0)},
-		{"a CIDR of either family", "::ffff:10.0.0.0/104", full("::ffff:10.0.0.0/104", 0)},
+		{"invalid CIDR", "pods", full("pods", 0)},
+		{"IPv4-mapped CIDR", "::ffff:10.0.0.0/104", full("::ffff:10.0.0.0/104", 0)},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -49,8 +49,8 @@ func TestDefault(t *testing.T) {
 	}
 }
 
-// One field set at a time, each to something that is no default: it stays, and
-// Default has nothing left to do the second time.
+// Each test sets one field to a value other than the default. Default doesn't
+// change it, and a second call of Default changes nothing.
 func TestDefaultKeepsWhatIsSet(t *testing.T) {
 	t.Parallel()
 	for name, set := range map[string]func(*v3.IPPool){
@@ -77,7 +77,7 @@ func TestDefaultKeepsWhatIsSet(t *testing.T) {
 			t.Parallel()
 			defaults := &v3.IPPool{Spec: v3.IPPoolSpec{CIDR: "10.0.0.0/16"}}
 			ippool.Default(defaults)
-			set(defaults) // what is wanted: the defaults and, over them, the field
+			set(defaults) // the expected pool: the defaults and the field
 
 			pool := &v3.IPPool{Spec: v3.IPPoolSpec{CIDR: "10.0.0.0/16"}}
 			set(pool)
@@ -97,7 +97,7 @@ func TestDefaultOfEmptyUses(t *testing.T) {
 	assert.Equal(t, []v3.IPPoolAllowedUse{"Workload", "Tunnel"}, pool.Spec.AllowedUses)
 }
 
-// Pools must not share what Default gave them.
+// Default must not share memory between pools.
 func TestDefaultSharesNothing(t *testing.T) {
 	t.Parallel()
 	one, other := aPool("10.0.0.0/16"), aPool("10.1.0.0/16")

@@ -8,8 +8,8 @@ import (
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 )
 
-// Mode is the mode of an encapsulation. Both have the same values, and an empty
-// one means Never.
+// Mode is the mode of an encapsulation. Both encapsulations have the same modes;
+// an empty mode means Never.
 type Mode interface {
 	v3.IPIPMode | v3.VXLANMode
 }
@@ -19,7 +19,7 @@ type Enum interface {
 	Mode | v3.IPPoolAllowedUse | v3.AssignmentMode
 }
 
-// The values as Calico's CRD lists them.
+// The values in the order of Calico's CRD.
 var (
 	modes           = []string{string(v3.IPIPModeNever), string(v3.IPIPModeAlways), string(v3.IPIPModeCrossSubnet)}
 	allowedUses     = []string{string(v3.IPPoolAllowedUseWorkload), string(v3.IPPoolAllowedUseTunnel), string(v3.IPPoolAllowedUseLoadBalancer)}
@@ -38,7 +38,7 @@ func valuesOf[E Enum]() []string {
 }
 
 // EnumValues returns the values of the enumeration in the order of Calico's
-// CRD. The caller may change the slice.
+// CRD, in a new slice.
 func EnumValues[E Enum]() []E {
 	var values []E
 	for _, value := range valuesOf[E]() {
@@ -47,8 +47,8 @@ func EnumValues[E Enum]() []E {
 	return values
 }
 
-// modeWords are the spellings that calico-node's environment knows, in lower
-// case. They are the same for both encapsulations.
+// modeWords are the spellings that calico-node accepts in its environment, in
+// lower case. They are the same for both encapsulations.
 var modeWords = map[string]v3.IPIPMode{
 	"off":          v3.IPIPModeNever,
 	"never":        v3.IPIPModeNever,
@@ -57,9 +57,10 @@ var modeWords = map[string]v3.IPIPMode{
 	"cross-subnet": v3.IPIPModeCrossSubnet,
 }
 
-// ParseEnum reads a value of the enumeration, in any case. A mode may be spelled
-// as calico-node's environment spells it: off or never, always, crosssubnet or
-// cross-subnet. The error quotes the text and lists the known values.
+// ParseEnum parses a value of the enumeration, ignoring case. It accepts the
+// spellings of a mode that calico-node accepts in its environment: off or never,
+// always, crosssubnet or cross-subnet. The error quotes the text and lists the
+// known values.
 func ParseEnum[E Enum](text string) (E, error) {
 	switch any(E("")).(type) {
 	case v3.IPIPMode, v3.VXLANMode:
@@ -76,7 +77,7 @@ func ParseEnum[E Enum](text string) (E, error) {
 	return E(known[i]), nil
 }
 
-// OrNever returns the mode as Calico reads it: an empty one is Never.
+// OrNever returns the mode, or Never if it is empty, as Calico reads it.
 func OrNever[M Mode](mode M) M {
 	if mode == "" {
 		return M(v3.IPIPModeNever)
@@ -84,6 +85,6 @@ func OrNever[M Mode](mode M) M {
 	return mode
 }
 
-// Encapsulates reports whether the mode encapsulates any traffic. An unknown
-// mode does: what a newer Calico means by it must not pass for Never.
+// Encapsulates reports whether the mode encapsulates any traffic. It is true for
+// an unknown mode, which a newer Calico may have added.
 func Encapsulates[M Mode](mode M) bool { return OrNever(mode) != M(v3.IPIPModeNever) }

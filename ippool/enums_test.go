@@ -36,7 +36,7 @@ func TestParseModes(t *testing.T) {
 	}
 }
 
-// assertUnknown wants an error that quotes the text and lists what is known.
+// assertUnknown checks that the error quotes the text and lists the known values.
 func assertUnknown(t *testing.T, err error, text string, known ...string) {
 	t.Helper()
 	require.Error(t, err)
@@ -88,8 +88,8 @@ func TestEnumValues(t *testing.T) {
 	assert.Equal(t, []v3.AssignmentMode{"Automatic", "Manual"}, parsedBack[v3.AssignmentMode](t))
 }
 
-// parsedBack returns the values of an enumeration, each of which reads back to
-// itself.
+// parsedBack returns the values of an enumeration and checks that each one parses
+// to itself.
 func parsedBack[E ippool.Enum](t *testing.T) []E {
 	t.Helper()
 	values := ippool.EnumValues[E]()
@@ -105,7 +105,7 @@ func TestEncapsulates(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]bool{
 		"": false, "Never": false, "Always": true, "CrossSubnet": true,
-		// An unknown mode must not pass for Never.
+		// An unknown mode must not be treated as Never.
 		"never": true, "On": true,
 	} {
 		assert.Equal(t, want, ippool.Encapsulates(v3.IPIPMode(text)), text)

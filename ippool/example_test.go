@@ -22,8 +22,8 @@ func ExampleValidate() {
 	}
 	// Output:
 	// spec.cidr: Invalid value: "10.244.5.7/16": has host bits: the range is 10.244.0.0/16
-	// spec.blockSize: Invalid value: 33: must be from 20 to 32 for IPv4
-	// spec.vxlanMode: Forbidden: "Always" stands with ipipMode "Always": only one encapsulation can be enabled
+	// spec.blockSize: Invalid value: 33: must be between 20 and 32 for IPv4
+	// spec.vxlanMode: Forbidden: "Always" conflicts with ipipMode "Always": only one encapsulation can be enabled
 	// spec.nodeSelector: Invalid value: "rack = r1": column 6: expected ==, !=, in, not in, contains, starts with or ends with, found "="
 }
 
@@ -59,7 +59,7 @@ func ExampleDefault() {
 func ExampleNewRecord() {
 	pool := ippool.New("default-ipv4-ippool")
 	pool.UID = "47132df4-a8f8-4771-b096-ccd5d2ab0391"
-	pool.CreationTimestamp = at("17:45:23") // metav1.Now(), but for this example
+	pool.CreationTimestamp = at("17:45:23") // a real caller uses metav1.Now()
 	pool.Spec.CIDR = "10.244.0.0/16"
 	pool.Spec.NATOutgoing = true
 	ippool.Default(pool)
@@ -76,7 +76,7 @@ func ExampleNewRecord() {
 	// {"kind":"IPPool","apiVersion":"projectcalico.org/v3","metadata":{"name":"default-ipv4-ippool","uid":"47132df4-a8f8-4771-b096-ccd5d2ab0391","creationTimestamp":"2026-11-22T17:45:23Z"},"spec":{"cidr":"10.244.0.0/16","vxlanMode":"Never","ipipMode":"Never","natOutgoing":true,"blockSize":26,"nodeSelector":"all()","allowedUses":["Workload","Tunnel"],"assignmentMode":"Automatic"}}
 }
 
-// A change leaves all else in the record, known or not, where it is.
+// A change preserves everything else in the record, including unknown fields.
 func ExampleRecord() {
 	stored := `{"kind":"IPPool", "metadata":{"name":"a"}, "spec":{"cidr":"10.244.0.0/16", "natOutgoing":true, "future":{"on":true}}}`
 	record, err := ippool.DecodeRecord([]byte(stored))
@@ -97,7 +97,7 @@ func ExampleRecord() {
 }
 
 func ExampleRandomULA() {
-	random := strings.NewReader("\x01\x23\x45\x67\x89") // crypto/rand.Reader, but for this example
+	random := strings.NewReader("\x01\x23\x45\x67\x89") // a real caller uses crypto/rand.Reader
 	prefix, err := ippool.RandomULA(random)
 	if err != nil {
 		fmt.Println(err)
@@ -128,7 +128,7 @@ func ExampleCanonical() {
 	// Output:
 	// 10.244.0.0/16
 	// fd00:10:244::/64
-	// an IPv4-mapped IPv6 CIDR: write the IPv4 one
+	// an IPv4-mapped IPv6 CIDR: write it as IPv4
 	// an address without a prefix length such as /16
 }
 

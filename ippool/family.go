@@ -5,7 +5,7 @@ import (
 	"net/netip"
 )
 
-// Family is an address family: 4 or 6. The zero value is no family.
+// Family is an address family: 4 or 6. The zero value is no address family.
 type Family int
 
 // The address families.
@@ -14,7 +14,7 @@ const (
 	IPv6 Family = 6
 )
 
-// FamilyOf returns the family of a prefix; zero for the zero prefix. An
+// FamilyOf returns the family of a prefix, and zero for an invalid prefix. An
 // IPv4-mapped IPv6 prefix is IPv6.
 func FamilyOf(prefix netip.Prefix) Family {
 	switch {
@@ -27,18 +27,18 @@ func FamilyOf(prefix netip.Prefix) Family {
 	}
 }
 
-// String returns "IPv4" or "IPv6".
+// String returns "IPv4", "IPv6" or "no address family".
 func (f Family) String() string {
 	switch f {
 	case IPv4, IPv6:
 		return fmt.Sprintf("IPv%d", int(f))
 	default:
-		return "no family"
+		return "no address family"
 	}
 }
 
 // BlockSizes returns the smallest and the largest prefix length that a block
-// of the family may have, both included.
+// of the family may have, inclusive.
 func (f Family) BlockSizes() (smallest, largest int) {
 	if f == IPv6 {
 		return 116, 128
@@ -46,7 +46,7 @@ func (f Family) BlockSizes() (smallest, largest int) {
 	return 20, 32
 }
 
-// DefaultBlockSize returns the prefix length of a block when a pool names none.
+// DefaultBlockSize returns the default prefix length of a block.
 func (f Family) DefaultBlockSize() int {
 	if f == IPv6 {
 		return DefaultBlockSizeIPv6
@@ -54,7 +54,7 @@ func (f Family) DefaultBlockSize() int {
 	return DefaultBlockSizeIPv4
 }
 
-// linkLocal is the range that no pool of the family may overlap.
+// linkLocal returns the range that no pool of the family may overlap.
 func (f Family) linkLocal() netip.Prefix {
 	if f == IPv6 {
 		return netip.MustParsePrefix("fe80::/10")

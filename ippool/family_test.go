@@ -21,7 +21,7 @@ func TestFamilyOf(t *testing.T) {
 		assert.Equal(t, want, ippool.FamilyOf(netip.MustParsePrefix(text)), text)
 	}
 	assert.Zero(t, ippool.FamilyOf(netip.Prefix{}))
-	assert.Zero(t, ippool.FamilyOf(netip.PrefixFrom(netip.MustParseAddr("10.0.0.0"), 33)), "no valid prefix")
+	assert.Zero(t, ippool.FamilyOf(netip.PrefixFrom(netip.MustParseAddr("10.0.0.0"), 33)), "invalid prefix")
 }
 
 func TestFamily(t *testing.T) {
@@ -42,6 +42,6 @@ func TestFamily(t *testing.T) {
 		assert.Equal(t, test.largest, largest)
 		assert.Equal(t, test.byDefault, test.family.DefaultBlockSize())
 	}
-	assert.Equal(t, "no family", ippool.Family(0).String())
-	assert.Equal(t, "no family", ippool.Family(5).String())
+	assert.Equal(t, "no address family", ippool.Family(0).String())
+	assert.Equal(t, "no address family", ippool.Family(5).String())
 }

@@ -19,8 +19,8 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool/selector"
 )
 
-// FuzzParseCIDR holds every text to netip's reading of it, but for mapped
-// CIDRs, and every CIDR to one canonical text.
+// FuzzParseCIDR checks that ParseCIDR agrees with netip except for mapped CIDRs,
+// and that every CIDR has one canonical form.
 func FuzzParseCIDR(f *testing.F) {
 	for _, text := range []string{
 		"10.244.0.0/16", "10.244.5.7/16", "0.0.0.0/0", "255.255.255.255/32", "fd00:10:244::/64", "FD00:0::1/122", "::/0",
@@ -38,7 +38,7 @@ func FuzzParseCIDR(f *testing.F) {
 			assert.Zero(t, prefix)
 			assert.Empty(t, canonical)
 			if netipErr == nil {
-				assert.True(t, want.Addr().Is4In6(), "refused for no reason")
+				assert.True(t, want.Addr().Is4In6(), "rejected a valid CIDR")
 				assert.ErrorIs(t, err, ippool.ErrMapped)
 			}
 			assert.NotContains(t, err.Error(), "\n")
@@ -63,9 +63,8 @@ func FuzzParseCIDR(f *testing.F) {
 	})
 }
 
-// FuzzRecord holds every record to this: encoded, it is the same to the byte;
-// with a field changed it says just that, and all that nobody here knows is
-// still in it.
+// FuzzRecord checks that a decoded record encodes to the same bytes, and that a
+// record with a changed field has the change and all unknown fields.
 func FuzzRecord(f *testing.F) {
 	for _, name := range slices.Sorted(maps.Keys(oddRecords)) {
 		f.Add([]byte(oddRecords[name]))
@@ -91,13 +90,13 @@ func FuzzRecord(f *testing.F) {
 		record.Pool().Spec.NATOutgoing = !record.Pool().Spec.NATOutgoing
 		encoded, err = record.Encode()
 		if err != nil {
-			require.True(t, hasNameTwice(t, data), "%s: %v", data, err)
+			require.True(t, hasDuplicateName(t, data), "%s: %v", data, err)
 			return
 		}
 		again, err := ippool.DecodeRecord(encoded)
 		require.NoError(t, err)
 		assertSamePool(t, record.Pool(), again.Pool())
-		if !hasNameTwice(t, data) {
+		if !hasDuplicateName(t, data) {
 			assert.Equal(t, withoutNATOutgoing(t, data), withoutNATOutgoing(t, encoded))
 		}
 
@@ -108,13 +107,13 @@ func FuzzRecord(f *testing.F) {
 	})
 }
 
-// withoutNATOutgoing is all that a record says beside that one field. A spec
-// that says nothing is like none, because a change needs a place.
+// withoutNATOutgoing returns the record without that field. It removes an empty
+// spec, because a change may add one.
 func withoutNATOutgoing(t *testing.T, data []byte) map[string]any {
 	t.Helper()
 	var record map[string]any
 	decoder := json.NewDecoder(strings.NewReader(string(data)))
-	decoder.UseNumber() // so that odd numbers are compared as they are written
+	decoder.UseNumber() // compare numbers as they are written
 	require.NoError(t, decoder.Decode(&record))
 	for name, value := range record {
 		if !strings.EqualFold(name, "spec") {
@@ -133,9 +132,9 @@ func withoutNATOutgoing(t *testing.T, data []byte) map[string]any {
 	return record
 }
 
-// hasNameTwice tells whether any object in the JSON has two names that differ
-// in nothing or in case only.
-func hasNameTwice(t *testing.T, data []byte) bool {
+// hasDuplicateName reports whether any object in the JSON has two names that are
+// equal, ignoring case.
+func hasDuplicateName(t *testing.T, data []byte) bool {
 	t.Helper()
 	decoder := json.NewDecoder(strings.NewReader(string(data)))
 	var walk func() bool
@@ -143,36 +142,36 @@ func hasNameTwice(t *testing.T, data []byte) bool {
 		token, err := decoder.Token()
 		require.NoError(t, err)
 		var names []string
-		twice := false
+		duplicate := false
 		switch token {
 		case json.Delim('{'):
 			for decoder.More() {
 				name, err := decoder.Token()
 				require.NoError(t, err)
 				for _, other := range names {
-					twice = twice || strings.EqualFold(other, name.(string))
+					duplicate = duplicate || strings.EqualFold(other, name.(string))
 				}
 				names = append(names, name.(string))
-				twice = walk() || twice
+				duplicate = walk() || duplicate
 			}
 		case json.Delim('['):
 			for decoder.More() {
-				twice = walk() || twice
+				duplicate = walk() || duplicate
 			}
 		default:
 			return false
 		}
 		_, err = decoder.Token()
 		require.NoError(t, err)
-		return twice
+		return duplicate
 	}
 	decoder.UseNumber()
 	return walk()
 }
 
-// FuzzValidate holds the rules to those of the CustomResourceDefinitions: a
-// spec is valid here exactly if it is there and its selectors parse, which the
-// CRDs don't ask.
+// FuzzValidate checks that Validate accepts a spec if and only if the
+// CustomResourceDefinitions accept it and its selectors parse, which the CRDs don't
+// check.
 func FuzzValidate(f *testing.F) {
 	for _, cidr := range []string{"10.0.0.0/16", "10.0.0.1/16", "10.0.0.0/27", "fd00::/64", "fd00::/123", "169.254.3.0/26", "fe00::/8", "::ffff:0:0/96", "x"} {
 		f.Add(cidr, "", "", 0, "", "", "", uint8(0))
@@ -212,8 +211,8 @@ func FuzzValidate(f *testing.F) {
 		}
 
 		assert.Len(t, ippool.ValidateSet([]*v3.IPPool{pool}), len(faults))
-		if len(spec.AllowedUses) < 2 { // a stored pool that combines LoadBalancer with more is past help
-			assert.Len(t, ippool.ValidateUpdate(pool, pool), len(faults), "no change is a change")
+		if len(spec.AllowedUses) < 2 { // a stored pool that combines LoadBalancer with other uses has more faults
+			assert.Len(t, ippool.ValidateUpdate(pool, pool), len(faults), "an update without changes has other faults")
 		}
 		if !want {
 			return

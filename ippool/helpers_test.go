@@ -12,8 +12,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// aPool is a pool that nothing is wrong with as long as the CIDR and the
-// changes leave it so.
+// aPool returns a pool that is valid if the CIDR and the changes are.
 func aPool(cidr string, changes ...func(*v3.IPPoolSpec)) *v3.IPPool {
 	pool := ippool.New("a-pool")
 	pool.Spec.CIDR = cidr
@@ -35,24 +34,23 @@ func disabled(s *v3.IPPoolSpec) { s.Disabled = true }
 
 func pointer[T any](value T) *T { return &value }
 
-// at is the moment in the record of the contract.
+// at returns a time on the day of calicoRecord, in UTC.
 func at(clock string) metav1.Time {
 	var t metav1.Time
 	if err := t.UnmarshalJSON([]byte(`"2026-11-22T` + clock + `Z"`)); err != nil {
-		panic(err) // only hard-coded clocks come here
+		panic(err) // the callers pass constants
 	}
 	return t
 }
 
-// fault is what a test wants of a field.Error: the type and the path exactly,
-// and something that must stand in the detail, because wording may improve.
+// fault is an expected field.Error: its type, its path, and a part of its detail.
 type fault struct {
 	kind   field.ErrorType
 	path   string
 	detail string
 }
 
-// The types by the words that a reader of messages knows.
+// Short names for the types.
 const (
 	required     = field.ErrorTypeRequired
 	invalid      = field.ErrorTypeInvalid
@@ -62,13 +60,13 @@ const (
 	duplicate    = field.ErrorTypeDuplicate
 )
 
-// assertFaults wants these faults in this order and no others.
+// assertFaults checks that the faults are exactly these, in this order.
 func assertFaults(t *testing.T, want []fault, got field.ErrorList) {
 	t.Helper()
 	have := make([]fault, len(got))
 	for i, err := range got {
 		have[i] = fault{err.Type, err.Field, err.Detail}
-		// Where the detail holds the piece that is wanted, compare just that.
+		// Compare only the expected part of the detail.
 		if i < len(want) && want[i].detail != "" && strings.Contains(err.Detail, want[i].detail) {
 			have[i].detail = want[i].detail
 		}

@@ -13,15 +13,15 @@ import (
 
 const module = "github.com/calico-bootstrap/calico-bootstrap/"
 
-// Whoever imports this package pays for its dependencies, be it beside our
-// newest versions or on the floors that go.mod names.
+// TestImports limits the dependencies of importers, both with the newest versions
+// in go.work and with the minimum versions in go.mod.
 func TestImports(t *testing.T) {
 	t.Parallel()
 	for _, workspace := range []string{os.Getenv("GOWORK"), "off"} {
 		packages := dependencies(t, workspace, ".")
 		assert.Less(t, len(packages), 80, "GOWORK=%s", workspace)
-		assert.Contains(t, packages, "k8s.io/apimachinery/pkg/apis/meta/v1", "the list is no list")
-		assert.NotContains(t, packages, "go.yaml.in/yaml/v3", "only ippool/manifest reads YAML node by node")
+		assert.Contains(t, packages, "k8s.io/apimachinery/pkg/apis/meta/v1", "the list is incomplete")
+		assert.NotContains(t, packages, "go.yaml.in/yaml/v3", "only ippool/manifest may import the YAML parser")
 		packages = slices.DeleteFunc(packages, func(path string) bool { return !strings.HasPrefix(path, module) })
 		assert.Equal(t, []string{module + "ippool", module + "ippool/selector"}, packages)
 
@@ -29,8 +29,8 @@ func TestImports(t *testing.T) {
 	}
 }
 
-// dependencies are the packages that a binary with this one links, in
-// alphabetical order and without the standard library.
+// dependencies returns the package and its dependencies, sorted, without the
+// standard library.
 func dependencies(t *testing.T, workspace, pattern string) []string {
 	t.Helper()
 	// go test puts its own go first in PATH.

@@ -8,37 +8,37 @@ import (
 	"strings"
 )
 
-// object is a JSON object in pieces that together are its text, every byte of
-// it: white space, order and the spelling of names included.
+// object is a JSON object in pieces. Joined, they are its exact text, including
+// white space, the order of members and the spelling of names.
 type object struct {
-	open    []byte // up to and with the opening brace
+	open    []byte // up to and including the opening brace
 	members []member
 	close   []byte // from the white space before the closing brace
 }
 
 type member struct {
-	name string // as it reads
+	name string // decoded
 
 	gap     []byte // white space before the name
-	spelled []byte // the name as it is written
-	colon   []byte // the colon in its white space
+	spelled []byte // the name as written, with quotes and escapes
+	colon   []byte // the colon and the white space around it
 	value   []byte
-	rest    []byte // white space before the comma; none in the last member
+	rest    []byte // white space before the comma; empty in the last member
 }
 
-// sameName says which names of an object mean the same to encoding/json: in a
-// struct those that differ in case, in a map only equal ones.
+// sameName reports whether two names of an object are the same to encoding/json,
+// which ignores case in a struct but not in a map.
 type sameName func(a, b string) bool
 
 var inStruct sameName = strings.EqualFold
 
 func inMap(a, b string) bool { return a == b }
 
-// mapNames are the members of a record that hold names of the user's choice.
+// mapNames are the members of a record whose own member names are the user's.
 var mapNames = []string{"labels", "annotations"}
 
-// find returns the last member of that name, since of several the last one
-// counts; -1 where there is none.
+// find returns the index of the last member of that name, which is the effective
+// one if there are several, or -1.
 func (o *object) find(name string, same sameName) int {
 	for i, m := range slices.Backward(o.members) {
 		if same(m.name, name) {
@@ -48,19 +48,19 @@ func (o *object) find(name string, same sameName) int {
 	return -1
 }
 
-// insert makes a member of o that is laid out like the one beside it.
+// insert adds a member to o with the white space of its neighbour.
 func (o *object) insert(i int, m member) {
 	if len(o.members) > 0 {
-		beside := o.members[min(i, len(o.members)-1)]
-		m.gap, m.colon = beside.gap, beside.colon
+		neighbour := o.members[min(i, len(o.members)-1)]
+		m.gap, m.colon = neighbour.gap, neighbour.colon
 	}
 	o.members = slices.Insert(o.members, i, m)
 }
 
-// mergeJSON carries the difference between two encodings of what is known
-// (before and after) into raw, an object that holds more than is known. What
-// did not change keeps its bytes and its place; what is new goes behind the
-// member that precedes it in after.
+// mergeJSON applies the difference between two encodings of the known fields
+// (before and after) to raw, an object that may have unknown fields as well. A
+// member that did not change keeps its bytes and its place; a new member follows
+// the member that precedes it in after.
 func mergeJSON(raw, before, after []byte, same sameName) ([]byte, error) {
 	var objects [3]object
 	for i, data := range [][]byte{raw, before, after} {
@@ -77,7 +77,7 @@ func mergeJSON(raw, before, after []byte, same sameName) ([]byte, error) {
 			out.members = slices.DeleteFunc(out.members, func(o member) bool { return same(o.name, m.name) })
 		}
 	}
-	place := 0 // behind the last member of is that out has
+	place := 0 // after the last member of is that out has
 	for _, m := range is.members {
 		i := out.find(m.name, same)
 		var old []byte
@@ -111,13 +111,13 @@ func mergeJSON(raw, before, after []byte, same sameName) ([]byte, error) {
 
 func isObject(value []byte) bool { return bytes.HasPrefix(value, []byte("{")) }
 
-// parseObject takes valid JSON apart. The pieces are slices of data.
+// parseObject splits valid JSON into pieces. The pieces are slices of data.
 func parseObject(data []byte) (object, error) {
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	if token, err := decoder.Token(); err != nil {
 		return object{}, err
 	} else if token != json.Delim('{') {
-		return object{}, fmt.Errorf("want a JSON object, found %v", token)
+		return object{}, fmt.Errorf("must be a JSON object, found %v", token)
 	}
 	at := decoder.InputOffset()
 	out := object{open: data[:at]}
@@ -126,25 +126,25 @@ func parseObject(data []byte) (object, error) {
 		if err != nil {
 			return object{}, err
 		}
-		behindName := decoder.InputOffset()
+		endOfName := decoder.InputOffset()
 		var value json.RawMessage
 		if err := decoder.Decode(&value); err != nil {
 			return object{}, err
 		}
-		behindValue := decoder.InputOffset()
-		startOfValue := behindValue - int64(len(value))
+		endOfValue := decoder.InputOffset()
+		startOfValue := endOfValue - int64(len(value))
 
-		// Between the braces of an object, a token before a value is its
-		// name; and what stands before that is no quote.
-		m := member{name: token.(string), colon: data[behindName:startOfValue], value: data[startOfValue:behindValue]}
-		gap, name, _ := bytes.Cut(data[at:behindName], []byte{'"'})
-		m.gap, m.spelled = gap, data[behindName-int64(len(name))-1:behindName]
+		// In an object, the token before a value is its name, and the text
+		// before the name has no quotes.
+		m := member{name: token.(string), colon: data[endOfName:startOfValue], value: data[startOfValue:endOfValue]}
+		gap, name, _ := bytes.Cut(data[at:endOfName], []byte{'"'})
+		m.gap, m.spelled = gap, data[endOfName-int64(len(name))-1:endOfName]
 		if rest, gap, ok := bytes.Cut(gap, []byte{','}); ok {
 			out.members[len(out.members)-1].rest = rest
 			m.gap = gap
 		}
 		out.members = append(out.members, m)
-		at = behindValue
+		at = endOfValue
 	}
 	out.close = data[at:]
 	return out, nil

@@ -34,8 +34,8 @@ func TestMergeJSONRefuses(t *testing.T) {
 	}
 }
 
-// FuzzObject takes objects apart: together the pieces must be every byte of
-// what was there, and each value JSON by itself.
+// FuzzObject checks that the pieces of an object join to the same bytes, and that
+// each value is valid JSON.
 func FuzzObject(f *testing.F) {
 	for _, text := range []string{
 		`{}`, " {\t} ", `{"a":1}`, "{ \"a\" : 1 , \"b\":[] ,\n\"c\":{\"d\":\"}\"}\n}\n", `{"a":1,"a":2}`,
@@ -53,14 +53,14 @@ func FuzzObject(f *testing.F) {
 		assert.Equal(t, string(data), string(o.encode()))
 		got := map[string]json.RawMessage{}
 		for _, m := range o.members {
-			got[m.name] = m.value // the last one counts
+			got[m.name] = m.value // the last one is effective
 			var name string
 			require.NoError(t, json.Unmarshal(m.spelled, &name))
 			assert.Equal(t, m.name, name)
 		}
 		assert.Equal(t, want, got)
 
-		// No difference, no change; a change is found again and leaves the rest.
+		// Equal objects merge to no change; a change affects only its member.
 		same, err := mergeJSON(data, []byte(`{"a":1}`), []byte(`{"a":1}`), inMap)
 		require.NoError(t, err)
 		assert.Equal(t, string(data), string(same))

@@ -7,12 +7,12 @@ import (
 	"fmt"
 )
 
-// MergePatch returns what makes the spec of the decoded record that of Pool, as
-// a JSON merge patch (RFC 7386); nil if nothing in it changed. Only fields that
-// changed are named: null takes one away, and a list is given whole. Changes of
-// metadata and status are not in it. It is an error if the record is new, or if
-// an object in it has a name more than once: nobody knows which one a patch
-// would change.
+// MergePatch returns a JSON merge patch (RFC 7386) that turns the spec of the
+// decoded record into that of Pool, or nil if the spec did not change. The patch
+// names only fields that changed: null removes a field, and a list is complete.
+// It doesn't include changes of metadata and status. It is an error if the record
+// is new, or if an object in it has a duplicate name: which of the two a patch
+// would change is undefined.
 func (r *Record) MergePatch() ([]byte, error) {
 	if r.raw == nil {
 		return nil, errors.New("a new record has nothing to patch")
@@ -55,8 +55,8 @@ func specMembers(encoded []byte) (map[string]json.RawMessage, error) {
 	return pool.Spec, err
 }
 
-// spelledPatch names the fields as the record does, in whatever case: under
-// another name, a patch would put a second field beside the one that it means.
+// spelledPatch spells the names of fields as the record does, whatever their
+// case: with another spelling, the patch would add a second field.
 func (r *Record) spelledPatch(changed map[string]json.RawMessage) ([]byte, error) {
 	record, err := parseObject(r.raw)
 	if err != nil {
@@ -83,8 +83,8 @@ func (r *Record) spelledPatch(changed map[string]json.RawMessage) ([]byte, error
 	return json.Marshal(map[string]any{spec: patch})
 }
 
-// only returns the one member of that name, as it is spelled, and its value.
-// Where there is none, that is the name itself; more than one is an error.
+// only returns the spelling and the value of the member of that name, or the name
+// and nil if there is no such member. More than one is an error.
 func (o *object) only(name string) (spelled string, value []byte, err error) {
 	spelled = name
 	for _, m := range o.members {

@@ -12,7 +12,8 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// patchOf decodes, changes, and returns the patch; empty: none.
+// patchOf decodes a record, changes it and returns the patch, empty if there is
+// none.
 func patchOf(t *testing.T, raw string, change change) string {
 	t.Helper()
 	record, err := ippool.DecodeRecord([]byte(raw))
@@ -31,7 +32,7 @@ func TestMergePatch(t *testing.T) {
 		want   string
 	}{
 		{"nothing", func(*v3.IPPool) {}, ``},
-		{"the same again", natOutgoing(true), ``},
+		{"the same value", natOutgoing(true), ``},
 		{"NAT off", natOutgoing(false), `{"spec":{"natOutgoing":null}}`},
 		{"disabled", func(p *v3.IPPool) { p.Spec.Disabled = true }, `{"spec":{"disabled":true}}`},
 		{"CIDR", func(p *v3.IPPool) { p.Spec.CIDR = "10.245.0.0/16" }, `{"spec":{"cidr":"10.245.0.0/16"}}`},
@@ -44,11 +45,11 @@ func TestMergePatch(t *testing.T) {
 		{"no uses", func(p *v3.IPPool) { p.Spec.AllowedUses = []v3.IPPoolAllowedUse{} }, `{"spec":{"allowedUses":null}}`},
 		{"assignment mode", func(p *v3.IPPool) { p.Spec.AssignmentMode = pointer(v3.Manual) }, `{"spec":{"assignmentMode":"Manual"}}`},
 		{"no assignment mode", func(p *v3.IPPool) { p.Spec.AssignmentMode = nil }, `{"spec":{"assignmentMode":null}}`},
-		{"whatever is not the spec", func(p *v3.IPPool) {
+		{"kind and metadata", func(p *v3.IPPool) {
 			p.Kind, p.Name, p.UID, p.ResourceVersion, p.Labels, p.Annotations = "Pool", "b", "v", "8", nil, nil
 		}, ``},
-		{"the spec beside other things", func(p *v3.IPPool) { p.Labels["a"], p.Spec.Disabled = "9", true }, `{"spec":{"disabled":true}}`},
-		{"all of it", func(p *v3.IPPool) { p.Spec = v3.IPPoolSpec{} },
+		{"spec and labels", func(p *v3.IPPool) { p.Labels["a"], p.Spec.Disabled = "9", true }, `{"spec":{"disabled":true}}`},
+		{"every field", func(p *v3.IPPool) { p.Spec = v3.IPPoolSpec{} },
 			`{"spec":{"allowedUses":null,"assignmentMode":null,"blockSize":null,"cidr":"","ipipMode":null,"natOutgoing":null,"nodeSelector":null,"vxlanMode":null}}`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -68,12 +69,12 @@ func TestMergePatchOfOddRecords(t *testing.T) {
 	}{
 		{"empty object", `{}`, cidr, `{"spec":{"cidr":"a"}}`},
 		{"null spec", `{"spec":null}`, cidr, `{"spec":{"cidr":"a"}}`},
-		{"explicit false, left", `{"spec":{"natOutgoing":false,"blockSize":0,"allowedUses":[]}}`, cidr, `{"spec":{"cidr":"a"}}`},
+		{"explicit false, unchanged", `{"spec":{"natOutgoing":false,"blockSize":0,"allowedUses":[]}}`, cidr, `{"spec":{"cidr":"a"}}`},
 		{"explicit false, changed", `{"spec":{"natOutgoing":false}}`, natOutgoing(true), `{"spec":{"natOutgoing":true}}`},
 		{"explicit null", `{"spec":{"natOutgoing":null}}`, natOutgoing(true), `{"spec":{"natOutgoing":true}}`},
-		{"spelled otherwise", `{"Spec":{"CIDR":"b","NatOutgoing":true}}`,
+		{"names in another case", `{"Spec":{"CIDR":"b","NatOutgoing":true}}`,
 			func(p *v3.IPPool) { p.Spec.CIDR, p.Spec.NATOutgoing = "a", false }, `{"Spec":{"CIDR":"a","NatOutgoing":null}}`},
-		{"unknown twice", `{"spec":{"cidr":"b","x":1,"x":2}}`, cidr, `{"spec":{"cidr":"a"}}`},
+		{"duplicate unknown name", `{"spec":{"cidr":"b","x":1,"x":2}}`, cidr, `{"spec":{"cidr":"a"}}`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -82,7 +83,7 @@ func TestMergePatchOfOddRecords(t *testing.T) {
 	}
 }
 
-func TestMergePatchThatIsNone(t *testing.T) {
+func TestMergePatchErrors(t *testing.T) {
 	t.Parallel()
 	_, err := ippool.NewRecord(calicoPool()).MergePatch()
 	require.EqualError(t, err, "a new record has nothing to patch")
@@ -99,11 +100,11 @@ func TestMergePatchThatIsNone(t *testing.T) {
 	}
 }
 
-// A patch says what Encode would write: whoever applies it reads the same pool.
+// Applying the patch gives the same pool as Encode.
 func TestMergePatchAgreesWithEncode(t *testing.T) {
 	t.Parallel()
 	for name, raw := range oddRecords {
-		if strings.Contains(name, "twice") {
+		if strings.Contains(name, "duplicate") {
 			continue
 		}
 		t.Run(name, func(t *testing.T) {
@@ -135,11 +136,11 @@ func TestRecordClone(t *testing.T) {
 	clone.Pool().Spec.AllowedUses[0], clone.Pool().Labels["a"] = "LoadBalancer", "9"
 	encoded, err := record.Encode()
 	require.NoError(t, err)
-	assert.Equal(t, richRecord, string(encoded), "the record is as it was")
+	assert.Equal(t, richRecord, string(encoded), "changes of the clone don't change the record")
 	encoded, err = clone.Encode()
 	require.NoError(t, err)
 	assert.NotEqual(t, richRecord, string(encoded))
-	assert.Contains(t, string(encoded), `"future":{"deep"`, "a clone knows what was stored")
+	assert.Contains(t, string(encoded), `"future":{"deep"`, "a clone has the stored value")
 
 	fresh := ippool.NewRecord(calicoPool())
 	assert.Equal(t, fresh, fresh.Clone())
@@ -155,8 +156,8 @@ func TestRecordRaw(t *testing.T) {
 	assert.Nil(t, ippool.NewRecord(calicoPool()).Raw())
 }
 
-// merged applies a merge patch as RFC 7386 has it, to objects in raw pieces:
-// some numbers in records no Go type holds.
+// merged applies a merge patch as RFC 7386 defines it. It keeps values as raw JSON,
+// because Go types can't represent some of the numbers in records.
 func merged(t *testing.T, target, patch []byte) []byte {
 	t.Helper()
 	var fields map[string]json.RawMessage

@@ -7,27 +7,28 @@ import (
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 )
 
-// Overlap is two pools that overlap, by their places in a slice.
+// Overlap is a pair of pools that overlap, by their indexes in a slice.
 type Overlap struct {
-	Earlier, Later int // places, from 0
+	Earlier, Later int // indexes, from 0
 }
 
-// Overlaps finds, for every pool that overlaps an earlier one, the partner that
-// [ValidateSet] names, in the order of the later place. Prefixes either nest or
-// are disjoint, so in sorted order a stack of the prefixes that are still open
-// holds just those around the next one:
+// Overlaps returns, for every pool that overlaps an earlier one, the pair that
+// [ValidateSet] reports, ordered by Later. Prefixes either nest or are disjoint,
+// so in sorted order a stack of the prefixes that are still open holds exactly
+// those that contain the next one:
 //
 //	10.0.0.0/8    [========================]
 //	10.1.0.0/16      [======]
 //	10.1.2.0/24        [=]
 //	10.9.0.0/16                 [====]
 //
-// No prefix is on the stack twice, so it is never higher than a prefix is long.
+// No prefix is on the stack twice, so its height is at most the length of an
+// address in bits, plus one.
 func Overlaps(pools []*v3.IPPool) []Overlap {
 	type ranged struct {
 		prefix netip.Prefix
 		place  int
-		inside int // the earliest place of what lies inside, len(pools) if nothing does
+		inside int // the earliest place of the prefixes inside, len(pools) if there are none
 	}
 	sorted := make([]ranged, 0, len(pools))
 	for i, pool := range pools {

@@ -10,7 +10,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// They are those of ValidateSet, told by places.
+// Overlaps returns the pairs that ValidateSet reports.
 func TestOverlaps(t *testing.T) {
 	t.Parallel()
 	var pools []*v3.IPPool
@@ -25,7 +25,7 @@ func TestOverlaps(t *testing.T) {
 	for _, o := range found {
 		want = append(want, fmt.Sprintf("items[%d].spec.cidr: overlaps %s of pool %q", o.Later, pools[o.Earlier].Spec.CIDR, pools[o.Earlier].Name))
 	}
-	for _, fault := range ippool.ValidateSet(pools)[1:] { // the first is of the CIDR that is none
+	for _, fault := range ippool.ValidateSet(pools)[1:] { // the first is the invalid CIDR
 		texts = append(texts, fault.Field+": "+fault.Detail)
 	}
 	assert.Equal(t, want, texts)

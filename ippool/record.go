@@ -9,30 +9,30 @@ import (
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 )
 
-// RecordPrefix is what the key of every pool in etcd begins with; the pool's
-// name follows.
+// RecordPrefix is the prefix of the key of every pool in etcd; the pool's name
+// follows.
 const RecordPrefix = "/calico/resources/v3/projectcalico.org/ippools/"
 
 // RecordKey returns the etcd key of the pool of that name.
 func RecordKey(name string) string { return RecordPrefix + name }
 
-// Record is a pool as it stands in a datastore. Encoding a decoded record gives
-// the same bytes again but for what was changed in its pool, so fields that this
-// module doesn't know stay as they are. It is not safe for concurrent use.
+// Record is a pool as a datastore stores it. Encoding a decoded record returns the
+// same bytes except for the changes of its pool, so unknown fields are preserved.
+// It is not safe for concurrent use.
 type Record struct {
 	pool    v3.IPPool
-	raw     []byte // as decoded; nil for a new record
-	decoded []byte // the pool as it was then, encoded
+	raw     []byte // the stored value; nil for a new record
+	decoded []byte // the pool when it was decoded, encoded again
 }
 
-// NewRecord returns a record of the pool that isn't stored yet.
+// NewRecord returns a new record of a copy of the pool.
 func NewRecord(pool *v3.IPPool) *Record {
 	return &Record{pool: *pool.DeepCopy()}
 }
 
-// DecodeRecord reads a record. It takes what Calico takes: unknown fields and
-// a spec that would not be valid are no errors. What is no JSON object, or has
-// a field of the wrong type, is an error.
+// DecodeRecord decodes a stored value. It accepts what Calico accepts: unknown
+// fields and an invalid spec are not errors. Data that is not a JSON object, or
+// has a field of the wrong type, is an error.
 func DecodeRecord(data []byte) (*Record, error) {
 	record := &Record{raw: bytes.Clone(data)}
 	if err := json.Unmarshal(data, &record.pool); err != nil {
@@ -49,21 +49,21 @@ func DecodeRecord(data []byte) (*Record, error) {
 	return record, nil
 }
 
-// Pool returns what is known of the record: change it and encode. It is the same
-// pool in every call.
+// Pool returns the pool of the record, the same in every call. Change it to change
+// what Encode returns.
 func (r *Record) Pool() *v3.IPPool { return &r.pool }
 
-// Clone returns a copy that shares nothing that may change.
+// Clone returns a deep copy.
 func (r *Record) Clone() *Record {
 	return &Record{pool: *r.pool.DeepCopy(), raw: r.raw, decoded: r.decoded}
 }
 
-// Raw returns the bytes that were decoded, whatever became of the pool since; nil
-// for a new record. They must not be changed.
+// Raw returns the stored value, without changes of the pool; nil for a new record.
+// The caller must not change it.
 func (r *Record) Raw() []byte { return r.raw }
 
-// RecordCIDR returns the CIDR in a record that DecodeRecord refuses for
-// something else in it; empty if that can't be read either.
+// RecordCIDR returns the CIDR in a stored value that DecodeRecord can't decode
+// because of another field; empty if the CIDR can't be decoded either.
 func RecordCIDR(data []byte) string {
 	var record struct {
 		Spec struct {
@@ -76,11 +76,12 @@ func RecordCIDR(data []byte) string {
 	return record.Spec.CIDR
 }
 
-// Encode returns the value to store: for a new record byte for byte what
-// calico-node writes for the same pool, on one line; for a decoded one the
-// bytes that were decoded with the changes of the pool in them, down to the white
-// space. A list that changed is written whole. It is an error if a change can't
-// show in those bytes, because an object in them has a name more than once.
+// Encode returns the value to store. For a new record, it is byte for byte what
+// calico-node writes for the same pool, on one line. For a decoded record, it is
+// the stored value with the changes of the pool: all other bytes are preserved,
+// including white space, and a list that changed is replaced. It is an error if
+// the change can't be made because an object in the stored value has a duplicate
+// name.
 func (r *Record) Encode() ([]byte, error) {
 	encoded, err := encodePool(&r.pool)
 	switch {
@@ -100,7 +101,7 @@ func (r *Record) encodeChange(encoded []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Read both again: what stands in a new record must be read in this one.
+	// Decode both again: the merged record must decode to the same pool.
 	want, err := DecodeRecord(encoded)
 	if err != nil {
 		return nil, err
@@ -115,9 +116,8 @@ func (r *Record) encodeChange(encoded []byte) ([]byte, error) {
 	return merged, nil
 }
 
-// encodePool leaves out the resource version: in etcd it is the key's own
-// revision and Calico never stores it. Like Calico's, the encoder escapes
-// & < > in strings.
+// encodePool omits the resource version, which Calico never stores: in etcd it is
+// the revision of the key. Like Calico's encoder, it escapes & < > in strings.
 func encodePool(pool *v3.IPPool) ([]byte, error) {
 	stored := *pool
 	stored.ResourceVersion = ""

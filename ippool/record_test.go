@@ -13,13 +13,13 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// calicoRecord is what calico-node wrote into a real etcd.
+// calicoRecord is a value that calico-node wrote to etcd.
 const calicoRecord = `{"kind":"IPPool","apiVersion":"projectcalico.org/v3","metadata":{"name":"default-ipv4-ippool",` +
 	`"uid":"47132df4-a8f8-4771-b096-ccd5d2ab0391","creationTimestamp":"2026-11-22T17:45:23Z"},` +
 	`"spec":{"cidr":"10.244.0.0/16","vxlanMode":"Never","ipipMode":"Never","natOutgoing":true,"blockSize":26,` +
 	`"nodeSelector":"all()","allowedUses":["Workload","Tunnel"],"assignmentMode":"Automatic"}}`
 
-// calicoPool is the pool of that record.
+// calicoPool returns the pool in calicoRecord.
 func calicoPool() *v3.IPPool {
 	pool := ippool.New("default-ipv4-ippool")
 	pool.UID = "47132df4-a8f8-4771-b096-ccd5d2ab0391"
@@ -49,14 +49,14 @@ func TestNewRecord(t *testing.T) {
 			p.Spec = v3.IPPoolSpec{CIDR: "fd00:10:244::/64"}
 			ippool.Default(p)
 		}},
-		// The encoder that Calico uses escapes &, < and > in every string.
+		// Calico's encoder escapes &, < and > in every string.
 		{"escapes", func(p *v3.IPPool) {
 			p.Spec.NodeSelector = `has(rack) && !has(gpu) && zone in {"<a>", 'b'}`
 			p.Annotations = map[string]string{"note": "a < b\n\u2028é"}
 		}},
 		{"spec-in-full", func(p *v3.IPPool) {
 			p.Spec.VXLANMode = v3.VXLANModeCrossSubnet
-			p.Spec.IPIPMode = v3.IPIPModeAlways // not valid, and still written
+			p.Spec.IPIPMode = v3.IPIPModeAlways // invalid, but encoded
 			p.Spec.Disabled = true
 			p.Spec.DisableBGPExport = true
 			p.Spec.BlockSize = 29
@@ -65,7 +65,7 @@ func TestNewRecord(t *testing.T) {
 			p.Spec.AllowedUses = []v3.IPPoolAllowedUse{"LoadBalancer", "Tunnel", "Workload"}
 			p.Spec.AssignmentMode = pointer(v3.Manual)
 		}},
-		// False and empty are left out, but for the CIDR.
+		// False and empty fields are omitted, except for the CIDR.
 		{"nothing-set", func(p *v3.IPPool) { p.Spec = v3.IPPoolSpec{} }},
 		{"empty-not-nil", func(p *v3.IPPool) {
 			p.Labels = map[string]string{}
@@ -74,7 +74,7 @@ func TestNewRecord(t *testing.T) {
 			p.Spec.AssignmentMode = pointer(v3.AssignmentMode(""))
 		}},
 		{"kubernetes", func(p *v3.IPPool) {
-			p.ResourceVersion = "1234" // in etcd it is the revision of the key
+			p.ResourceVersion = "1234" // not stored: in etcd it is the revision of the key
 			p.Generation = 2
 			p.Labels = map[string]string{"b": "2", "a": "1"}
 			p.Annotations = map[string]string{"projectcalico.org/metadata": `{"uid":"x"}`}
@@ -89,8 +89,8 @@ func TestNewRecord(t *testing.T) {
 			require.NoError(t, err)
 			golden.Check(t, "records/"+test.golden+".json", string(encoded)+"\n")
 
-			// What is written reads back to the pool, but for what isn't
-			// stored, and empty lists and maps become none.
+			// The record decodes to the same pool, without fields that aren't
+			// stored; empty lists and maps become nil.
 			want := pool.DeepCopy()
 			want.ResourceVersion = ""
 			if len(want.Labels) == 0 {
@@ -127,7 +127,7 @@ func TestRecordThatHasNoJSON(t *testing.T) {
 	require.Error(t, err)
 }
 
-// assertSamePool compares pools whose times may be told in different zones.
+// assertSamePool compares pools whose times may be in different zones.
 func assertSamePool(t *testing.T, want, got *v3.IPPool) {
 	t.Helper()
 	inUTC := func(pool *v3.IPPool) *v3.IPPool {
@@ -201,17 +201,17 @@ func TestRecordSharesNoBytes(t *testing.T) {
 	record.Pool().Spec.NATOutgoing = true
 	back, err := record.Encode()
 	require.NoError(t, err)
-	assert.Equal(t, calicoRecord, string(back), "a change that is taken back leaves no trace")
+	assert.Equal(t, calicoRecord, string(back), "a change that is reverted has no effect")
 }
 
-// oddRecords are all records to Calico, whatever one may think of them.
+// oddRecords are unusual records that Calico accepts.
 var oddRecords = map[string]string{
 	"calico-node's":            calicoRecord,
 	"empty object":             `{}`,
 	"trailing newline":         calicoRecord + "\n",
 	"white space around":       " \t\r\n" + calicoRecord + " \t\r\n",
 	"white space inside":       "{ \"kind\" :\t\"IPPool\" ,\n \"spec\" : { \"cidr\" : \"10.0.0.0/16\" , \"natOutgoing\" : true } }",
-	"another order":            `{"spec":{"natOutgoing":true,"cidr":"10.0.0.0/16","blockSize":26},"metadata":{"uid":"u","name":"a"},"apiVersion":"projectcalico.org/v3","kind":"IPPool"}`,
+	"other order":              `{"spec":{"natOutgoing":true,"cidr":"10.0.0.0/16","blockSize":26},"metadata":{"uid":"u","name":"a"},"apiVersion":"projectcalico.org/v3","kind":"IPPool"}`,
 	"unknown at the top":       `{"kind":"IPPool","spec":{"cidr":"10.0.0.0/16"},"future":{"a":[1,2.50,{"b":null}]}}`,
 	"unknown in metadata":      `{"kind":"IPPool","metadata":{"name":"a","clusterName":"c","future":[]},"spec":{"cidr":"10.0.0.0/16"}}`,
 	"unknown in spec":          `{"kind":"IPPool","spec":{"awsSubnetID":"subnet-1","cidr":"10.0.0.0/16","ipip":{"enabled":true,"mode":"always"},"nat-outgoing":true}}`,
@@ -221,17 +221,17 @@ var oddRecords = map[string]string{
 	"null spec":                `{"metadata":{"name":"a","creationTimestamp":null,"labels":null},"spec":null}`,
 	"escapes in strings":       `{"spec":{"cidr":"10.0.0.0\/16","nodeSelector":"has(\u0061) \u0026\u0026 has(b) && zone == \"<\u00e9>\""}}`,
 	"escapes in names":         `{"sp\u0065c":{"\u0063idr":"10.0.0.0/16","x\u003cy":1,"nat\u004futgoing":true}}`,
-	"names in other case":      `{"Kind":"IPPool","SPEC":{"CIDR":"10.0.0.0/16","NATOutgoing":true,"ipIpMode":"Always"}}`,
-	"names twice":              `{"spec":{"cidr":"10.0.0.0/16","natOutgoing":true,"natOutgoing":false},"kind":"x","kind":"IPPool","spec":{"blockSize":26}}`,
+	"names in another case":    `{"Kind":"IPPool","SPEC":{"CIDR":"10.0.0.0/16","NATOutgoing":true,"ipIpMode":"Always"}}`,
+	"duplicate names":          `{"spec":{"cidr":"10.0.0.0/16","natOutgoing":true,"natOutgoing":false},"kind":"x","kind":"IPPool","spec":{"blockSize":26}}`,
 	"invalid UTF-8":            "{\"spec\":{\"cidr\":\"10.0.0.0/16\",\"nodeSelector\":\"a == '\xff'\",\"\xfe\":1}}",
 	"another time zone":        `{"metadata":{"creationTimestamp":"2026-11-22T19:45:23.75+02:00"},"spec":{"cidr":"10.0.0.0/16"}}`,
 	"status":                   `{"spec":{"cidr":"10.0.0.0/16"},"status":{"conditions":[{"type":"Allocatable","status":"True","extra":1}],"phase":"x"}}`,
 	"resource version":         `{"metadata":{"name":"a","resourceVersion":"17"},"spec":{"cidr":"10.0.0.0/16","natOutgoing":true}}`,
 	"labels differ in case":    `{"metadata":{"name":"a","labels":{"b":"1","B":"2","a":"<3>"}},"spec":{"cidr":"10.0.0.0/16"}}`,
-	"not valid":                `{"kind":"Pod","spec":{"cidr":"pods","ipipMode":"Sometimes","blockSize":-7,"allowedUses":["x","x"]}}`,
+	"invalid":                  `{"kind":"Pod","spec":{"cidr":"pods","ipipMode":"Sometimes","blockSize":-7,"allowedUses":["x","x"]}}`,
 }
 
-// What isn't changed stays as it is, to the byte.
+// An unchanged record encodes to the same bytes.
 func TestRecordRoundTrip(t *testing.T) {
 	t.Parallel()
 	for name, raw := range oddRecords {
@@ -246,7 +246,7 @@ func TestRecordRoundTrip(t *testing.T) {
 	}
 }
 
-// What Calico reads in them.
+// DecodeRecord returns the same values as Calico.
 func TestDecodeOddRecords(t *testing.T) {
 	t.Parallel()
 	spec := func(name string) v3.IPPoolSpec {
@@ -254,19 +254,19 @@ func TestDecodeOddRecords(t *testing.T) {
 		require.NoError(t, err, name)
 		return record.Pool().Spec
 	}
-	assert.Equal(t, v3.IPPoolSpec{CIDR: "10.0.0.0/16", NATOutgoing: true, IPIPMode: "Always"}, spec("names in other case"))
-	assert.Equal(t, v3.IPPoolSpec{CIDR: "10.0.0.0/16", BlockSize: 26}, spec("names twice"))
+	assert.Equal(t, v3.IPPoolSpec{CIDR: "10.0.0.0/16", NATOutgoing: true, IPIPMode: "Always"}, spec("names in another case"))
+	assert.Equal(t, v3.IPPoolSpec{CIDR: "10.0.0.0/16", BlockSize: 26}, spec("duplicate names"))
 	assert.Equal(t, v3.IPPoolSpec{CIDR: "10.0.0.0/16", NATOutgoing: true}, spec("escapes in names"))
 	assert.Equal(t, `has(a) && has(b) && zone == "<é>"`, spec("escapes in strings").NodeSelector)
 	assert.Zero(t, spec("explicit null"))
 	assert.Zero(t, spec("null spec"))
-	assert.True(t, slices.Equal([]v3.IPPoolAllowedUse{"x", "x"}, spec("not valid").AllowedUses))
+	assert.True(t, slices.Equal([]v3.IPPoolAllowedUse{"x", "x"}, spec("invalid").AllowedUses))
 }
 
 func TestDecodeRecordRefuses(t *testing.T) {
 	t.Parallel()
 	for name, raw := range map[string]string{
-		"nothing":              "",
+		"empty":                "",
 		"white space":          " \n",
 		"null":                 "null",
 		"null in white space":  " \t\r\nnull\n",
@@ -274,12 +274,12 @@ func TestDecodeRecordRefuses(t *testing.T) {
 		"a number":             "26",
 		"a string":             `"10.0.0.0/16"`,
 		"an array":             "[]",
-		"an array of it":       "[" + calicoRecord + "]",
+		"an array of pools":    "[" + calicoRecord + "]",
 		"text":                 "10.0.0.0/16",
-		"cut off":              calicoRecord[:len(calicoRecord)-1],
-		"cut off in a string":  calicoRecord[:30],
+		"truncated":            calicoRecord[:len(calicoRecord)-1],
+		"truncated string":     calicoRecord[:30],
 		"two":                  calicoRecord + calicoRecord,
-		"rubbish behind it":    calicoRecord + "x",
+		"trailing data":        calicoRecord + "x",
 		"a byte order mark":    "\ufeff" + calicoRecord,
 		"a trailing comma":     `{"kind":"IPPool",}`,
 		"a comment":            "{} // empty",
@@ -299,7 +299,7 @@ func TestDecodeRecordRefuses(t *testing.T) {
 		"assignment mode true": `{"spec":{"assignmentMode":true}}`,
 		"labels of numbers":    `{"metadata":{"labels":{"a":1}}}`,
 		"a time in words":      `{"metadata":{"creationTimestamp":"yesterday"}}`,
-		"wrong in other case":  `{"Spec":{"CIDR":10}}`,
+		"name in another case": `{"Spec":{"CIDR":10}}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

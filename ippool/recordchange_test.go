@@ -11,8 +11,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// richRecord has something that this package doesn't know at every level, and
-// members in an order of its own.
+// richRecord has unknown fields at every level, and members in an unusual order.
 const richRecord = `{"extra":"<&>","kind":"IPPool","apiVersion":"projectcalico.org/v3",` +
 	`"metadata":{"name":"a","x-meta":[1, 2],"uid":"u","labels":{"b":"2","a":"1"},` +
 	`"annotations":{"projectcalico.org/metadata":"{\"uid\":\"<x>\"}"},"creationTimestamp":"2026-11-22T18:45:23+01:00"},` +
@@ -24,8 +23,8 @@ type change = func(*v3.IPPool)
 
 func natOutgoing(on bool) change { return func(p *v3.IPPool) { p.Spec.NATOutgoing = on } }
 
-// checkChange decodes, changes, encodes, and wants exactly that; and that it
-// says what was meant.
+// checkChange decodes a record, changes it and encodes it. It checks the exact
+// bytes, and that they decode to the changed pool.
 func checkChange(t *testing.T, raw string, change change, want string) {
 	t.Helper()
 	record, err := ippool.DecodeRecord([]byte(raw))
@@ -40,8 +39,7 @@ func checkChange(t *testing.T, raw string, change change, want string) {
 	assertSamePool(t, record.Pool(), again.Pool())
 }
 
-// One change a row: old is the text in the record that the change turns into
-// changed, and every other byte stays.
+// Each change replaces the text old in the record by changed, and no other bytes.
 func TestRecordChange(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -55,7 +53,7 @@ func TestRecordChange(t *testing.T) {
 		{"IP-in-IP unset", func(p *v3.IPPool) { p.Spec.IPIPMode = "" }, `"ipipMode":"Never",`, ``},
 		{"VXLAN", func(p *v3.IPPool) { p.Spec.VXLANMode = "CrossSubnet" }, `"vxlanMode":"Never"`, `"vxlanMode":"CrossSubnet"`},
 		{"block size", func(p *v3.IPPool) { p.Spec.BlockSize = 28 }, `"blockSize":26`, `"blockSize":28`},
-		// A new member stands behind the one that calico-node writes before it.
+		// A new member follows the one that precedes it in calico-node's order.
 		{"disabled", func(p *v3.IPPool) { p.Spec.Disabled = true }, `"natOutgoing":true`, `"natOutgoing":true,"disabled":true`},
 		{"BGP export", func(p *v3.IPPool) { p.Spec.DisableBGPExport = true }, `"natOutgoing":true`, `"natOutgoing":true,"disableBGPExport":true`},
 		{"both of them", func(p *v3.IPPool) { p.Spec.Disabled, p.Spec.DisableBGPExport = true, true },
@@ -90,7 +88,7 @@ func TestRecordChange(t *testing.T) {
 		{"annotations removed", func(p *v3.IPPool) { p.Annotations = nil },
 			`"annotations":{"projectcalico.org/metadata":"{\"uid\":\"<x>\"}"},`, ``},
 
-		{"resource version, which isn't stored", func(p *v3.IPPool) { p.ResourceVersion = "8" }, ``, ``},
+		{"resource version, not stored", func(p *v3.IPPool) { p.ResourceVersion = "8" }, ``, ``},
 		{"nothing", func(*v3.IPPool) {}, ``, ``},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -132,7 +130,7 @@ func TestRecordChangesTogether(t *testing.T) {
 	}, want)
 }
 
-// A pool that has no labels has no place for one.
+// The first label of a pool adds the object that contains it.
 func TestRecordFirstLabel(t *testing.T) {
 	t.Parallel()
 	label := func(p *v3.IPPool) { p.Labels = map[string]string{"a": "b"} }
@@ -155,16 +153,16 @@ func TestRecordChangeOfOddRecords(t *testing.T) {
 	}{
 		{"explicit false", `{"spec":{"natOutgoing":false,"cidr":"a"}}`, natOutgoing(true), `{"spec":{"natOutgoing":true,"cidr":"a"}}`},
 		{"explicit null", `{"spec":{"natOutgoing":null,"cidr":"a"}}`, natOutgoing(true), `{"spec":{"natOutgoing":true,"cidr":"a"}}`},
-		{"no object", `{}`, natOutgoing(true), `{"spec":{"cidr":"","natOutgoing":true}}`},
+		{"empty object", `{}`, natOutgoing(true), `{"spec":{"cidr":"","natOutgoing":true}}`},
 		{"no spec", `{"kind":"IPPool","x":1}`, natOutgoing(true), `{"kind":"IPPool","spec":{"cidr":"","natOutgoing":true},"x":1}`},
 		{"null spec", `{"spec":null,"x":1}`, natOutgoing(true), `{"spec":{"cidr":"","natOutgoing":true},"x":1}`},
 		{"empty spec", `{"spec":{},"x":1}`, natOutgoing(true), `{"spec":{"natOutgoing":true},"x":1}`},
 		{"the only member", `{"spec":{"natOutgoing":true}}`, natOutgoing(false), `{"spec":{}}`},
-		{"behind a distant predecessor", `{"spec":{"cidr":"a","x":1}}`, disable, `{"spec":{"cidr":"a","disabled":true,"x":1}}`},
+		{"after a distant predecessor", `{"spec":{"cidr":"a","x":1}}`, disable, `{"spec":{"cidr":"a","disabled":true,"x":1}}`},
 		{"before all others", `{"spec":{"x":1,"blockSize":26}}`, disable, `{"spec":{"disabled":true,"x":1,"blockSize":26}}`},
 		{"another order", `{"spec":{"blockSize":26,"natOutgoing":true,"cidr":"a"},"kind":"IPPool"}`, disable,
 			`{"spec":{"blockSize":26,"natOutgoing":true,"disabled":true,"cidr":"a"},"kind":"IPPool"}`},
-		// Whether the type has these fields depends on the version of Calico.
+		// Only some versions of Calico's type have these fields.
 		{"status", `{"spec":{"cidr":"a"},"status":{"phase":"x","conditions":[{"type":"Allocatable","extra":1}]}}`, cidr,
 			`{"spec":{"cidr":"10.1.0.0/16"},"status":{"phase":"x","conditions":[{"type":"Allocatable","extra":1}]}}`},
 		{"fields of Calico's first API", `{"spec":{"ipip":{"enabled":true,"x":1},"nat-outgoing":true,"cidr":"a"}}`, natOutgoing(true),
@@ -172,7 +170,7 @@ func TestRecordChangeOfOddRecords(t *testing.T) {
 		{"resource version", `{"metadata":{"name":"a","resourceVersion":"17"},"spec":{"cidr":"a"}}`, disable,
 			`{"metadata":{"name":"a","resourceVersion":"17"},"spec":{"cidr":"a","disabled":true}}`},
 
-		// White space stays, and what is new has that of its neighbour.
+		// White space is kept, and a new member has that of its neighbour.
 		{"trailing newline", `{"spec":{"natOutgoing":true}}` + "\n", natOutgoing(false), `{"spec":{}}` + "\n"},
 		{"white space around", " \t\r\n{\"kind\":\"a\"}\n ", func(p *v3.IPPool) { p.Kind = "b" }, " \t\r\n{\"kind\":\"b\"}\n "},
 		{"spaces, changed", `{ "spec" : { "cidr" : "a" , "x" : 1 } }`, cidr, `{ "spec" : { "cidr" : "10.1.0.0/16" , "x" : 1 } }`},
@@ -190,13 +188,13 @@ func TestRecordChangeOfOddRecords(t *testing.T) {
 			"{\n  \"spec\": {\n    \"cidr\": \"a\"\n  }\n}"},
 		{"indented, all removed", "{\n  \"spec\": {\n    \"natOutgoing\": true\n  }\n}", natOutgoing(false), "{\n  \"spec\": {\n  }\n}"},
 
-		// Names are spelled as they were.
+		// The spelling of names is kept.
 		{"escaped names", `{"sp\u0065c":{"\u0063idr":"a","x\u003cy":"<"}}`, cidr, `{"sp\u0065c":{"\u0063idr":"10.1.0.0/16","x\u003cy":"<"}}`},
 		{"escaped name removed", `{"spec":{"nat\u004futgoing":true,"x<y":"<"}}`, natOutgoing(false), `{"spec":{"x<y":"<"}}`},
 		{"invalid UTF-8", "{\"spec\":{\"cidr\":\"a\",\"\xfe\":\"\xff\"}}", cidr, "{\"spec\":{\"cidr\":\"10.1.0.0/16\",\"\xfe\":\"\xff\"}}"},
 
-		// Calico takes a name in any case, so it must be found in any case:
-		// a second member beside it would be overruled by it.
+		// Calico ignores the case of names, so a change must find the member in
+		// any case: a second member may not be effective.
 		{"other case, changed", `{"Spec":{"CIDR":"a","x":1}}`, cidr, `{"Spec":{"CIDR":"10.1.0.0/16","x":1}}`},
 		{"other case, removed", `{"spec":{"NATOutgoing":true,"x":1}}`, natOutgoing(false), `{"spec":{"x":1}}`},
 		{"other case, false", `{"spec":{"NatOutgoing":false,"x":1}}`, natOutgoing(true), `{"spec":{"NatOutgoing":true,"x":1}}`},
@@ -204,22 +202,22 @@ func TestRecordChangeOfOddRecords(t *testing.T) {
 		{"other case, labels", `{"Metadata":{"LABELS":{"a":"1","A":"2"}}}`, func(p *v3.IPPool) { p.Labels["a"] = "3" },
 			`{"Metadata":{"LABELS":{"a":"3","A":"2"}}}`},
 
-		// The names of labels are the user's and differ in case.
-		{"label beside its like", `{"metadata":{"labels":{"a":"1","A":"2"}}}`, func(p *v3.IPPool) { p.Labels["A"] = "3" },
+		// The names of labels are case-sensitive.
+		{"label that differs in case", `{"metadata":{"labels":{"a":"1","A":"2"}}}`, func(p *v3.IPPool) { p.Labels["A"] = "3" },
 			`{"metadata":{"labels":{"a":"1","A":"3"}}}`},
-		{"label's like removed", `{"metadata":{"labels":{"a":"1","A":"2"}}}`, func(p *v3.IPPool) { delete(p.Labels, "A") },
+		{"label that differs in case removed", `{"metadata":{"labels":{"a":"1","A":"2"}}}`, func(p *v3.IPPool) { delete(p.Labels, "A") },
 			`{"metadata":{"labels":{"a":"1"}}}`},
-		{"annotation's like added", `{"metadata":{"annotations":{"a":"1"}}}`, func(p *v3.IPPool) { p.Annotations["A"] = "2" },
+		{"annotation that differs in case added", `{"metadata":{"annotations":{"a":"1"}}}`, func(p *v3.IPPool) { p.Annotations["A"] = "2" },
 			`{"metadata":{"annotations":{"A":"2","a":"1"}}}`},
 
-		// Of a name that duplicate key the last one counts.
-		{"twice, removed", `{"spec":{"natOutgoing":true,"x":1,"natOutgoing":true}}`, natOutgoing(false), `{"spec":{"x":1}}`},
-		{"twice, set", `{"spec":{"natOutgoing":true,"x":1,"natOutgoing":false}}`, natOutgoing(true),
+		// The last of duplicate names is effective.
+		{"duplicate name, removed", `{"spec":{"natOutgoing":true,"x":1,"natOutgoing":true}}`, natOutgoing(false), `{"spec":{"x":1}}`},
+		{"duplicate name, set", `{"spec":{"natOutgoing":true,"x":1,"natOutgoing":false}}`, natOutgoing(true),
 			`{"spec":{"natOutgoing":true,"x":1,"natOutgoing":true}}`},
-		{"twice, in two cases", `{"spec":{"cidr":"a","CIDR":"b"}}`, cidr, `{"spec":{"cidr":"a","CIDR":"10.1.0.0/16"}}`},
-		{"spec twice", `{"spec":{"cidr":"a","x":1},"spec":{"blockSize":26}}`, cidr,
+		{"duplicate name in another case", `{"spec":{"cidr":"a","CIDR":"b"}}`, cidr, `{"spec":{"cidr":"a","CIDR":"10.1.0.0/16"}}`},
+		{"duplicate spec", `{"spec":{"cidr":"a","x":1},"spec":{"blockSize":26}}`, cidr,
 			`{"spec":{"cidr":"a","x":1},"spec":{"cidr":"10.1.0.0/16","blockSize":26}}`},
-		{"unknown twice", `{"x":1,"spec":{"cidr":"a","y":1,"y":2},"x":2}`, cidr, `{"x":1,"spec":{"cidr":"10.1.0.0/16","y":1,"y":2},"x":2}`},
+		{"duplicate unknown name", `{"x":1,"spec":{"cidr":"a","y":1,"y":2},"x":2}`, cidr, `{"x":1,"spec":{"cidr":"10.1.0.0/16","y":1,"y":2},"x":2}`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -228,8 +226,7 @@ func TestRecordChangeOfOddRecords(t *testing.T) {
 	}
 }
 
-// Where a change can't be carried into the record, that is an error: better no
-// write than one that says something else than was asked for.
+// A change that can't be made in the stored value is an error.
 func TestRecordChangeThatIsLost(t *testing.T) {
 	t.Parallel()
 	record, err := ippool.DecodeRecord([]byte(`{"spec":{"natOutgoing":true},"spec":{"cidr":"10.0.0.0/16"}}`))
@@ -241,7 +238,7 @@ func TestRecordChangeThatIsLost(t *testing.T) {
 	assert.Nil(t, encoded)
 }
 
-// A label that isn't UTF-8 can't be stored as it is, in a new record or an old.
+// Invalid UTF-8 in a label is replaced, in new and in decoded records.
 func TestRecordChangeToInvalidUTF8(t *testing.T) {
 	t.Parallel()
 	checkLabel := func(record *ippool.Record) {

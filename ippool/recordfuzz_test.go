@@ -16,9 +16,8 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// FuzzRecordChange changes any fields of any record: what is written says that
-// and no more, be it the whole record or a merge patch, and all that nobody here
-// knows is still in it.
+// FuzzRecordChange changes any fields of any record. It checks that the encoded
+// record and the merge patch have exactly that change, and all unknown fields.
 func FuzzRecordChange(f *testing.F) {
 	for i, name := range slices.Sorted(maps.Keys(oddRecords)) {
 		f.Add([]byte(oddRecords[name]), uint16(1<<(i%11)), "10.1.0.0/16")
@@ -33,30 +32,30 @@ func FuzzRecordChange(f *testing.F) {
 		}
 		require.Equal(t, record.Pool().Spec.CIDR, ippool.RecordCIDR(data))
 		if !utf8.ValidString(text) {
-			t.Skip("JSON can't hold it")
+			t.Skip("JSON can't represent it")
 		}
 		changed := record.Clone()
 		changeFields(&changed.Pool().Spec, fields, text)
 		pool := changed.Pool().DeepCopy()
 		encoded, err := changed.Encode()
-		twice := hasNameTwice(t, data)
+		duplicate := hasDuplicateName(t, data)
 		if err != nil {
-			require.True(t, twice, "%s: %v", data, err)
+			require.True(t, duplicate, "%s: %v", data, err)
 			return
 		}
 		require.Equal(t, string(data), string(record.Raw()))
 		require.Equal(t, pool, changed.Pool(), "encoding changed the pool")
 		again, err := ippool.DecodeRecord(encoded)
 		require.NoError(t, err)
-		// No uses and an empty list of them are written the same.
+		// A nil list and an empty one are encoded the same.
 		if len(pool.Spec.AllowedUses) == 0 {
 			pool.Spec.AllowedUses, again.Pool().Spec.AllowedUses = nil, nil
 		}
 		assertSamePool(t, pool, again.Pool())
 
 		patch, err := changed.MergePatch()
-		if twice {
-			return // a map knows one of the two
+		if duplicate {
+			return // a map has only one of the two
 		}
 		require.NoError(t, err)
 		assert.Equal(t, unknownIn(t, data), unknownIn(t, encoded))
@@ -98,8 +97,8 @@ func changeFields(spec *v3.IPPoolSpec, fields uint16, text string) {
 	}
 }
 
-// unknownIn is all that a record says but for the fields of the spec that are
-// known. A spec of nothing else is like none.
+// unknownIn returns the record without the known fields of the spec, and without
+// the spec if it has no others.
 func unknownIn(t *testing.T, data []byte) map[string]any {
 	t.Helper()
 	var known []string
@@ -110,7 +109,7 @@ func unknownIn(t *testing.T, data []byte) map[string]any {
 	}
 	var record map[string]any
 	decoder := json.NewDecoder(strings.NewReader(string(data)))
-	decoder.UseNumber() // so that odd numbers are compared as they are written
+	decoder.UseNumber() // compare numbers as they are written
 	require.NoError(t, decoder.Decode(&record))
 	for name, value := range record {
 		if !strings.EqualFold(name, "spec") {

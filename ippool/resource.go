@@ -9,13 +9,14 @@ import (
 // API groups.
 const Resource = "ippools"
 
-// CRDV1 is the API group and version of the CRDs that Calico keeps its resources
-// in with the Kubernetes datastore. In etcd, in calicoctl's manifests and in the
-// native CRDs of Calico 3.32 and later they are in [v3.SchemeGroupVersion].
+// CRDV1 is the API group and version of the CRDs in which Calico stores its
+// resources with the Kubernetes datastore. In etcd, in calicoctl's manifests and
+// in the native CRDs of Calico 3.32 and later, the resources are in
+// [v3.SchemeGroupVersion].
 var CRDV1 = schema.GroupVersion{Group: "crd.projectcalico.org", Version: "v1"}
 
-// New returns an IPPool of that name with the kind and the API version of
-// Calico's v3 resources, and an empty spec.
+// New returns an IPPool with the name, the kind and API version of Calico's v3
+// resources, and an empty spec.
 func New(name string) *v3.IPPool {
 	pool := v3.NewIPPool()
 	pool.Name = name

@@ -14,7 +14,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool/selector"
 )
 
-// The lengths, in characters, that the CRD allows.
+// The maximum lengths in the CRD, in characters.
 const (
 	maxCIDRLength     = 48
 	maxSelectorLength = 1024
@@ -22,15 +22,14 @@ const (
 
 var specPath = field.NewPath("spec")
 
-// Validate returns everything that is wrong with the pool by itself, one error
-// a fault, nil if nothing is. What depends on other pools, on blocks or on
-// what is stored is left to [ValidateSet], [ValidateBlocks] and
-// [ValidateUpdate].
+// Validate returns all faults of a single pool, or nil. [ValidateSet],
+// [ValidateBlocks] and [ValidateUpdate] validate what depends on other pools, on
+// blocks and on the stored pool.
 //
-// Empty fields mean their defaults, as [Default] fills them in, with one
-// exception that is the API server's: a namespaceSelector is refused for a
-// pool that names the use Tunnel, not for one that names no use at all. It
-// agrees with what a real API server with Calico's CRDs accepts.
+// Empty fields mean their defaults, as [Default] sets them, with one exception
+// that the API server makes too: a namespaceSelector is invalid in a pool that
+// names the use Tunnel, but valid in a pool that names no uses. Validate accepts
+// what an API server with Calico's CRDs accepts.
 func Validate(pool *v3.IPPool) field.ErrorList {
 	var faults field.ErrorList
 	for _, reason := range validation.IsDNS1123Subdomain(pool.Name) {
@@ -47,7 +46,7 @@ func Validate(pool *v3.IPPool) field.ErrorList {
 	return faults
 }
 
-// validateRange judges the CIDR and the block size, alone and together.
+// validateRange validates the CIDR and the block size.
 func validateRange(spec *v3.IPPoolSpec) field.ErrorList {
 	var (
 		faults    field.ErrorList
@@ -69,7 +68,7 @@ func validateRange(spec *v3.IPPoolSpec) field.ErrorList {
 	}
 	family := FamilyOf(prefix)
 	if linkLocal := family.linkLocal(); linkLocal.Overlaps(prefix) {
-		faults = append(faults, field.Invalid(cidrPath, spec.CIDR, "overlaps the link-local range "+linkLocal.String()+": want a range outside it"))
+		faults = append(faults, field.Invalid(cidrPath, spec.CIDR, "overlaps the link-local range "+linkLocal.String()+"; must be outside it"))
 	}
 	blockSize := spec.BlockSize
 	if blockSize == 0 {
@@ -77,10 +76,10 @@ func validateRange(spec *v3.IPPoolSpec) field.ErrorList {
 	}
 	if smallest, largest := family.BlockSizes(); blockSize < smallest || blockSize > largest {
 		faults = append(faults, field.Invalid(blockPath, blockSize,
-			fmt.Sprintf("must be from %d to %d for %s", smallest, largest, family)))
+			fmt.Sprintf("must be between %d and %d for %s", smallest, largest, family)))
 	} else if prefix.Bits() > blockSize && !spec.Disabled {
 		faults = append(faults, field.Invalid(cidrPath, spec.CIDR,
-			fmt.Sprintf("is smaller than one block of /%d: Calico can't hand out addresses of it; widen it to at least /%d", blockSize, blockSize)))
+			fmt.Sprintf("is smaller than one block of /%d: Calico can't assign addresses from it; widen it to at least /%d", blockSize, blockSize)))
 	}
 	return faults
 }
@@ -99,7 +98,7 @@ func validateEncapsulation(spec *v3.IPPoolSpec) field.ErrorList {
 	}
 	if Encapsulates(spec.IPIPMode) && Encapsulates(spec.VXLANMode) {
 		faults = append(faults, field.Forbidden(vxlanPath,
-			fmt.Sprintf("%q stands with ipipMode %q: only one encapsulation can be enabled", spec.VXLANMode, spec.IPIPMode)))
+			fmt.Sprintf("%q conflicts with ipipMode %q: only one encapsulation can be enabled", spec.VXLANMode, spec.IPIPMode)))
 	}
 	if prefix, err := ParseCIDR(spec.CIDR); err == nil && FamilyOf(prefix) == IPv6 && Encapsulates(spec.IPIPMode) {
 		faults = append(faults, field.Forbidden(ipipPath,
@@ -110,8 +109,8 @@ func validateEncapsulation(spec *v3.IPPoolSpec) field.ErrorList {
 
 func isKnown[E Enum](value E) bool { return slices.Contains(valuesOf[E](), string(value)) }
 
-// notSupported puts the value in as a string: older versions of package field
-// quote no other type.
+// notSupported converts the value to a string, because older versions of package
+// field quote no other type.
 func notSupported[E Enum](path *field.Path, value E) *field.Error {
 	return field.NotSupported(path, string(value), valuesOf[E]())
 }
@@ -121,11 +120,11 @@ func validateSelector(path *field.Path, text string) field.ErrorList {
 	if _, err := selector.Parse(text); err != nil {
 		faults = append(faults, field.Invalid(path, text, err.Error()))
 	} else if strings.Contains(text, "global(") {
-		// The CRD refuses these characters anywhere, quoted or not.
+		// The CRD rejects this text anywhere, even in a quoted string.
 		faults = append(faults, field.Invalid(path, text, `must not contain "global("`))
 	}
 	if !utf8.ValidString(text) {
-		// JSON can't carry it: another selector than this would be stored.
+		// JSON can't represent it: a different selector would be stored.
 		faults = append(faults, field.Invalid(path, text, "is not valid UTF-8"))
 	}
 	if utf8.RuneCountInString(text) > maxSelectorLength {
@@ -156,7 +155,7 @@ func validateUses(spec *v3.IPPoolSpec) field.ErrorList {
 	}
 	if slices.Contains(spec.AllowedUses, v3.IPPoolAllowedUseTunnel) && spec.NamespaceSelector != "" {
 		faults = append(faults, field.Forbidden(specPath.Child("namespaceSelector"),
-			"a pool for Tunnel can't choose namespaces: tunnel addresses belong to nodes"))
+			"must be empty for a pool with the use Tunnel: tunnel addresses belong to nodes"))
 	}
 	if !slices.Contains(spec.AllowedUses, v3.IPPoolAllowedUseLoadBalancer) {
 		return faults
@@ -181,16 +180,15 @@ func validateUses(spec *v3.IPPoolSpec) field.ErrorList {
 	return faults
 }
 
-// ValidateUpdate returns everything that is wrong with turning the stored pool
-// into updated: the faults of updated by itself, and changes that Calico
-// doesn't allow once a pool is stored. The CIDR is compared as text, as the
-// API server does; a block size of zero counts as the default of the family,
-// and is no change of any other where the CIDR names no family.
+// ValidateUpdate returns all faults of an update of the stored pool: the faults
+// of updated itself, and changes that Calico doesn't allow in a stored pool. It
+// compares CIDRs as text, as the API server does. A block size of zero is the
+// default of the family; if the CIDR is invalid, zero equals any block size.
 //
-// The API server takes more: it compares block sizes only where both pools say
-// one, and lets LoadBalancer go. It takes less in one case: where a zero was
-// stored as such, which a pool doesn't tell from none, it can't be replaced by
-// the default.
+// The API server accepts more: it compares block sizes only if both pools set
+// one, and it allows LoadBalancer to be removed. It accepts less in one case: if
+// an explicit zero is stored, which the Go type can't represent, the API server
+// doesn't allow the default in its place.
 func ValidateUpdate(updated, stored *v3.IPPool) field.ErrorList {
 	faults := Validate(updated)
 	if updated.Spec.CIDR != stored.Spec.CIDR {
@@ -205,12 +203,13 @@ func ValidateUpdate(updated, stored *v3.IPPool) field.ErrorList {
 	isOther := func(u v3.IPPoolAllowedUse) bool { return u != v3.IPPoolAllowedUseLoadBalancer }
 	if slices.Contains(stored.Spec.AllowedUses, v3.IPPoolAllowedUseLoadBalancer) &&
 		(len(updated.Spec.AllowedUses) == 0 || slices.ContainsFunc(updated.Spec.AllowedUses, isOther)) {
-		faults = append(faults, field.Forbidden(specPath.Child("allowedUses"), "a LoadBalancer pool can't turn to another use"))
+		faults = append(faults, field.Forbidden(specPath.Child("allowedUses"), "a LoadBalancer pool can't change to another use"))
 	}
 	return faults
 }
 
-// effectiveBlockSize is zero where the pool names neither size nor family.
+// effectiveBlockSize returns the block size or its default, and zero if the block
+// size is unset and the CIDR is invalid.
 func effectiveBlockSize(pool *v3.IPPool) int {
 	if prefix, err := ParseCIDR(pool.Spec.CIDR); err == nil && pool.Spec.BlockSize == 0 {
 		return FamilyOf(prefix).DefaultBlockSize()
@@ -218,10 +217,10 @@ func effectiveBlockSize(pool *v3.IPPool) int {
 	return pool.Spec.BlockSize
 }
 
-// ValidateBlocks returns an error if IPAM blocks inside the pool have another
-// size than its blocks would, which Calico can't work with. Blocks elsewhere
-// don't matter, nor does their order. A pool whose CIDR doesn't parse has no
-// blocks.
+// ValidateBlocks returns an error if existing IPAM blocks inside the pool differ
+// in size from the pool's block size, which Calico doesn't support. It ignores
+// blocks outside the pool and the order of blocks. A pool with an invalid CIDR
+// has no blocks.
 func ValidateBlocks(pool *v3.IPPool, blocks []netip.Prefix) field.ErrorList {
 	prefix, err := ParseCIDR(pool.Spec.CIDR)
 	if err != nil {
@@ -242,5 +241,5 @@ func ValidateBlocks(pool *v3.IPPool, blocks []netip.Prefix) field.ErrorList {
 		return nil
 	}
 	return field.ErrorList{field.Invalid(specPath.Child("blockSize"), size, fmt.Sprintf(
-		"%d IPAM block(s) that exist inside %s have another size, the first is %s: ask for that block size or for another CIDR", count, prefix, first))}
+		"%d IPAM block(s) inside %s have a different size, the first is %s; set that block size or another CIDR", count, prefix, first))}
 }

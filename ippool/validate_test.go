@@ -56,7 +56,7 @@ func TestValidateCIDR(t *testing.T) {
 		{"10.244.0.0/16", nil},
 		{"fd00:10:244::/64", nil},
 		{"0.0.0.0/1", nil},
-		{"FD00:10:244:0::/64", nil}, // not canonical, but the API server takes it
+		{"FD00:10:244:0::/64", nil}, // not canonical, but the API server accepts it
 
 		{"", []fault{{required, "spec.cidr", "10.244.0.0/16"}}},
 		{"10.244.0.0", []fault{{invalid, "spec.cidr", "an address without a prefix length"}}},
@@ -112,8 +112,7 @@ func TestValidateCIDR(t *testing.T) {
 		})
 	}
 
-	// Only with an IPv4 address in its tail can a CIDR be longer than the CRD
-	// allows.
+	// Only a CIDR that ends in an IPv4 address can be longer than the CRD allows.
 	assertFaults(t, nil, ippool.Validate(aPool(longest, blockSize(128))))
 	assertFaults(t, []fault{{tooLong, "spec.cidr", "48 characters"}},
 		ippool.Validate(aPool(strings.Replace(longest, "20/", "200/", 1), blockSize(128))))
@@ -121,8 +120,8 @@ func TestValidateCIDR(t *testing.T) {
 
 func TestValidateBlockSize(t *testing.T) {
 	t.Parallel()
-	range4 := []fault{{invalid, "spec.blockSize", "must be from 20 to 32 for IPv4"}}
-	range6 := []fault{{invalid, "spec.blockSize", "must be from 116 to 128 for IPv6"}}
+	range4 := []fault{{invalid, "spec.blockSize", "must be between 20 and 32 for IPv4"}}
+	range6 := []fault{{invalid, "spec.blockSize", "must be between 116 and 128 for IPv6"}}
 	small := func(block string) []fault {
 		return []fault{{invalid, "spec.cidr", "smaller than one block of " + block}}
 	}
@@ -160,8 +159,8 @@ func TestValidateBlockSize(t *testing.T) {
 			t.Parallel()
 			assertFaults(t, test.want, ippool.Validate(aPool(test.cidr, blockSize(test.size))))
 
-			// Nothing is handed out of a disabled pool, so its size doesn't
-			// matter; that of its blocks does, because it may be enabled.
+			// A disabled pool may be smaller than a block, because no addresses
+			// are assigned from it. Its block size must be valid.
 			var want []fault
 			if test.want != nil && test.want[0].path == "spec.blockSize" {
 				want = test.want
@@ -199,11 +198,11 @@ func TestValidateEncapsulation(t *testing.T) {
 		{"fd00::/64", "CrossSubnet", "Never", []fault{ipv6Disabled}},
 		{"fd00::/64", "Always", "Always", []fault{both, ipv6Disabled}},
 
-		// The family is known though the CIDR is wrong.
+		// The family is known although the CIDR is invalid.
 		{"fd00::1/64", "Always", "", []fault{{invalid, "spec.cidr", "host bits"}, ipv6Disabled}},
 		{"", "Always", "", []fault{{required, "spec.cidr", "the range of the pool"}}},
 
-		// The words of calico-node's environment don't stand in a pool.
+		// The spellings in calico-node's environment are not valid in a pool.
 		{"10.0.0.0/16", "never", "", []fault{{notSupported, "spec.ipipMode", words}}},
 		{"10.0.0.0/16", "", "Cross-Subnet", []fault{{notSupported, "spec.vxlanMode", words}}},
 		{"10.0.0.0/16", "Off", "Off", []fault{
@@ -226,7 +225,7 @@ func TestValidateAssignmentMode(t *testing.T) {
 		pool.Spec.AssignmentMode = mode
 		assertFaults(t, nil, ippool.Validate(pool))
 	}
-	// A pointer to nothing is written as "", which the CRD doesn't list.
+	// A pointer to an empty mode is encoded as "", which the CRD doesn't list.
 	for _, mode := range []v3.AssignmentMode{"", "automatic", "Auto"} {
 		pool := aPool("10.0.0.0/16")
 		pool.Spec.AssignmentMode = &mode
@@ -236,8 +235,7 @@ func TestValidateAssignmentMode(t *testing.T) {
 	}
 }
 
-// Everything is told at once, in the order of the fields above and of this
-// package's rules, so that a report reads the same on every run.
+// Validate reports all faults in a fixed order.
 func TestValidateAllAtOnce(t *testing.T) {
 	t.Parallel()
 	pool := aPool("fe80::1/64", blockSize(26), uses("Tunnel", "Tunnel", "Pods", "LoadBalancer"))
@@ -252,7 +250,7 @@ func TestValidateAllAtOnce(t *testing.T) {
 		{invalid, "metadata.name", "RFC 1123"},
 		{invalid, "spec.cidr", "host bits"},
 		{invalid, "spec.cidr", "link-local"},
-		{invalid, "spec.blockSize", "116 to 128"},
+		{invalid, "spec.blockSize", "between 116 and 128"},
 		{notSupported, "spec.vxlanMode", "supported values"},
 		{forbidden, "spec.vxlanMode", "only one encapsulation"},
 		{forbidden, "spec.ipipMode", "does not carry IPv6"},
@@ -260,7 +258,7 @@ func TestValidateAllAtOnce(t *testing.T) {
 		{invalid, "spec.namespaceSelector", `must not contain "global("`},
 		{duplicate, "spec.allowedUses[1]", ""},
 		{notSupported, "spec.allowedUses[2]", `"Workload", "Tunnel", "LoadBalancer"`},
-		{forbidden, "spec.namespaceSelector", "can't choose namespaces"},
+		{forbidden, "spec.namespaceSelector", "must be empty for a pool with the use Tunnel"},
 		{forbidden, "spec.allowedUses", "can't be combined"},
 		{forbidden, "spec.ipipMode", "LoadBalancer"},
 		{forbidden, "spec.vxlanMode", "LoadBalancer"},

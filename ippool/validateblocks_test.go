@@ -29,19 +29,19 @@ func TestValidateBlocks(t *testing.T) {
 		{"no blocks", aPool("10.0.0.0/16"), nil, ""},
 		{"of the default size", aPool("10.0.0.0/16"), prefixes("10.0.0.0/26", "10.0.255.192/26"), ""},
 		{"of the pool's size", aPool("10.0.0.0/16", blockSize(28)), prefixes("10.0.0.0/28"), ""},
-		{"of the default size, the pool's is another", aPool("10.0.0.0/16", blockSize(28)), prefixes("10.0.0.0/26"), "1 IPAM block(s)"},
-		{"elsewhere", aPool("10.0.0.0/16"), prefixes("10.1.0.0/28", "9.255.255.240/28", "fd00::/120"), ""},
+		{"of the default size, not the pool's", aPool("10.0.0.0/16", blockSize(28)), prefixes("10.0.0.0/26"), "1 IPAM block(s)"},
+		{"outside the pool", aPool("10.0.0.0/16"), prefixes("10.1.0.0/28", "9.255.255.240/28", "fd00::/120"), ""},
 		{"of the other family", aPool("::/1"), prefixes("10.0.0.0/28"), ""},
 		{"IPv6", aPool("fd00::/64"), prefixes("fd00::/122", "fd00::40/122"), ""},
 		{"IPv6, another size", aPool("fd00::/64"), prefixes("fd00::/122", "fd00::1:0/120"), "the first is fd00::1:0/120"},
 		{"as large as the pool", aPool("10.0.0.0/26"), prefixes("10.0.0.0/26"), ""},
 		{"around the pool", aPool("10.0.0.0/26"), prefixes("10.0.0.0/24"), "the first is 10.0.0.0/24"},
-		{"first and last address", aPool("10.0.0.0/16"), prefixes("10.0.255.255/32", "10.0.0.0/32"), "2 IPAM block(s) that exist inside 10.0.0.0/16 have another size, the first is 10.0.0.0/32"},
-		{"the wider first", aPool("10.0.0.0/16"), prefixes("10.0.0.0/28", "10.0.0.0/24", "10.0.0.0/26"), "2 IPAM block(s) that exist inside 10.0.0.0/16 have another size, the first is 10.0.0.0/24"},
-		{"the wider first, in spite of host bits", aPool("10.0.0.0/16"), prefixes("10.0.0.4/28", "10.0.0.9/27"), "the first is 10.0.0.9/27"},
-		{"no block at all", aPool("10.0.0.0/16"), []netip.Prefix{{}}, ""},
+		{"first and last address", aPool("10.0.0.0/16"), prefixes("10.0.255.255/32", "10.0.0.0/32"), "2 IPAM block(s) inside 10.0.0.0/16 have a different size, the first is 10.0.0.0/32"},
+		{"the wider first", aPool("10.0.0.0/16"), prefixes("10.0.0.0/28", "10.0.0.0/24", "10.0.0.0/26"), "2 IPAM block(s) inside 10.0.0.0/16 have a different size, the first is 10.0.0.0/24"},
+		{"the wider first, with host bits", aPool("10.0.0.0/16"), prefixes("10.0.0.4/28", "10.0.0.9/27"), "the first is 10.0.0.9/27"},
+		{"invalid block", aPool("10.0.0.0/16"), []netip.Prefix{{}}, ""},
 		{"a pool without a CIDR", aPool(""), prefixes("10.0.0.0/28"), ""},
-		{"a pool whose CIDR is none", aPool("pods"), prefixes("10.0.0.0/28"), ""},
+		{"a pool with an invalid CIDR", aPool("pods"), prefixes("10.0.0.0/28"), ""},
 		// A disabled pool still owns its blocks.
 		{"disabled", aPool("10.0.0.0/16", disabled), prefixes("10.0.0.0/28"), "1 IPAM block(s)"},
 	} {
@@ -66,9 +66,9 @@ func TestValidateBlocks(t *testing.T) {
 	}
 }
 
-func TestValidateBlocksSuggestsTheSize(t *testing.T) {
+func TestValidateBlocksReportsTheDefaultSize(t *testing.T) {
 	t.Parallel()
 	blocks := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/28")}
 	faults := ippool.ValidateBlocks(aPool("10.0.0.0/16"), blocks)
-	assert.Equal(t, 26, faults[0].BadValue, "the default counts where none is named")
+	assert.Equal(t, 26, faults[0].BadValue)
 }

@@ -13,8 +13,8 @@ import (
 
 func TestValidateSelector(t *testing.T) {
 	t.Parallel()
-	// padded is a selector of that many characters, each of them of two bytes
-	// but for the ten around them.
+	// padded returns a selector of that many characters. All but ten of them have
+	// two bytes.
 	padded := func(length int) string {
 		text := "zone == '" + strings.Repeat("é", length-10) + "'"
 		require.Equal(t, length, utf8.RuneCountInString(text))
@@ -27,7 +27,7 @@ func TestValidateSelector(t *testing.T) {
 	)
 	for _, test := range []struct {
 		name, text string
-		want       []fault // with the path left out
+		want       []fault // without the path
 	}{
 		{"empty", "", nil},
 		{"spaces", " \t ", nil},
@@ -38,10 +38,10 @@ func TestValidateSelector(t *testing.T) {
 		{"longest of one byte each", "has(a)" + strings.Repeat(" ", 1018), nil},
 
 		{"syntax", "rack = r1", []fault{{invalid, "", "column 6"}}},
-		{"cut off", "has(rack) &&", []fault{{invalid, "", "column 13"}}},
+		{"truncated", "has(rack) &&", []fault{{invalid, "", "column 13"}}},
 		{"line break", "has(rack)\n", []fault{{invalid, "", "column 10"}}},
 		{"global()", "global()", []fault{{invalid, "", "column 1: global()"}}},
-		{"global() behind a term", "has(a) || global( )", []fault{{invalid, "", "column 11: global()"}}},
+		{"global() after a term", "has(a) || global( )", []fault{{invalid, "", "column 11: global()"}}},
 		{"quoted global(", "team == 'global('", []fault{{invalid, "", global}}},
 		{"quoted global()", `team == "it is global()"`, []fault{{invalid, "", global}}},
 		{"not UTF-8", "team == '\xff'", []fault{{invalid, "", notUTF8}}},
@@ -51,10 +51,10 @@ func TestValidateSelector(t *testing.T) {
 		{"three faults", "team == 'global(\xff" + strings.Repeat("x", 1024) + "'", []fault{
 			{invalid, "", global}, {invalid, "", notUTF8}, {tooLong, "", length},
 		}},
-		{"no selector and too long", strings.Repeat("(", 10) + strings.Repeat(" ", 1015), []fault{
+		{"invalid and too long", strings.Repeat("(", 10) + strings.Repeat(" ", 1015), []fault{
 			{invalid, "", "column 1026"}, {tooLong, "", length},
 		}},
-		{"no selector and not UTF-8", "has(\xff)", []fault{{invalid, "", "column 5"}, {invalid, "", notUTF8}}},
+		{"invalid and not UTF-8", "has(\xff)", []fault{{invalid, "", "column 5"}, {invalid, "", notUTF8}}},
 	} {
 		for path, set := range map[string]func(*v3.IPPoolSpec){
 			"spec.nodeSelector":      func(s *v3.IPPoolSpec) { s.NodeSelector = test.text },

@@ -7,15 +7,15 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
-// ValidateSet returns everything that is wrong with the pools standing
-// together: the faults of each by itself, names that occur twice, and ranges
-// that overlap. Paths begin with items[i], i being the place in pools.
+// ValidateSet returns all faults of the pools: the faults of each pool, duplicate
+// names, and ranges that overlap. Paths begin with items[i], where i is the index
+// in pools.
 //
-// A pool is told of as overlapping if it overlaps one that comes earlier in
-// pools, and once: with the narrowest earlier range around it or else the
-// earliest range inside it. So n pools give fewer than n overlaps, and those
-// that none is told of overlap nothing among themselves. A pool whose CIDR
-// doesn't parse overlaps nothing. It takes n log n steps.
+// A pool that overlaps earlier pools is reported once: with the narrowest earlier
+// range that contains it, or else with the earliest range inside it. So n pools
+// have fewer than n reported overlaps, and the pools that are not reported don't
+// overlap each other. A pool with an invalid CIDR overlaps nothing. ValidateSet
+// takes O(n log n) time.
 func ValidateSet(pools []*v3.IPPool) field.ErrorList {
 	var faults field.ErrorList
 	items := field.NewPath("items")
@@ -27,7 +27,7 @@ func ValidateSet(pools []*v3.IPPool) field.ErrorList {
 		}
 		if first, taken := names[pool.Name]; taken {
 			fault := field.Duplicate(items.Index(i).Child("metadata", "name"), pool.Name)
-			fault.Detail = fmt.Sprintf("items[%d] has this name too", first)
+			fault.Detail = fmt.Sprintf("items[%d] has the same name", first)
 			faults = append(faults, fault)
 			continue
 		}

@@ -13,11 +13,11 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// aSet makes pools p0, p1, … that are valid each by itself.
+// aSet returns pools p0, p1, … with these CIDRs.
 func aSet(cidrs ...string) []*v3.IPPool {
 	pools := make([]*v3.IPPool, len(cidrs))
 	for i, cidr := range cidrs {
-		pools[i] = aPool(cidr, disabled) // of any size
+		pools[i] = aPool(cidr, disabled) // a disabled pool may have any size
 		pools[i].Name = fmt.Sprintf("p%d", i)
 	}
 	return pools
@@ -38,29 +38,29 @@ func TestValidateSetOverlaps(t *testing.T) {
 		{"neighbours", []string{"10.1.0.0/16", "10.0.0.0/16", "10.2.0.0/15", "fd00:0:0:1::/64", "fd00::/64"}, nil},
 		{"families", []string{"10.0.0.0/8", "a00::/8", "64.0.0.0/2", "4000::/2"}, nil},
 		{"equal", []string{"10.0.0.0/16", "10.0.0.0/16"}, []fault{overlap(1, "10.0.0.0/16", "p0")}},
-		{"equal, spelled otherwise", []string{"fd00::/64", "FD00:0:0:0::/64"}, []fault{overlap(1, "fd00::/64", "p0")}},
-		{"equal, thrice", []string{"10.0.0.0/16", "10.0.0.0/16", "10.0.0.0/16"}, []fault{
+		{"equal, other spelling", []string{"fd00::/64", "FD00:0:0:0::/64"}, []fault{overlap(1, "fd00::/64", "p0")}},
+		{"three equal", []string{"10.0.0.0/16", "10.0.0.0/16", "10.0.0.0/16"}, []fault{
 			overlap(1, "10.0.0.0/16", "p0"), overlap(2, "10.0.0.0/16", "p0"),
 		}},
 		{"nested, wide first", []string{"10.0.0.0/8", "10.1.0.0/16"}, []fault{overlap(1, "10.0.0.0/8", "p0")}},
 		{"nested, narrow first", []string{"10.1.0.0/16", "10.0.0.0/8"}, []fault{overlap(1, "10.1.0.0/16", "p0")}},
 		{"nested, IPv6", []string{"fd00:1::/64", "fd00::/16"}, []fault{overlap(1, "fd00:1::/64", "p0")}},
-		{"a Russian doll tells of the narrowest", []string{"10.0.0.0/8", "10.1.0.0/16", "10.1.1.0/24"}, []fault{
+		{"nested twice, wide first", []string{"10.0.0.0/8", "10.1.0.0/16", "10.1.1.0/24"}, []fault{
 			overlap(1, "10.0.0.0/8", "p0"), overlap(2, "10.1.0.0/16", "p1"),
 		}},
-		{"the range in the middle comes last", []string{"10.0.0.0/8", "10.1.1.0/24", "10.1.0.0/16"}, []fault{
+		{"nested twice, the middle one last", []string{"10.0.0.0/8", "10.1.1.0/24", "10.1.0.0/16"}, []fault{
 			overlap(1, "10.0.0.0/8", "p0"), overlap(2, "10.0.0.0/8", "p0"),
 		}},
-		{"the widest comes last", []string{"10.1.1.0/24", "10.1.0.0/16", "10.0.0.0/8"}, []fault{
+		{"nested twice, narrow first", []string{"10.1.1.0/24", "10.1.0.0/16", "10.0.0.0/8"}, []fault{
 			overlap(1, "10.1.1.0/24", "p0"), overlap(2, "10.1.1.0/24", "p0"),
 		}},
-		{"what it holds comes in another order", []string{"10.2.0.0/16", "10.1.0.0/16", "10.0.0.0/8"}, []fault{
+		{"several inside, in reverse order", []string{"10.2.0.0/16", "10.1.0.0/16", "10.0.0.0/8"}, []fault{
 			overlap(2, "10.2.0.0/16", "p0"),
 		}},
-		{"many in one", []string{"10.0.0.0/8", "10.1.0.0/16", "10.2.0.0/16", "11.0.0.0/8"}, []fault{
+		{"several inside", []string{"10.0.0.0/8", "10.1.0.0/16", "10.2.0.0/16", "11.0.0.0/8"}, []fault{
 			overlap(1, "10.0.0.0/8", "p0"), overlap(2, "10.0.0.0/8", "p0"),
 		}},
-		{"after the end of a nested one", []string{"10.0.0.0/8", "10.1.0.0/16", "10.9.0.0/16"}, []fault{
+		{"nested, then its neighbour", []string{"10.0.0.0/8", "10.1.0.0/16", "10.9.0.0/16"}, []fault{
 			overlap(1, "10.0.0.0/8", "p0"), overlap(2, "10.0.0.0/8", "p0"),
 		}},
 		{"both families", []string{"fd00::/16", "10.0.0.0/8", "10.1.0.0/16", "fd00:1::/32"}, []fault{
@@ -74,7 +74,7 @@ func TestValidateSetOverlaps(t *testing.T) {
 	}
 }
 
-// The faults of each pool come first, in the pools' order, then the overlaps.
+// The faults of each pool come first, in the order of pools, then the overlaps.
 func TestValidateSetOrder(t *testing.T) {
 	t.Parallel()
 	pools := aSet("10.1.0.0/16", "pods", "10.0.0.1/8", "fd00::/64", "10.2.0.0/16")
@@ -87,16 +87,16 @@ func TestValidateSetOrder(t *testing.T) {
 		{invalid, "items[0].spec.nodeSelector", "column 5"},
 		{invalid, "items[1].spec.cidr", "not a CIDR"},
 		{invalid, "items[2].spec.cidr", "host bits"},
-		{duplicate, "items[2].metadata.name", "items[0] has this name too"},
+		{duplicate, "items[2].metadata.name", "items[0] has the same name"},
 		{forbidden, "items[3].spec.ipipMode", "does not carry IPv6"},
-		{duplicate, "items[4].metadata.name", "items[0] has this name too"},
-		// Host bits don't hide an overlap.
+		{duplicate, "items[4].metadata.name", "items[0] has the same name"},
+		// Ranges with host bits overlap, too.
 		{invalid, "items[2].spec.cidr", `overlaps 10.1.0.0/16 of pool "p0"`},
 		{invalid, "items[4].spec.cidr", `overlaps 10.0.0.1/8 of pool "p0"`},
 	}, got)
 	assert.Equal(t, "p0", got[3].BadValue)
 	assert.Equal(t, "10.0.0.1/8", got[6].BadValue)
-	assert.Equal(t, `items[4].metadata.name: Duplicate value: "p0": items[0] has this name too`, got[5].Error())
+	assert.Equal(t, `items[4].metadata.name: Duplicate value: "p0": items[0] has the same name`, got[5].Error())
 }
 
 func TestValidateSetDoesNotModifyThePools(t *testing.T) {
@@ -106,13 +106,13 @@ func TestValidateSetDoesNotModifyThePools(t *testing.T) {
 	assert.Equal(t, aSet("10.1.0.0/16", "10.0.0.0/8", "pods", "10.1.0.0/16"), pools)
 }
 
-// randomCIDRs are dense enough to nest, to be equal and to be disjoint.
+// randomCIDRs returns CIDRs of which some nest, some are equal and some disjoint.
 func randomCIDRs(random *rand.Rand, n int) []string {
 	cidrs := make([]string, n)
 	for i := range cidrs {
 		switch random.IntN(10) {
 		case 0:
-			cidrs[i] = "no CIDR"
+			cidrs[i] = "invalid"
 		case 1, 2, 3, 4:
 			addr := netip.AddrFrom4([4]byte{10, 0, byte(random.IntN(4)) << 6, byte(random.IntN(4)) << 6})
 			cidrs[i] = netip.PrefixFrom(addr, 8+random.IntN(20)).String() // with host bits, too
@@ -124,8 +124,8 @@ func randomCIDRs(random *rand.Rand, n int) []string {
 	return cidrs
 }
 
-// partner is the pool that an overlap of pools[i] must name, found the slow
-// way: the narrowest earlier range around it, else the earliest one inside it.
+// partner returns the pool that an overlap of pools[i] must name, by a slow search:
+// the narrowest earlier range that contains it, else the earliest one inside it.
 func partner(prefixes []netip.Prefix, i int) (place int, found bool) {
 	around, inside := -1, -1
 	for j := range i {
@@ -145,9 +145,9 @@ func partner(prefixes []netip.Prefix, i int) (place int, found bool) {
 	return around, around >= 0
 }
 
-func TestValidateSetAgainstTheSlowWay(t *testing.T) {
+func TestValidateSetAgainstSlowSearch(t *testing.T) {
 	t.Parallel()
-	told := 0
+	reported := 0
 	for seed := range uint64(400) {
 		random := rand.New(rand.NewPCG(seed, 1))
 		pools := aSet(randomCIDRs(random, 1+random.IntN(40))...)
@@ -159,33 +159,33 @@ func TestValidateSetAgainstTheSlowWay(t *testing.T) {
 		}
 
 		var want []fault
-		alone := 0 // the faults of the pools each by itself
+		single := 0 // the faults of single pools
 		for i := range pools {
-			alone += len(ippool.Validate(pools[i]))
+			single += len(ippool.Validate(pools[i]))
 			if j, found := partner(prefixes, i); found {
 				want = append(want, fault{invalid, fmt.Sprintf("items[%d].spec.cidr", i),
 					fmt.Sprintf("overlaps %s of pool %q", pools[j].Spec.CIDR, pools[j].Name)})
 			}
 		}
 		got := ippool.ValidateSet(pools)
-		require.Len(t, got, alone+len(want), "seed %d", seed)
+		require.Len(t, got, single+len(want), "seed %d", seed)
 		if len(want) > 0 {
-			assertFaults(t, want, got[alone:])
+			assertFaults(t, want, got[single:])
 		}
-		told += len(want)
+		reported += len(want)
 		checkRest(t, pools, prefixes, len(want))
 		if t.Failed() {
 			t.Fatalf("seed %d", seed)
 		}
 	}
-	assert.Greater(t, told, 1000, "the random sets hardly overlap")
+	assert.Greater(t, reported, 1000, "the random sets have too few overlaps")
 }
 
-// checkRest wants that the pools which no overlap is told of overlap nothing
-// among themselves: whoever drops the others is done.
-func checkRest(t *testing.T, pools []*v3.IPPool, prefixes []netip.Prefix, told int) {
+// checkRest checks that the pools without a reported overlap don't overlap each
+// other.
+func checkRest(t *testing.T, pools []*v3.IPPool, prefixes []netip.Prefix, reported int) {
 	t.Helper()
-	require.Less(t, told, len(pools))
+	require.Less(t, reported, len(pools))
 	var rest []*v3.IPPool
 	for i, pool := range pools {
 		if _, found := partner(prefixes, i); !found && prefixes[i].IsValid() {
@@ -197,7 +197,7 @@ func checkRest(t *testing.T, pools []*v3.IPPool, prefixes []netip.Prefix, told i
 	require.Nil(t, ippool.ValidateSet(rest))
 }
 
-// disjointSet is n neighbouring blocks of /24, the last one first.
+// disjointSet returns n neighbouring /24 ranges in reverse order.
 func disjointSet(n int) []*v3.IPPool {
 	cidrs := make([]string, n)
 	for i := range cidrs {
@@ -207,8 +207,8 @@ func disjointSet(n int) []*v3.IPPool {
 	return aSet(cidrs...)
 }
 
-// nestedSet is chains of as many nested ranges as IPv6 has room for below a
-// /32, the narrow ones first, which is where a careless search is slowest.
+// nestedSet returns chains of 96 nested IPv6 ranges, the narrowest first, the worst
+// case of a simple search.
 func nestedSet(n int) []*v3.IPPool {
 	cidrs := make([]string, n)
 	for i := range cidrs {
@@ -219,7 +219,8 @@ func nestedSet(n int) []*v3.IPPool {
 	return aSet(cidrs...)
 }
 
-// crowdedSet is n/2 small ranges, and then n/2 times the one around them all.
+// crowdedSet returns n/2 small ranges, then n/2 times a range that contains them
+// all.
 func crowdedSet(n int) []*v3.IPPool {
 	pools := disjointSet(n)
 	for _, pool := range pools[n/2:] {

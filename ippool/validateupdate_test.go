@@ -19,7 +19,7 @@ func TestValidateUpdate(t *testing.T) {
 		return fault{forbidden, "spec.cidr", `can't change from "` + was + `" to "` + is + `"`}
 	}
 	block := func(detail string) fault { return fault{forbidden, "spec.blockSize", "can't change from " + detail} }
-	use := fault{forbidden, "spec.allowedUses", "can't turn to another use"}
+	use := fault{forbidden, "spec.allowedUses", "can't change to another use"}
 
 	for _, test := range []struct {
 		name            string
@@ -27,7 +27,7 @@ func TestValidateUpdate(t *testing.T) {
 		want            []fault
 	}{
 		{"nothing changes", aPool("10.0.0.0/16"), aPool("10.0.0.0/16"), nil},
-		{"much may change", aPool("10.0.0.0/16", uses(workload)), aPool("10.0.0.0/16", disabled, uses(tunnel), func(s *v3.IPPoolSpec) {
+		{"allowed changes", aPool("10.0.0.0/16", uses(workload)), aPool("10.0.0.0/16", disabled, uses(tunnel), func(s *v3.IPPoolSpec) {
 			s.NATOutgoing, s.DisableBGPExport = true, true
 			s.IPIPMode = v3.IPIPModeAlways
 			s.NodeSelector = "has(rack)"
@@ -36,7 +36,7 @@ func TestValidateUpdate(t *testing.T) {
 
 		{"CIDR", aPool("10.0.0.0/16"), aPool("10.1.0.0/16"), []fault{cidr("10.0.0.0/16", "10.1.0.0/16")}},
 		{"wider CIDR", aPool("10.0.0.0/16"), aPool("10.0.0.0/15"), []fault{cidr("10.0.0.0/16", "10.0.0.0/15")}},
-		// One range, but the API server compares the text.
+		// The same range, but the API server compares the text.
 		{"other spelling", aPool("FD00::/64"), aPool("fd00::/64"), []fault{cidr("FD00::/64", "fd00::/64")}},
 		{"other family, no sizes", aPool("10.0.0.0/16"), aPool("fd00::/64"), []fault{cidr("10.0.0.0/16", "fd00::/64")}},
 		{"other family, sizes", aPool("10.0.0.0/16", blockSize(26)), aPool("fd00::/64", blockSize(122)), []fault{
@@ -46,10 +46,10 @@ func TestValidateUpdate(t *testing.T) {
 		{"block size", aPool("10.0.0.0/16", blockSize(26)), aPool("10.0.0.0/16", blockSize(28)), []fault{block("26 to 28")}},
 		{"block size from the default", aPool("10.0.0.0/16"), aPool("10.0.0.0/16", blockSize(28)), []fault{block("26 to 28")}},
 		{"block size to the default", aPool("fd00::/64", blockSize(120)), aPool("fd00::/64"), []fault{block("120 to 122")}},
-		{"default block size by name", aPool("10.0.0.0/16"), aPool("10.0.0.0/16", blockSize(26)), nil},
-		{"default block size unnamed", aPool("fd00::/64", blockSize(122)), aPool("fd00::/64"), nil},
+		{"default block size set", aPool("10.0.0.0/16"), aPool("10.0.0.0/16", blockSize(26)), nil},
+		{"default block size unset", aPool("fd00::/64", blockSize(122)), aPool("fd00::/64"), nil},
 
-		{"load balancer stays", aPool("10.0.0.0/16", uses(loadBalancer)), aPool("10.0.0.0/16", uses(loadBalancer), disabled), nil},
+		{"load balancer unchanged", aPool("10.0.0.0/16", uses(loadBalancer)), aPool("10.0.0.0/16", uses(loadBalancer), disabled), nil},
 		{"load balancer to workload", aPool("10.0.0.0/16", uses(loadBalancer)), aPool("10.0.0.0/16", uses(workload)), []fault{use}},
 		{"load balancer to the default", aPool("10.0.0.0/16", uses(loadBalancer)), aPool("10.0.0.0/16"), []fault{use}},
 		{"load balancer and more", aPool("10.0.0.0/16", uses(loadBalancer)), aPool("10.0.0.0/16", uses(loadBalancer, tunnel)), []fault{
@@ -57,13 +57,13 @@ func TestValidateUpdate(t *testing.T) {
 		}},
 		{"workload to load balancer", aPool("10.0.0.0/16", uses(workload)), aPool("10.0.0.0/16", uses(loadBalancer)), nil},
 
-		// What is stored may be anything; only what is to be stored is judged.
+		// The stored pool may be invalid; only the updated one is validated.
 		{"stored invalid", aPool("10.0.0.1/16"), aPool("10.0.0.1/16"), []fault{{invalid, "spec.cidr", "host bits"}}},
 		{"stored size invalid", aPool("10.0.0.0/16", blockSize(8)), aPool("10.0.0.0/16", blockSize(26)), []fault{block("8 to 26")}},
 		{"updated invalid", aPool("10.0.0.0/16"), aPool("pods"), []fault{{invalid, "spec.cidr", "not a CIDR"}, cidr("10.0.0.0/16", "pods")}},
-		{"stored no CIDR", aPool("pods"), aPool("10.0.0.0/16"), []fault{cidr("pods", "10.0.0.0/16")}},
-		{"stored no CIDR, size named", aPool("pods"), aPool("10.0.0.0/16", blockSize(26)), []fault{cidr("pods", "10.0.0.0/16")}},
-		{"updated no CIDR, size unnamed", aPool("10.0.0.0/16", blockSize(26)), aPool(""), []fault{
+		{"stored CIDR invalid", aPool("pods"), aPool("10.0.0.0/16"), []fault{cidr("pods", "10.0.0.0/16")}},
+		{"stored CIDR invalid, size set", aPool("pods"), aPool("10.0.0.0/16", blockSize(26)), []fault{cidr("pods", "10.0.0.0/16")}},
+		{"updated without CIDR and size", aPool("10.0.0.0/16", blockSize(26)), aPool(""), []fault{
 			{required, "spec.cidr", "the range of the pool"}, cidr("10.0.0.0/16", ""),
 		}},
 	} {

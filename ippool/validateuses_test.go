@@ -49,8 +49,8 @@ func TestValidateUses(t *testing.T) {
 		{"unknown", changes{uses("Pods")}, []fault{{notSupported, "spec.allowedUses[0]", known}}},
 		{"empty word", changes{uses(workload, "")}, []fault{{notSupported, "spec.allowedUses[1]", known}}},
 		{"lower case", changes{uses("tunnel", workload)}, []fault{{notSupported, "spec.allowedUses[0]", known}}},
-		{"twice", changes{uses(workload, tunnel, workload)}, []fault{{duplicate, "spec.allowedUses[2]", ""}}},
-		{"unknown twice", changes{uses("Pods", "Pods")}, []fault{
+		{"duplicate", changes{uses(workload, tunnel, workload)}, []fault{{duplicate, "spec.allowedUses[2]", ""}}},
+		{"unknown, repeated", changes{uses("Pods", "Pods")}, []fault{
 			{notSupported, "spec.allowedUses[0]", known}, {notSupported, "spec.allowedUses[1]", known},
 		}},
 
@@ -58,7 +58,7 @@ func TestValidateUses(t *testing.T) {
 		{"tunnel and load balancer", changes{uses(tunnel, loadBalancer)}, []fault{combined}},
 		{"all three", changes{uses(workload, tunnel, loadBalancer)}, []fault{combined}},
 		{"load balancer and unknown", changes{uses(loadBalancer, "Pods")}, []fault{{notSupported, "spec.allowedUses[1]", known}}},
-		{"load balancer twice", changes{uses(loadBalancer, loadBalancer)}, []fault{{duplicate, "spec.allowedUses[1]", ""}}},
+		{"duplicate load balancer", changes{uses(loadBalancer, loadBalancer)}, []fault{{duplicate, "spec.allowedUses[1]", ""}}},
 
 		{"load balancer, modes never", changes{uses(loadBalancer), ipip("Never"), vxlan("Never")}, nil},
 		{"load balancer, IP-in-IP", changes{uses(loadBalancer), ipip("Always")}, []fault{{forbidden, "spec.ipipMode", "must be Never"}}},
@@ -71,14 +71,13 @@ func TestValidateUses(t *testing.T) {
 		// It selects the same nodes, but the API server compares the text.
 		{"load balancer, all( )", changes{uses(loadBalancer), nodes("all( )")}, []fault{{invalid, "spec.nodeSelector", "must be all()"}}},
 		{"load balancer, some namespaces", changes{uses(loadBalancer), ofNamespaces("has(team)")}, nil},
-		{"workload keeps what a load balancer may not have", changes{uses(workload), noBGP, vxlan("Always"), nodes("has(edge)")}, nil},
+		{"workload with values not valid for a load balancer", changes{uses(workload), noBGP, vxlan("Always"), nodes("has(edge)")}, nil},
 
 		{"tunnel, some namespaces", changes{uses(tunnel), ofNamespaces("has(team)")}, []fault{namespaces}},
-		{"default uses by name, all namespaces by name", changes{uses(workload, tunnel), ofNamespaces("all()")}, []fault{namespaces}},
+		{"default uses set, all namespaces", changes{uses(workload, tunnel), ofNamespaces("all()")}, []fault{namespaces}},
 		{"workload, some namespaces", changes{uses(workload), ofNamespaces("has(team)")}, nil},
-		// The uses that an empty list stands for hold Tunnel, but the API
-		// server lets this pass.
-		{"default uses unnamed, some namespaces", changes{uses(), ofNamespaces("has(team)")}, nil},
+		// The default uses include Tunnel, but the API server accepts this.
+		{"default uses unset, some namespaces", changes{uses(), ofNamespaces("has(team)")}, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -87,7 +86,7 @@ func TestValidateUses(t *testing.T) {
 	}
 }
 
-// Default names the uses, so what passed before it can be refused after it.
+// Default sets the uses, so a valid pool can become invalid.
 func TestValidateUsesNamedByDefault(t *testing.T) {
 	t.Parallel()
 	pool := aPool("10.0.0.0/16")

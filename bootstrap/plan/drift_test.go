@@ -162,14 +162,14 @@ func TestUpdateIsValidated(t *testing.T) {
 	desired := settingstest.Resolved(t, "CALICO_IPV6POOL_CIDR=fd00::/64", "--ipv4-pool-vxlan=always").Desired
 	made, err := plan.Compute(desired, datastore.Snapshot{Pools: poolstest.Records(pool)}, plan.DriftUpdate)
 	require.ErrorIs(t, err, plan.ErrIncompatible)
-	require.ErrorContains(t, err, `IPPool "default-ipv4-ippool" can't be updated as requested (vxlanMode Always: flag --ipv4-pool-vxlan): spec.vxlanMode: Forbidden: "Always" stands with ipipMode "Always"`)
+	require.ErrorContains(t, err, `IPPool "default-ipv4-ippool" can't be updated as requested (vxlanMode Always: flag --ipv4-pool-vxlan): spec.vxlanMode: Forbidden: "Always" conflicts with ipipMode "Always"`)
 	assert.Empty(t, made.Steps)
 
 	// With --on-drift=report, the remedy has the reason why an update would fail.
 	made, err = plan.Compute(desired, datastore.Snapshot{Pools: poolstest.Records(pool)}, plan.DriftReport)
 	require.NoError(t, err)
 	assert.Equal(t, []string{`flag --ipv4-pool-vxlan: "Always" has no effect: IPPool "default-ipv4-ippool" exists with vxlanMode Never; ` +
-		`onDrift=update would fail: spec.vxlanMode: Forbidden: "Always" stands with ipipMode "Always": only one encapsulation can be enabled`}, made.Warnings)
+		`onDrift=update would fail: spec.vxlanMode: Forbidden: "Always" conflicts with ipipMode "Always": only one encapsulation can be enabled`}, made.Warnings)
 
 	lb := poolstest.Default4(poolstest.ForLoadBalancers)
 	_, err = plan.Compute(settingstest.Resolved(t, "--ipv4-pool-node-selector=has(x)").Desired, datastore.Snapshot{Pools: poolstest.Records(lb)}, plan.DriftUpdate)

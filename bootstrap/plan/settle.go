@@ -109,7 +109,7 @@ func (p Plan) choose(step Step, known facts.Facts, random netip.Prefix) (choice,
 		pool := step.Pool.DeepCopy()
 		pool.Spec.CIDR = prefix.String()
 		if faults := ippool.Validate(pool); len(faults) > 0 {
-			return choice{}, fmt.Errorf("%w: the pod CIDR %s of %s makes no pool: %w; name another with %s, or other settings for it",
+			return choice{}, fmt.Errorf("%w: the pod CIDR %s of %s is not a valid pool: %w; set another CIDR with %s, or other settings for it",
 				ErrIncompatible, prefix, source, faults.ToAggregate(), p.Names.Of(origin.PoolSetting(step.Family, "cidr")))
 		}
 		return choice{prefix: prefix, source: source}, nil

@@ -205,8 +205,8 @@ func TestSettleIncompatible(t *testing.T) {
 			name:  "a pod CIDR that is too small",
 			given: []string{noIPv6},
 			known: facts.Facts{PodCIDRs: []facts.PodCIDRSource{factstest.Source(origin.Cluster("kubeadm-config"), "10.1.0.0/28")}},
-			want: []string{`the pod CIDR 10.1.0.0/28 of kubeadm-config makes no pool: spec.cidr: Invalid value: "10.1.0.0/28": ` +
-				"is smaller than one block of /26: Calico can't hand out addresses of it; widen it to at least /26; name another with ipv4.pool.cidr, or other settings for it"},
+			want: []string{`the pod CIDR 10.1.0.0/28 of kubeadm-config is not a valid pool: spec.cidr: Invalid value: "10.1.0.0/28": ` +
+				"is smaller than one block of /26: Calico can't assign addresses from it; widen it to at least /26; set another CIDR with ipv4.pool.cidr, or other settings for it"},
 		},
 		{
 			name:     "a pod CIDR that overlaps a pool",
@@ -228,7 +228,7 @@ func TestSettleIncompatible(t *testing.T) {
 			given: []string{"CALICO_IPV4POOL_CIDR=10.1.0.0/16", noIPv6},
 			known: facts.Facts{Blocks: factstest.Prefixes("10.1.3.0/24", "10.1.4.0/26", "10.2.0.0/24")},
 			want: []string{`IPPool "default-ipv4-ippool": spec.blockSize: Invalid value: 26: ` +
-				`1 IPAM block(s) that exist inside 10.1.0.0/16 have another size, the first is 10.1.3.0/24: ask for that block size or for another CIDR`},
+				`1 IPAM block(s) inside 10.1.0.0/16 have a different size, the first is 10.1.3.0/24; set that block size or another CIDR`},
 		},
 		{
 			name:     "several conflicts",

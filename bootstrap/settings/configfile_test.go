@@ -183,13 +183,13 @@ func TestFromFileUnreadable(t *testing.T) {
 	t.Parallel()
 	missing, directory := filepath.Join(t.TempDir(), "missing"), t.TempDir()
 	_, err := settings.FromFile(missing)
-	require.EqualError(t, err, `file `+missing+`: can't be read: no such file or directory; want a CalicoAPIConfig file`)
+	require.EqualError(t, err, `file `+missing+`: can't be read: no such file or directory; must be a CalicoAPIConfig file`)
 	require.ErrorIs(t, err, settings.ErrInvalidSettings)
 	_, err = settings.FromFile(directory)
-	require.EqualError(t, err, `file `+directory+`: can't be read: is a directory; want a CalicoAPIConfig file`)
+	require.EqualError(t, err, `file `+directory+`: can't be read: is a directory; must be a CalicoAPIConfig file`)
 
 	_, err = settings.FromFile("a\nb\x00")
-	require.EqualError(t, err, `file a; b: can't be read: invalid argument; want a CalicoAPIConfig file`)
+	require.EqualError(t, err, `file a; b: can't be read: invalid argument; must be a CalicoAPIConfig file`)
 }
 
 // The readable settings of a file with faults are returned, and can be validated.

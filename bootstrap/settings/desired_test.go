@@ -164,7 +164,7 @@ func TestResolveBlockSize(t *testing.T) {
 	for _, cidr := range []string{"", "10.0.0.0/8", "10.0.0.0/30", "none"} {
 		for _, text := range []string{"0", "00", "1", "19", "33", "122", "99999999999999999999"} {
 			assert.EqualError(t, settingstest.Given(t, "CALICO_IPV4POOL_BLOCK_SIZE="+text, "CALICO_IPV4POOL_CIDR="+cidr).Validate(),
-				`env CALICO_IPV4POOL_BLOCK_SIZE: "`+text+`": must be from 20 to 32 for IPv4`)
+				`env CALICO_IPV4POOL_BLOCK_SIZE: "`+text+`": must be between 20 and 32 for IPv4`)
 		}
 		for _, text := range []string{"0x1a", "0b11010", "0o32", "1a", "26.0", "2_6", "+26", "-26", " 26", "26 ", "/26", "٢٦", "twenty"} {
 			assert.EqualError(t, settingstest.Given(t, "CALICO_IPV4POOL_BLOCK_SIZE="+text, "CALICO_IPV4POOL_CIDR="+cidr).Validate(),
@@ -173,7 +173,7 @@ func TestResolveBlockSize(t *testing.T) {
 	}
 	for _, text := range []string{"0", "26", "115", "129"} {
 		assert.EqualError(t, settingstest.Given(t, "--ipv6-pool-block-size="+text).Validate(),
-			`flag --ipv6-pool-block-size: "`+text+`": must be from 116 to 128 for IPv6`)
+			`flag --ipv6-pool-block-size: "`+text+`": must be between 116 and 128 for IPv6`)
 	}
 }
 

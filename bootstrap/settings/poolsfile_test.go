@@ -76,14 +76,14 @@ func TestReadPoolsFileFaults(t *testing.T) {
 	dir := settingstest.WriteFiles(t, "empty/x", "", "empty/.a.yaml", "", "good/a.yaml", settingstest.Flat("A", "10.1.0.0/16"))
 	require.NoError(t, os.Symlink("nowhere", filepath.Join(dir, "good", "b.yaml")))
 	require.NoError(t, os.Symlink("nowhere", filepath.Join(dir, "good", "c.txt")))
-	const want = "; want a file with IPPools, or a directory of such .yaml, .yml and .json files"
+	const want = "; must be a file with IPPools, or a directory of such .yaml, .yml and .json files"
 	tests := []struct {
 		path, want string
 		read       int
 	}{
 		{"missing", `flag --pools-file: "DIR/missing": can't be read: no such file or directory` + want, 0},
 		{"empty", `flag --pools-file: "DIR/empty": a directory without a .yaml, .yml or .json file; must be a file with IPPools, or a directory of such .yaml, .yml and .json files`, 1},
-		{"good", `file DIR/good/b.yaml: can't be read: no such file or directory; want a file with IPPools`, 2},
+		{"good", `file DIR/good/b.yaml: can't be read: no such file or directory; must be a file with IPPools`, 2},
 	}
 	for _, tt := range tests {
 		t.Run(tt.path, func(t *testing.T) {
@@ -111,7 +111,7 @@ func TestLoadReadsThePoolsFile(t *testing.T) {
 	}
 	given, _, err := settings.Load(settingstest.Given(t, "--pools-file="+dir+"/missing"), filepath.Join(dir, "wrong.cfg"))
 	assert.EqualError(t, err, strings.ReplaceAll(`file DIR/wrong.cfg: apiVersion is ""; must be projectcalico.org/v3
-flag --pools-file: "DIR/missing": can't be read: no such file or directory; want a file with IPPools, or a directory of such .yaml, .yml and .json files`, "DIR", dir))
+flag --pools-file: "DIR/missing": can't be read: no such file or directory; must be a file with IPPools, or a directory of such .yaml, .yml and .json files`, "DIR", dir))
 	assert.Empty(t, given.PoolManifests)
 }
 
@@ -145,6 +145,6 @@ func TestReadAndResolve(t *testing.T) {
 	assert.Equal(t, "b", config.Desired.Pools[2].Pool.Name, "existing manifests are not read again")
 
 	_, err = settingstest.Given(t, "--pools-file="+dir+"/missing", "--timeout=5").ReadAndResolve()
-	require.EqualError(t, err, `flag --pools-file: "`+dir+`/missing": can't be read: no such file or directory; want a file with IPPools, or a directory of such .yaml, .yml and .json files`+
+	require.EqualError(t, err, `flag --pools-file: "`+dir+`/missing": can't be read: no such file or directory; must be a file with IPPools, or a directory of such .yaml, .yml and .json files`+
 		"\n"+`flag --timeout: "5": not a duration; must be a Go duration such as 90s or 5m; 0 is no limit; did you mean 5s?`)
 }

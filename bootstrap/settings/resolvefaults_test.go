@@ -23,10 +23,10 @@ func TestResolveFaults(t *testing.T) {
 		wantFour = "; must be an IPv4 CIDR, or none"
 		wantSix  = "; must be an IPv6 CIDR, or none"
 		noCIDR   = "not a CIDR such as 10.244.0.0/16 or fd00:10:244::/64"
-		mapped   = "an IPv4-mapped IPv6 CIDR: write the IPv4 one"
+		mapped   = "an IPv4-mapped IPv6 CIDR: write it as IPv4"
 		noLength = "an address without a prefix length such as /16"
-		linkFour = "overlaps the link-local range 169.254.0.0/16: want a range outside it"
-		linkSix  = "overlaps the link-local range fe80::/10: want a range outside it"
+		linkFour = "overlaps the link-local range 169.254.0.0/16; must be outside it"
+		linkSix  = "overlaps the link-local range fe80::/10; must be outside it"
 	)
 	tests := []struct {
 		name  string
@@ -65,17 +65,17 @@ func TestResolveFaults(t *testing.T) {
 		}},
 
 		{"smaller than the default block", []string{"CALICO_IPV4POOL_CIDR=10.0.0.0/27"}, []string{
-			`env CALICO_IPV4POOL_CIDR: "10.0.0.0/27": is smaller than one block of /26: Calico can't hand out addresses of it; widen it to at least /26`,
+			`env CALICO_IPV4POOL_CIDR: "10.0.0.0/27": is smaller than one block of /26: Calico can't assign addresses from it; widen it to at least /26`,
 		}},
 		{"smaller than the default IPv6 block", []string{"--ipv6-pool-cidr=fd00::/123"}, []string{
-			`flag --ipv6-pool-cidr: "fd00::/123": is smaller than one block of /122: Calico can't hand out addresses of it; widen it to at least /122`,
+			`flag --ipv6-pool-cidr: "fd00::/123": is smaller than one block of /122: Calico can't assign addresses from it; widen it to at least /122`,
 		}},
 		{"smaller than the given block", []string{"CALICO_IPV4POOL_CIDR=10.0.0.0/24", "--ipv4-pool-block-size=020"}, []string{
-			`env CALICO_IPV4POOL_CIDR: "10.0.0.0/24": is smaller than one block of /20: Calico can't hand out addresses of it; widen it to at least /20 (flag --ipv4-pool-block-size is "020")`,
+			`env CALICO_IPV4POOL_CIDR: "10.0.0.0/24": is smaller than one block of /20: Calico can't assign addresses from it; widen it to at least /20 (flag --ipv4-pool-block-size is "020")`,
 		}},
 		{"smaller than a block size with many zeros",
 			[]string{"CALICO_IPV4POOL_CIDR=10.0.0.0/24", "CALICO_IPV4POOL_BLOCK_SIZE=" + strings.Repeat("0", 1000) + "20"}, []string{
-				`env CALICO_IPV4POOL_CIDR: "10.0.0.0/24": is smaller than one block of /20: Calico can't hand out addresses of it; widen it to at least /20 (env CALICO_IPV4POOL_BLOCK_SIZE is "` + strings.Repeat("0", 200) + `"… (1002 bytes))`,
+				`env CALICO_IPV4POOL_CIDR: "10.0.0.0/24": is smaller than one block of /20: Calico can't assign addresses from it; widen it to at least /20 (env CALICO_IPV4POOL_BLOCK_SIZE is "` + strings.Repeat("0", 200) + `"… (1002 bytes))`,
 			}},
 
 		{"both encapsulations", []string{"CALICO_IPV4POOL_IPIP=Always", "--ipv4-pool-vxlan=crosssubnet"}, []string{
@@ -87,7 +87,7 @@ func TestResolveFaults(t *testing.T) {
 		{"a truncated selector", []string{"CALICO_IPV6POOL_NODE_SELECTOR=all() &&"},
 			[]string{`env CALICO_IPV6POOL_NODE_SELECTOR: "all() &&": column 9: expected a label, all(), has(), "!" or "(", found end of selector`}},
 		{"global()", []string{"CALICO_IPV4POOL_NODE_SELECTOR=has(a) || global()"},
-			[]string{`env CALICO_IPV4POOL_NODE_SELECTOR: "has(a) || global()": column 11: global() is for selectors of policies and not valid for an IP pool`}},
+			[]string{`env CALICO_IPV4POOL_NODE_SELECTOR: "has(a) || global()": column 11: global() is valid only in policies, not in IP pools`}},
 		{"global( in quotes", []string{"CALICO_IPV4POOL_NODE_SELECTOR=a == 'global()'"},
 			[]string{`env CALICO_IPV4POOL_NODE_SELECTOR: "a == 'global()'": must not contain "global("`}},
 
@@ -104,7 +104,7 @@ func TestResolveFaults(t *testing.T) {
 
 		{"one CIDR with two faults", []string{"CALICO_IPV4POOL_CIDR=169.254.0.0/30"}, []string{
 			`env CALICO_IPV4POOL_CIDR: "169.254.0.0/30": ` + linkFour,
-			`env CALICO_IPV4POOL_CIDR: "169.254.0.0/30": is smaller than one block of /26: Calico can't hand out addresses of it; widen it to at least /26`,
+			`env CALICO_IPV4POOL_CIDR: "169.254.0.0/30": is smaller than one block of /26: Calico can't assign addresses from it; widen it to at least /26`,
 		}},
 		{"faults of skipped pools", []string{"CALICO_IPV4POOL_CIDR=none", "CALICO_IPV4POOL_NAME=A", "FELIX_IPV6SUPPORT=false", "CALICO_IPV6POOL_CIDR=x"}, []string{
 			`env CALICO_IPV4POOL_NAME: "A": ` + subdomain,

@@ -58,8 +58,8 @@ func (s *Settings) warnOfUnknown(config *Config) {
 		near, found := nearest(name)
 		switch {
 		case name == "CALICO_IPV6POOL_IPIP":
-			warning += " has no effect: IP-in-IP does not carry IPv6; want " +
-				VariableNames(origin.PoolSetting(ippool.IPv6, "vxlanMode")) + " to wrap it"
+			warning += " has no effect: IP-in-IP does not carry IPv6; set " +
+				VariableNames(origin.PoolSetting(ippool.IPv6, "vxlanMode")) + " to encapsulate it"
 		case !found:
 			warning += ": unknown setting, ignored"
 		case near.Of(s).IsSet():

@@ -99,6 +99,6 @@ func TestIPIPForIPv6(t *testing.T) {
 	config, err := given.Resolve()
 	require.NoError(t, err)
 	assert.Equal(t, []string{
-		`env CALICO_IPV6POOL_IPIP: "Always" has no effect: IP-in-IP does not carry IPv6; want CALICO_IPV6POOL_VXLAN to wrap it`,
+		`env CALICO_IPV6POOL_IPIP: "Always" has no effect: IP-in-IP does not carry IPv6; set CALICO_IPV6POOL_VXLAN to encapsulate it`,
 	}, config.Warnings)
 }

@@ -64,7 +64,7 @@ func readBlockSize(setting Setting, family ippool.Family, faults *Faults) int {
 	}
 	size, err := strconv.Atoi(setting.Value)
 	if err != nil || size < smallest || size > largest {
-		faults.Add(setting, "must be from %d to %d for %s", smallest, largest, family)
+		faults.Add(setting, "must be between %d and %d for %s", smallest, largest, family)
 		return largest
 	}
 	return size

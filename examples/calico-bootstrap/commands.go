@@ -42,7 +42,7 @@ const exampleHelp = `  # Show what would be written, and where each value comes 
   # Print the pools for kubectl or calicoctl, without a datastore
   calico-bootstrap render --ipv4-pool-nat-outgoing=false`
 
-// run is the program: everything but the process around it.
+// run runs the program and returns its exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	p := &program{stdout: stdout, stderr: stderr}
 	p.flags.Datastore.Names = settings.FlagNames
@@ -80,12 +80,12 @@ func (p *program) rootCommand() *cobra.Command {
 	persistent := root.PersistentFlags()
 	persistent.SortFlags = false
 	persistent.AddGoFlagSet(flags)
-	persistent.StringVar(&p.configFile, "config", "", "CalicoAPIConfig file that says how to reach the datastore")
+	persistent.StringVar(&p.configFile, "config", "", "CalicoAPIConfig file with the connection to the datastore")
 	if hasEmbedded {
-		persistent.Lookup("datastore-type").Usage += "; embedded: an etcd inside this program, to try it out"
-		persistent.StringVar(&p.dataDir, "data-dir", "", "where the embedded etcd keeps its data (default: a temporary directory, removed afterwards)")
+		persistent.Lookup("datastore-type").Usage += "; embedded: an etcd in this program, for trials"
+		persistent.StringVar(&p.dataDir, "data-dir", "", "data directory of the embedded etcd (default: a temporary directory, removed afterwards)")
 	}
-	persistent.StringVarP(&p.output, "output", "o", "", "table, json or yaml (default table; for render yaml; config also knows env, render installation, firewall firewall-cmd and networkmanager)")
+	persistent.StringVarP(&p.output, "output", "o", "", "output format: table, json or yaml (default table, for render yaml); also env for config, installation for render, firewall-cmd and networkmanager for firewall")
 
 	root.AddCommand(p.applyCommand(), p.planCommand(), p.renderCommand(), p.firewallCommand(), p.configCommand(), p.versionCommand())
 	return root
@@ -131,7 +131,7 @@ func flagError(err error) error {
 
 func (p *program) applyCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "apply", Short: "Create the default pools (what calico-bootstrap does if no command is given)",
+		Use: "apply", Short: "Create the default pools (the default command)",
 		Args: p.noArgs, RunE: p.runApply,
 	}
 }
@@ -139,7 +139,7 @@ func (p *program) applyCommand() *cobra.Command {
 func (p *program) planCommand() *cobra.Command {
 	var exitCode bool
 	command := &cobra.Command{
-		Use: "plan", Short: "Show what apply would do, and where each value comes from; write nothing",
+		Use: "plan", Short: "Show what apply would do, and the source of each value; write nothing",
 		Args: p.noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			pending, err := p.plan(cmd.Context())
@@ -149,7 +149,7 @@ func (p *program) planCommand() *cobra.Command {
 			return err
 		},
 	}
-	command.Flags().BoolVar(&exitCode, "exit-code", false, "exit with 3 if there is something to do")
+	command.Flags().BoolVar(&exitCode, "exit-code", false, "exit with 3 if changes are pending")
 	return command
 }
 
@@ -157,9 +157,9 @@ func (p *program) renderCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "render", Short: "Print the pools for kubectl, calicoctl or the Tigera operator, without a datastore",
 		Long: `Print the pools as manifests for kubectl or calicoctl, without a datastore. With
--o installation, print them as the part of the Tigera operator's Installation that
-names the pools; "kubectl patch installation default --type merge --patch-file FILE"
-puts them into the Installation of the cluster.`,
+-o installation, print the part of the Tigera operator's Installation that lists
+the pools; "kubectl patch installation default --type merge --patch-file FILE"
+merges it into the cluster's Installation.`,
 		Args: p.noArgs, RunE: func(cmd *cobra.Command, _ []string) error { return p.render(cmd.Context()) },
 	}
 }
@@ -177,8 +177,9 @@ func (p *program) versionCommand() *cobra.Command {
 
 func (p *program) runApply(cmd *cobra.Command, _ []string) error { return p.apply(cmd.Context()) }
 
-// noArgs is cobra.NoArgs for people whose word that is left over is the value
-// of a boolean flag. It may also be the second half of a password.
+// noArgs is cobra.NoArgs with a hint: an extra argument is often the value of a
+// boolean flag. It may also be a part of a password, so the error omits it if a
+// secret flag is set.
 func (p *program) noArgs(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
@@ -189,7 +190,7 @@ func (p *program) noArgs(cmd *cobra.Command, args []string) error {
 		}
 	}
 	if near := cmd.Root().SuggestionsFor(args[0]); len(near) > 0 && cmd == cmd.Root() {
-		return fmt.Errorf("%q is no command (did you mean %s?)", args[0], strings.Join(near, " or "))
+		return fmt.Errorf("unknown command %q (did you mean %s?)", args[0], strings.Join(near, " or "))
 	}
 	return fmt.Errorf("unexpected argument %q; join the value of a boolean flag to it with =, as in --no-default-pools=false", args[0])
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 )
 
-// completeFlags tells shells what the values of flags may be: words where there
-// are few, files where a file is meant, and else nothing.
+// completeFlags registers completions for the values of flags: words of an
+// enumeration, files, or nothing.
 func completeFlags(root *cobra.Command) {
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
 	for _, d := range settings.Definitions() {
@@ -31,14 +31,14 @@ func completeFlags(root *cobra.Command) {
 	})
 }
 
-// completeFlag is for a flag that the command has.
+// completeFlag registers the completion of a flag, which the command must have.
 func completeFlag(command *cobra.Command, flag string, values cobra.CompletionFunc) {
 	if err := command.RegisterFlagCompletionFunc(flag, values); err != nil {
-		panic(err) // no such flag, or twice
+		panic(err) // the flag doesn't exist, or is registered twice
 	}
 }
 
-// findingCodes completes the last of several codes.
+// findingCodes completes the last code of a comma-separated list.
 func findingCodes(_ *cobra.Command, _ []string, given string) ([]string, cobra.ShellCompDirective) {
 	before := given[:strings.LastIndexByte(given, ',')+1]
 	var codes []string

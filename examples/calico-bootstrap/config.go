@@ -11,34 +11,33 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 )
 
-// formatEnv is a file to source.
+// formatEnv is the output format of a file to source in a shell.
 const formatEnv = "env"
 
-// hidden stands for a value that must not be shown.
+// hidden replaces a secret value.
 const hidden = "***"
 
 func (p *program) configCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "config", Short: "Print every setting with its value and where that comes from; contact nothing",
-		Long: `Print every setting with its value and where that comes from. Nothing is
-contacted. With -o env it is a file to source, of the settings that somebody gave.
-What is wrong with the settings is told as well, and makes the exit code 2.`,
+		Use: "config", Short: "Print every setting with its value and source; contact nothing",
+		Long: `Print every setting with its value and source. Nothing is contacted. With -o env,
+print a shell file that exports the settings that are set. Invalid settings are
+reported as well; the exit code is then 2.`,
 		Args: p.noArgs, RunE: func(*cobra.Command, []string) error { return p.config() },
 	}
 }
 
-// effective is a setting as it counts.
+// effective is the effective value of a setting.
 type effective struct {
 	Setting  string        `json:"setting"`  // the flag, without dashes
-	Variable string        `json:"variable"` // that gives the same
-	Value    string        `json:"value"`    // empty: none
+	Variable string        `json:"variable"` // the equivalent variable
+	Value    string        `json:"value"`    // empty: no value
 	Source   origin.Origin `json:"source"`
 
 	secret bool
 }
 
-// config prints the settings even where they are wrong: that is when somebody
-// wants to see them.
+// config prints the settings even if they are invalid, to help find the fault.
 func (p *program) config() error {
 	err := p.load(true, formatsOf["config"]...)
 	for _, warning := range append(p.warnings, p.resolved...) {
@@ -62,7 +61,7 @@ func (p *program) printConfig() error {
 	case formatJSON, formatYAML:
 		return p.printObject(all)
 	default:
-		return nil // another format, which is a fault already
+		return nil // load has reported the invalid format
 	}
 }
 
@@ -77,7 +76,7 @@ func (p *program) effective() []effective {
 				setting.Value, setting.secret = hidden, true
 			}
 			if d.Prefixed {
-				setting.Variable = "CALICO_" + d.Env // the name that wins, whoever gave it
+				setting.Variable = "CALICO_" + d.Env // the name that takes precedence
 			}
 		}
 		all = append(all, setting)
@@ -85,8 +84,8 @@ func (p *program) effective() []effective {
 	return all
 }
 
-// printEnv writes what was given as a file for a POSIX shell, and the rest as
-// comments.
+// printEnv writes a file for a POSIX shell with the settings that are set, and the
+// defaults as comments.
 func (p *program) printEnv(all []effective) error {
 	var text strings.Builder
 	for _, s := range all {
@@ -109,14 +108,14 @@ func (p *program) printEnv(all []effective) error {
 		{"kubeconfig", p.given.Datastore.KubeconfigInline},
 	} {
 		if inline.setting.IsSet() {
-			fmt.Fprintf(&text, "# the %s in %s: no variable holds such a text\n", inline.what, cell(inline.setting.Source))
+			fmt.Fprintf(&text, "# the %s in %s: there is no variable for it\n", inline.what, cell(inline.setting.Source))
 		}
 	}
 	_, err := p.stdout.Write([]byte(text.String()))
 	return err
 }
 
-// quoteForShell quotes a text so that a POSIX shell takes it as it is.
+// quoteForShell quotes a text for a POSIX shell.
 func quoteForShell(text string) string {
 	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }

@@ -24,24 +24,25 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// hasEmbedded says that this build has an etcd in it, which doubles its size.
+// hasEmbedded reports whether this build has an embedded etcd, which doubles the
+// size of the program.
 const hasEmbedded = true
 
-// embeddedEtcd is an etcd inside the program, for trying it out with nothing
-// installed. It listens on loopback only.
+// embeddedEtcd is an etcd server in the program, for trials without an
+// installation. It listens only on loopback.
 type embeddedEtcd struct {
 	*etcdv3.Datastore
 	server *embed.Etcd
 	client *clientv3.Client
-	folder string // temporary, to be removed; empty: the user's stays
+	folder string // temporary, removed by Close; empty if the user set a folder
 }
 
-// embeddedStart is how long the embedded etcd may take to be ready. A folder
-// that another etcd uses is never.
+// embeddedStart is the time limit for the start of the embedded etcd, which never
+// starts if another etcd uses its folder.
 const embeddedStart = 20 * time.Second
 
-// startEmbedded starts an etcd of one member. Without a folder it gets a
-// temporary one. The time for the run, if it has a limit, is its limit too.
+// startEmbedded starts an etcd with one member. An empty folder means a temporary
+// one. timeout is the time limit of the run; zero means no limit.
 func startEmbedded(ctx context.Context, folder string, timeout time.Duration) (open.Datastore, error) {
 	e := &embeddedEtcd{}
 	config := embed.NewConfig()
@@ -51,7 +52,7 @@ func startEmbedded(ctx context.Context, folder string, timeout time.Duration) (o
 			return nil, fmt.Errorf("embedded etcd: %w", err)
 		}
 		folder, e.folder = temporary, temporary
-		config.UnsafeNoFsync = true // the data goes with the program
+		config.UnsafeNoFsync = true // the data is deleted when the program ends
 	}
 	config.Dir = folder
 	config.ZapLoggerBuilder = embed.NewZapLoggerBuilder(zap.NewNop())
@@ -59,7 +60,7 @@ func startEmbedded(ctx context.Context, folder string, timeout time.Duration) (o
 	config.ListenClientUrls, config.AdvertiseClientUrls = []url.URL{anyPort}, []url.URL{anyPort}
 	config.ListenPeerUrls, config.AdvertisePeerUrls = []url.URL{anyPort}, []url.URL{anyPort}
 	config.InitialCluster = config.InitialClusterFromName(config.Name)
-	// Alone, the member elects itself after one timeout: a short one.
+	// A single member elects itself after one election timeout, so make it short.
 	config.TickMs, config.ElectionMs = 10, 100
 
 	if err := e.start(ctx, config, timeout); err != nil {
@@ -84,7 +85,7 @@ func (e *embeddedEtcd) start(ctx context.Context, config *embed.Config, timeout 
 		server *embed.Etcd
 		err    error
 	}
-	// Starting waits without end for a folder that another etcd has locked.
+	// StartEtcd waits forever if another etcd has locked the folder.
 	done := make(chan started, 1)
 	go func() {
 		server, err := embed.StartEtcd(config)
@@ -117,8 +118,8 @@ func (e *embeddedEtcd) start(ctx context.Context, config *embed.Config, timeout 
 	return nil
 }
 
-// checkData opens the database as etcd will, which ends the process if it
-// can't be read.
+// checkData checks that the database can be opened, because etcd exits the process
+// if it can't.
 func checkData(folder string) error {
 	path := datadir.ToBackendFileName(folder)
 	if _, err := os.Stat(path); err != nil {
@@ -127,7 +128,7 @@ func checkData(folder string) error {
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{ReadOnly: true, Timeout: 100 * time.Millisecond})
 	switch {
 	case errors.Is(err, bolterrors.ErrTimeout):
-		return nil // in use: etcd waits for it, and start has an eye on the time
+		return nil // in use: etcd waits for it, with the time limit in start
 	case err != nil:
 		return fmt.Errorf("its data can't be read: %w", err)
 	default:
@@ -135,7 +136,7 @@ func checkData(folder string) error {
 	}
 }
 
-// printRecords shows what stands in etcd, key and value, byte for byte.
+// printRecords prints the records in etcd, keys and values, byte for byte.
 func (e *embeddedEtcd) printRecords(ctx context.Context, w io.Writer) error {
 	resp, err := e.client.Get(ctx, ippool.RecordPrefix, clientv3.WithPrefix())
 	if err != nil {

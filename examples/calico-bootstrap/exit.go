@@ -33,10 +33,10 @@ var exitCodes = [...]string{
 	exitTimedOut: "the time limit was reached",
 }
 
-// errPending says nothing: the plan on stdout did.
-var errPending = errors.New("there is something to do")
+// errPending is not printed, because the plan on stdout shows the changes.
+var errPending = errors.New("changes are pending")
 
-// usageError is a command line that can't be understood.
+// usageError is an invalid command line.
 type usageError struct{ err error }
 
 func (e *usageError) Error() string { return e.err.Error() + "; calico-bootstrap --help lists them" }
@@ -51,7 +51,7 @@ func exitCode(err error) int {
 	case err == nil:
 		return exitDone
 	case errors.As(err, &partial) && !errors.Is(err, bootstrap.ErrTimedOut):
-		return exitFailed // whatever refused the rest, something was written
+		return exitFailed // part of the pools was written, whatever the other errors
 	case errors.As(err, &usage), errors.Is(err, settings.ErrInvalidSettings), errors.Is(err, preflight.ErrFindings):
 		return exitSettings
 	case errors.Is(err, errPending), errors.Is(err, plan.ErrDrift):

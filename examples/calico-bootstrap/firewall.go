@@ -22,13 +22,13 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// The output formats that only firewall has.
+// The output formats of firewall only.
 const (
 	formatFirewallCmd    = "firewall-cmd"
 	formatNetworkManager = "networkmanager"
 )
 
-// firewallFlags are those that only firewall has.
+// firewallFlags are the flags of firewall only.
 type firewallFlags struct {
 	role          string
 	apiServerPort string
@@ -49,55 +49,55 @@ func (p *program) firewallCommand() *cobra.Command {
 	var flags firewallFlags
 	command := &cobra.Command{
 		Use: "firewall", Short: "Show what a host's firewall must allow, or check that firewalld does; change nothing",
-		Long: `Show what a host's firewall must allow, as it follows from the pools (those in
-the datastore and those that apply would create) and from what runs on the host.
+		Long: `Show what a host's firewall must allow. This follows from the pools (those in the
+datastore and those that apply would create) and from the services on the host.
 
-With --check, ask the running firewalld whether it lets that in, now and after a
-reload; exit with 3 if something is missing. Nothing is changed. With -o
-firewall-cmd, print the commands that open it; with --check, only those that
-still have to be run.`,
+With --check, check whether the running firewalld allows it, now and after a
+reload; exit with 3 if an opening is missing. Nothing is changed. With -o
+firewall-cmd, print the commands that allow it; with --check, only those for
+missing openings.`,
 		Example: `  # What a node needs, and what the control plane needs
   calico-bootstrap firewall --kubeconfig admin.conf
   calico-bootstrap firewall --kubeconfig admin.conf --role control-plane
 
-  # Before there is a datastore
+  # Before the datastore exists
   calico-bootstrap firewall --local --ipv4-pool-ipip Always
 
-  # Does this host's firewalld let it in? What is to be run, if not?
+  # Check this host's firewalld, and print the commands for missing openings
   calico-bootstrap firewall --kubeconfig admin.conf --check
   calico-bootstrap firewall --kubeconfig admin.conf --check -o firewall-cmd
 
-  # On a host that can't reach the datastore yet
+  # On a host that can't reach the datastore
   calico-bootstrap firewall --kubeconfig admin.conf -o json > openings.json
   calico-bootstrap firewall --from openings.json --check`,
 		Args: p.noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return p.firewall(cmd.Context(), flags, cmd.InOrStdin()) },
 	}
 	command.Flags().SortFlags = false
-	command.Flags().StringVar(&flags.role, "role", "", "what the host is: node or control-plane, where the datastore listens too (default: node)")
+	command.Flags().StringVar(&flags.role, "role", "", "role of the host: node, or control-plane, where the datastore listens as well (default: node)")
 	command.Flags().StringVar(&flags.apiServerPort, "api-server-port", "", "port of the API server on the control plane (default: that of its URL, or 6443 in a pod)")
-	command.Flags().BoolVar(&flags.noBGP, "no-bgp", false, "BGP is turned off in the cluster")
+	command.Flags().BoolVar(&flags.noBGP, "no-bgp", false, "BGP is disabled in the cluster")
 	command.Flags().BoolVar(&flags.typha, "typha", false, "Typha runs on the host")
 	command.Flags().BoolVar(&flags.wireGuard, "wireguard", false, "the cluster encrypts with WireGuard")
-	command.Flags().BoolVar(&flags.registry, "registry", false, "a registry of images runs on the host")
-	command.Flags().BoolVar(&flags.local, "local", false, "take the pools from the settings alone; contact no datastore")
-	command.Flags().StringVar(&flags.from, "from", "", "take the openings from this file, which firewall -o json printed (-: stdin); contact no datastore")
-	command.Flags().BoolVar(&flags.check, "check", false, "ask firewalld, and exit with 3 if something is missing")
-	command.Flags().StringVar(&flags.zone, "zone", "", "firewalld's zone that is meant (default: that of the interface)")
+	command.Flags().BoolVar(&flags.registry, "registry", false, "an image registry runs on the host")
+	command.Flags().BoolVar(&flags.local, "local", false, "use only the pools in the settings; don't contact the datastore")
+	command.Flags().StringVar(&flags.from, "from", "", "use the openings in this file, the output of firewall -o json (-: stdin); don't contact the datastore")
+	command.Flags().BoolVar(&flags.check, "check", false, "check firewalld, and exit with 3 if an opening is missing")
+	command.Flags().StringVar(&flags.zone, "zone", "", "firewalld zone (default: that of the interface)")
 	command.Flags().StringSliceVar(&flags.interfaces, "interface", nil, "interface whose zone is checked (default: that of the default route)")
 	completeFlag(command, "role", cobra.FixedCompletions([]string{string(roleNode), string(roleControlPlane)}, cobra.ShellCompDirectiveNoFileComp))
 	completeFlag(command, "from", cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault))
 	return command
 }
 
-// firewallReport is what firewall found. Its JSON is a promise: fields are only
-// ever added. It is also what --from reads.
+// firewallReport is the result of firewall, and the input of --from. Its JSON is
+// stable: later versions may only add fields.
 type firewallReport struct {
 	Role                hostRole           `json:"role"`
 	Datastore           datastore.Type     `json:"datastore"`
 	Pools               []firewall.Pool    `json:"pools"`
 	Openings            []firewall.Opening `json:"openings"`
-	UnmanagedInterfaces []string           `json:"unmanagedInterfaces"` // that NetworkManager has to leave alone
+	UnmanagedInterfaces []string           `json:"unmanagedInterfaces"` // that NetworkManager must not manage
 	Warnings            []string           `json:"warnings"`
 	Check               *firewalld.Check   `json:"check,omitempty"`
 }
@@ -133,10 +133,10 @@ func (p *program) firewall(ctx context.Context, flags firewallFlags, stdin io.Re
 	return nil
 }
 
-// zoneName is what firewalld takes for the name of a zone.
+// zoneName matches the names of zones that firewalld accepts.
 var zoneName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_/-]+$`) })
 
-// judge tells all that is wrong with the flags.
+// validate returns the role, and all faults of the flags.
 func (f firewallFlags) validate(output string) (hostRole, error) {
 	var faults settings.Faults
 	given := func(flag, value string) settings.Setting { return settings.Given(value, origin.Flag(flag)) }
@@ -145,33 +145,33 @@ func (f firewallFlags) validate(output string) (hostRole, error) {
 		faults.Add(given("role", f.role), "%s", err)
 	}
 	if f.local && f.from != "" {
-		faults.Add(given("from", f.from), "contradicts flag --local: want the openings of a file or those of the settings, not both")
+		faults.Add(given("from", f.from), "contradicts flag --local; set only one of the two")
 	}
 	if others := f.deriving(); f.from != "" && len(others) > 0 {
-		faults.Add(given("from", f.from), "contradicts %s: the openings of the file stay as they are", strings.Join(others, ", "))
+		faults.Add(given("from", f.from), "contradicts %s: the openings of the file are not changed", strings.Join(others, ", "))
 	}
 	if f.zone != "" && !zoneName().MatchString(f.zone) {
-		faults.Add(given("zone", f.zone), "no name of a zone; want letters, digits, -, _ and /")
+		faults.Add(given("zone", f.zone), "not a zone name; must be letters, digits, -, _ and /")
 	}
 	if f.zone != "" && len(f.interfaces) > 0 {
-		faults.Add(given("interface", strings.Join(f.interfaces, ",")), "contradicts flag --zone %q: want a zone, or interfaces to find theirs", f.zone)
+		faults.Add(given("interface", strings.Join(f.interfaces, ",")), "contradicts flag --zone %q; set a zone, or interfaces to find their zones", f.zone)
 	}
 	if len(f.interfaces) > 0 && f.zone == "" && !f.check {
-		faults.Add(given("interface", strings.Join(f.interfaces, ",")), "only firewalld knows its zone; want --check too, or --zone")
+		faults.Add(given("interface", strings.Join(f.interfaces, ",")), "only firewalld knows its zone; set --check or --zone as well")
 	}
 	if port, err := strconv.ParseUint(f.apiServerPort, 10, 16); f.apiServerPort != "" && (err != nil || port == 0) {
-		faults.Add(given("api-server-port", f.apiServerPort), "no port; want 1 to 65535")
+		faults.Add(given("api-server-port", f.apiServerPort), "not a port; must be 1 to 65535")
 	}
 	if f.apiServerPort != "" && role == roleNode {
-		faults.Add(given("api-server-port", f.apiServerPort), "no API server listens on a node; want --role control-plane too")
+		faults.Add(given("api-server-port", f.apiServerPort), "no API server listens on a node; set --role control-plane as well")
 	}
 	if f.check && output == formatNetworkManager {
-		faults.Add(given("output", output), "has nothing to do with firewalld; want no --check")
+		faults.Add(given("output", output), "not used with firewalld; remove --check")
 	}
 	return role, faults.Err()
 }
 
-// deriving are the flags that were given and say what openings there are.
+// deriving returns the given flags that affect the openings.
 func (f firewallFlags) deriving() []string {
 	var names []string
 	for _, flag := range []struct {
@@ -188,7 +188,7 @@ func (f firewallFlags) deriving() []string {
 	return names
 }
 
-// firewallReport derives the openings, or reads them.
+// firewallReport computes the openings, or reads them from a file.
 func (p *program) firewallReport(ctx context.Context, flags firewallFlags, role hostRole, stdin io.Reader) (firewallReport, error) {
 	if flags.from != "" {
 		return readFirewallReport(flags.from, stdin)
@@ -216,7 +216,7 @@ func (p *program) firewallReport(ctx context.Context, flags firewallFlags, role 
 	return report, nil
 }
 
-// listensOn is what the datastore listens on.
+// listensOn returns the openings for the ports that the datastore listens on.
 func (p *program) listensOn(flags firewallFlags) []firewall.Opening {
 	given := p.settings.Datastore
 	server := ""
@@ -227,18 +227,18 @@ func (p *program) listensOn(flags firewallFlags) []firewall.Opening {
 		return firewall.Etcd(nil)
 	case flags.apiServerPort != "":
 		server = ":" + flags.apiServerPort
-	case p.datastore.Kubernetes.REST == nil: // nobody looked for one
+	case p.datastore.Kubernetes.REST == nil: // with --local
 		server = given.K8sAPIEndpoint.Value
-	case !strings.HasPrefix(p.datastore.Kubernetes.REST.BearerTokenFile, podSecrets): // else it is the Service's
+	case !strings.HasPrefix(p.datastore.Kubernetes.REST.BearerTokenFile, podSecrets): // in a pod, the host is that of the Service
 		server = p.datastore.Kubernetes.REST.Host
 	}
 	return []firewall.Opening{firewall.APIServer(server)}
 }
 
-// podSecrets is where a pod finds its token.
+// podSecrets is the directory of a pod's token.
 const podSecrets = "/var/run/secrets/kubernetes.io/"
 
-// check asks firewalld.
+// check compares the openings with firewalld's configuration.
 func (r *firewallReport) check(ctx context.Context, flags firewallFlags) error {
 	firewall, err := firewalld.Connect(ctx)
 	if err != nil {
@@ -247,7 +247,7 @@ func (r *firewallReport) check(ctx context.Context, flags firewallFlags) error {
 	defer firewall.Close()
 	var ranges []netip.Prefix
 	for _, pool := range r.Pools {
-		if prefix, err := ippool.ParseCIDR(pool.CIDR); err == nil { // else it is not known yet
+		if prefix, err := ippool.ParseCIDR(pool.CIDR); err == nil { // otherwise it is chosen at apply
 			ranges = append(ranges, prefix)
 		}
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 )
 
-// readFirewallReport reads what firewall -o json printed.
+// readFirewallReport reads the output of firewall -o json.
 func readFirewallReport(file string, stdin io.Reader) (firewallReport, error) {
 	in := stdin
 	if file != "-" {
@@ -26,11 +26,11 @@ func readFirewallReport(file string, stdin io.Reader) (firewallReport, error) {
 	if err := decoder.Decode(&report); err != nil {
 		return firewallReport{}, fromFault(file, err)
 	}
-	if _, err := decoder.Token(); err != io.EOF { // two reports, of which one would be left out
-		return firewallReport{}, fromFault(file, errors.New("more than one report, or something behind it"))
+	if _, err := decoder.Token(); err != io.EOF { // don't ignore a second report
+		return firewallReport{}, fromFault(file, errors.New("more than one report, or trailing data"))
 	}
 	if report.Openings == nil || report.Role == "" {
-		return firewallReport{}, fromFault(file, errors.New("no openings in it"))
+		return firewallReport{}, fromFault(file, errors.New("it has no openings"))
 	}
 	for _, opening := range report.Openings {
 		if err := opening.Validate(); err != nil {
@@ -43,6 +43,6 @@ func readFirewallReport(file string, stdin io.Reader) (firewallReport, error) {
 
 func fromFault(file string, err error) error {
 	var faults settings.Faults
-	faults.Add(settings.Given(file, origin.Flag("from")), "%s; want what calico-bootstrap firewall -o json printed", err)
+	faults.Add(settings.Given(file, origin.Flag("from")), "%s; must be the output of calico-bootstrap firewall -o json", err)
 	return faults.Err()
 }

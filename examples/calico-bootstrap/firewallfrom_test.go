@@ -13,9 +13,9 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 )
 
-// FuzzFirewallReport reads any text as what firewall -o json printed: it is
-// refused on a line, or its commands are words that no shell reads otherwise, and
-// it is read the same once more.
+// FuzzFirewallReport reads any data as the output of firewall -o json. It checks that
+// the error is one line, or that the commands have no special characters for a
+// shell and the report round-trips.
 func FuzzFirewallReport(f *testing.F) {
 	f.Add([]byte(`{"role":"node","datastore":"etcdv3","pools":[{"name":"a","family":4,"cidr":"10.0.0.0/8","ipipMode":"Always","vxlanMode":"Never"}],"openings":[{"name":"BGP","port":"179/tcp","families":[4,6],"reason":"r"},{"name":"IP-in-IP","protocol":"4","families":[4],"reason":"r"}],"unmanagedInterfaces":["cali*"],"warnings":[],"check":{"zone":"public"}}`))
 	f.Add([]byte(`{"role":"x","openings":[]}{"role":"y"}`))
@@ -31,7 +31,7 @@ func FuzzFirewallReport(f *testing.F) {
 			require.NotContains(t, err.Error(), "\n")
 			return
 		}
-		require.True(t, json.Valid(data), "what follows is left out")
+		require.True(t, json.Valid(data), "trailing data is ignored")
 		require.Nil(t, report.Check)
 		for _, line := range firewall.FirewallCmd(report.Openings, "") {
 			require.Regexp(t, command, line)

@@ -16,7 +16,7 @@ func (p *program) printFirewall(report firewallReport, zone string) error {
 	case formatJSON, formatYAML:
 		return p.printObject(report)
 	}
-	for _, warning := range report.Warnings { // which the other formats have no room for
+	for _, warning := range report.Warnings { // the other formats have no warnings
 		p.logger.Warn(warning)
 	}
 	var text string
@@ -40,7 +40,7 @@ func lines(all []string) string {
 	return text.String()
 }
 
-// commandsFor open what is missing, where it is.
+// commandsFor returns the commands that add the missing openings.
 func commandsFor(check firewalld.Check) []string {
 	var permanent, now []string
 	for _, zone := range check.Zones {
@@ -103,7 +103,7 @@ func stateCell(state firewalld.State, by string) string {
 	return fmt.Sprintf("%s (%s)", state, cell(by))
 }
 
-// conclusion says in a sentence what is to be done.
+// conclusion summarizes the check and how to add missing openings.
 func conclusion(check firewalld.Check) string {
 	now, gone := 0, 0
 	for _, zone := range check.Zones {
@@ -120,10 +120,10 @@ func conclusion(check firewalld.Check) string {
 	case now == 0 && gone == 0:
 		return "Nothing is missing."
 	case now == 0:
-		return fmt.Sprintf("%d open now, but gone after a reload. -o firewall-cmd prints what opens it for good. Nothing was changed.", gone)
+		return fmt.Sprintf("%d open now, but missing after a reload. -o firewall-cmd prints the commands to add them permanently. Nothing was changed.", gone)
 	case gone == 0:
-		return fmt.Sprintf("%d missing. -o firewall-cmd prints what opens it. Nothing was changed.", now)
+		return fmt.Sprintf("%d missing. -o firewall-cmd prints the commands to add them. Nothing was changed.", now)
 	default:
-		return fmt.Sprintf("%d missing, %d open now, but gone after a reload. -o firewall-cmd prints what opens it. Nothing was changed.", now, gone)
+		return fmt.Sprintf("%d missing, %d open now, but missing after a reload. -o firewall-cmd prints the commands to add them. Nothing was changed.", now, gone)
 	}
 }

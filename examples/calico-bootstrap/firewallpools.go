@@ -15,8 +15,9 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// firewallPools are the pools that the openings follow from: what is stored and
-// what apply would create or change. Locally it is what is asked for.
+// firewallPools returns the pools that determine the openings: the existing pools
+// as they are after apply, and those that apply would create; with local, the
+// desired pools.
 func (p *program) firewallPools(ctx context.Context, local bool) ([]firewall.Pool, []string, error) {
 	if local {
 		return p.desiredPools()
@@ -40,8 +41,8 @@ func (p *program) firewallPools(ctx context.Context, local bool) ([]firewall.Poo
 	return poolsAfter(seen.snapshot, planned.Report)
 }
 
-// lastSnapshot remembers what a datastore said last: a report has only the
-// pools that the settings ask for.
+// lastSnapshot records the last snapshot of a datastore, because a report has only
+// the desired pools.
 type lastSnapshot struct {
 	datastore.Datastore
 	snapshot datastore.Snapshot
@@ -53,8 +54,8 @@ func (d *lastSnapshot) Snapshot(ctx context.Context) (datastore.Snapshot, error)
 	return snapshot, err
 }
 
-// poolsAfter are the pools as they would be after apply: first those that it
-// would write, then the rest by name.
+// poolsAfter returns the pools as they are after apply: first those that it would
+// write, then the rest by name.
 func poolsAfter(snapshot datastore.Snapshot, report bootstrap.Report) ([]firewall.Pool, []string, error) {
 	pools, warnings := []firewall.Pool{}, []string{}
 	written := map[string]bool{}
@@ -71,29 +72,29 @@ func poolsAfter(snapshot datastore.Snapshot, report bootstrap.Report) ([]firewal
 		}
 		prefix, err := ippool.ParseCIDR(stored.Spec.CIDR)
 		if err != nil {
-			warnings = append(warnings, fmt.Sprintf("pool %s is left out: its CIDR %q can't be read", stored.Name, stored.Spec.CIDR))
+			warnings = append(warnings, fmt.Sprintf("pool %s is ignored: its CIDR %q is invalid", stored.Name, stored.Spec.CIDR))
 			continue
 		}
 		pools = append(pools, firewall.PoolOf(stored.Name, ippool.FamilyOf(prefix), stored.Spec))
 	}
 	for _, unreadable := range snapshot.Unreadable {
-		warnings = append(warnings, fmt.Sprintf("pool %s is left out: it can't be read: %s", unreadable.Name, unreadable.Err))
+		warnings = append(warnings, fmt.Sprintf("pool %s is ignored: it can't be read: %s", unreadable.Name, unreadable.Err))
 	}
 	return pools, warnings, nil
 }
 
-// askedPools are the pools that the settings ask for.
+// desiredPools returns the desired pools of the settings.
 func (p *program) desiredPools() ([]firewall.Pool, []string, error) {
 	config, err := p.settings.Resolve()
 	if err != nil {
 		return nil, nil, err
 	}
 	pools := []firewall.Pool{}
-	for _, want := range config.Desired.Pools {
-		if want.Skip != "" {
+	for _, desired := range config.Desired.Pools {
+		if desired.Skip != "" {
 			continue
 		}
-		pools = append(pools, planned(firewall.PoolOf(want.Pool.Name, want.Family, want.Pool.Spec)))
+		pools = append(pools, planned(firewall.PoolOf(desired.Pool.Name, desired.Family, desired.Pool.Spec)))
 	}
 	return pools, []string{}, nil
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 )
 
-// setLogger sends log lines to stderr: stdout carries the result alone.
+// setLogger sets a logger that writes to stderr, because stdout is for results.
 func (p *program) setLogger() error {
 	var faults settings.Faults
 	options := &slog.HandlerOptions{Level: readLogLevel(setting(&p.settings, origin.SettingLogLevel), &faults)}
@@ -25,13 +25,13 @@ func (p *program) setLogger() error {
 	return faults.Err()
 }
 
-// setting is the one of that identity.
+// setting returns the setting with that identity.
 func setting(of *settings.Settings, id origin.Setting) settings.Setting {
 	all := settings.Definitions()
 	return *all[slices.IndexFunc(all, func(d settings.Definition) bool { return d.ID == id })].Of(of)
 }
 
-// readLogLevel knows logrus's names, which calico-node's users have.
+// readLogLevel parses a log level by the names of logrus, as calico-node does.
 func readLogLevel(setting settings.Setting, faults *settings.Faults) slog.Level {
 	switch strings.ToLower(setting.Value) {
 	case "debug":

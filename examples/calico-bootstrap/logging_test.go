@@ -13,8 +13,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 )
 
-// logging is a program whose log has the level and the format; its log goes into
-// the buffer.
+// logging returns a program with the log level and format, which logs to the buffer.
 func logging(t *testing.T, level, format string) (*program, *bytes.Buffer, error) {
 	t.Helper()
 	log := &bytes.Buffer{}
@@ -49,8 +48,8 @@ func TestLogFormats(t *testing.T) {
 	}
 }
 
-// Both are told of at once, and there is a logger nevertheless: what else is
-// wrong is yet to be logged.
+// Both faults are reported, and the logger is set, because other errors must still
+// be logged.
 func TestLoggingFaults(t *testing.T) {
 	t.Parallel()
 	p, _, err := logging(t, "loud", "xml")

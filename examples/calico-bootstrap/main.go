@@ -1,9 +1,9 @@
-// Command calico-bootstrap creates Calico's default IPPools: once for a
-// cluster, from flags, environment and CalicoAPIConfig file, into etcd v3 or the
-// Kubernetes API.
+// Command calico-bootstrap creates Calico's default IPPools, once for a cluster, in
+// etcd v3 or the Kubernetes API. Its settings are flags, environment variables and
+// a CalicoAPIConfig file.
 //
-// The library behind it is github.com/calico-bootstrap/calico-bootstrap; the
-// program adds the command line, the output and the exit codes.
+// It uses the library github.com/calico-bootstrap/calico-bootstrap, and adds the
+// command line, the output and the exit codes.
 package main
 
 import (
@@ -14,10 +14,11 @@ import (
 )
 
 func main() {
-	// A closed pipe is an error of the write, so that what was started is ended.
+	// Without the signal, writing to a closed pipe is an error, and the program
+	// cleans up.
 	signal.Ignore(syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	context.AfterFunc(ctx, stop) // a second signal ends what doesn't listen, such as the read of a pipe
+	context.AfterFunc(ctx, stop) // a second signal kills the process, for example while it reads a pipe
 	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)

@@ -10,7 +10,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/open"
 )
 
-// hasEmbedded says that this build has no etcd in it: it stays small.
+// hasEmbedded reports whether this build has an embedded etcd.
 const hasEmbedded = false
 
 func startEmbedded(context.Context, string, time.Duration) (open.Datastore, error) {

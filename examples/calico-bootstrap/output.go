@@ -31,12 +31,12 @@ const (
 	formatJSON  = "json"
 	formatYAML  = "yaml"
 
-	formatInstallation = "installation" // only of render
+	formatInstallation = "installation" // render only
 )
 
-// formatsOf are those of each command, the default one first.
+// formatsOf are the formats of each command, the default first.
 var formatsOf = map[string][]string{
-	"calico-bootstrap": {formatTable, formatJSON, formatYAML}, // which is apply
+	"calico-bootstrap": {formatTable, formatJSON, formatYAML}, // the same as apply
 	"apply":            {formatTable, formatJSON, formatYAML},
 	"plan":             {formatTable, formatJSON, formatYAML},
 	"render":           {formatYAML, formatJSON, formatInstallation},
@@ -44,8 +44,8 @@ var formatsOf = map[string][]string{
 	"config":           {formatTable, formatEnv, formatJSON, formatYAML},
 }
 
-// printReport writes what was done: a line a pool, or all of it for a machine.
-// Of an embedded etcd it shows the records too, since nobody else can look.
+// printReport prints the report: a line for each pool in a table, or an object. It
+// prints the records of an embedded etcd as well, which no other client can read.
 func (p *program) printReport(ctx context.Context, store open.Datastore, report bootstrap.Report) error {
 	if p.output != formatTable {
 		return p.printObject(report)
@@ -74,21 +74,21 @@ func (p *program) printReport(ctx context.Context, store open.Datastore, report 
 	return nil
 }
 
-// recordPrinter is a datastore that nobody else can look into.
+// recordPrinter is a datastore that other clients can't read.
 type recordPrinter interface {
 	printRecords(ctx context.Context, w io.Writer) error
 }
 
-// printPlan writes what would be done: pool by pool, every field and where its
-// value comes from, or how what is stored differs from what was asked for.
+// printPlan prints the plan: for each pool, every field with its value and source, or
+// the fields whose stored value differs from desired.
 func (p *program) printPlan(_ context.Context, _ open.Datastore, report bootstrap.Report) error {
 	if p.output != formatTable {
 		return p.printObject(report)
 	}
 	table := newTable(p.stdout)
 	count := map[plan.Action]int{}
-	differing := 0             // unchanged, and not as asked for
-	shown := map[string]bool{} // in the tables of the pools
+	differing := 0             // unchanged pools that differ from desired
+	shown := map[string]bool{} // warnings shown in the tables of the pools
 	for _, pool := range report.Pools {
 		count[pool.Action]++
 		fmt.Fprintf(table, "%s pool %s: %s (%s)\n", pool.Family, cell(pool.Name), sentence(pool), cell(pool.Reason))
@@ -129,10 +129,10 @@ func (p *program) printPlan(_ context.Context, _ open.Datastore, report bootstra
 	return table.Flush()
 }
 
-// printDrift writes the fields that differ, and below them what would change
-// each: fields with the same remedy share the line.
+// printDrift prints the fields that differ, then a line for each remedy with the
+// fields that it applies to.
 func printDrift(table io.Writer, pool bootstrap.PoolReport) {
-	fmt.Fprintln(table, "    FIELD\tSTORED\tASKED FOR\tFROM")
+	fmt.Fprintln(table, "    FIELD\tSTORED\tDESIRED\tFROM")
 	var remedies []string
 	fields := map[string][]string{}
 	for _, difference := range pool.Drift {
@@ -158,11 +158,12 @@ func printDrift(table io.Writer, pool bootstrap.PoolReport) {
 	}
 }
 
-// itemStart is where a list in a text goes on: each item gets a line.
+// itemStart matches the start of each item of a numbered list, to put it on a new
+// line.
 var itemStart = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(` (\d\. )`) })
 
-// cell is a value on one line and without what plays tricks on a terminal: it
-// may be what somebody else stored.
+// cell formats a value on one line, without characters that control a terminal: the
+// value may come from another client of the datastore.
 func cell(value any) string {
 	if value == "" {
 		return "-"
@@ -181,7 +182,7 @@ func sentence(pool bootstrap.PoolReport) string {
 	}
 }
 
-// planValues are the settings behind a pool, or what is stored.
+// planValues returns the settings of a pool, or its stored values.
 func planValues(pool bootstrap.PoolReport) []plan.Value {
 	if len(pool.Settings) > 0 {
 		return pool.Settings
@@ -228,8 +229,8 @@ func (p *program) printObject(object any) error {
 	return err
 }
 
-// toYAML writes an object as its JSON says. The YAML library reads that as YAML,
-// which wants some characters escaped that JSON may hold as they are.
+// toYAML encodes an object as YAML by its JSON tags. The YAML library parses the JSON
+// as YAML, which requires more characters to be escaped.
 func toYAML(object any) ([]byte, error) {
 	data, err := json.Marshal(object)
 	if err != nil {
@@ -246,7 +247,7 @@ func toYAML(object any) ([]byte, error) {
 	return yaml.JSONToYAML(escaped.Bytes())
 }
 
-// printPools writes the pools as manifests: YAML documents, or one list.
+// printPools prints the pools as manifests: YAML documents, or a list in JSON.
 func (p *program) printPools(pools []*v3.IPPool, apiVersion string) error {
 	if p.output == formatJSON {
 		list := v3.IPPoolList{
@@ -269,11 +270,11 @@ func (p *program) printPools(pools []*v3.IPPool, apiVersion string) error {
 	return nil
 }
 
-// printInstallation writes the pools for the Tigera operator. What it can't have
-// is a fault of the settings, which ask for it.
+// printInstallation prints the pools as an Installation of the Tigera operator. Pools
+// that are invalid there are faults of the flag --output.
 func (p *program) printInstallation(pools []*v3.IPPool) error {
 	if group := p.settings.Datastore.CalicoAPIGroup; group.IsSet() {
-		p.logger.Warn(fmt.Sprintf("%s has no effect: an Installation has an API group of its own", group.Source))
+		p.logger.Warn(fmt.Sprintf("%s has no effect: an Installation has its own API group", group.Source))
 	}
 	object, warnings, err := installation.Of(pools)
 	for _, warning := range warnings {

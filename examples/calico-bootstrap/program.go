@@ -23,8 +23,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 )
 
-// program is one call of the program: its streams, its flags, and what comes
-// of them.
+// program is one run of the program: its streams, its flags and its state.
 type program struct {
 	stdout, stderr io.Writer
 
@@ -33,24 +32,24 @@ type program struct {
 	dataDir    string
 	output     string
 
-	given      settings.Settings // as they were read
-	settings   settings.Settings // as the library gets them
-	datastore  open.Config       // how the datastore is reached
+	given      settings.Settings // as loaded
+	settings   settings.Settings // as passed to the library
+	datastore  open.Config       // the connection to the datastore
 	embedded   bool
 	warnings   []string // of the program and of the datastore's settings
 	resolved   []string // warnings of all other settings, which the library logs
 	logger     *slog.Logger
-	jsonLogger *slog.Logger // also tells of errors; nil where logs are text
-	running    bool         // the command line was understood
-	planning   bool         // what is found goes to stdout, with the plan
+	jsonLogger *slog.Logger // for errors as well; nil if logs are text
+	running    bool         // the command line is valid
+	planning   bool         // warnings go to stdout, with the plan
 	timeout    time.Duration
 }
 
-// embeddedType is the datastore type that only this program has.
+// embeddedType is a datastore type of this program only.
 const embeddedType = "embedded"
 
-// load reads the settings and judges all of them. With a datastore, also how
-// it is reached.
+// load loads and validates all settings, and the connection to the datastore if
+// contacts is true.
 func (p *program) load(contacts bool, formats ...string) error {
 	p.running = true
 	given, warnings, loadErr := settings.Load(p.flags, p.configFile)
@@ -64,7 +63,7 @@ func (p *program) load(contacts bool, formats ...string) error {
 		faults = append(faults, embeddedFaults)
 	}
 	p.datastore.Type = config.Datastore
-	if contacts && !p.fromConfigFile(loadErr) { // else it is unknown which datastore is meant
+	if contacts && !p.fromConfigFile(loadErr) { // otherwise the datastore type is unknown
 		faults = append(faults, p.loadDatastore(config.Datastore))
 	}
 	p.timeout, p.resolved = config.Timeout, config.Warnings
@@ -72,9 +71,9 @@ func (p *program) load(contacts bool, formats ...string) error {
 	return errors.Join(faults...)
 }
 
-// strictly makes errors of the warnings about settings, if the settings say so.
+// strictly turns the warnings about settings into errors if Strict is set.
 func (p *program) strictly() error {
-	var faults, ignored settings.Faults // what is wrong with the setting itself is told already
+	var faults, ignored settings.Faults // Resolve has reported an invalid value of Strict
 	if strict := p.settings.Strict; strict.Bool(false, &ignored) {
 		for _, warning := range p.warnings {
 			faults.Add(settings.Setting{}, "%s", text.Strict(warning, strict.Source.String()))
@@ -92,7 +91,7 @@ func (p *program) fromConfigFile(err error) bool {
 	})
 }
 
-// takeEmbedded keeps the embedded type from the library, which doesn't know it.
+// takeEmbedded replaces the embedded type, which the library doesn't know, by etcdv3.
 func (p *program) takeEmbedded() error {
 	var faults settings.Faults
 	given := &p.settings.Datastore
@@ -100,10 +99,10 @@ func (p *program) takeEmbedded() error {
 	dataDir := settings.Given(p.dataDir, origin.Flag("data-dir"))
 	switch {
 	case p.embedded && !hasEmbedded:
-		faults.Add(given.DatastoreType, "this build has no etcd in it: make run has, or go build -tags embedded; want etcdv3 or kubernetes")
+		faults.Add(given.DatastoreType, "this build has no embedded etcd (make run and go build -tags embedded have); must be etcdv3 or kubernetes")
 		given.DatastoreType.Value = string(datastore.EtcdV3)
 	case !p.embedded && dataDir.IsSet():
-		faults.Add(dataDir, "only the embedded etcd keeps its data there; want --datastore-type embedded too")
+		faults.Add(dataDir, "only the embedded etcd uses it; set --datastore-type embedded as well")
 	case p.embedded:
 		for _, other := range []*settings.Setting{&given.EtcdEndpoints, &given.EtcdDiscoverySRV} {
 			switch {
@@ -112,7 +111,7 @@ func (p *program) takeEmbedded() error {
 				p.warnings = append(p.warnings, fmt.Sprintf("%s has no effect: %s is %q", other.Source, given.DatastoreType.Source, given.DatastoreType.Value))
 				*other = settings.Setting{}
 			default:
-				faults.AddSecret(*other, "contradicts %s %q: want one etcd or the other", given.DatastoreType.Source, given.DatastoreType.Value)
+				faults.AddSecret(*other, "contradicts %s %q; set only one of the two", given.DatastoreType.Source, given.DatastoreType.Value)
 			}
 		}
 		given.DatastoreType.Value = string(datastore.EtcdV3)
@@ -147,12 +146,12 @@ func (p *program) checkOutput(formats []string) error {
 	return faults.Err()
 }
 
-// withDatastore loads the settings and opens the datastore that they name.
+// withDatastore loads the settings and opens their datastore.
 func (p *program) withDatastore(ctx context.Context, use func(open.Datastore, *bootstrap.Bootstrap) error) error {
 	if err := p.load(true, formatsOf["apply"]...); err != nil {
 		return err
 	}
-	if !p.planning { // else the plan has them
+	if !p.planning { // the plan has the warnings
 		p.warn()
 	}
 	store, err := p.open(ctx)
@@ -171,36 +170,36 @@ func (p *program) apply(ctx context.Context) error {
 			return err
 		}
 		if printErr := p.printReport(ctx, store, p.withWarnings(report)); printErr != nil && err == nil {
-			return fmt.Errorf("the pools are done, but writing the output failed: %w", printErr)
+			return fmt.Errorf("the pools were created, but writing the output failed: %w", printErr)
 		}
 		return err
 	})
 }
 
-// plan prints what apply would do, and reports whether that is anything.
+// plan prints the plan, and reports whether it has changes.
 func (p *program) plan(ctx context.Context) (pending bool, err error) {
 	p.planning = true
 	err = p.withDatastore(ctx, func(store open.Datastore, b *bootstrap.Bootstrap) error {
 		planned, err := b.Plan(ctx, p.settings)
 		if planned == nil {
-			p.warn() // there is no plan to have them
+			p.warn() // there is no plan to print the warnings
 			return err
 		}
 		pending = planned.Pending()
 		if printErr := p.printPlan(ctx, store, p.withWarnings(planned.Report)); printErr != nil && err == nil {
-			return fmt.Errorf("the plan could not be written: %w", printErr)
+			return fmt.Errorf("writing the plan: %w", printErr)
 		}
 		return err
 	})
 	return pending, err
 }
 
-// isRefused reports whether there is a report beside the error.
+// isRefused reports whether the error comes with a report.
 func isRefused(err error) bool {
 	return errors.Is(err, plan.ErrDrift) || errors.Is(err, preflight.ErrFindings)
 }
 
-// withWarnings returns the report with the warnings of the program in front.
+// withWarnings returns the report with the warnings of the program first.
 func (p *program) withWarnings(report bootstrap.Report) bootstrap.Report {
 	report.Warnings = append(append([]string{}, p.warnings...), report.Warnings...)
 	return report
@@ -231,7 +230,7 @@ func (p *program) render(ctx context.Context) error {
 		return faults.Err()
 	}
 	if group.Empty() {
-		group = v3.SchemeGroupVersion // which calicoctl takes, too
+		group = v3.SchemeGroupVersion // which calicoctl accepts, too
 	}
 	pools, warnings, err := bootstrap.Render(ctx, p.settings)
 	if err != nil {

@@ -2,16 +2,16 @@ package main
 
 import "fmt"
 
-// hostRole is the part of a host in its cluster.
+// hostRole is the role of a host in its cluster.
 type hostRole string
 
 // The roles.
 const (
 	roleNode         hostRole = "node"          // runs pods
-	roleControlPlane hostRole = "control-plane" // runs pods, and the datastore
+	roleControlPlane hostRole = "control-plane" // runs pods and the datastore
 )
 
-// parseRole reads a role. Empty means roleNode.
+// parseRole parses a role. An empty text means roleNode.
 func parseRole(text string) (hostRole, error) {
 	switch parsed := hostRole(text); parsed {
 	case "":
@@ -19,6 +19,6 @@ func parseRole(text string) (hostRole, error) {
 	case roleNode, roleControlPlane:
 		return parsed, nil
 	default:
-		return "", fmt.Errorf("unknown role; want %s or %s", roleNode, roleControlPlane)
+		return "", fmt.Errorf("unknown role; must be %s or %s", roleNode, roleControlPlane)
 	}
 }

@@ -6,10 +6,10 @@ import (
 	"runtime/debug"
 )
 
-// version is set by the linker: -ldflags "-X main.version=v1.2.3".
+// The linker sets version: -ldflags "-X main.version=v1.2.3".
 var version = ""
 
-// shortVersion is the version alone, as API servers log it.
+// shortVersion returns only the version, for the user agent.
 func shortVersion() string {
 	if version != "" {
 		return version
@@ -20,8 +20,8 @@ func shortVersion() string {
 	return "(devel)"
 }
 
-// versionText tells the version, the commit where it is known, and what the
-// program was built with.
+// versionText returns the version, the commit if it is known, the Go version and
+// the platform.
 func versionText() string {
 	text := shortVersion()
 	if info, ok := debug.ReadBuildInfo(); ok {

@@ -15,10 +15,10 @@ import (
 
 var errDeclined = errors.New("nothing was written")
 
-// agree returns nil if somebody says yes.
+// agree returns nil if the user confirms the plan.
 func agree(ctx context.Context, stdin io.Reader, stdout io.Writer) error {
 	fmt.Fprint(stdout, "Apply this plan? [y/N] ")
-	answer := make(chan string, 1) // the reader may outlive who asked
+	answer := make(chan string, 1) // buffered: the goroutine may outlive agree
 	go func() {
 		defer close(answer)
 		if line := readLine(stdin); line != "" {
@@ -31,7 +31,7 @@ func agree(ctx context.Context, stdin io.Reader, stdout io.Writer) error {
 	case answer, answered := <-answer:
 		switch {
 		case !answered:
-			return fmt.Errorf("nobody is there to answer (--yes applies without asking): %w", errDeclined)
+			return fmt.Errorf("no answer on stdin (--yes applies without confirmation): %w", errDeclined)
 		case answer == "y" || answer == "yes":
 			return nil
 		default:
@@ -40,7 +40,7 @@ func agree(ctx context.Context, stdin io.Reader, stdout io.Writer) error {
 	}
 }
 
-// readLine reads no further than the line: the next question needs the rest.
+// readLine reads one line and nothing after it, which is for the next question.
 func readLine(stdin io.Reader) string {
 	line, err := bufio.NewReaderSize(oneByte{stdin}, 16).ReadString('\n')
 	if err != nil && line == "" {
@@ -49,12 +49,12 @@ func readLine(stdin io.Reader) string {
 	return line
 }
 
-// oneByte reads no more than it is asked for.
+// oneByte reads one byte at a time, so that no buffer reads ahead.
 type oneByte struct{ io.Reader }
 
 func (o oneByte) Read(p []byte) (int, error) { return o.Reader.Read(p[:min(len(p), 1)]) }
 
-// progress prints what a run is at.
+// progress returns an observer that prints the progress of a run.
 func progress(stderr io.Writer) func(bootstrap.Event) {
 	return func(event bootstrap.Event) {
 		switch event.Kind {
@@ -65,7 +65,7 @@ func progress(stderr io.Writer) func(bootstrap.Event) {
 				fmt.Fprintf(stderr, "pool %s is %s\n", pool.Name, pool.Action)
 			}
 		case bootstrap.EventRetrying:
-			fmt.Fprintf(stderr, "trying again in %s: %s\n", event.Wait.Round(time.Millisecond), event.Err)
+			fmt.Fprintf(stderr, "retrying in %s: %s\n", event.Wait.Round(time.Millisecond), event.Err)
 		}
 	}
 }

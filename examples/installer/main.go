@@ -1,5 +1,6 @@
-// Command installer shows what an installer does with the library: it plans, asks,
-// applies that plan while it shows the progress, and prints the report.
+// Command installer is an example of an installer that uses the library: it prints a
+// plan, asks for confirmation, applies that plan, shows the progress, and prints the
+// report.
 //
 //	installer --kubeconfig admin.conf --ipv4-pool-cidr 10.244.0.0/16 [--yes]
 package main
@@ -36,7 +37,7 @@ func main() {
 	}
 }
 
-// run is the program: everything but the process around it.
+// run runs the program.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	s, yes, err := load(args, stderr)
 	if err != nil {
@@ -80,7 +81,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		if !errors.Is(err, datastore.ErrConflict) || errors.As(err, &partial) {
 			return err
 		}
-		// Something else would be written now than was agreed to: show that.
+		// The plan is outdated: plan again, and ask for confirmation again.
 		fmt.Fprintln(stderr, err)
 		if p, err = b.Plan(ctx, s); err != nil {
 			return err
@@ -88,18 +89,18 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}
 }
 
-// load reads the settings from flags and, what these leave open, the environment.
+// load loads the settings from flags and environment; flags take precedence.
 func load(args []string, stderr io.Writer) (s settings.Settings, yes bool, err error) {
 	var given settings.Settings
 	given.Datastore.Names = settings.FlagNames // what messages call a setting
 	flags := flag.NewFlagSet("installer", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	given.AddFlags(flags)
-	flags.BoolVar(&yes, "yes", false, "apply the plan without asking")
+	flags.BoolVar(&yes, "yes", false, "apply the plan without confirmation")
 	if err := flags.Parse(args); err != nil {
 		return s, yes, err
 	}
-	if rest := flags.Args(); len(rest) > 0 { // flags behind it would be lost; it may be half of a password
+	if rest := flags.Args(); len(rest) > 0 { // flags after it would be ignored; it may be a part of a password
 		var faults settings.Faults
 		faults.AddSecret(settings.Given(rest[0], origin.Caller("command line")), "unexpected argument after the flags; the value of a boolean flag is joined to it with =")
 		return s, yes, faults.Err()

@@ -12,10 +12,10 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// configureIPPools replaces the function of that name in calico-node's start-up.
-// It reads the same variables and leaves the same pools; errors are returned, and
-// the fork decides whether one ends the process. The pools are of Calico's own
-// type, so there is nothing to convert for whatever the fork does with them next.
+// configureIPPools replaces the function of that name in calico-node's start-up. It
+// reads the same variables and creates the same pools. It returns errors, so the fork
+// decides whether to exit. The pools are of Calico's own type, so the fork needs no
+// conversion.
 func configureIPPools(ctx context.Context, store datastore.Datastore, s settings.Settings) ([]*v3.IPPool, error) {
 	if _, err := bootstrap.New(store, bootstrap.WithLogger(slog.Default())).Run(ctx, s); err != nil {
 		return nil, err
@@ -31,9 +31,8 @@ func configureIPPools(ctx context.Context, store datastore.Datastore, s settings
 	return pools, nil
 }
 
-// tunnels is an example of code that a fork has for its pools: which tunnel
-// devices this node needs. Rules of package ippool, such as that an empty mode is
-// Never, apply to the fork's own pools as they are.
+// tunnels is an example of code in a fork that uses the pools: it returns which tunnel
+// devices the node needs. The functions of package ippool accept the fork's pools.
 func tunnels(pools []*v3.IPPool) (ipip, vxlan bool) {
 	for _, pool := range pools {
 		if !pool.Spec.Disabled {

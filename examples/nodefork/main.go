@@ -1,6 +1,6 @@
-// Command nodefork is the start-up of a fork of calico-node, cut down to what
-// concerns the default pools: ippools.go is what the fork puts in the place of
-// calico-node's own function, and this file opens the datastore.
+// Command nodefork is the part of the start-up of a fork of calico-node that creates
+// the default pools: ippools.go replaces calico-node's function, and this file opens
+// the datastore.
 package main
 
 import (
@@ -25,8 +25,8 @@ func main() {
 	}
 }
 
-// startUp is what a fork does before its agents start. One that has a client already
-// lends it instead of opening another: etcdv3.New(client), or kubernetes.Open with the
+// startUp is what a fork does before it starts its agents. A fork that already has a
+// client uses it instead of open: etcdv3.New(client), or kubernetes.Open with the
 // rest.Config of its clientset.
 func startUp(ctx context.Context) error {
 	s, err := settings.FromEnv()

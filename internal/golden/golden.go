@@ -1,4 +1,4 @@
-// Package golden compares what tests make with files that hold what is right.
+// Package golden compares the output of tests with golden files.
 package golden
 
 import (
@@ -11,10 +11,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "update the golden files")
 
-// Check compares with a file below testdata, whose path has slashes, byte for
-// byte. With -update it writes the file before.
+// Check compares got, byte for byte, with the file at the slash-separated path
+// below testdata. With -update, it writes the file first.
 func Check(t testing.TB, path, got string) {
 	t.Helper()
 	path = filepath.Join("testdata", filepath.FromSlash(path))

@@ -163,7 +163,7 @@ func testInstaller(t *testing.T, world watchedWorld, datastore string) {
 
 	for stdin, message := range map[string]string{
 		"n\n": "nothing was written\n", "\n": "nothing was written\n",
-		"": "nobody is there to answer (--yes applies without asking): nothing was written\n",
+		"": "no answer on stdin (--yes applies without confirmation): nothing was written\n",
 	} {
 		r := installer(stdin, "--ipv4-pool-nat-outgoing=false")
 		assert.Equal(t, 1, r.code)

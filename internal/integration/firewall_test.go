@@ -108,8 +108,8 @@ func TestFirewallOfEtcd(t *testing.T) {
 	assert.Equal(t, "by-hand, default-ipv4-ippool, default-ipv6-ippool", got.pools())
 	assert.Equal(t, "179/tcp 4 4789/udp", got.ports())
 	require.Len(t, got.Warnings, 2)
-	assert.Contains(t, got.Warnings[0], "pool no-cidr is left out")
-	assert.Contains(t, got.Warnings[1], "pool garbage is left out: it can't be read")
+	assert.Contains(t, got.Warnings[0], "pool no-cidr is ignored")
+	assert.Contains(t, got.Warnings[1], "pool garbage is ignored: it can't be read")
 	assert.Equal(t, "traffic between nodes is encapsulated: ipipMode is enabled in default-ipv4-ippool", got.Openings[1].Reason)
 
 	got = firewallOf(t, env, append(requested, "--on-drift=update")...)
@@ -156,7 +156,7 @@ func TestFirewallWarnsOfSettings(t *testing.T) {
 	env := append([]string{"CALICO_IPV4POOL_IPIPP=Always", "CALICO_IPV6POOL_IPIP=Always"}, bothCIDRs...)
 	want := []string{
 		`env CALICO_IPV4POOL_IPIPP: "Always": unknown setting, ignored; did you mean CALICO_IPV4POOL_IPIP?`,
-		`env CALICO_IPV6POOL_IPIP: "Always" has no effect: IP-in-IP does not carry IPv6; want CALICO_IPV6POOL_VXLAN to wrap it`,
+		`env CALICO_IPV6POOL_IPIP: "Always" has no effect: IP-in-IP does not carry IPv6; set CALICO_IPV6POOL_VXLAN to encapsulate it`,
 	}
 	local := firewallOf(t, env, "--local")
 	assert.Equal(t, want, local.Warnings)
@@ -191,7 +191,7 @@ func TestFirewallBadInput(t *testing.T) {
 		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
 		return path
 	}
-	printed := "; want what calico-bootstrap firewall -o json printed"
+	printed := "; must be the output of calico-bootstrap firewall -o json"
 	garbage, empty := file("garbage", "openings:"), file("empty", "{}")
 	two := file("two", `{"role":"node","openings":[]}{"role":"control-plane","openings":[]}`)
 	injected := file("injected", `{"role":"node","openings":[{"name":"x","port":"1/tcp; reboot","families":[4]}]}`)
@@ -199,27 +199,27 @@ func TestFirewallBadInput(t *testing.T) {
 		args []string
 		want []string
 	}{
-		{[]string{"--role", "master"}, []string{`flag --role: "master": unknown role; want node or control-plane`}},
-		{[]string{"--zone", "a b"}, []string{`flag --zone: "a b": no name of a zone; want letters, digits, -, _ and /`}},
+		{[]string{"--role", "master"}, []string{`flag --role: "master": unknown role; must be node or control-plane`}},
+		{[]string{"--zone", "a b"}, []string{`flag --zone: "a b": not a zone name; must be letters, digits, -, _ and /`}},
 		{[]string{"--zone", "public", "--interface", "eth0"},
-			[]string{`flag --interface: "eth0": contradicts flag --zone "public": want a zone, or interfaces to find theirs`}},
+			[]string{`flag --interface: "eth0": contradicts flag --zone "public"; set a zone, or interfaces to find their zones`}},
 		{[]string{"--check", "--zone", "public", "--interface", "eth0,eth1"},
-			[]string{`flag --interface: "eth0,eth1": contradicts flag --zone "public": want a zone, or interfaces to find theirs`}},
-		{[]string{"--interface", "eth0"}, []string{`flag --interface: "eth0": only firewalld knows its zone; want --check too, or --zone`}},
-		{[]string{"--api-server-port", "6443"}, []string{`flag --api-server-port: "6443": no API server listens on a node; want --role control-plane too`}},
-		{[]string{"--api-server-port", "70000", "--role", "control-plane"}, []string{`flag --api-server-port: "70000": no port; want 1 to 65535`}},
-		{[]string{"--check", "-o", "networkmanager"}, []string{`flag --output: "networkmanager": has nothing to do with firewalld; want no --check`}},
+			[]string{`flag --interface: "eth0,eth1": contradicts flag --zone "public"; set a zone, or interfaces to find their zones`}},
+		{[]string{"--interface", "eth0"}, []string{`flag --interface: "eth0": only firewalld knows its zone; set --check or --zone as well`}},
+		{[]string{"--api-server-port", "6443"}, []string{`flag --api-server-port: "6443": no API server listens on a node; set --role control-plane as well`}},
+		{[]string{"--api-server-port", "70000", "--role", "control-plane"}, []string{`flag --api-server-port: "70000": not a port; must be 1 to 65535`}},
+		{[]string{"--check", "-o", "networkmanager"}, []string{`flag --output: "networkmanager": not used with firewalld; remove --check`}},
 		{[]string{"-o", "xml"}, []string{`flag --output: "xml": unknown format; must be one of table, json, yaml, firewall-cmd, networkmanager`}},
-		{[]string{"--from", garbage, "--local"}, []string{`flag --from: "` + garbage + `": contradicts flag --local: want the openings of a file or those of the settings, not both`}},
+		{[]string{"--from", garbage, "--local"}, []string{`flag --from: "` + garbage + `": contradicts flag --local; set only one of the two`}},
 		{[]string{"--from", garbage, "--role", "control-plane", "--api-server-port", "6443", "--no-bgp", "--typha"}, []string{
-			`flag --from: "` + garbage + `": contradicts --role, --api-server-port, --no-bgp, --typha: the openings of the file stay as they are`}},
+			`flag --from: "` + garbage + `": contradicts --role, --api-server-port, --no-bgp, --typha: the openings of the file are not changed`}},
 		{[]string{"--from", folder + "/none"}, []string{`flag --from: "` + folder + `/none": open ` + folder + `/none: no such file or directory` + printed}},
 		{[]string{"--from", garbage}, []string{`flag --from: "` + garbage + `": invalid character 'o' looking for beginning of value` + printed}},
-		{[]string{"--from", empty}, []string{`flag --from: "` + empty + `": no openings in it` + printed}},
-		{[]string{"--from", two}, []string{`flag --from: "` + two + `": more than one report, or something behind it` + printed}},
-		{[]string{"--from", injected}, []string{`flag --from: "` + injected + `": opening "x": invalid port "1/tcp; reboot"; must be one such as 179/tcp` + printed}},
+		{[]string{"--from", empty}, []string{`flag --from: "` + empty + `": it has no openings` + printed}},
+		{[]string{"--from", two}, []string{`flag --from: "` + two + `": more than one report, or trailing data` + printed}},
+		{[]string{"--from", injected}, []string{`flag --from: "` + injected + `": opening "x": port "1/tcp; reboot" is invalid; must be one such as 179/tcp` + printed}},
 		{[]string{"--role", "master", "--ipv4-pool-ipip", "maybe", "--local"},
-			[]string{`flag --ipv4-pool-ipip: "maybe": `, `flag --role: "master": unknown role; want node or control-plane`}},
+			[]string{`flag --ipv4-pool-ipip: "maybe": `, `flag --role: "master": unknown role; must be node or control-plane`}},
 	}
 	for _, tt := range tests {
 		// The etcd is unreachable; the program must not try to connect.

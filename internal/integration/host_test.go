@@ -90,8 +90,8 @@ func TestRestrictedProcess(t *testing.T) {
 		{"TMPDIR does not exist", func(c *exec.Cmd) { c.Env = append(without(c.Env, "TMPDIR"), "TMPDIR="+gone) }, 0, ""},
 		{"no environment but the settings", func(c *exec.Cmd) { c.Env = c.Env[3:] }, 0, ""},
 		{"no stdin", func(c *exec.Cmd) { c.Stdin = nil }, 0, ""},
-		{"stdout is full", func(c *exec.Cmd) { c.Stdout = full }, 1, "error: the pools are done, but writing the output failed: "},
-		{"stdout is a broken pipe", func(c *exec.Cmd) { c.Stdout = brokenPipe(t) }, 1, "error: the pools are done, but writing the output failed: "},
+		{"stdout is full", func(c *exec.Cmd) { c.Stdout = full }, 1, "error: the pools were created, but writing the output failed: "},
+		{"stdout is a broken pipe", func(c *exec.Cmd) { c.Stdout = brokenPipe(t) }, 1, "error: the pools were created, but writing the output failed: "},
 		// Go opens /dev/null in place of a closed stream.
 		{"stdout is closed", func(c *exec.Cmd) { closeStream(c, "1>&-"); c.Stdout = nil }, 0, ""},
 		{"stderr is full", func(c *exec.Cmd) { c.Stderr = full }, 0, ""},
@@ -159,7 +159,7 @@ func TestPlanOutputFails(t *testing.T) {
 			for _, stdout := range []*os.File{full, brokenPipe(t)} {
 				stderr, code := into(stdout, args...)
 				assert.Equal(t, 1, code, args)
-				assert.Contains(t, stderr, "error: the plan could not be written: ")
+				assert.Contains(t, stderr, "error: writing the plan: ")
 				assert.NotContains(t, stderr, "all was done")
 				assert.Equal(t, 1, strings.Count(stderr, "error: "), stderr)
 			}
@@ -170,7 +170,7 @@ func TestPlanOutputFails(t *testing.T) {
 	check(t)
 	stderr, code := into(full, "apply")
 	assert.Equal(t, 1, code)
-	assert.Contains(t, stderr, "error: the pools are done, but writing the output failed: ")
+	assert.Contains(t, stderr, "error: the pools were created, but writing the output failed: ")
 	assert.NotContains(t, stderr, "the plan")
 	assert.Equal(t, defaultNames, names(world.Pools(t)))
 	world.server.ResetRPCs()

@@ -173,7 +173,7 @@ func TestKubernetesBadInput(t *testing.T) {
 		{"unknown context", []string{good, "K8S_CURRENT_CONTEXT=gone"}, nil, 2,
 			[]string{`error: env K8S_CURRENT_CONTEXT: "gone": no such context in the kubeconfig; must be one of kubetest`}},
 		{"missing file", []string{"KUBECONFIG=/nonexistent"}, nil, 2,
-			[]string{`error: env KUBECONFIG: "/nonexistent": can't be read: no such file or directory; want a kubeconfig`}},
+			[]string{`error: env KUBECONFIG: "/nonexistent": can't be read: no such file or directory; must be a kubeconfig`}},
 		{"malformed kubeconfig", nil, []string{"--kubeconfig", malformed}, 2, []string{`error: flag --kubeconfig: "` + malformed + `": not a kubeconfig: `}},
 		{"kubeconfig and endpoint", []string{good, "K8S_API_ENDPOINT=" + world.server.URL()}, nil, 2,
 			[]string{`error: env K8S_API_ENDPOINT: "` + world.server.URL() + `": contradicts env KUBECONFIG; set a kubeconfig or an endpoint, not both`}},

@@ -163,7 +163,7 @@ func TestRenderInstallationBadInput(t *testing.T) {
 	assert.Equal(t, 2, r.code)
 	assert.Empty(t, r.stdout)
 	assert.Equal(t, `error: flag --output: "installation": IPPool "a": namespaceSelector "has(team)": the Installation has no such field
-error: flag --output: "installation": IPPool "b": cidr "10.10.0.0/28" is smaller than a block (/26), which the operator refuses also of a disabled pool
+error: flag --output: "installation": IPPool "b": cidr "10.10.0.0/28" is smaller than a block (/26), which the operator rejects even in a disabled pool
 `, r.stderr)
 }
 
@@ -176,8 +176,8 @@ func TestRenderInstallationWarnings(t *testing.T) {
 	r := call(t, nil, "render", "-o", "installation", "--pools-file", file, "--calico-api-group", "projectcalico.org/v3")
 	require.Zero(t, r.code, r.stderr)
 	for _, warning := range []string{
-		"flag --calico-api-group has no effect: an Installation has an API group of its own",
-		`its labels and annotations are left out: the Installation has no place for them`,
+		"flag --calico-api-group has no effect: an Installation has its own API group",
+		`its labels and annotations are omitted: the Installation has no field for them`,
 		`is for LoadBalancer: `,
 	} {
 		assert.Equal(t, 1, strings.Count(r.stderr, warning), "%s\n%s", warning, r.stderr)

@@ -1,6 +1,5 @@
-// Package netcause judges why a connection to a datastore failed. It knows
-// nothing of any datastore: each has words of its own for what to do about a
-// cause.
+// Package netcause classifies the errors of connections. It is independent of the
+// datastores, which have their own hints for each cause.
 package netcause
 
 import (
@@ -17,50 +16,48 @@ import (
 	"syscall"
 )
 
-// Cause is why a connection failed. "The peer" is who was to answer at its
-// other end.
+// Cause is the reason why a connection failed. The peer is the other end of the
+// connection.
 type Cause int
 
 const (
-	// Unknown is the cause of every error that is not of the connection: what
-	// the peer answered, a file that can't be read, a context that was
-	// cancelled, nil.
+	// Unknown: the error is not of the connection, for example a response of the
+	// peer, an unreadable file, a cancelled context, or nil.
 	Unknown Cause = iota
 
-	// UnknownAuthority: nobody whom we trust signed the peer's certificate.
+	// UnknownAuthority: no trusted CA signed the peer's certificate.
 	UnknownAuthority
 	// WrongHost: the peer's certificate is for other names and addresses.
 	WrongHost
 	// Expired: the peer's certificate has expired or is not valid yet.
 	Expired
-	// BadCertificate: something else is wrong with the peer's certificate.
+	// BadCertificate: the peer's certificate is invalid for another reason.
 	BadCertificate
-	// NotTLS: the peer answers in clear where TLS was spoken to it.
+	// NotTLS: the peer doesn't use TLS, but the client does.
 	NotTLS
-	// ClientCertificate: the peer refuses our certificate, or wants one and got
-	// none.
+	// ClientCertificate: the peer rejects the client certificate, or requires one
+	// and got none.
 	ClientCertificate
-	// NothingInCommon: there is no TLS version, cipher or protocol that both
-	// sides know. With TLS 1.2 a peer that misses a client certificate says the
-	// same.
+	// NothingInCommon: client and peer have no TLS version, cipher suite or
+	// protocol in common. With TLS 1.2, a peer that requires a client certificate
+	// and gets none sends the same alert.
 	NothingInCommon
-	// BrokenOff: the peer broke TLS off for a reason of its own, such as an
-	// internal error while its certificate is replaced.
+	// BrokenOff: the peer aborted TLS for another reason, such as an internal
+	// error while its certificate is replaced.
 	BrokenOff
 
-	// NotHTTP: the peer answers something that is no HTTP.
+	// NotHTTP: the peer's response is not HTTP.
 	NotHTTP
-	// Closed: the peer closed the connection, or a stream in it, without an
-	// answer or in the middle of one.
+	// Closed: the peer closed the connection, or a stream of it, without a
+	// response or during one.
 	Closed
-	// Refused: nothing listens there.
+	// Refused: no process listens on the address.
 	Refused
 	// DNS: the lookup of the peer's name failed.
 	DNS
-	// TimedOut: no answer came in time.
+	// TimedOut: the peer didn't respond in time.
 	TimedOut
-	// Unreachable: the network failed otherwise, such as by a reset or for want
-	// of a route.
+	// Unreachable: another network error, such as a reset or no route.
 	Unreachable
 )
 
@@ -82,7 +79,7 @@ var names = [...]string{
 	Unreachable:       "unreachable",
 }
 
-// String returns the name of the cause in words.
+// String returns the name of the cause.
 func (c Cause) String() string {
 	if c < 0 || int(c) >= len(names) {
 		return "Cause(" + strconv.Itoa(int(c)) + ")"
@@ -90,8 +87,8 @@ func (c Cause) String() string {
 	return names[c]
 }
 
-// TLS reports whether the connection can't be secured until somebody changes
-// something. BrokenOff is not of these: it may pass.
+// TLS reports whether TLS fails until a certificate or a setting changes. It is false for
+// BrokenOff, which is retryable.
 func (c Cause) TLS() bool {
 	switch c {
 	case UnknownAuthority, WrongHost, Expired, BadCertificate, NotTLS, ClientCertificate, NothingInCommon:
@@ -101,8 +98,7 @@ func (c Cause) TLS() bool {
 	}
 }
 
-// Of returns the cause of an error that came from crypto/tls, net or net/http,
-// however it is wrapped.
+// Of returns the cause of an error of crypto/tls, net or net/http, wrapped or not.
 func Of(err error) Cause {
 	var (
 		unknown      x509.UnknownAuthorityError
@@ -129,7 +125,7 @@ func Of(err error) Cause {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return Closed
 	case errors.Is(err, context.Canceled):
-		// Whoever cancelled knows why; net makes a net error of it.
+		// The caller cancelled, although net returns a net error.
 		return Unknown
 	case errors.As(err, &dns):
 		return DNS
@@ -144,8 +140,8 @@ func Of(err error) Cause {
 	}
 }
 
-// alertIn returns what the peer said when it broke TLS off; nil: nothing. A
-// proxy's failure has a net error in a net error.
+// alertIn returns the TLS alert that the peer sent, or nil. The error of a proxy is
+// a net error in a net error.
 func alertIn(err error) error {
 	var op *net.OpError
 	for errors.As(err, &op) {
@@ -157,15 +153,14 @@ func alertIn(err error) error {
 	return nil
 }
 
-// ofAlert judges an alert. Their numbers are those of RFC 8446, section 6. The
-// type of the alerts that crypto/tls returns is its own, but their texts are
-// those of tls.AlertError.
+// ofAlert classifies an alert by the numbers in RFC 8446, section 6. crypto/tls
+// returns alerts of an unexported type, with the texts of tls.AlertError.
 func ofAlert(alert error) Cause {
 	is := func(numbers ...tls.AlertError) bool {
 		return slices.ContainsFunc(numbers, func(n tls.AlertError) bool { return n.Error() == alert.Error() })
 	}
 	switch {
-	case is(42, 43, 44, 45, 46, 48, 49, 116): // about certificates, and access
+	case is(42, 43, 44, 45, 46, 48, 49, 116): // certificates and access
 		return ClientCertificate
 	case is(40, 70, 71, 86, 120): // no version, cipher or protocol in common
 		return NothingInCommon
@@ -174,8 +169,8 @@ func ofAlert(alert error) Cause {
 	}
 }
 
-// isTimeout asks the errors themselves: those of contexts, sockets and net/http
-// all tell.
+// isTimeout reports whether the error is a timeout of a context, a socket or
+// net/http: all of them have a method Timeout.
 func isTimeout(err error) bool {
 	return anyIn(err, func(e error) bool {
 		timeout, ok := e.(interface{ Timeout() bool })
@@ -183,7 +178,7 @@ func isTimeout(err error) bool {
 	})
 }
 
-// ofText judges the errors that net/http and its HTTP/2 give no type to.
+// ofText classifies the errors of net/http and its HTTP/2 that have no type.
 func ofText(err error) Cause {
 	begins := func(beginnings ...string) bool {
 		return anyIn(err, func(e error) bool {
@@ -202,7 +197,7 @@ func ofText(err error) Cause {
 	}
 }
 
-// anyIn reports whether it is so with the error or one that it wraps.
+// anyIn reports whether is returns true for the error or one that it wraps.
 func anyIn(err error, is func(error) bool) bool {
 	if err == nil {
 		return false

@@ -19,8 +19,8 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/internal/netcause"
 )
 
-// assertCause judges an error as it is, and wrapped as client-go and importers
-// wrap it.
+// assertCause checks the cause of an error, also when it is wrapped as client-go and
+// importers wrap it.
 func assertCause(t *testing.T, want netcause.Cause, err error) {
 	t.Helper()
 	require.Error(t, err)
@@ -35,10 +35,10 @@ func assertCause(t *testing.T, want netcause.Cause, err error) {
 	}
 }
 
-// alert is what crypto/tls returns when the other side breaks a connection off.
+// alert returns the error of crypto/tls for an alert of the peer.
 func alert(number tls.AlertError) error { return &net.OpError{Op: "remote error", Err: number} }
 
-// Errors that no test makes happen.
+// TestOf checks errors that the other tests don't cause.
 func TestOf(t *testing.T) {
 	t.Parallel()
 	tcp := func(operation string, err error) error { return &net.OpError{Op: operation, Net: "tcp", Err: err} }
@@ -50,18 +50,18 @@ func TestOf(t *testing.T) {
 		{"alert from behind a proxy", tcp("proxyconnect", alert(116)), netcause.ClientCertificate},
 		{"our own alert", tcp("local error", tls.AlertError(20)), netcause.Unreachable},
 		{"no route", tcp("dial", os.NewSyscallError("connect", syscall.EHOSTUNREACH)), netcause.Unreachable},
-		{"the kernel's time", tcp("dial", os.NewSyscallError("connect", syscall.ETIMEDOUT)), netcause.TimedOut},
+		{"timeout of the kernel", tcp("dial", os.NewSyscallError("connect", syscall.ETIMEDOUT)), netcause.TimedOut},
 		{"refused by a proxy", tcp("proxyconnect", tcp("dial", syscall.ECONNREFUSED)), netcause.Refused},
-		{"lookup without an answer", tcp("dial", &net.DNSError{Err: "i/o timeout", IsTimeout: true}), netcause.DNS},
+		{"lookup without a response", tcp("dial", &net.DNSError{Err: "i/o timeout", IsTimeout: true}), netcause.DNS},
 		{"cancelled lookup", tcp("dial", &net.DNSError{UnwrapErr: context.Canceled}), netcause.Unknown},
 		{"idle", errors.New("http: server closed idle connection"), netcause.Closed},
-		{"gone before the first request", errors.New("http2: client conn could not be established"), netcause.Closed},
-		{"no answer to a ping", errors.New("http2: client connection lost"), netcause.Closed},
+		{"closed before the first request", errors.New("http2: client conn could not be established"), netcause.Closed},
+		{"no response to a ping", errors.New("http2: client connection lost"), netcause.Closed},
 		{"GOAWAY", errors.New(`http2: server sent GOAWAY and closed the connection; LastStreamID=1, ErrCode=NO_ERROR, debug=""`), netcause.Closed},
-		{"GOAWAY while asking", errors.New("http2: Transport received Server's graceful shutdown GOAWAY"), netcause.Closed},
+		{"GOAWAY during a request", errors.New("http2: Transport received Server's graceful shutdown GOAWAY"), netcause.Closed},
 		{"GOAWAY after the body", errors.New("http2: Transport: cannot retry err [x] after Request.Body was written"), netcause.Closed},
 		{"broken HTTP/2", errors.New("connection error: PROTOCOL_ERROR"), netcause.Closed},
-		{"text of another", errors.New(`it said "stream error: "`), netcause.Unknown},
+		{"text inside another", errors.New(`it returned "stream error: "`), netcause.Unknown},
 		{"a file", &os.PathError{Op: "open", Path: "token", Err: syscall.ENOENT}, netcause.Unknown},
 		{"a URL", &url.Error{Op: "parse", URL: "::", Err: errors.New("missing protocol scheme")}, netcause.Unknown},
 	} {
@@ -87,8 +87,7 @@ func TestAlerts(t *testing.T) {
 	}
 }
 
-// TestStable: a cause that stays the same must read the same, whatever local
-// port it came from.
+// TestStable checks that the text of an error is the same with any local port.
 func TestStable(t *testing.T) {
 	t.Parallel()
 	timeout := errors.New("read tcp [::1]:46149->[::1]:6443: i/o timeout (Client.Timeout exceeded while awaiting headers)")
@@ -123,11 +122,11 @@ func TestCauseTexts(t *testing.T) {
 
 func TestPermanentTLSErrors(t *testing.T) {
 	t.Parallel()
-	lasting := []netcause.Cause{
+	permanent := []netcause.Cause{
 		netcause.UnknownAuthority, netcause.WrongHost, netcause.Expired, netcause.BadCertificate,
 		netcause.NotTLS, netcause.ClientCertificate, netcause.NothingInCommon,
 	}
 	for cause := netcause.Unknown; cause <= netcause.Unreachable; cause++ {
-		assert.Equal(t, slices.Contains(lasting, cause), cause.TLS(), cause)
+		assert.Equal(t, slices.Contains(permanent, cause), cause.TLS(), cause)
 	}
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/internal/netcause"
 )
 
-// A connection that ends, whoever speaks what in it.
+// TestConnectionsThatEnd checks connections that end early, with any protocol.
 func TestConnectionsThatEnd(t *testing.T) {
 	t.Parallel()
 	ca := newAuthority(t)
@@ -37,7 +37,7 @@ func TestConnectionsThatEnd(t *testing.T) {
 		want    netcause.Cause
 		message string // the stable text
 	}{
-		{"no answer", http1, at("http://", message("")), netcause.Closed, "EOF"},
+		{"no response", http1, at("http://", message("")), netcause.Closed, "EOF"},
 		{"half a head", http1, at("http://", message("HTTP/1.1 200 OK\r\n")), netcause.Closed,
 			"net/http: HTTP/1.x transport connection broken: unexpected EOF"},
 		{"half a body", http1, at("http://", message(cutOff)), netcause.Closed, "unexpected EOF"},
@@ -55,14 +55,14 @@ func TestConnectionsThatEnd(t *testing.T) {
 			`net/http: HTTP/1.x transport connection broken: malformed HTTP response "\x15\x03\x01\x00\x02\x02"`},
 		{"no header", http1, at("http://", message("HTTP/1.1 200 OK\r\nhello\r\n\r\n")), netcause.NotHTTP,
 			`net/http: HTTP/1.x transport connection broken: malformed MIME header: missing colon: "hello"`},
-		{"nobody", http1, func(*testing.T) string { return "http://" + unusedPort }, netcause.Refused, "dial: connect: connection refused"},
-		{"nobody", http2, func(*testing.T) string { return "https://" + unusedPort }, netcause.Refused, "dial: connect: connection refused"},
+		{"no listener", http1, func(*testing.T) string { return "http://" + unusedPort }, netcause.Refused, "dial: connect: connection refused"},
+		{"no listener", http2, func(*testing.T) string { return "https://" + unusedPort }, netcause.Refused, "dial: connect: connection refused"},
 	} {
 		t.Run(test.name+" "+string(test.v), func(t *testing.T) {
 			t.Parallel()
 			url := test.url(t)
 			c := client(t, test.v, trusting(ca))
-			for range 2 { // another connection, another local port
+			for range 2 { // each connection has another local port
 				err := get(t, c, url)
 				assertCause(t, test.want, err)
 				assert.Equal(t, test.message, netcause.Stable(err))
@@ -71,8 +71,8 @@ func TestConnectionsThatEnd(t *testing.T) {
 	}
 }
 
-// A web server of Go, as kube-apiserver is one, answers a request in clear on
-// its TLS port: there is an answer, and so no error to judge.
+// A Go web server, such as kube-apiserver, responds to a plain-text request on its
+// TLS port, so there is no error to classify.
 func TestClearRequestToTLS(t *testing.T) {
 	t.Parallel()
 	url := web(t, http1, showing(t, newAuthority(t), nil), ok)
@@ -82,9 +82,9 @@ func TestClearRequestToTLS(t *testing.T) {
 	assert.Equal(t, http.StatusBadRequest, response.StatusCode)
 }
 
-func TestNoAnswerInTime(t *testing.T) {
+func TestTimeouts(t *testing.T) {
 	t.Parallel()
-	const patience = 100 * time.Millisecond
+	const timeout = 100 * time.Millisecond
 	ca := newAuthority(t)
 	for _, v := range []version{http1, http2} {
 		url := func(t *testing.T) string { return web(t, v, showing(t, ca, nil), hang) }
@@ -96,14 +96,14 @@ func TestNoAnswerInTime(t *testing.T) {
 		}{
 			{"deadline", url, nil},
 			{"deadline in the handshake", mute, nil},
-			{"time of the client", url, func(c *http.Client, _ *http.Transport) { c.Timeout = patience }},
-			{"time of the headers", url, func(_ *http.Client, t *http.Transport) { t.ResponseHeaderTimeout = patience }},
-			{"time of the handshake", mute, func(_ *http.Client, t *http.Transport) { t.TLSHandshakeTimeout = patience }},
-			{"time of the connection", mute, func(_ *http.Client, t *http.Transport) {
+			{"timeout of the client", url, func(c *http.Client, _ *http.Transport) { c.Timeout = timeout }},
+			{"timeout of the headers", url, func(_ *http.Client, t *http.Transport) { t.ResponseHeaderTimeout = timeout }},
+			{"timeout of the handshake", mute, func(_ *http.Client, t *http.Transport) { t.TLSHandshakeTimeout = timeout }},
+			{"deadline of the connection", mute, func(_ *http.Client, t *http.Transport) {
 				t.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
 					conn, err := new(net.Dialer).DialContext(ctx, network, address)
 					if err == nil {
-						err = conn.SetDeadline(time.Now().Add(patience))
+						err = conn.SetDeadline(time.Now().Add(timeout))
 					}
 					return conn, err
 				}
@@ -113,7 +113,7 @@ func TestNoAnswerInTime(t *testing.T) {
 				t.Parallel()
 				c := client(t, v, trusting(ca))
 				if test.set == nil {
-					ctx, cancel := context.WithTimeout(t.Context(), patience)
+					ctx, cancel := context.WithTimeout(t.Context(), timeout)
 					defer cancel()
 					assertCause(t, netcause.TimedOut, getWithin(ctx, t, c, test.url(t)))
 					return
@@ -138,14 +138,14 @@ func TestCancelled(t *testing.T) {
 		require.ErrorIs(t, err, context.Canceled)
 		assertCause(t, netcause.Unknown, err)
 
-		// net has an error of its own for it.
+		// net returns its own error.
 		_, err = new(net.Dialer).DialContext(ctx, "tcp", unusedPort)
 		require.ErrorIs(t, err, context.Canceled)
 		assertCause(t, netcause.Unknown, err)
 	}
 }
 
-func TestNameServerThatFails(t *testing.T) {
+func TestNameServerFails(t *testing.T) {
 	t.Parallel()
 	c := client(t, http1, nil)
 	c.Transport.(*http.Transport).DialContext = (&net.Dialer{Resolver: &net.Resolver{

@@ -19,7 +19,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// version is the HTTP that the client asks for, and a web server grants.
+// version is the version of HTTP that client and server use.
 type version string
 
 const (
@@ -27,7 +27,7 @@ const (
 	http2 version = "HTTP/2"
 )
 
-// web is a real web server of the version, with TLS if config is not nil.
+// web starts a web server of that version, with TLS if config is not nil.
 func web(t *testing.T, v version, config *tls.Config, handler http.HandlerFunc) (url string) {
 	t.Helper()
 	server := httptest.NewUnstartedServer(handler)
@@ -48,18 +48,17 @@ func web(t *testing.T, v version, config *tls.Config, handler http.HandlerFunc) 
 
 type connKey struct{}
 
-// raw returns the TCP connection below the TLS that a request came on.
+// raw returns the TCP connection of a TLS request.
 func raw(r *http.Request) *net.TCPConn {
 	return r.Context().Value(connKey{}).(*tls.Conn).NetConn().(*net.TCPConn)
 }
 
 func ok(http.ResponseWriter, *http.Request) {}
 
-// hang answers nothing for as long as the client waits.
+// hang doesn't respond until the client gives up.
 func hang(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 
-// peer is a listener that speaks no protocol: it does this with each
-// connection.
+// peer starts a TCP server without a protocol: it calls serve for each connection.
 func peer(t *testing.T, serve func(*net.TCPConn)) (address string) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -81,8 +80,8 @@ func peer(t *testing.T, serve func(*net.TCPConn)) (address string) {
 			go func() {
 				defer serving.Done()
 				defer func() { _ = conn.Close() }()
-				// The test's end is the connection's: a client that gave up in a
-				// handshake leaves it open.
+				// Close the connection when the test ends: a client that gives up
+				// during a handshake leaves it open.
 				defer context.AfterFunc(t.Context(), func() { _ = conn.Close() })()
 				serve(conn.(*net.TCPConn))
 			}()
@@ -91,8 +90,8 @@ func peer(t *testing.T, serve func(*net.TCPConn)) (address string) {
 	return listener.Addr().String()
 }
 
-// says reads what the client begins with, and answers with this. A connection
-// that is closed with something unread is reset.
+// message reads the client's first message and responds with the text. It reads
+// first, because closing a connection with unread data resets it.
 func message(text string) func(*net.TCPConn) {
 	return func(conn *net.TCPConn) {
 		_, _ = conn.Read(make([]byte, 1<<16))
@@ -100,19 +99,19 @@ func message(text string) func(*net.TCPConn) {
 	}
 }
 
-// silent waits until the client goes.
+// silent waits until the client closes the connection.
 func silent(conn *net.TCPConn) { _, _ = io.Copy(io.Discard, conn) }
 
-// reset closes a connection rudely.
+// reset resets a connection.
 func reset(conn *net.TCPConn) {
 	_, _ = conn.Read(make([]byte, 1))
 	_ = conn.SetLinger(0)
 }
 
-// nobody is an address where nothing listens: its port is root's to give.
+// unusedPort is an address without a listener: only root can listen on port 1.
 const unusedPort = "127.0.0.1:1"
 
-// client makes connections as client-go does.
+// client returns a client that connects as client-go does.
 func client(t *testing.T, v version, config *tls.Config) *http.Client {
 	t.Helper()
 	transport := &http.Transport{TLSClientConfig: config, ForceAttemptHTTP2: v == http2}
@@ -120,7 +119,7 @@ func client(t *testing.T, v version, config *tls.Config) *http.Client {
 	return &http.Client{Transport: transport}
 }
 
-// get is the error of a request with a new connection.
+// get returns the error of a request on a new connection.
 func get(t *testing.T, c *http.Client, url string) error {
 	t.Helper()
 	defer c.CloseIdleConnections()
@@ -142,12 +141,12 @@ func getWithin(ctx context.Context, t *testing.T, c *http.Client, url string) er
 	return err
 }
 
-// trusting is a client's configuration that trusts the authority.
+// trusting returns a client configuration that trusts the authority.
 func trusting(a *authority, certificates ...tls.Certificate) *tls.Config {
 	return &tls.Config{RootCAs: a.pool(), Certificates: certificates}
 }
 
-// showing is a server's configuration with a certificate of the authority.
+// showing returns a server configuration with a certificate of the authority.
 func showing(t *testing.T, a *authority, change func(*x509.Certificate)) *tls.Config {
 	t.Helper()
 	return &tls.Config{Certificates: []tls.Certificate{a.issue(t, change)}}

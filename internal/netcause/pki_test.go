@@ -15,9 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// authority issues certificates. All have the same name: a client looks at the
-// names that a server asks for, and would not even show a certificate of an
-// authority with another.
+// authority issues certificates. All authorities have the same name: a client sends
+// a certificate only if its authority has a name that the server requests.
 type authority struct {
 	cert *x509.Certificate
 	key  *ecdsa.PrivateKey
@@ -35,7 +34,7 @@ func newAuthority(t *testing.T) *authority {
 	return a
 }
 
-// issue returns a certificate for 127.0.0.1 but for what change makes of it.
+// issue returns a certificate for 127.0.0.1, modified by change.
 func (a *authority) issue(t *testing.T, change func(*x509.Certificate)) tls.Certificate {
 	t.Helper()
 	leaf, key := template(), newKey(t)

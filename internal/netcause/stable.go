@@ -10,14 +10,14 @@ import (
 	"sync"
 )
 
-// Stable returns the text of an error without what differs each time although
-// the cause stays the same: local ports, and the numbers of HTTP/2's streams.
-// The method and the URL of a request, and the address that was dialed, are
-// left out too: who prints the text names them already.
+// Stable returns the text of an error without the parts that vary although the
+// cause is the same: local ports and the numbers of HTTP/2 streams. It also omits
+// the method and the URL of a request, and the dialed address, which the caller's
+// message already has.
 func Stable(err error) string { return varying().ReplaceAllString(text(err), "$1$2") }
 
-// varying is what is left out of the texts of errors that were printed into
-// others: "read tcp A->B: i/o timeout".
+// varying matches the parts to omit from errors that are only text in others, such
+// as "read tcp A->B: i/o timeout".
 var varying = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`\b(dial|read|write) \w+ \S*->\S+(: )|stream ID \d+; |LastStreamID=\d+, `)
 })
@@ -39,7 +39,7 @@ func text(err error) string {
 	case errors.As(err, &request):
 		return text(request.Err)
 	case errors.As(err, &dns):
-		// Its text goes from the sockets to the cause: "read udp A->B: i/o timeout".
+		// The text begins with the addresses: "read udp A->B: i/o timeout".
 		cause := dns.Err
 		if i := strings.LastIndex(cause, ": "); i >= 0 {
 			cause = cause[i+2:]

@@ -13,7 +13,8 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/internal/netcause"
 )
 
-// What the client makes of a server's certificate, and of an answer in clear.
+// TestServersThatAreNotTrusted checks how the client classifies a server's
+// certificate.
 func TestServersThatAreNotTrusted(t *testing.T) {
 	t.Parallel()
 	ca := newAuthority(t)
@@ -29,7 +30,7 @@ func TestServersThatAreNotTrusted(t *testing.T) {
 			message: "tls: failed to verify certificate: x509: certificate signed by unknown authority",
 		},
 		{
-			name: "other host", change: func(c *x509.Certificate) { c.IPAddresses, c.DNSNames = nil, []string{"elsewhere.test"} },
+			name: "other host", change: func(c *x509.Certificate) { c.IPAddresses, c.DNSNames = nil, []string{"other.test"} },
 			want:    netcause.WrongHost,
 			message: "tls: failed to verify certificate: x509: cannot validate certificate for 127.0.0.1",
 		},
@@ -42,7 +43,7 @@ func TestServersThatAreNotTrusted(t *testing.T) {
 			want: netcause.Expired, message: "tls: failed to verify certificate: x509: certificate has expired or is not yet valid",
 		},
 		{
-			name: "a client's", change: func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth} },
+			name: "client certificate", change: func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth} },
 			want:    netcause.BadCertificate,
 			message: "tls: failed to verify certificate: x509: certificate specifies an incompatible key usage",
 		},
@@ -62,14 +63,14 @@ func TestServersThatAreNotTrusted(t *testing.T) {
 	}
 }
 
-// What the server makes of the client. With TLS 1.3 the client believes itself
-// connected when it hears of it.
+// TestServersThatRefuse checks servers that reject the client. With TLS 1.3, the
+// client's handshake is complete when the alert arrives.
 func TestServersThatRefuse(t *testing.T) {
 	t.Parallel()
 	ca := newAuthority(t)
 	ours, others := ca.issue(t, nil), newAuthority(t).issue(t, nil)
 	expired := ca.issue(t, func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Hour) })
-	wantCertificate := func(tlsVersion uint16) func(*tls.Config) {
+	requireCertificate := func(tlsVersion uint16) func(*tls.Config) {
 		return func(server *tls.Config) {
 			server.MaxVersion, server.ClientAuth, server.ClientCAs = tlsVersion, tls.RequireAndVerifyClientCert, ca.pool()
 		}
@@ -81,12 +82,12 @@ func TestServersThatRefuse(t *testing.T) {
 		want    netcause.Cause
 		message string // the stable text
 	}{
-		{"no certificate, TLS 1.2", wantCertificate(tls.VersionTLS12), nil, netcause.NothingInCommon, "remote error: tls: handshake failure"},
-		{"no certificate, TLS 1.3", wantCertificate(tls.VersionTLS13), nil, netcause.ClientCertificate, "remote error: tls: certificate required"},
-		{"unknown CA, TLS 1.2", wantCertificate(tls.VersionTLS12), []tls.Certificate{others}, netcause.ClientCertificate, "remote error: tls: unknown certificate authority"},
-		{"unknown CA, TLS 1.3", wantCertificate(tls.VersionTLS13), []tls.Certificate{others}, netcause.ClientCertificate, "remote error: tls: unknown certificate authority"},
-		{"expired, TLS 1.3", wantCertificate(tls.VersionTLS13), []tls.Certificate{expired}, netcause.ClientCertificate, "remote error: tls: expired certificate"},
-		{"good certificate", wantCertificate(tls.VersionTLS13), []tls.Certificate{ours}, netcause.Unknown, ""},
+		{"no certificate, TLS 1.2", requireCertificate(tls.VersionTLS12), nil, netcause.NothingInCommon, "remote error: tls: handshake failure"},
+		{"no certificate, TLS 1.3", requireCertificate(tls.VersionTLS13), nil, netcause.ClientCertificate, "remote error: tls: certificate required"},
+		{"unknown CA, TLS 1.2", requireCertificate(tls.VersionTLS12), []tls.Certificate{others}, netcause.ClientCertificate, "remote error: tls: unknown certificate authority"},
+		{"unknown CA, TLS 1.3", requireCertificate(tls.VersionTLS13), []tls.Certificate{others}, netcause.ClientCertificate, "remote error: tls: unknown certificate authority"},
+		{"expired, TLS 1.3", requireCertificate(tls.VersionTLS13), []tls.Certificate{expired}, netcause.ClientCertificate, "remote error: tls: expired certificate"},
+		{"good certificate", requireCertificate(tls.VersionTLS13), []tls.Certificate{ours}, netcause.Unknown, ""},
 		{
 			"old TLS", func(server *tls.Config) { server.MinVersion, server.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 },
 			nil, netcause.NothingInCommon, "remote error: tls: protocol version not supported",
@@ -104,9 +105,9 @@ func TestServersThatRefuse(t *testing.T) {
 				test.server(config)
 				url := web(t, v, config, ok)
 				err := get(t, client(t, v, trusting(ca, test.client...)), url)
-				// The server may be gone before all of the request is written; then
-				// nobody reads why. Who tries again hears of it.
-				for attempt := 1; attempt < 20 && passes(err); attempt++ {
+				// If the server closes the connection before the client has written
+				// its request, the client doesn't read the alert. Retry.
+				for attempt := 1; attempt < 20 && retryable(err); attempt++ {
 					err = get(t, client(t, v, trusting(ca, test.client...)), url)
 				}
 				if test.message == "" {
@@ -120,7 +121,7 @@ func TestServersThatRefuse(t *testing.T) {
 	}
 }
 
-func passes(err error) bool {
+func retryable(err error) bool {
 	cause := netcause.Of(err)
 	return cause == netcause.Closed || cause == netcause.Unreachable
 }
@@ -135,7 +136,7 @@ func TestServersOfAnotherProtocol(t *testing.T) {
 	assert.Equal(t, "remote error: tls: no application protocol", netcause.Stable(err))
 }
 
-func TestAnswersInClear(t *testing.T) {
+func TestPlainTextResponses(t *testing.T) {
 	t.Parallel()
 	ca := newAuthority(t)
 	for _, v := range []version{http1, http2} {

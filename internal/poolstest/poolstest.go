@@ -1,4 +1,4 @@
-// Package poolstest makes IPPools for tests.
+// Package poolstest creates IPPools for tests.
 package poolstest
 
 import (
@@ -10,13 +10,13 @@ import (
 // BothFamilies are IPv4 and IPv6.
 var BothFamilies = []ippool.Family{ippool.IPv4, ippool.IPv6}
 
-// Default4 is a default IPv4 pool as it stands after a first run.
+// Default4 returns the default IPv4 pool as the first run creates it.
 func Default4(changes ...func(*v3.IPPool)) v3.IPPool {
 	natted := func(pool *v3.IPPool) { pool.Spec.NATOutgoing = true }
 	return Stored("default-ipv4-ippool", "10.244.0.0/16", append([]func(*v3.IPPool){natted}, changes...)...)
 }
 
-// Stored is a pool as it may stand in a datastore.
+// Stored returns a pool as a datastore returns it.
 func Stored(name, cidr string, changes ...func(*v3.IPPool)) v3.IPPool {
 	pool := ippool.New(name)
 	pool.UID = "stored"
@@ -31,12 +31,12 @@ func Stored(name, cidr string, changes ...func(*v3.IPPool)) v3.IPPool {
 // Disabled disables a pool.
 func Disabled(pool *v3.IPPool) { pool.Spec.Disabled = true }
 
-// ForLoadBalancers makes it a pool for Services.
+// ForLoadBalancers makes the pool one for the use LoadBalancer.
 func ForLoadBalancers(pool *v3.IPPool) {
 	pool.Spec.AllowedUses = []v3.IPPoolAllowedUse{v3.IPPoolAllowedUseLoadBalancer}
 }
 
-// Records are the pools as a snapshot has them.
+// Records returns the pools as they are in a snapshot.
 func Records(pools ...v3.IPPool) []*ippool.Record {
 	var all []*ippool.Record
 	for _, pool := range pools {

@@ -1,10 +1,10 @@
-// Package spelling tells which word was meant by one that nobody knows.
+// Package spelling measures how similar words are, to suggest corrections.
 package spelling
 
-// Distance is how many bytes have to be put in, taken out or changed to make one
-// word the other (Levenshtein's).
+// Distance returns the Levenshtein distance: the number of bytes to insert, delete
+// or replace to turn one word into the other.
 func Distance(a, b string) int {
-	row := make([]int, len(b)+1) // from the bytes of a so far to each beginning of b
+	row := make([]int, len(b)+1) // distances from the bytes of a so far to each prefix of b
 	for j := range row {
 		row[j] = j
 	}

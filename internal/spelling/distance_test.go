@@ -20,7 +20,7 @@ func TestDistance(t *testing.T) {
 	}
 }
 
-// FuzzDistance holds it to what makes a distance one, and to its definition.
+// FuzzDistance checks the properties of a metric, and compares with the definition.
 func FuzzDistance(f *testing.F) {
 	f.Add("NATOUTGOING", "NATOUTGONG", "NAT")
 	f.Add("", "A", "AB")
@@ -38,7 +38,7 @@ func FuzzDistance(f *testing.F) {
 	})
 }
 
-// defined is the distance of all beginnings of a and b from each other.
+// defined computes the distance from those of all prefixes of a and b.
 func defined(a, b string) int {
 	all := make([][]int, len(a)+1)
 	for i := range all {

@@ -8,29 +8,28 @@ import (
 	"strings"
 )
 
-// Unreadable says why a file can't be read, without its path, which stands before
-// it in a message, and what would be right.
-func Unreadable(err error, want string) string {
+// Unreadable returns a problem: the file can't be read, and what it must be. It
+// omits the file's path, which the message already has.
+func Unreadable(err error, must string) string {
 	var pathErr *fs.PathError
 	if errors.As(err, &pathErr) {
 		err = pathErr.Err
 	}
-	return fmt.Sprintf("can't be read: %v; want %s", err, want)
+	return fmt.Sprintf("can't be read: %v; must be %s", err, must)
 }
 
-// Undecodable says why a text is not the YAML or JSON of what it should be: what
-// the decoder found, without the values in it, which may be secrets.
-func Undecodable(err error, want string) string {
-	return fmt.Sprintf("not %s: %s", want, yamlProblem(err))
+// Undecodable returns a problem: the text is not the YAML or JSON of what it must
+// be, and the decoder's error. It omits quoted values, which may be secrets.
+func Undecodable(err error, must string) string {
+	return fmt.Sprintf("not %s: %s", must, yamlProblem(err))
 }
 
-// valuesInYAMLErrors are the places where the YAML decoder quotes a value. The
-// likeliest is the alias that an unquoted password with * in front looks like.
+// valuesInYAMLErrors matches the values that the YAML decoder quotes. The most
+// likely one is an unquoted password that begins with *, which reads as an alias.
 const valuesInYAMLErrors = "(unknown anchor )'[^']*'|(invalid map key: ).*|`.*"
 
-// yamlProblem is what the decoder finds, without the values in it and without the
-// steps of decoding in front, which differ from one version of the decoder to the
-// next.
+// yamlProblem returns the decoder's error without quoted values, and without the
+// leading description of the decoding step, which depends on the decoder's version.
 func yamlProblem(err error) string {
 	for inner := errors.Unwrap(err); inner != nil; inner = errors.Unwrap(err) {
 		err = inner
@@ -39,7 +38,7 @@ func yamlProblem(err error) string {
 	return regexp.MustCompile(valuesInYAMLErrors).ReplaceAllString(problem, "$1$2***")
 }
 
-// Strict is a warning that a setting makes an error.
+// Strict returns the text of a warning that a setting turns into an error.
 func Strict(warning, setting string) string {
 	return fmt.Sprintf("%s (an error because of %s)", Clip(OneLine(warning), MaxProblem-100), setting)
 }

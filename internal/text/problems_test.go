@@ -10,15 +10,15 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// The path stands in front of the sentence already, and the values in a decoder's
-// message may be secrets.
+// Problems omit the path, which the message already has, and the values in a
+// decoder's error, which may be secrets.
 func TestProblems(t *testing.T) {
 	t.Parallel()
 	missing := &fs.PathError{Op: "open", Path: "/etc/x", Err: fs.ErrNotExist}
-	assert.Equal(t, "can't be read: file does not exist; want a list", text.Unreadable(fmt.Errorf("x: %w", missing), "a list"))
-	assert.Equal(t, "can't be read: broken; want a list", text.Unreadable(errors.New("broken"), "a list"))
+	assert.Equal(t, "can't be read: file does not exist; must be a list", text.Unreadable(fmt.Errorf("x: %w", missing), "a list"))
+	assert.Equal(t, "can't be read: broken; must be a list", text.Unreadable(errors.New("broken"), "a list"))
 	for message, want := range map[string]string{
-		"no YAML":                                 "not a list: no YAML",
+		"not YAML":                                "not a list: not YAML",
 		"unknown anchor 'hunter2' referenced":     "not a list: unknown anchor *** referenced",
 		"invalid map key: map[hunter2:1]":         "not a list: invalid map key: ***",
 		"cannot decode !!str `hunter2` as an int": "not a list: cannot decode !!str ***",

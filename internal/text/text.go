@@ -1,4 +1,4 @@
-// Package text makes lines for messages of what may hold anything.
+// Package text formats values with arbitrary content for messages.
 package text
 
 import (
@@ -9,9 +9,9 @@ import (
 	"unicode/utf8"
 )
 
-// OneLine keeps a message of several lines, such as that of joined errors, on
-// one. What else could play tricks on a terminal becomes a space: a message may
-// hold what a server or a user wrote.
+// OneLine joins the lines of a message, such as those of joined errors, with "; ".
+// Characters that may control a terminal become spaces, because a message may
+// quote a server or a user.
 func OneLine(lines string) string {
 	var line strings.Builder
 	for _, part := range strings.FieldsFunc(lines, func(r rune) bool { return r == '\n' || r == '\r' }) {
@@ -29,8 +29,8 @@ func OneLine(lines string) string {
 	return line.String()
 }
 
-// Graphic returns the text with a space for every character that a terminal may
-// take for something else than a character to show.
+// Graphic returns the text with a space for every character that is not graphic,
+// because it may control a terminal.
 func Graphic(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsGraphic(r) {
@@ -40,15 +40,15 @@ func Graphic(s string) string {
 	}, s)
 }
 
-// How long the parts of a fault may get, in bytes, so that it stays a line that
-// people read whatever the value holds.
+// The maximum lengths of the parts of a fault, in bytes, so that any value fits on
+// a readable line.
 const (
 	MaxQuoted  = 200
 	MaxProblem = 360
 )
 
-// Quote returns the value in quotes: of a long one the beginning, and how long
-// it is. What counts is the quoted text, in which a byte can take four.
+// Quote returns the value in quotes. It truncates a long value and appends its
+// length. The limit applies to the quoted text, in which a byte may take four.
 func Quote(value string) string {
 	var text strings.Builder
 	for i := 0; i < len(value); {
@@ -64,7 +64,8 @@ func Quote(value string) string {
 	return `"` + text.String() + `"`
 }
 
-// Clip cuts a text that is longer than max bytes, between two characters.
+// Clip truncates a text that is longer than max bytes, between two characters, and
+// appends "…".
 func Clip(text string, max int) string {
 	if len(text) <= max {
 		return text
@@ -75,7 +76,7 @@ func Clip(text string, max int) string {
 	return text[:max] + "…"
 }
 
-// Join lists words, separated by commas.
+// Join joins words with commas.
 func Join[T ~string](words []T) string {
 	texts := make([]string, len(words))
 	for i, word := range words {
@@ -84,5 +85,5 @@ func Join[T ~string](words []T) string {
 	return strings.Join(texts, ", ")
 }
 
-// MaxNamed is how many pools a message names.
+// MaxNamed is the maximum number of pools that a message names.
 const MaxNamed = 5

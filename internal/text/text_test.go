@@ -11,14 +11,14 @@ func TestOneLine(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		"":                          "",
-		"as it is":                  "as it is",
+		"unchanged":                 "unchanged",
 		"one\ntwo":                  "one; two",
 		"one\r\ntwo\r\n":            "one; two",
 		"\n\n one\n\t\n  two  \n":   "one; two",
 		"errors:\n  one\n  two":     "errors: one; two",
 		"a\tb\x1b[31mc\x00\u2028d":  "a b [31mc  d",
 		"größer als \u200btrue":     "größer als  true",
-		"\xff is no UTF-8":          "\ufffd is no UTF-8",
+		"\xff is invalid":           "\ufffd is invalid",
 		"no\u00a0break, no\u3000ch": "no\u00a0break, no\u3000ch",
 	} {
 		assert.Equal(t, want, OneLine(text), "%q", text)
@@ -31,11 +31,11 @@ func TestQuote(t *testing.T) {
 		name, value, want string
 	}{
 		{"short", `a "b" \`, `"a \"b\" \\"`},
-		{"just short enough", strings.Repeat("a", 200), `"` + strings.Repeat("a", 200) + `"`},
+		{"longest", strings.Repeat("a", 200), `"` + strings.Repeat("a", 200) + `"`},
 		{"too long", strings.Repeat("a", 201), `"` + strings.Repeat("a", 200) + `"… (201 bytes)`},
 		{"long when quoted", strings.Repeat("\x00", 51), `"` + strings.Repeat(`\x00`, 50) + `"… (51 bytes)`},
-		{"cut between characters", strings.Repeat("a", 199) + "é", `"` + strings.Repeat("a", 199) + `"… (201 bytes)`},
-		{"no UTF-8", "\xff\xc3", `"\xff\xc3"`},
+		{"truncated between characters", strings.Repeat("a", 199) + "é", `"` + strings.Repeat("a", 199) + `"… (201 bytes)`},
+		{"invalid UTF-8", "\xff\xc3", `"\xff\xc3"`},
 		{"very long", strings.Repeat("x", 10_000), `"` + strings.Repeat("x", 200) + `"… (10000 bytes)`},
 	}
 	for _, tt := range tests {

@@ -15,8 +15,8 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool/installation"
 )
 
-// FuzzOf makes an Installation of any pool: it is refused with a line a fault, or
-// the operator makes the same pool of what is written.
+// FuzzOf converts any pool. It checks that the error has a line for each fault, or
+// that the operator creates the same pool from the Installation.
 func FuzzOf(f *testing.F) {
 	f.Add("default-ipv4-ippool", "10.244.0.0/16", "", "CrossSubnet", 26, "all()", "", "Workload,Tunnel", uint8(1))
 	f.Add("six", "fd00::/64", "", "Always", 0, "", "", "", uint8(2))
@@ -28,7 +28,7 @@ func FuzzOf(f *testing.F) {
 	f.Add("a\nb", "pods", "x", "y", -1, "(", ")", "z", uint8(255))
 	f.Fuzz(func(t *testing.T, name, cidr, ipip, vxlan string, size int, nodes, namespaces, uses string, flags uint8) {
 		if !utf8.ValidString(name + cidr + nodes) {
-			t.Skip("YAML can't hold it")
+			t.Skip("YAML can't represent it")
 		}
 		pool := ippool.New(name)
 		spec := &pool.Spec
@@ -49,7 +49,7 @@ func FuzzOf(f *testing.F) {
 		}
 		before := pool.DeepCopy()
 		object, _, err := installation.Of([]*v3.IPPool{pool})
-		require.Equal(t, before, pool, "what is given stays as it is")
+		require.Equal(t, before, pool, "Of doesn't change the pool")
 		if err != nil {
 			assert.Empty(t, object)
 			var faults interface{ Unwrap() []error }
@@ -71,7 +71,8 @@ func FuzzOf(f *testing.F) {
 	})
 }
 
-// madeOf is the pool that the operator makes of an entry, with Calico's defaults.
+// madeOf returns the pool that the operator creates from an entry, with Calico's
+// defaults.
 func madeOf(entry installation.IPPool) v3.IPPoolSpec {
 	pool := ippool.New(entry.Name)
 	pool.Spec = v3.IPPoolSpec{

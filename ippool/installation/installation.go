@@ -1,17 +1,17 @@
-// Package installation writes pools as the part of the Tigera operator's
-// Installation that names them: where the operator manages Calico, it makes the
-// pools, and undoes what others write into them.
+// Package installation converts pools to the part of the Tigera operator's
+// Installation that lists them. If the operator manages Calico, it creates the
+// pools, and it reverts changes that others make to them.
 //
 // The fields are those of operator.tigera.io/v1 (tigera/operator,
 // api/v1/installation_types.go), the rules those of its IP pool controller
 // (pkg/controller/ippool).
 //
-// What the operator judges by the rest of the Installation or by the cluster
-// can't be known here. It wants
-//   - calicoNetwork.bgp Enabled, its default, where a pool has no VXLAN;
-//   - encapsulation None and nodeSelector all() with another CNI than Calico's, and
-//     no VXLAN with host-local IPAM;
-//   - on kubeadm's clusters and OpenShift's that have no pool yet, every pool within
+// The package doesn't check the operator's rules that depend on the rest of the
+// Installation or on the cluster:
+//   - calicoNetwork.bgp must be Enabled, its default, if a pool has no VXLAN;
+//   - encapsulation must be None and nodeSelector all() with a CNI other than
+//     Calico's, and host-local IPAM doesn't support VXLAN;
+//   - in clusters of kubeadm and OpenShift without pools, every pool must be within
 //     the cluster's pod CIDRs.
 package installation
 
@@ -25,11 +25,11 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// MaxPools is how many the operator's schema takes.
+// MaxPools is the maximum number of pools in the operator's schema.
 const MaxPools = 25
 
-// Installation is the part about pools, and no other: it is to be merged into
-// the Installation of a cluster.
+// Installation has only the fields about pools. Merge it into the Installation of
+// a cluster.
 type Installation struct {
 	APIVersion string   `json:"apiVersion"` // operator.tigera.io/v1
 	Kind       string   `json:"kind"`       // Installation
@@ -37,44 +37,44 @@ type Installation struct {
 	Spec       Spec     `json:"spec"`       // its pools
 }
 
-// Metadata names the Installation. The operator knows one, "default".
+// Metadata has the name of the Installation. The operator uses only "default".
 type Metadata struct {
 	Name string `json:"name"` // default
 }
 
-// Spec is the Installation's.
+// Spec is the spec of the Installation.
 type Spec struct {
-	CalicoNetwork CalicoNetwork `json:"calicoNetwork"` // the only part of it that is written
+	CalicoNetwork CalicoNetwork `json:"calicoNetwork"` // the only field that is set
 }
 
-// CalicoNetwork holds the pools. An empty list is not the same as none: with
-// it, the operator leaves the pools to others.
+// CalicoNetwork has the pools. An empty list differs from an unset one: with an
+// empty list, the operator doesn't manage pools.
 type CalicoNetwork struct {
-	IPPools []IPPool `json:"ipPools"` // in the order that was given
+	IPPools []IPPool `json:"ipPools"` // in the order of the arguments
 }
 
-// IPPool is a pool as the operator spells it. The fields that are always written
-// have defaults there that differ from Calico's, such as IPIP and NAT for IPv4;
-// those that may be left out have Calico's.
+// IPPool is a pool in the operator's fields. The required fields are always set,
+// because the operator's defaults differ from Calico's, such as IPIP and NAT for
+// IPv4; the defaults of the optional fields are Calico's.
 type IPPool struct {
-	Name          string `json:"name"`          // of the IPPool
+	Name          string `json:"name"`          // the name of the IPPool
 	CIDR          string `json:"cidr"`          // canonical
 	Encapsulation string `json:"encapsulation"` // IPIP, IPIPCrossSubnet, VXLAN, VXLANCrossSubnet, None
 	NATOutgoing   string `json:"natOutgoing"`   // Enabled, Disabled
 	BlockSize     int    `json:"blockSize"`     // the prefix length of a block
-	NodeSelector  string `json:"nodeSelector"`  // the operator refuses an empty one
+	NodeSelector  string `json:"nodeSelector"`  // must not be empty
 
-	DisableBGPExport      bool                  `json:"disableBGPExport,omitempty"`      // keeps its routes out of BGP
+	DisableBGPExport      bool                  `json:"disableBGPExport,omitempty"`      // don't export its routes over BGP
 	DisableNewAllocations bool                  `json:"disableNewAllocations,omitempty"` // Calico's "disabled"
-	AllowedUses           []v3.IPPoolAllowedUse `json:"allowedUses,omitempty"`           // left out: Workload and Tunnel
-	AssignmentMode        v3.AssignmentMode     `json:"assignmentMode,omitempty"`        // left out: Automatic
+	AllowedUses           []v3.IPPoolAllowedUse `json:"allowedUses,omitempty"`           // default: Workload and Tunnel
+	AssignmentMode        v3.AssignmentMode     `json:"assignmentMode,omitempty"`        // default: Automatic
 }
 
 // Of returns the Installation with the pools, in their order, and warnings. Every
-// fault is a line of the error: what is wrong with the pools ([ippool.ValidateSet]),
-// what the operator has no field for, what it would refuse. Warned of are labels
-// and annotations, which are left out, and pools that it refuses in many clusters.
-// The pools stay as they are.
+// line of the error is a fault: one of [ippool.ValidateSet], a field that the
+// Installation doesn't have, or a value that the operator rejects. Warnings are
+// labels and annotations, which are omitted, and pools that the operator rejects
+// in many clusters. The pools don't change.
 func Of(pools []*v3.IPPool) (Installation, []string, error) {
 	var (
 		entries  = make([]IPPool, 0, len(pools))
@@ -82,7 +82,7 @@ func Of(pools []*v3.IPPool) (Installation, []string, error) {
 		faults   []error
 	)
 	if len(pools) > MaxPools {
-		faults = append(faults, fmt.Errorf("%d pools: the Installation takes %d", len(pools), MaxPools))
+		faults = append(faults, fmt.Errorf("%d pools: the Installation allows at most %d", len(pools), MaxPools))
 	}
 	for _, fault := range ippool.ValidateSet(pools) {
 		faults = append(faults, fault)
@@ -94,10 +94,10 @@ func Of(pools []*v3.IPPool) (Installation, []string, error) {
 			faults = append(faults, fmt.Errorf("IPPool %q: %w", pool.Name, fault))
 		}
 		if len(pool.Labels)+len(pool.Annotations) > 0 {
-			warnings = append(warnings, fmt.Sprintf("IPPool %q: its labels and annotations are left out: the Installation has no place for them", pool.Name))
+			warnings = append(warnings, fmt.Sprintf("IPPool %q: its labels and annotations are omitted: the Installation has no field for them", pool.Name))
 		}
 		if slices.Contains(pool.Spec.AllowedUses, v3.IPPoolAllowedUseLoadBalancer) {
-			warnings = append(warnings, fmt.Sprintf("IPPool %q: cidr %q is for LoadBalancer: in a cluster without pools that names its pod CIDRs (kubeadm, OpenShift) the operator makes no pool at all while one is outside of them; name this one when the others exist", pool.Name, pool.Spec.CIDR))
+			warnings = append(warnings, fmt.Sprintf("IPPool %q: cidr %q is for LoadBalancer: in a cluster without pools that names its pod CIDRs (kubeadm, OpenShift) the operator creates no pool at all while one is outside of them; add this one when the others exist", pool.Name, pool.Spec.CIDR))
 		}
 		entries = append(entries, entry(pool))
 	}
@@ -112,8 +112,8 @@ func Of(pools []*v3.IPPool) (Installation, []string, error) {
 	}, warnings, nil
 }
 
-// unfit is what the operator can't have of a pool with all its defaults, though
-// Calico can.
+// unfit returns the faults of a pool, with its defaults set, that is valid in Calico
+// but not in the operator.
 func unfit(spec v3.IPPoolSpec) []error {
 	var faults []error
 	if spec.NamespaceSelector != "" {
@@ -121,12 +121,12 @@ func unfit(spec v3.IPPoolSpec) []error {
 	}
 	prefix, err := ippool.ParseCIDR(spec.CIDR)
 	if err == nil && spec.Disabled && prefix.Bits() > spec.BlockSize {
-		faults = append(faults, fmt.Errorf("cidr %q is smaller than a block (/%d), which the operator refuses also of a disabled pool", spec.CIDR, spec.BlockSize))
+		faults = append(faults, fmt.Errorf("cidr %q is smaller than a block (/%d), which the operator rejects even in a disabled pool", spec.CIDR, spec.BlockSize))
 	}
 	return faults
 }
 
-// entry is a pool that has all its defaults.
+// entry converts a pool with its defaults set.
 func entry(pool *v3.IPPool) IPPool {
 	spec := pool.Spec
 	e := IPPool{
@@ -137,7 +137,8 @@ func entry(pool *v3.IPPool) IPPool {
 	if spec.NATOutgoing {
 		e.NATOutgoing = "Enabled"
 	}
-	// Older operators don't know these fields: only what differs is named.
+	// Older operators don't have these fields, so set them only to other values
+	// than the default.
 	usual := []v3.IPPoolAllowedUse{v3.IPPoolAllowedUseTunnel, v3.IPPoolAllowedUseWorkload}
 	if uses := slices.Sorted(slices.Values(spec.AllowedUses)); !slices.Equal(uses, usual) {
 		e.AllowedUses = spec.AllowedUses

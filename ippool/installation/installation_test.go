@@ -32,19 +32,19 @@ func TestOf(t *testing.T) {
 		change func(*v3.IPPool)
 		want   func(*installation.IPPool)
 	}{
-		{"nothing but a CIDR", func(*v3.IPPool) {}, func(*installation.IPPool) {}},
+		{"only a CIDR", func(*v3.IPPool) {}, func(*installation.IPPool) {}},
 		{"NAT", func(p *v3.IPPool) { p.Spec.NATOutgoing = true }, func(e *installation.IPPool) { e.NATOutgoing = "Enabled" }},
 		{"IPIP", func(p *v3.IPPool) { p.Spec.IPIPMode = "Always" }, func(e *installation.IPPool) { e.Encapsulation = "IPIP" }},
-		{"IPIP across subnets", func(p *v3.IPPool) { p.Spec.IPIPMode = "CrossSubnet" }, func(e *installation.IPPool) { e.Encapsulation = "IPIPCrossSubnet" }},
+		{"IPIP cross-subnet", func(p *v3.IPPool) { p.Spec.IPIPMode = "CrossSubnet" }, func(e *installation.IPPool) { e.Encapsulation = "IPIPCrossSubnet" }},
 		{"VXLAN", func(p *v3.IPPool) { p.Spec.VXLANMode = "Always" }, func(e *installation.IPPool) { e.Encapsulation = "VXLAN" }},
-		{"VXLAN across subnets", func(p *v3.IPPool) { p.Spec.VXLANMode = "CrossSubnet" }, func(e *installation.IPPool) { e.Encapsulation = "VXLANCrossSubnet" }},
+		{"VXLAN cross-subnet", func(p *v3.IPPool) { p.Spec.VXLANMode = "CrossSubnet" }, func(e *installation.IPPool) { e.Encapsulation = "VXLANCrossSubnet" }},
 		{"block size", func(p *v3.IPPool) { p.Spec.BlockSize = 28 }, func(e *installation.IPPool) { e.BlockSize = 28 }},
 		{"node selector", func(p *v3.IPPool) { p.Spec.NodeSelector = "has(rack)" }, func(e *installation.IPPool) { e.NodeSelector = "has(rack)" }},
 		{"BGP export", func(p *v3.IPPool) { p.Spec.DisableBGPExport = true }, func(e *installation.IPPool) { e.DisableBGPExport = true }},
 		{"disabled", func(p *v3.IPPool) { p.Spec.Disabled = true }, func(e *installation.IPPool) { e.DisableNewAllocations = true }},
 		{"disabled, of one block", func(p *v3.IPPool) { p.Spec.Disabled, p.Spec.BlockSize, p.Spec.CIDR = true, 26, "10.244.0.0/26" },
 			func(e *installation.IPPool) { e.DisableNewAllocations, e.CIDR = true, "10.244.0.0/26" }},
-		{"usual uses, in another order", func(p *v3.IPPool) { p.Spec.AllowedUses = []v3.IPPoolAllowedUse{"Tunnel", "Workload"} }, func(*installation.IPPool) {}},
+		{"default uses, in another order", func(p *v3.IPPool) { p.Spec.AllowedUses = []v3.IPPoolAllowedUse{"Tunnel", "Workload"} }, func(*installation.IPPool) {}},
 		{"LoadBalancer", func(p *v3.IPPool) { p.Spec.AllowedUses = []v3.IPPoolAllowedUse{"LoadBalancer"} },
 			func(e *installation.IPPool) { e.AllowedUses = []v3.IPPoolAllowedUse{"LoadBalancer"} }},
 		{"assignment", func(p *v3.IPPool) { p.Spec.AssignmentMode = &manual }, func(e *installation.IPPool) { e.AssignmentMode = "Manual" }},
@@ -62,7 +62,7 @@ func TestOf(t *testing.T) {
 			}
 			tt.want(&want)
 			assert.Equal(t, []installation.IPPool{want}, got.Spec.CalicoNetwork.IPPools)
-			assert.Equal(t, before, given, "what is given stays as it is")
+			assert.Equal(t, before, given, "Of doesn't change the pools")
 		})
 	}
 }
@@ -75,19 +75,19 @@ func TestUnfit(t *testing.T) {
 	})
 	require.Error(t, err)
 	assert.Equal(t, `IPPool "a": namespaceSelector "has(team)": the Installation has no such field
-IPPool "b": cidr "10.245.0.0/28" is smaller than a block (/26), which the operator refuses also of a disabled pool`, err.Error())
+IPPool "b": cidr "10.245.0.0/28" is smaller than a block (/26), which the operator rejects even in a disabled pool`, err.Error())
 
 	var many []*v3.IPPool
 	for i := range installation.MaxPools + 1 {
 		many = append(many, pool(fmt.Sprint("p", i), fmt.Sprintf("10.%d.0.0/16", i)))
 	}
 	_, _, err = installation.Of(many)
-	assert.EqualError(t, err, "26 pools: the Installation takes 25")
+	assert.EqualError(t, err, "26 pools: the Installation allows at most 25")
 	_, _, err = installation.Of(many[1:])
 	assert.NoError(t, err)
 }
 
-// A pool that Calico refuses never becomes half of one.
+// If a pool is invalid in Calico, the Installation is empty.
 func TestInvalid(t *testing.T) {
 	t.Parallel()
 	object, _, err := installation.Of([]*v3.IPPool{
@@ -130,12 +130,12 @@ func TestLabels(t *testing.T) {
 	})
 	require.NoError(t, err)
 	assert.Equal(t, []string{
-		`IPPool "a": its labels and annotations are left out: the Installation has no place for them`,
-		`IPPool "b": its labels and annotations are left out: the Installation has no place for them`,
+		`IPPool "a": its labels and annotations are omitted: the Installation has no field for them`,
+		`IPPool "b": its labels and annotations are omitted: the Installation has no field for them`,
 	}, warnings)
 }
 
-// No pools is a list that is empty: then the operator makes none.
+// Without pools, the list is empty rather than unset, so the operator creates none.
 func TestNoPools(t *testing.T) {
 	t.Parallel()
 	got, _, err := installation.Of(nil)

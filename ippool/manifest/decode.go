@@ -10,29 +10,28 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// listOfPools is the key of the list that openshift-ansible's variables have.
+// listOfPools is the key of the list in openshift-ansible's variables.
 const listOfPools = "ip_pools"
 
-// coreList is the kind of what kubectl prints for several objects, whose API
-// version is v1.
+// coreList is the kind, of API version v1, in which kubectl prints several objects.
 const coreList = "List"
 
-// Decode reads the IPPools in the data, YAML or JSON, one document or several:
+// Decode decodes the IPPools in the data, YAML or JSON, one document or several:
 //
 //   - objects of the kinds IPPool, IPPoolList and, as kubectl prints it, List;
-//   - a list of pools, by itself or as the only key ip_pools, each either such
-//     an object, with or without kind and apiVersion, or the fields of the spec
-//     beside name, labels and annotations.
+//   - a list of pools, at the top level or as the value of the only key ip_pools.
+//     Each pool is either an IPPool, with or without kind and apiVersion, or a
+//     flat mapping of name, labels, annotations and the fields of the spec.
 //
-// Faults are everything that is wrong with the form of it, warnings what was
-// left out: fields that only a server sets, as an export has them. Both are in
-// the order of their lines, and of more than a thousand faults only those are
-// told. An entry of which something could be read is there
-// also if it has faults; [Entry.Validate] judges the rest of it. No data, or
-// empty documents, are no entries and no faults.
+// Faults are syntax errors, unknown fields and wrong types. Warnings are fields
+// that are ignored because only a server sets them, as in an export. Both are
+// sorted by line, and after a thousand faults the rest is not reported. An entry
+// that can be decoded in part is returned with its faults; [Entry.Validate]
+// validates the rest. Empty data and empty documents have no entries and no
+// faults.
 //
-// Aliases are followed, as long as they make little more of the data than it
-// is. Merge keys are refused.
+// Aliases are followed up to a limit on the nodes that they add. Merge keys are
+// not supported.
 func Decode(data []byte) (entries []Entry, warnings, faults []Fault) {
 	documents, fault := parse(data)
 	// Without aliases there are fewer nodes than bytes.
@@ -51,11 +50,11 @@ func Decode(data []byte) (entries []Entry, warnings, faults []Fault) {
 type decoder struct {
 	entries          []Entry
 	warnings, faults []Fault
-	budget           int // of nodes to look at
+	budget           int // of nodes to visit; negative: stop
 }
 
-// maxFaults is how many faults anybody may want to read. What has more is
-// something else altogether.
+// maxFaults is the maximum number of faults to report. Data with more faults is
+// probably not a manifest.
 const maxFaults = 1000
 
 func (d *decoder) fault(line int, path, value, problem string) {
@@ -63,14 +62,14 @@ func (d *decoder) fault(line int, path, value, problem string) {
 	case len(d.faults) < maxFaults:
 		d.faults = append(d.faults, Fault{Line: line, Path: path, Value: value, Problem: problem})
 	case d.budget >= 0:
-		d.faults = append(d.faults, Fault{Line: line, Problem: fmt.Sprintf("more than %d faults; the rest isn't told", maxFaults)})
-		d.budget = -1 // to end it
+		d.faults = append(d.faults, Fault{Line: line, Problem: fmt.Sprintf("more than %d faults; the rest is not reported", maxFaults)})
+		d.budget = -1
 	}
 }
 
-// unlike tells that a word is none of the known ones.
+// unlike reports a word that is not one of the known ones.
 func (d *decoder) unlike(line int, path, word string, known []string) {
-	problem := "want " + either(known)
+	problem := "must be " + either(known)
 	if word == "" {
 		problem = "is empty; " + problem
 	}
@@ -78,7 +77,7 @@ func (d *decoder) unlike(line int, path, word string, known []string) {
 }
 
 func (d *decoder) ignored(line int, path string) {
-	d.warnings = append(d.warnings, Fault{Line: line, Path: path, Problem: "is set by the server, and left out"})
+	d.warnings = append(d.warnings, Fault{Line: line, Path: path, Problem: "is set by the server; ignored"})
 }
 
 func (d *decoder) document(node *yaml.Node) {
@@ -92,17 +91,17 @@ func (d *decoder) document(node *yaml.Node) {
 			return
 		}
 		d.object("", node)
-	case whatIs(node) != nothing: // an empty document
-		// Without the value: a file that is no file of pools may be a token.
-		d.fault(node.Line, "", "", fmt.Sprintf("is %s; want an IPPool, an IPPoolList or a list of pools", whatIs(node)))
+	case whatIs(node) != nothing: // nothing is an empty document
+		// Omit the value: the data may be a secret such as a token.
+		d.fault(node.Line, "", "", fmt.Sprintf("is %s; must be an IPPool, an IPPoolList or a list of pools", whatIs(node)))
 	}
 }
 
-// listOfPools reads the value of ip_pools, in a mapping of nothing else.
+// listOfPools decodes the value of ip_pools, which must be the only key.
 func (d *decoder) listOfPools(around, value *yaml.Node, line int) {
 	for _, pair := range d.mapping("", around) {
 		if pair.key != listOfPools {
-			d.fault(pair.line, shortened(pair.key), "", "stands beside ip_pools; want ip_pools alone")
+			d.fault(pair.line, shortened(pair.key), "", "not allowed next to ip_pools; ip_pools must be the only key")
 		}
 	}
 	switch value = follow(value); {
@@ -115,7 +114,7 @@ func (d *decoder) listOfPools(around, value *yaml.Node, line int) {
 	}
 }
 
-// object reads an object that says what it is.
+// object decodes an object that has a kind.
 func (d *decoder) object(path string, node *yaml.Node) {
 	pairs := d.mapping(path, node)
 	kind, ok := d.kind(path, node.Line, pairs, []string{v3.KindIPPool, v3.KindIPPoolList, coreList})
@@ -147,11 +146,11 @@ func (d *decoder) object(path string, node *yaml.Node) {
 		}
 	}
 	if !found {
-		d.fault(node.Line, join(path, "items"), "", "is missing; want a list of IPPools")
+		d.fault(node.Line, join(path, "items"), "", "is missing; must be a list of IPPools")
 	}
 }
 
-// pools reads a list, each item with its own line, also where it is an alias.
+// pools decodes a list. The line of an item that is an alias is that of the alias.
 func (d *decoder) pools(path string, list *yaml.Node, read func(path string, line int, item *yaml.Node)) {
 	if !d.spend(list) {
 		return
@@ -169,8 +168,8 @@ func (d *decoder) pools(path string, list *yaml.Node, read func(path string, lin
 	}
 }
 
-// item reads an item of an object's list. In an IPPoolList it needn't say what
-// it is.
+// item decodes an item of an IPPoolList or a List. In an IPPoolList, its kind and
+// API version are optional.
 func (d *decoder) item(path string, line int, node *yaml.Node, isPool bool) {
 	pairs := d.mapping(path, node)
 	_, hasKind := find(pairs, "kind")
@@ -183,7 +182,7 @@ func (d *decoder) item(path string, line int, node *yaml.Node, isPool bool) {
 	d.pool(path, line, pairs, false)
 }
 
-// anyPool reads an item of a bare list, which may be an object or flat.
+// anyPool decodes an item of a plain list, which may be an object or flat.
 func (d *decoder) anyPool(path string, line int, node *yaml.Node) {
 	for _, key := range []string{"kind", "apiVersion", "metadata", "spec"} {
 		if _, _, is := lookUp(node, key); is {
@@ -194,8 +193,8 @@ func (d *decoder) anyPool(path string, line int, node *yaml.Node) {
 	d.pool(path, line, d.mapping(path, node), true)
 }
 
-// kind reads the kind of an object, and says which of the known ones it is, or
-// was probably meant to be. It is false where it is none.
+// kind returns the kind of an object, or the known kind that was probably meant.
+// It returns false if there is no such kind.
 func (d *decoder) kind(path string, line int, pairs []pair, known []string) (string, bool) {
 	if d.budget < 0 {
 		return "", false
@@ -208,7 +207,7 @@ func (d *decoder) kind(path string, line int, pairs []pair, known []string) (str
 		if path == "" && !hasSpec {
 			want += ", or " + listOfPools + " with a list of pools"
 		}
-		d.fault(line, at, "", "is missing; want "+want)
+		d.fault(line, at, "", "is missing; must be "+want)
 		return v3.KindIPPool, hasSpec
 	}
 	kind, ok := d.text(at, given.line, given.value)
@@ -216,14 +215,14 @@ func (d *decoder) kind(path string, line int, pairs []pair, known []string) (str
 		return kind, ok
 	}
 	if near := suggest(kind, known); near != "" {
-		d.fault(given.line, at, kind, "want "+near)
+		d.fault(given.line, at, kind, "must be "+near)
 		return near, true
 	}
 	d.unlike(given.line, at, kind, known)
 	return "", false
 }
 
-// apiVersion judges the API version of an object of that kind.
+// apiVersion validates the API version of an object of that kind.
 func (d *decoder) apiVersion(path string, line int, pairs []pair, kind string, needed bool) {
 	at, known := join(path, "apiVersion"), []string{v3.SchemeGroupVersion.String(), ippool.CRDV1.String()}
 	if kind == coreList {
@@ -232,7 +231,7 @@ func (d *decoder) apiVersion(path string, line int, pairs []pair, kind string, n
 	given, ok := find(pairs, "apiVersion")
 	if !ok {
 		if needed {
-			d.fault(line, at, "", "is missing; want "+either(known))
+			d.fault(line, at, "", "is missing; must be "+either(known))
 		}
 		return
 	}
@@ -241,7 +240,7 @@ func (d *decoder) apiVersion(path string, line int, pairs []pair, kind string, n
 	}
 }
 
-// listMetadata holds nothing that a pool needs.
+// listMetadata checks for unknown fields; the metadata of a list is ignored.
 func (d *decoder) listMetadata(path string, given pair) {
 	if whatIs(given.value) == nothing {
 		return

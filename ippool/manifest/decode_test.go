@@ -16,7 +16,7 @@ import (
 
 const head = "apiVersion: projectcalico.org/v3\nkind: IPPool\n"
 
-// decodes reads what has nothing wrong with it.
+// decodes decodes a manifest without faults.
 func decodes(t *testing.T, text string) []manifest.Entry {
 	t.Helper()
 	entries, warnings, faults := manifest.Decode([]byte(text))
@@ -28,7 +28,7 @@ func decodes(t *testing.T, text string) []manifest.Entry {
 	return entries
 }
 
-// shown is a pool in a line: line, name, CIDR.
+// shown returns the line, name and CIDR of each pool.
 func shown(entries []manifest.Entry) string {
 	var lines []string
 	for _, entry := range entries {
@@ -46,7 +46,7 @@ func TestDecodeForms(t *testing.T) {
 	tests := []struct {
 		name, text, want string
 	}{
-		{"nothing", "", ""},
+		{"empty", "", ""},
 		{"a comment", "# none yet\n", ""},
 		{"empty documents", "---\n---\n# none\n---\n", ""},
 		{"null", "null\n", ""},
@@ -57,7 +57,7 @@ func TestDecodeForms(t *testing.T) {
 			"\n- metadata: {name: c}\n  spec: {cidr: fd00::/64}\n", "5 b 10.1.0.0/16; 6 c fd00::/64"},
 		{"empty IPPoolList", "kind: IPPoolList\napiVersion: crd.projectcalico.org/v1\nitems: []\n", ""},
 		{"List", "apiVersion: v1\nitems:\n- " + flow + "\nkind: List\nmetadata:\n  resourceVersion: \"\"\n", "3 b 10.1.0.0/16"},
-		{"bare list", "- " + flow + "\n- name: c\n  cidr: 10.2.0.0/16\n- metadata: {name: d}\n  spec:\n    cidr: 10.3.0.0/16\n",
+		{"plain list", "- " + flow + "\n- name: c\n  cidr: 10.2.0.0/16\n- metadata: {name: d}\n  spec:\n    cidr: 10.3.0.0/16\n",
 			"1 b 10.1.0.0/16; 2 c 10.2.0.0/16; 4 d 10.3.0.0/16"},
 		{"ip_pools", "ip_pools:\n  - name: c\n    cidr: 10.2.0.0/16\n    natOutgoing: true\n  - " + flow + "\n", "2 c 10.2.0.0/16; 5 b 10.1.0.0/16"},
 		{"ip_pools with a list object", "ip_pools:\n  kind: IPPoolList\n  apiVersion: projectcalico.org/v3\n  items:\n  - " + flow, "5 b 10.1.0.0/16"},
@@ -67,10 +67,10 @@ func TestDecodeForms(t *testing.T) {
 			"1 a 10.0.0.0/16; 5 b 10.1.0.0/16"},
 		{"JSON with tabs", "{\n\t\"apiVersion\":\t\"projectcalico.org/v3\",\n\t\"kind\":\"IPPool\",\n\t\"metadata\": {\"name\":\n\t\t\"a\"},\n\t\"spec\":{\"cidr\":\"10.0.0.0\\/16\"}\n}\n",
 			"1 a 10.0.0.0/16"},
-		{"JSON documents in a row", "\ufeff\n" + `[{"name":"a","cidr":"10.0.0.0/16"}]` + "\n\n" + `[{"name":"b","cidr":"10.1.0.0/16","natOutgoing":true}]`,
+		{"JSON documents", "\ufeff\n" + `[{"name":"a","cidr":"10.0.0.0/16"}]` + "\n\n" + `[{"name":"b","cidr":"10.1.0.0/16","natOutgoing":true}]`,
 			"2 a 10.0.0.0/16; 4 b 10.1.0.0/16"},
-		{"JSON that YAML refuses", `[{"name":"a","cidr":"10.0.0.0/16","annotations":{"x":"\ud83d\ude00"}}]`, "1 a 10.0.0.0/16"},
-		{"flow YAML that JSON refuses", "[{name: a, cidr: 10.0.0.0/16,},]", "1 a 10.0.0.0/16"},
+		{"JSON that is not YAML", `[{"name":"a","cidr":"10.0.0.0/16","annotations":{"x":"\ud83d\ude00"}}]`, "1 a 10.0.0.0/16"},
+		{"flow YAML that is not JSON", "[{name: a, cidr: 10.0.0.0/16,},]", "1 a 10.0.0.0/16"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -142,7 +142,7 @@ func TestDecodeEveryField(t *testing.T) {
 	}
 }
 
-// What is given empty is what is not given at all, as for an API server.
+// An empty field is the same as an unset one, as in an API server.
 func TestDecodeEmpty(t *testing.T) {
 	t.Parallel()
 	entries := decodes(t, "- {name: a, cidr: 10.0.0.0/16, vxlanMode: '', ipipMode: \"\", nodeSelector: '', allowedUses: [], blockSize: 0, labels: {}, annotations: }\n"+
@@ -179,7 +179,7 @@ status: {}
 	assert.Equal(t, want, entries[0].Pool)
 	var paths []string
 	for _, warning := range warnings {
-		assert.Equal(t, "is set by the server, and left out", warning.Problem)
+		assert.Equal(t, "is set by the server; ignored", warning.Problem)
 		paths = append(paths, fmt.Sprintf("%d %s", warning.Line, warning.Path))
 	}
 	assert.Equal(t, []string{
@@ -189,7 +189,7 @@ status: {}
 	}, paths)
 }
 
-// A few lines of aliases can stand for more than any memory holds.
+// A few lines of aliases can expand to more nodes than fit in memory.
 func TestDecodeAliasBombs(t *testing.T) {
 	t.Parallel()
 	var laughs strings.Builder
@@ -203,16 +203,16 @@ func TestDecodeAliasBombs(t *testing.T) {
 	}
 	many := "- &a {name: a, cidr: 10.0.0.0/16, labels: {" + wide.String() + "}}\n" + strings.Repeat("- *a\n", 5000)
 	tests := []struct{ name, text, want string }{
-		{"a wide one, many times", "- &a {" + wide.String() + "}\n" + strings.Repeat("- *a\n", 100_000), "line 1: more than 1000 faults; the rest isn't told"},
+		{"a wide mapping, many times", "- &a {" + wide.String() + "}\n" + strings.Repeat("- *a\n", 100_000), "line 1: more than 1000 faults; the rest is not reported"},
 
-		{"a billion", laughs.String(), "kind: is missing"},
-		{"a billion pools", laughs.String() + "ip_pools: *a60\n", "is a list; want an IPPool"},
-		{"a list of itself", "&a\n- *a\n- *a\n", "line 2: [0]: is a list; want an IPPool"},
-		{"ip_pools of itself", "&a\nip_pools: *a\n", "ip_pools.kind: is missing"},
-		{"a pool of itself", "- &a\n  name: *a\n  cidr: *a\n  labels: *a\n  allowedUses: *a\n", "labels[labels]: is a mapping; want a text"},
-		{"a key of itself", "? &a [*a]\n: 1\n", "a key that is a list"},
-		{"items of itself", "kind: IPPoolList\napiVersion: projectcalico.org/v3\nitems: &a [*a]\n", "items[0]: is a list; want an IPPool"},
-		{"many pools in a few bytes", many, "line 1: aliases add more than 100000 nodes; want the pools written out"},
+		{"a billion nodes", laughs.String(), "kind: is missing"},
+		{"a billion pools", laughs.String() + "ip_pools: *a60\n", "is a list; must be an IPPool"},
+		{"a list that contains itself", "&a\n- *a\n- *a\n", "line 2: [0]: is a list; must be an IPPool"},
+		{"ip_pools that contains itself", "&a\nip_pools: *a\n", "ip_pools.kind: is missing"},
+		{"a pool that contains itself", "- &a\n  name: *a\n  cidr: *a\n  labels: *a\n  allowedUses: *a\n", "labels[labels]: is a mapping; must be a string"},
+		{"a key that contains itself", "? &a [*a]\n: 1\n", "a key that is a list"},
+		{"items that contain themselves", "kind: IPPoolList\napiVersion: projectcalico.org/v3\nitems: &a [*a]\n", "items[0]: is a list; must be an IPPool"},
+		{"many pools in a few bytes", many, "line 1: aliases add more than 100000 nodes; write the pools without aliases"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -230,7 +230,7 @@ func TestDecodeAliasBombs(t *testing.T) {
 	}
 }
 
-// Without aliases nothing is too large.
+// Data without aliases has no limit.
 func TestDecodeManyPools(t *testing.T) {
 	t.Parallel()
 	var text strings.Builder

@@ -1,7 +1,6 @@
-// Package manifest reads IPPools from the files that people keep them in: what
-// they would give kubectl or calicoctl, what those print, and the plain list
-// that Ansible roles have.
+// Package manifest decodes IPPools from manifests: the input and the output of
+// kubectl and calicoctl, and the plain lists in Ansible variables.
 //
-// It is strict, and it tells everything that is wrong at once, each fault with
-// its line. It reads no file itself and contacts nothing.
+// It is strict, and it reports all faults at once, each with its line. It does no
+// I/O.
 package manifest

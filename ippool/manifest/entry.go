@@ -14,34 +14,34 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// Entry is a pool as it stands in a manifest.
+// Entry is a pool in a manifest.
 type Entry struct {
-	// Pool says what the manifest says, with the kind and API version of
-	// Calico's v3 resources. No default is filled in.
+	// Pool has the values in the manifest, and the kind and API version of
+	// Calico's v3 resources. Defaults are not set.
 	Pool *v3.IPPool
 
-	// Line is where the entry begins, counted from 1.
+	// Line is the line where the entry begins, from 1.
 	Line int
 
-	// Lines are where the fields stand that are given, also those that are
-	// wrong: name, cidr, natOutgoing and so on, allowedUses and allowedUses[0],
-	// labels[KEY], annotations[KEY].
+	// Lines are the lines of the given fields, valid or not: name, cidr,
+	// natOutgoing and so on, allowedUses and allowedUses[0], labels[KEY],
+	// annotations[KEY].
 	Lines map[string]int
 
 	path    string          // of the entry in its document: empty, items[2], ip_pools[0]
-	flat    bool            // the fields of the spec stand beside the name
-	invalid map[string]bool // fields of Lines of which a fault was told already
+	flat    bool            // the pool has no metadata and spec, but their fields
+	invalid map[string]bool // fields that Decode has reported a fault for
 }
 
-// Fault is one thing that is wrong in a manifest, or that should be known of it.
+// Fault is an error or a warning about a manifest.
 type Fault struct {
-	Line    int    // counted from 1
-	Path    string // of the field, such as items[2].spec.cidr; empty: the whole entry or document
-	Value   string // as it was given; empty: there is none
-	Problem string // what is wrong, and what would be right
+	Line    int    // from 1
+	Path    string // of the field, such as items[2].spec.cidr; empty: the entry or document
+	Value   string // as given; empty if there is none
+	Problem string // what is invalid, and what would be valid
 }
 
-// Error returns one line: place, value, what is wrong, what would be right.
+// Error returns one line: line number, path, value and problem.
 func (f Fault) Error() string {
 	parts := []string{fmt.Sprintf("line %d", f.Line)}
 	if f.Path != "" {
@@ -55,9 +55,9 @@ func (f Fault) Error() string {
 
 func compareLines(a, b Fault) int { return cmp.Compare(a.Line, b.Line) }
 
-// At returns a fault of a field of the entry. The field is named by its path in
-// an IPPool, such as metadata.name or spec.allowedUses[1], however the entry
-// writes it. A field that isn't given is missing where the entry begins.
+// At returns a fault of a field of the entry. The path is that in an IPPool, such
+// as metadata.name or spec.allowedUses[1], also if the entry is flat. The line of
+// a field that isn't given is that of the entry.
 func (e Entry) At(path, value, problem string) Fault {
 	_, name, _ := strings.Cut(path, ".")
 	line, given := e.Lines[name]
@@ -70,9 +70,9 @@ func (e Entry) At(path, value, problem string) Fault {
 	return Fault{Line: line, Path: join(e.path, path), Value: value, Problem: problem}
 }
 
-// Validate returns everything that is wrong with the pool by itself once its
-// defaults are filled in, by the rules of [ippool.Validate] and those for labels
-// and annotations. Fields that Decode found fault with are left aside.
+// Validate returns all faults of a single pool with its defaults, by the rules of
+// [ippool.Validate] and those for labels and annotations. It skips fields that
+// Decode has reported a fault for. The entry does not change.
 func (e Entry) Validate() []Fault {
 	pool := e.Pool.DeepCopy()
 	e.spareOthers(pool)
@@ -92,7 +92,7 @@ func (e Entry) Validate() []Fault {
 			problem = "duplicate key"
 		}
 		if fault.Field == "spec.namespaceSelector" && fault.Type == field.ErrorTypeForbidden && len(e.Pool.Spec.AllowedUses) == 0 {
-			problem += "; without allowedUses it is for Workload and Tunnel: want allowedUses: [Workload]"
+			problem += "; without allowedUses the pool is for Workload and Tunnel; set allowedUses: [Workload]"
 		}
 		value := ""
 		switch fault.Type {
@@ -105,23 +105,23 @@ func (e Entry) Validate() []Fault {
 	return faults
 }
 
-// spareOthers gives fields whose value couldn't be read one that no other field
-// is blamed for.
+// spareOthers replaces invalid values by ones that cause no faults in other
+// fields.
 func (e Entry) spareOthers(pool *v3.IPPool) {
 	spec := &pool.Spec
 	if e.invalid["blockSize"] || e.invalid["disabled"] {
-		spec.Disabled = true // its blocks fit in whatever they are
+		spec.Disabled = true // a disabled pool may be smaller than a block
 	}
 	if e.invalid["allowedUses"] {
 		spec.AllowedUses = []v3.IPPoolAllowedUse{v3.IPPoolAllowedUseWorkload}
 	}
 }
 
-// maxAnnotations is the size of all annotations that an API server takes.
+// maxAnnotations is the maximum size of all annotations in an API server, in bytes.
 const maxAnnotations = 256 * 1024
 
-// validateMetadata judges labels and annotations as every API server does. The
-// order is that of their keys.
+// validateMetadata validates labels and annotations as every API server does, in
+// the order of their keys.
 func validateMetadata(pool *v3.IPPool) field.ErrorList {
 	var faults field.ErrorList
 	labels, annotations := field.NewPath("metadata", "labels"), field.NewPath("metadata", "annotations")

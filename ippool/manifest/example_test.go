@@ -6,7 +6,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool/manifest"
 )
 
-// Everything that is wrong is told at once, with its line.
+// All faults are reported at once, with their lines.
 func ExampleDecode() {
 	entries, warnings, faults := manifest.Decode([]byte(`
 apiVersion: projectcalico.org/v3
@@ -31,8 +31,8 @@ spec:
 		}
 	}
 	// Output:
-	// warning: line 6: metadata.uid: is set by the server, and left out
-	// line 9: spec.vxlanMode: "always": want Always
+	// warning: line 6: metadata.uid: is set by the server; ignored
+	// line 9: spec.vxlanMode: "always": must be Always
 	// rack-a is on line 2 and its CIDR on line 8
 	// line 8: spec.cidr: "10.1.0.5/16": has host bits: the range is 10.1.0.0/16
 }

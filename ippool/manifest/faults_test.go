@@ -11,21 +11,21 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool/manifest"
 )
 
-// mistakes are what people write, by the kind of mistake.
+// mistakes are faulty manifests, grouped by the kind of mistake.
 var mistakes = []struct{ name, text string }{
-	// What it is.
-	{"no YAML", "kind: IPPool\nmetadata: [a\nspec: b\n"},
+	// Documents and kinds.
+	{"not YAML", "kind: IPPool\nmetadata: [a\nspec: b\n"},
 	{"tabs", "kind: IPPool\nmetadata:\n\tname: a\n"},
 	{"half JSON", "{\n\"kind\": \"IPPool\",\n\"spec\" {}\n}\n"},
-	{"no text at all", "\x00\x01\x02"},
+	{"control characters", "\x00\x01\x02"},
 	{"not UTF-8", "[\"\xff\"]"},
-	{"a document, then no YAML", "- {name: A, cidr: 10.0.0.0/8}\n---\n- [\n"},
-	{"alias of nothing", "- name: a\n  cidr: *cidr\n"},
+	{"a document, then a syntax error", "- {name: A, cidr: 10.0.0.0/8}\n---\n- [\n"},
+	{"alias without an anchor", "- name: a\n  cidr: *cidr\n"},
 	{"a word", "IPPool\n"},
 	{"a number", "--- 26\n"},
 	{"no kind", "apiVersion: projectcalico.org/v3\nmetadata: {name: a}\n"},
 	{"no kind, but a spec", "metadata: {name: a}\nspec: {cidr: 10.0.0.0/33}\n"},
-	{"flat pool by itself", "name: a\ncidr: 10.0.0.0/8\n"},
+	{"flat pool at the top level", "name: a\ncidr: 10.0.0.0/8\n"},
 	{"other kind", "apiVersion: v1\nkind: ConfigMap\ndata: {}\n"},
 	{"other kind in a List", "apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: Node}\n- {apiVersion: projectcalico.org/v3, kind: IPPoolList}\n- {}\n"},
 	{"empty kind and version", "apiVersion: ''\nkind: ''\n"},
@@ -34,27 +34,27 @@ var mistakes = []struct{ name, text string }{
 	{"List of Calico's group", "apiVersion: projectcalico.org/v3\nkind: List\nitems: []\n"},
 	{"list without items", "apiVersion: projectcalico.org/v3\nkind: IPPoolList\nitem: []\n"},
 	{"items is a mapping", "apiVersion: projectcalico.org/v3\nkind: IPPoolList\nitems: {a: {}}\n"},
-	{"items that are none", "apiVersion: projectcalico.org/v3\nkind: IPPoolList\nmetadata: {name: x}\nitems: [a, [], null]\n"},
+	{"items that are not pools", "apiVersion: projectcalico.org/v3\nkind: IPPoolList\nmetadata: {name: x}\nitems: [a, [], null]\n"},
 	{"calicoctl's first version", "apiVersion: v1\nkind: ipPool\nmetadata:\n  cidr: 10.0.0.0/16\nspec:\n  ipip:\n    enabled: true\n    mode: cross-subnet\n  nat-outgoing: true\n  disabled: false\n"},
-	{"something beside ip_pools", "ip_pools: []\nnetwork: calico\n"},
+	{"another key next to ip_pools", "ip_pools: []\nnetwork: calico\n"},
 	{"ip_pools is a word", "ip_pools: none\n"},
 	{"ip_pools is empty", "ip_pools:\n"},
-	{"ip_pools twice", "ip_pools: []\nip_pools: []\n"},
+	{"duplicate ip_pools", "ip_pools: []\nip_pools: []\n"},
 
 	// Fields.
-	{"nothing in it", head},
+	{"empty metadata and spec", head},
 	{"empty name and CIDR", "- name: ''\n  cidr: ''\n"},
 	{"null", "- name:\n  cidr: ~\n  natOutgoing:\n  blockSize: null\n  vxlanMode:\n  allowedUses:\n"},
 	{"unknown fields", head + "metadata: {name: a, foo: b, label: {}}\nspec: {cidr: 10.0.0.0/8, natOutGoing: true, nat_outgoing: true, blocksize: 26, CIDR: x, encapsulation: VXLAN, nodeSelectors: all(), bar: 1}\nfoo: bar\n"},
 	{"fields in the wrong place", head + "cidr: 10.0.0.0/8\nname: a\nspec: {name: a, labels: {}}\nmetadata: {cidr: 10.0.0.0/8}\n"},
-	{"flat and not", "- name: a\n  cidr: 10.0.0.0/8\n  spec: {natOutgoing: true}\n"},
+	{"flat fields and spec", "- name: a\n  cidr: 10.0.0.0/8\n  spec: {natOutgoing: true}\n"},
 	{"unknown field of a flat pool", "- name: a\n  cidr: 10.0.0.0/8\n  nat: true\n  uid: x\n"},
-	{"long and strange field", "- name: a\n  cidr: 10.0.0.0/8\n  \"" + strings.Repeat("x", 100) + "\": 1\n  \"a\\e[2J\\nb\": 1\n"},
+	{"long field, control characters", "- name: a\n  cidr: 10.0.0.0/8\n  \"" + strings.Repeat("x", 100) + "\": 1\n  \"a\\e[2J\\nb\": 1\n"},
 	{"namespace", head + "metadata: {name: a, namespace: kube-system, generateName: a-}\nspec: {cidr: 10.0.0.0/8}\n"},
-	{"keys twice", head + "kind: IPPool\nmetadata: {name: a, name: b, labels: {x: 'y', x: z}}\nspec:\n  cidr: 10.0.0.0/8\n  cidr: 10.0.0.0/8\n"},
-	{"keys twice in JSON", "[\n{\"name\": \"a\",\n\"cidr\": \"10.0.0.0/8\",\n\"name\": \"a\"}\n]"},
+	{"duplicate keys", head + "kind: IPPool\nmetadata: {name: a, name: b, labels: {x: 'y', x: z}}\nspec:\n  cidr: 10.0.0.0/8\n  cidr: 10.0.0.0/8\n"},
+	{"duplicate keys in JSON", "[\n{\"name\": \"a\",\n\"cidr\": \"10.0.0.0/8\",\n\"name\": \"a\"}\n]"},
 	{"merge key", "- &a {name: a, cidr: 10.0.0.0/8}\n- <<: *a\n  name: b\n"},
-	{"keys that are no text", "- name: a\n  cidr: 10.0.0.0/8\n  1: a\n  on: a\n  ? [a]\n  : b\n  ~: c\n  labels: {1: 'a'}\n"},
+	{"keys that are not strings", "- name: a\n  cidr: 10.0.0.0/8\n  1: a\n  on: a\n  ? [a]\n  : b\n  ~: c\n  labels: {1: 'a'}\n"},
 
 	// Values.
 	{"types", "- name: 7\n  cidr: [10.0.0.0/8]\n  natOutgoing: \"true\"\n  disabled: 1\n  disableBGPExport: Enabled\n  blockSize: '26'\n" +
@@ -66,12 +66,12 @@ var mistakes = []struct{ name, text string }{
 	{"words", "- {name: a, cidr: 10.0.0.0/8, vxlanMode: always, ipipMode: OFF, allowedUses: [workload, Tunnels, Foo, 1, ''], assignmentMode: automatic}\n" +
 		"- {name: b, cidr: 11.0.0.0/8, vxlanMode: cross-subnet, ipipMode: \"off\", assignmentMode: ''}\n- {name: c, cidr: 12.0.0.0/8, vxlanMode: Sometimes, ipipMode: Alway, assignmentMode: Auto}\n"},
 
-	// What Calico says of the pool.
+	// The rules of package ippool.
 	{"rules", head + "metadata:\n  name: Upper\nspec:\n  cidr: 10.0.0.1/8\n  blockSize: 33\n  vxlanMode: Always\n  ipipMode: Always\n  nodeSelector: zone = 'a'\n  namespaceSelector: global()\n" +
 		"  allowedUses:\n  - Tunnel\n  - Tunnel\n  - LoadBalancer\n"},
 	{"rules in a list", "ip_pools:\n- {name: a, cidr: 169.254.0.0/16}\n- name: b\n  cidr: 10.0.0.0/28\n- {name: c, cidr: \"fd00::/64\", ipipMode: Always}\n- {name: d, cidr: pods}\n"},
 	{"namespaces without uses", "- name: a\n  cidr: 10.0.0.0/8\n  namespaceSelector: has(team)\n"},
-	{"nobody else is blamed", "- {name: a, cidr: 10.0.0.0/28, blockSize: '28'}\n- {name: b, cidr: 10.0.0.0/28, disabled: 'true'}\n- {name: c, cidr: 11.0.0.0/8, namespaceSelector: all(), allowedUses: Workload}\n"},
+	{"no faults in other fields", "- {name: a, cidr: 10.0.0.0/28, blockSize: '28'}\n- {name: b, cidr: 10.0.0.0/28, disabled: 'true'}\n- {name: c, cidr: 11.0.0.0/8, namespaceSelector: all(), allowedUses: Workload}\n"},
 	{"labels and annotations", head + "metadata:\n  name: a\n  labels:\n    a b: c\n    zone: a b\n  annotations:\n    /x: z\nspec:\n  cidr: 10.0.0.0/8\n"},
 	{"too many annotations", "- {name: a, cidr: 10.0.0.0/8, annotations: {a: " + strings.Repeat("x", 256*1024) + "}}\n"},
 }

@@ -19,21 +19,21 @@ var (
 	flatFields = append(append([]string{}, metadataFields...), specFields...)
 )
 
-// serverFields of the metadata are set by the server that keeps a pool, or by
-// the controllers there, and show in what is exported from it.
+// serverFields are fields of the metadata that the server or its controllers set.
+// They occur in exports.
 var serverFields = []string{
 	"uid", "resourceVersion", "creationTimestamp", "generation", "managedFields", "selfLink",
 	"deletionTimestamp", "deletionGracePeriodSeconds", "finalizers", "ownerReferences",
 }
 
-// serverAnnotations are what kubectl and Calico's client keep for themselves.
+// serverAnnotations are the internal annotations of kubectl and Calico's client.
 var serverAnnotations = []string{"projectcalico.org/metadata", "kubectl.kubernetes.io/last-applied-configuration"}
 
-// listServerFields are those of the metadata of a list.
+// listServerFields are the fields of the metadata of a list.
 var listServerFields = []string{"resourceVersion", "selfLink", "continue", "remainingItemCount"}
 
-// otherNames are those that fields have in other places than an IPPool of
-// today: calicoctl's first version, the operator's Installation, variables.
+// otherNames maps the names of fields in calicoctl's first version, in the
+// operator's Installation and in variables to those in an IPPool.
 var otherNames = map[string]string{
 	"ipip":             "ipipMode",
 	"vxlan":            "vxlanMode",
@@ -43,7 +43,7 @@ var otherNames = map[string]string{
 	"uses":             "allowedUses",
 }
 
-// suggest returns the known word that was probably meant, empty if none is near.
+// suggest returns the known word that was probably meant, empty if none is similar.
 func suggest(word string, known []string) string {
 	plain := simplified(word)
 	for _, candidate := range known {
@@ -58,7 +58,7 @@ func suggest(word string, known []string) string {
 			}
 		}
 	}
-	// No word that is meant is much longer than the longest known one.
+	// A misspelt word is not much longer than the longest known one.
 	best, least := "", 3
 	for _, candidate := range known {
 		if len(plain) > 40 {
@@ -71,8 +71,8 @@ func suggest(word string, known []string) string {
 	return best
 }
 
-// simplified leaves out what people write differently: nat-outgoing,
-// NAT_outgoing and natOutgoing are one.
+// simplified removes differences in style: nat-outgoing, NAT_outgoing and
+// natOutgoing are the same.
 func simplified(word string) string { return strings.ToLower(withoutMarks.Replace(word)) }
 
 var withoutMarks = strings.NewReplacer("-", "", "_", "", " ", "")

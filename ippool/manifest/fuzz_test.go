@@ -16,8 +16,8 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool/manifest"
 )
 
-// FuzzDecode holds any data to this: what has faults names lines of the data,
-// and what has none is, written out as an IPPool, read as the same pool again.
+// FuzzDecode checks that faults name lines of the data, and that an entry without
+// faults, encoded as an IPPool, decodes to the same pool.
 func FuzzDecode(f *testing.F) {
 	f.Add([]byte(whole))
 	f.Add([]byte("ip_pools:\n- &a {name: a, cidr: 10.0.0.0/8}\n- *a\n"))
@@ -32,14 +32,14 @@ func FuzzDecode(f *testing.F) {
 		entries, warnings, faults := manifest.Decode(data)
 		lines := 1
 		for _, r := range string(data) {
-			// What YAML takes for the end of a line.
+			// The line breaks of YAML.
 			if r == '\n' || r == '\r' || r == '\u0085' || r == '\u2028' || r == '\u2029' {
 				lines++
 			}
 		}
 		for _, fault := range append(append([]manifest.Fault{}, faults...), warnings...) {
 			assert.Positive(t, fault.Line)
-			// UTF-16 has its own idea of where bytes are.
+			// Lines are not comparable in UTF-16.
 			if utf8.Valid(data) {
 				assert.LessOrEqual(t, fault.Line, lines+1)
 			}
@@ -57,10 +57,10 @@ func FuzzDecode(f *testing.F) {
 			pool := entry.Pool.DeepCopy()
 			ippool.Default(pool)
 			if len(ippool.Validate(pool)) > 0 {
-				assert.NotEmpty(t, invalid, "fewer faults than ippool.Validate finds")
+				assert.NotEmpty(t, invalid, "fewer faults than ippool.Validate")
 			}
 			text, err := yaml.Marshal(entry.Pool)
-			if err != nil { // some control characters it can't write
+			if err != nil { // it can't represent some control characters
 				text, err = json.Marshal(entry.Pool)
 			}
 			require.NoError(t, err)
@@ -76,15 +76,15 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// checkLikeKubectl reads the data as kubectl does: whatever that takes for an
-// IPPool or a list of them, Decode reads the same way.
+// checkLikeKubectl decodes the data as kubectl does. If kubectl finds an IPPool or
+// a list of them, Decode must return the same pools.
 func checkLikeKubectl(t *testing.T, data []byte, entries []manifest.Entry) {
 	var (
 		one  v3.IPPool
 		list v3.IPPoolList
 	)
 	if yaml.Unmarshal(data, &one) != nil || !strings.HasPrefix(one.Kind, "IPPool") || len(entries) == 0 {
-		return // or the first of several documents is another, or empty
+		return // or the first of several documents is another object, or empty
 	}
 	if one.Kind == "IPPoolList" {
 		require.NoError(t, yaml.Unmarshal(data, &list))

@@ -10,20 +10,20 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// parseJSON reads a stream of JSON values into the nodes that the same YAML
-// would have, each with its line. JSON is YAML but for a few things that a YAML
-// parser refuses, such as characters escaped in two halves.
+// parseJSON parses a stream of JSON values into the nodes of the same YAML, each
+// with its line. A YAML parser rejects some JSON, such as characters escaped as
+// surrogate pairs.
 //
-// It is false where the text is no JSON; the line is where it stops being JSON.
+// It returns false if the data is not JSON, and the line of the first error.
 func parseJSON(data []byte) (values []*yaml.Node, line int, ok bool) {
 	if !utf8.Valid(data) {
-		return nil, 1, false // the decoder would put something else in place of it
+		return nil, 1, false // the decoder would replace invalid bytes
 	}
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	lines := lineCounter{data: data, line: 1}
 	for {
 		var raw json.RawMessage
-		err := decoder.Decode(&raw) // which also bounds how deep it is
+		err := decoder.Decode(&raw) // which also limits the depth
 		if errors.Is(err, io.EOF) {
 			return values, 0, true
 		}
@@ -41,17 +41,17 @@ func parseJSON(data []byte) (values []*yaml.Node, line int, ok bool) {
 	}
 }
 
-// jsonValue is one value of a stream, which is known to be valid.
+// jsonValue is one valid value of a stream.
 type jsonValue struct {
 	decoder *json.Decoder
 	lines   *lineCounter
-	start   int // in the stream
+	start   int // offset in the stream
 }
 
 func (v jsonValue) node() *yaml.Node {
 	token, err := v.decoder.Token()
 	if err != nil {
-		return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null"} // not of a valid value
+		return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null"} // impossible: the value is valid
 	}
 	node := &yaml.Node{Kind: yaml.ScalarNode, Line: v.lines.at(v.start + int(v.decoder.InputOffset()))}
 	switch token := token.(type) {
@@ -85,7 +85,7 @@ func (v jsonValue) node() *yaml.Node {
 	return node
 }
 
-// lineCounter finds the lines of offsets that never go back.
+// lineCounter returns the lines of offsets, which must not decrease.
 type lineCounter struct {
 	data   []byte
 	offset int

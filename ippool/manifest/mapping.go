@@ -11,17 +11,17 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 )
 
-// maxAliased is how many nodes aliases may add to the data.
+// maxAliased is the maximum number of nodes that aliases may add to the data.
 const maxAliased = 100_000
 
-// pair is a key of a mapping, its line, and its value, which is no alias.
+// pair is a key of a mapping, its line, and its value, which is not an alias.
 type pair struct {
 	key   string
 	line  int
 	value *yaml.Node
 }
 
-// follow returns what an alias stands for. An alias of an alias can't be written.
+// follow returns the node that an alias refers to. YAML has no aliases of aliases.
 func follow(node *yaml.Node) *yaml.Node {
 	if node.Kind == yaml.AliasNode {
 		return node.Alias
@@ -29,20 +29,20 @@ func follow(node *yaml.Node) *yaml.Node {
 	return node
 }
 
-// spend reports whether the nodes in this one may still be looked at. A few
-// aliases of aliases can stand for more of them than any memory holds.
+// spend reports whether the budget allows the node's children to be visited. A few
+// nested aliases can expand to more nodes than fit in memory.
 func (d *decoder) spend(node *yaml.Node) bool {
 	if d.budget < 0 {
 		return false
 	}
 	if d.budget -= len(node.Content); d.budget < 0 {
-		d.fault(node.Line, "", "", fmt.Sprintf("aliases add more than %d nodes; want the pools written out", maxAliased))
+		d.fault(node.Line, "", "", fmt.Sprintf("aliases add more than %d nodes; write the pools without aliases", maxAliased))
 	}
 	return d.budget >= 0
 }
 
-// mapping returns the keys of a mapping. Of a duplicate key, the first
-// counts.
+// mapping returns the keys and values of a mapping. The first of duplicate keys
+// takes precedence.
 func (d *decoder) mapping(path string, node *yaml.Node) []pair {
 	if !d.spend(node) {
 		return nil
@@ -53,13 +53,13 @@ func (d *decoder) mapping(path string, node *yaml.Node) []pair {
 		key, line := follow(node.Content[i]), node.Content[i].Line
 		switch what := whatIs(key); {
 		case key.ShortTag() == "!!merge":
-			d.fault(line, path, key.Value, "a merge key; want the fields written out")
+			d.fault(line, path, key.Value, "merge keys are not supported; write the fields out")
 			continue
 		case what == aNumber, what == aBoolean:
 			d.fault(line, path, key.Value, fmt.Sprintf("a key that is %s; put it in quotes", what))
 			continue
 		case what != aText:
-			d.fault(line, path, "", fmt.Sprintf("a key that is %s; want the name of a field", what))
+			d.fault(line, path, "", fmt.Sprintf("a key that is %s; must be the name of a field", what))
 			continue
 		}
 		if first, duplicate := lines[key.Value]; duplicate {
@@ -72,7 +72,7 @@ func (d *decoder) mapping(path string, node *yaml.Node) []pair {
 	return pairs
 }
 
-// mappingOf returns the keys of a value that should be a mapping.
+// mappingOf returns the keys and values of a value that must be a mapping.
 func (d *decoder) mappingOf(path string, given pair) []pair {
 	if given.value.Kind != yaml.MappingNode {
 		d.wrongType(path, given.line, given.value, "a mapping")
@@ -81,12 +81,13 @@ func (d *decoder) mappingOf(path string, given pair) []pair {
 	return d.mapping(path, given.value)
 }
 
-// unknown tells of a field that isn't known there: which is meant, or else
-// where it belongs (elsewhere, empty if it is known nowhere). It returns that.
+// unknown reports an unknown field, with the field that is probably meant:
+// a similar known one, or else otherPlace, which may be empty. It returns that
+// field.
 func (d *decoder) unknown(path string, given pair, known []string, otherPlace string) string {
 	meant := cmp.Or(suggest(given.key, known), otherPlace)
-	want := cmp.Or(meant, "some of "+strings.Join(known, ", "))
-	d.fault(given.line, join(path, shortened(given.key)), "", "unknown field; must be "+want)
+	allowed := cmp.Or(meant, "one of "+strings.Join(known, ", "))
+	d.fault(given.line, join(path, shortened(given.key)), "", "unknown field; must be "+allowed)
 	return meant
 }
 
@@ -99,7 +100,7 @@ func find(pairs []pair, key string) (pair, bool) {
 	return pair{}, false
 }
 
-// lookUp finds a key before the mapping is judged.
+// lookUp finds a key in a mapping that hasn't been validated.
 func lookUp(node *yaml.Node, key string) (value *yaml.Node, line int, ok bool) {
 	for i := 0; i+1 < len(node.Content); i += 2 {
 		if name := follow(node.Content[i]); name.Kind == yaml.ScalarNode && name.Value == key {
@@ -109,7 +110,7 @@ func lookUp(node *yaml.Node, key string) (value *yaml.Node, line int, ok bool) {
 	return nil, 0, false
 }
 
-// join makes the path of a field in an object.
+// join returns the path of a field in an object.
 func join(path, field string) string {
 	if path == "" || field == "" {
 		return path + field
@@ -117,10 +118,10 @@ func join(path, field string) string {
 	return path + "." + field
 }
 
-// maxShown is how many characters of a key a path has.
+// maxShown is the maximum number of characters of a key in a path.
 const maxShown = 64
 
-// shortened is a key that can stand in a line.
+// shortened returns a printable key of limited length.
 func shortened(key string) string {
 	if utf8.RuneCountInString(key) > maxShown {
 		key = string([]rune(key)[:maxShown]) + "…"
@@ -128,7 +129,7 @@ func shortened(key string) string {
 	return text.Graphic(key)
 }
 
-// either lists what is wanted: a, b or c.
+// either lists words: a, b or c.
 func either(words []string) string {
 	last := len(words) - 1
 	if last == 0 {

@@ -11,8 +11,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// parse reads the documents, and what ends them early. Aliases stay aliases:
-// nothing is copied.
+// parse parses the documents up to the first syntax error, which it returns.
+// Aliases are not expanded.
 func parse(data []byte) ([]*yaml.Node, *Fault) {
 	var notJSON int
 	text := bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
@@ -47,9 +47,9 @@ var (
 	unknownAnchor = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^unknown anchor '(.*)' referenced$`) })
 )
 
-// yamlProblem is what the parser found, and the line that it names, which can be
-// where the block begins that something is wrong in. It names none for what is
-// on the first line, and for an alias that stands for nothing.
+// yamlProblem returns the parser's error and its line, which can be the line where
+// the invalid block begins. The parser names no line for an error on the first
+// line, nor for an alias without an anchor, whose line yamlProblem looks up.
 func yamlProblem(err error, data []byte) (line int, problem string) {
 	line, problem = 1, err.Error()
 	if match := yamlError().FindStringSubmatch(problem); match != nil {

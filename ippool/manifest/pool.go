@@ -12,14 +12,14 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// poolDecoder fills one entry.
+// poolDecoder decodes one entry.
 type poolDecoder struct {
 	*decoder
 	entry Entry
-	meant []string // fields that are there under a wrong name or in a wrong place
+	meant []string // fields that are misspelt or in the wrong place
 }
 
-// pool reads a pool, whose kind and API version are judged already.
+// pool decodes a pool, whose kind and API version have been validated.
 func (d *decoder) pool(path string, line int, pairs []pair, flat bool) {
 	p := poolDecoder{decoder: d, entry: Entry{
 		Pool: ippool.New(""), Line: line, Lines: map[string]int{}, path: path, flat: flat, invalid: map[string]bool{},
@@ -44,17 +44,18 @@ func (d *decoder) pool(path string, line int, pairs []pair, flat bool) {
 		}
 	}
 	if d.budget < 0 {
-		return // what is missing may not have been read
+		return // decoding stopped, so fields may only seem to be missing
 	}
-	p.need("metadata.name", "want a name")
-	p.need("spec.cidr", "want the range of the pool, such as 10.244.0.0/16")
+	p.need("metadata.name", "set a name")
+	p.need("spec.cidr", "set the range of the pool, such as 10.244.0.0/16")
 	d.entries = append(d.entries, p.entry)
 }
 
-// object reads metadata or spec. Fields of the other are sent there.
+// object decodes metadata or spec. For a field of the other one, the fault names
+// its path there.
 func (p *poolDecoder) object(path string, given pair, read func(string, pair) bool, known, others []string, other string) {
 	if given.value.Kind != yaml.MappingNode {
-		p.meant = append(p.meant, known[0]) // the one that is needed
+		p.meant = append(p.meant, known[0]) // the required field: name or cidr
 	}
 	for _, field := range p.mappingOf(path, given) {
 		if !read(path, field) {
@@ -63,13 +64,14 @@ func (p *poolDecoder) object(path string, given pair, read func(string, pair) bo
 	}
 }
 
-// unknown keeps what was meant, so that it isn't told of as missing too.
+// unknown records the field that is meant, so that it isn't reported as missing.
 func (p *poolDecoder) unknown(path string, given pair, known []string, otherPlace string) {
 	meant := p.decoder.unknown(path, given, known, otherPlace)
 	p.meant = append(p.meant, meant[strings.LastIndexByte(meant, '.')+1:])
 }
 
-// elsewhere returns where a field belongs, if it is one of these or near it.
+// otherPlace returns the path of the known field that key is or resembles, or an
+// empty string.
 func otherPlace(key string, known []string, path string) string {
 	if near := suggest(key, known); near != "" {
 		return join(path, near)
@@ -77,9 +79,9 @@ func otherPlace(key string, known []string, path string) string {
 	return ""
 }
 
-// need tells that a field is missing.
-func (p *poolDecoder) need(path, want string) {
-	fault := p.entry.At(path, "", "is missing; "+want)
+// need reports a required field that is missing.
+func (p *poolDecoder) need(path, hint string) {
+	fault := p.entry.At(path, "", "is missing; "+hint)
 	_, name, _ := strings.Cut(path, ".")
 	if _, given := p.entry.Lines[name]; given {
 		return
@@ -90,7 +92,7 @@ func (p *poolDecoder) need(path, want string) {
 	}
 }
 
-// note keeps where a field stands, and whether it was read.
+// note records the line of a field, and whether it is valid.
 func (p *poolDecoder) note(name string, line int, ok bool) {
 	p.entry.Lines[name] = line
 	if !ok {
@@ -98,14 +100,14 @@ func (p *poolDecoder) note(name string, line int, ok bool) {
 	}
 }
 
-// metadata reads a field of the metadata. It is false for one that isn't known.
+// metadata decodes a field of the metadata. It returns false if it is unknown.
 func (p *poolDecoder) metadata(path string, given pair) bool {
 	at, ok := join(path, given.key), true
 	switch given.key {
 	case "name":
 		p.entry.Pool.Name, ok = p.text(at, given.line, given.value)
 		if ok && p.entry.Pool.Name == "" {
-			p.fault(given.line, at, "", "is empty; want a name")
+			p.fault(given.line, at, "", "is empty; set a name")
 			ok = false
 		}
 		p.note(given.key, given.line, ok)
@@ -116,7 +118,7 @@ func (p *poolDecoder) metadata(path string, given pair) bool {
 	case "namespace":
 		p.fault(given.line, at, "", "IPPool is cluster-scoped; remove it")
 	case "generateName":
-		p.fault(given.line, at, "", "want a name instead: no server makes one up here")
+		p.fault(given.line, at, "", "is not supported; set a name")
 	default:
 		if p.entry.flat || !slices.Contains(serverFields, given.key) {
 			return false
@@ -128,7 +130,7 @@ func (p *poolDecoder) metadata(path string, given pair) bool {
 	return true
 }
 
-// texts reads labels or annotations; nil if there are none.
+// texts decodes labels or annotations; nil if there are none.
 func (p *poolDecoder) texts(path string, given pair) map[string]string {
 	if whatIs(given.value) == nothing {
 		return nil
@@ -149,7 +151,7 @@ func (p *poolDecoder) texts(path string, given pair) map[string]string {
 	return texts
 }
 
-// spec reads a field of the spec. It is false for one that isn't known.
+// spec decodes a field of the spec. It returns false if it is unknown.
 func (p *poolDecoder) spec(path string, given pair) bool {
 	spec, ok := &p.entry.Pool.Spec, false
 	at, line, value := join(path, given.key), given.line, given.value
@@ -157,7 +159,7 @@ func (p *poolDecoder) spec(path string, given pair) bool {
 	case "cidr":
 		spec.CIDR, ok = p.text(at, line, value)
 		if ok && spec.CIDR == "" {
-			p.fault(line, at, "", "is empty; want the range of the pool, such as 10.244.0.0/16")
+			p.fault(line, at, "", "is empty; set the range of the pool, such as 10.244.0.0/16")
 			ok = false
 		}
 	case "vxlanMode":
@@ -190,7 +192,7 @@ func (p *poolDecoder) spec(path string, given pair) bool {
 	return true
 }
 
-// mode reads a mode. An empty one is none, as for an API server.
+// mode decodes a mode. An empty mode is unset, as in an API server.
 func mode[M ippool.Mode](d *decoder, path string, line int, node *yaml.Node) (M, bool) {
 	if whatIs(node) == aText && node.Value == "" {
 		return "", true
@@ -198,7 +200,7 @@ func mode[M ippool.Mode](d *decoder, path string, line int, node *yaml.Node) (M,
 	return word[M](d, path, line, node)
 }
 
-// uses reads the list of uses; nil if it is empty.
+// uses decodes the list of uses; nil if it is empty.
 func (p *poolDecoder) uses(path string, given pair) (uses []v3.IPPoolAllowedUse, ok bool) {
 	if given.value.Kind != yaml.SequenceNode {
 		p.wrongType(path, given.line, given.value, "a list, such as [Workload, Tunnel]")

@@ -11,25 +11,25 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// The words that kubectl, which reads YAML 1.1, takes for booleans beside true
-// and false. For a text they need quotes.
+// The words that are booleans in YAML 1.1, which kubectl reads, in addition to
+// true and false. As strings they need quotes.
 var (
 	yesWords = []string{"y", "Y", "yes", "Yes", "YES", "on", "On", "ON"}
 	noWords  = []string{"n", "N", "no", "No", "NO", "off", "Off", "OFF"}
 )
 
-// isPlain reports whether a scalar stands without quotes and without a tag.
+// isPlain reports whether a scalar has neither quotes nor a tag.
 func isPlain(node *yaml.Node) bool { return node.Kind == yaml.ScalarNode && node.Style == 0 }
 
-// What a node can be for a message.
+// The types of nodes in messages.
 const (
-	aText    = "a text"
+	aText    = "a string"
 	aNumber  = "a number"
 	aBoolean = "a boolean"
-	nothing  = "nothing"
+	nothing  = "null"
 )
 
-// whatIs says what kubectl would take the node for.
+// whatIs returns the type of the node as kubectl reads it.
 func whatIs(node *yaml.Node) string {
 	switch node.Kind {
 	case yaml.MappingNode:
@@ -57,14 +57,14 @@ func whatIs(node *yaml.Node) string {
 	return "tagged " + shortened(node.ShortTag())
 }
 
-// text reads a text. A null is none: whoever leaves a field empty may mean the
-// default or have forgotten the value.
+// text decodes a string. Null is an error: the field may mean the default, or the
+// value may be forgotten.
 func (d *decoder) text(path string, line int, node *yaml.Node) (string, bool) {
 	switch what := whatIs(node); what {
 	case aText:
 		return node.Value, true
 	case aNumber, aBoolean:
-		d.fault(line, path, node.Value, fmt.Sprintf("is %s; want a text: put it in quotes", what))
+		d.fault(line, path, node.Value, fmt.Sprintf("is %s; must be a string: put it in quotes", what))
 	default:
 		d.wrongType(path, line, node, aText)
 	}
@@ -89,8 +89,8 @@ func (d *decoder) boolean(path string, line int, node *yaml.Node) (value, ok boo
 	return false, false
 }
 
-// whole reads a whole number. A leading zero makes it octal for kubectl, so only
-// what everybody reads alike is taken.
+// integer decodes an integer. It accepts only the decimal form without leading
+// zeros, because kubectl reads a leading zero as octal.
 func (d *decoder) integer(path string, line int, node *yaml.Node) (int, bool) {
 	number, err := strconv.Atoi(node.Value)
 	same := err == nil && strconv.Itoa(number) == node.Value
@@ -98,7 +98,7 @@ func (d *decoder) integer(path string, line int, node *yaml.Node) (int, bool) {
 	case what == aNumber && same:
 		return number, true
 	case what == aNumber:
-		d.fault(line, path, node.Value, "want a whole number in decimal, without zeros in front, such as 26")
+		d.fault(line, path, node.Value, "must be a decimal integer without leading zeros, such as 26")
 	case what == aText && same:
 		d.fault(line, path, node.Value, "must be a number, got a string: remove the quotes")
 	default:
@@ -107,10 +107,10 @@ func (d *decoder) integer(path string, line int, node *yaml.Node) (int, bool) {
 	return 0, false
 }
 
-// word reads one of a few words, spelled as Calico spells them.
+// word decodes a value of an enumeration, in Calico's spelling.
 func word[E ippool.Enum](d *decoder, path string, line int, node *yaml.Node) (E, bool) {
 	known := ippool.EnumValues[E]()
-	// No word is a number or a boolean, so quotes would make none of one.
+	// No value of an enumeration is a number or a boolean, so don't suggest quotes.
 	text := node.Value
 	if what := whatIs(node); what != aNumber && what != aBoolean {
 		var ok bool
@@ -123,9 +123,9 @@ func word[E ippool.Enum](d *decoder, path string, line int, node *yaml.Node) (E,
 		words[i] = string(known[i])
 	}
 	if meant, err := ippool.ParseEnum[E](text); err == nil {
-		d.fault(line, path, text, fmt.Sprintf("want %s", meant))
+		d.fault(line, path, text, "must be "+string(meant))
 	} else if near := suggest(text, words); near != "" {
-		d.fault(line, path, text, "want "+near)
+		d.fault(line, path, text, "must be "+near)
 	} else {
 		d.unlike(line, path, text, words)
 	}
@@ -138,12 +138,12 @@ func (d *decoder) wrongType(path string, line int, node *yaml.Node, want string)
 		value = node.Value
 	}
 	if what == nothing {
-		problem := fmt.Sprintf("has no value; want %s", want)
-		if field := path[strings.LastIndex(path, ".")+1:]; field != "name" && field != "cidr" { // which every pool has
-			problem += ", or leave it out"
+		problem := fmt.Sprintf("has no value; must be %s", want)
+		if field := path[strings.LastIndex(path, ".")+1:]; field != "name" && field != "cidr" { // which are required
+			problem += ", or left out"
 		}
 		d.fault(line, path, "", problem)
 		return
 	}
-	d.fault(line, path, value, fmt.Sprintf("is %s; want %s", what, want))
+	d.fault(line, path, value, fmt.Sprintf("is %s; must be %s", what, want))
 }

@@ -6,9 +6,8 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// Matching allocates nothing; parsing does little more than keep what it read.
-// Not parallel, and no test in it: AllocsPerRun counts what the whole process
-// allocates.
+// Matching doesn't allocate; parsing allocates little more than the tree. The test
+// is not parallel, because AllocsPerRun counts the allocations of the process.
 func TestAllocations(t *testing.T) {
 	labels := map[string]string{"zone": "b", "rack": "r7", "host": "node-1.example.org"}
 	for text, most := range map[string]float64{
@@ -21,7 +20,7 @@ func TestAllocations(t *testing.T) {
 		assert.Zero(t, testing.AllocsPerRun(100, func() { parsed.Matches(labels) }), text)
 		assert.LessOrEqual(t, testing.AllocsPerRun(100, func() { mustParse(t, text) }), most, text)
 	}
-	assert.True(t, mustParse(t, everyOperator).Matches(labels), "by its last term, so all are looked at")
+	assert.True(t, mustParse(t, everyOperator).Matches(labels), "only the last term matches, so all are evaluated")
 
 	var zero *Selector
 	assert.Zero(t, testing.AllocsPerRun(100, func() { zero.Matches(labels) }))

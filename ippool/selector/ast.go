@@ -5,12 +5,12 @@ import (
 	"strings"
 )
 
-// node is one expression. Nodes hold nothing of where or how they were written,
-// so that texts which differ only in layout give equal trees.
+// node is one expression. Nodes have no positions or layout, so texts that differ
+// only in layout have equal trees.
 type node interface {
 	matches(labels map[string]string) bool
 	// appendTo appends the canonical text, which is always a single term of the
-	// grammar: it may stand behind a "!" or between operators as it is.
+	// grammar: it needs no parentheses after "!" or between operators.
 	appendTo(text []byte) []byte
 }
 
@@ -35,8 +35,8 @@ func (n *hasNode) appendTo(text []byte) []byte {
 	return append(text, ')')
 }
 
-// operator is what stands between a label and its value or set. Its value is
-// its canonical spelling.
+// operator is the operator between a label and its value or set, in its canonical
+// spelling.
 type operator string
 
 const (
@@ -49,7 +49,7 @@ const (
 	opNotIn      operator = "not in"
 )
 
-// takesSet tells the operators of a setNode from those of a valueNode.
+// takesSet reports whether the operator is that of a setNode, not of a valueNode.
 func (op operator) takesSet() bool { return op == opIn || op == opNotIn }
 
 // valueNode compares a label's value with one string.
@@ -79,11 +79,11 @@ func (n *valueNode) appendTo(text []byte) []byte {
 	return appendQuoted(appendTest(text, n.label, n.op), n.value)
 }
 
-// setNode asks whether a label's value is in a set.
+// setNode tests whether a label's value is in a set.
 type setNode struct {
 	label  string
 	op     operator
-	values []string // sorted, each once
+	values []string // sorted, without duplicates
 }
 
 func newSet(label string, op operator, values []string) *setNode {
@@ -110,11 +110,10 @@ func (n *setNode) appendTo(text []byte) []byte {
 	return append(text, '}')
 }
 
-// notNode is the negation of anything but another notNode.
+// notNode is the negation of an operand that is not a notNode.
 type notNode struct{ operand node }
 
-// negate keeps "!" from ever standing before "!", so that one meaning has one
-// tree: `!(!x)` is x, as `!!x` is.
+// negate removes double negation, so that `!(!x)`, `!!x` and x have the same tree.
 func negate(n node) node {
 	if not, ok := n.(*notNode); ok {
 		return not.operand
@@ -126,7 +125,7 @@ func (n *notNode) matches(labels map[string]string) bool { return !n.operand.mat
 
 func (n *notNode) appendTo(text []byte) []byte { return n.operand.appendTo(append(text, '!')) }
 
-// connective joins the operands of a group. Its value is its spelling.
+// connective is the operator that joins the operands of a group.
 type connective string
 
 const (
@@ -134,21 +133,19 @@ const (
 	or  connective = "||"
 )
 
-// groupNode is two or more operands joined by the same connective. An operand
-// may be a group of that connective again; where its author put parentheses
-// they are kept, as Calico keeps them.
+// groupNode is two or more operands joined by the same connective. An operand in
+// parentheses may be a group of the same connective; it is not flattened, because
+// Calico doesn't flatten it.
 type groupNode struct {
 	op       connective
 	operands []node
-	// depth is that of the group among groups: 1 plus that of its deepest
-	// operand, see depthOf. It is known while parsing, and kept because walking
-	// down for it at every group would take quadratic time.
+	// depth is 1 plus the depth of the deepest operand, see depthOf. It is stored,
+	// because computing it for every group would take quadratic time.
 	depth int
 }
 
 func (n *groupNode) matches(labels map[string]string) bool {
-	// One operand decides the group as soon as it is false in an && or true in
-	// an ||.
+	// The first false operand decides an &&, the first true one an ||.
 	deciding := n.op == or
 	for _, operand := range n.operands {
 		if operand.matches(labels) == deciding {
@@ -171,8 +168,8 @@ func (n *groupNode) appendTo(text []byte) []byte {
 	return append(text, ')')
 }
 
-// depthOf is how deep the parentheses nest in the canonical text of n: every
-// group prints one pair, nothing else prints any that nest.
+// depthOf returns the depth of nested parentheses in the canonical text of n: each
+// group prints one pair, and no other node prints any that nest.
 func depthOf(n node) int {
 	if not, ok := n.(*notNode); ok {
 		n = not.operand
@@ -190,8 +187,8 @@ func appendTest(text []byte, label string, op operator) []byte {
 	return append(text, ' ')
 }
 
-// appendQuoted relies on no value holding both kinds of quotes, which the
-// language has no way to write.
+// appendQuoted requires a value without both kinds of quotes; the language can't
+// express one that has both.
 func appendQuoted(text []byte, value string) []byte {
 	quote := byte('"')
 	if strings.IndexByte(value, quote) >= 0 {

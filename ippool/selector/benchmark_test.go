@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// everyOperator has one of each, and matches nothing before its last term.
+// everyOperator has every operator, and only its last term matches.
 const everyOperator = `zone == "a" || zone != "b" && has(gpu) || zone in {"c", "d", "e", "f"} || ` +
 	`!(rack starts with "r" || rack contains "x") || host ends with ".net" || rack not in {"r7", "r8"} || !!all()`
 

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// nested puts n times open before and close behind the core.
+// nested puts n times open before the core and n times close after it.
 func nested(n int, open, core, close string) string {
 	return strings.Repeat(open, n) + core + strings.Repeat(close, n)
 }
@@ -57,8 +57,8 @@ func TestDepthRefused(t *testing.T) {
 		{"white space before it", nested(MaxDepth+1, " (", "a==''", ")"), 2*MaxDepth + 1},
 		{"nots before it", nested(MaxDepth+1, "!(", "a==''", ")"), 2*MaxDepth + 1},
 		{"later in the text", "has(a) && " + nested(MaxDepth+1, "(", "a==''", ")"), 10 + MaxDepth},
-		// Here no parenthesis is too many, but a group around an operand that
-		// is as deep as can be. The offset is that operand's.
+		// The parentheses are within the limit, but a group is not: its operand
+		// has the maximum depth. The offset is that of the operand.
 		{"a group around the first operand", nested(MaxDepth, "(has(a)&&", "has(b)", ")") + "&& has(c)", 0},
 		{"a group around the second operand", "has(c) && " + nested(MaxDepth, "(has(a)&&", "has(b)", ")"), 10},
 		{"an or around an and", nested(MaxDepth-1, "has(a)&&(", "has(b)||has(c)", ")") + "|| has(d)", 0},
@@ -76,8 +76,8 @@ func TestDepthRefused(t *testing.T) {
 	}
 }
 
-// The promise of MaxDepth: its limit is out of reach for 1024 characters, which
-// is what Calico's custom resource definition allows.
+// No selector of 1024 characters, the limit of Calico's CustomResourceDefinition,
+// reaches MaxDepth.
 func TestDepthDoesNotLimitStoredSelectors(t *testing.T) {
 	t.Parallel()
 	const stored = 1024
@@ -96,8 +96,8 @@ func TestDepthDoesNotLimitStoredSelectors(t *testing.T) {
 	}
 }
 
-// A mebibyte of what is hardest to read must neither overflow the stack nor
-// take more than linear time: quadratic time would be minutes.
+// The worst input of 1 MiB must neither overflow the stack nor take more than
+// linear time: quadratic time would be minutes.
 func TestHostileInput(t *testing.T) {
 	t.Parallel()
 	const size = 1 << 20
@@ -105,7 +105,7 @@ func TestHostileInput(t *testing.T) {
 	tests := []struct {
 		name   string
 		text   string
-		offset int // of the fault; -1 where there is none
+		offset int // of the fault; -1: valid
 	}{
 		{"opening parentheses", fill("("), MaxDepth},
 		{"nots and parentheses", fill("!("), 2*MaxDepth + 1},
@@ -125,12 +125,12 @@ func TestHostileInput(t *testing.T) {
 		{"double quotes not closed", "a==\"" + fill("'"), 3},
 		{"quotes", fill("'"), 0},
 		{"a long string", "a=='" + fill("\"") + "'", -1},
-		{"set of the same", "a in {" + fill("'x',") + "}", -1},
-		{"set with long common beginnings", "a in {" + strings.Repeat("'"+strings.Repeat("x", 1021)+"',", 1024) + "}", -1},
-		{"set in falling order", "a in {" + falling(size/8) + "}", -1},
+		{"set of equal strings", "a in {" + fill("'x',") + "}", -1},
+		{"set with long common prefixes", "a in {" + strings.Repeat("'"+strings.Repeat("x", 1021)+"',", 1024) + "}", -1},
+		{"set in descending order", "a in {" + falling(size/8) + "}", -1},
 		{"commas", "a in {'x'" + fill(","), 10},
-		{"bytes that are no UTF-8", fill("\xff"), 0},
-		{"such bytes before a fault", "a=='" + fill("\xff") + "' =", size + 6},
+		{"invalid UTF-8", fill("\xff"), 0},
+		{"invalid UTF-8 before a fault", "a=='" + fill("\xff") + "' =", size + 6},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -147,8 +147,8 @@ func TestHostileInput(t *testing.T) {
 			printed := s.String()
 			again, err := Parse(printed)
 			require.NoError(t, err)
-			// Not assert.Equal, which would print a mebibyte.
-			assert.True(t, printed == again.String(), "printed once more, it is another text")
+			// assert.Equal would print 1 MiB.
+			assert.True(t, printed == again.String(), "String is not idempotent")
 			assert.Equal(t, s.Matches(nil), again.Matches(nil))
 		})
 	}

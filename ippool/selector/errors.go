@@ -6,38 +6,38 @@ import (
 	"unicode/utf8"
 )
 
-// ErrGlobal is what errors.Is finds in the error of a selector that uses
-// global(). In a policy global() stands for what belongs to no namespace; a
-// pool chooses among nodes and namespaces, where it has no meaning.
-var ErrGlobal = errors.New("global() is for selectors of policies and not valid for an IP pool")
+// ErrGlobal is wrapped by the error of a selector that uses global(). In a policy,
+// global() selects objects without a namespace; a pool selects nodes and
+// namespaces, where it has no meaning.
+var ErrGlobal = errors.New("global() is valid only in policies, not in IP pools")
 
-// SyntaxError says where and why a text is no selector. Every error of [Parse]
-// is a *SyntaxError.
+// SyntaxError describes the first syntax error in a selector. Every error of
+// [Parse] is a *SyntaxError.
 type SyntaxError struct {
-	// Selector is the whole text that was given to Parse.
+	// Selector is the text that was passed to Parse.
 	Selector string
-	// Offset is where the fault begins in Selector, in bytes from 0. It equals
-	// len(Selector) where the text ended too early.
+	// Offset is the position of the error in Selector, in bytes from 0. It equals
+	// len(Selector) if the text ends too early.
 	Offset int
-	// Msg says what was expected and what was found instead, on one line and
-	// without the position.
+	// Msg states what was expected and what was found, on one line and without
+	// the position.
 	Msg string
 
 	cause error
 }
 
-// Column is the position of the fault for people: counted from 1 and in
-// characters, of which a byte that is not valid UTF-8 counts as one.
+// Column returns the position of the error in characters, from 1. A byte that is
+// not valid UTF-8 is one character.
 func (e *SyntaxError) Column() int {
 	before := e.Selector[:min(max(e.Offset, 0), len(e.Selector))]
 	return utf8.RuneCountInString(before) + 1
 }
 
-// Error gives the column and the message, on one line. It leaves out the
-// selector, which the caller usually prints with the name of its field.
+// Error returns the column and the message, on one line. It omits the selector,
+// which callers usually print with the name of its field.
 func (e *SyntaxError) Error() string {
 	return fmt.Sprintf("column %d: %s", e.Column(), e.Msg)
 }
 
-// Unwrap gives ErrGlobal where global() is the fault, else nil.
+// Unwrap returns ErrGlobal if the selector uses global(), and nil otherwise.
 func (e *SyntaxError) Unwrap() error { return e.cause }

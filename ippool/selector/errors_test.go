@@ -32,9 +32,9 @@ func TestParseErrors(t *testing.T) {
 		{"empty parentheses", "()", 1, aTerm + `")"`},
 		{"parenthesis not closed", "(has(a)", 7, inParens + theEnd},
 		{"parenthesis not opened", "has(a))", 6, goesOn + `")"`},
-		{"something else in parentheses", "(has(a) has(b))", 8, inParens + `"has"`},
+		{"second term in parentheses", "(has(a) has(b))", 8, inParens + `"has"`},
 		{"two terms", "has(a) has(b)", 7, goesOn + `"has"`},
-		{"string in a label's place", "'a' == 'x'", 0, aTerm + `"'a'"`},
+		{"string instead of a label", "'a' == 'x'", 0, aTerm + `"'a'"`},
 		{"other character", "é == 'x'", 0, aTerm + `"é"`},
 		{"invalid UTF-8", "\xff", 0, aTerm + `"\xff"`},
 		{"line break at the end", "has(a)\n", 6, goesOn + `"\n"`},
@@ -48,22 +48,22 @@ func TestParseErrors(t *testing.T) {
 		{"and with one character", "has(a) & has(b)", 7, goesOn + `"&"`},
 		{"or with one character", "has(a) | has(b)", 7, goesOn + `"|"`},
 		{"and with three", "has(a) &&& has(b)", 9, aTerm + `"&"`},
-		{"or of nothing and", "has(a) || && has(b)", 10, aTerm + `"&&"`},
+		{"or without right, and", "has(a) || && has(b)", 10, aTerm + `"&&"`},
 
 		{"white space before the parenthesis of all", "all ()", 4, operators + `"("`},
 		{"white space before the parenthesis of has", "has (a)", 4, operators + `"("`},
-		{"all of something", "all(a)", 4, `expected ")", found "a"`},
+		{"all with an argument", "all(a)", 4, `expected ")", found "a"`},
 		{"all not closed", "all( ", 5, `expected ")", found ` + theEnd},
-		{"has of nothing", "has()", 4, `expected a label, found ")"`},
-		{"has of a string", "has('a')", 4, `expected a label, found "'a'"`},
-		{"has cut off", "has(", 4, "expected a label, found " + theEnd},
-		{"has of two", "has(a b)", 6, `expected ")", found "b"`},
+		{"has without an argument", "has()", 4, `expected a label, found ")"`},
+		{"has with a string", "has('a')", 4, `expected a label, found "'a'"`},
+		{"has truncated", "has(", 4, "expected a label, found " + theEnd},
+		{"has with two labels", "has(a b)", 6, `expected ")", found "b"`},
 		{"has not closed", "has(a", 5, `expected ")", found ` + theEnd},
-		{"has of too long a label", "has(" + full + "l)", 516, `expected ")", found "l"` + tooLong},
+		{"has with a label that is too long", "has(" + full + "l)", 516, `expected ")", found "l"` + tooLong},
 		{"upper case", "ALL()", 3, operators + `"("`},
 
-		{"label alone", "a", 1, operators + theEnd},
-		{"label and something else", "a b", 2, operators + `"b"`},
+		{"only a label", "a", 1, operators + theEnd},
+		{"two labels", "a b", 2, operators + `"b"`},
 		{"label and string", "a 'x'", 2, operators + `"'x'"`},
 		{"label and not", "a ! = 'x'", 2, operators + `"!"`},
 		{"one equals sign", "a = 'x'", 2, operators + `"="`},
@@ -77,37 +77,37 @@ func TestParseErrors(t *testing.T) {
 		{"half of starts with", "a starts 'x'", 9, `expected "with", found "'x'"`},
 		{"half of ends with", "a ends", 6, `expected "with", found ` + theEnd},
 		{"half of not in", "a not {'x'}", 6, `expected "in", found "{"`},
-		{"second word goes on", "a not inx {'x'}", 6, `expected "in", found "inx"`},
-		{"too long a label", full + "l == 'x'", 512, operators + `"l"` + tooLong},
-		{"too long a label, in at once", full + "lin{'x'}", 512, operators + `"lin"` + tooLong},
+		{"longer second word", "a not inx {'x'}", 6, `expected "in", found "inx"`},
+		{"label that is too long", full + "l == 'x'", 512, operators + `"l"` + tooLong},
+		{"label that is too long, in without space", full + "lin{'x'}", 512, operators + `"lin"` + tooLong},
 
 		{"no string", "a ==", 4, aString + theEnd},
-		{"word for a string", "a == foo", 5, aString + `"foo"`},
-		{"set for a string", "a == {'x'}", 5, aString + `"{"`},
+		{"word instead of a string", "a == foo", 5, aString + `"foo"`},
+		{"set instead of a string", "a == {'x'}", 5, aString + `"{"`},
 		{"two strings", "a == 'x' 'y'", 9, goesOn + `"'y'"`},
 		{"single quote not closed", "a == 'x", 5, "expected a closing ' for the string that begins here, found " + theEnd},
 		{"double quote not closed", `a == "x'`, 5, `expected a closing " for the string that begins here, found ` + theEnd},
 		{"backslash does not escape", `a == 'it\'s'`, 10, goesOn + `"s"`},
 
-		{"string for a set", "a in 'x'", 5, `expected "{", found "'x'"`},
+		{"string instead of a set", "a in 'x'", 5, `expected "{", found "'x'"`},
 		{"no set", "a not in ", 9, `expected "{", found ` + theEnd},
 		{"set not closed", "a in {", 6, `expected a quoted string or "}", found ` + theEnd},
 		{"set not closed after a string", "a in {'x'", 9, `expected "," or "}", found ` + theEnd},
 		{"set not closed after a comma", "a in {'x',", 10, `expected a quoted string or "}", found ` + theEnd},
 		{"no comma", "a in {'x' 'y'}", 10, `expected "," or "}", found "'y'"`},
-		{"comma alone", "a in {,}", 6, `expected a quoted string or "}", found ","`},
+		{"only a comma", "a in {,}", 6, `expected a quoted string or "}", found ","`},
 		{"two commas", "a in {'x',,'y'}", 10, `expected a quoted string or "}", found ","`},
 		{"word in a set", "a in {x}", 6, `expected a quoted string or "}", found "x"`},
 		{"string in a set not closed", "a in {'x', 'y}", 11, "expected a closing ' for the string that begins here, found " + theEnd},
 
-		{"global of something", "global(a)", 7, `expected ")", found "a"`},
+		{"global with an argument", "global(a)", 7, `expected ")", found "a"`},
 		{"global not closed", "global(", 7, `expected ")", found ` + theEnd},
 		{"white space before the parenthesis of global", "global ()", 7, operators + `"("`},
 
-		{"twenty characters are shown", "a == 12345678901234567890", 5, aString + `"12345678901234567890"`},
-		{"a long word is cut", "a == 123456789012345678901", 5, aString + `"12345678901234567890"...`},
-		{"a long string is cut by characters", "'" + strings.Repeat("é", 30) + "'", 0, aTerm + `"'` + strings.Repeat("é", 19) + `"...`},
-		{"a string that does not end is cut", `has(a) "` + strings.Repeat("\n", 30), 7, goesOn + `"\"` + strings.Repeat(`\n`, 19) + `"...`},
+		{"twenty characters", "a == 12345678901234567890", 5, aString + `"12345678901234567890"`},
+		{"long word, truncated", "a == 123456789012345678901", 5, aString + `"12345678901234567890"...`},
+		{"long string, truncated between characters", "'" + strings.Repeat("é", 30) + "'", 0, aTerm + `"'` + strings.Repeat("é", 19) + `"...`},
+		{"unclosed string, truncated", `has(a) "` + strings.Repeat("\n", 30), 7, goesOn + `"\"` + strings.Repeat(`\n`, 19) + `"...`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -132,9 +132,9 @@ func TestSyntaxErrorColumn(t *testing.T) {
 		{"plain", "a ==  foo", 6, `column 7: expected a quoted string, found "foo"`},
 		{"two bytes a character", "a == 'éü' && b == foo", 20, `column 19: expected a quoted string, found "foo"`},
 		{"four bytes a character", "a == '🦊' && b", 16, "column 14: expected ==, !=, in, not in, contains, starts with or ends with, found end of selector"},
-		{"combined characters count as two", "a == 'e\u0301' b", 11, `column 11: expected "&&", "||" or the end of selector, found "b"`},
-		{"an invalid byte counts as one", "a == '\xff\xfe' b", 10, `column 11: expected "&&", "||" or the end of selector, found "b"`},
-		{"a line break in a string does not count lines", "a == '\n\n' b", 10, `column 11: expected "&&", "||" or the end of selector, found "b"`},
+		{"combining characters are characters", "a == 'e\u0301' b", 11, `column 11: expected "&&", "||" or the end of selector, found "b"`},
+		{"an invalid byte is a character", "a == '\xff\xfe' b", 10, `column 11: expected "&&", "||" or the end of selector, found "b"`},
+		{"a line break in a string is a character", "a == '\n\n' b", 10, `column 11: expected "&&", "||" or the end of selector, found "b"`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -148,8 +148,7 @@ func TestSyntaxErrorColumn(t *testing.T) {
 	}
 }
 
-// A SyntaxError is plain data that anybody can make, so its methods must bear
-// every offset.
+// Any package can create a SyntaxError, so its methods must support every offset.
 func TestSyntaxErrorOutside(t *testing.T) {
 	t.Parallel()
 	assert.Equal(t, 1, (&SyntaxError{}).Column())

@@ -66,7 +66,7 @@ func ExampleParse_global() {
 	fmt.Println(err)
 	// Output:
 	// true
-	// column 11: global() is for selectors of policies and not valid for an IP pool
+	// column 11: global() is valid only in policies, not in IP pools
 }
 
 func ExampleSyntaxError() {

@@ -10,9 +10,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// FuzzParse holds every text to this: its fault is described on one line and
-// points into the text, or it has a canonical form that reads back to an equal
-// tree, prints the same once more and matches the same labels.
+// FuzzParse checks that an invalid text has an error of one line with an offset in
+// the text, and that a valid one has a canonical form that parses to an equal tree,
+// prints the same and matches the same labels.
 func FuzzParse(f *testing.F) {
 	for _, text := range []string{
 		"", " \t", "all()", "all( )", "has( a )", "!has(a)", "!!!all()", "!(!has(a))",
@@ -51,9 +51,9 @@ func checkFault(t *testing.T, text string, err error) {
 	require.LessOrEqual(t, fault.Offset, len(text))
 	before, after := []rune(text[:fault.Offset]), []rune(text[fault.Offset:])
 	assert.Equal(t, len(before)+1, fault.Column())
-	assert.Equal(t, len([]rune(text)), len(before)+len(after), "points into a character")
+	assert.Equal(t, len([]rune(text)), len(before)+len(after), "the offset is inside a character")
 	if fault.Offset < len(text) {
-		assert.NotContains(t, " \t", text[fault.Offset:fault.Offset+1], "points at white space")
+		assert.NotContains(t, " \t", text[fault.Offset:fault.Offset+1], "the offset is at white space")
 	}
 }
 
@@ -74,8 +74,8 @@ func checkCanonical(t *testing.T, s *Selector) {
 	}
 }
 
-// worlds gives sets of labels that a selector with this tree may tell apart:
-// none, all of its labels empty, and each of its labels with each of its values.
+// worlds returns sets of labels that a selector with this tree may distinguish: no
+// labels, all of its labels empty, and each of its labels with each of its values.
 func worlds(root node) []map[string]string {
 	empty := map[string]string{}
 	first := map[string]string{}
@@ -88,7 +88,7 @@ func worlds(root node) []map[string]string {
 				first[label] = value
 			}
 			last[label] = value
-			// A few will do: every world walks the whole tree several times.
+			// A few are enough: each one takes several walks of the tree.
 			if len(worlds) < 16 {
 				worlds = append(worlds, map[string]string{label: value})
 			}
@@ -114,8 +114,8 @@ func visit(n node, leaf func(label string, values ...string)) {
 	}
 }
 
-// FuzzLayout goes the other way: it grows a tree, writes it down in one of the
-// many ways that the grammar allows, and wants the same tree back.
+// FuzzLayout generates a tree, writes it in one of the layouts that the grammar
+// allows, and checks that it parses to the same tree.
 func FuzzLayout(f *testing.F) {
 	for seed := range uint64(20) {
 		f.Add(seed, seed*seed)

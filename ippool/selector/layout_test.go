@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// The words of the language are among the labels, as they may be.
+// The labels include the words of the language, which are not reserved.
 var (
 	someLabels = []string{"a", "B", "in", "not", "notin", "all", "has", "global", "contains", "starts", "with", "k8s.io/x_1-", strings.Repeat("l", maxLabel)}
 	someValues = []string{"", "x", "y", " ", `"`, "'", "xy", "é", "\xff", "&& ||", "{,}", "\\"}
@@ -58,8 +58,8 @@ func (w *writer) token(text string) {
 	w.space()
 }
 
-// operand writes n as an operand of the given connective, "" where there is
-// none, with the parentheses that it needs there and some that it does not.
+// operand writes n as an operand of the connective, or "" if there is none, with
+// the required parentheses and some redundant ones.
 func (w *writer) operand(n node, of connective) {
 	group, ok := n.(*groupNode)
 	needed := ok && of != "" && !(of == or && group.op == and)
@@ -99,7 +99,7 @@ func (w *writer) node(n node) {
 		w.set(n.values)
 	case *notNode:
 		w.token("!")
-		w.operand(n.operand, and+or) // in neither, so that any group needs parentheses
+		w.operand(n.operand, and+or) // equal to neither, so that any group needs parentheses
 	case *groupNode:
 		for i, operand := range n.operands {
 			if i > 0 {

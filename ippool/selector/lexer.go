@@ -7,25 +7,25 @@ import (
 	"unicode/utf8"
 )
 
-// maxLabel is how many characters a label can have. What follows the last of
-// them is the next token even where it could be part of a label.
+// maxLabel is the maximum length of a label in characters. The characters after
+// it belong to the next token.
 const maxLabel = 512
 
-// maxFound is how many characters of the text an error quotes.
+// maxFound is the maximum number of characters of the text that an error quotes.
 const maxFound = 20
 
-// lexer cuts tokens off a selector. The parser asks for the kind of token that
-// it can use next, because the language has no reserved words: only the place
-// of an "in" tells whether it is a label or an operator.
+// lexer reads the tokens of a selector. The parser requests the kind of token that
+// is valid next, because the language has no reserved words: whether "in" is a
+// label or an operator depends on its position.
 //
-// Every method first skips white space. One that does not find what it is for
-// stays before the offending token, so that failed points at that.
+// Every method skips leading white space. A method that doesn't find its token
+// stays before the invalid one, so that failed returns its position.
 type lexer struct {
 	input string
 	pos   int // offset of the first byte not yet read
 }
 
-// next skips white space and gives the offset where the next token begins.
+// next skips white space and returns the offset of the next token.
 func (l *lexer) next() int {
 	for l.pos < len(l.input) && (l.input[l.pos] == ' ' || l.input[l.pos] == '\t') {
 		l.pos++
@@ -33,7 +33,7 @@ func (l *lexer) next() int {
 	return l.pos
 }
 
-// accept reads the given text if it comes next.
+// accept reads the text if it is next.
 func (l *lexer) accept(text string) bool {
 	if !strings.HasPrefix(l.input[l.next():], text) {
 		return false
@@ -42,7 +42,7 @@ func (l *lexer) accept(text string) bool {
 	return true
 }
 
-// expect is accept where nothing else is possible.
+// expect reads the text, which is required.
 func (l *lexer) expect(text string) error {
 	if !l.accept(text) {
 		return l.failed(strconv.Quote(text))
@@ -50,14 +50,14 @@ func (l *lexer) expect(text string) error {
 	return nil
 }
 
-// label reads as much of a label as there is; "" means that there is none.
+// label reads a label. It returns "" if there is none.
 func (l *lexer) label() string {
 	start := l.next()
 	l.pos += countLabelBytes(l.input[start:], maxLabel)
 	return l.input[start:l.pos]
 }
 
-// operator reads what may follow a label. A word counts only as a whole: "inx"
+// operator reads the operator after a label. It compares complete words: "inx"
 // does not begin with the operator "in".
 func (l *lexer) operator() (operator, error) {
 	switch {
@@ -104,13 +104,13 @@ func (l *lexer) expectWord(word string) error {
 	return nil
 }
 
-// atString reports whether a quoted string begins here.
+// atString reports whether a quoted string is next.
 func (l *lexer) atString() bool {
 	start := l.next()
 	return start < len(l.input) && (l.input[start] == '"' || l.input[start] == '\'')
 }
 
-// quoted reads a quoted string and gives what is between the quotes, as it is.
+// quoted reads a quoted string and returns the text between the quotes.
 func (l *lexer) quoted() (string, error) {
 	if !l.atString() {
 		return "", l.failed("a quoted string")
@@ -118,8 +118,8 @@ func (l *lexer) quoted() (string, error) {
 	quote, rest := l.input[l.pos], l.input[l.pos+1:]
 	end := strings.IndexByte(rest, quote)
 	if end < 0 {
-		// The end of the text is where the quote is missing, but the place to
-		// look for the mistake is where the string begins.
+		// Report the start of the string rather than the end of the text, where
+		// the quote is missing.
 		return "", l.fault(l.pos, fmt.Sprintf("expected a closing %c for the string that begins here, found %s", quote, endOfSelector))
 	}
 	l.pos += end + 2
@@ -128,7 +128,7 @@ func (l *lexer) quoted() (string, error) {
 
 const endOfSelector = "end of selector"
 
-// failed describes that something else was expected than what comes next.
+// failed returns an error: expected is required, and the next token is different.
 func (l *lexer) failed(expected string) error {
 	offset := l.next()
 	msg := "expected " + expected + ", found " + found(l.input[offset:])
@@ -138,8 +138,8 @@ func (l *lexer) failed(expected string) error {
 	return l.fault(offset, msg)
 }
 
-// inLabel reports whether the token at offset continues a label that was cut at
-// its greatest length: all other words are read to their end.
+// inLabel reports whether the token at offset continues a label that is longer
+// than maxLabel: all other words are read to their end.
 func (l *lexer) inLabel(offset int) bool {
 	return 0 < offset && offset < len(l.input) && isLabelByte(l.input[offset-1]) && isLabelByte(l.input[offset])
 }
@@ -148,7 +148,7 @@ func (l *lexer) fault(offset int, msg string) *SyntaxError {
 	return &SyntaxError{Selector: l.input, Offset: offset, Msg: msg}
 }
 
-// found quotes the token that rest begins with. A long one is cut.
+// found quotes the first token of rest, truncated to maxFound characters.
 func found(rest string) string {
 	if rest == "" {
 		return endOfSelector
@@ -163,8 +163,8 @@ func found(rest string) string {
 	return strconv.Quote(token)
 }
 
-// tokenBytes is the length of what a reader takes for one token, whether or not
-// the language has it. rest isn't empty.
+// tokenBytes returns the length of the first token of rest, valid or not. rest must
+// not be empty.
 func tokenBytes(rest string) int {
 	if n := countLabelBytes(rest, len(rest)); n > 0 {
 		return n
@@ -184,8 +184,8 @@ func tokenBytes(rest string) int {
 	return n
 }
 
-// countLabelBytes counts the characters of a label that s begins with, up to
-// limit. All of them are ASCII, so bytes are characters.
+// countLabelBytes counts the leading characters of s that are valid in a label, up
+// to limit. All of them are ASCII, so bytes are characters.
 func countLabelBytes(s string, limit int) int {
 	n := 0
 	for n < len(s) && n < limit && isLabelByte(s[n]) {

@@ -2,23 +2,22 @@ package selector
 
 import "fmt"
 
-// MaxDepth is how deep a selector may nest. Two depths are held to it: that of
-// the parentheses in the text, redundant ones included, and that of the groups
-// of && and || within each other, each of which [Selector.String] puts in
-// parentheses. The first bounds the parser's stack. The second makes sure that
-// the printed form, which can have more parentheses than the text had, is
-// within the first when it is read again.
+// MaxDepth is the maximum nesting depth of a selector. It limits two depths: that
+// of the parentheses in the text, including redundant ones, and that of nested
+// groups of && and ||, which [Selector.String] prints in parentheses. The first
+// limit bounds the parser's stack. The second ensures that the printed form, which
+// can have more parentheses than the text, is within the first limit too.
 //
-// Calico's custom resource definition takes selectors of up to 1024 characters.
-// Every level costs at least two of them and something must be inside, so
-// nothing that the API server stores is refused.
+// Calico's CustomResourceDefinition limits selectors to 1024 characters. Every
+// level takes at least two of them, and the innermost one is not empty, so Parse
+// accepts the depth of every selector that the API server stores.
 const MaxDepth = 512
 
-// parser reads a selector by recursive descent, one method for a rule of the
+// parser is a recursive descent parser, with one method for each rule of the
 // grammar in the package's documentation.
 type parser struct {
 	lexer
-	open int // parentheses that are open
+	open int // number of open parentheses
 }
 
 func (p *parser) selector() (node, error) {
@@ -39,8 +38,8 @@ func (p *parser) or() (node, error) { return p.group(or, (*parser).and) }
 
 func (p *parser) and() (node, error) { return p.group(and, (*parser).term) }
 
-// group reads operands with the connective between them. A single one stays
-// what it is.
+// group parses operands joined by the connective. It returns a single operand
+// without a group.
 func (p *parser) group(op connective, operand func(*parser) (node, error)) (node, error) {
 	var operands []node
 	deepest := 0
@@ -65,8 +64,7 @@ func (p *parser) group(op connective, operand func(*parser) (node, error)) (node
 	}
 }
 
-// term collapses its "!" by counting: there can be as many as fit in the text,
-// too many for a stack.
+// term counts the leading "!" in a loop: recursion could exhaust the stack.
 func (p *parser) term() (node, error) {
 	negated := false
 	for p.accept("!") {
@@ -79,7 +77,7 @@ func (p *parser) term() (node, error) {
 	return negate(n), nil
 }
 
-// primary reads a term without its "!".
+// primary parses a term without its leading "!".
 func (p *parser) primary() (node, error) {
 	start := p.next()
 	switch {
@@ -99,7 +97,7 @@ func (p *parser) primary() (node, error) {
 	return p.test(label)
 }
 
-// parenthesised reads on after a "(", which is at start.
+// parenthesised parses the rest of an expression after the "(" at start.
 func (p *parser) parenthesised(start int) (node, error) {
 	if p.open == MaxDepth {
 		return nil, p.tooDeep(start)
@@ -116,7 +114,7 @@ func (p *parser) parenthesised(start int) (node, error) {
 	return n, nil
 }
 
-// has reads on after "has(".
+// has parses the rest after "has(".
 func (p *parser) has() (node, error) {
 	label := p.label()
 	if label == "" {
@@ -125,7 +123,7 @@ func (p *parser) has() (node, error) {
 	return &hasNode{label: label}, p.expect(")")
 }
 
-// global reads on after "global(", which is at start, and gives the error for it.
+// global parses the rest after the "global(" at start, and returns its error.
 func (p *parser) global(start int) error {
 	if err := p.expect(")"); err != nil {
 		return err
@@ -135,7 +133,7 @@ func (p *parser) global(start int) error {
 	return fault
 }
 
-// test reads what a term asks of its label.
+// test parses the operator after a label, and its value or set.
 func (p *parser) test(label string) (node, error) {
 	op, err := p.operator()
 	if err != nil {
@@ -155,8 +153,8 @@ func (p *parser) test(label string) (node, error) {
 	return &valueNode{label: label, op: op, value: value}, nil
 }
 
-// set reads the braces and the strings between them. A comma may follow the
-// last string, but none may stand alone.
+// set parses a set. A comma may follow the last string, but a set of only a comma
+// is invalid.
 func (p *parser) set() ([]string, error) {
 	if err := p.expect("{"); err != nil {
 		return nil, err
@@ -181,8 +179,8 @@ func (p *parser) set() ([]string, error) {
 	return values, nil
 }
 
-// tooDeep points at the parenthesis that is one too many or, where it is a
-// group that is, at where its too deep operand begins.
+// tooDeep returns the error for nesting deeper than MaxDepth: start is the offset of
+// the parenthesis, or of the operand of the group.
 func (p *parser) tooDeep(start int) error {
 	return p.fault(start, fmt.Sprintf("expected at most %d levels of nesting, found more", MaxDepth))
 }

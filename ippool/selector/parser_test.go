@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Short hands for trees.
+// Shorthands for trees.
 
 func eq(label, value string) node { return &valueNode{label: label, op: opEqual, value: value} }
 
@@ -30,14 +30,14 @@ func TestParseTree(t *testing.T) {
 		text string
 		want node
 	}{
-		{"nothing", "", allNode{}},
+		{"empty", "", allNode{}},
 		{"white space", " \t ", allNode{}},
 
 		{"all", "all()", allNode{}},
 		{"all with white space inside", "all( \t )", allNode{}},
 		{"has", "has(a)", has("a")},
 		{"has with white space inside", "has( a\t)", has("a")},
-		{"has of an odd name", "has(has)", has("has")},
+		{"has of an unusual label", "has(has)", has("has")},
 		{"every character of a label", "has(azAZ09_./-)", has("azAZ09_./-")},
 		{"longest label in has", "has(" + full + ")", has(full)},
 
@@ -46,27 +46,27 @@ func TestParseTree(t *testing.T) {
 		{"contains", "a contains 'x'", &valueNode{"a", opContains, "x"}},
 		{"starts with", "a starts with 'x'", &valueNode{"a", opStartsWith, "x"}},
 		{"starts with in one word", "a startswith 'x'", &valueNode{"a", opStartsWith, "x"}},
-		{"starts with far apart", "a starts \t with 'x'", &valueNode{"a", opStartsWith, "x"}},
+		{"starts with, more white space", "a starts \t with 'x'", &valueNode{"a", opStartsWith, "x"}},
 		{"ends with", "a ends with 'x'", &valueNode{"a", opEndsWith, "x"}},
 		{"ends with in one word", "a endswith 'x'", &valueNode{"a", opEndsWith, "x"}},
-		{"ends with far apart", "a ends\twith 'x'", &valueNode{"a", opEndsWith, "x"}},
+		{"ends with, more white space", "a ends\twith 'x'", &valueNode{"a", opEndsWith, "x"}},
 		{"in", "a in {'x'}", &setNode{"a", opIn, []string{"x"}}},
 		{"not in", "a not in {'x'}", &setNode{"a", opNotIn, []string{"x"}}},
 		{"not in in one word", "a notin {'x'}", &setNode{"a", opNotIn, []string{"x"}}},
-		{"not in far apart", "a not \t in {'x'}", &setNode{"a", opNotIn, []string{"x"}}},
+		{"not in, more white space", "a not \t in {'x'}", &setNode{"a", opNotIn, []string{"x"}}},
 
 		{"no white space", "a=='x'", eq("a", "x")},
 		{"no white space before the string", "a contains'x'", &valueNode{"a", opContains, "x"}},
 		{"no white space after with", `a startswith"x"`, &valueNode{"a", opStartsWith, "x"}},
 		{"no white space before the brace", "a in{'x'}", &setNode{"a", opIn, []string{"x"}}},
 		{"no white space after not in", "a not in{'x'}", &setNode{"a", opNotIn, []string{"x"}}},
-		{"white space all over", "\t! ( a\t==  'x' ) ", &notNode{eq("a", "x")}},
+		{"white space everywhere", "\t! ( a\t==  'x' ) ", &notNode{eq("a", "x")}},
 
 		{"empty set", "a in {}", &setNode{"a", opIn, nil}},
 		{"empty set with white space", "a not in { }", &setNode{"a", opNotIn, nil}},
 		{"two members", "a in {'x','y'}", &setNode{"a", opIn, []string{"x", "y"}}},
 		{"comma at the end", "a in { 'x' , 'y' , }", &setNode{"a", opIn, []string{"x", "y"}}},
-		{"members are sorted and once", "a in {'y',\"x\",'y',''}", &setNode{"a", opIn, []string{"", "x", "y"}}},
+		{"members sorted, without duplicates", "a in {'y',\"x\",'y',''}", &setNode{"a", opIn, []string{"", "x", "y"}}},
 
 		{"empty string", "a == ''", eq("a", "")},
 		{"double quotes", `a == "x"`, eq("a", "x")},
@@ -85,9 +85,9 @@ func TestParseTree(t *testing.T) {
 		{"label starts", "starts starts with 'x'", &valueNode{"starts", opStartsWith, "x"}},
 		{"label with dashes only", "-- == 'x'", eq("--", "x")},
 		{"longest label", full + " == 'x'", eq(full, "x")},
-		{"longest label, equal at once", full + "=='x'", eq(full, "x")},
-		{"longest label, in at once", full + "in{'x'}", &setNode{full, opIn, []string{"x"}}},
-		{"longest label, not in at once", full + "not in {'x'}", &setNode{full, opNotIn, []string{"x"}}},
+		{"longest label, equal without space", full + "=='x'", eq(full, "x")},
+		{"longest label, in without space", full + "in{'x'}", &setNode{full, opIn, []string{"x"}}},
+		{"longest label, not in without space", full + "not in {'x'}", &setNode{full, opNotIn, []string{"x"}}},
 
 		{"not", "!has(a)", &notNode{has("a")}},
 		{"not all", "!all()", &notNode{allNode{}}},

@@ -1,15 +1,14 @@
 package selector
 
 // Selector is a parsed selector. The zero Selector and a nil *Selector select
-// everything, as all() and the empty text do. A Selector never changes, so any
-// number of goroutines may use it at once.
+// everything, like all() and the empty text. A Selector is immutable and safe for
+// concurrent use.
 type Selector struct {
 	root node // nil means all()
 }
 
-// Parse reads a selector. An empty text, or one of white space only, means
-// all(). The error is always a *[SyntaxError] that describes the first fault
-// from the left.
+// Parse parses a selector. An empty text, or one of only white space, means all().
+// The error is always a *[SyntaxError] that describes the leftmost error.
 func Parse(s string) (*Selector, error) {
 	p := parser{lexer: lexer{input: s}}
 	root, err := p.selector()
@@ -19,19 +18,18 @@ func Parse(s string) (*Selector, error) {
 	return &Selector{root: root}, nil
 }
 
-// Matches reports whether the selector selects something with these labels. A
-// nil map is one without labels. The map is only read, and nothing is
-// allocated.
+// Matches reports whether the selector selects an object with these labels. A nil
+// map has no labels. Matches doesn't change the map and doesn't allocate.
 func (s *Selector) Matches(labels map[string]string) bool {
 	return s.node().matches(labels)
 }
 
-// String prints the selector as Calico prints its own: groups of && and ||
-// always in parentheses, the members of a set sorted and each once, double
-// quotes unless the value holds one. Parse reads it back to an equal Selector.
+// String prints the selector as Calico does: groups of && and || in parentheses,
+// the members of a set sorted and without duplicates, in double quotes unless the
+// value contains one. Parse returns an equal Selector for the result.
 //
-// It is for comparing and for showing. It can be longer than the text that was
-// parsed, so it is not meant to be stored in that text's place.
+// Use the result to compare and to display selectors. Don't store it: it can be
+// longer than the text that was parsed.
 func (s *Selector) String() string {
 	return string(s.node().appendTo(nil))
 }

@@ -17,8 +17,8 @@ func mustParse(t testing.TB, text string) *Selector {
 
 func TestMatchesTests(t *testing.T) {
 	t.Parallel()
-	// Each test against the label a: absent, empty, equal to the value, and with
-	// the value at the start, in the middle and at the end of more.
+	// Each test is evaluated with the label a absent, empty, equal to the value, and
+	// with the value at its start, in its middle and at its end.
 	values := []string{"", "x", "xyy", "yxy", "yyx", "y"}
 	tests := []struct {
 		text   string
@@ -167,7 +167,7 @@ func TestZeroSelectorIsAll(t *testing.T) {
 	}
 }
 
-// The race detector is what can fail here.
+// Only the race detector can fail this test.
 func TestConcurrentUse(t *testing.T) {
 	t.Parallel()
 	s := mustParse(t, "a in {'y','x'} && !(has(b) || c starts with 'd')")

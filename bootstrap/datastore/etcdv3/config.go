@@ -84,9 +84,9 @@ func FromSettings(given settings.DatastoreSettings) (Config, []string, error) {
 	config.Username, config.Password = given.EtcdUsername.Value, given.EtcdPassword.Value
 	switch {
 	case given.EtcdUsername.IsSet() && !given.EtcdPassword.IsSet():
-		faults.Add(given.EtcdUsername, "a user without a password; want %s too", name(origin.SettingEtcdPassword))
+		faults.Add(given.EtcdUsername, "a user without a password; set %s as well", name(origin.SettingEtcdPassword))
 	case !given.EtcdUsername.IsSet() && given.EtcdPassword.IsSet():
-		faults.AddSecret(given.EtcdPassword, "a password without a user; want %s too", name(origin.SettingEtcdUsername))
+		faults.AddSecret(given.EtcdPassword, "a password without a user; set %s as well", name(origin.SettingEtcdUsername))
 	}
 	config.TLS = readTLS(given, &faults)
 
@@ -185,7 +185,7 @@ func normaliseOne(text string, names origin.Names) (endpoint, problem string) {
 	case host == "":
 		return "", "no host"
 	case !isPort(port):
-		return "", "the port must be from 1 to 65535"
+		return "", "the port must be between 1 and 65535"
 	case parsed.Host != rest:
 		return "", "more than host and port"
 	case scheme == "":

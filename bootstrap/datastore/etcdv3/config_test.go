@@ -49,8 +49,8 @@ func TestFromSettingsEndpoints(t *testing.T) {
 		{text: "https://[fd00::1]:2379", endpoints: []string{"https://[fd00::1]:2379"}},
 		{text: "10.0.0.1:2379", endpoints: []string{"10.0.0.1:2379"}},
 		{text: "https://a:1,", endpoints: []string{"https://a:1"}, faults: []string{"env X: an empty endpoint" + want}},
-		{text: "https://a:99999", faults: []string{`env X: "https://a:99999": the port must be from 1 to 65535` + want}},
-		{text: "https://a:0", faults: []string{`env X: "https://a:0": the port must be from 1 to 65535` + want}},
+		{text: "https://a:99999", faults: []string{`env X: "https://a:99999": the port must be between 1 and 65535` + want}},
+		{text: "https://a:0", faults: []string{`env X: "https://a:0": the port must be between 1 and 65535` + want}},
 		{text: "https://a", faults: []string{`env X: "https://a": no port (etcd's is 2379)` + want}},
 		{text: "https://a:", faults: []string{`env X: "https://a:": no port (etcd's is 2379)` + want}},
 		{text: "https://:2379", faults: []string{`env X: "https://:2379": no host` + want}},
@@ -97,9 +97,9 @@ func TestFromSettingsContradictions(t *testing.T) {
 		{"SRV that is not a domain", settings.DatastoreSettings{EtcdDiscoverySRV: given("http://u:secret@example.org")},
 			"env X: ***: not a domain; must be one such as example.org"},
 		{"only a user", settings.DatastoreSettings{EtcdEndpoints: endpoints, EtcdUsername: given("calico")},
-			`env X: "calico": a user without a password; want etcd.password too`},
+			`env X: "calico": a user without a password; set etcd.password as well`},
 		{"only a password", settings.DatastoreSettings{EtcdEndpoints: endpoints, EtcdPassword: given("secret")},
-			`env X: ***: a password without a user; want etcd.username too`},
+			`env X: ***: a password without a user; set etcd.username as well`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -156,7 +156,7 @@ func TestFromSettingsTLS(t *testing.T) {
 		{"swapped", settings.DatastoreSettings{EtcdCertFile: keyFile, EtcdKeyFile: certFile}, []string{"does not match the key of env X"}},
 		{"text that is not PEM", settings.DatastoreSettings{EtcdCert: inline("hello-secret"), EtcdKey: inline(key)}, []string{"file F spec.x: ***: must be PEM with a certificate"}},
 		{"no certificate, and an absent key", settings.DatastoreSettings{EtcdCertFile: emptyFile, EtcdKeyFile: absent},
-			[]string{"can't be read: no such file or directory; want a PEM file", "must be PEM with a certificate"}},
+			[]string{"can't be read: no such file or directory; must be a PEM file", "must be PEM with a certificate"}},
 		{"files and texts", settings.DatastoreSettings{EtcdCACertFile: certFile, EtcdKey: inline(key)},
 			[]string{"file F spec.x: ***: contradicts env X; set files or inline texts, not both"}},
 	} {

@@ -198,7 +198,7 @@ func closedHint(err error) string {
 // certificate or refuses it.
 func (d *Datastore) clientCertificateHint() string {
 	if d.config.TLS == nil || len(d.config.TLS.Certificates) == 0 {
-		return fmt.Sprintf("the member wants a client certificate: set %s, and %s", d.name(origin.SettingEtcdCertFile), d.name(origin.SettingEtcdKeyFile))
+		return fmt.Sprintf("the member requires a client certificate: set %s and %s", d.name(origin.SettingEtcdCertFile), d.name(origin.SettingEtcdKeyFile))
 	}
 	if leaf := d.config.TLS.Certificates[0].Leaf; leaf != nil && time.Now().After(leaf.NotAfter) {
 		return "the client certificate expired on " + leaf.NotAfter.UTC().Format(time.DateOnly)

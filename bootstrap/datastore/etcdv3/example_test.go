@@ -58,5 +58,5 @@ func ExampleFromSettings() {
 	fmt.Println(err)
 	// Output:
 	// env ETCD_ENDPOINTS: "https://10.0.0.1": no port (etcd's is 2379); must be URLs such as https://10.0.0.1:2379, separated by commas
-	// env ETCD_USERNAME: "calico": a user without a password; want etcd.password too
+	// env ETCD_USERNAME: "calico": a user without a password; set etcd.password as well
 }

@@ -20,7 +20,7 @@ func TestHints(t *testing.T) {
 	untrusted := func(err error) error { return &handshakeError{&tls.CertificateVerificationError{Err: err}} }
 	const (
 		route           = "check the endpoint, the route to it, and the firewalls in between"
-		wanted          = "the member wants a client certificate: set etcd.certFile, and etcd.keyFile"
+		wanted          = "the member requires a client certificate: set etcd.certFile and etcd.keyFile"
 		nothingInCommon = "the member and this program have no TLS version (1.2 and later here), cipher or protocol in common"
 	)
 	for _, test := range []struct {

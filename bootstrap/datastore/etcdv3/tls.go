@@ -41,9 +41,9 @@ func readTLS(given settings.DatastoreSettings, faults *settings.Faults) *tls.Con
 	}
 	switch {
 	case cert.setting.IsSet() && !key.setting.IsSet():
-		cert.fault(faults, "a client certificate without its key; want %s too", given.Names.Of(origin.SettingEtcdKeyFile))
+		cert.fault(faults, "a client certificate without its key; set %s as well", given.Names.Of(origin.SettingEtcdKeyFile))
 	case key.setting.IsSet() && !cert.setting.IsSet():
-		key.fault(faults, "a key without its client certificate; want %s too", given.Names.Of(origin.SettingEtcdCertFile))
+		key.fault(faults, "a key without its client certificate; set %s as well", given.Names.Of(origin.SettingEtcdCertFile))
 	case cert.data != nil && key.data != nil:
 		pair, err := tls.X509KeyPair(cert.data, key.data)
 		if err != nil {

@@ -205,8 +205,8 @@ func TestInCluster(t *testing.T) {
 
 	reader.rest()
 	require.EqualError(t, reader.faults.Err(), fmt.Sprintf(
-		"env KUBERNETES_SERVICE_HOST (in-cluster config): %q: can't be read: no such file or directory; want the token of a ServiceAccount (automountServiceAccountToken), or a kubeconfig\n"+
-			"env KUBERNETES_SERVICE_HOST (in-cluster config): %q: can't be read: no such file or directory; want a PEM file",
+		"env KUBERNETES_SERVICE_HOST (in-cluster config): %q: can't be read: no such file or directory; must be the token of a ServiceAccount (automountServiceAccountToken), or set a kubeconfig\n"+
+			"env KUBERNETES_SERVICE_HOST (in-cluster config): %q: can't be read: no such file or directory; must be a PEM file",
 		filepath.Join(folder, "token"), filepath.Join(folder, "ca.crt")))
 
 	require.NoError(t, os.WriteFile(filepath.Join(folder, "token"), []byte("hunter2\n"), 0o600))
@@ -233,16 +233,16 @@ func TestFromSettingsFaults(t *testing.T) {
 		want     []string // a part of each fault
 	}{
 		{"nothing", connection{}, []string{"no datastore is named: no kubeconfig (kubernetes.kubeconfig, or ~/.kube/config), no API server (kubernetes.apiEndpoint), and this is no pod; for etcd set etcd.endpoints"}},
-		{"missing file", connection{Kubeconfig: given("/nonexistent")}, []string{`test: "/nonexistent": can't be read: no such file or directory; want a kubeconfig`}},
-		{"only separators", connection{Kubeconfig: given(string(filepath.ListSeparator))}, []string{"can't be read: file does not exist; want a kubeconfig"}},
-		{"a folder", connection{Kubeconfig: given(filepath.Dir(path))}, []string{"is a directory; want a kubeconfig"}},
+		{"missing file", connection{Kubeconfig: given("/nonexistent")}, []string{`test: "/nonexistent": can't be read: no such file or directory; must be a kubeconfig`}},
+		{"only separators", connection{Kubeconfig: given(string(filepath.ListSeparator))}, []string{"can't be read: file does not exist; must be a kubeconfig"}},
+		{"a folder", connection{Kubeconfig: given(filepath.Dir(path))}, []string{"is a directory; must be a kubeconfig"}},
 		{"malformed", connection{Kubeconfig: given(apitest.File(t, "c", "clusters: [\n  hunter2"))}, []string{"not a kubeconfig: "}},
 		{"another kind", connection{Kubeconfig: given(apitest.File(t, "c", "apiVersion: v1\nkind: Secret\n"))}, []string{`not a kubeconfig: `}},
 		{"a secret for an anchor", connection{Kubeconfig: given(apitest.File(t, "c", "users:\n- name: a\n  user: {token: *hunter2}\n"))}, []string{"not a kubeconfig: "}},
 		{"malformed, inline", connection{KubeconfigInline: given("hunter2: [")}, []string{"test: ***: not a kubeconfig: "}},
-		{"empty", connection{Kubeconfig: given(apitest.File(t, "c", ""))}, []string{"it has no current-context; want kubernetes.currentContext with one that has contexts"}},
+		{"empty", connection{Kubeconfig: given(apitest.File(t, "c", ""))}, []string{"it has no current-context; set kubernetes.currentContext to one that has contexts"}},
 		{"no current context", connection{Kubeconfig: given(apitest.File(t, "c", strings.ReplaceAll(kubeconfig, "current-context: admin", "")))},
-			[]string{"it has no current-context; want kubernetes.currentContext with one of admin, broken, other"}},
+			[]string{"it has no current-context; set kubernetes.currentContext to one of admin, broken, other"}},
 		{"missing current context", connection{Kubeconfig: given(apitest.File(t, "c", strings.ReplaceAll(kubeconfig, "current-context: admin", "current-context: gone")))},
 			[]string{`its current-context "gone" does not exist; must be one of admin, broken, other`}},
 		{"unknown context", connection{Kubeconfig: given(path), K8sCurrentContext: given("gone")},
@@ -287,9 +287,9 @@ func TestFromSettingsFaults(t *testing.T) {
 		{"an empty token", connection{K8sAPIEndpoint: given(endpoint), K8sAPIToken: given(" ")}, []string{"test: ***: not a token"}},
 		{"not a boolean", connection{K8sAPIEndpoint: given(endpoint), K8sInsecureSkipTLSVerify: given("maybe")}, []string{`test: "maybe": not a boolean`}},
 		{"insecure with a CA", connection{K8sAPIEndpoint: given(endpoint), K8sInsecureSkipTLSVerify: given("yes"), K8sCAFile: given(certFile)}, []string{"contradicts the CA file"}},
-		{"no server for the token", connection{K8sAPIToken: given("hunter2")}, []string{"test: ***: names no API server"}},
+		{"no server for the token", connection{K8sAPIToken: given("hunter2")}, []string{"test: ***: no API server is set"}},
 		{"no server for anything", connection{K8sCAFile: given(certFile), K8sCertFile: given(certFile), K8sKeyFile: given(keyFile), K8sCurrentContext: given("a"), K8sInsecureSkipTLSVerify: given("yes")},
-			[]string{"names no API server", "names no API server", "names no API server", "there is no kubeconfig to have contexts", "names no API server"}},
+			[]string{"no API server is set", "no API server is set", "no API server is set", "no kubeconfig is set", "no API server is set"}},
 		{"unknown group", connection{Kubeconfig: given(path), CalicoAPIGroup: given("v3")}, []string{`test: "v3": unknown API group; must be crd.projectcalico.org/v1 or projectcalico.org/v3`}},
 		{"QPS", connection{Kubeconfig: given(path), K8sClientQPS: given("NaN"), K8sClientBurst: given("1.5")}, []string{"must be a number of requests per second above 0", "must be an integer above 0"}},
 		{"several faults", connection{Kubeconfig: given("/nonexistent"), CalicoAPIGroup: given("v1"), K8sClientQPS: given("0"), K8sClientBurst: given("0")},

@@ -45,7 +45,7 @@ func (r *reader) rest() *rest.Config {
 	case home.IsSet() && exists(home.Value):
 		return r.overlay(r.kubeconfigFiles(home))
 	}
-	const noServer = "names no API server; want %s, or a kubeconfig, too"
+	const noServer = "no API server is set; set %s or a kubeconfig as well"
 	endpoint := r.name(origin.SettingAPIEndpoint)
 	for _, needsServer := range []settings.Setting{s.K8sCAFile, s.K8sCertFile, s.K8sKeyFile} {
 		if needsServer.IsSet() {
@@ -56,7 +56,7 @@ func (r *reader) rest() *rest.Config {
 		r.faults.AddSecret(s.K8sAPIToken, noServer, endpoint)
 	}
 	if s.K8sCurrentContext.IsSet() {
-		r.faults.Add(s.K8sCurrentContext, "there is no kubeconfig to have contexts; want %s too", r.name(origin.SettingKubeconfig))
+		r.faults.Add(s.K8sCurrentContext, "no kubeconfig is set; set %s as well", r.name(origin.SettingKubeconfig))
 	}
 	if r.settings.K8sInsecureSkipTLSVerify.Bool(false, &r.faults) {
 		r.faults.Add(s.K8sInsecureSkipTLSVerify, noServer, endpoint)
@@ -87,7 +87,7 @@ func (r *reader) inCluster() *rest.Config {
 	}
 	pod := origin.Caller(host.Source.String() + " (in-cluster config)")
 	if _, err := os.ReadFile(config.BearerTokenFile); err != nil {
-		r.faults.Add(settings.Given(config.BearerTokenFile, pod), "%s", text.Unreadable(err, "the token of a ServiceAccount (automountServiceAccountToken), or a kubeconfig"))
+		r.faults.Add(settings.Given(config.BearerTokenFile, pod), "%s", text.Unreadable(err, "the token of a ServiceAccount (automountServiceAccountToken), or set a kubeconfig"))
 	}
 	config.CAData = r.certificates(settings.Given(filepath.Join(r.serviceAccount, "ca.crt"), pod))
 	return config
@@ -183,9 +183,9 @@ func (r *reader) clientCertificate() (cert, key []byte) {
 	cert, key = r.pem(certFile), r.pem(keyFile)
 	switch {
 	case certFile.IsSet() && !keyFile.IsSet():
-		r.faults.Add(certFile, "a client certificate without its key; want %s too", r.name(origin.SettingKeyFile))
+		r.faults.Add(certFile, "a client certificate without its key; set %s as well", r.name(origin.SettingKeyFile))
 	case keyFile.IsSet() && !certFile.IsSet():
-		r.faults.Add(keyFile, "a key without its client certificate; want %s too", r.name(origin.SettingCertFile))
+		r.faults.Add(keyFile, "a key without its client certificate; set %s as well", r.name(origin.SettingCertFile))
 	case cert != nil && key != nil:
 		if _, err := tls.X509KeyPair(cert, key); err != nil {
 			r.faults.Add(certFile, "does not match the key of %s: %v", keyFile.Source, err)

@@ -95,7 +95,7 @@ func (r *reader) kubeconfig(setting settings.Setting, config *clientcmdapi.Confi
 	known := knownContexts(config)
 	switch {
 	case context == "":
-		r.faults.Add(setting, "it has no current-context; want %s with %s", r.name(origin.SettingCurrentContext), known)
+		r.faults.Add(setting, "it has no current-context; set %s to %s", r.name(origin.SettingCurrentContext), known)
 		return &rest.Config{}
 	case config.Contexts[context] == nil && source == setting:
 		r.faults.Add(setting, "its current-context %q does not exist; must be %s", context, known)

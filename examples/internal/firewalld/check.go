@@ -13,27 +13,27 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/firewall"
 )
 
-// Check is how the openings stand. Its JSON is a promise: fields are only ever
-// added.
+// Check is the state of the openings. Its JSON is stable: later versions may only
+// add fields.
 type Check struct {
 	Version  string      `json:"version"` // of firewalld
-	Missing  int         `json:"missing"` // how many openings are missing in a zone, now or permanently
+	Missing  int         `json:"missing"` // number of openings that are missing in a zone, now or permanently
 	Zones    []ZoneCheck `json:"zones"`
 	Warnings []string    `json:"-"`
 }
 
-// ZoneCheck is how the openings stand in a zone.
+// ZoneCheck is the state of the openings in a zone.
 type ZoneCheck struct {
 	Zone       string         `json:"zone"`
-	Because    string         `json:"because"`    // why this zone
-	Interfaces []string       `json:"interfaces"` // that were asked for
-	Target     string         `json:"target"`     // what becomes of the rest
+	Because    string         `json:"because"`    // why the zone was checked
+	Interfaces []string       `json:"interfaces"` // the requested interfaces
+	Target     string         `json:"target"`     // what happens to other packets
 	Openings   []OpeningCheck `json:"openings"`
 
 	bound bool // interfaces are bound to it
 }
 
-// OpeningCheck is how one stands, now and after a reload.
+// OpeningCheck is the state of an opening, now and after a reload.
 type OpeningCheck struct {
 	firewall.Opening
 	Runtime     State  `json:"runtime"`
@@ -42,15 +42,15 @@ type OpeningCheck struct {
 	PermanentBy string `json:"permanentBy,omitempty"`
 }
 
-// Missing reports whether it is missing now or after a reload.
+// Missing reports whether the opening is missing now or after a reload.
 func (o OpeningCheck) Missing() bool { return o.Runtime == Missing || o.Permanent == Missing }
 
-// Check tells how the openings stand in the zone, if one is given, or in those
-// of the interfaces. Without either it is the zone of the interface of the
-// default route, or else the default zone.
+// Check returns the state of the openings in the zone, or in the zones of the
+// interfaces. If both are empty, it checks the zone of the interface of the default
+// route, or else the default zone.
 //
-// What pods send and get is forwarded, not let in: where firewalld keeps the
-// pools' addresses from that, Check warns.
+// The packets of pods are forwarded rather than received by the host. Check warns
+// if firewalld doesn't forward packets of the pools.
 func (f *Firewalld) Check(ctx context.Context, openings []firewall.Opening, pools []netip.Prefix, zone string, interfaces []string) (Check, error) {
 	check := Check{Zones: []ZoneCheck{}}
 	var err error
@@ -82,13 +82,13 @@ func (f *Firewalld) Check(ctx context.Context, openings []firewall.Opening, pool
 	check.Warnings = append(check.Warnings, direct...)
 	kept, err := f.notForwarded(ctx, pools)
 	if len(kept) > 0 {
-		check.Warnings = append(check.Warnings, fmt.Sprintf("firewalld's nftables backend judges what it forwards, too, and keeps pods of %s "+
+		check.Warnings = append(check.Warnings, fmt.Sprintf("firewalld's nftables backend filters forwarded packets too, and blocks pods of %s "+
 			"from other hosts: no policy from ANY to ANY accepts these addresses as source and as destination", join(kept)))
 	}
 	return check, err
 }
 
-// zones are those to judge, each once.
+// zones returns the zones to check, without duplicates.
 func (f *Firewalld) zones(ctx context.Context, zone string, interfaces []string) ([]ZoneCheck, error) {
 	if zone != "" {
 		bound, err := f.HasInterfaces(ctx, zone)
@@ -110,7 +110,7 @@ func (f *Firewalld) zones(ctx context.Context, zone string, interfaces []string)
 		}
 		because := fmt.Sprintf(of, name)
 		if _, err := net.InterfaceByName(name); err != nil && !bound {
-			return nil, fmt.Errorf("interface %q: this host has none of that name, and firewalld knows none", name)
+			return nil, fmt.Errorf("interface %q: not found on this host or in firewalld", name)
 		}
 		if !bound {
 			because += ", which is in no zone: the default zone"
@@ -149,8 +149,8 @@ func (f *Firewalld) evaluate(ctx context.Context, zone *ZoneCheck, openings []fi
 	return nil
 }
 
-// otherWays warns of zones that take packets from some senders away from those
-// that were judged.
+// otherWays returns warnings for other zones that apply to packets from some
+// sources.
 func (f *Firewalld) otherWays(ctx context.Context, results []ZoneCheck) ([]string, error) {
 	sources, err := f.Sources(ctx)
 	if err != nil {
@@ -159,7 +159,7 @@ func (f *Firewalld) otherWays(ctx context.Context, results []ZoneCheck) ([]strin
 	var warnings []string
 	for _, zone := range slices.Sorted(maps.Keys(sources)) {
 		if !slices.ContainsFunc(results, func(z ZoneCheck) bool { return z.Zone == zone }) {
-			warnings = append(warnings, fmt.Sprintf("zone %s takes what comes from %s, whatever the interface: if nodes are among them, check it with --zone %[1]s",
+			warnings = append(warnings, fmt.Sprintf("zone %s applies to packets from %s on any interface: if nodes are among them, check it with --zone %[1]s",
 				zone, strings.Join(sources[zone], ", ")))
 		}
 	}

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// DefaultInterfaces are the interfaces of this host's default routes, the
-// preferred one of IPv4 and that of IPv6. Only Linux tells them.
+// DefaultInterfaces returns the interfaces of this host's preferred default routes
+// for IPv4 and IPv6. It returns none on platforms other than Linux.
 func DefaultInterfaces() []string {
 	var names []string
 	for _, table := range []struct {
@@ -21,7 +21,7 @@ func DefaultInterfaces() []string {
 		{"/proc/net/ipv6_route", readIPv6Route},
 	} {
 		file, err := os.Open(table.file)
-		if err != nil { // no such family here, or no Linux
+		if err != nil { // the family is not supported, or this is not Linux
 			continue
 		}
 		name := preferred(file, table.read)
@@ -38,10 +38,11 @@ type route struct {
 	metric int64
 }
 
-// rejecting marks a route that leads nowhere: RTF_REJECT of linux/route.h.
+// rejecting is the flag of a route that rejects packets: RTF_REJECT of
+// linux/route.h.
 const rejecting = 0x200
 
-// preferred is the device of the default route with the lowest metric.
+// preferred returns the device of the default route with the lowest metric.
 func preferred(table io.Reader, read func([]string) (route, bool)) string {
 	best := route{metric: -1}
 	lines := bufio.NewScanner(table)
@@ -53,7 +54,7 @@ func preferred(table io.Reader, read func([]string) (route, bool)) string {
 	return best.device
 }
 
-// readIPv4Route reads a default route: interface, destination, gateway, flags,
+// readIPv4Route parses a default route: interface, destination, gateway, flags,
 // references, use, metric (decimal), mask, ….
 func readIPv4Route(fields []string) (route, bool) {
 	if len(fields) < 8 || fields[1] != "00000000" || fields[7] != "00000000" {
@@ -62,7 +63,7 @@ func readIPv4Route(fields []string) (route, bool) {
 	return readRoute(fields[0], fields[3], fields[6], 10)
 }
 
-// readIPv6Route reads a default route: destination, its length, source, its
+// readIPv6Route parses a default route: destination, its length, source, its
 // length, next hop, metric (hexadecimal), references, use, flags, interface.
 func readIPv6Route(fields []string) (route, bool) {
 	if len(fields) < 10 || fields[0] != strings.Repeat("0", 32) || fields[1] != "00" {

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// directRules warns of rules that somebody gave firewalld as arguments of
-// iptables. They come before all others, and nobody here reads them.
+// directRules returns a warning if firewalld has direct rules, which are arguments of
+// iptables. They take precedence over all other rules, and Check doesn't parse them.
 func (f *Firewalld) directRules(ctx context.Context) ([]string, error) {
 	const direct = ".direct"
 	var kinds []string
@@ -20,11 +20,11 @@ func (f *Firewalld) directRules(ctx context.Context) ([]string, error) {
 		if err == nil {
 			err = f.call(ctx, configPath, config+direct+kind.method).Store(&later)
 		}
-		if isBus(err, "UnknownMethod") { // no direct rules any more
+		if isBus(err, "UnknownMethod") { // a version without direct rules
 			return nil, nil
 		}
 		if err != nil {
-			return nil, explain(ctx, err, "asking firewalld for its direct rules")
+			return nil, explain(ctx, err, "querying firewalld for its direct rules")
 		}
 		if len(now)+len(later) > 0 {
 			kinds = append(kinds, "firewall-cmd --direct "+kind.shown)
@@ -33,6 +33,6 @@ func (f *Firewalld) directRules(ctx context.Context) ([]string, error) {
 	if len(kinds) == 0 {
 		return nil, nil
 	}
-	return []string{fmt.Sprintf("firewalld has direct rules, which come before all others and aren't judged here: they are shown, with and without --permanent, by %s",
+	return []string{fmt.Sprintf("firewalld has direct rules, which take precedence over all others and are not checked; list them, with and without --permanent, with %s",
 		strings.Join(kinds, " and "))}, nil
 }

@@ -11,24 +11,23 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// State is whether an opening is one.
+// State is the state of an opening.
 type State string
 
 // The states.
 const (
 	Open    State = "open"
-	Limited State = "limited" // open for some only: a rich rule with a source, a destination or a rate lets them in, or keeps others out
+	Limited State = "limited" // open for some packets only: a rich rule with a source, a destination or a rate accepts them, or rejects others
 	Missing State = "missing"
 )
 
-// Judgement is the state of an opening, and what made it so.
+// Result is the state of an opening, and its reason.
 type Result struct {
 	State State
-	By    string // "service bgp"; empty: nothing lets it in
+	By    string // the rule that decides, such as "service bgp"; empty: no rule accepts it
 }
 
-// Judge tells what becomes of an opening's packets, in each family that it has.
-// The worst family counts.
+// Evaluate returns the state of an opening: the worst of its address families.
 func (c Configuration) Evaluate(opening firewall.Opening) Result {
 	if c.Shut != "" {
 		return Result{Missing, c.Shut}
@@ -53,28 +52,28 @@ func worse(a, b State) bool {
 	return slices.Index(order, a) > slices.Index(order, b)
 }
 
-// packet is what an opening is for, in one family.
+// packet is an opening in one address family.
 type packet struct {
 	firewall.Opening
 	family ippool.Family
 }
 
-// verdict is what a part of the rules says. The zero value leaves the packet to
-// the next part.
+// verdict is the decision of a part of the rules. The zero value means that the next
+// part decides.
 type verdict struct {
 	accepted, refused bool
-	some              bool // for some only: the others go on to the next part
+	some              bool // applies to some packets only; the next part decides on others
 	by                string
 }
 
 func (v verdict) final() bool { return v.accepted || v.refused }
 
-// verdicts are those of the parts that a packet passes, in this order.
+// verdicts are the decisions of the parts that a packet passes, in order.
 type verdicts []verdict
 
-// judge is what becomes of the packets. The last verdict is final for all.
+// evaluate combines the verdicts. The last one must be final.
 func (all verdicts) evaluate() Result {
-	var in, out string // what lets some in, and keeps some out
+	var in, out string // rules that accept some packets, and that reject some
 	for _, part := range all {
 		switch {
 		case part.some && part.accepted:
@@ -94,8 +93,8 @@ func (all verdicts) evaluate() Result {
 	return Result{State: Missing}
 }
 
-// judge goes the way of a packet: policies, the zone, policies, and the zone's
-// target for what is left.
+// evaluate follows a packet through policies, the zone, more policies, and the
+// zone's target.
 func (c Configuration) evaluate(p packet) Result {
 	var parts verdicts
 	policies := func(before bool) {
@@ -127,14 +126,14 @@ func target(name, of string) verdict {
 		return verdict{accepted: true, by: by}
 	case "DROP", "REJECT", "%%REJECT%%":
 		return verdict{refused: true, by: by}
-	default: // of a zone, the next is nothing; of a policy, whatever comes behind it
+	default: // the next part decides; after a zone there is none
 		return verdict{}
 	}
 }
 
-// through are the verdicts of a zone's or a policy's rules, in firewalld's
-// order: rich rules below priority 0, those at 0 that keep out, what lets in,
-// rich rules above 0.
+// through returns the verdicts of a zone's or a policy's rules, in firewalld's order:
+// rich rules below priority 0, those at 0 that reject, then ports, protocols,
+// services and the other rich rules at 0, then rich rules above 0.
 func (c Configuration) through(rules Rules, p packet) []verdict {
 	rich := make([]richRule, len(rules.Rich))
 	for i, text := range rules.Rich {
@@ -168,7 +167,7 @@ func (c Configuration) through(rules Rules, p packet) []verdict {
 	return verdicts
 }
 
-// stage is the order of rules with priority 0.
+// stage returns the order of rules with priority 0.
 func stage(rule richRule) int {
 	if rule.action == "accept" {
 		return 1
@@ -176,7 +175,8 @@ func stage(rule richRule) int {
 	return 0
 }
 
-// admits returns which of the plain rules lets the packet in.
+// admits returns the port, protocol or service that accepts the packet, or an empty
+// string.
 func (c Configuration) admits(rules Rules, p packet) string {
 	for _, port := range rules.Ports {
 		if p.isPort(port) {
@@ -196,7 +196,7 @@ func (c Configuration) admits(rules Rules, p packet) string {
 	return ""
 }
 
-// rich is a rule's verdict.
+// rich returns the verdict of a rich rule.
 func (c Configuration) rich(rule richRule, p packet) verdict {
 	about := rule.service == "" && rule.protocol == "" && rule.port == (Port{}) ||
 		rule.service != "" && c.serves(rule.service, p, nil) ||
@@ -213,11 +213,10 @@ func (c Configuration) rich(rule richRule, p packet) verdict {
 	return verdict{accepted: accept, refused: !accept, some: rule.limited, by: "rich rule '" + rule.text + "'"}
 }
 
-// serves reports whether the packet is the service's, or that of a service that
-// it includes.
+// serves reports whether the service, or one that it includes, has the packet.
 func (c Configuration) serves(name string, p packet, seen []string) bool {
 	service := c.Services[name]
-	if len(service.Destinations) > 0 { // only to an address, which nobody here knows to be the host's
+	if len(service.Destinations) > 0 { // only for an address, which may not be the host's
 		return false
 	}
 	return slices.ContainsFunc(service.Ports, p.isPort) ||
@@ -229,7 +228,7 @@ func (c Configuration) serves(name string, p packet, seen []string) bool {
 
 func familyWord(family ippool.Family) string { return fmt.Sprintf("ipv%d", family) }
 
-// isPort reports whether the opening is a port, and this port or in this range.
+// isPort reports whether the opening is a port within the port range.
 func (p packet) isPort(port Port) bool {
 	number, protocol, isPort := strings.Cut(p.Port, "/")
 	if !isPort || protocol != port.Protocol {
@@ -248,8 +247,8 @@ func (p packet) isPort(port Port) bool {
 	return err1 == nil && err2 == nil && first <= open && open <= last
 }
 
-// isProtocol reports whether the protocol is the opening's, or the one that its
-// port belongs to: who lets in all of TCP lets in 179/tcp.
+// isProtocol reports whether the protocol is that of the opening or of its port: a
+// rule for TCP includes 179/tcp.
 func (p packet) isProtocol(name string) bool {
 	number := protocolNumber(name)
 	if _, protocol, isPort := strings.Cut(p.Port, "/"); isPort {
@@ -258,8 +257,8 @@ func (p packet) isProtocol(name string) bool {
 	return number == p.Protocol
 }
 
-// protocolNumber is the number behind a name of /etc/protocols that matters
-// here. Its ipip is 94, not IP-in-IP.
+// protocolNumber returns the number of a name in /etc/protocols that is relevant
+// here. The name ipip is 94, which is not IP-in-IP.
 func protocolNumber(name string) string {
 	switch strings.ToLower(name) {
 	case "ipencap", "ip-encap":

@@ -15,8 +15,8 @@ var (
 	ipip = firewall.Opening{Name: "IP-in-IP", Protocol: "4", Families: both[:1]}
 )
 
-// What a real firewalld makes of the same is tested with packets, in
-// internal/integration/host/firewalld.
+// The tests in internal/integration/host/firewalld compare with a real firewalld by
+// sending packets.
 func TestEvaluate(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -25,16 +25,16 @@ func TestEvaluate(t *testing.T) {
 		opening       firewall.Opening
 		want          Result
 	}{
-		{"nothing", Configuration{}, bgp, Result{Missing, ""}},
+		{"empty", Configuration{}, bgp, Result{Missing, ""}},
 		{"shut", Configuration{Shut: "panic mode is on", Zone: Rules{Target: "ACCEPT"}}, bgp, Result{Missing, "panic mode is on"}},
-		{"a target", Configuration{Zone: Rules{Target: "ACCEPT"}}, ipip, Result{Open, "the zone's target ACCEPT"}},
-		{"another target", Configuration{Zone: Rules{Target: "%%REJECT%%"}}, ipip, Result{Missing, "the zone's target REJECT"}},
-		{"a target before nothing else", Configuration{Zone: Rules{Target: "DROP", Ports: []Port{{"179", "tcp"}}}}, bgp, Result{Open, "port 179/tcp"}},
-		{"a number", Configuration{Zone: Rules{Protocols: []string{"4"}}}, ipip, Result{Open, "protocol 4"}},
-		{"the name", Configuration{Zone: Rules{Protocols: []string{"ipencap"}}}, ipip, Result{Open, "protocol ipencap"}},
+		{"target ACCEPT", Configuration{Zone: Rules{Target: "ACCEPT"}}, ipip, Result{Open, "the zone's target ACCEPT"}},
+		{"target REJECT", Configuration{Zone: Rules{Target: "%%REJECT%%"}}, ipip, Result{Missing, "the zone's target REJECT"}},
+		{"rules before the target", Configuration{Zone: Rules{Target: "DROP", Ports: []Port{{"179", "tcp"}}}}, bgp, Result{Open, "port 179/tcp"}},
+		{"protocol by number", Configuration{Zone: Rules{Protocols: []string{"4"}}}, ipip, Result{Open, "protocol 4"}},
+		{"protocol by name", Configuration{Zone: Rules{Protocols: []string{"ipencap"}}}, ipip, Result{Open, "protocol ipencap"}},
 		{"ipip is 94", Configuration{Zone: Rules{Protocols: []string{"ipip", "94"}}}, ipip, Result{Missing, ""}},
-		{"a port is no protocol", Configuration{Zone: Rules{Ports: []Port{{"4", "tcp"}}}}, ipip, Result{Missing, ""}},
-		{"a range that is none", Configuration{Zone: Rules{Ports: []Port{{"a-b", "tcp"}, {"", "tcp"}, {"100-", "tcp"}}}}, bgp, Result{Missing, ""}},
+		{"a port is not a protocol", Configuration{Zone: Rules{Ports: []Port{{"4", "tcp"}}}}, ipip, Result{Missing, ""}},
+		{"invalid port ranges", Configuration{Zone: Rules{Ports: []Port{{"a-b", "tcp"}, {"", "tcp"}, {"100-", "tcp"}}}}, bgp, Result{Missing, ""}},
 		{"a service for an address", Configuration{
 			Zone:     Rules{Services: []string{"multicast"}},
 			Services: map[string]Service{"multicast": {Ports: []Port{{"179", "tcp"}}, Destinations: map[string]string{"ipv4": "224.0.0.5"}}},
@@ -46,47 +46,47 @@ func TestEvaluate(t *testing.T) {
 			Zone:     Rules{Services: []string{"a"}},
 			Services: map[string]Service{"a": {Includes: []string{"b"}}, "b": {Includes: []string{"a", "c"}}, "c": {Ports: []Port{{"179", "tcp"}}}},
 		}, bgp, Result{Open, "service a"}},
-		{"services in a circle", Configuration{
+		{"services that include each other, without the port", Configuration{
 			Zone:     Rules{Services: []string{"a"}},
 			Services: map[string]Service{"a": {Includes: []string{"b"}}, "b": {Includes: []string{"a"}}},
 		}, bgp, Result{Missing, ""}},
 		{"one family", Configuration{Zone: Rules{Rich: []string{`rule family="ipv6" port port="179" protocol="tcp" accept`}}}, bgp, Result{Missing, "IPv4"}},
-		{"one family, and some of the other", Configuration{Zone: Rules{Rich: []string{
+		{"one family, and some packets of the other", Configuration{Zone: Rules{Rich: []string{
 			`rule family="ipv6" port port="179" protocol="tcp" accept`, `rule family="ipv4" source ipset="nodes" accept`,
 		}}}, bgp, Result{Limited, `IPv4: rich rule 'rule family="ipv4" source ipset="nodes" accept'`}},
 		{"an ICMP type", Configuration{Zone: Rules{Rich: []string{`rule icmp-type name="echo-request" accept`, `rule icmp-block name="redirect"`}}}, bgp, Result{Missing, ""}},
-		{"a mark, then in", Configuration{Zone: Rules{Rich: []string{
+		{"mark, then accept", Configuration{Zone: Rules{Rich: []string{
 			`rule port port="179" protocol="tcp" mark set="0x1"`, `rule port port="179" protocol="tcp" accept`,
 		}}}, bgp, Result{Open, `rich rule 'rule port port="179" protocol="tcp" accept'`}},
-		{"in and out by rules of the same priority", Configuration{Zone: Rules{Rich: []string{
+		{"accept and drop with the same priority", Configuration{Zone: Rules{Rich: []string{
 			`rule port port="179" protocol="tcp" accept`, `rule port port="179" protocol="tcp" drop`,
 		}}}, bgp, Result{Missing, `rich rule 'rule port port="179" protocol="tcp" drop'`}},
-		{"a port, then a rule that keeps the rest out", Configuration{Zone: Rules{
+		{"port, then a rule that rejects the rest", Configuration{Zone: Rules{
 			Ports: []Port{{"179", "tcp"}}, Rich: []string{`rule priority="7" reject`},
 		}}, bgp, Result{Open, "port 179/tcp"}},
-		{"a port, and some kept out", Configuration{Zone: Rules{
+		{"port, some packets dropped before", Configuration{Zone: Rules{
 			Ports: []Port{{"179", "tcp"}}, Rich: []string{`rule family="ipv4" source address="10.9.9.9" drop`},
 		}}, bgp, Result{Limited, `IPv4: rich rule 'rule family="ipv4" source address="10.9.9.9" drop'`}},
-		{"a port, and some would be kept out behind it", Configuration{Zone: Rules{
+		{"port, some packets dropped after", Configuration{Zone: Rules{
 			Ports: []Port{{"179", "tcp"}}, Rich: []string{`rule priority="5" family="ipv4" source address="10.9.9.9" drop`},
 		}}, bgp, Result{Open, "port 179/tcp"}},
-		{"some kept out of what isn't open", Configuration{Zone: Rules{Rich: []string{`rule family="ipv4" source address="10.9.9.9" drop`}}}, bgp, Result{Missing, ""}},
-		{"some let in, some kept out, and all kept out", Configuration{Zone: Rules{Rich: []string{
+		{"some packets dropped, none accepted", Configuration{Zone: Rules{Rich: []string{`rule family="ipv4" source address="10.9.9.9" drop`}}}, bgp, Result{Missing, ""}},
+		{"some packets dropped, some accepted, the rest rejected", Configuration{Zone: Rules{Rich: []string{
 			`rule priority="-2" family="ipv4" source address="10.9.9.9" drop`, `rule family="ipv4" source address="10.9.0.0/16" accept`,
 		}}}, ipip, Result{Limited, `rich rule 'rule family="ipv4" source address="10.9.0.0/16" accept'`}},
-		{"a port, and everybody is kept out by address", Configuration{Zone: Rules{
+		{"port, all addresses dropped", Configuration{Zone: Rules{
 			Ports: []Port{{"179", "tcp"}}, Rich: []string{`rule family="ipv6" source address="::/0" drop`},
 		}}, bgp, Result{Missing, `IPv6: rich rule 'rule family="ipv6" source address="::/0" drop'`}},
-		{"a policy that lets in behind the zone", Configuration{
+		{"policy after the zone accepts", Configuration{
 			Policies: []Policy{{Name: "p", Priority: 5, Rules: Rules{Target: "CONTINUE", Ports: []Port{{"179", "tcp"}}}}},
 		}, bgp, Result{Open, "policy p: port 179/tcp"}},
-		{"in, then a policy that would keep out", Configuration{
+		{"port, then a policy that drops", Configuration{
 			Zone: Rules{Ports: []Port{{"179", "tcp"}}}, Policies: []Policy{{Name: "p", Priority: 5, Rules: Rules{Target: "DROP"}}},
 		}, bgp, Result{Open, "port 179/tcp"}},
-		{"a policy that keeps out before", Configuration{
+		{"policy before the zone drops", Configuration{
 			Zone: Rules{Ports: []Port{{"179", "tcp"}}}, Policies: []Policy{{Name: "p", Priority: -5, Rules: Rules{Target: "DROP"}}},
 		}, bgp, Result{Missing, "policy p's target DROP"}},
-		{"policies that go on", Configuration{
+		{"policies with target CONTINUE", Configuration{
 			Zone: Rules{Target: "ACCEPT"}, Policies: []Policy{{Name: "p", Priority: -5, Rules: Rules{Target: "CONTINUE"}}, {Name: "q", Priority: 5, Rules: Rules{Target: "CONTINUE"}}},
 		}, bgp, Result{Open, "the zone's target ACCEPT"}},
 	}

@@ -9,19 +9,19 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// notForwarded are the ranges that firewalld doesn't forward as it should. With
-// the iptables backend, Calico's rules come before firewalld's, and accept what
-// is the pods'; those of nftables are tables of their own, and each of them has
-// to accept a packet.
+// notForwarded returns the ranges that firewalld doesn't forward. With the iptables
+// backend, Calico's rules precede firewalld's and accept the packets of pods. With
+// the nftables backend, firewalld has its own tables, and every table must accept a
+// packet.
 func (f *Firewalld) notForwarded(ctx context.Context, ranges []netip.Prefix) ([]string, error) {
 	var backend dbus.Variant
 	err := f.call(ctx, configPath, "org.freedesktop.DBus.Properties.Get", config, "FirewallBackend").Store(&backend)
-	if err != nil || backend.Value() != "nftables" { // before 0.6.0 there was no other than iptables, and no such property
+	if err != nil || backend.Value() != "nftables" { // before 0.6.0, iptables was the only backend and the property didn't exist
 		return nil, nil
 	}
 	policies, err := f.policies(ctx, []string{anyZone}, anyZone, f.runtimePolicies, f.runtimePolicy)
 	if err != nil {
-		return nil, explain(ctx, err, "asking firewalld for its policies")
+		return nil, explain(ctx, err, "querying firewalld for its policies")
 	}
 	var kept []string
 	for _, prefix := range ranges {
@@ -51,7 +51,7 @@ func forwarded(policies []Policy, prefix netip.Prefix) bool {
 	return from && to
 }
 
-// covers reports whether the whole range is within a rule's addresses.
+// covers reports whether the range is within a rule's addresses.
 func covers(address string, prefix netip.Prefix) bool {
 	within, err := netip.ParsePrefix(address)
 	return err == nil && within.Masked().Bits() <= prefix.Bits() && within.Contains(prefix.Addr())

@@ -28,9 +28,9 @@ func TestForwarded(t *testing.T) {
 		{"a smaller range", []Policy{{Rules: Rules{Rich: []string{destination, `rule source address="10.244.0.0/17" accept`}}}}, false},
 		{"another range", []Policy{{Rules: Rules{Rich: []string{destination, `rule source address="10.245.0.0/16" accept`}}}}, false},
 		{"all but the range", []Policy{{Rules: Rules{Rich: []string{destination, `rule source NOT address="10.244.0.0/16" accept`}}}}, false},
-		{"between pods alone", []Policy{{Rules: Rules{Rich: []string{`rule source address="10.244.0.0/16" destination address="10.244.0.0/16" accept`}}}}, false},
-		{"kept out", []Policy{{Rules: Rules{Rich: []string{destination, `rule source address="10.244.0.0/16" drop`}}}}, false},
-		{"a port alone", []Policy{{Rules: Rules{Rich: []string{destination, `rule source address="10.244.0.0/16" port port="80" protocol="tcp" accept`}}}}, false},
+		{"only between pods", []Policy{{Rules: Rules{Rich: []string{`rule source address="10.244.0.0/16" destination address="10.244.0.0/16" accept`}}}}, false},
+		{"dropped", []Policy{{Rules: Rules{Rich: []string{destination, `rule source address="10.244.0.0/16" drop`}}}}, false},
+		{"only a port", []Policy{{Rules: Rules{Rich: []string{destination, `rule source address="10.244.0.0/16" port port="80" protocol="tcp" accept`}}}}, false},
 		{"a set", []Policy{{Rules: Rules{Rich: []string{destination, `rule source ipset="pods" accept`}}}}, false},
 	}
 	for _, tt := range tests {

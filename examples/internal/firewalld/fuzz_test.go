@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// FuzzReadRichRule writes a rule as firewalld does and wants it back; and any
-// text is read without harm.
+// FuzzReadRichRule checks that a rule in firewalld's form parses to its parts, and that
+// any text parses without a panic.
 func FuzzReadRichRule(f *testing.F) {
 	f.Add(0, "ipv4", "10.0.0.0/8", true, "", "port", "179", "tcp", "dropped: ", "drop", uint8(3))
 	f.Add(-7, "", "", false, "::/0", "service", "bgp", "", "", "accept", uint8(0))
@@ -33,7 +33,7 @@ func FuzzReadRichRule(f *testing.F) {
 			say(` family="%s"`, family)
 		}
 		switch {
-		case source != "" && not: // all but these, whichever they are
+		case source != "" && not: // the negation limits the rule, whatever the address
 			say(` source NOT address="%s"`, source)
 			want.inverted, want.limited = true, true
 		case source != "":
@@ -81,8 +81,8 @@ func FuzzReadRichRule(f *testing.F) {
 	})
 }
 
-// FuzzPreferred reads any table of the kernel's; of one that is written as the
-// kernel does it takes the default route with the lowest metric.
+// FuzzPreferred parses any table. For one in the kernel's form, it checks that the
+// result is the default route with the lowest metric.
 func FuzzPreferred(f *testing.F) {
 	f.Add("eth0\t00000000\t010010AC\t0003\t0\t0\t100\t00000000\n", uint32(100), uint32(200), uint16(3))
 	f.Add("00000000000000000000000000000000 00", uint32(0), uint32(0xffffffff), uint16(0x200))
@@ -96,7 +96,7 @@ func FuzzPreferred(f *testing.F) {
 		}
 		const none = "00000000000000000000000000000000"
 		want := "eth1"
-		if flags&rejecting != 0 || one <= other { // of equals the first
+		if flags&rejecting != 0 || one <= other { // the first of equal metrics
 			want = "eth0"
 		}
 		ipv4 := fmt.Sprintf("Iface\nlo\t0000007F\t0\t0001\t0\t0\t0\t000000FF\t0\t0\t0\neth0\t00000000\t0\t0003\t0\t0\t%d\t00000000\t0\t0\t0\neth1\t00000000\t0\t%04X\t0\t0\t%d\t00000000\t0\t0\t0\n", one, flags, other)

@@ -5,27 +5,26 @@ import (
 	"strings"
 )
 
-// richRule is what matters of a rich rule, as firewalld.richlanguage(5) has it.
+// richRule is the relevant part of a rich rule, see firewalld.richlanguage(5).
 type richRule struct {
 	text     string
 	priority int
 	family   string // "ipv4", "ipv6"; empty: both
 
-	// What it is about: one of the four. None: everything.
+	// The element, at most one of the four. None: all packets.
 	service, protocol string
 	port              Port
-	other             bool // something that no opening is about, such as an ICMP type
+	other             bool // an element that no opening has, such as an ICMP type
 
-	source, destination string // addresses, if it is for some only
-	inverted            bool   // it is for all but those
+	source, destination string // addresses that the rule is limited to
+	inverted            bool   // the rule applies to all other addresses
 
-	action  string // "accept", "reject", "drop"; empty: none that ends anything
+	action  string // "accept", "reject", "drop"; empty: no final action
 	limited bool   // for some senders, addresses of this host or rates only
 }
 
-// readRichRule reads a rule as firewalld gives it back: a word or attribute
-// after the other. An action's own attributes and those of logging are passed
-// over.
+// readRichRule parses a rule in the form that firewalld returns: a sequence of words
+// and attributes. It ignores the attributes of actions and of logging.
 func readRichRule(text string) richRule {
 	rule := richRule{text: text}
 	element := ""
@@ -42,7 +41,7 @@ func readRichRule(text string) richRule {
 				logging = false
 			case "log", "nflog", "audit":
 				logging = true
-			case "limit": // of the logging, or of the action
+			case "limit": // of logging or of the action
 				rule.limited = rule.limited || !logging
 			case "icmp-block", "icmp-type", "masquerade", "forward-port", "source-port", "tcp-mss-clamp":
 				rule.other = true
@@ -76,11 +75,10 @@ func readRichRule(text string) richRule {
 	return rule
 }
 
-// everywhere reports whether an address is every address of its family.
+// everywhere reports whether a range contains every address of its family.
 func everywhere(address string) bool { return strings.HasSuffix(address, "/0") }
 
-// splitWords splits at spaces that aren't between quotes, and takes the quotes
-// away.
+// splitWords splits the text at spaces outside quotes, and removes the quotes.
 func splitWords(text string) []string {
 	var (
 		words  []string

@@ -1,6 +1,6 @@
 package firewalld
 
-// Port is a port or a range of them, as firewalld writes it.
+// Port is a port or a port range in firewalld's notation.
 type Port struct {
 	Range    string // "179" or "100-200"
 	Protocol string // "tcp"
@@ -8,38 +8,38 @@ type Port struct {
 
 func (p Port) String() string { return p.Range + "/" + p.Protocol }
 
-// Rules are what a zone or a policy lets in or keeps out.
+// Rules are the rules of a zone or a policy.
 type Rules struct {
-	Target    string // what becomes of the rest: "default", "ACCEPT", "DROP", "%%REJECT%%"; of a policy also "CONTINUE"
+	Target    string // for packets that no rule matches: "default", "ACCEPT", "DROP", "%%REJECT%%"; for a policy also "CONTINUE"
 	Services  []string
 	Ports     []Port
 	Protocols []string // by name or number
 	Rich      []string // rich rules
 }
 
-// Service is what a service stands for.
+// Service is the definition of a service.
 type Service struct {
 	Ports        []Port
 	Protocols    []string
-	Includes     []string          // other services that it brings
-	Destinations map[string]string // by family ("ipv4"): only to this address
+	Includes     []string          // other services that it includes
+	Destinations map[string]string // by family ("ipv4"): limits the service to this address
 }
 
-// Policy is a policy for what goes from one zone to another, or to this host.
-// There are some since firewalld 0.9.0.
+// Policy is a policy for packets from one zone to another, or to this host.
+// firewalld has policies since 0.9.0.
 type Policy struct {
 	Name     string
-	Priority int32 // below 0 before the zone's own rules, else behind them
+	Priority int32 // below 0: before the zone's rules; otherwise after them
 	Rules    Rules
 }
 
-// Configuration is one of the two that firewalld has for a zone: what it does
-// now, or what it will do after a reload.
+// Configuration is the configuration of a zone, either the runtime or the permanent
+// one, which applies after a reload.
 type Configuration struct {
 	Zone     Rules
-	Policies []Policy           // for what comes to this host through the zone, by priority
-	Services map[string]Service // those that the rules name
+	Policies []Policy           // for packets to this host through the zone, by priority
+	Services map[string]Service // the services in the rules
 
-	// Shut says why nothing comes in whatever the rules are. Empty: it does.
+	// Shut is the reason why all packets are rejected whatever the rules, or empty.
 	Shut string
 }

@@ -9,9 +9,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestBefore reads zones and services as a firewalld before 0.9.0 tells them,
-// and compares with what a firewalld of today says of the same. The tests in
-// internal/integration/host start one.
+// TestBefore reads zones and services through the interface before firewalld 0.9.0,
+// and compares with the current interface. It requires a firewalld, which the tests in
+// internal/integration/host start.
 func TestBefore(t *testing.T) {
 	if os.Getenv("FIREWALLD_FOR_TEST") == "" {
 		t.Skip("no firewalld: internal/integration/host/firewalld runs this with one")
@@ -31,7 +31,7 @@ func TestBefore(t *testing.T) {
 			require.NoError(t, err)
 			today, err := f.zone(ctx, call, zone)
 			require.NoError(t, err)
-			assert.Equal(t, fmt.Sprint(today), fmt.Sprint(before), zone) // in which nil and empty are the same
+			assert.Equal(t, fmt.Sprint(today), fmt.Sprint(before), zone) // as text, nil and empty are equal
 			rules += len(today.Services) + len(today.Ports) + len(today.Protocols) + len(today.Rich)
 		}
 	}
@@ -47,10 +47,10 @@ func TestBefore(t *testing.T) {
 		permanent, err := f.permanentService(ctx, service)
 		require.NoError(t, err)
 		assert.Equal(t, today, permanent, service)
-		if len(today.Includes) > 0 { // which nobody told before
+		if len(today.Includes) > 0 { // the old interface has no includes
 			continue
 		}
-		assert.Equal(t, fmt.Sprint(today), fmt.Sprint(before), service) // in which nil and empty are the same
+		assert.Equal(t, fmt.Sprint(today), fmt.Sprint(before), service) // as text, nil and empty are equal
 		compared++
 	}
 	assert.Greater(t, compared, 50)

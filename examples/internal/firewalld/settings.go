@@ -8,11 +8,11 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// settings are a zone, a policy or a service since firewalld 0.9.0. What is
-// empty may be missing.
+// settings are those of a zone, a policy or a service since firewalld 0.9.0. Empty
+// values may be missing.
 type settings map[string]dbus.Variant
 
-// take reads the values of those keys that are there.
+// take stores the values of existing keys in the targets.
 func (s settings) take(targets map[string]any) error {
 	for key, target := range targets {
 		if value, ok := s[key]; ok {
@@ -33,7 +33,8 @@ func (s settings) rules(richRules string) (Rules, error) {
 	return rules, err
 }
 
-// zoneTuple is a zone before: (sssbsasa(ss)asba(ssss)asasasasa(ss)b).
+// zoneTuple is a zone before firewalld 0.9.0:
+// (sssbsasa(ss)asba(ssss)asasasasa(ss)b).
 type zoneTuple struct {
 	Version, Short, Description string
 	Unused                      bool
@@ -49,8 +50,8 @@ type zoneTuple struct {
 	ICMPBlockInversion          bool
 }
 
-// serviceTuple is a service before: (sssa(ss)asa{ss}asa(ss)). It knows no
-// includes.
+// serviceTuple is a service before firewalld 0.9.0: (sssa(ss)asa{ss}asa(ss)). It has
+// no includes.
 type serviceTuple struct {
 	Version, Short, Description string
 	Ports                       []Port
@@ -60,7 +61,7 @@ type serviceTuple struct {
 	SourcePorts                 []Port
 }
 
-// asker asks for a zone's settings by a method, now or permanent.
+// query requests the runtime or permanent settings of a zone by a method.
 type query func(ctx context.Context, method, zone string) *dbus.Call
 
 func (f *Firewalld) runtimeZone(ctx context.Context, method, zone string) *dbus.Call {
@@ -90,7 +91,7 @@ func (f *Firewalld) zone(ctx context.Context, call query, zone string) (Rules, e
 	return found.rules("rules_str")
 }
 
-// zoneBefore asks as a firewalld before 0.9.0 wants to be asked.
+// zoneBefore queries a firewalld before 0.9.0.
 func zoneBefore(ctx context.Context, call query, zone string) (Rules, error) {
 	var found zoneTuple
 	if err := call(ctx, "Settings", zone).Store(&found); err != nil {
@@ -119,13 +120,14 @@ func (f *Firewalld) permanentPolicy(ctx context.Context, policy string) *dbus.Ca
 	return f.call(ctx, object, configPolicy+".getSettings")
 }
 
-// lister lists the names of the policies, describer asks for one of them.
+// A lister requests the names of the policies, a describer the settings of one.
 type (
 	lister    func(context.Context) *dbus.Call
 	describer func(ctx context.Context, policy string) *dbus.Call
 )
 
-// policies are those from one of the zones to the egress zone, by priority.
+// policies returns the policies from one of the zones to the egress zone, by
+// priority.
 func (f *Firewalld) policies(ctx context.Context, from []string, to string, list lister, describe describer) ([]Policy, error) {
 	var names []string
 	err := list(ctx).Store(&names)
@@ -204,8 +206,8 @@ func serviceBefore(call *dbus.Call) (Service, error) {
 	return Service{Ports: found.Ports, Protocols: found.Protocols, Destinations: found.Destinations}, nil
 }
 
-// services are all that the rules name, and those that they include. One that
-// firewalld doesn't know lets nothing in.
+// services returns the services in the rules and those that they include. A service
+// that firewalld doesn't have is empty.
 func services(c Configuration, call func(string) (Service, error)) (map[string]Service, error) {
 	names := c.Zone.services()
 	for _, policy := range c.Policies {
@@ -228,7 +230,7 @@ func services(c Configuration, call func(string) (Service, error)) (map[string]S
 	return found, nil
 }
 
-// services are those that the rules name.
+// services returns the names of the services in the rules.
 func (r Rules) services() []string {
 	names := slices.Clone(r.Services)
 	for _, text := range r.Rich {

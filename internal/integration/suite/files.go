@@ -145,7 +145,7 @@ func fileThatOverlaps(t *testing.T, world World) {
 func invalidFile(t *testing.T, world World) {
 	_, err := bootstrapPools(t, world, poolsFile(t, strings.Replace(twoPools, "blockSize: 28", "blockSize: 19", 1)))
 	require.ErrorIs(t, err, settings.ErrInvalidSettings)
-	assert.ErrorContains(t, err, "pools.yaml:10: \"19\": spec.blockSize: must be from 20 to 32 for IPv4")
+	assert.ErrorContains(t, err, "pools.yaml:10: \"19\": spec.blockSize: must be between 20 and 32 for IPv4")
 	assert.Empty(t, world.Pools(t))
 }
 

@@ -22,7 +22,7 @@ func TestFaults(t *testing.T) {
 	}{
 		"misspelt": {
 			vars{"calico_ipv4pool_natoutgoing": true},
-			[]string{"calico_ipv4pool_natoutgoing: no such variable; did you mean calico_ipv4pool_nat_outgoing?"},
+			[]string{"calico_ipv4pool_natoutgoing: unknown variable; did you mean calico_ipv4pool_nat_outgoing?"},
 		},
 		"misspelt, several": {
 			vars{
@@ -32,30 +32,30 @@ func TestFaults(t *testing.T) {
 				"calico_etcd_mount": "x", "calico_node_image": "x", "openshift_cluster_monitoring_operator_install": false,
 			},
 			[]string{
-				"calico_etcd_key: no such variable; did you mean calico_etcd_key_file?",
-				"calico_ippool_on_drift: no such variable; did you mean calico_ippools_on_drift?",
-				"calico_ipv4pool_cdir: no such variable; did you mean calico_ipv4pool_cidr?",
-				"calico_ipv6pool_ipip: no such variable; did you mean calico_ipv4pool_ipip?",
-				"calico_open_firewal: no such variable; did you mean calico_open_firewall?",
-				"ippools: no such variable; did you mean ip_pools?",
-				"osm_cluster_network_cdir: no such variable; did you mean osm_cluster_network_cidr?",
+				"calico_etcd_key: unknown variable; did you mean calico_etcd_key_file?",
+				"calico_ippool_on_drift: unknown variable; did you mean calico_ippools_on_drift?",
+				"calico_ipv4pool_cdir: unknown variable; did you mean calico_ipv4pool_cidr?",
+				"calico_ipv6pool_ipip: unknown variable; did you mean calico_ipv4pool_ipip?",
+				"calico_open_firewal: unknown variable; did you mean calico_open_firewall?",
+				"ippools: unknown variable; did you mean ip_pools?",
+				"osm_cluster_network_cdir: unknown variable; did you mean osm_cluster_network_cidr?",
 			},
 		},
 		"unknown, no similar variable": {
 			vars{"calico_etcd_colour": "green"},
-			[]string{"calico_etcd_colour: no such variable; meta/argument_specs.yml of the role has them all"},
+			[]string{"calico_etcd_colour: unknown variable; meta/argument_specs.yml of the role lists all variables"},
 		},
 		"certificates without the key": {
 			vars{"calico_etcd_key_file": ""},
-			[]string{"calico_etcd_ca_cert_file, calico_etcd_cert_file: set without calico_etcd_key_file; want all three or none"},
+			[]string{"calico_etcd_ca_cert_file, calico_etcd_cert_file: set without calico_etcd_key_file; set all three or none"},
 		},
 		"certificates without endpoints": {
 			vars{"calico_etcd_endpoints": ""},
-			[]string{"calico_etcd_ca_cert_file, calico_etcd_cert_file, calico_etcd_key_file: set without calico_etcd_endpoints; want it too, or none of them"},
+			[]string{"calico_etcd_ca_cert_file, calico_etcd_cert_file, calico_etcd_key_file: set without calico_etcd_endpoints; set it as well, or none of them"},
 		},
 		"a missing file": {
 			vars{"calico_etcd_key_file": "/nowhere.key"},
-			[]string{`calico_etcd_key_file: "/nowhere.key": can't be read: no such file or directory; want a PEM file`},
+			[]string{`calico_etcd_key_file: "/nowhere.key": can't be read: no such file or directory; must be a PEM file`},
 		},
 		"an invalid CIDR": {
 			vars{"calico_ipv4pool_cidr": "10.0.0.0/33"},
@@ -68,7 +68,7 @@ func TestFaults(t *testing.T) {
 			},
 			[]string{
 				`osm_cluster_network_cidr: "10.0.0/33": not a CIDR such as 10.244.0.0/16 or fd00:10:244::/64; must be an IPv4 CIDR, or none`,
-				`calico_ipv4pool_block_size: "33": must be from 20 to 32 for IPv4`,
+				`calico_ipv4pool_block_size: "33": must be between 20 and 32 for IPv4`,
 				`calico_ipv4pool_ipip: "true": unknown mode; must be one of off, never, always, crosssubnet, cross-subnet`,
 				`calico_ipv4pool_nat_outgoing: "maybe": not a boolean; must be one of true 1 t yes y on enabled, false 0 f no n off disabled`,
 				`calico_ippools_on_drift: "delete": unknown policy; must be one of report, update, fail`,
@@ -76,7 +76,7 @@ func TestFaults(t *testing.T) {
 		},
 		"contradicting pod CIDRs": {
 			vars{"osm_cluster_network_cidr": "10.128.0.0/14", "openshift_cluster_network_cidr": "10.0.0.0/14"},
-			[]string{`openshift_cluster_network_cidr: "10.0.0.0/14": osm_cluster_network_cidr says "10.128.0.0/14"; must be one of the two`},
+			[]string{`openshift_cluster_network_cidr: "10.0.0.0/14": contradicts osm_cluster_network_cidr "10.128.0.0/14"; set only one of the two`},
 		},
 		"ip_pools": {
 			vars{"ip_pools": []vars{
@@ -85,19 +85,19 @@ func TestFaults(t *testing.T) {
 			}},
 			[]string{
 				"ip_pools[0].natOutGoing: unknown field; must be natOutgoing",
-				`ip_pools[1].ipipMode: "always": want Always`,
+				`ip_pools[1].ipipMode: "always": must be Always`,
 				`ip_pools[1].cidr: "10.0.0.0/8": overlaps 10.0.0.0/16 of pool "a"; ranges must not overlap`,
 			},
 		},
-		"ip_pools is not a list": {vars{"ip_pools": "a"}, []string{`ip_pools: "a": no list; want a list of pools`}},
-		"ip_pools has no pools":  {vars{"ip_pools": []string{"a"}}, []string{`ip_pools[0]: "a": no pool; want its fields, such as name and cidr`}},
+		"ip_pools is not a list": {vars{"ip_pools": "a"}, []string{`ip_pools: "a": not a list; must be a list of pools`}},
+		"ip_pools has no pools":  {vars{"ip_pools": []string{"a"}}, []string{`ip_pools[0]: "a": not a pool; must be a mapping of fields such as name and cidr`}},
 		"no program": {
 			vars{"calico_ippools_binary": "/nowhere/calico-bootstrap"},
-			[]string{`calico_ippools_binary: "/nowhere/calico-bootstrap": no program on this host; want its path, or calico_ippools_binary_src`},
+			[]string{`calico_ippools_binary: "/nowhere/calico-bootstrap": no program on this host; must be its path, or set calico_ippools_binary_src`},
 		},
 		"a password without a user": {
 			vars{"calico_etcd_password": "hunter2"},
-			[]string{"calico_etcd_password: ***: a password without a user; want calico_etcd_username too"},
+			[]string{"calico_etcd_password: ***: a password without a user; set calico_etcd_username as well"},
 		},
 		"unreachable etcd": {
 			vars{"calico_etcd_endpoints": "https://127.0.0.1:1", "calico_ippools_timeout": "1s"},
@@ -112,9 +112,9 @@ func TestFaults(t *testing.T) {
 		},
 		"an invalid boolean": {
 			vars{"calico_open_firewall": "maybe"},
-			[]string{`calico_open_firewall: "maybe": no boolean; want true or false`, `calico_open_firewall: "maybe": no boolean; want true or false`}, // once for each host
+			[]string{`calico_open_firewall: "maybe": not a boolean; must be true or false`, `calico_open_firewall: "maybe": not a boolean; must be true or false`}, // of each host
 		},
-		"a relative folder": {vars{"calico_log_dir": "log"}, []string{`calico_log_dir: "log": a relative path; want an absolute one`}},
+		"a relative folder": {vars{"calico_log_dir": "log"}, []string{`calico_log_dir: "log": a relative path; must be absolute`}},
 	}
 	t.Run("all", func(t *testing.T) { // returns after all parallel subtests
 		for name, test := range tests {
@@ -135,7 +135,7 @@ func TestMisspeltOnAnotherHost(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t, nil)
 	c.hosts["node"]["calico_firewall_zone"] = "public"
-	assert.Equal(t, []string{"calico_firewall_zone: no such variable; did you mean calico_firewalld_zone?"}, c.play(t, vars{}).messages())
+	assert.Equal(t, []string{"calico_firewall_zone: unknown variable; did you mean calico_firewalld_zone?"}, c.play(t, vars{}).messages())
 }
 
 // TestWarnings checks the warnings of a run that succeeds.
@@ -162,10 +162,10 @@ func TestFirewallFaults(t *testing.T) {
 		want string
 	}{
 		"unknown zone":         {vars{"calico_firewalld_zone": "intranet"}, `zone "intranet": firewalld has no such zone; must be one of block, dmz, drop, external, home, internal, public, trusted, work`},
-		"invalid zone name":    {vars{"calico_firewalld_zone": "a b"}, `calico_firewalld_zone: "a b": no name of a zone; want letters, digits, -, _ and /`},
-		"unknown interface":    {vars{"calico_firewalld_interfaces": []string{"eht0"}}, `interface "eht0": this host has none of that name, and firewalld knows none`},
-		"a zone and interface": {vars{"calico_firewalld_interfaces": "lo", "calico_firewalld_zone": "public"}, `calico_firewalld_interfaces: "lo": contradicts calico_firewalld_zone "public": want a zone, or interfaces to find theirs`},
-		"unknown role":         {vars{"calico_ippools_role": "nod"}, `calico_ippools_role: "nod": unknown role; want node or control-plane`},
+		"invalid zone name":    {vars{"calico_firewalld_zone": "a b"}, `calico_firewalld_zone: "a b": not a zone name; must be letters, digits, -, _ and /`},
+		"unknown interface":    {vars{"calico_firewalld_interfaces": []string{"eht0"}}, `interface "eht0": not found on this host or in firewalld`},
+		"a zone and interface": {vars{"calico_firewalld_interfaces": "lo", "calico_firewalld_zone": "public"}, `calico_firewalld_interfaces: "lo": contradicts calico_firewalld_zone "public"; set a zone, or interfaces to find their zones`},
+		"unknown role":         {vars{"calico_ippools_role": "nod"}, `calico_ippools_role: "nod": unknown role; must be node or control-plane`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -131,12 +131,12 @@ func TestNoFirewalld(t *testing.T) {
 	assert.Equal(t, "[179/tcp] []", openIn(t, node, "public"))
 	stopped := c.play(t, nil)
 	assert.Equal(t, map[string]int{"master": 0, "node": 0}, requirePlayed(t, stopped))
-	assert.Contains(t, stopped.messages(), "firewalld does not run on this host: its firewall is left alone.")
+	assert.Contains(t, stopped.messages(), "firewalld does not run on this host: its firewall is not changed.")
 
 	c.hosts["master"]["calico_open_firewall"] = "false"
 	left := c.play(t, nil)
 	requirePlayed(t, left)
-	assert.Contains(t, left.messages(), "calico_open_firewall is false: its firewall is left alone.")
+	assert.Contains(t, left.messages(), "calico_open_firewall is false: its firewall is not changed.")
 
 	// No firewall-cmd, no bus.
 	c.hosts["master"]["calico_open_firewall"] = true
@@ -145,11 +145,11 @@ func TestNoFirewalld(t *testing.T) {
 	require.NoError(t, os.WriteFile(python, []byte(script), 0o700))
 	absent := c.play(t, nil)
 	requirePlayed(t, absent)
-	assert.Contains(t, absent.messages(), "firewalld does not run on this host: its firewall is left alone.")
+	assert.Contains(t, absent.messages(), "firewalld does not run on this host: its firewall is not changed.")
 	script = "#!/bin/sh\nDBUS_SYSTEM_BUS_ADDRESS=unix:path=/nowhere exec /usr/bin/python3 \"$@\"\n"
 	require.NoError(t, os.WriteFile(python, []byte(script), 0o700))
 	unreachable := c.play(t, nil)
 	assert.Equal(t, 2, unreachable.code)
 	assert.Contains(t, unreachable.messages(), "firewall-cmd --state: Error: DBUS_ERROR: Failed to connect to socket /nowhere: No such file or directory; "+
-		"to leave this host's firewall alone set calico_open_firewall to false")
+		"set calico_open_firewall to false to skip this host's firewall")
 }

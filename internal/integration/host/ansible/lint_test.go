@@ -119,7 +119,7 @@ func TestREADMEHasEveryVariable(t *testing.T) {
 	readYAML(t, "meta/argument_specs.yml", &documented)
 	source, err := os.ReadFile(filepath.Join(examples, "roles/calico_ippools/meta/argument_specs.yml"))
 	require.NoError(t, err)
-	table := "| variable | what it is |\n|---|---|\n"
+	table := "| variable | description |\n|---|---|\n"
 	names := optionLine.FindAllSubmatch(source, -1)
 	assert.Len(t, names, len(documented.Specs.Main.Options))
 	for _, name := range names {

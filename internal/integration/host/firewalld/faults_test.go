@@ -27,13 +27,13 @@ func assertOneLine(t *testing.T, code int, line string, got result) {
 func TestFirewalldIsMissing(t *testing.T) {
 	t.Parallel()
 	host := firewalldtest.New(t)
-	assertOneLine(t, 1, "firewalld isn't running: nobody on the system bus has the name org.fedoraproject.FirewallD1", call(t, host, "--check"))
+	assertOneLine(t, 1, "firewalld isn't running: the system bus has no name org.fedoraproject.FirewallD1", call(t, host, "--check"))
 	assert.False(t, host.Activated(), "the check made the bus start firewalld")
 
 	bus := strings.TrimPrefix(host.Bus, "unix:path=")
 	noBus := *host
 	noBus.Bus = "unix:path=" + bus + "-other"
-	assertOneLine(t, 1, `firewalld can't be asked: no D-Bus system bus at "`+noBus.Bus+`" (env DBUS_SYSTEM_BUS_ADDRESS): `+
+	assertOneLine(t, 1, `firewalld is unreachable: no D-Bus system bus at "`+noBus.Bus+`" (env DBUS_SYSTEM_BUS_ADDRESS): `+
 		"dial unix "+bus+"-other: connect: no such file or directory", call(t, &noBus, "--check"))
 	noBus.Bus = "nonsense"
 	got := call(t, &noBus, "--check")
@@ -66,7 +66,7 @@ func TestNoPermission(t *testing.T) {
 	got := runCommand(t, command)
 	assert.Equal(t, 1, got.code)
 	assert.Equal(t, 1, strings.Count(got.stderr, "\n"), got.stderr)
-	assert.Contains(t, got.stderr, "firewalld refuses to tell this user: want root, or polkit's org.fedoraproject.FirewallD1.config.info and org.fedoraproject.FirewallD1.direct.info")
+	assert.Contains(t, got.stderr, "firewalld denies this user access; run as root, or allow polkit's org.fedoraproject.FirewallD1.config.info and org.fedoraproject.FirewallD1.direct.info")
 }
 
 func TestUnknownNames(t *testing.T) {
@@ -74,12 +74,12 @@ func TestUnknownNames(t *testing.T) {
 	host := firewalldtest.Start(t)
 	assertOneLine(t, 1, `zone "intranet": firewalld has no such zone; must be one of block, dmz, drop, external, home, internal, public, trusted, work`,
 		call(t, host, "--check", "--zone", "intranet"))
-	assertOneLine(t, 1, `interface "eht0": this host has none of that name, and firewalld knows none`, call(t, host, "--check", "--interface", "eht0"))
+	assertOneLine(t, 1, `interface "eht0": not found on this host or in firewalld`, call(t, host, "--check", "--interface", "eht0"))
 	host.FirewallCmd(t, "--zone=work", "--add-interface=later0")
 	assert.Equal(t, "work", check(t, host, "--interface", "later0").Check.Zones[0].Zone, "an interface that does not exist yet")
 
 	host.FirewallCmd(t, "--permanent", "--new-zone=intranet")
-	assertOneLine(t, 1, `zone "intranet" is in firewalld's permanent configuration only: firewall-cmd --reload brings it`,
+	assertOneLine(t, 1, `zone "intranet" is in firewalld's permanent configuration only; run firewall-cmd --reload`,
 		call(t, host, "--check", "--zone", "intranet"))
 	host.FirewallCmd(t, "--reload")
 	assert.Equal(t, []string{"179/tcp missing missing"}, check(t, host, "--zone", "intranet").states(t))
@@ -107,5 +107,5 @@ func TestHangingFirewalld(t *testing.T) {
 	got := call(t, host, "--check", "--timeout", "1s")
 	assert.Equal(t, 4, got.code, got.stderr)
 	assert.Equal(t, 1, strings.Count(got.stderr, "\n"), got.stderr)
-	assert.Contains(t, got.stderr, "asking firewalld for its state: timed out after 1s")
+	assert.Contains(t, got.stderr, "querying firewalld for its state: timed out after 1s")
 }

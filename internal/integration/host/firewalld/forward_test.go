@@ -36,7 +36,7 @@ func TestForward(t *testing.T) {
 	warnings := func() []string {
 		return check(t, host, "--ipv4-pool-cidr", podCIDR, "--ipv6-pool-cidr", "none").Warnings
 	}
-	warned := []string{"firewalld's nftables backend judges what it forwards, too, and keeps pods of 10.128.0.0/14 from other hosts: " +
+	warned := []string{"firewalld's nftables backend filters forwarded packets too, and blocks pods of 10.128.0.0/14 from other hosts: " +
 		"no policy from ANY to ANY accepts these addresses as source and as destination"}
 
 	assert.Equal(t, []bool{false, false}, forwards())

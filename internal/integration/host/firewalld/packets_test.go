@@ -214,7 +214,7 @@ func TestDirectRules(t *testing.T) {
 	assert.True(t, bgp())
 	assert.Empty(t, check(t, host).Warnings)
 	warned := func(by string) []string {
-		return []string{"firewalld has direct rules, which come before all others and aren't judged here: they are shown, with and without --permanent, by " + by}
+		return []string{"firewalld has direct rules, which take precedence over all others and are not checked; list them, with and without --permanent, with " + by}
 	}
 
 	rule := strings.Fields("ipv4 filter INPUT 0 -p tcp --dport 179 -j DROP")

@@ -103,7 +103,7 @@ func TestRuntimeAndPermanent(t *testing.T) {
 
 	table := call(t, host, append(args, "--check")...)
 	assert.Equal(t, 3, table.code)
-	assert.Contains(t, table.stdout, "1 missing, 1 open now, but gone after a reload.")
+	assert.Contains(t, table.stdout, "1 missing, 1 open now, but missing after a reload.")
 	left := call(t, host, append(args, "--check", "-o", "firewall-cmd")...)
 	assert.Equal(t, "firewall-cmd --permanent --zone=internal --add-port=179/tcp\nfirewall-cmd --zone=internal --add-protocol=4\n", left.stdout)
 	assert.Equal(t, 3, left.code)
@@ -149,7 +149,7 @@ func TestWhichZone(t *testing.T) {
 	assert.Equal(t, []string{"bond0"}, two[1].Interfaces)
 
 	host.FirewallCmd(t, "--zone=trusted", "--add-source=10.9.0.0/16")
-	assert.Equal(t, []string{"zone trusted takes what comes from 10.9.0.0/16, whatever the interface: if nodes are among them, check it with --zone trusted"},
+	assert.Equal(t, []string{"zone trusted applies to packets from 10.9.0.0/16 on any interface: if nodes are among them, check it with --zone trusted"},
 		check(t, host, "--zone", "internal").Warnings)
 	assert.Empty(t, check(t, host, "--zone", "trusted").Warnings)
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-const noTool = "make image: no docker, podman or buildah works here; IMAGE_TOOL names another\n"
+const noTool = "make image: docker, podman and buildah don't work; set IMAGE_TOOL to another tool\n"
 
 // TestTool checks that `make image` uses the first tool that works, which docker without
 // its daemon does not. It uses --dry-run, as the test does not require docker.

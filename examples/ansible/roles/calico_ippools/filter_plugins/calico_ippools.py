@@ -1,5 +1,5 @@
-# Filters of the role: what is wrong with the inventory's variables, and what
-# they are as settings of calico-bootstrap. They run where Ansible runs.
+# Filters of the role. They validate the inventory's variables and convert them to
+# settings of calico-bootstrap. They run on the control node.
 from __future__ import absolute_import, division, print_function
 
 import difflib
@@ -7,11 +7,11 @@ import re
 
 __metaclass__ = type
 
-# A name that begins like this is meant for this role, or misspelt.
+# A variable with this prefix belongs to this role.
 OURS = re.compile(r"^calico_(ipv4_?pool|ipv6_?pool|ip_?pools?|etcd|firewall|open_)")
-# A name that begins like this may be one of ours, misspelt.
+# A variable with this prefix may be a misspelt variable of this role.
 NEAR = re.compile(r"^(calico|openshift_cluster|osm_cluster|ip_?pool)")
-LIKE = 0.85  # how much alike two names are, from 0 to 1, if one is meant for the other
+LIKE = 0.85  # minimum similarity, from 0 to 1, of a misspelt name
 
 CERTIFICATES = ["calico_etcd_ca_cert_file", "calico_etcd_cert_file", "calico_etcd_key_file"]
 CLUSTER_CIDRS = ["openshift_cluster_network_cidr", "osm_cluster_network_cidr"]
@@ -26,69 +26,69 @@ WORDS = ["true", "yes", "on", "1", "false", "no", "off", "0"]
 
 
 def is_set(value):
-    """Tells a value from none; what is empty is unset."""
+    """Reports whether a value is set; an empty value is unset."""
     return value is not None and value != "" and value != []
 
 
 def switch(given, name, default=False):
-    """Reads a boolean."""
+    """Returns the value of a boolean variable."""
     value = given.get(name)
     return str(value).lower() in WORDS[:4] if is_set(value) else default
 
 
 def host_faults(given):
-    """Lists what is wrong with the variables that may differ between hosts."""
+    """Lists the faults of the variables that may differ between hosts."""
     found = []
     for name in SWITCHES:
         value = given.get(name)
         if is_set(value) and str(value).lower() not in WORDS:
-            found.append('%s: "%s": no boolean; want true or false' % (name, value))
+            found.append('%s: "%s": not a boolean; must be true or false' % (name, value))
     return found
 
 
 def faults(given, names, known, others):
-    """Lists what is wrong with the cluster's variables, a line each.
+    """Lists the faults of the cluster's variables, a line each.
 
-    given is the value of every known variable, names are all variables of all
-    hosts, and others those that only other roles know.
+    given has the values of all known variables, names all variables of all hosts,
+    and others the known variables of other roles.
     """
     found = []
     for name in sorted(set(names) - set(known) - set(others)):
         meant = difflib.get_close_matches(name, known, 1, LIKE)
         if NEAR.match(name) and meant:
-            found.append("%s: no such variable; did you mean %s?" % (name, meant[0]))
+            found.append("%s: unknown variable; did you mean %s?" % (name, meant[0]))
         elif OURS.match(name):
-            found.append("%s: no such variable; meta/argument_specs.yml of the role has them all" % name)
+            found.append("%s: unknown variable; meta/argument_specs.yml of the role lists all variables" % name)
 
     there = [name for name in CERTIFICATES if is_set(given.get(name))]
     missing = [name for name in CERTIFICATES if name not in there]
     if there and missing:
-        found.append("%s: set without %s; want all three or none" % (", ".join(there), ", ".join(missing)))
+        found.append("%s: set without %s; set all three or none" % (", ".join(there), ", ".join(missing)))
     elif there and not is_set(given.get("calico_etcd_endpoints")):
-        found.append("%s: set without calico_etcd_endpoints; want it too, or none of them" % ", ".join(there))
+        found.append("%s: set without calico_etcd_endpoints; set it as well, or none of them" % ", ".join(there))
 
     values = [given.get(name) for name in CLUSTER_CIDRS]
     if is_set(values[0]) and is_set(values[1]) and values[0] != values[1]:
-        found.append('%s: "%s": %s says "%s"; must be one of the two' % (CLUSTER_CIDRS[0], values[0], CLUSTER_CIDRS[1], values[1]))
+        found.append('%s: "%s": contradicts %s "%s"; set only one of the two' % (CLUSTER_CIDRS[0], values[0], CLUSTER_CIDRS[1], values[1]))
 
     folder = given.get("calico_log_dir")
     if is_set(folder) and not str(folder).startswith("/"):
-        found.append('calico_log_dir: "%s": a relative path; want an absolute one' % folder)
+        found.append('calico_log_dir: "%s": a relative path; must be absolute' % folder)
     pools = given.get("ip_pools")
     if is_set(pools) and not isinstance(pools, list):
-        found.append('ip_pools: "%s": no list; want a list of pools' % pools)
+        found.append('ip_pools: "%s": not a list; must be a list of pools' % pools)
     elif is_set(pools):
         for i, pool in enumerate(pools):
             if not isinstance(pool, dict):
-                found.append('ip_pools[%d]: "%s": no pool; want its fields, such as name and cidr' % (i, pool))
+                found.append('ip_pools[%d]: "%s": not a pool; must be a mapping of fields such as name and cidr' % (i, pool))
     return found
 
 
 def text(value, mode):
-    """Writes a value as the program reads it. mode: where off is a word."""
+    """Formats a value for the program. mode: off is a value, not a boolean."""
     if isinstance(value, bool):
         if mode and not value:
-            return "off"  # which YAML reads as false
+            return "off"  # YAML 1.1 reads off as false
         return "true" if value else "false"
     if isinstance(value, (list, tuple)):
         return ",".join(str(item) for item in value)
@@ -96,18 +96,18 @@ def text(value, mode):
 
 
 def settings(given, table):
-    """Lists the settings that are given, each with the variable it is from."""
+    """Lists the given settings, each with its variable."""
     found = []
     for entry in table:
         name, value = entry["variable"], given.get(entry["variable"])
         if name == "calico_ipv4pool_cidr" and not is_set(value) and not is_set(given.get("ip_pools")):
-            # The pods' range of the cluster. Pools of ip_pools are parts of it.
+            # The cluster's pod CIDR. The pools of ip_pools are inside it.
             for name in CLUSTER_CIDRS:
                 value = given.get(name)
                 if is_set(value):
                     break
         if name == "calico_ippools_ipv6" and not is_set(value):
-            # As openshift-ansible's roles have it: no IPv6, unless it is asked for.
+            # As in openshift-ansible's roles: no IPv6 unless it is configured.
             value = "" if is_set(given.get("calico_ipv6pool_cidr")) or is_set(given.get("ip_pools")) else False
         if is_set(value):
             found.append(dict(entry, variable=name, value=text(value, entry.get("mode", False))))
@@ -129,7 +129,7 @@ def flags(given, role, datastore):
 
 
 def zone_flags(given):
-    """Lists the flags that say which of the host's zones are meant."""
+    """Lists the flags that select the host's zones."""
     found = []
     if is_set(given.get("calico_firewalld_zone")):
         found += ["--zone", str(given["calico_firewalld_zone"])]
@@ -139,7 +139,7 @@ def zone_flags(given):
 
 
 class FilterModule(object):
-    """What Ansible asks for."""
+    """The filters, for Ansible."""
 
     def filters(self):
         return {

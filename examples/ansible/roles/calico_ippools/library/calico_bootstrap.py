@@ -1,5 +1,5 @@
 #!/usr/bin/python
-# Runs calico-bootstrap on a host, for the role that this file is in.
+# Runs calico-bootstrap on a host, for the role calico_ippools.
 from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
@@ -8,29 +8,29 @@ DOCUMENTATION = r"""
 module: calico_bootstrap
 short_description: Run calico-bootstrap
 description:
-  - Runs calico-bootstrap with C(-o json), and tells what it did as Ansible does.
-  - Where errors and warnings name a variable of the environment or a flag, the
-    inventory's variable is put in its place.
-  - In check mode C(apply) becomes C(plan).
+  - Runs calico-bootstrap with C(-o json), and converts its output to an Ansible result.
+  - In errors and warnings, replaces environment variables and flags by the inventory's
+    variables.
+  - In check mode, runs C(plan) instead of C(apply).
 options:
   program:
     description: The program's path on the host.
     type: path
     required: true
   arguments:
-    description: The command and its flags, but -o.
+    description: The command and its flags, except -o.
     type: list
     elements: str
     required: true
   settings:
     description: >-
-      The settings, each with C(variable), C(env) and C(value). They go to the program
-      by its environment, in which there are no others.
+      The settings, each with C(variable), C(env) and C(value). They are passed in the
+      program's environment, which has no other settings.
     type: list
     elements: dict
     default: []
   secrets:
-    description: Settings that are nobody's business, by their variable of the environment.
+    description: Secret settings, by environment variable.
     type: dict
     default: {}
   names:
@@ -39,24 +39,24 @@ options:
     elements: dict
     default: []
   pools:
-    description: Pools beside the default ones, as in C(ip_pools).
+    description: Pools in addition to the default ones, as in C(ip_pools).
     type: list
     elements: dict
     default: []
   openings:
     description: >-
-      What C(firewall) printed on another host, for its C(--from). It goes by a file: to a program that
-      finds its flags wrong, and so reads nothing, a pipe would break.
+      The output of C(firewall) on another host, for C(--from). It is passed in a file, because a pipe
+      breaks if the program's flags are invalid and it doesn't read stdin.
     type: json
   log_dir:
-    description: Where the log and the last report are kept. Nothing is kept in check mode.
+    description: The folder for the log and the last report. Not used in check mode.
     type: path
 author: The calico-bootstrap authors
 """
 
 RETURN = r"""
 result:
-  description: What the program printed.
+  description: The output of the program.
   type: dict
   returned: success
 summary:
@@ -71,7 +71,7 @@ import re
 
 from ansible.module_utils.basic import AnsibleModule
 
-# What the environment of the host may have set: here the inventory alone counts.
+# Settings in the host's environment, which are ignored: only the inventory applies.
 SETTINGS = re.compile(
     r"^(CALICO_|ETCD_|K8S_|KUBECONFIG$|DATASTORE_TYPE$|FELIX_IPV6SUPPORT$|NO_DEFAULT_POOLS$|WAIT_FOR_DATASTORE$)"
 )
@@ -79,17 +79,17 @@ SETTINGS = re.compile(
 DONE = {"would-create": "would be created", "would-update": "would be updated"}
 CHANGES = ["created", "updated", "would-create", "would-update"]
 
-# The order of a pool's fields, as Calico writes them.
+# The fields of a pool, in Calico's order.
 FIELDS = ["cidr", "vxlanMode", "ipipMode", "natOutgoing", "disabled", "disableBGPExport", "blockSize", "nodeSelector"]
 
-# The exit code where something isn't as it should be.
+# The exit code if openings are missing.
 PENDING = 3
 
 
 def inventory_words(message, names, settings, folder):
-    """Puts the inventory's names in the place of the program's."""
+    """Replaces the program's names by the inventory's."""
     if folder:
-        # Its lines are not those of the inventory; what follows names the pool.
+        # Remove the generated file and its line numbers; the path names the pool.
         place = r"file " + re.escape(folder) + r"[^ :)]*(:\d+)?"
         message = re.sub(r" \(" + place + r"\)", "", message)
         message = re.sub("^" + place + r': (".*?"): (ip_pools[^ :]*):', r"\3: \2:", message)
@@ -100,7 +100,7 @@ def inventory_words(message, names, settings, folder):
         variable = used.get(entry.get("env"), entry["variable"])
         end = r"(?![\w-])"
         if entry.get("env"):
-            # The program also knows most names of the datastore's without CALICO_.
+            # The program also accepts most names of the datastore's settings without CALICO_.
             short = re.sub(r"^CALICO_(?=ETCD_|KUBECONFIG)", "", entry["env"])
             message = re.sub(re.escape(entry["flag"]) + " or " + short + end, variable, message)
             message = re.sub(r"(\benv )?\b(CALICO_)?" + short + end, variable, message)
@@ -110,21 +110,21 @@ def inventory_words(message, names, settings, folder):
 
 
 def log_line(line):
-    """Takes the text out of a line of the log, if it is one."""
+    """Returns the text of an error line, or None for another line."""
     if line.startswith("error: "):
         return line[len("error: "):]
     return None
 
 
 def fields_text(spec):
-    """Writes a pool's fields, a line each, for a diff."""
+    """Formats a pool's fields, a line each, for a diff."""
     fields = [field for field in FIELDS if field in spec] + [field for field in spec if field not in FIELDS]
     return "".join(
         "%s: %s\n" % (field, spec[field] if isinstance(spec[field], str) else json.dumps(spec[field])) for field in fields)
 
 
 def pool_diff(pool):
-    """Shows a pool before and after the change."""
+    """Returns the diff of a pool before and after the change."""
     after = dict(pool.get("spec") or {})
     before = {}
     if pool["action"] in ("updated", "would-update"):
@@ -132,7 +132,7 @@ def pool_diff(pool):
         for difference in pool["drift"]:
             if difference["updated"]:
                 before[difference["field"]] = difference["stored"]
-                after.setdefault(difference["field"], difference["desired"])  # a false one is left out
+                after.setdefault(difference["field"], difference["desired"])  # a false field is omitted
     header = "IPPool " + pool["name"]
     return {
         "before": fields_text(before), "before_header": header,
@@ -141,7 +141,7 @@ def pool_diff(pool):
 
 
 def pool_line(pool):
-    """Says in a line what became of a pool."""
+    """Returns a line with the action on a pool."""
     line = "%s: %s" % (pool["name"], DONE.get(pool["action"], pool["action"]))
     cidr = (pool.get("spec") or {}).get("cidr")
     if cidr:
@@ -150,7 +150,7 @@ def pool_line(pool):
 
 
 def opening_lines(zone):
-    """Says in a line each what the zone lets in."""
+    """Returns a line for each opening with its state in the zone."""
     lines = []
     for opening in zone["openings"]:
         what = opening.get("port") or "protocol " + str(opening.get("protocol"))
@@ -166,7 +166,7 @@ def by(reason):
 
 
 def keep(folder, stdout, stderr):
-    """Appends the run's log, and keeps its report in the place of the last one."""
+    """Appends the run's log, and replaces the report of the last run."""
     with open(os.path.join(folder, "calico-bootstrap.log"), "a") as log:
         log.write(stderr)
     if stdout:
@@ -191,7 +191,7 @@ def main():
     given = module.params
     program = given["program"]
     if not os.access(program, os.X_OK) or os.path.isdir(program):
-        module.fail_json(msg='calico_ippools_binary: "%s": no program on this host; want its path, or calico_ippools_binary_src\n' % program)
+        module.fail_json(msg='calico_ippools_binary: "%s": no program on this host; must be its path, or set calico_ippools_binary_src\n' % program)
 
     for name in list(os.environ):
         if SETTINGS.match(name):
@@ -225,12 +225,12 @@ def main():
         try:
             result = json.loads(stdout)
         except ValueError:
-            module.fail_json(msg="calico-bootstrap printed no JSON: %s" % (stderr or stdout).strip(), rc=code)
+            module.fail_json(msg="calico-bootstrap didn't print JSON: %s" % (stderr or stdout).strip(), rc=code)
     checked = result.get("check")
     if code != 0 and not (code == PENDING and checked):
         lines = [log_line(line) for line in stderr.splitlines()]
         lines = [words(line) for line in lines if line] or [stderr.strip() or "calico-bootstrap exited with %d" % code]
-        module.fail_json(msg="\n".join(lines) + "\n", rc=code)  # the line break: see tasks/variables.yml
+        module.fail_json(msg="\n".join(lines) + "\n", rc=code)  # for the line break, see tasks/variables.yml
 
     warnings = result.get("warnings", []) + [finding["text"] for finding in result.get("findings", [])]
     for warning in warnings:
