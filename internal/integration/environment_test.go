@@ -80,7 +80,6 @@ func TestEnvironmentTableIsComplete(t *testing.T) {
 
 // TestEnvironmentWithoutFlags sets one variable at a time, to each of its values.
 func TestEnvironmentWithoutFlags(t *testing.T) {
-	t.Parallel()
 	world := newEtcdWorld(t)
 	var cases []map[string]string
 	cases = append(cases, nil)
@@ -95,7 +94,6 @@ func TestEnvironmentWithoutFlags(t *testing.T) {
 // TestEnvironmentPairs sets each pair of variables to their first values, and some
 // pairs to values that contradict each other.
 func TestEnvironmentPairs(t *testing.T) {
-	t.Parallel()
 	world := newEtcdWorld(t)
 	var cases []map[string]string
 	for i, a := range environment {
