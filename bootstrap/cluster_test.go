@@ -197,8 +197,8 @@ func TestClustersCIDRThatIsTooSmall(t *testing.T) {
 	store := newStore()
 	cluster := &fakeCluster{sources: []facts.PodCIDRSource{factstest.Source(origin.Cluster("kubeadm-config"), "10.1.0.0/28", "fd01::/64")}}
 	_, err := run(t, store, settings.Settings{}, WithCluster(cluster))
-	require.ErrorIs(t, err, plan.ErrIncompatible)
-	require.ErrorContains(t, err, "the pod CIDR 10.1.0.0/28 of kubeadm-config is not a valid pool: spec.cidr: ")
+	require.ErrorIs(t, err, plan.ErrPodCIDR)
+	require.ErrorContains(t, err, "invalid pod CIDR: 10.1.0.0/28 of kubeadm-config is not a valid pool: spec.cidr: ")
 	assert.Empty(t, store.stored())
 
 	_, err = run(t, store, settingstest.Given(t, "CALICO_IPV4POOL_BLOCK_SIZE=28"), WithCluster(cluster))

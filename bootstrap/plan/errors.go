@@ -9,6 +9,10 @@ var (
 	// size, or an update is invalid.
 	ErrIncompatible = errors.New("conflicts with existing pools")
 
+	// ErrPodCIDR is returned if a pool without a configured CIDR gets the pod CIDR of
+	// the cluster, and that is no valid pool.
+	ErrPodCIDR = errors.New("invalid pod CIDR")
+
 	// ErrDrift is returned with DriftFail if an existing pool differs from
 	// desired. Nothing was written. The error is a *DriftError.
 	ErrDrift = errors.New("existing pools differ from the desired configuration")

@@ -53,7 +53,8 @@ func (p Plan) NeedsRandom(known facts.Facts) bool {
 //   - for IPv6, the random prefix. If random is the zero prefix, the CIDR stays
 //     unknown.
 //
-// Settle is a pure function and does not modify p. It returns ErrIncompatible if a pool
+// Settle is a pure function and does not modify p. It returns ErrPodCIDR if the pod CIDR
+// of the cluster is no valid pool, and ErrIncompatible if a pool
 // to create overlaps another pool, contains blocks of another size, or is invalid with
 // the cluster's CIDR.
 func (p Plan) Settle(known facts.Facts, random netip.Prefix) (Plan, error) {
@@ -109,8 +110,8 @@ func (p Plan) choose(step Step, known facts.Facts, random netip.Prefix) (choice,
 		pool := step.Pool.DeepCopy()
 		pool.Spec.CIDR = prefix.String()
 		if faults := ippool.Validate(pool); len(faults) > 0 {
-			return choice{}, fmt.Errorf("%w: the pod CIDR %s of %s is not a valid pool: %w; set another CIDR with %s, or other settings for it",
-				ErrIncompatible, prefix, source, faults.ToAggregate(), p.Names.Of(origin.PoolSetting(step.Family, "cidr")))
+			return choice{}, fmt.Errorf("%w: %s of %s is not a valid pool: %w; set another CIDR with %s, or other settings for it",
+				ErrPodCIDR, prefix, source, faults.ToAggregate(), p.Names.Of(origin.PoolSetting(step.Family, "cidr")))
 		}
 		return choice{prefix: prefix, source: source}, nil
 	}

@@ -187,6 +187,16 @@ func TestSettleWarnsWhereNothingIsFree(t *testing.T) {
 	assert.Len(t, made.Warnings, 1, "the argument is not modified")
 }
 
+func TestSettlePodCIDRIsTooSmall(t *testing.T) {
+	t.Parallel()
+	made, err := plan.Compute(settingstest.Resolved(t, noIPv6).Desired, datastore.Snapshot{}, plan.DriftReport)
+	require.NoError(t, err)
+	_, err = made.Settle(facts.Facts{PodCIDRs: []facts.PodCIDRSource{factstest.Source(origin.Cluster("kubeadm-config"), "10.1.0.0/28")}}, random)
+	require.ErrorIs(t, err, plan.ErrPodCIDR)
+	require.EqualError(t, err, `invalid pod CIDR: 10.1.0.0/28 of kubeadm-config is not a valid pool: spec.cidr: Invalid value: "10.1.0.0/28": `+
+		"is smaller than one block of /26: Calico can't assign addresses from it; widen it to at least /26; set another CIDR with ipv4.pool.cidr, or other settings for it")
+}
+
 func TestSettleIncompatible(t *testing.T) {
 	t.Parallel()
 	invalid := func(want plan.DesiredPool) plan.DesiredPool {
@@ -201,13 +211,6 @@ func TestSettleIncompatible(t *testing.T) {
 		known    facts.Facts
 		want     []string // one per line
 	}{
-		{
-			name:  "a pod CIDR that is too small",
-			given: []string{noIPv6},
-			known: facts.Facts{PodCIDRs: []facts.PodCIDRSource{factstest.Source(origin.Cluster("kubeadm-config"), "10.1.0.0/28")}},
-			want: []string{`the pod CIDR 10.1.0.0/28 of kubeadm-config is not a valid pool: spec.cidr: Invalid value: "10.1.0.0/28": ` +
-				"is smaller than one block of /26: Calico can't assign addresses from it; widen it to at least /26; set another CIDR with ipv4.pool.cidr, or other settings for it"},
-		},
 		{
 			name:     "a pod CIDR that overlaps a pool",
 			given:    []string{noIPv6},

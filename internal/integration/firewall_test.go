@@ -217,7 +217,7 @@ func TestFirewallBadInput(t *testing.T) {
 		{[]string{"--from", garbage}, []string{`flag --from: "` + garbage + `": invalid character 'o' looking for beginning of value` + printed}},
 		{[]string{"--from", empty}, []string{`flag --from: "` + empty + `": it has no openings` + printed}},
 		{[]string{"--from", two}, []string{`flag --from: "` + two + `": more than one report, or trailing data` + printed}},
-		{[]string{"--from", injected}, []string{`flag --from: "` + injected + `": opening "x": port "1/tcp; reboot" is invalid; must be one such as 179/tcp` + printed}},
+		{[]string{"--from", injected}, []string{`flag --from: "` + injected + `": opening "x": invalid port "1/tcp; reboot"; must be one such as 179/tcp` + printed}},
 		{[]string{"--role", "master", "--ipv4-pool-ipip", "maybe", "--local"},
 			[]string{`flag --ipv4-pool-ipip: "maybe": `, `flag --role: "master": unknown role; must be node or control-plane`}},
 	}

@@ -71,7 +71,6 @@ func TestCompactedSinceTheSnapshot(t *testing.T) {
 // TestRestrictedProcess runs the program without things that a process usually has:
 // it works without them, or reports an error.
 func TestRestrictedProcess(t *testing.T) {
-	t.Parallel()
 	if runtime.GOOS != "linux" {
 		t.Skip("only Linux has /dev/full")
 	}

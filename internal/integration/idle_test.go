@@ -27,7 +27,6 @@ const (
 // TestWaitingIsIdle runs the program with each condition that it retries on: it takes
 // almost no CPU time.
 func TestWaitingIsIdle(t *testing.T) {
-	t.Parallel()
 	world := newKubernetesWorld(t, ippool.CRDV1)
 	etcd := func(address string) []string { return []string{"ETCD_ENDPOINTS=http://" + address} }
 	kubernetes := func(behavior faultproxy.Behavior) []string {

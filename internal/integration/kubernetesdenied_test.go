@@ -85,7 +85,7 @@ func TestKubernetesTLS(t *testing.T) {
 		"another host's": {withCA(faultproxy.NewHTTP(t, world.config, faultproxy.WithCertificate(another)).URL(), anotherCA), datastore.ErrTLS, []string{"127.0.0.1", "in the API server's certificate"}},
 		"expired":        {withCA(faultproxy.NewHTTP(t, world.config, faultproxy.WithCertificate(expired)).URL(), expiredCA), datastore.ErrTLS, []string{"expired", "renew the API server's certificate"}},
 		"https to http":  {withCA("https"+strings.TrimPrefix(plain.URL(), "http"), server.CA()), datastore.ErrTLS, []string{"is the endpoint http://?"}},
-		"http to https":  {withCA("http"+strings.TrimPrefix(server.URL(), "https"), nil), nil, []string{"the endpoint is https://"}},
+		"http to https":  {withCA("http"+strings.TrimPrefix(server.URL(), "https"), nil), nil, []string{"use an https:// endpoint"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			begin := time.Now()

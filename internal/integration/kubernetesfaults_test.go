@@ -225,7 +225,6 @@ func TestKubernetesCutsInHTTP1(t *testing.T) {
 // TestKubernetesRetryAfter has the API server set Retry-After in the header, in the
 // status details, or in both.
 func TestKubernetesRetryAfter(t *testing.T) {
-	t.Parallel()
 	world := newSteadyWorld(t)
 	world.empty(t)
 	header := http.Header{"Retry-After": {"1"}, "Content-Type": {"application/json"}}

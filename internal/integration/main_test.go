@@ -5,6 +5,7 @@ package integration
 import (
 	"flag"
 	"os"
+	"strconv"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -24,7 +25,18 @@ func (t tests) Run() int {
 	return t.M.Run()
 }
 
+// parallelTests is how many tests run at a time, unless -parallel says otherwise. It is
+// more than the cores, because tests mostly wait: for servers that start, for retries,
+// for time limits.
+const parallelTests = 6
+
 func TestMain(m *testing.M) {
+	flag.Parse()
+	parallel := true
+	flag.Visit(func(f *flag.Flag) { parallel = parallel && f.Name != "test.parallel" })
+	if parallel {
+		_ = flag.Set("test.parallel", strconv.Itoa(parallelTests)) // it is a number
+	}
 	goleak.VerifyTestMain(tests{m}, goleak.Cleanup(func(code int) {
 		programs.Remove()
 		os.Exit(code)

@@ -88,7 +88,7 @@ func TestPodCIDRs(t *testing.T) {
 			finding: `cidr "10.2.0.0/16" (test) is outside the cluster's pod CIDR, 10.1.0.0/16, 10.3.0.0/16 (kubeadm-config)`},
 		{name: "configured, wider", cluster: []func(*testing.T){kubeadm("10.1.0.0/16,fd01::/56")},
 			settings: cidrsOf("10.0.0.0/8", "fd01::/56"),
-			ipv4:     "10.0.0.0/8", from4: "test", ipv6: "fd01::/56", from6: "test", finding: `"10.0.0.0/8" (test) goes beyond`},
+			ipv4:     "10.0.0.0/8", from4: "test", ipv6: "fd01::/56", from6: "test", finding: `"10.0.0.0/8" (test) extends beyond`},
 		{name: "configured, unreadable source", cluster: []func(*testing.T){kubeadm("[")},
 			settings: cidrsOf("10.2.0.0/16", "fd01::/64"),
 			ipv4:     "10.2.0.0/16", from4: "test", ipv6: "fd01::/64", from6: "test",
@@ -140,8 +140,8 @@ func TestPodCIDRIsTooSmall(t *testing.T) {
 	world := newKubernetesWorld(t, ippool.CRDV1)
 	putKubeadmConfig(t, world.server, "10.1.0.0/28,fd01::/56")
 	_, err := bootstrap.New(world.Open(t), bootstrap.WithHost(suite.Host{})).Run(t.Context(), settings.Settings{})
-	require.ErrorIs(t, err, plan.ErrIncompatible)
-	assert.ErrorContains(t, err, "the pod CIDR 10.1.0.0/28 of kubeadm-config makes no pool")
+	require.ErrorIs(t, err, plan.ErrPodCIDR)
+	assert.ErrorContains(t, err, "invalid pod CIDR: 10.1.0.0/28 of kubeadm-config is not a valid pool")
 	assert.Empty(t, world.Pools(t))
 }
 

@@ -34,7 +34,8 @@ type lease struct {
 
 // Shared returns a server that no other top-level test uses until this test ends; its
 // subtests get the same one. At most maxShared servers are started for a process, so
-// it may wait for another test. A server keeps what earlier tests left on it. TestMain
+// it may wait for another test: a parallel test with a server has no parallel subtests,
+// since all places for parallel tests may wait for its server. A server keeps what earlier tests left on it. TestMain
 // has to call StopShared.
 func Shared(tb testing.TB) *Server {
 	tb.Helper()
