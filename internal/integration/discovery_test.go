@@ -31,7 +31,6 @@ const (
 )
 
 func TestDiscovery(t *testing.T) {
-	t.Parallel()
 	// etcd answers only after the client has connected to this proxy, unless it is nil.
 	var before atomic.Pointer[faultproxy.TCP]
 	world := newEtcdWorld(t, etcdtest.WithUnaryInterceptor(func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
@@ -93,7 +92,6 @@ func targetAt(t *testing.T, proxy *faultproxy.TCP) net.SRV {
 }
 
 func TestHostNameIsUnknown(t *testing.T) {
-	t.Parallel()
 	etcdtest.SRV(t, nil) // only names in the test domain exist
 	fault{kind: datastore.ErrUnreachable, retryable: true, message: []string{"no such host", "this host's DNS"}}.
 		check(t, etcdv3.Config{Endpoints: []string{"http://etcd.nowhere.test:2379"}})
@@ -102,7 +100,6 @@ func TestHostNameIsUnknown(t *testing.T) {
 // TestHostNameResolvesLater uses a DNS server that fails at first and resolves the
 // host name a second later.
 func TestHostNameResolvesLater(t *testing.T) {
-	t.Parallel()
 	host := "m0." + etcdtest.Domain
 	named := func(t *testing.T, address string) string {
 		t.Helper()
@@ -154,7 +151,6 @@ func TestHostNameResolvesLater(t *testing.T) {
 // receive the password if TLS is configured or if the lookup of members with TLS
 // fails.
 func TestDiscoveryKeepsTLS(t *testing.T) {
-	t.Parallel()
 	plain := etcdtest.Start(t)
 	records := map[string][]net.SRV{plainService: {plain.SRV()}}
 	config := etcdv3.Config{DiscoverySRV: etcdtest.Domain, Username: etcdtest.CalicoUser, Password: password}
@@ -175,7 +171,6 @@ func TestDiscoveryKeepsTLS(t *testing.T) {
 }
 
 func TestDiscoveryPrefersTLS(t *testing.T) {
-	t.Parallel()
 	server := etcdtest.Start(t, etcdtest.WithServerTLS())
 	plain := etcdtest.Start(t)
 	etcdtest.SRV(t, map[string][]net.SRV{
