@@ -37,12 +37,13 @@ func testsOf(t *testing.T) string {
 // TestTranscripts.
 var typedBy = map[string]string{
 	"README.md: make build":                                          "TestImage", // and make image
-	"README.md: calico-bootstrap plan --etcd-endpoints":              "TestQuickStartOnEtcd",
+	"README.md: bin/calico-bootstrap plan --etcd-endpoints":          "TestQuickStartOnEtcd",
 	"docs/COMMANDS.md: install -D":                                   "TestInstall",
 	"docs/KUBERNETES.md: calico-bootstrap render -o installation":    "TestRenderIsAcceptedByTheOperator",
 	"docs/KUBERNETES.md: make image":                                 "TestImage",
 	"docs/KUBERNETES.md: podman run":                                 "TestImage",
 	"docs/FIREWALL.md: # calico-bootstrap firewall --ipv4-pool-ipip": "TestDocument",
+	"docs/LIBRARY.md: go mod edit":                                   "TestLibraryDocument",
 	"docs/FINDINGS.md: ":                                             "TestDocumentedFindings", // messages, not commands
 	"docs/ARCHITECTURE.md:  flags":                                   "TestImportTable",        // a drawing
 	"docs/ARCHITECTURE.md: ippool/":                                  "TestImportTable",        // a list

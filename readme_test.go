@@ -4,6 +4,8 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -91,4 +93,28 @@ func TestTranscripts(t *testing.T) {
 func TestREADMEIsShort(t *testing.T) {
 	t.Parallel()
 	assert.Less(t, strings.Count(readFile(t, "README.md"), "\n"), 200)
+}
+
+// TestLibraryDocument runs the commands of docs/LIBRARY.md in a module beside a clone of
+// this one, and builds a program there that imports the library.
+func TestLibraryDocument(t *testing.T) {
+	t.Parallel()
+	block := regexp.MustCompile("(?s)```\n(go mod edit .*?)```").FindStringSubmatch(readFile(t, "docs/LIBRARY.md"))
+	require.NotNil(t, block)
+	here, err := os.Getwd()
+	require.NoError(t, err)
+	dir := t.TempDir()
+	require.NoError(t, os.Symlink(here, filepath.Join(dir, "calico-bootstrap")))
+	program := filepath.Join(dir, "program")
+	require.NoError(t, os.Mkdir(program, 0o755))
+	for name, content := range map[string]string{
+		"go.mod":  "module example.org/program\n\ngo 1.25.0\n",
+		"main.go": "package main\n\nimport \"github.com/calico-bootstrap/calico-bootstrap/ippool\"\n\nfunc main() { println(ippool.IPv4.DefaultBlockSize()) }\n",
+	} {
+		require.NoError(t, os.WriteFile(filepath.Join(program, name), []byte(content), 0o644))
+	}
+	cmd := exec.CommandContext(t.Context(), "sh", "-e", "-c", block[1]+"go vet ./...\n")
+	cmd.Dir, cmd.Env = program, append(os.Environ(), "GOWORK=off", "GOFLAGS=-mod=mod")
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, string(out))
 }

@@ -30,13 +30,14 @@ func TestInstall(t *testing.T) {
 	require.NotEmpty(t, installed)
 
 	program := command(t, nil)
-	cmd := exec.Command("sh", "-e", "-c", script)
+	cmd := exec.Command("sh", "-e", "-c", strings.Replace(script, "bin/calico-bootstrap", program.Path, 1))
 	cmd.Dir = "../.."
 	cmd.Env = []string{"PATH=" + filepath.Dir(program.Path) + ":" + os.Getenv("PATH")}
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, string(out))
-	installed[0] = filepath.Join(installed[0], "calico-bootstrap.1") // of the man pages
-	for _, file := range installed {
+	assert.FileExists(t, installed[0])
+	installed[1] = filepath.Join(installed[1], "calico-bootstrap.1") // of the man pages
+	for _, file := range installed[1:] {
 		content, err := os.ReadFile(file)
 		require.NoError(t, err)
 		assert.Contains(t, strings.ToLower(string(content)), "calico-bootstrap", file)

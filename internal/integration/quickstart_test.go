@@ -18,14 +18,14 @@ import (
 
 const readme = "../../README.md"
 
-// typeQuickStart runs every command of a quick start of README.md in the root of the
-// repository, and compares what they print on stdout with what README.md shows.
+// typeQuickStart runs every command of a quick start of the document in the root of the
+// repository, and compares what they print on stdout with what the document shows.
 // -update writes it.
-func typeQuickStart(t *testing.T, name string, env ...string) {
+func typeQuickStart(t *testing.T, document, name string, env ...string) {
 	t.Helper()
-	begin := "<!-- quick start on " + name + ": internal/integration/quickstart_test.go runs every command -->\n```console\n"
+	begin := "<!-- quick start " + name + ": internal/integration/quickstart_test.go runs every command -->\n```console\n"
 	const end = "```\n<!-- /quick start -->"
-	text, err := os.ReadFile(readme)
+	text, err := os.ReadFile(document)
 	require.NoError(t, err)
 	before, rest, found := strings.Cut(string(text), begin)
 	require.True(t, found)
@@ -53,7 +53,7 @@ func typeQuickStart(t *testing.T, name string, env ...string) {
 	}
 	require.Positive(t, commands)
 	if *update {
-		require.NoError(t, os.WriteFile(readme, []byte(before+begin+printed.String()+end+after), 0o644))
+		require.NoError(t, os.WriteFile(document, []byte(before+begin+printed.String()+end+after), 0o644))
 		return
 	}
 	assert.Equal(t, printed.String(), shown)
@@ -63,20 +63,23 @@ func TestQuickStartOnEmbeddedEtcd(t *testing.T) {
 	if _, err := exec.LookPath("make"); err != nil {
 		t.Skip("make is not installed")
 	}
-	typeQuickStart(t, "embedded etcd")
+	typeQuickStart(t, readme, "on embedded etcd")
 }
 
-// TestQuickStartOnKubernetes runs it as the administrator of a new kubeadm cluster.
+// TestQuickStartOnKubernetes runs them as the administrator of a new kubeadm cluster.
 func TestQuickStartOnKubernetes(t *testing.T) {
 	world := newKubernetesWorld(t, ippool.CRDV1)
 	putKubeadmConfig(t, world.server, "10.244.0.0/16,fd00:10:244::/56")
-	t.Cleanup(func() { kubectlAfter(t, world.server, "delete", "-k", manifests+"base", "--wait=false") })
 	tools := t.TempDir()
 	binary, err := kubetest.Kubectl(t.Context())
 	require.NoError(t, err)
 	require.NoError(t, os.Symlink(binary, filepath.Join(tools, "kubectl")))
-	typeQuickStart(t, "Kubernetes", "PATH="+tools+string(filepath.ListSeparator)+os.Getenv("PATH"), "KUBECONFIG="+world.server.Kubeconfig(t))
+	env := []string{"PATH=" + tools + string(filepath.ListSeparator) + os.Getenv("PATH"), "KUBECONFIG=" + world.server.Kubeconfig(t)}
+	typeQuickStart(t, readme, "on Kubernetes", env...)
 	assert.Len(t, world.Pools(t), 2)
+
+	t.Cleanup(func() { kubectlAfter(t, world.server, "delete", "-k", manifests+"base", "--wait=false") })
+	typeQuickStart(t, "../../docs/KUBERNETES.md", "with a Job", env...)
 }
 
 // TestQuickStartOnEtcd runs README.md's command for an etcd with client
@@ -85,7 +88,7 @@ func TestQuickStartOnEtcd(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile(readme)
 	require.NoError(t, err)
-	block := regexp.MustCompile("(?s)```\n(calico-bootstrap plan --etcd-endpoints .*?)```").FindSubmatch(text)
+	block := regexp.MustCompile("(?s)```\n(bin/calico-bootstrap plan --etcd-endpoints .*?)```").FindSubmatch(text)
 	require.NotNil(t, block)
 	server := etcdtest.Start(t, etcdtest.WithMutualTLS())
 	pki := server.PKI()
@@ -94,7 +97,7 @@ func TestQuickStartOnEtcd(t *testing.T) {
 		require.NoError(t, os.Symlink(path, filepath.Join(dir, name)))
 	}
 	program := command(t, nil)
-	cmd := exec.CommandContext(t.Context(), "sh", "-e", "-c", strings.ReplaceAll(string(block[1]), "https://10.0.0.1:2379", server.Endpoints()[0]))
+	cmd := exec.CommandContext(t.Context(), "sh", "-e", "-c", strings.NewReplacer("https://10.0.0.1:2379", server.Endpoints()[0], "bin/", "").Replace(string(block[1])))
 	cmd.Dir, cmd.Env = dir, append(program.Env, "PATH="+filepath.Dir(program.Path)+":"+os.Getenv("PATH"))
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, string(out))
