@@ -71,6 +71,9 @@ func TestEverySchedule(t *testing.T) {
 			if !bound.atomic && !s.sameNames {
 				continue
 			}
+			if testing.Short() {
+				bound.bootstraps, bound.failures = 2, min(bound.failures, 1)
+			}
 			s.given = s.given[:bound.bootstraps]
 			t.Run(fmt.Sprintf("%s, %+v", s.name, bound), func(t *testing.T) {
 				t.Parallel()
@@ -100,7 +103,11 @@ func TestRandomSchedules(t *testing.T) {
 				s := s // the subtests share it
 				s.given = slices.Concat(s.given, s.given, s.given)
 				given := settingsOf(t, s)
-				for seed := range uint64(200) {
+				seeds := uint64(200)
+				if testing.Short() {
+					seeds = 20
+				}
+				for seed := range seeds {
 					random := rand.New(rand.NewPCG(seed, 0))
 					execute(t, s, given, atomic, 15, random.IntN)
 				}

@@ -79,6 +79,7 @@ func skew() int64 {
 // uses it, so the error names the clock; records in etcd have it as their creation
 // time. Nothing else depends on it.
 func TestClock(t *testing.T) {
+	t.Parallel()
 	const day = 24 * time.Hour // certificates are valid from yesterday to tomorrow
 	binary, err := skewedProgram()
 	require.NoError(t, err)

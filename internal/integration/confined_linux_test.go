@@ -25,6 +25,7 @@ const memoryLimit = 64 << 20
 // TestMemoryLimit runs the program in a cgroup with a memory limit, on datastores
 // with more blocks and pools than clusters have.
 func TestMemoryLimit(t *testing.T) {
+	t.Parallel()
 	confine := func(t *testing.T, cmd *exec.Cmd, limit int) (code int, output string) {
 		t.Helper()
 		group := newCgroup(t, limit)
@@ -111,6 +112,7 @@ func newCgroup(t *testing.T, limit int) string {
 // TestReadOnlyFileSystem runs the program in a mount namespace where all file
 // systems are read-only.
 func TestReadOnlyFileSystem(t *testing.T) {
+	t.Parallel()
 	t.Run("etcd", func(t *testing.T) {
 		world := newEtcdWorld(t)
 		runReadOnly(t, []string{"ETCD_ENDPOINTS=" + world.server.Endpoints()[0]})

@@ -32,10 +32,17 @@ const parallelTests = 6
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	parallel := true
-	flag.Visit(func(f *flag.Flag) { parallel = parallel && f.Name != "test.parallel" })
-	if parallel {
-		_ = flag.Set("test.parallel", strconv.Itoa(parallelTests)) // it is a number
+	parallel := parallelTests
+	if *update { // several tests write the same document
+		parallel = 1
+	}
+	flag.Visit(func(f *flag.Flag) {
+		if f.Name == "test.parallel" {
+			parallel = 0
+		}
+	})
+	if parallel > 0 {
+		_ = flag.Set("test.parallel", strconv.Itoa(parallel)) // it is a number
 	}
 	goleak.VerifyTestMain(tests{m}, goleak.Cleanup(func(code int) {
 		programs.Remove()

@@ -41,6 +41,7 @@ spec:
 // TestMigratingKubernetes runs the commands of docs/MIGRATING.md on a cluster whose
 // pool differs from calico-node's variables.
 func TestMigratingKubernetes(t *testing.T) {
+	t.Parallel()
 	world := newKubernetesWorld(t, ippool.CRDV1)
 	world.server.DeleteConfigMap(t, "kube-system", "kubeadm-config")
 	world.server.Apply(t, []byte(calicoNode))
@@ -62,6 +63,7 @@ func TestMigratingKubernetes(t *testing.T) {
 
 // TestMigratingEtcd runs the commands of docs/MIGRATING.md on an empty etcd.
 func TestMigratingEtcd(t *testing.T) {
+	t.Parallel()
 	world := newEtcdWorld(t)
 	folder := t.TempDir()
 	config := "apiVersion: projectcalico.org/v3\nkind: CalicoAPIConfig\nspec:\n  datastoreType: etcdv3\n  etcdEndpoints: " + world.server.Endpoints()[0] + "\n"

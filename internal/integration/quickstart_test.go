@@ -60,6 +60,7 @@ func typeQuickStart(t *testing.T, document, name string, env ...string) {
 }
 
 func TestQuickStartOnEmbeddedEtcd(t *testing.T) {
+	t.Parallel()
 	if _, err := exec.LookPath("make"); err != nil {
 		t.Skip("make is not installed")
 	}
@@ -68,6 +69,7 @@ func TestQuickStartOnEmbeddedEtcd(t *testing.T) {
 
 // TestQuickStartOnKubernetes runs them as the administrator of a new kubeadm cluster.
 func TestQuickStartOnKubernetes(t *testing.T) {
+	t.Parallel()
 	world := newKubernetesWorld(t, ippool.CRDV1)
 	putKubeadmConfig(t, world.server, "10.244.0.0/16,fd00:10:244::/56")
 	tools := t.TempDir()

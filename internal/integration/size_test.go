@@ -22,6 +22,7 @@ const (
 )
 
 func TestProgramIsSmall(t *testing.T) {
+	t.Parallel()
 	binary, err := programs.CalicoBootstrap()
 	require.NoError(t, err)
 	info, err := os.Stat(binary)
