@@ -24,8 +24,10 @@ type Difference struct {
 	// Updated reports whether the plan sets the field to the desired value.
 	Updated bool `json:"updated"`
 
-	// Remedy describes how to change the field; empty if it is updated.
-	Remedy string `json:"remedy,omitempty"`
+	// Remedy describes how to change the field; empty if it is updated. Steps lists its
+	// steps, if it takes several.
+	Remedy string   `json:"remedy,omitempty"`
+	Steps  []string `json:"steps,omitempty"`
 
 	// Mutable reports whether DriftUpdate may change the field.
 	Mutable bool `json:"-"`
@@ -40,7 +42,11 @@ func (d Difference) String() string {
 	case d.Stored == nil:
 		return fmt.Sprintf("%s has no effect: %s", place, d.Remedy)
 	default:
-		return fmt.Sprintf("%s has no effect: IPPool %q exists with %s %s; %s", place, d.Pool, d.Field, shown(d.Stored), d.Remedy)
+		line := fmt.Sprintf("%s has no effect: IPPool %q exists with %s %s; %s", place, d.Pool, d.Field, shown(d.Stored), d.Remedy)
+		for i, step := range d.Steps {
+			line += fmt.Sprintf("%s %d. %s", []string{":", ","}[min(i, 1)], i+1, step)
+		}
+		return line
 	}
 }
 
@@ -94,12 +100,19 @@ var mutableFields = []string{"vxlanMode", "ipipMode", "natOutgoing", "disableBGP
 
 // The remedies of fields that are not updated.
 const (
-	remedyUpdate    = "%s changes it"
-	remedyMigration = "it can't be changed in place; to migrate: 1. create a pool of another name and range (%s), " +
-		"2. disable this one (disabled: true), 3. restart its pods, which moves them, 4. delete this one"
-	remedyByHand = "not updatable by %s; change it with kubectl or calicoctl"
-	remedyWait   = "it is being deleted: run again when it is gone"
+	remedyUpdate  = "%s changes it"
+	remedyMigrate = "not updatable in place; to migrate"
+	remedyByHand  = "not updatable by %s; change it with kubectl or calicoctl"
+	remedyWait    = "it is being deleted: run again when it is gone"
 )
+
+// migration returns the steps from a pool to one with another CIDR or block size.
+func (p Plan) migration() []string {
+	return []string{
+		fmt.Sprintf("create a pool with another name and CIDR (%s)", p.Names.Of(origin.SettingPoolsFile)),
+		"set disabled: true on this pool", "recreate its pods", "delete this pool",
+	}
+}
 
 // driftUpdate returns the setting of DriftUpdate as messages suggest it.
 func (p Plan) driftUpdate() string { return p.Names.With(origin.SettingOnDrift, string(DriftUpdate)) }
@@ -119,7 +132,7 @@ func (p *planner) differences(want DesiredPool, existing *v3.IPPool) []Differenc
 		difference := Difference{Field: value.Field, Desired: value.Value, Stored: stored, Source: value.Source, Pool: existing.Name}
 		switch {
 		case value.Field == "cidr" || value.Field == "blockSize":
-			difference.Remedy = fmt.Sprintf(remedyMigration, p.Names.Of(origin.SettingPoolsFile))
+			difference.Remedy, difference.Steps = remedyMigrate, p.migration()
 		case !slices.Contains(mutableFields, value.Field):
 			difference.Remedy = fmt.Sprintf(remedyByHand, p.driftUpdate())
 		default:
@@ -130,10 +143,11 @@ func (p *planner) differences(want DesiredPool, existing *v3.IPPool) []Differenc
 	return all
 }
 
-// setRemedy sets the remedy of all differences and makes them not mutable.
+// setRemedy sets the remedy of all differences, without steps, and makes them not
+// mutable.
 func setRemedy(all []Difference, remedy string) {
 	for i := range all {
-		all[i].Remedy, all[i].Mutable = remedy, false
+		all[i].Remedy, all[i].Steps, all[i].Mutable = remedy, nil, false
 	}
 }
 

@@ -19,8 +19,8 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-const migrate = "it can't be changed in place; to migrate: 1. create a pool of another name and range (poolsFile), " +
-	"2. disable this one (disabled: true), 3. restart its pods, which moves them, 4. delete this one"
+const migrate = "not updatable in place; to migrate: 1. create a pool with another name and CIDR (poolsFile), " +
+	"2. set disabled: true on this pool, 3. recreate its pods, 4. delete this pool"
 
 // Each setting, equal to the stored value and different: the drift, and what an update
 // changes.

@@ -42,8 +42,12 @@ func (f *flagValue) IsBoolFlag() bool { return f.definition.Bool }
 
 // Type returns the type that pflag shows in the help text.
 func (f *flagValue) Type() string {
-	if f.definition.Bool {
+	switch {
+	case f.definition.Bool:
 		return "bool"
+	case f.definition.File:
+		return "file"
+	default:
+		return "value" // of "string", pflag would quote the default
 	}
-	return "string"
 }

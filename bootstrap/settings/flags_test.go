@@ -116,7 +116,8 @@ func TestFlagType(t *testing.T) {
 		types[f.Name] = f.Value.(interface{ Type() string }).Type()
 	})
 	assert.Equal(t, "bool", types["no-default-pools"])
-	assert.Equal(t, "string", types["ipv4-pool-cidr"])
+	assert.Equal(t, "value", types["ipv4-pool-cidr"])
+	assert.Equal(t, "file", types["kubeconfig"])
 }
 
 func TestFlagsTakePrecedenceOverTheEnvironment(t *testing.T) {

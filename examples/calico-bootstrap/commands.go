@@ -67,13 +67,16 @@ func (p *program) rootCommand() *cobra.Command {
 		Short:         "Create Calico's default IPPools",
 		Long:          longHelp + exitCodeHelp(),
 		Example:       exampleHelp,
+		Version:       shortVersion(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          p.noArgs,
 		RunE:          p.runApply,
 	}
 	root.SuggestionsMinimumDistance = 2
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return flagError(err) })
+	root.SetVersionTemplate("calico-bootstrap {{.Version}}\n")
+	root.SetUsageFunc(usage)
+	root.SetFlagErrorFunc(flagError)
 
 	flags := flag.NewFlagSet("settings", flag.ContinueOnError)
 	p.flags.AddFlags(flags)
@@ -88,6 +91,20 @@ func (p *program) rootCommand() *cobra.Command {
 	persistent.StringVarP(&p.output, "output", "o", "", "output format: table, json or yaml (default table, for render yaml); also env for config, installation for render, firewall-cmd and networkmanager for firewall")
 
 	root.AddCommand(p.applyCommand(), p.planCommand(), p.renderCommand(), p.firewallCommand(), p.configCommand(), p.versionCommand())
+	root.InitDefaultCompletionCmd()
+	root.InitDefaultHelpCmd()
+	for _, command := range root.Commands() {
+		switch command.Name() {
+		case "completion": // cobra prints help for an unknown shell
+			command.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+			command.Args = func(_ *cobra.Command, args []string) error { return unknown("shell", args) }
+		case "help": // and for an unknown command
+			command.Args = func(_ *cobra.Command, args []string) error {
+				_, rest, _ := root.Find(args)
+				return unknown("command", rest)
+			}
+		}
+	}
 	return root
 }
 
@@ -109,10 +126,18 @@ func exitCodeHelp() string {
 	return b.String()
 }
 
-// flagError is an error of the command line without what stands behind the = in an
-// argument: that may be a password, as in -etcd-password=hunter2. An invalid value is
-// shown, since no setting refuses one here: it is that of a flag of the program.
-func flagError(err error) error {
+// unknown returns an error if there are arguments.
+func unknown(what string, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return fmt.Errorf("unknown %s %q", what, args[0])
+}
+
+// flagError returns an error of the command line without the text after the = of an
+// argument, which may be a password, as in -etcd-password=hunter2. It shows an invalid
+// value: only flags that are not settings validate values here.
+func flagError(command *cobra.Command, err error) error {
 	var (
 		unknown *pflag.NotExistError
 		syntax  *pflag.InvalidSyntaxError
@@ -121,6 +146,11 @@ func flagError(err error) error {
 	case errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() != "":
 		letters, _, _ := strings.Cut(unknown.GetSpecifiedShortnames(), "=")
 		return fmt.Errorf("unknown shorthand flag: %q in -%s", rune(unknown.GetSpecifiedName()[0]), letters)
+	case errors.As(err, &unknown):
+		if near := suggestedFlag(command.Flags(), unknown.GetSpecifiedName()); near != "" {
+			return fmt.Errorf("unknown flag: --%s (did you mean --%s?)", unknown.GetSpecifiedName(), near)
+		}
+		return err
 	case errors.As(err, &syntax):
 		argument, _, _ := strings.Cut(syntax.GetSpecifiedFlag(), "=")
 		return fmt.Errorf("bad flag syntax: %s", argument)
@@ -192,5 +222,9 @@ func (p *program) noArgs(cmd *cobra.Command, args []string) error {
 	if near := cmd.Root().SuggestionsFor(args[0]); len(near) > 0 && cmd == cmd.Root() {
 		return fmt.Errorf("unknown command %q (did you mean %s?)", args[0], strings.Join(near, " or "))
 	}
-	return fmt.Errorf("unexpected argument %q; join the value of a boolean flag to it with =, as in --no-default-pools=false", args[0])
+	switch strings.ToLower(args[0]) {
+	case "true", "false", "yes", "no", "on", "off", "1", "0":
+		return fmt.Errorf("unexpected argument %q; join the value of a boolean flag to it with =, as in --no-default-pools=false", args[0])
+	}
+	return fmt.Errorf("unexpected argument %q", args[0])
 }

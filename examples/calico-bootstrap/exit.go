@@ -39,7 +39,7 @@ var errPending = errors.New("changes are pending")
 // usageError is an invalid command line.
 type usageError struct{ err error }
 
-func (e *usageError) Error() string { return e.err.Error() + "; calico-bootstrap --help lists them" }
+func (e *usageError) Error() string { return e.err.Error() + "; see calico-bootstrap --help" }
 func (e *usageError) Unwrap() error { return e.err }
 
 func exitCode(err error) int {

@@ -58,18 +58,23 @@ func TestErrorLines(t *testing.T) {
 		{"a list behind a kind", fmt.Errorf("%w after 1s: %w", bootstrap.ErrTimedOut, fmt.Errorf("again: %w", invalid)), []string{
 			`timed out after 1s: again: flag --on-drift: "x": unknown policy`, "timed out after 1s: again: no etcd endpoints"}},
 		{"a list in the middle", fmt.Errorf("a (%w)", errors.Join(errors.New("b"), errors.New("c"))), []string{"a (b; c)"}},
-		{"usage", &usageError{errors.New("unknown flag: --x")}, []string{"unknown flag: --x; calico-bootstrap --help lists them"}},
+		{"usage", &usageError{errors.New("unknown flag: --x")}, []string{"unknown flag: --x; see calico-bootstrap --help"}},
 	}
 	for _, tt := range tests {
 		assert.Equal(t, tt.want, errorLines(tt.err), tt.name)
 	}
 }
 
-// What stands behind the = of an argument is not shown: it may be a password.
-func TestFlagErrorsShowNoValues(t *testing.T) {
+// The text after the = of an argument is not shown: it may be a password.
+func TestUsageErrors(t *testing.T) {
 	t.Parallel()
 	for argument, want := range map[string]string{
-		"--etcd-passwort=hunter2":   "unknown flag: --etcd-passwort",
+		"--etcd-passwort=hunter2":   "unknown flag: --etcd-passwort (did you mean --etcd-password?)",
+		"--no-such-flag":            "unknown flag: --no-such-flag",
+		"completion tcsh":           `unknown shell "tcsh"`,
+		"help nope":                 `unknown command "nope"`,
+		"plan nope":                 `unexpected argument "nope"`,
+		"plan true":                 `unexpected argument "true"; join the value of a boolean flag to it with =, as in --no-default-pools=false`,
 		"-etcd-password=hunter2":    "unknown shorthand flag: 'e' in -etcd-password",
 		"---etcd-password=hunter2":  "bad flag syntax: ---etcd-password",
 		"--=hunter2":                "bad flag syntax: --",
@@ -83,7 +88,7 @@ func TestFlagErrorsShowNoValues(t *testing.T) {
 			args = []string{verb, flag}
 		}
 		assert.Equal(t, exitSettings, run(t.Context(), args, &stdout, &stderr), argument)
-		assert.Equal(t, "error: "+want+"; calico-bootstrap --help lists them\n", stderr.String())
+		assert.Equal(t, "error: "+want+"; see calico-bootstrap --help\n", stderr.String())
 		assert.Empty(t, stdout.String())
 	}
 }

@@ -6,9 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"regexp"
 	"strings"
-	"sync"
 	"text/tabwriter"
 
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
@@ -109,16 +107,23 @@ func (p *program) printPlan(_ context.Context, _ open.Datastore, report bootstra
 		}
 		fmt.Fprintln(table)
 	}
+	var remarks []string
 	for _, warning := range report.Warnings {
 		if !shown[warning] {
-			fmt.Fprintf(table, "Warning: %s\n", cell(warning))
+			remarks = append(remarks, "Warning: "+cell(warning))
 		}
 	}
 	for _, finding := range report.Findings {
-		fmt.Fprintf(table, "Finding: %s\n", cell(finding.Error()))
+		remarks = append(remarks, "Finding: "+cell(finding.Error()))
 	}
 	for _, note := range report.Notes {
-		fmt.Fprintf(table, "Note: %s\n", cell(note))
+		remarks = append(remarks, "Note: "+cell(note))
+	}
+	for _, remark := range remarks {
+		fmt.Fprintln(table, remark)
+	}
+	if len(remarks) > 0 {
+		fmt.Fprintln(table)
 	}
 	unchanged := fmt.Sprintf("%d unchanged", count[plan.Unchanged])
 	if differing > 0 {
@@ -133,7 +138,7 @@ func (p *program) printPlan(_ context.Context, _ open.Datastore, report bootstra
 // fields that it applies to.
 func printDrift(table io.Writer, pool bootstrap.PoolReport) {
 	fmt.Fprintln(table, "    FIELD\tSTORED\tDESIRED\tFROM")
-	var remedies []string
+	var remedies []plan.Difference // the first of each remedy
 	fields := map[string][]string{}
 	for _, difference := range pool.Drift {
 		mark, stored := "!", cell(difference.Stored)
@@ -148,19 +153,18 @@ func printDrift(table io.Writer, pool bootstrap.PoolReport) {
 			continue
 		}
 		if fields[difference.Remedy] == nil {
-			remedies = append(remedies, difference.Remedy)
+			remedies = append(remedies, difference)
 		}
 		fields[difference.Remedy] = append(fields[difference.Remedy], difference.Field)
 	}
-	for _, remedy := range remedies {
-		line := itemStart().ReplaceAllString(cell(remedy), "\n      $1")
-		fmt.Fprintf(table, "  %s: %s\n", strings.Join(fields[remedy], ", "), line)
+	for _, difference := range remedies {
+		fmt.Fprintf(table, "  %s: %s", strings.Join(fields[difference.Remedy], ", "), cell(difference.Remedy))
+		for i, step := range difference.Steps {
+			fmt.Fprintf(table, "%s\n      %d. %s", []string{":", ","}[min(i, 1)], i+1, cell(step))
+		}
+		fmt.Fprintln(table)
 	}
 }
-
-// itemStart matches the start of each item of a numbered list, to put it on a new
-// line.
-var itemStart = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(` (\d\. )`) })
 
 // cell formats a value on one line, without characters that control a terminal: the
 // value may come from another client of the datastore.

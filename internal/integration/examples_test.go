@@ -314,8 +314,8 @@ func testChangedPlan(t *testing.T, world watchedWorld, env []string, c change) {
 func poolsChange(world watchedWorld) []change {
 	const kept = "= IPv6 pool default-ipv6-ippool fd00:9::/64: unchanged (exists; differs from desired: cidr)\n" +
 		`warning: env CALICO_IPV6POOL_CIDR: "fd00:10:244::/64" has no effect: IPPool "default-ipv6-ippool" exists with cidr fd00:9::/64; ` +
-		"it can't be changed in place; to migrate: 1. create a pool of another name and range (--pools-file), " +
-		"2. disable this one (disabled: true), 3. restart its pods, which moves them, 4. delete this one\n"
+		"not updatable in place; to migrate: 1. create a pool with another name and CIDR (--pools-file), " +
+		"2. set disabled: true on this pool, 3. recreate its pods, 4. delete this pool\n"
 	empty := func(*testing.T) {}
 	putOther := func(t *testing.T) { world.Write(t, anotherIPv6Pool()) }
 	return []change{
