@@ -24,10 +24,11 @@ type Difference struct {
 	// Updated reports whether the plan sets the field to the desired value.
 	Updated bool `json:"updated"`
 
-	// Remedy describes how to change the field; empty if it is updated. Steps lists its
-	// steps, if it takes several.
-	Remedy string   `json:"remedy,omitempty"`
-	Steps  []string `json:"steps,omitempty"`
+	// Remedy describes how to change the field; empty if it is updated.
+	Remedy string `json:"remedy,omitempty"`
+
+	// Steps are the steps of the remedy, in order; empty if it is a single one.
+	Steps []string `json:"steps,omitempty"`
 
 	// Mutable reports whether DriftUpdate may change the field.
 	Mutable bool `json:"-"`
