@@ -9,19 +9,22 @@
 //
 // The packages, in the order of their use:
 //
-//   - ippool: the rules for Calico's IPPool: defaults, validation, record. Pure.
-//   - ippool/selector: Calico's selector language. Pure.
-//   - ippool/manifest: pools from YAML and JSON. Pure.
-//   - ippool/installation: pools for the Tigera operator. Pure.
+//   - ippool: the rules for Calico's IPPool: defaults, validation, record.
+//   - ippool/selector: Calico's selector language.
+//   - ippool/manifest: pools from YAML and JSON.
+//   - ippool/installation: pools for the Tigera operator.
 //   - bootstrap: Plan, Apply, Run, Render.
 //   - bootstrap/settings: from flags, environment and files to desired pools;
 //     bootstrap/origin: the origin of a value.
 //   - bootstrap/datastore: the interface of a datastore; etcdv3 and kubernetes
 //     implement it, and open opens either of them.
 //   - bootstrap/facts: the networks of the host and the cluster.
-//   - bootstrap/plan: the changes that turn existing pools into desired ones. Pure.
-//   - bootstrap/preflight: checks of the planned pools against the facts. Pure.
-//   - bootstrap/firewall: the ports and protocols that a host must allow. Pure.
+//   - bootstrap/plan: the changes that turn existing pools into desired ones.
+//   - bootstrap/preflight: checks of the planned pools against the facts.
+//   - bootstrap/firewall: the ports and protocols that a host must allow.
+//
+// All of ippool, and bootstrap/plan, preflight and firewall are pure: they do no I/O and
+// read no clock.
 //
 // A fork of calico-node needs only:
 //
@@ -29,6 +32,6 @@
 //	…
 //	report, err := bootstrap.New(etcdv3.New(client)).Run(ctx, s)
 //
-// This package is empty. The program is examples/calico-bootstrap, in a separate
-// module.
+// This package is empty. The program, calico-bootstrap, is in
+// examples/calico-bootstrap, in a separate module.
 package calicobootstrap

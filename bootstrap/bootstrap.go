@@ -34,7 +34,7 @@ func New(store datastore.Datastore, opts ...Option) *Bootstrap {
 // Plan computes what Run would do and writes nothing. It retries while the datastore
 // is unreachable, until the timeout of the settings or the end of ctx.
 //
-// With ErrDrift and ErrFindings, which reject the plan, Plan also returns the plan;
+// With [plan.ErrDrift] and [preflight.ErrFindings], which reject the plan, Plan also returns the plan;
 // with any other error it returns nil. Preflight checks existing pools too, so strict
 // preflight can reject a plan because of a pool that Apply and Run would not check.
 // Warnings are in the plan's report; they are only logged at debug level.
@@ -52,12 +52,12 @@ func (b *Bootstrap) Plan(ctx context.Context, s settings.Settings) (*Plan, error
 }
 
 // Apply carries out exactly the given plan. It reads pools and facts again, computes
-// the plan from p.Settings again, and returns ErrConflict if it differs. It retries
+// the plan from p.Settings again, and returns [datastore.ErrConflict] if it differs. It retries
 // while the datastore is unreachable, as Run does.
 //
 // Values that are unknown in the plan, such as a random CIDR, are chosen now. Apply
-// returns the errors of Run. The report is empty with any error except ErrDrift and
-// ErrFindings.
+// returns the errors of Run. The report is empty with any error except [plan.ErrDrift] and
+// [preflight.ErrFindings].
 func (b *Bootstrap) Apply(ctx context.Context, p *Plan) (Report, error) {
 	r, err := b.newRun(p.Settings)
 	if err != nil {
@@ -74,10 +74,10 @@ func (b *Bootstrap) Apply(ctx context.Context, p *Plan) (Report, error) {
 // that. It retries after a conflict and while the datastore is unreachable, until the
 // timeout of the settings or the end of ctx.
 //
-// Errors wrap ErrInvalidSettings, ErrTimedOut, or a sentinel of package datastore,
+// Errors wrap [settings.ErrInvalidSettings], [ErrTimedOut], or a sentinel of package datastore,
 // plan or preflight. With an error no pool was written, unless the error is a
 // *PartialError or the connection broke during a write: the next run detects that and
-// continues from there. With ErrDrift and ErrFindings the report lists what would be
+// continues from there. With [plan.ErrDrift] and [preflight.ErrFindings] the report lists what would be
 // done, except what a *PartialError lists as written; with any other error the report
 // is empty.
 func (b *Bootstrap) Run(ctx context.Context, s settings.Settings) (Report, error) {

@@ -7,7 +7,15 @@
 //
 //	s, err := settings.FromEnv()
 //	// handle err
-//	report, err := bootstrap.New(etcdv3.New(client)).Run(ctx, s)
+//	config, err := open.FromSettings(s)
+//	// handle err, show config.Warnings
+//	store, err := config.Open() // or etcdv3.New(client), or kubernetes.Open(config)
+//	// handle err
+//	defer store.Close()
+//	report, err := bootstrap.New(store).Run(ctx, s)
+//
+// Plan, Apply and Run retry while the datastore is unreachable, and after a conflict with
+// a concurrent write: for 60 seconds, unless the settings or the context say otherwise.
 //
 // The subpackages hold the parts of a run. Package settings reads flags, environment
 // variables and files and resolves them into the desired pools. Package datastore and

@@ -42,7 +42,7 @@ type Event struct {
 	// It is nil for other kinds.
 	Pools []PoolEvent
 
-	// Err is set for the kind retrying: a conflict (ErrConflict), or an
+	// Err is set for the kind retrying: a conflict ([datastore.ErrConflict]), or an
 	// unreachable datastore. It is nil for other kinds.
 	Err error
 

@@ -11,7 +11,8 @@ import (
 )
 
 // Plan is what a run would do. It is data that can be shown, compared, and applied by
-// any Bootstrap of the process. Its JSON is not meant to be decoded: the origins of
+// any Bootstrap of the process. Read Report, or String, to show it, and the embedded
+// [plan.Plan] for the exact steps. Its JSON is not meant to be decoded: the origins of
 // values are lost.
 type Plan struct {
 	plan.Plan // the steps, with the warnings of the planner; complete except for unknown values

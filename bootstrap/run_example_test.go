@@ -46,6 +46,32 @@ func clusterSettings() settings.Settings {
 	return s
 }
 
+// A program reads settings, runs, and handles the errors. Without a setting of Timeout, a
+// run ends after 60 seconds.
+func Example() {
+	s := clusterSettings()        // or settings.FromEnv()
+	b := bootstrap.New(&memory{}) // or etcdv3.New(client), kubernetes.Open(config), open.FromSettings(s)
+
+	report, err := b.Run(context.Background(), s)
+	var partial *bootstrap.PartialError
+	switch {
+	case errors.Is(err, settings.ErrInvalidSettings):
+		fmt.Println("fix the settings; nothing was contacted:", err)
+	case errors.As(err, &partial):
+		fmt.Println("run again; some pools were written:", partial.Created, partial.Updated, err)
+	case errors.Is(err, bootstrap.ErrTimedOut):
+		fmt.Println("run again later:", err)
+	case err != nil:
+		fmt.Println("nothing was written:", err)
+	}
+	for _, pool := range report.Pools {
+		fmt.Println(pool.Name, pool.Action)
+	}
+	// Output:
+	// default-ipv4-ippool created
+	// default-ipv6-ippool skipped
+}
+
 func ExampleBootstrap_Run() {
 	store := &memory{}
 	for range 2 {

@@ -9,6 +9,10 @@
 // callers that have such pools convert nothing. The package uses only the fields
 // that every version of that module has, so it builds with newer versions too.
 //
-// The facts about Calico come from its sources of 2026 and from the
+// [New] and [Default] set Calico's defaults. [Validate] checks one pool, [ValidateSet] the
+// names and ranges of several, [ValidateUpdate] a change, and [ValidateBlocks] existing IPAM
+// blocks. [NewRecord] and [DecodeRecord] are for the record in etcd.
+//
+// The facts about Calico come from the sources of Calico as of 2026 and from the
 // CustomResourceDefinitions that it publishes.
 package ippool

@@ -112,13 +112,13 @@ type DatastoreSettings struct {
 	// Ambient is used to find the Kubernetes API if no setting selects it.
 	Ambient Ambient
 
-	// Names is what messages call a setting, here and wherever the settings lead:
-	// in plans, in the preflight and in the hints of datastores. Nil: its identity,
-	// such as etcd.endpoints. [VariableNames] and [FlagNames] are ready to use.
+	// Names returns how messages name a setting: in faults, plans, findings and the
+	// hints of datastores. Nil: its identity,
+	// such as etcd.endpoints. VariableNames and FlagNames are ready to use.
 	Names origin.Names `json:"-"`
 }
 
-// Ambient are properties of the process that are not settings. FromEnv sets them.
+// Ambient holds properties of the process that are not settings. FromEnv sets them.
 type Ambient struct {
 	KubernetesServiceHost Setting // set in pods
 	KubernetesServicePort Setting // set in pods
@@ -139,7 +139,7 @@ func (s *Settings) pool(family ippool.Family) *PoolSettings {
 // Merge combines layers of settings. For each setting, and for Names, the first layer in
 // which it is set takes precedence.
 //
-//	settings := settings.Merge(flags, environment)
+//	s := settings.Merge(flags, environment)
 func Merge(layers ...Settings) Settings {
 	var merged Settings
 	for _, at := range everySetting() {

@@ -35,7 +35,7 @@ type Datastore interface {
 
 // FromSettings validates all settings, including those that don't concern the
 // datastore, reads the files that they name, and returns the config of the datastore.
-// It makes no connections. The error wraps ErrInvalidSettings of package settings and
+// It makes no connections. The error wraps [settings.ErrInvalidSettings] and
 // has one line per fault. The caller must show the warnings; a run doesn't report them.
 func FromSettings(s settings.Settings) (Config, error) {
 	resolved, err := s.ReadAndResolve()
