@@ -19,7 +19,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// Config configures the connection to the Kubernetes API and the API group of the
+// Config connection to the Kubernetes API and the API group of the
 // pools.
 type Config struct {
 	// REST configures the connection. It is required and is copied. Its
