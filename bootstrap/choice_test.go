@@ -84,7 +84,7 @@ func TestRenderWarnsAndFails(t *testing.T) {
 	assert.Equal(t, 1, reads, "with invalid settings the host is not read")
 
 	_, _, err = Render(t.Context(), settingstest.Given(t, "CALICO_IPV4POOL_CIDR=none"), WithHost(broken), WithRandom(noRandom{silentTB{t}}))
-	assert.EqualError(t, err, "drawing a random IPv6 prefix: unexpected EOF")
+	assert.EqualError(t, err, "generating a random IPv6 prefix: unexpected EOF")
 }
 
 // silentTB is a testing.TB that ignores errors.

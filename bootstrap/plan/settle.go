@@ -156,7 +156,7 @@ func (p Plan) chooseIPv4(networks, others []netip.Prefix) choice {
 		return choice{prefix: prefix, source: origin.DefaultBecause(fmt.Sprintf("%s is in use", defaultIPv4))}
 	}
 	return choice{prefix: defaultIPv4, source: origin.Default, warning: fmt.Sprintf(
-		"this host has networks in %s and in all of %s to %s: the IPv4 pool overlaps one; set a free range with %s",
+		"this host has networks in %s and in all of %s to %s: the IPv4 pool overlaps one of them; set a free range with %s",
 		defaultIPv4, fallbacksIPv4[0], fallbacksIPv4[len(fallbacksIPv4)-1], p.Names.Of(origin.PoolSetting(ippool.IPv4, "cidr")))}
 }
 

@@ -113,7 +113,7 @@ func (p input) terminating(family ippool.Family) []Finding {
 		if pool.family == family && pool.deleted {
 			found = append(found, Finding{
 				Code: PoolTerminating, Pool: pool.name, CIDR: pool.located(),
-				Text: fmt.Sprintf("IPPool %q is being deleted and counts as an %s pool until it is gone; run again afterwards", pool.name, family),
+				Text: fmt.Sprintf("IPPool %q is being deleted and counts as an %s pool until the deletion completes; run again afterwards", pool.name, family),
 			})
 		}
 	}

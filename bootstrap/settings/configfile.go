@@ -99,7 +99,7 @@ func Load(flags Settings, configFile string) (Settings, []string, error) {
 	var warnings []string
 	for _, d := range definitions() {
 		if setting := d.Of(&environment); d.Prefixed && setting.IsSet() {
-			warnings = append(warnings, fmt.Sprintf("%s has no effect: %s says how to reach the datastore",
+			warnings = append(warnings, fmt.Sprintf("%s has no effect: %s configures the datastore",
 				setting.Source, text.OneLine(origin.File(configFile).String())))
 		}
 	}

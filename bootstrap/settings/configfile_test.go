@@ -224,8 +224,8 @@ func TestLoad(t *testing.T) {
 		given, warnings, err := settings.Load(flags, path)
 		require.NoError(t, err)
 		assert.Equal(t, []string{
-			"env CALICO_ETCD_ENDPOINTS has no effect: file " + path + " says how to reach the datastore",
-			"env ETCD_PASSWORD has no effect: file " + path + " says how to reach the datastore",
+			"env CALICO_ETCD_ENDPOINTS has no effect: file " + path + " configures the datastore",
+			"env ETCD_PASSWORD has no effect: file " + path + " configures the datastore",
 		}, warnings)
 		want := settingstest.Given(t, "CALICO_IPV4POOL_NAME=from-env", "--timeout=7s", "--etcd-username=flagged")
 		want.Datastore.EtcdEndpoints = settings.Given("https://10.0.0.1:2379", origin.File(path+" spec.etcdEndpoints"))

@@ -182,7 +182,7 @@ func TestAllow(t *testing.T) {
 		settingstest.Resolved(t, "CALICO_IPPOOLS_ALLOW=ulawithoutnat, ,PoolTERMINATING").Allow)
 	assert.Equal(t, preflight.FindingCodes(), settingstest.Resolved(t, "--allow="+all).Allow)
 	assert.EqualError(t, settingstest.Given(t, "--allow=NoUsablePool,NoSuchThing").Validate(),
-		`flag --allow: "NoSuchThing": unknown finding code; must be some of `+all)
+		`flag --allow: "NoSuchThing": unknown finding code; must be one of `+all)
 }
 
 func TestDatastoreType(t *testing.T) {

@@ -36,7 +36,7 @@ func Example() {
 		report, err := b.Run(ctx, s)
 		switch {
 		case errors.Is(err, settings.ErrInvalidSettings):
-			return fmt.Errorf("nothing was contacted:\n%w", err)
+			return fmt.Errorf("no connection was made:\n%w", err)
 		case err != nil:
 			return err
 		}

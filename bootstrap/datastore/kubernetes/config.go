@@ -103,7 +103,7 @@ func (r *reader) limits(config *rest.Config) {
 		}
 		config.Burst = int(value)
 		if !qps.IsSet() {
-			r.warn("%s has no effect: it goes beyond the rate of %s, which isn't set", burst.Source, r.name(origin.SettingClientQPS))
+			r.warn("%s has no effect: it requires %s, which is not set", burst.Source, r.name(origin.SettingClientQPS))
 		}
 	}
 }

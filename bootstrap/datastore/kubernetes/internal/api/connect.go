@@ -237,7 +237,7 @@ func (c *Client) do(ctx context.Context, request *rest.Request) (rest.Result, er
 	case result := <-done:
 		return result, result.Error()
 	case <-ctx.Done():
-		return rest.Result{}, fmt.Errorf("neither the exec plugin of the kubeconfig's user nor the API server answered: %w", ctx.Err())
+		return rest.Result{}, fmt.Errorf("neither the exec plugin of the kubeconfig's user nor the API server responded: %w", ctx.Err())
 	}
 }
 
