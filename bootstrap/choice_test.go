@@ -105,7 +105,7 @@ func TestRenderedPoolsAreComplete(t *testing.T) {
 	assert.Equal(t, want, pools[0])
 }
 
-// Plans, the preflight and what they refuse call a setting as the settings say.
+// Plans, preflight findings and their errors name a setting as Names returns it.
 func TestNamesInMessages(t *testing.T) {
 	t.Parallel()
 	given := settingstest.Given(t, "--ipv4-pool-nat-outgoing=false", "--ipv6-pool-cidr=none", "--preflight=strict", "--on-drift=fail")

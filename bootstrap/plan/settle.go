@@ -53,10 +53,9 @@ func (p Plan) NeedsRandom(known facts.Facts) bool {
 //   - for IPv6, the random prefix. If random is the zero prefix, the CIDR stays
 //     unknown.
 //
-// Settle is a pure function and does not modify p. It returns ErrPodCIDR if the pod CIDR
-// of the cluster is no valid pool, and ErrIncompatible if a pool
-// to create overlaps another pool, contains blocks of another size, or is invalid with
-// the cluster's CIDR.
+// Settle is a pure function and does not modify p. It returns ErrPodCIDR if a pool with
+// the pod CIDR of the cluster is invalid, and ErrIncompatible if a pool to create
+// overlaps another pool, contains blocks of another size, or is otherwise invalid.
 func (p Plan) Settle(known facts.Facts, random netip.Prefix) (Plan, error) {
 	p.Steps, p.Warnings = slices.Clone(p.Steps), slices.Clone(p.Warnings)
 	var overlaps []error // Compute checks CIDRs that are set; only chosen ones need it here

@@ -106,7 +106,7 @@ func (p input) findings(pools []checkedPool, families []ippool.Family) []Finding
 	return found
 }
 
-// terminating finds pools that are being deleted. They count until they are gone.
+// terminating finds pools that are being deleted. They count until the deletion completes.
 func (p input) terminating(family ippool.Family) []Finding {
 	var found []Finding
 	for _, pool := range p.pools {

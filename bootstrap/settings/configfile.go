@@ -10,7 +10,7 @@ import (
 )
 
 // FromFile returns the datastore settings of a CalicoAPIConfig file, YAML or
-// JSON. Fields that Calico doesn't know are refused. The error is an *Error, whose
+// JSON. Fields that Calico doesn't know are errors. The error is an *Error, whose
 // faults have origin.File(path) as their Source.
 func FromFile(path string) (Settings, error) {
 	data, err := os.ReadFile(path)

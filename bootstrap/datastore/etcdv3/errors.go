@@ -60,7 +60,7 @@ func (d *Datastore) explain(operation string, err error) error {
 	return e
 }
 
-// name is what hints call a setting.
+// name returns how hints name a setting.
 func (d *Datastore) name(setting origin.Setting) string { return d.config.Names.Of(setting) }
 
 func (d *Datastore) grantHint() string {

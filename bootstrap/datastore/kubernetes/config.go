@@ -34,7 +34,7 @@ type Config struct {
 	// RequestTimeout is the time limit of one request. Zero means 20 seconds.
 	RequestTimeout time.Duration
 
-	// Names is what hints call a setting. Nil: its identity, such as
+	// Names returns how hints name a setting. Nil: its identity, such as
 	// kubernetes.apiToken.
 	Names origin.Names `json:"-"`
 }
@@ -64,7 +64,7 @@ type reader struct {
 	warnings       []string
 }
 
-// name is what messages call a setting.
+// name returns how messages name a setting.
 func (r *reader) name(setting origin.Setting) string { return r.settings.Names.Of(setting) }
 
 func (r *reader) warn(format string, args ...any) {

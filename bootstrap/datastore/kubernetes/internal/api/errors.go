@@ -63,7 +63,7 @@ func (c *Client) explainStatus(e *datastore.Error, action Action, status metav1.
 	switch {
 	case code >= http.StatusMultipleChoices && code < http.StatusBadRequest:
 		e.Err, e.Hint = fmt.Errorf("%d %s, a redirect", code, http.StatusText(code)), endpointHint
-	case page && code != http.StatusNotFound && !mayPass(code): // not the API server's verdict on credentials or pool
+	case page && code != http.StatusNotFound && !mayPass(code): // not the API server's decision on the credentials or the pool
 	case code == http.StatusUnauthorized:
 		e.Kind, e.Hint = datastore.ErrUnauthorized, c.credentialsHint(time.Now())
 	case code == http.StatusForbidden && c.isAnonymous():
