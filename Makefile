@@ -52,7 +52,7 @@ build: ## build the program into bin/
 .PHONY: image
 image: CONTEXT := $(BIN)/image-$(ARCH)
 image: ## build the container image (IMAGE=name:tag ARCH=arm64 IMAGE_TOOL=podman)
-	@command -v "$(IMAGE_TOOL)" >/dev/null || { echo "make image: docker, podman and buildah do not work; install one of them, or set IMAGE_TOOL" >&2; exit 1; }
+	@command -v "$(IMAGE_TOOL)" >/dev/null || { echo "make image: docker, podman and buildah don't work; set IMAGE_TOOL to another tool" >&2; exit 1; }
 	@rm -rf $(CONTEXT)
 	GOOS=linux GOARCH=$(ARCH) CGO_ENABLED=0 $(GO) build -trimpath -tags '$(TAGS)' -ldflags '$(LDFLAGS)' -o $(CONTEXT)/calico-bootstrap ./examples/calico-bootstrap
 	@TZ=UTC touch -t $(or $(call COMMITTED,%Y%m%d%H%M.%S),197001010000) $(CONTEXT)/calico-bootstrap
