@@ -29,7 +29,7 @@ func Example() {
 		if err != nil {
 			return err
 		}
-		// What your own configuration says comes in with the name of its place.
+		// A value of your own configuration, with the source that messages name.
 		s.IPv4.NATOutgoing = settings.Given("false", origin.Caller("cluster.yaml: ipv4.masquerade"))
 
 		b := bootstrap.New(etcdv3.New(client), bootstrap.WithLogger(slog.Default()))
