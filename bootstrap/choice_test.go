@@ -75,7 +75,7 @@ func TestRenderWarnsAndFails(t *testing.T) {
 	assert.Len(t, pools, 2)
 	assert.Equal(t, []string{
 		`env CALICO_IPV6POOL_CIDR: "fd00::7/64" has host bits, which are ignored: the pool is fd00::/64`,
-		"a pool may overlap a network of this host: no netlink",
+		"overlaps with networks of this host are not checked: no netlink",
 		"the CIDR 192.168.0.0/16 was chosen for this run and may differ on another host or in the next run: set one with ipv4.pool.cidr",
 	}, warnings)
 

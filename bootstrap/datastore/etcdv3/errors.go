@@ -53,7 +53,7 @@ func (d *Datastore) explain(operation string, err error) error {
 			e.Hint = "check that the endpoint is etcd's client port, and the firewalls in between"
 		}
 	case errors.Is(err, rpctypes.ErrNoSpace):
-		e.Hint = "etcd accepts no more writes: free space (etcdctl compact, etcdctl defrag), then etcdctl alarm disarm"
+		e.Hint = "etcd rejects writes: free space (etcdctl compact, etcdctl defrag), then etcdctl alarm disarm"
 	case isTooLarge(err):
 		e.Hint = "an IPPool is larger than etcd accepts (--max-request-bytes, 1.5 MiB by default): shorten its labels and annotations"
 	}

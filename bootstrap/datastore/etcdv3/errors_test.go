@@ -41,7 +41,7 @@ func TestExplain(t *testing.T) {
 		{status.Error(codes.Unknown, "raft proposal dropped"), datastore.ErrUnreachable, ""},
 		{status.Error(codes.Unknown, "another"), nil, ""},
 		{context.DeadlineExceeded, datastore.ErrUnreachable, "check that the endpoint is etcd's client port, and the firewalls in between"},
-		{rpctypes.ErrNoSpace, nil, "etcd accepts no more writes: free space (etcdctl compact, etcdctl defrag), then etcdctl alarm disarm"},
+		{rpctypes.ErrNoSpace, nil, "etcd rejects writes: free space (etcdctl compact, etcdctl defrag), then etcdctl alarm disarm"},
 		{rpctypes.ErrRequestTooLarge, nil, "an IPPool is larger than etcd accepts (--max-request-bytes, 1.5 MiB by default): shorten its labels and annotations"},
 		{rpctypes.ErrCorrupt, nil, ""},
 	} {

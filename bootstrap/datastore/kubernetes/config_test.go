@@ -240,7 +240,7 @@ func TestFromSettingsFaults(t *testing.T) {
 		{"another kind", connection{Kubeconfig: given(apitest.File(t, "c", "apiVersion: v1\nkind: Secret\n"))}, []string{`not a kubeconfig: `}},
 		{"a secret for an anchor", connection{Kubeconfig: given(apitest.File(t, "c", "users:\n- name: a\n  user: {token: *hunter2}\n"))}, []string{"not a kubeconfig: "}},
 		{"malformed, inline", connection{KubeconfigInline: given("hunter2: [")}, []string{"test: ***: not a kubeconfig: "}},
-		{"empty", connection{Kubeconfig: given(apitest.File(t, "c", ""))}, []string{"it has no current-context; set kubernetes.currentContext to one that has contexts"}},
+		{"empty", connection{Kubeconfig: given(apitest.File(t, "c", ""))}, []string{"it has no contexts; must be a kubeconfig with a context"}},
 		{"no current context", connection{Kubeconfig: given(apitest.File(t, "c", strings.ReplaceAll(kubeconfig, "current-context: admin", "")))},
 			[]string{"it has no current-context; set kubernetes.currentContext to one of admin, broken, other"}},
 		{"missing current context", connection{Kubeconfig: given(apitest.File(t, "c", strings.ReplaceAll(kubeconfig, "current-context: admin", "current-context: gone")))},
