@@ -56,7 +56,7 @@ func (d Definition) Variables() []string {
 }
 
 // acceptedTimeout describes durations, for the documentation and for faults.
-const acceptedTimeout = "a Go duration such as 90s or 5m; 0 is no limit"
+const acceptedTimeout = "a Go duration such as 90s or 5m; 0 means no limit"
 
 var (
 	acceptedBool = strings.Join(trueWords, " ") + ", " + strings.Join(falseWords, " ")
@@ -210,7 +210,7 @@ var runDefinitions = []Definition{
 		at:    func(s *Settings) *Setting { return &s.WaitForDatastore },
 	}, {
 		ID: origin.SettingTimeout, Flag: "timeout", Env: "CALICO_IPPOOLS_TIMEOUT", Default: "60s", Accepted: acceptedTimeout,
-		Usage: "time limit of the whole run; 0 is no limit",
+		Usage: "time limit of the whole run; 0 means no limit",
 		at:    func(s *Settings) *Setting { return &s.Timeout },
 	}, {
 		ID: origin.SettingLogLevel, Flag: "log-level", Env: "CALICO_STARTUP_LOGLEVEL", Default: "info", Words: words("debug", "info", "warning", "error"),

@@ -152,7 +152,7 @@ func TestTimeout(t *testing.T) {
 
 func TestInvalidTimeout(t *testing.T) {
 	t.Parallel()
-	const form = "must be a Go duration such as 90s or 5m; 0 is no limit"
+	const form = "must be a Go duration such as 90s or 5m; 0 means no limit"
 	tests := []struct{ text, want string }{
 		{"60", "not a duration; " + form + "; did you mean 60s?"},
 		{"1", "not a duration; " + form + "; did you mean 1s?"},
