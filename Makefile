@@ -1,11 +1,11 @@
-# Everything that is done with this repository. `make help` lists it.
+# The tasks of this repository. `make help` lists them.
 
 GO      ?= go
 BIN     := bin
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
-# Without gRPC's tracing, and so without the templates that it prints itself with.
+# Omits gRPC's tracing and the HTML templates that it uses.
 TAGS := grpcnotrace
 
 # Without cgo everywhere, so that each package is compiled once: for the tests, for the
@@ -20,17 +20,19 @@ WITH_RACE = $(if $(RACE),CGO_ENABLED=1) $(GO) test $(RACE)
 # first: the others are tested while it waits for servers.
 PACKAGES := ./internal/integration/... ./... ./examples/...
 
-# Where the program and the library must compile: installers run on laptops.
+# The platforms for which the program and the library must compile: installers run on
+# laptops.
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
-# Which fuzzers, and how long each: a duration, or a number of inputs such as 3000x.
+# The fuzzers to run, and the time of each: a duration, or a number of inputs such as
+# 3000x.
 FUZZTIME ?= 10m
 FUZZERS  ?= ^Fuzz
 ARGS     ?= --ipv4-pool-cidr 10.244.0.0/16 --ipv6-pool-cidr fd00:10:244::/64
 
-# What `make image` builds, for which architecture, and with which of docker,
-# podman and buildah: the first that works here. With the same Go and the same
-# tool, a commit gives the same image.
+# The name, the architecture and the build tool of `make image`. The default tool is
+# the first of docker, podman and buildah that works. The image of a commit is
+# reproducible with the same versions of Go and the tool.
 IMAGE      ?= calico-bootstrap:$(or $(VERSION),latest)
 ARCH       ?= $(shell $(GO) env GOARCH)
 IMAGE_TOOL ?= $(shell for tool in docker podman buildah; do $$tool info >/dev/null 2>&1 && echo $$tool && break; done)
@@ -50,7 +52,7 @@ build: ## build the program into bin/
 .PHONY: image
 image: CONTEXT := $(BIN)/image-$(ARCH)
 image: ## build the container image (IMAGE=name:tag ARCH=arm64 IMAGE_TOOL=podman)
-	@command -v "$(IMAGE_TOOL)" >/dev/null || { echo "make image: no docker, podman or buildah works here; IMAGE_TOOL names another" >&2; exit 1; }
+	@command -v "$(IMAGE_TOOL)" >/dev/null || { echo "make image: docker, podman and buildah don't work; set IMAGE_TOOL to another tool" >&2; exit 1; }
 	@rm -rf $(CONTEXT)
 	GOOS=linux GOARCH=$(ARCH) CGO_ENABLED=0 $(GO) build -trimpath -tags '$(TAGS)' -ldflags '$(LDFLAGS)' -o $(CONTEXT)/calico-bootstrap ./examples/calico-bootstrap
 	@TZ=UTC touch -t $(or $(call COMMITTED,%Y%m%d%H%M.%S),197001010000) $(CONTEXT)/calico-bootstrap
@@ -68,43 +70,43 @@ run: ## bootstrap into an embedded etcd and show the pools (ARGS='--flag …')
 	$(GO) run -tags embedded ./examples/calico-bootstrap --datastore-type embedded $(ARGS)
 
 .PHONY: check
-check: lint ## lint, and the tests that need no server
+check: lint ## lint, and run the tests that need no server
 	$(GO) test ./... ./examples/...
 
 .PHONY: test
-test: test-newest test-floors ## all tests: on the newest dependencies, on the oldest, and some fuzzers for 3000 inputs
-	@# Counted, not timed: a fuzzer that the clock cuts off on a busy machine fails.
-	@# The oldest ones: what the others find at random is found by `make fuzz`, and
-	@# turns no unchanged checkout red.
+test: test-newest test-floors ## run all tests, on the newest and the oldest dependencies, and some fuzzers for 3000 inputs
+	@# A number of inputs, not a duration: on a busy machine, a fuzzer that is
+	@# interrupted by a timeout fails. Only the oldest fuzzers: the others may find an
+	@# old fault at random, and `make test` must not fail without a change.
 	$(MAKE) --no-print-directory fuzz FUZZTIME=3000x FUZZERS='^Fuzz(Parse|ParseCIDR|Record|FromEnv)$$'
 
-# The race detector is for what is concurrent: the library, and the conformance suites
-# that run it on real servers. -short leaves the model check to the run without it.
+# The race detector runs on the concurrent code: the library, and the conformance suites
+# that run it on real servers. -short skips the model check, which runs without it.
 .PHONY: test-newest
-test-newest: ## all tests, real servers included, on the newest dependencies
+test-newest: ## run all tests, including those on real servers, on the newest dependencies
 	$(GO) test -timeout 35m -skip Suite $(PACKAGES)
 	$(WITH_RACE) -short ./...
 	$(WITH_RACE) -timeout 35m -run Suite ./internal/integration
 
 .PHONY: test-floors
-test-floors: ## the library's tests on the oldest dependencies that it promises to work with
+test-floors: ## run the library's tests on the oldest supported dependencies
 	GOWORK=off $(GO) test -short ./...
 
 .PHONY: test-docs
-test-docs: ## what README.md and docs/ say and show (docs/OPENSHIFT.md and the image are typed by test-host)
+test-docs: ## test README.md and docs/ (test-host tests docs/OPENSHIFT.md and the image)
 	$(GO) test -count=1 . -run 'README|Document|Guarantees|EveryCommand|Links'
 	$(GO) test -count=1 ./bootstrap/preflight -run 'Documented'
 	$(GO) test -count=1 -timeout 15m ./internal/integration/... -run 'QuickStart|Transcript|Migrating|Help|ConfigTable|Install$$|RenderIsAccepted|Document'
 
 .PHONY: test-host
-test-host: ## the tests that need root on Debian or Fedora: firewalld, Ansible, the image (installs what they need)
+test-host: ## install the requirements of the tests that need root on Debian or Fedora, and run them: firewalld, Ansible, the image
 	internal/integration/host/install
-	@# Go would answer from its cache though the role has changed.
+	@# -count=1: Go's test cache does not detect changes of the role.
 	$(GO) test -tags host -count=1 -timeout 30m ./internal/integration/host/...
 
-# Kubernetes of internal/integration/kubetest/kubernetes-…
+# The older versions are in internal/integration/kubetest/kubernetes-….
 .PHONY: test-older
-test-older: ## the tests on real API servers, with an older Kubernetes than the newest
+test-older: ## run the tests on real API servers with an older Kubernetes
 	KUBETEST_KUBERNETES=1.34 $(GO) test -timeout 40m ./internal/integration/...
 
 .PHONY: cross
@@ -116,7 +118,7 @@ cross: ## compile everything for every platform
 	done
 
 .PHONY: lint
-lint: ## gofmt, go vet, staticcheck
+lint: ## run gofmt, go vet and staticcheck
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "gofmt would change:"; echo "$$unformatted"; exit 1; }
 	$(GO) vet $(PACKAGES)
 	$(GO) vet -tags embedded ./examples/...
@@ -126,40 +128,40 @@ lint: ## gofmt, go vet, staticcheck
 	$(GO) tool staticcheck -tags embedded ./examples/...
 	$(GO) tool staticcheck -tags host ./internal/integration/host/...
 
-# The library's API is compared with that of the last version: a tag or a commit.
-# As long as there is no version it is HEAD, and the change that of the checkout.
+# The tag or commit to compare the library's API with: the last version, or HEAD if
+# there is no version.
 MODULE := github.com/calico-bootstrap/calico-bootstrap
 SINCE  ?= $(or $(shell git describe --tags --abbrev=0 --match 'v*' 2>/dev/null),HEAD)
 
 .PHONY: api
-api: ## how the library's API changed, and what of it breaks importers (SINCE=v0.1.0)
+api: ## list the changes of the library's API, compatible and incompatible (SINCE=v0.1.0)
 	@mkdir -p $(BIN)
 	@$(GO) build -o $(BIN)/apidiff golang.org/x/exp/cmd/apidiff
 	@then=$$(mktemp -d) && trap 'rm -rf "$$then"' EXIT && \
 	git archive -o "$$then/tar" '$(SINCE)' && tar -xf "$$then/tar" -C "$$then" && \
 	{ (cd "$$then" && GOWORK=off "$(CURDIR)/$(BIN)/apidiff" -m -w exported $(MODULE)) && \
 	changes=$$(GOWORK=off $(BIN)/apidiff -m "$$then/exported" $(MODULE)); } 2>"$$then/log" || { cat "$$then/log" >&2; exit 1; } && \
-	echo "$${changes:-The API is that of $(SINCE).}"
+	echo "$${changes:-The API has not changed since $(SINCE).}"
 
-# Where the Go vulnerability database is: a mirror may be nearer.
+# The URL of the Go vulnerability database, or of a mirror.
 VULNDB ?= https://vuln.go.dev
 
 .PHONY: vuln
-vuln: ## known vulnerabilities in what the library and the program call (skipped where VULNDB can't be reached)
+vuln: ## check the code that the library and the program call for known vulnerabilities (skipped if VULNDB is unreachable)
 	@mkdir -p $(BIN)
-	@# What it says counts, too: a govulncheck that panics may exit with 0.
+	@# Check the output too: if govulncheck panics, it may exit with 0.
 	@$(GO) tool govulncheck -db '$(VULNDB)' ./... ./examples/... >$(BIN)/vuln.txt 2>&1; code=$$?; cat $(BIN)/vuln.txt; \
 	if grep -q '^govulncheck: fetching vulnerabilities: ' $(BIN)/vuln.txt; then \
-		echo 'make vuln: skipped: $(VULNDB) gives no vulnerabilities; VULNDB=URL names a mirror'; exit 0; \
+		echo 'make vuln: skipped: no vulnerabilities could be fetched from $(VULNDB); set VULNDB to a mirror'; exit 0; \
 	fi; \
 	grep -q -e '^No vulnerabilities found' -e '^Your code is affected by 0 vulnerabilities' $(BIN)/vuln.txt || exit $$(($$code ? $$code : 1)); \
 	exit $$code
 
-# What they reach is kept in Go's cache, and is where the next run begins. An input
-# that reaches something new is made smaller for a second, not for the usual
-# minute, of which most would be lost.
+# Go's cache keeps the inputs that increase coverage, and the next run starts with
+# them. Minimizing an input is limited to one second: the default of a minute is rarely
+# worth it.
 .PHONY: fuzz
-fuzz: ## every fuzzer, or those that FUZZERS matches, for FUZZTIME (10m each, so some hours; FUZZTIME=30s)
+fuzz: ## run the fuzzers that FUZZERS matches (default all), each for FUZZTIME (default 10m, some hours in total)
 	@failed=; \
 	for package in $$($(GO) list ./... ./examples/...); do \
 		listed=$$($(GO) test -list '$(FUZZERS)' $$package) || { echo "$$listed"; exit 1; }; \
@@ -171,11 +173,11 @@ fuzz: ## every fuzzer, or those that FUZZERS matches, for FUZZTIME (10m each, so
 	test -z "$$failed" || { echo "failed:$$failed" >&2; exit 1; }
 
 .PHONY: bench
-bench: ## measure all that docs/PERFORMANCE.md says, and write its tables anew
+bench: ## run the benchmarks of docs/PERFORMANCE.md, and update its tables
 	$(GO) test -timeout 20m ./internal/integration/performance -run '^$$' -bench . -benchtime 1x -args -write
 
 .PHONY: cover
-cover: ## statement coverage of the library, by its own tests and those on real servers: 95 % of each package
+cover: ## check that the tests, including those on real servers, cover 95 % of the statements of each library package
 	@mkdir -p $(BIN)
 	$(GO) test -timeout 35m -coverpkg=./ippool/...,./bootstrap/...,./internal/netcause -coverprofile=$(BIN)/cover.out $(PACKAGES)
 	@awk 'NR > 1 { statements[$$1] = $$2; if ($$3 > 0) run[$$1] = 1 } \
@@ -188,5 +190,5 @@ cover: ## statement coverage of the library, by its own tests and those on real 
 			exit low }' $(BIN)/cover.out
 
 .PHONY: clean
-clean: ## remove what was built
+clean: ## remove build output
 	rm -rf $(BIN)

@@ -4,7 +4,7 @@
 // A new cluster needs a default IPv4 and IPv6 pool, and a decision whether traffic
 // that leaves the pools is masqueraded (natOutgoing). This module creates the pools
 // from calico-node's variables, with the same records, byte for byte. It validates
-// all settings before it contacts anything, writes nothing if a setting is invalid,
+// all settings before it makes any connection, writes nothing if a setting is invalid,
 // reports what it does and why, and returns errors.
 //
 // The packages, in the order of their use:

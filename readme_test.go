@@ -40,7 +40,7 @@ func settingsTable() string {
 		}
 		fmt.Fprintf(&table, "| --%s | %s%s | %s | %s | %s |\n", d.Flag, d.Env, mark, d.Default, accepted, d.Usage)
 	}
-	fmt.Fprintf(&table, "\nBooleans are %s. Anything else is an error.\n", booleans)
+	fmt.Fprintf(&table, "\nBooleans are %s. Any other value is an error.\n", booleans)
 	return table.String()
 }
 

@@ -386,7 +386,7 @@ func TestPoolThatIsBeingDeletedIsNotUpdated(t *testing.T) {
 	report, err := run(t, store, settingstest.Given(t, "--ipv6-pool-cidr=none", "--on-drift=update", "--ipv4-pool-nat-outgoing=false"))
 	require.NoError(t, err)
 	assert.Equal(t, []string{"default-ipv4-ippool unchanged: exists; differs from desired: natOutgoing"}, outcome(report)[:1])
-	assert.Equal(t, "it is being deleted: run again when it is gone", report.Pools[0].Drift[0].Remedy)
+	assert.Equal(t, "it is being deleted: run again after the deletion", report.Pools[0].Drift[0].Remedy)
 	assert.Zero(t, store.count("commit"))
 }
 

@@ -75,7 +75,7 @@ func TestRenderWarnsAndFails(t *testing.T) {
 	assert.Len(t, pools, 2)
 	assert.Equal(t, []string{
 		`env CALICO_IPV6POOL_CIDR: "fd00::7/64" has host bits, which are ignored: the pool is fd00::/64`,
-		"a pool may overlap a network of this host: no netlink",
+		"overlaps with networks of this host are not checked: no netlink",
 		"the CIDR 192.168.0.0/16 was chosen for this run and may differ on another host or in the next run: set one with ipv4.pool.cidr",
 	}, warnings)
 
@@ -84,7 +84,7 @@ func TestRenderWarnsAndFails(t *testing.T) {
 	assert.Equal(t, 1, reads, "with invalid settings the host is not read")
 
 	_, _, err = Render(t.Context(), settingstest.Given(t, "CALICO_IPV4POOL_CIDR=none"), WithHost(broken), WithRandom(noRandom{silentTB{t}}))
-	assert.EqualError(t, err, "drawing a random IPv6 prefix: unexpected EOF")
+	assert.EqualError(t, err, "generating a random IPv6 prefix: unexpected EOF")
 }
 
 // silentTB is a testing.TB that ignores errors.
@@ -105,7 +105,7 @@ func TestRenderedPoolsAreComplete(t *testing.T) {
 	assert.Equal(t, want, pools[0])
 }
 
-// Plans, the preflight and what they refuse call a setting as the settings say.
+// Plans, preflight findings and their errors name a setting as Names returns it.
 func TestNamesInMessages(t *testing.T) {
 	t.Parallel()
 	given := settingstest.Given(t, "--ipv4-pool-nat-outgoing=false", "--ipv6-pool-cidr=none", "--preflight=strict", "--on-drift=fail")

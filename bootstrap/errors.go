@@ -38,7 +38,8 @@ func (e *PartialError) Unwrap() []error {
 	return errs
 }
 
-// keptError is about a pool that was written, and stays, beside an error.
+// keptError reports a pool that was written before the run failed and is not rolled
+// back.
 type keptError struct {
 	name   string
 	action plan.Action

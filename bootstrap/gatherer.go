@@ -107,7 +107,7 @@ func (g *gatherer) gather(ctx context.Context, store datastore.Datastore, p plan
 	if needSurvey && surveyErr == nil {
 		g.surveyed, g.survey = true, survey
 		for _, problem := range survey.Problems {
-			g.notes = append(g.notes, "not checked: "+text.OneLine(problem))
+			g.notes = append(g.notes, "preflight: "+text.OneLine(problem))
 		}
 	}
 	if err := cmp.Or(blockErr, podCIDRsErr, surveyErr); err != nil {
@@ -139,7 +139,7 @@ func (g *gatherer) draw(p plan.Plan, known facts.Facts) (netip.Prefix, error) {
 // warnOfHost warns of host facts that could not be read.
 func (g *gatherer) warnOfHost() {
 	warn := func(what string, source *once) {
-		warning := fmt.Sprintf("a pool may overlap a %s of this host: %v", what, source.err)
+		warning := fmt.Sprintf("overlaps with %ss of this host are not checked: %v", what, source.err)
 		if source.err != nil && !slices.Contains(g.warnings, warning) {
 			g.warnings = append(g.warnings, warning)
 		}

@@ -191,10 +191,10 @@ func TestSkippedChecksAreReported(t *testing.T) {
 	report, err := run(t, newStore(), settingstest.Given(t, append(settingstest.CIDRs, natIPv6)...), WithHost(host), WithCluster(cluster))
 	require.NoError(t, err)
 	assert.Equal(t, []string{
-		"a pool may overlap a network of this host: no netlink",
-		"a pool may overlap a route of this host: no rights",
+		"overlaps with networks of this host are not checked: no netlink",
+		"overlaps with routes of this host are not checked: no rights",
 	}, report.Warnings)
-	assert.Equal(t, []string{"not checked: nodes: forbidden; see RBAC", "not checked: servicecidrs: not served"}, report.Notes)
+	assert.Equal(t, []string{"preflight: nodes: forbidden; see RBAC", "preflight: servicecidrs: not served"}, report.Notes)
 }
 
 // A run reads the facts once, however many attempts it takes, and has findings of the

@@ -119,7 +119,7 @@ func TestPoolsFileErrorsAreReturnedTogether(t *testing.T) {
 	given := settingstest.Given(t, "--pools-file="+dir, "--timeout=soon")
 	want := strings.ReplaceAll(`file DIR/b.yaml: can't be read: no such file or directory; must be a file with IPPools
 file DIR/a.yaml:2: "10.1.0.0/33": [0].cidr: not a CIDR such as 10.244.0.0/16 or fd00:10:244::/64
-flag --timeout: "soon": not a duration; must be a Go duration such as 90s or 5m; 0 is no limit`, "DIR", dir)
+flag --timeout: "soon": not a duration; must be a Go duration such as 90s or 5m; 0 means no limit`, "DIR", dir)
 	_, err := run(t, newStore(), given)
 	require.EqualError(t, err, want)
 	_, _, err = Render(t.Context(), given)

@@ -62,7 +62,7 @@ func TestReportWarningsInJSON(t *testing.T) {
 	assert.Equal(t, []string{
 		`env CALICO_IPV4POOL_CIDR: "10.1.2.3/16" has host bits, which are ignored: the pool is 10.1.0.0/16`,
 		`IPPool "broken" is malformed and is ignored: no JSON`,
-		`env CALICO_IPV4POOL_CIDR: "10.1.0.0/16" has no effect: there is no IPPool "default-ipv4-ippool" but a; to manage that one, name it with ipv4.pool.name=a`,
+		`env CALICO_IPV4POOL_CIDR: "10.1.0.0/16" has no effect: IPPool "default-ipv4-ippool" does not exist; existing: a; to manage it, set ipv4.pool.name=a`,
 	}, decoded.Warnings, "those of the settings first")
 }
 

@@ -97,7 +97,7 @@ func TestChoicesAreMadeOncePerRun(t *testing.T) {
 			WithHost(fakeHost{err: errors.New("no netlink"), reads: &reads}), WithClock(time.Now))
 		require.NoError(t, err)
 		assert.Equal(t, 1, reads)
-		assert.Equal(t, []string{"a pool may overlap a network of this host: no netlink"}, report.Warnings)
+		assert.Equal(t, []string{"overlaps with networks of this host are not checked: no netlink"}, report.Warnings)
 		assert.Equal(t, 4, store.count("commit"))
 		assert.Equal(t, 4, store.count(blocks4), "a random prefix has no blocks")
 		assert.Zero(t, store.count(blocksBoth))

@@ -208,7 +208,7 @@ func TestPlanIsComplete(t *testing.T) {
 	assert.Equal(t, 1, reads)
 }
 
-// Invalid settings are reported before anything is contacted.
+// Invalid settings are reported before any connection is made.
 func TestRunInvalidSettings(t *testing.T) {
 	t.Parallel()
 	store := newStore(poolstest.Stored("default-ipv4-ippool", "10.0.0.0/16"), poolstest.Stored("default-ipv6-ippool", "fd00::/64"))
@@ -275,7 +275,7 @@ func TestRunWarnings(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, []string{
 		`env CALICO_IPV4POOL_NAT_OUTGOING: "off" is read as false here; calico-node reads it as true`,
-		"this host has networks in 192.168.0.0/16 and in all of 172.16.0.0/16 to 172.31.0.0/16: the IPv4 pool overlaps one; set a free range with ipv4.pool.cidr",
+		"this host has networks in 192.168.0.0/16 and in all of 172.16.0.0/16 to 172.31.0.0/16: the IPv4 pool overlaps one of them; set a free range with ipv4.pool.cidr",
 		`IPPool "odd" is ignored: invalid CIDR: "nonsense" is not a CIDR such as 10.244.0.0/16 or fd00:10:244::/64`,
 		`IPPool "broken" is malformed and is ignored: no JSON`,
 	}, report.Warnings)
@@ -305,7 +305,7 @@ func TestRunRandomFails(t *testing.T) {
 	_, err := run(t, store, settingstest.Given(t, settingstest.CIDRs...), WithRandom(noRandom{silentTB{t}}))
 	assert.EqualError(t, err, "generating a uid: unexpected EOF")
 	_, err = run(t, store, settingstest.Given(t, settingstest.CIDRs[0]), WithRandom(noRandom{silentTB{t}}))
-	assert.EqualError(t, err, "drawing a random IPv6 prefix: unexpected EOF")
+	assert.EqualError(t, err, "generating a random IPv6 prefix: unexpected EOF")
 	assert.Empty(t, store.stored())
 }
 

@@ -54,7 +54,7 @@ func TestStrict(t *testing.T) {
 	store := newStore()
 	_, err = run(t, store, settingstest.Given(t, append(lines, "CALICO_IPPOOLS_STRICT=yes")...))
 	require.ErrorIs(t, err, settings.ErrInvalidSettings)
-	assert.Empty(t, store.calls, "nothing is contacted")
+	assert.Empty(t, store.calls, "no connection is made")
 	_, err = settingstest.Given(t, append(settingstest.CIDRs, "--strict=true")...).Resolve()
 	require.NoError(t, err)
 }

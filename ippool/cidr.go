@@ -69,7 +69,7 @@ func FirstFree(candidates, used []netip.Prefix) (netip.Prefix, bool) {
 func RandomULA(random io.Reader) (netip.Prefix, error) {
 	addr := [16]byte{0xfd}
 	if _, err := io.ReadFull(random, addr[1:6]); err != nil {
-		return netip.Prefix{}, fmt.Errorf("drawing a random IPv6 prefix: %w", err)
+		return netip.Prefix{}, fmt.Errorf("generating a random IPv6 prefix: %w", err)
 	}
 	return netip.PrefixFrom(netip.AddrFrom16(addr), 48), nil
 }

@@ -92,7 +92,7 @@ func (o *object) only(name string) (spelled string, value []byte, err error) {
 			continue
 		}
 		if value != nil {
-			return "", nil, fmt.Errorf("the stored record has the name %q more than once", name)
+			return "", nil, fmt.Errorf("the stored record has the duplicate key %q", name)
 		}
 		spelled, value = m.name, m.value
 	}

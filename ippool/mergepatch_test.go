@@ -95,7 +95,7 @@ func TestMergePatchErrors(t *testing.T) {
 		require.NoError(t, err)
 		record.Pool().Spec.NATOutgoing = false
 		patch, err := record.MergePatch()
-		require.ErrorContains(t, err, "more than once")
+		require.ErrorContains(t, err, "duplicate key")
 		assert.Nil(t, patch)
 	}
 }

@@ -39,7 +39,7 @@ func DecodeRecord(data []byte) (*Record, error) {
 		return nil, fmt.Errorf("not the JSON of an IPPool: %w", err)
 	}
 	if !bytes.HasPrefix(bytes.TrimLeft(data, " \t\r\n"), []byte("{")) {
-		return nil, errors.New("not the JSON of an IPPool: no object")
+		return nil, errors.New("not the JSON of an IPPool: not an object")
 	}
 	decoded, err := encodePool(&record.pool)
 	if err != nil {
@@ -111,7 +111,7 @@ func (r *Record) encodeChange(encoded []byte) ([]byte, error) {
 		return nil, err
 	}
 	if !bytes.Equal(want.decoded, got.decoded) {
-		return nil, errors.New("the change can't be made in the stored record: it has a name more than once")
+		return nil, errors.New("the stored record can't be changed: it has a duplicate key")
 	}
 	return merged, nil
 }

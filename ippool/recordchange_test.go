@@ -234,7 +234,7 @@ func TestRecordChangeThatIsLost(t *testing.T) {
 	assert.True(t, record.Pool().Spec.NATOutgoing)
 	record.Pool().Spec.NATOutgoing = false
 	encoded, err := record.Encode()
-	require.ErrorContains(t, err, "more than once")
+	require.ErrorContains(t, err, "duplicate key")
 	assert.Nil(t, encoded)
 }
 

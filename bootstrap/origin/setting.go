@@ -2,9 +2,9 @@ package origin
 
 import "fmt"
 
-// Setting identifies a setting, whoever gives it and however: by the path of a field,
-// such as "ipv4.pool.cidr" or "onDrift". The zero Setting is none. Messages name a
-// setting through [Names].
+// Setting identifies a setting, whatever its origin, by the path of a field, such as
+// "ipv4.pool.cidr" or "onDrift". The zero Setting is no setting. Messages name a
+// setting as [Names] returns it.
 type Setting string
 
 // The settings that do not belong to a pool; [PoolSetting] has those that do.
@@ -50,9 +50,9 @@ func PoolSetting[Family ~int](family Family, field string) Setting {
 	return Setting(fmt.Sprintf("ipv%d.pool.%s", family, field))
 }
 
-// Names returns what a setting is called where the process gets its settings from,
-// such as a flag or a variable. Messages use it to say which setting to change. Nil
-// calls each setting by its identity. A Names must be safe for concurrent use.
+// Names returns the name of a setting in the process, such as a flag or a variable.
+// Messages use it to name the setting to change. Nil returns the identity of each
+// setting. A Names must be safe for concurrent use.
 type Names func(Setting) string
 
 // Of returns the name of the setting. It may be called on nil.

@@ -66,7 +66,7 @@ func TestChooseIPv4WithNoneFree(t *testing.T) {
 	want := choice{
 		prefix:  netip.MustParsePrefix("192.168.0.0/16"),
 		source:  origin.Default,
-		warning: "this host has networks in 192.168.0.0/16 and in all of 172.16.0.0/16 to 172.31.0.0/16: the IPv4 pool overlaps one; set a free range with ipv4.pool.cidr",
+		warning: "this host has networks in 192.168.0.0/16 and in all of 172.16.0.0/16 to 172.31.0.0/16: the IPv4 pool overlaps one of them; set a free range with ipv4.pool.cidr",
 	}
 	assert.Equal(t, want, Plan{}.chooseIPv4(append(seconds(16, 31), factstest.Prefixes("192.168.7.0/24")...), nil))
 	assert.Equal(t, want, Plan{}.chooseIPv4(factstest.Prefixes("192.168.0.0/24", "172.16.0.0/12"), nil), "one network over all fallbacks")

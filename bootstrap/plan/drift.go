@@ -104,7 +104,7 @@ const (
 	remedyUpdate  = "%s changes it"
 	remedyMigrate = "not updatable in place; to migrate"
 	remedyByHand  = "not updatable by %s; change it with kubectl or calicoctl"
-	remedyWait    = "it is being deleted: run again when it is gone"
+	remedyWait    = "it is being deleted: run again after the deletion"
 )
 
 // migration returns the steps from a pool to one with another CIDR or block size.

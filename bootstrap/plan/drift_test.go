@@ -110,6 +110,9 @@ func TestDriftFieldByField(t *testing.T) {
 				if remedy == "" {
 					remedy = "onDrift=update changes it"
 				}
+				for i, step := range d.Steps {
+					d.Remedy += fmt.Sprintf("%s %d. %s", []string{":", ","}[min(i, 1)], i+1, step)
+				}
 				assert.Equal(t, remedy, d.Remedy)
 				assert.Equal(t, []string{fmt.Sprintf(`%s: "%v" has no effect: IPPool "default-ipv4-ippool" exists with %s %v; %s`,
 					d.Source, d.Desired, d.Field, d.Stored, remedy)}, made.Warnings, "source, desired, stored, remedy")
@@ -188,7 +191,7 @@ func TestUpdateThatCanNotBeEncoded(t *testing.T) {
 	require.NoError(t, err)
 	_, err = plan.Compute(settingstest.Resolved(t, "--ipv4-pool-nat-outgoing=false").Desired, datastore.Snapshot{Pools: []*ippool.Record{record}}, plan.DriftUpdate)
 	require.ErrorIs(t, err, plan.ErrIncompatible)
-	require.ErrorContains(t, err, "more than once")
+	require.ErrorContains(t, err, "duplicate key")
 }
 
 func TestOwners(t *testing.T) {
@@ -325,7 +328,7 @@ func TestDriftOfOtherPools(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, "mine", made.Steps[0].Name)
 		assert.Equal(t, plan.Unchanged, made.Steps[0].Action)
-		const rest = ` has no effect: there is no IPPool "default-ipv4-ippool" but mine; to manage that one, name it with ipv4.pool.name=mine`
+		const rest = ` has no effect: IPPool "default-ipv4-ippool" does not exist; existing: mine; to manage it, set ipv4.pool.name=mine`
 		assert.Equal(t, []string{
 			`env CALICO_IPV4POOL_CIDR: "10.1.0.0/16"` + rest,
 			`flag --ipv4-pool-nat-outgoing: "false"` + rest,

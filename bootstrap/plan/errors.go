@@ -10,7 +10,7 @@ var (
 	ErrIncompatible = errors.New("conflicts with existing pools")
 
 	// ErrPodCIDR is returned if a pool without a configured CIDR gets the pod CIDR of
-	// the cluster, and that is no valid pool.
+	// the cluster, and is invalid with it.
 	ErrPodCIDR = errors.New("invalid pod CIDR")
 
 	// ErrDrift is returned with DriftFail if an existing pool differs from

@@ -281,9 +281,9 @@ func (p *planner) useExisting(step *Step, want DesiredPool) {
 	setting := origin.PoolSetting(want.Family, "name")
 	which, with := "one of them", p.Names.Of(setting)
 	if len(family) == 1 {
-		which, with = "that one", p.Names.With(setting, text.OneLine(existing.Name))
+		which, with = "it", p.Names.With(setting, text.OneLine(existing.Name))
 	}
-	remedy := fmt.Sprintf("there is no IPPool %q but %s; to manage %s, name it with %s",
+	remedy := fmt.Sprintf("IPPool %q does not exist; existing: %s; to manage %s, set %s",
 		want.Pool.Name, namesOf(family), which, with)
 	for _, value := range want.configured() {
 		step.Drift = append(step.Drift, Difference{

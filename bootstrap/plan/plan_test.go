@@ -80,7 +80,7 @@ func TestCompute(t *testing.T) {
 			existing: []v3.IPPool{poolstest.Stored("default-ipv4-ippool", "fd00::/64")},
 			want:     []string{"IPv4 four created: no IPv4 pool existed", `IPv6 default-ipv4-ippool unchanged: exists, but the desired "six" does not`},
 			warnings: []string{
-				`env CALICO_IPV6POOL_NAME: "six" has no effect: there is no IPPool "six" but default-ipv4-ippool; to manage that one, name it with ipv6.pool.name=default-ipv4-ippool`,
+				`env CALICO_IPV6POOL_NAME: "six" has no effect: IPPool "six" does not exist; existing: default-ipv4-ippool; to manage it, set ipv6.pool.name=default-ipv4-ippool`,
 			},
 		},
 		{
@@ -157,7 +157,7 @@ func TestCompute(t *testing.T) {
 				`IPv6 default-ipv6-ippool skipped: env CALICO_IPV6POOL_CIDR is "none"`,
 			},
 			warnings: []string{
-				`env CALICO_IPV4POOL_NAME: "b" has no effect: there is no IPPool "b" but a, default-ipv6-ippool; to manage one of them, name it with ipv4.pool.name`,
+				`env CALICO_IPV4POOL_NAME: "b" has no effect: IPPool "b" does not exist; existing: a, default-ipv6-ippool; to manage one of them, set ipv4.pool.name`,
 			},
 		},
 		{

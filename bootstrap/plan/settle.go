@@ -53,10 +53,9 @@ func (p Plan) NeedsRandom(known facts.Facts) bool {
 //   - for IPv6, the random prefix. If random is the zero prefix, the CIDR stays
 //     unknown.
 //
-// Settle is a pure function and does not modify p. It returns ErrPodCIDR if the pod CIDR
-// of the cluster is no valid pool, and ErrIncompatible if a pool
-// to create overlaps another pool, contains blocks of another size, or is invalid with
-// the cluster's CIDR.
+// Settle is a pure function and does not modify p. It returns ErrPodCIDR if a pool with
+// the pod CIDR of the cluster is invalid, and ErrIncompatible if a pool to create
+// overlaps another pool, contains blocks of another size, or is otherwise invalid.
 func (p Plan) Settle(known facts.Facts, random netip.Prefix) (Plan, error) {
 	p.Steps, p.Warnings = slices.Clone(p.Steps), slices.Clone(p.Warnings)
 	var overlaps []error // Compute checks CIDRs that are set; only chosen ones need it here
@@ -156,7 +155,7 @@ func (p Plan) chooseIPv4(networks, others []netip.Prefix) choice {
 		return choice{prefix: prefix, source: origin.DefaultBecause(fmt.Sprintf("%s is in use", defaultIPv4))}
 	}
 	return choice{prefix: defaultIPv4, source: origin.Default, warning: fmt.Sprintf(
-		"this host has networks in %s and in all of %s to %s: the IPv4 pool overlaps one; set a free range with %s",
+		"this host has networks in %s and in all of %s to %s: the IPv4 pool overlaps one of them; set a free range with %s",
 		defaultIPv4, fallbacksIPv4[0], fallbacksIPv4[len(fallbacksIPv4)-1], p.Names.Of(origin.PoolSetting(ippool.IPv4, "cidr")))}
 }
 

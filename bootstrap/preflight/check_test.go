@@ -316,7 +316,7 @@ func TestPoolTerminating(t *testing.T) {
 	p := made(t, plan.DriftReport, datastore.Snapshot{Pools: poolstest.Records(poolstest.Default4(), poolstest.Stored("old", "10.1.7.7/16", deleted))}, desired(ippool.IPv4, ""))
 	assert.Equal(t, []Finding{{
 		Code: PoolTerminating, Pool: "old", CIDR: &facts.Located{Prefix: netip.MustParsePrefix("10.1.0.0/16"), Source: origin.Datastore},
-		Text: `IPPool "old" is being deleted and counts as an IPv4 pool until it is gone; run again afterwards`,
+		Text: `IPPool "old" is being deleted and counts as an IPv4 pool until the deletion completes; run again afterwards`,
 	}}, Check(p, facts.Facts{}, false))
 }
 

@@ -61,14 +61,14 @@ type FindingsError struct {
 	Findings []Finding     // at least one
 	Source   origin.Origin // the setting that makes it an error
 
-	// Names is what the error calls a setting; nil: its identity.
+	// Names returns how the error names a setting; nil: its identity.
 	Names origin.Names `json:"-"`
 }
 
-// Error returns one line a finding, and one that says what to do.
+// Error returns one line per finding, and one with the remedy.
 func (e *FindingsError) Error() string { return errors.Join(e.Unwrap()...).Error() }
 
-// Unwrap returns the findings, and last an error that says what to do about them.
+// Unwrap returns the findings, followed by an error with the remedy.
 func (e *FindingsError) Unwrap() []error {
 	var (
 		errs  []error
@@ -83,7 +83,7 @@ func (e *FindingsError) Unwrap() []error {
 	return append(errs, &remedyError{source: e.Source, names: e.Names, codes: codes})
 }
 
-// remedyError says what to do about findings that are errors.
+// remedyError is the remedy for findings that are errors.
 type remedyError struct {
 	source origin.Origin
 	names  origin.Names

@@ -106,14 +106,14 @@ func (p input) findings(pools []checkedPool, families []ippool.Family) []Finding
 	return found
 }
 
-// terminating finds pools that are being deleted. They count until they are gone.
+// terminating finds pools that are being deleted. They count until the deletion completes.
 func (p input) terminating(family ippool.Family) []Finding {
 	var found []Finding
 	for _, pool := range p.pools {
 		if pool.family == family && pool.deleted {
 			found = append(found, Finding{
 				Code: PoolTerminating, Pool: pool.name, CIDR: pool.located(),
-				Text: fmt.Sprintf("IPPool %q is being deleted and counts as an %s pool until it is gone; run again afterwards", pool.name, family),
+				Text: fmt.Sprintf("IPPool %q is being deleted and counts as an %s pool until the deletion completes; run again afterwards", pool.name, family),
 			})
 		}
 	}

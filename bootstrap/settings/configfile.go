@@ -10,7 +10,7 @@ import (
 )
 
 // FromFile returns the datastore settings of a CalicoAPIConfig file, YAML or
-// JSON. Fields that Calico doesn't know are refused. The error is an *Error, whose
+// JSON. Fields that Calico doesn't know are errors. The error is an *Error, whose
 // faults have origin.File(path) as their Source.
 func FromFile(path string) (Settings, error) {
 	data, err := os.ReadFile(path)
@@ -99,7 +99,7 @@ func Load(flags Settings, configFile string) (Settings, []string, error) {
 	var warnings []string
 	for _, d := range definitions() {
 		if setting := d.Of(&environment); d.Prefixed && setting.IsSet() {
-			warnings = append(warnings, fmt.Sprintf("%s has no effect: %s says how to reach the datastore",
+			warnings = append(warnings, fmt.Sprintf("%s has no effect: %s configures the datastore",
 				setting.Source, text.OneLine(origin.File(configFile).String())))
 		}
 	}

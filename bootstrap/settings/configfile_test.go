@@ -224,8 +224,8 @@ func TestLoad(t *testing.T) {
 		given, warnings, err := settings.Load(flags, path)
 		require.NoError(t, err)
 		assert.Equal(t, []string{
-			"env CALICO_ETCD_ENDPOINTS has no effect: file " + path + " says how to reach the datastore",
-			"env ETCD_PASSWORD has no effect: file " + path + " says how to reach the datastore",
+			"env CALICO_ETCD_ENDPOINTS has no effect: file " + path + " configures the datastore",
+			"env ETCD_PASSWORD has no effect: file " + path + " configures the datastore",
 		}, warnings)
 		want := settingstest.Given(t, "CALICO_IPV4POOL_NAME=from-env", "--timeout=7s", "--etcd-username=flagged")
 		want.Datastore.EtcdEndpoints = settings.Given("https://10.0.0.1:2379", origin.File(path+" spec.etcdEndpoints"))
@@ -238,7 +238,7 @@ func TestLoad(t *testing.T) {
 		given, _, err := settings.Load(settings.Settings{}, invalid)
 		require.EqualError(t, err, `file `+invalid+`: apiVersion is ""; must be projectcalico.org/v3`)
 		assert.EqualError(t, given.Validate(),
-			`env CALICO_IPPOOLS_TIMEOUT: "5": not a duration; must be a Go duration such as 90s or 5m; 0 is no limit; did you mean 5s?`)
+			`env CALICO_IPPOOLS_TIMEOUT: "5": not a duration; must be a Go duration such as 90s or 5m; 0 means no limit; did you mean 5s?`)
 		assert.Equal(t, "from-env", given.IPv4.Name.Value)
 	})
 	t.Run("with a missing file", func(t *testing.T) {

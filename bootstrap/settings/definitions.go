@@ -56,7 +56,7 @@ func (d Definition) Variables() []string {
 }
 
 // acceptedTimeout describes durations, for the documentation and for faults.
-const acceptedTimeout = "a Go duration such as 90s or 5m; 0 is no limit"
+const acceptedTimeout = "a Go duration such as 90s or 5m; 0 means no limit"
 
 var (
 	acceptedBool = strings.Join(trueWords, " ") + ", " + strings.Join(falseWords, " ")
@@ -140,12 +140,12 @@ func poolDefinitions(family ippool.Family) []Definition {
 			Usage: "whether traffic that leaves the pool is masqueraded",
 		}, func(p *PoolSettings) *Setting { return &p.NATOutgoing }),
 		define("nodeSelector", "node-selector", Definition{
-			Default: ippool.DefaultNodeSelector, Accepted: "a selector of Calico's, such as zone == 'a'",
+			Default: ippool.DefaultNodeSelector, Accepted: "a Calico selector, such as zone == 'a'",
 			Usage: "the nodes that may use the pool",
 		}, func(p *PoolSettings) *Setting { return &p.NodeSelector }),
 		define("disableBGPExport", "disable-bgp-export", Definition{
 			Default: "false", Bool: true,
-			Usage: "keep the pool's routes out of BGP",
+			Usage: "do not export the pool's routes over BGP",
 		}, func(p *PoolSettings) *Setting { return &p.DisableBGPExport }),
 	}
 	if family == ippool.IPv4 {
@@ -178,7 +178,7 @@ func defaultCIDRWords(family ippool.Family) string {
 var runDefinitions = []Definition{
 	{
 		ID: origin.SettingNoDefaultPools, Flag: "no-default-pools", Env: "NO_DEFAULT_POOLS", Default: "false", Bool: true,
-		Usage: "create no default pools; with a CIDR set it is an error",
+		Usage: "create no default pools; it is an error to set a CIDR as well",
 		at:    func(s *Settings) *Setting { return &s.NoDefaultPools },
 	}, {
 		ID: origin.SettingIPv6Support, Flag: "ipv6-support", Env: "FELIX_IPV6SUPPORT", Default: "true", Bool: true,
@@ -186,11 +186,11 @@ var runDefinitions = []Definition{
 		at:    func(s *Settings) *Setting { return &s.IPv6Support },
 	}, {
 		ID: origin.SettingPoolsFile, Flag: "pools-file", Env: "CALICO_IPPOOLS_FILE", File: true, Accepted: "a file, or a directory of .yaml, .yml and .json files",
-		Usage: "IPPools to create beside the default ones, of which there is then none unless its CIDR is set",
+		Usage: "IPPools to create; a default pool is then created only if its CIDR is set",
 		at:    func(s *Settings) *Setting { return &s.PoolsFile },
 	}, {
 		ID: origin.SettingOnDrift, Flag: "on-drift", Env: "CALICO_IPPOOLS_ON_DRIFT", Default: "report", Words: words(plan.OnDrifts()...),
-		Usage: "what to do where an existing pool differs from the desired one",
+		Usage: "what to do if an existing pool differs from the desired one",
 		at:    func(s *Settings) *Setting { return &s.OnDrift },
 	}, {
 		ID: origin.SettingPreflight, Flag: "preflight", Env: "CALICO_IPPOOLS_PREFLIGHT", Default: "warn", Words: words(preflight.Modes()...),
@@ -206,11 +206,11 @@ var runDefinitions = []Definition{
 		at:    func(s *Settings) *Setting { return &s.Strict },
 	}, {
 		ID: origin.SettingWaitForDatastore, Flag: "wait-for-datastore", Env: "WAIT_FOR_DATASTORE", Default: "false", Bool: true,
-		Usage: "wait for the datastore with no limit unless --timeout says one",
+		Usage: "wait for the datastore without a time limit, unless --timeout is set",
 		at:    func(s *Settings) *Setting { return &s.WaitForDatastore },
 	}, {
 		ID: origin.SettingTimeout, Flag: "timeout", Env: "CALICO_IPPOOLS_TIMEOUT", Default: "60s", Accepted: acceptedTimeout,
-		Usage: "time for the whole run; 0 is no limit",
+		Usage: "time limit of the whole run; 0 means no limit",
 		at:    func(s *Settings) *Setting { return &s.Timeout },
 	}, {
 		ID: origin.SettingLogLevel, Flag: "log-level", Env: "CALICO_STARTUP_LOGLEVEL", Default: "info", Words: words("debug", "info", "warning", "error"),
@@ -218,7 +218,7 @@ var runDefinitions = []Definition{
 		at:    func(s *Settings) *Setting { return &s.logLevel },
 	}, {
 		ID: origin.SettingLogFormat, Flag: "log-format", Env: "CALICO_IPPOOLS_LOG_FORMAT", Default: "text", Words: words("text", "json"),
-		Usage: "how log lines are written",
+		Usage: "format of log lines",
 		at:    func(s *Settings) *Setting { return &s.logFormat },
 	},
 }
@@ -227,12 +227,12 @@ var datastoreDefinitions = []Definition{
 	{
 		ID: origin.SettingDatastoreType, Flag: "datastore-type", Env: "DATASTORE_TYPE", Prefixed: true,
 		Default: "etcdv3 if etcd endpoints are set, else kubernetes", Words: words(datastore.EtcdV3, datastore.Kubernetes),
-		Usage: "where Calico keeps its pools",
+		Usage: "datastore in which Calico stores its pools",
 		at:    func(s *Settings) *Setting { return &s.Datastore.DatastoreType },
 	}, {
 		ID: origin.SettingEtcdEndpoints, Flag: "etcd-endpoints", Env: "ETCD_ENDPOINTS", Prefixed: true, URL: true,
 		Accepted: "URLs such as https://10.0.0.1:2379, separated by commas",
-		Usage:    "the etcd members to talk to",
+		Usage:    "the etcd members to connect to",
 		at:       func(s *Settings) *Setting { return &s.Datastore.EtcdEndpoints },
 	}, {
 		ID: origin.SettingEtcdDiscoverySRV, Flag: "etcd-discovery-srv", Env: "ETCD_DISCOVERY_SRV", Prefixed: true, URL: true,
@@ -241,33 +241,33 @@ var datastoreDefinitions = []Definition{
 		at:       func(s *Settings) *Setting { return &s.Datastore.EtcdDiscoverySRV },
 	}, {
 		ID: origin.SettingEtcdUsername, Flag: "etcd-username", Env: "ETCD_USERNAME", Prefixed: true,
-		Accepted: "a name; with a password",
+		Accepted: "a name; requires a password",
 		Usage:    "etcd user",
 		at:       func(s *Settings) *Setting { return &s.Datastore.EtcdUsername },
 	}, {
 		ID: origin.SettingEtcdPassword, Flag: "etcd-password", Env: "ETCD_PASSWORD", Prefixed: true, Secret: true,
-		Accepted: "a text; with a user name",
-		Usage:    "password of the etcd user; the variable is the safer place",
+		Accepted: "a string; requires a user name",
+		Usage:    "password of the etcd user; the environment variable is safer",
 		at:       func(s *Settings) *Setting { return &s.Datastore.EtcdPassword },
 	}, {
 		ID: origin.SettingEtcdCACertFile, Flag: "etcd-ca-cert-file", Env: "ETCD_CA_CERT_FILE", Prefixed: true, File: true,
 		Default: "the system's CAs", Accepted: "a PEM file",
-		Usage: "CA certificates that the members' certificates are checked against",
+		Usage: "CA certificates to verify the members' certificates",
 		at:    func(s *Settings) *Setting { return &s.Datastore.EtcdCACertFile },
 	}, {
 		ID: origin.SettingEtcdCertFile, Flag: "etcd-cert-file", Env: "ETCD_CERT_FILE", Prefixed: true, File: true,
-		Accepted: "a PEM file; with a key",
+		Accepted: "a PEM file; requires a key",
 		Usage:    "client certificate",
 		at:       func(s *Settings) *Setting { return &s.Datastore.EtcdCertFile },
 	}, {
 		ID: origin.SettingEtcdKeyFile, Flag: "etcd-key-file", Env: "ETCD_KEY_FILE", Prefixed: true, File: true,
-		Accepted: "a PEM file; with a certificate",
+		Accepted: "a PEM file; requires a certificate",
 		Usage:    "key of the client certificate",
 		at:       func(s *Settings) *Setting { return &s.Datastore.EtcdKeyFile },
 	}, {
 		ID: origin.SettingKubeconfig, Flag: "kubeconfig", Env: "KUBECONFIG", Prefixed: true, File: true,
-		Default: "~/.kube/config if it is there, else what a pod has (in-cluster)", Accepted: "a file, or several that are merged, separated as in PATH; not with an endpoint",
-		Usage: "how to reach the Kubernetes API",
+		Default: "~/.kube/config if it exists, else the in-cluster config of a pod", Accepted: "a file, or several that are merged, separated as in PATH; not with an endpoint",
+		Usage: "connection to the Kubernetes API",
 		at:    func(s *Settings) *Setting { return &s.Datastore.Kubeconfig },
 	}, {
 		ID: origin.SettingAPIEndpoint, Flag: "k8s-api-endpoint", Env: "K8S_API_ENDPOINT", Prefixed: true, URL: true,
@@ -277,22 +277,22 @@ var datastoreDefinitions = []Definition{
 	}, {
 		ID: origin.SettingCAFile, Flag: "k8s-ca-file", Env: "K8S_CA_FILE", Prefixed: true, File: true,
 		Default: "the system's CAs", Accepted: "a PEM file",
-		Usage: "CA certificates that the API server's certificate is checked against",
+		Usage: "CA certificates to verify the API server's certificate",
 		at:    func(s *Settings) *Setting { return &s.Datastore.K8sCAFile },
 	}, {
 		ID: origin.SettingCertFile, Flag: "k8s-cert-file", Env: "K8S_CERT_FILE", Prefixed: true, File: true,
-		Accepted: "a PEM file; with a key",
+		Accepted: "a PEM file; requires a key",
 		Usage:    "client certificate",
 		at:       func(s *Settings) *Setting { return &s.Datastore.K8sCertFile },
 	}, {
 		ID: origin.SettingKeyFile, Flag: "k8s-key-file", Env: "K8S_KEY_FILE", Prefixed: true, File: true,
-		Accepted: "a PEM file; with a certificate",
+		Accepted: "a PEM file; requires a certificate",
 		Usage:    "key of the client certificate",
 		at:       func(s *Settings) *Setting { return &s.Datastore.K8sKeyFile },
 	}, {
 		ID: origin.SettingAPIToken, Flag: "k8s-api-token", Env: "K8S_API_TOKEN", Prefixed: true, Secret: true,
 		Accepted: "a bearer token",
-		Usage:    "token for the API server; the variable is the safer place",
+		Usage:    "token for the API server; the environment variable is safer",
 		at:       func(s *Settings) *Setting { return &s.Datastore.K8sAPIToken },
 	}, {
 		ID: origin.SettingInsecureSkipTLSVerify, Flag: "k8s-insecure-skip-tls-verify", Env: "K8S_INSECURE_SKIP_TLS_VERIFY", Prefixed: true,
@@ -307,17 +307,17 @@ var datastoreDefinitions = []Definition{
 	}, {
 		ID: origin.SettingClientQPS, Flag: "k8s-client-qps", Env: "K8S_CLIENT_QPS", Prefixed: true,
 		Default: "no limit", Accepted: "a number above 0",
-		Usage: "requests a second to the API server, on average",
+		Usage: "average number of requests per second to the API server",
 		at:    func(s *Settings) *Setting { return &s.Datastore.K8sClientQPS },
 	}, {
 		ID: origin.SettingClientBurst, Flag: "k8s-client-burst", Env: "K8S_CLIENT_BURST", Prefixed: true,
-		Default: "10", Accepted: "a whole number above 0; with a QPS",
-		Usage: "requests to the API server beyond the average, at once",
+		Default: "10", Accepted: "an integer above 0; requires a QPS",
+		Usage: "burst of requests to the API server above the average",
 		at:    func(s *Settings) *Setting { return &s.Datastore.K8sClientBurst },
 	}, {
 		ID: origin.SettingCalicoAPIGroup, Flag: "calico-api-group", Env: "CALICO_API_GROUP", Prefixed: true,
 		Default: "crd.projectcalico.org/v1 if it is served, else projectcalico.org/v3", Words: words(ippool.CRDV1.String(), v3.SchemeGroupVersion.String()),
-		Usage: "the API group that holds the pools",
+		Usage: "API group of the pools",
 		at:    func(s *Settings) *Setting { return &s.Datastore.CalicoAPIGroup },
 	},
 }

@@ -65,7 +65,7 @@ func (s *Settings) resolveFiles(config *Config, faults *Faults) {
 		if !place.IsSet() {
 			place.Source = origin.Line(s.PoolManifests[0].Path, 0)
 		}
-		faults.Add(place, "must contain one IPPool or more")
+		faults.Add(place, "must contain one or more IPPools")
 	}
 	s.validateSet(config.Desired.Pools, pools, faults)
 

@@ -90,10 +90,10 @@ func TestPoolsWithoutAFile(t *testing.T) {
 	assert.Equal(t, []string{"file x; y is skipped: why not"}, config.Warnings)
 
 	given.PoolManifests = []settings.PoolManifest{{Path: "x", Skipped: "why not"}}
-	require.EqualError(t, given.Validate(), "file x: must contain one IPPool or more")
+	require.EqualError(t, given.Validate(), "file x: must contain one or more IPPools")
 
 	given.PoolManifests = []settings.PoolManifest{{Path: "built in"}}
-	require.EqualError(t, given.Validate(), "file built in: must contain one IPPool or more")
+	require.EqualError(t, given.Validate(), "file built in: must contain one or more IPPools")
 }
 
 // An empty list of manifests is an error. It does not skip the default pools.

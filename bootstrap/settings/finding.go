@@ -18,7 +18,7 @@ func readAllow(setting Setting, faults *Faults) []preflight.FindingCode {
 		switch {
 		case given == "":
 		case i < 0:
-			faults.Add(Given(given, setting.Source), "unknown finding code; must be some of %s", text.Join(codes))
+			faults.Add(Given(given, setting.Source), "unknown finding code; must be one of %s", text.Join(codes))
 		default:
 			allowed = append(allowed, codes[i])
 		}

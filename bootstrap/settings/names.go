@@ -12,10 +12,10 @@ func VariableNames(id origin.Setting) string {
 	return string(id)
 }
 
-// FlagNames names a setting by its flag: --on-drift. Of a setting of the datastore,
+// FlagNames names a setting by its flag: --on-drift. For a setting of the datastore,
 // which all of Calico's programs share, it names the variable as well: "--etcd-endpoints
-// or ETCD_ENDPOINTS"; of a secret the variable alone, which is the safer place. It is
-// an [origin.Names] for a program with the flags of [Settings.AddFlags]. It is safe for
+// or ETCD_ENDPOINTS". For a secret it names only the variable, which is safer. It is an
+// [origin.Names] for a program with the flags of [Settings.AddFlags]. It is safe for
 // concurrent use.
 func FlagNames(id origin.Setting) string {
 	d, ok := definitionOf(id)
@@ -31,5 +31,5 @@ func FlagNames(id origin.Setting) string {
 	}
 }
 
-// Names returns what messages call a setting: Datastore.Names.
+// Names returns Datastore.Names: how messages name a setting.
 func (s Settings) Names() origin.Names { return s.Datastore.Names }

@@ -112,9 +112,9 @@ type DatastoreSettings struct {
 	// Ambient is used to find the Kubernetes API if no setting selects it.
 	Ambient Ambient
 
-	// Names returns how messages name a setting: in faults, plans, findings and the
-	// hints of datastores. Nil: its identity,
-	// such as etcd.endpoints. VariableNames and FlagNames are ready to use.
+	// Names returns how messages name a setting, in errors of settings, plans,
+	// preflight findings and hints of datastores. Nil: its identity, such as
+	// etcd.endpoints. VariableNames and FlagNames are ready to use.
 	Names origin.Names `json:"-"`
 }
 

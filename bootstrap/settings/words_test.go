@@ -152,7 +152,7 @@ func TestTimeout(t *testing.T) {
 
 func TestInvalidTimeout(t *testing.T) {
 	t.Parallel()
-	const form = "must be a Go duration such as 90s or 5m; 0 is no limit"
+	const form = "must be a Go duration such as 90s or 5m; 0 means no limit"
 	tests := []struct{ text, want string }{
 		{"60", "not a duration; " + form + "; did you mean 60s?"},
 		{"1", "not a duration; " + form + "; did you mean 1s?"},
@@ -182,7 +182,7 @@ func TestAllow(t *testing.T) {
 		settingstest.Resolved(t, "CALICO_IPPOOLS_ALLOW=ulawithoutnat, ,PoolTERMINATING").Allow)
 	assert.Equal(t, preflight.FindingCodes(), settingstest.Resolved(t, "--allow="+all).Allow)
 	assert.EqualError(t, settingstest.Given(t, "--allow=NoUsablePool,NoSuchThing").Validate(),
-		`flag --allow: "NoSuchThing": unknown finding code; must be some of `+all)
+		`flag --allow: "NoSuchThing": unknown finding code; must be one of `+all)
 }
 
 func TestDatastoreType(t *testing.T) {

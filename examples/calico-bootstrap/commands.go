@@ -19,8 +19,7 @@ const longHelp = `Create Calico's default IPPools, once for a cluster.
 
 Every setting has a flag and an environment variable; the flag takes precedence.
 Existing pools are not changed unless --on-drift=update is set. All settings are
-validated before anything is contacted, and nothing is written while anything is
-invalid.
+validated before any connection is made, and nothing is written if one is invalid.
 
 Exit codes:
 `

@@ -19,8 +19,8 @@ const hidden = "***"
 
 func (p *program) configCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "config", Short: "Print every setting with its value and source; contact nothing",
-		Long: `Print every setting with its value and source. Nothing is contacted. With -o env,
+		Use: "config", Short: "Print every setting with its value and source; make no connections",
+		Long: `Print every setting with its value and source. No connection is made. With -o env,
 print a shell file that exports the settings that are set. Invalid settings are
 reported as well; the exit code is then 2.`,
 		Args: p.noArgs, RunE: func(*cobra.Command, []string) error { return p.config() },
@@ -108,7 +108,7 @@ func (p *program) printEnv(all []effective) error {
 		{"kubeconfig", p.given.Datastore.KubeconfigInline},
 	} {
 		if inline.setting.IsSet() {
-			fmt.Fprintf(&text, "# the %s in %s: there is no variable for it\n", inline.what, cell(inline.setting.Source))
+			fmt.Fprintf(&text, "# not exported, because no variable sets it: the %s in %s\n", inline.what, cell(inline.setting.Source))
 		}
 	}
 	_, err := p.stdout.Write([]byte(text.String()))

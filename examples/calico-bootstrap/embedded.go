@@ -34,15 +34,15 @@ type embeddedEtcd struct {
 	*etcdv3.Datastore
 	server *embed.Etcd
 	client *clientv3.Client
-	folder string // temporary, removed by Close; empty if the user set a folder
+	folder string // temporary, removed by Close; empty if the user set a directory
 }
 
 // embeddedStart is the time limit for the start of the embedded etcd, which never
-// starts if another etcd uses its folder.
+// starts if another etcd uses its directory.
 const embeddedStart = 20 * time.Second
 
-// startEmbedded starts an etcd with one member. An empty folder means a temporary
-// one. timeout is the time limit of the run; zero means no limit.
+// startEmbedded starts an etcd with one member. An empty directory means a
+// temporary one. timeout is the time limit of the run; zero means no limit.
 func startEmbedded(ctx context.Context, folder string, timeout time.Duration) (open.Datastore, error) {
 	e := &embeddedEtcd{}
 	config := embed.NewConfig()
@@ -70,11 +70,11 @@ func startEmbedded(ctx context.Context, folder string, timeout time.Duration) (o
 }
 
 func (e *embeddedEtcd) start(ctx context.Context, config *embed.Config, timeout time.Duration) error {
-	late := fmt.Errorf("not ready after %s: does another etcd use the folder?", embeddedStart)
+	late := fmt.Errorf("not ready after %s: does another etcd use the data directory?", embeddedStart)
 	ctx, cancel := context.WithTimeoutCause(ctx, embeddedStart, late)
 	defer cancel()
 	if timeout > 0 {
-		late := fmt.Errorf("%w after %s: does another etcd use the folder?", bootstrap.ErrTimedOut, timeout)
+		late := fmt.Errorf("%w after %s: does another etcd use the data directory?", bootstrap.ErrTimedOut, timeout)
 		ctx, cancel = context.WithTimeoutCause(ctx, timeout, late)
 		defer cancel()
 	}
@@ -85,7 +85,7 @@ func (e *embeddedEtcd) start(ctx context.Context, config *embed.Config, timeout 
 		server *embed.Etcd
 		err    error
 	}
-	// StartEtcd waits forever if another etcd has locked the folder.
+	// StartEtcd waits forever if another etcd has locked the directory.
 	done := make(chan started, 1)
 	go func() {
 		server, err := embed.StartEtcd(config)
@@ -123,7 +123,7 @@ func (e *embeddedEtcd) start(ctx context.Context, config *embed.Config, timeout 
 func checkData(folder string) error {
 	path := datadir.ToBackendFileName(folder)
 	if _, err := os.Stat(path); err != nil {
-		return nil // a new folder
+		return nil // a new directory
 	}
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{ReadOnly: true, Timeout: 100 * time.Millisecond})
 	switch {
@@ -153,7 +153,7 @@ func (e *embeddedEtcd) printRecords(ctx context.Context, w io.Writer) error {
 	return nil
 }
 
-// Close stops the server and removes a temporary folder.
+// Close stops the server and removes a temporary directory.
 func (e *embeddedEtcd) Close() error {
 	var err error
 	if e.client != nil {

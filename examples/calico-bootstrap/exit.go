@@ -15,7 +15,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 )
 
-// The exit codes, which stay as they are from version to version.
+// The exit codes, which are the same in all versions.
 const (
 	exitDone = iota
 	exitFailed
@@ -28,8 +28,8 @@ const (
 var exitCodes = [...]string{
 	exitDone:     "the pools are as desired, or existing pools are unchanged",
 	exitFailed:   "the datastore, the cluster or firewalld failed; existing pools conflict with the settings; the run was interrupted; or the output could not be written",
-	exitSettings: "the settings are invalid, and nothing was contacted; or a strict preflight failed; nothing was written",
-	exitPending:  "plan --exit-code: there are changes to apply; --on-drift=fail: a pool differs from the desired one, and nothing was written; firewall --check: something is missing",
+	exitSettings: "the settings are invalid, and no connection was made; or a strict preflight failed, and nothing was written",
+	exitPending:  "plan --exit-code: there are changes to apply; --on-drift=fail: a pool differs from the desired one, and nothing was written; firewall --check: an opening is missing",
 	exitTimedOut: "the time limit was reached",
 }
 
@@ -63,8 +63,8 @@ func exitCode(err error) int {
 	}
 }
 
-// tell writes an error to stderr, a line for each fault: as a log line where
-// those are JSON, so that who collects them can read every line.
+// printError writes an error to stderr, one line per fault. If the log is JSON, each is
+// a log line, so that a log collector can parse every line.
 func printError(err error, stderr io.Writer, logger *slog.Logger) {
 	if err == nil || errors.Is(err, errPending) {
 		return
@@ -78,9 +78,9 @@ func printError(err error, stderr io.Writer, logger *slog.Logger) {
 	}
 }
 
-// errorLines returns a line for each error of a list, such as errors.Join makes; of any
-// other error, one line. What an error says before the list that it wraps is in front
-// of each line.
+// errorLines returns one line per error of a list, such as that of errors.Join, and one
+// line for any other error. If the error wraps a list, its text before that of the list
+// is the prefix of each line.
 func errorLines(err error) []string {
 	all, context := listIn(err)
 	if all == nil {
@@ -95,9 +95,9 @@ func errorLines(err error) []string {
 	return lines
 }
 
-// listIn returns the errors of the list that err is or wraps, and what err says before
-// it; nil: there is no list. Many errors wrap several, such as a kind and a cause: a
-// list is one whose text is that of the errors in it, a line each.
+// listIn returns the errors of the list that err is or wraps, and the text of err before
+// the list; nil if there is no list. An error that wraps several, such as a kind and a
+// cause, is not necessarily a list: the text of a list has one line per error in it.
 func listIn(err error) (all []error, context string) {
 	var inner []error
 	switch wrapper := err.(type) {

@@ -148,7 +148,7 @@ func (f firewallFlags) validate(output string) (hostRole, error) {
 		faults.Add(given("from", f.from), "contradicts flag --local; set only one of the two")
 	}
 	if others := f.deriving(); f.from != "" && len(others) > 0 {
-		faults.Add(given("from", f.from), "contradicts %s: the openings of the file are not changed", strings.Join(others, ", "))
+		faults.Add(given("from", f.from), "contradicts %s: the openings in the file are used unchanged", strings.Join(others, ", "))
 	}
 	if f.zone != "" && !zoneName().MatchString(f.zone) {
 		faults.Add(given("zone", f.zone), "not a zone name; must be letters, digits, -, _ and /")
@@ -157,7 +157,7 @@ func (f firewallFlags) validate(output string) (hostRole, error) {
 		faults.Add(given("interface", strings.Join(f.interfaces, ",")), "contradicts flag --zone %q; set a zone, or interfaces to find their zones", f.zone)
 	}
 	if len(f.interfaces) > 0 && f.zone == "" && !f.check {
-		faults.Add(given("interface", strings.Join(f.interfaces, ",")), "only firewalld knows its zone; set --check or --zone as well")
+		faults.Add(given("interface", strings.Join(f.interfaces, ",")), "its zone is read from firewalld; set --check or --zone as well")
 	}
 	if port, err := strconv.ParseUint(f.apiServerPort, 10, 16); f.apiServerPort != "" && (err != nil || port == 0) {
 		faults.Add(given("api-server-port", f.apiServerPort), "not a port; must be 1 to 65535")

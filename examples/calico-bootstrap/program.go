@@ -99,7 +99,7 @@ func (p *program) takeEmbedded() error {
 	dataDir := settings.Given(p.dataDir, origin.Flag("data-dir"))
 	switch {
 	case p.embedded && !hasEmbedded:
-		faults.Add(given.DatastoreType, "this build has no embedded etcd (make run and go build -tags embedded have); must be etcdv3 or kubernetes")
+		faults.Add(given.DatastoreType, "this build has no embedded etcd (go build -tags embedded adds it); must be etcdv3 or kubernetes")
 		given.DatastoreType.Value = string(datastore.EtcdV3)
 	case !p.embedded && dataDir.IsSet():
 		faults.Add(dataDir, "only the embedded etcd uses it; set --datastore-type embedded as well")

@@ -92,7 +92,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 // load loads the settings from flags and environment; flags take precedence.
 func load(args []string, stderr io.Writer) (s settings.Settings, yes bool, err error) {
 	var given settings.Settings
-	given.Datastore.Names = settings.FlagNames // what messages call a setting
+	given.Datastore.Names = settings.FlagNames // how messages name a setting
 	flags := flag.NewFlagSet("installer", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	given.AddFlags(flags)

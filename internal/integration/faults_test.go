@@ -182,7 +182,7 @@ func TestConnectionRefused(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	require.NoError(t, listener.Close())
-	fault{kind: datastore.ErrUnreachable, retryable: true, message: []string{"connection refused", "nothing listens there"}}.
+	fault{kind: datastore.ErrUnreachable, retryable: true, message: []string{"connection refused", "no process listens on this address"}}.
 		check(t, etcdv3.Config{Endpoints: []string{"http://" + listener.Addr().String()}})
 }
 

@@ -37,7 +37,7 @@ func TestDiskIsFull(t *testing.T) {
 	r := call(t, env)
 	assert.Less(t, time.Since(begin), soon, "the error is not retried")
 	assert.Equal(t, 1, r.code)
-	assert.Contains(t, r.stderr, "database space exceeded: etcd accepts no more writes: free space (etcdctl compact, etcdctl defrag), then etcdctl alarm disarm")
+	assert.Contains(t, r.stderr, "database space exceeded: etcd rejects writes: free space (etcdctl compact, etcdctl defrag), then etcdctl alarm disarm")
 	assert.Equal(t, 1, strings.Count(r.stderr, "error: "), r.stderr)
 	assert.Empty(t, world.Pools(t))
 

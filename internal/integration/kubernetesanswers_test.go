@@ -79,7 +79,7 @@ func TestKubernetesNotHTTP(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct{ scheme, message string }{
 		"http":  {"http", "check that the endpoint is the API server's"},
-		"https": {"https", "does not speak TLS"},
+		"https": {"https", "does not use TLS"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ssh := faultproxy.NewTCP(t, "").Then(faultproxy.Behavior{Reply: "SSH-2.0-OpenSSH_9.9\r\n"})

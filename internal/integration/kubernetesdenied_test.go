@@ -139,7 +139,7 @@ func TestKubernetesUnauthorized(t *testing.T) {
 	}{
 		"expired token":           {bearer(server, expired), expired, []string{"the token expired on 20", "Z: get a new one"}},
 		"expired token in a file": {fromFile, expired, []string{"the token in " + file + " expired on 20"}},
-		"unknown token":           {bearer(server, "hunter2"), "hunter2", []string{"check the token: is it of this cluster"}},
+		"unknown token":           {bearer(server, "hunter2"), "hunter2", []string{"check the token: is it from this cluster"}},
 		"token of a deleted account": {bearer(server, func() string {
 			token := server.Token(t, namespace, "deleted", time.Hour)
 			code, _ := server.Do(t, http.MethodDelete, "/api/v1/namespaces/"+namespace+"/serviceaccounts/deleted", nil)
@@ -148,7 +148,7 @@ func TestKubernetesUnauthorized(t *testing.T) {
 		}()), "eyJ", []string{"does its ServiceAccount still exist?"}},
 		"client certificate of another CA": {&rest.Config{Host: server.URL(), TLSClientConfig: rest.TLSClientConfig{
 			CAData: server.CA(), CertData: stranger, KeyData: strangerKey}}, "PRIVATE KEY", []string{"client certificate", "signed by the cluster's CA"}},
-		"no credentials": {bearer(server, ""), "", []string{"no credentials are given"}},
+		"no credentials": {bearer(server, ""), "", []string{"no credentials are configured"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			begin := time.Now()

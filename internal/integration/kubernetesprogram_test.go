@@ -188,7 +188,7 @@ func TestKubernetesBadInput(t *testing.T) {
 		{"invalid token", []string{"K8S_API_ENDPOINT=" + world.server.URL(), "K8S_CA_FILE=" + a.ca, "K8S_API_TOKEN=hunter2"}, nil, 1,
 			[]string{"unauthorized", "check the token"}},
 		{"no credentials", []string{"K8S_API_ENDPOINT=" + world.server.URL(), "K8S_CA_FILE=" + a.ca}, nil, 1,
-			[]string{"unauthorized", "User \"system:anonymous\" cannot list resource", "no credentials are given"}},
+			[]string{"unauthorized", "User \"system:anonymous\" cannot list resource", "no credentials are configured"}},
 		{"a plugin that fails", []string{"KUBECONFIG=" + pluginKubeconfig(t, world.server, "echo no ticket >&2; exit 3")}, nil, 1,
 			[]string{"unauthorized: getting credentials: exec: executable", "check the exec plugin"}},
 		{"no CA", []string{"K8S_API_ENDPOINT=" + world.server.URL(), "K8S_API_TOKEN=" + a.token}, nil, 1, []string{"TLS failure", "--k8s-ca-file"}},

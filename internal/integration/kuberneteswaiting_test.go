@@ -103,7 +103,7 @@ func TestKubernetesServerRestarts(t *testing.T) {
 		require.Len(t, causes, 1)
 		assert.Contains(t, causes[0], server.URL())
 		assert.Contains(t, causes[0], "connection refused")
-		assert.Contains(t, causes[0], "nothing listens there")
+		assert.Contains(t, causes[0], "no process listens on this address")
 		server.Restart(t)
 		require.NoError(t, <-run.done)
 		assert.Equal(t, bothPools, world.poolsOf(t))

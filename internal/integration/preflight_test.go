@@ -169,7 +169,7 @@ func TestTerminatingPool(t *testing.T) {
 			world.Delete(t, name)
 			require.NotNil(t, world.Pools(t)[0].DeletionTimestamp)
 			before := raw(t, world)
-			text := `IPPool "` + name + `" is being deleted and counts as an IPv4 pool until it is gone; run again afterwards`
+			text := `IPPool "` + name + `" is being deleted and counts as an IPv4 pool until the deletion completes; run again afterwards`
 			check := func(t *testing.T, report bootstrap.Report, six plan.Action) {
 				t.Helper()
 				require.Equal(t, []string{"PoolTerminating"}, findingsOf(report))

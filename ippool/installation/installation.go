@@ -97,7 +97,7 @@ func Of(pools []*v3.IPPool) (Installation, []string, error) {
 			warnings = append(warnings, fmt.Sprintf("IPPool %q: its labels and annotations are omitted: the Installation has no field for them", pool.Name))
 		}
 		if slices.Contains(pool.Spec.AllowedUses, v3.IPPoolAllowedUseLoadBalancer) {
-			warnings = append(warnings, fmt.Sprintf("IPPool %q: cidr %q is for LoadBalancer: in a cluster without pools that names its pod CIDRs (kubeadm, OpenShift) the operator creates no pool at all while one is outside of them; add this one when the others exist", pool.Name, pool.Spec.CIDR))
+			warnings = append(warnings, fmt.Sprintf("IPPool %q: cidr %q is for LoadBalancer: in a cluster without pools but with configured pod CIDRs (kubeadm, OpenShift), the operator creates no pools if one is outside the pod CIDRs; add this pool after the others exist", pool.Name, pool.Spec.CIDR))
 		}
 		entries = append(entries, entry(pool))
 	}

@@ -62,7 +62,7 @@ func (d *decoder) fault(line int, path, value, problem string) {
 	case len(d.faults) < maxFaults:
 		d.faults = append(d.faults, Fault{Line: line, Path: path, Value: value, Problem: problem})
 	case d.budget >= 0:
-		d.faults = append(d.faults, Fault{Line: line, Problem: fmt.Sprintf("more than %d faults; the rest is not reported", maxFaults)})
+		d.faults = append(d.faults, Fault{Line: line, Problem: fmt.Sprintf("more than %d errors; the rest are not reported", maxFaults)})
 		d.budget = -1
 	}
 }

@@ -203,7 +203,7 @@ func TestDecodeAliasBombs(t *testing.T) {
 	}
 	many := "- &a {name: a, cidr: 10.0.0.0/16, labels: {" + wide.String() + "}}\n" + strings.Repeat("- *a\n", 5000)
 	tests := []struct{ name, text, want string }{
-		{"a wide mapping, many times", "- &a {" + wide.String() + "}\n" + strings.Repeat("- *a\n", 100_000), "line 1: more than 1000 faults; the rest is not reported"},
+		{"a wide mapping, many times", "- &a {" + wide.String() + "}\n" + strings.Repeat("- *a\n", 100_000), "line 1: more than 1000 errors; the rest are not reported"},
 
 		{"a billion nodes", laughs.String(), "kind: is missing"},
 		{"a billion pools", laughs.String() + "ip_pools: *a60\n", "is a list; must be an IPPool"},

@@ -89,7 +89,7 @@ func (e Entry) Validate() []Fault {
 		case field.ErrorTypeNotSupported:
 			problem = "unknown; " + problem
 		case field.ErrorTypeDuplicate:
-			problem = "duplicate key"
+			problem = "duplicate value"
 		}
 		if fault.Field == "spec.namespaceSelector" && fault.Type == field.ErrorTypeForbidden && len(e.Pool.Spec.AllowedUses) == 0 {
 			problem += "; without allowedUses the pool is for Workload and Tunnel; set allowedUses: [Workload]"

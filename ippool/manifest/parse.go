@@ -33,10 +33,10 @@ func parse(data []byte) ([]*yaml.Node, *Fault) {
 			return documents, nil
 		case err != nil && notJSON > 0:
 			_, problem := yamlProblem(err, data)
-			return documents, &Fault{Line: notJSON, Problem: "not JSON here, and as YAML: " + problem}
+			return documents, &Fault{Line: notJSON, Problem: "invalid JSON; as YAML: " + problem}
 		case err != nil:
 			line, problem := yamlProblem(err, data)
-			return documents, &Fault{Line: line, Problem: "not YAML from about here on: " + problem}
+			return documents, &Fault{Line: line, Problem: "invalid YAML near this line: " + problem}
 		}
 		documents = append(documents, document.Content...)
 	}

@@ -140,7 +140,7 @@ func (d *decoder) wrongType(path string, line int, node *yaml.Node, want string)
 	if what == nothing {
 		problem := fmt.Sprintf("has no value; must be %s", want)
 		if field := path[strings.LastIndex(path, ".")+1:]; field != "name" && field != "cidr" { // which are required
-			problem += ", or left out"
+			problem += ", or omitted"
 		}
 		d.fault(line, path, "", problem)
 		return

@@ -42,7 +42,8 @@ type Config struct {
 	// RequestTimeout is the time limit of one request. Zero means 10 seconds.
 	RequestTimeout time.Duration
 
-	// Names is what hints call a setting. Nil: its identity, such as etcd.username.
+	// Names returns how hints name a setting. Nil: its identity, such as
+	// etcd.username.
 	Names origin.Names `json:"-"`
 }
 

@@ -38,7 +38,7 @@ func (d *Datastore) explain(operation string, err error) error {
 	case errors.Is(err, rpctypes.ErrAuthFailed):
 		e.Kind, e.Hint = datastore.ErrUnauthorized, fmt.Sprintf("check the user name (%q) and the password", d.config.Username)
 	case errors.Is(err, rpctypes.ErrUserEmpty):
-		e.Kind, e.Hint = datastore.ErrUnauthorized, fmt.Sprintf("etcd has authentication on: set %s, and %s, or use a client certificate whose common name is an etcd user",
+		e.Kind, e.Hint = datastore.ErrUnauthorized, fmt.Sprintf("etcd has authentication enabled: set %s, and %s, or use a client certificate whose common name is an etcd user",
 			d.name(origin.SettingEtcdUsername), d.name(origin.SettingEtcdPassword))
 	case errors.Is(err, rpctypes.ErrPermissionDenied):
 		e.Kind, e.Hint = datastore.ErrForbidden, d.grantHint()
@@ -53,14 +53,14 @@ func (d *Datastore) explain(operation string, err error) error {
 			e.Hint = "check that the endpoint is etcd's client port, and the firewalls in between"
 		}
 	case errors.Is(err, rpctypes.ErrNoSpace):
-		e.Hint = "etcd accepts no more writes: free space (etcdctl compact, etcdctl defrag), then etcdctl alarm disarm"
+		e.Hint = "etcd rejects writes: free space (etcdctl compact, etcdctl defrag), then etcdctl alarm disarm"
 	case isTooLarge(err):
 		e.Hint = "an IPPool is larger than etcd accepts (--max-request-bytes, 1.5 MiB by default): shorten its labels and annotations"
 	}
 	return e
 }
 
-// name is what hints call a setting.
+// name returns how hints name a setting.
 func (d *Datastore) name(setting origin.Setting) string { return d.config.Names.Of(setting) }
 
 func (d *Datastore) grantHint() string {
@@ -156,7 +156,7 @@ func (d *Datastore) hint(cause netcause.Cause, err error) string {
 	}
 	switch cause {
 	case netcause.UnknownAuthority:
-		return "name the CA that signed the member's certificate with " + d.name(origin.SettingEtcdCACertFile)
+		return "set " + d.name(origin.SettingEtcdCACertFile) + " to the CA that signed the member's certificate"
 	case netcause.WrongHost:
 		return "use an endpoint whose host name or address is in the member's certificate"
 	case netcause.Expired:
@@ -164,7 +164,7 @@ func (d *Datastore) hint(cause netcause.Cause, err error) string {
 	case netcause.BadCertificate:
 		return "check the member's certificate against the CA"
 	case netcause.NotTLS:
-		return "the member does not speak TLS there: is the endpoint http://?"
+		return "the member does not use TLS on this port: is the endpoint http://?"
 	case netcause.ClientCertificate:
 		return d.clientCertificateHint()
 	case netcause.NothingInCommon:
@@ -176,7 +176,7 @@ func (d *Datastore) hint(cause netcause.Cause, err error) string {
 	case netcause.DNS:
 		return "check the endpoint's host name, and this host's DNS"
 	case netcause.Refused:
-		return "nothing listens there: check the endpoint, and that etcd is running"
+		return "no process listens on this address: check the endpoint, and that etcd is running"
 	default:
 		return routeHint
 	}

@@ -32,7 +32,7 @@ func TestExplain(t *testing.T) {
 		want string
 	}{
 		{rpctypes.ErrAuthFailed, datastore.ErrUnauthorized, `check the user name ("calico") and the password`},
-		{rpctypes.ErrUserEmpty, datastore.ErrUnauthorized, "etcd has authentication on: set etcd.username, and etcd.password, or use a client certificate whose common name is an etcd user"},
+		{rpctypes.ErrUserEmpty, datastore.ErrUnauthorized, "etcd has authentication enabled: set etcd.username, and etcd.password, or use a client certificate whose common name is an etcd user"},
 		{rpctypes.ErrPermissionDenied, datastore.ErrForbidden, `grant a role of user "calico" access: etcdctl role grant-permission ROLE --prefix=true readwrite /calico/`},
 		{rpctypes.ErrInvalidAuthToken, datastore.ErrUnreachable, ""},
 		{rpctypes.ErrAuthOldRevision, datastore.ErrUnreachable, ""},
@@ -41,7 +41,7 @@ func TestExplain(t *testing.T) {
 		{status.Error(codes.Unknown, "raft proposal dropped"), datastore.ErrUnreachable, ""},
 		{status.Error(codes.Unknown, "another"), nil, ""},
 		{context.DeadlineExceeded, datastore.ErrUnreachable, "check that the endpoint is etcd's client port, and the firewalls in between"},
-		{rpctypes.ErrNoSpace, nil, "etcd accepts no more writes: free space (etcdctl compact, etcdctl defrag), then etcdctl alarm disarm"},
+		{rpctypes.ErrNoSpace, nil, "etcd rejects writes: free space (etcdctl compact, etcdctl defrag), then etcdctl alarm disarm"},
 		{rpctypes.ErrRequestTooLarge, nil, "an IPPool is larger than etcd accepts (--max-request-bytes, 1.5 MiB by default): shorten its labels and annotations"},
 		{rpctypes.ErrCorrupt, nil, ""},
 	} {
@@ -87,7 +87,7 @@ func TestConnectionRefused(t *testing.T) {
 		require.ErrorIs(t, err, datastore.ErrUnreachable)
 		require.EqualError(t, err, "etcd http://127.0.0.1:2,http://127.0.0.1:1: reading IPAM block keys: datastore unreachable: "+
 			"127.0.0.1:1: dial: connect: connection refused; 127.0.0.1:2: dial: connect: connection refused: "+
-			"nothing listens there: check the endpoint, and that etcd is running")
+			"no process listens on this address: check the endpoint, and that etcd is running")
 	}
 	require.NoError(t, store.Close())
 }

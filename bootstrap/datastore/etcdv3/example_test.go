@@ -29,14 +29,14 @@ func Example() {
 		if err != nil {
 			return err
 		}
-		// What your own configuration says comes in with the name of its place.
+		// A value of your own configuration, with the source that messages name.
 		s.IPv4.NATOutgoing = settings.Given("false", origin.Caller("cluster.yaml: ipv4.masquerade"))
 
 		b := bootstrap.New(etcdv3.New(client), bootstrap.WithLogger(slog.Default()))
 		report, err := b.Run(ctx, s)
 		switch {
 		case errors.Is(err, settings.ErrInvalidSettings):
-			return fmt.Errorf("nothing was contacted:\n%w", err)
+			return fmt.Errorf("no connection was made:\n%w", err)
 		case err != nil:
 			return err
 		}

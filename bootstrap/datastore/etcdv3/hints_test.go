@@ -28,11 +28,11 @@ func TestHints(t *testing.T) {
 		kind error
 		want string
 	}{
-		{untrusted(x509.UnknownAuthorityError{}), datastore.ErrTLS, "name the CA that signed the member's certificate with etcd.caCertFile"},
+		{untrusted(x509.UnknownAuthorityError{}), datastore.ErrTLS, "set etcd.caCertFile to the CA that signed the member's certificate"},
 		{untrusted(x509.HostnameError{Certificate: new(x509.Certificate)}), datastore.ErrTLS, "use an endpoint whose host name or address is in the member's certificate"},
 		{untrusted(x509.CertificateInvalidError{Reason: x509.Expired}), datastore.ErrTLS, "renew the member's certificate, or set this host's clock"},
 		{untrusted(x509.CertificateInvalidError{Reason: x509.IncompatibleUsage}), datastore.ErrTLS, "check the member's certificate against the CA"},
-		{&handshakeError{tls.RecordHeaderError{}}, datastore.ErrTLS, "the member does not speak TLS there: is the endpoint http://?"},
+		{&handshakeError{tls.RecordHeaderError{}}, datastore.ErrTLS, "the member does not use TLS on this port: is the endpoint http://?"},
 		{alert(42), datastore.ErrTLS, wanted},  // bad certificate
 		{alert(45), datastore.ErrTLS, wanted},  // expired
 		{alert(48), datastore.ErrTLS, wanted},  // of an unknown CA
@@ -49,7 +49,7 @@ func TestHints(t *testing.T) {
 		{&handshakeError{io.ErrUnexpectedEOF}, datastore.ErrUnreachable, route},
 		{&notEtcdError{answer: "SSH-2.0"}, datastore.ErrUnreachable, "is the endpoint etcd's client port?"},
 		{&net.DNSError{IsNotFound: true}, datastore.ErrUnreachable, "check the endpoint's host name, and this host's DNS"},
-		{syscall.ECONNREFUSED, datastore.ErrUnreachable, "nothing listens there: check the endpoint, and that etcd is running"},
+		{syscall.ECONNREFUSED, datastore.ErrUnreachable, "no process listens on this address: check the endpoint, and that etcd is running"},
 		{&net.OpError{Op: "read", Err: syscall.ECONNRESET}, datastore.ErrUnreachable, route},
 		{&net.OpError{Op: "dial", Err: syscall.EHOSTUNREACH}, datastore.ErrUnreachable, route},
 		{errors.New("other"), datastore.ErrUnreachable, route},

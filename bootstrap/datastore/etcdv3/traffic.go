@@ -177,5 +177,5 @@ func isHTTP2(p []byte) bool { return len(p) < 4 || p[3] == 0x04 }
 type notEtcdError struct{ answer string }
 
 func (e *notEtcdError) Error() string {
-	return fmt.Sprintf("the server answered %q, which is not gRPC", e.answer)
+	return fmt.Sprintf("the server responded with %q, which is not gRPC", e.answer)
 }

@@ -19,7 +19,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// Config configures the connection to the Kubernetes API and the API group of the
+// Config connection to the Kubernetes API and the API group of the
 // pools.
 type Config struct {
 	// REST configures the connection. It is required and is copied. Its
@@ -34,7 +34,7 @@ type Config struct {
 	// RequestTimeout is the time limit of one request. Zero means 20 seconds.
 	RequestTimeout time.Duration
 
-	// Names is what hints call a setting. Nil: its identity, such as
+	// Names returns how hints name a setting. Nil: its identity, such as
 	// kubernetes.apiToken.
 	Names origin.Names `json:"-"`
 }
@@ -64,7 +64,7 @@ type reader struct {
 	warnings       []string
 }
 
-// name is what messages call a setting.
+// name returns how messages name a setting.
 func (r *reader) name(setting origin.Setting) string { return r.settings.Names.Of(setting) }
 
 func (r *reader) warn(format string, args ...any) {
@@ -103,7 +103,7 @@ func (r *reader) limits(config *rest.Config) {
 		}
 		config.Burst = int(value)
 		if !qps.IsSet() {
-			r.warn("%s has no effect: it goes beyond the rate of %s, which isn't set", burst.Source, r.name(origin.SettingClientQPS))
+			r.warn("%s has no effect: it requires %s, which is not set", burst.Source, r.name(origin.SettingClientQPS))
 		}
 	}
 }

@@ -125,7 +125,7 @@ func TestFromSettingsOverKubeconfig(t *testing.T) {
 			rest.Config{BearerToken: "hunter2", TLSClientConfig: rest.TLSClientConfig{Insecure: true}},
 			[]string{"test: TLS verification of the API server is skipped, which is insecure"}},
 		{"a burst without a rate", connection{Kubeconfig: pem("c", []byte(kubeconfig)), K8sClientBurst: given("7")},
-			rest.Config{BearerToken: "hunter2"}, []string{"test has no effect: it goes beyond the rate of kubernetes.clientQPS, which isn't set"}},
+			rest.Config{BearerToken: "hunter2"}, []string{"test has no effect: it requires kubernetes.clientQPS, which is not set"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -232,7 +232,7 @@ func TestFromSettingsFaults(t *testing.T) {
 		settings connection
 		want     []string // a part of each fault
 	}{
-		{"nothing", connection{}, []string{"no datastore is named: no kubeconfig (kubernetes.kubeconfig, or ~/.kube/config), no API server (kubernetes.apiEndpoint), and this is no pod; for etcd set etcd.endpoints"}},
+		{"nothing", connection{}, []string{"no datastore is configured: no kubeconfig (kubernetes.kubeconfig, or ~/.kube/config), no API server (kubernetes.apiEndpoint), and not running in a pod; for etcd set etcd.endpoints"}},
 		{"missing file", connection{Kubeconfig: given("/nonexistent")}, []string{`test: "/nonexistent": can't be read: no such file or directory; must be a kubeconfig`}},
 		{"only separators", connection{Kubeconfig: given(string(filepath.ListSeparator))}, []string{"can't be read: file does not exist; must be a kubeconfig"}},
 		{"a folder", connection{Kubeconfig: given(filepath.Dir(path))}, []string{"is a directory; must be a kubeconfig"}},
@@ -240,7 +240,7 @@ func TestFromSettingsFaults(t *testing.T) {
 		{"another kind", connection{Kubeconfig: given(apitest.File(t, "c", "apiVersion: v1\nkind: Secret\n"))}, []string{`not a kubeconfig: `}},
 		{"a secret for an anchor", connection{Kubeconfig: given(apitest.File(t, "c", "users:\n- name: a\n  user: {token: *hunter2}\n"))}, []string{"not a kubeconfig: "}},
 		{"malformed, inline", connection{KubeconfigInline: given("hunter2: [")}, []string{"test: ***: not a kubeconfig: "}},
-		{"empty", connection{Kubeconfig: given(apitest.File(t, "c", ""))}, []string{"it has no current-context; set kubernetes.currentContext to one that has contexts"}},
+		{"empty", connection{Kubeconfig: given(apitest.File(t, "c", ""))}, []string{"it has no contexts; must be a kubeconfig with a context"}},
 		{"no current context", connection{Kubeconfig: given(apitest.File(t, "c", strings.ReplaceAll(kubeconfig, "current-context: admin", "")))},
 			[]string{"it has no current-context; set kubernetes.currentContext to one of admin, broken, other"}},
 		{"missing current context", connection{Kubeconfig: given(apitest.File(t, "c", strings.ReplaceAll(kubeconfig, "current-context: admin", "current-context: gone")))},

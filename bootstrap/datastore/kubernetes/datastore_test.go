@@ -117,7 +117,7 @@ func TestSnapshotFails(t *testing.T) {
 		{"forbidden in the first group", schema.GroupVersion{}, forbidden,
 			rule + "; if this cluster has its pools in projectcalico.org/v3, set calicoAPIGroup to that", datastore.ErrForbidden},
 		{"unauthorized", ippool.CRDV1, apitest.Failure(401, "Unauthorized", "Unauthorized"),
-			"unauthorized: Unauthorized: check the token: is it of this cluster, and does its ServiceAccount still exist?", datastore.ErrUnauthorized},
+			"unauthorized: Unauthorized: check the token: is it from this cluster, and does its ServiceAccount still exist?", datastore.ErrUnauthorized},
 		{"not a list", ippool.CRDV1, apitest.JSON(200, `{"kind":"IPPool"}`), noList, nil},
 		{"not JSON", ippool.CRDV1, apitest.Answer{Code: 200, Header: apitest.Header("text/html"), Body: "<html>welcome</html>"}, noList, nil},
 		{"expired", ippool.CRDV1, apitest.Failure(410, "Expired", "too old"), "too old", nil},

@@ -75,7 +75,7 @@ func (r *reader) inCluster() *rest.Config {
 	host, port := r.settings.Ambient.KubernetesServiceHost, r.settings.Ambient.KubernetesServicePort
 	if !host.IsSet() || !port.IsSet() {
 		if len(r.faults) == 0 {
-			r.faults.Add(settings.Setting{}, "no datastore is named: no kubeconfig (%s, or ~/.kube/config), no API server (%s), and this is no pod; for etcd set %s",
+			r.faults.Add(settings.Setting{}, "no datastore is configured: no kubeconfig (%s, or ~/.kube/config), no API server (%s), and not running in a pod; for etcd set %s",
 				r.name(origin.SettingKubeconfig), r.name(origin.SettingAPIEndpoint), r.name(origin.SettingEtcdEndpoints))
 		}
 		return &rest.Config{}

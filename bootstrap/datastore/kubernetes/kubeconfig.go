@@ -94,6 +94,9 @@ func (r *reader) kubeconfig(setting settings.Setting, config *clientcmdapi.Confi
 	}
 	known := knownContexts(config)
 	switch {
+	case len(config.Contexts) == 0:
+		r.faults.Add(setting, "it has no contexts; must be a kubeconfig with a context")
+		return &rest.Config{}
 	case context == "":
 		r.faults.Add(setting, "it has no current-context; set %s to %s", r.name(origin.SettingCurrentContext), known)
 		return &rest.Config{}
@@ -148,9 +151,6 @@ func knownContexts(config *clientcmdapi.Config) string {
 	var names []string
 	for name := range config.Contexts {
 		names = append(names, name)
-	}
-	if len(names) == 0 {
-		return "one that has contexts"
 	}
 	slices.Sort(names)
 	return "one of " + strings.Join(names, ", ")

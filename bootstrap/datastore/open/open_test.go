@@ -165,9 +165,9 @@ func TestNames(t *testing.T) {
 		{[]string{"DATASTORE_TYPE=etcdv3"}, nil, "no etcd endpoints: set etcd.endpoints to URLs such as https://10.0.0.1:2379"},
 		{[]string{"DATASTORE_TYPE=etcdv3"}, settings.VariableNames, "no etcd endpoints: set ETCD_ENDPOINTS to URLs such as https://10.0.0.1:2379"},
 		{[]string{"DATASTORE_TYPE=etcdv3"}, settings.FlagNames, "no etcd endpoints: set --etcd-endpoints or ETCD_ENDPOINTS to URLs such as https://10.0.0.1:2379"},
-		{nil, nil, "no datastore is named: no kubeconfig (kubernetes.kubeconfig, or ~/.kube/config), no API server (kubernetes.apiEndpoint), and this is no pod; for etcd set etcd.endpoints"},
-		{nil, settings.FlagNames, "no datastore is named: no kubeconfig (--kubeconfig or KUBECONFIG, or ~/.kube/config), " +
-			"no API server (--k8s-api-endpoint or K8S_API_ENDPOINT), and this is no pod; for etcd set --etcd-endpoints or ETCD_ENDPOINTS"},
+		{nil, nil, "no datastore is configured: no kubeconfig (kubernetes.kubeconfig, or ~/.kube/config), no API server (kubernetes.apiEndpoint), and not running in a pod; for etcd set etcd.endpoints"},
+		{nil, settings.FlagNames, "no datastore is configured: no kubeconfig (--kubeconfig or KUBECONFIG, or ~/.kube/config), " +
+			"no API server (--k8s-api-endpoint or K8S_API_ENDPOINT), and not running in a pod; for etcd set --etcd-endpoints or ETCD_ENDPOINTS"},
 	}
 	for _, tt := range tests {
 		given := settingstest.Given(t, tt.given...)

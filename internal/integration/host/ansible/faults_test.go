@@ -93,7 +93,7 @@ func TestFaults(t *testing.T) {
 		"ip_pools has no pools":  {vars{"ip_pools": []string{"a"}}, []string{`ip_pools[0]: "a": not a pool; must be a mapping of fields such as name and cidr`}},
 		"no program": {
 			vars{"calico_ippools_binary": "/nowhere/calico-bootstrap"},
-			[]string{`calico_ippools_binary: "/nowhere/calico-bootstrap": no program on this host; must be its path, or set calico_ippools_binary_src`},
+			[]string{`calico_ippools_binary: "/nowhere/calico-bootstrap": not an executable file on this host; must be the path of calico-bootstrap, or set calico_ippools_binary_src`},
 		},
 		"a password without a user": {
 			vars{"calico_etcd_password": "hunter2"},
@@ -101,7 +101,7 @@ func TestFaults(t *testing.T) {
 		},
 		"unreachable etcd": {
 			vars{"calico_etcd_endpoints": "https://127.0.0.1:1", "calico_ippools_timeout": "1s"},
-			[]string{"timed out after 1s: etcd https://127.0.0.1:1: reading IP pools: datastore unreachable: dial: connect: connection refused: nothing listens there: check the endpoint, and that etcd is running"},
+			[]string{"timed out after 1s: etcd https://127.0.0.1:1: reading IP pools: datastore unreachable: dial: connect: connection refused: no process listens on this address: check the endpoint, and that etcd is running"},
 		},
 		"a strict preflight": {
 			vars{"calico_ipv6pool_cidr": "fd00:77::/64", "calico_ippools_preflight": "strict", "calico_ippools_allow": []string{"HostInterfaceOverlap", "HostRouteOverlap"}},

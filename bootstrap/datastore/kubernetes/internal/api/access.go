@@ -84,7 +84,7 @@ func (c *Client) credentialsHint(now time.Time) string {
 		}
 		return "check the client certificate: is it signed by the cluster's CA for clients?"
 	default:
-		return fmt.Sprintf("no credentials are given: use a kubeconfig, %s, or %s with %s", c.names.Of(origin.SettingAPIToken),
+		return fmt.Sprintf("no credentials are configured: use a kubeconfig, %s, or %s with %s", c.names.Of(origin.SettingAPIToken),
 			c.names.Of(origin.SettingCertFile), c.names.Of(origin.SettingKeyFile))
 	}
 }
@@ -115,5 +115,5 @@ func tokenHint(token, file string, now time.Time) string {
 	if expires := time.Unix(claims.Expires, 0); claims.Expires > 0 && now.After(expires) {
 		return fmt.Sprintf("%s expired on %s: get a new one", which, expires.UTC().Format(time.RFC3339))
 	}
-	return fmt.Sprintf("check %s: is it of this cluster, and does its ServiceAccount still exist?", which)
+	return fmt.Sprintf("check %s: is it from this cluster, and does its ServiceAccount still exist?", which)
 }

@@ -47,9 +47,9 @@ type Client struct {
 	forbidden sync.Map // Action to time.Time: when the action was first forbidden
 }
 
-// New returns a client of the API server, which it contacts when it is first asked
-// for something. The config is copied. The user agent is for a config that has
-// none; a timeout of zero is 20 seconds. Hints call settings by the names.
+// New returns a client of the API server, which connects with the first request. The
+// config is copied. The user agent applies if the config has none; a timeout of zero
+// means 20 seconds. Names returns how hints name a setting.
 func New(config *rest.Config, userAgent string, requestTimeout time.Duration, names origin.Names) (*Client, error) {
 	config = rest.CopyConfig(config)
 	config.ContentConfig = rest.ContentConfig{
@@ -237,7 +237,7 @@ func (c *Client) do(ctx context.Context, request *rest.Request) (rest.Result, er
 	case result := <-done:
 		return result, result.Error()
 	case <-ctx.Done():
-		return rest.Result{}, fmt.Errorf("neither the exec plugin of the kubeconfig's user nor the API server answered: %w", ctx.Err())
+		return rest.Result{}, fmt.Errorf("neither the exec plugin of the kubeconfig's user nor the API server responded: %w", ctx.Err())
 	}
 }
 

@@ -63,7 +63,7 @@ func (c *Client) explainStatus(e *datastore.Error, action Action, status metav1.
 	switch {
 	case code >= http.StatusMultipleChoices && code < http.StatusBadRequest:
 		e.Err, e.Hint = fmt.Errorf("%d %s, a redirect", code, http.StatusText(code)), endpointHint
-	case page && code != http.StatusNotFound && !mayPass(code): // not the API server's verdict on credentials or pool
+	case page && code != http.StatusNotFound && !mayPass(code): // not the API server's decision on the credentials or the pool
 	case code == http.StatusUnauthorized:
 		e.Kind, e.Hint = datastore.ErrUnauthorized, c.credentialsHint(time.Now())
 	case code == http.StatusForbidden && c.isAnonymous():
@@ -170,13 +170,13 @@ var connectionHints = map[netcause.Cause]string{
 	netcause.WrongHost:         "use an address or a host name that is in the API server's certificate",
 	netcause.Expired:           "renew the API server's certificate, or set this host's clock",
 	netcause.BadCertificate:    "check the API server's certificate against the CA",
-	netcause.NotTLS:            "the server does not speak TLS there: is the endpoint http://?",
+	netcause.NotTLS:            "the server does not use TLS on this port: is the endpoint http://?",
 	netcause.ClientCertificate: "the server refuses the client certificate, or requires one: is it signed by a CA that it trusts?",
 	netcause.NothingInCommon:   "the server and this program have no TLS version, cipher or protocol in common",
 	netcause.BrokenOff:         "the server closed the TLS connection: check its log",
 	netcause.NotHTTP:           endpointHint,
 	netcause.Closed:            "the server closed the connection before the response was complete",
-	netcause.Refused:           "nothing listens there: check the endpoint, and that the API server is running",
+	netcause.Refused:           "no process listens on this address: check the endpoint, and that the API server is running",
 	netcause.DNS:               "check the endpoint's host name, and this host's DNS",
 	netcause.TimedOut:          "no response in time: check the endpoint, the route to it, and the firewalls in between",
 	netcause.Unreachable:       "check the endpoint, the route to it, and the firewalls in between",
@@ -185,7 +185,7 @@ var connectionHints = map[netcause.Cause]string{
 // connectionHint returns the hint for a request without a response.
 func (c *Client) connectionHint(cause netcause.Cause) string {
 	if cause == netcause.UnknownAuthority {
-		return "name the CA that signed the API server's certificate: certificate-authority in the kubeconfig, or " + c.names.Of(origin.SettingCAFile)
+		return "set the CA that signed the API server's certificate: certificate-authority in the kubeconfig, or " + c.names.Of(origin.SettingCAFile)
 	}
 	return connectionHints[cause]
 }

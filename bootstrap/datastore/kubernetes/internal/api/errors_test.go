@@ -139,12 +139,12 @@ func TestConnectionIsExplained(t *testing.T) {
 		kind error // nil: none, as a retry does not help
 	}{
 		{"refused", &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED},
-			"datastore unreachable: dial: connection refused: nothing listens there: check the endpoint, and that the API server is running", datastore.ErrUnreachable},
+			"datastore unreachable: dial: connection refused: no process listens on this address: check the endpoint, and that the API server is running", datastore.ErrUnreachable},
 		{"no such host", &net.DNSError{Err: "no such host", Name: "a", IsNotFound: true},
 			"datastore unreachable: lookup a: no such host: check the endpoint's host name, and this host's DNS", datastore.ErrUnreachable},
 		{"unknown authority", &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}},
 			"TLS failure: tls: failed to verify certificate: x509: certificate signed by unknown authority: " +
-				"name the CA that signed the API server's certificate: certificate-authority in the kubeconfig, or kubernetes.caFile", datastore.ErrTLS},
+				"set the CA that signed the API server's certificate: certificate-authority in the kubeconfig, or kubernetes.caFile", datastore.ErrTLS},
 		{"anything else", errors.New("the unforeseen"), "the unforeseen", nil},
 	}
 	for _, tt := range tests {
@@ -272,7 +272,7 @@ func TestTokenHint(t *testing.T) {
 	jwt := func(claims string) string {
 		return "e30." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + ".c2ln"
 	}
-	const check = "check the token: is it of this cluster, and does its ServiceAccount still exist?"
+	const check = "check the token: is it from this cluster, and does its ServiceAccount still exist?"
 	tests := map[string]string{
 		jwt(`{"exp":1795300000}`):       "the token expired on 2026-11-21T22:26:40Z: get a new one",
 		jwt(`{"exp":1795400000}`):       check,
@@ -295,7 +295,7 @@ func TestCredentialsHint(t *testing.T) {
 	hint := func(config rest.Config, now time.Time) string {
 		return (&Client{config: &config}).credentialsHint(now)
 	}
-	assert.Contains(t, hint(rest.Config{}, time.Now()), "no credentials are given")
+	assert.Contains(t, hint(rest.Config{}, time.Now()), "no credentials are configured")
 	assert.Contains(t, hint(rest.Config{BearerToken: "hunter2"}, time.Now()), "check the token")
 	assert.Contains(t, hint(rest.Config{BearerTokenFile: "/nonexistent"}, time.Now()), "the token can't be read: open /nonexistent")
 	file := rest.Config{BearerTokenFile: apitest.File(t, "token", "hunter2")}

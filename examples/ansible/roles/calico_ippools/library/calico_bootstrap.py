@@ -49,7 +49,7 @@ options:
       breaks if the program's flags are invalid and it doesn't read stdin.
     type: json
   log_dir:
-    description: The folder for the log and the last report. Not used in check mode.
+    description: The directory for the log and the last report. Not used in check mode.
     type: path
 author: The calico-bootstrap authors
 """
@@ -191,7 +191,7 @@ def main():
     given = module.params
     program = given["program"]
     if not os.access(program, os.X_OK) or os.path.isdir(program):
-        module.fail_json(msg='calico_ippools_binary: "%s": no program on this host; must be its path, or set calico_ippools_binary_src\n' % program)
+        module.fail_json(msg='calico_ippools_binary: "%s": not an executable file on this host; must be the path of calico-bootstrap, or set calico_ippools_binary_src\n' % program)
 
     for name in list(os.environ):
         if SETTINGS.match(name):
