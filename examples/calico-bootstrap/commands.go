@@ -73,8 +73,7 @@ func (p *program) rootCommand() *cobra.Command {
 		RunE:          p.runApply,
 	}
 	root.SuggestionsMinimumDistance = 2
-	root.SetVersionTemplate("calico-bootstrap {{.Version}}\n")
-	root.SetUsageFunc(usage)
+	root.SetUsageFunc(usage) // SetUsageTemplate and such would link text/template: 5 MB
 	root.SetFlagErrorFunc(flagError)
 
 	flags := flag.NewFlagSet("settings", flag.ContinueOnError)
