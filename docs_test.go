@@ -12,17 +12,17 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// tracked returns the files of the checkout that match, new ones too.
+// tracked returns the files of the checkout that match, including new ones.
 func tracked(t *testing.T, pattern string) []string {
 	t.Helper()
 	out, err := exec.Command("git", "ls-files", "--cached", "--others", "--exclude-standard", pattern).Output()
 	if err != nil {
-		t.Skip("no git checkout: nothing lists the files")
+		t.Skip("not a git checkout")
 	}
 	return strings.Fields(string(out))
 }
 
-// testsOf returns the text of all tests.
+// testsOf returns the source of all tests.
 func testsOf(t *testing.T) string {
 	t.Helper()
 	var text strings.Builder
@@ -32,9 +32,9 @@ func testsOf(t *testing.T) string {
 	return text.String()
 }
 
-// typedBy says which test runs the commands of a block of a document that has no
-// mark of its own, by how the block begins. Blocks that begin with $ are those of
-// TestTranscripts.
+// typedBy maps the beginning of a block of commands in a document, if the block has no
+// mark, to the test that runs the commands. TestTranscripts checks blocks that begin
+// with $.
 var typedBy = map[string]string{
 	"README.md: make build":                                          "TestImage", // and make image
 	"README.md: bin/calico-bootstrap plan --etcd-endpoints":          "TestQuickStartOnEtcd",
@@ -51,8 +51,8 @@ var typedBy = map[string]string{
 
 var fencedBlock = regexp.MustCompile("(?ms)([^\n]*)\n^```(\\w*)\n(.*?)^```$")
 
-// TestEveryCommandIsTyped has every block of commands in a document claimed by a
-// test that types it, so that none is left that nobody has tried.
+// TestEveryCommandIsTyped checks that a test runs every block of commands in the
+// documents.
 func TestEveryCommandIsTyped(t *testing.T) {
 	t.Parallel()
 	tests := testsOf(t)
@@ -75,7 +75,7 @@ func TestEveryCommandIsTyped(t *testing.T) {
 				// by TestTranscripts
 			default:
 				begins := claim(document, first)
-				require.NotEmpty(t, begins, "no test types this: %s: %s", document, first)
+				require.NotEmpty(t, begins, "no test runs this: %s: %s", document, first)
 				claimed[begins] = true
 				test := typedBy[begins]
 				assert.True(t, strings.Contains(tests, "func "+test+"("), "%s: %s", document, first)
@@ -84,11 +84,11 @@ func TestEveryCommandIsTyped(t *testing.T) {
 	}
 	assert.Greater(t, blocks, 30)
 	for begins := range typedBy {
-		assert.True(t, claimed[begins], "no block begins so: %s", begins)
+		assert.True(t, claimed[begins], "no block begins with this: %s", begins)
 	}
 }
 
-// claim returns the key of typedBy that a block is meant by; empty: none.
+// claim returns the key of typedBy that matches a block, or an empty string.
 func claim(document, first string) string {
 	for begins := range typedBy {
 		if strings.HasPrefix(document+": "+first, begins) {
@@ -98,8 +98,8 @@ func claim(document, first string) string {
 	return ""
 }
 
-// TestLinks has every link between the documents lead to a file, and to a heading
-// of it.
+// TestLinks checks that every link between the documents leads to an existing file and
+// heading.
 func TestLinks(t *testing.T) {
 	t.Parallel()
 	link := regexp.MustCompile(`\]\(([^)#:]*)(#[^)]*)?\)`)
@@ -124,7 +124,7 @@ func TestLinks(t *testing.T) {
 	assert.Greater(t, links, 15)
 }
 
-// anchors returns those of the headings, as GitHub makes them.
+// anchors returns the anchors of the headings, as GitHub generates them.
 func anchors(text string) []string {
 	var all []string
 	for _, heading := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(text, -1) {

@@ -63,7 +63,7 @@ func TestLibraryNamesNoFlags(t *testing.T) {
 				if called, ok := node.Fun.(*ast.SelectorExpr); ok && file != "bootstrap/settings/flags.go" {
 					of, _ := called.X.(*ast.Ident)
 					assert.False(t, of != nil && of.Name == "origin" && called.Sel.Name == "Flag",
-						"%s: a flag that nobody gave", files.Position(node.Pos()))
+						"%s: an origin that is not a flag of the command line", files.Position(node.Pos()))
 				}
 			}
 			return true
