@@ -2,7 +2,7 @@
 
 GO      ?= go
 BIN     := bin
-VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
+VERSION := $(shell git describe --tags --always --abbrev=12 --dirty 2>/dev/null)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
 # Omits gRPC's tracing and the HTML templates that it uses.

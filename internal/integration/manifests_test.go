@@ -96,14 +96,24 @@ func object[T any](t *testing.T, objects applied, kind string) *T {
 	return typed
 }
 
-// containerEnv returns the environment of a container, without its kubeconfig.
+// containerEnv returns the environment of a container, without its kubeconfig. Only the
+// address of the API server comes from a ConfigMap: whoever may write a ConfigMap must
+// not be able to configure the pools.
 func containerEnv(t *testing.T, container corev1.Container) []string {
 	t.Helper()
-	var env []string
+	require.Empty(t, container.EnvFrom)
+	var env, fromConfigMap []string
 	for _, variable := range container.Env {
-		require.Nil(t, variable.ValueFrom, variable.Name)
-		env = append(env, variable.Name+"="+variable.Value)
+		if variable.ValueFrom == nil {
+			env = append(env, variable.Name+"="+variable.Value)
+			continue
+		}
+		key := variable.ValueFrom.ConfigMapKeyRef
+		require.NotNil(t, key, variable.Name)
+		require.Equal(t, []any{"kubernetes-services-endpoint", variable.Name, true}, []any{key.Name, key.Key, *key.Optional})
+		fromConfigMap = append(fromConfigMap, variable.Name)
 	}
+	require.Equal(t, []string{"KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT"}, fromConfigMap)
 	return env
 }
 
