@@ -297,9 +297,9 @@ func TestCheckHasRemedies(t *testing.T) {
 		{"Helm's", desired(ippool.IPv4, ""), plan.DriftUpdate, []v3.IPPool{poolstest.Default4(withoutNAT, managedByHelm)},
 			`IPPool "default-ipv4-ippool": cidr "10.244.0.0/16" (datastore)` + fmt.Sprintf(private, "datastore", "have Helm set natOutgoing to true")},
 		{"a file's, created", fileNoNAT, plan.DriftReport, nil,
-			`IPPool "filed": cidr "10.2.0.0/16" (file pools.yaml:4)` + fmt.Sprintf(private, "file pools.yaml:5", "set natOutgoing to true there")},
+			`IPPool "filed": cidr "10.2.0.0/16" (file pools.yaml:4)` + fmt.Sprintf(private, "file pools.yaml:5", "set natOutgoing to true in file pools.yaml:5")},
 		{"a file's, updated", fileNoNAT, plan.DriftUpdate, []v3.IPPool{poolstest.Stored("filed", "10.2.0.0/16", withNAT)},
-			`IPPool "filed": cidr "10.2.0.0/16" (datastore)` + fmt.Sprintf(private, "file pools.yaml:5", "set natOutgoing to true there")},
+			`IPPool "filed": cidr "10.2.0.0/16" (datastore)` + fmt.Sprintf(private, "file pools.yaml:5", "set natOutgoing to true in file pools.yaml:5")},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

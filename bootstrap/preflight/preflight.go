@@ -200,7 +200,7 @@ func (p checkedPool) moveRemedy() string {
 	case p.byDefault:
 		return fmt.Sprintf("set another range with %s", p.names.Of(origin.PoolSetting(p.family, "cidr")))
 	default:
-		return "set another range there"
+		return "set another range in " + p.place("cidr")
 	}
 }
 
@@ -218,8 +218,16 @@ func (p checkedPool) set(field, to string) string {
 	case p.existing && !changed:
 		return fmt.Sprintf("set %s to %s in the IPPool", field, to)
 	default:
-		return fmt.Sprintf("set %s to %s there", field, to)
+		return fmt.Sprintf("set %s to %s in %s", field, to, p.place(field))
 	}
+}
+
+// place returns where the field of a pool of a file is set.
+func (p checkedPool) place(field string) string {
+	if source := p.source(field); source.Kind() != origin.KindDefault {
+		return source.String()
+	}
+	return "its manifest"
 }
 
 // noUsablePool finds families without a pool for automatic assignment. A pool for

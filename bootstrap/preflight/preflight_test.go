@@ -131,7 +131,7 @@ func TestFindings(t *testing.T) {
 		{"a default pool is moved by its flag", HostInterfaceOverlap, created("p", "10.0.0.0/16"), input{networks: eth},
 			[]string{`IPPool "p": cidr "10.0.0.0/16" (env C) overlaps 10.0.5.0/24 (interface eth0` + onHost + "; set another range with ipv4.pool.cidr"}, []string{"10.0.5.0/24 of interface eth0"}},
 		{"a pool of a file is moved there", HostInterfaceOverlap, ofFile(created("p", "10.0.0.0/16")), input{networks: eth},
-			[]string{`IPPool "p": cidr "10.0.0.0/16" (env C) overlaps 10.0.5.0/24 (interface eth0` + onHost + "; set another range there"}, []string{"10.0.5.0/24 of interface eth0"}},
+			[]string{`IPPool "p": cidr "10.0.0.0/16" (env C) overlaps 10.0.5.0/24 (interface eth0` + onHost + "; set another range in env C"}, []string{"10.0.5.0/24 of interface eth0"}},
 		{"interface, disabled", HostInterfaceOverlap, pool("p", "10.0.0.0/16", poolstest.Disabled), input{networks: eth}, nil, nil},
 		{"interface, for load balancers", HostInterfaceOverlap, pool("p", "10.0.0.0/16", poolstest.ForLoadBalancers), input{networks: eth}, nil, nil},
 		{"interface, for tunnels", HostInterfaceOverlap, pool("p", "10.0.0.0/16", forTunnels), input{networks: eth},
@@ -275,7 +275,7 @@ func TestFindings(t *testing.T) {
 		{"an invalid selector", NodeSelectorMatchesNoNode, pool("p", "10.0.0.0/16", nodeSelector("zone = 'a'")), input{survey: nodes(3)}, nil, nil},
 		{"an empty selector", NodeSelectorMatchesNoNode, pool("p", "10.0.0.0/16", nodeSelector("")), input{survey: nodes(3)}, nil, nil},
 		{"no node, not drawn yet", NodeSelectorMatchesNoNode, ofFile(created("p", "", nodeSelector("zone == 'a'"))), input{survey: nodes(3)},
-			[]string{`IPPool "p": nodeSelector "zone == 'a'" (env S) matches none of the cluster's 3 node(s), so no pod gets an address from the pool; set nodeSelector to one that matches there, or label nodes`}, nil},
+			[]string{`IPPool "p": nodeSelector "zone == 'a'" (env S) matches none of the cluster's 3 node(s), so no pod gets an address from the pool; set nodeSelector to one that matches in env S, or label nodes`}, nil},
 		{"no node, disabled", NodeSelectorMatchesNoNode, pool("p", "10.0.0.0/16", poolstest.Disabled, nodeSelector("zone == 'a'")), input{survey: nodes(3)}, nil, nil},
 	}
 	for _, tt := range tests {

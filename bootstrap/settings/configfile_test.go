@@ -238,7 +238,7 @@ func TestLoad(t *testing.T) {
 		given, _, err := settings.Load(settings.Settings{}, invalid)
 		require.EqualError(t, err, `file `+invalid+`: apiVersion is ""; must be projectcalico.org/v3`)
 		assert.EqualError(t, given.Validate(),
-			`env CALICO_IPPOOLS_TIMEOUT: "5": not a duration; must be a Go duration such as 90s or 5m; 0 means no limit; did you mean 5s?`)
+			`env CALICO_IPPOOLS_TIMEOUT: "5": a duration without a unit; did you mean 5s?`)
 		assert.Equal(t, "from-env", given.IPv4.Name.Value)
 	})
 	t.Run("with a missing file", func(t *testing.T) {

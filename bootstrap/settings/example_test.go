@@ -57,7 +57,7 @@ func ExampleSettings_Validate() {
 	// Output:
 	// env CALICO_IPV4POOL_CIDR: "10.244.0.0": an address without a prefix length such as /16; must be an IPv4 CIDR, or none
 	// env CALICO_IPV4POOL_NODE_SELECTOR: "zone = 'a'": column 6: expected ==, !=, in, not in, contains, starts with or ends with, found "="
-	// flag --timeout: "60": not a duration; must be a Go duration such as 90s or 5m; 0 means no limit; did you mean 60s?
+	// flag --timeout: "60": a duration without a unit; did you mean 60s?
 	// true
 }
 

@@ -146,5 +146,5 @@ func TestReadAndResolve(t *testing.T) {
 
 	_, err = settingstest.Given(t, "--pools-file="+dir+"/missing", "--timeout=5").ReadAndResolve()
 	require.EqualError(t, err, `flag --pools-file: "`+dir+`/missing": can't be read: no such file or directory; must be a file with IPPools, or a directory of such .yaml, .yml and .json files`+
-		"\n"+`flag --timeout: "5": not a duration; must be a Go duration such as 90s or 5m; 0 means no limit; did you mean 5s?`)
+		"\n"+`flag --timeout: "5": a duration without a unit; did you mean 5s?`)
 }

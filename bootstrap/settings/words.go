@@ -1,7 +1,6 @@
 package settings
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -89,13 +88,13 @@ func readTimeout(setting Setting, fallback time.Duration, faults *Faults) time.D
 		return fallback
 	}
 	timeout, err := time.ParseDuration(setting.Value)
+	_, number := strconv.ParseUint(setting.Value, 10, 32)
 	switch {
+	case err != nil && number == nil:
+		faults.Add(setting, "a duration without a unit; did you mean %ss?", setting.Value)
+		return fallback
 	case err != nil:
-		hint := ""
-		if _, err := strconv.ParseUint(setting.Value, 10, 32); err == nil {
-			hint = fmt.Sprintf("; did you mean %ss?", setting.Value)
-		}
-		faults.Add(setting, "not a duration; must be %s%s", acceptedTimeout, hint)
+		faults.Add(setting, "not a duration; must be %s", acceptedTimeout)
 		return fallback
 	case timeout < 0:
 		faults.Add(setting, "negative; must be %s", acceptedTimeout)

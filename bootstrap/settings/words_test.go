@@ -154,8 +154,8 @@ func TestInvalidTimeout(t *testing.T) {
 	t.Parallel()
 	const form = "must be a Go duration such as 90s or 5m; 0 means no limit"
 	tests := []struct{ text, want string }{
-		{"60", "not a duration; " + form + "; did you mean 60s?"},
-		{"1", "not a duration; " + form + "; did you mean 1s?"},
+		{"60", "a duration without a unit; did you mean 60s?"},
+		{"1", "a duration without a unit; did you mean 1s?"},
 		{"-60", "not a duration; " + form},
 		{"1.5", "not a duration; " + form},
 		{"1m30", "not a duration; " + form},
