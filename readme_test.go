@@ -118,3 +118,32 @@ func TestLibraryDocument(t *testing.T) {
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, string(out))
 }
+
+// TestLibraryDocumentNames checks that the packages and errors in the tables of
+// docs/LIBRARY.md exist, and that no error of the API is missing.
+func TestLibraryDocumentNames(t *testing.T) {
+	t.Parallel()
+	document := readFile(t, "docs/LIBRARY.md")
+	rows := regexp.MustCompile(`(?m)^\| ((?:ippool|bootstrap)\S*(?:, \S+)*) \|`).FindAllStringSubmatch(document, -1)
+	require.NotEmpty(t, rows)
+	for _, row := range rows {
+		for name := range strings.SplitSeq(row[1], ", ") {
+			if !strings.Contains(name, ".") { // not an error
+				assert.DirExists(t, name)
+			}
+		}
+	}
+	listed := map[string]bool{}
+	for _, name := range regexp.MustCompile(`\bErr[A-Z]\w+`).FindAllString(document, -1) {
+		listed[name] = true
+	}
+	exported := map[string]bool{}
+	files, err := filepath.Glob("api/bootstrap*.txt")
+	require.NoError(t, err)
+	for _, file := range files {
+		for _, match := range regexp.MustCompile(`(?m)^var (Err\w+) error$`).FindAllStringSubmatch(readFile(t, file), -1) {
+			exported[match[1]] = true
+		}
+	}
+	assert.Equal(t, exported, listed)
+}

@@ -24,7 +24,7 @@ func TestManPages(t *testing.T) {
 	root.DisableAutoGenTag = true
 	completion, _, err := root.Find([]string{"completion"})
 	require.NoError(t, err)
-	root.RemoveCommand(completion) // a page for each shell, all alike
+	root.RemoveCommand(completion)                                  // a page for each shell, all alike
 	date := time.Date(2026, time.November, 1, 0, 0, 0, 0, time.UTC) // of all pages, so that they are reproducible
 	require.NoError(t, doc.GenManTree(root, &doc.GenManHeader{Section: "1", Date: &date, Source: "calico-bootstrap"}, dir))
 	assert.Equal(t, contents(t, dir), contents(t, "man"), "make man writes them")
