@@ -56,6 +56,9 @@ func (s *Settings) warnOfUnknown(config *Config) {
 		}
 		warning := fmt.Sprintf("%s: %s", text.OneLine(unknown.Source.String()), value)
 		near, found := nearest(name)
+		if name == "CALICO_IPV6POOL_IPIP" && isNever(unknown) {
+			continue // what happens anyway
+		}
 		switch {
 		case name == "CALICO_IPV6POOL_IPIP":
 			warning += " has no effect: IP-in-IP does not carry IPv6; set " +
@@ -69,6 +72,11 @@ func (s *Settings) warnOfUnknown(config *Config) {
 		}
 		config.Warnings = append(config.Warnings, warning)
 	}
+}
+
+// isNever reports whether the setting is a mode that disables encapsulation.
+func isNever(mode Setting) bool {
+	return slices.ContainsFunc([]string{"never", "off"}, func(word string) bool { return strings.EqualFold(word, mode.Value) })
 }
 
 // mayBeSecret reports whether an unknown variable may contain a secret, because of its
@@ -113,7 +121,8 @@ func letters(name string) string {
 	}, name)
 }
 
-// warnOfIdle warns of settings of default pools that are skipped.
+// warnOfIdle warns of settings of default pools that are skipped. A mode Never requests
+// what happens anyway.
 func (s *Settings) warnOfIdle(config *Config) {
 	for _, pool := range config.Desired.Pools {
 		if !pool.Default || pool.Skip == "" {
@@ -121,8 +130,10 @@ func (s *Settings) warnOfIdle(config *Config) {
 		}
 		var idle []string
 		for _, d := range poolDefinitions(pool.Family) {
-			// A CIDR is the reason for skipping, or is reported as a contradiction.
-			if setting := d.Of(s); setting.IsSet() && setting != &s.pool(pool.Family).CIDR {
+			setting := d.Of(s)
+			// A CIDR is the reason for skipping, or contradicts NoDefaultPools.
+			reported := setting == &s.pool(pool.Family).CIDR && (isNone(*setting) || s.NoDefaultPools.Bool(false, &Faults{}))
+			if setting.IsSet() && !reported && !isNever(*setting) {
 				idle = append(idle, fmt.Sprintf("%s %s", setting.Source, text.Quote(setting.Value)))
 			}
 		}
