@@ -26,6 +26,7 @@ type Config struct {
 	Preflight preflight.Mode          // handling of preflight findings
 	Allow     []preflight.FindingCode // findings to ignore
 	Warnings  []string                // warnings about settings, one line each
+	Notes     []string                // informational, one line each; never errors
 }
 
 // Resolve parses and validates the settings. The error is an *Error with all faults.
@@ -69,7 +70,7 @@ func (s Settings) Resolve() (Config, error) {
 	config.OnDrift = readWord(s.OnDrift, "policy", plan.OnDrifts(), &faults)
 	config.Preflight = readWord(s.Preflight, "mode", preflight.Modes(), &faults)
 	config.Allow = readAllow(s.Allow, &faults)
-	config.Datastore = readDatastoreType(s.Datastore, &faults)
+	config.Datastore = s.selectDatastore(&config, &faults)
 	s.warnOfUnknown(&config)
 	s.warnOfIdle(&config)
 	if s.Strict.Bool(false, &faults) {
