@@ -26,8 +26,8 @@ type reporter struct {
 	notes    []string
 }
 
-func newReporter(o options, warnings []string) *reporter {
-	return &reporter{logger: o.logger, observe: o.observe, reported: map[string]bool{}, warnings: slices.Clone(warnings)}
+func newReporter(o options, warnings []string, notes ...string) *reporter {
+	return &reporter{logger: o.logger, observe: o.observe, reported: map[string]bool{}, warnings: slices.Clone(warnings), notes: notes}
 }
 
 // begin logs the warnings about settings.

@@ -39,7 +39,7 @@ func (b *Bootstrap) newRun(s settings.Settings) (*runner, error) {
 		config: config, desired: onHost(config.Desired, b.options.host), strictBy: s.Preflight.Source, store: b.store,
 		gatherer: newGatherer(b.options, config.Preflight),
 		ledger:   newLedger(b.options),
-		reporter: newReporter(b.options, config.Warnings),
+		reporter: newReporter(b.options, config.Warnings, config.Notes...),
 	}, nil
 }
 

@@ -212,7 +212,7 @@ func TestPlanIsComplete(t *testing.T) {
 func TestRunInvalidSettings(t *testing.T) {
 	t.Parallel()
 	store := newStore(poolstest.Stored("default-ipv4-ippool", "10.0.0.0/16"), poolstest.Stored("default-ipv6-ippool", "fd00::/64"))
-	given := settingstest.Given(t, "CALICO_IPV6POOL_CIDR=none", "CALICO_IPV6POOL_VXLAN=sometimes")
+	given := settingstest.Given(t, "CALICO_IPV6POOL_VXLAN=sometimes")
 	report, err := run(t, store, given, WithRandom(noRandom{t}))
 	assert.Equal(t, given.Validate(), err)
 	require.ErrorIs(t, err, settings.ErrInvalidSettings)

@@ -29,7 +29,7 @@ func TestIdleSettings(t *testing.T) {
 			`env CALICO_IPV6POOL_NAT_OUTGOING "true": no effect because there is no default IPv6 pool: env NO_DEFAULT_POOLS is "true"`,
 		}},
 		{"no IPv6", []string{"FELIX_IPV6SUPPORT=false", "CALICO_IPV6POOL_CIDR=fd00::/64", "CALICO_IPV6POOL_NAT_OUTGOING=true"}, []string{
-			`env CALICO_IPV6POOL_NAT_OUTGOING "true": no effect because there is no default IPv6 pool: IPv6 is not supported: env FELIX_IPV6SUPPORT is "false"`,
+			`env CALICO_IPV6POOL_CIDR "fd00::/64", env CALICO_IPV6POOL_NAT_OUTGOING "true": no effect because there is no default IPv6 pool: IPv6 is not supported: env FELIX_IPV6SUPPORT is "false"`,
 		}},
 	}
 	for _, tt := range tests {

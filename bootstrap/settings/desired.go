@@ -26,6 +26,7 @@ type Config struct {
 	Preflight preflight.Mode          // handling of preflight findings
 	Allow     []preflight.FindingCode // findings to ignore
 	Warnings  []string                // warnings about settings, one line each
+	Notes     []string                // informational, one line each; never errors
 }
 
 // Resolve parses and validates the settings. The error is an *Error with all faults.
@@ -40,11 +41,24 @@ func (s Settings) Resolve() (Config, error) {
 		config = Config{Desired: plan.Desired{Names: s.Names()}}
 		faults Faults
 	)
-	for _, family := range []ippool.Family{ippool.IPv4, ippool.IPv6} {
-		config.Desired.Pools = append(config.Desired.Pools, s.resolvePool(family, &config, &faults))
+	var ofFamily [2]Faults // IPv4, IPv6
+	for i, family := range []ippool.Family{ippool.IPv4, ippool.IPv6} {
+		config.Desired.Pools = append(config.Desired.Pools, s.resolvePool(family, &config, &ofFamily[i]))
 	}
 	s.skipForFiles(&config)
-	s.resolveSkips(&config.Desired, &faults)
+	var ofBoth Faults
+	s.resolveSkips(&config.Desired, &ofBoth)
+	for i, pool := range config.Desired.Pools {
+		if pool.Skip == "" {
+			faults = append(faults, ofFamily[i]...)
+			continue
+		}
+		for _, fault := range ofFamily[i] { // calico-node ignores the setting, too
+			config.Warnings = append(config.Warnings, fmt.Sprintf("%s; no effect because there is no default %s pool: %s",
+				fault.Error(), pool.Family, pool.Skip))
+		}
+	}
+	faults = append(faults, ofBoth...)
 	s.resolveFiles(&config, &faults)
 	config.warnOfNode(s.IPv6Support)
 
@@ -56,7 +70,7 @@ func (s Settings) Resolve() (Config, error) {
 	config.OnDrift = readWord(s.OnDrift, "policy", plan.OnDrifts(), &faults)
 	config.Preflight = readWord(s.Preflight, "mode", preflight.Modes(), &faults)
 	config.Allow = readAllow(s.Allow, &faults)
-	config.Datastore = readDatastoreType(s.Datastore, &faults)
+	config.Datastore = s.selectDatastore(&config, &faults)
 	s.warnOfUnknown(&config)
 	s.warnOfIdle(&config)
 	if s.Strict.Bool(false, &faults) {
@@ -149,12 +163,15 @@ func (s Settings) values(family ippool.Family, pool *v3.IPPool) []plan.Value {
 	}
 }
 
+// isNone reports whether the setting of a CIDR requests no pool.
+func isNone(cidr Setting) bool { return strings.EqualFold(cidr.Value, "none") }
+
 // readCIDR parses a CIDR. The prefix is zero if the setting is unset, none or invalid.
 func readCIDR(setting Setting, family ippool.Family, config *Config, faults *Faults) (prefix netip.Prefix, none bool) {
 	if !setting.IsSet() {
 		return netip.Prefix{}, false
 	}
-	if strings.EqualFold(setting.Value, "none") {
+	if isNone(setting) {
 		return netip.Prefix{}, true
 	}
 	prefix, err := ippool.ParseCIDR(setting.Value)
@@ -215,7 +232,7 @@ func (s Settings) resolveSkips(desired *plan.Desired, faults *Faults) {
 	if s.NoDefaultPools.Bool(false, faults) {
 		for i := range desired.Pools {
 			pool := &desired.Pools[i]
-			if cidr := s.pool(pool.Family).CIDR; cidr.IsSet() {
+			if cidr := s.pool(pool.Family).CIDR; cidr.IsSet() && !isNone(cidr) {
 				faults.Add(cidr, "contradicts %s %q; set one of the two", s.NoDefaultPools.Source, s.NoDefaultPools.Value)
 			}
 			pool.Skip = fmt.Sprintf("%s is %q", s.NoDefaultPools.Source, s.NoDefaultPools.Value)

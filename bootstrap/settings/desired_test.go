@@ -161,7 +161,7 @@ func TestResolveBlockSize(t *testing.T) {
 	for text, want := range map[string]int{"116": 116, "0122": 122, "128": 128} {
 		assert.Equal(t, want, settingstest.Resolved(t, "CALICO_IPV6POOL_BLOCK_SIZE="+text).Desired.Pools[1].Pool.Spec.BlockSize, text)
 	}
-	for _, cidr := range []string{"", "10.0.0.0/8", "10.0.0.0/30", "none"} {
+	for _, cidr := range []string{"", "10.0.0.0/8", "10.0.0.0/30"} {
 		for _, text := range []string{"0", "00", "1", "19", "33", "122", "99999999999999999999"} {
 			assert.EqualError(t, settingstest.Given(t, "CALICO_IPV4POOL_BLOCK_SIZE="+text, "CALICO_IPV4POOL_CIDR="+cidr).Validate(),
 				`env CALICO_IPV4POOL_BLOCK_SIZE: "`+text+`": must be between 20 and 32 for IPv4`)

@@ -106,9 +106,8 @@ func TestResolveFaults(t *testing.T) {
 			`env CALICO_IPV4POOL_CIDR: "169.254.0.0/30": ` + linkFour,
 			`env CALICO_IPV4POOL_CIDR: "169.254.0.0/30": is smaller than one block of /26: Calico can't assign addresses from it; widen it to at least /26`,
 		}},
-		{"faults of skipped pools", []string{"CALICO_IPV4POOL_CIDR=none", "CALICO_IPV4POOL_NAME=A", "FELIX_IPV6SUPPORT=false", "CALICO_IPV6POOL_CIDR=x"}, []string{
-			`env CALICO_IPV4POOL_NAME: "A": ` + subdomain,
-			`env CALICO_IPV6POOL_CIDR: "x": ` + noCIDR + wantSix,
+		{"NO_DEFAULT_POOLS and an invalid CIDR", []string{"NO_DEFAULT_POOLS=1", "CALICO_IPV4POOL_CIDR=x", "CALICO_IPV6POOL_CIDR=none"}, []string{
+			`env CALICO_IPV4POOL_CIDR: "x": contradicts env NO_DEFAULT_POOLS "1"; set one of the two`,
 		}},
 	}
 	for _, tt := range tests {
@@ -119,6 +118,57 @@ func TestResolveFaults(t *testing.T) {
 			settingstest.CheckFaults(t, err)
 		})
 	}
+}
+
+// Invalid and contradictory settings of a family without a default pool are warnings, as
+// for calico-node; --strict makes them errors.
+func TestResolveFaultsOfSkippedPools(t *testing.T) {
+	t.Parallel()
+	const (
+		noIPv4 = `; no effect because there is no default IPv4 pool: env CALICO_IPV4POOL_CIDR is "none"`
+		noIPv6 = "; no effect because there is no default IPv6 pool: "
+		off    = `IPv6 is not supported: env FELIX_IPV6SUPPORT is "false"`
+	)
+	for name, tt := range map[string]struct{ given, want []string }{
+		"name": {[]string{"CALICO_IPV4POOL_CIDR=none", "CALICO_IPV4POOL_NAME=A"}, []string{`env CALICO_IPV4POOL_NAME: "A": ` + subdomain + noIPv4}},
+		"both encapsulations": {[]string{"CALICO_IPV4POOL_CIDR=none", "CALICO_IPV4POOL_IPIP=Always", "CALICO_IPV4POOL_VXLAN=CrossSubnet"}, []string{
+			`env CALICO_IPV4POOL_VXLAN: "CrossSubnet": contradicts env CALICO_IPV4POOL_IPIP "Always": only one encapsulation can be enabled; set one of them to never` + noIPv4}},
+		"block size": {[]string{"CALICO_IPV6POOL_CIDR=NONE", "--ipv6-pool-block-size=64"}, []string{`flag --ipv6-pool-block-size: "64": must be between 116 and 128 for IPv6` + noIPv6 + `env CALICO_IPV6POOL_CIDR is "NONE"`}},
+		"IPv6 CIDR":  {[]string{"FELIX_IPV6SUPPORT=false", "CALICO_IPV6POOL_CIDR=x"}, []string{`env CALICO_IPV6POOL_CIDR: "x": not a CIDR such as 10.244.0.0/16 or fd00:10:244::/64; must be an IPv6 CIDR, or none` + noIPv6 + off}},
+		"boolean":    {[]string{"NO_DEFAULT_POOLS=true", "CALICO_IPV4POOL_NAT_OUTGOING=maybe"}, []string{`env CALICO_IPV4POOL_NAT_OUTGOING: "maybe": not a boolean; must be one of true 1 t yes y on enabled, false 0 f no n off disabled; no effect because there is no default IPv4 pool: env NO_DEFAULT_POOLS is "true"`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			config := settingstest.Resolved(t, tt.given...)
+			for _, want := range tt.want {
+				assert.Contains(t, config.Warnings, want)
+			}
+			strict := settingstest.Given(t, append(tt.given, "--strict=true")...).Validate()
+			for _, want := range tt.want {
+				assert.ErrorContains(t, strict, want[:30])
+			}
+		})
+	}
+}
+
+// A value that requests what happens anyway is no warning.
+func TestResolveIdleSettingsThatChangeNothing(t *testing.T) {
+	t.Parallel()
+	for _, lines := range [][]string{
+		{"FELIX_IPV6SUPPORT=false", "CALICO_IPV6POOL_VXLAN=Never"},
+		{"FELIX_IPV6SUPPORT=false", "CALICO_IPV6POOL_CIDR=none"},
+		{"NO_DEFAULT_POOLS=true", "CALICO_IPV4POOL_CIDR=none", "CALICO_IPV6POOL_CIDR=None"},
+		{"CALICO_IPV4POOL_CIDR=none", "CALICO_IPV4POOL_IPIP=NEVER"},
+	} {
+		assert.Empty(t, settingstest.Resolved(t, append(lines, "--strict=true")...).Warnings, lines)
+	}
+	for _, never := range []string{"Never", "off", "NEVER"} {
+		given := settings.Settings{Unknown: []settings.Setting{settings.Given(never, origin.Env("CALICO_IPV6POOL_IPIP"))}}
+		config, err := given.Resolve()
+		require.NoError(t, err)
+		assert.Empty(t, config.Warnings)
+	}
+	assert.NotEmpty(t, settingstest.Resolved(t, "FELIX_IPV6SUPPORT=false", "CALICO_IPV6POOL_CIDR=fd00::/64").Warnings)
 }
 
 // All faults are returned together, one per line, in a fixed order.
@@ -158,6 +208,7 @@ func TestResolveWarningsTogether(t *testing.T) {
 		`env CALICO_IPV4POOL_DISABLE_BGP_EXPORT: "Disabled" is read as false here; calico-node reads it as true`,
 		`flag --ipv6-pool-cidr: "fd00::1/64" has host bits, which are ignored: the pool is fd00::/64`,
 		`env FELIX_IPV6SUPPORT: "off" is read as false here; calico-node reads it as true`,
+		`flag --ipv6-pool-cidr "fd00::1/64": no effect because there is no default IPv6 pool: IPv6 is not supported: env FELIX_IPV6SUPPORT is "off"`,
 	}, settingstest.Resolved(t,
 		"FELIX_IPV6SUPPORT=off", "--ipv6-pool-cidr=fd00::1/64", "CALICO_IPV4POOL_DISABLE_BGP_EXPORT=Disabled",
 		"CALICO_IPV4POOL_NAT_OUTGOING=off", "CALICO_IPV4POOL_CIDR=10.0.0.1/8",

@@ -27,18 +27,45 @@ var ofService = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_[0-9]+_[A-Z]+(_[A-Z]+)?)?)$`)
 })
 
-// unknownVariables returns the variables of the environment ("NAME=value") that have an
-// unknownPrefix, ignoring case, but are not settings, sorted by name.
+// olderName returns the setting that is meant by a variable of an older version, of
+// another program, or of a common guess; empty: none.
+func olderName(name string) origin.Setting {
+	switch strings.ToUpper(name) {
+	case "CALICO_CIDR", "CALICO_POOL_CIDR", "CALICO_IPPOOL":
+		return origin.PoolSetting(ippool.IPv4, "cidr")
+	case "CALICO_NAT_OUTGOING", "CALICO_IPV4_NAT_OUTGOING":
+		return origin.PoolSetting(ippool.IPv4, "natOutgoing")
+	case "CALICO_IPIP", "CALICO_IPIP_ENABLED", "CALICO_IPIP_MODE":
+		return origin.PoolSetting(ippool.IPv4, "ipipMode")
+	case "CALICO_VXLAN", "CALICO_VXLAN_MODE":
+		return origin.PoolSetting(ippool.IPv4, "vxlanMode")
+	case "CALICO_BLOCK_SIZE":
+		return origin.PoolSetting(ippool.IPv4, "blockSize")
+	case "ETCD_AUTHORITY", "ETCD_SCHEME", "ETCD_HOST":
+		return origin.SettingEtcdEndpoints
+	case "ETCD_CA_FILE":
+		return origin.SettingEtcdCACertFile
+	}
+	return ""
+}
+
+// unknownVariables returns the variables of the environment ("NAME=value") that look like
+// a setting, ignoring case, but are none, sorted by name.
 func unknownVariables(environ []string) []Setting {
 	known := map[string]bool{}
 	for _, d := range definitions() {
-		known[d.Env] = true
+		for _, name := range d.Variables() {
+			known[name] = true
+		}
 	}
 	var unknown []Setting
 	for _, variable := range environ {
 		name, value, _ := strings.Cut(variable, "=")
 		begins := func(prefix string) bool { return strings.HasPrefix(strings.ToUpper(name), prefix) }
-		if value != "" && !known[name] && slices.ContainsFunc(unknownPrefixes, begins) && !ofService().MatchString(name) {
+		if value == "" || known[name] || ofService().MatchString(name) {
+			continue
+		}
+		if _, found := nearest(name); found || slices.ContainsFunc(unknownPrefixes, begins) {
 			unknown = append(unknown, Given(value, origin.Env(name)))
 		}
 	}
@@ -46,15 +73,15 @@ func unknownVariables(environ []string) []Setting {
 	return unknown
 }
 
-// warnOfUnknown warns of unknown variables and suggests the closest setting.
+// warnOfUnknown warns of unknown variables and suggests the closest setting. It never
+// shows their values: nobody says what they contain.
 func (s *Settings) warnOfUnknown(config *Config) {
 	for _, unknown := range s.Unknown {
 		name := unknown.Source.Name()
-		value := text.Quote(unknown.Value)
-		if mayBeSecret(name, unknown.Value) {
-			value = "***"
+		if name == "CALICO_IPV6POOL_IPIP" && isNever(unknown) {
+			continue // what happens anyway
 		}
-		warning := fmt.Sprintf("%s: %s", text.OneLine(unknown.Source.String()), value)
+		warning := text.OneLine(unknown.Source.String())
 		near, found := nearest(name)
 		switch {
 		case name == "CALICO_IPV6POOL_IPIP":
@@ -71,33 +98,38 @@ func (s *Settings) warnOfUnknown(config *Config) {
 	}
 }
 
-// mayBeSecret reports whether an unknown variable may contain a secret, because of its
-// name or because its value may be a URL with a password or a token.
-func mayBeSecret(name, value string) bool {
-	contains := func(word string) bool { return strings.Contains(strings.ToUpper(name), word) }
-	return slices.ContainsFunc([]string{"PASSWORD", "SECRET", "TOKEN", "KEY"}, contains) || strings.ContainsAny(value, "@?#")
+// isNever reports whether the setting is a mode that disables encapsulation.
+func isNever(mode Setting) bool {
+	return slices.ContainsFunc([]string{"never", "off"}, func(word string) bool { return strings.EqualFold(word, mode.Value) })
 }
 
-// nearest returns the setting whose variable is closest to the name, if any is close:
-// the name is a prefix of it, or differs in a few letters.
+// nearest returns the setting whose variable is meant by the name, if any: by an older
+// name, or by a spelling that differs in few letters.
 func nearest(name string) (Definition, bool) {
 	var (
 		best  Definition
 		least = -1
 		given = letters(name)
 	)
+	older := olderName(name)
+	ours := slices.ContainsFunc(unknownPrefixes, func(prefix string) bool { return strings.HasPrefix(strings.ToUpper(name), prefix) })
+	limit := 1 // other programs have names of their own
+	if ours || len(given) >= len("CALICOIPV4POOLCIDR") {
+		limit = 1 + len(given)/10
+	}
 	for _, d := range definitions() {
-		begins := func(prefix string) bool { return strings.HasPrefix(d.Env, prefix) }
-		if !slices.ContainsFunc(unknownPrefixes, begins) {
-			continue
+		if d.ID == older {
+			return d, true
 		}
-		want := letters(d.Env)
-		away := spelling.Distance(given, want)
-		if strings.HasPrefix(want, given) && len(given) >= len("CALICOIPV4POOL")+3 { // NAT for NAT_OUTGOING
-			away = min(away, 1)
-		}
-		if away <= 1+len(given)/10 && (least < 0 || away < least) {
-			best, least = d, away
+		for _, variable := range d.Variables() {
+			want := letters(variable)
+			away := spelling.Distance(given, want)
+			if ours && strings.HasPrefix(want, given) && len(given) >= len("CALICOIPV4POOL")+3 { // NAT for NAT_OUTGOING
+				away = min(away, 1)
+			}
+			if away <= limit && (least < 0 || away < least) {
+				best, least = d, away
+			}
 		}
 	}
 	return best, least >= 0
@@ -113,7 +145,8 @@ func letters(name string) string {
 	}, name)
 }
 
-// warnOfIdle warns of settings of default pools that are skipped.
+// warnOfIdle warns of settings of default pools that are skipped. A mode Never requests
+// what happens anyway.
 func (s *Settings) warnOfIdle(config *Config) {
 	for _, pool := range config.Desired.Pools {
 		if !pool.Default || pool.Skip == "" {
@@ -121,8 +154,10 @@ func (s *Settings) warnOfIdle(config *Config) {
 		}
 		var idle []string
 		for _, d := range poolDefinitions(pool.Family) {
-			// A CIDR is the reason for skipping, or is reported as a contradiction.
-			if setting := d.Of(s); setting.IsSet() && setting != &s.pool(pool.Family).CIDR {
+			setting := d.Of(s)
+			// A CIDR is the reason for skipping, or contradicts NoDefaultPools.
+			reported := setting == &s.pool(pool.Family).CIDR && (isNone(*setting) || s.NoDefaultPools.Bool(false, &Faults{}))
+			if setting.IsSet() && !reported && !isNever(*setting) {
 				idle = append(idle, fmt.Sprintf("%s %s", setting.Source, text.Quote(setting.Value)))
 			}
 		}

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
@@ -115,22 +114,4 @@ func readWord[T ~string](setting Setting, what string, words []T, faults *Faults
 	}
 	faults.Add(setting, "unknown %s; must be one of %s", what, text.Join(words))
 	return words[0]
-}
-
-// readDatastoreType parses the datastore type. If it is unset, etcd endpoints select
-// etcd, as in Calico's own clients.
-func readDatastoreType(settings DatastoreSettings, faults *Faults) datastore.Type {
-	switch given := settings.DatastoreType; {
-	case given.IsSet() && strings.EqualFold(given.Value, string(datastore.EtcdV3)):
-		return datastore.EtcdV3
-	case given.IsSet() && strings.EqualFold(given.Value, string(datastore.Kubernetes)):
-		return datastore.Kubernetes
-	case given.IsSet():
-		faults.Add(given, "unknown datastore; must be etcdv3 or kubernetes")
-		return ""
-	case settings.EtcdEndpoints.IsSet():
-		return datastore.EtcdV3
-	default:
-		return datastore.Kubernetes
-	}
 }

@@ -8,7 +8,6 @@ import (
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/assert"
 
-	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/internal/settingstest"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/preflight"
@@ -183,29 +182,4 @@ func TestAllow(t *testing.T) {
 	assert.Equal(t, preflight.FindingCodes(), settingstest.Resolved(t, "--allow="+all).Allow)
 	assert.EqualError(t, settingstest.Given(t, "--allow=NoUsablePool,NoSuchThing").Validate(),
 		`flag --allow: "NoSuchThing": unknown finding code; must be one of `+all)
-}
-
-func TestDatastoreType(t *testing.T) {
-	t.Parallel()
-	tests := []struct {
-		lines []string
-		want  datastore.Type
-	}{
-		{nil, datastore.Kubernetes},
-		{[]string{"ETCD_ENDPOINTS=http://10.0.0.1:2379"}, datastore.EtcdV3},
-		{[]string{"ETCD_DISCOVERY_SRV=example.com"}, datastore.Kubernetes},
-		{[]string{"ETCD_USERNAME=root"}, datastore.Kubernetes},
-		{[]string{"DATASTORE_TYPE=etcdv3"}, datastore.EtcdV3},
-		{[]string{"DATASTORE_TYPE=EtcdV3"}, datastore.EtcdV3},
-		{[]string{"DATASTORE_TYPE=kubernetes"}, datastore.Kubernetes},
-		{[]string{"DATASTORE_TYPE=KUBERNETES", "ETCD_ENDPOINTS=http://10.0.0.1:2379"}, datastore.Kubernetes},
-		{[]string{"DATASTORE_TYPE=etcdv3", "ETCD_ENDPOINTS=http://10.0.0.1:2379"}, datastore.EtcdV3},
-	}
-	for _, tt := range tests {
-		assert.Equal(t, tt.want, settingstest.Resolved(t, tt.lines...).Datastore, "%q", tt.lines)
-	}
-	for _, text := range []string{"etcd", "etcdv2", "k8s", "kubernetes "} {
-		assert.EqualError(t, settingstest.Given(t, "CALICO_DATASTORE_TYPE="+text).Validate(),
-			`env CALICO_DATASTORE_TYPE: "`+text+`": unknown datastore; must be etcdv3 or kubernetes`)
-	}
 }

@@ -31,16 +31,18 @@ func setting(of *settings.Settings, id origin.Setting) settings.Setting {
 	return *all[slices.IndexFunc(all, func(d settings.Definition) bool { return d.ID == id })].Of(of)
 }
 
-// readLogLevel parses a log level by the names of logrus, as calico-node does.
+// readLogLevel parses a log level by the names of logrus, as calico-node does, and NONE,
+// which Calico's documentation has. Levels above error are error here: errors are
+// always printed.
 func readLogLevel(setting settings.Setting, faults *settings.Faults) slog.Level {
 	switch strings.ToLower(setting.Value) {
-	case "debug":
+	case "debug", "trace":
 		return slog.LevelDebug
 	case "", "info":
 		return slog.LevelInfo
 	case "warning", "warn":
 		return slog.LevelWarn
-	case "error":
+	case "error", "critical", "fatal", "panic", "none":
 		return slog.LevelError
 	}
 	faults.Add(setting, "unknown level; must be one of debug, info, warning, error")

@@ -69,7 +69,7 @@ func TestConfigOfInvalidSettings(t *testing.T) {
 	assert.Equal(t, 2, r.code)
 	assert.Contains(t, r.stdout, "sometimes")
 	assert.Contains(t, r.stderr, `error: env CALICO_IPV4POOL_IPIP: "sometimes": unknown mode`)
-	assert.Contains(t, r.stderr, `CALICO_IPV4POOL_NATOUTGOING: \"false\": unknown setting, ignored; did you mean CALICO_IPV4POOL_NAT_OUTGOING?`)
+	assert.Contains(t, r.stderr, `CALICO_IPV4POOL_NATOUTGOING: unknown setting, ignored; did you mean CALICO_IPV4POOL_NAT_OUTGOING?`)
 	assert.NotContains(t, r.stdout+r.stderr, password)
 }
 

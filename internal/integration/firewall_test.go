@@ -155,8 +155,8 @@ func TestFirewallWarnsOfSettings(t *testing.T) {
 	etcd := etcdtest.Start(t).Endpoints()[0]
 	env := append([]string{"CALICO_IPV4POOL_IPIPP=Always", "CALICO_IPV6POOL_IPIP=Always"}, bothCIDRs...)
 	want := []string{
-		`env CALICO_IPV4POOL_IPIPP: "Always": unknown setting, ignored; did you mean CALICO_IPV4POOL_IPIP?`,
-		`env CALICO_IPV6POOL_IPIP: "Always" has no effect: IP-in-IP does not carry IPv6; set CALICO_IPV6POOL_VXLAN to encapsulate it`,
+		`env CALICO_IPV4POOL_IPIPP: unknown setting, ignored; did you mean CALICO_IPV4POOL_IPIP?`,
+		`env CALICO_IPV6POOL_IPIP has no effect: IP-in-IP does not carry IPv6; set CALICO_IPV6POOL_VXLAN to encapsulate it`,
 	}
 	local := firewallOf(t, env, "--local")
 	assert.Equal(t, want, local.Warnings)

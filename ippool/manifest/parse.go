@@ -24,6 +24,7 @@ func parse(data []byte) ([]*yaml.Node, *Fault) {
 		notJSON = line
 	}
 	var documents []*yaml.Node
+	lines := newSource(data)
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	for {
 		var document yaml.Node
@@ -38,6 +39,7 @@ func parse(data []byte) ([]*yaml.Node, *Fault) {
 			line, problem := yamlProblem(err, data)
 			return documents, &Fault{Line: line, Problem: "invalid YAML near this line: " + problem}
 		}
+		lines.markBareTags(&document)
 		documents = append(documents, document.Content...)
 	}
 }

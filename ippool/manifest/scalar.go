@@ -57,6 +57,11 @@ func whatIs(node *yaml.Node) string {
 	return "tagged " + shortened(node.ShortTag())
 }
 
+// isTagged reports whether the node has a tag that is not one of YAML's own types.
+func isTagged(node *yaml.Node) bool {
+	return node.Kind == yaml.ScalarNode && strings.HasPrefix(whatIs(node), "tagged ")
+}
+
 // text decodes a string. Null is an error: the field may mean the default, or the
 // value may be forgotten.
 func (d *decoder) text(path string, line int, node *yaml.Node) (string, bool) {
@@ -133,6 +138,11 @@ func word[E ippool.Enum](d *decoder, path string, line int, node *yaml.Node) (E,
 }
 
 func (d *decoder) wrongType(path string, line int, node *yaml.Node, want string) {
+	if isTagged(node) {
+		tag := strings.TrimSpace(strings.TrimPrefix(whatIs(node), "tagged "))
+		d.fault(line, path, tag+" "+node.Value, "has the YAML tag "+tag+"; must be "+want+": put the value in quotes if "+tag+" belongs to it")
+		return
+	}
 	what, value := whatIs(node), ""
 	if node.Kind == yaml.ScalarNode {
 		value = node.Value

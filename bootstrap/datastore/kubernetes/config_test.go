@@ -91,6 +91,16 @@ func TestFromSettingsKubeconfig(t *testing.T) {
 		config, _, err := FromSettings(pod)
 		require.NoError(t, err)
 		assert.Equal(t, "https://one.example:6443", config.REST.Host, "a kubeconfig in the home directory takes precedence over the pod's ServiceAccount")
+
+		for _, change := range []func(*settings.DatastoreSettings){
+			func(s *settings.DatastoreSettings) { s.K8sAPIToken = given("hunter2") },
+			func(s *settings.DatastoreSettings) { s.K8sCAFile = given(path) },
+		} {
+			unselected := settings.DatastoreSettings{Ambient: settings.Ambient{HomeKubeconfig: given(path)}}
+			change(&unselected)
+			_, _, err := FromSettings(unselected)
+			require.ErrorContains(t, err, "no API server is set", "nobody named the kubeconfig")
+		}
 	})
 	t.Run("a server without a scheme", func(t *testing.T) {
 		config, _, err := FromSettings(settings.DatastoreSettings{KubeconfigInline: given(strings.ReplaceAll(kubeconfig, "https://one", "one"))})

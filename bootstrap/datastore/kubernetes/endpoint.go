@@ -42,7 +42,7 @@ func (r *reader) rest() *rest.Config {
 		return r.overlay(r.inlineKubeconfig())
 	case file.IsSet():
 		return r.overlay(r.kubeconfigFiles(file))
-	case home.IsSet() && exists(home.Value):
+	case home.IsSet() && !r.unselected() && exists(home.Value):
 		return r.overlay(r.kubeconfigFiles(home))
 	}
 	const noServer = "no API server is set; set %s or a kubeconfig as well"
@@ -62,6 +62,13 @@ func (r *reader) rest() *rest.Config {
 		r.faults.Add(s.K8sInsecureSkipTLSVerify, noServer, endpoint)
 	}
 	return r.inCluster()
+}
+
+// unselected reports whether there are certificates or a token for an API server that no
+// setting selects. The cluster of a kubeconfig that nobody named may be another one.
+func (r *reader) unselected() bool {
+	s := &r.settings
+	return s.K8sCAFile.IsSet() || s.K8sCertFile.IsSet() || s.K8sKeyFile.IsSet() || s.K8sAPIToken.IsSet()
 }
 
 // exists reports whether the path exists, even if it is not readable.

@@ -1,0 +1,53 @@
+package settings
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// What Calico's own programs read or its manifests set is no near miss of a setting.
+func TestNearMissesHaveNoFalseAlarms(t *testing.T) {
+	t.Parallel()
+	data, err := os.ReadFile("../../../shared/variables/calico.txt")
+	if os.IsNotExist(err) {
+		t.Skip("../shared is missing")
+	}
+	require.NoError(t, err)
+	names := 0
+	for line := range strings.Lines(string(data)) {
+		if name := strings.TrimSpace(line); name != "" && !strings.HasPrefix(name, "#") {
+			names++
+			assert.Empty(t, unknownVariables([]string{name + "=x"}), name)
+		}
+	}
+	assert.Greater(t, names, 300)
+}
+
+func TestNearMisses(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{
+		"CALICO_IPV4POOLCIDR": "CALICO_IPV4POOL_CIDR", "CALICO_IPV4POL_CIDR": "CALICO_IPV4POOL_CIDR",
+		"CALICO_IPV4POOL_NATOUTGOING": "CALICO_IPV4POOL_NAT_OUTGOING", "calico_ipv4pool_cidr": "CALICO_IPV4POOL_CIDR",
+		"CALICO_NAT_OUTGOING": "CALICO_IPV4POOL_NAT_OUTGOING", "CALICO_IPIP_ENABLED": "CALICO_IPV4POOL_IPIP",
+		"NO_DEFAULT_POOL": "NO_DEFAULT_POOLS", "FELIX_IPV6_SUPPORT": "FELIX_IPV6SUPPORT", "WAIT_FOR_DATASTORES": "WAIT_FOR_DATASTORE",
+		"ETCD_AUTHORITY": "ETCD_ENDPOINTS", "ETCD_SCHEME": "ETCD_ENDPOINTS", "ETCD_ENDPOINT": "ETCD_ENDPOINTS", "ETCD_ENPOINTS": "ETCD_ENDPOINTS",
+		"CALICO_ETCD_ENDPOINT": "ETCD_ENDPOINTS", "ETCD_CA_FILE": "ETCD_CA_CERT_FILE", "ETCD_CACERT_FILE": "ETCD_CA_CERT_FILE",
+		"KUBECONFIGS": "KUBECONFIG", "KUBE_CONFIG": "KUBECONFIG", "DATASTORETYPE": "DATASTORE_TYPE", "K8S_API_ENDPOINTS": "K8S_API_ENDPOINT",
+	} {
+		near, found := nearest(name)
+		assert.True(t, found, name)
+		assert.Equal(t, want, near.Env, name)
+		assert.Len(t, unknownVariables([]string{name + "=x"}), 1, name)
+	}
+	// Variables of other programs, and of the Services of a pod.
+	for _, name := range []string{
+		"PATH", "HOME", "ETCD_NAME", "ETCD_DATA_DIR", "ETCDCTL_ENDPOINTS", "ETCD_TRUSTED_CA_FILE", "ETCD_LISTEN_CLIENT_URLS", "ETCD_SERVICE_HOST",
+		"ETCD_PORT_2379_TCP", "KUBERNETES_SERVICE_HOST", "KUBERNETES_PORT", "CALICO_IPPOOLS_SERVICE_HOST", "KUBE_EDITOR", "CALICO_NODENAME",
+	} {
+		assert.Empty(t, unknownVariables([]string{name + "=x"}), name)
+	}
+}
