@@ -3,6 +3,7 @@ package settings
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -72,7 +73,7 @@ func (s Settings) Resolve() (Config, error) {
 	config.Allow = readAllow(s.Allow, &faults)
 	config.Datastore = s.selectDatastore(&config, &faults)
 	s.warnOfUnknown(&config)
-	s.warnOfIdle(&config)
+	s.warnOfIdle(&config, slices.Concat(ofFamily[:]...))
 	if s.Strict.Bool(false, &faults) {
 		faults.addWarnings(s.Strict, config.Warnings)
 		config.Warnings = nil

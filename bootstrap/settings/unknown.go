@@ -145,9 +145,9 @@ func letters(name string) string {
 	}, name)
 }
 
-// warnOfIdle warns of settings of default pools that are skipped. A mode Never requests
-// what happens anyway.
-func (s *Settings) warnOfIdle(config *Config) {
+// warnOfIdle warns of settings of default pools that are skipped, except of those with
+// faults, which are reported already. A mode Never requests what happens anyway.
+func (s *Settings) warnOfIdle(config *Config, faulty Faults) {
 	for _, pool := range config.Desired.Pools {
 		if !pool.Default || pool.Skip == "" {
 			continue
@@ -157,6 +157,7 @@ func (s *Settings) warnOfIdle(config *Config) {
 			setting := d.Of(s)
 			// A CIDR is the reason for skipping, or contradicts NoDefaultPools.
 			reported := setting == &s.pool(pool.Family).CIDR && (isNone(*setting) || s.NoDefaultPools.Bool(false, &Faults{}))
+			reported = reported || slices.ContainsFunc(faulty, func(f Fault) bool { return f.Source == setting.Source })
 			if setting.IsSet() && !reported && !isNever(*setting) {
 				idle = append(idle, fmt.Sprintf("%s %s", setting.Source, text.Quote(setting.Value)))
 			}
