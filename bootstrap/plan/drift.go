@@ -36,7 +36,7 @@ type Difference struct {
 
 // String returns one line: source, desired value, stored value, remedy.
 func (d Difference) String() string {
-	place := text.OneLine(d.Source.String()) + ": " + text.Quote(fmt.Sprint(d.Desired))
+	place := d.Source.String() + ": " + text.Quote(fmt.Sprint(d.Desired))
 	switch {
 	case d.Updated:
 		return fmt.Sprintf("%s: IPPool %q is changed: %s from %s", place, d.Pool, d.Field, shown(d.Stored))
@@ -270,7 +270,7 @@ func updatedFields(all []Difference) string {
 	var desired []string
 	for _, difference := range all {
 		if difference.Updated {
-			desired = append(desired, fmt.Sprintf("%s %s: %s", difference.Field, shown(difference.Desired), text.OneLine(difference.Source.String())))
+			desired = append(desired, fmt.Sprintf("%s %s: %s", difference.Field, shown(difference.Desired), difference.Source.String()))
 		}
 	}
 	return strings.Join(desired, ", ")

@@ -50,11 +50,11 @@ func unknownVariables(environ []string) []Setting {
 func (s *Settings) warnOfUnknown(config *Config) {
 	for _, unknown := range s.Unknown {
 		name := unknown.Source.Name()
-		value := text.Quote(unknown.Value)
+		value := unknown.shown()
 		if mayBeSecret(name, unknown.Value) {
-			value = "***"
+			value = text.Hidden
 		}
-		warning := fmt.Sprintf("%s: %s", text.OneLine(unknown.Source.String()), value)
+		warning := fmt.Sprintf("%s: %s", unknown.Source, value)
 		near, found := nearest(name)
 		switch {
 		case name == "CALICO_IPV6POOL_IPIP":
@@ -123,7 +123,7 @@ func (s *Settings) warnOfIdle(config *Config) {
 		for _, d := range poolDefinitions(pool.Family) {
 			// A CIDR is the reason for skipping, or is reported as a contradiction.
 			if setting := d.Of(s); setting.IsSet() && setting != &s.pool(pool.Family).CIDR {
-				idle = append(idle, fmt.Sprintf("%s %s", setting.Source, text.Quote(setting.Value)))
+				idle = append(idle, setting.String())
 			}
 		}
 		if len(idle) > 0 {
