@@ -108,10 +108,10 @@ func (p *program) takeEmbedded() error {
 			switch {
 			case !other.IsSet():
 			case given.DatastoreType.Source.Kind() == origin.KindFlag && other.Source.Kind() != origin.KindFlag:
-				p.warnings = append(p.warnings, fmt.Sprintf("%s has no effect: %s is %q", other.Source, given.DatastoreType.Source, given.DatastoreType.Value))
+				p.warnings = append(p.warnings, fmt.Sprintf("%s has no effect: %s is %s", other.Source, given.DatastoreType.Source, embeddedType))
 				*other = settings.Setting{}
 			default:
-				faults.AddSecret(*other, "contradicts %s %q; set only one of the two", given.DatastoreType.Source, given.DatastoreType.Value)
+				faults.AddSecret(*other, "contradicts %s; set only one of the two", given.DatastoreType)
 			}
 		}
 		given.DatastoreType.Value = string(datastore.EtcdV3)

@@ -29,8 +29,8 @@ func Undecodable(err error, must string) string {
 // an unquoted password that begins with *, which reads as an alias. The first group is
 // the text before a name, which is shown if it looks like one.
 var valuesInErrors = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile("((?:field|key|kind|version|Kind) )?(\"(?:[^\"\\\\]|\\\\.)*\"|'[^']{2,}')" +
-		"|(invalid map key: |cannot unmarshal number )(\\S+( .*)?)" + "|`.*")
+	return regexp.MustCompile("((?:field|key|kind|version|Kind) )?(\"(?:[^\"\\\\]|\\\\.)*\")" +
+		"|(unknown anchor )'[^']*'|(invalid map key: |cannot unmarshal number )(\\S+( .*)?)" + "|`.*")
 })
 
 // Decoding returns a decoder's error without quoted values, which may be secrets, and
@@ -46,7 +46,7 @@ func Decoding(err error) string {
 		if name, quote := groups[1], groups[2]; name != "" && isName().MatchString(quote[1:len(quote)-1]) && Secret(quote) == "" {
 			return match
 		}
-		return groups[1] + groups[3] + Hidden
+		return groups[1] + groups[3] + groups[4] + Hidden
 	}))
 }
 
