@@ -110,8 +110,8 @@ func (o Origin) describe() string {
 // MarshalText returns String, so that an origin is a string in JSON.
 func (o Origin) MarshalText() ([]byte, error) { return []byte(o.String()), nil }
 
-// UnmarshalText sets o to Caller(place), because the text does not contain the kind.
-func (o *Origin) UnmarshalText(place []byte) error {
-	*o = Caller(string(place))
+// UnmarshalText sets o to Caller(text), because the text does not contain the kind.
+func (o *Origin) UnmarshalText(text []byte) error {
+	*o = Caller(string(text))
 	return nil
 }

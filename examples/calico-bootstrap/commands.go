@@ -155,7 +155,7 @@ func flagError(command *cobra.Command, err error) error {
 		argument, _, _ := strings.Cut(syntax.GetSpecifiedFlag(), "=")
 		return fmt.Errorf("bad flag syntax: %s", text.Shown(argument))
 	case errors.As(err, &value):
-		return errors.New(text.Without(fmt.Sprintf("invalid argument %s for --%s: %v", text.Quote(value.GetValue()), value.GetFlag().Name, value.Unwrap()), hiddenPart(value.GetValue())))
+		return errors.New(text.Without(fmt.Sprintf("invalid argument %s for \"--%s\" flag: %v", text.Quote(value.GetValue()), value.GetFlag().Name, value.Unwrap()), hiddenPart(value.GetValue())))
 	default:
 		return err
 	}

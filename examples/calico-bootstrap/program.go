@@ -101,6 +101,8 @@ func (p *program) takeEmbedded() error {
 	case p.embedded && !hasEmbedded:
 		faults.Add(given.DatastoreType, "this build has no embedded etcd (go build -tags embedded adds it); must be etcdv3 or kubernetes")
 		given.DatastoreType.Value = string(datastore.EtcdV3)
+	case p.embedded && text.Secret(p.dataDir) != "":
+		faults.Add(dataDir, "must be the path of a directory")
 	case !p.embedded && dataDir.IsSet():
 		faults.Add(dataDir, "only the embedded etcd uses it; set --datastore-type embedded as well")
 	case p.embedded:

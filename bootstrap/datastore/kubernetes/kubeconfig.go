@@ -31,16 +31,20 @@ func (r *reader) kubeconfigFiles(setting settings.Setting) *rest.Config {
 		missing  []error
 	)
 	before := len(r.faults)
+	hidden := text.Secret(setting.Value) != "" // with colons in it, such as a URL
 	for _, path := range filepath.SplitList(setting.Value) {
 		if path == "" {
 			continue
 		}
 		one := settings.Given(path, setting.Source)
+		if hidden {
+			one = setting
+		}
 		data, err := os.ReadFile(path)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			missing = append(missing, err)
-			r.warn("%s: %s does not exist and is ignored", setting.Source, text.Quote(path))
+			r.warn("%s: %s does not exist and is ignored", setting.Source, text.Quote(one.Value))
 		case err != nil:
 			r.faults.Add(one, "%s", text.Unreadable(err, wantKubeconfig))
 		default:
@@ -60,7 +64,11 @@ func (r *reader) kubeconfigFiles(setting settings.Setting) *rest.Config {
 		before := len(r.faults)
 		for i, path := range found {
 			if _, err := clientcmd.Load(contents[i]); err != nil {
-				r.faults.Add(settings.Given(path, setting.Source), "%s", text.Undecodable(err, wantKubeconfig))
+				one := settings.Given(path, setting.Source)
+				if hidden {
+					one = setting
+				}
+				r.faults.Add(one, "%s", text.Undecodable(err, wantKubeconfig))
 			}
 		}
 		if len(r.faults) == before { // one of the files changed in between
