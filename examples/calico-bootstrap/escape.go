@@ -8,6 +8,7 @@ import (
 	"sync"
 	"unicode"
 	"unicode/utf16"
+	"unicode/utf8"
 
 	"sigs.k8s.io/yaml"
 )
@@ -15,17 +16,26 @@ import (
 // Results are data and keep every character. Those that may control a terminal or change
 // the order of the text are escaped.
 
-// escapeWith writes JSON with write for every character that is not graphic. The JSON
-// encoder has escaped those below U+0020.
+// escapeWith writes JSON with write for every character that is not graphic, except for
+// those below U+0020, which the JSON encoder has escaped.
 func escapeWith(data []byte, write func(*bytes.Buffer, rune)) (escaped []byte, found bool) {
 	var b bytes.Buffer
-	for _, r := range string(data) {
-		if unicode.IsGraphic(r) || r == '\n' {
-			b.WriteRune(r)
-			continue
+	for len(data) > 0 {
+		r, size := utf8.DecodeRune(data)
+		switch {
+		case bytes.HasPrefix(data, []byte(`\u2028`)), bytes.HasPrefix(data, []byte(`\u2029`)): // also by the encoder
+			r, size, found = '\u2028'+rune(data[5]-'8'), 6, true
+			write(&b, r)
+		case r == '\\':
+			size = 2
+			b.Write(data[:size])
+		case unicode.IsGraphic(r), r == '\n':
+			b.Write(data[:size])
+		default:
+			found = true
+			write(&b, r)
 		}
-		found = true
-		write(&b, r)
+		data = data[size:]
 	}
 	return b.Bytes(), found
 }

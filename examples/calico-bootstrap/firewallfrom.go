@@ -33,7 +33,8 @@ func readFirewallReport(file string, stdin io.Reader) (firewallReport, error) {
 	if report.Openings == nil || report.Role == "" {
 		return firewallReport{}, fromFault(file, "it has no openings; must be "+wantReport)
 	}
-	for _, opening := range report.Openings {
+	for i, opening := range report.Openings {
+		report.Openings[i].Name = text.Shown(opening.Name)
 		if err := opening.Validate(); err != nil {
 			return firewallReport{}, fromFault(file, fmt.Sprintf("%v; must be %s", err, wantReport))
 		}

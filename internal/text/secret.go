@@ -17,16 +17,17 @@ const maxValue = 4096
 
 // patterns are what secrets look like.
 type patterns struct {
-	pem, token, json, yaml, user, query, run *regexp.Regexp
+	pem, token, json, yaml, url, user, query, run *regexp.Regexp
 }
 
 var looks = sync.OnceValue(func() patterns {
 	return patterns{
 		pem:   regexp.MustCompile(`(?s)-----BEGIN .*?(-----END [^-]*-----|$)`),
 		token: regexp.MustCompile(`\beyJ[\w-]{8,}(\.[\w-]*)*|(?i:\b(?:bearer|basic) +[\w.~+/=-]{8,})|\b[a-z0-9]{6}\.[a-z0-9]{16}\b`),
-		json:  regexp.MustCompile(`^\s*(\{|\[\s*["{\[])`),
+		json:  regexp.MustCompile(`^\s*(\{|\[\s*["{\[])|"\s*:\s*["{\[0-9tfn]`),
 		yaml:  regexp.MustCompile(`(?m)^\s*(- )?["']?[A-Za-z][\w.-]*["']?:\s`),
-		user:  regexp.MustCompile(`([\w+.-]+://)\S*@|(^|[\s"'/])[^\s:/@"']+:[^\s/@"']+@`),
+		url:   regexp.MustCompile(`([\w+.-]+://)\S*@`),
+		user:  regexp.MustCompile(`(^|[\s"'/])[^\s:/@"']+:[^\s/@"']+@`),
 		query: regexp.MustCompile(`([?&;#]\w*(?i:token|password|passwd|secret|key|auth)\w*=)[^\s&"']+`),
 		run:   regexp.MustCompile(`[A-Za-z0-9+/_=-]{32,}`),
 	}
@@ -90,7 +91,7 @@ func Redact(message string) string {
 		message = p.pem.ReplaceAllLiteralString(message, Hidden)
 	}
 	if strings.Contains(message, "@") {
-		message = p.user.ReplaceAllString(message, "$1$2"+Hidden+"@")
+		message = p.url.ReplaceAllString(message, "${1}"+Hidden+"@")
 	}
 	message = p.token.ReplaceAllLiteralString(message, Hidden)
 	message = p.query.ReplaceAllString(message, "${1}"+Hidden)
@@ -129,7 +130,10 @@ func isRandom(run string) bool {
 		case kind < 0 || before < 0:
 			length = 0
 		case kind != before:
-			pairs, changes = pairs+1, changes+1
+			pairs++
+			if before != 1 || kind != 0 { // not the beginning of a word in camel case
+				changes++
+			}
 		default:
 			pairs++
 		}
@@ -138,7 +142,7 @@ func isRandom(run string) bool {
 		before = kind
 	}
 	if kinds[0] && kinds[1] && kinds[2] {
-		return 5*changes >= 2*pairs
+		return 5*changes >= pairs
 	}
 	// Hex and base32. A name may have shorter parts of them, as UUIDs do.
 	return longest >= 32 && kinds[2] && (kinds[0] || kinds[1]) && 4*changes >= pairs
