@@ -17,7 +17,7 @@ const maxValue = 4096
 
 // patterns are what secrets look like.
 type patterns struct {
-	pem, token, json, yaml, url, user, query, run *regexp.Regexp
+	pem, token, json, yaml, url, user, query *regexp.Regexp
 }
 
 var looks = sync.OnceValue(func() patterns {
@@ -29,7 +29,6 @@ var looks = sync.OnceValue(func() patterns {
 		url:   regexp.MustCompile(`([\w+.-]+://)\S*@`),
 		user:  regexp.MustCompile(`(^|[\s"'/])[^\s:/@"']+:[^\s/@"']+@`),
 		query: regexp.MustCompile(`([?&;#]\w*(?i:token|password|passwd|secret|key|auth)\w*=)[^\s&"']+`),
-		run:   regexp.MustCompile(`[A-Za-z0-9+/_=-]{32,}`),
 	}
 })
 
@@ -43,23 +42,23 @@ func Secret(value string) string {
 	switch {
 	case value == "":
 		return ""
-	case p.pem.MatchString(value):
+	case strings.Contains(value, pemBegin):
 		return "a PEM text"
-	case p.json.MatchString(value):
+	case strings.ContainsAny(value, `{["`) && p.json.MatchString(value):
 		return "a JSON text"
-	case p.token.MatchString(value):
+	case mayHaveToken(value) && p.token.MatchString(value):
 		return "a token"
 	case strings.ContainsAny(value, "\r\n") && p.yaml.MatchString(value+"\n"):
 		return "a YAML text"
 	case strings.ContainsAny(value, "\r\n"):
 		return "a text of several lines"
-	case strings.Contains(value, "://") && strings.ContainsAny(value, "@%?#"), p.user.MatchString(value):
+	case strings.Contains(value, "://") && strings.ContainsAny(value, "@%?#"), strings.Contains(value, "@") && p.user.MatchString(value):
 		return "a URL with a password or a token"
-	case p.yaml.MatchString(value):
+	case strings.ContainsAny(value, " \t") && p.yaml.MatchString(value):
 		return "a YAML text"
 	case strings.ContainsFunc(value, func(r rune) bool { return unicode.IsControl(r) && r != '\t' }):
 		return "a text with control characters"
-	case p.run.MatchString(value) && redactRuns(value) != value:
+	case redactRuns(value) != value:
 		return "a key or a token"
 	case length > maxValue:
 		return "a long text"
@@ -87,24 +86,64 @@ var number = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^
 // libraries and servers may quote values.
 func Redact(message string) string {
 	p := looks()
-	if strings.Contains(message, "-----BEGIN ") {
+	if strings.Contains(message, pemBegin) {
 		message = p.pem.ReplaceAllLiteralString(message, Hidden)
 	}
 	if strings.Contains(message, "@") {
 		message = p.url.ReplaceAllString(message, "${1}"+Hidden+"@")
 	}
-	message = p.token.ReplaceAllLiteralString(message, Hidden)
-	message = p.query.ReplaceAllString(message, "${1}"+Hidden)
+	if mayHaveToken(message) {
+		message = p.token.ReplaceAllLiteralString(message, Hidden)
+	}
+	if strings.ContainsAny(message, "?&;#") && strings.Contains(message, "=") {
+		message = p.query.ReplaceAllString(message, "${1}"+Hidden)
+	}
 	return redactRuns(message)
 }
 
-func redactRuns(message string) string {
-	return looks().run.ReplaceAllStringFunc(message, func(run string) string {
-		if isRandom(run) {
-			return Hidden
+// pemBegin begins a PEM text.
+const pemBegin = "-----BEGIN "
+
+// mayHaveToken avoids the pattern for most messages.
+func mayHaveToken(message string) bool {
+	for _, part := range []string{"eyJ", "earer ", "EARER ", "asic ", "ASIC "} {
+		if strings.Contains(message, part) {
+			return true
 		}
-		return run
-	})
+	}
+	for rest, found := message, true; found; { // a bootstrap token has 16 characters after the dot
+		if _, rest, found = strings.Cut(rest, "."); found && len(rest) >= 16 && !strings.ContainsAny(rest[:16], " ./-:") {
+			return true
+		}
+	}
+	return false
+}
+
+// minRun is the minimum length of a key or a token without a form of its own, in bytes.
+const minRun = 32
+
+// redactRuns replaces the runs of the characters of base64 that are random.
+func redactRuns(message string) string {
+	var redacted strings.Builder
+	done, begin := 0, 0
+	for i := 0; i <= len(message); i++ {
+		if i < len(message) && inBase64(message[i]) {
+			continue
+		}
+		if i-begin >= minRun && isRandom(message[begin:i]) {
+			redacted.WriteString(message[done:begin] + Hidden)
+			done = i
+		}
+		begin = i + 1
+	}
+	if done == 0 {
+		return message
+	}
+	return redacted.String() + message[done:]
+}
+
+func inBase64(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("+/_=-", c) >= 0
 }
 
 // isRandom reports whether a run of letters and digits is probably base64 or hex: capital
@@ -145,7 +184,7 @@ func isRandom(run string) bool {
 		return 5*changes >= pairs
 	}
 	// Hex and base32. A name may have shorter parts of them, as UUIDs do.
-	return longest >= 32 && kinds[2] && (kinds[0] || kinds[1]) && 4*changes >= pairs
+	return longest >= minRun && kinds[2] && (kinds[0] || kinds[1]) && 4*changes >= pairs
 }
 
 // quoted matches the quoted strings of a message.

@@ -14,6 +14,9 @@ import (
 // change the order of the text become spaces, and what looks like a secret becomes ***.
 func OneLine(lines string) string {
 	lines = Redact(lines)
+	if !strings.ContainsFunc(lines, func(r rune) bool { return !unicode.IsGraphic(r) }) && utf8.ValidString(lines) {
+		return strings.TrimSpace(lines)
+	}
 	var line strings.Builder
 	for _, part := range strings.FieldsFunc(lines, func(r rune) bool { return r == '\n' || r == '\r' }) {
 		part = strings.TrimSpace(Graphic(part))
