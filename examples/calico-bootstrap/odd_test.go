@@ -26,7 +26,9 @@ func oddServer(t *testing.T, text string, refuses bool) string {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
-		meta := func(name string) map[string]any { return map[string]any{"name": name, "uid": "1", "resourceVersion": "1"} }
+		meta := func(name string) map[string]any {
+			return map[string]any{"name": name, "uid": "1", "resourceVersion": "1"}
+		}
 		var answer any = map[string]any{"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 404, "reason": "NotFound", "message": text}
 		switch {
 		case refuses && strings.HasSuffix(r.URL.Path, "ippools"):
