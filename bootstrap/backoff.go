@@ -56,7 +56,7 @@ func (b *backoff) again(err error, logger *slog.Logger) bool {
 		}
 		b.wait, b.atLeast = firstPause, 0
 	case datastore.Retryable(err):
-		if cause := text.OneLine(err.Error()); cause != b.cause {
+		if cause := text.Cause(err); cause != b.cause {
 			b.cause = cause
 			logger.Warn("waiting for the datastore", "cause", cause)
 		}

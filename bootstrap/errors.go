@@ -6,6 +6,7 @@ import (
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 )
 
 // ErrTimedOut is returned when the timeout of the run expires. The returned error
@@ -46,7 +47,7 @@ type keptError struct {
 }
 
 func (e *keptError) Error() string {
-	return fmt.Sprintf("IPPool %q was %s and not rolled back", e.name, e.action)
+	return fmt.Sprintf("IPPool %s was %s and not rolled back", text.Quote(e.name), e.action)
 }
 
 // planChangedError is a conflict that a retry doesn't resolve: the plan to apply is

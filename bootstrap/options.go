@@ -8,6 +8,7 @@ import (
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/facts"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/internal/host"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 )
 
 // Option configures a Bootstrap. A nil argument keeps the default.
@@ -57,6 +58,7 @@ func newOptions(opts []Option) options {
 	if o.logger == nil {
 		o.logger = slog.New(slog.DiscardHandler)
 	}
+	o.logger = text.Logger(o.logger)
 	if o.now == nil {
 		o.now = time.Now
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/preflight"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
@@ -50,6 +51,13 @@ func newReport(store datastore.Type, p plan.Plan) Report {
 			Name: step.Name, Family: step.Family, Action: step.Action, Reason: step.Reason,
 			Settings: append([]plan.Value{}, step.Values...), Drift: append([]plan.Difference{}, step.Drift...),
 		}
+		for i := range pool.Settings {
+			conceal(&pool.Settings[i].Value)
+		}
+		for i := range pool.Drift {
+			conceal(&pool.Drift[i].Desired)
+			conceal(&pool.Drift[i].Stored)
+		}
 		if step.Pool != nil {
 			spec := withModes(step.Pool.Spec)
 			pool.Spec = &spec
@@ -68,9 +76,17 @@ func newReport(store datastore.Type, p plan.Plan) Report {
 				}
 			}
 		}
+		pool.Reason = text.OneLine(pool.Reason)
 		report.Pools = append(report.Pools, pool)
 	}
 	return report
+}
+
+// conceal replaces a text that may be a secret, such as one in an annotation.
+func conceal(value *any) {
+	if text.Secret(fmt.Sprint(*value)) != "" {
+		*value = text.Hidden
+	}
 }
 
 // withModes returns the spec with empty modes replaced by Never.

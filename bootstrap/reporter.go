@@ -11,6 +11,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/preflight"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 )
 
 // reporter sends the progress of a run to the logger and the observer, and collects
@@ -88,6 +89,11 @@ func (r *reporter) report(store datastore.Type, p plan.Plan, found, allowed []pr
 	report.Notes = append([]string{}, r.notes...)
 	if len(allowed) > 0 {
 		report.Notes = append(report.Notes, allowedNote(allowed))
+	}
+	for _, lines := range [][]string{report.Warnings, report.Notes} {
+		for i, line := range lines {
+			lines[i] = text.OneLine(line)
+		}
 	}
 	report.Findings = append([]preflight.Finding{}, found...)
 	if !errors.Is(refusal, preflight.ErrFindings) { // that error contains the findings

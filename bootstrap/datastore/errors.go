@@ -56,16 +56,17 @@ type Error struct {
 	RetryAfter time.Duration
 }
 
-// Error returns one line: place, operation, kind, cause, hint.
+// Error returns one line: place, operation, kind, cause, hint. A cause of more than 2000
+// bytes is truncated.
 func (e *Error) Error() string {
 	var line strings.Builder
-	fmt.Fprintf(&line, "%s: %s", e.Place, e.Operation)
+	fmt.Fprintf(&line, "%s: %s", text.OneLine(e.Place), text.OneLine(e.Operation))
 	if e.Kind != nil {
 		fmt.Fprintf(&line, ": %v", e.Kind)
 	}
-	fmt.Fprintf(&line, ": %s", text.OneLine(e.Err.Error()))
+	fmt.Fprintf(&line, ": %s", text.Cause(e.Err))
 	if e.Hint != "" {
-		fmt.Fprintf(&line, ": %s", e.Hint)
+		fmt.Fprintf(&line, ": %s", text.OneLine(e.Hint))
 	}
 	return line.String()
 }

@@ -8,6 +8,7 @@ import (
 
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 
+	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
@@ -46,22 +47,22 @@ func (o Opening) String() string {
 func (o Opening) Validate() error {
 	switch {
 	case (o.Port == "") == (o.Protocol == ""):
-		return fmt.Errorf("opening %q: must have either a port or a protocol", o.Name)
+		return fmt.Errorf("opening %s: must have either a port or a protocol", text.Quote(o.Name))
 	case o.Port != "" && !isPort(o.Port):
-		return fmt.Errorf("opening %q: invalid port %q; must be one such as 179/tcp", o.Name, o.Port)
+		return fmt.Errorf("opening %s: invalid port %s; must be one such as 179/tcp", text.Quote(o.Name), text.Quote(o.Port))
 	case o.Protocol != "" && !isNumber(o.Protocol, 8):
-		return fmt.Errorf("opening %q: invalid protocol %q; must be 0 to 255", o.Name, o.Protocol)
+		return fmt.Errorf("opening %s: invalid protocol %s; must be 0 to 255", text.Quote(o.Name), text.Quote(o.Protocol))
 	case len(o.Families) == 0:
-		return fmt.Errorf("opening %q: no families; must be 4, 6 or both", o.Name)
+		return fmt.Errorf("opening %s: no families; must be 4, 6 or both", text.Quote(o.Name))
 	case slices.ContainsFunc(o.Families, func(family ippool.Family) bool { return family != ippool.IPv4 && family != ippool.IPv6 }):
-		return fmt.Errorf("opening %q: invalid families %d; must be 4, 6 or both", o.Name, o.Families)
+		return fmt.Errorf("opening %s: invalid families %d; must be 4, 6 or both", text.Quote(o.Name), o.Families)
 	default:
 		return nil
 	}
 }
 
-func isPort(text string) bool {
-	number, protocol, _ := strings.Cut(text, "/")
+func isPort(port string) bool {
+	number, protocol, _ := strings.Cut(port, "/")
 	return number != "0" && isNumber(number, 16) && slices.Contains([]string{"tcp", "udp", "sctp", "dccp"}, protocol)
 }
 

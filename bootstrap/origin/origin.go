@@ -5,7 +5,11 @@
 // identity or as [Names] returns it.
 package origin
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
+)
 
 // Kind is the kind of an origin.
 type Kind int
@@ -78,9 +82,12 @@ func (o Origin) Name() string { return o.text }
 // And returns the origin of a value that comes from both origins. Its kind is that of o.
 func (o Origin) And(other Origin) Origin { return Origin{o.kind, o.text + ", " + other.String()} }
 
-// String returns the origin as messages show it: "flag --x", "env X", "file F:2",
-// "default". It is empty for the zero Origin.
-func (o Origin) String() string {
+// String returns the origin as messages show it, on one line: "flag --x", "env X",
+// "file F:2", "default". It is empty for the zero Origin. A path that may be a secret,
+// such as the content of the file, is "***".
+func (o Origin) String() string { return text.OneLine(o.describe()) }
+
+func (o Origin) describe() string {
 	switch o.kind {
 	case KindDefault:
 		if o.text != "" {
@@ -92,7 +99,7 @@ func (o Origin) String() string {
 	case KindEnv:
 		return "env " + o.text
 	case KindFile:
-		return "file " + o.text
+		return "file " + text.Shown(o.text)
 	case KindDatastore:
 		return "datastore"
 	default:

@@ -35,8 +35,10 @@ type Difference struct {
 }
 
 // String returns one line: source, desired value, stored value, remedy.
-func (d Difference) String() string {
-	place := text.OneLine(d.Source.String()) + ": " + text.Quote(fmt.Sprint(d.Desired))
+func (d Difference) String() string { return text.OneLine(d.describe()) }
+
+func (d Difference) describe() string {
+	place := d.Source.String() + ": " + text.Quote(fmt.Sprint(d.Desired))
 	switch {
 	case d.Updated:
 		return fmt.Sprintf("%s: IPPool %q is changed: %s from %s", place, d.Pool, d.Field, shown(d.Stored))
@@ -68,23 +70,12 @@ type DriftError struct {
 	Differences []Difference // at least one
 }
 
-// Error returns one line per difference.
-func (e *DriftError) Error() string {
-	lines := make([]string, len(e.Differences))
-	for i, difference := range e.Differences {
-		lines[i] = difference.String()
-	}
-	return strings.Join(lines, "\n")
-}
+// Error returns one line per difference, up to a limit: see Unwrap.
+func (e *DriftError) Error() string { return text.Lines(e.Unwrap()) }
 
-// Unwrap returns the differences.
-func (e *DriftError) Unwrap() []error {
-	differences := make([]error, len(e.Differences))
-	for i, difference := range e.Differences {
-		differences[i] = difference
-	}
-	return differences
-}
+// Unwrap returns the differences. Of more than 500, or of more than 256 KiB of text, it
+// returns the first ones, and an error that counts the others.
+func (e *DriftError) Unwrap() []error { return text.Errors(e.Differences) }
 
 // Is reports whether target is ErrDrift.
 func (e *DriftError) Is(target error) bool { return target == ErrDrift }
@@ -270,7 +261,7 @@ func updatedFields(all []Difference) string {
 	var desired []string
 	for _, difference := range all {
 		if difference.Updated {
-			desired = append(desired, fmt.Sprintf("%s %s: %s", difference.Field, shown(difference.Desired), text.OneLine(difference.Source.String())))
+			desired = append(desired, fmt.Sprintf("%s %s: %s", difference.Field, shown(difference.Desired), difference.Source.String()))
 		}
 	}
 	return strings.Join(desired, ", ")

@@ -334,6 +334,12 @@ func TestDriftOfOtherPools(t *testing.T) {
 			`flag --ipv4-pool-nat-outgoing: "false"` + rest,
 		}, made.Warnings)
 	}
+	for _, name := range []string{"Mine", "a\x1b[31m\nb", "x=y z"} {
+		made, err := plan.Compute(settingstest.Resolved(t, given...).Desired, datastore.Snapshot{Pools: poolstest.Records(poolstest.Stored(name, "10.1.0.0/16"))}, plan.DriftReport)
+		require.NoError(t, err)
+		assert.Contains(t, made.Warnings[0], ", whose name is invalid: no setting can manage it")
+		assert.NotContains(t, made.Warnings[0], "ipv4.pool.name", "a hint doesn't offer an invalid name")
+	}
 	made, err := plan.Compute(settingstest.Resolved(t, append(given, "--ipv4-pool-name=mine")...).Desired, datastore.Snapshot{Pools: poolstest.Records(poolstest.Stored("mine", "10.1.0.0/16", func(p *v3.IPPool) { p.Spec.NATOutgoing = true }))}, plan.DriftUpdate)
 	require.NoError(t, err)
 	assert.Equal(t, plan.Updated, made.Steps[0].Action, "as the hint says")

@@ -19,6 +19,7 @@ import (
 	"slices"
 
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
@@ -175,7 +176,7 @@ func newPlanner(desired Desired, existing datastore.Snapshot, onDrift OnDrift) *
 		}
 	}
 	for _, record := range existing.Unreadable {
-		reason := text.OneLine(record.Err.Error())
+		reason := text.Cause(record.Err)
 		pool := ippool.New(record.Name)
 		pool.Spec.CIDR = record.CIDR
 		family, err := exists(pool, true)
@@ -191,11 +192,11 @@ func newPlanner(desired Desired, existing datastore.Snapshot, onDrift OnDrift) *
 }
 
 func (p *planner) warn(format string, args ...any) {
-	p.Warnings = append(p.Warnings, fmt.Sprintf(format, args...))
+	p.Warnings = append(p.Warnings, text.OneLine(fmt.Sprintf(format, args...)))
 }
 
 func (p *planner) fault(format string, args ...any) {
-	p.faults = append(p.faults, fmt.Errorf("%w: %s", ErrIncompatible, fmt.Sprintf(format, args...)))
+	p.faults = append(p.faults, fmt.Errorf("%w: %s", ErrIncompatible, text.OneLine(fmt.Sprintf(format, args...))))
 }
 
 // familyOf parses a CIDR as Calico does, with package net: it accepts host bits and
@@ -279,12 +280,15 @@ func (p *planner) useExisting(step *Step, want DesiredPool) {
 		return
 	}
 	setting := origin.PoolSetting(want.Family, "name")
-	which, with := "one of them", p.Names.Of(setting)
-	if len(family) == 1 {
-		which, with = "it", p.Names.With(setting, text.OneLine(existing.Name))
+	remedy := fmt.Sprintf("IPPool %q does not exist; existing: %s", want.Pool.Name, namesOf(family))
+	switch {
+	case len(family) > 1:
+		remedy += "; to manage one of them, set " + p.Names.Of(setting)
+	case !isName(existing.Name):
+		remedy += ", whose name is invalid: no setting can manage it"
+	default:
+		remedy += "; to manage it, set " + p.Names.With(setting, existing.Name)
 	}
-	remedy := fmt.Sprintf("IPPool %q does not exist; existing: %s; to manage %s, set %s",
-		want.Pool.Name, namesOf(family), which, with)
 	for _, value := range want.configured() {
 		step.Drift = append(step.Drift, Difference{
 			Field: value.Field, Desired: value.Value, Source: value.Source, Remedy: remedy, Pool: existing.Name,
@@ -295,6 +299,9 @@ func (p *planner) useExisting(step *Step, want DesiredPool) {
 	}
 	p.reportDifferences(step)
 }
+
+// isName reports whether a pool may have the name.
+func isName(name string) bool { return len(validation.IsDNS1123Subdomain(name)) == 0 }
 
 // exists completes the step of a pool that exists under its name.
 func (p *planner) exists(step *Step, want DesiredPool, record *ippool.Record) {

@@ -6,6 +6,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/facts"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
@@ -42,7 +43,11 @@ func Check(p plan.Plan, known facts.Facts, all bool) []Finding {
 			})
 		}
 	}
-	return world.findings(checked, p.Families(func(step plan.Step) bool { return step.Action != plan.Skipped }))
+	found := world.findings(checked, p.Families(func(step plan.Step) bool { return step.Action != plan.Skipped }))
+	for i := range found {
+		found[i].Text = text.OneLine(found[i].Text) // names come from the cluster and the host
+	}
+	return found
 }
 
 // Checks reports whether Check checks the step's pool against facts of the host and the

@@ -50,7 +50,7 @@ type Finding struct {
 }
 
 // Error returns one line: code and text.
-func (f Finding) Error() string { return string(f.Code) + ": " + f.Text }
+func (f Finding) Error() string { return text.OneLine(string(f.Code) + ": " + f.Text) }
 
 // ErrFindings is returned with Strict if there are findings that are not allowed.
 // Nothing was written. The error is a *FindingsError.
@@ -65,22 +65,20 @@ type FindingsError struct {
 	Names origin.Names `json:"-"`
 }
 
-// Error returns one line per finding, and one with the remedy.
-func (e *FindingsError) Error() string { return errors.Join(e.Unwrap()...).Error() }
+// Error returns one line per finding, up to a limit, and one with the remedy: see Unwrap.
+func (e *FindingsError) Error() string { return text.Lines(e.Unwrap()) }
 
-// Unwrap returns the findings, followed by an error with the remedy.
+// Unwrap returns the findings, followed by an error with the remedy. Of more than 500
+// findings, or of more than 256 KiB of text, it returns the first ones, and an error that
+// counts the others.
 func (e *FindingsError) Unwrap() []error {
-	var (
-		errs  []error
-		codes []FindingCode
-	)
+	var codes []FindingCode
 	for _, finding := range e.Findings {
-		errs = append(errs, finding)
 		if !slices.Contains(codes, finding.Code) {
 			codes = append(codes, finding.Code)
 		}
 	}
-	return append(errs, &remedyError{source: e.Source, names: e.Names, codes: codes})
+	return append(text.Errors(e.Findings), &remedyError{source: e.Source, names: e.Names, codes: codes})
 }
 
 // remedyError is the remedy for findings that are errors.

@@ -100,7 +100,7 @@ func Load(flags Settings, configFile string) (Settings, []string, error) {
 	for _, d := range definitions() {
 		if setting := d.Of(&environment); d.Prefixed && setting.IsSet() {
 			warnings = append(warnings, fmt.Sprintf("%s has no effect: %s configures the datastore",
-				setting.Source, text.OneLine(origin.File(configFile).String())))
+				setting.Source, origin.File(configFile).String()))
 		}
 	}
 	environment.Datastore = DatastoreSettings{Ambient: environment.Datastore.Ambient}

@@ -189,7 +189,7 @@ func TestFromFileUnreadable(t *testing.T) {
 	require.EqualError(t, err, `file `+directory+`: can't be read: is a directory; must be a CalicoAPIConfig file`)
 
 	_, err = settings.FromFile("a\nb\x00")
-	require.EqualError(t, err, `file a; b: can't be read: invalid argument; must be a CalicoAPIConfig file`)
+	require.EqualError(t, err, `file ***: can't be read: invalid argument; must be a CalicoAPIConfig file`)
 }
 
 // The readable settings of a file with faults are returned, and can be validated.

@@ -39,6 +39,8 @@ type Definition struct {
 	// which takes precedence.
 	Prefixed bool
 
+	number bool // only what looks like a number is shown
+
 	at func(*Settings) *Setting
 }
 
@@ -307,13 +309,13 @@ var datastoreDefinitions = []Definition{
 	}, {
 		ID: origin.SettingClientQPS, Flag: "k8s-client-qps", Env: "K8S_CLIENT_QPS", Prefixed: true,
 		Default: "no limit", Accepted: "a number above 0",
-		Usage: "average number of requests per second to the API server",
-		at:    func(s *Settings) *Setting { return &s.Datastore.K8sClientQPS },
+		Usage: "average number of requests per second to the API server", number: true,
+		at: func(s *Settings) *Setting { return &s.Datastore.K8sClientQPS },
 	}, {
 		ID: origin.SettingClientBurst, Flag: "k8s-client-burst", Env: "K8S_CLIENT_BURST", Prefixed: true,
 		Default: "10", Accepted: "an integer above 0; requires a QPS",
-		Usage: "burst of requests to the API server above the average",
-		at:    func(s *Settings) *Setting { return &s.Datastore.K8sClientBurst },
+		Usage: "burst of requests to the API server above the average", number: true,
+		at: func(s *Settings) *Setting { return &s.Datastore.K8sClientBurst },
 	}, {
 		ID: origin.SettingCalicoAPIGroup, Flag: "calico-api-group", Env: "CALICO_API_GROUP", Prefixed: true,
 		Default: "crd.projectcalico.org/v1 if it is served, else projectcalico.org/v3", Words: words(ippool.CRDV1.String(), v3.SchemeGroupVersion.String()),

@@ -14,7 +14,6 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/preflight"
-	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
@@ -108,7 +107,7 @@ func (s Settings) resolvePool(family ippool.Family, config *Config, faults *Faul
 
 	prefix, none := readCIDR(given.CIDR, family, config, faults)
 	if none {
-		desired.Skip = fmt.Sprintf("%s is %q", given.CIDR.Source, given.CIDR.Value)
+		desired.Skip = fmt.Sprintf("%s is %s", given.CIDR.Source, given.CIDR.shown())
 	} else if prefix.IsValid() {
 		pool.Spec.CIDR = prefix.String()
 	}
@@ -135,7 +134,7 @@ func (s Settings) resolvePool(family ippool.Family, config *Config, faults *Faul
 func (c *Config) warnOfNode(boolean Setting) {
 	if differsInNode(boolean) {
 		c.Warnings = append(c.Warnings, fmt.Sprintf(
-			"%s: %q is read as false here; calico-node reads it as true", boolean.Source, boolean.Value))
+			"%s: %s is read as false here; calico-node reads it as true", boolean.Source, boolean.shown()))
 	}
 }
 
@@ -186,7 +185,7 @@ func readCIDR(setting Setting, family ippool.Family, config *Config, faults *Fau
 	}
 	if masked := prefix.Masked(); masked != prefix {
 		config.Warnings = append(config.Warnings, fmt.Sprintf(
-			"%s: %q has host bits, which are ignored: the pool is %s", setting.Source, setting.Value, masked))
+			"%s: %s has host bits, which are ignored: the pool is %s", setting.Source, setting.shown(), masked))
 		prefix = masked
 	}
 	return prefix, false
@@ -213,10 +212,9 @@ func (s Settings) validatePool(family ippool.Family, pool *v3.IPPool, faults *Fa
 		problem := fault.Detail
 		switch {
 		case fault.Field == "spec.vxlanMode" && fault.Type == field.ErrorTypeForbidden:
-			problem = fmt.Sprintf("contradicts %s %q: only one encapsulation can be enabled; set one of them to never",
-				s.IPv4.IPIP.Source, s.IPv4.IPIP.Value)
+			problem = fmt.Sprintf("contradicts %s: only one encapsulation can be enabled; set one of them to never", s.IPv4.IPIP)
 		case fault.Field == "spec.cidr" && given.BlockSize.IsSet() && candidate.Spec.CIDR == pool.Spec.CIDR:
-			problem += fmt.Sprintf(" (%s is %s)", given.BlockSize.Source, text.Quote(given.BlockSize.Value))
+			problem += fmt.Sprintf(" (%s is %s)", given.BlockSize.Source, given.BlockSize.shown())
 		}
 		faults.Add(setting, "%s", problem)
 	}
@@ -224,7 +222,7 @@ func (s Settings) validatePool(family ippool.Family, pool *v3.IPPool, faults *Fa
 
 // ipv6Disabled returns the reason for skipping IPv6 pools.
 func (s Settings) ipv6Disabled() string {
-	return fmt.Sprintf("IPv6 is not supported: %s is %q", s.IPv6Support.Source, s.IPv6Support.Value)
+	return fmt.Sprintf("IPv6 is not supported: %s is %s", s.IPv6Support.Source, s.IPv6Support.shown())
 }
 
 // resolveSkips applies the settings that are not of a single pool, and validates the
@@ -234,9 +232,9 @@ func (s Settings) resolveSkips(desired *plan.Desired, faults *Faults) {
 		for i := range desired.Pools {
 			pool := &desired.Pools[i]
 			if cidr := s.pool(pool.Family).CIDR; cidr.IsSet() && !isNone(cidr) {
-				faults.Add(cidr, "contradicts %s %q; set one of the two", s.NoDefaultPools.Source, s.NoDefaultPools.Value)
+				faults.Add(cidr, "contradicts %s; set one of the two", s.NoDefaultPools)
 			}
-			pool.Skip = fmt.Sprintf("%s is %q", s.NoDefaultPools.Source, s.NoDefaultPools.Value)
+			pool.Skip = fmt.Sprintf("%s is %s", s.NoDefaultPools.Source, s.NoDefaultPools.shown())
 		}
 	}
 	ipv4, ipv6 := &desired.Pools[0], &desired.Pools[1]

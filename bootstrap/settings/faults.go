@@ -20,13 +20,13 @@ type Fault struct {
 func (f Fault) Error() string {
 	var parts []string
 	if f.Source != (origin.Origin{}) {
-		parts = append(parts, text.OneLine(f.Source.String()))
+		parts = append(parts, f.Source.String())
 	}
 	switch {
 	case f.Secret:
-		parts = append(parts, "***")
+		parts = append(parts, text.Hidden)
 	case f.Value != "":
-		parts = append(parts, text.Quote(f.Value))
+		parts = append(parts, Given(f.Value, f.Source).shown())
 	}
 	return strings.Join(append(parts, text.Clip(text.OneLine(f.Problem), text.MaxProblem)), ": ")
 }
@@ -37,23 +37,12 @@ type Error struct {
 	Faults []Fault // at least one
 }
 
-// Error returns one line per fault.
-func (e *Error) Error() string {
-	lines := make([]string, len(e.Faults))
-	for i, fault := range e.Faults {
-		lines[i] = fault.Error()
-	}
-	return strings.Join(lines, "\n")
-}
+// Error returns one line per fault, up to a limit: see Unwrap.
+func (e *Error) Error() string { return text.Lines(e.Unwrap()) }
 
-// Unwrap returns the faults.
-func (e *Error) Unwrap() []error {
-	faults := make([]error, len(e.Faults))
-	for i, fault := range e.Faults {
-		faults[i] = fault
-	}
-	return faults
-}
+// Unwrap returns the faults. Of more than 500, or of more than 256 KiB of text, it returns
+// the first ones, and an error that counts the others.
+func (e *Error) Unwrap() []error { return text.Errors(e.Faults) }
 
 // Is reports whether target is ErrInvalidSettings.
 func (e *Error) Is(target error) bool { return target == ErrInvalidSettings }
@@ -62,16 +51,23 @@ func (e *Error) Is(target error) bool { return target == ErrInvalidSettings }
 type Faults []Fault
 
 // Add adds a fault of a setting. The format describes what is invalid and what is
-// expected.
+// expected. If the value may be a secret in the wrong place, the fault does not contain
+// it, as with AddSecret.
 func (f *Faults) Add(setting Setting, format string, args ...any) {
-	*f = append(*f, Fault{Source: setting.Source, Value: setting.Value, Problem: fmt.Sprintf(format, args...)})
+	fault := Fault{Source: setting.Source, Value: setting.Value, Problem: fmt.Sprintf(format, args...)}
+	if hides(setting) {
+		fault.Value, fault.Secret, fault.Problem = "", true, text.Without(fault.Problem, setting.Value)
+		if kind := text.Secret(setting.Value); kind != "" {
+			fault.Problem = "looks like " + kind + "; " + fault.Problem
+		}
+	}
+	*f = append(*f, fault)
 }
 
 // AddSecret is Add for a setting whose value must not be shown. The fault does not
 // contain the value.
 func (f *Faults) AddSecret(setting Setting, format string, args ...any) {
-	f.Add(Setting{Source: setting.Source}, format, args...)
-	(*f)[len(*f)-1].Secret = setting.IsSet()
+	*f = append(*f, Fault{Source: setting.Source, Secret: setting.IsSet(), Problem: text.Without(fmt.Sprintf(format, args...), setting.Value)})
 }
 
 // addWarnings adds warnings as faults because of the strict setting.

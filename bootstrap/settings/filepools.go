@@ -53,7 +53,7 @@ func (s *Settings) resolveFiles(config *Config, faults *Faults) {
 	before, read := len(*faults), 0
 	for _, file := range s.PoolManifests {
 		if file.Skipped != "" {
-			config.Warnings = append(config.Warnings, fmt.Sprintf("%s is skipped: %s", text.OneLine(origin.Line(file.Path, 0).String()), file.Skipped))
+			config.Warnings = append(config.Warnings, fmt.Sprintf("%s is skipped: %s", origin.Line(file.Path, 0).String(), file.Skipped))
 			continue
 		}
 		read++
@@ -100,7 +100,7 @@ func (f *Faults) addInFile(path string, fault manifest.Fault) {
 	if fault.Path != "" {
 		problem = fault.Path + ": " + problem
 	}
-	*f = append(*f, Fault{Source: origin.Line(path, fault.Line), Value: fault.Value, Problem: problem})
+	f.Add(Given(fault.Value, origin.Line(path, fault.Line)), "%s", problem)
 }
 
 // ignoredFields returns one warning per file, however many pools it contains.
@@ -121,7 +121,7 @@ func ignoredFields(path string, warnings []manifest.Fault) string {
 			fields = append(fields, field)
 		}
 	}
-	return fmt.Sprintf("%s: fields that only a server sets are ignored: %s", text.OneLine(origin.Line(path, warnings[0].Line).String()), strings.Join(fields, ", "))
+	return fmt.Sprintf("%s: fields that only a server sets are ignored: %s", origin.Line(path, warnings[0].Line).String(), strings.Join(fields, ", "))
 }
 
 // validateSet reports duplicate names and overlapping ranges, like ippool.ValidateSet,

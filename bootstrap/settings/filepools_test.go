@@ -87,7 +87,7 @@ func TestPoolsWithoutAFile(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "the pools come from file built in", config.Desired.Pools[0].Skip)
 	assert.Equal(t, "a", config.Desired.Pools[2].Pool.Name)
-	assert.Equal(t, []string{"file x; y is skipped: why not"}, config.Warnings)
+	assert.Equal(t, []string{"file *** is skipped: why not"}, config.Warnings)
 
 	given.PoolManifests = []settings.PoolManifest{{Path: "x", Skipped: "why not"}}
 	require.EqualError(t, given.Validate(), "file x: must contain one or more IPPools")

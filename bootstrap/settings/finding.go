@@ -11,17 +11,27 @@ import (
 // readAllow parses comma-separated finding codes, ignoring case.
 func readAllow(setting Setting, faults *Faults) []preflight.FindingCode {
 	var allowed []preflight.FindingCode
-	for _, given := range strings.Split(setting.Value, ",") {
+	codes, unknown := preflight.FindingCodes(), 0
+	problem := "unknown finding code; must be one of " + text.Join(codes)
+	if hides(setting) { // with commas in it
+		faults.Add(setting, "%s", problem)
+		return nil
+	}
+	for given := range strings.SplitSeq(setting.Value, ",") {
 		given = strings.TrimSpace(given)
-		codes := preflight.FindingCodes()
 		i := slices.IndexFunc(codes, func(code preflight.FindingCode) bool { return strings.EqualFold(string(code), given) })
 		switch {
 		case given == "":
 		case i < 0:
-			faults.Add(Given(given, setting.Source), "unknown finding code; must be one of %s", text.Join(codes))
+			if unknown++; unknown <= text.MaxNamed {
+				faults.Add(Given(given, setting.Source), "%s", problem)
+			}
 		default:
 			allowed = append(allowed, codes[i])
 		}
+	}
+	if more := unknown - text.MaxNamed; more > 0 {
+		faults.Add(Setting{Source: setting.Source}, "%d more unknown finding codes", more)
 	}
 	return allowed
 }

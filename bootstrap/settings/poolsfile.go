@@ -134,10 +134,10 @@ func (f *Faults) gather(err error) {
 // poolsFrom returns where the pools of files come from.
 func (s *Settings) poolsFrom() string {
 	if s.PoolsFile.IsSet() {
-		return text.OneLine(strings.TrimPrefix(s.PoolsFile.Source.String()+" "+s.PoolsFile.Value, " "))
+		return strings.TrimPrefix(s.PoolsFile.Source.String()+" "+text.OneLine(text.Shown(s.PoolsFile.Value)), " ")
 	}
 	if len(s.PoolManifests) > 0 {
-		return text.OneLine(origin.Line(s.PoolManifests[0].Path, 0).String())
+		return origin.Line(s.PoolManifests[0].Path, 0).String()
 	}
 	return "no file"
 }

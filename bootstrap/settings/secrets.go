@@ -1,26 +1,76 @@
 package settings
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
 
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 )
 
-// Hides reports whether a value of the setting must not be shown: a secret, a URL that
-// may contain a password or a token, or a text of several lines in place of a file
-// name, which is probably the content of the file.
+// Hides reports whether a value of the setting must not be shown: a secret, or what does
+// not look like a value of the setting and so may be a secret in the wrong place, such as
+// the content of a file in place of its name, a token, or a URL with a password.
 func (d Definition) Hides(value string) bool {
 	switch {
 	case d.Secret:
 		return true
-	case d.URL, strings.Contains(value, "://"):
-		return strings.ContainsAny(value, "@%?#")
+	case d.URL && strings.ContainsAny(value, "@%?#"), d.number && !text.IsNumber(value):
+		return true
 	default:
-		return d.Prefixed && strings.ContainsAny(value, "\r\n")
+		return text.Secret(value) != ""
 	}
+}
+
+// hides is Hides for a setting, which its origin identifies. A setting with another origin
+// has only what all of them have.
+func hides(setting Setting) bool {
+	name := setting.Source.Name()
+	i := slices.IndexFunc(definitions(), func(d Definition) bool {
+		switch setting.Source.Kind() {
+		case origin.KindFlag:
+			return d.Flag == name
+		case origin.KindEnv:
+			return slices.Contains(d.Variables(), name)
+		default:
+			return false
+		}
+	})
+	if i < 0 {
+		return text.Secret(setting.Value) != ""
+	}
+	return setting.IsSet() && definitions()[i].Hides(setting.Value)
+}
+
+// String returns the origin and the value, without a secret.
+func (s Setting) String() string {
+	return strings.TrimPrefix(s.Source.String()+" "+s.shown(), " ")
+}
+
+// shown returns the value in quotes, or *** if it must not be shown.
+func (s Setting) shown() string {
+	if hides(s) {
+		return text.Hidden
+	}
+	return text.Quote(s.Value)
+}
+
+// Format prints String for every verb.
+func (s Setting) Format(w fmt.State, _ rune) { _, _ = io.WriteString(w, s.String()) }
+
+// MarshalJSON encodes the value, *** if it must not be shown, and the origin.
+func (s Setting) MarshalJSON() ([]byte, error) {
+	if hides(s) {
+		s.Value = text.Hidden
+	}
+	return json.Marshal(struct {
+		Value  string
+		Source origin.Origin
+	}(s))
 }
 
 // String returns the datastore settings that are set, by their identities, without

@@ -10,7 +10,6 @@ import (
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/spelling"
-	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
@@ -81,7 +80,7 @@ func (s *Settings) warnOfUnknown(config *Config) {
 		if name == "CALICO_IPV6POOL_IPIP" && isNever(unknown) {
 			continue // what happens anyway
 		}
-		warning := text.OneLine(unknown.Source.String())
+		warning := unknown.Source.String()
 		near, found := nearest(name)
 		switch {
 		case name == "CALICO_IPV6POOL_IPIP":
@@ -159,7 +158,7 @@ func (s *Settings) warnOfIdle(config *Config, faulty Faults) {
 			reported := setting == &s.pool(pool.Family).CIDR && (isNone(*setting) || s.NoDefaultPools.Bool(false, &Faults{}))
 			reported = reported || slices.ContainsFunc(faulty, func(f Fault) bool { return f.Source == setting.Source })
 			if setting.IsSet() && !reported && !isNever(*setting) {
-				idle = append(idle, fmt.Sprintf("%s %s", setting.Source, text.Quote(setting.Value)))
+				idle = append(idle, setting.String())
 			}
 		}
 		if len(idle) > 0 {

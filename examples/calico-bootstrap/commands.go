@@ -13,6 +13,7 @@ import (
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 )
 
 const longHelp = `Create Calico's default IPPools, once for a cluster.
@@ -129,32 +130,43 @@ func unknown(what string, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	return fmt.Errorf("unknown %s %q", what, args[0])
+	return fmt.Errorf("unknown %s %s", what, text.Quote(args[0]))
 }
 
 // flagError returns an error of the command line without the text after the = of an
 // argument, which may be a password, as in -etcd-password=hunter2. It shows an invalid
-// value: only flags that are not settings validate values here.
+// value unless it may be a secret: only flags that are not settings validate values here.
 func flagError(command *cobra.Command, err error) error {
 	var (
 		unknown *pflag.NotExistError
 		syntax  *pflag.InvalidSyntaxError
+		value   *pflag.InvalidValueError
 	)
 	switch {
 	case errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() != "":
 		letters, _, _ := strings.Cut(unknown.GetSpecifiedShortnames(), "=")
-		return fmt.Errorf("unknown shorthand flag: %q in -%s", rune(unknown.GetSpecifiedName()[0]), letters)
+		return fmt.Errorf("unknown shorthand flag: %q in -%s", rune(unknown.GetSpecifiedName()[0]), text.Shown(letters))
 	case errors.As(err, &unknown):
 		if near := suggestedFlag(command.Flags(), unknown.GetSpecifiedName()); near != "" {
 			return fmt.Errorf("unknown flag: --%s (did you mean --%s?)", unknown.GetSpecifiedName(), near)
 		}
-		return err
+		return fmt.Errorf("unknown flag: --%s", text.Shown(unknown.GetSpecifiedName()))
 	case errors.As(err, &syntax):
 		argument, _, _ := strings.Cut(syntax.GetSpecifiedFlag(), "=")
-		return fmt.Errorf("bad flag syntax: %s", argument)
+		return fmt.Errorf("bad flag syntax: %s", text.Shown(argument))
+	case errors.As(err, &value):
+		return errors.New(text.Without(fmt.Sprintf("invalid argument %s for \"--%s\" flag: %v", text.Quote(value.GetValue()), value.GetFlag().Name, value.Unwrap()), hiddenPart(value.GetValue())))
 	default:
 		return err
 	}
+}
+
+// hiddenPart returns the value if it must not be shown.
+func hiddenPart(value string) string {
+	if text.Secret(value) == "" {
+		return ""
+	}
+	return value
 }
 
 func (p *program) applyCommand() *cobra.Command {
@@ -218,11 +230,11 @@ func (p *program) noArgs(cmd *cobra.Command, args []string) error {
 		}
 	}
 	if near := cmd.Root().SuggestionsFor(args[0]); len(near) > 0 && cmd == cmd.Root() {
-		return fmt.Errorf("unknown command %q (did you mean %s?)", args[0], strings.Join(near, " or "))
+		return fmt.Errorf("unknown command %s (did you mean %s?)", text.Quote(args[0]), strings.Join(near, " or "))
 	}
 	switch strings.ToLower(args[0]) {
 	case "true", "false", "yes", "no", "on", "off", "1", "0":
 		return fmt.Errorf("unexpected argument %q; join the value of a boolean flag to it with =, as in --no-default-pools=false", args[0])
 	}
-	return fmt.Errorf("unexpected argument %q", args[0])
+	return fmt.Errorf("unexpected argument %s", text.Quote(args[0]))
 }

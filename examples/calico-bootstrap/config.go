@@ -9,13 +9,11 @@ import (
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 )
 
 // formatEnv is the output format of a file to source in a shell.
 const formatEnv = "env"
-
-// hidden replaces a secret value.
-const hidden = "***"
 
 func (p *program) configCommand() *cobra.Command {
 	return &cobra.Command{
@@ -73,7 +71,7 @@ func (p *program) effective() []effective {
 		if given.IsSet() {
 			setting.Value, setting.Source = given.Value, given.Source
 			if d.Hides(given.Value) {
-				setting.Value, setting.secret = hidden, true
+				setting.Value, setting.secret = text.Hidden, true
 			}
 			if d.Prefixed {
 				setting.Variable = "CALICO_" + d.Env // the name that takes precedence
@@ -87,15 +85,15 @@ func (p *program) effective() []effective {
 // printEnv writes a file for a POSIX shell with the settings that are set, and the
 // defaults as comments.
 func (p *program) printEnv(all []effective) error {
-	var text strings.Builder
+	var file strings.Builder
 	for _, s := range all {
 		switch {
 		case s.secret:
-			fmt.Fprintf(&text, "# %s is secret and not shown (%s)\n", s.Variable, cell(s.Source))
+			fmt.Fprintf(&file, "# %s is secret and not shown (%s)\n", s.Variable, cell(s.Source))
 		case s.Source != origin.Default:
-			fmt.Fprintf(&text, "export %s=%s # %s\n", s.Variable, quoteForShell(s.Value), cell(s.Source))
+			fmt.Fprintf(&file, "export %s=%s # %s\n", s.Variable, quoteForShell(s.Value), cell(s.Source))
 		case s.Value != "":
-			fmt.Fprintf(&text, "# %s: %s (default)\n", s.Variable, s.Value)
+			fmt.Fprintf(&file, "# %s: %s (default)\n", s.Variable, s.Value)
 		}
 	}
 	for _, inline := range []struct {
@@ -108,10 +106,10 @@ func (p *program) printEnv(all []effective) error {
 		{"kubeconfig", p.given.Datastore.KubeconfigInline},
 	} {
 		if inline.setting.IsSet() {
-			fmt.Fprintf(&text, "# not exported, because no variable sets it: the %s in %s\n", inline.what, cell(inline.setting.Source))
+			fmt.Fprintf(&file, "# not exported, because no variable sets it: the %s in %s\n", inline.what, cell(inline.setting.Source))
 		}
 	}
-	_, err := p.stdout.Write([]byte(text.String()))
+	_, err := p.stdout.Write([]byte(file.String()))
 	return err
 }
 

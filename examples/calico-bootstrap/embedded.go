@@ -21,6 +21,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/etcdv3"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/open"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
@@ -146,7 +147,7 @@ func (e *embeddedEtcd) printRecords(ctx context.Context, w io.Writer) error {
 		return err
 	}
 	for _, kv := range resp.Kvs {
-		if _, err := fmt.Fprintf(w, "%s\n%s\n", kv.Key, kv.Value); err != nil {
+		if _, err := fmt.Fprintf(w, "%s\n%s\n", text.Graphic(string(kv.Key)), text.Graphic(string(kv.Value))); err != nil {
 			return err
 		}
 	}

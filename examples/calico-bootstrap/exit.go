@@ -69,7 +69,12 @@ func printError(err error, stderr io.Writer, logger *slog.Logger) {
 	if err == nil || errors.Is(err, errPending) {
 		return
 	}
-	for _, line := range errorLines(err) {
+	lines := errorLines(err)
+	if more := len(lines) - text.MaxErrors; more > 1 {
+		lines = append(lines[:text.MaxErrors], fmt.Sprintf("… and %d more", more))
+	}
+	for _, line := range lines {
+		line = text.Clip(text.OneLine(line), maxErrorLine)
 		if logger != nil {
 			logger.Error(line)
 			continue
@@ -77,6 +82,9 @@ func printError(err error, stderr io.Writer, logger *slog.Logger) {
 		fmt.Fprintln(stderr, "error: "+line)
 	}
 }
+
+// maxErrorLine is the maximum length of a line of an error, in bytes.
+const maxErrorLine = 8000
 
 // errorLines returns one line per error of a list, such as that of errors.Join, and one
 // line for any other error. If the error wraps a list, its text before that of the list

@@ -19,6 +19,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 	"github.com/calico-bootstrap/calico-bootstrap/examples/internal/firewalld"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
@@ -154,7 +155,7 @@ func (f firewallFlags) validate(output string) (hostRole, error) {
 		faults.Add(given("zone", f.zone), "not a zone name; must be letters, digits, -, _ and /")
 	}
 	if f.zone != "" && len(f.interfaces) > 0 {
-		faults.Add(given("interface", strings.Join(f.interfaces, ",")), "contradicts flag --zone %q; set a zone, or interfaces to find their zones", f.zone)
+		faults.Add(given("interface", strings.Join(f.interfaces, ",")), "contradicts flag --zone %s; set a zone, or interfaces to find their zones", text.Quote(f.zone))
 	}
 	if len(f.interfaces) > 0 && f.zone == "" && !f.check {
 		faults.Add(given("interface", strings.Join(f.interfaces, ",")), "its zone is read from firewalld; set --check or --zone as well")

@@ -12,6 +12,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/preflight"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
@@ -72,13 +73,13 @@ func poolsAfter(snapshot datastore.Snapshot, report bootstrap.Report) ([]firewal
 		}
 		prefix, err := ippool.ParseCIDR(stored.Spec.CIDR)
 		if err != nil {
-			warnings = append(warnings, fmt.Sprintf("pool %s is ignored: its CIDR %q is invalid", stored.Name, stored.Spec.CIDR))
+			warnings = append(warnings, fmt.Sprintf("pool %s is ignored: its CIDR %s is invalid", text.OneLine(stored.Name), text.Quote(stored.Spec.CIDR)))
 			continue
 		}
 		pools = append(pools, firewall.PoolOf(stored.Name, ippool.FamilyOf(prefix), stored.Spec))
 	}
 	for _, unreadable := range snapshot.Unreadable {
-		warnings = append(warnings, fmt.Sprintf("pool %s is ignored: it can't be read: %s", unreadable.Name, unreadable.Err))
+		warnings = append(warnings, fmt.Sprintf("pool %s is ignored: it can't be read: %s", text.OneLine(unreadable.Name), text.Cause(unreadable.Err)))
 	}
 	return pools, warnings, nil
 }

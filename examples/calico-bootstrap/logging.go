@@ -7,6 +7,7 @@ import (
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 )
 
 // setLogger sets a logger that writes to stderr, because stdout is for results.
@@ -15,13 +16,13 @@ func (p *program) setLogger() error {
 	options := &slog.HandlerOptions{Level: readLogLevel(setting(&p.settings, origin.SettingLogLevel), &faults)}
 	switch format := setting(&p.settings, origin.SettingLogFormat); {
 	case strings.EqualFold(format.Value, "json"):
-		p.logger = slog.New(slog.NewJSONHandler(p.stderr, options))
+		p.logger = text.Logger(slog.New(slog.NewJSONHandler(p.stderr, options)))
 		p.jsonLogger = p.logger
 		return faults.Err()
 	case format.IsSet() && !strings.EqualFold(format.Value, "text"):
 		faults.Add(format, "unknown format; must be one of text, json")
 	}
-	p.logger = slog.New(slog.NewTextHandler(p.stderr, options))
+	p.logger = text.Logger(slog.New(slog.NewTextHandler(p.stderr, options)))
 	return faults.Err()
 }
 

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -11,7 +9,6 @@ import (
 
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/yaml"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/open"
@@ -166,13 +163,16 @@ func printDrift(table io.Writer, pool bootstrap.PoolReport) {
 	}
 }
 
-// cell formats a value on one line, without characters that control a terminal: the
-// value may come from another client of the datastore.
+// maxCell is the maximum length of a cell of a table, in bytes.
+const maxCell = 2000
+
+// cell formats a value on one line, without characters that control a terminal and
+// without secrets: the value may come from another client of the datastore.
 func cell(value any) string {
 	if value == "" {
 		return "-"
 	}
-	return text.Graphic(fmt.Sprint(value))
+	return text.Clip(text.Graphic(text.Redact(fmt.Sprint(value))), maxCell)
 }
 
 func sentence(pool bootstrap.PoolReport) string {
@@ -223,32 +223,13 @@ func (p *program) printObject(object any) error {
 	if p.output == formatYAML {
 		data, err = toYAML(object)
 	} else {
-		data, err = json.MarshalIndent(object, "", "  ")
-		data = append(data, '\n')
+		data, err = toJSON(object)
 	}
 	if err != nil {
 		return err
 	}
 	_, err = p.stdout.Write(data)
 	return err
-}
-
-// toYAML encodes an object as YAML by its JSON tags. The YAML library parses the JSON
-// as YAML, which requires more characters to be escaped.
-func toYAML(object any) ([]byte, error) {
-	data, err := json.Marshal(object)
-	if err != nil {
-		return nil, err
-	}
-	var escaped bytes.Buffer
-	for _, r := range string(data) {
-		if r >= 0x7f && r <= 0x9f || r == 0xfffe || r == 0xffff {
-			fmt.Fprintf(&escaped, `\u%04x`, r)
-		} else {
-			escaped.WriteRune(r)
-		}
-	}
-	return yaml.JSONToYAML(escaped.Bytes())
 }
 
 // printPools prints the pools as manifests: YAML documents, or a list in JSON.

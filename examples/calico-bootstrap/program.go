@@ -101,6 +101,8 @@ func (p *program) takeEmbedded() error {
 	case p.embedded && !hasEmbedded:
 		faults.Add(given.DatastoreType, "this build has no embedded etcd (go build -tags embedded adds it); must be etcdv3 or kubernetes")
 		given.DatastoreType.Value = string(datastore.EtcdV3)
+	case p.embedded && text.Secret(p.dataDir) != "":
+		faults.Add(dataDir, "must be the path of a directory")
 	case !p.embedded && dataDir.IsSet():
 		faults.Add(dataDir, "only the embedded etcd uses it; set --datastore-type embedded as well")
 	case p.embedded:
@@ -108,10 +110,10 @@ func (p *program) takeEmbedded() error {
 			switch {
 			case !other.IsSet():
 			case given.DatastoreType.Source.Kind() == origin.KindFlag && other.Source.Kind() != origin.KindFlag:
-				p.warnings = append(p.warnings, fmt.Sprintf("%s has no effect: %s is %q", other.Source, given.DatastoreType.Source, given.DatastoreType.Value))
+				p.warnings = append(p.warnings, fmt.Sprintf("%s has no effect: %s is %s", other.Source, given.DatastoreType.Source, embeddedType))
 				*other = settings.Setting{}
 			default:
-				faults.AddSecret(*other, "contradicts %s %q; set only one of the two", given.DatastoreType.Source, given.DatastoreType.Value)
+				faults.AddSecret(*other, "contradicts %s; set only one of the two", given.DatastoreType)
 			}
 		}
 		given.DatastoreType.Value = string(datastore.EtcdV3)

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // Unreadable returns a problem: the file can't be read, and what it must be. It
@@ -15,28 +16,42 @@ func Unreadable(err error, must string) string {
 	if errors.As(err, &pathErr) {
 		err = pathErr.Err
 	}
-	return fmt.Sprintf("can't be read: %v; must be %s", err, must)
+	return fmt.Sprintf("can't be read: %s; must be %s", Cause(err), must)
 }
 
 // Undecodable returns a problem: the text is not the YAML or JSON of what it must
-// be, and the decoder's error. It omits quoted values, which may be secrets.
+// be, and the decoder's error, without the values that it quotes.
 func Undecodable(err error, must string) string {
-	return fmt.Sprintf("not %s: %s", must, yamlProblem(err))
+	return fmt.Sprintf("not %s: %s", must, Decoding(err))
 }
 
-// valuesInYAMLErrors matches the values that the YAML decoder quotes. The most
-// likely one is an unquoted password that begins with *, which reads as an alias.
-const valuesInYAMLErrors = "(unknown anchor )'[^']*'|(invalid map key: ).*|`.*"
+// valuesInErrors matches what the decoders of YAML and JSON quote. The most likely value is
+// an unquoted password that begins with *, which reads as an alias. The first group is
+// the text before a name, which is shown if it looks like one.
+var valuesInErrors = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile("((?:field|key|kind|version|Kind) )?(\"(?:[^\"\\\\]|\\\\.)*\")" +
+		"|(unknown anchor )'[^']*'|(invalid map key: |cannot unmarshal number )(\\S+( .*)?)" + "|`.*")
+})
 
-// yamlProblem returns the decoder's error without quoted values, and without the
-// leading description of the decoding step, which depends on the decoder's version.
-func yamlProblem(err error) string {
+// Decoding returns a decoder's error without quoted values, which may be secrets, and
+// without the leading description of the decoding step, which depends on the decoder's
+// version.
+func Decoding(err error) string {
 	for inner := errors.Unwrap(err); inner != nil; inner = errors.Unwrap(err) {
 		err = inner
 	}
-	problem := strings.TrimPrefix(err.Error(), "while decoding JSON: ")
-	return regexp.MustCompile(valuesInYAMLErrors).ReplaceAllString(problem, "$1$2***")
+	problem := Clip(strings.TrimPrefix(err.Error(), "while decoding JSON: "), 16*MaxCause)
+	return OneLine(valuesInErrors().ReplaceAllStringFunc(problem, func(match string) string {
+		groups := valuesInErrors().FindStringSubmatch(match)
+		if name, quote := groups[1], groups[2]; name != "" && isName().MatchString(quote[1:len(quote)-1]) && Secret(quote) == "" {
+			return match
+		}
+		return groups[1] + groups[3] + groups[4] + Hidden
+	}))
 }
+
+// isName matches the name of a field, a kind or a version.
+var isName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z][\w./\[\]-]{0,127}$`) })
 
 // Strict returns the text of a warning that a setting turns into an error.
 func Strict(warning, setting string) string {

@@ -10,9 +10,13 @@ import (
 )
 
 // OneLine joins the lines of a message, such as those of joined errors, with "; ".
-// Characters that may control a terminal become spaces, because a message may
-// quote a server or a user.
+// A message may quote a server or a user: characters that may control a terminal or
+// change the order of the text become spaces, and what looks like a secret becomes ***.
 func OneLine(lines string) string {
+	lines = Redact(lines)
+	if !strings.ContainsFunc(lines, func(r rune) bool { return !unicode.IsGraphic(r) }) && utf8.ValidString(lines) {
+		return strings.TrimSpace(lines)
+	}
 	var line strings.Builder
 	for _, part := range strings.FieldsFunc(lines, func(r rune) bool { return r == '\n' || r == '\r' }) {
 		part = strings.TrimSpace(Graphic(part))
@@ -29,8 +33,9 @@ func OneLine(lines string) string {
 	return line.String()
 }
 
-// Graphic returns the text with a space for every character that is not graphic,
-// because it may control a terminal.
+// Graphic returns the text with a space for every character that is not graphic: controls
+// (C0, C1, DEL), which may control a terminal, bidirectional controls, zero-width
+// characters, and separators of lines and paragraphs.
 func Graphic(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsGraphic(r) {
@@ -47,9 +52,21 @@ const (
 	MaxProblem = 360
 )
 
-// Quote returns the value in quotes. It truncates a long value and appends its
-// length. The limit applies to the quoted text, in which a byte may take four.
+// MaxCause is the maximum length of the cause of an error, in bytes. A server chooses
+// its text.
+const MaxCause = 2000
+
+// Cause returns the text of an error that a server or a library returned, on one line
+// of limited length.
+func Cause(err error) string { return Clip(OneLine(Clip(err.Error(), 16*MaxCause)), MaxCause) }
+
+// Quote returns the value in quotes, or *** if it may be a secret: see [Secret]. It
+// truncates a long value and appends its length. The limit applies to the quoted text,
+// in which a byte may take four.
 func Quote(value string) string {
+	if Secret(value) != "" {
+		return Hidden
+	}
 	var text strings.Builder
 	for i := 0; i < len(value); {
 		_, size := utf8.DecodeRuneInString(value[i:])

@@ -33,10 +33,12 @@ func TestQuote(t *testing.T) {
 		{"short", `a "b" \`, `"a \"b\" \\"`},
 		{"longest", strings.Repeat("a", 200), `"` + strings.Repeat("a", 200) + `"`},
 		{"too long", strings.Repeat("a", 201), `"` + strings.Repeat("a", 200) + `"… (201 bytes)`},
-		{"long when quoted", strings.Repeat("\x00", 51), `"` + strings.Repeat(`\x00`, 50) + `"… (51 bytes)`},
+		{"long when quoted", strings.Repeat("\xff", 51), `"` + strings.Repeat(`\xff`, 50) + `"… (51 bytes)`},
 		{"truncated between characters", strings.Repeat("a", 199) + "é", `"` + strings.Repeat("a", 199) + `"… (201 bytes)`},
 		{"invalid UTF-8", "\xff\xc3", `"\xff\xc3"`},
-		{"very long", strings.Repeat("x", 10_000), `"` + strings.Repeat("x", 200) + `"… (10000 bytes)`},
+		{"very long", strings.Repeat("x", 4_000), `"` + strings.Repeat("x", 200) + `"… (4000 bytes)`},
+		{"unreasonably long", strings.Repeat("x", 10_000), `***`},
+		{"secret", "-----BEGIN RSA PRIVATE KEY-----", `***`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
+	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
@@ -48,9 +49,13 @@ func (f Fault) Error() string {
 		parts = append(parts, f.Path)
 	}
 	if f.Value != "" {
-		parts = append(parts, fmt.Sprintf("%q", f.Value))
+		parts = append(parts, text.Quote(f.Value))
 	}
-	return strings.Join(append(parts, f.Problem), ": ")
+	problem := f.Problem
+	if text.Secret(f.Value) != "" {
+		problem = text.Without(problem, f.Value)
+	}
+	return strings.Join(append(parts, problem), ": ")
 }
 
 func compareLines(a, b Fault) int { return cmp.Compare(a.Line, b.Line) }

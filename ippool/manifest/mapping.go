@@ -121,12 +121,15 @@ func join(path, field string) string {
 // maxShown is the maximum number of characters of a key in a path.
 const maxShown = 64
 
-// shortened returns a printable key of limited length.
+// shortened returns a printable key of limited length, *** for one that may be a secret.
 func shortened(key string) string {
+	if text.Secret(key) != "" {
+		return text.Hidden
+	}
 	if utf8.RuneCountInString(key) > maxShown {
 		key = string([]rune(key)[:maxShown]) + "…"
 	}
-	return text.Graphic(key)
+	return text.OneLine(key)
 }
 
 // either lists words: a, b or c.

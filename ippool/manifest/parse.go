@@ -9,15 +9,17 @@ import (
 	"sync"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 )
 
 // parse parses the documents up to the first syntax error, which it returns.
 // Aliases are not expanded.
 func parse(data []byte) ([]*yaml.Node, *Fault) {
 	var notJSON int
-	text := bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
-	if begins := bytes.TrimLeft(text, " \t\r\n"); len(begins) > 0 && (begins[0] == '{' || begins[0] == '[') {
-		values, line, ok := parseJSON(text)
+	content := bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
+	if begins := bytes.TrimLeft(content, " \t\r\n"); len(begins) > 0 && (begins[0] == '{' || begins[0] == '[') {
+		values, line, ok := parseJSON(content)
 		if ok {
 			return values, nil
 		}
@@ -65,5 +67,5 @@ func yamlProblem(err error, data []byte) (line int, problem string) {
 			line = 1 + bytes.Count(before, []byte("\n"))
 		}
 	}
-	return line, problem
+	return line, text.Decoding(errors.New(problem))
 }

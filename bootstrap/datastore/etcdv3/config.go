@@ -15,6 +15,7 @@ import (
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 )
 
 // Config configures the connection to etcd.
@@ -141,7 +142,7 @@ func normalise(texts []string, names origin.Names) (endpoints, problems []string
 
 func readEndpoints(setting settings.Setting, names origin.Names, faults *settings.Faults) []string {
 	const want = "must be URLs such as https://10.0.0.1:2379, separated by commas"
-	if strings.ContainsAny(setting.Value, "@%?#") {
+	if strings.ContainsAny(setting.Value, "@%?#") || text.Secret(setting.Value) != "" {
 		// It may contain a password, even one with commas: show none of it.
 		endpoints, problems := normalise(strings.Split(setting.Value, ","), names)
 		for _, problem := range problems {
@@ -150,10 +151,10 @@ func readEndpoints(setting settings.Setting, names origin.Names, faults *setting
 		return endpoints
 	}
 	var endpoints []string
-	for _, text := range strings.Split(setting.Value, ",") {
-		good, problems := normalise([]string{text}, names)
+	for _, given := range strings.Split(setting.Value, ",") {
+		good, problems := normalise([]string{given}, names)
 		for _, problem := range problems {
-			faults.Add(settings.Given(text, setting.Source), "%s; %s", problem, want)
+			faults.Add(settings.Given(given, setting.Source), "%s; %s", problem, want)
 		}
 		endpoints = append(endpoints, good...)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/netcause"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 )
 
 // explain wraps an error in a *datastore.Error with kind, cause and hint. Nil and
@@ -36,7 +37,7 @@ func (d *Datastore) explain(operation string, err error) error {
 	case errors.As(err, &discovery):
 		e.Kind, e.Hint = datastore.ErrUnreachable, "check the SRV records _etcd-client-ssl._tcp and _etcd-client._tcp of "+discovery.domain
 	case errors.Is(err, rpctypes.ErrAuthFailed):
-		e.Kind, e.Hint = datastore.ErrUnauthorized, fmt.Sprintf("check the user name (%q) and the password", d.config.Username)
+		e.Kind, e.Hint = datastore.ErrUnauthorized, fmt.Sprintf("check the user name (%s) and the password", text.Quote(d.config.Username))
 	case errors.Is(err, rpctypes.ErrUserEmpty):
 		e.Kind, e.Hint = datastore.ErrUnauthorized, fmt.Sprintf("etcd has authentication enabled: set %s, and %s, or use a client certificate whose common name is an etcd user",
 			d.name(origin.SettingEtcdUsername), d.name(origin.SettingEtcdPassword))
@@ -66,7 +67,7 @@ func (d *Datastore) name(setting origin.Setting) string { return d.config.Names.
 func (d *Datastore) grantHint() string {
 	user := "the etcd user"
 	if d.config.Username != "" {
-		user = fmt.Sprintf("user %q", d.config.Username)
+		user = "user " + text.Quote(d.config.Username)
 	}
 	return fmt.Sprintf("grant a role of %s access: etcdctl role grant-permission ROLE --prefix=true readwrite /calico/", user)
 }
@@ -215,11 +216,11 @@ type memberError struct {
 }
 
 func (e *memberError) Error() string {
-	text := stable(e.err)
+	cause := stable(e.err)
 	if e.only {
-		return text
+		return cause
 	}
-	return e.member + ": " + text
+	return e.member + ": " + cause
 }
 
 func (e *memberError) Unwrap() error { return e.err }

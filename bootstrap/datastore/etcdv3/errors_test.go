@@ -56,7 +56,7 @@ func TestExplain(t *testing.T) {
 		assert.NotContains(t, err.Error(), "hunter2")
 	}
 	broken := status.Error(codes.Unavailable, "error reading from server: read tcp 127.0.0.1:53006->127.0.0.1:2379: read: connection reset by peer")
-	assert.EqualError(t, new(Datastore).explain("reading", broken), "etcd : reading: datastore unreachable: "+
+	assert.EqualError(t, new(Datastore).explain("reading", broken), "etcd: reading: datastore unreachable: "+
 		"rpc error: code = Unavailable desc = error reading from server: read: read: connection reset by peer", "without local ports, which vary")
 	require.NoError(t, new(Datastore).explain("", nil))
 	assert.Equal(t, datastore.ErrConflict, new(Datastore).explain("", datastore.ErrConflict), "unchanged")

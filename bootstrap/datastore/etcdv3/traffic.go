@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"google.golang.org/grpc/credentials"
+
+	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 )
 
 // traffic tracks the connections to the members. gRPC reports a failed connection only
@@ -177,5 +179,5 @@ func isHTTP2(p []byte) bool { return len(p) < 4 || p[3] == 0x04 }
 type notEtcdError struct{ answer string }
 
 func (e *notEtcdError) Error() string {
-	return fmt.Sprintf("the server responded with %q, which is not gRPC", e.answer)
+	return fmt.Sprintf("the server responded with %s, which is not gRPC", text.Quote(e.answer))
 }

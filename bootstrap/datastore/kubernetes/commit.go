@@ -13,6 +13,7 @@ import (
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/kubernetes/internal/api"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
@@ -64,7 +65,7 @@ func (d *Datastore) create(ctx context.Context, group schema.GroupVersion, pool 
 	if err != nil {
 		return nil, err
 	}
-	action := d.action("create", group, fmt.Sprintf("creating IPPool %q", pool.Name))
+	action := d.action("create", group, fmt.Sprintf("creating IPPool %s", text.Quote(pool.Name)))
 	return d.write(ctx, action, d.client.Post(path(group, poolResource)...).Body(data))
 }
 
@@ -73,7 +74,7 @@ func (d *Datastore) create(ctx context.Context, group schema.GroupVersion, pool 
 // nothing differs, update writes nothing and returns nil.
 func (d *Datastore) update(ctx context.Context, group schema.GroupVersion, record *ippool.Record) (*v3.IPPool, error) {
 	pool := record.Pool()
-	action := d.action("patch", group, fmt.Sprintf("updating IPPool %q", pool.Name))
+	action := d.action("patch", group, fmt.Sprintf("updating IPPool %s", text.Quote(pool.Name)))
 	patch, err := versionedPatch(record)
 	if err != nil {
 		return nil, &datastore.Error{Place: d.client.Place(), Operation: action.Operation, Err: err}

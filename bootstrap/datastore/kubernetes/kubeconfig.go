@@ -2,6 +2,7 @@ package kubernetes
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"net/url"
 	"os"
@@ -30,16 +31,20 @@ func (r *reader) kubeconfigFiles(setting settings.Setting) *rest.Config {
 		missing  []error
 	)
 	before := len(r.faults)
+	hidden := text.Secret(setting.Value) != "" // with colons in it, such as a URL
 	for _, path := range filepath.SplitList(setting.Value) {
 		if path == "" {
 			continue
 		}
 		one := settings.Given(path, setting.Source)
+		if hidden {
+			one = setting
+		}
 		data, err := os.ReadFile(path)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			missing = append(missing, err)
-			r.warn("%s: %q does not exist and is ignored", setting.Source, path)
+			r.warn("%s: %s does not exist and is ignored", setting.Source, text.Quote(one.Value))
 		case err != nil:
 			r.faults.Add(one, "%s", text.Unreadable(err, wantKubeconfig))
 		default:
@@ -59,11 +64,15 @@ func (r *reader) kubeconfigFiles(setting settings.Setting) *rest.Config {
 		before := len(r.faults)
 		for i, path := range found {
 			if _, err := clientcmd.Load(contents[i]); err != nil {
-				addUndecodable(&r.faults, settings.Given(path, setting.Source), err)
+				one := settings.Given(path, setting.Source)
+				if hidden {
+					one = setting
+				}
+				r.faults.Add(one, "%s", text.Undecodable(err, wantKubeconfig))
 			}
 		}
 		if len(r.faults) == before { // one of the files changed in between
-			addUndecodable(&r.faults, setting, err)
+			r.faults.Add(setting, "%s", text.Undecodable(err, wantKubeconfig))
 		}
 	}
 	if len(r.faults) > before {
@@ -77,10 +86,7 @@ func (r *reader) inlineKubeconfig() *rest.Config {
 	setting := r.settings.KubeconfigInline
 	config, err := clientcmd.Load([]byte(setting.Value))
 	if err != nil {
-		// Never quote the text: it may contain secrets even on one line.
-		var faults settings.Faults
-		addUndecodable(&faults, setting, err)
-		r.faults.AddSecret(setting, "%s", faults[0].Problem)
+		r.faults.AddSecret(setting, "%s", text.Undecodable(err, wantKubeconfig))
 		return &rest.Config{}
 	}
 	return r.kubeconfig(settings.Given("inline", setting.Source), config)
@@ -89,6 +95,12 @@ func (r *reader) inlineKubeconfig() *rest.Config {
 // kubeconfig returns the config of the selected context of a kubeconfig.
 func (r *reader) kubeconfig(setting settings.Setting, config *clientcmdapi.Config) *rest.Config {
 	context, source := config.CurrentContext, setting
+	add := func(problem string) {
+		for _, secret := range misplaced(config) {
+			problem = text.Without(problem, secret)
+		}
+		r.faults.Add(setting, "context %s: %s", text.Quote(context), problem)
+	}
 	if given := r.settings.K8sCurrentContext; given.IsSet() {
 		context, source = given.Value, given
 	}
@@ -101,32 +113,32 @@ func (r *reader) kubeconfig(setting settings.Setting, config *clientcmdapi.Confi
 		r.faults.Add(setting, "it has no current-context; set %s to %s", r.name(origin.SettingCurrentContext), known)
 		return &rest.Config{}
 	case config.Contexts[context] == nil && source == setting:
-		r.faults.Add(setting, "its current-context %q does not exist; must be %s", context, known)
+		r.faults.Add(setting, "its current-context %s does not exist; must be %s", text.Quote(context), known)
 		return &rest.Config{}
 	case config.Contexts[context] == nil:
 		r.faults.Add(source, "no such context in the kubeconfig; must be %s", known)
 		return &rest.Config{}
 	}
 	if problem := urlProblem(config.Clusters[config.Contexts[context].Cluster]); problem != "" {
-		r.faults.Add(setting, "context %q: %s", context, problem)
+		add(problem)
 		return &rest.Config{}
 	}
 	if err := clientcmd.ConfirmUsable(*config, context); err != nil {
 		for _, problem := range problemsOf(err) {
-			r.faults.Add(setting, "context %q: %s", context, problem)
+			add(problem)
 		}
 		return &rest.Config{}
 	}
 	result, err := clientcmd.NewNonInteractiveClientConfig(*config, context, &clientcmd.ConfigOverrides{}, nil).ClientConfig()
 	if err != nil {
-		r.faults.Add(setting, "context %q: %v", context, err)
+		add(err.Error())
 		return &rest.Config{}
 	}
 	if err := inMemory(result); err != nil {
-		r.faults.Add(setting, "context %q: %v", context, err)
+		add(err.Error())
 	}
 	if server, _, err := rest.DefaultServerUrlFor(result); err != nil || server.Scheme != "https" && server.Scheme != "http" {
-		r.faults.Add(setting, "context %q: its server must be a URL such as https://10.0.0.1:6443", context)
+		add("its server must be a URL such as https://10.0.0.1:6443")
 		return &rest.Config{}
 	}
 	return result
@@ -147,13 +159,45 @@ func urlProblem(cluster *clientcmdapi.Cluster) string {
 	return ""
 }
 
+// knownContexts returns the contexts that the setting may name, without names that can't
+// be a value of it.
 func knownContexts(config *clientcmdapi.Config) string {
 	var names []string
 	for name := range config.Contexts {
-		names = append(names, name)
+		if text.Secret(name) == "" && text.OneLine(name) == name {
+			names = append(names, name)
+		}
 	}
 	slices.Sort(names)
+	if more := len(config.Contexts) - min(len(names), text.MaxNamed); more > 0 {
+		names = append(names[:min(len(names), text.MaxNamed)], fmt.Sprintf("%d more", more))
+	}
 	return "one of " + strings.Join(names, ", ")
+}
+
+// misplaced returns the values of a kubeconfig that may be secrets although they belong to
+// names, paths or addresses. client-go quotes such values.
+func misplaced(config *clientcmdapi.Config) []string {
+	var values []string
+	for name, context := range config.Contexts {
+		values = append(values, name, context.Cluster, context.AuthInfo, context.Namespace)
+	}
+	for name, cluster := range config.Clusters {
+		values = append(values, name, cluster.Server, cluster.CertificateAuthority, cluster.TLSServerName, cluster.ProxyURL)
+	}
+	for name, user := range config.AuthInfos {
+		values = append(values, name, user.ClientCertificate, user.ClientKey, user.TokenFile, user.Username, user.Impersonate)
+		if user.AuthProvider != nil {
+			values = append(values, user.AuthProvider.Name)
+		}
+		if plugin := user.Exec; plugin != nil {
+			values = append(append(values, plugin.Command, plugin.APIVersion, string(plugin.InteractiveMode)), plugin.Args...)
+			for _, variable := range plugin.Env {
+				values = append(values, variable.Name)
+			}
+		}
+	}
+	return slices.DeleteFunc(values, func(value string) bool { return text.Secret(value) == "" })
 }
 
 // problemsOf splits the error of a context into its problems. client-go returns an
@@ -200,14 +244,4 @@ func inMemory(config *rest.Config) error {
 	config.CAFile, config.CertFile, config.KeyFile = "", "", ""
 	_, err := rest.TLSConfigFor(config)
 	return err
-}
-
-// addUndecodable adds a fault. It does not quote a value of several lines, which is
-// probably the content of a file.
-func addUndecodable(faults *settings.Faults, setting settings.Setting, err error) {
-	add := faults.Add
-	if strings.Contains(setting.Value, "\n") {
-		add = faults.AddSecret
-	}
-	add(setting, "%s", text.Undecodable(err, wantKubeconfig))
 }

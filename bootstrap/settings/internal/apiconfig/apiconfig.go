@@ -7,6 +7,8 @@ import (
 	"fmt"
 
 	"sigs.k8s.io/yaml"
+
+	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 )
 
 // Config is a CalicoAPIConfig.
@@ -62,10 +64,10 @@ func (c Config) Problems() []string {
 	const apiVersion, kind = "projectcalico.org/v3", "CalicoAPIConfig"
 	var problems []string
 	if c.APIVersion != apiVersion {
-		problems = append(problems, fmt.Sprintf("apiVersion is %q; must be %s", c.APIVersion, apiVersion))
+		problems = append(problems, fmt.Sprintf("apiVersion is %s; must be %s", text.Quote(c.APIVersion), apiVersion))
 	}
 	if c.Kind != kind {
-		problems = append(problems, fmt.Sprintf("kind is %q; must be %s", c.Kind, kind))
+		problems = append(problems, fmt.Sprintf("kind is %s; must be %s", text.Quote(c.Kind), kind))
 	}
 	return problems
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/netcause"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 )
 
 // Errors of responses that are not from an API server.
@@ -44,11 +45,26 @@ func (c *Client) Explain(action Action, err error) error {
 		e.Err, e.Hint = errUpgrade, notAPIServerHint
 	case errors.As(err, &request) && strings.Contains(request.Err.Error(), "getting credentials: "):
 		// client-go reports the failure of a plugin only as text.
-		e.Kind, e.Err, e.Hint = datastore.ErrUnauthorized, request.Err, "check the exec plugin of the kubeconfig's user"
+		e.Kind, e.Err, e.Hint = datastore.ErrUnauthorized, c.pluginError(request.Err), "check the exec plugin of the kubeconfig's user"
 	default:
 		c.explainConnection(e, err)
 	}
 	return e
+}
+
+// pluginError returns an error of the exec plugin without what client-go quotes of the
+// plugin's output, which contains credentials, and of a command that may be a secret.
+func (c *Client) pluginError(err error) error {
+	problem := err.Error()
+	for _, quotes := range []string{"decoding stdout: ", "plugin returned version "} {
+		if before, _, found := strings.Cut(problem, quotes); found {
+			problem = before + quotes + text.Hidden
+		}
+	}
+	if plugin := c.config.ExecProvider; plugin != nil && text.Secret(plugin.Command) != "" {
+		problem = text.Without(problem, plugin.Command)
+	}
+	return &requestError{text: problem, err: err}
 }
 
 // explainStatus explains an error response of the API server.
@@ -157,7 +173,7 @@ func refusal(e *datastore.Error, status metav1.Status) error {
 		one.Err = errors.New(reason)
 		errs = append(errs, &one)
 	}
-	return errors.Join(errs...)
+	return errors.Join(text.Errors(errs)...)
 }
 
 const endpointHint = "check that the endpoint is the API server's"

@@ -14,6 +14,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/kubernetes/internal/api"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/facts"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
@@ -93,7 +94,7 @@ func (s cidrSource) fetch(ctx context.Context, client *api.Client) (facts.PodCID
 // be malformed.
 func readKubeadm(data map[string]string, member string) ([]string, error) {
 	const key = "ClusterConfiguration"
-	text, ok := data[key]
+	content, ok := data[key]
 	if !ok {
 		return nil, fmt.Errorf("missing key %s", key)
 	}
@@ -101,12 +102,12 @@ func readKubeadm(data map[string]string, member string) ([]string, error) {
 		Networking map[string]json.RawMessage `json:"networking"`
 	}
 	var cidrs cidrList
-	err := yaml.Unmarshal([]byte(text), &config)
+	err := yaml.Unmarshal([]byte(content), &config)
 	if value, named := config.Networking[member]; err == nil && named {
 		err = json.Unmarshal(value, &cidrs)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: networking.%s can't be read: %w", key, member, err)
+		return nil, fmt.Errorf("%s: networking.%s can't be read: %s", key, member, text.Decoding(err))
 	}
 	return cidrs, nil
 }
@@ -114,15 +115,15 @@ func readKubeadm(data map[string]string, member string) ([]string, error) {
 // readKubeProxy reads clusterCIDR of kube-proxy's KubeProxyConfiguration.
 func readKubeProxy(data map[string]string) ([]string, error) {
 	const key = "config.conf"
-	text, ok := data[key]
+	content, ok := data[key]
 	if !ok {
 		return nil, fmt.Errorf("missing key %s", key)
 	}
 	var config struct {
 		ClusterCIDR cidrList `json:"clusterCIDR"`
 	}
-	if err := yaml.Unmarshal([]byte(text), &config); err != nil {
-		return nil, fmt.Errorf("%s: clusterCIDR can't be read: %w", key, err)
+	if err := yaml.Unmarshal([]byte(content), &config); err != nil {
+		return nil, fmt.Errorf("%s: clusterCIDR can't be read: %s", key, text.Decoding(err))
 	}
 	return config.ClusterCIDR, nil
 }
@@ -186,16 +187,16 @@ func (l *cidrList) UnmarshalJSON(data []byte) error {
 // prefixesOf returns the valid CIDRs, without host bits, and the problems of the texts.
 func prefixesOf(texts []string) (prefixes []netip.Prefix, problem string) {
 	var problems []string
-	for _, text := range texts {
-		prefix, err := ippool.ParseCIDR(text)
+	for _, cidr := range texts {
+		prefix, err := ippool.ParseCIDR(cidr)
 		if err != nil {
-			problems = append(problems, fmt.Sprintf("%q: %v", text, err))
+			problems = append(problems, fmt.Sprintf("%s: %v", text.Quote(cidr), err))
 			continue
 		}
 		if prefix != prefix.Masked() {
-			problems = append(problems, fmt.Sprintf("%q has host bits, which are ignored: %s", text, prefix.Masked()))
+			problems = append(problems, fmt.Sprintf("%s has host bits, which are ignored: %s", text.Quote(cidr), prefix.Masked()))
 		}
 		prefixes = append(prefixes, prefix.Masked())
 	}
-	return prefixes, strings.Join(problems, "; ")
+	return prefixes, text.Clip(strings.Join(problems, "; "), text.MaxCause)
 }
