@@ -8,7 +8,6 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/facts"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
-	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
 // Checks of the range of a pool.
