@@ -97,7 +97,7 @@ func TestReadPoolsFileFaults(t *testing.T) {
 		})
 	}
 	given := settingstest.Given(t, "--pools-file=/dev/zero")
-	require.EqualError(t, given.ReadPoolsFile(), `flag --pools-file: "/dev/zero": can't be read: it is larger than 64 MiB`+want)
+	require.EqualError(t, given.ReadPoolsFile(), `flag --pools-file: "/dev/zero": can't be read: it is larger than 8 MiB`+want)
 }
 
 func TestLoadReadsThePoolsFile(t *testing.T) {
