@@ -7,6 +7,7 @@ import (
 
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/internal/settingstest"
@@ -183,6 +184,23 @@ func TestAllow(t *testing.T) {
 	assert.Equal(t, preflight.FindingCodes(), settingstest.Resolved(t, "--allow="+all).Allow)
 	assert.EqualError(t, settingstest.Given(t, "--allow=NoUsablePool,NoSuchThing").Validate(),
 		`flag --allow: "NoSuchThing": unknown finding code; must be one of `+all)
+}
+
+// A long list of codes takes time in proportion to its length; ten unknown codes are
+// reported.
+func TestAllowMany(t *testing.T) {
+	t.Parallel()
+	begin := time.Now()
+	config, err := settings.Settings{Allow: settings.Given(strings.Repeat("ULAWithoutNAT,", 1_000_000), origin.Caller("test"))}.Resolve()
+	require.NoError(t, err)
+	assert.Equal(t, []preflight.FindingCode{preflight.ULAWithoutNAT}, config.Allow)
+
+	err = settings.Settings{Allow: settings.Given(strings.Repeat("x,", 1_000_000), origin.Caller("test"))}.Validate()
+	var invalid *settings.Error
+	require.ErrorAs(t, err, &invalid)
+	require.Len(t, invalid.Faults, 11)
+	assert.Equal(t, "test: 999990 more unknown finding codes", invalid.Faults[10].Error())
+	assert.Less(t, time.Since(begin), 20*time.Second)
 }
 
 func TestDatastoreType(t *testing.T) {
