@@ -299,7 +299,18 @@ func (p *program) open(ctx context.Context) (open.Datastore, error) {
 		return startEmbedded(ctx, p.dataDir)
 	}
 	p.logger.Info(fmt.Sprintf("the datastore is %v", p.datastore))
-	return p.datastore.Open()
+	type opened struct {
+		store open.Datastore
+		err   error
+	}
+	o, ok := await.Result(ctx, func() (o opened) { // it reads the token of a pod
+		o.store, o.err = p.datastore.Open()
+		return o
+	})
+	if !ok {
+		return nil, ended(ctx, "opening the datastore")
+	}
+	return o.store, o.err
 }
 
 func (p *program) render(ctx context.Context) error {
