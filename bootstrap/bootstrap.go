@@ -39,7 +39,9 @@ func New(store datastore.Datastore, opts ...Option) *Bootstrap {
 // preflight can reject a plan because of a pool that Apply and Run would not check.
 // Warnings are in the plan's report; they are only logged at debug level.
 func (b *Bootstrap) Plan(ctx context.Context, s settings.Settings) (*Plan, error) {
-	r, err := b.newRun(s)
+	ctx, cancel := limited(ctx, s)
+	defer cancel()
+	r, err := b.newRun(ctx, s)
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +61,9 @@ func (b *Bootstrap) Plan(ctx context.Context, s settings.Settings) (*Plan, error
 // returns the errors of Run. The report is empty with any error except [plan.ErrDrift] and
 // [preflight.ErrFindings].
 func (b *Bootstrap) Apply(ctx context.Context, p *Plan) (Report, error) {
-	r, err := b.newRun(p.Settings)
+	ctx, cancel := limited(ctx, p.Settings)
+	defer cancel()
+	r, err := b.newRun(ctx, p.Settings)
 	if err != nil {
 		return Report{}, err
 	}
@@ -81,7 +85,9 @@ func (b *Bootstrap) Apply(ctx context.Context, p *Plan) (Report, error) {
 // done, except what a *PartialError lists as written; with any other error the report
 // is empty.
 func (b *Bootstrap) Run(ctx context.Context, s settings.Settings) (Report, error) {
-	r, err := b.newRun(s)
+	ctx, cancel := limited(ctx, s)
+	defer cancel()
+	r, err := b.newRun(ctx, s)
 	if err != nil {
 		return Report{}, err
 	}
@@ -89,9 +95,11 @@ func (b *Bootstrap) Run(ctx context.Context, s settings.Settings) (Report, error
 }
 
 // Render returns the desired pools, without a datastore, and warnings. Skipped pools
-// are omitted.
+// are omitted. It ends at the timeout of the settings, or with ctx.
 func Render(ctx context.Context, s settings.Settings, opts ...Option) ([]*v3.IPPool, []string, error) {
-	config, err := s.ReadAndResolve()
+	ctx, cancel := limited(ctx, s)
+	defer cancel()
+	config, err := resolve(ctx, s)
 	if err != nil {
 		return nil, nil, err
 	}

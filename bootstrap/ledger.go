@@ -20,8 +20,10 @@ type ledger struct {
 	now    func() time.Time
 	random io.Reader
 
-	stamps  map[string]stamp // stamps of pools to create, by name
-	entries []entry          // one per change, in commit order
+	stamps  map[string]stamp  // stamps of pools to create, by name
+	entries []entry           // one per change, in commit order
+	named   map[string][]int  // positions of the entries, by name
+	created map[types.UID]int // position of the first entry of a pool to create, by uid
 }
 
 // stamp identifies a pool as created by this run.
@@ -37,7 +39,7 @@ type entry struct {
 }
 
 func newLedger(o options) *ledger {
-	return &ledger{now: o.now, random: o.random, stamps: map[string]stamp{}}
+	return &ledger{now: o.now, random: o.random, stamps: map[string]stamp{}, named: map[string][]int{}, created: map[types.UID]int{}}
 }
 
 // stamp sets uid and creation time of the pools to create. They are the same in all
@@ -66,8 +68,14 @@ func (l *ledger) stamp(changes []datastore.Change) error {
 // pools marked as done.
 func (l *ledger) record(p plan.Plan, changes []datastore.Change, result datastore.Result) plan.Plan {
 	p.Steps = slices.Clone(p.Steps)
+	writes := map[string]int{}
+	for i, step := range p.Steps {
+		if step.Writes() {
+			writes[step.Name] = i
+		}
+	}
 	for i, change := range changes {
-		step := &p.Steps[slices.IndexFunc(p.Steps, func(s plan.Step) bool { return s.Name == change.Name() && s.Writes() })]
+		step := &p.Steps[writes[change.Name()]]
 		outcome := result.Of(i)
 		tried := *step
 		tried.Pool = change.Pool()
@@ -78,9 +86,17 @@ func (l *ledger) record(p plan.Plan, changes []datastore.Change, result datastor
 			tried.Done = true
 			*step = tried
 		}
-		l.entries = append(l.entries, entry{tried, outcome.State})
+		l.add(entry{tried, outcome.State})
 	}
 	return p
+}
+
+func (l *ledger) add(e entry) {
+	i := len(l.entries)
+	l.entries, l.named[e.step.Name] = append(l.entries, e), append(l.named[e.step.Name], i)
+	if _, known := l.created[e.step.Pool.UID]; !known && e.step.Action == plan.Created {
+		l.created[e.step.Pool.UID] = i
+	}
 }
 
 // claim marks the existing pools of the plan that an earlier attempt wrote as done
@@ -114,13 +130,13 @@ func (l *ledger) claim(p plan.Plan) plan.Plan {
 // find returns the entry of an earlier attempt that wrote the pool of the step, or nil.
 func (l *ledger) find(step plan.Step) *entry {
 	uid := step.Pool.UID
-	for i := range l.entries {
+	if i, found := l.created[uid]; found && uid != "" {
+		return &l.entries[i]
+	}
+	for _, i := range l.named[step.Name] {
 		e := &l.entries[i]
-		switch {
-		case uid != "" && uid == e.step.Pool.UID && e.step.Action == plan.Created:
-			return e
-		case e.step.Action == plan.Updated && e.state != datastore.NotWritten &&
-			e.step.Name == step.Name && uid == e.step.Pool.UID && !revertedBy(e.step.Drift, step.Drift):
+		if e.step.Action == plan.Updated && e.state != datastore.NotWritten &&
+			uid == e.step.Pool.UID && !revertedBy(e.step.Drift, step.Drift) {
 			return e
 		}
 	}
@@ -131,9 +147,9 @@ func (l *ledger) find(step plan.Step) *entry {
 // to create without getting a response. The content decides, because an API server
 // assigns its own uids.
 func (l *ledger) mayHaveCreated(step plan.Step) bool {
-	return step.Pool != nil && slices.ContainsFunc(l.entries, func(e entry) bool {
-		return e.state == datastore.Unknown && e.step.Action == plan.Created && e.step.Name == step.Name &&
-			keeps(step.Pool, e.step.Pool)
+	return step.Pool != nil && slices.ContainsFunc(l.named[step.Name], func(i int) bool {
+		e := l.entries[i]
+		return e.state == datastore.Unknown && e.step.Action == plan.Created && keeps(step.Pool, e.step.Pool)
 	})
 }
 
@@ -147,14 +163,22 @@ func revertedBy(updated, now []plan.Difference) bool {
 // written returns the names of the pools that are known to be created and updated,
 // without duplicates.
 func (l *ledger) written() (created, updated []string) {
+	type written struct {
+		action plan.Action
+		name   string
+	}
+	seen := map[written]bool{}
 	for _, e := range l.entries {
-		names := &updated
-		if e.step.Action == plan.Created {
-			names = &created
+		this := written{e.step.Action, e.step.Name}
+		switch {
+		case e.state != datastore.Written || seen[this]:
+			continue
+		case e.step.Action == plan.Created:
+			created = append(created, e.step.Name)
+		default:
+			updated = append(updated, e.step.Name)
 		}
-		if e.state == datastore.Written && !slices.Contains(*names, e.step.Name) {
-			*names = append(*names, e.step.Name)
-		}
+		seen[this] = true
 	}
 	return created, updated
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"time"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
@@ -23,17 +22,42 @@ type reporter struct {
 
 	attempts int
 	reported map[string]bool // pools that were reported to the observer as written
-	warnings []string        // of the settings and of the run
-	notes    []string
+	warnings lines           // of the settings and of the run
+	notes    lines
+}
+
+// lines are distinct lines in the order in which they were added.
+type lines struct {
+	all   []string
+	known map[string]bool
+}
+
+// add adds a line, and reports whether it is new.
+func (l *lines) add(line string) bool {
+	if l.known[line] {
+		return false
+	}
+	if l.known == nil {
+		l.known = map[string]bool{}
+	}
+	l.known[line], l.all = true, append(l.all, line)
+	return true
 }
 
 func newReporter(o options, warnings []string, notes ...string) *reporter {
-	return &reporter{logger: o.logger, observe: o.observe, reported: map[string]bool{}, warnings: slices.Clone(warnings), notes: notes}
+	r := &reporter{logger: o.logger, observe: o.observe, reported: map[string]bool{}}
+	for _, warning := range warnings {
+		r.warnings.add(warning)
+	}
+	for _, note := range notes {
+		r.notes.add(note)
+	}
+	return r
 }
 
 // begin logs the warnings about settings.
 func (r *reporter) begin() {
-	for _, warning := range r.warnings {
+	for _, warning := range r.warnings.all {
 		r.log(warning)
 	}
 }
@@ -51,9 +75,8 @@ func (r *reporter) log(warning string, args ...any) {
 // warnOnce logs new warnings and adds them to the report.
 func (r *reporter) warnOnce(warnings ...string) {
 	for _, warning := range warnings {
-		if !slices.Contains(r.warnings, warning) {
+		if r.warnings.add(warning) {
 			r.log(warning)
-			r.warnings = append(r.warnings, warning)
 		}
 	}
 }
@@ -61,9 +84,8 @@ func (r *reporter) warnOnce(warnings ...string) {
 // note logs new notes at debug level and adds them to the report.
 func (r *reporter) note(notes ...string) {
 	for _, note := range notes {
-		if !slices.Contains(r.notes, note) {
+		if r.notes.add(note) {
 			r.logger.Debug(note)
-			r.notes = append(r.notes, note)
 		}
 	}
 }
@@ -73,7 +95,7 @@ func (r *reporter) endWithoutReport() {
 	if !r.planning {
 		return
 	}
-	for _, warning := range r.warnings {
+	for _, warning := range r.warnings.all {
 		r.logger.Warn(warning)
 	}
 }
@@ -85,8 +107,8 @@ func (r *reporter) report(store datastore.Type, p plan.Plan, found, allowed []pr
 	for _, warning := range p.Warnings {
 		r.log(warning)
 	}
-	report.Warnings = append(append([]string{}, r.warnings...), p.Warnings...)
-	report.Notes = append([]string{}, r.notes...)
+	report.Warnings = append(append([]string{}, r.warnings.all...), p.Warnings...)
+	report.Notes = append([]string{}, r.notes.all...)
 	if len(allowed) > 0 {
 		report.Notes = append(report.Notes, allowedNote(allowed))
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/preflight"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/await"
 )
 
 // runner is one call of Plan, Apply or Run: its inputs, and the components that keep
@@ -30,8 +31,39 @@ type runner struct {
 	planned plan.Plan // plan of the last attempt
 }
 
-func (b *Bootstrap) newRun(s settings.Settings) (*runner, error) {
-	config, err := s.ReadAndResolve()
+// limited returns a context that ends at the time limit of the settings, with ErrTimedOut
+// as its cause.
+func limited(ctx context.Context, s settings.Settings) (context.Context, context.CancelFunc) {
+	limit := s.TimeLimit()
+	if limit == 0 {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeoutCause(ctx, limit, fmt.Errorf("%w after %s", ErrTimedOut, limit))
+}
+
+// resolve reads and resolves the settings until ctx ends. Reading a file has no context: if
+// the kernel holds it, its goroutine outlives the run.
+func resolve(ctx context.Context, s settings.Settings) (settings.Config, error) {
+	type resolved struct {
+		config settings.Config
+		err    error
+	}
+	r, ok := await.Result(ctx, func() (r resolved) {
+		r.config, r.err = s.ReadAndResolve()
+		return r
+	})
+	if !ok {
+		what := errors.New("validating the settings")
+		if s.PoolsFile.IsSet() {
+			what = fmt.Errorf("reading the pools of %s", s.PoolsFile.Source)
+		}
+		return settings.Config{}, timedOut(ctx, what)
+	}
+	return r.config, r.err
+}
+
+func (b *Bootstrap) newRun(ctx context.Context, s settings.Settings) (*runner, error) {
+	config, err := resolve(ctx, s)
 	if err != nil {
 		return nil, err
 	}
@@ -59,11 +91,6 @@ func (r *runner) carryOut(ctx context.Context) (Report, error) {
 // untilDone makes attempts until one succeeds, one fails with an error that is not
 // retryable, or the run times out.
 func (r *runner) untilDone(ctx context.Context) (Report, error) {
-	if r.config.Timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, r.config.Timeout, fmt.Errorf("%w after %s", ErrTimedOut, r.config.Timeout))
-		defer cancel()
-	}
 	r.reporter.begin()
 	var before error // error of the previous attempt
 	for {
@@ -109,7 +136,8 @@ func timedOut(ctx context.Context, err error) error {
 }
 
 // attempt makes one attempt: snapshot, plan, facts, settle, preflight, refuse or
-// commit, report.
+// commit, report. The steps in between the requests have no context, so it checks whether
+// ctx has ended after each of them.
 func (r *runner) attempt(ctx context.Context) (Report, error) {
 	r.reporter.reading()
 	snapshot, err := r.store.Snapshot(ctx)
@@ -120,6 +148,9 @@ func (r *runner) attempt(ctx context.Context) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
+	if ctx.Err() != nil {
+		return Report{}, fmt.Errorf("planning: %w", ctx.Err())
+	}
 	known, err := r.gatherFacts(ctx, draft)
 	if err != nil {
 		return Report{}, err
@@ -128,11 +159,17 @@ func (r *runner) attempt(ctx context.Context) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
+	if ctx.Err() != nil {
+		return Report{}, fmt.Errorf("planning: %w", ctx.Err())
+	}
 	r.planned = r.ledger.claim(settled)
 	found, allowed := r.check(r.planned, known)
 	refusal := r.refusal(r.planned, found)
 	if err := r.changedSince(r.planned); err != nil {
 		return Report{}, err
+	}
+	if ctx.Err() != nil {
+		return Report{}, fmt.Errorf("checking the plan: %w", ctx.Err())
 	}
 	shown := r.reporter.planning || refusal != nil
 	r.reporter.plan(r.planned, shown)

@@ -380,8 +380,3 @@ func (p Plan) Differences() []Difference {
 	}
 	return all
 }
-
-// step returns the index of the step for the pool with the name.
-func (p Plan) step(name string) int {
-	return slices.IndexFunc(p.Steps, func(step Step) bool { return step.Name == name && step.Action != Skipped })
-}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/facts"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/ranges"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
@@ -204,6 +205,12 @@ func (p Plan) invalid() []error {
 func (p Plan) overlaps() []error {
 	existing := p.existing()
 	all := slices.Concat(existing, p.created())
+	values := map[string][]Value{}
+	for _, step := range p.Steps {
+		if step.Action == Created {
+			values[step.Name] = step.Values
+		}
+	}
 	var faults []error
 	for _, o := range ippool.Overlaps(all) {
 		if o.Later < len(existing) {
@@ -211,17 +218,24 @@ func (p Plan) overlaps() []error {
 		}
 		pool, other := all[o.Later], all[o.Earlier]
 		faults = append(faults, fmt.Errorf("%w: IPPool %q: %s (%s) overlaps %s of IPPool %q: choose another range",
-			ErrIncompatible, pool.Name, pool.Spec.CIDR, sourceOf(p.Steps[p.step(pool.Name)].Values, "cidr"), other.Spec.CIDR, other.Name))
+			ErrIncompatible, pool.Name, pool.Spec.CIDR, sourceOf(values[pool.Name], "cidr"), other.Spec.CIDR, other.Name))
 	}
 	return faults
 }
 
 // blocks returns the faults of pools to create that contain IPAM blocks of another
-// size.
+// size. The blocks are sorted once, so that each pool only looks at those inside of it.
 func (p Plan) blocks(blocks []netip.Prefix) []error {
 	var faults []error
+	index := ranges.New(blocks)
 	for _, pool := range p.created() {
-		for _, fault := range ippool.ValidateBlocks(pool, blocks) {
+		prefix, _ := ippool.ParseCIDR(pool.Spec.CIDR) // an invalid one overlaps nothing
+		around, from, to := index.Overlapping(prefix)
+		inside := slices.Clone(index.Prefixes[from:to])
+		for _, i := range around {
+			inside = append(inside, index.Prefixes[i])
+		}
+		for _, fault := range ippool.ValidateBlocks(pool, inside) {
 			faults = append(faults, fmt.Errorf("%w: IPPool %q: %w", ErrIncompatible, pool.Name, fault))
 		}
 	}

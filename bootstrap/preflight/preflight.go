@@ -58,7 +58,7 @@ type checkedPool struct {
 // check is a check of an enabled pool with a CIDR or a future random CIDR.
 type check struct {
 	code FindingCode
-	run  func(input, checkedPool) []Finding
+	run  func(*checker, checkedPool) []Finding
 	of   func(checkedPool) bool // the pools that it applies to
 }
 
@@ -69,22 +69,23 @@ type check struct {
 // masquerading. The addresses of a LoadBalancer pool are assigned to Services, not to
 // nodes and pods: they may be in the hosts' networks, but must not be those of a node.
 var checks = []check{
-	{HostInterfaceOverlap, input.onInterfaces, forNodes},
-	{HostRouteOverlap, input.onRoutes, forNodes},
-	{NodeAddressOverlap, input.onNodes, anyUse},
-	{ServiceCIDROverlap, input.onServices, anyUse},
-	{OutsidePodCIDR, input.outsidePodCIDR, forPods},
-	{OutsideNodePodCIDR, input.outsideNodePodCIDR, forPods},
-	{ULAWithoutNAT, input.localWithoutNAT, forPods},
-	{PrivateWithoutNAT, input.privateWithoutNAT, forPods},
-	{FewerBlocksThanNodes, input.fewerBlocks, forNodes},
-	{NodeSelectorMatchesNoNode, input.noNode, forNodes},
+	{HostInterfaceOverlap, (*checker).onInterfaces, forNodes},
+	{HostRouteOverlap, (*checker).onRoutes, forNodes},
+	{NodeAddressOverlap, (*checker).onNodes, anyUse},
+	{ServiceCIDROverlap, (*checker).onServices, anyUse},
+	{OutsidePodCIDR, (*checker).outsidePodCIDR, forPods},
+	{OutsideNodePodCIDR, (*checker).outsideNodePodCIDR, forPods},
+	{ULAWithoutNAT, (*checker).localWithoutNAT, forPods},
+	{PrivateWithoutNAT, (*checker).privateWithoutNAT, forPods},
+	{FewerBlocksThanNodes, (*checker).fewerBlocks, forNodes},
+	{NodeSelectorMatchesNoNode, (*checker).noNode, forNodes},
 }
 
 // findings checks the pools, in order, and then each family as a whole. The findings of
 // a pool are sorted by code and by the range that it conflicts with.
 func (p input) findings(pools []checkedPool, families []ippool.Family) []Finding {
 	var found []Finding
+	c := newChecker(p, pools)
 	for _, pool := range pools {
 		if pool.spec.Disabled || !pool.ranged() {
 			continue
@@ -93,7 +94,7 @@ func (p input) findings(pools []checkedPool, families []ippool.Family) []Finding
 			if !check.of(pool) {
 				continue
 			}
-			for _, finding := range check.run(p, pool) {
+			for _, finding := range check.run(c, pool) {
 				finding.Code, finding.Pool = check.code, pool.name
 				found = append(found, finding)
 			}
@@ -131,15 +132,6 @@ func (p checkedPool) prefix() netip.Prefix {
 
 // randomRanges is the range of random ULAs (RFC 4193, L=1).
 var randomRanges = netip.MustParsePrefix("fd00::/8")
-
-// isIn reports whether the pool's range overlaps the other. For a future random range
-// it reports whether every random range does.
-func (p checkedPool) isIn(other netip.Prefix) bool {
-	if p.randomRange {
-		return ippool.Contains(other, randomRanges)
-	}
-	return other.Overlaps(p.prefix())
-}
 
 func (p checkedPool) ranged() bool { return p.randomRange || p.prefix().IsValid() }
 
@@ -272,11 +264,14 @@ func (p checkedPool) unusable() string {
 	return ""
 }
 
-// named lists the first texts and counts the others.
-func named(all []string) string {
-	first := all[:min(len(all), text.MaxNamed)]
+// named lists the first of them and counts the others.
+func named[T any](all []T) string {
+	var first []string
+	for _, one := range all[:min(len(all), text.MaxNamed)] {
+		first = append(first, fmt.Sprint(one))
+	}
 	if more := len(all) - len(first); more > 0 {
-		first = append(slices.Clone(first), fmt.Sprintf("%d more", more))
+		first = append(first, fmt.Sprintf("%d more", more))
 	}
 	return strings.Join(first, ", ")
 }

@@ -7,7 +7,6 @@ import (
 
 	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
-	"github.com/calico-bootstrap/calico-bootstrap/ippool/selector"
 )
 
 // Checks of the use of a pool: whether its pods can reach other networks, and whether
@@ -23,7 +22,7 @@ var (
 	}
 )
 
-func (p input) localWithoutNAT(pool checkedPool) []Finding {
+func (c *checker) localWithoutNAT(pool checkedPool) []Finding {
 	if pool.spec.NATOutgoing || !pool.randomRange && !ippool.Contains(uniqueLocal, pool.prefix()) {
 		return nil
 	}
@@ -34,7 +33,7 @@ func (p input) localWithoutNAT(pool checkedPool) []Finding {
 	}}
 }
 
-func (p input) privateWithoutNAT(pool checkedPool) []Finding {
+func (c *checker) privateWithoutNAT(pool checkedPool) []Finding {
 	private := func(within netip.Prefix) bool { return ippool.Contains(within, pool.prefix()) }
 	if pool.spec.NATOutgoing || !slices.ContainsFunc(privateRanges, private) {
 		return nil
@@ -48,12 +47,12 @@ func (p input) privateWithoutNAT(pool checkedPool) []Finding {
 
 // fewerBlocks finds pools with fewer blocks than nodes. A node without a block has no
 // addresses for pods, or borrows them from blocks of other nodes.
-func (p input) fewerBlocks(pool checkedPool) []Finding {
+func (c *checker) fewerBlocks(pool checkedPool) []Finding {
 	size, prefix := pool.spec.BlockSize, pool.prefix()
 	if size == 0 {
 		size = pool.family.DefaultBlockSize()
 	}
-	matched, ok := p.matched(pool)
+	matched, ok := c.matched(pool)
 	bits := size - prefix.Bits()
 	if !ok || !prefix.IsValid() || bits < 0 || bits > 63 || uint64(1)<<bits >= uint64(matched) {
 		return nil // 2^64 blocks and more are enough
@@ -73,28 +72,13 @@ func (p checkedPool) wider() string {
 	return p.moveRemedy() + ", a wider one"
 }
 
-func (p input) noNode(pool checkedPool) []Finding {
-	if matched, ok := p.matched(pool); !ok || matched > 0 {
+func (c *checker) noNode(pool checkedPool) []Finding {
+	if matched, ok := c.matched(pool); !ok || matched > 0 {
 		return nil
 	}
 	return []Finding{{
 		CIDR: pool.located(),
 		Text: fmt.Sprintf("%s matches none of the cluster's %d node(s), so no pod gets an address from the pool; %s, or label nodes",
-			pool.describe("nodeSelector", text.Quote(pool.spec.NodeSelector)), len(p.survey.Nodes), pool.set("nodeSelector", "one that matches")),
+			pool.describe("nodeSelector", text.Quote(pool.spec.NodeSelector)), len(c.survey.Nodes), pool.set("nodeSelector", "one that matches")),
 	}}
-}
-
-// matched returns how many nodes may take blocks of the pool; ok is false if that is
-// unknown.
-func (p input) matched(pool checkedPool) (nodes int, ok bool) {
-	chosen, err := selector.Parse(pool.spec.NodeSelector)
-	if err != nil || len(p.survey.Nodes) == 0 {
-		return 0, false
-	}
-	for _, node := range p.survey.Nodes {
-		if chosen.Matches(node.Labels) {
-			nodes++
-		}
-	}
-	return nodes, true
 }

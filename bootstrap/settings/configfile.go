@@ -2,18 +2,18 @@ package settings
 
 import (
 	"fmt"
-	"os"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings/internal/apiconfig"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/files"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 )
 
 // FromFile returns the datastore settings of a CalicoAPIConfig file, YAML or
-// JSON. Fields that Calico doesn't know are errors. The error is an *Error, whose
+// JSON, of at most 1 MiB. Fields that Calico doesn't know are errors. The error is an *Error, whose
 // faults have origin.File(path) as their Source.
 func FromFile(path string) (Settings, error) {
-	data, err := os.ReadFile(path)
+	data, err := files.Read(path, files.MaxConfig)
 	if err != nil {
 		var faults Faults
 		faults.Add(Setting{Source: origin.File(path)}, "%s", text.Unreadable(err, "a CalicoAPIConfig file"))

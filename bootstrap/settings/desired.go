@@ -62,11 +62,7 @@ func (s Settings) Resolve() (Config, error) {
 	s.resolveFiles(&config, &faults)
 	config.warnOfNode(s.IPv6Support)
 
-	fallback := defaultTimeout
-	if s.WaitForDatastore.Bool(false, &faults) {
-		fallback = 0
-	}
-	config.Timeout = readTimeout(s.Timeout, fallback, &faults)
+	config.Timeout = s.timeLimit(&faults)
 	config.OnDrift = readWord(s.OnDrift, "policy", plan.OnDrifts(), &faults)
 	config.Preflight = readWord(s.Preflight, "mode", preflight.Modes(), &faults)
 	config.Allow = readAllow(s.Allow, &faults)
@@ -78,6 +74,19 @@ func (s Settings) Resolve() (Config, error) {
 		config.Warnings = nil
 	}
 	return config, faults.Err()
+}
+
+// TimeLimit returns the time limit of a run, as Resolve does; zero means no limit. It reads
+// nothing else, so that a program can limit the time for reading files, too. An invalid
+// setting, which is a fault of Resolve, means the default.
+func (s Settings) TimeLimit() time.Duration { return s.timeLimit(new(Faults)) }
+
+func (s Settings) timeLimit(faults *Faults) time.Duration {
+	fallback := defaultTimeout
+	if s.WaitForDatastore.Bool(false, faults) {
+		fallback = 0
+	}
+	return readTimeout(s.Timeout, fallback, faults)
 }
 
 // Validate returns the error of Resolve.

@@ -58,6 +58,10 @@ func (s *Settings) resolveFiles(config *Config, faults *Faults) {
 		}
 		read++
 		pools = append(pools, validateFile(file, config, faults)...)
+		if len(pools) > manifest.MaxPools {
+			faults.Add(Setting{Source: origin.Line(file.Path, 0)}, "more than %d pools up to this file; the rest are not read", manifest.MaxPools)
+			return
+		}
 	}
 	if (read > 0 || s.PoolManifests != nil && !s.PoolsFile.IsSet()) && // for an unread PoolsFile, ReadPoolsFile reported it
 		len(pools) == 0 && len(*faults) == before {

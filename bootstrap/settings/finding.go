@@ -8,7 +8,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 )
 
-// readAllow parses comma-separated finding codes, ignoring case.
+// readAllow parses comma-separated finding codes, ignoring case. It returns each once.
 func readAllow(setting Setting, faults *Faults) []preflight.FindingCode {
 	var allowed []preflight.FindingCode
 	codes, unknown := preflight.FindingCodes(), 0
@@ -22,12 +22,12 @@ func readAllow(setting Setting, faults *Faults) []preflight.FindingCode {
 		i := slices.IndexFunc(codes, func(code preflight.FindingCode) bool { return strings.EqualFold(string(code), given) })
 		switch {
 		case given == "":
+		case i >= 0 && !slices.Contains(allowed, codes[i]):
+			allowed = append(allowed, codes[i])
 		case i < 0:
 			if unknown++; unknown <= text.MaxNamed {
 				faults.Add(Given(given, setting.Source), "%s", problem)
 			}
-		default:
-			allowed = append(allowed, codes[i])
 		}
 	}
 	if more := unknown - text.MaxNamed; more > 0 {

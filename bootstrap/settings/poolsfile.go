@@ -2,14 +2,13 @@ package settings
 
 import (
 	"errors"
-	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/files"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 )
 
@@ -23,8 +22,13 @@ type PoolManifest struct {
 	Skipped string
 }
 
-// maxPoolsFile is the maximum size of a file in bytes. A million pools need less.
-const maxPoolsFile = 64 << 20
+// The limits of manifests: the size of a file, and the size and the number of all files of
+// a directory. 8 MiB hold more pools than package manifest decodes.
+const (
+	maxPoolsFile      = 8 << 20
+	maxPoolsDirectory = 32 << 20
+	maxPoolsFiles     = 1000
+)
 
 // manifestExtensions are the extensions that kubectl reads in a directory.
 var manifestExtensions = []string{".yaml", ".yml", ".json"}
@@ -35,6 +39,9 @@ const wantPoolsFile = "a file with IPPools, or a directory of such .yaml, .yml a
 // file in it whose name ends in .yaml, .yml or .json, sorted by name. It ignores names
 // that start with a dot, so that a mounted ConfigMap is read once, and does not read
 // subdirectories. If PoolsFile is unset, it does nothing.
+//
+// A file has at most 8 MiB, a directory 32 MiB in at most 1,000 files. Reading takes as long
+// as the file system, or the writer of a pipe; a run limits that.
 //
 // The error is an *Error. With an error, PoolManifests has what could be read, so that
 // the caller can validate it too and report all faults at once.
@@ -47,7 +54,7 @@ func (s *Settings) ReadPoolsFile() error {
 	path := s.PoolsFile.Value
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		s.readPoolsDirectory(&faults)
-	} else if data, err := readBounded(path); err != nil {
+	} else if data, err := files.Read(path, maxPoolsFile); err != nil {
 		faults.Add(s.PoolsFile, "%s", text.Unreadable(err, wantPoolsFile))
 	} else {
 		s.PoolManifests = append(s.PoolManifests, PoolManifest{Path: path, Data: data})
@@ -62,7 +69,7 @@ func (s *Settings) readPoolsDirectory(faults *Faults) {
 		faults.Add(s.PoolsFile, "%s", text.Unreadable(err, wantPoolsFile))
 		return
 	}
-	found := false
+	found, size := 0, 0
 	for _, entry := range entries {
 		if strings.HasPrefix(entry.Name(), ".") {
 			continue
@@ -77,9 +84,16 @@ func (s *Settings) readPoolsDirectory(faults *Faults) {
 		case err == nil && !info.Mode().IsRegular():
 			manifest.Skipped = "it is not a regular file"
 		default:
-			found = true
+			if found++; found > maxPoolsFiles {
+				faults.Add(s.PoolsFile, "a directory of more than %d .yaml, .yml and .json files; put more pools in a file", maxPoolsFiles)
+				return
+			}
 			if err == nil {
-				manifest.Data, err = readBounded(manifest.Path)
+				manifest.Data, err = files.Read(manifest.Path, maxPoolsFile)
+			}
+			if size += len(manifest.Data); size > maxPoolsDirectory {
+				faults.Add(s.PoolsFile, "a directory with more than %d MiB in its .yaml, .yml and .json files", maxPoolsDirectory>>20)
+				return
 			}
 			if err != nil {
 				faults.Add(Setting{Source: origin.Line(manifest.Path, 0)}, "%s", text.Unreadable(err, "a file with IPPools"))
@@ -88,23 +102,9 @@ func (s *Settings) readPoolsDirectory(faults *Faults) {
 		}
 		s.PoolManifests = append(s.PoolManifests, manifest)
 	}
-	if !found {
+	if found == 0 {
 		faults.Add(s.PoolsFile, "a directory without a .yaml, .yml or .json file; must be %s", wantPoolsFile)
 	}
-}
-
-// readBounded reads a file or a pipe of at most maxPoolsFile bytes.
-func readBounded(path string) ([]byte, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = file.Close() }() // nothing was written
-	data, err := io.ReadAll(io.LimitReader(file, maxPoolsFile+1))
-	if err == nil && len(data) > maxPoolsFile {
-		err = fmt.Errorf("it is larger than %d MiB", maxPoolsFile>>20)
-	}
-	return data, err
 }
 
 // HasPoolManifests reports whether pools come from files.

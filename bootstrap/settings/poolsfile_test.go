@@ -1,8 +1,10 @@
 package settings_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -97,7 +99,43 @@ func TestReadPoolsFileFaults(t *testing.T) {
 		})
 	}
 	given := settingstest.Given(t, "--pools-file=/dev/zero")
-	require.EqualError(t, given.ReadPoolsFile(), `flag --pools-file: "/dev/zero": can't be read: it is larger than 64 MiB`+want)
+	require.EqualError(t, given.ReadPoolsFile(), `flag --pools-file: "/dev/zero": can't be read: it is larger than 8 MiB`+want)
+}
+
+// A directory has a limit on the number of its files and on their size.
+func TestReadPoolsFileLimits(t *testing.T) {
+	t.Parallel()
+	large := strings.Repeat("#", 8<<20)
+	var sizes, many []string
+	for i := range 5 {
+		sizes = append(sizes, fmt.Sprintf("sizes/%d.yaml", i), large)
+	}
+	for i := range 1001 {
+		many = append(many, fmt.Sprintf("many/%04d.yaml", i), "")
+	}
+	dir := settingstest.WriteFiles(t, slices.Concat(sizes, many, []string{"a.yaml", large, "b.yaml", large + "#"})...)
+	for name, want := range map[string]string{
+		"sizes":  "a directory with more than 32 MiB in its .yaml, .yml and .json files",
+		"many":   "a directory of more than 1000 .yaml, .yml and .json files; put more pools in a file",
+		"b.yaml": "can't be read: it is larger than 8 MiB; must be a file with IPPools, or a directory of such .yaml, .yml and .json files",
+	} {
+		given := settingstest.Given(t, "--pools-file="+filepath.Join(dir, name))
+		assert.EqualError(t, given.ReadPoolsFile(), fmt.Sprintf("flag --pools-file: %q: %s", filepath.Join(dir, name), want))
+	}
+	assert.Len(t, settingstest.PoolsFrom(t, filepath.Join(dir, "a.yaml")).PoolManifests[0].Data, len(large))
+}
+
+// The pools of all files have a limit.
+func TestTooManyPools(t *testing.T) {
+	t.Parallel()
+	var text strings.Builder
+	for i := range 10_001 {
+		text.WriteString(settingstest.Flat(fmt.Sprintf("p%d", i), fmt.Sprintf("10.%d.%d.0/24", i>>8, i&255)))
+	}
+	given := settings.Settings{PoolManifests: []settings.PoolManifest{
+		{Path: "a.yaml", Data: []byte(text.String())}, {Path: "b.yaml", Data: []byte(text.String())}, {Path: "c.yaml", Data: []byte("{")},
+	}}
+	assert.EqualError(t, given.Validate(), "file b.yaml: more than 20000 pools up to this file; the rest are not read")
 }
 
 func TestLoadReadsThePoolsFile(t *testing.T) {

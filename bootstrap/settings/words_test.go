@@ -7,6 +7,7 @@ import (
 
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/internal/settingstest"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
@@ -182,4 +183,24 @@ func TestAllow(t *testing.T) {
 	assert.Equal(t, preflight.FindingCodes(), settingstest.Resolved(t, "--allow="+all).Allow)
 	assert.EqualError(t, settingstest.Given(t, "--allow=NoUsablePool,NoSuchThing").Validate(),
 		`flag --allow: "NoSuchThing": unknown finding code; must be one of `+all)
+}
+
+// Of a list with many unknown codes, five are reported; a text too long for any list is
+// reported as a whole.
+func TestAllowMany(t *testing.T) {
+	t.Parallel()
+	given := func(text string) settings.Settings { return settings.Settings{Allow: settings.Given(text, origin.Caller("test"))} }
+	config, err := given(strings.Repeat("ULAWithoutNAT,", 200)).Resolve()
+	require.NoError(t, err)
+	assert.Equal(t, []preflight.FindingCode{preflight.ULAWithoutNAT}, config.Allow)
+
+	var invalid *settings.Error
+	require.ErrorAs(t, given(strings.Repeat("x,", 1000)).Validate(), &invalid)
+	require.Len(t, invalid.Faults, 6)
+	assert.Equal(t, "test: 995 more unknown finding codes", invalid.Faults[5].Error())
+
+	begin := time.Now()
+	require.ErrorAs(t, given(strings.Repeat("x,", 5_000_000)).Validate(), &invalid)
+	require.Len(t, invalid.Faults, 1)
+	assert.Less(t, time.Since(begin), 20*time.Second)
 }

@@ -44,7 +44,7 @@ const exampleHelp = `  # Show what would be written, and where each value comes 
 
 // run runs the program and returns its exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	p := &program{stdout: stdout, stderr: stderr}
+	p := &program{stdout: stdout, stderr: stderr, stop: func() {}}
 	p.flags.Datastore.Names = settings.FlagNames
 	root := p.rootCommand()
 	if len(args) > 0 && (args[0] == cobra.ShellCompRequestCmd || args[0] == cobra.ShellCompNoDescRequestCmd) {
@@ -53,6 +53,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
+	defer func() { p.stop() }()
 	err := root.ExecuteContext(ctx)
 	if err != nil && !p.running {
 		err = &usageError{err}
@@ -72,6 +73,11 @@ func (p *program) rootCommand() *cobra.Command {
 		SilenceErrors: true,
 		Args:          p.noArgs,
 		RunE:          p.runApply,
+		PersistentPreRun: func(cmd *cobra.Command, _ []string) {
+			if readsSettings(cmd) {
+				cmd.SetContext(p.limit(cmd.Context()))
+			}
+		},
 	}
 	root.SuggestionsMinimumDistance = 2
 	root.SetUsageFunc(usage) // SetUsageTemplate and such would link text/template: 5 MB

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -21,7 +22,7 @@ func (p *program) configCommand() *cobra.Command {
 		Long: `Print every setting with its value and source. No connection is made. With -o env,
 print a shell file that exports the settings that are set. Invalid settings are
 reported as well; the exit code is then 2.`,
-		Args: p.noArgs, RunE: func(*cobra.Command, []string) error { return p.config() },
+		Args: p.noArgs, RunE: func(cmd *cobra.Command, _ []string) error { return p.config(cmd.Context()) },
 	}
 }
 
@@ -36,8 +37,8 @@ type effective struct {
 }
 
 // config prints the settings even if they are invalid, to help find the fault.
-func (p *program) config() error {
-	err := p.load(true, formatsOf["config"]...)
+func (p *program) config(ctx context.Context) error {
+	err := p.load(ctx, true, formatsOf["config"]...)
 	for _, warning := range append(p.warnings, p.resolved...) {
 		p.logger.Warn(warning)
 	}

@@ -43,8 +43,8 @@ type embeddedEtcd struct {
 const embeddedStart = 20 * time.Second
 
 // startEmbedded starts an etcd with one member. An empty directory means a
-// temporary one. timeout is the time limit of the run; zero means no limit.
-func startEmbedded(ctx context.Context, folder string, timeout time.Duration) (open.Datastore, error) {
+// temporary one.
+func startEmbedded(ctx context.Context, folder string) (open.Datastore, error) {
 	e := &embeddedEtcd{}
 	config := embed.NewConfig()
 	if folder == "" {
@@ -64,20 +64,21 @@ func startEmbedded(ctx context.Context, folder string, timeout time.Duration) (o
 	// A single member elects itself after one election timeout, so make it short.
 	config.TickMs, config.ElectionMs = 10, 100
 
-	if err := e.start(ctx, config, timeout); err != nil {
+	if err := e.start(ctx, config); err != nil {
 		return nil, errors.Join(fmt.Errorf("embedded etcd in %s: %w", folder, err), e.Close())
 	}
 	return e, nil
 }
 
-func (e *embeddedEtcd) start(ctx context.Context, config *embed.Config, timeout time.Duration) error {
+func (e *embeddedEtcd) start(ctx context.Context, config *embed.Config) error {
 	late := fmt.Errorf("not ready after %s: does another etcd use the data directory?", embeddedStart)
 	ctx, cancel := context.WithTimeoutCause(ctx, embeddedStart, late)
 	defer cancel()
-	if timeout > 0 {
-		late := fmt.Errorf("%w after %s: does another etcd use the data directory?", bootstrap.ErrTimedOut, timeout)
-		ctx, cancel = context.WithTimeoutCause(ctx, timeout, late)
-		defer cancel()
+	ended := func() error {
+		if cause := context.Cause(ctx); errors.Is(cause, bootstrap.ErrTimedOut) {
+			return fmt.Errorf("%w: does another etcd use the data directory?", cause)
+		}
+		return context.Cause(ctx)
 	}
 	if err := checkData(config.Dir); err != nil {
 		return err
@@ -94,7 +95,7 @@ func (e *embeddedEtcd) start(ctx context.Context, config *embed.Config, timeout 
 	}()
 	select {
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return ended()
 	case s := <-done:
 		if s.err != nil {
 			return s.err
@@ -106,7 +107,7 @@ func (e *embeddedEtcd) start(ctx context.Context, config *embed.Config, timeout 
 	case err := <-e.server.Err():
 		return err
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return ended()
 	}
 	client, err := clientv3.New(clientv3.Config{
 		Endpoints: []string{"http://" + e.server.Clients[0].Addr().String()},

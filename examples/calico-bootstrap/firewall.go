@@ -13,7 +13,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/firewall"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
@@ -105,17 +104,13 @@ type firewallReport struct {
 
 func (p *program) firewall(ctx context.Context, flags firewallFlags, stdin io.Reader) error {
 	role, flagFaults := flags.validate(p.output)
+	p.local = flags.local
 	contacts := !flags.local && flags.from == "" && p.output != formatNetworkManager
-	err := errors.Join(p.load(contacts, formatsOf["firewall"]...), flagFaults)
+	err := errors.Join(p.load(ctx, contacts, formatsOf["firewall"]...), flagFaults)
 	if err != nil {
 		return err
 	}
 	p.warn()
-	if p.timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, p.timeout, fmt.Errorf("%w after %s", bootstrap.ErrTimedOut, p.timeout))
-		defer cancel()
-	}
 	report, err := p.firewallReport(ctx, flags, role, stdin)
 	if err != nil {
 		return err
@@ -192,7 +187,7 @@ func (f firewallFlags) deriving() []string {
 // firewallReport computes the openings, or reads them from a file.
 func (p *program) firewallReport(ctx context.Context, flags firewallFlags, role hostRole, stdin io.Reader) (firewallReport, error) {
 	if flags.from != "" {
-		return readFirewallReport(flags.from, stdin)
+		return readFirewallReport(ctx, flags.from, stdin)
 	}
 	report := firewallReport{
 		Role: role, Datastore: p.datastore.Type, Pools: []firewall.Pool{},

@@ -1,29 +1,44 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/await"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/files"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 )
 
-// readFirewallReport reads the output of firewall -o json.
-func readFirewallReport(file string, stdin io.Reader) (firewallReport, error) {
-	in := stdin
-	if file != "-" {
-		opened, err := os.Open(file)
-		if err != nil {
-			return firewallReport{}, fromFault(file, text.Unreadable(err, wantReport))
+// maxReport is the limit of a report in bytes: one with 20,000 pools has less.
+const maxReport = 8 << 20
+
+// readFirewallReport reads the output of firewall -o json, until ctx ends.
+func readFirewallReport(ctx context.Context, file string, stdin io.Reader) (firewallReport, error) {
+	type read struct {
+		data []byte
+		err  error
+	}
+	from, ok := await.Result(ctx, func() (r read) {
+		if file == "-" {
+			r.data, r.err = files.ReadFrom(stdin, maxReport)
+		} else {
+			r.data, r.err = files.Read(file, maxReport)
 		}
-		defer opened.Close()
-		in = opened
+		return r
+	})
+	if !ok {
+		return firewallReport{}, ended(ctx, "reading the file of flag --from")
+	}
+	if from.err != nil {
+		return firewallReport{}, fromFault(file, text.Unreadable(from.err, wantReport))
 	}
 	var report firewallReport
-	decoder := json.NewDecoder(in)
+	decoder := json.NewDecoder(bytes.NewReader(from.data))
 	if err := decoder.Decode(&report); err != nil {
 		return firewallReport{}, fromFault(file, text.Undecodable(err, wantReport))
 	}

@@ -25,7 +25,7 @@ func FuzzFirewallReport(f *testing.F) {
 	f.Add([]byte("firewall-cmd --add-port=179/tcp\n"))
 	command := regexp.MustCompile(`^firewall-cmd( --permanent)?( --add-port=[0-9]+/(tcp|udp|sctp|dccp)| --add-protocol=[0-9]+)$`)
 	f.Fuzz(func(t *testing.T, data []byte) {
-		report, err := readFirewallReport("-", bytes.NewReader(data))
+		report, err := readFirewallReport(t.Context(), "-", bytes.NewReader(data))
 		if err != nil {
 			require.ErrorIs(t, err, settings.ErrInvalidSettings)
 			require.NotContains(t, err.Error(), "\n")
@@ -38,7 +38,7 @@ func FuzzFirewallReport(f *testing.F) {
 		}
 		text, err := json.Marshal(report)
 		require.NoError(t, err)
-		again, err := readFirewallReport("-", strings.NewReader(string(text)))
+		again, err := readFirewallReport(t.Context(), "-", strings.NewReader(string(text)))
 		require.NoError(t, err)
 		require.Equal(t, report, again)
 	})

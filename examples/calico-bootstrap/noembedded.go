@@ -5,7 +5,6 @@ package main
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/open"
 )
@@ -13,6 +12,6 @@ import (
 // hasEmbedded reports whether this build has an embedded etcd.
 const hasEmbedded = false
 
-func startEmbedded(context.Context, string, time.Duration) (open.Datastore, error) {
+func startEmbedded(context.Context, string) (open.Datastore, error) {
 	return nil, errors.New("embedded etcd: not in this build")
 }

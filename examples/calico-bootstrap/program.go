@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
-	"time"
 
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 
@@ -20,6 +19,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/preflight"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/await"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 )
 
@@ -41,17 +41,77 @@ type program struct {
 	logger     *slog.Logger
 	jsonLogger *slog.Logger // for errors as well; nil if logs are text
 	running    bool         // the command line is valid
+	local      bool         // the datastore is not contacted, but its endpoints are used
 	planning   bool         // warnings go to stdout, with the plan
-	timeout    time.Duration
+	stop       func()       // ends the context of the time limit
 }
 
 // embeddedType is a datastore type of this program only.
 const embeddedType = "embedded"
 
+// limit returns a context that ends at the time limit, which includes the time for reading
+// the files that settings name.
+func (p *program) limit(ctx context.Context) context.Context {
+	p.settings = p.flags
+	if environment, err := settings.FromEnv(); err == nil {
+		p.settings = settings.Merge(p.flags, environment)
+	}
+	p.given = p.settings
+	if limit := p.settings.TimeLimit(); limit > 0 {
+		ctx, p.stop = context.WithTimeoutCause(ctx, limit, fmt.Errorf("%w after %s", bootstrap.ErrTimedOut, limit))
+	}
+	return ctx
+}
+
 // load loads and validates all settings, and the connection to the datastore if
-// contacts is true.
-func (p *program) load(contacts bool, formats ...string) error {
+// contacts is true. It ends with ctx, even while it reads a file that never ends.
+func (p *program) load(ctx context.Context, contacts bool, formats ...string) error {
 	p.running = true
+	_ = p.setLogger() // read reports an invalid setting
+	type loaded struct {
+		program
+		err error
+	}
+	result, ok := await.Result(ctx, func() loaded {
+		l := loaded{program: *p} // p may be in use when a slow read returns
+		l.err = l.read(contacts, formats)
+		return l
+	})
+	if !ok {
+		return ended(ctx, "reading "+p.files())
+	}
+	*p = result.program
+	return result.err
+}
+
+// ended returns the error of a command whose ctx has ended.
+func ended(ctx context.Context, doing string) error {
+	cause := context.Cause(ctx)
+	if errors.Is(cause, bootstrap.ErrTimedOut) {
+		return fmt.Errorf("%w: %s", cause, doing)
+	}
+	return fmt.Errorf("interrupted (%w): %s", cause, doing)
+}
+
+// files lists the settings that name files, without their values.
+func (p *program) files() string {
+	var sources []string
+	if p.configFile != "" {
+		sources = append(sources, origin.Flag("config").String())
+	}
+	for _, d := range settings.Definitions() {
+		if given := d.Of(&p.given); d.File && given.IsSet() {
+			sources = append(sources, given.Source.String())
+		}
+	}
+	if sources == nil {
+		return "the settings"
+	}
+	return "the files of " + strings.Join(sources, ", ")
+}
+
+// read is load without a context.
+func (p *program) read(contacts bool, formats []string) error {
 	given, warnings, loadErr := settings.Load(p.flags, p.configFile)
 	p.given, p.settings, p.warnings = given, given, warnings
 	faults := []error{loadErr, p.checkOutput(formats)}
@@ -66,7 +126,10 @@ func (p *program) load(contacts bool, formats ...string) error {
 	if contacts && !p.fromConfigFile(loadErr) { // otherwise the datastore type is unknown
 		faults = append(faults, p.loadDatastore(config.Datastore))
 	}
-	p.timeout, p.resolved = config.Timeout, config.Warnings
+	if p.local {
+		faults = append(faults, p.checkEndpoints(config.Datastore))
+	}
+	p.resolved = config.Warnings
 	faults = append(faults, p.setLogger(), p.strictly())
 	return errors.Join(faults...)
 }
@@ -134,6 +197,25 @@ func (p *program) loadDatastore(kind datastore.Type) error {
 	return err
 }
 
+// checkEndpoints validates only the endpoints of the datastore.
+func (p *program) checkEndpoints(kind datastore.Type) error {
+	_, err := open.For(kind, p.settings.Datastore)
+	var (
+		invalid *settings.Error
+		faults  settings.Faults
+	)
+	if errors.As(err, &invalid) {
+		for _, fault := range invalid.Faults {
+			for _, endpoints := range []settings.Setting{p.settings.Datastore.EtcdEndpoints, p.settings.Datastore.K8sAPIEndpoint} {
+				if endpoints.IsSet() && fault.Source == endpoints.Source {
+					faults = append(faults, fault)
+				}
+			}
+		}
+	}
+	return faults.Err()
+}
+
 func (p *program) checkOutput(formats []string) error {
 	if p.output == "" {
 		p.output = formats[0]
@@ -150,7 +232,7 @@ func (p *program) checkOutput(formats []string) error {
 
 // withDatastore loads the settings and opens their datastore.
 func (p *program) withDatastore(ctx context.Context, use func(open.Datastore, *bootstrap.Bootstrap) error) error {
-	if err := p.load(true, formatsOf["apply"]...); err != nil {
+	if err := p.load(ctx, true, formatsOf["apply"]...); err != nil {
 		return err
 	}
 	if !p.planning { // the plan has the warnings
@@ -216,14 +298,25 @@ func (p *program) warn() {
 
 func (p *program) open(ctx context.Context) (open.Datastore, error) {
 	if p.embedded {
-		return startEmbedded(ctx, p.dataDir, p.timeout)
+		return startEmbedded(ctx, p.dataDir)
 	}
 	p.logger.Info(fmt.Sprintf("the datastore is %v", p.datastore))
-	return p.datastore.Open()
+	type opened struct {
+		store open.Datastore
+		err   error
+	}
+	o, ok := await.Result(ctx, func() (o opened) { // it reads the token of a pod
+		o.store, o.err = p.datastore.Open()
+		return o
+	})
+	if !ok {
+		return nil, ended(ctx, "opening the datastore")
+	}
+	return o.store, o.err
 }
 
 func (p *program) render(ctx context.Context) error {
-	if err := p.load(false, formatsOf["render"]...); err != nil {
+	if err := p.load(ctx, false, formatsOf["render"]...); err != nil {
 		return err
 	}
 	var faults settings.Faults

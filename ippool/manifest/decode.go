@@ -31,13 +31,18 @@ const coreList = "List"
 // faults.
 //
 // Aliases are followed up to a limit on the nodes that they add. Merge keys are
-// not supported.
+// not supported. Data with more than [MaxPools] pools, or more than 300,000
+// keys and items, is a fault, so that decoding takes less than 200 MB of memory
+// for each 8 MiB of data.
 func Decode(data []byte) (entries []Entry, warnings, faults []Fault) {
-	documents, fault := parse(data)
-	// Without aliases there are fewer nodes than bytes.
-	d := decoder{budget: len(data) + maxAliased}
-	for _, document := range documents {
-		d.document(document)
+	d := decoder{budget: maxAliased}
+	fault := checkSize(data, maxIndicators)
+	if fault == nil {
+		fault = parse(data, func(document *yaml.Node) bool {
+			d.budget += size(document)
+			d.document(document)
+			return d.budget >= 0
+		})
 	}
 	if fault != nil {
 		d.faults = append(d.faults, *fault)

@@ -14,18 +14,19 @@ import (
 // with its line. A YAML parser rejects some JSON, such as characters escaped as
 // surrogate pairs.
 //
-// It returns false if the data is not JSON, and the line of the first error.
-func parseJSON(data []byte) (values []*yaml.Node, line int, ok bool) {
+// It returns false if the data is not JSON, and the line of the first error. Then use is
+// not called.
+func parseJSON(data []byte, use func(document *yaml.Node) bool) (line int, ok bool) {
 	if !utf8.Valid(data) {
-		return nil, 1, false // the decoder would replace invalid bytes
+		return 1, false // the decoder would replace invalid bytes
 	}
-	decoder := json.NewDecoder(bytes.NewReader(data))
 	lines := lineCounter{data: data, line: 1}
+	validate := json.NewDecoder(bytes.NewReader(data))
 	for {
 		var raw json.RawMessage
-		err := decoder.Decode(&raw) // which also limits the depth
+		err := validate.Decode(&raw) // which also limits the depth
 		if errors.Is(err, io.EOF) {
-			return values, 0, true
+			break
 		}
 		if err != nil {
 			offset := len(data)
@@ -33,27 +34,28 @@ func parseJSON(data []byte) (values []*yaml.Node, line int, ok bool) {
 			if errors.As(err, &syntax) {
 				offset = int(syntax.Offset)
 			}
-			return values, lines.at(offset), false
+			return lines.at(offset), false
 		}
-		value := jsonValue{decoder: json.NewDecoder(bytes.NewReader(raw)), lines: &lines, start: int(decoder.InputOffset()) - len(raw)}
-		value.decoder.UseNumber()
-		values = append(values, value.node())
 	}
+	values := jsonValues{decoder: json.NewDecoder(bytes.NewReader(data)), lines: &lines}
+	values.decoder.UseNumber()
+	for values.decoder.More() && use(values.node()) {
+	}
+	return 0, true
 }
 
-// jsonValue is one valid value of a stream.
-type jsonValue struct {
+// jsonValues are the values of a valid stream.
+type jsonValues struct {
 	decoder *json.Decoder
 	lines   *lineCounter
-	start   int // offset in the stream
 }
 
-func (v jsonValue) node() *yaml.Node {
+func (v jsonValues) node() *yaml.Node {
 	token, err := v.decoder.Token()
 	if err != nil {
 		return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null"} // impossible: the value is valid
 	}
-	node := &yaml.Node{Kind: yaml.ScalarNode, Line: v.lines.at(v.start + int(v.decoder.InputOffset()))}
+	node := &yaml.Node{Kind: yaml.ScalarNode, Line: v.lines.at(int(v.decoder.InputOffset()))}
 	switch token := token.(type) {
 	case json.Delim:
 		node.Kind, node.Tag = yaml.SequenceNode, "!!seq"

@@ -49,7 +49,7 @@ func (d *decoder) mapping(path string, node *yaml.Node) []pair {
 	}
 	pairs := make([]pair, 0, len(node.Content)/2)
 	lines := make(map[string]int, len(node.Content)/2)
-	for i := 0; i+1 < len(node.Content); i += 2 {
+	for i := 0; i+1 < len(node.Content) && d.budget >= 0; i += 2 {
 		key, line := follow(node.Content[i]), node.Content[i].Line
 		switch what := whatIs(key); {
 		case key.ShortTag() == "!!merge":

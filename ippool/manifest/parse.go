@@ -13,19 +13,18 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 )
 
-// parse parses the documents up to the first syntax error, which it returns.
-// Aliases are not expanded.
-func parse(data []byte) ([]*yaml.Node, *Fault) {
+// parse parses the documents one by one, as long as use returns true and up to the first
+// syntax error, which it returns. Aliases are not expanded.
+func parse(data []byte, use func(document *yaml.Node) bool) *Fault {
 	var notJSON int
 	content := bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
 	if begins := bytes.TrimLeft(content, " \t\r\n"); len(begins) > 0 && (begins[0] == '{' || begins[0] == '[') {
-		values, line, ok := parseJSON(content)
+		line, ok := parseJSON(content, use)
 		if ok {
-			return values, nil
+			return nil
 		}
 		notJSON = line
 	}
-	var documents []*yaml.Node
 	lines := newSource(data)
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	for {
@@ -33,16 +32,20 @@ func parse(data []byte) ([]*yaml.Node, *Fault) {
 		err := decoder.Decode(&document)
 		switch {
 		case errors.Is(err, io.EOF):
-			return documents, nil
+			return nil
 		case err != nil && notJSON > 0:
 			_, problem := yamlProblem(err, data)
-			return documents, &Fault{Line: notJSON, Problem: "invalid JSON; as YAML: " + problem}
+			return &Fault{Line: notJSON, Problem: "invalid JSON; as YAML: " + problem}
 		case err != nil:
 			line, problem := yamlProblem(err, data)
-			return documents, &Fault{Line: line, Problem: "invalid YAML near this line: " + problem}
+			return &Fault{Line: line, Problem: "invalid YAML near this line: " + problem}
 		}
 		lines.markBareTags(&document)
-		documents = append(documents, document.Content...)
+		for _, content := range document.Content {
+			if !use(content) {
+				return nil
+			}
+		}
 	}
 }
 

@@ -21,6 +21,13 @@ type poolDecoder struct {
 
 // pool decodes a pool, whose kind and API version have been validated.
 func (d *decoder) pool(path string, line int, pairs []pair, flat bool) {
+	if len(d.entries) >= MaxPools && d.budget >= 0 {
+		d.fault(line, path, "", fmt.Sprintf("more than %d pools; the rest are not decoded", MaxPools))
+		d.budget = -1
+	}
+	if d.budget < 0 {
+		return
+	}
 	p := poolDecoder{decoder: d, entry: Entry{
 		Pool: ippool.New(""), Line: line, Lines: map[string]int{}, path: path, flat: flat, invalid: map[string]bool{},
 	}}
@@ -137,6 +144,9 @@ func (p *poolDecoder) texts(path string, given pair) map[string]string {
 	}
 	var texts map[string]string
 	for _, entry := range p.mappingOf(path, given) {
+		if p.budget < 0 {
+			break
+		}
 		if given.key == "annotations" && slices.Contains(serverAnnotations, entry.key) {
 			p.ignored(entry.line, fmt.Sprintf("%s[%s]", path, entry.key))
 			continue

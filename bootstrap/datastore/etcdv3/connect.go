@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/await"
 )
 
 // call connects if necessary, makes one request with a timeout, and explains its error.
@@ -86,7 +87,7 @@ func (d *Datastore) connect(ctx context.Context, cancel context.CancelFunc) erro
 		return err
 	}
 	if !stop() {
-		_ = client.Close()
+		_ = await.Close(client.Close)
 		return ctx.Err()
 	}
 	d.client = client

@@ -11,6 +11,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/await"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
@@ -73,14 +74,14 @@ func Open(config Config) (*Datastore, error) {
 }
 
 // Close closes the connections of a datastore returned by Open. With New it does
-// nothing.
+// nothing. One whose peer doesn't read is closed in the background after a second.
 func (d *Datastore) Close() error {
 	if d.callersClient || d.client == nil {
 		return nil
 	}
 	client := d.client
 	d.client = nil
-	return client.Close()
+	return await.Close(client.Close)
 }
 
 // Type returns datastore.EtcdV3.

@@ -4,11 +4,11 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
-	"os"
 	"slices"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/files"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 )
 
@@ -76,7 +76,7 @@ func readPEM(setting settings.Setting, inline bool, faults *settings.Faults) pem
 	case inline:
 		p.data = []byte(setting.Value)
 	default:
-		data, err := os.ReadFile(setting.Value)
+		data, err := files.Read(setting.Value, files.MaxConfig)
 		if err != nil {
 			faults.Add(setting, "%s", text.Unreadable(err, "a PEM file"))
 			return p

@@ -16,6 +16,7 @@ import (
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/files"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 )
 
@@ -93,7 +94,7 @@ func (r *reader) inCluster() *rest.Config {
 		BearerTokenFile: filepath.Join(r.serviceAccount, "token"),
 	}
 	pod := origin.Caller(host.Source.String() + " (in-cluster config)")
-	if _, err := os.ReadFile(config.BearerTokenFile); err != nil {
+	if _, err := files.ReadRegular(config.BearerTokenFile, files.MaxConfig); err != nil {
 		r.faults.Add(settings.Given(config.BearerTokenFile, pod), "%s", text.Unreadable(err, "the token of a ServiceAccount (automountServiceAccountToken), or set a kubeconfig"))
 	}
 	config.CAData = r.certificates(settings.Given(filepath.Join(r.serviceAccount, "ca.crt"), pod))
@@ -176,7 +177,7 @@ func (r *reader) pem(setting settings.Setting) []byte {
 	if !setting.IsSet() {
 		return nil
 	}
-	data, err := os.ReadFile(setting.Value)
+	data, err := files.Read(setting.Value, files.MaxConfig)
 	if err != nil {
 		r.faults.Add(setting, "%s", text.Unreadable(err, "a PEM file"))
 		return nil

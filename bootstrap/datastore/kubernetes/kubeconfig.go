@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"net/url"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/files"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 )
 
@@ -40,7 +40,7 @@ func (r *reader) kubeconfigFiles(setting settings.Setting) *rest.Config {
 		if hidden {
 			one = setting
 		}
-		data, err := os.ReadFile(path)
+		data, err := files.ReadRegular(path, files.MaxConfig)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			missing = append(missing, err)
@@ -123,6 +123,10 @@ func (r *reader) kubeconfig(setting settings.Setting, config *clientcmdapi.Confi
 		add(problem)
 		return &rest.Config{}
 	}
+	if problem := filesProblem(config, config.Contexts[context]); problem != "" {
+		r.faults.Add(setting, "context %q: %s", context, problem)
+		return &rest.Config{}
+	}
 	if err := clientcmd.ConfirmUsable(*config, context); err != nil {
 		for _, problem := range problemsOf(err) {
 			add(problem)
@@ -155,6 +159,27 @@ func urlProblem(cluster *clientcmdapi.Cluster) string {
 	}
 	if proxy, err := url.Parse(cluster.ProxyURL); cluster.ProxyURL != "" && (err != nil || !slices.Contains([]string{"http", "https", "socks5"}, proxy.Scheme)) {
 		return "its proxy-url must be an http, https or socks5 URL"
+	}
+	return ""
+}
+
+// filesProblem checks the files of a context before client-go reads them, which it does
+// without a limit, and a token again and again. client-go reports those that can't be
+// opened.
+func filesProblem(config *clientcmdapi.Config, context *clientcmdapi.Context) string {
+	type named struct{ field, path string }
+	var all []named
+	if cluster := config.Clusters[context.Cluster]; cluster != nil {
+		all = append(all, named{"certificate-authority", cluster.CertificateAuthority})
+	}
+	if user := config.AuthInfos[context.AuthInfo]; user != nil {
+		all = append(all, named{"client-certificate", user.ClientCertificate}, named{"client-key", user.ClientKey}, named{"tokenFile", user.TokenFile})
+	}
+	for _, file := range all {
+		var unopened *fs.PathError
+		if err := files.Check(file.path, files.MaxConfig); file.path != "" && err != nil && !errors.As(err, &unopened) {
+			return file.field + " " + text.Unreadable(err, "a regular file of at most 1 MiB")
+		}
 	}
 	return ""
 }

@@ -5,13 +5,13 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/files"
 )
 
 // Action describes a request: its RBAC attributes, and the texts for its errors.
@@ -68,7 +68,7 @@ func (c *Client) credentialsHint(now time.Time) string {
 	config := c.config
 	switch {
 	case config.BearerTokenFile != "":
-		token, err := os.ReadFile(config.BearerTokenFile)
+		token, err := files.ReadRegular(config.BearerTokenFile, files.MaxConfig)
 		if err != nil {
 			return fmt.Sprintf("the token can't be read: %v", err)
 		}

@@ -23,6 +23,7 @@ import (
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/await"
 )
 
 // NoLimit is the QPS of a rest.Config without a limit: the API server has its own
@@ -124,8 +125,11 @@ type maxBytes struct{}
 
 var errUpgrade = errors.New("unexpected 101 Switching Protocols")
 
-// Close closes idle connections to the API server.
-func (c *Client) Close() error {
+// Close closes idle connections to the API server. One whose peer doesn't read is closed
+// in the background after a second: TLS waits longer to say that it closes.
+func (c *Client) Close() error { return await.Close(c.close) }
+
+func (c *Client) close() error {
 	for transport := c.transport.Transport; ; {
 		switch t := transport.(type) {
 		case interface{ CloseIdleConnections() }:
@@ -224,21 +228,24 @@ func (c *Client) once(ctx context.Context, action Action, request *rest.Request)
 	return nil, explained
 }
 
-// do makes the request. With an exec plugin it returns when ctx ends, while client-go
-// waits until the plugin exits. A plugin that never exits outlives the request.
+// do makes the request. With an exec plugin or a token file it returns when ctx ends,
+// while client-go waits until the plugin exits or the file is read. If that never happens,
+// it outlives the request.
 func (c *Client) do(ctx context.Context, request *rest.Request) (rest.Result, error) {
-	if c.config.ExecProvider == nil {
+	source := "exec plugin of the kubeconfig's user"
+	switch {
+	case c.config.ExecProvider != nil:
+	case c.config.BearerTokenFile != "":
+		source = "file " + c.config.BearerTokenFile + " with the token"
+	default:
 		result := request.Do(ctx)
 		return result, result.Error()
 	}
-	done := make(chan rest.Result, 1)
-	go func() { done <- request.Do(ctx) }()
-	select {
-	case result := <-done:
-		return result, result.Error()
-	case <-ctx.Done():
-		return rest.Result{}, fmt.Errorf("neither the exec plugin of the kubeconfig's user nor the API server responded: %w", ctx.Err())
+	result, ok := await.Result(ctx, func() rest.Result { return request.Do(ctx) })
+	if !ok {
+		return rest.Result{}, fmt.Errorf("neither the %s nor the API server responded: %w", source, ctx.Err())
 	}
+	return result, result.Error()
 }
 
 // readHeader sets RetryAfter from the Retry-After header, which client-go drops if the

@@ -297,7 +297,7 @@ func TestCredentialsHint(t *testing.T) {
 	}
 	assert.Contains(t, hint(rest.Config{}, time.Now()), "no credentials are configured")
 	assert.Contains(t, hint(rest.Config{BearerToken: "hunter2"}, time.Now()), "check the token")
-	assert.Contains(t, hint(rest.Config{BearerTokenFile: "/nonexistent"}, time.Now()), "the token can't be read: open /nonexistent")
+	assert.Contains(t, hint(rest.Config{BearerTokenFile: "/nonexistent"}, time.Now()), "the token can't be read: stat /nonexistent")
 	file := rest.Config{BearerTokenFile: apitest.File(t, "token", "hunter2")}
 	assert.Contains(t, hint(file, time.Now()), "check the token in "+file.BearerTokenFile)
 	pair := rest.Config{TLSClientConfig: rest.TLSClientConfig{CertData: cert, KeyData: key}}

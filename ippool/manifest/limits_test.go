@@ -1,0 +1,109 @@
+package manifest
+
+import (
+	"fmt"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
+)
+
+// FuzzSize checks that a document has at most two nodes per indicator, and a few more.
+func FuzzSize(f *testing.F) {
+	for _, text := range []string{
+		"{a,a,a,a,}", "[a,a,a]", "- - - - -", "? ? ? ?", "a:\nb:\nc:\n", `{"a":1,"b":2}`, `{"a":b,'c':d,[e]:f,{g}:h}`, "-\n-\n-\n-\n",
+		"[[[[[]]]]]", "{{{{}}}}", "&a [*a,*a,*a]", "? a\n? b\n: c\n", "a: {? b}", "[a: b, c: d]", "[? , ? , ?]", "-\t-\t- a", "a:\tb\n", "- a\r- b\r- c",
+		"\xff\xfe[\x00a\x00,\x00a\x00]\x00", "\xfe\xff\x00[\x00a\x00:\x00,\x00a\x00]", "-\u2028- a", ":\n:\n:\n", "[:,:,:,:]", "--- a\n--- b\n", "!!x &y :\n",
+	} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		nodes, documents := 0, 0
+		if parse(data, func(document *yaml.Node) bool {
+			nodes, documents = nodes+size(document), documents+1
+			return true
+		}) != nil || documents > 1 {
+			return // streams have only one document at a time
+		}
+		if least := (nodes+1)/2 - 2; least > 0 {
+			require.NotNil(t, checkSize(data, least-1), "%d nodes in %q", nodes, data)
+		}
+	})
+}
+
+// peak returns how much the heap grows during a call at most, in MiB.
+func peak(call func()) int {
+	runtime.GC()
+	var before, now runtime.MemStats
+	runtime.ReadMemStats(&before)
+	var done atomic.Bool
+	highest := make(chan uint64)
+	go func() {
+		var most uint64
+		for !done.Load() {
+			runtime.ReadMemStats(&now)
+			most = max(most, now.HeapInuse)
+			time.Sleep(2 * time.Millisecond)
+		}
+		highest <- most
+	}()
+	call()
+	done.Store(true)
+	return int(max(<-highest, before.HeapInuse)-before.HeapInuse) >> 20
+}
+
+// Hostile manifests of the largest size take less than 200 MiB, and honest ones, too. A
+// fault names what is too many.
+func TestLargestManifest(t *testing.T) {
+	const largest = 8 << 20
+	repeat := func(before, text, after string) string {
+		return before + strings.Repeat(text, (largest-len(before)-len(after))/len(text)) + after
+	}
+	times := func(n int, format string) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, format, i, i>>8, i&255)
+		}
+		return b.String()
+	}
+	const keys, pools = "more than 300000 keys and items up to this line; split the file", "more than 20000 pools; the rest are not decoded"
+	for name, test := range map[string]struct{ data, fault string }{
+		"commas":                  {repeat("", "a,", ""), keys},
+		"a list":                  {repeat("[", "a,", "]"), keys},
+		"a JSON list":             {repeat("[", "1,", "1]"), keys},
+		"lists of lists":          {repeat("", "- ", ""), keys},
+		"documents":               {repeat("", "---\n", ""), keys},
+		"JSON values":             {repeat("[]", "1 ", ""), "more than 1000 errors; the rest are not reported"},
+		"empty keys":              {"{" + strings.Repeat("a,", 299_000) + "}", ""},
+		"empty keys of labels":    {"[{name: a, cidr: 10.0.0.0/16, labels: {" + times(290_000, "k%d%d%d,") + "}}]", ""},
+		"labels":                  {"[{name: a, cidr: 10.0.0.0/16, labels: {" + times(140_000, "k%d.%d.%d: a,") + "}}]", ""},
+		"aliases of pools":        {"[&a {name: a, cidr: 10.0.0.0/16}, " + strings.Repeat("*a,", 290_000) + "]", ""},
+		"aliases of labels":       {"[{name: a, cidr: 10.0.0.0/16, labels: &a {" + times(90_000, "k%d.%d.%d: a,") + "}}" + strings.Repeat(", {name: a, cidr: 10.0.0.0/16, labels: *a}", 10_000) + "]", ""},
+		"one string":              {repeat(`"`, "a", `"`), ""},
+		"comments":                {repeat("", "# a comment\n", ""), ""},
+		"flat pools":              {times(25_000, "- {name: p%d, cidr: 10.%d.%d.0/24}\n"), pools},
+		"the most pools":          {times(12_000, "---\napiVersion: projectcalico.org/v3\nkind: IPPool\nmetadata: {name: p%d, labels: {a: b}}\nspec: {cidr: 10.%d.%d.0/24, natOutgoing: true, ipipMode: Always, blockSize: 26, nodeSelector: all()}\n"), ""},
+		"the most pools, in JSON": {"[" + times(19_990, `{"name":"p%d","cidr":"10.%d.%d.0/24","natOutgoing":true,"labels":{"a":"b"}},`) + `{"name":"last","cidr":"fd00::/48"}]`, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			require.LessOrEqual(t, len(test.data), largest)
+			data := []byte(test.data)
+			var faults []Fault
+			var entries []Entry
+			begin := time.Now()
+			grown := peak(func() { entries, _, faults = Decode(data) })
+			t.Logf("%d MiB, %s, %d pools, %d faults", grown, time.Since(begin), len(entries), len(faults))
+			assert.Less(t, grown, 200)
+			assert.LessOrEqual(t, len(faults), maxFaults+1)
+			if test.fault != "" {
+				assert.Contains(t, faults[len(faults)-1].Problem, test.fault)
+			}
+			runtime.KeepAlive(entries)
+		})
+	}
+}
