@@ -35,7 +35,9 @@ func (c *Client) Explain(action Action, err error) error {
 	)
 	switch {
 	case errors.As(err, &tooLarge):
-		e.Err, e.Hint = fmt.Errorf("the response is larger than %d bytes", tooLarge.Limit), notAPIServerHint
+		e.Err, e.Hint = &LimitError{Exceeded: TooManyBytes, Limit: tooLarge.Limit}, notAPIServerHint
+	case IsEndless(err):
+		e.Hint = notAPIServerHint
 	case errors.As(err, &status):
 		return c.explainStatus(e, action, status.Status())
 	case errors.Is(err, ErrNoList), errors.Is(err, ErrNoPool):
