@@ -23,7 +23,7 @@ type cidrSource struct {
 
 	kind, apiVersion string // of the object; another is a problem
 
-	read   func(body []byte) ([]string, error) // returns the CIDRs in the order of the source
+	read func(body []byte) ([]string, error) // returns the CIDRs in the order of the source
 }
 
 // kubeadm returns the source for a field of networking in kubeadm's configuration.
