@@ -41,7 +41,7 @@ func readPools(ctx context.Context, client *api.Client, action api.Action, group
 			return 0, err
 		case record == nil:
 			snapshot.Unreadable = append(snapshot.Unreadable, unreadable)
-			return poolMemory + len(unreadable.Name) + len(unreadable.CIDR) + len(unreadable.Err.Error()), nil
+			return poolMemory + len(unreadable.Name) + len(unreadable.CIDR) + 3*len(unreadable.Err.Error()), nil
 		}
 		snapshot.Pools = append(snapshot.Pools, record)
 		return memoryOf(record), nil
@@ -101,7 +101,7 @@ func decodePool(data []byte) (*ippool.Record, error) {
 
 const (
 	poolMemory  = 1 << 10 // of a record without its texts
-	entryMemory = 100     // of an entry of a map or list
+	entryMemory = 200     // of an entry of a map or list, decoded and encoded
 )
 
 // memoryOf returns about how much memory a record takes: it has its texts as they were

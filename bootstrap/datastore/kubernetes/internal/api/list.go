@@ -82,6 +82,9 @@ func (l *listReader) readPage(ctx context.Context, body io.Reader) error {
 	return err
 }
 
+// maxListFields limits the fields of a page. A list has four.
+const maxListFields = 100
+
 // decode decodes a page. Fields may be in any order, but not twice.
 func (l *listReader) decode(decoder *json.Decoder, in *source) error {
 	if err := delim(decoder, in, '{'); err != nil {
@@ -112,16 +115,13 @@ func (l *listReader) decode(decoder *json.Decoder, in *source) error {
 		case "items":
 			err = l.decodeItems(decoder, in)
 		default: // a newer API server may have more
-			if err := decoder.Decode(&l.raw); err != nil {
-				return err
-			}
-			continue
+			err = decoder.Decode(&l.raw)
 		}
 		if err != nil {
 			return err
 		}
-		if seen[name] {
-			return errors.New("a field occurs twice")
+		if seen[name] || len(seen) > maxListFields {
+			return errors.New("a field occurs twice, or there are too many")
 		}
 		seen[name] = true
 	}

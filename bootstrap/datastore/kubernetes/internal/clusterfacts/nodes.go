@@ -15,7 +15,7 @@ import (
 // images, and clusters can have thousands of nodes.
 var nodeList = api.List{
 	Path: []string{"api", "v1", "nodes"}, Kind: "NodeList", APIVersion: "v1", PageSize: 500,
-	MaxBytes: 1 << 30, MaxItems: 20_000, MaxMemory: 48 << 20,
+	MaxBytes: 512 << 20, MaxItems: 20_000, MaxMemory: 48 << 20,
 }
 
 // node has the fields of a node that are used.
