@@ -41,7 +41,7 @@ func (d *Datastore) Blocks(ctx context.Context, families []ippool.Family) ([]net
 	action := d.action("list", group, "reading the names of IPAM blocks")
 	action.Resource, action.Restarts = blockResource, true
 	list := api.List{
-		Path: path(group, blockResource), Accept: acceptMetadata, PageSize: blockPage,
+		Path: path(group, blockResource), Accept: acceptMetadata, PageSize: blockPage, NullIsEmpty: true,
 		Kind: "PartialObjectMetadataList", APIVersion: metav1.SchemeGroupVersion.String(),
 		MaxBytes: maxBlockBytes, MaxItems: maxBlocks, MaxMemory: maxBlocks * blockMemory,
 	}

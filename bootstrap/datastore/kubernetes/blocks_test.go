@@ -39,7 +39,11 @@ func TestBlocks(t *testing.T) {
 	_, err = in(schema.GroupVersion{}, holding(t, nil)).Commit(t.Context(), datastore.Snapshot{}, []datastore.Change{{Create: ippool.New("a")}})
 	require.ErrorIs(t, err, datastore.ErrNotInstalled)
 
-	for _, answer := range []string{`{"kind":"Status"}`, strings.Replace(page, `{"metadata":{"name":"none"}}`, "7", 1)} {
+	blocks, err = holding(t, apitest.Answers{crdBlocks: apitest.JSON(200, `{"kind":"PartialObjectMetadataList","apiVersion":"meta.k8s.io/v1","items":null}`)}).Blocks(t.Context(), family4)
+	require.NoError(t, err, "an API server has no array for no blocks")
+	assert.Empty(t, blocks)
+
+	for _, answer := range []string{`{"kind":"Status"}`, `{"kind":"PartialObjectMetadataList","apiVersion":"meta.k8s.io/v1"}`, `{"kind":"IPAMBlockList","apiVersion":"crd.projectcalico.org/v1","items":[]}`, strings.Replace(page, `{"metadata":{"name":"none"}}`, "7", 1)} {
 		_, err = holding(t, apitest.Answers{crdBlocks: apitest.JSON(200, answer)}).Blocks(t.Context(), family4)
 		require.EqualError(t, err, "Kubernetes https://127.0.0.1:1: reading the names of IPAM blocks: "+
 			"the response is not a list of the Kubernetes API: check that the endpoint is the API server's")

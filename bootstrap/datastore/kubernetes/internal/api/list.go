@@ -15,6 +15,7 @@ type List struct {
 	Accept           string // media type; empty: application/json
 	Kind, APIVersion string // of the list; others are an error
 	PageSize         int    // items per page; zero: the API server returns all items in one page
+	NullIsEmpty      bool   // whether items may be null, as in an API server's empty list of metadata
 
 	MaxBytes  int64 // limit on the decompressed size of all pages
 	MaxItems  int
@@ -140,8 +141,14 @@ func (l *listReader) decode(decoder *json.Decoder, in *source) error {
 }
 
 func (l *listReader) decodeItems(decoder *json.Decoder, in *source) error {
-	if err := delim(decoder, in, '['); err != nil {
+	in.allow(decoder)
+	switch token, err := decoder.Token(); {
+	case err != nil:
 		return err
+	case token == nil && l.NullIsEmpty:
+		return nil
+	case token != json.Delim('['):
+		return errors.New("items are not an array")
 	}
 	for in.allow(decoder); decoder.More(); in.allow(decoder) {
 		if err := decoder.Decode(&l.raw); err != nil {
