@@ -132,6 +132,9 @@ func isPage(status metav1.Status) bool {
 	})
 }
 
+// maxReasons is the number of reasons that are reported.
+const maxReasons = 100
+
 // refusal returns one error per reason of the API server's validation, sorted, because
 // the server's order varies.
 func refusal(e *datastore.Error, status metav1.Status) error {
@@ -152,6 +155,9 @@ func refusal(e *datastore.Error, status metav1.Status) error {
 	// "<nil>" only means that further rules were not evaluated.
 	if named := slices.DeleteFunc(slices.Clone(reasons), func(r string) bool { return strings.HasPrefix(r, "<nil>: ") }); len(named) > 0 {
 		reasons = named
+	}
+	if more := len(reasons) - maxReasons; more > 0 {
+		reasons = append(reasons[:maxReasons], fmt.Sprintf("and %d more reasons", more))
 	}
 	var errs []error
 	for _, reason := range reasons {

@@ -212,3 +212,18 @@ func TestDecodingHeedsTheContext(t *testing.T) {
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	assert.Less(t, time.Since(begin), 5*time.Second)
 }
+
+// Only some of many reasons are reported.
+func TestReasonsAreBounded(t *testing.T) {
+	t.Parallel()
+	var causes []string
+	for i := range 300 {
+		causes = append(causes, fmt.Sprintf(`{"message":"m","field":"f%d"}`, i))
+	}
+	_, err := call(t, reaching(t, rest.Config{}, apitest.Always(apitest.JSON(422,
+		`{"kind":"Status","apiVersion":"v1","status":"Failure","code":422,"details":{"causes":[`+strings.Join(causes, ",")+`]}}`))), creating)
+	require.ErrorIs(t, err, datastore.ErrRefused)
+	lines := strings.Split(err.Error(), "\n")
+	require.Len(t, lines, 101)
+	assert.True(t, strings.HasSuffix(lines[100], "and 200 more reasons"), lines[100])
+}
