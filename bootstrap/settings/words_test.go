@@ -189,7 +189,9 @@ func TestAllow(t *testing.T) {
 // reported as a whole.
 func TestAllowMany(t *testing.T) {
 	t.Parallel()
-	given := func(text string) settings.Settings { return settings.Settings{Allow: settings.Given(text, origin.Caller("test"))} }
+	given := func(text string) settings.Settings {
+		return settings.Settings{Allow: settings.Given(text, origin.Caller("test"))}
+	}
 	config, err := given(strings.Repeat("ULAWithoutNAT,", 200)).Resolve()
 	require.NoError(t, err)
 	assert.Equal(t, []preflight.FindingCode{preflight.ULAWithoutNAT}, config.Allow)

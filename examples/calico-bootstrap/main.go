@@ -10,10 +10,18 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 )
 
+// memoryTarget has the garbage collector work harder instead of letting the heap grow
+// above it. The program runs in containers with a limit of 64 MiB.
+const memoryTarget = 48 << 20
+
 func main() {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memoryTarget)
+	}
 	// Without the signal, writing to a closed pipe is an error, and the program
 	// cleans up.
 	signal.Ignore(syscall.SIGPIPE)

@@ -21,8 +21,8 @@ import (
 // FuzzServer checks that for any response a list or a creation either succeeds or fails
 // with errors of one line each that show no credentials.
 func FuzzServer(f *testing.F) {
-	list := `{"kind":"IPPoolList","metadata":{"resourceVersion":"7"},"items":[]}`
-	pool := `{"kind":"IPPool","metadata":{"name":"x","uid":"u"},"spec":{"cidr":"10.0.0.0/16"}}`
+	list := `{"kind":"IPPoolList","apiVersion":"crd.projectcalico.org/v1","metadata":{"resourceVersion":"7"},"items":[]}`
+	pool := `{"kind":"IPPool","apiVersion":"crd.projectcalico.org/v1","metadata":{"name":"x","uid":"u"},"spec":{"cidr":"10.0.0.0/16"}}`
 	for _, code := range []int{0, 100, 101, 200, 201, 204, 301, 400, 401, 403, 404, 405, 409, 415, 422, 429, 500, 503, 504, 999} {
 		f.Add(code, "application/json", "", list)
 		f.Add(code, "application/json", "7", `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Forbidden","message":"a\nb\u001b[2J hunter2"}`)
@@ -44,16 +44,17 @@ func FuzzServer(f *testing.F) {
 		checkAnswer(t, err, body, secret)
 		if err == nil {
 			require.True(t, code >= 200 && code < 300, "%d", code)
-			_, err := readPools([]byte(body))
-			require.NoError(t, err)
+			requireCompleteList(t, []byte(body))
 		}
 		created := ippool.New("x")
 		created.Spec.CIDR = "10.0.0.0/16"
 		_, err = store.Commit(t.Context(), snapshot, []datastore.Change{{Create: created}})
 		if err == nil {
 			require.True(t, code >= 200 && code < 300, "%d", code)
-			_, err := ippool.DecodeRecord([]byte(body))
+			pool, err := storedPool([]byte(body), ippool.CRDV1, "x")
 			require.NoError(t, err)
+			require.Equal(t, "x", pool.Name)
+			require.NotEmpty(t, pool.UID)
 		}
 		if !errors.Is(err, datastore.ErrConflict) {
 			checkAnswer(t, err, body, secret)
@@ -78,31 +79,48 @@ func checkAnswer(t *testing.T, err error, body, secret string) {
 	}
 }
 
-// FuzzPools checks that any response is either rejected as not a list, or each of its
-// items is returned as a pool or as unreadable.
+// requireCompleteList checks, by generic JSON, that the body is a complete list of pools.
+func requireCompleteList(t *testing.T, body []byte) (items []any) {
+	t.Helper()
+	var list map[string]any
+	require.NoError(t, json.Unmarshal(body, &list), "%q", body)
+	require.Equal(t, "IPPoolList", list["kind"], "%q", body)
+	require.Equal(t, "crd.projectcalico.org/v1", list["apiVersion"], "%q", body)
+	items, ok := list["items"].([]any)
+	require.True(t, ok, "%q", body)
+	for _, item := range items {
+		require.NotEmpty(t, item.(map[string]any)["metadata"], "%q", body)
+	}
+	return items
+}
+
+// FuzzPools checks that any response is either an error, or a complete list of pools of
+// which each item is returned as a pool or as unreadable.
 func FuzzPools(f *testing.F) {
 	for _, body := range []string{
-		`{"kind":"IPPoolList","metadata":{"resourceVersion":"7","continue":"c"},"items":[{"metadata":{"name":"b"},"spec":{"cidr":"10.0.0.0/16"}},{"metadata":{"name":"a"},"spec":{"cidr":"fd00::/64","blockSize":"26"}}]}`,
-		`{"kind":"IPPoolList","items":[{"metadata":{"name":"b"}},{"metadata":{"name":"a"}}]}`, `{"kind":"Status","code":403}`, `{"kind":"IPPoolList","items":[null,7,{}]}`, `null`, `[]`, `<html>`, ``,
+		`{"kind":"IPPoolList","apiVersion":"crd.projectcalico.org/v1","metadata":{"resourceVersion":"7","continue":"c"},"items":[{"metadata":{"name":"b"},"spec":{"cidr":"10.0.0.0/16"}},{"metadata":{"name":"a"},"spec":{"cidr":"fd00::/64","blockSize":"26"}}]}`,
+		completeList, `{"kind":"Status","code":403}`, `{"kind":"IPPoolList","apiVersion":"crd.projectcalico.org/v1","items":[null,7,{}]}`, `null`, `[]`, `<html>`, ``,
 	} {
 		f.Add([]byte(body))
 	}
-	f.Fuzz(func(t *testing.T, body []byte) {
-		snapshot, err := readPools(body)
-		if err != nil {
-			require.ErrorIs(t, err, api.ErrNoList)
-			return
-		}
-		var names []string
-		var items struct{ Items []json.RawMessage }
-		require.NoError(t, json.Unmarshal(body, &items))
-		require.Len(t, items.Items, len(snapshot.Pools)+len(snapshot.Unreadable), "none is dropped")
-		for _, record := range snapshot.Pools {
-			names = append(names, record.Pool().Name)
-			encoded, err := record.Encode()
-			require.NoError(t, err)
-			require.True(t, slices.ContainsFunc(items.Items, func(item json.RawMessage) bool { return string(item) == string(encoded) }))
-		}
-		require.True(t, slices.IsSorted(names))
-	})
+	f.Fuzz(checkPools)
+}
+
+// checkPools checks the snapshot of a response.
+func checkPools(t *testing.T, body []byte) {
+	snapshot, err := answering(t, &rest.Config{}, apitest.JSON(200, string(body))).Snapshot(t.Context())
+	if err != nil {
+		require.True(t, errors.Is(err, api.ErrNoList) || api.IsEndless(err), "%v", err)
+		require.Zero(t, snapshot)
+		return
+	}
+	items := requireCompleteList(t, body)
+	require.Len(t, items, len(snapshot.Pools)+len(snapshot.Unreadable), "none is dropped")
+	var names []string
+	for _, record := range snapshot.Pools {
+		require.Empty(t, record.Pool().ManagedFields)
+		names = append(names, record.Pool().Name)
+	}
+	require.True(t, slices.IsSorted(names))
+	require.NotContains(t, names, "")
 }

@@ -1,63 +1,114 @@
 package kubernetes
 
 import (
+	"bytes"
 	"cmp"
+	"context"
 	"encoding/json"
 	"slices"
-	"strings"
+
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/kubernetes/internal/api"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// list has the fields that lists of all kinds share.
-type list struct {
-	Kind     string `json:"kind"`
-	Metadata struct {
-		ResourceVersion string `json:"resourceVersion"`
-		Continue        string `json:"continue"`
-	} `json:"metadata"`
-	Items []json.RawMessage `json:"items"`
+// Limits of a list of pools.
+const (
+	maxPools      = 20_000
+	maxPoolBytes  = 64 << 20
+	maxPoolMemory = 96 << 20
+)
+
+// poolList returns the list of the pools of a group, without a page size: nearly every
+// cluster has a few pools only.
+func poolList(group schema.GroupVersion) api.List {
+	return api.List{
+		Path: path(group, poolResource), Kind: v3.KindIPPoolList, APIVersion: group.String(),
+		MaxBytes: maxPoolBytes, MaxItems: maxPools, MaxMemory: maxPoolMemory,
+	}
 }
 
-func readList(body []byte) (list, error) {
-	var l list
-	if err := json.Unmarshal(body, &l); err != nil || !strings.HasSuffix(l.Kind, "List") {
-		return l, api.ErrNoList
+// readPools reads all pools of a group, including malformed ones.
+func readPools(ctx context.Context, client *api.Client, action api.Action, group schema.GroupVersion) (datastore.Snapshot, error) {
+	var snapshot datastore.Snapshot
+	revision, err := client.ReadList(ctx, action, poolList(group), func(item []byte) (int, error) {
+		record, unreadable, err := readPool(item)
+		switch {
+		case err != nil:
+			return 0, err
+		case record == nil:
+			snapshot.Unreadable = append(snapshot.Unreadable, unreadable)
+			return poolMemory + len(unreadable.Name) + len(unreadable.CIDR) + 3*len(unreadable.Err.Error()), nil
+		}
+		snapshot.Pools = append(snapshot.Pools, record)
+		return memoryOf(record), nil
+	})
+	if err != nil {
+		return datastore.Snapshot{}, err
 	}
-	return l, nil
+	snapshot.Revision = revision
+	slices.SortFunc(snapshot.Pools, func(a, b *ippool.Record) int { return cmp.Compare(a.Pool().Name, b.Pool().Name) })
+	slices.SortFunc(snapshot.Unreadable, func(a, b datastore.Unreadable) int { return cmp.Compare(a.Name, b.Name) })
+	return snapshot, nil
 }
 
 // object has the fields that all objects share.
 type object struct {
+	Kind     string `json:"kind"`
 	Metadata struct {
 		Name string `json:"name"`
 	} `json:"metadata"`
 }
 
-// readPools decodes a list of pools, including malformed ones.
-func readPools(body []byte) (datastore.Snapshot, error) {
-	l, err := readList(body)
+// readPool decodes an item of a list. It is an error if it is no pool, or has no name. A
+// pool whose other fields can't be decoded is unreadable; then the record is nil.
+func readPool(item []byte) (*ippool.Record, datastore.Unreadable, error) {
+	var named object
+	err := json.Unmarshal(item, &named)
+	// An API server leaves out the kinds of the items of some lists.
+	if err != nil || named.Metadata.Name == "" || named.Kind != "" && named.Kind != v3.KindIPPool {
+		return nil, datastore.Unreadable{}, api.ErrNoList
+	}
+	record, err := decodePool(item)
 	if err != nil {
-		return datastore.Snapshot{}, err
+		return nil, datastore.Unreadable{Name: named.Metadata.Name, Err: err, CIDR: ippool.RecordCIDR(item)}, nil
 	}
-	snapshot := datastore.Snapshot{Revision: l.Metadata.ResourceVersion}
-	for _, item := range l.Items {
-		var named object
-		if err := json.Unmarshal(item, &named); err != nil {
-			return datastore.Snapshot{}, api.ErrNoList
-		}
-		record, err := ippool.DecodeRecord(item)
-		if err != nil {
-			snapshot.Unreadable = append(snapshot.Unreadable, datastore.Unreadable{
-				Name: named.Metadata.Name, Err: err, CIDR: ippool.RecordCIDR(item),
-			})
-			continue
-		}
-		snapshot.Pools = append(snapshot.Pools, record)
+	return record, datastore.Unreadable{}, nil
+}
+
+// decodePool decodes a pool without what a run doesn't use: its managed fields, which are
+// most of it, and its status.
+func decodePool(data []byte) (*ippool.Record, error) {
+	data = bytes.ToValidUTF8(data, []byte("\ufffd")) // as the decoder does, which would make the texts larger
+	var fields, metadata map[string]json.RawMessage
+	if json.Unmarshal(data, &fields) != nil || json.Unmarshal(fields["metadata"], &metadata) != nil {
+		return ippool.DecodeRecord(data) // with its error
 	}
-	slices.SortFunc(snapshot.Pools, func(a, b *ippool.Record) int { return cmp.Compare(a.Pool().Name, b.Pool().Name) })
-	slices.SortFunc(snapshot.Unreadable, func(a, b datastore.Unreadable) int { return cmp.Compare(a.Name, b.Name) })
-	return snapshot, nil
+	delete(fields, "status")
+	if _, has := metadata["managedFields"]; has {
+		delete(metadata, "managedFields")
+		fields["metadata"], _ = json.Marshal(metadata) // can't fail: it was decoded
+	}
+	data, err := json.Marshal(fields)
+	if err != nil {
+		return nil, err
+	}
+	return ippool.DecodeRecord(data)
+}
+
+const (
+	poolMemory  = 1 << 10 // of a record without its texts
+	entryMemory = 200     // of an entry of a map or list, decoded and encoded
+)
+
+// memoryOf returns about how much memory a record takes: it has its texts as they were
+// stored, as they are encoded, and decoded.
+func memoryOf(record *ippool.Record) int {
+	pool := record.Pool()
+	entries := len(pool.Labels) + len(pool.Annotations) + len(pool.OwnerReferences) + len(pool.Finalizers) +
+		len(pool.ManagedFields) + len(pool.Spec.AllowedUses)
+	return poolMemory + 3*len(record.Raw()) + entryMemory*entries
 }

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/kubernetes/internal/api"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
@@ -17,9 +19,15 @@ const (
 	blockResource = "ipamblocks"
 
 	// blockPage is the number of blocks per page, about 500 bytes each.
-	blockPage = "5000"
+	blockPage = 5000
 
 	acceptMetadata = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+
+	// Limits of a list of blocks.
+	maxBlocks     = 250_000
+	maxBlockBytes = 512 << 20
+
+	blockMemory = 64 // of a prefix, in a slice that grows
 )
 
 // Blocks reads the names of all IPAM blocks, and never whole blocks, in pages of 5000.
@@ -32,37 +40,30 @@ func (d *Datastore) Blocks(ctx context.Context, families []ippool.Family) ([]net
 	}
 	action := d.action("list", group, "reading the names of IPAM blocks")
 	action.Resource, action.Restarts = blockResource, true
-	var blocks []netip.Prefix
-	for next := ""; ; {
-		request := d.client.Get(path(group, blockResource)...).SetHeader("Accept", acceptMetadata).Param("limit", blockPage)
-		if next != "" {
-			request.Param("continue", next)
-		}
-		body, err := d.client.Call(ctx, action, request)
-		if errors.Is(err, datastore.ErrNotInstalled) {
-			return nil, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		page, err := readList(body)
-		if err != nil {
-			return nil, d.client.Explain(action, err)
-		}
-		for _, item := range page.Items {
-			var block object
-			if err := json.Unmarshal(item, &block); err != nil {
-				return nil, d.client.Explain(action, api.ErrNoList)
-			}
-			prefix, ok := parseBlockName(block.Metadata.Name)
-			if ok && slices.Contains(families, ippool.FamilyOf(prefix)) {
-				blocks = append(blocks, prefix)
-			}
-		}
-		if next = page.Metadata.Continue; next == "" {
-			return blocks, nil
-		}
+	list := api.List{
+		Path: path(group, blockResource), Accept: acceptMetadata, PageSize: blockPage, NullIsEmpty: true,
+		Kind: "PartialObjectMetadataList", APIVersion: metav1.SchemeGroupVersion.String(),
+		MaxBytes: maxBlockBytes, MaxItems: maxBlocks, MaxMemory: maxBlocks * blockMemory,
 	}
+	var blocks []netip.Prefix
+	_, err = d.client.ReadList(ctx, action, list, func(item []byte) (int, error) {
+		var block object
+		if err := json.Unmarshal(item, &block); err != nil || block.Metadata.Name == "" {
+			return 0, api.ErrNoList
+		}
+		prefix, ok := parseBlockName(block.Metadata.Name)
+		if ok && slices.Contains(families, ippool.FamilyOf(prefix)) {
+			blocks = append(blocks, prefix)
+		}
+		return blockMemory, nil
+	})
+	switch {
+	case errors.Is(err, datastore.ErrNotInstalled):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	return blocks, nil
 }
 
 // parseBlockName parses the name of a block, which is its CIDR with dashes in place of

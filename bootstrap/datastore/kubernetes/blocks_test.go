@@ -20,7 +20,7 @@ import (
 // Blocks are read from the API group that has the pools, which a list determines.
 func TestBlocks(t *testing.T) {
 	t.Parallel()
-	const page = `{"kind":"PartialObjectMetadataList","metadata":{},"items":[{"metadata":{"name":"10-244-0-0-26"}},{"metadata":{"name":"fd00-10-244--40-122"}},{"metadata":{"name":"none"}}]}`
+	const page = `{"kind":"PartialObjectMetadataList","apiVersion":"meta.k8s.io/v1","metadata":{},"items":[{"metadata":{"name":"10-244-0-0-26"}},{"metadata":{"name":"fd00-10-244--40-122"}},{"metadata":{"name":"none"}}]}`
 	family4 := []ippool.Family{ippool.IPv4}
 	blocks, err := in(schema.GroupVersion{}, holding(t, apitest.Answers{crdPools: apitest.JSON(200, noPools), crdBlocks: apitest.JSON(200, page)})).Blocks(t.Context(), family4)
 	require.NoError(t, err)
@@ -39,7 +39,11 @@ func TestBlocks(t *testing.T) {
 	_, err = in(schema.GroupVersion{}, holding(t, nil)).Commit(t.Context(), datastore.Snapshot{}, []datastore.Change{{Create: ippool.New("a")}})
 	require.ErrorIs(t, err, datastore.ErrNotInstalled)
 
-	for _, answer := range []string{`{"kind":"Status"}`, strings.Replace(page, `{"metadata":{"name":"none"}}`, "7", 1)} {
+	blocks, err = holding(t, apitest.Answers{crdBlocks: apitest.JSON(200, `{"kind":"PartialObjectMetadataList","apiVersion":"meta.k8s.io/v1","items":null}`)}).Blocks(t.Context(), family4)
+	require.NoError(t, err, "an API server has no array for no blocks")
+	assert.Empty(t, blocks)
+
+	for _, answer := range []string{`{"kind":"Status"}`, `{"kind":"PartialObjectMetadataList","apiVersion":"meta.k8s.io/v1"}`, `{"kind":"IPAMBlockList","apiVersion":"crd.projectcalico.org/v1","items":[]}`, strings.Replace(page, `{"metadata":{"name":"none"}}`, "7", 1)} {
 		_, err = holding(t, apitest.Answers{crdBlocks: apitest.JSON(200, answer)}).Blocks(t.Context(), family4)
 		require.EqualError(t, err, "Kubernetes https://127.0.0.1:1: reading the names of IPAM blocks: "+
 			"the response is not a list of the Kubernetes API: check that the endpoint is the API server's")
@@ -71,9 +75,9 @@ func TestBlocksInPages(t *testing.T) {
 	store := reaching(t, &rest.Config{}, apitest.RoundTripper(func(request *http.Request) (*http.Response, error) {
 		queries = append(queries, request.URL.RawQuery)
 		assert.Equal(t, acceptMetadata, request.Header.Get("Accept"))
-		page := `{"kind":"PartialObjectMetadataList","metadata":{"continue":"next"},"items":[{"metadata":{"name":"10-244-0-0-26"}}]}`
+		page := `{"kind":"PartialObjectMetadataList","apiVersion":"meta.k8s.io/v1","metadata":{"continue":"next"},"items":[{"metadata":{"name":"10-244-0-0-26"}}]}`
 		if len(queries) == 2 {
-			page = `{"kind":"PartialObjectMetadataList","items":[{"metadata":{"name":"10-244-0-64-26"}}]}`
+			page = `{"kind":"PartialObjectMetadataList","apiVersion":"meta.k8s.io/v1","items":[{"metadata":{"name":"10-244-0-64-26"}}]}`
 		}
 		return apitest.JSON(200, page).To(request), nil
 	}))

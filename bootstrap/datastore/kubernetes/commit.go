@@ -30,6 +30,9 @@ func (d *Datastore) Commit(ctx context.Context, _ datastore.Snapshot, changes []
 		return result, err
 	}
 	for _, change := range changes {
+		if change.Update == nil && change.Create == nil {
+			return result, errors.New("kubernetes: a change has neither a pool to create nor one to update")
+		}
 		var outcome datastore.Outcome
 		if change.Update != nil {
 			outcome.Stored, err = d.update(ctx, group, change.Update)
@@ -52,7 +55,7 @@ func (d *Datastore) Commit(ctx context.Context, _ datastore.Snapshot, changes []
 
 // answerLost reports whether a failed write may have been carried out.
 func answerLost(err error) bool {
-	return datastore.Retryable(err) || errors.Is(err, context.Canceled) || errors.Is(err, api.ErrNoPool)
+	return datastore.Retryable(err) || errors.Is(err, context.Canceled) || errors.Is(err, api.ErrNoPool) || api.IsEndless(err)
 }
 
 // create creates a pool and returns it as the API server stored it.
@@ -66,7 +69,7 @@ func (d *Datastore) create(ctx context.Context, group schema.GroupVersion, pool 
 		return nil, err
 	}
 	action := d.action("create", group, fmt.Sprintf("creating IPPool %s", text.Quote(pool.Name)))
-	return d.write(ctx, action, d.client.Post(path(group, poolResource)...).Body(data))
+	return d.write(ctx, action, group, pool.Name, d.client.Post(path(group, poolResource)...).Body(data))
 }
 
 // update patches the modified fields of the record's spec and returns the pool as the
@@ -82,7 +85,7 @@ func (d *Datastore) update(ctx context.Context, group schema.GroupVersion, recor
 	if patch == nil {
 		return nil, nil
 	}
-	return d.write(ctx, action, d.client.Patch(append(path(group, poolResource), pool.Name)...).Body(patch))
+	return d.write(ctx, action, group, pool.Name, d.client.Patch(append(path(group, poolResource), pool.Name)...).Body(patch))
 }
 
 // versionedPatch returns the record's merge patch with the resourceVersion that it was
@@ -104,18 +107,35 @@ func versionedPatch(record *ippool.Record) ([]byte, error) {
 	return json.Marshal(patch)
 }
 
-// write sends a pool or a patch and returns the pool as the API server stored it.
-func (d *Datastore) write(ctx context.Context, action api.Action, request *rest.Request) (*v3.IPPool, error) {
+// write sends a pool or a patch and returns the pool as the API server stored it. If the
+// response is not that pool, the outcome is unknown.
+func (d *Datastore) write(ctx context.Context, action api.Action, group schema.GroupVersion, name string, request *rest.Request) (*v3.IPPool, error) {
 	body, err := d.client.Call(ctx, action, request.Param("fieldManager", fieldManager))
 	if err != nil {
 		return nil, err
 	}
-	record, err := ippool.DecodeRecord(body)
+	pool, err := storedPool(body, group, name)
 	if err != nil {
-		return nil, d.client.Explain(action, fmt.Errorf("%w: %w", api.ErrNoPool, err))
+		return nil, d.client.Explain(action, err)
 	}
-	if record.Pool().UID == "" {
-		return nil, d.client.Explain(action, fmt.Errorf("%w: it has no uid", api.ErrNoPool))
+	return pool, nil
+}
+
+// storedPool decodes the response to a write of the pool of that name.
+func storedPool(body []byte, group schema.GroupVersion, name string) (*v3.IPPool, error) {
+	if !api.IsKind(body, v3.KindIPPool, group.String()) {
+		return nil, api.ErrNoPool
 	}
-	return record.Pool(), nil
+	record, err := decodePool(body)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", api.ErrNoPool, err)
+	}
+	switch pool := record.Pool(); {
+	case pool.Name != name:
+		return nil, fmt.Errorf("%w of the name %q, but of %q", api.ErrNoPool, name, pool.Name)
+	case pool.UID == "":
+		return nil, fmt.Errorf("%w: it has no uid", api.ErrNoPool)
+	default:
+		return pool, nil
+	}
 }

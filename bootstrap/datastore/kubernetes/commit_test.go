@@ -1,11 +1,14 @@
 package kubernetes
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -13,6 +16,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/rest"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
@@ -20,6 +24,22 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
+
+// storedAs returns the name of the pool that a request writes, and the response of an API
+// server that stored it.
+func storedAs(t *testing.T, request *http.Request, group schema.GroupVersion, spec string) (name string, answer apitest.Answer) {
+	t.Helper()
+	var pool struct{ Metadata metav1.ObjectMeta }
+	body, err := io.ReadAll(request.Body)
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(body, &pool))
+	if name = pool.Metadata.Name; name == "" {
+		name = filepath.Base(request.URL.Path)
+	}
+	request.Body = io.NopCloser(bytes.NewReader(body))
+	return name, apitest.JSON(200, fmt.Sprintf(`{"kind":"IPPool","apiVersion":%q,"metadata":{"name":%q,"uid":"kept","resourceVersion":"8",`+
+		`"creationTimestamp":"2026-11-22T17:45:23Z","labels":{"l":"kept"},"managedFields":[{}]},"spec":%s}`, group, name, spec))
+}
 
 // changed returns a record of a snapshot with a changed pool.
 func changed(t *testing.T, name string) *ippool.Record {
@@ -40,6 +60,9 @@ func TestCommitFails(t *testing.T) {
 			`ippools.crd.projectcalico.org is forbidden: User "x" cannot `+verb+` resource "ippools" in API group "crd.projectcalico.org" at the cluster scope`)
 	}
 	const gone = `{"kind":"Status","apiVersion":"v1","status":"Failure","message":"ippools.crd.projectcalico.org \"x\" not found","reason":"NotFound","details":{"name":"x","group":"crd.projectcalico.org","kind":"ippools"},"code":404}`
+	written := func(metadata string) apitest.Answer {
+		return apitest.JSON(201, `{"kind":"IPPool","apiVersion":"crd.projectcalico.org/v1","metadata":`+metadata+`}`)
+	}
 	const rule = "add to a ClusterRole the rule - {apiGroups: [crd.projectcalico.org], resources: [ippools], verbs: "
 	tests := []struct {
 		name   string
@@ -64,7 +87,15 @@ func TestCommitFails(t *testing.T) {
 		{"unavailable to patch", false, apitest.Answer{Code: 503}, datastore.ErrUnreachable, datastore.Unknown, ""},
 		{"not a pool", true, apitest.JSON(201, `[]`), nil, datastore.Unknown, "the response is not an IPPool"},
 		{"not a patched pool", false, apitest.JSON(200, `[]`), nil, datastore.Unknown, "the response is not an IPPool"},
-		{"no uid", false, apitest.JSON(200, `{}`), nil, datastore.Unknown, "the response is not an IPPool: it has no uid: check that the endpoint is the API server's"},
+		{"no uid", false, written(`{"name":"x"}`), nil, datastore.Unknown, "the response is not an IPPool: it has no uid: check that the endpoint is the API server's"},
+		{"another name", true, written(`{"name":"y","uid":"u"}`), nil, datastore.Unknown,
+			`creating IPPool "x": the response is not an IPPool of the name "x", but of "y": check that the endpoint is the API server's`},
+		{"another patched name", false, written(`{"name":"y","uid":"u"}`), nil, datastore.Unknown, `but of "y"`},
+		{"no metadata", true, apitest.JSON(201, `{"kind":"IPPool","apiVersion":"crd.projectcalico.org/v1"}`), nil, datastore.Unknown, `but of ""`},
+		{"metadata of another type", true, written(`7`), nil, datastore.Unknown, "the response is not an IPPool"},
+		{"another kind", true, apitest.JSON(201, `{"kind":"Pod","apiVersion":"v1","metadata":{"name":"x","uid":"u"}}`), nil, datastore.Unknown, "the response is not an IPPool"},
+		{"another group", true, apitest.JSON(201, `{"kind":"IPPool","apiVersion":"projectcalico.org/v3","metadata":{"name":"x","uid":"u"}}`), nil, datastore.Unknown, "the response is not an IPPool"},
+		{"too large", true, apitest.JSON(201, strings.Repeat(" ", 3<<20+1)), nil, datastore.Unknown, "the response is larger than 3145728 bytes"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -113,18 +144,20 @@ func TestCommitDoesNotModifyTheChanges(t *testing.T) {
 		pool.Spec.CIDR, pool.Spec.AllowedUses = "10.0.0.0/16", []v3.IPPoolAllowedUse{v3.IPPoolAllowedUseWorkload}
 		return pool
 	}
-	answers := map[string]apitest.Answer{
-		"it succeeds": apitest.JSON(200, `{"apiVersion":"x/v1","metadata":{"name":"other","uid":"kept","resourceVersion":"8","labels":{"l":"kept"}},"spec":{"cidr":"10.9.0.0/16","blockSize":27}}`),
-		"it fails":    apitest.Failure(422, "Invalid", "no"),
-	}
-	for name, answer := range answers {
+	for name, fails := range map[string]bool{"it succeeds": false, "it fails": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			record := changed(t, "a")
 			changes := []datastore.Change{{Create: pool("b")}, {Update: record}, {Create: pool("c")}}
 			snapshot := datastore.Snapshot{Revision: "7", Pools: []*ippool.Record{record}}
-			result, err := answering(t, &rest.Config{}, answer).Commit(t.Context(), snapshot, changes)
-			require.Equal(t, answer.Code != 200, err != nil, "%v", err)
+			result, err := reaching(t, &rest.Config{}, apitest.RoundTripper(func(request *http.Request) (*http.Response, error) {
+				_, answer := storedAs(t, request, ippool.CRDV1, `{"cidr":"10.9.0.0/16","blockSize":27}`)
+				if fails {
+					answer = apitest.Failure(422, "Invalid", "no")
+				}
+				return answer.To(request), nil
+			})).Commit(t.Context(), snapshot, changes)
+			require.Equal(t, fails, err != nil, "%v", err)
 
 			assert.Equal(t, []datastore.Change{{Create: pool("b")}, {Update: changed(t, "a")}, {Create: pool("c")}}, changes)
 			assert.Equal(t, datastore.Snapshot{Revision: "7", Pools: []*ippool.Record{changed(t, "a")}}, snapshot)
@@ -143,10 +176,10 @@ func TestCommitSends(t *testing.T) {
 	t.Parallel()
 	var sent []string
 	store := reaching(t, &rest.Config{}, apitest.RoundTripper(func(request *http.Request) (*http.Response, error) {
+		name, answer := storedAs(t, request, v3.SchemeGroupVersion, `{"cidr":"10.9.0.0/16"}`)
 		body, _ := io.ReadAll(request.Body)
 		sent = append(sent, fmt.Sprintf("%s %s %s %s", request.Method, request.URL, request.Header.Get("Content-Type"), body))
-		answer := apitest.JSON(200, `{"metadata":{"uid":"kept","resourceVersion":"8","creationTimestamp":"2026-11-22T17:45:23Z","labels":{"l":"kept"}},"spec":{"cidr":"10.9.0.0/16"}}`)
-		if strings.Contains(string(body), "fails") {
+		if name == "fails" {
 			answer = apitest.Failure(422, "Invalid", "no")
 		}
 		return answer.To(request), nil

@@ -24,7 +24,9 @@ import (
 type Config struct {
 	// REST configures the connection. It is required and is copied. Its
 	// ContentConfig is replaced; UserAgent, WarningHandler and QPS (no limit)
-	// are set if they are unset. Redirects are not followed.
+	// are set if they are unset. Redirects are not followed. An exec plugin is
+	// trusted: client-go does not limit its output, and if it does not exit it
+	// outlives the request.
 	REST *rest.Config
 
 	// APIGroup is ippool.CRDV1 or v3.SchemeGroupVersion. Empty means the first

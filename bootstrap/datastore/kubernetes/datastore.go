@@ -58,15 +58,29 @@ func Open(config Config) (*Datastore, error) {
 }
 
 // Close closes idle connections to the API server.
-func (d *Datastore) Close() error { return d.client.Close() }
+func (d *Datastore) Close() error {
+	if !d.isOpen() {
+		return nil
+	}
+	return d.client.Close()
+}
+
+// isOpen reports whether Open returned the datastore.
+func (d *Datastore) isOpen() bool { return d != nil && d.client != nil }
+
+var errNotOpen = errors.New("kubernetes: the datastore is not open: use Open")
 
 // Type returns datastore.Kubernetes.
 func (d *Datastore) Type() datastore.Type { return datastore.Kubernetes }
 
 // Snapshot reads all pools with one list of the first API group that is served. It
 // requests a consistent list, because a write must not depend on stale data. Revision
-// is the list's resourceVersion.
+// is the list's resourceVersion. It is an error if the response is not a complete list
+// of pools.
 func (d *Datastore) Snapshot(ctx context.Context) (datastore.Snapshot, error) {
+	if !d.isOpen() {
+		return datastore.Snapshot{}, errNotOpen
+	}
 	groups := apiGroups
 	switch {
 	case !d.requested.Empty():
@@ -98,15 +112,8 @@ func (d *Datastore) Snapshot(ctx context.Context) (datastore.Snapshot, error) {
 // list reads the pools of one group.
 func (d *Datastore) list(ctx context.Context, group schema.GroupVersion) (datastore.Snapshot, error) {
 	action := d.action("list", group, "reading IP pools")
-	body, err := d.client.Call(ctx, action, d.client.Get(path(group, poolResource)...))
-	if err != nil {
-		return datastore.Snapshot{}, err
-	}
-	snapshot, err := readPools(body)
-	if err != nil {
-		return datastore.Snapshot{}, d.client.Explain(action, err)
-	}
-	return snapshot, nil
+	action.Restarts = true
+	return readPools(ctx, d.client, action, group)
 }
 
 // checkOtherGroup returns an error that is not retryable if the config requests the
@@ -129,6 +136,9 @@ func (d *Datastore) checkOtherGroup(ctx context.Context) error {
 // group returns the API group of the pools. It needs a list to find out, unless the
 // config or an earlier list determines it.
 func (d *Datastore) group(ctx context.Context) (schema.GroupVersion, error) {
+	if !d.isOpen() {
+		return schema.GroupVersion{}, errNotOpen
+	}
 	if !d.requested.Empty() {
 		return d.requested, nil
 	}
@@ -183,6 +193,9 @@ func (d *Datastore) notInstalled(groups []schema.GroupVersion, absent []error) e
 // kube-proxy's config, in this order, until it has a CIDR of each family. It skips a
 // source that is absent, forbidden or malformed and returns its problem.
 func (d *Datastore) PodCIDRs(ctx context.Context, families []ippool.Family) ([]facts.PodCIDRSource, error) {
+	if !d.isOpen() {
+		return nil, errNotOpen
+	}
 	return clusterfacts.PodCIDRs(ctx, d.client, families)
 }
 
@@ -190,7 +203,10 @@ func (d *Datastore) PodCIDRs(ctx context.Context, families []ippool.Family) ([]f
 // objects or, if there are none or they are forbidden, from kubeadm's
 // ClusterConfiguration or OpenShift's Network config. What is absent, forbidden or
 // malformed is reported in Problems. Errors are only ErrUnreachable, ErrTLS,
-// ErrUnauthorized and that of ctx.
+// ErrUnauthorized, that of ctx, and responses that exceed a limit.
 func (d *Datastore) Survey(ctx context.Context) (facts.Survey, error) {
+	if !d.isOpen() {
+		return facts.Survey{}, errNotOpen
+	}
 	return clusterfacts.Survey(ctx, d.client)
 }

@@ -22,7 +22,7 @@ const (
 	v3Pools   = "/apis/projectcalico.org/v3/ippools"
 	crdBlocks = "/apis/crd.projectcalico.org/v1/ipamblocks"
 
-	noPools = `{"kind":"IPPoolList","items":[]}`
+	noPools = `{"kind":"IPPoolList","apiVersion":"crd.projectcalico.org/v1","items":[]}`
 )
 
 // in sets the requested API group of the datastore.
@@ -35,7 +35,7 @@ func in(group schema.GroupVersion, store *Datastore) *Datastore {
 // readable.
 func TestSnapshotOfUnreadable(t *testing.T) {
 	t.Parallel()
-	store := holding(t, apitest.Answers{crdPools: apitest.JSON(200, `{"kind":"IPPoolList","metadata":{"resourceVersion":"7"},"items":[
+	store := holding(t, apitest.Answers{crdPools: apitest.JSON(200, `{"kind":"IPPoolList","apiVersion":"crd.projectcalico.org/v1","metadata":{"resourceVersion":"7"},"items":[
 {"metadata":{"name":"z"},"spec":{"cidr":"10.1.0.0/16","blockSize":"26"}},
 {"metadata":{"name":"c"},"spec":{"cidr":"10.3.0.0/16"}},
 {"metadata":{"name":"b"},"spec":{"cidr":"10.2.0.0/16"}},
@@ -120,7 +120,7 @@ func TestSnapshotFails(t *testing.T) {
 			"unauthorized: Unauthorized: check the token: is it from this cluster, and does its ServiceAccount still exist?", datastore.ErrUnauthorized},
 		{"not a list", ippool.CRDV1, apitest.JSON(200, `{"kind":"IPPool"}`), noList, nil},
 		{"not JSON", ippool.CRDV1, apitest.Answer{Code: 200, Header: apitest.Header("text/html"), Body: "<html>welcome</html>"}, noList, nil},
-		{"expired", ippool.CRDV1, apitest.Failure(410, "Expired", "too old"), "too old", nil},
+		{"expired", ippool.CRDV1, apitest.Failure(410, "Expired", "too old"), "datastore unreachable: too old", datastore.ErrUnreachable},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -138,9 +138,9 @@ func TestSnapshotFails(t *testing.T) {
 func TestClusterFacts(t *testing.T) {
 	t.Parallel()
 	store := holding(t, apitest.Answers{
-		"/api/v1/nodes": apitest.JSON(200, `{"kind":"NodeList","items":[{"metadata":{"name":"a"}}]}`),
+		"/api/v1/nodes": apitest.JSON(200, `{"kind":"NodeList","apiVersion":"v1","items":[{"metadata":{"name":"a"}}]}`),
 		"/api/v1/namespaces/kube-system/configmaps/kubeadm-config": apitest.JSON(200,
-			`{"data":{"ClusterConfiguration":"networking: {podSubnet: 10.244.0.0/16, serviceSubnet: 10.96.0.0/12}"}}`),
+			`{"kind":"ConfigMap","apiVersion":"v1","data":{"ClusterConfiguration":"networking: {podSubnet: 10.244.0.0/16, serviceSubnet: 10.96.0.0/12}"}}`),
 	})
 	sources, err := store.PodCIDRs(t.Context(), []ippool.Family{ippool.IPv4})
 	require.NoError(t, err)

@@ -11,4 +11,8 @@
 // one default pool per family. Bootstraps with different names for the default pools
 // can create several: use the same names in the whole cluster. If a run is interrupted
 // between two creates, the next run creates the rest.
+//
+// Responses are limited: a list of pools to 64 MiB, 20,000 pools and about 96 MiB of
+// memory; docs/KUBERNETES.md has all limits. A response that exceeds one is an error that
+// is not retryable.
 package kubernetes

@@ -23,9 +23,6 @@ type Action struct {
 	Namespace string
 	Name      string // name of a single object; empty: any
 
-	// MaxBytes limits the decompressed size of the response. Zero means 64 MiB.
-	MaxBytes int64
-
 	// OrElse is an alternative hint if the action is forbidden; may be empty.
 	OrElse string
 

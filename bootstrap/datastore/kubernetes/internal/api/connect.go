@@ -7,12 +7,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"slices"
+	"strconv"
 	"sync"
 	"time"
 
 	"github.com/go-logr/logr"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -30,12 +32,7 @@ import (
 // limits, and a run makes fewer than ten requests.
 const NoLimit = -1
 
-const (
-	defaultRequestTimeout = 20 * time.Second
-
-	// defaultMaxBytes is far more than the largest page that is requested.
-	defaultMaxBytes = 64 << 20
-)
+const defaultRequestTimeout = 20 * time.Second
 
 // Client makes requests to an API server. It is safe for concurrent use.
 type Client struct {
@@ -78,11 +75,20 @@ func New(config *rest.Config, userAgent string, requestTimeout time.Duration, na
 	}, nil
 }
 
+// statusCodecs decodes a Status in JSON. YAML would take hundreds of times its size in
+// memory.
 var statusCodecs = sync.OnceValue(func() runtime.NegotiatedSerializer {
 	scheme := runtime.NewScheme()
 	scheme.AddUnversionedTypes(schema.GroupVersion{Version: "v1"}, &metav1.Status{})
-	return serializer.NewCodecFactory(scheme).WithoutConversion()
+	return onlyJSON{serializer.NewCodecFactory(scheme).WithoutConversion()}
 })
+
+type onlyJSON struct{ runtime.NegotiatedSerializer }
+
+func (s onlyJSON) SupportedMediaTypes() []runtime.SerializerInfo {
+	return slices.DeleteFunc(slices.Clone(s.NegotiatedSerializer.SupportedMediaTypes()),
+		func(info runtime.SerializerInfo) bool { return info.MediaType != runtime.ContentTypeJSON })
+}
 
 // clientFor returns a client that does not follow redirects: client-go would send the
 // token to the target of a redirect, and a POST would become a GET.
@@ -97,10 +103,10 @@ func clientFor(config *rest.Config) (*http.Client, error) {
 	return &client, nil
 }
 
-// bounded limits the size of a response to the maximum in the request's context,
-// because client-go reads responses, including errors, without a limit. It also rejects
-// 101 Switching Protocols, after which client-go would read from the connection without
-// a timeout.
+// bounded limits the size of an error response, which client-go reads without a limit,
+// and keeps its Retry-After, which client-go drops if the body is a Status without it. It
+// also rejects 101 Switching Protocols, after which client-go would read from the
+// connection without a timeout.
 type bounded struct{ http.RoundTripper }
 
 func (t bounded) RoundTrip(request *http.Request) (*http.Response, error) {
@@ -112,16 +118,21 @@ func (t bounded) RoundTrip(request *http.Request) (*http.Response, error) {
 		_ = response.Body.Close()
 		return nil, errUpgrade
 	}
-	if limit, ok := request.Context().Value(maxBytes{}).(int64); ok {
-		response.Body = http.MaxBytesReader(nil, response.Body, limit)
+	if response.StatusCode < 200 || response.StatusCode >= 300 {
+		response.Body = http.MaxBytesReader(nil, response.Body, maxErrorBytes)
+		if wait, ok := request.Context().Value(retryAfter{}).(*time.Duration); ok {
+			seconds, _ := strconv.ParseUint(response.Header.Get("Retry-After"), 10, 31) // it may also be a date
+			*wait = time.Duration(seconds) * time.Second
+		}
 	}
 	return response, nil
 }
 
 func (t bounded) WrappedRoundTripper() http.RoundTripper { return t.RoundTripper }
 
-// maxBytes is the context key of the size limit of a request.
-type maxBytes struct{}
+// retryAfter is the context key of a *time.Duration for the Retry-After of an error
+// response.
+type retryAfter struct{}
 
 var errUpgrade = errors.New("unexpected 101 Switching Protocols")
 
@@ -156,24 +167,36 @@ func (c *Client) Patch(path ...string) *rest.Request {
 	return c.rest.Patch(types.MergePatchType).AbsPath(path...)
 }
 
-// Call makes a request and returns the body of the response. Its errors are explained.
-// An API server that is starting may forbid a request until its RBAC roles are synced;
-// so if the request is forbidden, Call checks whether the API server is ready and
-// repeats the request.
-func (c *Client) Call(ctx context.Context, action Action, request *rest.Request) ([]byte, error) {
-	body, err := c.once(ctx, action, request)
+// Call makes a request for a single object and returns the body of the response, which
+// is at most maxObjectBytes long. Its errors are explained.
+func (c *Client) Call(ctx context.Context, action Action, request *rest.Request) (body []byte, err error) {
+	err = c.read(ctx, action, request, func(_ context.Context, response io.Reader) error {
+		body, err = io.ReadAll(http.MaxBytesReader(nil, io.NopCloser(response), maxObjectBytes))
+		return err
+	})
+	return body, err
+}
+
+// read makes a request and has the response read. An API server that is starting may
+// forbid a request until its RBAC roles are synced; so if the request is forbidden, read
+// checks whether the API server is ready and repeats the request.
+func (c *Client) read(ctx context.Context, action Action, request *rest.Request, read reading) error {
+	err := c.once(ctx, action, request, read)
 	if !errors.Is(err, datastore.ErrForbidden) {
 		c.forbidden.Delete(action)
-		return body, err
+		return err
 	}
 	if !c.ready(ctx, action) {
-		return nil, &datastore.Error{
+		return &datastore.Error{
 			Kind: datastore.ErrUnreachable, Place: c.Place(), Operation: action.Operation,
 			Err: errNotReady, Hint: "if this persists, " + action.RoleHint(),
 		}
 	}
-	return c.once(ctx, action, request)
+	return c.once(ctx, action, request, read)
 }
+
+// reading reads the body of a response. The context ends with the time of the request.
+type reading func(ctx context.Context, body io.Reader) error
 
 var errNotReady = errors.New("forbidden, but the API server is not ready: RBAC may not be synced yet")
 
@@ -188,7 +211,7 @@ func (c *Client) ready(ctx context.Context, forbidden Action) bool {
 	now := time.Now()
 	since, _ := c.forbidden.LoadOrStore(forbidden, now)
 	check := Action{Operation: "checking whether the API server is ready", Verb: "get", Resource: "readyz"}
-	_, err := c.once(ctx, check, c.Get("readyz"))
+	err := c.once(ctx, check, c.Get("readyz"), func(context.Context, io.Reader) error { return nil })
 	switch {
 	case errors.Is(err, datastore.ErrUnreachable):
 		return false
@@ -199,66 +222,66 @@ func (c *Client) ready(ctx context.Context, forbidden Action) bool {
 	}
 }
 
-// once makes one request, limited in time and size.
-func (c *Client) once(ctx context.Context, action Action, request *rest.Request) ([]byte, error) {
+// once makes one request, limited in time, and has the response read.
+func (c *Client) once(ctx context.Context, action Action, request *rest.Request, read reading) error {
 	outer := ctx
-	ctx = context.WithValue(ctx, maxBytes{}, cmp.Or(action.MaxBytes, defaultMaxBytes))
+	var wait time.Duration
+	ctx = context.WithValue(ctx, retryAfter{}, &wait)
 	// client-go would log what is in the error, bypassing the caller's logger.
 	ctx, cancel := context.WithTimeout(logr.NewContext(ctx, logr.Discard()), c.requestTimeout)
 	defer cancel()
 	// The run does the retries.
-	result, err := c.do(ctx, request.MaxRetries(0))
+	body, err := c.open(ctx, request.MaxRetries(0))
 	if err == nil {
-		return result.Raw()
+		err = read(ctx, body)
+		_ = body.Close()
+	}
+	if err == nil {
+		return nil
 	}
 	if errors.Is(outer.Err(), context.Canceled) {
 		// The caller canceled: this is not a failure of the API server.
-		return nil, &datastore.Error{Place: c.Place(), Operation: action.Operation, Err: outer.Err()}
+		return &datastore.Error{Place: c.Place(), Operation: action.Operation, Err: outer.Err()}
 	}
 	if outer.Err() != nil && errors.Is(err, context.Cause(outer)) && !errors.Is(err, outer.Err()) {
 		err = outer.Err() // net/http returns only the cause
 	}
 	explained := c.Explain(action, err)
-	_, plain := result.Raw()
-	readHeader(explained, plain)
-	if errors.Is(explained, datastore.ErrUnreachable) {
+	var failure *datastore.Error
+	if errors.As(explained, &failure) && failure.Kind == datastore.ErrUnreachable {
+		failure.RetryAfter = max(failure.RetryAfter, wait)
 		// The next request connects again and resolves the name again.
 		_ = c.Close()
 	}
-	return nil, explained
+	return explained
 }
 
-// do makes the request. With an exec plugin or a token file it returns when ctx ends,
-// while client-go waits until the plugin exits or the file is read. If that never happens,
-// it outlives the request.
-func (c *Client) do(ctx context.Context, request *rest.Request) (rest.Result, error) {
+// open makes the request and returns the body of the response. With an exec plugin or a
+// token file it returns when ctx ends, while client-go waits until the plugin exits or the
+// file is read. If that never happens, it outlives the request.
+func (c *Client) open(ctx context.Context, request *rest.Request) (io.ReadCloser, error) {
 	source := "exec plugin of the kubeconfig's user"
 	switch {
 	case c.config.ExecProvider != nil:
 	case c.config.BearerTokenFile != "":
 		source = "file " + c.config.BearerTokenFile + " with the token"
 	default:
-		result := request.Do(ctx)
-		return result, result.Error()
+		return request.Stream(ctx)
 	}
-	result, ok := await.Result(ctx, func() rest.Result { return request.Do(ctx) })
+	type response struct {
+		body io.ReadCloser
+		err  error
+	}
+	got, ok := await.Result(ctx, func() response {
+		body, err := request.Stream(ctx)
+		if err == nil && ctx.Err() != nil { // nobody may be waiting any more
+			_ = body.Close()
+			body, err = nil, ctx.Err()
+		}
+		return response{body, err}
+	})
 	if !ok {
-		return rest.Result{}, fmt.Errorf("neither the %s nor the API server responded: %w", source, ctx.Err())
+		return nil, fmt.Errorf("neither the %s nor the API server responded: %w", source, ctx.Err())
 	}
-	return result, result.Error()
-}
-
-// readHeader sets RetryAfter from the Retry-After header, which client-go drops if the
-// body of the response is a Status without it.
-func readHeader(explained, plain error) {
-	var (
-		failure *datastore.Error
-		status  apierrors.APIStatus
-	)
-	if !errors.As(explained, &failure) || !errors.As(plain, &status) || failure.Kind != datastore.ErrUnreachable {
-		return
-	}
-	if details := status.Status().Details; details != nil {
-		failure.RetryAfter = max(failure.RetryAfter, time.Duration(details.RetryAfterSeconds)*time.Second)
-	}
+	return got.body, got.err
 }

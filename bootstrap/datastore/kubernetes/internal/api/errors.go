@@ -36,7 +36,9 @@ func (c *Client) Explain(action Action, err error) error {
 	)
 	switch {
 	case errors.As(err, &tooLarge):
-		e.Err, e.Hint = fmt.Errorf("the response is larger than %d bytes", tooLarge.Limit), notAPIServerHint
+		e.Err, e.Hint = &LimitError{Exceeded: TooManyBytes, Limit: tooLarge.Limit}, notAPIServerHint
+	case IsEndless(err):
+		e.Hint = notAPIServerHint
 	case errors.As(err, &status):
 		return c.explainStatus(e, action, status.Status())
 	case errors.Is(err, ErrNoList), errors.Is(err, ErrNoPool):
@@ -146,6 +148,9 @@ func isPage(status metav1.Status) bool {
 	})
 }
 
+// maxReasons is the number of reasons that are reported.
+const maxReasons = 100
+
 // refusal returns one error per reason of the API server's validation, sorted, because
 // the server's order varies.
 func refusal(e *datastore.Error, status metav1.Status) error {
@@ -166,6 +171,9 @@ func refusal(e *datastore.Error, status metav1.Status) error {
 	// "<nil>" only means that further rules were not evaluated.
 	if named := slices.DeleteFunc(slices.Clone(reasons), func(r string) bool { return strings.HasPrefix(r, "<nil>: ") }); len(named) > 0 {
 		reasons = named
+	}
+	if more := len(reasons) - maxReasons; more > 0 {
+		reasons = append(reasons[:maxReasons], fmt.Sprintf("and %d more reasons", more))
 	}
 	var errs []error
 	for _, reason := range reasons {

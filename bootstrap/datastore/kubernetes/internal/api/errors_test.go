@@ -183,7 +183,7 @@ func TestForbiddenWhileItStarts(t *testing.T) {
 					case request.URL.Path == "/readyz":
 						answer = apitest.JSON(ready, "[-]informer-sync failed: reason withheld")
 					case authorized:
-						answer = apitest.JSON(200, `{"kind":"IPPoolList","items":[]}`)
+						answer = apitest.JSON(200, `{"kind":"IPPoolList","apiVersion":"crd.projectcalico.org/v1","items":[]}`)
 					}
 					return answer.To(request), nil
 				}))
@@ -217,7 +217,7 @@ func TestForbiddenWithOtherPermissions(t *testing.T) {
 	blocks := Action{Operation: "reading the names of IPAM blocks", Verb: "list", Group: "crd.projectcalico.org", Resource: "ipamblocks"}
 	synctest.Test(t, func(t *testing.T) {
 		client := reaching(t, rest.Config{BearerToken: "hunter2"}, apitest.ByPath(apitest.Answers{
-			"/pools":  apitest.JSON(200, `{"kind":"IPPoolList","items":[]}`),
+			"/pools":  apitest.JSON(200, `{"kind":"IPPoolList","apiVersion":"crd.projectcalico.org/v1","items":[]}`),
 			"/blocks": apitest.Failure(403, "Forbidden", `User "x" cannot do that`),
 			"/readyz": apitest.Failure(403, "Forbidden", `User "x" cannot do that`),
 		}))

@@ -51,7 +51,7 @@ func TestPlugin(t *testing.T) {
 			_, _ = w.Write([]byte(apitest.Failure(401, "Unauthorized", "Unauthorized").Body))
 			return
 		}
-		_, _ = w.Write([]byte(`{"kind":"IPPoolList","metadata":{"resourceVersion":"7"},"items":[]}`))
+		_, _ = w.Write([]byte(`{"kind":"IPPoolList","apiVersion":"crd.projectcalico.org/v1","metadata":{"resourceVersion":"7"},"items":[]}`))
 	}))
 	t.Cleanup(server.Close)
 	printing := func(token string) string {
@@ -60,7 +60,7 @@ func TestPlugin(t *testing.T) {
 
 	body, err := call(t, plugged(t, server, printing("hunter2")), listing)
 	require.NoError(t, err)
-	assert.JSONEq(t, `{"kind":"IPPoolList","metadata":{"resourceVersion":"7"},"items":[]}`, string(body))
+	assert.JSONEq(t, `{"kind":"IPPoolList","apiVersion":"crd.projectcalico.org/v1","metadata":{"resourceVersion":"7"},"items":[]}`, string(body))
 
 	_, err = call(t, plugged(t, server, printing("hunter3")), listing)
 	require.ErrorIs(t, err, datastore.ErrUnauthorized)

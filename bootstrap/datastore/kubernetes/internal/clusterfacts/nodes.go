@@ -5,16 +5,18 @@ import (
 	"encoding/json"
 	"errors"
 	"net/netip"
-	"slices"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/kubernetes/internal/api"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/facts"
 )
 
-// nodePage is the number of nodes per page. A node has about 10 kB, most of it the list
-// of its images, and clusters can have thousands of nodes.
-const nodePage = "500"
+// nodeList is the list of the nodes. A node has about 10 kB, most of it the list of its
+// images, and clusters can have thousands of nodes.
+var nodeList = api.List{
+	Path: []string{"api", "v1", "nodes"}, Kind: "NodeList", APIVersion: "v1", PageSize: 500,
+	MaxBytes: 512 << 20, MaxItems: 20_000, MaxMemory: 48 << 20,
+}
 
 // node has the fields of a node that are used.
 type node struct {
@@ -39,62 +41,58 @@ type node struct {
 // limit, and returns thousands of nodes at once.
 func readAllNodes(ctx context.Context, client *api.Client) (nodes []facts.Node, problems []string, err error) {
 	action := api.Action{Operation: "reading nodes", Verb: "list", Resource: "nodes"}
-	for next := ""; ; {
-		request := client.Get("api", "v1", action.Resource).Param("limit", nodePage)
-		if next != "" {
-			request.Param("continue", next)
-		}
-		body, err := client.Call(ctx, action, request)
-		if err == nil {
-			var page []facts.Node
-			if page, next, err = readNodes(body); err != nil {
-				err = client.Explain(action, err)
-			}
-			nodes = append(nodes, page...)
-		}
-		switch {
-		case err == nil && next == "":
-			return nodes, nil, nil
-		case err == nil:
-		case errors.Is(err, datastore.ErrNotInstalled): // its hint is about Calico's CRDs
-			return nil, []string{"checks against nodes are skipped: the API server has no nodes"}, nil
-		case isProblem(ctx, err):
-			return nil, []string{"checks against nodes are skipped: " + err.Error()}, nil
-		default:
-			return nil, nil, err
-		}
+	_, err = client.ReadList(ctx, action, nodeList, func(item []byte) (int, error) {
+		read, err := readNode(item)
+		nodes = append(nodes, read)
+		return memoryOf(read), err
+	})
+	switch {
+	case err == nil:
+		return nodes, nil, nil
+	case errors.Is(err, datastore.ErrNotInstalled): // its hint is about Calico's CRDs
+		return nil, []string{"checks against nodes are skipped: the API server has no nodes"}, nil
+	case isProblem(ctx, err):
+		return nil, []string{"checks against nodes are skipped: " + err.Error()}, nil
+	default:
+		return nil, nil, err
 	}
 }
 
-// readNodes decodes a page. It decodes nodes directly, without json.RawMessage, because
-// most of a page is not used.
-func readNodes(body []byte) (nodes []facts.Node, next string, err error) {
-	var page struct {
-		Kind     string `json:"kind"`
-		Metadata struct {
-			Continue string `json:"continue"`
-		} `json:"metadata"`
-		Items []node `json:"items"`
+// readNode decodes an item of a list of nodes.
+func readNode(item []byte) (facts.Node, error) {
+	var read node
+	if err := json.Unmarshal(item, &read); err != nil || read.Metadata.Name == "" {
+		return facts.Node{}, api.ErrNoList
 	}
-	if err := json.Unmarshal(body, &page); err != nil || page.Kind != "NodeList" {
-		return nil, "", api.ErrNoList
+	return read.read(), nil
+}
+
+// memoryOf returns about how much memory a node takes.
+func memoryOf(node facts.Node) int {
+	const (
+		nodeMemory  = 256
+		entryMemory = 100 // of a label
+		addrMemory  = 32  // of an address or a prefix
+	)
+	memory := nodeMemory + len(node.Name) + entryMemory*len(node.Labels) + addrMemory*(len(node.Addresses)+len(node.PodCIDRs))
+	for key, value := range node.Labels {
+		memory += len(key) + len(value)
 	}
-	for _, item := range page.Items {
-		nodes = append(nodes, item.read())
-	}
-	return nodes, page.Metadata.Continue, nil
+	return memory
 }
 
 // read converts a node. It ignores invalid addresses and CIDRs, which a kubelet may
 // write.
 func (n node) read() facts.Node {
 	read := facts.Node{Name: n.Metadata.Name, Labels: n.Metadata.Labels}
+	known := map[netip.Addr]bool{}
 	for _, address := range n.Status.Addresses {
 		if address.Type != "InternalIP" && address.Type != "ExternalIP" {
 			continue // a host name, even if it looks like an address
 		}
 		addr, err := netip.ParseAddr(address.Address)
-		if addr = addr.Unmap(); err == nil && !slices.Contains(read.Addresses, addr) {
+		if addr = addr.Unmap(); err == nil && !known[addr] {
+			known[addr] = true
 			read.Addresses = append(read.Addresses, addr)
 		}
 	}

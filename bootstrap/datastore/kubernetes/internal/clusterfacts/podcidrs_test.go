@@ -21,10 +21,10 @@ const kubeProxyPath = "/api/v1/namespaces/kube-system/configmaps/kube-proxy"
 func TestPodCIDRs(t *testing.T) {
 	t.Parallel()
 	kubeadm := func(podSubnet string) apitest.Answer {
-		return apitest.JSON(200, `{"data":{"ClusterConfiguration":"networking: {podSubnet: '`+podSubnet+`'}"}}`)
+		return apitest.JSON(200, `{"kind":"ConfigMap","apiVersion":"v1","data":{"ClusterConfiguration":"networking: {podSubnet: '`+podSubnet+`'}"}}`)
 	}
-	openShift := apitest.JSON(200, `{"spec":{"clusterNetwork":[{"cidr":"fd00:1::/56"}]}}`)
-	kubeProxy := apitest.JSON(200, `{"data":{"config.conf":"clusterCIDR: 10.3.0.0/16"}}`)
+	openShift := apitest.JSON(200, `{"kind":"Network","apiVersion":"config.openshift.io/v1","spec":{"clusterNetwork":[{"cidr":"fd00:1::/56"}]}}`)
+	kubeProxy := apitest.JSON(200, `{"kind":"ConfigMap","apiVersion":"v1","data":{"config.conf":"clusterCIDR: 10.3.0.0/16"}}`)
 	ofKubeadm, ofOpenShift, ofKubeProxy := origin.Cluster("kubeadm-config"), origin.Cluster("networks.config.openshift.io"), origin.Cluster("kube-proxy")
 	absent := func(name origin.Origin) facts.PodCIDRSource {
 		return facts.PodCIDRSource{Name: name, Problem: "not found", Absent: true}
@@ -51,7 +51,7 @@ func TestPodCIDRs(t *testing.T) {
 			{Name: ofKubeadm, Problem: "none configured", Absent: true},
 			{Name: ofOpenShift, Problem: `Kubernetes https://127.0.0.1:1: reading OpenShift's network config: permission denied: User "x" cannot get resource "networks": ` +
 				"add to a ClusterRole the rule - {apiGroups: [config.openshift.io], resources: [networks], resourceNames: [cluster], verbs: [get]}"},
-			{Name: ofKubeProxy, Problem: "not a ConfigMap"},
+			{Name: ofKubeProxy, Problem: "the response is not a ConfigMap of v1"},
 		}},
 	}
 	for _, tt := range tests {

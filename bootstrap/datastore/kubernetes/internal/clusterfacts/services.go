@@ -3,9 +3,11 @@ package clusterfacts
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/kubernetes/internal/api"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/facts"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
@@ -61,34 +63,43 @@ func serviceCIDRs(ctx context.Context, client *api.Client) (ranges []facts.Locat
 	return ranges, problems, nil
 }
 
-// serviceCIDRObjects reads the ServiceCIDR objects: the one of the API server's flag,
-// and those that were added. They are in v1 since Kubernetes 1.33.
+// serviceCIDRList is the list of the ServiceCIDR objects: the one of the API server's
+// flag, and those that were added. They are in v1 since Kubernetes 1.33.
+var serviceCIDRList = api.List{
+	Path: []string{"apis", "networking.k8s.io", "v1", "servicecidrs"}, Kind: "ServiceCIDRList", APIVersion: "networking.k8s.io/v1",
+	MaxBytes: 64 << 20, MaxItems: 10_000, MaxMemory: 8 << 20,
+}
+
+// serviceCIDRObjects reads the ServiceCIDR objects.
 func serviceCIDRObjects(ctx context.Context, client *api.Client) (ranges []facts.Located, source facts.PodCIDRSource, err error) {
+	source.Name = origin.Cluster("servicecidrs.networking.k8s.io")
+	action := api.Action{
+		Operation: "reading ServiceCIDRs", Verb: "list", Group: "networking.k8s.io", Resource: "servicecidrs",
+	}
 	var objects []serviceCIDR
-	list := cidrSource{
-		name: origin.Cluster("servicecidrs.networking.k8s.io"),
-		action: api.Action{
-			Operation: "reading ServiceCIDRs", Verb: "list", Group: "networking.k8s.io", Resource: "servicecidrs",
-		},
-		path: []string{"apis", "networking.k8s.io", "v1", "servicecidrs"},
-		read: func(body []byte) (texts []string, err error) {
-			objects, err = readServiceCIDRs(body)
-			for _, object := range objects {
-				texts = append(texts, object.Spec.CIDRs...)
-			}
-			return texts, err
-		},
+	_, err = client.ReadList(ctx, action, serviceCIDRList, func(item []byte) (int, error) {
+		object, err := readServiceCIDR(item)
+		objects = append(objects, object)
+		return object.memory(), err
+	})
+	if err != nil {
+		switch {
+		case errors.Is(err, datastore.ErrNotInstalled):
+			source.Problem, source.Absent, err = "not found", true, nil
+		case isProblem(ctx, err):
+			source.Problem, err = err.Error(), nil
+		}
+		return nil, source, err
 	}
-	source, err = list.fetch(ctx, client)
-	if err != nil && isProblem(ctx, err) {
-		source.Problem, err = err.Error(), nil
-	}
+	var texts []string
 	for _, object := range objects {
+		texts = append(texts, object.Spec.CIDRs...)
 		one := facts.PodCIDRSource{Name: origin.Cluster("ServiceCIDR " + object.Metadata.Name)}
 		one.Prefixes, _ = prefixesOf(object.Spec.CIDRs) // problems are in source
 		ranges = append(ranges, located(one)...)
 	}
-	return ranges, source, err
+	takeTexts(&source, texts)
+	return ranges, source, nil
 }
 
 // serviceCIDR has the fields of a ServiceCIDR that are used.
@@ -101,15 +112,22 @@ type serviceCIDR struct {
 	} `json:"spec"`
 }
 
-func readServiceCIDRs(body []byte) ([]serviceCIDR, error) {
-	var list struct {
-		Kind  string        `json:"kind"`
-		Items []serviceCIDR `json:"items"`
+// memory returns about how much memory the object and its ranges take.
+func (s serviceCIDR) memory() int {
+	const objectMemory, rangeMemory = 128, 256
+	memory := objectMemory + len(s.Metadata.Name)
+	for _, cidr := range s.Spec.CIDRs {
+		memory += rangeMemory + len(cidr)
 	}
-	if err := json.Unmarshal(body, &list); err != nil || list.Kind != "ServiceCIDRList" {
-		return nil, api.ErrNoList
+	return memory
+}
+
+// readServiceCIDR decodes an item of a list of ServiceCIDRs.
+func readServiceCIDR(item []byte) (object serviceCIDR, err error) {
+	if json.Unmarshal(item, &object) != nil || object.Metadata.Name == "" {
+		return serviceCIDR{}, api.ErrNoList
 	}
-	return list.Items, nil
+	return object, nil
 }
 
 // located returns the ranges of a source, each with the name of the source.

@@ -8,8 +8,6 @@ import (
 	"net/netip"
 	"strings"
 
-	"sigs.k8s.io/yaml"
-
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/kubernetes/internal/api"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/facts"
@@ -23,7 +21,10 @@ type cidrSource struct {
 	name   origin.Origin
 	action api.Action
 	path   []string
-	read   func(body []byte) ([]string, error) // returns the CIDRs in the order of the source
+
+	kind, apiVersion string // of the object; another is a problem
+
+	read func(body []byte) ([]string, error) // returns the CIDRs in the order of the source
 }
 
 // kubeadm returns the source for a field of networking in kubeadm's configuration.
@@ -39,6 +40,7 @@ func openShift(read func(body []byte) ([]string, error)) cidrSource {
 			Group: "config.openshift.io", Resource: "networks", Name: "cluster",
 		},
 		path: []string{"apis", "config.openshift.io", "v1", "networks", "cluster"},
+		kind: "Network", apiVersion: "config.openshift.io/v1",
 		read: read,
 	}
 }
@@ -52,6 +54,7 @@ func configMap(name string, read func(data map[string]string) ([]string, error))
 			Resource: "configmaps", Namespace: namespace, Name: name,
 		},
 		path: []string{"api", "v1", "namespaces", namespace, "configmaps", name},
+		kind: "ConfigMap", apiVersion: "v1",
 		read: func(body []byte) ([]string, error) {
 			var object struct {
 				Data map[string]string `json:"data"`
@@ -76,17 +79,27 @@ func (s cidrSource) fetch(ctx context.Context, client *api.Client) (facts.PodCID
 		source.Problem = err.Error()
 	case err != nil:
 		return source, err
+	case !api.IsKind(body, s.kind, s.apiVersion):
+		source.Problem = "the response is not a " + s.kind + " of " + s.apiVersion
 	default:
 		texts, err := s.read(body)
-		source.Prefixes, source.Problem = prefixesOf(texts)
-		switch {
-		case err != nil:
-			source.Problem = err.Error()
-		case len(texts) == 0:
-			source.Problem, source.Absent = "none configured", true
+		if len(texts) > maxCIDRs {
+			texts, err = nil, fmt.Errorf("it has more than %d CIDRs", maxCIDRs)
+		}
+		takeTexts(&source, texts)
+		if err != nil {
+			source.Problem, source.Absent = err.Error(), false
 		}
 	}
 	return source, nil
+}
+
+// takeTexts sets the CIDRs of a source that could be read.
+func takeTexts(source *facts.PodCIDRSource, texts []string) {
+	source.Prefixes, source.Problem = prefixesOf(texts)
+	if len(texts) == 0 {
+		source.Problem, source.Absent = "none configured", true
+	}
 }
 
 // readKubeadm reads a field of networking in kubeadm's ClusterConfiguration: podSubnet
@@ -98,14 +111,7 @@ func readKubeadm(data map[string]string, member string) ([]string, error) {
 	if !ok {
 		return nil, fmt.Errorf("missing key %s", key)
 	}
-	var config struct {
-		Networking map[string]json.RawMessage `json:"networking"`
-	}
-	var cidrs cidrList
-	err := yaml.Unmarshal([]byte(content), &config)
-	if value, named := config.Networking[member]; err == nil && named {
-		err = json.Unmarshal(value, &cidrs)
-	}
+	cidrs, err := readYAML(content, "networking", member)
 	if err != nil {
 		return nil, fmt.Errorf("%s: networking.%s can't be read: %s", key, member, text.Decoding(err))
 	}
@@ -119,13 +125,11 @@ func readKubeProxy(data map[string]string) ([]string, error) {
 	if !ok {
 		return nil, fmt.Errorf("missing key %s", key)
 	}
-	var config struct {
-		ClusterCIDR cidrList `json:"clusterCIDR"`
-	}
-	if err := yaml.Unmarshal([]byte(content), &config); err != nil {
+	cidrs, err := readYAML(content, "clusterCIDR")
+	if err != nil {
 		return nil, fmt.Errorf("%s: clusterCIDR can't be read: %s", key, text.Decoding(err))
 	}
-	return config.ClusterCIDR, nil
+	return cidrs, nil
 }
 
 // readClusterNetwork reads spec.clusterNetwork of OpenShift's Network.
@@ -160,29 +164,10 @@ func readServiceNetwork(body []byte) ([]string, error) {
 	return network.Spec.ServiceNetwork, nil
 }
 
-// cidrList is a string of comma-separated CIDRs, or a list of such strings.
-type cidrList []string
-
-// UnmarshalJSON decodes either form; null is an empty list.
-func (l *cidrList) UnmarshalJSON(data []byte) error {
-	var texts []string
-	if err := json.Unmarshal(data, &texts); err != nil {
-		var text string
-		if err := json.Unmarshal(data, &text); err != nil {
-			return err
-		}
-		texts = []string{text}
-	}
-	*l = nil
-	for _, text := range texts {
-		for _, cidr := range strings.Split(text, ",") {
-			if cidr = strings.TrimSpace(cidr); cidr != "" {
-				*l = append(*l, cidr)
-			}
-		}
-	}
-	return nil
-}
+const (
+	maxCIDRs    = 1000 // of a source
+	maxProblems = 10   // CIDRs whose problems are listed
+)
 
 // prefixesOf returns the valid CIDRs, without host bits, and the problems of the texts.
 func prefixesOf(texts []string) (prefixes []netip.Prefix, problem string) {
@@ -197,6 +182,9 @@ func prefixesOf(texts []string) (prefixes []netip.Prefix, problem string) {
 			problems = append(problems, fmt.Sprintf("%s has host bits, which are ignored: %s", text.Quote(cidr), prefix.Masked()))
 		}
 		prefixes = append(prefixes, prefix.Masked())
+	}
+	if more := len(problems) - maxProblems; more > 0 {
+		problems = append(problems[:maxProblems], fmt.Sprintf("and %d more", more))
 	}
 	return prefixes, text.Clip(strings.Join(problems, "; "), text.MaxCause)
 }

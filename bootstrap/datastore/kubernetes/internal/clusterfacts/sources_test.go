@@ -1,8 +1,8 @@
 package clusterfacts
 
 import (
-	"encoding/json"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -110,10 +110,10 @@ func TestReadKubeProxy(t *testing.T) {
 
 func TestReadClusterNetwork(t *testing.T) {
 	t.Parallel()
-	got, err := readClusterNetwork([]byte(`{"kind":"Network","spec":{"clusterNetwork":[{"cidr":"10.128.0.0/14","hostPrefix":23},{"cidr":"fd01::/48","hostPrefix":64}],"networkType":"Calico"}}`))
+	got, err := readClusterNetwork([]byte(`{"kind":"Network","apiVersion":"config.openshift.io/v1","spec":{"clusterNetwork":[{"cidr":"10.128.0.0/14","hostPrefix":23},{"cidr":"fd01::/48","hostPrefix":64}],"networkType":"Calico"}}`))
 	require.NoError(t, err)
 	assert.Equal(t, []string{"10.128.0.0/14", "fd01::/48"}, got)
-	got, err = readClusterNetwork([]byte(`{"kind":"Network","spec":{}}`))
+	got, err = readClusterNetwork([]byte(`{"kind":"Network","apiVersion":"config.openshift.io/v1","spec":{}}`))
 	require.NoError(t, err)
 	assert.Empty(t, got)
 	_, err = readClusterNetwork([]byte(`{"spec":{"clusterNetwork":"10.128.0.0/14"}}`))
@@ -134,9 +134,48 @@ func TestPrefixesOf(t *testing.T) {
 	assert.Contains(t, problem, `; "pods": `)
 }
 
-func TestCIDRListTakesNull(t *testing.T) {
+// A document is only as deep and as large as it is written: aliases don't expand.
+func TestReadYAMLIsBounded(t *testing.T) {
 	t.Parallel()
-	l := cidrList{"10.0.0.0/8"}
-	require.NoError(t, json.Unmarshal([]byte("null"), &l))
-	assert.Empty(t, l)
+	const networking = "networking: {podSubnet: 10.1.0.0/16}\n"
+	bomb := "a: &a " + strings.Repeat("x", 32<<10) + "\nb: [" + strings.Repeat("*a,", 20_000) + "]\n"
+	for name, tt := range map[string]struct {
+		text string
+		want []string
+		err  string
+	}{
+		"aliases":            {bomb + networking, []string{"10.1.0.0/16"}, ""},
+		"the CIDRs, too":     {"a: &a 10.1.0.0/16\nnetworking: &n {podSubnet: [*a]}\nb: *n\n", []string{"10.1.0.0/16"}, ""},
+		"an alias of self":   {"networking: &n {podSubnet: *n}\n", nil, "must be a string of comma-separated CIDRs"},
+		"deeply nested":      {networking + "a: " + strings.Repeat("[", 20_000), nil, "yaml: "},
+		"too large":          {networking + strings.Repeat("#", 128<<10), nil, "it is larger than 131072 bytes"},
+		"as large as may be": {networking + strings.Repeat("#", 128<<10-len(networking)), []string{"10.1.0.0/16"}, ""},
+		"null":               {"networking: {podSubnet: null}", nil, ""},
+		"null in a list":     {"networking: {podSubnet: [null, 10.1.0.0/16]}", []string{"10.1.0.0/16"}, ""},
+		"no networking":      {"networking: null", nil, ""},
+		"another type":       {"networking: [podSubnet]", nil, "podSubnet is not in a mapping"},
+		"a number":           {"networking: {podSubnet: 10.1}", nil, "must be a string of comma-separated CIDRs"},
+		"empty":              {"", nil, ""},
+		"the first of two":   {networking + "---\nnetworking: {podSubnet: 10.2.0.0/16}\n", []string{"10.1.0.0/16"}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cidrs, err := readYAML(tt.text, "networking", "podSubnet")
+			assert.Equal(t, tt.want, cidrs)
+			if tt.err == "" {
+				require.NoError(t, err)
+			} else {
+				require.ErrorContains(t, err, tt.err)
+			}
+		})
+	}
+}
+
+// Only some of many problems are listed.
+func TestManyProblems(t *testing.T) {
+	t.Parallel()
+	prefixes, problem := prefixesOf(slices.Repeat([]string{"x"}, 100))
+	assert.Empty(t, prefixes)
+	assert.True(t, strings.HasSuffix(problem, "; and 90 more"), problem)
+	assert.Less(t, len(problem), 1000)
 }

@@ -11,7 +11,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/kubernetes/internal/api"
-	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/facts"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/kubernetes/internal/apitest"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
@@ -71,20 +71,23 @@ func hasHostBits(texts []string) bool {
 // CIDRs have no host bits.
 func FuzzAnswers(f *testing.F) {
 	for _, body := range []string{
-		`{"kind":"NodeList","metadata":{"continue":"x"},"items":[{"metadata":{"name":"a","labels":{"zone":"x"}},"spec":{"podCIDR":"10.1.0.0/24","podCIDRs":["10.1.0.7/24","x"]},"status":{"addresses":[{"type":"InternalIP","address":"::ffff:192.168.1.10"},{"type":"Hostname","address":"10.9.9.9"}]}}]}`,
-		`{"kind":"ServiceCIDRList","items":[{"metadata":{"name":"kubernetes"},"spec":{"cidrs":["10.96.0.0/12","fd00::/108"]}}]}`,
-		`{"kind":"Network","spec":{"clusterNetwork":[{"cidr":"10.128.0.0/14","hostPrefix":23}],"serviceNetwork":["172.30.0.0/16"]}}`,
-		`{"kind":"ConfigMap","data":{"ClusterConfiguration":"networking:\n  podSubnet: 10.244.0.0/16\n"}}`,
-		`{"kind":"Status","code":403}`, `{"kind":"NodeList","items":[null,7,{}]}`, `{"kind":"NodeList","items":[null,{}]}`, `null`, `[]`, `<html>`, ``,
+		`{"kind":"NodeList","apiVersion":"v1","metadata":{"continue":"x"},"items":[{"metadata":{"name":"a","labels":{"zone":"x"}},"spec":{"podCIDR":"10.1.0.0/24","podCIDRs":["10.1.0.7/24","x"]},"status":{"addresses":[{"type":"InternalIP","address":"::ffff:192.168.1.10"},{"type":"Hostname","address":"10.9.9.9"}]}}]}`,
+		`{"kind":"ServiceCIDRList","apiVersion":"networking.k8s.io/v1","items":[{"metadata":{"name":"kubernetes"},"spec":{"cidrs":["10.96.0.0/12","fd00::/108"]}}]}`,
+		`{"kind":"Network","apiVersion":"config.openshift.io/v1","spec":{"clusterNetwork":[{"cidr":"10.128.0.0/14","hostPrefix":23}],"serviceNetwork":["172.30.0.0/16"]}}`,
+		`{"kind":"ConfigMap","apiVersion":"v1","data":{"ClusterConfiguration":"networking:\n  podSubnet: 10.244.0.0/16\n"}}`,
+		`{"kind":"Status","code":403}`, `{"kind":"NodeList","apiVersion":"v1","items":[null,7,{}]}`, `{"kind":"NodeList","apiVersion":"v1","items":[null,{}]}`, `null`, `[]`, `<html>`, ``,
 	} {
 		f.Add([]byte(body))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		nodes, _, err := readNodes(body)
+		paths := apitest.Answers{nodesPath: apitest.JSON(200, string(body)), serviceCIDRsPath: apitest.JSON(200, string(body))}
+		survey, err := Survey(t.Context(), asking(t, paths))
 		if err != nil {
-			require.ErrorIs(t, err, api.ErrNoList)
+			require.True(t, api.IsEndless(err), "%v", err)
+			require.Zero(t, survey)
 		}
-		for _, node := range nodes {
+		for _, node := range survey.Nodes {
+			require.NotEmpty(t, node.Name)
 			for i, addr := range node.Addresses {
 				require.True(t, addr.IsValid() && !addr.Is4In6())
 				require.NotContains(t, node.Addresses[:i], addr)
@@ -93,14 +96,8 @@ func FuzzAnswers(f *testing.F) {
 				require.Equal(t, prefix.Masked(), prefix)
 			}
 		}
-		objects, err := readServiceCIDRs(body)
-		if err != nil {
-			require.ErrorIs(t, err, api.ErrNoList)
-		}
-		for _, object := range objects {
-			source := facts.PodCIDRSource{}
-			source.Prefixes, _ = prefixesOf(object.Spec.CIDRs)
-			require.Len(t, located(source), len(source.Prefixes))
+		for _, located := range survey.ServiceCIDRs {
+			require.Equal(t, located.Prefix.Masked(), located.Prefix)
 		}
 		for _, source := range append(slices.Clone(podCIDRSources), serviceCIDRSources...) {
 			texts, err := source.read(body)

@@ -33,7 +33,7 @@ func Survey(ctx context.Context, client *api.Client) (facts.Survey, error) {
 // isProblem reports whether an error only makes a survey incomplete, and does not fail
 // it.
 func isProblem(ctx context.Context, err error) bool {
-	if ctx.Err() != nil {
+	if ctx.Err() != nil || api.IsEndless(err) {
 		return false
 	}
 	return !slices.ContainsFunc([]error{datastore.ErrUnreachable, datastore.ErrTLS, datastore.ErrUnauthorized},

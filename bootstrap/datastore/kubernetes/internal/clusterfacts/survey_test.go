@@ -24,7 +24,7 @@ const (
 	kubeadmPath      = "/api/v1/namespaces/kube-system/configmaps/kubeadm-config"
 	openShiftPath    = "/apis/config.openshift.io/v1/networks/cluster"
 
-	noNodes = `{"kind":"NodeList","items":[]}`
+	noNodes = `{"kind":"NodeList","apiVersion":"v1","items":[]}`
 )
 
 // asking returns a client that gets these answers, by path. Other paths are not found.
@@ -37,7 +37,7 @@ func asking(t *testing.T, answers apitest.Answers) *api.Client {
 
 func TestSurveyNodes(t *testing.T) {
 	t.Parallel()
-	const body = `{"kind":"NodeList","items":[
+	const body = `{"kind":"NodeList","apiVersion":"v1","items":[
 {"metadata":{"name":"a","labels":{"zone":"x"}},"spec":{"podCIDR":"10.1.0.0/24","podCIDRs":["10.1.0.0/24","fd00:1::/64"]},
  "status":{"images":[{"names":["i"]}],"addresses":[{"type":"InternalIP","address":"192.168.1.10"},{"type":"ExternalIP","address":"2001:db8::A"},{"type":"Hostname","address":"10.9.9.9"},{"type":"InternalDNS","address":"a.example.org"}]}},
 {"metadata":{"name":"old"},"spec":{"podCIDR":"10.1.1.7/24"},"status":{"addresses":[{"type":"InternalIP","address":"::ffff:192.168.1.11"},{"type":"ExternalIP","address":"192.168.1.11"}]}},
@@ -62,12 +62,12 @@ func TestSurveyNodes(t *testing.T) {
 
 func TestSurveyServiceCIDRs(t *testing.T) {
 	t.Parallel()
-	const two = `{"kind":"ServiceCIDRList","items":[{"metadata":{"name":"kubernetes"},"spec":{"cidrs":["10.96.0.0/12","fd00:96::/108"]}},{"metadata":{"name":"more"},"spec":{"cidrs":["10.200.0.0/16"]}}]}`
+	const two = `{"kind":"ServiceCIDRList","apiVersion":"networking.k8s.io/v1","items":[{"metadata":{"name":"kubernetes"},"spec":{"cidrs":["10.96.0.0/12","fd00:96::/108"]}},{"metadata":{"name":"more"},"spec":{"cidrs":["10.200.0.0/16"]}}]}`
 	kubeadm := func(serviceSubnet string) apitest.Answer {
-		return apitest.JSON(200, `{"kind":"ConfigMap","data":{"ClusterConfiguration":"networking:\n  podSubnet: [\"10.1\n  serviceSubnet: `+serviceSubnet+`\n"}}`)
+		return apitest.JSON(200, `{"kind":"ConfigMap","apiVersion":"v1","data":{"ClusterConfiguration":"networking:\n  podSubnet: [\"10.1\n  serviceSubnet: `+serviceSubnet+`\n"}}`)
 	}
-	kubeadm96 := apitest.JSON(200, `{"data":{"ClusterConfiguration":"networking:\n  podSubnet: {}\n  serviceSubnet: 10.96.0.0/12, fd00:96::/108\n"}}`)
-	openShift := apitest.JSON(200, `{"kind":"Network","spec":{"serviceNetwork":["172.30.0.0/16"]}}`)
+	kubeadm96 := apitest.JSON(200, `{"kind":"ConfigMap","apiVersion":"v1","data":{"ClusterConfiguration":"networking:\n  podSubnet: {}\n  serviceSubnet: 10.96.0.0/12, fd00:96::/108\n"}}`)
+	openShift := apitest.JSON(200, `{"kind":"Network","apiVersion":"config.openshift.io/v1","spec":{"serviceNetwork":["172.30.0.0/16"]}}`)
 	forbidden := apitest.Failure(403, "Forbidden", `User "x" cannot list resource "servicecidrs"`)
 	const missing = "no Service CIDR from servicecidrs.networking.k8s.io: Kubernetes https://127.0.0.1:1: reading ServiceCIDRs: permission denied: " +
 		`User "x" cannot list resource "servicecidrs": add to a ClusterRole the rule - {apiGroups: [networking.k8s.io], resources: [servicecidrs], verbs: [list]}`
@@ -81,7 +81,7 @@ func TestSurveyServiceCIDRs(t *testing.T) {
 			[]string{"10.96.0.0/12 ServiceCIDR kubernetes", "fd00:96::/108 ServiceCIDR kubernetes", "10.200.0.0/16 ServiceCIDR more"}, nil},
 		{"kubeadm's", apitest.Answers{kubeadmPath: kubeadm96, openShiftPath: openShift},
 			[]string{"10.96.0.0/12 kubeadm-config", "fd00:96::/108 kubeadm-config"}, nil},
-		{"none from the API", apitest.Answers{serviceCIDRsPath: apitest.JSON(200, `{"kind":"ServiceCIDRList","items":[]}`), kubeadmPath: kubeadm96},
+		{"none from the API", apitest.Answers{serviceCIDRsPath: apitest.JSON(200, `{"kind":"ServiceCIDRList","apiVersion":"networking.k8s.io/v1","items":[]}`), kubeadmPath: kubeadm96},
 			[]string{"10.96.0.0/12 kubeadm-config", "fd00:96::/108 kubeadm-config"}, nil},
 		{"forbidden, kubeadm's", apitest.Answers{serviceCIDRsPath: forbidden, kubeadmPath: kubeadm96},
 			[]string{"10.96.0.0/12 kubeadm-config", "fd00:96::/108 kubeadm-config"}, []string{missing}},
@@ -91,7 +91,7 @@ func TestSurveyServiceCIDRs(t *testing.T) {
 			"no Service CIDR from networks.config.openshift.io: ", "checks against Services are skipped: no Service CIDR is known",
 		}},
 		{"not a list", apitest.Answers{serviceCIDRsPath: apitest.JSON(200, `{"kind":"Status"}`), openShiftPath: openShift}, []string{"172.30.0.0/16 networks.config.openshift.io"},
-			[]string{"no Service CIDR from servicecidrs.networking.k8s.io: the response is not a list of the Kubernetes API"}},
+			[]string{"no Service CIDR from servicecidrs.networking.k8s.io: Kubernetes https://127.0.0.1:1: reading ServiceCIDRs: the response is not a list of the Kubernetes API"}},
 		{"expired", apitest.Answers{serviceCIDRsPath: apitest.Failure(410, "Expired", "too old"), openShiftPath: openShift}, []string{"172.30.0.0/16 networks.config.openshift.io"},
 			[]string{"no Service CIDR from servicecidrs.networking.k8s.io: Kubernetes https://127.0.0.1:1: reading ServiceCIDRs: too old"}},
 		{"host bits, and not a CIDR", apitest.Answers{serviceCIDRsPath: apitest.JSON(200, strings.Replace(two, "10.96.0.0/12", `10.96.0.1/12","x`, 1))},
@@ -103,10 +103,10 @@ func TestSurveyServiceCIDRs(t *testing.T) {
 			"no Service CIDR from kubeadm-config: ClusterConfiguration: networking.serviceSubnet can't be read: ",
 			"checks against Services are skipped: no Service CIDR is known (servicecidrs.networking.k8s.io: not found, networks.config.openshift.io: not found)",
 		}},
-		{"none in either", apitest.Answers{kubeadmPath: apitest.JSON(200, `{"data":{"ClusterConfiguration":"networking: {}\n"}}`), openShiftPath: apitest.JSON(200, `{"spec":{}}`)}, nil, []string{
+		{"none in either", apitest.Answers{kubeadmPath: apitest.JSON(200, `{"kind":"ConfigMap","apiVersion":"v1","data":{"ClusterConfiguration":"networking: {}\n"}}`), openShiftPath: apitest.JSON(200, `{"kind":"Network","apiVersion":"config.openshift.io/v1","spec":{}}`)}, nil, []string{
 			"checks against Services are skipped: no Service CIDR is known (servicecidrs.networking.k8s.io: not found, kubeadm-config: none configured, networks.config.openshift.io: none configured)",
 		}},
-		{"OpenShift's, unreadable", apitest.Answers{openShiftPath: apitest.JSON(200, `{"spec":{"serviceNetwork":"172.30.0.0/16"}}`)}, nil, []string{
+		{"OpenShift's, unreadable", apitest.Answers{openShiftPath: apitest.JSON(200, `{"kind":"Network","apiVersion":"config.openshift.io/v1","spec":{"serviceNetwork":"172.30.0.0/16"}}`)}, nil, []string{
 			"no Service CIDR from networks.config.openshift.io: spec.serviceNetwork can't be read", "checks against Services are skipped: ",
 		}},
 	}
@@ -133,7 +133,7 @@ func TestSurveyServiceCIDRs(t *testing.T) {
 
 func TestSurveyFailures(t *testing.T) {
 	t.Parallel()
-	services := apitest.JSON(200, `{"kind":"ServiceCIDRList","items":[{"metadata":{"name":"kubernetes"},"spec":{"cidrs":["10.96.0.0/12"]}}]}`)
+	services := apitest.JSON(200, `{"kind":"ServiceCIDRList","apiVersion":"networking.k8s.io/v1","items":[{"metadata":{"name":"kubernetes"},"spec":{"cidrs":["10.96.0.0/12"]}}]}`)
 	tests := []struct {
 		name    string
 		nodes   apitest.Answer
@@ -184,9 +184,9 @@ func TestSurveyNodesInPages(t *testing.T) {
 	var queries []string
 	client, err := api.New(&rest.Config{Host: "https://127.0.0.1:1", Transport: apitest.RoundTripper(func(request *http.Request) (*http.Response, error) {
 		queries = append(queries, request.URL.RawQuery)
-		page := `{"kind":"NodeList","metadata":{"continue":"next"},"items":[{"metadata":{"name":"a"}}]}`
+		page := `{"kind":"NodeList","apiVersion":"v1","metadata":{"continue":"next"},"items":[{"metadata":{"name":"a"}}]}`
 		if len(queries) == 2 {
-			page = `{"kind":"NodeList","items":[{"metadata":{"name":"b"}}]}`
+			page = `{"kind":"NodeList","apiVersion":"v1","items":[{"metadata":{"name":"b"}}]}`
 		}
 		return apitest.JSON(200, page).To(request), nil
 	})}, "", 0, nil)
