@@ -2,6 +2,7 @@ package bootstrap
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
@@ -23,6 +24,7 @@ type Bootstrap struct {
 
 // New returns a Bootstrap for a datastore that is already open. The caller keeps
 // ownership of the datastore and closes it. Settings.Datastore is not used to reach it.
+// Without a datastore, every call returns an error.
 func New(store datastore.Datastore, opts ...Option) *Bootstrap {
 	o := newOptions(opts)
 	if o.cluster == nil {
@@ -39,7 +41,7 @@ func New(store datastore.Datastore, opts ...Option) *Bootstrap {
 // preflight can reject a plan because of a pool that Apply and Run would not check.
 // Warnings are in the plan's report; they are only logged at debug level.
 func (b *Bootstrap) Plan(ctx context.Context, s settings.Settings) (*Plan, error) {
-	r, err := b.newRun(s)
+	r, err := b.newRun(ctx, s)
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +61,10 @@ func (b *Bootstrap) Plan(ctx context.Context, s settings.Settings) (*Plan, error
 // returns the errors of Run. The report is empty with any error except [plan.ErrDrift] and
 // [preflight.ErrFindings].
 func (b *Bootstrap) Apply(ctx context.Context, p *Plan) (Report, error) {
-	r, err := b.newRun(p.Settings)
+	if p == nil {
+		return Report{}, errors.New("bootstrap: no plan to apply")
+	}
+	r, err := b.newRun(ctx, p.Settings)
 	if err != nil {
 		return Report{}, err
 	}
@@ -76,12 +81,12 @@ func (b *Bootstrap) Apply(ctx context.Context, p *Plan) (Report, error) {
 //
 // Errors wrap [settings.ErrInvalidSettings], [ErrTimedOut], or a sentinel of package datastore,
 // plan or preflight. With an error no pool was written, unless the error is a
-// *PartialError or the connection broke during a write: the next run detects that and
-// continues from there. With [plan.ErrDrift] and [preflight.ErrFindings] the report lists what would be
+// *PartialError, which lists what was or may have been written: the next run detects
+// that and continues from there. With [plan.ErrDrift] and [preflight.ErrFindings] the report lists what would be
 // done, except what a *PartialError lists as written; with any other error the report
 // is empty.
 func (b *Bootstrap) Run(ctx context.Context, s settings.Settings) (Report, error) {
-	r, err := b.newRun(s)
+	r, err := b.newRun(ctx, s)
 	if err != nil {
 		return Report{}, err
 	}
@@ -91,6 +96,9 @@ func (b *Bootstrap) Run(ctx context.Context, s settings.Settings) (Report, error
 // Render returns the desired pools, without a datastore, and warnings. Skipped pools
 // are omitted.
 func Render(ctx context.Context, s settings.Settings, opts ...Option) ([]*v3.IPPool, []string, error) {
+	if ctx == nil {
+		return nil, nil, errNoContext
+	}
 	config, err := s.ReadAndResolve()
 	if err != nil {
 		return nil, nil, err

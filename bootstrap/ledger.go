@@ -144,17 +144,27 @@ func revertedBy(updated, now []plan.Difference) bool {
 	})
 }
 
-// written returns the names of the pools that are known to be created and updated,
-// without duplicates.
-func (l *ledger) written() (created, updated []string) {
-	for _, e := range l.entries {
-		names := &updated
-		if e.step.Action == plan.Created {
-			names = &created
-		}
-		if e.state == datastore.Written && !slices.Contains(*names, e.step.Name) {
-			*names = append(*names, e.step.Name)
+// written returns the names of the pools that are known to be created and updated, and
+// of those of which it is unknown whether they were written, without duplicates.
+func (l *ledger) written() (created, updated, unknown []string) {
+	add := func(names *[]string, name string) {
+		if !slices.Contains(*names, name) {
+			*names = append(*names, name)
 		}
 	}
-	return created, updated
+	for _, e := range l.entries {
+		switch {
+		case e.state == datastore.Unknown:
+			add(&unknown, e.step.Name)
+		case e.state != datastore.Written:
+		case e.step.Action == plan.Created:
+			add(&created, e.step.Name)
+		default:
+			add(&updated, e.step.Name)
+		}
+	}
+	unknown = slices.DeleteFunc(unknown, func(name string) bool {
+		return slices.Contains(created, name) || slices.Contains(updated, name)
+	})
+	return created, updated, unknown
 }
