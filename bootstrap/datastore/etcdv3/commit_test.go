@@ -66,11 +66,11 @@ func failing(err error) func() (*etcdserverpb.TxnResponse, error) {
 // answered returns a datastore that gets these answers.
 func answered(t *testing.T, by *answers) *Datastore {
 	t.Helper()
-	client, err := clientv3.New(clientv3.Config{Endpoints: []string{"http://127.0.0.1:1"}})
-	require.NoError(t, err)
-	t.Cleanup(func() { assert.NoError(t, client.Close()) })
-	client.KV = clientv3.NewKVFromKVClient(by, nil)
-	return New(client)
+	return &Datastore{
+		config:        Config{Endpoints: []string{"http://127.0.0.1:1"}, RequestTimeout: defaultRequestTimeout},
+		client:        &clientv3.Client{KV: clientv3.NewKVFromKVClient(by, nil)},
+		callersClient: true,
+	}
 }
 
 // snapshotOf returns a snapshot of the cluster at the revision.

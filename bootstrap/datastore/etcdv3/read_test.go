@@ -139,12 +139,9 @@ func TestNoResponse(t *testing.T) {
 		ranges:       func(*etcdserverpb.RangeRequest) (*etcdserverpb.RangeResponse, error) { return nil, nil },
 		transactions: []func() (*etcdserverpb.TxnResponse, error){func() (*etcdserverpb.TxnResponse, error) { return nil, nil }},
 	}
-	client, err := clientv3.New(clientv3.Config{Endpoints: []string{"http://127.0.0.1:1"}})
-	require.NoError(t, err)
-	t.Cleanup(func() { assert.NoError(t, client.Close()) })
-	client.KV = silent{}
-	store := New(client)
-	_, err = store.Snapshot(t.Context())
+	store := answered(t, by)
+	store.client.KV = silent{}
+	_, err := store.Snapshot(t.Context())
 	require.ErrorContains(t, err, "malformed response: it is empty")
 	result, err := answered(t, by).Commit(t.Context(), snapshotOf(1, 7), []datastore.Change{{Create: created("a")}})
 	require.Error(t, err)
