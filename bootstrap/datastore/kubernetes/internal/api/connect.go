@@ -23,6 +23,7 @@ import (
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/crash"
 )
 
 // NoLimit is the QPS of a rest.Config without a limit: the API server has its own
@@ -232,8 +233,15 @@ func (c *Client) do(ctx context.Context, request *rest.Request) (rest.Result, er
 		return result, result.Error()
 	}
 	done := make(chan rest.Result, 1)
-	go func() { done <- request.Do(ctx) }()
+	crashed := make(chan *crash.Panic, 1)
+	go func() {
+		if p := crash.Of(func() { done <- request.Do(ctx) }); p != nil {
+			crashed <- p
+		}
+	}()
 	select {
+	case p := <-crashed:
+		panic(p)
 	case result := <-done:
 		return result, result.Error()
 	case <-ctx.Done():
