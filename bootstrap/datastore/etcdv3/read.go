@@ -59,10 +59,7 @@ func (d *Datastore) pages(ctx context.Context, r prefixRead, use func([]*mvccpb.
 			if keys += len(resp.Kvs); keys > r.maxKeys {
 				return limitError(fmt.Sprintf("more than %d keys with the prefix %s", r.maxKeys, r.prefix))
 			}
-			if err := use(resp.Kvs); err != nil {
-				return err
-			}
-			return ctx.Err()
+			return use(resp.Kvs)
 		})
 		switch {
 		case err != nil:
