@@ -43,7 +43,7 @@ func (e *PartialError) Unwrap() []error {
 		errs = append(errs, &keptError{name, "was updated and not rolled back"})
 	}
 	for _, name := range e.Unknown {
-		errs = append(errs, &keptError{name, "may have been written: the response was lost or malformed"})
+		errs = append(errs, &keptError{name, "may have been written: there was no valid response"})
 	}
 	return errs
 }

@@ -67,8 +67,8 @@ func TestErrorsWithoutACause(t *testing.T) {
 	t.Parallel()
 	for want, err := range map[string]error{
 		"the run failed": &PartialError{},
-		`IPPool "a" was created and not rolled back`:                                   &PartialError{Created: []string{"a"}},
-		"x\n" + `IPPool "b" may have been written: the response was lost or malformed`: &PartialError{Unknown: []string{"b"}, Err: errors.New("x")},
+		`IPPool "a" was created and not rolled back`:                            &PartialError{Created: []string{"a"}},
+		"x\n" + `IPPool "b" may have been written: there was no valid response`: &PartialError{Unknown: []string{"b"}, Err: errors.New("x")},
 	} {
 		var partial *PartialError
 		require.ErrorAs(t, err, &partial)
