@@ -88,7 +88,7 @@ func TestPanicOfAFact(t *testing.T) {
 	assert.Contains(t, p.Where(), "panicking.Survey")
 }
 
-type panicking struct{ fakeCluster }
+type panicking struct{}
 
 func (panicking) Survey(context.Context) (facts.Survey, error) { panic("no facts") }
 

@@ -2,12 +2,11 @@ package etcdv3
 
 import (
 	"context"
+	"strings"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
-
-	"strings"
 )
 
 // The limits of what is read from etcd. A cluster of 5,000 pools and 50,000 blocks
