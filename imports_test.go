@@ -25,7 +25,7 @@ import (
 const module = "github.com/calico-bootstrap/calico-bootstrap/"
 
 // forAll are the internal packages that every package may import.
-var forAll = []string{"internal/calicolinks", "internal/spelling", "internal/text"}
+var forAll = []string{"internal/calicolinks", "internal/crash", "internal/spelling", "internal/text"}
 
 // TestImportTable compares the table in docs/ARCHITECTURE.md with the imports of
 // each package of the library. A package in the internal folder of another one

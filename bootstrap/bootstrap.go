@@ -2,6 +2,7 @@ package bootstrap
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
@@ -23,6 +24,7 @@ type Bootstrap struct {
 
 // New returns a Bootstrap for a datastore that is already open. The caller keeps
 // ownership of the datastore and closes it. Settings.Datastore is not used to reach it.
+// Without a datastore, every call returns an error.
 func New(store datastore.Datastore, opts ...Option) *Bootstrap {
 	o := newOptions(opts)
 	if o.cluster == nil {
@@ -61,6 +63,9 @@ func (b *Bootstrap) Plan(ctx context.Context, s settings.Settings) (*Plan, error
 // returns the errors of Run. The report is empty with any error except [plan.ErrDrift] and
 // [preflight.ErrFindings].
 func (b *Bootstrap) Apply(ctx context.Context, p *Plan) (Report, error) {
+	if p == nil {
+		return Report{}, errors.New("bootstrap: no plan to apply")
+	}
 	ctx, cancel := limited(ctx, p.Settings)
 	defer cancel()
 	r, err := b.newRun(ctx, p.Settings)
@@ -80,8 +85,8 @@ func (b *Bootstrap) Apply(ctx context.Context, p *Plan) (Report, error) {
 //
 // Errors wrap [settings.ErrInvalidSettings], [ErrTimedOut], or a sentinel of package datastore,
 // plan or preflight. With an error no pool was written, unless the error is a
-// *PartialError or the connection broke during a write: the next run detects that and
-// continues from there. With [plan.ErrDrift] and [preflight.ErrFindings] the report lists what would be
+// *PartialError, which lists what was or may have been written: the next run detects
+// that and continues from there. With [plan.ErrDrift] and [preflight.ErrFindings] the report lists what would be
 // done, except what a *PartialError lists as written; with any other error the report
 // is empty.
 func (b *Bootstrap) Run(ctx context.Context, s settings.Settings) (Report, error) {
@@ -97,6 +102,9 @@ func (b *Bootstrap) Run(ctx context.Context, s settings.Settings) (Report, error
 // Render returns the desired pools, without a datastore, and warnings. Skipped pools
 // are omitted. It ends at the timeout of the settings, or with ctx.
 func Render(ctx context.Context, s settings.Settings, opts ...Option) ([]*v3.IPPool, []string, error) {
+	if ctx == nil {
+		return nil, nil, errNoContext
+	}
 	ctx, cancel := limited(ctx, s)
 	defer cancel()
 	config, err := resolve(ctx, s)

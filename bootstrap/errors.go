@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
-	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 )
 
@@ -13,42 +12,47 @@ import (
 // also wraps the last error that caused a retry.
 var ErrTimedOut = errors.New("timed out")
 
-// PartialError is the error of a run that wrote some of its pools: on a datastore
-// without transactions, or with more pools than fit into one. The written pools are
-// not rolled back. Created and Updated hold at least one name together.
+// PartialError is the error of a run that wrote some of its pools, or may have: on a
+// datastore without transactions, with more pools than fit into one, or if the response
+// to a write was lost or malformed. The pools are not rolled back. Created, Updated and
+// Unknown hold at least one name together.
 type PartialError struct {
 	Created []string // names of the created pools, in plan order
 	Updated []string // names of the updated pools, in plan order
+	Unknown []string // names of the pools that may have been written, in plan order; the next run finds out
 	Err     error    // why the run failed
 }
 
-// Error returns the text of Err, and one line per written pool.
+// Error returns the text of Err, and one line per pool.
 func (e *PartialError) Error() string {
-	return errors.Join(e.Unwrap()...).Error()
+	if errs := e.Unwrap(); len(errs) > 0 {
+		return errors.Join(errs...).Error()
+	}
+	return "the run failed"
 }
 
-// Unwrap returns Err, and an error for each pool that was written: the lines of Error.
+// Unwrap returns Err, and an error for each pool: the lines of Error.
 func (e *PartialError) Unwrap() []error {
-	errs := []error{e.Err}
+	var errs []error
+	if e.Err != nil {
+		errs = append(errs, e.Err)
+	}
 	for _, name := range e.Created {
-		errs = append(errs, &keptError{name, plan.Created})
+		errs = append(errs, &keptError{name, "was created and not rolled back"})
 	}
 	for _, name := range e.Updated {
-		errs = append(errs, &keptError{name, plan.Updated})
+		errs = append(errs, &keptError{name, "was updated and not rolled back"})
+	}
+	for _, name := range e.Unknown {
+		errs = append(errs, &keptError{name, "may have been written: there was no valid response"})
 	}
 	return errs
 }
 
-// keptError reports a pool that was written before the run failed and is not rolled
-// back.
-type keptError struct {
-	name   string
-	action plan.Action
-}
+// keptError reports a pool that was written, or may have been, before the run failed.
+type keptError struct{ name, what string }
 
-func (e *keptError) Error() string {
-	return fmt.Sprintf("IPPool %s was %s and not rolled back", text.Quote(e.name), e.action)
-}
+func (e *keptError) Error() string { return fmt.Sprintf("IPPool %s %s", text.Quote(e.name), e.what) }
 
 // planChangedError is a conflict that a retry doesn't resolve: the plan to apply is
 // outdated.

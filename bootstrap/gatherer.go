@@ -8,12 +8,12 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/facts"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/preflight"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/crash"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
@@ -84,7 +84,7 @@ func (g *gatherer) gather(ctx context.Context, store datastore.Datastore, p plan
 		survey                           facts.Survey
 		blocks                           []netip.Prefix
 		podCIDRsErr, surveyErr, blockErr error
-		wait                             sync.WaitGroup
+		wait                             crash.Group
 	)
 	if needPodCIDRs {
 		wait.Go(func() { podCIDRs, podCIDRsErr = g.cluster.PodCIDRs(ctx, families) })

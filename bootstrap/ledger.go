@@ -160,25 +160,26 @@ func revertedBy(updated, now []plan.Difference) bool {
 	})
 }
 
-// written returns the names of the pools that are known to be created and updated,
-// without duplicates.
-func (l *ledger) written() (created, updated []string) {
-	type written struct {
-		action plan.Action
-		name   string
-	}
-	seen := map[written]bool{}
+// written returns the names of the pools that are known to be created and updated, and
+// of those of which it is unknown whether they were written, without duplicates.
+func (l *ledger) written() (created, updated, unknown []string) {
+	known, seen := map[string]bool{}, map[string]bool{}
 	for _, e := range l.entries {
-		this := written{e.step.Action, e.step.Name}
+		name := e.step.Name
 		switch {
-		case e.state != datastore.Written || seen[this]:
+		case e.state != datastore.Written || known[name]:
 			continue
 		case e.step.Action == plan.Created:
-			created = append(created, e.step.Name)
+			created = append(created, name)
 		default:
-			updated = append(updated, e.step.Name)
+			updated = append(updated, name)
 		}
-		seen[this] = true
+		known[name] = true
 	}
-	return created, updated
+	for _, e := range l.entries {
+		if name := e.step.Name; e.state == datastore.Unknown && !known[name] && !seen[name] {
+			unknown, seen[name] = append(unknown, name), true
+		}
+	}
+	return created, updated, unknown
 }

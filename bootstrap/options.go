@@ -11,7 +11,8 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 )
 
-// Option configures a Bootstrap. A nil argument keeps the default.
+// Option configures a Bootstrap. A nil argument keeps the default, and a nil Option is
+// ignored.
 type Option func(*options)
 
 type options struct {
@@ -53,7 +54,9 @@ func WithObserver(observe func(Event)) Option { return func(o *options) { o.obse
 func newOptions(opts []Option) options {
 	var o options
 	for _, option := range opts {
-		option(&o)
+		if option != nil {
+			option(&o)
+		}
 	}
 	if o.logger == nil {
 		o.logger = slog.New(slog.DiscardHandler)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/facts"
@@ -34,6 +35,9 @@ type runner struct {
 // limited returns a context that ends at the time limit of the settings, with ErrTimedOut
 // as its cause.
 func limited(ctx context.Context, s settings.Settings) (context.Context, context.CancelFunc) {
+	if ctx == nil { // newRun returns the error
+		return nil, func() {}
+	}
 	limit := s.TimeLimit()
 	if limit == 0 {
 		return context.WithCancel(ctx)
@@ -63,6 +67,12 @@ func resolve(ctx context.Context, s settings.Settings) (settings.Config, error) 
 }
 
 func (b *Bootstrap) newRun(ctx context.Context, s settings.Settings) (*runner, error) {
+	switch {
+	case b == nil || b.store == nil:
+		return nil, errors.New("bootstrap: no datastore")
+	case ctx == nil:
+		return nil, errNoContext
+	}
 	config, err := resolve(ctx, s)
 	if err != nil {
 		return nil, err
@@ -75,12 +85,14 @@ func (b *Bootstrap) newRun(ctx context.Context, s settings.Settings) (*runner, e
 	}, nil
 }
 
-// carryOut runs attempts until one is final. If the run fails after it wrote pools, the
-// error is a PartialError.
+var errNoContext = errors.New("bootstrap: the context is nil")
+
+// carryOut runs attempts until one is final. If the run fails after it wrote pools, or may
+// have written them, the error is a PartialError.
 func (r *runner) carryOut(ctx context.Context) (Report, error) {
 	report, err := r.untilDone(ctx)
-	if created, updated := r.ledger.written(); err != nil && len(created)+len(updated) > 0 {
-		err = &PartialError{Created: created, Updated: updated, Err: err}
+	if created, updated, unknown := r.ledger.written(); err != nil && len(created)+len(updated)+len(unknown) > 0 {
+		err = &PartialError{Created: created, Updated: updated, Unknown: unknown, Err: err}
 	}
 	if err == nil {
 		r.reporter.done(ctx, report)
@@ -141,6 +153,9 @@ func timedOut(ctx context.Context, err error) error {
 func (r *runner) attempt(ctx context.Context) (Report, error) {
 	r.reporter.reading()
 	snapshot, err := r.store.Snapshot(ctx)
+	if err == nil && slices.Contains(snapshot.Pools, nil) {
+		err = fmt.Errorf("datastore %s: the snapshot has a nil record", r.store.Type())
+	}
 	if err != nil {
 		return Report{}, err
 	}

@@ -90,10 +90,15 @@ type Change struct {
 	Update *ippool.Record
 }
 
-// Name returns the name of the pool.
-func (c Change) Name() string { return c.Pool().Name }
+// Name returns the name of the pool; empty if the change has none.
+func (c Change) Name() string {
+	if pool := c.Pool(); pool != nil {
+		return pool.Name
+	}
+	return ""
+}
 
-// Pool returns the pool to create, or the updated pool.
+// Pool returns the pool to create, or the updated pool; nil if the change has none.
 func (c Change) Pool() *v3.IPPool {
 	if c.Update != nil {
 		return c.Update.Pool()
@@ -120,7 +125,7 @@ type State string
 const (
 	NotWritten State = ""
 	Written    State = "written"
-	Unknown    State = "unknown" // no response: the change may be or may still become written
+	Unknown    State = "unknown" // no response, or a malformed one: the change may be or may still become written
 )
 
 // Outcome is the outcome of one change. The zero value is a change that was not

@@ -3,6 +3,7 @@ package datastore
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -48,7 +49,7 @@ type Error struct {
 	Kind      error  // ErrUnreachable, ErrNotInstalled, ErrRefused, ErrTLS, ErrUnauthorized or ErrForbidden; nil for other errors
 	Place     string // the datastore and its endpoints: "etcd https://10.0.0.1:2379"
 	Operation string // the operation that failed: "reading IP pools"
-	Err       error  // the cause
+	Err       error  // the cause; nil: unknown
 	Hint      string // how to fix it; may be empty
 
 	// RetryAfter is the minimum time before a retry that the datastore
@@ -64,19 +65,21 @@ func (e *Error) Error() string {
 	if e.Kind != nil {
 		fmt.Fprintf(&line, ": %v", e.Kind)
 	}
-	fmt.Fprintf(&line, ": %s", text.Cause(e.Err))
+	switch {
+	case e.Err != nil:
+		fmt.Fprintf(&line, ": %s", text.Cause(e.Err))
+	case e.Kind == nil:
+		line.WriteString(": failed")
+	}
 	if e.Hint != "" {
 		fmt.Fprintf(&line, ": %s", text.OneLine(e.Hint))
 	}
 	return line.String()
 }
 
-// Unwrap returns the kind and the cause.
+// Unwrap returns the kind and the cause, without those that are nil.
 func (e *Error) Unwrap() []error {
-	if e.Kind == nil {
-		return []error{e.Err}
-	}
-	return []error{e.Kind, e.Err}
+	return slices.DeleteFunc([]error{e.Kind, e.Err}, func(err error) bool { return err == nil })
 }
 
 // Retryable reports whether a retry may succeed without intervention: err is

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -47,4 +48,23 @@ func TestDatastoreError(t *testing.T) {
 			assert.Equal(t, tt.err.Kind == datastore.ErrUnreachable, datastore.Retryable(err))
 		})
 	}
+}
+
+// An error of an importer may have neither kind nor cause.
+func TestErrorWithoutACause(t *testing.T) {
+	t.Parallel()
+	for want, err := range map[string]*datastore.Error{
+		": : failed":               {},
+		"a: b: failed: c":          {Place: "a", Operation: "b", Hint: "c"},
+		"a: b: permission denied":  {Place: "a", Operation: "b", Kind: datastore.ErrForbidden},
+		"a: b: TLS failure: cause": {Place: "a", Operation: "b", Kind: datastore.ErrTLS, Err: errors.New("cause")},
+	} {
+		require.EqualError(t, err, want)
+		assert.Equal(t, err.Kind != nil, errors.Is(err, datastore.ErrForbidden) || errors.Is(err, datastore.ErrTLS))
+		var network net.Error
+		assert.False(t, errors.As(err, &network))
+		assert.False(t, datastore.Retryable(err))
+	}
+	assert.Empty(t, datastore.Change{}.Name())
+	assert.Nil(t, datastore.Change{}.Pool())
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/crash"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 )
 
@@ -43,8 +44,15 @@ const exampleHelp = `  # Show what would be written, and where each value comes 
   calico-bootstrap render --ipv4-pool-nat-outgoing=false`
 
 // run runs the program and returns its exit code.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int) {
 	p := &program{stdout: stdout, stderr: stderr, stop: func() {}}
+	defer func() {
+		// Go's exit code for a panic is 2, which means here that nothing was written.
+		if value := recover(); value != nil {
+			printError(&crashError{crash.Recovered(value)}, stderr, p.jsonLogger)
+			code = exitFailed
+		}
+	}()
 	p.flags.Datastore.Names = settings.FlagNames
 	root := p.rootCommand()
 	if len(args) > 0 && (args[0] == cobra.ShellCompRequestCmd || args[0] == cobra.ShellCompNoDescRequestCmd) {

@@ -7,18 +7,19 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"net/url"
 	"os"
+	"runtime"
 	"time"
 
-	"go.etcd.io/bbolt"
-	bolterrors "go.etcd.io/bbolt/errors"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.etcd.io/etcd/server/v3/embed"
-	"go.etcd.io/etcd/server/v3/storage/datadir"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/etcdv3"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/open"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
@@ -36,16 +37,21 @@ type embeddedEtcd struct {
 	server *embed.Etcd
 	client *clientv3.Client
 	folder string // temporary, removed by Close; empty if the user set a directory
+
+	// alive ends when the server fails, with the error as its cause.
+	alive context.Context
+	fail  context.CancelCauseFunc
 }
 
-// embeddedStart is the time limit for the start of the embedded etcd, which never
-// starts if another etcd uses its directory.
+// embeddedStart is the time limit for the start of the embedded etcd, which waits for
+// another process that uses its directory.
 const embeddedStart = 20 * time.Second
 
 // startEmbedded starts an etcd with one member. An empty directory means a
 // temporary one.
 func startEmbedded(ctx context.Context, folder string) (open.Datastore, error) {
 	e := &embeddedEtcd{}
+	e.alive, e.fail = context.WithCancelCause(context.Background())
 	config := embed.NewConfig()
 	if folder == "" {
 		temporary, err := os.MkdirTemp("", "calico-bootstrap-etcd-")
@@ -56,7 +62,7 @@ func startEmbedded(ctx context.Context, folder string) (open.Datastore, error) {
 		config.UnsafeNoFsync = true // the data is deleted when the program ends
 	}
 	config.Dir = folder
-	config.ZapLoggerBuilder = embed.NewZapLoggerBuilder(zap.NewNop())
+	config.ZapLoggerBuilder = embed.NewZapLoggerBuilder(zap.NewNop().WithOptions(zap.WithFatalHook(e), zap.WithPanicHook(e)))
 	anyPort := url.URL{Scheme: "http", Host: "127.0.0.1:0"}
 	config.ListenClientUrls, config.AdvertiseClientUrls = []url.URL{anyPort}, []url.URL{anyPort}
 	config.ListenPeerUrls, config.AdvertisePeerUrls = []url.URL{anyPort}, []url.URL{anyPort}
@@ -70,42 +76,56 @@ func startEmbedded(ctx context.Context, folder string) (open.Datastore, error) {
 	return e, nil
 }
 
+// OnWrite implements zapcore.CheckWriteHook: etcd logs an error that it can't handle,
+// such as that of a full disk, and expects the end of the process. It ends the
+// goroutine instead, and the server has failed.
+func (e *embeddedEtcd) OnWrite(entry *zapcore.CheckedEntry, fields []zapcore.Field) {
+	err := errors.New(entry.Message)
+	for _, field := range fields {
+		if cause, ok := field.Interface.(error); ok {
+			err = fmt.Errorf("%w: %w", err, cause)
+		}
+	}
+	e.fail(err)
+	runtime.Goexit()
+}
+
 func (e *embeddedEtcd) start(ctx context.Context, config *embed.Config) error {
-	late := fmt.Errorf("not ready after %s: does another etcd use the data directory?", embeddedStart)
+	late := fmt.Errorf("not ready after %s: does another process use the data directory?", embeddedStart)
 	ctx, cancel := context.WithTimeoutCause(ctx, embeddedStart, late)
 	defer cancel()
 	ended := func() error {
 		if cause := context.Cause(ctx); errors.Is(cause, bootstrap.ErrTimedOut) {
-			return fmt.Errorf("%w: does another etcd use the data directory?", cause)
+			return fmt.Errorf("%w: does another process use the data directory?", cause)
 		}
 		return context.Cause(ctx)
 	}
-	if err := checkData(config.Dir); err != nil {
-		return err
-	}
-	type started struct {
-		server *embed.Etcd
-		err    error
-	}
-	// StartEtcd waits forever if another etcd has locked the directory.
-	done := make(chan started, 1)
-	go func() {
+	started := make(chan *embed.Etcd, 1)
+	e.attempt(func() error {
+		if err := prepare(ctx, config.Dir); err != nil {
+			return err
+		}
+		// It waits forever if another etcd has locked the directory.
 		server, err := embed.StartEtcd(config)
-		done <- started{server, err}
-	}()
+		if err != nil {
+			return err
+		}
+		started <- server
+		return nil
+	})
 	select {
+	case e.server = <-started:
+	case <-e.alive.Done():
+		return context.Cause(e.alive)
 	case <-ctx.Done():
 		return ended()
-	case s := <-done:
-		if s.err != nil {
-			return s.err
-		}
-		e.server = s.server
 	}
 	select {
 	case <-e.server.Server.ReadyNotify():
 	case err := <-e.server.Err():
 		return err
+	case <-e.alive.Done():
+		return context.Cause(e.alive)
 	case <-ctx.Done():
 		return ended()
 	}
@@ -120,22 +140,62 @@ func (e *embeddedEtcd) start(ctx context.Context, config *embed.Config) error {
 	return nil
 }
 
-// checkData checks that the database can be opened, because etcd exits the process
-// if it can't.
-func checkData(folder string) error {
-	path := datadir.ToBackendFileName(folder)
-	if _, err := os.Stat(path); err != nil {
-		return nil // a new directory
+// attempt calls f in a goroutine. If it returns an error or panics, the server has
+// failed. The channel is closed when it returns.
+func (e *embeddedEtcd) attempt(f func() error) <-chan struct{} {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer func() {
+			if r := recover(); r != nil {
+				e.fail(fmt.Errorf("etcd can't use its data: %v", r))
+			}
+		}()
+		if err := f(); err != nil {
+			e.fail(err)
+		}
+	}()
+	return done
+}
+
+// whileAlive makes a call with a context that ends when the server fails. Then it
+// returns that error, which is not retried.
+func (e *embeddedEtcd) whileAlive(ctx context.Context, call func(context.Context) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(e.alive, cancel)()
+	err := call(ctx)
+	if e.alive.Err() != nil {
+		return fmt.Errorf("embedded etcd in %s: %w", e.server.Config().Dir, context.Cause(e.alive))
 	}
-	db, err := bbolt.Open(path, 0o600, &bbolt.Options{ReadOnly: true, Timeout: 100 * time.Millisecond})
-	switch {
-	case errors.Is(err, bolterrors.ErrTimeout):
-		return nil // in use: etcd waits for it, with the time limit in start
-	case err != nil:
-		return fmt.Errorf("its data can't be read: %w", err)
-	default:
-		return db.Close()
-	}
+	return err
+}
+
+// Snapshot implements datastore.Datastore.
+func (e *embeddedEtcd) Snapshot(ctx context.Context) (snapshot datastore.Snapshot, err error) {
+	err = e.whileAlive(ctx, func(ctx context.Context) error {
+		snapshot, err = e.Datastore.Snapshot(ctx)
+		return err
+	})
+	return snapshot, err
+}
+
+// Blocks implements datastore.Datastore.
+func (e *embeddedEtcd) Blocks(ctx context.Context, families []ippool.Family) (blocks []netip.Prefix, err error) {
+	err = e.whileAlive(ctx, func(ctx context.Context) error {
+		blocks, err = e.Datastore.Blocks(ctx, families)
+		return err
+	})
+	return blocks, err
+}
+
+// Commit implements datastore.Datastore.
+func (e *embeddedEtcd) Commit(ctx context.Context, since datastore.Snapshot, changes []datastore.Change) (result datastore.Result, err error) {
+	err = e.whileAlive(ctx, func(ctx context.Context) error {
+		result, err = e.Datastore.Commit(ctx, since, changes)
+		return err
+	})
+	return result, err
 }
 
 // printRecords prints the records in etcd, keys and values, byte for byte.
@@ -155,14 +215,18 @@ func (e *embeddedEtcd) printRecords(ctx context.Context, w io.Writer) error {
 	return nil
 }
 
-// Close stops the server and removes a temporary directory.
+// Close stops the server, unless it has failed, and removes a temporary directory.
 func (e *embeddedEtcd) Close() error {
 	var err error
 	if e.client != nil {
 		err = e.client.Close()
 	}
-	if e.server != nil {
-		e.server.Close()
+	if e.server != nil && e.alive.Err() == nil {
+		closed := e.attempt(func() error { e.server.Close(); return nil })
+		select {
+		case <-closed:
+		case <-e.alive.Done():
+		}
 	}
 	if e.folder != "" {
 		err = errors.Join(err, os.RemoveAll(e.folder))

@@ -12,6 +12,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/preflight"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/crash"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 )
 
@@ -27,7 +28,7 @@ const (
 // exitCodes describes each exit code, for --help and docs/COMMANDS.md.
 var exitCodes = [...]string{
 	exitDone:     "the pools are as desired, or existing pools are unchanged",
-	exitFailed:   "the datastore, the cluster or firewalld failed; existing pools conflict with the settings; the run was interrupted; or the output could not be written",
+	exitFailed:   "the datastore, the cluster or firewalld failed; existing pools conflict with the settings; the run was interrupted; the output could not be written; or the program crashed",
 	exitSettings: "the settings are invalid, and no connection was made; or a strict preflight failed, and nothing was written",
 	exitPending:  "plan --exit-code: there are changes to apply; --on-drift=fail: a pool differs from the desired one, and nothing was written; firewall --check: an opening is missing",
 	exitTimedOut: "the time limit was reached",
@@ -35,6 +36,17 @@ var exitCodes = [...]string{
 
 // errPending is not printed, because the plan on stdout shows the changes.
 var errPending = errors.New("changes are pending")
+
+// issues is where faults of the program are reported.
+const issues = "https://github.com/calico-bootstrap/calico-bootstrap/issues"
+
+// crashError is a fault of the program. Its text has no values: they may be secrets.
+type crashError struct{ crash *crash.Panic }
+
+func (e *crashError) Error() string {
+	return fmt.Sprintf("internal error: %s; pools may have been written; please report this line at %s: %s: %s",
+		e.crash.What(), issues, versionText(), e.crash.Where())
+}
 
 // usageError is an invalid command line.
 type usageError struct{ err error }

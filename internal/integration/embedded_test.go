@@ -67,5 +67,5 @@ func TestEmbeddedTimeout(t *testing.T) {
 
 	r := call(t, nil, "--datastore-type", "embedded", "--data-dir", folder, "--timeout", "1s")
 	assert.Equal(t, 4, r.code, r.stderr)
-	assert.Contains(t, r.stderr, "timed out after 1s: does another etcd use the data directory?")
+	assert.Contains(t, r.stderr, "timed out after 1s: does another process use the data directory?")
 }

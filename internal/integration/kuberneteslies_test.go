@@ -16,14 +16,11 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/programs"
 )
 
-const (
-	hostileMemory = 200 << 20 // bytes that a run may take on hostile answers
-	hostileTime   = 20 * time.Second
-)
+const hostileTime = 20 * time.Second
 
-// measured runs the released program on an API server, with the preflight, and returns
+// runOnLies runs the released program on an API server, with the preflight, and returns
 // its exit code, its messages and its maximum resident memory.
-func measured(t *testing.T, server *lyingapi.Server, env ...string) (code int, messages string, resident int64) {
+func runOnLies(t *testing.T, server *lyingapi.Server, env ...string) (code int, messages string, resident int64) {
 	t.Helper()
 	binary, err := programs.Cost()
 	require.NoError(t, err)
@@ -46,7 +43,7 @@ func measured(t *testing.T, server *lyingapi.Server, env ...string) (code int, m
 // TestLargestCluster runs the program on the largest cluster that is supported.
 func TestLargestCluster(t *testing.T) {
 	server := lyingapi.New(t, lyingapi.Size{Pools: 5_000, Blocks: 50_000, Nodes: 5_000}, nil)
-	code, messages, resident := measured(t, server)
+	code, messages, resident := runOnLies(t, server)
 	assert.Zero(t, code, messages)
 	assert.Equal(t, 1, server.Writes(), "the IPv4 pool")
 	assert.Less(t, resident, int64(memoryLimit))
@@ -119,7 +116,7 @@ func TestLies(t *testing.T) {
 	for _, lie := range lies {
 		t.Run(lie.path[strings.LastIndexByte(lie.path, '/')+1:]+"/"+lie.name, func(t *testing.T) {
 			server := lyingapi.New(t, lyingapi.Size{Pools: 1, Blocks: 1, Nodes: 1}, map[string]http.HandlerFunc{lie.path: lie.answer})
-			code, messages, resident := measured(t, server)
+			code, messages, resident := runOnLies(t, server)
 			assert.Contains(t, []int{1, 4}, code, messages)
 			assert.Contains(t, messages, lie.message)
 			assert.Contains(t, messages, "Kubernetes "+server.URL)
@@ -151,7 +148,7 @@ func TestLargeConfigMap(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := lyingapi.New(t, lyingapi.Size{Pools: 1}, map[string]http.HandlerFunc{lyingapi.Kubeadm: lyingapi.Kubeadmed(tt.configuration)})
-			code, messages, resident := measured(t, server)
+			code, messages, resident := runOnLies(t, server)
 			assert.Zero(t, code, messages)
 			assert.Contains(t, messages, tt.message)
 			assert.Less(t, resident, int64(memoryLimit))
@@ -173,7 +170,7 @@ func TestLiesAboutCreates(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := lyingapi.New(t, lyingapi.Size{Pools: 1}, map[string]http.HandlerFunc{lyingapi.Creates: answer})
-			code, messages, resident := measured(t, server)
+			code, messages, resident := runOnLies(t, server)
 			assert.Equal(t, 1, code)
 			assert.Contains(t, messages, "default-ipv4-ippool")
 			assert.Equal(t, 1, server.Writes(), "the write is not repeated")

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.etcd.io/etcd/client/v3/clientv3util"
 
@@ -61,6 +63,12 @@ func sizeOf(change datastore.Change) int {
 // and the result has what was written.
 func (d *Datastore) Commit(ctx context.Context, since datastore.Snapshot, changes []datastore.Change) (datastore.Result, error) {
 	var result datastore.Result
+	if d == nil {
+		return result, errNotOpen
+	}
+	if slices.ContainsFunc(changes, func(change datastore.Change) bool { return change.Pool() == nil }) {
+		return result, errors.New("etcd: a change without a pool")
+	}
 	at, err := parseRevision(since.Revision)
 	if err == nil {
 		err = d.oneCluster(at.cluster)
@@ -69,16 +77,9 @@ func (d *Datastore) Commit(ctx context.Context, since datastore.Snapshot, change
 		return result, err
 	}
 	for _, batch := range batches(changes) {
-		state := datastore.Written
-		if at.revision, err = d.write(ctx, at, batch); err != nil {
-			var wrongCluster *otherClusterError
-			switch {
-			case errors.As(err, &wrongCluster):
-			case datastore.Retryable(err), errors.Is(err, context.Canceled):
-				state = datastore.Unknown
-			default:
-				return result, err
-			}
+		var state datastore.State
+		if at.revision, state, err = d.write(ctx, at, batch); state == datastore.NotWritten {
+			return result, err
 		}
 		result.Transactions++
 		for _, change := range batch {
@@ -111,12 +112,12 @@ func (d *Datastore) oneCluster(read uint64) error {
 	}
 	return &datastore.Error{
 		Place: d.config.place(), Operation: "writing IP pools",
-		Err: fmt.Errorf("the endpoints belong to two etcd clusters, %x and %x", read, d.other),
+		Err: twoClustersError{read, d.other},
 	}
 }
 
-// write commits one transaction and returns its revision.
-func (d *Datastore) write(ctx context.Context, at snapshotRevision, changes []datastore.Change) (int64, error) {
+// write commits one transaction and returns its revision and the state of its changes.
+func (d *Datastore) write(ctx context.Context, at snapshotRevision, changes []datastore.Change) (int64, datastore.State, error) {
 	guard := []clientv3.Cmp{nothingNewer(at.revision)}
 	puts := make([]clientv3.Op, 0, len(changes))
 	operation := "creating IP pools"
@@ -130,28 +131,69 @@ func (d *Datastore) write(ctx context.Context, at snapshotRevision, changes []da
 		}
 		value, err := encode(change)
 		if err != nil {
-			return 0, err
+			return 0, datastore.NotWritten, err
 		}
 		puts = append(puts, clientv3.OpPut(key, string(value)))
 	}
-	var revision int64
+	var (
+		revision int64
+		state    datastore.State
+	)
 	err := d.call(ctx, operation, func(ctx context.Context, client *clientv3.Client) error {
 		resp, err := client.Txn(ctx).If(guard...).Then(puts...).Commit()
+		if err == nil {
+			err = checkTxn(resp, len(puts))
+		}
 		switch {
 		case err != nil:
+			if !isRefusal(err) {
+				state = datastore.Unknown
+			}
 			return err
 		case resp.Header.ClusterId != at.cluster && resp.Succeeded:
+			state = datastore.Written
 			return &otherClusterError{read: at.cluster, written: resp.Header.ClusterId}
 		case resp.Header.ClusterId != at.cluster:
-			return fmt.Errorf("the endpoints belong to two etcd clusters, %x and %x", at.cluster, resp.Header.ClusterId)
+			return twoClustersError{at.cluster, resp.Header.ClusterId}
 		case !resp.Succeeded:
 			return datastore.ErrConflict
 		default:
-			revision = resp.Header.Revision
+			revision, state = resp.Header.Revision, datastore.Written
 			return nil
 		}
 	})
-	return revision, err
+	return revision, state, err
+}
+
+// checkTxn returns an error if the response is not one to a transaction of so many puts.
+// Then it is unknown whether they were applied.
+func checkTxn(resp *clientv3.TxnResponse, puts int) error {
+	if resp == nil {
+		return malformedError("it is empty")
+	}
+	if err := checkHeader(resp.Header); err != nil {
+		return err
+	}
+	if !resp.Succeeded {
+		puts = 0
+	}
+	if len(resp.Responses) != puts {
+		return malformedError(fmt.Sprintf("it has %d results, not %d; succeeded: %t", len(resp.Responses), puts, resp.Succeeded))
+	}
+	for _, result := range resp.Responses {
+		if result.GetResponsePut() == nil {
+			return malformedError("it has a result that is not that of a put")
+		}
+	}
+	return nil
+}
+
+// isRefusal reports whether the error of a transaction shows that it was not applied:
+// etcd refused it, or it is too large to be sent. Any other error may be one of the
+// response.
+func isRefusal(err error) bool {
+	var refused rpctypes.EtcdError
+	return isTooLarge(err) || errors.As(err, &refused) && !isRetryable(err)
 }
 
 // encode returns the value to store. An update changes only the spec: if the name in the

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.etcd.io/etcd/api/v3/etcdserverpb"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -25,16 +26,30 @@ type answers struct {
 	etcdserverpb.KVClient
 	transactions []func() (*etcdserverpb.TxnResponse, error)
 	sent         []*etcdserverpb.TxnRequest
-	blocksOf     uint64 // the cluster that answers range reads
+	blocksOf     uint64                                                                // the cluster that answers range reads
+	ranges       func(*etcdserverpb.RangeRequest) (*etcdserverpb.RangeResponse, error) // nil: there are no keys
 }
 
 func (a *answers) Txn(_ context.Context, request *etcdserverpb.TxnRequest, _ ...grpc.CallOption) (*etcdserverpb.TxnResponse, error) {
 	a.sent = append(a.sent, request)
-	return a.transactions[len(a.sent)-1]()
+	response, err := a.transactions[len(a.sent)-1]()
+	if response != nil && response.Succeeded && response.Responses == nil {
+		for range request.Success {
+			response.Responses = append(response.Responses, putResult())
+		}
+	}
+	return response, err
 }
 
-func (a *answers) Range(context.Context, *etcdserverpb.RangeRequest, ...grpc.CallOption) (*etcdserverpb.RangeResponse, error) {
+func (a *answers) Range(_ context.Context, request *etcdserverpb.RangeRequest, _ ...grpc.CallOption) (*etcdserverpb.RangeResponse, error) {
+	if a.ranges != nil {
+		return a.ranges(request)
+	}
 	return &etcdserverpb.RangeResponse{Header: &etcdserverpb.ResponseHeader{ClusterId: a.blocksOf, Revision: 7}}, nil
+}
+
+func putResult() *etcdserverpb.ResponseOp {
+	return &etcdserverpb.ResponseOp{Response: &etcdserverpb.ResponseOp_ResponsePut{ResponsePut: &etcdserverpb.PutResponse{}}}
 }
 
 // answer returns a cluster's response to a transaction that succeeded or not.
@@ -51,11 +66,11 @@ func failing(err error) func() (*etcdserverpb.TxnResponse, error) {
 // answered returns a datastore that gets these answers.
 func answered(t *testing.T, by *answers) *Datastore {
 	t.Helper()
-	client, err := clientv3.New(clientv3.Config{Endpoints: []string{"http://127.0.0.1:1"}})
-	require.NoError(t, err)
-	t.Cleanup(func() { assert.NoError(t, client.Close()) })
-	client.KV = clientv3.NewKVFromKVClient(by, nil)
-	return New(client)
+	return &Datastore{
+		config:        Config{Endpoints: []string{"http://127.0.0.1:1"}, RequestTimeout: defaultRequestTimeout},
+		client:        &clientv3.Client{KV: clientv3.NewKVFromKVClient(by, nil)},
+		callersClient: true,
+	}
 }
 
 // snapshotOf returns a snapshot of the cluster at the revision.
@@ -109,7 +124,7 @@ func TestCommit(t *testing.T) {
 		{"written", two, transactions{answer(1, 8, true)}, map[datastore.State]int{datastore.Written: 2}, 1, nil, ""},
 		{"modified concurrently", two, transactions{answer(1, 8, false)}, nil, 0, datastore.ErrConflict, "pools were modified concurrently"},
 		{"the answer is lost", two, transactions{failing(broken)}, map[datastore.State]int{datastore.Unknown: 2}, 1, datastore.ErrUnreachable, "error reading from server: EOF"},
-		{"refused", two, transactions{failing(errors.New("no"))}, nil, 0, nil, "etcd http://127.0.0.1:1: creating IP pools: no"},
+		{"refused", two, transactions{failing(rpctypes.ErrGRPCNoSpace)}, nil, 0, nil, "etcd http://127.0.0.1:1: creating IP pools: etcdserver: mvcc: database space exceeded"},
 		{"carried out by another cluster", two, transactions{answer(2, 8, true)}, map[datastore.State]int{datastore.Written: 2}, 1, nil,
 			otherCluster + ": the pools were read from 1 and written to 2"},
 		{"refused by another cluster", two, transactions{answer(2, 8, false)}, nil, 0, nil, otherCluster + ", 1 and 2"},
@@ -230,7 +245,7 @@ func TestCommitToAnotherClusterThatIsCancelled(t *testing.T) {
 func TestCommitDoesNotModifyTheChanges(t *testing.T) {
 	t.Parallel()
 	for name, txn := range map[string]func() (*etcdserverpb.TxnResponse, error){
-		"it succeeds": answer(1, 8, true), "it conflicts": answer(1, 8, false), "it fails": failing(errors.New("no")),
+		"it succeeds": answer(1, 8, true), "it conflicts": answer(1, 8, false), "it fails": failing(rpctypes.ErrGRPCNoSpace),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

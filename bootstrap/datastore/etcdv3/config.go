@@ -97,8 +97,16 @@ func FromSettings(given settings.DatastoreSettings) (Config, []string, error) {
 	}
 
 	var warnings []string
-	if config.TLS != nil && len(config.Endpoints) > 0 && !secure(config.Endpoints[0], true) {
-		warnings = append(warnings, fmt.Sprintf("%s: http:// endpoints are not encrypted: the TLS files have no effect", given.EtcdEndpoints.Source))
+	if len(config.Endpoints) > 0 && !secure(config.Endpoints[0], config.TLS != nil) {
+		warn := func(what string) {
+			warnings = append(warnings, fmt.Sprintf("%s: http:// endpoints are not encrypted: %s", given.EtcdEndpoints.Source, what))
+		}
+		if config.Password != "" {
+			warn("the password can be read on the way; use https://")
+		}
+		if config.TLS != nil {
+			warn("the TLS files have no effect")
+		}
 	}
 	return config, warnings, faults.Err()
 }

@@ -189,6 +189,16 @@ func TestFromSettingsWarnsOfPlainText(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, []string{"env X: http:// endpoints are not encrypted: the TLS files have no effect"}, warnings)
 	assert.Equal(t, []string{"http://10.0.0.1:2379"}, config.Endpoints)
+
+	for endpoint, want := range map[string][]string{
+		"http://10.0.0.1:2379":  {"env X: http:// endpoints are not encrypted: the password can be read on the way; use https://"},
+		"10.0.0.1:2379":         {"env X: http:// endpoints are not encrypted: the password can be read on the way; use https://"},
+		"https://10.0.0.1:2379": nil,
+	} {
+		_, warnings, err = FromSettings(settings.DatastoreSettings{EtcdEndpoints: given(endpoint), EtcdUsername: given("root"), EtcdPassword: given("hunter2")})
+		require.NoError(t, err)
+		assert.Equal(t, want, warnings, endpoint)
+	}
 }
 
 func TestOpenRequiresEndpoints(t *testing.T) {

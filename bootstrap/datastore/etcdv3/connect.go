@@ -19,6 +19,12 @@ import (
 // It closes a failed connection, so that the next call connects again and resolves the
 // members again.
 func (d *Datastore) call(ctx context.Context, operation string, request func(context.Context, *clientv3.Client) error) error {
+	switch {
+	case d == nil || d.client == nil && len(d.config.Endpoints) == 0 && d.config.DiscoverySRV == "":
+		return errNotOpen
+	case ctx == nil:
+		return errors.New("etcd: the context is nil")
+	}
 	outer := ctx
 	ctx, cancel := context.WithTimeout(outer, d.config.RequestTimeout)
 	defer cancel()
@@ -60,6 +66,9 @@ func (d *Datastore) connect(ctx context.Context, cancel context.CancelFunc) erro
 		}
 		endpoints = found
 	}
+	if len(endpoints) == 0 {
+		return &discoveryError{domain: d.config.DiscoverySRV, err: errors.New("the SRV records name no members")}
+	}
 	d.seen = newTraffic(endpoints)
 	d.seen.whenAllFailed(cancel)
 	defer d.seen.whenAllFailed(nil)
@@ -74,10 +83,10 @@ func (d *Datastore) connect(ctx context.Context, cancel context.CancelFunc) erro
 		Username:    d.config.Username,
 		Password:    d.config.Password,
 		DialTimeout: d.config.RequestTimeout,
-		DialOptions: []grpc.DialOption{
+		DialOptions: append(withLimits(),
 			grpc.WithContextDialer(d.seen.dial),
 			grpc.WithTransportCredentials(&watchedCredentials{TransportCredentials: d.credentials(endpoints), seen: d.seen}),
-		},
+		),
 		// One try per member; the run does further retries.
 		MaxUnaryRetries: uint(len(endpoints)) + 1,
 		Logger:          zap.NewNop(),

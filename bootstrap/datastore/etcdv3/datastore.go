@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"go.etcd.io/etcd/api/v3/mvccpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
@@ -20,13 +21,11 @@ const (
 	// block follow: ipv4/block/10.244.0.0-26.
 	blockPrefix = "/calico/ipam/v2/assignment/"
 
-	// blockPage is the number of block keys per read, about 70 bytes each.
-	blockPage = 5000
-
 	defaultRequestTimeout = 10 * time.Second
 )
 
-// Datastore stores pools in etcd. It is not safe for concurrent use.
+// Datastore stores pools in etcd. It is not safe for concurrent use. The methods of the
+// zero value return an error: use [Open] or [New].
 type Datastore struct {
 	config        Config
 	client        *clientv3.Client
@@ -40,8 +39,16 @@ type Datastore struct {
 var _ datastore.Datastore = (*Datastore)(nil)
 
 // New returns a datastore that uses the caller's client. Close does not close the
-// client.
+// client. If the client is nil, or is not one of clientv3, the methods of the datastore
+// return an error.
+//
+// Responses are checked as with Open. Only the size of a single response has the limit
+// of the client, which is 2 GiB by default: set clientv3.Config.MaxCallRecvMsgSize, to
+// 2 MiB or more.
 func New(client *clientv3.Client) *Datastore {
+	if client == nil || client.KV == nil {
+		return &Datastore{}
+	}
 	return &Datastore{
 		config:        Config{Endpoints: client.Endpoints(), RequestTimeout: defaultRequestTimeout},
 		client:        client,
@@ -49,9 +56,14 @@ func New(client *clientv3.Client) *Datastore {
 	}
 }
 
+// errNotOpen is the error of the zero Datastore.
+var errNotOpen = errors.New("etcd: the datastore has no client: use etcdv3.Open, or etcdv3.New with a client of clientv3")
+
 // Open returns a datastore that connects with its first request, and again after a
 // connection failed. The caller must close it. An error means that the config is
 // invalid.
+//
+// A response to a read has at most 2 MiB, any other 64 KiB; a larger one is an error.
 func Open(config Config) (*Datastore, error) {
 	switch {
 	case len(config.Endpoints) == 0 && config.DiscoverySRV == "":
@@ -76,7 +88,7 @@ func Open(config Config) (*Datastore, error) {
 // Close closes the connections of a datastore returned by Open. With New it does
 // nothing. One whose peer doesn't read is closed in the background after a second.
 func (d *Datastore) Close() error {
-	if d.callersClient || d.client == nil {
+	if d == nil || d.callersClient || d.client == nil {
 		return nil
 	}
 	client := d.client
@@ -87,78 +99,83 @@ func (d *Datastore) Close() error {
 // Type returns datastore.EtcdV3.
 func (d *Datastore) Type() datastore.Type { return datastore.EtcdV3 }
 
-// Snapshot reads all pools with one linearizable range read. Its Revision contains the
-// cluster ID and the revision of etcd.
+// Snapshot reads all pools at one revision, with one linearizable range read per 500
+// pools. Its Revision contains the cluster ID and the revision of etcd.
+//
+// A key with a further slash after the prefix is no pool to Calico: it is unreadable.
+// More than 20,000 pools, 16 MiB of records, or 500,000 values in them are an error, and
+// so is a response that is incomplete.
 func (d *Datastore) Snapshot(ctx context.Context) (datastore.Snapshot, error) {
-	var snapshot datastore.Snapshot
-	err := d.call(ctx, "reading IP pools", func(ctx context.Context, client *clientv3.Client) error {
-		resp, err := client.Get(ctx, ippool.RecordPrefix, clientv3.WithPrefix())
-		if err != nil {
-			return err
-		}
-		d.cluster, d.other = resp.Header.ClusterId, 0
-		snapshot = datastore.Snapshot{Revision: snapshotRevision{resp.Header.ClusterId, resp.Header.Revision}.String()}
-		for _, kv := range resp.Kvs {
-			name := strings.TrimPrefix(string(kv.Key), ippool.RecordPrefix)
-			record, err := ippool.DecodeRecord(kv.Value)
-			if err != nil {
-				snapshot.Unreadable = append(snapshot.Unreadable, datastore.Unreadable{
-					Name: name, Err: err, CIDR: ippool.RecordCIDR(kv.Value),
-				})
-				continue
+	var (
+		snapshot      datastore.Snapshot
+		bytes, values int
+	)
+	pools := prefixRead{operation: "reading IP pools", prefix: ippool.RecordPrefix, page: poolPage, maxKeys: maxPools, pinned: true}
+	at, err := d.pages(ctx, pools, func(page []*mvccpb.KeyValue) error {
+		for _, kv := range page {
+			bytes, values = bytes+len(kv.Value), values+strings.Count(string(kv.Value), ",")
+			switch {
+			case bytes > maxPoolBytes:
+				return limitError(fmt.Sprintf("the records of the IP pools have more than %d bytes", maxPoolBytes))
+			case values > maxPoolValues:
+				return limitError(fmt.Sprintf("the records of the IP pools have more than %d values", maxPoolValues))
+			case ctx.Err() != nil:
+				return ctx.Err()
 			}
-			record.Pool().Name = name // Calico looks pools up by key
-			snapshot.Pools = append(snapshot.Pools, record)
+			add(&snapshot, strings.TrimPrefix(string(kv.Key), ippool.RecordPrefix), kv.Value)
 		}
 		return nil
 	})
-	return snapshot, err
+	if err != nil {
+		return datastore.Snapshot{}, err
+	}
+	d.cluster, d.other = at.cluster, 0
+	snapshot.Revision = at.String()
+	return snapshot, nil
+}
+
+// add adds the record of a key to the snapshot.
+func add(snapshot *datastore.Snapshot, name string, value []byte) {
+	record, err := ippool.DecodeRecord(value)
+	cidr := ""
+	switch {
+	case name == "" || strings.Contains(name, "/"):
+		err = errors.New("its key is not that of an IPPool")
+	case err != nil:
+		cidr = ippool.RecordCIDR(value)
+	}
+	if err != nil {
+		snapshot.Unreadable = append(snapshot.Unreadable, datastore.Unreadable{Name: name, Err: err, CIDR: cidr})
+		return
+	}
+	record.Pool().Name = name // Calico looks pools up by key
+	snapshot.Pools = append(snapshot.Pools, record)
 }
 
 // Blocks reads the keys of the families' IPAM blocks, page by page, and never their
-// values. It ignores keys that are not those of blocks.
+// values. It ignores keys that are not those of blocks. More than 400,000 keys of a
+// family are an error.
 func (d *Datastore) Blocks(ctx context.Context, families []ippool.Family) ([]netip.Prefix, error) {
 	var all []netip.Prefix
 	for _, family := range families {
-		blocks, err := d.blocks(ctx, family)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, blocks...)
-	}
-	return all, nil
-}
-
-func (d *Datastore) blocks(ctx context.Context, family ippool.Family) ([]netip.Prefix, error) {
-	start := fmt.Sprintf("%sipv%d/block/", blockPrefix, family)
-	end := clientv3.GetPrefixRangeEnd(start)
-
-	var blocks []netip.Prefix
-	for from := start; from != ""; {
-		err := d.call(ctx, "reading IPAM block keys", func(ctx context.Context, client *clientv3.Client) error {
-			resp, err := client.Get(ctx, from, clientv3.WithRange(end), clientv3.WithKeysOnly(), clientv3.WithLimit(blockPage))
-			if err != nil {
-				return err
-			}
-			if resp.Header.ClusterId != d.cluster {
-				d.other = resp.Header.ClusterId
-			}
-			from = ""
-			for _, kv := range resp.Kvs {
-				if block, ok := parseBlockKey(strings.TrimPrefix(string(kv.Key), start)); ok {
-					blocks = append(blocks, block)
+		prefix := fmt.Sprintf("%sipv%d/block/", blockPrefix, family)
+		keys := prefixRead{operation: "reading IPAM block keys", prefix: prefix, page: blockPage, maxKeys: maxBlocks, options: []clientv3.OpOption{clientv3.WithKeysOnly()}}
+		at, err := d.pages(ctx, keys, func(page []*mvccpb.KeyValue) error {
+			for _, kv := range page {
+				if block, ok := parseBlockKey(strings.TrimPrefix(string(kv.Key), prefix)); ok {
+					all = append(all, block)
 				}
-			}
-			if resp.More && len(resp.Kvs) > 0 {
-				from = string(resp.Kvs[len(resp.Kvs)-1].Key) + "\x00"
 			}
 			return nil
 		})
 		if err != nil {
 			return nil, err
 		}
+		if at.cluster != d.cluster {
+			d.other = at.cluster
+		}
 	}
-	return blocks, nil
+	return all, nil
 }
 
 // parseBlockKey parses the last part of a block's key, such as 10.244.0.0-26.

@@ -32,8 +32,19 @@ func (d *Datastore) explain(operation string, err error) error {
 			return e
 		}
 	}
-	var discovery *discoveryError
+	var (
+		discovery *discoveryError
+		malformed malformedError
+		limit     limitError
+	)
 	switch {
+	case errors.As(err, &malformed):
+		e.Hint = "check that the endpoint is etcd's client port, and the proxies in between"
+	case exceedsLimit(err):
+		e.Err = limitError(status.Convert(err).Message())
+		e.Hint = fmt.Sprintf("a response to a read must have at most %d bytes, any other %d", maxPage, maxResponse)
+	case errors.As(err, &limit):
+		e.Hint = "is the endpoint the etcd of Calico?"
 	case errors.As(err, &discovery):
 		e.Kind, e.Hint = datastore.ErrUnreachable, "check the SRV records _etcd-client-ssl._tcp and _etcd-client._tcp of "+discovery.domain
 	case errors.Is(err, rpctypes.ErrAuthFailed):
@@ -43,8 +54,8 @@ func (d *Datastore) explain(operation string, err error) error {
 			d.name(origin.SettingEtcdUsername), d.name(origin.SettingEtcdPassword))
 	case errors.Is(err, rpctypes.ErrPermissionDenied):
 		e.Kind, e.Hint = datastore.ErrForbidden, d.grantHint()
-	case errors.Is(err, rpctypes.ErrInvalidAuthToken), errors.Is(err, rpctypes.ErrAuthOldRevision):
-		// A new connection gets a new token.
+	case errors.Is(err, rpctypes.ErrInvalidAuthToken), errors.Is(err, rpctypes.ErrAuthOldRevision), errors.Is(err, rpctypes.ErrCompacted):
+		// A new connection gets a new token, a new snapshot a new revision.
 		e.Kind = datastore.ErrUnreachable
 	case isRetryable(err):
 		e.Kind = datastore.ErrUnreachable

@@ -187,3 +187,14 @@ func TestNames(t *testing.T) {
 		assert.Equal(t, "--k8s-ca-file or K8S_CA_FILE", names.Of(origin.SettingCAFile), kind)
 	}
 }
+
+// A config without what it needs can't be opened, and can be printed.
+func TestOpenZeroConfig(t *testing.T) {
+	t.Parallel()
+	for _, config := range []open.Config{{}, {Type: "other"}, {Type: datastore.EtcdV3}, {Type: datastore.Kubernetes}} {
+		store, err := config.Open()
+		require.Error(t, err, "%v", config.Type)
+		assert.Nil(t, store)
+		assert.NotContains(t, config.String(), "PANIC")
+	}
+}

@@ -1,6 +1,6 @@
 // Command cost runs a program and prints its elapsed time and CPU time in nanoseconds
-// and its maximum resident memory in bytes. It discards the program's stdout, passes on
-// its stderr and exits with its code.
+// and its maximum resident memory in bytes. It discards the program's stdout, and
+// passes on its stderr and its exit code.
 //
 // A test uses it instead of starting the program itself, as Linux counts the resident
 // memory of the parent at the fork as the child's. That of a test process is more than
@@ -26,8 +26,8 @@ func main() {
 	}
 	processors := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 	fmt.Println(took.Nanoseconds(), processors.Nanoseconds(), peak(cmd.ProcessState))
-	if err != nil {
+	if code := cmd.ProcessState.ExitCode(); code != 0 {
 		fmt.Fprintln(os.Stderr, err)
-		os.Exit(max(1, cmd.ProcessState.ExitCode()))
+		os.Exit(max(code, 1)) // -1: killed by a signal
 	}
 }

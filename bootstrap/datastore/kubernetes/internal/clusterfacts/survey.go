@@ -5,11 +5,11 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"sync"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/kubernetes/internal/api"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/facts"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/crash"
 )
 
 // Survey reads the nodes and the Service CIDRs concurrently.
@@ -18,7 +18,7 @@ func Survey(ctx context.Context, client *api.Client) (facts.Survey, error) {
 		survey              facts.Survey
 		ofNodes, ofRanges   []string
 		nodesErr, rangesErr error
-		wait                sync.WaitGroup
+		wait                crash.Group
 	)
 	wait.Go(func() { survey.Nodes, ofNodes, nodesErr = readAllNodes(ctx, client) })
 	survey.ServiceCIDRs, ofRanges, rangesErr = serviceCIDRs(ctx, client)
