@@ -39,8 +39,8 @@ func (c *checker) onServices(pool checkedPool) []Finding {
 func (p checkedPool) overlaps(with located, called string, describe func(facts.Located) string) []Finding {
 	positions, from, to := with.Overlapping(p.prefix())
 	if p.randomRange {
-		positions, from, to = with.Overlapping(randomRanges)
-		to = from
+		positions, from, _ = with.Overlapping(randomRanges)
+		to = from // those inside overlap only some random ranges
 	}
 	total := len(positions) + to - from
 	for ; from < to && len(positions) < text.MaxNamed; from++ {
