@@ -56,7 +56,7 @@ func TestDatastoreType(t *testing.T) {
 		assert.Equal(t, notes, config.Notes, "%q", tt.lines)
 	}
 	for _, text := range []string{"etcd", "etcdv2", "k8s", "kubernetes "} {
-		assert.EqualError(t, settingstest.Given(t, "CALICO_DATASTORE_TYPE="+text).Validate(),
+		assert.ErrorContains(t, settingstest.Given(t, "CALICO_DATASTORE_TYPE="+text).Validate(),
 			`env CALICO_DATASTORE_TYPE: "`+text+`": unknown datastore; must be etcdv3 or kubernetes`)
 	}
 	assert.EqualError(t, settingstest.Given(t, "--etcd-endpoints=http://10.0.0.1:2379", "--kubeconfig=/k").Validate(),

@@ -61,7 +61,26 @@ func (f *Faults) Add(setting Setting, format string, args ...any) {
 			fault.Problem = "looks like " + kind + "; " + fault.Problem
 		}
 	}
+	if hint := wrappingHint(setting.Value); hint != "" {
+		fault.Problem += "; " + hint
+	}
 	*f = append(*f, fault)
+}
+
+// wrappingHint returns how to remove characters around a value that are probably no part
+// of it: an env file that was not unquoted, or one with the line ends of Windows.
+func wrappingHint(value string) string {
+	trimmed := strings.TrimSpace(value)
+	quoted := len(trimmed) >= 2 && trimmed[0] == trimmed[len(trimmed)-1] && (trimmed[0] == '"' || trimmed[0] == '\'')
+	switch {
+	case quoted:
+		return "remove the quotes around it"
+	case strings.HasSuffix(value, "\r"):
+		return "remove the carriage return at its end"
+	case trimmed != value:
+		return "remove the white space around it"
+	}
+	return ""
 }
 
 // AddSecret is Add for a setting whose value must not be shown. The fault does not

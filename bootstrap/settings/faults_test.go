@@ -106,3 +106,22 @@ func TestFaultsOfHostileValues(t *testing.T) {
 		})
 	}
 }
+
+// The characters that an env file or a shell left around a value are named.
+func TestFaultsOfWrappedValues(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[string]string{
+		`"10.0.0.0/16"`: "; remove the quotes around it", `'10.0.0.0/16'`: "; remove the quotes around it",
+		"10.0.0.0/16\r": "; remove the carriage return at its end", " 10.0.0.0/16": "; remove the white space around it",
+		"10.0.0.0/16 ": "; remove the white space around it", "10.0.0.0/16\t": "; remove the white space around it",
+		`""`: "; remove the quotes around it",
+	} {
+		for _, name := range []string{"CALICO_IPV4POOL_CIDR", "CALICO_IPV4POOL_BLOCK_SIZE", "CALICO_IPV4POOL_IPIP", "CALICO_IPV4POOL_NAT_OUTGOING"} {
+			err := settingstest.Given(t, name+"="+value).Validate()
+			require.ErrorContains(t, err, "env "+name+": ", "%q", value)
+			assert.True(t, strings.HasSuffix(err.Error(), want), "%s %q: %v", name, value, err)
+		}
+	}
+	require.EqualError(t, settingstest.Given(t, "CALICO_IPV4POOL_CIDR=10.244.0.0/16,fd00:10:244::/56").Validate(),
+		`env CALICO_IPV4POOL_CIDR: "10.244.0.0/16,fd00:10:244::/56": several CIDRs; must be one: set ipv4.pool.cidr and ipv6.pool.cidr`)
+}

@@ -42,7 +42,7 @@ func TestResolveFaults(t *testing.T) {
 		{"leading zeros", []string{"CALICO_IPV4POOL_CIDR=010.0.0.0/8"},
 			[]string{`env CALICO_IPV4POOL_CIDR: "010.0.0.0/8": ` + noCIDR + wantFour}},
 		{"two CIDRs", []string{"--ipv4-pool-cidr=10.0.0.0/8,fd00::/64"},
-			[]string{`flag --ipv4-pool-cidr: "10.0.0.0/8,fd00::/64": ` + noCIDR + wantFour}},
+			[]string{`flag --ipv4-pool-cidr: "10.0.0.0/8,fd00::/64": several CIDRs; must be one: set ipv4.pool.cidr and ipv6.pool.cidr`}},
 		{"no length", []string{"CALICO_IPV4POOL_CIDR=10.0.0.0"},
 			[]string{`env CALICO_IPV4POOL_CIDR: "10.0.0.0": ` + noLength + wantFour}},
 		{"IPv6 for IPv4", []string{"CALICO_IPV4POOL_CIDR=fd00::/64"},
