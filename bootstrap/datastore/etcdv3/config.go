@@ -68,6 +68,11 @@ func FromSettings(given settings.DatastoreSettings) (Config, []string, error) {
 		name   = config.Names.Of
 		faults settings.Faults
 	)
+	var warnings []string
+	if value, found := text.Unbracket(given.EtcdEndpoints.Value); found {
+		given.EtcdEndpoints.Value = value
+		warnings = append(warnings, given.EtcdEndpoints.Source.String()+": brackets around an address that is not IPv6 are ignored")
+	}
 	if given.EtcdEndpoints.IsSet() {
 		config.Endpoints = readEndpoints(given.EtcdEndpoints, config.Names, &faults)
 	}
@@ -96,7 +101,6 @@ func FromSettings(given settings.DatastoreSettings) (Config, []string, error) {
 		faults.Add(settings.Given(strings.Join(config.Endpoints, ","), given.EtcdEndpoints.Source), "%s", problem)
 	}
 
-	var warnings []string
 	if len(config.Endpoints) > 0 && !secure(config.Endpoints[0], config.TLS != nil) {
 		warn := func(what string) {
 			warnings = append(warnings, fmt.Sprintf("%s: http:// endpoints are not encrypted: %s", given.EtcdEndpoints.Source, what))

@@ -232,3 +232,11 @@ func TestParseBlockKey(t *testing.T) {
 		}
 	}
 }
+
+func TestFromSettingsBrackets(t *testing.T) {
+	t.Parallel()
+	config, warnings, err := FromSettings(settings.DatastoreSettings{EtcdEndpoints: given("http://[10.0.0.1]:2379,http://[fd00::1]:2379")})
+	require.NoError(t, err)
+	assert.Equal(t, []string{"http://10.0.0.1:2379", "http://[fd00::1]:2379"}, config.Endpoints)
+	assert.Equal(t, []string{"env X: brackets around an address that is not IPv6 are ignored"}, warnings)
+}

@@ -389,3 +389,23 @@ func TestConfigShowsNoSecret(t *testing.T) {
 	}
 	assert.Equal(t, "Kubernetes", fmt.Sprint(Config{}), "without a rest.Config")
 }
+
+// Calico's install-cni wrote kubeconfigs with brackets around an IPv4 address.
+func TestFromSettingsBrackets(t *testing.T) {
+	t.Parallel()
+	config, warnings, err := FromSettings(settings.DatastoreSettings{K8sAPIEndpoint: given("https://[10.0.0.1]:6443")})
+	require.NoError(t, err)
+	assert.Equal(t, "https://10.0.0.1:6443", config.REST.Host)
+	assert.Contains(t, warnings, "test: brackets around an address that is not IPv6 are ignored")
+
+	config, warnings, err = FromSettings(settings.DatastoreSettings{KubeconfigInline: given(strings.ReplaceAll(kubeconfig, "https://one.example", "https://[one.example]"))})
+	require.NoError(t, err)
+	assert.Equal(t, "https://one.example:6443", config.REST.Host)
+	require.Len(t, warnings, 1)
+	assert.Contains(t, warnings[0], "brackets around an address that is not IPv6 are ignored in its server")
+
+	config, warnings, err = FromSettings(settings.DatastoreSettings{K8sAPIEndpoint: given("https://[fd00::1]:6443")})
+	require.NoError(t, err)
+	assert.Equal(t, "https://[fd00::1]:6443", config.REST.Host)
+	assert.Empty(t, warnings)
+}

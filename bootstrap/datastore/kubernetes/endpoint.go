@@ -126,6 +126,10 @@ func (r *reader) endpoint() *rest.Config {
 // url validates the URL of an API server and returns it, or an empty string.
 func (r *reader) url(setting settings.Setting) string {
 	const want = "must be a URL such as https://10.0.0.1:6443"
+	if value, found := text.Unbracket(setting.Value); found {
+		setting.Value = value
+		r.warn("%s: brackets around an address that is not IPv6 are ignored", setting.Source)
+	}
 	parsed, err := url.Parse(setting.Value)
 	switch {
 	case err != nil || !hasPort(parsed):

@@ -119,6 +119,12 @@ func (r *reader) kubeconfig(setting settings.Setting, config *clientcmdapi.Confi
 		r.faults.Add(source, "no such context in the kubeconfig; must be %s", known)
 		return &rest.Config{}
 	}
+	if cluster := config.Clusters[config.Contexts[context].Cluster]; cluster != nil {
+		if server, found := text.Unbracket(cluster.Server); found { // as Calico's install-cni wrote it
+			cluster.Server = server
+			r.warn("%s: context %s: brackets around an address that is not IPv6 are ignored in its server", setting.Source, text.Quote(context))
+		}
+	}
 	if problem := urlProblem(config.Clusters[config.Contexts[context].Cluster]); problem != "" {
 		add(problem)
 		return &rest.Config{}
