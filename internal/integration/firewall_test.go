@@ -213,8 +213,8 @@ func TestFirewallBadInput(t *testing.T) {
 		{[]string{"--from", garbage, "--local"}, []string{`flag --from: "` + garbage + `": contradicts flag --local; set only one of the two`}},
 		{[]string{"--from", garbage, "--role", "control-plane", "--api-server-port", "6443", "--no-bgp", "--typha"}, []string{
 			`flag --from: "` + garbage + `": contradicts --role, --api-server-port, --no-bgp, --typha: the openings in the file are used unchanged`}},
-		{[]string{"--from", folder + "/none"}, []string{`flag --from: "` + folder + `/none": open ` + folder + `/none: no such file or directory` + printed}},
-		{[]string{"--from", garbage}, []string{`flag --from: "` + garbage + `": invalid character 'o' looking for beginning of value` + printed}},
+		{[]string{"--from", folder + "/none"}, []string{`flag --from: "` + folder + `/none": can't be read: no such file or directory` + printed}},
+		{[]string{"--from", garbage}, []string{`flag --from: "` + garbage + `": not the output of calico-bootstrap firewall -o json: invalid character 'o' looking for beginning of value`}},
 		{[]string{"--from", empty}, []string{`flag --from: "` + empty + `": it has no openings` + printed}},
 		{[]string{"--from", two}, []string{`flag --from: "` + two + `": more than one report, or trailing data` + printed}},
 		{[]string{"--from", injected}, []string{`flag --from: "` + injected + `": opening "x": invalid port "1/tcp; reboot"; must be one such as 179/tcp` + printed}},
