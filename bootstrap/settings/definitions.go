@@ -39,6 +39,9 @@ type Definition struct {
 	// which takes precedence.
 	Prefixed bool
 
+	// Older is an older name of the variable; empty: none. Env takes precedence.
+	Older string
+
 	number bool // only what looks like a number is shown
 
 	at func(*Settings) *Setting
@@ -53,6 +56,9 @@ func (d Definition) Of(settings *Settings) *Setting { return d.at(settings) }
 func (d Definition) Variables() []string {
 	if d.Prefixed {
 		return []string{d.Env, envPrefix + d.Env}
+	}
+	if d.Older != "" {
+		return []string{d.Older, d.Env}
 	}
 	return []string{d.Env}
 }
@@ -180,6 +186,7 @@ func defaultCIDRWords(family ippool.Family) string {
 var runDefinitions = []Definition{
 	{
 		ID: origin.SettingNoDefaultPools, Flag: "no-default-pools", Env: "NO_DEFAULT_POOLS", Default: "false", Bool: true,
+		Older: "CALICO_NO_DEFAULT_POOLS", // of Calico's old calico.env
 		Usage: "create no default pools; it is an error to set a CIDR as well",
 		at:    func(s *Settings) *Setting { return &s.NoDefaultPools },
 	}, {

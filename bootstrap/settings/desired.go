@@ -61,6 +61,11 @@ func (s Settings) Resolve() (Config, error) {
 	faults = append(faults, ofBoth...)
 	s.resolveFiles(&config, &faults)
 	config.warnOfNode(s.IPv6Support)
+	for _, d := range definitions() {
+		if setting := d.Of(&s); d.Older != "" && setting.Source == origin.Env(d.Older) {
+			config.Warnings = append(config.Warnings, fmt.Sprintf("%s is an older name, which calico-node ignores; set %s", setting.Source, d.Env))
+		}
+	}
 
 	config.Timeout = s.timeLimit(&faults)
 	config.OnDrift = readWord(s.OnDrift, "policy", plan.OnDrifts(), &faults)

@@ -27,7 +27,7 @@ func FuzzFromEnv(f *testing.F) {
 		d := definitions[int(which)%len(definitions)]
 		name, read := d.Env, true
 		if prefixed {
-			name, read = "CALICO_"+d.Env, d.Prefixed
+			name, read = "CALICO_"+d.Env, d.Prefixed || d.Older == "CALICO_"+d.Env
 		}
 		t.Setenv(name, value)
 		var want settings.Settings

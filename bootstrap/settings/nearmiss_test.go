@@ -51,3 +51,22 @@ func TestNearMisses(t *testing.T) {
 		assert.Empty(t, unknownVariables([]string{name + "=x"}), name)
 	}
 }
+
+// CALICO_NO_DEFAULT_POOLS is an older name of NO_DEFAULT_POOLS, which takes precedence.
+func TestOlderName(t *testing.T) {
+	for _, tt := range []struct {
+		older, current string
+		pools          bool
+		warnings       int
+	}{{"true", "", false, 1}, {"true", "false", true, 0}, {"false", "true", false, 0}, {"", "true", false, 0}} {
+		t.Setenv("CALICO_NO_DEFAULT_POOLS", tt.older)
+		t.Setenv("NO_DEFAULT_POOLS", tt.current)
+		given, err := FromEnv()
+		require.NoError(t, err)
+		given.Unknown, given.Datastore = nil, DatastoreSettings{}
+		config, err := given.Resolve()
+		require.NoError(t, err)
+		assert.Equal(t, tt.pools, config.Desired.Pools[0].Skip == "", "%+v", tt)
+		assert.Len(t, config.Warnings, tt.warnings, "%+v", tt)
+	}
+}
