@@ -11,8 +11,7 @@ import (
 // selectDatastore returns the datastore that the settings select; empty if they are
 // invalid. Endpoints, a discovery domain, a kubeconfig and an API endpoint select one;
 // certificates, users and tokens do not. If nothing selects one it is Kubernetes, as for
-// Calico's own clients, unless something looks like a setting of a datastore: then the
-// cluster of a kubeconfig that nobody named may be the wrong one.
+// Calico's own clients.
 func (s *Settings) selectDatastore(config *Config, faults *Faults) datastore.Type {
 	d := &s.Datastore
 	switch given := d.DatastoreType; {
@@ -30,37 +29,45 @@ func (s *Settings) selectDatastore(config *Config, faults *Faults) datastore.Typ
 		return s.preferredDatastore(etcd, kubernetes, config, faults)
 	case etcd.IsSet():
 		return datastore.EtcdV3
-	case !kubernetes.IsSet():
-		s.checkUnselected(config, faults)
+	default:
+		return datastore.Kubernetes
 	}
-	return datastore.Kubernetes
 }
 
+// firstSet returns the first setting of a flag or of the caller, else the first that is
+// set.
 func firstSet(all ...Setting) Setting {
+	first := Setting{}
 	for _, setting := range all {
-		if setting.IsSet() {
+		switch {
+		case !setting.IsSet():
+		case isExplicit(setting):
 			return setting
+		case !first.IsSet():
+			first = setting
 		}
 	}
-	return Setting{}
+	return first
+}
+
+// isExplicit reports whether a flag or the caller gives the setting.
+func isExplicit(setting Setting) bool {
+	kind := setting.Source.Kind()
+	return kind == origin.KindFlag || kind == origin.KindCaller
 }
 
 // preferredDatastore returns the datastore if settings select both: that of a flag or of
 // the caller, and etcd if both are in the environment, as for calico-node.
 func (s *Settings) preferredDatastore(etcd, kubernetes Setting, config *Config, faults *Faults) datastore.Type {
-	explicit := func(setting Setting) bool {
-		kind := setting.Source.Kind()
-		return kind == origin.KindFlag || kind == origin.KindCaller
-	}
 	names := s.Names()
 	switch {
-	case explicit(etcd) && explicit(kubernetes):
+	case isExplicit(etcd) && isExplicit(kubernetes):
 		faults.AddSecret(kubernetes, "contradicts %s; set only one of them, or %s", etcd.Source, names.Of(origin.SettingDatastoreType))
 		return ""
-	case explicit(etcd):
+	case isExplicit(etcd):
 		config.Warnings = append(config.Warnings, fmt.Sprintf("%s has no effect: %s selects etcd", kubernetes.Source, etcd.Source))
 		return datastore.EtcdV3
-	case explicit(kubernetes):
+	case isExplicit(kubernetes):
 		config.Warnings = append(config.Warnings, fmt.Sprintf("%s has no effect: %s selects Kubernetes", etcd.Source, kubernetes.Source))
 		return datastore.Kubernetes
 	default:
@@ -69,10 +76,16 @@ func (s *Settings) preferredDatastore(etcd, kubernetes Setting, config *Config, 
 	}
 }
 
-// checkUnselected reports settings, and variables that look like settings, of a datastore
-// that nothing selects: as faults, or as warnings in a pod, whose cluster is known.
-func (s *Settings) checkUnselected(config *Config, faults *Faults) {
+// CheckSelection returns an *Error if no setting selects a datastore although there are
+// settings of etcd, or variables that look like settings of a datastore: the cluster of a
+// kubeconfig that nobody named may be the wrong one. In a pod, whose cluster is known,
+// these are warnings. Package open calls it; Resolve does not, because a caller may have a
+// datastore of its own.
+func (s *Settings) CheckSelection() (warnings []string, err error) {
 	d := &s.Datastore
+	if firstSet(d.DatastoreType, d.EtcdEndpoints, d.EtcdDiscoverySRV, d.Kubeconfig, d.KubeconfigInline, d.K8sAPIEndpoint).IsSet() {
+		return nil, nil
+	}
 	names := s.Names()
 	hint := fmt.Sprintf("selects no datastore; set %s, %s or %s", names.Of(origin.SettingEtcdEndpoints),
 		names.Of(origin.SettingKubeconfig), names.Of(origin.SettingAPIEndpoint))
@@ -89,11 +102,13 @@ func (s *Settings) checkUnselected(config *Config, faults *Faults) {
 			found = append(found, unknown.Source)
 		}
 	}
+	var faults Faults
 	for _, source := range found {
 		if d.Ambient.KubernetesServiceHost.IsSet() {
-			config.Warnings = append(config.Warnings, fmt.Sprintf("%s %s; using the cluster of this pod", source, hint))
+			warnings = append(warnings, fmt.Sprintf("%s %s; using the cluster of this pod", source, hint))
 			continue
 		}
 		faults.Add(Setting{Source: source}, "%s", hint)
 	}
+	return warnings, faults.Err()
 }

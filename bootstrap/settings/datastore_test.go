@@ -55,6 +55,9 @@ func TestDatastoreType(t *testing.T) {
 		assert.Equal(t, warnings, config.Warnings, "%q", tt.lines)
 		assert.Equal(t, notes, config.Notes, "%q", tt.lines)
 	}
+	assert.Equal(t, datastore.Kubernetes, settingstest.Resolved(t, "KUBECONFIG=/k", "ETCD_ENDPOINTS=http://10.0.0.1:2379", "--k8s-api-endpoint=https://10.0.0.1:6443").Datastore)
+	assert.ErrorContains(t, settingstest.Given(t, "ETCD_ENDPOINTS=http://10.0.0.1:2379", "--etcd-discovery-srv=x", "--kubeconfig=/k").Validate(),
+		"contradicts flag --etcd-discovery-srv")
 	for _, text := range []string{"etcd", "etcdv2", "k8s", "kubernetes "} {
 		assert.ErrorContains(t, settingstest.Given(t, "CALICO_DATASTORE_TYPE="+text).Validate(),
 			`env CALICO_DATASTORE_TYPE: "`+text+`": unknown datastore; must be etcdv3 or kubernetes`)
@@ -87,23 +90,25 @@ func TestDatastoreIsNotGuessed(t *testing.T) {
 			t.Parallel()
 			var given settings.Settings
 			change(&given)
-			require.EqualError(t, given.Validate(), name+": "+hint)
+			require.NoError(t, given.Validate(), "the caller may have a datastore")
+			_, err := given.CheckSelection()
+			require.EqualError(t, err, name+": "+hint)
 
-			given.Datastore.Ambient.KubernetesServiceHost = settings.Given("10.96.0.1", origin.Env("KUBERNETES_SERVICE_HOST"))
-			config, err := given.Resolve()
+			inPod := given
+			inPod.Datastore.Ambient.KubernetesServiceHost = settings.Given("10.96.0.1", origin.Env("KUBERNETES_SERVICE_HOST"))
+			warnings, err := inPod.CheckSelection()
 			require.NoError(t, err)
-			assert.Contains(t, config.Warnings, name+" "+hint+"; using the cluster of this pod")
+			assert.Equal(t, []string{name + " " + hint + "; using the cluster of this pod"}, warnings)
 
 			given.Datastore.Kubeconfig = settings.Given("/k", origin.Env("KUBECONFIG"))
-			config, err = given.Resolve()
+			warnings, err = given.CheckSelection()
 			require.NoError(t, err)
-			for _, warning := range config.Warnings {
-				assert.NotContains(t, warning, hint)
-			}
+			assert.Empty(t, warnings)
 		})
 	}
 	// Variables for the pools alone say nothing of a datastore.
-	config, err := settings.Settings{Unknown: settings.UnknownVariables([]string{"NO_DEFAULT_POOL=true"})}.Resolve()
+	pools := settings.Settings{Unknown: settings.UnknownVariables([]string{"NO_DEFAULT_POOL=true"})}
+	warnings, err := pools.CheckSelection()
 	require.NoError(t, err)
-	assert.Len(t, config.Warnings, 1)
+	assert.Empty(t, warnings)
 }

@@ -193,8 +193,9 @@ func (p *program) loadDatastore(kind datastore.Type) error {
 	if p.datastore.Kubernetes.REST != nil {
 		p.datastore.Kubernetes.REST.UserAgent = kubernetes.UserAgent(shortVersion())
 	}
-	p.warnings = append(p.warnings, p.datastore.Warnings...)
-	return err
+	warnings, selectionErr := p.settings.CheckSelection()
+	p.warnings = append(append(p.warnings, p.datastore.Warnings...), warnings...)
+	return errors.Join(selectionErr, err)
 }
 
 // checkEndpoints validates only the endpoints of the datastore.

@@ -5,6 +5,8 @@ package await
 import (
 	"context"
 	"time"
+
+	"github.com/calico-bootstrap/calico-bootstrap/internal/crash"
 )
 
 // grace is how long Result waits for the call after ctx has ended, so that a call that
@@ -18,24 +20,19 @@ func Result[T any](ctx context.Context, call func() T) (result T, ok bool) {
 	type outcome struct {
 		result   T
 		returned bool
-		panicked any
+		panicked *crash.Panic
 	}
 	done := make(chan outcome, 1)
 	go func() {
 		var o outcome
-		defer func() {
-			if !o.returned {
-				o.panicked = recover()
-			}
-			done <- o
-		}()
-		o.result, o.returned = call(), true
+		defer func() { done <- o }() // even if the call ends the goroutine
+		o.panicked = crash.Of(func() { o.result, o.returned = call(), true })
 	}()
 	finish := func(o outcome) (T, bool) {
-		if !o.returned {
+		if o.panicked != nil {
 			panic(o.panicked)
 		}
-		return o.result, true
+		return o.result, o.returned
 	}
 	select {
 	case o := <-done:

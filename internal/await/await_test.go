@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/calico-bootstrap/calico-bootstrap/internal/await"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/crash"
 )
 
 func TestResult(t *testing.T) {
@@ -21,7 +22,7 @@ func TestResult(t *testing.T) {
 			result, ok := await.Result(ctx, func() int { return 7 })
 			assert.True(t, ok, "a call that takes no time has a result")
 			assert.Equal(t, 7, result)
-			assert.PanicsWithValue(t, "broken", func() { await.Result(ctx, func() int { panic("broken") }) })
+			assert.Equal(t, "broken", crash.Of(func() { await.Result(ctx, func() int { panic("broken") }) }).Value)
 		}
 
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

@@ -83,7 +83,9 @@ func (g *Group) Go(f func()) {
 		if p := Of(f); p != nil {
 			g.mu.Lock()
 			defer g.mu.Unlock()
-			g.first = p
+			if g.first == nil {
+				g.first = p
+			}
 		}
 	})
 }

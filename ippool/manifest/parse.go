@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strconv"
 	"sync"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 
@@ -25,8 +26,11 @@ func parse(data []byte, use func(document *yaml.Node) bool) *Fault {
 		}
 		notJSON = line
 	}
-	lines := newSource(data)
-	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	if !utf8.Valid(content) {
+		return &Fault{Line: 1, Problem: "is not UTF-8"}
+	}
+	lines := newSource(content)
+	decoder := yaml.NewDecoder(bytes.NewReader(content))
 	for {
 		var document yaml.Node
 		err := decoder.Decode(&document)

@@ -18,7 +18,26 @@ type source struct {
 }
 
 func newSource(data []byte) *source {
-	return &source{lines: bytes.Split(data, []byte("\n")), offsets: map[int][]int{}}
+	s := &source{offsets: map[int][]int{}}
+	for len(data) > 0 {
+		end := bytes.IndexFunc(data, isBreak)
+		if end < 0 {
+			s.lines = append(s.lines, data)
+			break
+		}
+		s.lines = append(s.lines, data[:end])
+		_, width := utf8.DecodeRune(data[end:])
+		if bytes.HasPrefix(data[end:], []byte("\r\n")) {
+			width = 2
+		}
+		data = data[end+width:]
+	}
+	return s
+}
+
+// isBreak reports whether YAML 1.1, which the parser reads, ends a line there.
+func isBreak(r rune) bool {
+	return r == '\n' || r == '\r' || r == '\u0085' || r == '\u2028' || r == '\u2029'
 }
 
 // at returns the text from the position of a node to the end of the line.
@@ -59,8 +78,11 @@ func (s *source) markBareTags(node *yaml.Node) {
 		return
 	}
 	text := s.at(node)
-	if node.Anchor != "" { // it may come before the tag
+	if node.Anchor != "" { // it may come before the tag, even lines before
 		text = bytes.TrimLeft(bytes.TrimPrefix(text, []byte("&"+node.Anchor)), " \t")
+		for line := node.Line; (len(text) == 0 || text[0] == '#') && line < len(s.lines); line++ {
+			text = bytes.TrimLeft(s.lines[line], " \t")
+		}
 	}
 	if after, found := bytes.CutPrefix(text, []byte("!")); found && (len(after) == 0 || bytes.IndexByte([]byte(" \t\r"), after[0]) >= 0) {
 		node.Tag, node.Style = bareTag, yaml.TaggedStyle

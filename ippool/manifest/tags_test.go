@@ -1,6 +1,7 @@
 package manifest_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -38,9 +39,30 @@ func TestDecodeTags(t *testing.T) {
 			assert.Contains(t, faults[0].Error(), want)
 		})
 	}
+	for _, data := range []string{
+		"# a\u2028b\n" + head + "  nodeSelector: ! all()\n", "# a\u0085b\n" + head + "  nodeSelector: ! all()\n",
+		"# a\rb: c\n" + head + "  nodeSelector: ! all()\n", strings.ReplaceAll(head+"  nodeSelector: ! all()\n", "\n", "\r\n"),
+		strings.ReplaceAll(head+"  nodeSelector: ! all()\n", "\n", "\r"),
+		"\ufeff{apiVersion: projectcalico.org/v3, kind: IPPool, metadata: {name: a}, spec: {cidr: 10.0.0.0/16, nodeSelector: ! all()}}",
+		"\ufeff" + head + "  nodeSelector: ! all()\n", head + "  nodeSelector: &a\n    ! all()\n", head + "  nodeSelector: &a # b\n\n    # c\n    ! all()\n",
+		"# größer\n{kind: IPPool, apiVersion: projectcalico.org/v3, metadata: {name: a, labels: {ü: ö}}, spec: {cidr: 10.0.0.0/16, nodeSelector: ! all()}}",
+		utf16(head + "  nodeSelector: ! all()\n"),
+	} {
+		_, _, faults := manifest.Decode([]byte(data))
+		assert.NotEmpty(t, faults, "%q", data)
+	}
 	for _, field := range []string{`nodeSelector: "! all()"`, "nodeSelector: '! has(a)'", "nodeSelector: has(a) && ! has(b)", `nodeSelector: "!has(a)"`, "nodeSelector: >-\n    ! has(a)", "nodeSelector: !!str all()"} {
 		entries, _, faults := manifest.Decode([]byte(head + "  " + field + "\n"))
 		assert.Empty(t, faults, field)
 		assert.Len(t, entries, 1)
 	}
+}
+
+// utf16 returns the text in UTF-16, which YAML allows.
+func utf16(text string) string {
+	encoded := "\xff\xfe"
+	for _, r := range text {
+		encoded += string([]byte{byte(r), byte(r >> 8)})
+	}
+	return encoded
 }

@@ -31,7 +31,7 @@ func (d *Datastore) pages(ctx context.Context, r prefixRead, use func([]*mvccpb.
 		size  = r.page
 		keys  = 0
 	)
-	for range maxPages {
+	for page := 0; page < maxPages; {
 		var resp *clientv3.GetResponse
 		retry := false
 		err := d.call(ctx, r.operation, func(ctx context.Context, client *clientv3.Client) error {
@@ -65,11 +65,13 @@ func (d *Datastore) pages(ctx context.Context, r prefixRead, use func([]*mvccpb.
 		case err != nil:
 			return first, err
 		case retry:
-			size /= 2
+			size /= 2 // not a page
 		case !resp.More:
 			return first, nil
 		default:
 			from = string(resp.Kvs[len(resp.Kvs)-1].Key) + "\x00"
+			size = min(2*size, r.page) // the large records may be behind
+			page++
 		}
 	}
 	return first, d.explain(r.operation, limitError(fmt.Sprintf("more than %d pages of keys with the prefix %s", maxPages, r.prefix)))

@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/rest"
@@ -53,10 +54,34 @@ func (d *Datastore) Commit(ctx context.Context, _ datastore.Snapshot, changes []
 	return result, nil
 }
 
-// answerLost reports whether a failed write may have been carried out.
+// answerLost reports whether a failed write may have been carried out: unless it was not
+// sent, or the API server refused it.
 func answerLost(err error) bool {
-	return datastore.Retryable(err) || errors.Is(err, context.Canceled) || errors.Is(err, api.ErrNoPool) || api.IsEndless(err)
+	var (
+		unsent *unsentError
+		status apierrors.APIStatus
+	)
+	switch {
+	case err == nil, errors.As(err, &unsent):
+		return false
+	case datastore.Retryable(err):
+		return true
+	case errors.As(err, &status) && status.Status().Code >= 300 && status.Status().Code < 500:
+		return false
+	}
+	for _, refusal := range []error{datastore.ErrConflict, datastore.ErrRefused, datastore.ErrForbidden, datastore.ErrUnauthorized, datastore.ErrNotInstalled} {
+		if errors.Is(err, refusal) {
+			return false
+		}
+	}
+	return true
 }
+
+// unsentError is the cause why a write was not sent.
+type unsentError struct{ err error }
+
+func (e *unsentError) Error() string { return e.err.Error() }
+func (e *unsentError) Unwrap() error { return e.err }
 
 // create creates a pool and returns it as the API server stored it.
 func (d *Datastore) create(ctx context.Context, group schema.GroupVersion, pool *v3.IPPool) (*v3.IPPool, error) {
@@ -66,7 +91,7 @@ func (d *Datastore) create(ctx context.Context, group schema.GroupVersion, pool 
 	requested.ObjectMeta = metav1.ObjectMeta{Name: pool.Name, Labels: pool.Labels, Annotations: pool.Annotations}
 	data, err := json.Marshal(requested)
 	if err != nil {
-		return nil, err
+		return nil, &unsentError{err}
 	}
 	action := d.action("create", group, fmt.Sprintf("creating IPPool %s", text.Quote(pool.Name)))
 	return d.write(ctx, action, group, pool.Name, d.client.Post(path(group, poolResource)...).Body(data))
@@ -80,7 +105,7 @@ func (d *Datastore) update(ctx context.Context, group schema.GroupVersion, recor
 	action := d.action("patch", group, fmt.Sprintf("updating IPPool %s", text.Quote(pool.Name)))
 	patch, err := versionedPatch(record)
 	if err != nil {
-		return nil, &datastore.Error{Place: d.client.Place(), Operation: action.Operation, Err: err}
+		return nil, &unsentError{&datastore.Error{Place: d.client.Place(), Operation: action.Operation, Err: err}}
 	}
 	if patch == nil {
 		return nil, nil

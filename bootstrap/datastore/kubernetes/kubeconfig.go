@@ -130,7 +130,7 @@ func (r *reader) kubeconfig(setting settings.Setting, config *clientcmdapi.Confi
 		return &rest.Config{}
 	}
 	if problem := filesProblem(config, config.Contexts[context]); problem != "" {
-		r.faults.Add(setting, "context %q: %s", context, problem)
+		add(problem)
 		return &rest.Config{}
 	}
 	if err := clientcmd.ConfirmUsable(*config, context); err != nil {

@@ -40,6 +40,8 @@ type Datastore interface {
 func FromSettings(s settings.Settings) (Config, error) {
 	resolved, err := s.ReadAndResolve()
 	config, datastoreErr := For(resolved.Datastore, s.Datastore)
+	warnings, selectionErr := s.CheckSelection()
+	config.Warnings = append(config.Warnings, warnings...)
 	var faults settings.Faults // faults of the setting itself are in err
 	if s.Strict.Bool(false, &settings.Faults{}) {
 		for _, warning := range config.Warnings {
@@ -47,7 +49,7 @@ func FromSettings(s settings.Settings) (Config, error) {
 		}
 		config.Warnings = nil
 	}
-	return config, errors.Join(err, datastoreErr, faults.Err())
+	return config, errors.Join(err, selectionErr, datastoreErr, faults.Err())
 }
 
 // For is like FromSettings, but validates only the settings of the given datastore. If
