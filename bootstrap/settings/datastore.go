@@ -78,7 +78,7 @@ func (s *Settings) preferredDatastore(etcd, kubernetes Setting, config *Config, 
 
 // CheckSelection returns an *Error if no setting selects a datastore although there are
 // settings of etcd, or variables that look like settings of a datastore: the cluster of a
-// kubeconfig that nobody named may be the wrong one. In a pod, whose cluster is known,
+// kubeconfig that no setting names may be the wrong one. In a pod, whose cluster is known,
 // these are warnings. Package open calls it; Resolve does not, because a caller may have a
 // datastore of its own.
 func (s *Settings) CheckSelection() (warnings []string, err error) {

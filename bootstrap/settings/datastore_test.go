@@ -66,7 +66,7 @@ func TestDatastoreType(t *testing.T) {
 		"flag --kubeconfig: ***: contradicts flag --etcd-endpoints; set only one of them, or datastoreType")
 }
 
-// The cluster of a kubeconfig that nobody named is not used if anything looks like a
+// The cluster of a kubeconfig that no setting names is not used if anything looks like a
 // setting of a datastore; a pod is only warned.
 func TestDatastoreIsNotGuessed(t *testing.T) {
 	t.Parallel()

@@ -73,7 +73,7 @@ func unknownVariables(environ []string) []Setting {
 }
 
 // warnOfUnknown warns of unknown variables and suggests the closest setting. It never
-// shows their values: nobody says what they contain.
+// shows their values, which may be secret.
 func (s *Settings) warnOfUnknown(config *Config) {
 	for _, unknown := range s.Unknown {
 		name := unknown.Source.Name()

@@ -50,7 +50,7 @@ func TestLargestCluster(t *testing.T) {
 }
 
 // TestLies runs the program on API servers whose answers are too large, have no end, or
-// are none of what was asked for. It ends with an error in time, takes little memory and
+// are not what was requested. It ends with an error in time, takes little memory and
 // writes nothing.
 func TestLies(t *testing.T) {
 	const (

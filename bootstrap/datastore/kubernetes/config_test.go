@@ -99,7 +99,7 @@ func TestFromSettingsKubeconfig(t *testing.T) {
 			unselected := settings.DatastoreSettings{Ambient: settings.Ambient{HomeKubeconfig: given(path)}}
 			change(&unselected)
 			_, _, err := FromSettings(unselected)
-			require.ErrorContains(t, err, "no API server is set", "nobody named the kubeconfig")
+			require.ErrorContains(t, err, "no API server is set", "no setting names the kubeconfig")
 		}
 	})
 	t.Run("a server without a scheme", func(t *testing.T) {

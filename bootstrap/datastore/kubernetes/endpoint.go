@@ -66,7 +66,7 @@ func (r *reader) rest() *rest.Config {
 }
 
 // unselected reports whether there are certificates or a token for an API server that no
-// setting selects. The cluster of a kubeconfig that nobody named may be another one.
+// setting selects. The cluster of a kubeconfig that no setting names may be another one.
 func (r *reader) unselected() bool {
 	s := &r.settings
 	return s.K8sCAFile.IsSet() || s.K8sCertFile.IsSet() || s.K8sKeyFile.IsSet() || s.K8sAPIToken.IsSet()

@@ -274,7 +274,7 @@ func (c *Client) open(ctx context.Context, request *rest.Request) (io.ReadCloser
 	}
 	got, ok := await.Result(ctx, func() response {
 		body, err := request.Stream(ctx)
-		if err == nil && ctx.Err() != nil { // nobody may be waiting any more
+		if err == nil && ctx.Err() != nil { // Result may have returned
 			_ = body.Close()
 			body, err = nil, ctx.Err()
 		}
