@@ -7,7 +7,6 @@ import (
 	"fmt"
 
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/rest"
@@ -57,17 +56,12 @@ func (d *Datastore) Commit(ctx context.Context, _ datastore.Snapshot, changes []
 // answerLost reports whether a failed write may have been carried out: unless it was not
 // sent, or the API server refused it.
 func answerLost(err error) bool {
-	var (
-		unsent *unsentError
-		status apierrors.APIStatus
-	)
+	var unsent *unsentError
 	switch {
 	case err == nil, errors.As(err, &unsent):
 		return false
 	case datastore.Retryable(err):
 		return true
-	case errors.As(err, &status) && status.Status().Code >= 300 && status.Status().Code < 500:
-		return false
 	}
 	for _, refusal := range []error{datastore.ErrConflict, datastore.ErrRefused, datastore.ErrForbidden, datastore.ErrUnauthorized, datastore.ErrNotInstalled} {
 		if errors.Is(err, refusal) {

@@ -104,7 +104,7 @@ func (c *Client) explainStatus(e *datastore.Error, action Action, status metav1.
 		return refusal(e, status)
 	case code == http.StatusBadRequest && strings.HasPrefix(c.config.Host, "http://"):
 		e.Hint = "if the API server uses TLS, use an https:// endpoint"
-	case code == http.StatusBadRequest && action.writes():
+	case (code == http.StatusBadRequest || code == http.StatusRequestEntityTooLarge) && action.writes():
 		e.Kind = datastore.ErrRefused
 	case status.Reason == metav1.StatusReasonExpired && action.Restarts: // the continue token of a page
 		e.Kind = datastore.ErrUnreachable
