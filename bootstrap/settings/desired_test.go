@@ -148,8 +148,8 @@ func TestResolveNone(t *testing.T) {
 		assert.Equal(t, `flag --ipv6-pool-cidr is "`+text+`"`, pools[1].Skip)
 	}
 	for _, text := range []string{" none", "none ", "no", "nil", "ｎone"} {
-		assert.ErrorContains(t, settingstest.Given(t, "CALICO_IPV4POOL_CIDR="+text).Validate(),
-			`env CALICO_IPV4POOL_CIDR: "`+text+`": not a CIDR such as 10.244.0.0/16 or fd00:10:244::/64; must be an IPv4 CIDR, or none`)
+		assert.EqualError(t, settingstest.Given(t, "CALICO_IPV4POOL_CIDR="+text).Validate(),
+			`env CALICO_IPV4POOL_CIDR: "`+text+`": not a CIDR such as 10.244.0.0/16 or fd00:10:244::/64; must be an IPv4 CIDR, or none`+spaceHint(text))
 	}
 }
 
@@ -167,8 +167,8 @@ func TestResolveBlockSize(t *testing.T) {
 				`env CALICO_IPV4POOL_BLOCK_SIZE: "`+text+`": must be between 20 and 32 for IPv4`)
 		}
 		for _, text := range []string{"0x1a", "0b11010", "0o32", "1a", "26.0", "2_6", "+26", "-26", " 26", "26 ", "/26", "٢٦", "twenty"} {
-			assert.ErrorContains(t, settingstest.Given(t, "CALICO_IPV4POOL_BLOCK_SIZE="+text, "CALICO_IPV4POOL_CIDR="+cidr).Validate(),
-				`env CALICO_IPV4POOL_BLOCK_SIZE: "`+text+`": not a decimal number; must be a prefix length from 20 to 32`)
+			assert.EqualError(t, settingstest.Given(t, "CALICO_IPV4POOL_BLOCK_SIZE="+text, "CALICO_IPV4POOL_CIDR="+cidr).Validate(),
+				`env CALICO_IPV4POOL_BLOCK_SIZE: "`+text+`": not a decimal number; must be a prefix length from 20 to 32`+spaceHint(text))
 		}
 	}
 	for _, text := range []string{"0", "26", "115", "129"} {

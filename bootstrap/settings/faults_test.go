@@ -125,3 +125,11 @@ func TestFaultsOfWrappedValues(t *testing.T) {
 	require.EqualError(t, settingstest.Given(t, "CALICO_IPV4POOL_CIDR=10.244.0.0/16,fd00:10:244::/56").Validate(),
 		`env CALICO_IPV4POOL_CIDR: "10.244.0.0/16,fd00:10:244::/56": several CIDRs; must be one: set ipv4.pool.cidr and ipv6.pool.cidr`)
 }
+
+// spaceHint returns the end of the error of a value with white space around it.
+func spaceHint(value string) string {
+	if strings.TrimSpace(value) == value {
+		return ""
+	}
+	return "; remove the white space around it"
+}

@@ -106,7 +106,7 @@ func TestEscapes(t *testing.T) {
 	}
 }
 
-// TestLongTexts has a server whose error is a text of 5 MB, and a file with 40,000 faults.
+// TestLongTexts has a server with an error message of 5 MB, and a file with 40,000 faults.
 func TestLongTexts(t *testing.T) {
 	isolate(t)
 	endpoint := oddServer(t, strings.Repeat("long ", 1<<20), true)

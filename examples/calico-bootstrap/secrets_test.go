@@ -19,7 +19,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 )
 
-// secret is a text that a user may put in a wrong place, and its parts that no output
+// secret is a value that a user may put in a wrong place, and its parts that no output
 // may contain.
 type secret struct {
 	kind, value string

@@ -96,7 +96,11 @@ func TestAnswersAreBounded(t *testing.T) {
 				require.True(t, IsEndless(err))
 				assert.False(t, datastore.Retryable(err), "a retry does not help")
 			}
-			assert.Less(t, time.Since(begin), time.Minute, "it ends, also with the race detector on a busy machine")
+			limit := 10 * time.Second
+			if testing.Short() { // with the race detector
+				limit = time.Minute
+			}
+			assert.Less(t, time.Since(begin), limit)
 		})
 	}
 }
@@ -210,7 +214,7 @@ func TestDecodingHeedsTheContext(t *testing.T) {
 	begin := time.Now()
 	_, err := client.ReadList(ctx, listing, unlimited, func([]byte) (int, error) { return 0, nil })
 	require.ErrorIs(t, err, context.DeadlineExceeded)
-	assert.Less(t, time.Since(begin), 30*time.Second)
+	assert.Less(t, time.Since(begin), 5*time.Second)
 }
 
 // Only some of many reasons are reported.
