@@ -97,7 +97,7 @@ func (g *gatherer) gather(ctx context.Context, store datastore.Datastore, p plan
 		wait.Go(func() { g.routes.get(ctx) })
 	}
 	if store != nil && len(blockFamilies) > 0 {
-		blocks, blockErr = store.Blocks(ctx, blockFamilies)
+		wait.Go(func() { blocks, blockErr = store.Blocks(ctx, blockFamilies) })
 	}
 	wait.Wait()
 	if needPodCIDRs && podCIDRsErr == nil {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -86,6 +88,34 @@ func TestPanicOfAFact(t *testing.T) {
 	require.NotNil(t, p)
 	assert.Equal(t, "no facts", p.Value)
 	assert.Contains(t, p.Where(), "panicking.Survey")
+}
+
+// A panic of the datastore waits for the facts that are being read: nothing runs after Run
+// has ended.
+func TestPanicOfTheDatastore(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store, cluster := newStore(), &slow{}
+		store.onBlocks = []hook{func(context.Context, func() error) error { panic("no blocks") }}
+		p := crash.Of(func() {
+			_, _ = run(t, store, settingstest.Given(t, settingstest.CIDRs...), WithCluster(cluster))
+		})
+		require.NotNil(t, p)
+		assert.Equal(t, "no blocks", p.Value)
+		assert.True(t, cluster.done)
+	})
+}
+
+// slow is a cluster whose survey lasts a second.
+type slow struct {
+	panicking
+	done bool
+}
+
+func (s *slow) Survey(context.Context) (facts.Survey, error) {
+	time.Sleep(time.Second)
+	s.done = true
+	return facts.Survey{}, nil
 }
 
 type panicking struct{}

@@ -7,7 +7,8 @@ import (
 )
 
 // Logger returns a logger whose messages and texts are lines without control characters
-// and secrets: see [OneLine]. Other attributes are not changed.
+// and secrets: see [OneLine]. This includes the texts in groups. Numbers, times and other
+// values that are no texts are not changed.
 func Logger(logger *slog.Logger) *slog.Logger {
 	if _, is := logger.Handler().(lineHandler); is {
 		return logger
@@ -40,6 +41,12 @@ func (h lineHandler) WithGroup(name string) slog.Handler {
 
 func lineOf(attr slog.Attr) slog.Attr {
 	switch value := attr.Value.Resolve(); value.Kind() {
+	case slog.KindGroup:
+		members := make([]slog.Attr, len(value.Group()))
+		for i, member := range value.Group() {
+			members[i] = lineOf(member)
+		}
+		attr.Value = slog.GroupValue(members...)
 	case slog.KindString:
 		attr.Value = slog.StringValue(OneLine(value.String()))
 	case slog.KindAny:

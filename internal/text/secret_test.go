@@ -117,7 +117,8 @@ func TestLogger(t *testing.T) {
 		for _, handler := range []slog.Handler{slog.NewTextHandler(&out, nil), slog.NewJSONHandler(&out, nil)} {
 			logger := text.Logger(slog.New(handler))
 			assert.Same(t, logger, text.Logger(logger))
-			logger.With("a", odd).WithGroup("g").Error(odd, "text", odd, "err", fmt.Errorf("x: %w", errors.New(odd)), "number", 5)
+			logger.With("a", odd).WithGroup("g").Error(odd, "text", odd, "err", fmt.Errorf("x: %w", errors.New(odd)), "number", 5,
+				slog.Group("group", "text", odd, slog.Group("inner", "err", errors.New(odd), "valuer", valuer{odd})))
 		}
 		assert.Equal(t, 2, strings.Count(out.String(), "\n"))
 		assert.Contains(t, out.String(), `"number":5`)
@@ -126,6 +127,10 @@ func TestLogger(t *testing.T) {
 		assert.NotContains(t, out.String(), `\`, "nothing is left to escape: %s", out.String())
 	}
 }
+
+type valuer struct{ text string }
+
+func (v valuer) LogValue() slog.Value { return slog.GroupValue(slog.String("text", v.text)) }
 
 func TestErrors(t *testing.T) {
 	t.Parallel()
