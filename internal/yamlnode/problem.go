@@ -60,7 +60,7 @@ func causeNear(line int, data []byte) (int, string) {
 		case indentedByTab().Match(content):
 			return near, "a tab in the indentation; must be spaces"
 		case bytes.Contains(content, []byte("{{")), bytes.Contains(content, []byte("{%")):
-			return near, template + "; render the file first"
+			return near, Template + "; render the file first"
 		}
 	}
 	return 0, ""

@@ -124,7 +124,7 @@ func (r *Reader) Mapping(path string, node *yaml.Node) []Pair {
 
 // MappingOf returns the keys and values of a value that must be a mapping.
 func (r *Reader) MappingOf(path string, given Pair) []Pair {
-	if given.Value.Kind != yaml.MappingNode || WhatIs(given.Value) == template {
+	if given.Value.Kind != yaml.MappingNode || WhatIs(given.Value) == Template {
 		r.WrongType(path, given.Line, given.Value, "a mapping")
 		return nil
 	}

@@ -27,8 +27,8 @@ const (
 	Null    = "null"
 )
 
-// template is what {{ name }} without quotes is: to YAML, a mapping whose key is one.
-const template = "an unrendered template"
+// Template is what {{ name }} without quotes is: to YAML, a mapping whose key is one.
+const Template = "an unrendered template"
 
 // WhatIs returns the type of the node as kubectl reads it: one of the constants, a list, a
 // mapping, an unrendered template, or the tag of a value that has one.
@@ -36,7 +36,7 @@ func WhatIs(node *yaml.Node) string {
 	switch node.Kind {
 	case yaml.MappingNode:
 		if len(node.Content) == 2 && node.Content[0].Kind == yaml.MappingNode && node.Content[0].Style&yaml.FlowStyle != 0 {
-			return template
+			return Template
 		}
 		return "a mapping"
 	case yaml.SequenceNode:
