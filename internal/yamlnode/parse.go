@@ -54,3 +54,22 @@ func Parse(data []byte, use func(document *yaml.Node) bool) *Fault {
 		}
 	}
 }
+
+// maxKind is the maximum number of indicators in data whose kind is looked up.
+const maxKind = 50_000
+
+// Kind returns the kind of the object in the first document that is not empty; an empty
+// string if the data has none, or is very large.
+func Kind(data []byte) string {
+	if TooLarge(data, maxKind) > 0 {
+		return ""
+	}
+	kind := ""
+	_ = Parse(data, func(document *yaml.Node) bool { // what follows may be invalid
+		if value, _, ok := LookUp(document, "kind"); ok {
+			kind = Follow(value).Value
+		}
+		return WhatIs(document) == Null
+	})
+	return kind
+}

@@ -17,6 +17,8 @@ var (
 	indentedByTab = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^ *\t\s*[^\s#]`) })
 )
 
+const tabs = "a tab in the indentation; must be spaces"
+
 // yamlProblem returns the parser's error and its line, which can be the line where
 // the invalid block begins. The parser names no line for an error on the first
 // line, nor for an alias without an anchor, whose line yamlProblem looks up. If the cause
@@ -40,6 +42,8 @@ func yamlProblem(err error, data []byte) (line int, problem string, known bool) 
 	}
 	hint := ""
 	switch {
+	case strings.Contains(problem, "tab character"):
+		return line, tabs, true
 	case strings.Contains(problem, "cannot start any token"):
 		hint = "; put a value that begins with @, ` or % in quotes"
 	case strings.Contains(problem, "alphabetic or numeric character"):
@@ -58,7 +62,7 @@ func causeNear(line int, data []byte) (int, string) {
 		}
 		switch content := lines[near-1]; {
 		case indentedByTab().Match(content):
-			return near, "a tab in the indentation; must be spaces"
+			return near, tabs
 		case bytes.Contains(content, []byte("{{")), bytes.Contains(content, []byte("{%")):
 			return near, Template + "; render the file first"
 		}

@@ -152,6 +152,9 @@ func Find(pairs []Pair, key string) (Pair, bool) {
 
 // LookUp finds a key in a mapping that hasn't been validated.
 func LookUp(node *yaml.Node, key string) (value *yaml.Node, line int, ok bool) {
+	if node.Kind != yaml.MappingNode {
+		return nil, 0, false
+	}
 	for i := 0; i+1 < len(node.Content); i += 2 {
 		if name := Follow(node.Content[i]); name.Kind == yaml.ScalarNode && name.Value == key {
 			return node.Content[i+1], node.Content[i].Line, true

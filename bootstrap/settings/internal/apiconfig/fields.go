@@ -45,7 +45,7 @@ var otherNames = map[string]string{
 	"etcdauthority": "etcdEndpoints", "etcdhost": "etcdEndpoints", "etcdservers": "etcdEndpoints", "endpoints": "etcdEndpoints",
 	"etcdscheme": "etcdEndpoints", "etcdcafile": "etcdCACertFile", "etcdca": "etcdCACertFile", "cacertfile": "etcdCACertFile", "certfile": "etcdCertFile",
 	"keyfile": "etcdKeyFile", "username": "etcdUsername", "etcduser": "etcdUsername", "password": "etcdPassword", "etcdpasswd": "etcdPassword",
-	"datastore": "datastoreType",
+	"datastore":      "datastoreType",
 	"kubeconfigpath": "kubeconfig", "kubeconfigfile": "kubeconfig", "server": "k8sAPIEndpoint", "k8sserver": "k8sAPIEndpoint",
 	"apiendpoint": "k8sAPIEndpoint", "k8sapiroot": "k8sAPIEndpoint", "token": "k8sAPIToken", "k8stoken": "k8sAPIToken", "k8sauthtoken": "k8sAPIToken",
 	"context": "k8sCurrentContext", "currentcontext": "k8sCurrentContext", "k8susepodcidr": "usePodCIDR",
