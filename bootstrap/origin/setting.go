@@ -21,6 +21,9 @@ const (
 	SettingLogLevel         Setting = "logLevel"
 	SettingLogFormat        Setting = "logFormat"
 
+	// SettingConfigFile is the CalicoAPIConfig file, which programs read with
+	// settings.Load. It has no definition: its name is that of the program.
+	SettingConfigFile     Setting = "configFile"
 	SettingDatastoreType  Setting = "datastoreType"
 	SettingCalicoAPIGroup Setting = "calicoAPIGroup"
 

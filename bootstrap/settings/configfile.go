@@ -7,76 +7,115 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings/internal/apiconfig"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/files"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool/manifest"
 )
 
-// FromFile returns the datastore settings of a CalicoAPIConfig file, YAML or
-// JSON, of at most 1 MiB. Fields that Calico doesn't know are errors. The error is an *Error, whose
-// faults have origin.File(path) as their Source.
-func FromFile(path string) (Settings, error) {
+// FromFile returns the datastore settings of a CalicoAPIConfig file, YAML or JSON, of at most
+// 1 MiB. Unknown and misplaced fields are errors, and so is a file that selects no
+// datastore: its datastore would be that of another place. The error is an *Error with all
+// faults of the file; their Source has its path and the line. With an error, FromFile
+// returns the settings that could be read, for the caller to validate them as well.
+func FromFile(path string) (Settings, error) { return fromFile(path, &Settings{}) }
+
+// fromFile is FromFile with other settings, which may select the datastore, and which have
+// the names of settings for messages.
+func fromFile(path string, others *Settings) (Settings, error) {
 	data, err := files.Read(path, files.MaxConfig)
 	if err != nil {
 		var faults Faults
 		faults.Add(Setting{Source: origin.File(path)}, "%s", text.Unreadable(err, "a CalicoAPIConfig file"))
 		return Settings{}, faults.Err()
 	}
-	return readConfig(path, data)
+	return readConfig(path, data, others)
 }
 
-func readConfig(path string, data []byte) (Settings, error) {
+func readConfig(path string, data []byte, others *Settings) (Settings, error) {
 	var faults Faults
-	file := Setting{Source: origin.File(path)}
-	config, err := apiconfig.Decode(data)
-	if err != nil {
-		faults.Add(file, "%s", text.Undecodable(err, "a CalicoAPIConfig"))
-		return Settings{}, faults.Err()
+	config := apiconfig.Decode(data)
+	if problem := otherFile(config.Other, others.Names()); problem != "" {
+		faults.Add(Setting{Source: origin.Line(path, config.Line)}, "%s", problem)
 	}
-	for _, problem := range config.Problems() {
-		faults.Add(file, "%s", problem)
+	for _, fault := range config.Faults {
+		faults.addInFile(path, manifest.Fault(fault))
 	}
-	return fromSpec(config.Spec, path), faults.Err()
-}
-
-func fromSpec(s apiconfig.Spec, path string) Settings {
+	if fault, is := config.Unselected(); is && !others.Datastore.IsSelected() {
+		faults.addInFile(path, manifest.Fault(fault))
+	}
 	var settings Settings
-	d := &settings.Datastore
-	insecure := ""
-	if s.K8sInsecureSkipTLSVerify {
-		insecure = "true"
-	}
-	for _, given := range []struct {
-		field string
-		value string
-		into  *Setting
-	}{
-		{"datastoreType", s.DatastoreType, &d.DatastoreType},
-		{"etcdEndpoints", s.EtcdEndpoints, &d.EtcdEndpoints},
-		{"etcdDiscoverySrv", s.EtcdDiscoverySRV, &d.EtcdDiscoverySRV},
-		{"etcdUsername", s.EtcdUsername, &d.EtcdUsername},
-		{"etcdPassword", s.EtcdPassword, &d.EtcdPassword},
-		{"etcdCACertFile", s.EtcdCACertFile, &d.EtcdCACertFile},
-		{"etcdCertFile", s.EtcdCertFile, &d.EtcdCertFile},
-		{"etcdKeyFile", s.EtcdKeyFile, &d.EtcdKeyFile},
-		{"etcdCACert", s.EtcdCACert, &d.EtcdCACert},
-		{"etcdCert", s.EtcdCert, &d.EtcdCert},
-		{"etcdKey", s.EtcdKey, &d.EtcdKey},
-		{"kubeconfig", s.Kubeconfig, &d.Kubeconfig},
-		{"kubeconfigInline", s.KubeconfigInline, &d.KubeconfigInline},
-		{"k8sAPIEndpoint", s.K8sAPIEndpoint, &d.K8sAPIEndpoint},
-		{"k8sCAFile", s.K8sCAFile, &d.K8sCAFile},
-		{"k8sCertFile", s.K8sCertFile, &d.K8sCertFile},
-		{"k8sKeyFile", s.K8sKeyFile, &d.K8sKeyFile},
-		{"k8sAPIToken", s.K8sAPIToken, &d.K8sAPIToken},
-		{"k8sInsecureSkipTLSVerify", insecure, &d.K8sInsecureSkipTLSVerify},
-		{"k8sCurrentContext", s.K8sCurrentContext, &d.K8sCurrentContext},
-		{"k8sClientQPS", s.K8sClientQPS.String(), &d.K8sClientQPS},
-		{"k8sClientBurst", s.K8sClientBurst.String(), &d.K8sClientBurst},
-		{"calicoAPIGroup", s.CalicoAPIGroup, &d.CalicoAPIGroup},
-	} {
-		if given.value != "" {
-			*given.into = Given(given.value, origin.File(fmt.Sprintf("%s spec.%s", path, given.field)))
+	for name, value := range config.Values {
+		if setting := settings.Datastore.field(name); setting != nil {
+			*setting = Given(value.Text, origin.File(path+" "+value.Path))
 		}
 	}
-	return settings
+	return settings, faults.Err()
+}
+
+// otherFile returns the problem of another kind of file in the place of a CalicoAPIConfig;
+// empty if it is none.
+func otherFile(other apiconfig.Other, names origin.Names) string {
+	switch other {
+	case apiconfig.Kubeconfig:
+		return "a kubeconfig; must be a CalicoAPIConfig: give this file as " + names.Of(origin.SettingKubeconfig) + " instead"
+	case apiconfig.Pools:
+		return "IPPools; must be a CalicoAPIConfig: give this file as " + names.Of(origin.SettingPoolsFile) + " instead"
+	case apiconfig.Environment:
+		return "an environment file; must be a CalicoAPIConfig: export these variables instead"
+	}
+	return ""
+}
+
+// field returns the setting of a field of a CalicoAPIConfig's spec; nil for one that is for
+// other parts of Calico.
+func (d *DatastoreSettings) field(name string) *Setting {
+	switch name {
+	case "datastoreType":
+		return &d.DatastoreType
+	case "etcdEndpoints":
+		return &d.EtcdEndpoints
+	case "etcdDiscoverySrv":
+		return &d.EtcdDiscoverySRV
+	case "etcdUsername":
+		return &d.EtcdUsername
+	case "etcdPassword":
+		return &d.EtcdPassword
+	case "etcdCACertFile":
+		return &d.EtcdCACertFile
+	case "etcdCertFile":
+		return &d.EtcdCertFile
+	case "etcdKeyFile":
+		return &d.EtcdKeyFile
+	case "etcdCACert":
+		return &d.EtcdCACert
+	case "etcdCert":
+		return &d.EtcdCert
+	case "etcdKey":
+		return &d.EtcdKey
+	case "kubeconfig":
+		return &d.Kubeconfig
+	case "kubeconfigInline":
+		return &d.KubeconfigInline
+	case "k8sAPIEndpoint":
+		return &d.K8sAPIEndpoint
+	case "k8sCAFile":
+		return &d.K8sCAFile
+	case "k8sCertFile":
+		return &d.K8sCertFile
+	case "k8sKeyFile":
+		return &d.K8sKeyFile
+	case "k8sAPIToken":
+		return &d.K8sAPIToken
+	case "k8sInsecureSkipTLSVerify":
+		return &d.K8sInsecureSkipTLSVerify
+	case "k8sCurrentContext":
+		return &d.K8sCurrentContext
+	case "k8sClientQPS":
+		return &d.K8sClientQPS
+	case "k8sClientBurst":
+		return &d.K8sClientBurst
+	case "calicoAPIGroup":
+		return &d.CalicoAPIGroup
+	}
+	return nil
 }
 
 // Load merges flags, the config file and environment variables, in this order of
@@ -84,7 +123,7 @@ func fromSpec(s apiconfig.Spec, path string) Settings {
 // empty configFile means none.
 //
 // As with calicoctl, a config file replaces all datastore variables; Load warns of each
-// that is set. With an error, Load returns the settings that could be read, so that the
+// that is set. The file, or a flag, must select the datastore. With an error, Load returns the settings that could be read, so that the
 // caller can validate them too and report all faults at once.
 func Load(flags Settings, configFile string) (Settings, []string, error) {
 	environment, err := FromEnv()
@@ -95,7 +134,7 @@ func Load(flags Settings, configFile string) (Settings, []string, error) {
 		settings := Merge(flags, environment)
 		return settings, nil, settings.ReadPoolsFile()
 	}
-	file, err := FromFile(configFile)
+	file, err := fromFile(configFile, &flags)
 	var warnings []string
 	for _, d := range definitions() {
 		if setting := d.Of(&environment); d.Prefixed && setting.IsSet() {

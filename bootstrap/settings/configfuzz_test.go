@@ -1,7 +1,8 @@
 package settings_test
 
 import (
-	"encoding/json"
+	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -25,6 +26,11 @@ func FuzzConfigFile(f *testing.F) {
 	} {
 		f.Add([]byte(text))
 	}
+	for _, mistake := range configMistakes {
+		if len(mistake.text) < 1000 {
+			f.Add([]byte(mistake.text))
+		}
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		const path = "/etc/calico/calicoctl.cfg"
 		given, err := settings.ReadConfig(path, data)
@@ -32,6 +38,7 @@ func FuzzConfigFile(f *testing.F) {
 			settingstest.CheckFaults(t, err)
 			return
 		}
+		checkLikeCalicoctl(t, data, given)
 		fields := map[string]any{}
 		all := given.Datastore
 		for _, setting := range []settings.Setting{
@@ -48,9 +55,7 @@ func FuzzConfigFile(f *testing.F) {
 			fields[field] = setting.Value
 			switch field {
 			case "k8sInsecureSkipTLSVerify":
-				fields[field] = true
-			case "k8sClientQPS", "k8sClientBurst":
-				fields[field] = json.Number(setting.Value)
+				fields[field] = setting.Value == "true"
 			}
 		}
 		text, err := yaml.Marshal(map[string]any{"apiVersion": "projectcalico.org/v3", "kind": "CalicoAPIConfig", "spec": fields})
@@ -59,6 +64,43 @@ func FuzzConfigFile(f *testing.F) {
 		require.NoError(t, err, "%s", text)
 		require.Equal(t, given, again, "%s", text)
 	})
+}
+
+// checkLikeCalicoctl decodes a file without faults as calicoctl does, and checks that every
+// field in it is set to the same value.
+func checkLikeCalicoctl(t *testing.T, data []byte, given settings.Settings) {
+	var config struct {
+		Spec map[string]any `json:"spec"`
+	}
+	var top map[string]any
+	if yaml.Unmarshal(data, &top) != nil || yaml.Unmarshal(data, &config) != nil || top == nil {
+		return // or the first document is empty
+	}
+	for key := range top {
+		require.Contains(t, []string{"apiVersion", "kind", "metadata", "spec"}, key)
+	}
+	for name, want := range config.Spec {
+		if list, is := want.([]any); is {
+			var items []string
+			for _, item := range list {
+				items = append(items, fmt.Sprint(item))
+			}
+			want = strings.Join(items, ",")
+		}
+		if want == nil || want == "" || name == "k8sDisableNodePoll" || name == "usePodCIDR" {
+			continue
+		}
+		setting := settings.FieldOf(&given, name)
+		require.NotNil(t, setting, "%q has no effect", name)
+		switch want := want.(type) {
+		case float64:
+			got, err := strconv.ParseFloat(setting.Value, 64)
+			require.NoError(t, err)
+			require.InEpsilon(t, want+1e-9, got+1e-9, 1e-6, name)
+		default:
+			require.Equal(t, fmt.Sprint(want), setting.Value, name)
+		}
+	}
 }
 
 // FuzzUnknownVariables checks that any variable is either ignored or gives a warning of one

@@ -19,6 +19,9 @@ func (s *Settings) selectDatastore(config *Config, faults *Faults) datastore.Typ
 		return datastore.EtcdV3
 	case given.IsSet() && strings.EqualFold(given.Value, string(datastore.Kubernetes)):
 		return datastore.Kubernetes
+	case strings.EqualFold(given.Value, "etcdv2"):
+		faults.Add(given, "the datastore of Calico 1 and 2, whose pools Calico 3 doesn't read; must be etcdv3 or kubernetes")
+		return ""
 	case given.IsSet():
 		faults.Add(given, "unknown datastore; must be etcdv3 or kubernetes")
 		return ""
@@ -76,6 +79,13 @@ func (s *Settings) preferredDatastore(etcd, kubernetes Setting, config *Config, 
 	}
 }
 
+// IsSelected reports whether a setting selects a datastore: its type, etcd's endpoints or
+// discovery domain, a kubeconfig, or an API endpoint, valid or not. Otherwise the default
+// applies: see CheckSelection.
+func (d DatastoreSettings) IsSelected() bool {
+	return firstSet(d.DatastoreType, d.EtcdEndpoints, d.EtcdDiscoverySRV, d.Kubeconfig, d.KubeconfigInline, d.K8sAPIEndpoint).IsSet()
+}
+
 // CheckSelection returns an *Error if no setting selects a datastore although there are
 // settings of etcd, or variables that look like settings of a datastore: the cluster of a
 // kubeconfig that no setting names may be the wrong one. In a pod, whose cluster is known,
@@ -83,7 +93,7 @@ func (s *Settings) preferredDatastore(etcd, kubernetes Setting, config *Config, 
 // datastore of its own.
 func (s *Settings) CheckSelection() (warnings []string, err error) {
 	d := &s.Datastore
-	if firstSet(d.DatastoreType, d.EtcdEndpoints, d.EtcdDiscoverySRV, d.Kubeconfig, d.KubeconfigInline, d.K8sAPIEndpoint).IsSet() {
+	if d.IsSelected() {
 		return nil, nil
 	}
 	names := s.Names()

@@ -58,10 +58,12 @@ func TestDatastoreType(t *testing.T) {
 	assert.Equal(t, datastore.Kubernetes, settingstest.Resolved(t, "KUBECONFIG=/k", "ETCD_ENDPOINTS=http://10.0.0.1:2379", "--k8s-api-endpoint=https://10.0.0.1:6443").Datastore)
 	assert.ErrorContains(t, settingstest.Given(t, "ETCD_ENDPOINTS=http://10.0.0.1:2379", "--etcd-discovery-srv=x", "--kubeconfig=/k").Validate(),
 		"contradicts flag --etcd-discovery-srv")
-	for _, text := range []string{"etcd", "etcdv2", "k8s", "kubernetes "} {
+	for _, text := range []string{"etcd", "k8s", "kubernetes "} {
 		assert.EqualError(t, settingstest.Given(t, "CALICO_DATASTORE_TYPE="+text).Validate(),
 			`env CALICO_DATASTORE_TYPE: "`+text+`": unknown datastore; must be etcdv3 or kubernetes`+spaceHint(text))
 	}
+	assert.EqualError(t, settingstest.Given(t, "DATASTORE_TYPE=ETCDv2").Validate(),
+		`env DATASTORE_TYPE: "ETCDv2": the datastore of Calico 1 and 2, whose pools Calico 3 doesn't read; must be etcdv3 or kubernetes`)
 	assert.EqualError(t, settingstest.Given(t, "--etcd-endpoints=http://10.0.0.1:2379", "--kubeconfig=/k").Validate(),
 		"flag --kubeconfig: ***: contradicts flag --etcd-endpoints; set only one of them, or datastoreType")
 }

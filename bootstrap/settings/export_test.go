@@ -3,6 +3,13 @@ package settings
 // These are exported for tests.
 var (
 	Nearest          = nearest
-	ReadConfig       = readConfig
 	UnknownVariables = unknownVariables
 )
+
+// ReadConfig reads a config file without other settings.
+func ReadConfig(path string, data []byte) (Settings, error) {
+	return readConfig(path, data, &Settings{})
+}
+
+// FieldOf returns the setting of a field of a config file; nil if there is none.
+func FieldOf(s *Settings, name string) *Setting { return s.Datastore.field(name) }

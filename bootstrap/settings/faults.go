@@ -83,9 +83,19 @@ func wrappingHint(value string) string {
 	return ""
 }
 
+// isOnlyQuotes reports whether the value has quotes, and perhaps white space, but nothing
+// else: an empty value of an env file that was not unquoted. It is no secret.
+func isOnlyQuotes(value string) bool {
+	return strings.ContainsAny(value, `"'`) && strings.Trim(value, "\"' \t\r\n") == ""
+}
+
 // AddSecret is Add for a setting whose value must not be shown. The fault does not
-// contain the value.
+// contain the value, unless it consists of quotes.
 func (f *Faults) AddSecret(setting Setting, format string, args ...any) {
+	if isOnlyQuotes(setting.Value) {
+		f.Add(setting, format, args...)
+		return
+	}
 	*f = append(*f, Fault{Source: setting.Source, Secret: setting.IsSet(), Problem: text.Without(fmt.Sprintf(format, args...), setting.Value)})
 }
 

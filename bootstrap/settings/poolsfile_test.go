@@ -140,7 +140,7 @@ func TestTooManyPools(t *testing.T) {
 
 func TestLoadReadsThePoolsFile(t *testing.T) {
 	clearEnv(t)
-	dir := settingstest.WriteFiles(t, "a.yaml", settingstest.Flat("a", "10.1.0.0/16"), "calicoctl.cfg", configHead+"spec:\n  etcdUsername: filed\n", "wrong.cfg", "kind: CalicoAPIConfig\n")
+	dir := settingstest.WriteFiles(t, "a.yaml", settingstest.Flat("a", "10.1.0.0/16"), "calicoctl.cfg", inEtcd+"  etcdUsername: filed\n", "wrong.cfg", "kind: CalicoAPIConfig\nspec: {datastoreType: etcdv3}\n")
 	t.Setenv("CALICO_IPPOOLS_FILE", filepath.Join(dir, "a.yaml"))
 	for _, config := range []string{"", filepath.Join(dir, "calicoctl.cfg")} {
 		given, _, err := settings.Load(settings.Settings{}, config)
@@ -148,7 +148,7 @@ func TestLoadReadsThePoolsFile(t *testing.T) {
 		assert.Equal(t, []string{"a.yaml"}, read(given, dir))
 	}
 	given, _, err := settings.Load(settingstest.Given(t, "--pools-file="+dir+"/missing"), filepath.Join(dir, "wrong.cfg"))
-	assert.EqualError(t, err, strings.ReplaceAll(`file DIR/wrong.cfg: apiVersion is ""; must be projectcalico.org/v3
+	assert.EqualError(t, err, strings.ReplaceAll(`file DIR/wrong.cfg:1: apiVersion: is missing; must be projectcalico.org/v3
 flag --pools-file: "DIR/missing": can't be read: no such file or directory; must be a file with IPPools, or a directory of such .yaml, .yml and .json files`, "DIR", dir))
 	assert.Empty(t, given.PoolManifests)
 }

@@ -17,6 +17,8 @@ import (
 // the content of a file in place of its name, a token, or a URL with a password.
 func (d Definition) Hides(value string) bool {
 	switch {
+	case isOnlyQuotes(value):
+		return false
 	case d.Secret:
 		return true
 	case d.URL && strings.ContainsAny(value, "@%?#"), d.number && !text.IsNumber(value):

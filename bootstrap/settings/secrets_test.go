@@ -70,3 +70,21 @@ func TestHides(t *testing.T) {
 		}
 	}
 }
+
+// A value of quotes alone is an empty one that was not unquoted, and no secret.
+func TestQuotesAreNoSecret(t *testing.T) {
+	t.Parallel()
+	for _, d := range settings.Definitions() {
+		for _, value := range []string{`""`, "''", `" "`, `"`, "\"\"\r"} {
+			assert.False(t, d.Hides(value), "%s=%q", d.Env, value)
+		}
+		if d.Secret {
+			assert.True(t, d.Hides(`"a"`), d.Env)
+			assert.True(t, d.Hides(" "), d.Env)
+		}
+	}
+	var faults settings.Faults
+	faults.AddSecret(settings.Given(`""`, origin.Env("K8S_API_TOKEN")), "not a token")
+	faults.AddSecret(settings.Given(`"hunter2"`, origin.Env("K8S_API_TOKEN")), "not a token")
+	assert.EqualError(t, faults.Err(), `env K8S_API_TOKEN: "\"\"": not a token; remove the quotes around it`+"\nenv K8S_API_TOKEN: ***: not a token")
+}

@@ -16,6 +16,14 @@ import (
 // formatEnv is the output format of a file to source in a shell.
 const formatEnv = "env"
 
+// flagNames is settings.FlagNames, and names the flag of the program itself.
+func flagNames(id origin.Setting) string {
+	if id == origin.SettingConfigFile {
+		return "--config"
+	}
+	return settings.FlagNames(id)
+}
+
 func (p *program) configCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "config", Short: "Print every setting with its value and source; make no connections",

@@ -123,8 +123,12 @@ func (p *program) read(contacts bool, formats []string) error {
 		faults = append(faults, embeddedFaults)
 	}
 	p.datastore.Type = config.Datastore
-	if contacts && !p.fromConfigFile(loadErr) { // otherwise the datastore type is unknown
+	switch {
+	case !contacts:
+	case !p.fromConfigFile(loadErr):
 		faults = append(faults, p.loadDatastore(config.Datastore))
+	case p.settings.Datastore.IsSelected(): // otherwise the default would be reported
+		faults = append(faults, ofValues(p.loadDatastore(config.Datastore)))
 	}
 	if p.local {
 		faults = append(faults, p.checkEndpoints(config.Datastore))
@@ -150,8 +154,25 @@ func (p *program) strictly() error {
 func (p *program) fromConfigFile(err error) bool {
 	var invalid *settings.Error
 	return errors.As(err, &invalid) && slices.ContainsFunc(invalid.Faults, func(f settings.Fault) bool {
-		return p.configFile != "" && f.Source == origin.File(p.configFile)
+		name := f.Source.Name()
+		return p.configFile != "" && f.Source.Kind() == origin.KindFile && (name == p.configFile || strings.HasPrefix(name, p.configFile+":"))
 	})
+}
+
+// ofValues returns the faults of values, without those of settings that are missing: an
+// invalid config file may have them.
+func ofValues(err error) error {
+	var invalid *settings.Error
+	if !errors.As(err, &invalid) {
+		return err
+	}
+	var faults settings.Faults
+	for _, fault := range invalid.Faults {
+		if fault.Source != (origin.Origin{}) {
+			faults = append(faults, fault)
+		}
+	}
+	return faults.Err()
 }
 
 // takeEmbedded replaces the embedded type, which the library doesn't know, by etcdv3.

@@ -281,7 +281,7 @@ func TestConfigFile(t *testing.T) {
 	assert.Contains(t, r.stderr, "env ETCD_ENDPOINTS has no effect")
 
 	for name, path := range map[string]string{
-		`unknown field "etcdEndpoint"`:         write("etcdEndpoint: http://127.0.0.1:1"),
+		`etcdEndpoint: unknown field; must be`: write("etcdEndpoint: http://127.0.0.1:1"),
 		"no such file or directory":            filepath.Join(t.TempDir(), "absent.cfg"),
 		"does not match":                       write(endpoints, "etcdCert: "+inline(pki.ClientCert), "etcdKey: "+inline(pki.OtherCAClient(t).Key)),
 		"set files or inline texts":            write(endpoints, "etcdCACertFile: "+pki.CACertFile, "etcdKey: "+inline(pki.ClientKey)),

@@ -7,6 +7,8 @@ import (
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/calico-bootstrap/calico-bootstrap/internal/spelling"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/yamlnode"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
@@ -35,50 +37,45 @@ const coreList = "List"
 // keys and items, is a fault, so that decoding takes less than 200 MB of memory
 // for each 8 MiB of data.
 func Decode(data []byte) (entries []Entry, warnings, faults []Fault) {
-	d := decoder{budget: maxAliased}
+	d := newDecoder()
 	fault := checkSize(data, maxIndicators)
 	if fault == nil {
-		fault = parse(data, func(document *yaml.Node) bool {
-			d.budget += size(document)
+		fault = yamlnode.Parse(data, func(document *yaml.Node) bool {
+			d.AddDocument(document)
 			d.document(document)
-			return d.budget >= 0
+			return d.Budget >= 0
 		})
 	}
 	if fault != nil {
-		d.faults = append(d.faults, *fault)
+		d.Faults = append(d.Faults, *fault)
+	}
+	for _, fault := range d.Faults {
+		faults = append(faults, Fault(fault))
 	}
 	slices.SortStableFunc(d.warnings, compareLines)
-	slices.SortStableFunc(d.faults, compareLines)
-	return d.entries, d.warnings, d.faults
+	slices.SortStableFunc(faults, compareLines)
+	return d.entries, d.warnings, faults
 }
 
 type decoder struct {
-	entries          []Entry
-	warnings, faults []Fault
-	budget           int // of nodes to visit; negative: stop
+	yamlnode.Reader
+	entries  []Entry
+	warnings []Fault
 }
 
-// maxFaults is the maximum number of faults to report. Data with more faults is
-// probably not a manifest.
-const maxFaults = 1000
-
-func (d *decoder) fault(line int, path, value, problem string) {
-	switch {
-	case len(d.faults) < maxFaults:
-		d.faults = append(d.faults, Fault{Line: line, Path: path, Value: value, Problem: problem})
-	case d.budget >= 0:
-		d.faults = append(d.faults, Fault{Line: line, Problem: fmt.Sprintf("more than %d errors; the rest are not reported", maxFaults)})
-		d.budget = -1
-	}
+func newDecoder() *decoder {
+	d := &decoder{Reader: yamlnode.NewReader()}
+	d.Required, d.OtherNames = []string{"name", "cidr"}, otherNames
+	return d
 }
 
 // unlike reports a word that is not one of the known ones.
 func (d *decoder) unlike(line int, path, word string, known []string) {
-	problem := "must be " + either(known)
+	problem := "must be " + yamlnode.Either(known)
 	if word == "" {
 		problem = "is empty; " + problem
 	}
-	d.fault(line, path, word, problem)
+	d.Fault(line, path, word, problem)
 }
 
 func (d *decoder) ignored(line int, path string) {
@@ -86,42 +83,42 @@ func (d *decoder) ignored(line int, path string) {
 }
 
 func (d *decoder) document(node *yaml.Node) {
-	node = follow(node)
+	node = yamlnode.Follow(node)
 	switch {
 	case node.Kind == yaml.SequenceNode:
 		d.pools("", node, d.anyPool)
 	case node.Kind == yaml.MappingNode:
-		if value, line, ok := lookUp(node, listOfPools); ok {
+		if value, line, ok := yamlnode.LookUp(node, listOfPools); ok {
 			d.listOfPools(node, value, line)
 			return
 		}
 		d.object("", node)
-	case whatIs(node) != nothing: // nothing is an empty document
+	case yamlnode.WhatIs(node) != yamlnode.Null: // nothing is an empty document
 		// Omit the value: the data may be a secret such as a token.
-		d.fault(node.Line, "", "", fmt.Sprintf("is %s; must be an IPPool, an IPPoolList or a list of pools", whatIs(node)))
+		d.Fault(node.Line, "", "", fmt.Sprintf("is %s; must be an IPPool, an IPPoolList or a list of pools", yamlnode.WhatIs(node)))
 	}
 }
 
 // listOfPools decodes the value of ip_pools, which must be the only key.
 func (d *decoder) listOfPools(around, value *yaml.Node, line int) {
-	for _, pair := range d.mapping("", around) {
-		if pair.key != listOfPools {
-			d.fault(pair.line, shortened(pair.key), "", "not allowed next to ip_pools; ip_pools must be the only key")
+	for _, pair := range d.Mapping("", around) {
+		if pair.Key != listOfPools {
+			d.Fault(pair.Line, yamlnode.Shortened(pair.Key), "", "not allowed next to ip_pools; ip_pools must be the only key")
 		}
 	}
-	switch value = follow(value); {
+	switch value = yamlnode.Follow(value); {
 	case value.Kind == yaml.SequenceNode:
 		d.pools(listOfPools, value, d.anyPool)
 	case value.Kind == yaml.MappingNode:
 		d.object(listOfPools, value)
 	default:
-		d.wrongType(listOfPools, line, value, "a list of pools")
+		d.WrongType(listOfPools, line, value, "a list of pools")
 	}
 }
 
 // object decodes an object that has a kind.
 func (d *decoder) object(path string, node *yaml.Node) {
-	pairs := d.mapping(path, node)
+	pairs := d.Mapping(path, node)
 	kind, ok := d.kind(path, node.Line, pairs, []string{v3.KindIPPool, v3.KindIPPoolList, coreList})
 	if !ok {
 		return
@@ -133,40 +130,40 @@ func (d *decoder) object(path string, node *yaml.Node) {
 	}
 	found := false
 	for _, pair := range pairs {
-		switch pair.key {
+		switch pair.Key {
 		case "apiVersion", "kind":
 		case "metadata":
-			d.listMetadata(join(path, pair.key), pair)
+			d.listMetadata(yamlnode.Join(path, pair.Key), pair)
 		case "items":
 			found = true
-			if pair.value.Kind != yaml.SequenceNode {
-				d.wrongType(join(path, pair.key), pair.line, pair.value, "a list of IPPools")
+			if pair.Value.Kind != yaml.SequenceNode {
+				d.WrongType(yamlnode.Join(path, pair.Key), pair.Line, pair.Value, "a list of IPPools")
 				continue
 			}
-			d.pools(join(path, pair.key), pair.value, func(path string, line int, item *yaml.Node) {
+			d.pools(yamlnode.Join(path, pair.Key), pair.Value, func(path string, line int, item *yaml.Node) {
 				d.item(path, line, item, kind == v3.KindIPPoolList)
 			})
 		default:
-			d.unknown(path, pair, listFields, "")
+			d.Unknown(path, pair, listFields, "")
 		}
 	}
 	if !found {
-		d.fault(node.Line, join(path, "items"), "", "is missing; must be a list of IPPools")
+		d.Fault(node.Line, yamlnode.Join(path, "items"), "", "is missing; must be a list of IPPools")
 	}
 }
 
 // pools decodes a list. The line of an item that is an alias is that of the alias.
 func (d *decoder) pools(path string, list *yaml.Node, read func(path string, line int, item *yaml.Node)) {
-	if !d.spend(list) {
+	if !d.Spend(list) {
 		return
 	}
 	for i, item := range list.Content {
-		if d.budget < 0 {
+		if d.Budget < 0 {
 			return
 		}
-		at, value := fmt.Sprintf("%s[%d]", path, i), follow(item)
+		at, value := fmt.Sprintf("%s[%d]", path, i), yamlnode.Follow(item)
 		if value.Kind != yaml.MappingNode {
-			d.wrongType(at, item.Line, value, "an IPPool")
+			d.WrongType(at, item.Line, value, "an IPPool")
 			continue
 		}
 		read(at, item.Line, value)
@@ -176,8 +173,8 @@ func (d *decoder) pools(path string, list *yaml.Node, read func(path string, lin
 // item decodes an item of an IPPoolList or a List. In an IPPoolList, its kind and
 // API version are optional.
 func (d *decoder) item(path string, line int, node *yaml.Node, isPool bool) {
-	pairs := d.mapping(path, node)
-	_, hasKind := find(pairs, "kind")
+	pairs := d.Mapping(path, node)
+	_, hasKind := yamlnode.Find(pairs, "kind")
 	if hasKind || !isPool {
 		if _, ok := d.kind(path, line, pairs, []string{v3.KindIPPool}); !ok {
 			return
@@ -190,69 +187,69 @@ func (d *decoder) item(path string, line int, node *yaml.Node, isPool bool) {
 // anyPool decodes an item of a plain list, which may be an object or flat.
 func (d *decoder) anyPool(path string, line int, node *yaml.Node) {
 	for _, key := range []string{"kind", "apiVersion", "metadata", "spec"} {
-		if _, _, is := lookUp(node, key); is {
+		if _, _, is := yamlnode.LookUp(node, key); is {
 			d.item(path, line, node, true)
 			return
 		}
 	}
-	d.pool(path, line, d.mapping(path, node), true)
+	d.pool(path, line, d.Mapping(path, node), true)
 }
 
 // kind returns the kind of an object, or the known kind that was probably meant.
 // It returns false if there is no such kind.
-func (d *decoder) kind(path string, line int, pairs []pair, known []string) (string, bool) {
-	if d.budget < 0 {
+func (d *decoder) kind(path string, line int, pairs []yamlnode.Pair, known []string) (string, bool) {
+	if d.Budget < 0 {
 		return "", false
 	}
-	at := join(path, "kind")
-	given, ok := find(pairs, "kind")
+	at := yamlnode.Join(path, "kind")
+	given, ok := yamlnode.Find(pairs, "kind")
 	if !ok {
-		_, hasSpec := find(pairs, "spec")
-		want := either(known)
+		_, hasSpec := yamlnode.Find(pairs, "spec")
+		want := yamlnode.Either(known)
 		if path == "" && !hasSpec {
 			want += ", or " + listOfPools + " with a list of pools"
 		}
-		d.fault(line, at, "", "is missing; must be "+want)
+		d.Fault(line, at, "", "is missing; must be "+want)
 		return v3.KindIPPool, hasSpec
 	}
-	kind, ok := d.text(at, given.line, given.value)
+	kind, ok := d.Text(at, given.Line, given.Value)
 	if !ok || slices.Contains(known, kind) {
 		return kind, ok
 	}
-	if near := suggest(kind, known); near != "" {
-		d.fault(given.line, at, kind, "must be "+near)
+	if near := spelling.Suggest(kind, known, otherNames); near != "" {
+		d.Fault(given.Line, at, kind, "must be "+near)
 		return near, true
 	}
-	d.unlike(given.line, at, kind, known)
+	d.unlike(given.Line, at, kind, known)
 	return "", false
 }
 
 // apiVersion validates the API version of an object of that kind.
-func (d *decoder) apiVersion(path string, line int, pairs []pair, kind string, needed bool) {
-	at, known := join(path, "apiVersion"), []string{v3.SchemeGroupVersion.String(), ippool.CRDV1.String()}
+func (d *decoder) apiVersion(path string, line int, pairs []yamlnode.Pair, kind string, needed bool) {
+	at, known := yamlnode.Join(path, "apiVersion"), []string{v3.SchemeGroupVersion.String(), ippool.CRDV1.String()}
 	if kind == coreList {
 		known = []string{"v1"}
 	}
-	given, ok := find(pairs, "apiVersion")
+	given, ok := yamlnode.Find(pairs, "apiVersion")
 	if !ok {
 		if needed {
-			d.fault(line, at, "", "is missing; must be "+either(known))
+			d.Fault(line, at, "", "is missing; must be "+yamlnode.Either(known))
 		}
 		return
 	}
-	if version, ok := d.text(at, given.line, given.value); ok && !slices.Contains(known, version) {
-		d.unlike(given.line, at, version, known)
+	if version, ok := d.Text(at, given.Line, given.Value); ok && !slices.Contains(known, version) {
+		d.unlike(given.Line, at, version, known)
 	}
 }
 
 // listMetadata checks for unknown fields; the metadata of a list is ignored.
-func (d *decoder) listMetadata(path string, given pair) {
-	if whatIs(given.value) == nothing {
+func (d *decoder) listMetadata(path string, given yamlnode.Pair) {
+	if yamlnode.WhatIs(given.Value) == yamlnode.Null {
 		return
 	}
-	for _, pair := range d.mappingOf(path, given) {
-		if !slices.Contains(listServerFields, pair.key) {
-			d.unknown(path, pair, listServerFields, "")
+	for _, pair := range d.MappingOf(path, given) {
+		if !slices.Contains(listServerFields, pair.Key) {
+			d.Unknown(path, pair, listServerFields, "")
 		}
 	}
 }

@@ -212,7 +212,7 @@ func TestDecodeAliasBombs(t *testing.T) {
 		{"a pool that contains itself", "- &a\n  name: *a\n  cidr: *a\n  labels: *a\n  allowedUses: *a\n", "labels[labels]: is a mapping; must be a string"},
 		{"a key that contains itself", "? &a [*a]\n: 1\n", "a key that is a list"},
 		{"items that contain themselves", "kind: IPPoolList\napiVersion: projectcalico.org/v3\nitems: &a [*a]\n", "items[0]: is a list; must be an IPPool"},
-		{"many pools in a few bytes", many, "line 1: aliases add more than 100000 nodes; write the pools without aliases"},
+		{"many pools in a few bytes", many, "line 1: aliases add more than 100000 nodes; write the values without aliases"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

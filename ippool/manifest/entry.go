@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/yamlnode"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
@@ -72,7 +73,7 @@ func (e Entry) At(path, value, problem string) Fault {
 	if e.flat {
 		path = name
 	}
-	return Fault{Line: line, Path: join(e.path, path), Value: value, Problem: problem}
+	return Fault{Line: line, Path: yamlnode.Join(e.path, path), Value: value, Problem: problem}
 }
 
 // Validate returns all faults of a single pool with its defaults, by the rules of

@@ -1,11 +1,5 @@
 package manifest
 
-import (
-	"strings"
-
-	"github.com/calico-bootstrap/calico-bootstrap/internal/spelling"
-)
-
 // The fields of each object, in Calico's order.
 var (
 	resourceFields = []string{"apiVersion", "kind", "metadata", "spec", "status"}
@@ -42,37 +36,3 @@ var otherNames = map[string]string{
 	"disablebgpexport": "disableBGPExport",
 	"uses":             "allowedUses",
 }
-
-// suggest returns the known word that was probably meant, empty if none is similar.
-func suggest(word string, known []string) string {
-	plain := simplified(word)
-	for _, candidate := range known {
-		if simplified(candidate) == plain {
-			return candidate
-		}
-	}
-	if other, ok := otherNames[plain]; ok {
-		for _, candidate := range known {
-			if strings.Contains(other, candidate) {
-				return other
-			}
-		}
-	}
-	// A misspelt word is not much longer than the longest known one.
-	best, least := "", 3
-	for _, candidate := range known {
-		if len(plain) > 40 {
-			break
-		}
-		if d := spelling.Distance(plain, simplified(candidate)); d < least && 2*d < len(candidate) {
-			best, least = candidate, d
-		}
-	}
-	return best
-}
-
-// simplified removes differences in style: nat-outgoing, NAT_outgoing and
-// natOutgoing are the same.
-func simplified(word string) string { return strings.ToLower(withoutMarks.Replace(word)) }
-
-var withoutMarks = strings.NewReplacer("-", "", "_", "", " ", "")

@@ -9,6 +9,8 @@ import (
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/calico-bootstrap/calico-bootstrap/internal/spelling"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/yamlnode"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
@@ -20,12 +22,12 @@ type poolDecoder struct {
 }
 
 // pool decodes a pool, whose kind and API version have been validated.
-func (d *decoder) pool(path string, line int, pairs []pair, flat bool) {
-	if len(d.entries) >= MaxPools && d.budget >= 0 {
-		d.fault(line, path, "", fmt.Sprintf("more than %d pools; the rest are not decoded", MaxPools))
-		d.budget = -1
+func (d *decoder) pool(path string, line int, pairs []yamlnode.Pair, flat bool) {
+	if len(d.entries) >= MaxPools && d.Budget >= 0 {
+		d.Fault(line, path, "", fmt.Sprintf("more than %d pools; the rest are not decoded", MaxPools))
+		d.Budget = -1
 	}
-	if d.budget < 0 {
+	if d.Budget < 0 {
 		return
 	}
 	p := poolDecoder{decoder: d, entry: Entry{
@@ -36,21 +38,21 @@ func (d *decoder) pool(path string, line int, pairs []pair, flat bool) {
 		case flat && p.metadata(path, given), flat && p.spec(path, given):
 		case flat:
 			p.unknown(path, given, flatFields, "")
-		case given.key == "apiVersion", given.key == "kind":
-		case given.key == "metadata":
-			p.object(join(path, given.key), given, p.metadata, metadataFields, specFields, join(path, "spec"))
-		case given.key == "spec":
-			p.object(join(path, given.key), given, p.spec, specFields, metadataFields, join(path, "metadata"))
-		case given.key == "status":
-			if whatIs(given.value) != nothing {
-				d.ignored(given.line, join(path, given.key))
+		case given.Key == "apiVersion", given.Key == "kind":
+		case given.Key == "metadata":
+			p.object(yamlnode.Join(path, given.Key), given, p.metadata, metadataFields, specFields, yamlnode.Join(path, "spec"))
+		case given.Key == "spec":
+			p.object(yamlnode.Join(path, given.Key), given, p.spec, specFields, metadataFields, yamlnode.Join(path, "metadata"))
+		case given.Key == "status":
+			if yamlnode.WhatIs(given.Value) != yamlnode.Null {
+				d.ignored(given.Line, yamlnode.Join(path, given.Key))
 			}
 		default:
 			p.unknown(path, given, resourceFields, cmp.Or(
-				otherPlace(given.key, specFields, join(path, "spec")), otherPlace(given.key, metadataFields, join(path, "metadata"))))
+				otherPlace(given.Key, specFields, yamlnode.Join(path, "spec")), otherPlace(given.Key, metadataFields, yamlnode.Join(path, "metadata"))))
 		}
 	}
-	if d.budget < 0 {
+	if d.Budget < 0 {
 		return // decoding stopped, so fields may only seem to be missing
 	}
 	p.need("metadata.name", "set a name")
@@ -60,28 +62,28 @@ func (d *decoder) pool(path string, line int, pairs []pair, flat bool) {
 
 // object decodes metadata or spec. For a field of the other one, the fault names
 // its path there.
-func (p *poolDecoder) object(path string, given pair, read func(string, pair) bool, known, others []string, other string) {
-	if given.value.Kind != yaml.MappingNode {
+func (p *poolDecoder) object(path string, given yamlnode.Pair, read func(string, yamlnode.Pair) bool, known, others []string, other string) {
+	if given.Value.Kind != yaml.MappingNode {
 		p.meant = append(p.meant, known[0]) // the required field: name or cidr
 	}
-	for _, field := range p.mappingOf(path, given) {
+	for _, field := range p.MappingOf(path, given) {
 		if !read(path, field) {
-			p.unknown(path, field, known, otherPlace(field.key, others, other))
+			p.unknown(path, field, known, otherPlace(field.Key, others, other))
 		}
 	}
 }
 
 // unknown records the field that is meant, so that it isn't reported as missing.
-func (p *poolDecoder) unknown(path string, given pair, known []string, otherPlace string) {
-	meant := p.decoder.unknown(path, given, known, otherPlace)
+func (p *poolDecoder) unknown(path string, given yamlnode.Pair, known []string, otherPlace string) {
+	meant := p.decoder.Unknown(path, given, known, otherPlace)
 	p.meant = append(p.meant, meant[strings.LastIndexByte(meant, '.')+1:])
 }
 
 // otherPlace returns the path of the known field that key is or resembles, or an
 // empty string.
 func otherPlace(key string, known []string, path string) string {
-	if near := suggest(key, known); near != "" {
-		return join(path, near)
+	if near := spelling.Suggest(key, known, otherNames); near != "" {
+		return yamlnode.Join(path, near)
 	}
 	return ""
 }
@@ -95,7 +97,7 @@ func (p *poolDecoder) need(path, hint string) {
 	}
 	p.entry.invalid[name] = true
 	if !slices.Contains(p.meant, name) {
-		p.fault(fault.Line, fault.Path, fault.Value, fault.Problem)
+		p.Fault(fault.Line, fault.Path, fault.Value, fault.Problem)
 	}
 }
 
@@ -108,68 +110,68 @@ func (p *poolDecoder) note(name string, line int, ok bool) {
 }
 
 // metadata decodes a field of the metadata. It returns false if it is unknown.
-func (p *poolDecoder) metadata(path string, given pair) bool {
-	at, ok := join(path, given.key), true
-	switch given.key {
+func (p *poolDecoder) metadata(path string, given yamlnode.Pair) bool {
+	at, ok := yamlnode.Join(path, given.Key), true
+	switch given.Key {
 	case "name":
-		p.entry.Pool.Name, ok = p.text(at, given.line, given.value)
+		p.entry.Pool.Name, ok = p.Text(at, given.Line, given.Value)
 		if ok && p.entry.Pool.Name == "" {
-			p.fault(given.line, at, "", "is empty; set a name")
+			p.Fault(given.Line, at, "", "is empty; set a name")
 			ok = false
 		}
-		p.note(given.key, given.line, ok)
+		p.note(given.Key, given.Line, ok)
 	case "labels":
 		p.entry.Pool.Labels = p.texts(at, given)
 	case "annotations":
 		p.entry.Pool.Annotations = p.texts(at, given)
 	case "namespace":
-		p.fault(given.line, at, "", "IPPool is cluster-scoped; remove it")
+		p.Fault(given.Line, at, "", "IPPool is cluster-scoped; remove it")
 	case "generateName":
-		p.fault(given.line, at, "", "is not supported; set a name")
+		p.Fault(given.Line, at, "", "is not supported; set a name")
 	default:
-		if p.entry.flat || !slices.Contains(serverFields, given.key) {
+		if p.entry.flat || !slices.Contains(serverFields, given.Key) {
 			return false
 		}
-		if whatIs(given.value) != nothing {
-			p.ignored(given.line, at)
+		if yamlnode.WhatIs(given.Value) != yamlnode.Null {
+			p.ignored(given.Line, at)
 		}
 	}
 	return true
 }
 
 // texts decodes labels or annotations; nil if there are none.
-func (p *poolDecoder) texts(path string, given pair) map[string]string {
-	if whatIs(given.value) == nothing {
+func (p *poolDecoder) texts(path string, given yamlnode.Pair) map[string]string {
+	if yamlnode.WhatIs(given.Value) == yamlnode.Null {
 		return nil
 	}
 	var texts map[string]string
-	for _, entry := range p.mappingOf(path, given) {
-		if p.budget < 0 {
+	for _, entry := range p.MappingOf(path, given) {
+		if p.Budget < 0 {
 			break
 		}
-		if given.key == "annotations" && slices.Contains(serverAnnotations, entry.key) {
-			p.ignored(entry.line, fmt.Sprintf("%s[%s]", path, entry.key))
+		if given.Key == "annotations" && slices.Contains(serverAnnotations, entry.Key) {
+			p.ignored(entry.Line, fmt.Sprintf("%s[%s]", path, entry.Key))
 			continue
 		}
-		text, ok := p.text(fmt.Sprintf("%s[%s]", path, shortened(entry.key)), entry.line, entry.value)
-		p.note(fmt.Sprintf("%s[%s]", given.key, entry.key), entry.line, ok)
+		text, ok := p.Text(fmt.Sprintf("%s[%s]", path, yamlnode.Shortened(entry.Key)), entry.Line, entry.Value)
+		p.note(fmt.Sprintf("%s[%s]", given.Key, entry.Key), entry.Line, ok)
 		if texts == nil {
 			texts = map[string]string{}
 		}
-		texts[entry.key] = text
+		texts[entry.Key] = text
 	}
 	return texts
 }
 
 // spec decodes a field of the spec. It returns false if it is unknown.
-func (p *poolDecoder) spec(path string, given pair) bool {
+func (p *poolDecoder) spec(path string, given yamlnode.Pair) bool {
 	spec, ok := &p.entry.Pool.Spec, false
-	at, line, value := join(path, given.key), given.line, given.value
-	switch given.key {
+	at, line, value := yamlnode.Join(path, given.Key), given.Line, given.Value
+	switch given.Key {
 	case "cidr":
-		spec.CIDR, ok = p.text(at, line, value)
+		spec.CIDR, ok = p.Text(at, line, value)
 		if ok && spec.CIDR == "" {
-			p.fault(line, at, "", "is empty; set the range of the pool, such as 10.244.0.0/16")
+			p.Fault(line, at, "", "is empty; set the range of the pool, such as 10.244.0.0/16")
 			ok = false
 		}
 	case "vxlanMode":
@@ -177,17 +179,17 @@ func (p *poolDecoder) spec(path string, given pair) bool {
 	case "ipipMode":
 		spec.IPIPMode, ok = mode[v3.IPIPMode](p.decoder, at, line, value)
 	case "natOutgoing":
-		spec.NATOutgoing, ok = p.boolean(at, line, value)
+		spec.NATOutgoing, ok = p.Boolean(at, line, value)
 	case "disabled":
-		spec.Disabled, ok = p.boolean(at, line, value)
+		spec.Disabled, ok = p.Boolean(at, line, value)
 	case "disableBGPExport":
-		spec.DisableBGPExport, ok = p.boolean(at, line, value)
+		spec.DisableBGPExport, ok = p.Boolean(at, line, value)
 	case "blockSize":
-		spec.BlockSize, ok = p.integer(at, line, value)
+		spec.BlockSize, ok = p.Integer(at, line, value)
 	case "nodeSelector":
-		spec.NodeSelector, ok = p.text(at, line, value)
+		spec.NodeSelector, ok = p.Text(at, line, value)
 	case "namespaceSelector":
-		spec.NamespaceSelector, ok = p.text(at, line, value)
+		spec.NamespaceSelector, ok = p.Text(at, line, value)
 	case "allowedUses":
 		spec.AllowedUses, ok = p.uses(at, given)
 	case "assignmentMode":
@@ -198,31 +200,31 @@ func (p *poolDecoder) spec(path string, given pair) bool {
 	default:
 		return false
 	}
-	p.note(given.key, line, ok)
+	p.note(given.Key, line, ok)
 	return true
 }
 
 // mode decodes a mode. An empty mode is unset, as in an API server.
 func mode[M ippool.Mode](d *decoder, path string, line int, node *yaml.Node) (M, bool) {
-	if whatIs(node) == aText && node.Value == "" {
+	if yamlnode.WhatIs(node) == yamlnode.String && node.Value == "" {
 		return "", true
 	}
 	return word[M](d, path, line, node)
 }
 
 // uses decodes the list of uses; nil if it is empty.
-func (p *poolDecoder) uses(path string, given pair) (uses []v3.IPPoolAllowedUse, ok bool) {
-	if given.value.Kind != yaml.SequenceNode {
-		p.wrongType(path, given.line, given.value, "a list, such as [Workload, Tunnel]")
+func (p *poolDecoder) uses(path string, given yamlnode.Pair) (uses []v3.IPPoolAllowedUse, ok bool) {
+	if given.Value.Kind != yaml.SequenceNode {
+		p.WrongType(path, given.Line, given.Value, "a list, such as [Workload, Tunnel]")
 		return nil, false
 	}
-	if !p.spend(given.value) {
+	if !p.Spend(given.Value) {
 		return nil, false
 	}
 	ok = true
-	for i, item := range given.value.Content {
-		use, known := word[v3.IPPoolAllowedUse](p.decoder, fmt.Sprintf("%s[%d]", path, i), item.Line, follow(item))
-		p.note(fmt.Sprintf("%s[%d]", given.key, i), item.Line, known)
+	for i, item := range given.Value.Content {
+		use, known := word[v3.IPPoolAllowedUse](p.decoder, fmt.Sprintf("%s[%d]", path, i), item.Line, yamlnode.Follow(item))
+		p.note(fmt.Sprintf("%s[%d]", given.Key, i), item.Line, known)
 		uses, ok = append(uses, use), ok && known
 	}
 	return uses, ok

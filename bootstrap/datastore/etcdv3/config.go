@@ -174,6 +174,16 @@ func readEndpoints(setting settings.Setting, names origin.Names, faults *setting
 	return endpoints
 }
 
+// withBrackets returns the host and the port with brackets around an IPv6 address that has
+// none.
+func withBrackets(host string) (string, bool) {
+	bracketed, is := text.Bracket(host)
+	if strings.HasSuffix(bracketed, "]") {
+		bracketed += ":2379"
+	}
+	return bracketed, is
+}
+
 func normaliseOne(text string, names origin.Names) (endpoint, problem string) {
 	scheme, rest, found := strings.Cut(text, "://")
 	if !found {
@@ -182,12 +192,20 @@ func normaliseOne(text string, names origin.Names) (endpoint, problem string) {
 	switch {
 	case text == "":
 		return "", "an empty endpoint"
+	case strings.ContainsAny(text, "; \t\r\n|"):
+		return "", "several endpoints that commas don't separate"
 	case scheme != "" && scheme != "http" && scheme != "https":
 		return "", "the scheme must be http or https"
 	case strings.Contains(rest, "@"):
 		return "", fmt.Sprintf("a user in a URL is not used; set %s, and %s", names.Of(origin.SettingEtcdUsername), names.Of(origin.SettingEtcdPassword))
 	}
 	rest = strings.TrimSuffix(rest, "/")
+	if bracketed, is := withBrackets(rest); is {
+		if found {
+			bracketed = scheme + "://" + bracketed
+		}
+		return "", "an IPv6 address requires brackets: " + bracketed
+	}
 	parsed, err := url.Parse("//" + rest)
 	if err != nil {
 		return "", "not a URL"

@@ -130,6 +130,14 @@ func (r *reader) url(setting settings.Setting) string {
 		setting.Value = value
 		r.warn("%s: brackets around an address that is not IPv6 are ignored", setting.Source)
 	}
+	if bracketed, is := withBrackets(setting.Value); is {
+		r.urlFault(setting, "an IPv6 address requires brackets: %s; %s", bracketed, want)
+		return ""
+	}
+	if len(strings.FieldsFunc(setting.Value, func(c rune) bool { return strings.ContainsRune(",; \t\r\n", c) })) > 1 {
+		r.urlFault(setting, "several URLs; must be one, such as https://10.0.0.1:6443")
+		return ""
+	}
 	parsed, err := url.Parse(setting.Value)
 	switch {
 	case err != nil || !hasPort(parsed):
@@ -146,6 +154,20 @@ func (r *reader) url(setting settings.Setting) string {
 		return strings.TrimSuffix(setting.Value, "/")
 	}
 	return ""
+}
+
+// withBrackets returns the URL with brackets around an IPv6 address that has none.
+func withBrackets(url string) (string, bool) {
+	scheme, rest, found := strings.Cut(url, "://")
+	if !found {
+		scheme, rest = "https", url
+	}
+	host, path, _ := strings.Cut(rest, "/")
+	bracketed, is := text.Bracket(host)
+	if path != "" {
+		bracketed += "/" + path
+	}
+	return scheme + "://" + bracketed, is
 }
 
 // hasPort reports whether the port is valid or omitted.

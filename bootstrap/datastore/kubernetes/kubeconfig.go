@@ -18,6 +18,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/files"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/yamlnode"
 )
 
 const wantKubeconfig = "a kubeconfig"
@@ -47,6 +48,7 @@ func (r *reader) kubeconfigFiles(setting settings.Setting) *rest.Config {
 			r.warn("%s: %s does not exist and is ignored", setting.Source, text.Quote(one.Value))
 		case err != nil:
 			r.faults.Add(one, "%s", text.Unreadable(err, wantKubeconfig))
+		case r.isAPIConfig(one, data):
 		default:
 			found, contents = append(found, path), append(contents, data)
 		}
@@ -84,12 +86,24 @@ func (r *reader) kubeconfigFiles(setting settings.Setting) *rest.Config {
 // inlineKubeconfig reads the kubeconfig inside a CalicoAPIConfig file.
 func (r *reader) inlineKubeconfig() *rest.Config {
 	setting := r.settings.KubeconfigInline
+	if r.isAPIConfig(setting, []byte(setting.Value)) {
+		return &rest.Config{}
+	}
 	config, err := clientcmd.Load([]byte(setting.Value))
 	if err != nil {
 		r.faults.AddSecret(setting, "%s", text.Undecodable(err, wantKubeconfig))
 		return &rest.Config{}
 	}
 	return r.kubeconfig(settings.Given("inline", setting.Source), config)
+}
+
+// isAPIConfig reports whether the data is a CalicoAPIConfig, which is a fault.
+func (r *reader) isAPIConfig(setting settings.Setting, data []byte) bool {
+	if !strings.EqualFold(yamlnode.Kind(data), "CalicoAPIConfig") {
+		return false
+	}
+	r.faults.Add(setting, "a CalicoAPIConfig; must be %s: give this file as %s instead", wantKubeconfig, r.name(origin.SettingConfigFile))
+	return true
 }
 
 // kubeconfig returns the config of the selected context of a kubeconfig.
@@ -159,6 +173,9 @@ func (r *reader) kubeconfig(setting settings.Setting, config *clientcmdapi.Confi
 func urlProblem(cluster *clientcmdapi.Cluster) string {
 	if cluster == nil {
 		return "" // ConfirmUsable reports it
+	}
+	if _, is := withBrackets(cluster.Server); is {
+		return "the IPv6 address of its server requires brackets, as in https://[fd00::1]:6443"
 	}
 	if server, err := url.Parse(cluster.Server); err == nil && (server.User != nil || strings.Contains(server.Path, "@") || server.RawQuery != "" || server.Fragment != "") {
 		return "its server must be only a scheme, a host and a path; set a user's token or certificate instead"

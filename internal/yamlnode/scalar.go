@@ -1,0 +1,141 @@
+package yamlnode
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// The words that are booleans in YAML 1.1, which kubectl reads, in addition to
+// true and false. As strings they need quotes.
+var (
+	yesWords = []string{"y", "Y", "yes", "Yes", "YES", "on", "On", "ON"}
+	noWords  = []string{"n", "N", "no", "No", "NO", "off", "Off", "OFF"}
+)
+
+// isPlain reports whether a scalar has neither quotes nor a tag.
+func isPlain(node *yaml.Node) bool { return node.Kind == yaml.ScalarNode && node.Style == 0 }
+
+// The types of scalars in messages.
+const (
+	String  = "a string"
+	Number  = "a number"
+	Boolean = "a boolean"
+	Null    = "null"
+)
+
+// Template is what {{ name }} without quotes is: to YAML, a mapping whose key is one.
+const Template = "an unrendered template"
+
+// WhatIs returns the type of the node as kubectl reads it: one of the constants, a list, a
+// mapping, an unrendered template, or the tag of a value that has one.
+func WhatIs(node *yaml.Node) string {
+	switch node.Kind {
+	case yaml.MappingNode:
+		if len(node.Content) == 2 && node.Content[0].Kind == yaml.MappingNode && node.Content[0].Style&yaml.FlowStyle != 0 {
+			return Template
+		}
+		return "a mapping"
+	case yaml.SequenceNode:
+		return "a list"
+	}
+	switch node.ShortTag() {
+	case "!!str":
+		if isPlain(node) && (slices.Contains(yesWords, node.Value) || slices.Contains(noWords, node.Value)) {
+			return Boolean
+		}
+		return String
+	case "!!timestamp":
+		if isPlain(node) {
+			return String
+		}
+	case "!!int", "!!float":
+		return Number
+	case "!!bool":
+		return Boolean
+	case "!!null":
+		return Null
+	}
+	return "tagged " + Shortened(node.ShortTag())
+}
+
+// IsTagged reports whether the node has a tag that is not one of YAML's own types.
+func IsTagged(node *yaml.Node) bool {
+	return node.Kind == yaml.ScalarNode && strings.HasPrefix(WhatIs(node), "tagged ")
+}
+
+// Text decodes a string. Null is an error: the field may mean the default, or the
+// value may be forgotten.
+func (r *Reader) Text(path string, line int, node *yaml.Node) (string, bool) {
+	switch what := WhatIs(node); what {
+	case String:
+		return node.Value, true
+	case Number, Boolean:
+		r.Fault(line, path, node.Value, fmt.Sprintf("is %s; must be a string: put it in quotes", what))
+	default:
+		r.WrongType(path, line, node, String)
+	}
+	return "", false
+}
+
+// Boolean decodes true or false, or another word that kubectl reads as one of them.
+func (r *Reader) Boolean(path string, line int, node *yaml.Node) (value, ok bool) {
+	switch what := WhatIs(node); {
+	case what == Boolean && slices.Contains(yesWords, node.Value):
+		return true, true
+	case what == Boolean && slices.Contains(noWords, node.Value):
+		return false, true
+	case what == Boolean && strings.EqualFold(node.Value, "true"):
+		return true, true
+	case what == Boolean && strings.EqualFold(node.Value, "false"):
+		return false, true
+	case what == String && (node.Value == "true" || node.Value == "false"):
+		r.Fault(line, path, node.Value, "must be a boolean, got a string: remove the quotes")
+		return false, false
+	}
+	r.WrongType(path, line, node, "true or false")
+	return false, false
+}
+
+// Integer decodes an integer. It accepts only the decimal form without leading
+// zeros, because kubectl reads a leading zero as octal.
+func (r *Reader) Integer(path string, line int, node *yaml.Node) (int, bool) {
+	number, err := strconv.Atoi(node.Value)
+	same := err == nil && strconv.Itoa(number) == node.Value
+	switch what := WhatIs(node); {
+	case what == Number && same:
+		return number, true
+	case what == Number:
+		r.Fault(line, path, node.Value, "must be a decimal integer without leading zeros, such as 26")
+	case what == String && same:
+		r.Fault(line, path, node.Value, "must be a number, got a string: remove the quotes")
+	default:
+		r.WrongType(path, line, node, "a number")
+	}
+	return 0, false
+}
+
+// WrongType reports a value that is not what it must be.
+func (r *Reader) WrongType(path string, line int, node *yaml.Node, want string) {
+	if IsTagged(node) {
+		tag := strings.TrimSpace(strings.TrimPrefix(WhatIs(node), "tagged "))
+		r.Fault(line, path, tag+" "+node.Value, "has the YAML tag "+tag+"; must be "+want+": put the value in quotes if "+tag+" belongs to it")
+		return
+	}
+	what, value := WhatIs(node), ""
+	if node.Kind == yaml.ScalarNode {
+		value = node.Value
+	}
+	if what == Null {
+		problem := fmt.Sprintf("has no value; must be %s", want)
+		if !slices.Contains(r.Required, path[strings.LastIndex(path, ".")+1:]) {
+			problem += ", or omitted"
+		}
+		r.Fault(line, path, "", problem)
+		return
+	}
+	r.Fault(line, path, value, fmt.Sprintf("is %s; must be %s", what, want))
+}
