@@ -114,11 +114,11 @@ func Render(ctx context.Context, s settings.Settings, opts ...Option) ([]*v3.IPP
 	o := newOptions(opts)
 	warnings := config.Warnings
 	desired := plan.Desired{Names: config.Desired.Names}
-	for _, want := range onHost(config.Desired, o.host).Pools {
+	for i, want := range onHost(config.Desired, o.host).Pools {
 		switch {
 		case want.Skip == "":
 			desired.Pools = append(desired.Pools, want)
-		case want.Default && s.HasPoolManifests(): // expected if the pools come from files
+		case want.Default && config.Desired.Pools[i].Skip != "": // the settings ask for that
 		case want.Default:
 			warnings = append(warnings, fmt.Sprintf("no default %s pool: %s", want.Family, want.Skip))
 		default:

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/netip"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -149,6 +150,9 @@ func (f firewallFlags) validate(output string) (hostRole, error) {
 	if f.zone != "" && !zoneName().MatchString(f.zone) {
 		faults.Add(given("zone", f.zone), "not a zone name; must be letters, digits, -, _ and /")
 	}
+	if f.zone != "" && len(f.interfaces) == 0 && !f.check && output != formatFirewallCmd {
+		faults.Add(given("zone", f.zone), "used only with --check or -o %s; set one of them as well", formatFirewallCmd)
+	}
 	if f.zone != "" && len(f.interfaces) > 0 {
 		faults.Add(given("interface", strings.Join(f.interfaces, ",")), "contradicts flag --zone %s; set a zone, or interfaces to find their zones", text.Quote(f.zone))
 	}
@@ -208,7 +212,7 @@ func (p *program) firewallReport(ctx context.Context, flags firewallFlags, role 
 	}
 	report.Pools = append(report.Pools, pools...)
 	report.Openings, report.Warnings = firewall.Openings(config)
-	report.Warnings = append(append(warnings, p.resolved...), report.Warnings...)
+	report.Warnings = slices.Concat(p.warnings, warnings, p.resolved, report.Warnings)
 	return report, nil
 }
 
