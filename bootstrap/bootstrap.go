@@ -100,7 +100,7 @@ func (b *Bootstrap) Run(ctx context.Context, s settings.Settings) (Report, error
 }
 
 // Render returns the desired pools, without a datastore, and warnings. Skipped pools
-// are omitted. It ends at the timeout of the settings, or with ctx.
+// are omitted; there is a warning if this host, not a setting, is the reason. It ends at the timeout of the settings, or with ctx.
 func Render(ctx context.Context, s settings.Settings, opts ...Option) ([]*v3.IPPool, []string, error) {
 	if ctx == nil {
 		return nil, nil, errNoContext

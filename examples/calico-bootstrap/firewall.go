@@ -147,10 +147,11 @@ func (f firewallFlags) validate(output string) (hostRole, error) {
 	if others := f.deriving(); f.from != "" && len(others) > 0 {
 		faults.Add(given("from", f.from), "contradicts %s: the openings in the file are used unchanged", strings.Join(others, ", "))
 	}
-	if f.zone != "" && !zoneName().MatchString(f.zone) {
+	switch {
+	case f.zone == "":
+	case !zoneName().MatchString(f.zone):
 		faults.Add(given("zone", f.zone), "not a zone name; must be letters, digits, -, _ and /")
-	}
-	if f.zone != "" && len(f.interfaces) == 0 && !f.check && output != formatFirewallCmd {
+	case len(f.interfaces) == 0 && !f.check && output != formatFirewallCmd:
 		faults.Add(given("zone", f.zone), "used only with --check or -o %s; set one of them as well", formatFirewallCmd)
 	}
 	if f.zone != "" && len(f.interfaces) > 0 {

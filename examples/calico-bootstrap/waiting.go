@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 )
 
@@ -28,11 +30,21 @@ func (p *program) waitFor(what, cause string) {
 	})
 }
 
+// shortCause returns the part of the error that is not known from the words before it, so
+// that it fits on the line. The log has all of it.
+func shortCause(err error) string {
+	var failure *datastore.Error
+	if errors.As(err, &failure) && failure.Kind == datastore.ErrUnreachable && failure.Err != nil {
+		err = failure.Err
+	}
+	return text.Cause(err)
+}
+
 // observe shows in the live line while a run waits for the datastore.
 func (p *program) observe(event bootstrap.Event) {
 	switch {
 	case event.Kind == bootstrap.EventRetrying:
-		p.waitFor("the datastore", text.Cause(event.Err))
+		p.waitFor("the datastore", shortCause(event.Err))
 	case event.Kind == bootstrap.EventReading && event.Attempt == 1:
 		p.waitFor("the datastore", "no response yet")
 	case event.Kind == bootstrap.EventReading: // the cause of the last attempt stays
