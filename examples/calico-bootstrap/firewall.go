@@ -213,7 +213,7 @@ func (p *program) firewallReport(ctx context.Context, flags firewallFlags, role 
 	}
 	report.Pools = append(report.Pools, pools...)
 	report.Openings, report.Warnings = firewall.Openings(config)
-	report.Warnings = slices.Concat(p.warnings, warnings, p.resolved, report.Warnings)
+	report.Warnings = append([]string{}, slices.Concat(p.warnings, warnings, p.resolved, report.Warnings)...) // never null
 	return report, nil
 }
 
