@@ -100,7 +100,7 @@ func (b *Bootstrap) Run(ctx context.Context, s settings.Settings) (Report, error
 }
 
 // Render returns the desired pools, without a datastore, and warnings. Skipped pools
-// are omitted. It ends at the timeout of the settings, or with ctx.
+// are omitted; there is a warning if this host, not a setting, is the reason. It ends at the timeout of the settings, or with ctx.
 func Render(ctx context.Context, s settings.Settings, opts ...Option) ([]*v3.IPPool, []string, error) {
 	if ctx == nil {
 		return nil, nil, errNoContext
@@ -114,11 +114,11 @@ func Render(ctx context.Context, s settings.Settings, opts ...Option) ([]*v3.IPP
 	o := newOptions(opts)
 	warnings := config.Warnings
 	desired := plan.Desired{Names: config.Desired.Names}
-	for _, want := range onHost(config.Desired, o.host).Pools {
+	for i, want := range onHost(config.Desired, o.host).Pools {
 		switch {
 		case want.Skip == "":
 			desired.Pools = append(desired.Pools, want)
-		case want.Default && s.HasPoolManifests(): // expected if the pools come from files
+		case want.Default && config.Desired.Pools[i].Skip != "": // the settings ask for that
 		case want.Default:
 			warnings = append(warnings, fmt.Sprintf("no default %s pool: %s", want.Family, want.Skip))
 		default:

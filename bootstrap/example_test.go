@@ -44,7 +44,7 @@ func ExampleRender() {
 	// natOutgoing: true
 	// nodeSelector: all()
 	// vxlanMode: CrossSubnet
-	// [no default IPv6 pool: the installer is "none"]
+	// []
 }
 
 // desktop is a facts.Host that Render and Run use instead of the real host.

@@ -226,8 +226,8 @@ var runDefinitions = []Definition{
 		Usage: "least severe level that is logged",
 		at:    func(s *Settings) *Setting { return &s.logLevel },
 	}, {
-		ID: origin.SettingLogFormat, Flag: "log-format", Env: "CALICO_IPPOOLS_LOG_FORMAT", Default: "text", Words: words("text", "json"),
-		Usage: "format of log lines",
+		ID: origin.SettingLogFormat, Flag: "log-format", Env: "CALICO_IPPOOLS_LOG_FORMAT", Default: "auto", Words: words("auto", "text", "json"),
+		Usage: "format of log lines; auto: plain lines on a terminal, else text",
 		at:    func(s *Settings) *Setting { return &s.logFormat },
 	},
 }

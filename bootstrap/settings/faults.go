@@ -14,7 +14,11 @@ type Fault struct {
 	Value   string        // the invalid value; empty if it is unset or secret
 	Secret  bool          // the value is set but must not be shown
 	Problem string        // what is invalid and what is expected
+	Kind    error         // ErrNoDatastore; nil for every other fault
 }
+
+// Unwrap returns Kind.
+func (f Fault) Unwrap() error { return f.Kind }
 
 // Error returns one line: origin, value, problem.
 func (f Fault) Error() string {

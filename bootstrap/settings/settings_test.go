@@ -119,7 +119,7 @@ func TestWordsAreAccepted(t *testing.T) {
 	assert.Equal(t, []string{"report", "update", "fail"}, of["on-drift"])
 	assert.Equal(t, []string{"true", "false"}, of["strict"])
 	assert.Equal(t, []string{"debug", "info", "warning", "error"}, of["log-level"])
-	assert.Equal(t, []string{"text", "json"}, of["log-format"])
+	assert.Equal(t, []string{"auto", "text", "json"}, of["log-format"])
 	assert.Equal(t, []string{"crd.projectcalico.org/v1", "projectcalico.org/v3"}, of["calico-api-group"])
 	assert.NotContains(t, of, "timeout")
 	assert.NotContains(t, of, "ipv4-pool-cidr")

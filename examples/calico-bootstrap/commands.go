@@ -45,10 +45,11 @@ const exampleHelp = `  # Show what would be written, and where each value comes 
 
 // run runs the program and returns its exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int) {
-	p := &program{stdout: stdout, stderr: stderr, stop: func() {}}
+	p := &program{stdout: stdout, stderr: stderr, stop: func() {}, warned: &warningLog{}, live: newLiveLine(stderr)}
 	defer func() {
 		// Go's exit code for a panic is 2, which means here that nothing was written.
 		if value := recover(); value != nil {
+			p.live.hide()
 			printError(&crashError{crash.Recovered(value)}, stderr, p.jsonLogger)
 			code = exitFailed
 		}
@@ -63,6 +64,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int
 	root.SetErr(stderr)
 	defer func() { p.stop() }()
 	err := root.ExecuteContext(ctx)
+	p.live.hide()
 	if err != nil && !p.running {
 		err = &usageError{err}
 	}
@@ -223,7 +225,13 @@ func (p *program) versionCommand() *cobra.Command {
 		Use: "version", Short: "Print the version", Args: p.noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			p.running = true
-			_, err := fmt.Fprintln(p.stdout, versionText())
+			if err := p.checkOutput(formatsOf["version"]); err != nil {
+				return err
+			}
+			if p.output != formatTable {
+				return p.printObject(thisVersion())
+			}
+			_, err := fmt.Fprintln(p.stdout, thisVersion())
 			return err
 		},
 	}

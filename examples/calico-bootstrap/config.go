@@ -37,19 +37,19 @@ reported as well; the exit code is then 2.`,
 // effective is the effective value of a setting.
 type effective struct {
 	Setting  string        `json:"setting"`  // the flag, without dashes
-	Variable string        `json:"variable"` // the equivalent variable
+	Variable string        `json:"variable"` // the variable that gives the value, or the equivalent one
 	Value    string        `json:"value"`    // empty: no value
 	Source   origin.Origin `json:"source"`
 
+	export string // the variable of -o env, which takes precedence over the others of the setting
 	secret bool
 }
 
 // config prints the settings even if they are invalid, to help find the fault.
 func (p *program) config(ctx context.Context) error {
+	p.optional = true // a new machine has none
 	err := p.load(ctx, true, formatsOf["config"]...)
-	for _, warning := range append(p.warnings, p.resolved...) {
-		p.logger.Warn(warning)
-	}
+	p.warn()
 	return errors.Join(p.printConfig(), err)
 }
 
@@ -76,15 +76,17 @@ func (p *program) effective() []effective {
 	var all []effective
 	for _, d := range settings.Definitions() {
 		given := *d.Of(&p.given)
-		setting := effective{Setting: d.Flag, Variable: d.Env, Value: d.Default, Source: origin.Default}
+		setting := effective{Setting: d.Flag, Variable: d.Env, Value: d.Default, Source: origin.Default, export: d.Env}
 		if given.IsSet() {
 			setting.Value, setting.Source = given.Value, given.Source
 			if d.Hides(given.Value) {
 				setting.Value, setting.secret = text.Hidden, true
 			}
-			if d.Prefixed {
-				setting.Variable = "CALICO_" + d.Env // the name that takes precedence
+			if given.Source.Kind() == origin.KindEnv {
+				setting.Variable = given.Source.Name()
 			}
+			names := d.Variables()
+			setting.export = names[len(names)-1]
 		}
 		all = append(all, setting)
 	}
@@ -98,11 +100,11 @@ func (p *program) printEnv(all []effective) error {
 	for _, s := range all {
 		switch {
 		case s.secret:
-			fmt.Fprintf(&file, "# %s is secret and not shown (%s)\n", s.Variable, cell(s.Source))
+			fmt.Fprintf(&file, "# %s is secret and not shown (%s)\n", s.export, cell(s.Source))
 		case s.Source != origin.Default:
-			fmt.Fprintf(&file, "export %s=%s # %s\n", s.Variable, quoteForShell(s.Value), cell(s.Source))
+			fmt.Fprintf(&file, "export %s=%s # %s\n", s.export, quoteForShell(s.Value), cell(s.Source))
 		case s.Value != "":
-			fmt.Fprintf(&file, "# %s: %s (default)\n", s.Variable, s.Value)
+			fmt.Fprintf(&file, "# %s: %s (default)\n", s.export, s.Value)
 		}
 	}
 	for _, inline := range []struct {

@@ -45,7 +45,7 @@ type crashError struct{ crash *crash.Panic }
 
 func (e *crashError) Error() string {
 	return fmt.Sprintf("internal error: %s; pools may have been written; please report this line at %s: %s: %s",
-		e.crash.What(), issues, versionText(), e.crash.Where())
+		e.crash.What(), issues, thisVersion(), e.crash.Where())
 }
 
 // usageError is an invalid command line.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/netip"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -146,8 +147,12 @@ func (f firewallFlags) validate(output string) (hostRole, error) {
 	if others := f.deriving(); f.from != "" && len(others) > 0 {
 		faults.Add(given("from", f.from), "contradicts %s: the openings in the file are used unchanged", strings.Join(others, ", "))
 	}
-	if f.zone != "" && !zoneName().MatchString(f.zone) {
+	switch {
+	case f.zone == "":
+	case !zoneName().MatchString(f.zone):
 		faults.Add(given("zone", f.zone), "not a zone name; must be letters, digits, -, _ and /")
+	case len(f.interfaces) == 0 && !f.check && output != formatFirewallCmd:
+		faults.Add(given("zone", f.zone), "used only with --check or -o %s; set one of them as well", formatFirewallCmd)
 	}
 	if f.zone != "" && len(f.interfaces) > 0 {
 		faults.Add(given("interface", strings.Join(f.interfaces, ",")), "contradicts flag --zone %s; set a zone, or interfaces to find their zones", text.Quote(f.zone))
@@ -208,7 +213,7 @@ func (p *program) firewallReport(ctx context.Context, flags firewallFlags, role 
 	}
 	report.Pools = append(report.Pools, pools...)
 	report.Openings, report.Warnings = firewall.Openings(config)
-	report.Warnings = append(append(warnings, p.resolved...), report.Warnings...)
+	report.Warnings = append([]string{}, slices.Concat(p.warnings, warnings, p.resolved, report.Warnings)...) // never null
 	return report, nil
 }
 

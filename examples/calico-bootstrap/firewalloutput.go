@@ -66,10 +66,11 @@ func (p *program) printFirewallTable(report firewallReport) error {
 	} else {
 		printFirewallCheck(table, *report.Check)
 	}
-	if len(report.Warnings) > 0 {
+	warnings := p.warned.hidden(report.Warnings)
+	if len(warnings) > 0 {
 		fmt.Fprintln(table)
 	}
-	for _, warning := range report.Warnings {
+	for _, warning := range warnings {
 		fmt.Fprintf(table, "Warning: %s\n", cell(warning))
 	}
 	return table.Flush()

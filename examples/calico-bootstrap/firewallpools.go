@@ -30,7 +30,7 @@ func (p *program) firewallPools(ctx context.Context, local bool) ([]firewall.Poo
 	defer store.Close()
 	requested := p.settings
 	requested.Preflight = settings.Given(string(preflight.Off), origin.Default)
-	options := []bootstrap.Option{bootstrap.WithLogger(p.logger)}
+	options := p.options()
 	if cluster, ok := store.(facts.Cluster); ok {
 		options = append(options, bootstrap.WithCluster(cluster))
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"log/slog"
 	"slices"
 	"strings"
@@ -13,23 +14,41 @@ import (
 // setLogger sets a logger that writes to stderr, because stdout is for results.
 func (p *program) setLogger() error {
 	var faults settings.Faults
-	options := &slog.HandlerOptions{Level: readLogLevel(setting(&p.settings, origin.SettingLogLevel), &faults)}
-	switch format := setting(&p.settings, origin.SettingLogFormat); {
-	case strings.EqualFold(format.Value, "json"):
-		p.logger = text.Logger(slog.New(slog.NewJSONHandler(p.stderr, options)))
-		p.jsonLogger = p.logger
-		return faults.Err()
-	case format.IsSet() && !strings.EqualFold(format.Value, "text"):
-		faults.Add(format, "unknown format; must be one of text, json")
+	level := readLogLevel(setting(&p.settings, origin.SettingLogLevel), &faults)
+	options := &slog.HandlerOptions{Level: level}
+	var stderr io.Writer = p.stderr
+	if p.live != nil {
+		stderr = p.live
 	}
-	p.logger = text.Logger(slog.New(slog.NewTextHandler(p.stderr, options)))
+	format, known := setting(&p.settings, origin.SettingLogFormat), definition(origin.SettingLogFormat).Words
+	word := strings.ToLower(format.Value)
+	if format.IsSet() && !slices.Contains(known, word) {
+		faults.Add(format, "unknown format; must be one of %s", strings.Join(known, ", "))
+	}
+	var handler slog.Handler = slog.NewTextHandler(stderr, options)
+	p.plain = false
+	switch {
+	case word == "json":
+		handler = slog.NewJSONHandler(stderr, options)
+	case word != "text" && isTerminal(p.stderr):
+		p.plain, handler = true, newPlainHandler(stderr, level)
+	}
+	p.logger = text.Logger(slog.New(warningHandler{handler, p.warned}))
+	if word == "json" {
+		p.jsonLogger = p.logger
+	}
 	return faults.Err()
+}
+
+// definition returns the definition of the setting with that identity.
+func definition(id origin.Setting) settings.Definition {
+	all := settings.Definitions()
+	return all[slices.IndexFunc(all, func(d settings.Definition) bool { return d.ID == id })]
 }
 
 // setting returns the setting with that identity.
 func setting(of *settings.Settings, id origin.Setting) settings.Setting {
-	all := settings.Definitions()
-	return *all[slices.IndexFunc(all, func(d settings.Definition) bool { return d.ID == id })].Of(of)
+	return *definition(id).Of(of)
 }
 
 // readLogLevel parses a log level by the names of logrus, as calico-node does, and NONE,

@@ -17,7 +17,7 @@ import (
 func logging(t *testing.T, level, format string) (*program, *bytes.Buffer, error) {
 	t.Helper()
 	log := &bytes.Buffer{}
-	p := &program{stderr: log}
+	p := &program{stderr: log, warned: &warningLog{}}
 	flags := flag.NewFlagSet("", flag.ContinueOnError)
 	p.settings.AddFlags(flags)
 	require.NoError(t, flags.Parse([]string{"--log-level=" + level, "--log-format=" + format}))
@@ -55,6 +55,6 @@ func TestLoggingFaults(t *testing.T) {
 	p, _, err := logging(t, "loud", "xml")
 	require.ErrorIs(t, err, settings.ErrInvalidSettings)
 	assert.ErrorContains(t, err, `flag --log-level: "loud": unknown level; must be one of debug, info, warning, error`)
-	assert.ErrorContains(t, err, `flag --log-format: "xml": unknown format; must be one of text, json`)
+	assert.ErrorContains(t, err, `flag --log-format: "xml": unknown format; must be one of auto, text, json`)
 	assert.NotNil(t, p.logger)
 }

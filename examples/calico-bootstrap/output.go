@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -14,6 +16,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/open"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/preflight"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
@@ -37,28 +40,33 @@ var formatsOf = map[string][]string{
 	"render":           {formatYAML, formatJSON, formatInstallation},
 	"firewall":         {formatTable, formatJSON, formatYAML, formatFirewallCmd, formatNetworkManager},
 	"config":           {formatTable, formatEnv, formatJSON, formatYAML},
+	"version":          {formatTable, formatJSON, formatYAML},
 }
 
 // printReport prints the report: a line for each pool in a table, or an object. It
-// prints the records of an embedded etcd as well, which no other client can read.
-func (p *program) printReport(ctx context.Context, store open.Datastore, report bootstrap.Report) error {
+// prints the records of an embedded etcd as well, which no other client can read. The
+// refusal is the error that comes with the report, if any.
+func (p *program) printReport(ctx context.Context, store open.Datastore, report bootstrap.Report, refusal error) error {
+	p.reported = true
 	if p.output != formatTable {
 		return p.printObject(report)
 	}
 	table := newTable(p.stdout)
-	fmt.Fprintln(table, "POOL\tFAMILY\tACTION\tCIDR\tNAT\tIPIP\tVXLAN\tBLOCK\tWHY")
+	fmt.Fprintln(table, "POOL\tFAMILY\tACTION\tCIDR\tNAT\tIPIP\tVXLAN\tBLOCK\tDISABLED\tWHY")
 	for _, pool := range report.Pools {
-		cidr, nat, ipip, vxlan, block := "-", "-", "-", "-", "-"
+		cidr, nat, ipip, vxlan, block, disabled := "-", "-", "-", "-", "-", "-"
 		if spec := pool.Spec; spec != nil {
 			cidr, nat = spec.CIDR, fmt.Sprint(spec.NATOutgoing)
 			ipip, vxlan = string(spec.IPIPMode), string(spec.VXLANMode)
-			if spec.BlockSize != 0 {
-				block = fmt.Sprintf("/%d", spec.BlockSize)
-			}
+			block, disabled = fmt.Sprintf("/%d", cmp.Or(spec.BlockSize, pool.Family.DefaultBlockSize())), fmt.Sprint(spec.Disabled)
 		}
 		fmt.Fprintln(table, strings.Join([]string{
-			cell(pool.Name), pool.Family.String(), string(pool.Action), cell(cidr), nat, cell(ipip), cell(vxlan), block, cell(pool.Reason),
+			cell(pool.Name), pool.Family.String(), string(pool.Action), cell(cidr), nat, cell(ipip), cell(vxlan), block, disabled,
+			cell(pool.Reason + findingsOf(report, pool.Name)),
 		}, "\t"))
+	}
+	if line := p.notShown(report, refusal); line != "" {
+		fmt.Fprintf(table, "\n%s\n", line)
 	}
 	if err := table.Flush(); err != nil {
 		return err
@@ -69,6 +77,25 @@ func (p *program) printReport(ctx context.Context, store open.Datastore, report 
 	return nil
 }
 
+// findingsOf returns the codes of the findings about a pool, to follow a reason. Their texts
+// are log lines.
+func findingsOf(report bootstrap.Report, pool string) string {
+	var codes []preflight.FindingCode
+	for _, finding := range report.Findings {
+		if finding.Pool == pool && !slices.Contains(codes, finding.Code) {
+			codes = append(codes, finding.Code)
+		}
+	}
+	switch len(codes) {
+	case 0:
+		return ""
+	case 1:
+		return "; finding " + string(codes[0])
+	default:
+		return "; findings " + text.Join(codes)
+	}
+}
+
 // recordPrinter is a datastore that other clients can't read.
 type recordPrinter interface {
 	printRecords(ctx context.Context, w io.Writer) error
@@ -77,6 +104,7 @@ type recordPrinter interface {
 // printPlan prints the plan: for each pool, every field with its value and source, or
 // the fields whose stored value differs from desired.
 func (p *program) printPlan(_ context.Context, _ open.Datastore, report bootstrap.Report) error {
+	p.reported = true
 	if p.output != formatTable {
 		return p.printObject(report)
 	}
@@ -86,7 +114,7 @@ func (p *program) printPlan(_ context.Context, _ open.Datastore, report bootstra
 	shown := map[string]bool{} // warnings shown in the tables of the pools
 	for _, pool := range report.Pools {
 		count[pool.Action]++
-		fmt.Fprintf(table, "%s pool %s: %s (%s)\n", pool.Family, cell(pool.Name), sentence(pool), cell(pool.Reason))
+		fmt.Fprintln(table, p.marked(pool.Action, fmt.Sprintf("%s pool %s: %s (%s)", pool.Family, cell(pool.Name), sentence(pool), cell(pool.Reason))))
 		switch {
 		case len(pool.Drift) > 0:
 			printDrift(table, pool)
@@ -105,7 +133,7 @@ func (p *program) printPlan(_ context.Context, _ open.Datastore, report bootstra
 		fmt.Fprintln(table)
 	}
 	var remarks []string
-	for _, warning := range report.Warnings {
+	for _, warning := range p.warned.hidden(report.Warnings) {
 		if !shown[warning] {
 			remarks = append(remarks, "Warning: "+cell(warning))
 		}
@@ -129,6 +157,25 @@ func (p *program) printPlan(_ context.Context, _ open.Datastore, report bootstra
 	fmt.Fprintf(table, "Plan: %d to create, %d to update, %s, %d skipped. Nothing was written.\n",
 		count[plan.WouldCreate], count[plan.WouldUpdate], unchanged, count[plan.Skipped])
 	return table.Flush()
+}
+
+// actionMarks are the marks of pools in a plan on a terminal, as in the String of a
+// bootstrap.Plan, and their colours.
+var actionMarks = map[plan.Action]struct{ mark, colour string }{
+	plan.WouldCreate: {"+", "\x1b[32m"}, plan.WouldUpdate: {"~", "\x1b[33m"},
+	plan.Unchanged: {"=", "\x1b[2m"}, plan.Skipped: {"-", "\x1b[2m"},
+}
+
+// marked returns the line about a pool with the mark of its action if stdout is a terminal.
+func (p *program) marked(action plan.Action, line string) string {
+	if !isTerminal(p.stdout) {
+		return line
+	}
+	line = actionMarks[action].mark + " " + line
+	if takesControls(p.stdout) {
+		line = actionMarks[action].colour + line + "\x1b[0m"
+	}
+	return line
 }
 
 // printDrift prints the fields that differ, then a line for each remedy with the

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"time"
 
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 
@@ -40,10 +41,16 @@ type program struct {
 	resolved   []string // warnings of all other settings, which the library logs
 	logger     *slog.Logger
 	jsonLogger *slog.Logger // for errors as well; nil if logs are text
-	running    bool         // the command line is valid
-	local      bool         // the datastore is not contacted, but its endpoints are used
-	planning   bool         // warnings go to stdout, with the plan
-	stop       func()       // ends the context of the time limit
+	plain      bool         // logs are lines for a person at a terminal
+	warned     *warningLog  // what was logged
+	live       *liveLine    // nil if stderr is not a terminal that takes it
+	began      time.Time    // when the time limit started
+	timeLimit  time.Duration
+	running    bool   // the command line is valid
+	local      bool   // the datastore is not contacted, but its endpoints are used
+	optional   bool   // no datastore needs to be configured
+	reported   bool   // the result was printed
+	stop       func() // ends the context of the time limit
 }
 
 // embeddedType is a datastore type of this program only.
@@ -57,7 +64,8 @@ func (p *program) limit(ctx context.Context) context.Context {
 		p.settings = settings.Merge(p.flags, environment)
 	}
 	p.given = p.settings
-	if limit := p.settings.TimeLimit(); limit > 0 {
+	p.began, p.timeLimit = time.Now(), p.settings.TimeLimit()
+	if limit := p.timeLimit; limit > 0 {
 		ctx, p.stop = context.WithTimeoutCause(ctx, limit, fmt.Errorf("%w after %s", bootstrap.ErrTimedOut, limit))
 	}
 	return ctx
@@ -72,11 +80,13 @@ func (p *program) load(ctx context.Context, contacts bool, formats ...string) er
 		program
 		err error
 	}
+	p.waitFor(p.files(), "")
 	result, ok := await.Result(ctx, func() loaded {
 		l := loaded{program: *p} // p may be in use when a slow read returns
 		l.err = l.read(contacts, formats)
 		return l
 	})
+	p.live.hide()
 	if !ok {
 		return ended(ctx, "reading "+p.files())
 	}
@@ -211,12 +221,35 @@ func (p *program) loadDatastore(kind datastore.Type) error {
 	}
 	var err error
 	p.datastore, err = open.For(kind, p.settings.Datastore)
+	if p.optional {
+		err = p.withoutDatastore(err)
+	}
 	if p.datastore.Kubernetes.REST != nil {
 		p.datastore.Kubernetes.REST.UserAgent = kubernetes.UserAgent(shortVersion())
 	}
 	warnings, selectionErr := p.settings.CheckSelection()
 	p.warnings = append(append(p.warnings, p.datastore.Warnings...), warnings...)
 	return errors.Join(selectionErr, err)
+}
+
+// withoutDatastore turns the fault that no datastore is configured into a warning, and
+// returns the other faults.
+func (p *program) withoutDatastore(err error) error {
+	var (
+		invalid *settings.Error
+		others  settings.Faults
+	)
+	if !errors.Is(err, settings.ErrNoDatastore) || !errors.As(err, &invalid) {
+		return err
+	}
+	for _, fault := range invalid.Faults {
+		if errors.Is(fault, settings.ErrNoDatastore) {
+			p.warnings = append(p.warnings, fault.Error())
+		} else {
+			others = append(others, fault)
+		}
+	}
+	return others.Err()
 }
 
 // checkEndpoints validates only the endpoints of the datastore.
@@ -253,19 +286,27 @@ func (p *program) checkOutput(formats []string) error {
 }
 
 // withDatastore loads the settings and opens their datastore.
-func (p *program) withDatastore(ctx context.Context, use func(open.Datastore, *bootstrap.Bootstrap) error) error {
+func (p *program) withDatastore(ctx context.Context, use func(open.Datastore, *bootstrap.Bootstrap) error) (err error) {
 	if err := p.load(ctx, true, formatsOf["apply"]...); err != nil {
 		return err
 	}
-	if !p.planning { // the plan has the warnings
-		p.warn()
-	}
+	p.warn()
+	defer func() {
+		if err != nil && !p.reported {
+			err = p.withHidden(err)
+		}
+	}()
 	store, err := p.open(ctx)
 	if err != nil {
 		return err
 	}
 	defer store.Close()
-	return use(store, bootstrap.New(store, bootstrap.WithLogger(p.logger)))
+	return use(store, bootstrap.New(store, p.options()...))
+}
+
+// options are the options of every run.
+func (p *program) options() []bootstrap.Option {
+	return []bootstrap.Option{bootstrap.WithLogger(p.logger), bootstrap.WithObserver(p.observe)}
 }
 
 // apply creates the pools and prints the report.
@@ -275,7 +316,7 @@ func (p *program) apply(ctx context.Context) error {
 		if err != nil && !isRefused(err) {
 			return err
 		}
-		if printErr := p.printReport(ctx, store, p.withWarnings(report)); printErr != nil && err == nil {
+		if printErr := p.printReport(ctx, store, p.withWarnings(report), err); printErr != nil && err == nil {
 			return fmt.Errorf("the pools were created, but writing the output failed: %w", printErr)
 		}
 		return err
@@ -284,11 +325,9 @@ func (p *program) apply(ctx context.Context) error {
 
 // plan prints the plan, and reports whether it has changes.
 func (p *program) plan(ctx context.Context) (pending bool, err error) {
-	p.planning = true
 	err = p.withDatastore(ctx, func(store open.Datastore, b *bootstrap.Bootstrap) error {
 		planned, err := b.Plan(ctx, p.settings)
 		if planned == nil {
-			p.warn() // there is no plan to print the warnings
 			return err
 		}
 		pending = planned.Pending()
@@ -311,18 +350,14 @@ func (p *program) withWarnings(report bootstrap.Report) bootstrap.Report {
 	return report
 }
 
-// warn logs the warnings of the program and of the datastore's settings.
-func (p *program) warn() {
-	for _, warning := range p.warnings {
-		p.logger.Warn(warning)
-	}
-}
-
 func (p *program) open(ctx context.Context) (open.Datastore, error) {
+	defer p.live.hide()
 	if p.embedded {
+		p.waitFor("the embedded etcd", "")
 		return startEmbedded(ctx, p.dataDir)
 	}
 	p.logger.Info(fmt.Sprintf("the datastore is %v", p.datastore))
+	p.waitFor("the files of the datastore", "")
 	type opened struct {
 		store open.Datastore
 		err   error

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"strings"
 )
 
 // The linker sets version: -ldflags "-X main.version=v1.2.3".
@@ -20,16 +21,28 @@ func shortVersion() string {
 	return "(devel)"
 }
 
-// versionText returns the version, the commit if it is known, the Go version and
-// the platform.
-func versionText() string {
-	text := shortVersion()
+// versionInfo is the result of version. Its JSON is stable: later versions may only add
+// fields.
+type versionInfo struct {
+	Version   string `json:"version"`
+	Commit    string `json:"commit,omitempty"` // empty if it is unknown
+	GoVersion string `json:"goVersion"`
+	Platform  string `json:"platform"` // operating system and architecture
+}
+
+func thisVersion() versionInfo {
+	version := versionInfo{Version: shortVersion(), GoVersion: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, setting := range info.Settings {
 			if setting.Key == "vcs.revision" {
-				text += " " + setting.Value
+				version.Commit = setting.Value
 			}
 		}
 	}
-	return fmt.Sprintf("calico-bootstrap %s %s %s/%s", text, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return version
+}
+
+// String returns the version on one line.
+func (v versionInfo) String() string {
+	return strings.Join(strings.Fields(fmt.Sprintf("calico-bootstrap %s %s %s %s", v.Version, v.Commit, v.GoVersion, v.Platform)), " ")
 }

@@ -201,6 +201,8 @@ func TestFirewallBadInput(t *testing.T) {
 	}{
 		{[]string{"--role", "master"}, []string{`flag --role: "master": unknown role; must be node or control-plane`}},
 		{[]string{"--zone", "a b"}, []string{`flag --zone: "a b": not a zone name; must be letters, digits, -, _ and /`}},
+		{[]string{"--zone", "public"}, []string{`flag --zone: "public": used only with --check or -o firewall-cmd; set one of them as well`}},
+		{[]string{"--zone", "public", "-o", "networkmanager"}, []string{`flag --zone: "public": used only with --check or -o firewall-cmd; set one of them as well`}},
 		{[]string{"--zone", "public", "--interface", "eth0"},
 			[]string{`flag --interface: "eth0": contradicts flag --zone "public"; set a zone, or interfaces to find their zones`}},
 		{[]string{"--check", "--zone", "public", "--interface", "eth0,eth1"},

@@ -13,6 +13,7 @@ tool (
 
 require (
 	github.com/calico-bootstrap/calico-bootstrap v0.0.0
+	github.com/creack/pty v1.1.24
 	github.com/projectcalico/api v0.0.0-20250916150628-d4009e4d7c50
 	github.com/stretchr/testify v1.12.1
 	go.etcd.io/etcd/api/v3 v3.7.3

@@ -85,6 +85,7 @@ func (r *reader) inCluster() *rest.Config {
 		if len(r.faults) == 0 {
 			r.faults.Add(settings.Setting{}, "no datastore is configured: no kubeconfig (%s, or ~/.kube/config), no API server (%s), and not running in a pod; for etcd set %s",
 				r.name(origin.SettingKubeconfig), r.name(origin.SettingAPIEndpoint), r.name(origin.SettingEtcdEndpoints))
+			r.faults[0].Kind = settings.ErrNoDatastore
 		}
 		return &rest.Config{}
 	}
