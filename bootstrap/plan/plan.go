@@ -129,6 +129,7 @@ func Compute(desired Desired, existing datastore.Snapshot, onDrift OnDrift) (Pla
 type planner struct {
 	Plan
 	onDrift OnDrift
+	cli     datastore.CLI // for commands in remedies
 	faults  []error
 
 	records  map[string]*ippool.Record     // by name
@@ -142,6 +143,7 @@ func newPlanner(desired Desired, existing datastore.Snapshot, onDrift OnDrift) *
 	p := &planner{
 		Plan:     Plan{Names: desired.Names},
 		onDrift:  onDrift,
+		cli:      existing.CLI,
 		records:  map[string]*ippool.Record{},
 		named:    map[string]bool{},
 		taken:    map[string]string{},
@@ -346,19 +348,28 @@ func (p *planner) reportDifferences(step *Step) {
 	}
 }
 
-// Changes returns what the plan writes, in plan order. Pools and records are copies.
+// Changes returns what the plan writes, in plan order, except that pools are disabled
+// last: on a datastore without transactions, a commit may stop halfway, and then the pools
+// that replace them exist. Pools and records are copies.
 func (p Plan) Changes() []datastore.Change {
-	var changes []datastore.Change
+	var changes, last []datastore.Change
 	for _, step := range p.Steps {
 		switch {
 		case !step.Writes():
 		case step.Action == Created:
 			changes = append(changes, datastore.Change{Create: step.Pool.DeepCopy()})
+		case step.disables():
+			last = append(last, datastore.Change{Update: step.Update.Clone()})
 		default:
 			changes = append(changes, datastore.Change{Update: step.Update.Clone()})
 		}
 	}
-	return changes
+	return append(changes, last...)
+}
+
+// disables reports whether the step disables its pool.
+func (s Step) disables() bool {
+	return s.Pool.Spec.Disabled && slices.ContainsFunc(s.Drift, func(d Difference) bool { return d.Updated && d.Field == "disabled" })
 }
 
 // Families returns the families of the matching steps, without duplicates.
