@@ -239,11 +239,11 @@ func withUpdates(want DesiredPool, stored *ippool.Record, all []Difference) (*ip
 
 // setRefusal changes the remedy of mutable differences if DriftUpdate would fail.
 func (p *planner) setRefusal(want DesiredPool, stored *ippool.Record, all []Difference) {
-	updated, _ := withUpdates(want, stored, all)
+	updated, drift := withUpdates(want, stored, all)
 	if updated == nil {
 		return
 	}
-	faults := validateUpdate(updated, stored)
+	faults := p.updateFaults(drift, updated, stored)
 	for i := range all {
 		if len(faults) > 0 && all[i].Mutable {
 			all[i].Remedy = p.driftUpdate() + " would fail: " + strings.Join(faults, "; ")
@@ -260,24 +260,6 @@ func updatedFields(all []Difference) string {
 		}
 	}
 	return strings.Join(desired, ", ")
-}
-
-// validateUpdate returns the faults of the update that the stored pool does not have
-// already, so that a pool that was valid under older rules can be updated.
-func validateUpdate(updated, stored *ippool.Record) []string {
-	var before, faults []string
-	for _, fault := range ippool.Validate(stored.Pool()) {
-		before = append(before, fault.Error())
-	}
-	for _, fault := range ippool.ValidateUpdate(updated.Pool(), stored.Pool()) {
-		if text := fault.Error(); !slices.Contains(before, text) {
-			faults = append(faults, text)
-		}
-	}
-	if _, err := updated.Encode(); err != nil {
-		faults = append(faults, err.Error())
-	}
-	return faults
 }
 
 // Disruption returns a warning if the update disrupts traffic, otherwise an empty

@@ -177,7 +177,8 @@ func TestUpdateIsValidated(t *testing.T) {
 	made, err = plan.Compute(desired, datastore.Snapshot{Pools: poolstest.Records(pool)}, plan.DriftReport)
 	require.NoError(t, err)
 	assert.Equal(t, []string{`flag --ipv4-pool-vxlan: "Always" has no effect: IPPool "default-ipv4-ippool" exists with vxlanMode Never; ` +
-		`onDrift=update would fail: spec.vxlanMode: Forbidden: "Always" conflicts with ipipMode "Always": only one encapsulation can be enabled`}, made.Warnings)
+		`onDrift=update would fail: spec.vxlanMode: Forbidden: "Always" conflicts with ipipMode "Always": only one encapsulation can be enabled; ` +
+		`ipipMode Always is stored: set ipv4.pool.ipipMode=Never as well`}, made.Warnings)
 
 	lb := poolstest.Default4(poolstest.ForLoadBalancers)
 	_, err = plan.Compute(settingstest.Resolved(t, "--ipv4-pool-node-selector=has(x)").Desired, datastore.Snapshot{Pools: poolstest.Records(lb)}, plan.DriftUpdate)

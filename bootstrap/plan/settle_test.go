@@ -181,7 +181,7 @@ func TestSettleWarnsWhereNothingIsFree(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, []string{"default-ipv4-ippool 192.168.0.0/16 (default)"}, created(settled))
 	assert.Equal(t, []string{
-		`IPPool "x" is malformed and is ignored: no JSON`,
+		`IPPool "x" is malformed and is ignored: no JSON; repair or delete it`,
 		"this host has networks in 192.168.0.0/16 and in all of 172.16.0.0/16 to 172.31.0.0/16: the IPv4 pool overlaps one of them; set a free range with ipv4.pool.cidr",
 	}, settled.Warnings)
 	assert.Len(t, made.Warnings, 1, "the argument is not modified")
