@@ -80,8 +80,8 @@ func TestNoUsablePoolOfAFile(t *testing.T) {
 		})
 	}
 	// The hint is right.
-	pools[0] = desired(ippool.IPv4, "10.3.0.0/16")
-	made, err := plan.Compute(plan.Desired{Pools: pools}, datastore.Snapshot{}, plan.DriftReport)
+	withDefault := slices.Concat([]plan.DesiredPool{desired(ippool.IPv4, "10.3.0.0/16")}, pools[1:])
+	made, err := plan.Compute(plan.Desired{Pools: withDefault}, datastore.Snapshot{}, plan.DriftReport)
 	require.NoError(t, err)
 	assert.Empty(t, Check(made, facts.Facts{}, false))
 }
