@@ -158,7 +158,7 @@ func Render(ctx context.Context, s settings.Settings, opts ...Option) ([]*v3.IPP
 // onHost returns the desired pools for a host: without IPv6 support, IPv6 pools are
 // skipped.
 func onHost(desired plan.Desired, host facts.Host) plan.Desired {
-	here := plan.Desired{Pools: append([]plan.DesiredPool{}, desired.Pools...), Names: desired.Names}
+	here := plan.Desired{Pools: append([]plan.DesiredPool{}, desired.Pools...), Names: desired.Names, NamesBeside: desired.NamesBeside}
 	for i := range here.Pools {
 		pool := &here.Pools[i]
 		if pool.Family != ippool.IPv6 || pool.Skip != "" {

@@ -32,13 +32,18 @@ type scenario struct {
 	given     [][]string // of each bootstrap
 	stored    []v3.IPPool
 	sameNames bool // all use the same pool names, as the Kubernetes API requires
+
+	// manifest are the pools of a file, in place of default pools: a-old, which is stored
+	// and disabled by it, and one that replaces it.
+	manifest string
 }
 
 var (
 	others = []string{"CALICO_IPV4POOL_CIDR=10.9.0.0/16", "CALICO_IPV6POOL_CIDR=fd00:9::/64",
 		"CALICO_IPV4POOL_NAME=other-ipv4", "CALICO_IPV6POOL_NAME=other-ipv6"}
+	update   = []string{"CALICO_IPPOOLS_ON_DRIFT=update"}
 	ipv4Only = []string{"CALICO_IPV4POOL_CIDR=10.8.0.0/16", "CALICO_IPV6POOL_CIDR=none"}
-	updating = append(slices.Clone(settingstest.CIDRs), "CALICO_IPV4POOL_NAT_OUTGOING=false", "CALICO_IPPOOLS_ON_DRIFT=update")
+	updating = append(slices.Clone(settingstest.CIDRs), "CALICO_IPV4POOL_NAT_OUTGOING=false", update[0])
 )
 
 func scenarios() []scenario {
@@ -47,10 +52,14 @@ func scenarios() []scenario {
 		p.Labels = map[string]string{"team": "network"}
 	})
 	return []scenario{
-		{"same settings", [][]string{settingstest.CIDRs, settingstest.CIDRs, settingstest.CIDRs}, nil, true},
-		{"different ranges", [][]string{settingstest.CIDRs, {others[0], others[1]}, ipv4Only}, nil, true},
-		{"different names", [][]string{settingstest.CIDRs, others, ipv4Only}, nil, false},
-		{"updates", [][]string{updating, updating, settingstest.CIDRs}, []v3.IPPool{existing}, true},
+		{name: "same settings", given: [][]string{settingstest.CIDRs, settingstest.CIDRs, settingstest.CIDRs}, sameNames: true},
+		{name: "different ranges", given: [][]string{settingstest.CIDRs, {others[0], others[1]}, ipv4Only}, sameNames: true},
+		{name: "different names", given: [][]string{settingstest.CIDRs, others, ipv4Only}},
+		{name: "updates", given: [][]string{updating, updating, settingstest.CIDRs}, stored: []v3.IPPool{existing}, sameNames: true},
+		{
+			name: "migration", given: [][]string{update, update, update}, stored: []v3.IPPool{poolstest.Stored("a-old", "10.9.0.0/16")}, sameNames: true,
+			manifest: settingstest.Flat("a-old", "10.9.0.0/16") + "  disabled: true\n" + settingstest.Flat("b-new", "10.8.0.0/16"),
+		},
 	}
 }
 
@@ -121,6 +130,10 @@ func settingsOf(t *testing.T, s scenario) []settings.Settings {
 	t.Helper()
 	var all []settings.Settings
 	for _, lines := range s.given {
+		if s.manifest != "" {
+			all = append(all, settingstest.WithFiles(t, lines, "pools.yaml", s.manifest))
+			continue
+		}
 		all = append(all, settingstest.Given(t, lines...))
 	}
 	return all
@@ -251,13 +264,18 @@ func checkStep(check promise, s scenario, store *modelStore, before map[string]v
 		prefix, _ := ippool.ParseCIDR(pool.Spec.CIDR)
 		families[ippool.FamilyOf(prefix)]++
 	}
-	check(families[ippool.IPv4] <= 1 && families[ippool.IPv6] <= 1, "more than one default pool of a family: %v", families)
+	check(s.manifest != "" || families[ippool.IPv4] <= 1 && families[ippool.IPv6] <= 1, "more than one default pool of a family: %v", families)
+	check(s.manifest == "" || slices.ContainsFunc(slices.Collect(maps.Values(store.pools)), func(p v3.IPPool) bool { return !p.Spec.Disabled }), "every pool is disabled")
 	for name, was := range before {
 		is, exists := store.pools[name]
 		check(exists, "pool %s was deleted", name)
 		was.Spec.NATOutgoing, was.ResourceVersion, is.ResourceVersion = is.Spec.NATOutgoing, "", ""
+		if s.manifest != "" {
+			check(!before[name].Spec.Disabled || is.Spec.Disabled, "pool %s was enabled", name)
+			was.Spec.Disabled = is.Spec.Disabled
+		}
 		check(s.stored != nil || store.pools[name].Spec.NATOutgoing == before[name].Spec.NATOutgoing, "pool %s was changed", name)
-		check(reflect.DeepEqual(was, is), "more than natOutgoing of pool %s was changed: %v, %v", name, was, is)
+		check(reflect.DeepEqual(was, is), "more than the desired field of pool %s was changed: %v, %v", name, was, is)
 	}
 	if !store.atomic {
 		return
@@ -317,8 +335,9 @@ func checkEnd(check promise, s scenario, store *modelStore, actors []*actor) {
 	for name, updater := range store.updaters {
 		check(actors[updater].dead || slices.Contains(updates[name], updater), "bootstrap %d does not report its update of pool %s", updater, name)
 	}
-	updating := slices.ContainsFunc(actors, func(a *actor) bool { return !a.dead && slices.Contains(s.given[a.id], updating[3]) })
+	updating := slices.ContainsFunc(actors, func(a *actor) bool { return !a.dead && slices.Contains(s.given[a.id], update[0]) })
 	if len(s.stored) > 0 && updating {
-		check(!store.pools[s.stored[0].Name].Spec.NATOutgoing, "the pool wasn't updated")
+		is := store.pools[s.stored[0].Name].Spec
+		check(!is.NATOutgoing && is.Disabled == (s.manifest != ""), "the pool wasn't updated")
 	}
 }

@@ -61,7 +61,7 @@ func TestReportWarningsInJSON(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(toJSON(t, report)), &decoded))
 	assert.Equal(t, []string{
 		`env CALICO_IPV4POOL_CIDR: "10.1.2.3/16" has host bits, which are ignored: the pool is 10.1.0.0/16`,
-		`IPPool "broken" is malformed and is ignored: no JSON`,
+		`IPPool "broken" is malformed and is ignored: no JSON; repair or delete it`,
 		`env CALICO_IPV4POOL_CIDR: "10.1.0.0/16" has no effect: IPPool "default-ipv4-ippool" does not exist; existing: a; to manage it, set ipv4.pool.name=a`,
 	}, decoded.Warnings, "those of the settings first")
 }

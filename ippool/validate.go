@@ -78,8 +78,12 @@ func validateRange(spec *v3.IPPoolSpec) field.ErrorList {
 		faults = append(faults, field.Invalid(blockPath, blockSize,
 			fmt.Sprintf("must be between %d and %d for %s", smallest, largest, family)))
 	} else if prefix.Bits() > blockSize && !spec.Disabled {
+		fit := fmt.Sprintf("/%d to /%d", prefix.Bits(), largest)
+		if prefix.Bits() == largest {
+			fit = fmt.Sprintf("/%d", largest)
+		}
 		faults = append(faults, field.Invalid(cidrPath, spec.CIDR,
-			fmt.Sprintf("is smaller than one block of /%d: Calico can't assign addresses from it; widen it to at least /%d", blockSize, blockSize)))
+			fmt.Sprintf("is smaller than one block of /%d: Calico can't assign addresses from it; widen it to at least /%d, or use blocks of %s", blockSize, blockSize, fit)))
 	}
 	return faults
 }

@@ -67,6 +67,10 @@ type Snapshot struct {
 	// Revision identifies the snapshot in the datastore. Its format is up to
 	// the implementation.
 	Revision string
+
+	// CLI is the client that messages suggest for changes by hand. The zero value
+	// means that it is unknown.
+	CLI CLI
 }
 
 // Unreadable is a pool record that can't be decoded.

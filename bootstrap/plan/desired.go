@@ -17,6 +17,10 @@ type Desired struct {
 	// Names returns how messages name a setting; nil: its identity. It does not affect
 	// the plan.
 	Names origin.Names `json:"-"`
+
+	// NamesBeside returns how messages name a setting that belongs beside a value of this
+	// origin: a variable beside a variable. Nil: Names. It does not affect the plan.
+	NamesBeside func(origin.Origin) origin.Names `json:"-"`
 }
 
 // DesiredPool is a desired pool, or a pool that is skipped.

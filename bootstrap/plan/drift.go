@@ -47,7 +47,7 @@ func (d Difference) describe() string {
 	default:
 		line := fmt.Sprintf("%s has no effect: IPPool %q exists with %s %s; %s", place, d.Pool, d.Field, shown(d.Stored), d.Remedy)
 		for i, step := range d.Steps {
-			line += fmt.Sprintf("%s %d. %s", []string{":", ","}[min(i, 1)], i+1, step)
+			line += fmt.Sprintf("%s %d. %s", []string{":", ";"}[min(i, 1)], i+1, step)
 		}
 		return line
 	}
@@ -87,24 +87,17 @@ func (d DesiredPool) configured() []Value {
 	})
 }
 
-// mutableFields are the fields that DriftUpdate can change.
-var mutableFields = []string{"vxlanMode", "ipipMode", "natOutgoing", "disableBGPExport", "nodeSelector"}
+// mutableFields are the fields that DriftUpdate can change. No setting of a default pool
+// sets disabled, so it is only updated in pools of files.
+var mutableFields = []string{"vxlanMode", "ipipMode", "natOutgoing", "disabled", "disableBGPExport", "nodeSelector"}
 
 // The remedies of fields that are not updated.
 const (
 	remedyUpdate  = "%s changes it"
 	remedyMigrate = "not updatable in place; to migrate"
-	remedyByHand  = "not updatable by %s; change it with kubectl or calicoctl"
+	remedyByHand  = "not updatable by %s; change it with %s"
 	remedyWait    = "it is being deleted: run again after the deletion"
 )
-
-// migration returns the steps from a pool to one with another CIDR or block size.
-func (p Plan) migration() []string {
-	return []string{
-		fmt.Sprintf("create a pool with another name and CIDR (%s)", p.Names.Of(origin.SettingPoolsFile)),
-		"set disabled: true on this pool", "recreate its pods", "delete this pool",
-	}
-}
 
 // driftUpdate returns the setting of DriftUpdate as messages suggest it.
 func (p Plan) driftUpdate() string { return p.Names.With(origin.SettingOnDrift, string(DriftUpdate)) }
@@ -124,9 +117,9 @@ func (p *planner) differences(want DesiredPool, existing *v3.IPPool) []Differenc
 		difference := Difference{Field: value.Field, Desired: value.Value, Stored: stored, Source: value.Source, Pool: existing.Name}
 		switch {
 		case value.Field == "cidr" || value.Field == "blockSize":
-			difference.Remedy, difference.Steps = remedyMigrate, p.migration()
+			difference.Remedy, difference.Steps = remedyMigrate, p.migration(want, existing)
 		case !slices.Contains(mutableFields, value.Field):
-			difference.Remedy = fmt.Sprintf(remedyByHand, p.driftUpdate())
+			difference.Remedy = fmt.Sprintf(remedyByHand, p.driftUpdate(), p.cli)
 		default:
 			difference.Remedy, difference.Mutable = fmt.Sprintf(remedyUpdate, p.driftUpdate()), true
 		}
@@ -229,6 +222,8 @@ func withUpdates(want DesiredPool, stored *ippool.Record, all []Difference) (*ip
 			spec.IPIPMode = desired.IPIPMode
 		case "natOutgoing":
 			spec.NATOutgoing = desired.NATOutgoing
+		case "disabled":
+			spec.Disabled = desired.Disabled
 		case "disableBGPExport":
 			spec.DisableBGPExport = desired.DisableBGPExport
 		case "nodeSelector":
@@ -244,11 +239,11 @@ func withUpdates(want DesiredPool, stored *ippool.Record, all []Difference) (*ip
 
 // setRefusal changes the remedy of mutable differences if DriftUpdate would fail.
 func (p *planner) setRefusal(want DesiredPool, stored *ippool.Record, all []Difference) {
-	updated, _ := withUpdates(want, stored, all)
+	updated, drift := withUpdates(want, stored, all)
 	if updated == nil {
 		return
 	}
-	faults := validateUpdate(updated, stored)
+	faults := p.updateFaults(drift, updated, stored)
 	for i := range all {
 		if len(faults) > 0 && all[i].Mutable {
 			all[i].Remedy = p.driftUpdate() + " would fail: " + strings.Join(faults, "; ")
@@ -265,24 +260,6 @@ func updatedFields(all []Difference) string {
 		}
 	}
 	return strings.Join(desired, ", ")
-}
-
-// validateUpdate returns the faults of the update that the stored pool does not have
-// already, so that a pool that was valid under older rules can be updated.
-func validateUpdate(updated, stored *ippool.Record) []string {
-	var before, faults []string
-	for _, fault := range ippool.Validate(stored.Pool()) {
-		before = append(before, fault.Error())
-	}
-	for _, fault := range ippool.ValidateUpdate(updated.Pool(), stored.Pool()) {
-		if text := fault.Error(); !slices.Contains(before, text) {
-			faults = append(faults, text)
-		}
-	}
-	if _, err := updated.Encode(); err != nil {
-		faults = append(faults, err.Error())
-	}
-	return faults
 }
 
 // Disruption returns a warning if the update disrupts traffic, otherwise an empty

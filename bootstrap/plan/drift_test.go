@@ -19,8 +19,13 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-const migrate = "not updatable in place; to migrate: 1. create a pool with another name and CIDR (poolsFile), " +
-	"2. set disabled: true on this pool, 3. recreate its pods, 4. delete this pool"
+// migrateFrom is the remedy for a default pool whose datastore has no known client. without
+// is what the run with the file must not have.
+func migrateFrom(cidr, without string) string {
+	return "not updatable in place; to migrate: 1. create a pool with another name and CIDR (poolsFile); " +
+		"2. disable this pool: add it to that file with disabled: true, and run with onDrift=update" + without + "; " +
+		"3. recreate the pods with addresses in " + cidr + "; 4. remove this pool from the file, and delete it"
+}
 
 // Each setting, equal to the stored value and different: the drift, and what an update
 // changes.
@@ -40,10 +45,10 @@ func TestDriftFieldByField(t *testing.T) {
 		{name: "the same CIDR", given: "CALICO_IPV4POOL_CIDR=10.244.0.0/16"},
 		{name: "the same CIDR, host bits", given: "CALICO_IPV4POOL_CIDR=10.244.3.7/16"},
 		{name: "the same CIDR, stored with host bits", given: "CALICO_IPV4POOL_CIDR=10.244.0.0/16", stored: spec(func(s *v3.IPPoolSpec) { s.CIDR = "10.244.3.7/16" })},
-		{name: "another CIDR", given: "CALICO_IPV4POOL_CIDR=10.245.0.0/16", want: "cidr 10.244.0.0/16 10.245.0.0/16", remedy: migrate},
+		{name: "another CIDR", given: "CALICO_IPV4POOL_CIDR=10.245.0.0/16", want: "cidr 10.244.0.0/16 10.245.0.0/16", remedy: migrateFrom("10.244.0.0/16", " and without env CALICO_IPV4POOL_CIDR")},
 		{name: "the same block size", given: "CALICO_IPV4POOL_BLOCK_SIZE=026"},
 		{name: "the default block size, none stored", given: "CALICO_IPV4POOL_BLOCK_SIZE=26", stored: spec(func(s *v3.IPPoolSpec) { s.BlockSize = 0 })},
-		{name: "another block size", given: "CALICO_IPV4POOL_BLOCK_SIZE=24", want: "blockSize 26 24", remedy: migrate},
+		{name: "another block size", given: "CALICO_IPV4POOL_BLOCK_SIZE=24", want: "blockSize 26 24", remedy: migrateFrom("10.244.0.0/16", "")},
 		{name: "the same NAT", given: "--ipv4-pool-nat-outgoing=yes"},
 		{
 			name: "another NAT", given: "--ipv4-pool-nat-outgoing=false", want: "natOutgoing true false",
@@ -111,7 +116,7 @@ func TestDriftFieldByField(t *testing.T) {
 					remedy = "onDrift=update changes it"
 				}
 				for i, step := range d.Steps {
-					d.Remedy += fmt.Sprintf("%s %d. %s", []string{":", ","}[min(i, 1)], i+1, step)
+					d.Remedy += fmt.Sprintf("%s %d. %s", []string{":", ";"}[min(i, 1)], i+1, step)
 				}
 				assert.Equal(t, remedy, d.Remedy)
 				assert.Equal(t, []string{fmt.Sprintf(`%s: "%v" has no effect: IPPool "default-ipv4-ippool" exists with %s %v; %s`,
@@ -153,7 +158,7 @@ func TestUpdateOfSeveralFields(t *testing.T) {
 	assert.Equal(t, "vxlanMode: Never -> CrossSubnet, ipipMode: Always -> Never, natOutgoing: true -> false", made.Steps[0].Reason)
 	assert.Equal(t, []string{
 		`IPPool "default-ipv4-ippool": changing vxlanMode from Never to CrossSubnet and ipipMode from Always to Never disrupts traffic between nodes until all nodes use the new mode`,
-		`flag --ipv4-pool-cidr: "10.1.0.0/16" has no effect: IPPool "default-ipv4-ippool" exists with cidr 10.244.0.0/16; ` + migrate,
+		`flag --ipv4-pool-cidr: "10.1.0.0/16" has no effect: IPPool "default-ipv4-ippool" exists with cidr 10.244.0.0/16; ` + migrateFrom("10.244.0.0/16", " and without flag --ipv4-pool-cidr"),
 	}, made.Warnings)
 }
 
@@ -172,7 +177,8 @@ func TestUpdateIsValidated(t *testing.T) {
 	made, err = plan.Compute(desired, datastore.Snapshot{Pools: poolstest.Records(pool)}, plan.DriftReport)
 	require.NoError(t, err)
 	assert.Equal(t, []string{`flag --ipv4-pool-vxlan: "Always" has no effect: IPPool "default-ipv4-ippool" exists with vxlanMode Never; ` +
-		`onDrift=update would fail: spec.vxlanMode: Forbidden: "Always" conflicts with ipipMode "Always": only one encapsulation can be enabled`}, made.Warnings)
+		`onDrift=update would fail: spec.vxlanMode: Forbidden: "Always" conflicts with ipipMode "Always": only one encapsulation can be enabled; ` +
+		`ipipMode Always is stored: set ipv4.pool.ipipMode=Never as well`}, made.Warnings)
 
 	lb := poolstest.Default4(poolstest.ForLoadBalancers)
 	_, err = plan.Compute(settingstest.Resolved(t, "--ipv4-pool-node-selector=has(x)").Desired, datastore.Snapshot{Pools: poolstest.Records(lb)}, plan.DriftUpdate)
@@ -309,7 +315,7 @@ func TestDriftError(t *testing.T) {
 	require.NoError(t, err)
 	assert.Empty(t, made.Warnings, "the error has it")
 	err = &plan.DriftError{Differences: made.Differences()}
-	require.EqualError(t, err, `env CALICO_IPV4POOL_CIDR: "10.1.0.0/16" has no effect: IPPool "default-ipv4-ippool" exists with cidr 10.244.0.0/16; `+migrate+
+	require.EqualError(t, err, `env CALICO_IPV4POOL_CIDR: "10.1.0.0/16" has no effect: IPPool "default-ipv4-ippool" exists with cidr 10.244.0.0/16; `+migrateFrom("10.244.0.0/16", " and without env CALICO_IPV4POOL_CIDR")+
 		"\n"+`flag --ipv4-pool-nat-outgoing: "false" has no effect: IPPool "default-ipv4-ippool" exists with natOutgoing true; onDrift=update changes it`)
 	require.ErrorIs(t, err, plan.ErrDrift)
 	require.NotErrorIs(t, err, plan.ErrIncompatible)

@@ -19,7 +19,6 @@ import (
 	"slices"
 
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
-	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
@@ -129,11 +128,14 @@ func Compute(desired Desired, existing datastore.Snapshot, onDrift OnDrift) (Pla
 type planner struct {
 	Plan
 	onDrift OnDrift
+	cli     datastore.CLI // for commands in remedies
+	beside  func(origin.Origin) origin.Names
 	faults  []error
 
 	records  map[string]*ippool.Record     // by name
 	named    map[string]bool               // names of the pools of files
 	taken    map[string]string             // description of what exists under a name
+	broken   map[string]bool               // whether that is malformed, so that it can be repaired
 	families map[ippool.Family][]v3.IPPool // existing pools that files don't name
 	filed    map[ippool.Family]bool        // families with existing pools that files name
 }
@@ -142,9 +144,12 @@ func newPlanner(desired Desired, existing datastore.Snapshot, onDrift OnDrift) *
 	p := &planner{
 		Plan:     Plan{Names: desired.Names},
 		onDrift:  onDrift,
+		cli:      existing.CLI,
+		beside:   desired.NamesBeside,
 		records:  map[string]*ippool.Record{},
 		named:    map[string]bool{},
 		taken:    map[string]string{},
+		broken:   map[string]bool{},
 		families: map[ippool.Family][]v3.IPPool{},
 		filed:    map[ippool.Family]bool{},
 	}
@@ -171,21 +176,22 @@ func newPlanner(desired Desired, existing datastore.Snapshot, onDrift OnDrift) *
 		pool := record.Pool()
 		p.records[pool.Name] = record
 		if _, err := exists(pool, false); err != nil {
-			p.taken[pool.Name] = "a pool with an invalid CIDR"
+			p.taken[pool.Name], p.broken[pool.Name] = "a pool with an invalid CIDR", true
 			p.warn("IPPool %q is ignored: invalid CIDR: %q is %s", pool.Name, pool.Spec.CIDR, text.OneLine(err.Error()))
 		}
 	}
 	for _, record := range existing.Unreadable {
 		reason := text.Cause(record.Err)
+		p.broken[record.Name] = true
 		pool := ippool.New(record.Name)
 		pool.Spec.CIDR = record.CIDR
 		family, err := exists(pool, true)
 		if err == nil {
-			p.warn("IPPool %q is malformed and is not modified; by its CIDR %s it counts as an %s pool: %s", record.Name, record.CIDR, family, reason)
+			p.warn("IPPool %q is malformed and is not modified; by its CIDR %s it counts as an %s pool: %s; repair or delete it", record.Name, record.CIDR, family, reason)
 			continue
 		}
 		p.taken[record.Name] = "a malformed record: " + reason
-		p.warn("IPPool %q is malformed and is ignored: %s", record.Name, reason)
+		p.warn("IPPool %q is malformed and is ignored: %s; repair or delete it", record.Name, reason)
 	}
 	slices.SortStableFunc(p.Existing, func(a, b Existing) int { return cmp.Compare(a.Pool.Name, b.Pool.Name) })
 	return p
@@ -254,55 +260,6 @@ func (p *planner) plan(want DesiredPool) {
 	p.Steps = append(p.Steps, step)
 }
 
-func (p *planner) nameTaken(want DesiredPool) {
-	if want.Default {
-		p.fault("the name %q of the default %s pool is taken by %s: choose another with %s",
-			want.Pool.Name, want.Family, p.taken[want.Pool.Name], p.Names.Of(origin.PoolSetting(want.Family, "name")))
-		return
-	}
-	p.fault("the name %q (%s) is taken by %s: choose another, or fix the existing object", want.Pool.Name, sourceOf(want.Values, "name"), p.taken[want.Pool.Name])
-}
-
-// useExisting completes the step of a default pool whose family has pools, with the pool
-// of its name or else the first one.
-func (p *planner) useExisting(step *Step, want DesiredPool) {
-	family := p.families[want.Family]
-	i := slices.IndexFunc(family, func(pool v3.IPPool) bool { return pool.Name == want.Pool.Name })
-	if record := p.records[want.Pool.Name]; i >= 0 && record != nil {
-		p.exists(step, want, record)
-		step.Reason = existsReason(step.Reason, want.Family, family)
-		return
-	}
-	existing := family[max(i, 0)]
-	step.Action, step.Name, step.Pool = Unchanged, existing.Name, existing.DeepCopy()
-	step.Reason = existsReason(existsUnchanged, want.Family, family)
-	if i >= 0 { // its record is malformed: its fields are unknown
-		return
-	}
-	setting := origin.PoolSetting(want.Family, "name")
-	remedy := fmt.Sprintf("IPPool %q does not exist; existing: %s", want.Pool.Name, namesOf(family))
-	switch {
-	case len(family) > 1:
-		remedy += "; to manage one of them, set " + p.Names.Of(setting)
-	case !isName(existing.Name):
-		remedy += ", whose name is invalid: no setting can manage it"
-	default:
-		remedy += "; to manage it, set " + p.Names.With(setting, existing.Name)
-	}
-	for _, value := range want.configured() {
-		step.Drift = append(step.Drift, Difference{
-			Field: value.Field, Desired: value.Value, Source: value.Source, Remedy: remedy, Pool: existing.Name,
-		})
-	}
-	if len(step.Drift) > 0 {
-		step.Reason += fmt.Sprintf(", but the desired %q does not", want.Pool.Name)
-	}
-	p.reportDifferences(step)
-}
-
-// isName reports whether a pool may have the name.
-func isName(name string) bool { return len(validation.IsDNS1123Subdomain(name)) == 0 }
-
 // exists completes the step of a pool that exists under its name.
 func (p *planner) exists(step *Step, want DesiredPool, record *ippool.Record) {
 	step.Action, step.Reason, step.Pool = Unchanged, existsUnchanged, record.Pool().DeepCopy()
@@ -321,7 +278,7 @@ func (p *planner) exists(step *Step, want DesiredPool, record *ippool.Record) {
 	} else {
 		var updated *ippool.Record
 		if updated, step.Drift = withUpdates(want, record, step.Drift); updated != nil {
-			for _, fault := range validateUpdate(updated, record) {
+			for _, fault := range p.updateFaults(step.Drift, updated, record) {
 				p.fault("IPPool %q can't be updated as requested (%s): %s", step.Name, updatedFields(step.Drift), fault)
 			}
 			step.Action, step.Reason, step.Pool, step.Update = Updated, updatedReason(step.Drift), updated.Pool().DeepCopy(), updated
@@ -346,19 +303,28 @@ func (p *planner) reportDifferences(step *Step) {
 	}
 }
 
-// Changes returns what the plan writes, in plan order. Pools and records are copies.
+// Changes returns what the plan writes, in plan order, except that pools are disabled
+// last: on a datastore without transactions, a commit may stop halfway, and then the pools
+// that replace them exist. Pools and records are copies.
 func (p Plan) Changes() []datastore.Change {
-	var changes []datastore.Change
+	var changes, last []datastore.Change
 	for _, step := range p.Steps {
 		switch {
 		case !step.Writes():
 		case step.Action == Created:
 			changes = append(changes, datastore.Change{Create: step.Pool.DeepCopy()})
+		case step.disables():
+			last = append(last, datastore.Change{Update: step.Update.Clone()})
 		default:
 			changes = append(changes, datastore.Change{Update: step.Update.Clone()})
 		}
 	}
-	return changes
+	return append(changes, last...)
+}
+
+// disables reports whether the step disables its pool.
+func (s Step) disables() bool {
+	return s.Pool.Spec.Disabled && slices.ContainsFunc(s.Drift, func(d Difference) bool { return d.Updated && d.Field == "disabled" })
 }
 
 // Families returns the families of the matching steps, without duplicates.

@@ -179,7 +179,7 @@ func TestCompute(t *testing.T) {
 			unreadable: []string{"x 192.168.0.0/16"},
 			want:       []string{"IPv4 x unchanged: exists", fresh6},
 			warnings: []string{
-				`IPPool "x" is malformed and is not modified; by its CIDR 192.168.0.0/16 it counts as an IPv4 pool: no JSON; of all things`,
+				`IPPool "x" is malformed and is not modified; by its CIDR 192.168.0.0/16 it counts as an IPv4 pool: no JSON; of all things; repair or delete it`,
 			},
 		},
 		{
@@ -187,8 +187,8 @@ func TestCompute(t *testing.T) {
 			unreadable: []string{"x", "y"},
 			want:       []string{fresh4, fresh6},
 			warnings: []string{
-				`IPPool "x" is malformed and is ignored: no JSON; of all things`,
-				`IPPool "y" is malformed and is ignored: no JSON; of all things`,
+				`IPPool "x" is malformed and is ignored: no JSON; of all things; repair or delete it`,
+				`IPPool "y" is malformed and is ignored: no JSON; of all things; repair or delete it`,
 			},
 		},
 		{
@@ -196,8 +196,8 @@ func TestCompute(t *testing.T) {
 			existing:   []v3.IPPool{poolstest.Stored("default-ipv4-ippool", "nonsense")},
 			unreadable: []string{"default-ipv6-ippool"},
 			err: []string{
-				`conflicts with existing pools: the name "default-ipv4-ippool" of the default IPv4 pool is taken by a pool with an invalid CIDR: choose another with ipv4.pool.name`,
-				`conflicts with existing pools: the name "default-ipv6-ippool" of the default IPv6 pool is taken by a malformed record: no JSON; of all things: choose another with ipv6.pool.name`,
+				`conflicts with existing pools: the name "default-ipv4-ippool" of the default IPv4 pool is taken by a pool with an invalid CIDR: choose another with ipv4.pool.name, or repair or delete the existing object`,
+				`conflicts with existing pools: the name "default-ipv6-ippool" of the default IPv6 pool is taken by a malformed record: no JSON; of all things: choose another with ipv6.pool.name, or repair or delete the existing object`,
 			},
 		},
 	}

@@ -100,7 +100,9 @@ func TestComputeOfPoolsByName(t *testing.T) {
 			lines:    []string{none4, none6},
 			want:     []string{skip4, skip6, "IPv4 b4 unchanged: exists; differs from desired: cidr, natOutgoing"},
 			warnings: []string{
-				`file pools.yaml:4: "10.4.0.0/16" has no effect: IPPool "b4" exists with cidr 10.3.0.0/16; ` + migrate,
+				`file pools.yaml:4: "10.4.0.0/16" has no effect: IPPool "b4" exists with cidr 10.3.0.0/16; not updatable in place; to migrate: ` +
+					"1. create a pool with another name and CIDR (poolsFile); 2. disable this pool: set disabled: true in its file, and run with onDrift=update; " +
+					"3. recreate the pods with addresses in 10.3.0.0/16; 4. remove this pool from the file, and delete it",
 				`file pools.yaml:5: "false" has no effect: IPPool "b4" exists with natOutgoing true; onDrift=update changes it`,
 			},
 		},
@@ -117,7 +119,7 @@ func TestComputeOfPoolsByName(t *testing.T) {
 			broken:   []datastore.Unreadable{{Name: "c4", Err: fmt.Errorf("no JSON")}},
 			pools:    []plan.DesiredPool{desiredByFile("b4", "10.3.0.0/16", true), desiredByFile("c4", "11.0.0.0/16", true), desiredByFile("d4", "10.3.4.0/24", true)},
 			lines:    []string{none4, none6},
-			err: `conflicts with existing pools: the name "c4" (file pools.yaml:3) is taken by a malformed record: no JSON: choose another, or fix the existing object
+			err: `conflicts with existing pools: the name "c4" (file pools.yaml:3) is taken by a malformed record: no JSON: choose another, or repair or delete the existing object
 conflicts with existing pools: IPPool "b4": 10.3.0.0/16 (file pools.yaml:4) overlaps 10.0.0.0/8 of IPPool "mine": choose another range
 conflicts with existing pools: IPPool "d4": 10.3.4.0/24 (file pools.yaml:4) overlaps 10.3.0.0/16 of IPPool "b4": choose another range`,
 		},
@@ -126,7 +128,7 @@ conflicts with existing pools: IPPool "d4": 10.3.4.0/24 (file pools.yaml:4) over
 			broken: []datastore.Unreadable{{Name: "b4", Err: fmt.Errorf("no JSON")}},
 			pools:  []plan.DesiredPool{desiredByFile("b4", "10.3.0.0/16", true)},
 			lines:  []string{none4, none6},
-			err:    `conflicts with existing pools: the name "b4" (file pools.yaml:3) is taken by a malformed record: no JSON: choose another, or fix the existing object`,
+			err:    `conflicts with existing pools: the name "b4" (file pools.yaml:3) is taken by a malformed record: no JSON: choose another, or repair or delete the existing object`,
 		},
 	}
 	for _, tt := range tests {
@@ -161,7 +163,6 @@ func TestDriftOfFields(t *testing.T) {
 	})
 	want := desiredByFile("b4", "10.3.0.0/16", false)
 	want.Values = append(want.Values,
-		plan.Value{"disabled", true, origin.Line("f", 1)},
 		plan.Value{"namespaceSelector", "has(x)", origin.Line("f", 2)},
 		plan.Value{"allowedUses", []v3.IPPoolAllowedUse{"Workload", "Tunnel"}, origin.Line("f", 3)},
 		plan.Value{"assignmentMode", v3.Automatic, origin.Line("f", 4)},
@@ -179,7 +180,7 @@ func TestDriftOfFields(t *testing.T) {
 			assert.Equal(t, byHand, d.Remedy)
 		}
 		assert.Equal(t, []string{
-			"disabled false true", "namespaceSelector  has(x)", "assignmentMode Manual Automatic", "labels[other] x y", "annotations[missing]  z",
+			"namespaceSelector  has(x)", "assignmentMode Manual Automatic", "labels[other] x y", "annotations[missing]  z",
 		}, drift)
 		assert.Contains(t, made.Warnings, `file f:7: "z" has no effect: IPPool "b4" exists with annotations[missing] ""; `+byHand)
 	}

@@ -110,8 +110,12 @@ func (p Plan) choose(step Step, known facts.Facts, random netip.Prefix) (choice,
 		pool := step.Pool.DeepCopy()
 		pool.Spec.CIDR = prefix.String()
 		if faults := ippool.Validate(pool); len(faults) > 0 {
-			return choice{}, fmt.Errorf("%w: %s of %s is not a valid pool: %w; set another CIDR with %s, or other settings for it",
-				ErrPodCIDR, prefix, source, faults.ToAggregate(), p.Names.Of(origin.PoolSetting(step.Family, "cidr")))
+			other := "other settings for it"
+			if prefix.Bits() > pool.Spec.BlockSize {
+				other = "smaller blocks with " + p.Names.Of(origin.PoolSetting(step.Family, "blockSize"))
+			}
+			return choice{}, fmt.Errorf("%w: %s of %s is not a valid pool: %w; set another CIDR with %s, or %s",
+				ErrPodCIDR, prefix, source, faults.ToAggregate(), p.Names.Of(origin.PoolSetting(step.Family, "cidr")), other)
 		}
 		return choice{prefix: prefix, source: source}, nil
 	}

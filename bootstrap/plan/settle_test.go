@@ -181,20 +181,41 @@ func TestSettleWarnsWhereNothingIsFree(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, []string{"default-ipv4-ippool 192.168.0.0/16 (default)"}, created(settled))
 	assert.Equal(t, []string{
-		`IPPool "x" is malformed and is ignored: no JSON`,
+		`IPPool "x" is malformed and is ignored: no JSON; repair or delete it`,
 		"this host has networks in 192.168.0.0/16 and in all of 172.16.0.0/16 to 172.31.0.0/16: the IPv4 pool overlaps one of them; set a free range with ipv4.pool.cidr",
 	}, settled.Warnings)
 	assert.Len(t, made.Warnings, 1, "the argument is not modified")
 }
 
+// The error has the block sizes that fit, and the settings for both.
 func TestSettlePodCIDRIsTooSmall(t *testing.T) {
 	t.Parallel()
-	made, err := plan.Compute(settingstest.Resolved(t, noIPv6).Desired, datastore.Snapshot{}, plan.DriftReport)
+	small := func(cidr, block, fit string) string {
+		return fmt.Sprintf("spec.cidr: Invalid value: %q: is smaller than one block of /%s: Calico can't assign addresses from it; widen it to at least /%[2]s, or use blocks of %s", cidr, block, fit)
+	}
+	tests := []struct {
+		source, cidr string
+		given        []string
+		want         string
+	}{
+		{"kubeadm-config", "10.1.0.0/27", []string{noIPv6}, small("10.1.0.0/27", "26", "/27 to /32") + "; set another CIDR with ipv4.pool.cidr, or smaller blocks with ipv4.pool.blockSize"},
+		{"networks.config.openshift.io", "10.1.0.0/32", []string{noIPv6}, small("10.1.0.0/32", "26", "/32") + "; set another CIDR with ipv4.pool.cidr, or smaller blocks with ipv4.pool.blockSize"},
+		{"kubeadm-config", "10.1.0.0/24", []string{noIPv6, "CALICO_IPV4POOL_BLOCK_SIZE=22"}, small("10.1.0.0/24", "22", "/24 to /32") + "; set another CIDR with ipv4.pool.cidr, or smaller blocks with ipv4.pool.blockSize"},
+		{"kubeadm-config", "fd00::/124", []string{noIPv4}, small("fd00::/124", "122", "/124 to /128") + "; set another CIDR with ipv6.pool.cidr, or smaller blocks with ipv6.pool.blockSize"},
+		{"kubeadm-config", "169.254.0.0/16", []string{noIPv6}, `spec.cidr: Invalid value: "169.254.0.0/16": overlaps the link-local range 169.254.0.0/16; must be outside it; set another CIDR with ipv4.pool.cidr, or other settings for it`},
+	}
+	for _, tt := range tests {
+		made, err := plan.Compute(settingstest.Resolved(t, tt.given...).Desired, datastore.Snapshot{}, plan.DriftReport)
+		require.NoError(t, err)
+		_, err = made.Settle(facts.Facts{PodCIDRs: []facts.PodCIDRSource{factstest.Source(origin.Cluster(tt.source), tt.cidr)}}, random)
+		require.ErrorIs(t, err, plan.ErrPodCIDR)
+		require.EqualError(t, err, fmt.Sprintf("invalid pod CIDR: %s of %s is not a valid pool: %s", tt.cidr, tt.source, tt.want))
+	}
+	// The hint is right.
+	made, err := plan.Compute(settingstest.Resolved(t, noIPv6, "CALICO_IPV4POOL_BLOCK_SIZE=27").Desired, datastore.Snapshot{}, plan.DriftReport)
 	require.NoError(t, err)
-	_, err = made.Settle(facts.Facts{PodCIDRs: []facts.PodCIDRSource{factstest.Source(origin.Cluster("kubeadm-config"), "10.1.0.0/28")}}, random)
-	require.ErrorIs(t, err, plan.ErrPodCIDR)
-	require.EqualError(t, err, `invalid pod CIDR: 10.1.0.0/28 of kubeadm-config is not a valid pool: spec.cidr: Invalid value: "10.1.0.0/28": `+
-		"is smaller than one block of /26: Calico can't assign addresses from it; widen it to at least /26; set another CIDR with ipv4.pool.cidr, or other settings for it")
+	_, err = made.Settle(facts.Facts{PodCIDRs: []facts.PodCIDRSource{factstest.Source(origin.Cluster("kubeadm-config"), "10.1.0.0/27")}}, random)
+	require.NoError(t, err)
 }
 
 func TestSettleIncompatible(t *testing.T) {

@@ -15,7 +15,7 @@ import (
 // pure function. Findings are sorted by plan order, code, and the range that the pool
 // conflicts with.
 func Check(p plan.Plan, known facts.Facts, all bool) []Finding {
-	world := input{networks: known.Networks, routes: known.Routes, podCIDRs: known.PodCIDRs, survey: known.Survey}
+	world := input{networks: known.Networks, routes: known.Routes, podCIDRs: known.PodCIDRs, survey: known.Survey, names: p.Names}
 	var checked []checkedPool
 	partial, steps := map[string]bool{}, map[string]bool{}
 	for _, existing := range p.Existing {
@@ -80,6 +80,7 @@ func checkedPoolOf(step plan.Step, names origin.Names) checkedPool {
 		existing:    step.Action != plan.Created,
 		updated:     updated,
 		byDefault:   step.Default && step.Name == step.Desired,
+		ofFile:      !step.Default,
 		deleted:     !step.Pool.DeletionTimestamp.IsZero(),
 		randomRange: len(step.Unknown) > 0 && step.Family == ippool.IPv6,
 	}

@@ -29,6 +29,7 @@ type input struct {
 	podCIDRs         []facts.PodCIDRSource
 	survey           facts.Survey
 	pools            []checkedPool // all existing and planned pools
+	names            origin.Names  // of settings, in remedies
 
 	// unreadable are the families of malformed existing pools.
 	unreadable []ippool.Family
@@ -44,6 +45,7 @@ type checkedPool struct {
 	values    []plan.Value // values of a pool to create
 	existing  bool         // the pool exists in the datastore
 	byDefault bool         // the settings of the default pool apply to it
+	ofFile    bool         // a file names it
 	manager   string       // what manages an existing pool; empty: unknown
 	deleted   bool         // it has a deletion timestamp
 
@@ -229,11 +231,13 @@ func (p input) noUsablePool(family ippool.Family) []Finding {
 		return nil
 	}
 	var why []string
+	onlyFiles := true
 	for _, pool := range p.pools {
 		if pool.family != family {
 			continue
 		}
-		reason := pool.unusable()
+		onlyFiles = onlyFiles && pool.ofFile
+		reason := plan.Unusable(pool.spec)
 		if reason == "" {
 			return nil
 		}
@@ -242,26 +246,14 @@ func (p input) noUsablePool(family ippool.Family) []Finding {
 	if why == nil {
 		return nil
 	}
+	remedy := fmt.Sprintf("add an %s pool; while any exists, no default pool is created", family)
+	if onlyFiles { // they don't take the place of a default pool
+		remedy = fmt.Sprintf("set %s to create the default pool as well", p.names.Of(origin.PoolSetting(family, "cidr")))
+	}
 	return []Finding{{
 		Code: NoUsablePool,
-		Text: fmt.Sprintf("no %s pool is available for automatic assignment: %s: make one of them available, or add an %s pool; while any exists, no default pool is created",
-			family, named(why), family),
+		Text: fmt.Sprintf("no %s pool is available for automatic assignment: %s: make one of them available, or %s", family, named(why), remedy),
 	}}
-}
-
-// unusable returns why addresses of the pool are not assigned to pods automatically;
-// empty if they are.
-func (p checkedPool) unusable() string {
-	mode := p.spec.AssignmentMode
-	switch {
-	case p.spec.Disabled:
-		return "is disabled"
-	case !forPods(p):
-		return fmt.Sprintf("is for %s only", text.Join(p.spec.AllowedUses))
-	case mode != nil && *mode == v3.Manual:
-		return "has assignmentMode Manual"
-	}
-	return ""
 }
 
 // named lists the first of them and counts the others.

@@ -305,41 +305,6 @@ func TestFindings(t *testing.T) {
 	}
 }
 
-func TestNoUsablePool(t *testing.T) {
-	t.Parallel()
-	off, services, named := pool("off", "10.1.0.0/16", poolstest.Disabled), pool("lb", "10.2.0.0/16", poolstest.ForLoadBalancers), pool("named", "10.3.0.0/16", manual)
-	tests := []struct {
-		name       string
-		pools      []checkedPool
-		unreadable []ippool.Family
-		want       string // the part of the text about the pools
-	}{
-		{"no pool at all", nil, nil, ""},
-		{"none of the family", []checkedPool{pool("six", "fd00::/64", poolstest.Disabled)}, nil, ""},
-		{"a usable one", []checkedPool{off, pool("p", "10.0.0.0/16"), services}, nil, ""},
-		{"a usable one, and an unusable IPv6 pool", []checkedPool{pool("p", "10.0.0.0/16"), pool("six", "fd00::/64", poolstest.Disabled)}, nil, ""},
-		{"disabled", []checkedPool{off}, nil, `"off" is disabled`},
-		{"each with its reason", []checkedPool{off, services, named, pool("t", "10.4.0.0/16", forTunnels)}, nil,
-			`"off" is disabled, "lb" is for LoadBalancer only, "named" has assignmentMode Manual, "t" is for Tunnel only`},
-		{"many", slices.Repeat([]checkedPool{off}, 7), nil,
-			`"off" is disabled, "off" is disabled, "off" is disabled, "off" is disabled, "off" is disabled, 2 more`},
-		{"and a malformed one", []checkedPool{off}, []ippool.Family{ippool.IPv4}, ""},
-		{"and a malformed one of the other family", []checkedPool{off}, []ippool.Family{ippool.IPv6}, `"off" is disabled`},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			found := input{pools: tt.pools, unreadable: tt.unreadable}.findings(nil, []ippool.Family{ippool.IPv4})
-			if tt.want == "" {
-				assert.Empty(t, found)
-				return
-			}
-			assert.Equal(t, []Finding{{Code: NoUsablePool, Text: "no IPv4 pool is available for automatic assignment: " + tt.want +
-				": make one of them available, or add an IPv4 pool; while any exists, no default pool is created"}}, found)
-		})
-	}
-}
-
 // Findings have the order of pools, codes and prefixes. Those about all pools of a family
 // come last.
 func TestOrderOfFindings(t *testing.T) {

@@ -38,7 +38,7 @@ type Config struct {
 // datastore's package does, and reads the files that these settings name.
 func (s Settings) Resolve() (Config, error) {
 	var (
-		config = Config{Desired: plan.Desired{Names: s.Names()}}
+		config = Config{Desired: plan.Desired{Names: s.Names(), NamesBeside: s.namesBeside()}}
 		faults Faults
 	)
 	var ofFamily [2]Faults // IPv4, IPv6

@@ -33,3 +33,23 @@ func FlagNames(id origin.Setting) string {
 
 // Names returns Datastore.Names: how messages name a setting.
 func (s Settings) Names() origin.Names { return s.Datastore.Names }
+
+// namesBeside returns how messages name a setting beside a value of an origin: a variable
+// beside a variable, a flag beside a flag. It is nil if messages have the identities of
+// settings.
+func (s Settings) namesBeside() func(origin.Origin) origin.Names {
+	if s.Names() == nil {
+		return nil
+	}
+	return func(source origin.Origin) origin.Names {
+		for _, d := range definitions() {
+			switch source {
+			case origin.Env(d.Env):
+				return VariableNames
+			case origin.Flag(d.Flag):
+				return FlagNames
+			}
+		}
+		return s.Names()
+	}
+}

@@ -65,17 +65,17 @@ func TestResolveFaults(t *testing.T) {
 		}},
 
 		{"smaller than the default block", []string{"CALICO_IPV4POOL_CIDR=10.0.0.0/27"}, []string{
-			`env CALICO_IPV4POOL_CIDR: "10.0.0.0/27": is smaller than one block of /26: Calico can't assign addresses from it; widen it to at least /26`,
+			`env CALICO_IPV4POOL_CIDR: "10.0.0.0/27": is smaller than one block of /26: Calico can't assign addresses from it; widen it to at least /26, or use blocks of /27 to /32`,
 		}},
 		{"smaller than the default IPv6 block", []string{"--ipv6-pool-cidr=fd00::/123"}, []string{
-			`flag --ipv6-pool-cidr: "fd00::/123": is smaller than one block of /122: Calico can't assign addresses from it; widen it to at least /122`,
+			`flag --ipv6-pool-cidr: "fd00::/123": is smaller than one block of /122: Calico can't assign addresses from it; widen it to at least /122, or use blocks of /123 to /128`,
 		}},
 		{"smaller than the given block", []string{"CALICO_IPV4POOL_CIDR=10.0.0.0/24", "--ipv4-pool-block-size=020"}, []string{
-			`env CALICO_IPV4POOL_CIDR: "10.0.0.0/24": is smaller than one block of /20: Calico can't assign addresses from it; widen it to at least /20 (flag --ipv4-pool-block-size is "020")`,
+			`env CALICO_IPV4POOL_CIDR: "10.0.0.0/24": is smaller than one block of /20: Calico can't assign addresses from it; widen it to at least /20, or use blocks of /24 to /32 (flag --ipv4-pool-block-size is "020")`,
 		}},
 		{"smaller than a block size with many zeros",
 			[]string{"CALICO_IPV4POOL_CIDR=10.0.0.0/24", "CALICO_IPV4POOL_BLOCK_SIZE=" + strings.Repeat("0", 1000) + "20"}, []string{
-				`env CALICO_IPV4POOL_CIDR: "10.0.0.0/24": is smaller than one block of /20: Calico can't assign addresses from it; widen it to at least /20 (env CALICO_IPV4POOL_BLOCK_SIZE is "` + strings.Repeat("0", 200) + `"… (1002 bytes))`,
+				`env CALICO_IPV4POOL_CIDR: "10.0.0.0/24": is smaller than one block of /20: Calico can't assign addresses from it; widen it to at least /20, or use blocks of /24 to /32 (env CALICO_IPV4POOL_BLOCK_SIZE is "` + strings.Repeat("0", 197) + `…`,
 			}},
 
 		{"both encapsulations", []string{"CALICO_IPV4POOL_IPIP=Always", "--ipv4-pool-vxlan=crosssubnet"}, []string{
@@ -104,7 +104,7 @@ func TestResolveFaults(t *testing.T) {
 
 		{"one CIDR with two faults", []string{"CALICO_IPV4POOL_CIDR=169.254.0.0/30"}, []string{
 			`env CALICO_IPV4POOL_CIDR: "169.254.0.0/30": ` + linkFour,
-			`env CALICO_IPV4POOL_CIDR: "169.254.0.0/30": is smaller than one block of /26: Calico can't assign addresses from it; widen it to at least /26`,
+			`env CALICO_IPV4POOL_CIDR: "169.254.0.0/30": is smaller than one block of /26: Calico can't assign addresses from it; widen it to at least /26, or use blocks of /30 to /32`,
 		}},
 		{"NO_DEFAULT_POOLS and an invalid CIDR", []string{"NO_DEFAULT_POOLS=1", "CALICO_IPV4POOL_CIDR=x", "CALICO_IPV6POOL_CIDR=none"}, []string{
 			`env CALICO_IPV4POOL_CIDR: "x": contradicts env NO_DEFAULT_POOLS "1"; set one of the two`,

@@ -102,7 +102,7 @@ func (p *program) printEnv(all []effective) error {
 		case s.secret:
 			fmt.Fprintf(&file, "# %s is secret and not shown (%s)\n", s.export, cell(s.Source))
 		case s.Source != origin.Default:
-			fmt.Fprintf(&file, "export %s=%s # %s\n", s.export, quoteForShell(s.Value), cell(s.Source))
+			fmt.Fprintf(&file, "export %s=%s # %s\n", s.export, text.ShellQuote(s.Value), cell(s.Source))
 		case s.Value != "":
 			fmt.Fprintf(&file, "# %s: %s (default)\n", s.export, s.Value)
 		}
@@ -122,9 +122,4 @@ func (p *program) printEnv(all []effective) error {
 	}
 	_, err := p.stdout.Write([]byte(file.String()))
 	return err
-}
-
-// quoteForShell quotes a text for a POSIX shell.
-func quoteForShell(text string) string {
-	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }

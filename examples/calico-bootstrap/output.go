@@ -204,7 +204,7 @@ func printDrift(table io.Writer, pool bootstrap.PoolReport) {
 	for _, difference := range remedies {
 		fmt.Fprintf(table, "  %s: %s", strings.Join(fields[difference.Remedy], ", "), cell(difference.Remedy))
 		for i, step := range difference.Steps {
-			fmt.Fprintf(table, "%s\n      %d. %s", []string{":", ","}[min(i, 1)], i+1, cell(step))
+			fmt.Fprintf(table, "%s\n      %d. %s", []string{":", ""}[min(i, 1)], i+1, cell(step))
 		}
 		fmt.Fprintln(table)
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/kubetest"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/programs"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/suite"
@@ -311,11 +312,12 @@ func testChangedPlan(t *testing.T, world watchedWorld, env []string, c change) {
 }
 
 // poolsChange returns changes that are possible on both datastores.
-func poolsChange(world watchedWorld) []change {
-	const kept = "= IPv6 pool default-ipv6-ippool fd00:9::/64: unchanged (exists; differs from desired: cidr)\n" +
+func poolsChange(world watchedWorld, cli datastore.CLI) []change {
+	kept := fmt.Sprintf("= IPv6 pool default-ipv6-ippool fd00:9::/64: unchanged (exists; differs from desired: cidr)\n" +
 		`warning: env CALICO_IPV6POOL_CIDR: "fd00:10:244::/64" has no effect: IPPool "default-ipv6-ippool" exists with cidr fd00:9::/64; ` +
-		"not updatable in place; to migrate: 1. create a pool with another name and CIDR (--pools-file), " +
-		"2. set disabled: true on this pool, 3. recreate its pods, 4. delete this pool\n"
+		"not updatable in place; to migrate: 1. create a pool with another name and CIDR (--pools-file); " +
+		"2. disable this pool: add it to that file with disabled: true, and run with --on-drift=update and without env CALICO_IPV6POOL_CIDR, or: %s; " +
+		"3. recreate the pods with addresses in fd00:9::/64; 4. remove this pool from the file, and delete it: %s\n", cli.Patch("default-ipv6-ippool", `{"spec":{"disabled":true}}`), cli.Delete("default-ipv6-ippool"))
 	empty := func(*testing.T) {}
 	putOther := func(t *testing.T) { world.Write(t, anotherIPv6Pool()) }
 	return []change{
@@ -340,14 +342,14 @@ func TestInstallerPlanChanges(t *testing.T) {
 		t.Parallel()
 		world := newEtcdWorld(t)
 		env := append([]string{"ETCD_ENDPOINTS=" + world.server.Endpoints()[0]}, bothCIDRs...)
-		for _, c := range poolsChange(world) {
+		for _, c := range poolsChange(world, datastore.CLI{Program: datastore.Calicoctl, Resource: "ippool"}) {
 			testChangedPlan(t, world, env, c)
 		}
 	})
 	t.Run("Kubernetes", func(t *testing.T) {
 		world := newKubernetesWorld(t, ippool.CRDV1)
 		env := append([]string{"KUBECONFIG=" + world.server.Kubeconfig(t)}, bothCIDRs...)
-		for _, c := range poolsChange(world) {
+		for _, c := range poolsChange(world, datastore.CLI{Program: datastore.Kubectl, Resource: "ippools.crd.projectcalico.org"}) {
 			testChangedPlan(t, world, env, c)
 		}
 		// Without CALICO_IPV4POOL_CIDR the CIDR is the cluster's pod CIDR.

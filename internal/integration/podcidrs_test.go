@@ -138,11 +138,25 @@ func TestPodCIDRs(t *testing.T) {
 func TestPodCIDRIsTooSmall(t *testing.T) {
 	t.Parallel()
 	world := newKubernetesWorld(t, ippool.CRDV1)
-	putKubeadmConfig(t, world.server, "10.1.0.0/28,fd01::/56")
-	_, err := bootstrap.New(world.Open(t), bootstrap.WithHost(suite.Host{})).Run(t.Context(), settings.Settings{})
-	require.ErrorIs(t, err, plan.ErrPodCIDR)
-	assert.ErrorContains(t, err, "invalid pod CIDR: 10.1.0.0/28 of kubeadm-config is not a valid pool")
-	assert.Empty(t, world.Pools(t))
+	var given settings.Settings
+	given.Datastore.Names = settings.FlagNames
+	for cidrs, want := range map[string][]string{
+		"10.1.0.0/27,fd01::/56":  {"invalid pod CIDR: 10.1.0.0/27 of kubeadm-config is not a valid pool", "or use blocks of /27 to /32", "or smaller blocks with --ipv4-pool-block-size"},
+		"10.1.0.0/16,fd01::/124": {"invalid pod CIDR: fd01::/124 of kubeadm-config is not a valid pool", "or use blocks of /124 to /128", "or smaller blocks with --ipv6-pool-block-size"},
+	} {
+		putKubeadmConfig(t, world.server, cidrs)
+		_, err := bootstrap.New(world.Open(t), bootstrap.WithHost(suite.Host{})).Run(t.Context(), given)
+		require.ErrorIs(t, err, plan.ErrPodCIDR)
+		for _, part := range want {
+			assert.ErrorContains(t, err, part)
+		}
+		assert.Empty(t, world.Pools(t))
+	}
+	putKubeadmConfig(t, world.server, "10.1.0.0/27,fd01::/124") // as the errors say
+	given.IPv4.BlockSize, given.IPv6.BlockSize = settings.Given("28", origin.Caller("test")), settings.Given("126", origin.Caller("test"))
+	_, err := bootstrap.New(world.Open(t), bootstrap.WithHost(suite.Host{})).Run(t.Context(), given)
+	require.NoError(t, err)
+	assert.Len(t, world.Pools(t), 2)
 }
 
 func cidrsOf(ipv4, ipv6 string) settings.Settings {

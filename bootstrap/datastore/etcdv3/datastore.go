@@ -131,6 +131,7 @@ func (d *Datastore) Snapshot(ctx context.Context) (datastore.Snapshot, error) {
 	}
 	d.cluster, d.other = at.cluster, 0
 	snapshot.Revision = at.String()
+	snapshot.CLI = datastore.CLI{Program: datastore.Calicoctl, Resource: "ippool"}
 	return snapshot, nil
 }
 

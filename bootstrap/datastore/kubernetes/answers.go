@@ -50,6 +50,7 @@ func readPools(ctx context.Context, client *api.Client, action api.Action, group
 		return datastore.Snapshot{}, err
 	}
 	snapshot.Revision = revision
+	snapshot.CLI = datastore.CLI{Program: datastore.Kubectl, Resource: poolResource + "." + group.Group} // a short name may mean the other group
 	slices.SortFunc(snapshot.Pools, func(a, b *ippool.Record) int { return cmp.Compare(a.Pool().Name, b.Pool().Name) })
 	slices.SortFunc(snapshot.Unreadable, func(a, b datastore.Unreadable) int { return cmp.Compare(a.Name, b.Name) })
 	return snapshot, nil

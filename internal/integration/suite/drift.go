@@ -201,8 +201,16 @@ func invalidUpdate(t *testing.T, world World) {
 		s.IPv4.VXLAN, s.IPv6.CIDR = configured("always"), configured("fd00:10:244::/64")
 	}))
 	require.ErrorIs(t, err, plan.ErrIncompatible)
+	require.ErrorContains(t, err, "; ipipMode Always is stored: set ipv4.pool.ipipMode=Never as well")
 	assert.Equal(t, []string{"default-ipv4-ippool"}, names(world.Pools(t)), "nothing is written")
 	assert.Equal(t, v3.VXLANModeNever, world.Pools(t)[0].Spec.VXLANMode)
+
+	_, err = bootstrapPools(t, world, with(plan.DriftUpdate, func(s *settings.Settings) { // as the error says
+		s.IPv4.VXLAN, s.IPv4.IPIP, s.IPv6.CIDR = configured("always"), configured("never"), configured("none")
+	}))
+	require.NoError(t, err)
+	assert.Equal(t, v3.VXLANModeAlways, world.Pools(t)[0].Spec.VXLANMode)
+	assert.Equal(t, v3.IPIPModeNever, world.Pools(t)[0].Spec.IPIPMode)
 }
 
 // runConcurrently does a run for each of the settings, all at the same time.

@@ -1,0 +1,41 @@
+package datastore
+
+import (
+	"os/exec"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestCLI(t *testing.T) {
+	t.Parallel()
+	const patch = `{"spec":{"disabled":true}}`
+	kubectl, calicoctl := CLI{Kubectl, "ippools.crd.projectcalico.org"}, CLI{Calicoctl, "ippool"}
+	assert.Equal(t, `kubectl patch ippools.crd.projectcalico.org rack-b.1 --type merge -p '{"spec":{"disabled":true}}'`, kubectl.Patch("rack-b.1", patch))
+	assert.Equal(t, `kubectl delete ippools.crd.projectcalico.org rack-b.1`, kubectl.Delete("rack-b.1"))
+	assert.Equal(t, `calicoctl patch ippool rack-b.1 -p '{"spec":{"disabled":true}}'`, calicoctl.Patch("rack-b.1", patch))
+	assert.Equal(t, `calicoctl delete ippool rack-b.1`, calicoctl.Delete("rack-b.1"))
+	assert.Empty(t, CLI{}.Patch("a", patch))
+	assert.Empty(t, CLI{}.Delete("a"))
+	assert.Equal(t, "kubectl or calicoctl", kubectl.String())
+	assert.Equal(t, "calicoctl", calicoctl.String(), "kubectl can't change pools in etcd")
+	assert.Equal(t, "kubectl or calicoctl", CLI{}.String())
+}
+
+// A shell reads the name and the patch of a command as they are, whatever they contain.
+func TestCommandsAreQuoted(t *testing.T) {
+	t.Parallel()
+	shell, err := exec.LookPath("sh")
+	if err != nil {
+		t.Skip("no sh")
+	}
+	echo := CLI{Program: `printf '%s|'`, Resource: "ippool"}
+	for _, name := range []string{"a", "it's", "$(false)", "`x`", "a b", "; false", "*", "~", "", "-n", `\`, `"`, "ä", "a\nb"} {
+		for _, patch := range []string{`{"spec":{"nodeSelector":"zone == 'a'"}}`, `{"spec":{"nodeSelector":"$HOME \\ \""}}`} {
+			out, err := exec.CommandContext(t.Context(), shell, "-c", echo.Patch(name, patch)).Output()
+			require.NoError(t, err, name)
+			assert.Equal(t, "patch|ippool|"+name+"|-p|"+patch+"|", string(out))
+		}
+	}
+}
