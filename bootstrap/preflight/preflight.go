@@ -75,6 +75,7 @@ var checks = []check{
 	{ServiceCIDROverlap, (*checker).onServices, anyUse},
 	{OutsidePodCIDR, (*checker).outsidePodCIDR, forPods},
 	{OutsideNodePodCIDR, (*checker).outsideNodePodCIDR, forPods},
+	{UnroutableRange, (*checker).unroutable, anyUse},
 	{ULAWithoutNAT, (*checker).localWithoutNAT, forPods},
 	{PrivateWithoutNAT, (*checker).privateWithoutNAT, forPods},
 	{FewerBlocksThanNodes, (*checker).fewerBlocks, forNodes},
