@@ -233,6 +233,9 @@ func (r *runner) check(p plan.Plan, known facts.Facts) (found, allowed []preflig
 	if r.config.Preflight == preflight.Off {
 		return nil, nil
 	}
+	if !slices.Contains(r.config.Allow, preflight.ULAWithoutNAT) {
+		r.reporter.note(preflight.Notes(p, known, r.reporter.planning)...)
+	}
 	return preflight.Allowed(preflight.Check(p, known, r.reporter.planning), r.config.Allow)
 }
 
