@@ -13,6 +13,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/preflight"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/await"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 )
 
 // runner is one call of Plan, Apply or Run: its inputs, and the components that keep
@@ -162,6 +163,9 @@ func (r *runner) attempt(ctx context.Context) (Report, error) {
 	draft, err := plan.Compute(r.desired, snapshot, r.config.OnDrift)
 	if err != nil {
 		return Report{}, err
+	}
+	for _, fault := range text.Errors(draft.StoredFaults(snapshot, r.reporter.planning)) {
+		draft.Warnings = append(draft.Warnings, fault.Error())
 	}
 	if ctx.Err() != nil {
 		return Report{}, fmt.Errorf("planning: %w", ctx.Err())
