@@ -238,6 +238,11 @@ func (p *planner) plan(want DesiredPool) {
 	step := Step{Family: want.Family, Default: want.Default, Name: want.Pool.Name, Desired: want.Pool.Name, BesideFiles: want.Default && p.filed[want.Family]}
 	step.CIDRUnset = want.Default && want.Pool.Spec.CIDR == ""
 	record := p.records[want.Pool.Name]
+	var existing *v3.IPPool
+	if record != nil {
+		existing = record.Pool()
+	}
+	p.faults = append(p.faults, want.Invalid(existing)...)
 	switch {
 	case want.Skip != "" && want.Default && p.named[want.Pool.Name]:
 		return // the step of the file's pool has this name
