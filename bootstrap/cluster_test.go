@@ -172,7 +172,7 @@ func TestSourcesWithoutAPodCIDR(t *testing.T) {
 		absent = "no pod CIDR from kubeadm-config: not found"
 		broken = "no pod CIDR from kube-proxy: forbidden"
 	)
-	report, err := run(t, newStore(), settingstest.Given(t, "CALICO_IPV4POOL_CIDR=10.1.0.0/16"), WithCluster(&fakeCluster{sources: sources()}), WithRandom(&counting{}))
+	report, err := run(t, newStore(), settingstest.Given(t, "CALICO_IPV4POOL_CIDR=10.1.0.0/16", natIPv6), WithCluster(&fakeCluster{sources: sources()}), WithRandom(&counting{}))
 	require.NoError(t, err)
 	assert.Equal(t, []string{broken}, report.Warnings)
 	assert.Equal(t, []string{absent}, report.Notes)

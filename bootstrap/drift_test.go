@@ -42,10 +42,10 @@ func TestRejectedRunWritesNothing(t *testing.T) {
 	t.Parallel()
 	for _, lines := range [][]string{
 		{"--on-drift=fail", "--ipv4-pool-nat-outgoing=false"},
-		{"--preflight=strict"}, // ULAWithoutNAT
+		{"--preflight=strict"}, // HostRouteOverlap
 	} {
 		store := newStore(poolstest.Default4())
-		report, err := run(t, store, settingstest.Given(t, lines...))
+		report, err := run(t, store, settingstest.Given(t, lines...), clashing(new(int)))
 		require.Error(t, err)
 		assert.Equal(t, "default-ipv6-ippool would-create: no IPv6 pool exists", outcome(report)[1])
 		assert.Equal(t, "fd01:203:405::/48", report.Pools[1].Spec.CIDR)

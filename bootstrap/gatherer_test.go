@@ -308,7 +308,7 @@ func TestMalformedPoolsAreNotChecked(t *testing.T) {
 func TestFindingsOfAnUpdate(t *testing.T) {
 	t.Parallel()
 	reads := 0
-	report, err := planned(t, newStore(poolstest.Default4(), poolstest.Stored("default-ipv6-ippool", "2001:db8::/64")), settingstest.Given(t, "--on-drift=update", "--ipv4-pool-nat-outgoing=false"), WithHost(fakeHost{reads: &reads}))
+	report, err := planned(t, newStore(poolstest.Default4(), poolstest.Stored("default-ipv6-ippool", "2600:1f14::/64")), settingstest.Given(t, "--on-drift=update", "--ipv4-pool-nat-outgoing=false"), WithHost(fakeHost{reads: &reads}))
 	require.NoError(t, err)
 	require.Len(t, report.Findings, 1)
 	assert.Equal(t, `IPPool "default-ipv4-ippool": cidr "10.244.0.0/16" (datastore) is private, and natOutgoing is false (flag --ipv4-pool-nat-outgoing): `+

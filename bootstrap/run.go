@@ -13,6 +13,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/preflight"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/await"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 )
 
 // runner is one call of Plan, Apply or Run: its inputs, and the components that keep
@@ -163,6 +164,9 @@ func (r *runner) attempt(ctx context.Context) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
+	for _, fault := range text.Errors(draft.StoredFaults(snapshot, r.reporter.planning)) {
+		draft.Warnings = append(draft.Warnings, fault.Error())
+	}
 	if ctx.Err() != nil {
 		return Report{}, fmt.Errorf("planning: %w", ctx.Err())
 	}
@@ -232,6 +236,9 @@ func (r *runner) settle(draft plan.Plan, known facts.Facts) (plan.Plan, error) {
 func (r *runner) check(p plan.Plan, known facts.Facts) (found, allowed []preflight.Finding) {
 	if r.config.Preflight == preflight.Off {
 		return nil, nil
+	}
+	if !slices.Contains(r.config.Allow, preflight.ULAWithoutNAT) {
+		r.reporter.note(preflight.Notes(p, known, r.reporter.planning)...)
 	}
 	return preflight.Allowed(preflight.Check(p, known, r.reporter.planning), r.config.Allow)
 }

@@ -30,6 +30,9 @@ var specPath = field.NewPath("spec")
 // that the API server makes too: a namespaceSelector is invalid in a pool that
 // names the use Tunnel, but valid in a pool that names no uses. Validate accepts
 // what an API server with Calico's CRDs accepts.
+//
+// A fault has the type Forbidden if the value is valid, but not together with another
+// field: [Conflicts].
 func Validate(pool *v3.IPPool) field.ErrorList {
 	var faults field.ErrorList
 	for _, reason := range validation.IsDNS1123Subdomain(pool.Name) {
@@ -179,7 +182,9 @@ func validateUses(spec *v3.IPPoolSpec) field.ErrorList {
 		faults = append(faults, field.Forbidden(specPath.Child("disableBGPExport"), "must be false for a LoadBalancer pool"))
 	}
 	if s := spec.NodeSelector; s != "" && s != DefaultNodeSelector {
-		faults = append(faults, field.Invalid(specPath.Child("nodeSelector"), s, "must be all() for a LoadBalancer pool"))
+		fault := field.Forbidden(specPath.Child("nodeSelector"), "must be all() for a LoadBalancer pool")
+		fault.BadValue = s
+		faults = append(faults, fault)
 	}
 	return faults
 }

@@ -263,7 +263,7 @@ func TestValidateAllAtOnce(t *testing.T) {
 		{forbidden, "spec.ipipMode", "LoadBalancer"},
 		{forbidden, "spec.vxlanMode", "LoadBalancer"},
 		{forbidden, "spec.disableBGPExport", "LoadBalancer"},
-		{invalid, "spec.nodeSelector", "must be all()"},
+		{forbidden, "spec.nodeSelector", "must be all()"},
 		{notSupported, "spec.assignmentMode", `"Automatic", "Manual"`},
 	}, ippool.Validate(pool))
 }

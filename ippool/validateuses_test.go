@@ -67,9 +67,9 @@ func TestValidateUses(t *testing.T) {
 		{"load balancer, VXLAN cross-subnet", changes{uses(loadBalancer), vxlan("CrossSubnet")}, []fault{{forbidden, "spec.vxlanMode", "must be Never"}}},
 		{"load balancer, no BGP", changes{uses(loadBalancer), noBGP}, []fault{{forbidden, "spec.disableBGPExport", "must be false"}}},
 		{"load balancer, all()", changes{uses(loadBalancer), nodes("all()")}, nil},
-		{"load balancer, some nodes", changes{uses(loadBalancer), nodes("has(edge)")}, []fault{{invalid, "spec.nodeSelector", "must be all()"}}},
+		{"load balancer, some nodes", changes{uses(loadBalancer), nodes("has(edge)")}, []fault{{forbidden, "spec.nodeSelector", "must be all()"}}},
 		// It selects the same nodes, but the API server compares the text.
-		{"load balancer, all( )", changes{uses(loadBalancer), nodes("all( )")}, []fault{{invalid, "spec.nodeSelector", "must be all()"}}},
+		{"load balancer, all( )", changes{uses(loadBalancer), nodes("all( )")}, []fault{{forbidden, "spec.nodeSelector", "must be all()"}}},
 		{"load balancer, some namespaces", changes{uses(loadBalancer), ofNamespaces("has(team)")}, nil},
 		{"workload with values not valid for a load balancer", changes{uses(workload), noBGP, vxlan("Always"), nodes("has(edge)")}, nil},
 

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
@@ -40,8 +41,46 @@ type DesiredPool struct {
 	// of the record.
 	Values []Value
 
+	// Conflicts are the faults of a pool of a file that are errors only if the existing
+	// pool of its name doesn't have them, too.
+	Conflicts []Conflict
+
 	// Skip is the reason why the pool is skipped; empty if it is not.
 	Skip string
+}
+
+// Conflict is a fault of a desired pool that is one of [ippool.Conflicts].
+type Conflict struct {
+	Field string // field of the spec, such as namespaceSelector
+	Err   error  // the error if it is one
+}
+
+// Invalid returns the errors of the pool if the existing pool of its name, or nil, is the
+// given one: a conflict that the existing pool has with the same value of the field is no
+// error, so that a pool that was valid under older rules can be applied from a file.
+func (d DesiredPool) Invalid(existing *v3.IPPool) []error {
+	if len(d.Conflicts) == 0 {
+		return nil
+	}
+	var before []string
+	if existing != nil {
+		for _, fault := range ippool.Conflicts(existing) {
+			before = append(before, fault.Error())
+		}
+	}
+	isNew := func(name string) bool {
+		return existing == nil || !meansTheSame(name, fieldOf(d.Pool, name), fieldOf(existing, name)) ||
+			slices.ContainsFunc(ippool.Conflicts(d.Pool), func(fault *field.Error) bool {
+				return fault.Field == "spec."+name && !slices.Contains(before, fault.Error())
+			})
+	}
+	var errs []error
+	for _, conflict := range d.Conflicts {
+		if isNew(conflict.Field) {
+			errs = append(errs, conflict.Err)
+		}
+	}
+	return errs
 }
 
 // Value is a field of a pool, its value, and where the value comes from.

@@ -72,6 +72,10 @@ type Step struct {
 	// an earlier attempt of the run.
 	Done bool
 
+	// CIDRUnset reports whether no setting has the CIDR of the default pool: it comes
+	// from the cluster or is a default.
+	CIDRUnset bool
+
 	// BesideFiles reports whether the family has existing pools that files name.
 	// A default pool is created even if they exist.
 	BesideFiles bool
@@ -238,7 +242,13 @@ func compareSteps(a, b Step) int {
 // plan adds the step of one desired pool.
 func (p *planner) plan(want DesiredPool) {
 	step := Step{Family: want.Family, Default: want.Default, Name: want.Pool.Name, Desired: want.Pool.Name, BesideFiles: want.Default && p.filed[want.Family]}
+	step.CIDRUnset = want.Default && want.Pool.Spec.CIDR == ""
 	record := p.records[want.Pool.Name]
+	var existing *v3.IPPool
+	if record != nil {
+		existing = record.Pool()
+	}
+	p.faults = append(p.faults, want.Invalid(existing)...)
 	switch {
 	case want.Skip != "" && want.Default && p.named[want.Pool.Name]:
 		return // the step of the file's pool has this name

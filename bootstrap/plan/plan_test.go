@@ -314,7 +314,7 @@ func TestComputeCarriesPoolsAndValues(t *testing.T) {
 	made, err := plan.Compute(desired, datastore.Snapshot{Pools: poolstest.Records(existing)}, plan.DriftReport)
 	require.NoError(t, err)
 	assert.Equal(t, []plan.Step{
-		{Action: plan.Unchanged, Family: ippool.IPv4, Default: true, Name: "mine", Desired: "default-ipv4-ippool", Reason: "exists", Pool: &existing},
+		{Action: plan.Unchanged, Family: ippool.IPv4, Default: true, Name: "mine", Desired: "default-ipv4-ippool", Reason: "exists", Pool: &existing, CIDRUnset: true},
 		{
 			Action: plan.Created, Family: ippool.IPv6, Default: true, Name: "default-ipv6-ippool", Desired: "default-ipv6-ippool", Reason: "no IPv6 pool existed",
 			Pool: desired.Pools[1].Pool, Values: desired.Pools[1].Values,

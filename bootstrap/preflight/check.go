@@ -1,6 +1,7 @@
 package preflight
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/facts"
@@ -15,8 +16,34 @@ import (
 // pure function. Findings are sorted by plan order, code, and the range that the pool
 // conflicts with.
 func Check(p plan.Plan, known facts.Facts, all bool) []Finding {
-	world := input{networks: known.Networks, routes: known.Routes, podCIDRs: known.PodCIDRs, survey: known.Survey, names: p.Names}
-	var checked []checkedPool
+	world, checked := checkedIn(p, known, all)
+	found := world.findings(checked, p.Families(func(step plan.Step) bool { return step.Action != plan.Skipped }))
+	for i := range found {
+		found[i].Text = text.OneLine(found[i].Text) // names come from the cluster and the host
+	}
+	return found
+}
+
+// Notes returns what is good to know about the pools that Check checks but is no finding,
+// because nobody asked for it: a random ULA without NAT. It is a pure function.
+func Notes(p plan.Plan, known facts.Facts, all bool) []string {
+	var notes []string
+	_, checked := checkedIn(p, known, all)
+	for _, pool := range checked {
+		if pool.drawn && forPods(pool) && !pool.spec.Disabled && pool.isLocalWithoutNAT() {
+			note := pool.describeLocalWithoutNAT()
+			if !pool.existing {
+				note += fmt.Sprintf(", or none if pods need no IPv6, with %s", p.Names.Of(origin.PoolSetting(pool.family, "cidr")))
+			}
+			notes = append(notes, text.OneLine(note))
+		}
+	}
+	return notes
+}
+
+// checkedIn returns what pools are checked against, and the pools to check.
+func checkedIn(p plan.Plan, known facts.Facts, all bool) (world input, checked []checkedPool) {
+	world = input{networks: known.Networks, routes: known.Routes, podCIDRs: known.PodCIDRs, survey: known.Survey, names: p.Names}
 	partial, steps := map[string]bool{}, map[string]bool{}
 	for _, existing := range p.Existing {
 		if existing.Partial {
@@ -30,6 +57,7 @@ func Check(p plan.Plan, known facts.Facts, all bool) []Finding {
 		}
 		steps[step.Name] = true
 		pool := checkedPoolOf(step, p.Names)
+		pool.drawn = isDrawn(step, pool, known)
 		world.pools = append(world.pools, pool)
 		if Checks(step, all) && (step.Action == plan.Created || !partial[step.Name]) {
 			checked = append(checked, pool)
@@ -43,11 +71,17 @@ func Check(p plan.Plan, known facts.Facts, all bool) []Finding {
 			})
 		}
 	}
-	found := world.findings(checked, p.Families(func(step plan.Step) bool { return step.Action != plan.Skipped }))
-	for i := range found {
-		found[i].Text = text.OneLine(found[i].Text) // names come from the cluster and the host
-	}
-	return found
+	return world, checked
+}
+
+// isDrawn reports whether the step's pool has, or will have, a random CIDR, because neither
+// a setting nor the cluster has one. An existing default pool has one if it is a ULA /48 and
+// still nothing has another: what drew it is not stored.
+func isDrawn(step plan.Step, pool checkedPool, known facts.Facts) bool {
+	configured, _ := facts.FirstPodCIDR(known.PodCIDRs, ippool.IPv6)
+	prefix := pool.prefix()
+	return pool.byDefault && step.CIDRUnset && !configured.IsValid() &&
+		(pool.randomRange || prefix.Bits() == randomBits && ippool.Contains(randomRanges, prefix))
 }
 
 // Checks reports whether Check checks the step's pool against facts of the host and the

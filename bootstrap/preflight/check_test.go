@@ -207,9 +207,8 @@ func TestCheck(t *testing.T) {
 			want: []string{"HostRouteOverlap " + ipv6Name, "OutsideNodePodCIDR " + ipv6Name},
 		},
 		{
-			name:  "a random range that is not drawn yet, without NAT",
+			name:  "a random range that is not drawn yet, without NAT, is a note",
 			pools: []plan.DesiredPool{desired(ippool.IPv6, "", noNAT(ippool.IPv6))},
-			want:  []string{"ULAWithoutNAT " + ipv6Name},
 		},
 		{
 			name:     "nodes' podCIDRs in a pool without a step",
@@ -263,6 +262,64 @@ func TestCheckOfARandomRange(t *testing.T) {
 	assert.Equal(t, `IPPool "default-ipv6-ippool": cidr "fd12:3456:789a::/48" (default (random ULA)) overlaps fd12:3456:789a:1::/64 (interface eth0 on this host): `+
 		"hosts there become unreachable from pods, and traffic from pods to them is not masqueraded; set another range with ipv6.pool.cidr", found[0].Text)
 	assert.Equal(t, &facts.Located{Prefix: netip.MustParsePrefix("fd12:3456:789a::/48"), Source: origin.DefaultBecause("random ULA")}, found[0].CIDR)
+}
+
+// A ULA without NAT is a note if nobody named it, and a finding if somebody did.
+func TestNotesOfARandomRange(t *testing.T) {
+	t.Parallel()
+	const tail = " is unique local, and natOutgoing is false (%s): such addresses are not routed on the internet, so pods can't reach IPv6 hosts outside the cluster; set natOutgoing to true with ipv6.pool.natOutgoing%s, or set a global range"
+	const none = ", or none if pods need no IPv6, with ipv6.pool.cidr"
+	cluster := facts.Facts{PodCIDRs: []facts.PodCIDRSource{factstest.Source(origin.Cluster("kubeadm-config"), "fd12:3456:789a::/48")}}
+	only4 := facts.Facts{PodCIDRs: []facts.PodCIDRSource{factstest.Source(origin.Cluster("kubeadm-config"), "10.1.0.0/16")}}
+	drawn := netip.MustParsePrefix("fd12:3456:789a::/48")
+	stored := func(name, cidr string, changes ...func(*v3.IPPool)) []v3.IPPool {
+		return []v3.IPPool{poolstest.Stored(name, cidr, append([]func(*v3.IPPool){withoutNAT}, changes...)...)}
+	}
+	withoutNATOfFile := ofFileAt(ippool.IPv6, "filed", "fd12:3456:789a::/48")
+	withoutNATOfFile.Pool.Spec.NATOutgoing = false
+	unset := value("natOutgoing", false, origin.Default)
+	tests := []struct {
+		name     string
+		want     plan.DesiredPool
+		existing []v3.IPPool
+		known    facts.Facts
+		random   netip.Prefix
+		note     string // empty: none
+		found    []string
+	}{
+		{"not drawn yet", desired(ippool.IPv6, "", unset), nil, facts.Facts{}, netip.Prefix{},
+			`IPPool "default-ipv6-ippool": the random ULA /48 that is generated for it` + fmt.Sprintf(tail, "default", "") + none, nil},
+		{"drawn", desired(ippool.IPv6, "", unset), nil, only4, drawn,
+			`IPPool "default-ipv6-ippool": cidr "fd12:3456:789a::/48" (default (random ULA))` + fmt.Sprintf(tail, "default", "") + none, nil},
+		{"drawn, with NAT", desired(ippool.IPv6, "", value("natOutgoing", true, origin.Env("N"))), nil, facts.Facts{}, drawn, "", nil},
+		{"drawn by an earlier run", desired(ippool.IPv6, ""), stored(ipv6Name, drawn.String()), facts.Facts{}, netip.Prefix{},
+			`IPPool "default-ipv6-ippool": cidr "fd12:3456:789a::/48" (datastore)` + fmt.Sprintf(tail, "datastore", " and onDrift=update"), nil},
+		{"named by a setting", desired(ippool.IPv6, "fd12:3456:789a::/48", unset), nil, facts.Facts{}, netip.Prefix{}, "", []string{"ULAWithoutNAT " + ipv6Name}},
+		{"named by a setting, existing", desired(ippool.IPv6, "fd12:3456:789a::/48"), stored(ipv6Name, drawn.String()), facts.Facts{}, netip.Prefix{}, "", []string{"ULAWithoutNAT " + ipv6Name}},
+		{"named by the cluster", desired(ippool.IPv6, "", unset), nil, cluster, drawn, "", []string{"ULAWithoutNAT " + ipv6Name}},
+		{"named by the cluster, existing", desired(ippool.IPv6, ""), stored(ipv6Name, drawn.String()), cluster, netip.Prefix{}, "", []string{"ULAWithoutNAT " + ipv6Name}},
+		{"named by a file", withoutNATOfFile, nil, facts.Facts{}, netip.Prefix{}, "", []string{"ULAWithoutNAT filed"}},
+		{"existing, of another length", desired(ippool.IPv6, ""), stored(ipv6Name, "fd12:3456:789a::/64"), facts.Facts{}, netip.Prefix{}, "", []string{"ULAWithoutNAT " + ipv6Name}},
+		{"existing, of fc00::/8", desired(ippool.IPv6, ""), stored(ipv6Name, "fc12:3456:789a::/48"), facts.Facts{}, netip.Prefix{}, "", []string{"ULAWithoutNAT " + ipv6Name}},
+		{"existing, of another name", desired(ippool.IPv6, ""), stored("mine", drawn.String()), facts.Facts{}, netip.Prefix{}, "", []string{"ULAWithoutNAT mine"}},
+		{"existing, disabled", desired(ippool.IPv6, ""), stored(ipv6Name, drawn.String(), poolstest.Disabled), facts.Facts{}, netip.Prefix{}, "", []string{"NoUsablePool "}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			p, err := made(t, plan.DriftReport, datastore.Snapshot{Pools: poolstest.Records(tt.existing...)}, tt.want).Settle(tt.known, tt.random)
+			require.NoError(t, err)
+			var want []string
+			if tt.note != "" {
+				want = []string{tt.note}
+			}
+			assert.Equal(t, want, Notes(p, tt.known, true))
+			assert.Equal(t, tt.found, lines(Check(p, tt.known, true)))
+			if tt.existing != nil {
+				assert.Empty(t, Notes(p, tt.known, false), "an existing pool is not checked")
+			}
+		})
+	}
 }
 
 // A finding has the source of each value, and a remedy.

@@ -23,6 +23,7 @@ const (
 	ServiceCIDROverlap        FindingCode = "ServiceCIDROverlap"
 	OutsidePodCIDR            FindingCode = "OutsidePodCIDR"
 	OutsideNodePodCIDR        FindingCode = "OutsideNodePodCIDR"
+	UnroutableRange           FindingCode = "UnroutableRange"
 	ULAWithoutNAT             FindingCode = "ULAWithoutNAT"
 	PrivateWithoutNAT         FindingCode = "PrivateWithoutNAT"
 	FewerBlocksThanNodes      FindingCode = "FewerBlocksThanNodes"
@@ -35,7 +36,7 @@ const (
 func FindingCodes() []FindingCode {
 	return []FindingCode{
 		HostInterfaceOverlap, HostRouteOverlap, NodeAddressOverlap, ServiceCIDROverlap, OutsidePodCIDR, OutsideNodePodCIDR,
-		ULAWithoutNAT, PrivateWithoutNAT, FewerBlocksThanNodes, NodeSelectorMatchesNoNode, PoolTerminating, NoUsablePool,
+		UnroutableRange, ULAWithoutNAT, PrivateWithoutNAT, FewerBlocksThanNodes, NodeSelectorMatchesNoNode, PoolTerminating, NoUsablePool,
 	}
 }
 

@@ -57,6 +57,8 @@ func TestDocumentedFindings(t *testing.T) {
 	three := facts.Survey{Nodes: []facts.Node{factstest.Node("worker-1", "10.0.0.11"), factstest.Node("worker-2", "10.0.0.12"), factstest.Node("worker-3")}}
 	ula := created("default-ipv6-ippool", "fd00:10:244::/64", withoutNAT)
 	ula.values = []plan.Value{value("cidr", "fd00:10:244::/64", origin.Env("CALICO_IPV6POOL_CIDR"))}
+	odd := created("default-ipv6-ippool", "33:177:177::/64")
+	odd.values = []plan.Value{value("cidr", "33:177:177::/64", origin.Env("CALICO_IPV6POOL_CIDR"))}
 	tests := []struct {
 		known input
 		pool  checkedPool
@@ -67,6 +69,7 @@ func TestDocumentedFindings(t *testing.T) {
 		{input{survey: facts.Survey{ServiceCIDRs: factstest.At(origin.Cluster("servicecidrs/kubernetes"), "10.96.0.0/12")}}, default4("10.0.0.0/8", byFlag, origin.Default)},
 		{input{podCIDRs: []facts.PodCIDRSource{factstest.Source(origin.Cluster("kubeadm-config"), "10.1.0.0/16")}}, default4("10.2.0.0/16", byFlag, origin.Default)},
 		{input{survey: facts.Survey{Nodes: []facts.Node{factstest.Node("worker-1", "10.1.0.0/24"), factstest.Node("worker-2", "10.1.1.0/24")}}}, default4("10.2.0.0/16", byFlag, origin.Default)},
+		{input{}, odd},
 		{input{}, ula},
 		{input{}, default4("10.244.0.0/16", origin.Default, origin.Flag("ipv4-pool-nat-outgoing"))},
 		{input{survey: nodes(5)}, default4("10.244.0.0/24", byFlag, origin.Default)},

@@ -52,6 +52,9 @@ type checkedPool struct {
 	// randomRange reports whether the CIDR is unknown and will be random.
 	randomRange bool
 
+	// drawn reports whether the CIDR is or will be random: nobody named it.
+	drawn bool
+
 	// updated has the sources of the fields that are updated in an existing
 	// pool.
 	updated map[string]origin.Origin
@@ -77,6 +80,7 @@ var checks = []check{
 	{ServiceCIDROverlap, (*checker).onServices, anyUse},
 	{OutsidePodCIDR, (*checker).outsidePodCIDR, forPods},
 	{OutsideNodePodCIDR, (*checker).outsideNodePodCIDR, forPods},
+	{UnroutableRange, (*checker).unroutable, anyUse},
 	{ULAWithoutNAT, (*checker).localWithoutNAT, forPods},
 	{PrivateWithoutNAT, (*checker).privateWithoutNAT, forPods},
 	{FewerBlocksThanNodes, (*checker).fewerBlocks, forNodes},
@@ -132,8 +136,10 @@ func (p checkedPool) prefix() netip.Prefix {
 	return prefix.Masked()
 }
 
-// randomRanges is the range of random ULAs (RFC 4193, L=1).
+// randomRanges is the range of random ULAs (RFC 4193, L=1), and randomBits their length.
 var randomRanges = netip.MustParsePrefix("fd00::/8")
+
+const randomBits = 48
 
 func (p checkedPool) ranged() bool { return p.randomRange || p.prefix().IsValid() }
 

@@ -23,14 +23,19 @@ var (
 )
 
 func (c *checker) localWithoutNAT(pool checkedPool) []Finding {
-	if pool.spec.NATOutgoing || !pool.randomRange && !ippool.Contains(uniqueLocal, pool.prefix()) {
-		return nil
+	if pool.drawn || !pool.isLocalWithoutNAT() {
+		return nil // a drawn one is a note: see Notes
 	}
-	return []Finding{{
-		CIDR: pool.located(),
-		Text: fmt.Sprintf("%s is unique local, and natOutgoing is false (%s): such addresses are not routed on the internet, so pods can't reach IPv6 hosts outside the cluster; %s, or set a global range",
-			pool.describeCIDR(), pool.source("natOutgoing"), pool.set("natOutgoing", "true")),
-	}}
+	return []Finding{{CIDR: pool.located(), Text: pool.describeLocalWithoutNAT()}}
+}
+
+func (p checkedPool) isLocalWithoutNAT() bool {
+	return !p.spec.NATOutgoing && (p.randomRange || ippool.Contains(uniqueLocal, p.prefix()))
+}
+
+func (p checkedPool) describeLocalWithoutNAT() string {
+	return fmt.Sprintf("%s is unique local, and natOutgoing is false (%s): such addresses are not routed on the internet, so pods can't reach IPv6 hosts outside the cluster; %s, or set a global range",
+		p.describeCIDR(), p.source("natOutgoing"), p.set("natOutgoing", "true"))
 }
 
 func (c *checker) privateWithoutNAT(pool checkedPool) []Finding {

@@ -7,6 +7,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings/internal/apiconfig"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/files"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/yamlnode"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool/manifest"
 )
 
@@ -36,10 +37,10 @@ func readConfig(path string, data []byte, others *Settings) (Settings, error) {
 		faults.Add(Setting{Source: origin.Line(path, config.Line)}, "%s", problem)
 	}
 	for _, fault := range config.Faults {
-		faults.addInFile(path, manifest.Fault(fault))
+		faults.addInFile(path, fileFault(fault))
 	}
 	if fault, is := config.Unselected(); is && !others.Datastore.IsSelected() {
-		faults.addInFile(path, manifest.Fault(fault))
+		faults.addInFile(path, fileFault(fault))
 	}
 	var settings Settings
 	for name, value := range config.Values {
@@ -48,6 +49,10 @@ func readConfig(path string, data []byte, others *Settings) (Settings, error) {
 		}
 	}
 	return settings, faults.Err()
+}
+
+func fileFault(fault yamlnode.Fault) manifest.Fault {
+	return manifest.Fault{Line: fault.Line, Path: fault.Path, Value: fault.Value, Problem: fault.Problem}
 }
 
 // otherFile returns the problem of another kind of file in the place of a CalicoAPIConfig;

@@ -34,6 +34,10 @@ type Config struct {
 //
 // The pools of PoolsFile come from PoolManifests, which [Settings.ReadPoolsFile] sets.
 //
+// A conflict of fields in a pool of a file is no fault of Resolve alone, because the existing
+// pool of its name may have it, too: see [plan.DesiredPool.Invalid]. If there are other
+// faults, the error has it as well.
+//
 // Resolve does not validate how to connect to the datastore; FromSettings of the
 // datastore's package does, and reads the files that these settings name.
 func (s Settings) Resolve() (Config, error) {
@@ -77,6 +81,9 @@ func (s Settings) Resolve() (Config, error) {
 	if s.Strict.Bool(false, &faults) {
 		faults.addWarnings(s.Strict, config.Warnings)
 		config.Warnings = nil
+	}
+	if len(faults) > 0 {
+		faults.addConflicts(config.Desired.Pools)
 	}
 	return config, faults.Err()
 }

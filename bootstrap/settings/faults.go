@@ -35,8 +35,7 @@ func (f Fault) Error() string {
 	return strings.Join(append(parts, text.Clip(text.OneLine(f.Problem), text.MaxProblem)), ": ")
 }
 
-// Error lists all faults of the settings. It is returned before any connection is made,
-// and matches ErrInvalidSettings with errors.Is.
+// Error lists all faults of the settings. It matches ErrInvalidSettings with errors.Is.
 type Error struct {
 	Faults []Fault // at least one
 }

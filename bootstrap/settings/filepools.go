@@ -19,8 +19,9 @@ import (
 
 // filePool is a pool of a file.
 type filePool struct {
-	path  string
-	entry manifest.Entry
+	path      string
+	entry     manifest.Entry
+	conflicts []manifest.Fault // that are no errors if the existing pool has them, too
 }
 
 // skipForFiles skips default pools if pools come from files, except for families whose
@@ -86,8 +87,15 @@ func validateFile(file PoolManifest, config *Config, faults *Faults) []filePool 
 	entries, warnings, invalid := manifest.Decode(file.Data)
 	var pools []filePool
 	for _, entry := range entries {
-		invalid = append(invalid, entry.Validate()...)
-		pools = append(pools, filePool{file.Path, entry})
+		pool := filePool{path: file.Path, entry: entry}
+		for _, fault := range entry.Validate() {
+			if fault.Conflict != "" {
+				pool.conflicts = append(pool.conflicts, fault)
+			} else {
+				invalid = append(invalid, fault)
+			}
+		}
+		pools = append(pools, pool)
 	}
 	slices.SortStableFunc(invalid, func(a, b manifest.Fault) int { return cmp.Compare(a.Line, b.Line) })
 	for _, fault := range invalid {
@@ -97,6 +105,19 @@ func validateFile(file PoolManifest, config *Config, faults *Faults) []filePool 
 		config.Warnings = append(config.Warnings, warning)
 	}
 	return pools
+}
+
+// addConflicts adds the conflicts of the pools, which can't be compared with existing ones.
+func (f *Faults) addConflicts(pools []plan.DesiredPool) {
+	for _, pool := range pools {
+		for _, conflict := range pool.Conflicts {
+			before := len(*f)
+			f.gather(conflict.Err)
+			for i := range (*f)[before:] {
+				(*f)[before+i].Problem += "; no error if the existing pool has the same"
+			}
+		}
+	}
 }
 
 func (f *Faults) addInFile(path string, fault manifest.Fault) {
@@ -200,6 +221,11 @@ func (s *Settings) desiredOf(file filePool) (plan.DesiredPool, bool) {
 	}
 	ippool.Default(pool)
 	desired.Values = file.values(pool)
+	for _, conflict := range file.conflicts {
+		var faults Faults
+		faults.addInFile(file.path, conflict)
+		desired.Conflicts = append(desired.Conflicts, plan.Conflict{Field: conflict.Conflict, Err: faults.Err()})
+	}
 	return desired, true
 }
 

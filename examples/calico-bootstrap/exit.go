@@ -29,7 +29,7 @@ const (
 var exitCodes = [...]string{
 	exitDone:     "the pools are as desired, or existing pools are unchanged",
 	exitFailed:   "the datastore, the cluster or firewalld failed; existing pools conflict with the settings; the run was interrupted; the output could not be written; or the program crashed",
-	exitSettings: "the settings are invalid, and no connection was made; or a strict preflight failed, and nothing was written",
+	exitSettings: "the settings are invalid, or a strict preflight failed; nothing was written",
 	exitPending:  "plan --exit-code: there are changes to apply; --on-drift=fail: a pool differs from the desired one, and nothing was written; firewall --check: an opening is missing",
 	exitTimedOut: "the time limit was reached",
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
@@ -92,6 +93,9 @@ func (p *program) desiredPools() ([]firewall.Pool, []string, error) {
 	}
 	pools := []firewall.Pool{}
 	for _, desired := range config.Desired.Pools {
+		if err := errors.Join(desired.Invalid(nil)...); err != nil {
+			return nil, nil, err
+		}
 		if desired.Skip != "" {
 			continue
 		}

@@ -50,7 +50,7 @@ func Decode(data []byte) (entries []Entry, warnings, faults []Fault) {
 		d.Faults = append(d.Faults, *fault)
 	}
 	for _, fault := range d.Faults {
-		faults = append(faults, Fault(fault))
+		faults = append(faults, Fault{Line: fault.Line, Path: fault.Path, Value: fault.Value, Problem: fault.Problem})
 	}
 	slices.SortStableFunc(d.warnings, compareLines)
 	slices.SortStableFunc(faults, compareLines)

@@ -41,6 +41,10 @@ type Fault struct {
 	Path    string // of the field, such as items[2].spec.cidr; empty: the entry or document
 	Value   string // as given; empty if there is none
 	Problem string // what is invalid, and what would be valid
+
+	// Conflict is the name of the field of the spec, such as natOutgoing, if the fault is
+	// one of [ippool.Conflicts]; otherwise empty.
+	Conflict string
 }
 
 // Error returns one line: line number, path, value and problem.
@@ -101,11 +105,14 @@ func (e Entry) Validate() []Fault {
 			problem += "; without allowedUses the pool is for Workload and Tunnel; set allowedUses: [Workload]"
 		}
 		value := ""
-		switch fault.Type {
-		case field.ErrorTypeInvalid, field.ErrorTypeNotSupported, field.ErrorTypeDuplicate:
+		if fault.Type != field.ErrorTypeRequired && fault.Type != field.ErrorTypeTooLong {
 			value = fmt.Sprint(fault.BadValue)
 		}
-		faults = append(faults, e.At(fault.Field, value, problem))
+		found := e.At(fault.Field, value, problem)
+		if fault.Type == field.ErrorTypeForbidden && fault.Field != "metadata.annotations" {
+			found.Conflict = name
+		}
+		faults = append(faults, found)
 	}
 	slices.SortStableFunc(faults, compareLines)
 	return faults
