@@ -23,6 +23,10 @@ const coreList = "List"
 //     Each pool is either an IPPool, with or without kind and apiVersion, or a
 //     flat mapping of name, labels, annotations and the fields of the spec.
 //
+// Values are those that kubectl and calicoctl read. What YAML reads as something else than
+// what is written is a fault: tags other than YAML's own, numbers in other notations than
+// decimal, line breaks and templates outside of annotations.
+//
 // Faults are syntax errors, unknown fields and wrong types. Warnings are fields
 // that are ignored because only a server sets them, as in an export. Both are
 // sorted by line, and after a thousand faults the rest is not reported. An entry
@@ -96,6 +100,8 @@ func (d *decoder) document(node *yaml.Node) {
 			return
 		}
 		d.object("", node)
+	case node.Tag == templateTag:
+		d.fault(node.Line, "", "", template)
 	case whatIs(node) != nothing: // nothing is an empty document
 		// Omit the value: the data may be a secret such as a token.
 		d.fault(node.Line, "", "", fmt.Sprintf("is %s; must be an IPPool, an IPPoolList or a list of pools", whatIs(node)))

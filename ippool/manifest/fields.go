@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"strings"
+	"unicode"
 
 	"github.com/calico-bootstrap/calico-bootstrap/internal/spelling"
 )
@@ -72,7 +73,17 @@ func suggest(word string, known []string) string {
 }
 
 // simplified removes differences in style: nat-outgoing, NAT_outgoing and
-// natOutgoing are the same.
-func simplified(word string) string { return strings.ToLower(withoutMarks.Replace(word)) }
+// natOutgoing are the same, and so is a name with a space that is not visible.
+func simplified(word string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+			return unicode.ToLower(r)
+		}
+		return -1
+	}, word)
+}
 
-var withoutMarks = strings.NewReplacer("-", "", "_", "", " ", "")
+// isASCII reports whether a word has only the characters of the names of fields.
+func isASCII(word string) bool {
+	return !strings.ContainsFunc(word, func(r rune) bool { return r > unicode.MaxASCII })
+}

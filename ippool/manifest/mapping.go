@@ -87,6 +87,9 @@ func (d *decoder) mappingOf(path string, given pair) []pair {
 func (d *decoder) unknown(path string, given pair, known []string, otherPlace string) string {
 	meant := cmp.Or(suggest(given.key, known), otherPlace)
 	allowed := cmp.Or(meant, "one of "+strings.Join(known, ", "))
+	if meant != "" && !isASCII(given.key) {
+		allowed += ", without characters such as no-break spaces"
+	}
 	d.fault(given.line, join(path, shortened(given.key)), "", "unknown field; must be "+allowed)
 	return meant
 }

@@ -4,14 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"regexp"
-	"strconv"
-	"sync"
-	"unicode/utf8"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
-
-	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 )
 
 // parse parses the documents one by one, as long as use returns true and up to the first
@@ -26,8 +21,8 @@ func parse(data []byte, use func(document *yaml.Node) bool) *Fault {
 		}
 		notJSON = line
 	}
-	if !utf8.Valid(content) {
-		return &Fault{Line: 1, Problem: "is not UTF-8"}
+	if fault := notUTF8(content); fault != nil {
+		return fault
 	}
 	lines := newSource(content)
 	decoder := yaml.NewDecoder(bytes.NewReader(content))
@@ -38,41 +33,19 @@ func parse(data []byte, use func(document *yaml.Node) bool) *Fault {
 		case errors.Is(err, io.EOF):
 			return nil
 		case err != nil && notJSON > 0:
-			_, problem := yamlProblem(err, data)
-			return &Fault{Line: notJSON, Problem: "invalid JSON; as YAML: " + problem}
+			fault := lines.yamlFault(err)
+			_, problem, _ := strings.Cut(fault.Problem, ": ")
+			fault.Line, fault.Path, fault.Problem = notJSON, "", "invalid JSON; as YAML: "+problem
+			return &fault
 		case err != nil:
-			line, problem := yamlProblem(err, data)
-			return &Fault{Line: line, Problem: "invalid YAML near this line: " + problem}
+			fault := lines.yamlFault(err)
+			return &fault
 		}
-		lines.markBareTags(&document)
+		lines.mark(&document)
 		for _, content := range document.Content {
 			if !use(content) {
 				return nil
 			}
 		}
 	}
-}
-
-var (
-	yamlError     = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^yaml: (?:line (\d+): )?`) })
-	unknownAnchor = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^unknown anchor '(.*)' referenced$`) })
-)
-
-// yamlProblem returns the parser's error and its line, which can be the line where
-// the invalid block begins. The parser names no line for an error on the first
-// line, nor for an alias without an anchor, whose line yamlProblem looks up.
-func yamlProblem(err error, data []byte) (line int, problem string) {
-	line, problem = 1, err.Error()
-	if match := yamlError().FindStringSubmatch(problem); match != nil {
-		problem = problem[len(match[0]):]
-		if named, err := strconv.Atoi(match[1]); err == nil {
-			line = named
-		}
-	}
-	if match := unknownAnchor().FindStringSubmatch(problem); match != nil {
-		if before, _, found := bytes.Cut(data, []byte("*"+match[1])); found {
-			line = 1 + bytes.Count(before, []byte("\n"))
-		}
-	}
-	return line, text.Decoding(errors.New(problem))
 }

@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -52,7 +53,9 @@ func whatIs(node *yaml.Node) string {
 	case "!!bool":
 		return aBoolean
 	case "!!null":
-		return nothing
+		if node.Style&yaml.TaggedStyle == 0 || node.Value == "" {
+			return nothing
+		}
 	}
 	return "tagged " + shortened(node.ShortTag())
 }
@@ -67,7 +70,17 @@ func isTagged(node *yaml.Node) bool {
 func (d *decoder) text(path string, line int, node *yaml.Node) (string, bool) {
 	switch what := whatIs(node); what {
 	case aText:
-		return node.Value, true
+		switch free := strings.Contains(path, "annotations["); {
+		case !free && isTemplate(node.Value):
+			d.fault(line, path, "", template)
+		case !free && strings.Contains(node.Value, "\n"):
+			d.fault(line, path, "", "has a line break; write it on one line, or with >- in place of > or |")
+		case isPlain(node) && node.LineComment != "" && (strings.Count(node.Value, "'")%2 != 0 || strings.Count(node.Value, `"`)%2 != 0):
+			d.fault(line, path, node.Value, "ends where a comment begins, in the middle of quotes; put all of the value in quotes")
+		default:
+			return node.Value, true
+		}
+		return node.Value, false
 	case aNumber, aBoolean:
 		d.fault(line, path, node.Value, fmt.Sprintf("is %s; must be a string: put it in quotes", what))
 	default:
@@ -103,13 +116,34 @@ func (d *decoder) integer(path string, line int, node *yaml.Node) (int, bool) {
 	case what == aNumber && same:
 		return number, true
 	case what == aNumber:
-		d.fault(line, path, node.Value, "must be a decimal integer without leading zeros, such as 26")
+		d.fault(line, path, node.Value, "must be a decimal integer without leading zeros"+decimal(node.Value))
 	case what == aText && same:
 		d.fault(line, path, node.Value, "must be a number, got a string: remove the quotes")
 	default:
 		d.wrongType(path, line, node, "a number")
 	}
 	return 0, false
+}
+
+// decimal returns a hint: the integer that a number in another notation means, as far as
+// that is certain. It is empty for none.
+func decimal(number string) string {
+	plain := strings.ReplaceAll(strings.TrimPrefix(number, "+"), "_", "")
+	value, err := strconv.ParseInt(plain, 10, 32) // 026 is 26 for calico-node, 22 for kubectl
+	if err != nil {
+		value, err = strconv.ParseInt(plain, 0, 32)
+	}
+	if err != nil {
+		var float float64
+		if float, err = strconv.ParseFloat(plain, 64); err == nil && float != math.Trunc(float) || math.Abs(float) > 1e6 {
+			err = strconv.ErrRange
+		}
+		value = int64(float)
+	}
+	if err != nil {
+		return ", such as 26"
+	}
+	return fmt.Sprintf(": write %d", value)
 }
 
 // word decodes a value of an enumeration, in Calico's spelling.
@@ -138,9 +172,13 @@ func word[E ippool.Enum](d *decoder, path string, line int, node *yaml.Node) (E,
 }
 
 func (d *decoder) wrongType(path string, line int, node *yaml.Node, want string) {
+	if node.Tag == templateTag || node.Kind == yaml.ScalarNode && isTemplate(node.Value) {
+		d.fault(line, path, "", template)
+		return
+	}
 	if isTagged(node) {
 		tag := strings.TrimSpace(strings.TrimPrefix(whatIs(node), "tagged "))
-		d.fault(line, path, tag+" "+node.Value, "has the YAML tag "+tag+"; must be "+want+": put the value in quotes if "+tag+" belongs to it")
+		d.fault(line, path, strings.TrimSpace(tag+" "+node.Value), "has the YAML tag "+tag+"; must be "+want+": put the value in quotes if "+tag+" belongs to it, else remove "+tag)
 		return
 	}
 	what, value := whatIs(node), ""
