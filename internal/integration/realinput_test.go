@@ -184,12 +184,11 @@ type outcome struct {
 func (c realCase) run(t *testing.T, place realPlace) outcome {
 	t.Helper()
 	folder := t.TempDir()
-	words := append([]string{"@DIR@", folder}, place.words...)
-	var back []string
-	for i := 0; i+1 < len(words); i += 2 {
-		back = append(back, words[i+1], words[i])
+	back := []string{folder, "@DIR@"}
+	for i := 0; i+1 < len(place.words); i += 2 {
+		back = append(back, place.words[i+1], place.words[i])
 	}
-	expand, restore := strings.NewReplacer(words...), strings.NewReplacer(back...)
+	expand, restore := strings.NewReplacer(place.words...), strings.NewReplacer(back...)
 	env := []string{"HOME=" + folder}
 	if !c.alone {
 		env = append(env, place.env)
@@ -257,6 +256,9 @@ func (c realCase) missed(o outcome) []string {
 			holds = strings.Contains(o.stderr, text)
 		case "output":
 			holds = strings.Contains(o.stdout+o.stderr, text)
+		case "first-line":
+			first, _, _ := strings.Cut(o.stderr, "\n")
+			holds = strings.Contains(first, text)
 		case "records":
 			holds = strings.Contains(o.records, text) || text == "none" && o.records == ""
 		default:
