@@ -97,6 +97,7 @@ var preflightOn = []string{"CALICO_IPPOOLS_PREFLIGHT=warn", "CALICO_IPPOOLS_ALLO
 // logTime and randomULA match what differs from run to run.
 var (
 	logTime   = regexp.MustCompile(`(?m)^time=\S+ `)
+	spaces    = regexp.MustCompile(` {2,}`)
 	randomULA = regexp.MustCompile(`fd[0-9a-f]{2}:[0-9a-f]{1,4}:[0-9a-f]{1,4}::/48`)
 )
 
