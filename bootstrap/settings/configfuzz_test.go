@@ -11,7 +11,7 @@ import (
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/internal/settingstest"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
-	"github.com/calico-bootstrap/calico-bootstrap/internal/realinput"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/realinputtest"
 )
 
 // FuzzConfigFile checks that a CalicoAPIConfig file of any content is either rejected,
@@ -26,7 +26,7 @@ func FuzzConfigFile(f *testing.F) {
 	} {
 		f.Add([]byte(text))
 	}
-	for _, file := range realinput.Files(f, "calicoctl.cfg") {
+	for _, file := range realinputtest.Files(f, "calicoctl.cfg") {
 		f.Add([]byte(file))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -76,7 +76,7 @@ func FuzzUnknownVariables(f *testing.F) {
 		f.Add(name, "https://root:hunter2secret@a")
 		f.Add(name, "\x1b[2J\n"+strings.Repeat("x", 300))
 	}
-	for _, variable := range realinput.Variables(f) {
+	for _, variable := range realinputtest.Variables(f) {
 		name, value, _ := strings.Cut(variable, "=")
 		f.Add(name, value)
 	}

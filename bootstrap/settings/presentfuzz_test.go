@@ -11,7 +11,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/internal/settingstest"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
-	"github.com/calico-bootstrap/calico-bootstrap/internal/realinput"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/realinputtest"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
@@ -23,7 +23,7 @@ func FuzzPresentSettings(f *testing.F) {
 	for i, d := range pools {
 		index[d.Env] = uint8(i)
 	}
-	for _, variable := range realinput.Variables(f) {
+	for _, variable := range realinputtest.Variables(f) {
 		name, value, _ := strings.Cut(variable, "=")
 		if i, known := index[name]; known {
 			for _, other := range []string{"", "none", "10.244.0.0/16", "fd00:10:244::/56", "Always"} {

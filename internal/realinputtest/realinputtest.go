@@ -1,5 +1,5 @@
-// Package realinput reads the cases of real input, for fuzzers to begin with.
-package realinput
+// Package realinputtest reads the cases of real input, for fuzzers to begin with.
+package realinputtest
 
 import (
 	"io/fs"
@@ -33,7 +33,7 @@ func Files(tb testing.TB, name string) []string {
 	var all []string
 	err = filepath.WalkDir(filepath.Join(at, folder), func(path string, _ fs.DirEntry, err error) error {
 		if err != nil || filepath.Ext(path) != ".txtar" {
-			return nil //nolint:nilerr // outside of the repository there are none
+			return nil // outside of the repository there are none
 		}
 		data, err := os.ReadFile(path)
 		if err != nil {
