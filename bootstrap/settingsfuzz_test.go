@@ -25,6 +25,10 @@ func FuzzResolve(f *testing.F) {
 	f.Add("10.0.0.0/30", "Upper", "0x1a", "always", "always", "global()", "::ffff:10.0.0.0/104", "a/b", "-1", "on")
 	f.Add("169.254.0.0/16", "a..b", "99999999999999999999", "", "", "a == '\xff'", "fe80::1%eth0", strings.Repeat("a", 254), "00000116", "")
 	f.Add("0.0.0.0/0", "\n", "20", "", "", "(", "::/0", "\x1b", "116", "")
+	f.Add("none", "", "", "Always", "CrossSubnet", "! has(a)", "none", "", "26", "Always")
+	f.Add("\"10.0.0.0/16\"", "", "26\r", " Always", "'Never'", "\"all()\"", "fd00:10:244::/56\r", "", "0x7a", "Never ")
+	f.Add("10.244.0.0/16,fd00:10:244::/56", "", "", "", "", "", "10.244.0.0/16,fd00:10:244::/56", "", "", "")
+	f.Add("\"\"", "''", "\"\"", "", "", "", "1100::/52", "", "", "")
 	f.Fuzz(func(t *testing.T, cidr4, name4, size4, ipip4, vxlan4, selector, cidr6, name6, size6, vxlan6 string) {
 		given := settingstest.Given(t,
 			"CALICO_IPV4POOL_CIDR="+cidr4, "CALICO_IPV4POOL_NAME="+name4, "CALICO_IPV4POOL_BLOCK_SIZE="+size4,
@@ -83,6 +87,8 @@ func FuzzWords(f *testing.F) {
 	f.Add("true", "off", "YES", "90s", "warning", "JSON", "etcdv3")
 	f.Add("ture", "2", "\n", "60", "fatal", "xml", "etcd")
 	f.Add("0", "Disabled", "on", "-1ns", "Debug", "text", "Kubernetes")
+	f.Add("false", "false", "true", "0", "NONE", "auto", "etcdv3")
+	f.Add("\"true\"", "true\r", " true", "60 s", "CRITICAL", "", "etcdv2")
 	f.Fuzz(func(t *testing.T, noPools, ipv6, wait, timeout, level, format, datastore string) {
 		given := settingstest.Given(t, "NO_DEFAULT_POOLS="+noPools, "FELIX_IPV6SUPPORT="+ipv6, "WAIT_FOR_DATASTORE="+wait,
 			"CALICO_IPPOOLS_TIMEOUT="+timeout, "CALICO_STARTUP_LOGLEVEL="+level, "CALICO_IPPOOLS_LOG_FORMAT="+format,

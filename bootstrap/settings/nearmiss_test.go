@@ -7,6 +7,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 )
 
 // What Calico's own programs read or its manifests set is no near miss of a setting.
@@ -17,13 +19,17 @@ func TestNearMissesHaveNoFalseAlarms(t *testing.T) {
 		t.Skip("../shared is missing")
 	}
 	require.NoError(t, err)
+	var all []string
 	names := 0
 	for line := range strings.Lines(string(data)) {
 		if name := strings.TrimSpace(line); name != "" && !strings.HasPrefix(name, "#") {
 			names++
 			assert.Empty(t, unknownVariables([]string{name + "=x"}), name)
+			all = append(all, name+"=x")
 		}
 	}
+	_, err = Settings{Unknown: unknownVariables(all), Strict: Given("true", origin.Env("CALICO_IPPOOLS_STRICT"))}.Resolve()
+	assert.NoError(t, err, "with --strict")
 	assert.Greater(t, names, 300)
 }
 
@@ -50,6 +56,32 @@ func TestNearMisses(t *testing.T) {
 	} {
 		assert.Empty(t, unknownVariables([]string{name + "=x"}), name)
 	}
+}
+
+// What Kubernetes sets in pods for Services of any of Calico's and etcd's names is no near
+// miss, and no error under --strict.
+func TestServiceLinksHaveNoFalseAlarms(t *testing.T) {
+	t.Parallel()
+	var links []string
+	for _, service := range []string{
+		"KUBERNETES", "ETCD", "ETCD_0", "CALICO_ETCD", "ETCD_CLUSTER_CLIENT", "CALICO_TYPHA", "CALICO_KUBE_CONTROLLERS_METRICS", "CALICO_API", "CALICO_APISERVER",
+		"CALICO_IPPOOLS", "CALICO_IPPOOL", "CALICO_IPV4POOL", "CALICO_IPV4POOL_CIDR", "NO_DEFAULT_POOLS", "K8S_API", "K8S_API_ENDPOINT", "KUBECONFIG", "DATASTORE",
+		"FELIX", "FELIX_METRICS", "WAIT_FOR_DATASTORE", "CALICO_NAT_OUTGOING", "ETCD_ENDPOINTS",
+	} {
+		for _, link := range []string{
+			"SERVICE_HOST=10.96.0.9", "SERVICE_PORT=2379", "SERVICE_PORT_CLIENT=2379", "SERVICE_PORT_ETCD_CLIENT_SSL=2379", "PORT=tcp://10.96.0.9:2379",
+			"PORT_2379_TCP=tcp://10.96.0.9:2379", "PORT_2379_TCP_PROTO=tcp", "PORT_2379_TCP_PORT=2379", "PORT_2379_TCP_ADDR=10.96.0.9",
+			"PORT_4789_UDP=udp://10.96.0.9:4789", "PORT_4789_UDP_ADDR=10.96.0.9", "PORT_9999_SCTP=sctp://10.96.0.9:9999",
+		} {
+			links = append(links, service+"_"+link)
+		}
+	}
+	for _, link := range links {
+		assert.Empty(t, unknownVariables([]string{link}), link)
+	}
+	given := Settings{Unknown: unknownVariables(links), Strict: Given("true", origin.Env("CALICO_IPPOOLS_STRICT"))}
+	_, err := given.Resolve()
+	assert.NoError(t, err)
 }
 
 // CALICO_NO_DEFAULT_POOLS is an older name of NO_DEFAULT_POOLS, which takes precedence.

@@ -63,7 +63,12 @@ func logged(t *testing.T, cmd *exec.Cmd) func() string {
 
 func call(t *testing.T, env []string, args ...string) result {
 	t.Helper()
-	cmd := command(t, env, args...)
+	return finish(t, command(t, env, args...))
+}
+
+// finish runs a command that must not panic.
+func finish(t *testing.T, cmd *exec.Cmd) result {
+	t.Helper()
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()
@@ -88,6 +93,13 @@ func normalized(text string) string {
 // preflightOn enables the preflight. Findings about the networks of this machine are
 // allowed; the output has a note for each of them.
 var preflightOn = []string{"CALICO_IPPOOLS_PREFLIGHT=warn", "CALICO_IPPOOLS_ALLOW=HostInterfaceOverlap,HostRouteOverlap"}
+
+// logTime and randomULA match what differs from run to run.
+var (
+	logTime   = regexp.MustCompile(`(?m)^time=\S+ `)
+	spaces    = regexp.MustCompile(` {2,}`)
+	randomULA = regexp.MustCompile(`fd[0-9a-f]{2}:[0-9a-f]{1,4}:[0-9a-f]{1,4}::/48`)
+)
 
 var allowedNote = regexp.MustCompile(`(?m)^Note: findings allowed by the settings: Host.*\n`)
 

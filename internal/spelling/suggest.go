@@ -1,6 +1,9 @@
 package spelling
 
-import "strings"
+import (
+	"strings"
+	"unicode"
+)
 
 // Suggest returns the known word that was probably meant, empty if none is similar. Others
 // maps other names, as Simplified returns them, to the known word or words that are meant;
@@ -33,7 +36,12 @@ func Suggest(word string, known []string, others map[string]string) string {
 }
 
 // Simplified removes differences in style: nat-outgoing, NAT_outgoing and natOutgoing are
-// the same.
-func Simplified(word string) string { return strings.ToLower(withoutMarks.Replace(word)) }
-
-var withoutMarks = strings.NewReplacer("-", "", "_", "", " ", "")
+// the same, and so is a name with a space that is not visible.
+func Simplified(word string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+			return unicode.ToLower(r)
+		}
+		return -1
+	}, word)
+}

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"unicode/utf8"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -22,8 +22,8 @@ func Parse(data []byte, use func(document *yaml.Node) bool) *Fault {
 		}
 		notJSON = line
 	}
-	if !utf8.Valid(content) {
-		return &Fault{Line: 1, Problem: "is not UTF-8"}
+	if fault := notUTF8(content); fault != nil {
+		return fault
 	}
 	lines := newSource(content)
 	decoder := yaml.NewDecoder(bytes.NewReader(content))
@@ -34,19 +34,16 @@ func Parse(data []byte, use func(document *yaml.Node) bool) *Fault {
 		case errors.Is(err, io.EOF):
 			return nil
 		case err != nil && notJSON > 0:
-			line, problem, known := yamlProblem(err, data)
-			if known {
-				return &Fault{Line: line, Problem: problem}
+			fault := lines.yamlFault(err)
+			if _, problem, found := strings.Cut(fault.Problem, ": "); found {
+				fault = Fault{Line: notJSON, Problem: "invalid JSON; as YAML: " + problem}
 			}
-			return &Fault{Line: notJSON, Problem: "invalid JSON; as YAML: " + problem}
+			return &fault
 		case err != nil:
-			line, problem, known := yamlProblem(err, data)
-			if !known {
-				problem = "invalid YAML near this line: " + problem
-			}
-			return &Fault{Line: line, Problem: problem}
+			fault := lines.yamlFault(err)
+			return &fault
 		}
-		lines.markBareTags(&document)
+		lines.mark(&document)
 		for _, content := range document.Content {
 			if !use(content) {
 				return nil

@@ -22,18 +22,18 @@ func TestKind(t *testing.T) {
 // A syntax error whose cause is on the line, or next to it, is reported as the cause.
 func TestParseNamesTheCause(t *testing.T) {
 	t.Parallel()
-	const tab, template = "a tab in the indentation; must be spaces", "an unrendered template; render the file first"
+	const tab, template = "invalid YAML: a tab in the indentation; indent with spaces", "is a template, which must be rendered first"
 	for data, want := range map[string]Fault{
-		"a:\n\tb: c\n":              {Line: 2, Problem: tab},
-		"a:\n  b: c\n\td: e\n":      {Line: 3, Problem: tab},
-		"a:\n  b: c\n  \td: [\n":    {Line: 3, Problem: tab},
+		"a:\n\tb: c\n":              {Line: 2, Path: "b", Problem: tab},
+		"a:\n  b: c\n\td: e\n":      {Line: 3, Path: "d", Problem: tab},
+		"a:\n  b: c\n  \td: [\n":    {Line: 3, Path: "d", Problem: tab},
 		"{% if a %}\na: b\n":        {Line: 1, Problem: template},
 		"a:\n{{- if b }}\n  c: d":   {Line: 2, Problem: template},
 		"a: {{ b }}:1\n":            {Line: 1, Problem: template},
 		"a: b\n\t\nc: d\n":          {Line: 2, Problem: tab},
-		"a: b\nc: *d\n":             {Line: 2, Problem: "an alias without its anchor; put a value that begins with * in quotes"},
-		"a: @b\n":                   {Line: 1, Problem: "invalid YAML near this line: found character that cannot start any token; put a value that begins with @, ` or % in quotes"},
-		"a: *#b\n":                  {Line: 1, Problem: "invalid YAML near this line: did not find expected alphabetic or numeric character; put a value that begins with * or & in quotes"},
+		"a: b\nc: *d\n":             {Line: 2, Path: "c", Problem: "invalid YAML: unknown anchor *** referenced; a value that begins with * must be in quotes"},
+		"a: @b\n":                   {Line: 1, Path: "a", Problem: "invalid YAML: a value that begins with @ must be in quotes"},
+		"a: *#b\n":                  {Line: 1, Path: "a", Problem: "invalid YAML: did not find expected alphabetic or numeric character; a value that begins with & or * must be in quotes"},
 		"a: [\n# a\tb\n\t# c\nd: e": {Line: 4, Problem: "invalid YAML near this line: did not find expected ',' or ']'"},
 	} {
 		got := Parse([]byte(data), func(*yaml.Node) bool { return true })

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
@@ -137,6 +138,9 @@ func (r *Reader) MappingOf(path string, given Pair) []Pair {
 func (r *Reader) Unknown(path string, given Pair, known []string, otherPlace string) string {
 	meant := cmp.Or(spelling.Suggest(given.Key, known, r.OtherNames), otherPlace)
 	allowed := cmp.Or(meant, "one of "+strings.Join(known, ", "))
+	if meant != "" && strings.ContainsFunc(given.Key, func(c rune) bool { return c > unicode.MaxASCII }) {
+		allowed += ", without characters such as no-break spaces"
+	}
 	r.Fault(given.Line, Join(path, Shortened(given.Key)), "", "unknown field; must be "+allowed)
 	return meant
 }

@@ -2,6 +2,7 @@ package yamlnode
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,7 +28,7 @@ const (
 	Null    = "null"
 )
 
-// Template is what {{ name }} without quotes is: to YAML, a mapping whose key is one.
+// Template is the type of {{ name }} without quotes: to YAML, a mapping whose key is one.
 const Template = "an unrendered template"
 
 // WhatIs returns the type of the node as kubectl reads it: one of the constants, a list, a
@@ -35,14 +36,13 @@ const Template = "an unrendered template"
 func WhatIs(node *yaml.Node) string {
 	switch node.Kind {
 	case yaml.MappingNode:
-		if len(node.Content) == 2 && node.Content[0].Kind == yaml.MappingNode && node.Content[0].Style&yaml.FlowStyle != 0 {
-			return Template
-		}
 		return "a mapping"
 	case yaml.SequenceNode:
 		return "a list"
 	}
 	switch node.ShortTag() {
+	case templateTag:
+		return Template
 	case "!!str":
 		if isPlain(node) && (slices.Contains(yesWords, node.Value) || slices.Contains(noWords, node.Value)) {
 			return Boolean
@@ -57,7 +57,9 @@ func WhatIs(node *yaml.Node) string {
 	case "!!bool":
 		return Boolean
 	case "!!null":
-		return Null
+		if node.Style&yaml.TaggedStyle == 0 || node.Value == "" {
+			return Null
+		}
 	}
 	return "tagged " + Shortened(node.ShortTag())
 }
@@ -65,6 +67,24 @@ func WhatIs(node *yaml.Node) string {
 // IsTagged reports whether the node has a tag that is not one of YAML's own types.
 func IsTagged(node *yaml.Node) bool {
 	return node.Kind == yaml.ScalarNode && strings.HasPrefix(WhatIs(node), "tagged ")
+}
+
+// Line decodes a string that is one line and no template. Null is an error.
+func (r *Reader) Line(path string, line int, node *yaml.Node) (string, bool) {
+	if WhatIs(node) == String {
+		switch {
+		case IsTemplate(node.Value):
+			r.Fault(line, path, "", Unrendered)
+			return "", false
+		case strings.Contains(node.Value, "\n"):
+			r.Fault(line, path, "", "has a line break; write it on one line, or with >- in place of > or |")
+			return "", false
+		case isPlain(node) && node.LineComment != "" && (strings.Count(node.Value, "'")%2 != 0 || strings.Count(node.Value, `"`)%2 != 0):
+			r.Fault(line, path, node.Value, "ends where a comment begins, in the middle of quotes; put all of the value in quotes")
+			return "", false
+		}
+	}
+	return r.Text(path, line, node)
 }
 
 // Text decodes a string. Null is an error: the field may mean the default, or the
@@ -109,7 +129,7 @@ func (r *Reader) Integer(path string, line int, node *yaml.Node) (int, bool) {
 	case what == Number && same:
 		return number, true
 	case what == Number:
-		r.Fault(line, path, node.Value, "must be a decimal integer without leading zeros, such as 26")
+		r.Fault(line, path, node.Value, "must be a decimal integer without leading zeros"+decimal(node.Value))
 	case what == String && same:
 		r.Fault(line, path, node.Value, "must be a number, got a string: remove the quotes")
 	default:
@@ -118,11 +138,36 @@ func (r *Reader) Integer(path string, line int, node *yaml.Node) (int, bool) {
 	return 0, false
 }
 
+// decimal returns a hint: the integer that a number in another notation means, as far as
+// that is certain. It is empty for none.
+func decimal(number string) string {
+	plain := strings.ReplaceAll(strings.TrimPrefix(number, "+"), "_", "")
+	value, err := strconv.ParseInt(plain, 10, 32) // 026 is 26 for calico-node, 22 for kubectl
+	if err != nil {
+		value, err = strconv.ParseInt(plain, 0, 32)
+	}
+	if err != nil {
+		var float float64
+		if float, err = strconv.ParseFloat(plain, 64); err == nil && float != math.Trunc(float) || math.Abs(float) > 1e6 {
+			err = strconv.ErrRange
+		}
+		value = int64(float)
+	}
+	if err != nil {
+		return ", such as 26"
+	}
+	return fmt.Sprintf(": write %d", value)
+}
+
 // WrongType reports a value that is not what it must be.
 func (r *Reader) WrongType(path string, line int, node *yaml.Node, want string) {
+	if WhatIs(node) == Template || node.Kind == yaml.ScalarNode && IsTemplate(node.Value) {
+		r.Fault(line, path, "", Unrendered)
+		return
+	}
 	if IsTagged(node) {
 		tag := strings.TrimSpace(strings.TrimPrefix(WhatIs(node), "tagged "))
-		r.Fault(line, path, tag+" "+node.Value, "has the YAML tag "+tag+"; must be "+want+": put the value in quotes if "+tag+" belongs to it")
+		r.Fault(line, path, strings.TrimSpace(tag+" "+node.Value), "has the YAML tag "+tag+"; must be "+want+": put the value in quotes if "+tag+" belongs to it, else remove "+tag)
 		return
 	}
 	what, value := WhatIs(node), ""

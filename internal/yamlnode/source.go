@@ -11,6 +11,9 @@ import (
 // reads such a value without the "!": for a selector, as its opposite.
 const bareTag = "! " // yaml reads a node with the tag "!" as one without
 
+// templateTag is the tag of a mapping that is a template: "{{ .Values.cidr }}".
+const templateTag = "{{"
+
 // source finds the text of a node in the data.
 type source struct {
 	lines   [][]byte
@@ -68,15 +71,32 @@ func (s *source) at(node *yaml.Node) []byte {
 	return line[column:]
 }
 
-// markBareTags sets bareTag on the scalars of the document that have one. The parser
-// drops it, but the position of such a node is that of the tag.
-func (s *source) markBareTags(node *yaml.Node) {
+// mark replaces what YAML reads as something else than what is written by scalars with a
+// tag, which no field accepts: a value behind a lone "!", a list or a mapping behind a tag
+// of its own, and a template, which is a mapping with a mapping as its key.
+func (s *source) mark(node *yaml.Node) {
 	for _, child := range node.Content {
-		s.markBareTags(child)
+		s.mark(child)
 	}
-	if node.Kind != yaml.ScalarNode {
-		return
+	switch node.Kind {
+	case yaml.ScalarNode:
+		s.markBareTag(node)
+	case yaml.MappingNode:
+		if node.Style&yaml.FlowStyle != 0 && bytes.HasPrefix(s.at(node), []byte("{{")) {
+			*node = yaml.Node{Kind: yaml.ScalarNode, Tag: templateTag, Style: yaml.TaggedStyle, Line: node.Line, Column: node.Column}
+		} else if tag := node.ShortTag(); tag != "!!map" {
+			*node = yaml.Node{Kind: yaml.ScalarNode, Tag: tag, Style: yaml.TaggedStyle, Line: node.Line, Column: node.Column}
+		}
+	case yaml.SequenceNode:
+		if tag := node.ShortTag(); tag != "!!seq" {
+			*node = yaml.Node{Kind: yaml.ScalarNode, Tag: tag, Style: yaml.TaggedStyle, Line: node.Line, Column: node.Column}
+		}
 	}
+}
+
+// markBareTag sets bareTag on a scalar that has one. The parser drops it, but the position
+// of such a node is that of the tag.
+func (s *source) markBareTag(node *yaml.Node) {
 	text := s.at(node)
 	if node.Anchor != "" { // it may come before the tag, even lines before
 		text = bytes.TrimLeft(bytes.TrimPrefix(text, []byte("&"+node.Anchor)), " \t")

@@ -25,6 +25,10 @@ const coreList = "List"
 //     Each pool is either an IPPool, with or without kind and apiVersion, or a
 //     flat mapping of name, labels, annotations and the fields of the spec.
 //
+// Values are those that kubectl and calicoctl read. What YAML reads as something else than
+// what is written is a fault: tags other than YAML's own, numbers in other notations than
+// decimal, line breaks and templates outside of annotations.
+//
 // Faults are syntax errors, unknown fields and wrong types. Warnings are fields
 // that are ignored because only a server sets them, as in an export. Both are
 // sorted by line, and after a thousand faults the rest is not reported. An entry
@@ -93,6 +97,8 @@ func (d *decoder) document(node *yaml.Node) {
 			return
 		}
 		d.object("", node)
+	case yamlnode.WhatIs(node) == yamlnode.Template:
+		d.Fault(node.Line, "", "", yamlnode.Unrendered)
 	case yamlnode.WhatIs(node) != yamlnode.Null: // nothing is an empty document
 		// Omit the value: the data may be a secret such as a token.
 		d.Fault(node.Line, "", "", fmt.Sprintf("is %s; must be an IPPool, an IPPoolList or a list of pools", yamlnode.WhatIs(node)))
@@ -212,7 +218,7 @@ func (d *decoder) kind(path string, line int, pairs []yamlnode.Pair, known []str
 		d.Fault(line, at, "", "is missing; must be "+want)
 		return v3.KindIPPool, hasSpec
 	}
-	kind, ok := d.Text(at, given.Line, given.Value)
+	kind, ok := d.Line(at, given.Line, given.Value)
 	if !ok || slices.Contains(known, kind) {
 		return kind, ok
 	}
@@ -237,7 +243,7 @@ func (d *decoder) apiVersion(path string, line int, pairs []yamlnode.Pair, kind 
 		}
 		return
 	}
-	if version, ok := d.Text(at, given.Line, given.Value); ok && !slices.Contains(known, version) {
+	if version, ok := d.Line(at, given.Line, given.Value); ok && !slices.Contains(known, version) {
 		d.unlike(given.Line, at, version, known)
 	}
 }

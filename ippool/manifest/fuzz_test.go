@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"sigs.k8s.io/yaml"
 
+	"github.com/calico-bootstrap/calico-bootstrap/internal/realinputtest"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool/manifest"
 )
@@ -27,6 +28,12 @@ func FuzzDecode(f *testing.F) {
 		if len(mistake.text) < 1000 {
 			f.Add([]byte(mistake.text))
 		}
+	}
+	for _, field := range fieldsAsWritten {
+		f.Add([]byte(head + "metadata: {name: a}\nspec:\n  cidr: 10.0.0.0/16\n  " + field.field + "\n"))
+	}
+	for _, file := range realinputtest.Files(f, "pools.yaml") {
+		f.Add([]byte(file))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		entries, warnings, faults := manifest.Decode(data)

@@ -114,7 +114,7 @@ func (p *poolDecoder) metadata(path string, given yamlnode.Pair) bool {
 	at, ok := yamlnode.Join(path, given.Key), true
 	switch given.Key {
 	case "name":
-		p.entry.Pool.Name, ok = p.Text(at, given.Line, given.Value)
+		p.entry.Pool.Name, ok = p.Line(at, given.Line, given.Value)
 		if ok && p.entry.Pool.Name == "" {
 			p.Fault(given.Line, at, "", "is empty; set a name")
 			ok = false
@@ -169,7 +169,7 @@ func (p *poolDecoder) spec(path string, given yamlnode.Pair) bool {
 	at, line, value := yamlnode.Join(path, given.Key), given.Line, given.Value
 	switch given.Key {
 	case "cidr":
-		spec.CIDR, ok = p.Text(at, line, value)
+		spec.CIDR, ok = p.Line(at, line, value)
 		if ok && spec.CIDR == "" {
 			p.Fault(line, at, "", "is empty; set the range of the pool, such as 10.244.0.0/16")
 			ok = false
@@ -187,9 +187,9 @@ func (p *poolDecoder) spec(path string, given yamlnode.Pair) bool {
 	case "blockSize":
 		spec.BlockSize, ok = p.Integer(at, line, value)
 	case "nodeSelector":
-		spec.NodeSelector, ok = p.Text(at, line, value)
+		spec.NodeSelector, ok = p.Line(at, line, value)
 	case "namespaceSelector":
-		spec.NamespaceSelector, ok = p.Text(at, line, value)
+		spec.NamespaceSelector, ok = p.Line(at, line, value)
 	case "allowedUses":
 		spec.AllowedUses, ok = p.uses(at, given)
 	case "assignmentMode":

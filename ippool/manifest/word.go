@@ -17,7 +17,7 @@ func word[E ippool.Enum](d *decoder, path string, line int, node *yaml.Node) (E,
 	text := node.Value
 	if what := yamlnode.WhatIs(node); what != yamlnode.Number && what != yamlnode.Boolean {
 		var ok bool
-		if text, ok = d.Text(path, line, node); !ok || slices.Contains(known, E(text)) {
+		if text, ok = d.Line(path, line, node); !ok || slices.Contains(known, E(text)) {
 			return E(text), ok
 		}
 	}

@@ -95,6 +95,8 @@ func (d *decoder) text(path string, given yamlnode.Pair, secret bool) (string, b
 func (d *decoder) indirect(path string, given yamlnode.Pair) bool {
 	node := given.Value
 	switch {
+	case yamlnode.WhatIs(node) == yamlnode.Template:
+		d.Fault(given.Line, path, "", yamlnode.Unrendered)
 	case given.Aliased:
 		d.Fault(given.Line, path, "", "is a YAML alias; write the value out, or put it in quotes if * belongs to it")
 	case node.Anchor != "":
