@@ -114,8 +114,8 @@ func TestNamesInMessages(t *testing.T) {
 	var reads int
 	_, warnings, err := Render(t.Context(), given, WithHost(fakeHost{reads: &reads}))
 	require.NoError(t, err)
-	require.Len(t, warnings, 2)
-	assert.Contains(t, warnings[1], "set one with --ipv4-pool-cidr")
+	require.Len(t, warnings, 1)
+	assert.Contains(t, warnings[0], "set one with --ipv4-pool-cidr")
 
 	_, err = run(t, newStore(poolstest.Default4()), given)
 	require.ErrorContains(t, err, "exists with natOutgoing true; --on-drift=update changes it")
