@@ -43,10 +43,10 @@ func (s Settings) namesBeside() func(origin.Origin) origin.Names {
 	}
 	return func(source origin.Origin) origin.Names {
 		for _, d := range definitions() {
-			switch source {
-			case origin.Env(d.Env):
+			switch kind, name := source.Kind(), source.Name(); {
+			case kind == origin.KindEnv && name == d.Env:
 				return VariableNames
-			case origin.Flag(d.Flag):
+			case kind == origin.KindFlag && name == d.Flag:
 				return FlagNames
 			}
 		}
