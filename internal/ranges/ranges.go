@@ -52,6 +52,21 @@ func (x Index) narrowest(i int, prefix netip.Prefix) int {
 	return i
 }
 
+// Narrowest returns the position of the narrowest prefix that contains the address; -1 if
+// there is none. It takes O(log n) time, and allocates nothing.
+func (x Index) Narrowest(addr netip.Addr) int {
+	prefix := netip.PrefixFrom(addr, addr.BitLen())
+	i, equal := slices.BinarySearchFunc(x.Prefixes, prefix, Compare)
+	if !equal {
+		i--
+	}
+	return x.narrowest(i, prefix)
+}
+
+// Around returns the position of the narrowest other prefix that contains the one at
+// position i; -1 if there is none.
+func (x Index) Around(i int) int { return x.around[i] }
+
 // Overlapping returns the positions of the prefixes that overlap the given one: those
 // that contain or equal it, ascending, and the first and the end of those inside of it.
 // It takes O(log n) time, and O(1) for each prefix around.
