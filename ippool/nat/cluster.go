@@ -36,7 +36,8 @@ type Cluster struct {
 	Dataplane Dataplane
 }
 
-// Node is a node with its addresses, each with or without a prefix length.
+// Node is a node with its addresses, each with or without a prefix length. Empty ones are
+// ignored.
 type Node struct {
 	Name string
 

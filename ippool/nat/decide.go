@@ -27,7 +27,8 @@ type Options struct {
 	Protocol Protocol
 
 	// NotWorkload states that the source is no workload, but for example the address of a
-	// tunnel. Addresses of nodes and of pools for LoadBalancers are never workloads.
+	// tunnel. Addresses of nodes, and those whose pools with natOutgoing are all for
+	// LoadBalancers, are never workloads.
 	NotWorkload bool
 }
 
@@ -108,7 +109,7 @@ func (m *Model) ask(source, destination netip.Addr, options Options) (question, 
 	q.service = m.services.Narrowest(destination) >= 0
 	q.toNode, q.toAnyNode = m.addresses[destination]
 	fromNode, ofNode := m.addresses[source]
-	q.host = options.NotWorkload || ofNode || q.from.inPool && !q.from.nonLB
+	q.host = options.NotWorkload || ofNode || q.from.natSource && !q.from.workloads
 
 	name := options.Node
 	if name == "" && ofNode {

@@ -71,8 +71,8 @@ func (m *Model) Findings() []Finding {
 		}
 	}
 	if len(nat[ippool.IPv4]) > 0 {
-		global := func(e *effective) bool { return e.address.IsValid() && e.from[address].Configuration == global }
-		for _, e := range m.perConfiguration(address, global) {
+		forAll := func(e *effective) bool { return e.address.IsValid() && e.from[address].Configuration == global }
+		for _, e := range m.perConfiguration(address, forAll) {
 			found = append(found, Finding{Code: GlobalNATAddress, Pools: nat[ippool.IPv4], Setting: e.from[address]})
 		}
 	}

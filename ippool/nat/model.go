@@ -60,8 +60,7 @@ const (
 type traits struct {
 	natSource bool // in a pool with natOutgoing
 	exempt    bool
-	inPool    bool
-	nonLB     bool // in a pool that is not only for LoadBalancers
+	workloads bool // in a pool with natOutgoing that is not only for LoadBalancers
 }
 
 type nodeAddress struct {
@@ -154,10 +153,9 @@ func (m *Model) addPools(pools []*v3.IPPool) {
 		}
 		for ; next < len(m.pools) && m.pools[next].CIDR == prefix; next++ {
 			pool := m.pools[next]
-			t.inPool = true
 			t.natSource = t.natSource || pool.NATOutgoing
 			t.exempt = t.exempt || pool.Exempts
-			t.nonLB = t.nonLB || pool.Use != ForLoadBalancers
+			t.workloads = t.workloads || pool.NATOutgoing && pool.Use != ForLoadBalancers
 		}
 	}
 }
@@ -203,6 +201,9 @@ func (m *Model) addNodes(nodes []Node) {
 		i := m.nodeIndex(node.Name)
 		add := func(field string, addresses []string, hostIP bool) {
 			for _, value := range addresses {
+				if value == "" {
+					continue // A node without an address of one family.
+				}
 				prefix, err := parseAddress(value)
 				if err != nil || !prefix.IsValid() {
 					m.problem("Node "+node.Name, field, value, "must be an address such as 192.0.2.10 or 192.0.2.10/24", "it is ignored")
