@@ -19,8 +19,8 @@ const (
 // Options narrow a question. The zero value asks about a workload on an unknown node.
 type Options struct {
 	// Node is the name of the node that the source runs on. If it is empty, the answer
-	// holds for every node but the destination's own, unless the source is an address of a
-	// node.
+	// holds for every node but the destination's own; a source that is an address of a node
+	// is on that node.
 	Node string
 
 	// Protocol decides whether natPortRange applies. Decide ignores it.
@@ -59,12 +59,18 @@ func (m *Model) Decide(source, destination netip.Addr, options Options) (Answer,
 		return answer, nil
 	}
 	var common Answer
-	for _, i := range m.distinct {
-		answer, _ := m.row(&m.effective[i], &q)
+	for i, group := range m.groups {
+		if q.toAnyNode && group.nodes == 1 && m.effective[m.settings[q.toNode.node]].group == i {
+			continue // Only the destination's own node has these settings.
+		}
+		answer, _ := m.row(&m.effective[group.settings], &q)
 		if common != "" && answer != common {
 			return Depends, nil
 		}
 		common = answer
+	}
+	if common == "" {
+		common, _ = m.row(&m.effective[0], &q)
 	}
 	return common, nil
 }
@@ -76,7 +82,7 @@ func (m *Model) row(e *effective, q *question) (Answer, int) {
 		return Depends, 1
 	case !q.from.natSource:
 		return No, 2
-	case q.host && m.ebpf(*e):
+	case q.host && m.ebpf(e):
 		return No, 3
 	case q.toAnyNode && q.toNode.node == q.own:
 		return No, 4

@@ -101,8 +101,8 @@ func (m *Model) Explain(source, destination netip.Addr, options Options) (Verdic
 	)
 	for i := range m.effective {
 		e := &m.effective[i]
-		if !e.applies {
-			continue
+		if e.nodes == 0 || e.nodes == 1 && q.toAnyNode && m.settings[q.toNode.node] == i {
+			continue // No node that the source may be on has these settings.
 		}
 		outcome := m.outcome(e, &q, options)
 		k := key{outcome.Masqueraded, outcome.Row, outcome.As}
@@ -118,7 +118,10 @@ func (m *Model) Explain(source, destination netip.Addr, options Options) (Verdic
 			outcomes[same].Nodes = append(outcomes[same].Nodes, e.node)
 		}
 	}
-	if len(outcomes) == 1 {
+	switch len(outcomes) {
+	case 0:
+		return m.explain(&m.effective[0], &q, options), nil
+	case 1:
 		return verdict, nil
 	}
 	for _, other := range outcomes[1:] {

@@ -85,7 +85,7 @@ func (m *Model) perConfiguration(field int, holds func(*effective) bool) []*effe
 	var found []*effective
 	seen := map[string]bool{}
 	for i := range m.effective {
-		if e := &m.effective[i]; e.applies && holds(e) && !seen[e.from[field].Configuration] {
+		if e := &m.effective[i]; e.nodes > 0 && holds(e) && !seen[e.from[field].Configuration] {
 			seen[e.from[field].Configuration] = true
 			found = append(found, e)
 		}
@@ -118,7 +118,7 @@ func (m *Model) disabled() []Finding {
 func (m *Model) nftables(all []effective) (mode, assumed bool) {
 	assumed = true
 	for _, e := range all {
-		if !e.applies || m.dataplane == IPTables || m.dataplane != NFTables && e.nftables == "disabled" {
+		if e.nodes == 0 || m.dataplane == IPTables || m.dataplane != NFTables && e.nftables == "disabled" {
 			continue
 		}
 		mode = true

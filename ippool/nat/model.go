@@ -28,7 +28,8 @@ type Model struct {
 
 	effective []effective    // first that of the nodes without a FelixConfiguration of their own
 	byNode    map[string]int // the others
-	distinct  []int          // those that apply and whose answers may differ
+	settings  []int          // those of each of nodes, in effective
+	groups    []group        // of the settings that apply, by what changes an answer
 
 	dataplane Dataplane
 	version   version
@@ -272,21 +273,40 @@ func (m *Model) addConfigurations(configurations []FelixConfiguration) {
 	}) {
 		e, _ := parse(merge(byName[name], common))
 		e.node = strings.TrimPrefix(name, "node.")
-		e.applies = m.mayExist(e.node)
 		m.byNode[e.node] = len(m.effective)
 		m.effective = append(m.effective, e)
 	}
-	m.effective[0].applies = len(m.nodes) == 0 || slices.ContainsFunc(m.nodes, func(node Node) bool {
-		_, own := m.byNode[node.Name]
-		return !own
-	})
-	seen := map[deciding]bool{}
-	for i, e := range m.effective {
-		if key := m.deciding(e); e.applies && !seen[key] {
-			seen[key] = true
-			m.distinct = append(m.distinct, i)
+	for i, node := range m.nodes {
+		settings := m.byNode[node.Name] // the first, without a FelixConfiguration of its own
+		m.settings = append(m.settings, settings)
+		if i == 0 || node.Name != m.nodes[i-1].Name {
+			m.effective[settings].nodes++
 		}
 	}
+	byKey := map[deciding]int{}
+	for i := range m.effective {
+		e := &m.effective[i]
+		if len(m.nodes) == 0 {
+			e.nodes = 1
+		}
+		if e.nodes == 0 {
+			continue
+		}
+		place, found := byKey[m.deciding(e)]
+		if !found {
+			place = len(m.groups)
+			byKey[m.deciding(e)] = place
+			m.groups = append(m.groups, group{settings: i})
+		}
+		e.group = place
+		m.groups[place].nodes += e.nodes
+	}
+}
+
+// group are settings whose answers are the same.
+type group struct {
+	settings int // one of them, in effective
+	nodes    int // how many nodes have any of them
 }
 
 // deciding are the settings that change an answer, in a form that can be compared.
@@ -295,10 +315,10 @@ type deciding struct {
 	external              string
 }
 
-func (m *Model) deciding(e effective) deciding {
+func (m *Model) deciding(e *effective) deciding {
 	return deciding{m.ebpf(e), e.hostIPs, e.filter != "", e.from[externalNodes].Value}
 }
 
-func (m *Model) ebpf(e effective) bool {
+func (m *Model) ebpf(e *effective) bool {
 	return m.dataplane == EBPF || m.dataplane == "" && e.bpf
 }

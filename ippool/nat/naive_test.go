@@ -122,10 +122,14 @@ func naive(c nat.Cluster, source, destination netip.Addr, o nat.Options) nat.Ans
 	}
 	var candidates []string
 	for _, node := range c.Nodes {
-		candidates = append(candidates, node.Name)
+		if node.Name != nodeOf(destination, true) {
+			candidates = append(candidates, node.Name)
+		}
 	}
 	if len(candidates) == 0 {
-		candidates = []string{""}
+		candidates = []string{""} // one without a FelixConfiguration of its own
+	}
+	if len(c.Nodes) == 0 {
 		for _, configuration := range c.FelixConfigurations {
 			if name, ok := strings.CutPrefix(configuration.Name, "node."); ok {
 				candidates = append(candidates, name)

@@ -79,12 +79,12 @@ func (m *Model) Overview(node string) (Overview, error) {
 		e = &m.effective[m.byNode[node]]
 	}
 	o := Overview{
-		Node: node, Version: m.version.text, VersionAssumed: !m.version.known, EBPF: m.ebpf(*e),
+		Node: node, Version: m.version.text, VersionAssumed: !m.version.known, EBPF: m.ebpf(e),
 		Settings: set(e.from, ""),
 		Families: []FamilyOverview{m.family(ippool.IPv4, e, node), m.family(ippool.IPv6, e, node)},
 	}
 	for _, other := range m.effective[1:] {
-		if other.applies {
+		if other.nodes > 0 {
 			o.OtherNodes = append(o.OtherNodes, NodeSettings{other.node, set(other.from, "node."+other.node)})
 		}
 	}
@@ -118,7 +118,7 @@ func (m *Model) family(family ippool.Family, e *effective, node string) FamilyOv
 		}
 		source := Source{Pool: pool, Masqueraded: Yes, As: e.as(family == ippool.IPv4, "")}
 		switch {
-		case m.ebpf(*e) && pool.Use == ForLoadBalancers:
+		case m.ebpf(e) && pool.Use == ForLoadBalancers:
 			source.Masqueraded, source.As = No, As{}
 		case e.filter != "":
 			source.Masqueraded = Depends

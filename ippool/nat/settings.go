@@ -60,7 +60,8 @@ type effective struct {
 	external ranges.Index
 	bpf      bool
 	nftables string // enabled, disabled or auto; empty if unset
-	applies  bool   // to a node of the cluster, as far as is known
+	nodes    int    // how many nodes have these settings; 1 for each if the nodes are unknown
+	group    int    // in Model.groups
 	node     string // the one with a FelixConfiguration of its own; empty for all others
 }
 
@@ -143,18 +144,11 @@ func parse(from [fieldCount]Setting) (effective, []Problem) {
 				reject(i, "must be the name of an interface such as eth0 or eth+, of at most 15 characters")
 			}
 		case externalNodes:
-			var prefixes []netip.Prefix
-			for item := range strings.SplitSeq(value, ",") {
-				prefix, err := parseAddress(strings.TrimSpace(item))
-				switch {
-				case strings.TrimSpace(item) == "":
-				case err != nil:
-					reject(i, "must be addresses and CIDRs such as 192.0.2.0/24")
-				case prefix.Addr().Is4(): // Felix uses no others here.
-					prefixes = append(prefixes, prefix.Masked())
-				}
+			if prefixes, ok := parseList(value); ok {
+				e.external = ranges.New(prefixes)
+			} else {
+				reject(i, "must be addresses and CIDRs such as 192.0.2.0/24")
 			}
-			e.external = ranges.New(prefixes)
 		case bpf:
 			e.bpf = value == "true"
 		case nftables:
@@ -166,6 +160,26 @@ func parse(from [fieldCount]Setting) (effective, []Problem) {
 		}
 	}
 	return e, problems
+}
+
+// parseList parses addresses and CIDRs, and returns those of IPv4: Felix uses no others for
+// NAT. One that is invalid makes the list invalid.
+func parseList(value string) ([]netip.Prefix, bool) {
+	var prefixes []netip.Prefix
+	for item := range strings.SplitSeq(value, ",") {
+		item = strings.TrimSpace(item)
+		if item == "" {
+			continue
+		}
+		prefix, err := parseAddress(item)
+		if err != nil {
+			return nil, false
+		}
+		if prefix.Addr().Is4() {
+			prefixes = append(prefixes, prefix)
+		}
+	}
+	return prefixes, true
 }
 
 // parseAddress parses an address, with or without a prefix length.
