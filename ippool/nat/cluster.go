@@ -39,7 +39,7 @@ type Cluster struct {
 // Node is a node with its addresses, each with or without a prefix length. Empty ones are
 // ignored.
 type Node struct {
-	Name string
+	Name string // as Felix and FelixConfigurations name it
 
 	// HostIPs are the addresses that Felix knows of the node, one a family: ipv4Address and
 	// ipv6Address of a Calico Node's spec.bgp, else the node's internal address.
@@ -55,8 +55,8 @@ type Node struct {
 // Calico's type because that has natOutgoingExclusions since Calico 3.31 only, and
 // importers build with older and newer versions of it.
 type FelixConfiguration struct {
-	Name string // default, or node. and the name of a node
-	Spec FelixSpec
+	Name string    // default, or node. and the name of a node
+	Spec FelixSpec // a zero field is unset
 }
 
 // FelixSpec has the fields that decide about NAT. Its JSON is that of a

@@ -1,6 +1,7 @@
 package nat_test
 
 import (
+	"fmt"
 	"net/netip"
 	"testing"
 
@@ -291,4 +292,65 @@ func TestZeroModel(t *testing.T) {
 		assert.Empty(t, model.Findings())
 		assert.Empty(t, model.Problems())
 	}
+}
+
+// What only the destination's own node has does not matter for a source on another node.
+func TestNodesDiffer(t *testing.T) {
+	t.Parallel()
+	f := families[0]
+	cluster := nat.Cluster{
+		Pools: []*v3.IPPool{newPool("pods", f.pods, natted)}, Nodes: append(f.nodes(), nat.Node{Name: "n3"}), Version: "v3.32.1",
+		FelixConfigurations: []nat.FelixConfiguration{{Name: "node.n2", Spec: nat.FelixSpec{NATOutgoingExclusions: "IPPoolsAndHostIPs", NATOutgoingAddress: "192.0.2.2"}}},
+	}
+	verdict := ask(t, cluster, f.pod, f.node2, nat.Options{})
+	assert.Equal(t, []any{nat.Yes, 8}, []any{verdict.Masqueraded, verdict.Row})
+
+	verdict = ask(t, cluster, f.pod, f.node1, nat.Options{})
+	assert.Equal(t, []any{nat.Depends, 0, nat.As{PerNode: true}}, []any{verdict.Masqueraded, verdict.Row, verdict.As})
+	assert.Equal(t, []nat.Outcome{
+		{Masqueraded: nat.Yes, As: nat.As{Interface: true}, Row: 8},
+		{Masqueraded: nat.No, Row: 6, Nodes: []string{"n2"}},
+	}, verdict.Reasons[len(verdict.Reasons)-1].Outcomes)
+
+	// The same answer, but another address.
+	verdict = ask(t, cluster, f.pod, f.external, nat.Options{})
+	assert.Equal(t, []any{nat.Yes, 0, "an address that depends on the node"}, []any{verdict.Masqueraded, verdict.Row, verdict.As.String()})
+	assert.Equal(t, "the FelixConfigurations of nodes differ: yes as the address of the interface by which it leaves the node on all other nodes; yes as 192.0.2.2 on n2",
+		verdict.Reasons[len(verdict.Reasons)-1].Text())
+	assert.Equal(t, "192.0.2.2", ask(t, cluster, f.pod, f.external, nat.Options{Node: "n2"}).As.String())
+
+	// The only other node has settings of its own.
+	cluster.Nodes = f.nodes()
+	assert.Equal(t, nat.No, ask(t, cluster, f.pod, f.node1, nat.Options{}).Masqueraded)
+
+	// One node: the answer is that of a node that joins.
+	cluster.Nodes = f.nodes()[1:]
+	assert.Equal(t, nat.Yes, ask(t, cluster, f.pod, f.node2, nat.Options{}).Masqueraded)
+}
+
+// A message names a few pools and nodes, and no text of others controls a terminal.
+func TestTextsAreShort(t *testing.T) {
+	t.Parallel()
+	f := families[0]
+	cluster := nat.Cluster{Version: "v3.32.1"}
+	for i := range 5000 {
+		name := fmt.Sprintf("n%04d", i)
+		cluster.Nodes = append(cluster.Nodes, nat.Node{Name: name})
+		cluster.FelixConfigurations = append(cluster.FelixConfigurations, nat.FelixConfiguration{Name: "node." + name, Spec: nat.FelixSpec{
+			NATOutgoingAddress: fmt.Sprintf("192.0.2.%d", i%250),
+		}})
+		cluster.Pools = append(cluster.Pools, newPool(name+"\x1b[2J\n", f.pods, natted), newPool(name, f.exempt))
+	}
+	model := nat.New(cluster)
+	for _, destination := range []string{f.external, f.exempted} {
+		verdict, err := model.Explain(netip.MustParseAddr(f.pod), netip.MustParseAddr(destination), nat.Options{})
+		require.NoError(t, err)
+		for _, reason := range verdict.Reasons {
+			assert.Less(t, len(reason.Text()), 1000)
+			assert.NotContains(t, reason.Text(), "\x1b")
+			assert.NotContains(t, reason.Text(), "\n")
+		}
+	}
+	_, err := model.Explain(netip.MustParseAddr(f.pod), netip.MustParseAddr(f.external), nat.Options{Node: "n5000"})
+	assert.EqualError(t, err, `node: Invalid value: "n5000": must be the name of a node: n0000, n0001, n0002, n0003, n0004 and 4995 others`)
 }

@@ -9,11 +9,11 @@ import (
 
 // Verdict is the answer to a question, with its reasons.
 type Verdict struct {
-	Source, Destination netip.Addr
-	Masqueraded         Answer
-	As                  As       // what the source becomes; zero for No and for a Service
-	Row                 int      // the row that decides, as in the package comment; 0 if it depends on the node
-	Reasons             []Reason // in the order of the rows
+	Source, Destination netip.Addr // as given
+	Masqueraded         Answer     // as Decide answers
+	As                  As         // what the source becomes; zero for No and for a Service
+	Row                 int        // the row that decides, as in the package comment; 0 if it depends on the node
+	Reasons             []Reason   // in the order of the rows
 }
 
 // As is what the source of masqueraded traffic becomes. The zero value is nothing: the
@@ -60,9 +60,9 @@ func (e *effective) as(ipv4 bool, protocol Protocol) As {
 
 // Outcome is what happens on some nodes.
 type Outcome struct {
-	Masqueraded Answer
-	As          As
-	Row         int
+	Masqueraded Answer   // on these nodes
+	As          As       // as in a Verdict
+	Row         int      // as in a Verdict
 	Nodes       []string // sorted; none: all nodes that no other outcome names
 }
 

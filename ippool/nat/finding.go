@@ -27,11 +27,11 @@ const (
 
 // Finding is a combination that ends Felix or surprises.
 type Finding struct {
-	Code      FindingCode
-	EndsFelix bool
-	Assumed   bool    // it holds in nftables mode, and the dataplane is unknown
-	Pools     []Pool  // sorted by range
-	Setting   Setting // zero for those about pools alone
+	Code      FindingCode // says what it is, and which fields it has
+	EndsFelix bool        // on every node that it concerns; false: it surprises
+	Assumed   bool        // it holds in nftables mode, and the dataplane is unknown
+	Pools     []Pool      // sorted by range
+	Setting   Setting     // zero for those about pools alone
 }
 
 // Findings returns the combinations that end Felix, then those that surprise, each kind

@@ -38,13 +38,13 @@ type Model struct {
 
 // Pool is an IPPool as Felix uses it for NAT.
 type Pool struct {
-	Name             string
+	Name             string       // of the IPPool
 	CIDR             netip.Prefix // without host bits
 	NATOutgoing      bool         // its addresses are masqueraded
 	Exempts          bool         // traffic to it is not masqueraded
 	Disabled         bool         // no new address is taken from it
-	DisableBGPExport bool
-	Use              Use
+	DisableBGPExport bool         // BGP does not export its routes
+	Use              Use          // by its allowedUses
 }
 
 // Use is what Calico takes a pool's addresses for.

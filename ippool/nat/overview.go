@@ -12,24 +12,24 @@ import (
 
 // Overview is what is masqueraded on a node, and what is exempt.
 type Overview struct {
-	Node           string    // empty: nodes without a FelixConfiguration of their own
-	Version        string    // of Calico, as given
-	VersionAssumed bool      // the version is unknown, and the newest is assumed
-	EBPF           bool      // only workloads are masqueraded
-	Settings       []Setting // those about NAT that FelixConfigurations set, in a fixed order
-	Families       []FamilyOverview
-	OtherNodes     []NodeSettings // those with a FelixConfiguration of their own, sorted
+	Node           string           // empty: nodes without a FelixConfiguration of their own
+	Version        string           // of Calico, as given
+	VersionAssumed bool             // the version is unknown, and the newest is assumed
+	EBPF           bool             // only workloads are masqueraded
+	Settings       []Setting        // those about NAT that FelixConfigurations set, in a fixed order
+	Families       []FamilyOverview // IPv4, then IPv6
+	OtherNodes     []NodeSettings   // those with a FelixConfiguration of their own, sorted
 }
 
 // NodeSettings are the settings of the FelixConfiguration of one node.
 type NodeSettings struct {
-	Node     string
+	Node     string    // its name
 	Settings []Setting // in a fixed order
 }
 
 // FamilyOverview is the part of an [Overview] about a family.
 type FamilyOverview struct {
-	Family       ippool.Family
+	Family       ippool.Family  // of all ranges below
 	Sources      []Source       // the pools with natOutgoing, sorted by range
 	Exemptions   []Exemption    // pools, then nodes, then externalNodesList, each sorted by range
 	NotExempting []Pool         // pools to which traffic is masqueraded, sorted by range
@@ -38,17 +38,17 @@ type FamilyOverview struct {
 
 // Source is a pool that is masqueraded.
 type Source struct {
-	Pool        Pool
+	Pool        Pool   // it has natOutgoing
 	Masqueraded Answer // Yes; Depends with an interface filter; No with eBPF for a pool without workloads
-	As          As
+	As          As     // zero for No
 }
 
 // Exemption is a range to which traffic is not masqueraded.
 type Exemption struct {
-	Range netip.Prefix
-	Pool  Pool    // if a pool exempts
-	Node  string  // if it is the address of a node
-	By    Setting // that exempts nodes and externalNodesList; zero for a pool and for the own node
+	Range netip.Prefix // the destinations
+	Pool  Pool         // if a pool exempts
+	Node  string       // if it is the address of a node
+	By    Setting      // that exempts nodes and externalNodesList; zero for a pool and for the own node
 }
 
 // Why returns why the range is exempt.

@@ -25,7 +25,7 @@ func (p Problem) Error() string {
 // of two families, or a node that does not exist.
 type InputError struct {
 	Field  string // source, destination or node
-	Value  string
+	Value  string // as given; empty for an invalid address
 	Reason string // what would be valid
 }
 

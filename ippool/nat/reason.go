@@ -45,16 +45,16 @@ const (
 // Reason is a part of the explanation of a [Verdict]. Fields that its code does not need
 // are zero.
 type Reason struct {
-	Code     Code
+	Code     Code         // says what the reason is, and which fields it has
 	Row      int          // as in the package comment
 	Address  netip.Addr   // the source or the destination that the reason is about
 	Pools    []Pool       // from narrow to wide
 	Prefix   netip.Prefix // a Service CIDR, or an entry of externalNodesList
-	Node     string
-	Setting  Setting
-	Version  string // as given; empty if it was not
-	As       As
-	Outcomes []Outcome
+	Node     string       // the one that has the address
+	Setting  Setting      // the one that causes it
+	Version  string       // as given; empty if it was not
+	As       As           // what the source becomes
+	Outcomes []Outcome    // of NodesDiffer, first that of nodes without a FelixConfiguration of their own
 }
 
 // Text returns the reason as a sentence without a full stop.

@@ -13,7 +13,7 @@ import (
 type Setting struct {
 	Configuration string // the name of the FelixConfiguration; empty for Felix's default
 	Field         string // such as natOutgoingExclusions
-	Value         string
+	Value         string // as stored; lists are joined with commas
 }
 
 // String returns the field, its value and where it is set.
@@ -193,7 +193,7 @@ func parseAddress(value string) (netip.Prefix, error) {
 
 // PortRange is a range of ports, both inclusive. The zero value is any port.
 type PortRange struct {
-	First, Last uint16
+	First, Last uint16 // Last 0 is any port
 }
 
 // String returns the range such as 1024-65535, a single port, or "any port".
