@@ -141,9 +141,9 @@ func TestOrderAndNames(t *testing.T) {
 		renamed := cluster
 		renamed.Pools = nil
 		for i, pool := range cluster.Pools {
-			pool = pool.DeepCopy()
-			pool.Name = fmt.Sprint("z", len(cluster.Pools)-i)
-			renamed.Pools = append(renamed.Pools, pool)
+			same := *pool
+			same.Name = fmt.Sprint("z", len(cluster.Pools)-i)
+			renamed.Pools = append(renamed.Pools, &same)
 		}
 		third := nat.New(renamed)
 		for range 30 {
