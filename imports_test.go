@@ -19,6 +19,7 @@ import (
 	_ "github.com/calico-bootstrap/calico-bootstrap/bootstrap/firewall"
 	_ "github.com/calico-bootstrap/calico-bootstrap/ippool/installation"
 	_ "github.com/calico-bootstrap/calico-bootstrap/ippool/manifest"
+	_ "github.com/calico-bootstrap/calico-bootstrap/ippool/nat"
 	_ "github.com/calico-bootstrap/calico-bootstrap/ippool/selector"
 )
 

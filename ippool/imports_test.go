@@ -26,6 +26,7 @@ func TestImports(t *testing.T) {
 		assert.Equal(t, []string{module + "ippool", module + "ippool/selector"}, packages)
 
 		assert.Equal(t, []string{module + "ippool/selector"}, dependencies(t, workspace, "./selector"))
+		assert.Less(t, len(dependencies(t, workspace, "./nat")), 80, "GOWORK=%s", workspace)
 	}
 }
 

@@ -52,6 +52,27 @@ func (x Index) narrowest(i int, prefix netip.Prefix) int {
 	return i
 }
 
+// Narrowest returns the position of the narrowest prefix that contains the address; -1 if
+// there is none. It takes O(log n) time, and allocates nothing.
+func (x Index) Narrowest(addr netip.Addr) int {
+	// Of the prefixes that begin at or before the address, the last one contains it, or
+	// is inside of the one that does. A loop takes half of the time of slices.BinarySearchFunc.
+	from, to := 0, len(x.Prefixes)
+	for from < to {
+		middle := int(uint(from+to) / 2)
+		if x.Prefixes[middle].Addr().Compare(addr) <= 0 {
+			from = middle + 1
+		} else {
+			to = middle
+		}
+	}
+	return x.narrowest(from-1, netip.PrefixFrom(addr, addr.BitLen()))
+}
+
+// Around returns the position of the narrowest other prefix that contains the one at
+// position i; -1 if there is none.
+func (x Index) Around(i int) int { return x.around[i] }
+
 // Overlapping returns the positions of the prefixes that overlap the given one: those
 // that contain or equal it, ascending, and the first and the end of those inside of it.
 // It takes O(log n) time, and O(1) for each prefix around.

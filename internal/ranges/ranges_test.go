@@ -54,6 +54,17 @@ func FuzzOverlapping(f *testing.F) {
 			assert.Equal(t, around, found, "around %s", p)
 			assert.Equal(t, inside, append([]netip.Prefix(nil), index.Prefixes[from:to]...), "inside %s", p)
 			assert.Equal(t, len(around) > 0, index.Covers(p))
+
+			var narrowFirst, containing []netip.Prefix
+			for i := index.Narrowest(p.Addr()); i >= 0; i = index.Around(i) {
+				narrowFirst = append(narrowFirst, index.Prefixes[i])
+			}
+			for _, other := range slices.Backward(index.Prefixes) {
+				if other.Contains(p.Addr()) {
+					containing = append(containing, other)
+				}
+			}
+			assert.Equal(t, containing, narrowFirst, "containing %s", p.Addr())
 		}
 		for _, p := range prefixes {
 			assert.Equal(t, p.IsValid(), slices.Contains(index.Prefixes, p.Masked()))

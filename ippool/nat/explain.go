@@ -1,0 +1,272 @@
+package nat
+
+import (
+	"net/netip"
+	"strings"
+
+	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
+)
+
+// Verdict is the answer to a question, with its reasons.
+type Verdict struct {
+	Source, Destination netip.Addr // as given
+	Masqueraded         Answer     // as Decide answers
+	As                  As         // what the source becomes; zero for No and for a Service
+	Row                 int        // the row that decides, as in the package comment; 0 if it depends on the node
+	Reasons             []Reason   // in the order of the rows
+}
+
+// As is what the source of masqueraded traffic becomes. The zero value is nothing: the
+// traffic is not masqueraded.
+type As struct {
+	// Address is natOutgoingAddress. If it is not valid, the address is that of the
+	// interface by which the traffic leaves the node.
+	Address   netip.Addr
+	Interface bool      // the address of that interface
+	Ports     PortRange // of TCP and UDP
+	PerNode   bool      // what it becomes depends on the node, as a Reason lists
+}
+
+// String returns what the source becomes, and an empty text for the zero value.
+func (a As) String() string {
+	var as string
+	switch {
+	case a.PerNode:
+		return "an address that depends on the node"
+	case a.Address.IsValid():
+		as = a.Address.String()
+	case a.Interface:
+		as = "the address of the interface by which it leaves the node"
+	default:
+		return ""
+	}
+	if a.Ports != (PortRange{}) {
+		as += ", TCP and UDP with ports " + a.Ports.String()
+	}
+	return as
+}
+
+// as returns what a masqueraded source of the family becomes.
+func (e *effective) as(ipv4 bool, protocol Protocol) As {
+	as := As{Interface: true}
+	if ipv4 && e.address.IsValid() {
+		as = As{Address: e.address}
+	}
+	if protocol == "" || protocol == TCP || protocol == UDP {
+		as.Ports = e.ports
+	}
+	return as
+}
+
+// Outcome is what happens on some nodes.
+type Outcome struct {
+	Masqueraded Answer   // on these nodes
+	As          As       // as in a Verdict
+	Row         int      // as in a Verdict
+	Nodes       []string // sorted; none: all nodes that no other outcome names
+}
+
+// String returns the outcome and its nodes.
+func (o Outcome) String() string {
+	s := string(o.Masqueraded)
+	if as := o.As.String(); as != "" {
+		s += " as " + as
+	}
+	if len(o.Nodes) == 0 {
+		return s + " on all other nodes"
+	}
+	return s + " on " + few(o.Nodes, text.MaxNamed)
+}
+
+// Explain returns whether traffic from the source to the destination is masqueraded, and
+// why. The error is an [*InputError].
+func (m *Model) Explain(source, destination netip.Addr, options Options) (Verdict, error) {
+	m = m.orEmpty()
+	q, err := m.ask(source, destination, options)
+	if err != nil {
+		return Verdict{}, err
+	}
+	if q.settings >= 0 {
+		return m.explain(&m.effective[q.settings], &q, options), nil
+	}
+	type key struct {
+		answer Answer
+		row    int
+		as     As
+	}
+	var (
+		outcomes []Outcome
+		places   = map[key]int{}
+		verdict  Verdict
+	)
+	for i := range m.effective {
+		e := &m.effective[i]
+		if e.nodes == 0 || e.nodes == 1 && q.toAnyNode && m.settings[q.toNode.node] == i {
+			continue // No node that the source may be on has these settings.
+		}
+		outcome := m.outcome(e, &q, options)
+		k := key{outcome.Masqueraded, outcome.Row, outcome.As}
+		same, found := places[k]
+		switch {
+		case !found:
+			if len(outcomes) == 0 {
+				verdict = m.explain(e, &q, options)
+			}
+			places[k] = len(outcomes)
+			outcomes = append(outcomes, outcome)
+		case len(outcomes[same].Nodes) > 0: // Otherwise it is that of all other nodes.
+			outcomes[same].Nodes = append(outcomes[same].Nodes, e.node)
+		}
+	}
+	switch len(outcomes) {
+	case 0:
+		return m.explain(&m.effective[0], &q, options), nil
+	case 1:
+		return verdict, nil
+	}
+	for _, other := range outcomes[1:] {
+		if other.Masqueraded != verdict.Masqueraded {
+			verdict.Masqueraded = Depends
+		}
+		if other.As != verdict.As {
+			verdict.As = As{PerNode: true}
+		}
+	}
+	verdict.Row = 0
+	verdict.Reasons = append(verdict.Reasons, Reason{Code: NodesDiffer, Outcomes: outcomes})
+	return verdict, nil
+}
+
+func (m *Model) outcome(e *effective, q *question, options Options) Outcome {
+	answer, row := m.row(e, q)
+	outcome := Outcome{Masqueraded: answer, Row: row}
+	if row >= 7 {
+		outcome.As = e.as(q.source.Is4(), options.Protocol)
+	}
+	if e.node != "" {
+		outcome.Nodes = []string{e.node}
+	}
+	return outcome
+}
+
+// explain returns the verdict for the settings of a node.
+func (m *Model) explain(e *effective, q *question, options Options) Verdict {
+	outcome := m.outcome(e, q, options)
+	verdict := Verdict{Source: q.source, Destination: q.destination, Masqueraded: outcome.Masqueraded, As: outcome.As, Row: outcome.Row}
+	add := func(code Code, row int, r Reason) {
+		r.Code, r.Row = code, row
+		verdict.Reasons = append(verdict.Reasons, r)
+	}
+	if outcome.Row == 1 {
+		add(ServiceCIDR, 1, Reason{Address: q.destination, Prefix: m.services.Prefixes[m.services.Narrowest(q.destination)]})
+		return verdict
+	}
+
+	natSources := m.poolsOf(q.source, func(pool Pool) bool { return pool.NATOutgoing })
+	if outcome.Row == 2 {
+		if pools := m.poolsOf(q.source, func(Pool) bool { return true }); len(pools) > 0 {
+			add(SourceWithoutNAT, 2, Reason{Address: q.source, Pools: pools})
+		} else {
+			add(SourceInNoPool, 2, Reason{Address: q.source})
+		}
+		return verdict
+	}
+	add(SourceInNATPool, 2, Reason{Address: q.source, Pools: natSources})
+
+	if outcome.Row == 3 {
+		add(SourceNotWorkload, 3, Reason{Address: q.source, Setting: m.dataplaneSetting(e)})
+		return verdict
+	}
+	if q.host && m.dataplane == "" && e.from[bpf].Value == "" {
+		add(DataplaneAssumed, 3, Reason{Address: q.source})
+	}
+
+	if outcome.Row == 4 {
+		add(OwnNode, 4, Reason{Address: q.destination, Node: m.nodes[q.own].Name})
+		return verdict
+	}
+	if q.toAnyNode && q.own < 0 {
+		add(OtherNodeAssumed, 4, Reason{Address: q.destination, Node: m.nodes[q.toNode.node].Name})
+	}
+
+	loadBalancers := m.poolsOf(q.destination, func(pool Pool) bool { return pool.Use == ForLoadBalancers })
+	if outcome.Row == 5 {
+		exempt := m.poolsOf(q.destination, func(pool Pool) bool { return pool.Exempts })
+		add(DestinationExempt, 5, Reason{Address: q.destination, Pools: exempt, Version: m.version.text})
+		return verdict
+	}
+	if len(loadBalancers) > 0 {
+		add(LoadBalancerPool, 5, Reason{Address: q.destination, Pools: loadBalancers})
+		m.assumeVersion(&verdict, 5)
+	} else {
+		add(DestinationInNoPool, 5, Reason{Address: q.destination})
+	}
+	return m.explainHosts(verdict, e, q)
+}
+
+// explainHosts adds the reasons of the rows from 6.
+func (m *Model) explainHosts(verdict Verdict, e *effective, q *question) Verdict {
+	add := func(code Code, row int, r Reason) {
+		r.Code, r.Row, r.Address = code, row, q.destination
+		verdict.Reasons = append(verdict.Reasons, r)
+	}
+	external := e.external.Narrowest(q.destination)
+	toHost := q.toAnyNode && q.toNode.hostIP
+	var node string
+	if q.toAnyNode {
+		node = m.nodes[q.toNode.node].Name
+	}
+	switch {
+	case verdict.Row == 6 && toHost:
+		add(DestinationIsHost, 6, Reason{Node: node, Setting: e.from[exclusions]})
+	case verdict.Row == 6:
+		add(DestinationIsExternalNode, 6, Reason{Prefix: e.external.Prefixes[external], Setting: e.from[externalNodes]})
+	case e.hostIPs && m.version.noExclusions && (toHost || external >= 0):
+		add(ExclusionsIgnored, 6, Reason{Setting: e.from[exclusions], Version: m.version.text})
+	case toHost && !e.hostIPs:
+		add(HostsNotExempt, 6, Reason{Node: node, Setting: e.from[exclusions]})
+	}
+	if verdict.Row == 6 {
+		m.assumeVersion(&verdict, 6)
+		return verdict
+	}
+	if e.filter != "" {
+		add(InterfaceFilter, 7, Reason{Setting: e.from[filter], As: verdict.As})
+		return verdict
+	}
+	setting := Setting{}
+	if verdict.As.Address.IsValid() {
+		setting = e.from[address]
+	}
+	add(Masqueraded, 8, Reason{Setting: setting, As: verdict.As})
+	return verdict
+}
+
+// assumeVersion adds, where an older version of Calico would decide otherwise, that the
+// version is unknown.
+func (m *Model) assumeVersion(verdict *Verdict, row int) {
+	if !m.version.known {
+		verdict.Reasons = append(verdict.Reasons, Reason{Code: VersionAssumed, Row: row, Version: m.version.text})
+	}
+}
+
+// dataplaneSetting returns what says that the dataplane is eBPF.
+func (m *Model) dataplaneSetting(e *effective) Setting {
+	if m.dataplane == EBPF {
+		return Setting{}
+	}
+	return e.from[bpf]
+}
+
+// few joins the first names and counts the others.
+func few(names []string, most int) string {
+	texts := make([]string, min(len(names), most))
+	for i := range texts {
+		texts[i] = shown(names[i])
+	}
+	joined := strings.Join(texts, ", ")
+	if more := len(names) - most; more > 0 {
+		joined += " and " + plural(more, "other")
+	}
+	return joined
+}

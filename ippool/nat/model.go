@@ -1,0 +1,324 @@
+package nat
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+	"strings"
+
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
+
+	"github.com/calico-bootstrap/calico-bootstrap/internal/ranges"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+)
+
+// Model answers questions about the NAT of a cluster. It does not change, and is safe for
+// concurrent use. The pools of the [Cluster] must not change while it is used. The zero Model
+// is that of the zero Cluster.
+type Model struct {
+	pools    []Pool       // sorted by range, then by name
+	stored   []*v3.IPPool // the same pools
+	index    ranges.Index // of their ranges
+	first    []int        // for each range of the index, its first pool in pools
+	traits   []traits     // for each range of the index, those of its pools and of all around
+	services ranges.Index
+
+	nodes     []Node // sorted by name
+	addresses map[netip.Addr]nodeAddress
+
+	effective []effective    // first that of the nodes without a FelixConfiguration of their own
+	byNode    map[string]int // the others
+	settings  []int          // those of each of nodes, in effective
+	groups    []group        // of the settings that apply, by what changes an answer
+
+	dataplane Dataplane
+	version   version
+	problems  []Problem
+}
+
+// Pool is an IPPool as Felix uses it for NAT.
+type Pool struct {
+	Name             string       // of the IPPool
+	CIDR             netip.Prefix // without host bits
+	NATOutgoing      bool         // its addresses are masqueraded
+	Exempts          bool         // traffic to it is not masqueraded
+	Disabled         bool         // no new address is taken from it
+	DisableBGPExport bool         // BGP does not export its routes
+	Use              Use          // by its allowedUses
+}
+
+// Use is what Calico takes a pool's addresses for.
+type Use string
+
+// The uses. A pool for workloads may serve tunnels, too.
+const (
+	ForWorkloads     Use = "Workload"
+	ForTunnels       Use = "Tunnel"
+	ForLoadBalancers Use = "LoadBalancer" // and for nothing else
+)
+
+// traits are of a range, and of an address in it.
+type traits struct {
+	natSource bool // in a pool with natOutgoing
+	exempt    bool
+	workloads bool // in a pool with natOutgoing that is not only for LoadBalancers
+}
+
+type nodeAddress struct {
+	node   int // in nodes
+	hostIP bool
+}
+
+// New returns the model of a cluster. It ignores what is invalid, as [Model.Problems] lists.
+func New(cluster Cluster) *Model {
+	m := &Model{dataplane: cluster.Dataplane, version: parseVersion(cluster.Version)}
+	if !m.version.known && cluster.Version != "" {
+		m.version.text = cluster.Version
+	}
+	m.addPools(cluster.Pools)
+	m.addNodes(cluster.Nodes)
+	m.addConfigurations(cluster.FelixConfigurations)
+	var services []netip.Prefix
+	for _, cidr := range cluster.ServiceCIDRs {
+		prefix, err := ippool.ParseCIDR(cidr)
+		if err != nil {
+			m.problem("Service CIDR", "cidr", cidr, "must be a CIDR such as 10.96.0.0/12", "it is ignored")
+			continue
+		}
+		services = append(services, prefix)
+	}
+	m.services = ranges.New(services)
+	return m
+}
+
+// orEmpty returns the model, and that of the zero Cluster for a zero or nil Model.
+func (m *Model) orEmpty() *Model {
+	if m == nil || len(m.effective) == 0 {
+		return New(Cluster{})
+	}
+	return m
+}
+
+func (m *Model) problem(object, field, value, reason, effect string) {
+	m.problems = append(m.problems, Problem{object, field, value, reason, effect})
+}
+
+// Problems returns what the model ignores because it is invalid, in a fixed order, in a new
+// slice.
+func (m *Model) Problems() []Problem {
+	sorted := slices.Clone(m.orEmpty().problems)
+	slices.SortStableFunc(sorted, func(a, b Problem) int {
+		return cmp.Or(strings.Compare(a.Object, b.Object), strings.Compare(a.Field, b.Field), strings.Compare(a.Value, b.Value))
+	})
+	return sorted
+}
+
+func (m *Model) addPools(pools []*v3.IPPool) {
+	type entry struct {
+		pool   Pool
+		stored *v3.IPPool
+	}
+	entries := make([]entry, 0, len(pools))
+	prefixes := make([]netip.Prefix, 0, len(pools))
+	for _, stored := range pools {
+		if stored == nil {
+			continue
+		}
+		prefix, err := ippool.ParseCIDR(stored.Spec.CIDR)
+		if err != nil {
+			m.problem("IPPool "+stored.Name, "spec.cidr", stored.Spec.CIDR, "must be a CIDR: "+err.Error(), "the pool is ignored")
+			continue
+		}
+		pool := Pool{
+			Name: stored.Name, CIDR: prefix.Masked(), NATOutgoing: stored.Spec.NATOutgoing, Disabled: stored.Spec.Disabled,
+			DisableBGPExport: stored.Spec.DisableBGPExport, Use: useOf(stored.Spec.AllowedUses),
+		}
+		pool.Exempts = pool.Use != ForLoadBalancers || m.version.known && m.version.loadBalancersExempt
+		entries = append(entries, entry{pool, stored})
+		prefixes = append(prefixes, pool.CIDR)
+	}
+	slices.SortStableFunc(entries, func(a, b entry) int {
+		return cmp.Or(ranges.Compare(a.pool.CIDR, b.pool.CIDR), strings.Compare(a.pool.Name, b.pool.Name))
+	})
+	m.index = ranges.New(prefixes)
+	m.traits = make([]traits, len(m.index.Prefixes))
+	for _, e := range entries {
+		m.pools, m.stored = append(m.pools, e.pool), append(m.stored, e.stored)
+	}
+	next := 0
+	for i, prefix := range m.index.Prefixes { // A range comes after those around it.
+		m.first = append(m.first, next)
+		t := &m.traits[i]
+		if around := m.index.Around(i); around >= 0 {
+			*t = m.traits[around]
+		}
+		for ; next < len(m.pools) && m.pools[next].CIDR == prefix; next++ {
+			pool := m.pools[next]
+			t.natSource = t.natSource || pool.NATOutgoing
+			t.exempt = t.exempt || pool.Exempts
+			t.workloads = t.workloads || pool.NATOutgoing && pool.Use != ForLoadBalancers
+		}
+	}
+}
+
+// useOf follows Calico: without allowedUses a pool is for workloads and tunnels.
+func useOf(uses []v3.IPPoolAllowedUse) Use {
+	switch {
+	case len(uses) == 0 || slices.Contains(uses, v3.IPPoolAllowedUseWorkload):
+		return ForWorkloads
+	case len(uses) == 1 && uses[0] == v3.IPPoolAllowedUseLoadBalancer:
+		return ForLoadBalancers
+	default:
+		return ForTunnels
+	}
+}
+
+// poolsOf returns the pools that contain the address and for which holds is true, from
+// narrow to wide.
+func (m *Model) poolsOf(addr netip.Addr, holds func(Pool) bool) []Pool {
+	var found []Pool
+	for i := m.index.Narrowest(addr); i >= 0; i = m.index.Around(i) {
+		for j := m.first[i]; j < len(m.pools) && m.pools[j].CIDR == m.index.Prefixes[i]; j++ {
+			if holds(m.pools[j]) {
+				found = append(found, m.pools[j])
+			}
+		}
+	}
+	return found
+}
+
+func (m *Model) traitsOf(addr netip.Addr) traits {
+	if i := m.index.Narrowest(addr); i >= 0 {
+		return m.traits[i]
+	}
+	return traits{}
+}
+
+func (m *Model) addNodes(nodes []Node) {
+	m.nodes = slices.Clone(nodes)
+	slices.SortStableFunc(m.nodes, func(a, b Node) int { return strings.Compare(a.Name, b.Name) })
+	m.addresses = make(map[netip.Addr]nodeAddress, 2*len(nodes))
+	for _, node := range m.nodes {
+		i := m.nodeIndex(node.Name)
+		add := func(field string, addresses []string, hostIP bool) {
+			for _, value := range addresses {
+				if value == "" {
+					continue // A node without an address of one family.
+				}
+				prefix, err := parseAddress(value)
+				if err != nil || !prefix.IsValid() {
+					m.problem("Node "+node.Name, field, value, "must be an address such as 192.0.2.10 or 192.0.2.10/24", "it is ignored")
+					continue
+				}
+				addr := prefix.Addr().Unmap()
+				previous, used := m.addresses[addr]
+				if used && previous.node != i {
+					m.problem("Node "+node.Name, field, value, "must not be an address of node "+shown(m.nodes[previous.node].Name)+", too", "it counts as that node's")
+					previous.hostIP = previous.hostIP || hostIP
+					m.addresses[addr] = previous
+					continue
+				}
+				m.addresses[addr] = nodeAddress{i, hostIP || previous.hostIP}
+			}
+		}
+		add("hostIPs", node.HostIPs, true)
+		add("otherAddresses", node.OtherAddresses, false)
+	}
+}
+
+// nodeIndex returns the index of the first node of that name, -1 if there is none.
+func (m *Model) nodeIndex(name string) int {
+	i, found := slices.BinarySearchFunc(m.nodes, name, func(node Node, name string) int { return strings.Compare(node.Name, name) })
+	if !found {
+		return -1
+	}
+	return i
+}
+
+// mayExist reports whether the node exists, as far as the nodes are known.
+func (m *Model) mayExist(name string) bool { return len(m.nodes) == 0 || m.nodeIndex(name) >= 0 }
+
+func (m *Model) addConfigurations(configurations []FelixConfiguration) {
+	var common FelixConfiguration
+	byName := map[string]FelixConfiguration{}
+	for _, c := range configurations {
+		node, ofNode := strings.CutPrefix(c.Name, "node.")
+		_, twice := byName[c.Name]
+		switch {
+		case !ofNode && c.Name != global || ofNode && node == "":
+			m.problem("FelixConfiguration "+c.Name, "metadata.name", c.Name, "must be default, or node. and the name of a node", "Felix ignores it")
+			continue
+		case twice:
+			m.problem("FelixConfiguration "+c.Name, "metadata.name", c.Name, "must be unique", "the first one applies")
+			continue
+		case ofNode && !m.mayExist(node):
+			m.problem("FelixConfiguration "+c.Name, "metadata.name", c.Name, "must have the name of a node after node.", "no node uses it")
+		}
+		byName[c.Name] = c
+		if c.Name == global {
+			common = c
+		}
+		_, problems := parse(merge(c, FelixConfiguration{}))
+		m.problems = append(m.problems, problems...)
+	}
+	base, _ := parse(merge(FelixConfiguration{}, common))
+	m.effective = []effective{base}
+	m.byNode = map[string]int{}
+	for _, name := range slices.Sorted(func(yield func(string) bool) {
+		for name := range byName {
+			if name != global && !yield(name) {
+				return
+			}
+		}
+	}) {
+		e, _ := parse(merge(byName[name], common))
+		e.node = strings.TrimPrefix(name, "node.")
+		m.byNode[e.node] = len(m.effective)
+		m.effective = append(m.effective, e)
+	}
+	for i, node := range m.nodes {
+		settings := m.byNode[node.Name] // the first, without a FelixConfiguration of its own
+		m.settings = append(m.settings, settings)
+		if i == 0 || node.Name != m.nodes[i-1].Name {
+			m.effective[settings].nodes++
+		}
+	}
+	byKey := map[deciding]int{}
+	for i := range m.effective {
+		e := &m.effective[i]
+		if len(m.nodes) == 0 {
+			e.nodes = 1
+		}
+		if e.nodes == 0 {
+			continue
+		}
+		place, found := byKey[m.deciding(e)]
+		if !found {
+			place = len(m.groups)
+			byKey[m.deciding(e)] = place
+			m.groups = append(m.groups, group{settings: i})
+		}
+		e.group = place
+		m.groups[place].nodes += e.nodes
+	}
+}
+
+// group are settings whose answers are the same.
+type group struct {
+	settings int // one of them, in effective
+	nodes    int // how many nodes have any of them
+}
+
+// deciding are the settings that change an answer, in a form that can be compared.
+type deciding struct {
+	ebpf, hostIPs, filter bool
+	external              string
+}
+
+func (m *Model) deciding(e *effective) deciding {
+	return deciding{m.ebpf(e), e.hostIPs, e.filter != "", e.from[externalNodes].Value}
+}
+
+func (m *Model) ebpf(e *effective) bool {
+	return m.dataplane == EBPF || m.dataplane == "" && e.bpf
+}
