@@ -255,9 +255,9 @@ def main():
 
     def service_overlaps(result):
         """Lists the overlaps with Service CIDRs that the program didn't find, as its preflight does."""
-        known = [finding.get("pool") for finding in result.get("findings", []) if finding["code"] == OVERLAP]
+        known = [finding.get("pool") for finding in result.get("findings", []) if finding.get("code") == OVERLAP]
         allowed = [code.strip().lower() for code in environment.get("CALICO_IPPOOLS_ALLOW", "").split(",")]
-        if preflight == "off" or OVERLAP.lower() in allowed:
+        if not given["services"] or preflight == "off" or OVERLAP.lower() in allowed:
             return []
         return overlaps([
             pool for pool in result.get("pools", [])
