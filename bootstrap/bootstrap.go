@@ -129,7 +129,7 @@ func Render(ctx context.Context, s settings.Settings, opts ...Option) ([]*v3.IPP
 	if err != nil {
 		return nil, nil, err
 	}
-	gatherer := newGatherer(o, preflightOff)
+	gatherer := newGatherer(o, preflightOff, config.ClusterCIDR)
 	known, err := gatherer.gather(ctx, nil, draft)
 	if err != nil {
 		return nil, nil, err
@@ -146,7 +146,7 @@ func Render(ctx context.Context, s settings.Settings, opts ...Option) ([]*v3.IPP
 	warnings = append(warnings, settled.Warnings...)
 	var pools []*v3.IPPool
 	for i, step := range settled.Steps {
-		if len(draft.Steps[i].Unknown) > 0 {
+		if len(draft.Steps[i].Unknown) > 0 && !gatherer.isGiven(step.Family) {
 			warnings = append(warnings, fmt.Sprintf("the CIDR %s was chosen for this run and may differ on another host or in the next run: set one with %s",
 				step.Pool.Spec.CIDR, settled.Names.Of(origin.PoolSetting(step.Family, "cidr"))))
 		}

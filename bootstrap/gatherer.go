@@ -27,6 +27,9 @@ type gatherer struct {
 	mode    preflight.Mode
 	all     bool // preflight checks the pool of every step
 
+	// given are the pod CIDRs of the settings; without Prefixes there are none.
+	given facts.PodCIDRSource
+
 	networks, routes *once
 	families         []ippool.Family // families whose pod CIDRs were requested
 	podCIDRs         []facts.PodCIDRSource
@@ -42,11 +45,26 @@ const preflightOff = preflight.Off
 // noPrefix keeps a random CIDR unknown.
 var noPrefix netip.Prefix
 
-func newGatherer(o options, mode preflight.Mode) *gatherer {
+func newGatherer(o options, mode preflight.Mode, given facts.PodCIDRSource) *gatherer {
 	return &gatherer{
 		host: o.host, cluster: o.cluster, random: o.random, mode: mode,
+		given: given, podCIDRs: withGiven(given, nil),
 		networks: &once{fetch: o.host.Networks}, routes: &once{fetch: o.host.Routes},
 	}
+}
+
+// withGiven returns the sources of pod CIDRs, with those of the settings first.
+func withGiven(given facts.PodCIDRSource, read []facts.PodCIDRSource) []facts.PodCIDRSource {
+	if len(given.Prefixes) == 0 {
+		return read
+	}
+	return append([]facts.PodCIDRSource{given}, read...)
+}
+
+// isGiven reports whether the settings have a pod CIDR of the family.
+func (g *gatherer) isGiven(family ippool.Family) bool {
+	prefix, _ := facts.FirstPodCIDR([]facts.PodCIDRSource{g.given}, family)
+	return prefix.IsValid()
 }
 
 // once fetches facts of the host at most once.
@@ -70,11 +88,11 @@ func (g *gatherer) gather(ctx context.Context, store datastore.Datastore, p plan
 	checks := func(step plan.Step) bool { return g.mode != preflight.Off && preflight.Checks(step, g.all) }
 	unknown := func(step plan.Step) bool { return len(step.Unknown) > 0 }
 	holdsBlocks := func(step plan.Step) bool { // a random prefix contains no blocks
-		return step.Action == plan.Created && (!unknown(step) || step.Family == ippool.IPv4 || g.cluster != nil)
+		return step.Action == plan.Created && (!unknown(step) || step.Family == ippool.IPv4 || g.cluster != nil || g.isGiven(step.Family))
 	}
 	var (
 		needsChecks   = slices.ContainsFunc(p.Steps, checks)
-		families      = p.Families(func(step plan.Step) bool { return checks(step) || unknown(step) })
+		families      = p.Families(func(step plan.Step) bool { return (checks(step) || unknown(step)) && !g.isGiven(step.Family) })
 		blockFamilies = p.Families(holdsBlocks)
 
 		needPodCIDRs = g.cluster != nil && slices.ContainsFunc(families, func(f ippool.Family) bool { return !slices.Contains(g.families, f) })
@@ -101,7 +119,7 @@ func (g *gatherer) gather(ctx context.Context, store datastore.Datastore, p plan
 	}
 	wait.Wait()
 	if needPodCIDRs && podCIDRsErr == nil {
-		g.families, g.podCIDRs = families, podCIDRs
+		g.families, g.podCIDRs = families, withGiven(g.given, podCIDRs)
 		g.notePodCIDRs(p)
 	}
 	if needSurvey && surveyErr == nil {

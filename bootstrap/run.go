@@ -80,7 +80,7 @@ func (b *Bootstrap) newRun(ctx context.Context, s settings.Settings) (*runner, e
 	}
 	return &runner{
 		config: config, desired: onHost(config.Desired, b.options.host), strictBy: s.Preflight.Source, store: b.store,
-		gatherer: newGatherer(b.options, config.Preflight),
+		gatherer: newGatherer(b.options, config.Preflight, config.ClusterCIDR),
 		ledger:   newLedger(b.options),
 		reporter: newReporter(b.options, config.Warnings, config.Notes...),
 	}, nil

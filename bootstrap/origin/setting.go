@@ -12,6 +12,7 @@ const (
 	SettingNoDefaultPools   Setting = "noDefaultPools"
 	SettingIPv6Support      Setting = "ipv6Support"
 	SettingPoolsFile        Setting = "poolsFile"
+	SettingClusterCIDR      Setting = "clusterCIDR"
 	SettingOnDrift          Setting = "onDrift"
 	SettingPreflight        Setting = "preflight"
 	SettingAllow            Setting = "allow"

@@ -205,7 +205,7 @@ func TestFindings(t *testing.T) {
 
 		{"nodes' CIDRs inside", OutsideNodePodCIDR, p, input{survey: facts.Survey{Nodes: []facts.Node{factstest.Node("a", "10.0.1.0/24", "fd00::/64")}}}, nil, nil},
 		{"nodes' CIDRs outside", OutsideNodePodCIDR, p, input{survey: facts.Survey{Nodes: []facts.Node{factstest.Node("b", "10.1.2.0/24"), factstest.Node("a", "10.1.1.0/24", "fd00::/64"), factstest.Node("c", "10.0.1.0/24")}}},
-			[]string{atPods + " does not contain the podCIDRs that kube-controller-manager assigned to nodes, such as a (10.1.1.0/24), b (10.1.2.0/24): Calico ignores them, but kube-proxy and cloud routes use them" + move + ", or kube-controller-manager's --cluster-cidr"},
+			[]string{atPods + " does not contain the podCIDRs that kube-controller-manager assigned to nodes, such as a (10.1.1.0/24), b (10.1.2.0/24): Calico ignores them, but kube-proxy and cloud routes use them" + move + ", or the cluster CIDR of kube-controller-manager"},
 			[]string{"10.1.1.0/24 of podCIDRs of node a"}},
 		{"nodes' CIDRs, where the cluster's is known", OutsideNodePodCIDR, p,
 			input{podCIDRs: []facts.PodCIDRSource{factstest.Source(origin.Cluster("k"), "10.0.0.0/8")}, survey: facts.Survey{Nodes: []facts.Node{factstest.Node("a", "10.1.1.0/24")}}}, nil, nil},
@@ -213,12 +213,12 @@ func TestFindings(t *testing.T) {
 			input{pools: []checkedPool{pool("q", "10.1.0.0/16")}, survey: facts.Survey{Nodes: []facts.Node{factstest.Node("a", "10.1.1.0/24")}}}, nil, nil},
 		{"nodes' CIDRs in a disabled pool", OutsideNodePodCIDR, p,
 			input{pools: []checkedPool{pool("q", "10.1.0.0/16", poolstest.Disabled)}, survey: facts.Survey{Nodes: []facts.Node{factstest.Node("a", "10.1.1.0/24")}}},
-			[]string{atPods + " does not contain the podCIDRs that kube-controller-manager assigned to nodes, such as a (10.1.1.0/24): Calico ignores them, but kube-proxy and cloud routes use them" + move + ", or kube-controller-manager's --cluster-cidr"},
+			[]string{atPods + " does not contain the podCIDRs that kube-controller-manager assigned to nodes, such as a (10.1.1.0/24): Calico ignores them, but kube-proxy and cloud routes use them" + move + ", or the cluster CIDR of kube-controller-manager"},
 			[]string{"10.1.1.0/24 of podCIDRs of node a"}},
 
 		{"nodes' CIDRs, not drawn yet", OutsideNodePodCIDR, created("p", ""),
 			input{survey: facts.Survey{Nodes: []facts.Node{factstest.Node("b", "10.1.2.0/24", "fd01:0:0:2::/64"), factstest.Node("a", "fd01:0:0:1::/64"), factstest.Node("c")}}},
-			[]string{random + " does not contain the podCIDRs that kube-controller-manager assigned to nodes, such as a (fd01:0:0:1::/64), b (fd01:0:0:2::/64): Calico ignores them, but kube-proxy and cloud routes use them; set another range with ipv6.pool.cidr, or kube-controller-manager's --cluster-cidr"},
+			[]string{random + " does not contain the podCIDRs that kube-controller-manager assigned to nodes, such as a (fd01:0:0:1::/64), b (fd01:0:0:2::/64): Calico ignores them, but kube-proxy and cloud routes use them; set another range with ipv6.pool.cidr, or the cluster CIDR of kube-controller-manager"},
 			[]string{"fd01:0:0:1::/64 of podCIDRs of node a"}},
 		{"nodes' CIDRs of the other family, not drawn yet", OutsideNodePodCIDR, created("p", ""), input{survey: facts.Survey{Nodes: []facts.Node{factstest.Node("a", "10.1.2.0/24", "fe80::1")}}}, nil, nil},
 		{"nodes' CIDRs in another pool, not drawn yet", OutsideNodePodCIDR, created("p", ""),

@@ -105,7 +105,7 @@ func (c *checker) outsideNodePodCIDR(pool checkedPool) []Finding {
 	}
 	return []Finding{{
 		CIDR: pool.located(), Other: &facts.Located{Prefix: hit[0].prefix, Source: origin.Cluster("podCIDRs of node " + hit[0].node)},
-		Text: fmt.Sprintf("%s does not contain the podCIDRs that kube-controller-manager assigned to nodes, such as %s: Calico ignores them, but kube-proxy and cloud routes use them; %s, or kube-controller-manager's --cluster-cidr",
+		Text: fmt.Sprintf("%s does not contain the podCIDRs that kube-controller-manager assigned to nodes, such as %s: Calico ignores them, but kube-proxy and cloud routes use them; %s, or the cluster CIDR of kube-controller-manager",
 			pool.describeCIDR(), named(hit), pool.moveRemedy()),
 	}}
 }

@@ -198,6 +198,10 @@ var runDefinitions = []Definition{
 		Usage: "IPPools to create; a default pool is then created only if its CIDR is set",
 		at:    func(s *Settings) *Setting { return &s.PoolsFile },
 	}, {
+		ID: origin.SettingClusterCIDR, Flag: "cluster-cidr", Env: "CALICO_IPPOOLS_CLUSTER_CIDR", Accepted: acceptedClusterCIDR, List: true,
+		Usage: "the cluster's pod CIDRs as its installer knows them; preferred to those that the cluster names",
+		at:    func(s *Settings) *Setting { return &s.ClusterCIDR },
+	}, {
 		ID: origin.SettingOnDrift, Flag: "on-drift", Env: "CALICO_IPPOOLS_ON_DRIFT", Default: "report", Words: words(plan.OnDrifts()...),
 		Usage: "what to do if an existing pool differs from the desired one",
 		at:    func(s *Settings) *Setting { return &s.OnDrift },

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/facts"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/preflight"
@@ -27,6 +28,10 @@ type Config struct {
 	Allow     []preflight.FindingCode // findings to ignore
 	Warnings  []string                // warnings about settings, one line each
 	Notes     []string                // informational, one line each; never errors
+
+	// ClusterCIDR has the cluster's pod CIDRs that the settings name; it has no
+	// Prefixes if they name none. It precedes the sources of the cluster.
+	ClusterCIDR facts.PodCIDRSource
 }
 
 // Resolve parses and validates the settings. The error is an *Error with all faults.
@@ -63,6 +68,8 @@ func (s Settings) Resolve() (Config, error) {
 		}
 	}
 	faults = append(faults, ofBoth...)
+	config.ClusterCIDR = readClusterCIDR(s.ClusterCIDR, &config, &faults)
+	s.validateClusterCIDR(&config, &faults)
 	s.resolveFiles(&config, &faults)
 	config.warnOfNode(s.IPv6Support)
 	for _, d := range definitions() {

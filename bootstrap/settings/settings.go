@@ -30,6 +30,12 @@ type Settings struct {
 	// PoolsFile is a file with IPPools, or a directory of such files.
 	PoolsFile Setting
 
+	// ClusterCIDR are the cluster's pod CIDRs as its installer knows them, at most one
+	// of each family, separated by commas. A default pool without a CIDR gets the one
+	// of its family, and preflight reports pools outside of it. It takes precedence
+	// over what the cluster names, and works with every datastore.
+	ClusterCIDR Setting
+
 	// Unknown are variables that look like settings but are not. FromEnv sets
 	// them, and Resolve warns of them.
 	Unknown []Setting

@@ -27,19 +27,31 @@ var ofService = sync.OnceValue(func() *regexp.Regexp {
 })
 
 // olderName returns the setting that is meant by a variable of an older version, of
-// another program, or of a common guess; empty: none.
+// another program such as kubespray, or of a common guess; empty: none.
 func olderName(name string) origin.Setting {
 	switch strings.ToUpper(name) {
 	case "CALICO_CIDR", "CALICO_POOL_CIDR", "CALICO_IPPOOL":
 		return origin.PoolSetting(ippool.IPv4, "cidr")
-	case "CALICO_NAT_OUTGOING", "CALICO_IPV4_NAT_OUTGOING":
+	case "CALICO_POOL_CIDR_IPV6":
+		return origin.PoolSetting(ippool.IPv6, "cidr")
+	case "CALICO_POOL_NAME":
+		return origin.PoolSetting(ippool.IPv4, "name")
+	case "CALICO_NAT_OUTGOING", "CALICO_IPV4_NAT_OUTGOING", "NAT_OUTGOING":
 		return origin.PoolSetting(ippool.IPv4, "natOutgoing")
+	case "NAT_OUTGOING_IPV6":
+		return origin.PoolSetting(ippool.IPv6, "natOutgoing")
 	case "CALICO_IPIP", "CALICO_IPIP_ENABLED", "CALICO_IPIP_MODE":
 		return origin.PoolSetting(ippool.IPv4, "ipipMode")
 	case "CALICO_VXLAN", "CALICO_VXLAN_MODE":
 		return origin.PoolSetting(ippool.IPv4, "vxlanMode")
-	case "CALICO_BLOCK_SIZE":
+	case "CALICO_VXLAN_MODE_IPV6":
+		return origin.PoolSetting(ippool.IPv6, "vxlanMode")
+	case "CALICO_BLOCK_SIZE", "CALICO_POOL_BLOCKSIZE":
 		return origin.PoolSetting(ippool.IPv4, "blockSize")
+	case "CALICO_POOL_BLOCKSIZE_IPV6":
+		return origin.PoolSetting(ippool.IPv6, "blockSize")
+	case "CALICO_CLUSTER_CIDR", "KUBE_PODS_SUBNET", "KUBE_PODS_SUBNET_IPV6":
+		return origin.SettingClusterCIDR
 	case "ETCD_AUTHORITY", "ETCD_SCHEME", "ETCD_HOST":
 		return origin.SettingEtcdEndpoints
 	case "ETCD_CA_FILE":

@@ -25,12 +25,9 @@ func modelRecords(env map[string]string) []string {
 	families = slices.DeleteFunc(families, func(n string) bool {
 		return strings.ToLower(env["CALICO_IPV"+n+"POOL_CIDR"]) == "none"
 	})
+	env = withClusterCIDR(env)
 	if slices.Contains(families, "6") && env["CALICO_IPV6POOL_CIDR"] == "" {
 		// The prefix is drawn before the uids.
-		env = maps.Clone(env)
-		if env == nil {
-			env = map[string]string{}
-		}
 		env["CALICO_IPV6POOL_CIDR"] = uids.ula()
 	}
 	for _, n := range families {
@@ -67,6 +64,23 @@ func modelRecords(env map[string]string) []string {
 		sorted = append(sorted, records[name])
 	}
 	return sorted
+}
+
+// withClusterCIDR returns a copy of the environment in which a pool without a CIDR has that
+// of the cluster.
+func withClusterCIDR(env map[string]string) map[string]string {
+	all := map[string]string{}
+	maps.Copy(all, env)
+	for _, cidr := range strings.Fields(strings.ReplaceAll(env["CALICO_IPPOOLS_CLUSTER_CIDR"], ",", " ")) {
+		name := "CALICO_IPV4POOL_CIDR"
+		if strings.Contains(cidr, ":") {
+			name = "CALICO_IPV6POOL_CIDR"
+		}
+		if all[name] == "" {
+			all[name] = cidr
+		}
+	}
+	return all
 }
 
 func isTrue(word string, fallback bool) bool {

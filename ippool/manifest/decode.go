@@ -21,9 +21,10 @@ const coreList = "List"
 // Decode decodes the IPPools in the data, YAML or JSON, one document or several:
 //
 //   - objects of the kinds IPPool, IPPoolList and, as kubectl prints it, List;
-//   - a list of pools, at the top level or as the value of the only key ip_pools.
-//     Each pool is either an IPPool, with or without kind and apiVersion, or a
-//     flat mapping of name, labels, annotations and the fields of the spec.
+//   - a list of pools, at the top level or as the value of the only key ip_pools,
+//     whose value may also be a single item. Each item is an IPPool, with or
+//     without kind and apiVersion, a flat mapping of name, labels, annotations
+//     and the fields of the spec, or an IPPoolList or List.
 //
 // Values are those that kubectl and calicoctl read. What YAML reads as something else than
 // what is written is a fault: tags other than YAML's own, numbers in other notations than
@@ -115,6 +116,8 @@ func (d *decoder) listOfPools(around, value *yaml.Node, line int) {
 	switch value = yamlnode.Follow(value); {
 	case value.Kind == yaml.SequenceNode:
 		d.pools(listOfPools, value, d.anyPool)
+	case value.Kind == yaml.MappingNode && isFlat(value):
+		d.pool(listOfPools, line, d.mapping(listOfPools, value), true)
 	case value.Kind == yaml.MappingNode:
 		d.object(listOfPools, value)
 	default:
@@ -190,8 +193,20 @@ func (d *decoder) item(path string, line int, node *yaml.Node, isPool bool) {
 	d.pool(path, line, pairs, false)
 }
 
-// anyPool decodes an item of a plain list, which may be an object or flat.
+// isFlat reports whether a mapping is a pool without metadata and spec.
+func isFlat(node *yaml.Node) bool {
+	_, _, named := lookUp(node, "name")
+	_, _, ranged := lookUp(node, "cidr")
+	return named || ranged
+}
+
+// anyPool decodes an item of a plain list, which may be a list object, a pool object or
+// flat.
 func (d *decoder) anyPool(path string, line int, node *yaml.Node) {
+	if kind, _, is := lookUp(node, "kind"); is && slices.Contains([]string{v3.KindIPPoolList, coreList}, follow(kind).Value) {
+		d.object(path, node)
+		return
+	}
 	for _, key := range []string{"kind", "apiVersion", "metadata", "spec"} {
 		if _, _, is := yamlnode.LookUp(node, key); is {
 			d.item(path, line, node, true)

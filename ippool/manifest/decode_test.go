@@ -62,6 +62,9 @@ func TestDecodeForms(t *testing.T) {
 		{"ip_pools", "ip_pools:\n  - name: c\n    cidr: 10.2.0.0/16\n    natOutgoing: true\n  - " + flow + "\n", "2 c 10.2.0.0/16; 5 b 10.1.0.0/16"},
 		{"ip_pools with a list object", "ip_pools:\n  kind: IPPoolList\n  apiVersion: projectcalico.org/v3\n  items:\n  - " + flow, "5 b 10.1.0.0/16"},
 		{"ip_pools with a pool", "ip_pools:\n  " + flow, "2 b 10.1.0.0/16"},
+		{"ip_pools with a flat pool", "ip_pools:\n  name: a\n  cidr: 10.0.0.0/16\n", "1 a 10.0.0.0/16"},
+		{"ip_pools with lists in it", "ip_pools:\n- name: a\n  cidr: 10.0.0.0/16\n- kind: IPPoolList\n  apiVersion: projectcalico.org/v3\n  items:\n  - " + flow +
+			"\n- {kind: List, apiVersion: v1, items: []}\n- name: c\n  cidr: 10.2.0.0/16\n", "2 a 10.0.0.0/16; 7 b 10.1.0.0/16; 9 c 10.2.0.0/16"},
 		{"empty ip_pools", "ip_pools: []\n", ""},
 		{"aliases", "- name: a\n  cidr: 10.0.0.0/16\n  nodeSelector: &zone zone == 'a'\n  labels: &l {x: 'y'}\n- name: b\n  cidr: 10.1.0.0/16\n  nodeSelector: *zone\n  labels: *l\n",
 			"1 a 10.0.0.0/16; 5 b 10.1.0.0/16"},

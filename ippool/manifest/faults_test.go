@@ -39,6 +39,8 @@ var mistakes = []struct{ name, text string }{
 	{"another key next to ip_pools", "ip_pools: []\nnetwork: calico\n"},
 	{"ip_pools is a word", "ip_pools: none\n"},
 	{"ip_pools is empty", "ip_pools:\n"},
+	{"a list in ip_pools", "ip_pools:\n- kind: IPPoolList\n  items:\n  - {kind: IPPool, spec: {cidr: x}}\n  - {kind: IPPoolList, items: []}\n- {kind: PoolList}\n"},
+	{"flat pool in ip_pools", "ip_pools:\n  name: a\n  cider: 10.0.0.0/16\n"},
 	{"duplicate ip_pools", "ip_pools: []\nip_pools: []\n"},
 
 	// Fields.

@@ -89,8 +89,63 @@ func TestFaults(t *testing.T) {
 				`ip_pools[1].cidr: "10.0.0.0/8": overlaps 10.0.0.0/16 of pool "a"; ranges must not overlap`,
 			},
 		},
-		"ip_pools is not a list": {vars{"ip_pools": "a"}, []string{`ip_pools: "a": not a list; must be a list of pools`}},
-		"ip_pools has no pools":  {vars{"ip_pools": []string{"a"}}, []string{`ip_pools[0]: "a": not a pool; must be a mapping of fields such as name and cidr`}},
+		"ip_pools is not a list": {vars{"ip_pools": "a"}, []string{`ip_pools: "a": is a string; must be a list of pools`}},
+		"ip_pools has no pools":  {vars{"ip_pools": []string{"a"}}, []string{`ip_pools[0]: "a": is a string; must be an IPPool`}},
+		"an IPPoolList with a fault": {
+			vars{"ip_pools": vars{"apiVersion": "projectcalico.org/v3", "kind": "IPPoolList", "items": []vars{
+				{"metadata": vars{"name": "a"}, "spec": vars{"cidr": "10.0.0.0/33"}}, {"metadata": vars{"name": "b"}, "spec": vars{"cidr": "10.0.0.0/8", "nat": true}},
+			}}},
+			[]string{
+				`ip_pools.items[0].spec.cidr: "10.0.0.0/33": not a CIDR such as 10.244.0.0/16 or fd00:10:244::/64`,
+				"ip_pools.items[1].spec.nat: unknown field; must be natOutgoing",
+			},
+		},
+		"broken JSON in ip_pools": {vars{"ip_pools": `[{"name": "a"`}, []string{"ip_pools: invalid JSON text: Expecting ',' delimiter: line 1 column 14 (char 13)"}},
+		"certificates by their directory": {
+			vars{"calico_etcd_cert_dir": "/etc/calico", "calico_etcd_ca_cert_file": "", "calico_etcd_cert_file": "", "calico_etcd_key_file": ""},
+			[]string{"calico_etcd_cert_dir: set without calico_etcd_ca_cert_file, calico_etcd_cert_file, calico_etcd_key_file; set all three or none"},
+		},
+		"a missing file in the directory": {
+			vars{"calico_etcd_cert_dir": "/etc/calico/", "calico_etcd_key_file": "nowhere.key"},
+			[]string{`calico_etcd_key_file: "/etc/calico/nowhere.key": can't be read: no such file or directory; must be a PEM file`},
+		},
+		"relative paths": {
+			vars{"calico_etcd_key_file": "etcd.key"},
+			[]string{`calico_etcd_key_file: "etcd.key": a relative path; must be absolute, or relative to an absolute calico_etcd_cert_dir`},
+		},
+		"the Service CIDRs": {
+			vars{"openshift_portal_net": "172.30.0.0", "kube_service_addresses": "10.0.0.0/255.0.0.0", "kube_service_addresses_ipv6": "fd00::/129"},
+			[]string{
+				`openshift_portal_net: "172.30.0.0": not a CIDR; must be one such as 172.30.0.0/16`,
+				`kube_service_addresses: "10.0.0.0/255.0.0.0": not a CIDR; must be one such as 172.30.0.0/16`,
+				`kube_service_addresses_ipv6: "fd00::/129": not a CIDR; must be one such as 172.30.0.0/16`,
+			},
+		},
+		"the cluster's pod CIDR next to ip_pools": {
+			vars{"osm_cluster_network_cidr": "10.128.0.0", "ip_pools": []vars{{"name": "a", "cidr": "10.0.0.0/16"}}},
+			[]string{`osm_cluster_network_cidr: "10.128.0.0": an address without a prefix length such as /16; must be CIDRs separated by commas, at most one of each family`},
+		},
+		"kubespray's names": {
+			vars{
+				"calico_pool_cidr": "10.0.0.0/16", "calico_pool_blocksize": 26, "calico_pool_name": "default-pool", "nat_outgoing": true, "nat_outgoing_ipv6": true,
+				"calico_ipip_mode": "Never", "calico_vxlan_mode": "Always", "calico_vxlan_mode_ipv6": "Always", "calico_ipip_mode_ipv6": "Never",
+				"calico_pool_cidr_ipv6": "fd00::/112", "calico_pool_blocksize_ipv6": 122, "kube_pods_subnet": "10.0.0.0/16", "kube_pods_subnet_ipv6": "fd00::/112",
+			},
+			[]string{
+				"calico_ipip_mode: kubespray's variable, which is not read; set calico_ipv4pool_ipip",
+				"calico_pool_blocksize: kubespray's variable, which is not read; set calico_ipv4pool_block_size",
+				"calico_pool_blocksize_ipv6: kubespray's variable, which is not read; set calico_ipv6pool_block_size",
+				"calico_pool_cidr: kubespray's variable, which is not read; set calico_ipv4pool_cidr",
+				"calico_pool_cidr_ipv6: kubespray's variable, which is not read; set calico_ipv6pool_cidr",
+				"calico_pool_name: kubespray's variable, which is not read; set calico_ipv4pool_name",
+				"calico_vxlan_mode: kubespray's variable, which is not read; set calico_ipv4pool_vxlan",
+				"calico_vxlan_mode_ipv6: kubespray's variable, which is not read; set calico_ipv6pool_vxlan",
+				"kube_pods_subnet: kubespray's variable, which is not read; set openshift_cluster_network_cidr",
+				"kube_pods_subnet_ipv6: kubespray's variable, which is not read; set calico_ipv6pool_cidr",
+				"nat_outgoing: kubespray's variable, which is not read; set calico_ipv4pool_nat_outgoing",
+				"nat_outgoing_ipv6: kubespray's variable, which is not read; set calico_ipv6pool_nat_outgoing",
+			},
+		},
 		"no program": {
 			vars{"calico_ippools_binary": "/nowhere/calico-bootstrap"},
 			[]string{`calico_ippools_binary: "/nowhere/calico-bootstrap": not an executable file on this host; must be the path of calico-bootstrap, or set calico_ippools_binary_src`},
