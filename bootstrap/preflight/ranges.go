@@ -85,10 +85,14 @@ func (c *checker) outsidePodCIDR(pool checkedPool) []Finding {
 	if _, from, to := pods.index.Overlapping(prefix); from < to {
 		how, other = "extends beyond", pods.known[slices.IndexFunc(pods.known, prefix.Overlaps)]
 	}
+	users := "kube-proxy and others"
+	if slices.ContainsFunc(c.podCIDRs, func(source facts.PodCIDRSource) bool { return source.DetectLocalMode != "" }) {
+		users = "cloud controllers and others" // kube-proxy identifies pods in another way
+	}
 	return []Finding{{
 		CIDR: pool.located(), Other: &facts.Located{Prefix: other, Source: pods.source},
-		Text: fmt.Sprintf("%s %s the cluster's pod CIDR, %s (%s): kube-proxy and others do not treat addresses outside of it as pod addresses; %s",
-			pool.describeCIDR(), how, named(pods.known), pods.source, pool.moveRemedy()),
+		Text: fmt.Sprintf("%s %s the cluster's pod CIDR, %s (%s): %s do not treat addresses outside of it as pod addresses; %s",
+			pool.describeCIDR(), how, named(pods.known), pods.source, users, pool.moveRemedy()),
 	}}
 }
 
