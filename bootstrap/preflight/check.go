@@ -15,7 +15,7 @@ import (
 // pure function. Findings are sorted by plan order, code, and the range that the pool
 // conflicts with.
 func Check(p plan.Plan, known facts.Facts, all bool) []Finding {
-	world := input{networks: known.Networks, routes: known.Routes, podCIDRs: known.PodCIDRs, survey: known.Survey}
+	world := input{networks: known.Networks, routes: known.Routes, podCIDRs: known.PodCIDRs, survey: known.Survey, installation: known.Installation}
 	var checked []checkedPool
 	partial, steps := map[string]bool{}, map[string]bool{}
 	for _, existing := range p.Existing {

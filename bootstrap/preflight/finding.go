@@ -23,19 +23,22 @@ const (
 	ServiceCIDROverlap        FindingCode = "ServiceCIDROverlap"
 	OutsidePodCIDR            FindingCode = "OutsidePodCIDR"
 	OutsideNodePodCIDR        FindingCode = "OutsideNodePodCIDR"
+	FamilyNotInCluster        FindingCode = "FamilyNotInCluster"
 	ULAWithoutNAT             FindingCode = "ULAWithoutNAT"
 	PrivateWithoutNAT         FindingCode = "PrivateWithoutNAT"
 	FewerBlocksThanNodes      FindingCode = "FewerBlocksThanNodes"
 	NodeSelectorMatchesNoNode FindingCode = "NodeSelectorMatchesNoNode"
 	PoolTerminating           FindingCode = "PoolTerminating"
 	NoUsablePool              FindingCode = "NoUsablePool"
+	OperatorManagesPools      FindingCode = "OperatorManagesPools"
 )
 
 // FindingCodes returns every code, in the order of the documentation.
 func FindingCodes() []FindingCode {
 	return []FindingCode{
 		HostInterfaceOverlap, HostRouteOverlap, NodeAddressOverlap, ServiceCIDROverlap, OutsidePodCIDR, OutsideNodePodCIDR,
-		ULAWithoutNAT, PrivateWithoutNAT, FewerBlocksThanNodes, NodeSelectorMatchesNoNode, PoolTerminating, NoUsablePool,
+		FamilyNotInCluster, ULAWithoutNAT, PrivateWithoutNAT, FewerBlocksThanNodes, NodeSelectorMatchesNoNode, PoolTerminating, NoUsablePool,
+		OperatorManagesPools,
 	}
 }
 

@@ -223,7 +223,7 @@ func TestFindings(t *testing.T) {
 
 		{"nodes' CIDRs, not drawn yet", OutsideNodePodCIDR, created("p", ""),
 			input{survey: facts.Survey{Nodes: []facts.Node{factstest.Node("b", "10.1.2.0/24", "fd01:0:0:2::/64"), factstest.Node("a", "fd01:0:0:1::/64"), factstest.Node("c")}}},
-			[]string{random + " does not contain the podCIDRs that kube-controller-manager assigned to nodes, such as a (fd01:0:0:1::/64), b (fd01:0:0:2::/64): Calico ignores them, but kube-proxy and cloud routes use them; set another range with ipv6.pool.cidr, or kube-controller-manager's --cluster-cidr"},
+			[]string{random + " does not contain the podCIDRs that kube-controller-manager assigned to nodes, such as a (fd01:0:0:1::/64), b (fd01:0:0:2::/64): Calico ignores them, but kube-proxy and cloud routes use them; set ipv6.pool.cidr=fd01::/62, the smallest range that contains those of all nodes, or a wider one, or kube-controller-manager's --cluster-cidr"},
 			[]string{"fd01:0:0:1::/64 of podCIDRs of node a"}},
 		{"nodes' CIDRs of the other family, not drawn yet", OutsideNodePodCIDR, created("p", ""), input{survey: facts.Survey{Nodes: []facts.Node{factstest.Node("a", "10.1.2.0/24", "fe80::1")}}}, nil, nil},
 		{"nodes' CIDRs in another pool, not drawn yet", OutsideNodePodCIDR, created("p", ""),
@@ -376,7 +376,7 @@ func TestOrderOfFindings(t *testing.T) {
 	for i, check := range checks {
 		codes[i] = check.code
 	}
-	assert.Equal(t, FindingCodes(), append(codes, PoolTerminating, NoUsablePool), "the order of the checks is that of the codes")
+	assert.Equal(t, FindingCodes(), append(codes, PoolTerminating, NoUsablePool, OperatorManagesPools), "the order of the checks is that of the codes")
 }
 
 // byInterface is kube-proxy's source with a detectLocalMode that doesn't use the CIDRs.

@@ -107,9 +107,16 @@ func (c *checker) outsideNodePodCIDR(pool checkedPool) []Finding {
 	if len(hit) == 0 {
 		return nil
 	}
+	remedy := pool.moveRemedy()
+	if pool.byDefault && !pool.existing {
+		if proposed, ok := c.proposal(pool); ok {
+			remedy = fmt.Sprintf("set %s, the smallest range that contains those of all nodes, or a wider one",
+				pool.names.With(origin.PoolSetting(pool.family, "cidr"), proposed.String()))
+		}
+	}
 	return []Finding{{
 		CIDR: pool.located(), Other: &facts.Located{Prefix: hit[0].prefix, Source: origin.Cluster("podCIDRs of node " + hit[0].node)},
 		Text: fmt.Sprintf("%s does not contain the podCIDRs that kube-controller-manager assigned to nodes, such as %s: Calico ignores them, but kube-proxy and cloud routes use them; %s, or kube-controller-manager's --cluster-cidr",
-			pool.describeCIDR(), named(hit), pool.moveRemedy()),
+			pool.describeCIDR(), named(hit), remedy),
 	}}
 }
