@@ -157,22 +157,6 @@ func takeTexts(source *facts.PodCIDRSource, texts []string) {
 	}
 }
 
-// readKubeadm reads a field of networking in kubeadm's ClusterConfiguration: podSubnet
-// or serviceSubnet. In kubeadm it is a string; a list is accepted too. Other fields may
-// be malformed.
-func readKubeadm(data map[string]string, member string) ([]string, error) {
-	const key = "ClusterConfiguration"
-	content, ok := data[key]
-	if !ok {
-		return nil, fmt.Errorf("missing key %s", key)
-	}
-	cidrs, err := readYAML(content, "networking", member)
-	if err != nil {
-		return nil, fmt.Errorf("%s: networking.%s can't be read: %s", key, member, text.Decoding(err))
-	}
-	return cidrs, nil
-}
-
 // kubeProxyKey is the key of kube-proxy's KubeProxyConfiguration.
 const kubeProxyKey = "config.conf"
 

@@ -13,8 +13,6 @@ import (
 // in memory. kubeadm's and kube-proxy's have a few kB.
 const maxYAMLBytes = 128 << 10
 
-var errNoCIDRs = errors.New("must be a string of comma-separated CIDRs, or a list of such strings")
-
 // readYAML returns the comma-separated CIDRs of a field, a string or a list of strings, of
 // the first YAML document that has any. An absent field has no CIDRs.
 func readYAML(text string, path ...string) ([]string, error) {
@@ -47,7 +45,7 @@ func lookUp(text string, path ...string) (*yaml.Node, error) {
 				break
 			}
 			if field.Kind != yaml.MappingNode {
-				return nil, fmt.Errorf("%s is not in a mapping", name)
+				return nil, fmt.Errorf("line %d: %s is not in a mapping", field.Line, name)
 			}
 			field = member(field, name, maxMerges)
 		}
@@ -102,7 +100,7 @@ func cidrTexts(field *yaml.Node) ([]string, error) {
 			continue
 		}
 		if value.Kind != yaml.ScalarNode || value.ShortTag() != "!!str" {
-			return nil, errNoCIDRs
+			return nil, fmt.Errorf("line %d: must be a string of comma-separated CIDRs, or a list of such strings", value.Line)
 		}
 		for cidr := range strings.SplitSeq(value.Value, ",") {
 			if cidr = strings.TrimSpace(cidr); cidr != "" {
