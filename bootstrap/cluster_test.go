@@ -32,6 +32,20 @@ type fakeCluster struct {
 	survey     facts.Survey
 	surveyErrs []error // of the first calls of Survey
 	surveys    int     // calls of Survey
+
+	installation     facts.Installation
+	installationErrs []error // of the first calls of Installation
+	installations    int     // calls of Installation
+}
+
+func (c *fakeCluster) Installation(context.Context) (facts.Installation, error) {
+	c.installations++
+	if len(c.installationErrs) > 0 {
+		err := c.installationErrs[0]
+		c.installationErrs = c.installationErrs[1:]
+		return facts.Installation{}, err
+	}
+	return c.installation, nil
 }
 
 func (c *fakeCluster) Survey(context.Context) (facts.Survey, error) {

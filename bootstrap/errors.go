@@ -5,12 +5,30 @@ import (
 	"fmt"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 )
 
 // ErrTimedOut is returned when the timeout of the run expires. The returned error
 // also wraps the last error that caused a retry.
 var ErrTimedOut = errors.New("timed out")
+
+// ErrStrict is returned with the setting Strict if a source of the cluster is present and
+// can't be used, and the CIDR of a new pool depends on it. Nothing was written. The error
+// has a line for each source.
+var ErrStrict = errors.New("a source can't be used")
+
+// strictError is a warning about a source that the setting Strict makes an error.
+type strictError struct {
+	warning string
+	source  origin.Origin // of the setting
+}
+
+func (e *strictError) Error() string {
+	return fmt.Sprintf("%s (an error because of %s)", e.warning, e.source)
+}
+
+func (e *strictError) Is(target error) bool { return target == ErrStrict }
 
 // PartialError is the error of a run that wrote some of its pools, or may have: on a
 // datastore without transactions, with more pools than fit into one, or if the response

@@ -11,6 +11,7 @@ import (
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/facts"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/preflight"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/crash"
@@ -33,11 +34,17 @@ type gatherer struct {
 	networks, routes *once
 	families         []ippool.Family // families whose pod CIDRs were requested
 	podCIDRs         []facts.PodCIDRSource
+	reported         bool // reportSources was called for these sources
 	surveyed         bool
 	survey           facts.Survey
+	installed        bool // the Installation was read
+	installation     facts.Installation
 	randomRange      netip.Prefix // random IPv6 prefix; zero: not generated yet
 
-	warnings, notes []string
+	strict   bool     // warnings about sources are errors
+	warnings []string // of the last call of gather
+	refusals []string // warnings that strict makes errors
+	notes    []string
 }
 
 const preflightOff = preflight.Off
@@ -83,10 +90,9 @@ func (o *once) get(ctx context.Context) {
 }
 
 // gather fetches the facts that the plan needs and that are not known yet,
-// concurrently. Without a store there are no IPAM blocks.
+// concurrently. Without a store there are no IPAM blocks and no Installation.
 func (g *gatherer) gather(ctx context.Context, store datastore.Datastore, p plan.Plan) (facts.Facts, error) {
 	checks := func(step plan.Step) bool { return g.mode != preflight.Off && preflight.Checks(step, g.all) }
-	unknown := func(step plan.Step) bool { return len(step.Unknown) > 0 }
 	holdsBlocks := func(step plan.Step) bool { // a random prefix contains no blocks
 		return step.Action == plan.Created && (!unknown(step) || step.Family == ippool.IPv4 || g.cluster != nil || g.isGiven(step.Family))
 	}
@@ -98,17 +104,27 @@ func (g *gatherer) gather(ctx context.Context, store datastore.Datastore, p plan
 		needPodCIDRs = g.cluster != nil && slices.ContainsFunc(families, func(f ippool.Family) bool { return !slices.Contains(g.families, f) })
 		needSurvey   = g.cluster != nil && needsChecks && !g.surveyed
 
+		reader, _        = g.cluster.(facts.InstallationReader)
+		needInstallation = reader != nil && store != nil && !g.installed &&
+			slices.ContainsFunc(p.Steps, func(step plan.Step) bool { return step.Action == plan.Created && (checks(step) || unknown(step)) })
+
 		podCIDRs                         []facts.PodCIDRSource
 		survey                           facts.Survey
+		installation                     facts.Installation
 		blocks                           []netip.Prefix
 		podCIDRsErr, surveyErr, blockErr error
+		installationErr                  error
 		wait                             crash.Group
 	)
+	g.warnings, g.notes = nil, nil
 	if needPodCIDRs {
 		wait.Go(func() { podCIDRs, podCIDRsErr = g.cluster.PodCIDRs(ctx, families) })
 	}
 	if needSurvey {
 		wait.Go(func() { survey, surveyErr = g.cluster.Survey(ctx) })
+	}
+	if needInstallation {
+		wait.Go(func() { installation, installationErr = reader.Installation(ctx) })
 	}
 	if needsChecks {
 		wait.Go(func() { g.networks.get(ctx) })
@@ -119,8 +135,14 @@ func (g *gatherer) gather(ctx context.Context, store datastore.Datastore, p plan
 	}
 	wait.Wait()
 	if needPodCIDRs && podCIDRsErr == nil {
-		g.families, g.podCIDRs = families, withGiven(g.given, podCIDRs)
-		g.notePodCIDRs(p)
+		g.families, g.podCIDRs, g.reported = families, withGiven(g.given, podCIDRs), false
+	}
+	if needInstallation && installationErr == nil {
+		g.installed, g.installation = true, installation
+	}
+	if !needSurvey && podCIDRsErr == nil && needsServices(p.LeaveToOperator(g.installation), g.podCIDRs) && !g.surveyed {
+		needSurvey = true
+		survey, surveyErr = g.cluster.Survey(ctx)
 	}
 	if needSurvey && surveyErr == nil {
 		g.surveyed, g.survey = true, survey
@@ -128,17 +150,34 @@ func (g *gatherer) gather(ctx context.Context, store datastore.Datastore, p plan
 			g.notes = append(g.notes, "preflight: "+text.OneLine(problem))
 		}
 	}
-	if err := cmp.Or(blockErr, podCIDRsErr, surveyErr); err != nil {
+	if err := cmp.Or(blockErr, podCIDRsErr, surveyErr, installationErr); err != nil {
 		return facts.Facts{}, err
 	}
-	if first, _ := facts.FirstPodCIDR(g.podCIDRs, ippool.IPv4); !first.IsValid() &&
+	known := facts.Facts{PodCIDRs: g.podCIDRs, Survey: g.survey, Installation: g.installation, Blocks: blocks}
+	p = p.LeaveToOperator(known.Installation)
+	known.PodCIDRs = p.UsablePodCIDRs(known)
+	g.reportSources(p, known)
+	if first, _ := facts.FirstPodCIDR(known.PodCIDRs, ippool.IPv4); !first.IsValid() &&
 		slices.ContainsFunc(p.Steps, func(step plan.Step) bool { return unknown(step) && step.Family == ippool.IPv4 }) {
 		g.networks.get(ctx) // the choice of the range depends on them
 	}
 	g.warnOfHost()
-	return facts.Facts{
-		Networks: g.networks.located, Routes: g.routes.located, PodCIDRs: g.podCIDRs, Survey: g.survey, Blocks: blocks,
-	}, nil
+	known.Networks, known.Routes = g.networks.located, g.routes.located
+	return known, nil
+}
+
+// unknown reports whether the CIDR of the step is not chosen yet.
+func unknown(step plan.Step) bool { return len(step.Unknown) > 0 }
+
+// needsServices reports whether the CIDR of a pool may come from an uncertain source, which
+// is checked against the Service CIDRs even without a preflight.
+func needsServices(p plan.Plan, sources []facts.PodCIDRSource) bool {
+	return slices.ContainsFunc(p.Steps, func(step plan.Step) bool {
+		_, name := facts.FirstPodCIDR(sources, step.Family)
+		return unknown(step) && slices.ContainsFunc(sources, func(source facts.PodCIDRSource) bool {
+			return source.Uncertain && source.Name == name
+		})
+	})
 }
 
 // draw returns a random prefix if the plan needs one. It is the same in all attempts
@@ -166,30 +205,59 @@ func (g *gatherer) warnOfHost() {
 	warn("route", g.routes)
 }
 
-// notePodCIDRs adds a note for each source without pod CIDRs. It warns instead if the
-// source should have one and the CIDR of a new pool depends on it.
-func (g *gatherer) notePodCIDRs(p plan.Plan) {
+// reportSources reports, once, the problems of the sources of pod CIDRs and of the
+// Installation: warnings, or refusals with strict, and notes.
+func (g *gatherer) reportSources(p plan.Plan, known facts.Facts) {
+	warnings, notes := sourceProblems(p, known)
+	g.refusals = nil
+	if g.strict {
+		warnings, g.refusals = nil, warnings
+	}
+	if !g.reported {
+		g.warnings, g.notes = append(g.warnings, warnings...), append(g.notes, notes...)
+	}
+	g.reported = true
+}
+
+// strictErrors returns the refusals as errors, because of the setting.
+func (g *gatherer) strictErrors(because origin.Origin) []error {
+	var errs []error
+	for _, refusal := range g.refusals {
+		errs = append(errs, &strictError{refusal, because})
+	}
+	return errs
+}
+
+// sourceProblems returns a note for each source without pod CIDRs. It is a warning instead
+// if the source should have one and the CIDR of a new pool depends on it.
+func sourceProblems(p plan.Plan, known facts.Facts) (warnings, notes []string) {
 	created := p.Families(func(step plan.Step) bool { return step.Action == plan.Created })
-	unknown := slices.ContainsFunc(p.Steps, func(step plan.Step) bool { return len(step.Unknown) > 0 })
+	depends := slices.ContainsFunc(p.Steps, unknown)
 	for _, family := range created {
-		if further := furtherCIDRs(g.podCIDRs, family); further != "" {
-			g.notes = append(g.notes, further)
+		if further := furtherCIDRs(known.PodCIDRs, family); further != "" {
+			notes = append(notes, further)
 		}
 	}
-	for _, source := range g.podCIDRs {
-		problem := fmt.Sprintf("no pod CIDR from %s: %s", source.Name, text.OneLine(source.Problem))
+	add := func(problem string, warn bool) {
+		if warn {
+			warnings = append(warnings, problem)
+		} else {
+			notes = append(notes, problem)
+		}
+	}
+	for _, source := range known.PodCIDRs {
+		what := "no pod CIDR from"
 		if len(source.Prefixes) > 0 {
-			problem = fmt.Sprintf("pod CIDRs of %s: %s", source.Name, text.OneLine(source.Problem))
+			what = "pod CIDRs of"
 		}
-		switch {
-		case source.Problem == "":
-		case source.Absent && len(created) == 0: // no pool needs its CIDR
-		case unknown && !source.Absent:
-			g.warnings = append(g.warnings, problem)
-		default:
-			g.notes = append(g.notes, problem)
+		if source.Problem != "" && (!source.Absent || len(created) > 0) { // else no pool needs its CIDR
+			add(fmt.Sprintf("%s %s: %s", what, source.Name, text.OneLine(source.Problem)), depends && !source.Absent)
 		}
 	}
+	if operator := known.Installation; operator.Problem != "" {
+		add(fmt.Sprintf("it is unknown whether the Tigera operator creates pools: %s: %s", operator.Name, text.OneLine(operator.Problem)), depends)
+	}
+	return warnings, notes
 }
 
 // furtherCIDRs returns a note about the pod CIDRs of the family that get no pool: only

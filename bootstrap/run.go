@@ -22,6 +22,7 @@ type runner struct {
 	config   settings.Config
 	desired  plan.Desired  // desired pools on this host
 	strictBy origin.Origin // origin of the preflight setting
+	strict   origin.Origin // origin of the setting that makes warnings about sources errors
 	agreed   *plan.Plan    // the plan to apply; nil for Plan and Run
 	store    datastore.Datastore
 
@@ -78,9 +79,11 @@ func (b *Bootstrap) newRun(ctx context.Context, s settings.Settings) (*runner, e
 	if err != nil {
 		return nil, err
 	}
+	gatherer := newGatherer(b.options, config.Preflight, config.ClusterCIDR)
+	gatherer.strict = s.Strict.Bool(false, new(settings.Faults)) // Resolve has reported its faults
 	return &runner{
-		config: config, desired: onHost(config.Desired, b.options.host), strictBy: s.Preflight.Source, store: b.store,
-		gatherer: newGatherer(b.options, config.Preflight, config.ClusterCIDR),
+		strict: s.Strict.Source, config: config, desired: onHost(config.Desired, b.options.host), strictBy: s.Preflight.Source, store: b.store,
+		gatherer: gatherer,
 		ledger:   newLedger(b.options),
 		reporter: newReporter(b.options, config.Warnings, config.Notes...),
 	}, nil
@@ -174,9 +177,9 @@ func (r *runner) attempt(ctx context.Context) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	settled, err := r.settle(draft, known)
+	settled, err := r.settle(draft.LeaveToOperator(known.Installation), known)
 	if err != nil {
-		return Report{}, err
+		return Report{}, errors.Join(append(r.gatherer.strictErrors(r.strict), err)...)
 	}
 	if ctx.Err() != nil {
 		return Report{}, fmt.Errorf("planning: %w", ctx.Err())
@@ -244,9 +247,10 @@ func (r *runner) check(p plan.Plan, known facts.Facts) (found, allowed []preflig
 }
 
 // refusal returns the error of a plan that could be carried out but that the settings
-// reject: findings with strict preflight, or drift with on-drift fail.
+// reject: warnings about sources with strict, findings with strict preflight, or drift
+// with on-drift fail.
 func (r *runner) refusal(p plan.Plan, found []preflight.Finding) error {
-	var refusals []error
+	refusals := r.gatherer.strictErrors(r.strict)
 	if r.config.Preflight == preflight.Strict && len(found) > 0 {
 		refusals = append(refusals, &preflight.FindingsError{Findings: found, Source: r.strictBy, Names: p.Names})
 	}

@@ -3,6 +3,7 @@ package facts
 import (
 	"context"
 	"net/netip"
+	"slices"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
@@ -62,6 +63,29 @@ type PodCIDRSource struct {
 	// Absent reports that the Problem is harmless: this kind of cluster doesn't
 	// have the source.
 	Absent bool
+
+	// Uncertain reports that the CIDRs may not be those of pods: kube-proxy's clusterCIDR
+	// often has other ranges. Of such a source, CIDRs that can't be a pool or that
+	// overlap Services are ignored.
+	Uncertain bool
+
+	// Services are ranges of Services that the same object configures, or that are
+	// known without another request. They are not pod CIDRs.
+	Services []Located
+
+	// DetectLocalMode is the detectLocalMode of kube-proxy's config; empty: ClusterCIDR,
+	// or another source. In any other mode, kube-proxy doesn't use the CIDRs.
+	DetectLocalMode string
+}
+
+// ServiceCIDRs returns the known ranges of Services: those of the Survey, then those of
+// the sources of pod CIDRs.
+func (f Facts) ServiceCIDRs() []Located {
+	all := slices.Clone(f.Survey.ServiceCIDRs)
+	for _, source := range f.PodCIDRs {
+		all = append(all, source.Services...)
+	}
+	return all
 }
 
 // FirstPodCIDR returns the first CIDR of the family and its source. Both are zero if

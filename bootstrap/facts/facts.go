@@ -25,4 +25,7 @@ type Facts struct {
 	PodCIDRs []PodCIDRSource // sources of pod CIDRs, in order of precedence
 	Survey   Survey          // nodes and Services of the cluster
 	Blocks   []netip.Prefix  // IPAM blocks of the families that get a new pool
+
+	// Installation is what the Tigera operator does about pools.
+	Installation Installation
 }

@@ -2,10 +2,13 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/facts"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
@@ -59,6 +62,29 @@ func updatedReason(drift []Difference) string {
 	return strings.Join(changes, ", ")
 }
 
+// leftToOperator returns why the Tigera operator creates the pool of the step, and how to
+// set it there and here.
+func (p Plan) leftToOperator(step Step, installation facts.Installation) string {
+	pools := "names no pools, so the operator creates its default pools"
+	if len(installation.Pools) > 0 {
+		pools = "names the pools that the operator creates: " + listed(installation.Pools)
+	}
+	return fmt.Sprintf("%s %s; set spec.calicoNetwork.ipPools there, or set %s to create this pool as well",
+		installation.Name, pools, p.Names.Of(origin.PoolSetting(step.Family, "cidr")))
+}
+
+// listed returns the first texts, and the number of the others.
+func listed(all []string) string {
+	first := slices.Clone(all[:min(len(all), text.MaxNamed)])
+	for i := range first {
+		first[i] = text.OneLine(text.Clip(first[i], text.MaxQuoted))
+	}
+	if more := len(all) - len(first); more > 0 {
+		first = append(first, fmt.Sprintf("%d more", more))
+	}
+	return strings.Join(first, ", ")
+}
+
 const existsUnchanged = "exists"
 
 // existsReason lists the existing pools of a family if there are several, otherwise it
@@ -71,12 +97,9 @@ func existsReason(reason string, family ippool.Family, existing []v3.IPPool) str
 }
 
 func namesOf(pools []v3.IPPool) string {
-	names := make([]string, 0, text.MaxNamed)
-	for _, pool := range pools[:min(len(pools), text.MaxNamed)] {
-		names = append(names, text.OneLine(pool.Name))
+	names := make([]string, len(pools))
+	for i, pool := range pools {
+		names[i] = pool.Name
 	}
-	if more := len(pools) - len(names); more > 0 {
-		names = append(names, fmt.Sprintf("%d more", more))
-	}
-	return strings.Join(names, ", ")
+	return listed(names)
 }

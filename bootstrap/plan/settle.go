@@ -50,7 +50,7 @@ func (p Plan) NeedsRandom(known facts.Facts) bool {
 //
 //   - the first pod CIDR of the family in the cluster;
 //   - for IPv4, the first of 192.168.0.0/16 and 172.16.0.0/16 to 172.31.0.0/16
-//     that overlaps no known range;
+//     that overlaps no known range. The nodes' podCIDRs may be inside it, if all are;
 //   - for IPv6, the random prefix. If random is the zero prefix, the CIDR stays
 //     unknown.
 //
@@ -122,13 +122,18 @@ func (p Plan) choose(step Step, known facts.Facts, random netip.Prefix) (choice,
 	if step.Family == ippool.IPv6 {
 		return choice{prefix: random, source: origin.DefaultBecause("random ULA")}, nil
 	}
-	return p.chooseIPv4(prefixesOf(known.Networks), p.used(known)), nil
+	return p.chooseIPv4(prefixesOf(known.Networks), p.used(step, known), assigned(known.Survey.Nodes, step.Family)), nil
 }
 
-// used returns the ranges, other than the host's networks, that a chosen CIDR should
-// not overlap.
-func (p Plan) used(known facts.Facts) []netip.Prefix {
-	used := slices.Concat(prefixesOf(known.Routes), prefixesOf(known.Survey.ServiceCIDRs))
+// used returns the ranges, other than the host's networks, that the CIDR chosen for the
+// step should not overlap.
+func (p Plan) used(step Step, known facts.Facts) []netip.Prefix {
+	used := slices.Concat(prefixesOf(known.Routes), prefixesOf(known.ServiceCIDRs()))
+	for _, block := range known.Blocks { // those of the same size are from an earlier pool, which the new one may replace
+		if ippool.FamilyOf(block) == step.Family && block.Bits() != step.Pool.Spec.BlockSize {
+			used = append(used, block)
+		}
+	}
 	for _, node := range known.Survey.Nodes {
 		for _, addr := range node.Addresses {
 			used = append(used, netip.PrefixFrom(addr, addr.BitLen()))
@@ -142,14 +147,40 @@ func (p Plan) used(known facts.Facts) []netip.Prefix {
 	return used
 }
 
+// assigned returns the podCIDRs of the nodes.
+func assigned(nodes []facts.Node, family ippool.Family) []netip.Prefix {
+	var all []netip.Prefix
+	for _, node := range nodes {
+		for _, prefix := range node.PodCIDRs {
+			if ippool.FamilyOf(prefix) == family {
+				all = append(all, prefix)
+			}
+		}
+	}
+	return all
+}
+
 // chooseIPv4 returns a range that overlaps no network of the host. calico-node compares
 // only the host's addresses, and so can choose a range that contains a gateway or a
-// resolver. A range that overlaps none of the other ranges either is preferred.
-func (p Plan) chooseIPv4(networks, others []netip.Prefix) choice {
+// resolver. A range that overlaps none of the other ranges either is preferred. It
+// contains all of the nodes' podCIDRs or none: they are for pods, but not of two pools.
+func (p Plan) chooseIPv4(networks, others, podCIDRs []netip.Prefix) choice {
 	candidates := slices.Concat([]netip.Prefix{defaultIPv4}, fallbacksIPv4)
-	prefix, free := ippool.FirstFree(candidates, slices.Concat(networks, others))
+	whole := slices.DeleteFunc(slices.Clone(candidates), func(candidate netip.Prefix) bool {
+		split := func(prefix netip.Prefix) bool { return !ippool.Contains(candidate, prefix) }
+		return slices.ContainsFunc(podCIDRs, candidate.Overlaps) && slices.ContainsFunc(podCIDRs, split)
+	})
+	prefix, free := ippool.FirstFree(whole, slices.Concat(networks, others))
 	if !free {
-		prefix, free = ippool.FirstFree(candidates, networks)
+		if prefix, free = ippool.FirstFree(candidates, networks); free {
+			source := origin.Default
+			if prefix != defaultIPv4 {
+				source = origin.DefaultBecause(fmt.Sprintf("%s is in use on this host", defaultIPv4))
+			}
+			return choice{prefix: prefix, source: source, warning: fmt.Sprintf(
+				"%s and all of %s to %s overlap networks, routes, nodes, Services or pools: the IPv4 pool %s overlaps one of them; set a free range with %s",
+				defaultIPv4, fallbacksIPv4[0], fallbacksIPv4[len(fallbacksIPv4)-1], prefix, p.Names.Of(origin.PoolSetting(ippool.IPv4, "cidr")))}
+		}
 	}
 	switch {
 	case free && prefix == defaultIPv4:

@@ -150,9 +150,24 @@ func TestSettle(t *testing.T) {
 			},
 		},
 		{
-			name: "if no range is free, the host takes precedence", given: []string{noIPv6},
-			known: facts.Facts{Networks: host, Routes: factstest.At(origin.Host("route dev tun0"), "172.16.0.0/12"), Survey: services("172.16.0.0/16")},
-			want:  []string{"default-ipv4-ippool 172.16.0.0/16" + onHost},
+			name: "blocks of another size, not those of the same", given: []string{noIPv6},
+			known: facts.Facts{Networks: host, Blocks: factstest.Prefixes("172.16.0.0/28", "172.17.0.0/26")},
+			want:  []string{"default-ipv4-ippool 172.17.0.0/16" + onHost},
+		},
+		{
+			name: "Services of a source of pod CIDRs", given: []string{noIPv6},
+			known: facts.Facts{PodCIDRs: []facts.PodCIDRSource{{Name: kubeadm, Services: factstest.At(kubeadm, "192.168.0.0/16")}}},
+			want:  []string{"default-ipv4-ippool 172.16.0.0/16" + byOthers},
+		},
+		{
+			name: "some podCIDRs of nodes", given: []string{noIPv6},
+			known: facts.Facts{Survey: facts.Survey{Nodes: []facts.Node{factstest.Node("a", "192.168.1.0/24", "fd00::/64"), factstest.Node("b", "10.1.0.0/24")}}},
+			want:  []string{"default-ipv4-ippool 172.16.0.0/16" + byOthers},
+		},
+		{
+			name: "not the podCIDRs of all nodes", given: []string{noIPv6},
+			known: facts.Facts{Survey: facts.Survey{Nodes: []facts.Node{factstest.Node("a", "192.168.1.0/24", "fd00::/64"), factstest.Node("b", "192.168.2.0/24")}}},
+			want:  []string{usual},
 		},
 	}
 	for _, tt := range tests {

@@ -290,7 +290,7 @@ func TestNotesOfARandomRange(t *testing.T) {
 		{"not drawn yet", desired(ippool.IPv6, "", unset), nil, facts.Facts{}, netip.Prefix{},
 			`IPPool "default-ipv6-ippool": the random ULA /48 that is generated for it` + fmt.Sprintf(tail, "default", "") + none, nil},
 		{"drawn", desired(ippool.IPv6, "", unset), nil, only4, drawn,
-			`IPPool "default-ipv6-ippool": cidr "fd12:3456:789a::/48" (default (random ULA))` + fmt.Sprintf(tail, "default", "") + none, nil},
+			`IPPool "default-ipv6-ippool": cidr "fd12:3456:789a::/48" (default (random ULA))` + fmt.Sprintf(tail, "default", "") + none, []string{"FamilyNotInCluster " + ipv6Name}},
 		{"drawn, with NAT", desired(ippool.IPv6, "", value("natOutgoing", true, origin.Env("N"))), nil, facts.Facts{}, drawn, "", nil},
 		{"drawn by an earlier run", desired(ippool.IPv6, ""), stored(ipv6Name, drawn.String()), facts.Facts{}, netip.Prefix{},
 			`IPPool "default-ipv6-ippool": cidr "fd12:3456:789a::/48" (datastore)` + fmt.Sprintf(tail, "datastore", " and onDrift=update"), nil},

@@ -152,13 +152,15 @@ func (c *checker) nodesIn(prefix netip.Prefix) []nodeAddr {
 }
 
 // podRanges returns the pod CIDRs of the family: those of the first source that has one.
+// kube-proxy's clusterCIDR is none if its detectLocalMode does not use it.
 func (c *checker) podRanges(family ippool.Family) podRanges {
 	if pods, known := c.pods[family]; known {
 		return pods
 	}
 	var pods podRanges
-	first, name := facts.FirstPodCIDR(c.podCIDRs, family)
-	for _, source := range c.podCIDRs {
+	inUse := slices.DeleteFunc(slices.Clone(c.podCIDRs), func(source facts.PodCIDRSource) bool { return source.DetectLocalMode != "" })
+	first, name := facts.FirstPodCIDR(inUse, family)
+	for _, source := range inUse {
 		for _, prefix := range source.Prefixes {
 			if first.IsValid() && source.Name == name && ippool.FamilyOf(prefix) == family {
 				pods.known = append(pods.known, prefix)

@@ -23,6 +23,7 @@ const (
 	ServiceCIDROverlap        FindingCode = "ServiceCIDROverlap"
 	OutsidePodCIDR            FindingCode = "OutsidePodCIDR"
 	OutsideNodePodCIDR        FindingCode = "OutsideNodePodCIDR"
+	FamilyNotInCluster        FindingCode = "FamilyNotInCluster"
 	UnroutableRange           FindingCode = "UnroutableRange"
 	ULAWithoutNAT             FindingCode = "ULAWithoutNAT"
 	PrivateWithoutNAT         FindingCode = "PrivateWithoutNAT"
@@ -30,13 +31,15 @@ const (
 	NodeSelectorMatchesNoNode FindingCode = "NodeSelectorMatchesNoNode"
 	PoolTerminating           FindingCode = "PoolTerminating"
 	NoUsablePool              FindingCode = "NoUsablePool"
+	OperatorManagesPools      FindingCode = "OperatorManagesPools"
 )
 
 // FindingCodes returns every code, in the order of the documentation.
 func FindingCodes() []FindingCode {
 	return []FindingCode{
 		HostInterfaceOverlap, HostRouteOverlap, NodeAddressOverlap, ServiceCIDROverlap, OutsidePodCIDR, OutsideNodePodCIDR,
-		UnroutableRange, ULAWithoutNAT, PrivateWithoutNAT, FewerBlocksThanNodes, NodeSelectorMatchesNoNode, PoolTerminating, NoUsablePool,
+		FamilyNotInCluster, UnroutableRange, ULAWithoutNAT, PrivateWithoutNAT, FewerBlocksThanNodes, NodeSelectorMatchesNoNode, PoolTerminating, NoUsablePool,
+		OperatorManagesPools,
 	}
 }
 

@@ -69,6 +69,7 @@ func TestDocumentedFindings(t *testing.T) {
 		{input{survey: facts.Survey{ServiceCIDRs: factstest.At(origin.Cluster("servicecidrs/kubernetes"), "10.96.0.0/12")}}, default4("10.0.0.0/8", byFlag, origin.Default)},
 		{input{podCIDRs: []facts.PodCIDRSource{factstest.Source(origin.Cluster("kubeadm-config"), "10.1.0.0/16")}}, default4("10.2.0.0/16", byFlag, origin.Default)},
 		{input{survey: facts.Survey{Nodes: []facts.Node{factstest.Node("worker-1", "10.1.0.0/24"), factstest.Node("worker-2", "10.1.1.0/24")}}}, default4("10.2.0.0/16", byFlag, origin.Default)},
+		{input{podCIDRs: []facts.PodCIDRSource{factstest.Source(origin.Cluster("kubeadm-config"), "10.1.0.0/16")}}, created("default-ipv6-ippool", "")},
 		{input{}, odd},
 		{input{}, ula},
 		{input{}, default4("10.244.0.0/16", origin.Default, origin.Flag("ipv4-pool-nat-outgoing"))},
@@ -79,6 +80,8 @@ func TestDocumentedFindings(t *testing.T) {
 		})},
 		{input{pools: []checkedPool{terminating(pool("default-ipv4-ippool", "10.244.0.0/16"))}}, checkedPool{}},
 		{input{pools: []checkedPool{pool("services", "10.1.0.0/16", poolstest.ForLoadBalancers), pool("old", "10.2.0.0/16", poolstest.Disabled)}}, checkedPool{}},
+		{input{installation: facts.Installation{Name: origin.Cluster("Installation default"), CreatesPools: true, Pools: []string{"10.1.0.0/16"}},
+			pools: []checkedPool{created("default-ipv4-ippool", "10.2.0.0/16")}}, checkedPool{}},
 	}
 	require.Len(t, tests, len(FindingCodes()))
 	kebab := regexp.MustCompile(`[.A-Z]`)

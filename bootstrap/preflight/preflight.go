@@ -28,6 +28,7 @@ type input struct {
 	networks, routes []facts.Located // of this host
 	podCIDRs         []facts.PodCIDRSource
 	survey           facts.Survey
+	installation     facts.Installation
 	pools            []checkedPool // all existing and planned pools
 	names            origin.Names  // of settings, in remedies
 
@@ -80,6 +81,7 @@ var checks = []check{
 	{ServiceCIDROverlap, (*checker).onServices, anyUse},
 	{OutsidePodCIDR, (*checker).outsidePodCIDR, forPods},
 	{OutsideNodePodCIDR, (*checker).outsideNodePodCIDR, forPods},
+	{FamilyNotInCluster, (*checker).familyNotInCluster, forPods},
 	{UnroutableRange, (*checker).unroutable, anyUse},
 	{ULAWithoutNAT, (*checker).localWithoutNAT, forPods},
 	{PrivateWithoutNAT, (*checker).privateWithoutNAT, forPods},
@@ -109,6 +111,7 @@ func (p input) findings(pools []checkedPool, families []ippool.Family) []Finding
 	for _, family := range families {
 		found = append(found, p.terminating(family)...)
 		found = append(found, p.noUsablePool(family)...)
+		found = append(found, p.besideOperator(family)...)
 	}
 	return found
 }

@@ -197,6 +197,9 @@ func TestFindings(t *testing.T) {
 			[]string{atPods + " is outside the cluster's pod CIDR, 10.1.0.0/16, 10.3.0.0/16 (second)" + noPods + move}, []string{"10.1.0.0/16 of second"}},
 		{"beyond", OutsidePodCIDR, p, input{podCIDRs: []facts.PodCIDRSource{factstest.Source(origin.Cluster("kubeadm-config"), "10.1.0.0/16", "10.0.3.0/24")}},
 			[]string{atPods + " extends beyond the cluster's pod CIDR, 10.1.0.0/16, 10.0.3.0/24 (kubeadm-config)" + noPods + move}, []string{"10.0.3.0/24 of kubeadm-config"}},
+		{"outside of kube-proxy's, which doesn't use it", OutsidePodCIDR, p, input{podCIDRs: []facts.PodCIDRSource{byInterface("10.1.0.0/16")}}, nil, nil},
+		{"outside, kube-proxy doesn't use it", OutsidePodCIDR, p, input{podCIDRs: []facts.PodCIDRSource{factstest.Source(origin.Cluster("kubeadm-config"), "10.2.0.0/16"), byInterface("10.1.0.0/16")}},
+			[]string{atPods + " is outside the cluster's pod CIDR, 10.2.0.0/16 (kubeadm-config): cloud controllers and others do not treat addresses outside of it as pod addresses" + move}, []string{"10.2.0.0/16 of kubeadm-config"}},
 		{"no pod CIDR is known", OutsidePodCIDR, p, input{}, nil, nil},
 		{"no pod CIDR of the family is known", OutsidePodCIDR, p, input{podCIDRs: []facts.PodCIDRSource{factstest.Source(origin.Cluster("kubeadm-config"), "fd01::/48")}}, nil, nil},
 		{"outside, disabled", OutsidePodCIDR, pool("p", "10.0.0.0/16", poolstest.Disabled), input{podCIDRs: []facts.PodCIDRSource{factstest.Source(origin.Cluster("k"), "10.1.0.0/16")}}, nil, nil},
@@ -207,6 +210,8 @@ func TestFindings(t *testing.T) {
 		{"nodes' CIDRs outside", OutsideNodePodCIDR, p, input{survey: facts.Survey{Nodes: []facts.Node{factstest.Node("b", "10.1.2.0/24"), factstest.Node("a", "10.1.1.0/24", "fd00::/64"), factstest.Node("c", "10.0.1.0/24")}}},
 			[]string{atPods + " does not contain the podCIDRs that kube-controller-manager assigned to nodes, such as a (10.1.1.0/24), b (10.1.2.0/24): Calico ignores them, but kube-proxy and cloud routes use them" + move + ", or the cluster CIDR of kube-controller-manager"},
 			[]string{"10.1.1.0/24 of podCIDRs of node a"}},
+		{"nodes' CIDRs, where kube-proxy doesn't use the cluster's", OutsideNodePodCIDR, pool("p", "10.0.0.0/16"),
+			input{podCIDRs: []facts.PodCIDRSource{byInterface("10.0.0.0/8")}, survey: facts.Survey{Nodes: []facts.Node{factstest.Node("a", "10.0.1.0/24")}}}, nil, nil},
 		{"nodes' CIDRs, where the cluster's is known", OutsideNodePodCIDR, p,
 			input{podCIDRs: []facts.PodCIDRSource{factstest.Source(origin.Cluster("k"), "10.0.0.0/8")}, survey: facts.Survey{Nodes: []facts.Node{factstest.Node("a", "10.1.1.0/24")}}}, nil, nil},
 		{"nodes' CIDRs in another pool", OutsideNodePodCIDR, p,
@@ -218,7 +223,7 @@ func TestFindings(t *testing.T) {
 
 		{"nodes' CIDRs, not drawn yet", OutsideNodePodCIDR, created("p", ""),
 			input{survey: facts.Survey{Nodes: []facts.Node{factstest.Node("b", "10.1.2.0/24", "fd01:0:0:2::/64"), factstest.Node("a", "fd01:0:0:1::/64"), factstest.Node("c")}}},
-			[]string{random + " does not contain the podCIDRs that kube-controller-manager assigned to nodes, such as a (fd01:0:0:1::/64), b (fd01:0:0:2::/64): Calico ignores them, but kube-proxy and cloud routes use them; set another range with ipv6.pool.cidr, or the cluster CIDR of kube-controller-manager"},
+			[]string{random + " does not contain the podCIDRs that kube-controller-manager assigned to nodes, such as a (fd01:0:0:1::/64), b (fd01:0:0:2::/64): Calico ignores them, but kube-proxy and cloud routes use them; set ipv6.pool.cidr=fd01::/62, the smallest range that contains those of all nodes, or a wider one, or the cluster CIDR of kube-controller-manager"},
 			[]string{"fd01:0:0:1::/64 of podCIDRs of node a"}},
 		{"nodes' CIDRs of the other family, not drawn yet", OutsideNodePodCIDR, created("p", ""), input{survey: facts.Survey{Nodes: []facts.Node{factstest.Node("a", "10.1.2.0/24", "fe80::1")}}}, nil, nil},
 		{"nodes' CIDRs in another pool, not drawn yet", OutsideNodePodCIDR, created("p", ""),
@@ -336,5 +341,12 @@ func TestOrderOfFindings(t *testing.T) {
 	for i, check := range checks {
 		codes[i] = check.code
 	}
-	assert.Equal(t, FindingCodes(), append(codes, PoolTerminating, NoUsablePool), "the order of the checks is that of the codes")
+	assert.Equal(t, FindingCodes(), append(codes, PoolTerminating, NoUsablePool, OperatorManagesPools), "the order of the checks is that of the codes")
+}
+
+// byInterface is kube-proxy's source with a detectLocalMode that doesn't use the CIDRs.
+func byInterface(cidrs ...string) facts.PodCIDRSource {
+	source := factstest.Source(origin.Cluster("kube-proxy"), cidrs...)
+	source.Uncertain, source.DetectLocalMode = true, "InterfaceNamePrefix"
+	return source
 }

@@ -85,10 +85,14 @@ func (c *checker) outsidePodCIDR(pool checkedPool) []Finding {
 	if _, from, to := pods.index.Overlapping(prefix); from < to {
 		how, other = "extends beyond", pods.known[slices.IndexFunc(pods.known, prefix.Overlaps)]
 	}
+	users := "kube-proxy and others"
+	if slices.ContainsFunc(c.podCIDRs, func(source facts.PodCIDRSource) bool { return source.DetectLocalMode != "" }) {
+		users = "cloud controllers and others" // kube-proxy identifies pods in another way
+	}
 	return []Finding{{
 		CIDR: pool.located(), Other: &facts.Located{Prefix: other, Source: pods.source},
-		Text: fmt.Sprintf("%s %s the cluster's pod CIDR, %s (%s): kube-proxy and others do not treat addresses outside of it as pod addresses; %s",
-			pool.describeCIDR(), how, named(pods.known), pods.source, pool.moveRemedy()),
+		Text: fmt.Sprintf("%s %s the cluster's pod CIDR, %s (%s): %s do not treat addresses outside of it as pod addresses; %s",
+			pool.describeCIDR(), how, named(pods.known), pods.source, users, pool.moveRemedy()),
 	}}
 }
 
@@ -103,9 +107,16 @@ func (c *checker) outsideNodePodCIDR(pool checkedPool) []Finding {
 	if len(hit) == 0 {
 		return nil
 	}
+	remedy := pool.moveRemedy()
+	if pool.byDefault && !pool.existing {
+		if proposed, ok := c.proposal(pool); ok {
+			remedy = fmt.Sprintf("set %s, the smallest range that contains those of all nodes, or a wider one",
+				pool.names.With(origin.PoolSetting(pool.family, "cidr"), proposed.String()))
+		}
+	}
 	return []Finding{{
 		CIDR: pool.located(), Other: &facts.Located{Prefix: hit[0].prefix, Source: origin.Cluster("podCIDRs of node " + hit[0].node)},
 		Text: fmt.Sprintf("%s does not contain the podCIDRs that kube-controller-manager assigned to nodes, such as %s: Calico ignores them, but kube-proxy and cloud routes use them; %s, or the cluster CIDR of kube-controller-manager",
-			pool.describeCIDR(), named(hit), pool.moveRemedy()),
+			pool.describeCIDR(), named(hit), remedy),
 	}}
 }

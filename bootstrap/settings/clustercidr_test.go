@@ -56,7 +56,7 @@ func TestInvalidClusterCIDR(t *testing.T) {
 		"10.1.0.0/16,10.2.0.0/16":     {`"10.2.0.0/16": a second IPv4 CIDR, after 10.1.0.0/16` + must},
 		"fd00:1::/48,::/0,10.0.0.0/8": {`"::/0": a second IPv6 CIDR, after fd00:1::/48` + must},
 		"0.0.0.0/0":                   {`"0.0.0.0/0": no valid pool: overlaps the link-local range 169.254.0.0/16; must be outside it` + other},
-		"10.0.0.0/27":                 {`"10.0.0.0/27": no valid pool: is smaller than one block of /26: Calico can't assign addresses from it; widen it to at least /26` + other},
+		"10.0.0.0/27":                 {`"10.0.0.0/27": no valid pool: is smaller than one block of /26: Calico can't assign addresses from it; widen it to at least /26, or use blocks of /27 to /32` + other},
 		`"10.0.0.0/8"`:                {`"\"10.0.0.0/8\"": not a CIDR such as 10.244.0.0/16 or fd00:10:244::/64` + must + "; remove the quotes around it"},
 		"http://u:secret@h/,10/8":     {"***: looks like a URL with a password or a token; not a CIDR" + must},
 	} {

@@ -215,7 +215,7 @@ var runDefinitions = []Definition{
 		at:    func(s *Settings) *Setting { return &s.Allow },
 	}, {
 		ID: origin.SettingStrict, Flag: "strict", Env: "CALICO_IPPOOLS_STRICT", Default: "false", Bool: true,
-		Usage: "treat warnings about settings as errors",
+		Usage: "treat warnings about settings and sources as errors",
 		at:    func(s *Settings) *Setting { return &s.Strict },
 	}, {
 		ID: origin.SettingWaitForDatastore, Flag: "wait-for-datastore", Env: "WAIT_FOR_DATASTORE", Default: "false", Bool: true,

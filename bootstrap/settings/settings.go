@@ -47,7 +47,7 @@ type Settings struct {
 	OnDrift   Setting // report, update or fail
 	Preflight Setting // warn, strict or off
 	Allow     Setting // finding codes, separated by commas
-	Strict    Setting // a boolean; true: warnings about settings are errors
+	Strict    Setting // a boolean; true: warnings about settings and sources are errors
 
 	// Datastore selects the datastore and configures the connection.
 	Datastore DatastoreSettings

@@ -68,13 +68,15 @@ const (
 	kubeadmConfig = "GET /api/v1/namespaces/kube-system/configmaps/kubeadm-config"
 	kubeProxy     = "GET /api/v1/namespaces/kube-system/configmaps/kube-proxy"
 	openShift     = "GET /apis/config.openshift.io/v1/networks/cluster"
+	operatorGroup = "GET /apis/operator.tigera.io"
 )
 
 // withoutPreflight creates the default pools without a preflight.
 var withoutPreflight = settings.Settings{Preflight: settings.Given("off", origin.Caller("test"))}
 
 // TestKubernetesRequests checks the exact requests of a run: one list if the pools
-// exist, and no unnecessary ones if they don't. Discovery is never used.
+// exist, and no unnecessary ones if they don't. The only discovery is that of the Tigera
+// operator's group, before a pool is created.
 func TestKubernetesRequests(t *testing.T) {
 	t.Parallel()
 	world := newKubernetesWorld(t, ippool.CRDV1)
@@ -99,16 +101,16 @@ func TestKubernetesRequests(t *testing.T) {
 
 	t.Run("a plan of a fresh cluster", func(t *testing.T) {
 		world.empty(t)
-		assert.ElementsMatch(t, []string{listPools, listBlocks, kubeadmConfig, openShift, kubeProxy, listNodes, listServiceCIDRs},
+		assert.ElementsMatch(t, []string{listPools, listBlocks, kubeadmConfig, openShift, kubeProxy, listNodes, listServiceCIDRs, operatorGroup},
 			lines(planned(t, settings.Settings{})))
 	})
 	t.Run("a fresh cluster", func(t *testing.T) {
 		world.empty(t)
 		all := run(t, settings.Settings{})
-		require.Len(t, all, 9)
+		require.Len(t, all, 10)
 		assert.Equal(t, listPools, lines(all)[0])
-		assert.ElementsMatch(t, []string{listBlocks, kubeadmConfig, openShift, kubeProxy, listNodes, listServiceCIDRs}, lines(all)[1:7])
-		assert.Equal(t, []string{createPool, createPool}, lines(all)[7:])
+		assert.ElementsMatch(t, []string{listBlocks, kubeadmConfig, openShift, kubeProxy, listNodes, listServiceCIDRs, operatorGroup}, lines(all)[1:8])
+		assert.Equal(t, []string{createPool, createPool}, lines(all)[8:])
 		for _, request := range all {
 			assert.True(t, strings.HasPrefix(request.UserAgent(), "calico-bootstrap/"), request.UserAgent())
 			assert.NotEqual(t, "0", request.URL.Query().Get("resourceVersion"), "reads are consistent, not from a cache")
@@ -137,7 +139,7 @@ func TestKubernetesRequests(t *testing.T) {
 	})
 	t.Run("without a preflight", func(t *testing.T) {
 		world.empty(t)
-		assert.ElementsMatch(t, []string{listPools, listBlocks, kubeadmConfig, openShift, kubeProxy, createPool, createPool}, lines(run(t, withoutPreflight)))
+		assert.ElementsMatch(t, []string{listPools, listBlocks, kubeadmConfig, openShift, kubeProxy, operatorGroup, createPool, createPool}, lines(run(t, withoutPreflight)))
 		world.empty(t)
 		named := withoutPreflight
 		named.IPv4.CIDR, named.IPv6.CIDR = settings.Given("10.1.0.0/16", origin.Caller("test")), settings.Given("fd01::/64", origin.Caller("test"))
@@ -151,7 +153,7 @@ func TestKubernetesRequests(t *testing.T) {
 	t.Run("kubeadm has both families", func(t *testing.T) {
 		world.empty(t)
 		putKubeadmConfig(t, world.server, "10.1.0.0/16,fd01::/56")
-		assert.ElementsMatch(t, []string{listPools, listBlocks, kubeadmConfig, listNodes, listServiceCIDRs, createPool, createPool},
+		assert.ElementsMatch(t, []string{listPools, listBlocks, kubeadmConfig, listNodes, listServiceCIDRs, operatorGroup, createPool, createPool},
 			lines(run(t, settings.Settings{})))
 	})
 	t.Run("independent requests are concurrent", func(t *testing.T) {

@@ -41,6 +41,12 @@ func TestPodCIDRs(t *testing.T) {
 			t.Cleanup(func() { world.server.DeleteConfigMap(t, "kube-system", "kube-proxy") })
 		}
 	}
+	kubeadmData := func(key, content string) func(t *testing.T) {
+		return func(t *testing.T) {
+			world.server.PutConfigMap(t, "kube-system", "kubeadm-config", map[string]string{key: content})
+			t.Cleanup(func() { world.server.DeleteConfigMap(t, "kube-system", "kubeadm-config") })
+		}
+	}
 	const (
 		noKubeadm   = "no pod CIDR from kubeadm-config: not found"
 		noOpenShift = "no pod CIDR from networks.config.openshift.io: not found"
@@ -79,6 +85,28 @@ func TestPodCIDRs(t *testing.T) {
 		{name: "one invalid CIDR", cluster: []func(*testing.T){kubeadm("10.1.0.0,fd01::/56")},
 			ipv4: "192.168.0.0/16", from4: "default", ipv6: "fd01::/56", from6: "kubeadm-config",
 			notes: []string{noOpenShift, noKubeProxy}, warning: `pod CIDRs of kubeadm-config: "10.1.0.0": `},
+		{name: "kubeadm, several documents and a merged mapping", cluster: []func(*testing.T){kubeadmData("ClusterConfiguration", "kind: InitConfiguration\n---\nx: &n {podSubnet: '10.1.0.0/16,fd01::/56'}\nnetworking:\n  <<: *n\n---\n")},
+			ipv4: "10.1.0.0/16", from4: "kubeadm-config", ipv6: "fd01::/56", from6: "kubeadm-config"},
+		{name: "kubeadm, the older key", cluster: []func(*testing.T){kubeadmData("MasterConfiguration", "kind: MasterConfiguration\nnetworking:\n  podSubnet: 10.1.0.0/16,fd01::/56\n")},
+			ipv4: "10.1.0.0/16", from4: "kubeadm-config", ipv6: "fd01::/56", from6: "kubeadm-config"},
+		{name: "kubeadm, a tab", cluster: []func(*testing.T){kubeadmData("ClusterConfiguration", "networking:\n\tpodSubnet: 10.1.0.0/16\n")},
+			ipv4: "192.168.0.0/16", from4: "default", from6: random, notes: []string{noOpenShift, noKubeProxy},
+			warning: "no pod CIDR from kubeadm-config: ClusterConfiguration: networking.podSubnet can't be read: yaml: line 2: found character that cannot start any token"},
+		{name: "kubeadm, where calico-node finds it", cluster: []func(*testing.T){kubeadmData("ClusterConfiguration", "podSubnet: 10.1.0.0/16\n")},
+			ipv4: "192.168.0.0/16", from4: "default", from6: random, notes: []string{noOpenShift, noKubeProxy},
+			warning: `no pod CIDR from kubeadm-config: ClusterConfiguration: line 1: podSubnet "10.1.0.0/16" is ignored because it is not in networking`},
+		{name: "kube-proxy has a Service CIDR", cluster: []func(*testing.T){kubeProxy("clusterCIDR: 10.0.0.0/16,fd03::/56\n")},
+			ipv4: "192.168.0.0/16", from4: "default", ipv6: "fd03::/56", from6: "kube-proxy", notes: []string{noKubeadm, noOpenShift},
+			warning: "pod CIDRs of kube-proxy: 10.0.0.0/16 overlaps the Service CIDR 10.0.0.0/24 (ServiceCIDR kubernetes)"},
+		{name: "kube-proxy has the address of the API server", cluster: []func(*testing.T){kubeProxy("clusterCIDR: 127.0.0.0/16\n")},
+			ipv4: "192.168.0.0/16", from4: "default", from6: random, notes: []string{noKubeadm, noOpenShift},
+			warning: "no pod CIDR from kube-proxy: 127.0.0.0/16 contains 127.0.0.1 (address of the API server)"},
+		{name: "kube-proxy has everything", cluster: []func(*testing.T){kubeProxy("clusterCIDR: 0.0.0.0/0,::/0\n")},
+			ipv4: "192.168.0.0/16", from4: "default", from6: random, notes: []string{noKubeadm, noOpenShift},
+			warning: "no pod CIDR from kube-proxy: 0.0.0.0/0 overlaps the link-local range"},
+		{name: "configured, kube-proxy uses no CIDR", cluster: []func(*testing.T){kubeProxy("clusterCIDR: 10.3.0.0/16,fd03::/56\ndetectLocalMode: InterfaceNamePrefix\n")},
+			settings: cidrsOf("10.2.0.0/16", "fd01::/64"), notes: []string{noKubeadm, noOpenShift},
+			ipv4: "10.2.0.0/16", from4: "test", ipv6: "fd01::/64", from6: "test"},
 		{name: "configured, inside", cluster: []func(*testing.T){kubeadm("10.1.0.0/16,fd01::/56")},
 			settings: cidrsOf("10.1.128.0/17", "fd01::/64"),
 			ipv4:     "10.1.128.0/17", from4: "test", ipv6: "fd01::/64", from6: "test"},
@@ -131,6 +159,28 @@ func TestPodCIDRs(t *testing.T) {
 			assert.Equal(t, append([]string{}, tt.notes...), report.Notes)
 		})
 	}
+}
+
+// TestStrictPodCIDRs checks that with Strict a source that is present and can't be used is
+// an error, before anything is written; the program exits with 2.
+func TestStrictPodCIDRs(t *testing.T) {
+	t.Parallel()
+	world := newKubernetesWorld(t, ippool.CRDV1)
+	world.server.PutConfigMap(t, "kube-system", "kubeadm-config", map[string]string{"ClusterConfiguration": "networking:\n\tpodSubnet: 10.1.0.0/16\n"})
+	world.server.PutConfigMap(t, "kube-system", "kube-proxy", map[string]string{"config.conf": "clusterCIDR: 10.0.0.0/16\n"})
+	t.Cleanup(func() {
+		world.server.DeleteConfigMap(t, "kube-system", "kubeadm-config")
+		world.server.DeleteConfigMap(t, "kube-system", "kube-proxy")
+	})
+	for _, command := range []string{"apply", "plan"} {
+		r := call(t, []string{"KUBECONFIG=" + world.server.Kubeconfig(t)}, command, "--strict")
+		assert.Equal(t, 2, r.code, r.stderr)
+		assert.Contains(t, r.stderr, "error: no pod CIDR from kubeadm-config: ClusterConfiguration: networking.podSubnet can't be read: yaml: line 2: found character that cannot start any token (an error because of flag --strict)\n")
+		assert.Contains(t, r.stderr, "error: no pod CIDR from kube-proxy: 10.0.0.0/16 overlaps the Service CIDR 10.0.0.0/24 (ServiceCIDR kubernetes) (an error because of flag --strict)\n")
+		assert.Empty(t, world.poolsOf(t))
+	}
+	r := call(t, []string{"KUBECONFIG=" + world.server.Kubeconfig(t)}, "apply", "--strict", "--ipv4-pool-cidr=10.1.0.0/16", "--ipv6-pool-cidr=fd00::/64")
+	assert.Equal(t, 0, r.code, r.stderr)
 }
 
 // TestPodCIDRIsTooSmall checks that a cluster's pod CIDR that is smaller than a block is

@@ -117,7 +117,7 @@ func (d *decoder) listOfPools(around, value *yaml.Node, line int) {
 	case value.Kind == yaml.SequenceNode:
 		d.pools(listOfPools, value, d.anyPool)
 	case value.Kind == yaml.MappingNode && isFlat(value):
-		d.pool(listOfPools, line, d.mapping(listOfPools, value), true)
+		d.pool(listOfPools, line, d.Mapping(listOfPools, value), true)
 	case value.Kind == yaml.MappingNode:
 		d.object(listOfPools, value)
 	default:
@@ -195,15 +195,15 @@ func (d *decoder) item(path string, line int, node *yaml.Node, isPool bool) {
 
 // isFlat reports whether a mapping is a pool without metadata and spec.
 func isFlat(node *yaml.Node) bool {
-	_, _, named := lookUp(node, "name")
-	_, _, ranged := lookUp(node, "cidr")
+	_, _, named := yamlnode.LookUp(node, "name")
+	_, _, ranged := yamlnode.LookUp(node, "cidr")
 	return named || ranged
 }
 
 // anyPool decodes an item of a plain list, which may be a list object, a pool object or
 // flat.
 func (d *decoder) anyPool(path string, line int, node *yaml.Node) {
-	if kind, _, is := lookUp(node, "kind"); is && slices.Contains([]string{v3.KindIPPoolList, coreList}, follow(kind).Value) {
+	if kind, _, is := yamlnode.LookUp(node, "kind"); is && slices.Contains([]string{v3.KindIPPoolList, coreList}, yamlnode.Follow(kind).Value) {
 		d.object(path, node)
 		return
 	}

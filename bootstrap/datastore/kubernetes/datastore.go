@@ -26,8 +26,8 @@ func isAPIGroup(group schema.GroupVersion) bool { return slices.Contains(apiGrou
 
 const poolResource = ippool.Resource
 
-// Datastore stores pools in the Kubernetes API. Blocks, PodCIDRs and Survey may be
-// called concurrently, each once; it is not safe for other concurrent use.
+// Datastore stores pools in the Kubernetes API. Blocks, PodCIDRs, Survey and
+// Installation may be called concurrently, each once; it is not safe for other concurrent use.
 type Datastore struct {
 	requested schema.GroupVersion // group of the config; empty: the first that is served
 	names     origin.Names
@@ -39,6 +39,8 @@ type Datastore struct {
 var (
 	_ datastore.Datastore = (*Datastore)(nil)
 	_ facts.Cluster       = (*Datastore)(nil)
+
+	_ facts.InstallationReader = (*Datastore)(nil)
 )
 
 // Open returns a datastore that connects with its first request. An error means that
@@ -209,4 +211,13 @@ func (d *Datastore) Survey(ctx context.Context) (facts.Survey, error) {
 		return facts.Survey{}, errNotOpen
 	}
 	return clusterfacts.Survey(ctx, d.client)
+}
+
+// Installation reads the Installation "default" of operator.tigera.io, in the first served
+// version that has it. Errors are those of Survey; anything else is its Problem.
+func (d *Datastore) Installation(ctx context.Context) (facts.Installation, error) {
+	if !d.isOpen() {
+		return facts.Installation{}, errNotOpen
+	}
+	return clusterfacts.Installation(ctx, d.client)
 }

@@ -31,6 +31,8 @@ func TestZeroDatastore(t *testing.T) {
 			require.ErrorIs(t, err, errNotOpen)
 			_, err = store.Survey(t.Context())
 			require.ErrorIs(t, err, errNotOpen)
+			_, err = store.Installation(t.Context())
+			require.ErrorIs(t, err, errNotOpen)
 			assert.Equal(t, datastore.Kubernetes, store.Type())
 			require.NoError(t, store.Close())
 		})

@@ -59,15 +59,7 @@ func (s *Server) InstallCRDs(tb testing.TB, group schema.GroupVersion) {
 // folder does not exist.
 func (s *Server) InstallCalicoCRDs(tb testing.TB, group schema.GroupVersion) {
 	tb.Helper()
-	ctx, cancel := bounded(tb)
-	defer cancel()
-	module, err := moduleFolder(ctx)
-	require.NoError(tb, err)
-	repository := filepath.Dir(filepath.Dir(module))
-	folder := filepath.Join(filepath.Dir(repository), "shared", "crds", group.Group+"_"+group.Version)
-	if !exists(folder) {
-		tb.Skipf("Calico's CRDs are not available: no folder %s", folder)
-	}
+	folder := sharedFolder(tb, group)
 	var definitions []*unstructured.Unstructured
 	for _, resource := range calicoResources {
 		content, err := os.ReadFile(filepath.Join(folder, group.Group+"_"+resource+".yaml"))
@@ -75,6 +67,22 @@ func (s *Server) InstallCalicoCRDs(tb testing.TB, group schema.GroupVersion) {
 		definitions = append(definitions, definition(tb, content))
 	}
 	s.install(tb, "Calico", definitions)
+}
+
+// sharedFolder returns the folder of the published definitions of a group. It skips the
+// test if the folder does not exist.
+func sharedFolder(tb testing.TB, group schema.GroupVersion) string {
+	tb.Helper()
+	ctx, cancel := bounded(tb)
+	defer cancel()
+	module, err := moduleFolder(ctx)
+	require.NoError(tb, err)
+	repository := filepath.Dir(filepath.Dir(module))
+	folder := filepath.Join(filepath.Dir(repository), "shared", "crds", group.Group+"_"+group.Version)
+	if !exists(folder) {
+		tb.Skipf("the published CRDs are not available: no folder %s", folder)
+	}
+	return folder
 }
 
 // ownDefinitions returns the embedded definitions with the given group.

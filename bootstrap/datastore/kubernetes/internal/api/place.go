@@ -1,8 +1,10 @@
 package api
 
 import (
+	"net/netip"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/rest"
 )
 
@@ -15,6 +17,16 @@ func Place(config *rest.Config) string {
 		return "Kubernetes"
 	}
 	return "Kubernetes " + withoutUser(config.Host)
+}
+
+// Addr returns the address of the API server. It is not valid if the config has a name.
+func (c *Client) Addr() netip.Addr {
+	address, _, _ := rest.DefaultServerURL(c.config.Host, "", schema.GroupVersion{}, true)
+	if address == nil {
+		return netip.Addr{}
+	}
+	addr, _ := netip.ParseAddr(address.Hostname())
+	return addr.Unmap().WithZone("")
 }
 
 // withoutUser returns an address without user information and query, which may contain

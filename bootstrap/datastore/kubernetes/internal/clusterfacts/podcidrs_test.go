@@ -26,6 +26,10 @@ func TestPodCIDRs(t *testing.T) {
 	openShift := apitest.JSON(200, `{"kind":"Network","apiVersion":"config.openshift.io/v1","spec":{"clusterNetwork":[{"cidr":"fd00:1::/56"}]}}`)
 	kubeProxy := apitest.JSON(200, `{"kind":"ConfigMap","apiVersion":"v1","data":{"config.conf":"clusterCIDR: 10.3.0.0/16"}}`)
 	ofKubeadm, ofOpenShift, ofKubeProxy := origin.Cluster("kubeadm-config"), origin.Cluster("networks.config.openshift.io"), origin.Cluster("kube-proxy")
+	uncertain := func(source facts.PodCIDRSource) facts.PodCIDRSource {
+		source.Uncertain = true
+		return source
+	}
 	absent := func(name origin.Origin) facts.PodCIDRSource {
 		return facts.PodCIDRSource{Name: name, Problem: "not found", Absent: true}
 	}
@@ -42,7 +46,7 @@ func TestPodCIDRs(t *testing.T) {
 		{"the rest from the second source", both, apitest.Answers{kubeadmPath: kubeadm("10.1.0.0/16"), openShiftPath: openShift, kubeProxyPath: kubeProxy},
 			[]facts.PodCIDRSource{factstest.Source(ofKubeadm, "10.1.0.0/16"), factstest.Source(ofOpenShift, "fd00:1::/56")}},
 		{"one family", []ippool.Family{ippool.IPv4}, apitest.Answers{openShiftPath: openShift, kubeProxyPath: kubeProxy},
-			[]facts.PodCIDRSource{absent(ofKubeadm), factstest.Source(ofOpenShift, "fd00:1::/56"), factstest.Source(ofKubeProxy, "10.3.0.0/16")}},
+			[]facts.PodCIDRSource{absent(ofKubeadm), factstest.Source(ofOpenShift, "fd00:1::/56"), uncertain(factstest.Source(ofKubeProxy, "10.3.0.0/16"))}},
 		{"none", both, nil, []facts.PodCIDRSource{absent(ofKubeadm), absent(ofOpenShift), absent(ofKubeProxy)}},
 		{"no CIDR, forbidden, malformed", both, apitest.Answers{
 			"/readyz": apitest.JSON(200, "ok"), kubeadmPath: kubeadm(""), kubeProxyPath: apitest.JSON(200, "7"),
@@ -63,6 +67,37 @@ func TestPodCIDRs(t *testing.T) {
 			assert.Equal(t, tt.want, sources)
 			assert.Equal(t, tt.families, families)
 		})
+	}
+}
+
+// A source has what else its object says: Service CIDRs, kube-proxy's detectLocalMode.
+func TestPodCIDRsWithServices(t *testing.T) {
+	t.Parallel()
+	kubeadm := apitest.JSON(200, `{"kind":"ConfigMap","apiVersion":"v1","data":{"ClusterConfiguration":"networking: {serviceSubnet: '10.96.0.0/12,fd00:96::/108'}"}}`)
+	openShift := apitest.JSON(200, `{"kind":"Network","apiVersion":"config.openshift.io/v1","spec":{"serviceNetwork":["172.30.0.0/16","x"]}}`)
+	sources, err := PodCIDRs(t.Context(), asking(t, apitest.Answers{kubeadmPath: kubeadm, openShiftPath: openShift}), []ippool.Family{ippool.IPv4})
+	require.NoError(t, err)
+	require.Len(t, sources, 3)
+	assert.Equal(t, factstest.At(origin.Cluster("kubeadm-config"), "10.96.0.0/12", "fd00:96::/108"), sources[0].Services)
+	assert.Equal(t, factstest.At(origin.Cluster("networks.config.openshift.io"), "172.30.0.0/16"), sources[1].Services)
+
+	for config, want := range map[string]string{
+		"":                                        "",
+		`\ndetectLocalMode: \"\"`:                 "",
+		`\ndetectLocalMode: ClusterCIDR`:          "",
+		`\ndetectLocalMode: null`:                 "",
+		`\ndetectLocalMode: [x]`:                  "",
+		`\ndetectLocalMode: InterfaceNamePrefix`:  "InterfaceNamePrefix",
+		`\ndetectLocalMode: \"NodeCIDR\" # other`: "NodeCIDR",
+	} {
+		kubeProxy := apitest.JSON(200, `{"kind":"ConfigMap","apiVersion":"v1","data":{"config.conf":"clusterCIDR: 127.0.0.0/16,fd00::/56`+config+`"}}`)
+		sources, err := PodCIDRs(t.Context(), asking(t, apitest.Answers{kubeProxyPath: kubeProxy}), []ippool.Family{ippool.IPv4})
+		require.NoError(t, err)
+		want := facts.PodCIDRSource{
+			Name: origin.Cluster("kube-proxy"), Prefixes: factstest.Prefixes("127.0.0.0/16", "fd00::/56"), Uncertain: true, DetectLocalMode: want,
+			Services: factstest.At(origin.Cluster("address of the API server"), "127.0.0.1/32"),
+		}
+		assert.Equal(t, want, sources[2], config)
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"net/netip"
 	"strings"
 
+	"go.yaml.in/yaml/v3"
+
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/kubernetes/internal/api"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/facts"
@@ -24,12 +26,54 @@ type cidrSource struct {
 
 	kind, apiVersion string // of the object; another is a problem
 
-	read func(body []byte) ([]string, error) // returns the CIDRs in the order of the source
+	read     func(body []byte) ([]string, error)        // returns the CIDRs in the order of the source
+	complete func(body []byte, to *facts.PodCIDRSource) // adds what else a readable object says; may be nil
 }
 
 // kubeadm returns the source for a field of networking in kubeadm's configuration.
 func kubeadm(member string) cidrSource {
 	return configMap("kubeadm-config", func(data map[string]string) ([]string, error) { return readKubeadm(data, member) })
+}
+
+// kubeadmPods is kubeadm's podSubnet, with the serviceSubnet.
+func kubeadmPods() cidrSource {
+	source := kubeadm("podSubnet")
+	source.complete = withServices(source.name, kubeadm("serviceSubnet").read)
+	return source
+}
+
+// openShiftPods is OpenShift's clusterNetwork, with the serviceNetwork.
+func openShiftPods() cidrSource {
+	source := openShift(readClusterNetwork)
+	source.complete = withServices(source.name, readServiceNetwork)
+	return source
+}
+
+// kubeProxyPods is kube-proxy's clusterCIDR, with its detectLocalMode.
+func kubeProxyPods() cidrSource {
+	source := configMap("kube-proxy", readKubeProxy)
+	source.complete = func(body []byte, to *facts.PodCIDRSource) {
+		to.Uncertain = true
+		data, _ := readData(body) // read has succeeded
+		if mode := readDetectLocalMode(data); mode != clusterCIDRMode {
+			to.DetectLocalMode = mode
+		}
+	}
+	return source
+}
+
+// withServices adds Service CIDRs of the object. Problems are those of the source of
+// Service CIDRs.
+func withServices(name origin.Origin, read func(body []byte) ([]string, error)) func(body []byte, to *facts.PodCIDRSource) {
+	return func(body []byte, to *facts.PodCIDRSource) {
+		texts, err := read(body)
+		if err != nil || len(texts) > maxCIDRs {
+			return
+		}
+		services := facts.PodCIDRSource{Name: name}
+		services.Prefixes, _ = prefixesOf(texts)
+		to.Services = located(services)
+	}
 }
 
 func openShift(read func(body []byte) ([]string, error)) cidrSource {
@@ -56,15 +100,24 @@ func configMap(name string, read func(data map[string]string) ([]string, error))
 		path: []string{"api", "v1", "namespaces", namespace, "configmaps", name},
 		kind: "ConfigMap", apiVersion: "v1",
 		read: func(body []byte) ([]string, error) {
-			var object struct {
-				Data map[string]string `json:"data"`
+			data, err := readData(body)
+			if err != nil {
+				return nil, err
 			}
-			if err := json.Unmarshal(body, &object); err != nil {
-				return nil, errors.New("not a ConfigMap")
-			}
-			return read(object.Data)
+			return read(data)
 		},
 	}
+}
+
+// readData returns the data of a ConfigMap.
+func readData(body []byte) (map[string]string, error) {
+	var object struct {
+		Data map[string]string `json:"data"`
+	}
+	if err := json.Unmarshal(body, &object); err != nil {
+		return nil, errors.New("not a ConfigMap")
+	}
+	return object.Data, nil
 }
 
 // fetch reads the CIDRs of the source. A source that is absent, forbidden or
@@ -89,6 +142,8 @@ func (s cidrSource) fetch(ctx context.Context, client *api.Client) (facts.PodCID
 		takeTexts(&source, texts)
 		if err != nil {
 			source.Problem, source.Absent = err.Error(), false
+		} else if s.complete != nil {
+			s.complete(body, &source)
 		}
 	}
 	return source, nil
@@ -102,34 +157,33 @@ func takeTexts(source *facts.PodCIDRSource, texts []string) {
 	}
 }
 
-// readKubeadm reads a field of networking in kubeadm's ClusterConfiguration: podSubnet
-// or serviceSubnet. In kubeadm it is a string; a list is accepted too. Other fields may
-// be malformed.
-func readKubeadm(data map[string]string, member string) ([]string, error) {
-	const key = "ClusterConfiguration"
-	content, ok := data[key]
+// kubeProxyKey is the key of kube-proxy's KubeProxyConfiguration.
+const kubeProxyKey = "config.conf"
+
+// readKubeProxy reads clusterCIDR of kube-proxy's KubeProxyConfiguration.
+func readKubeProxy(data map[string]string) ([]string, error) {
+	content, ok := data[kubeProxyKey]
 	if !ok {
-		return nil, fmt.Errorf("missing key %s", key)
+		return nil, fmt.Errorf("missing key %s", kubeProxyKey)
 	}
-	cidrs, err := readYAML(content, "networking", member)
+	cidrs, err := readYAML(content, "clusterCIDR")
 	if err != nil {
-		return nil, fmt.Errorf("%s: networking.%s can't be read: %s", key, member, text.Decoding(err))
+		return nil, fmt.Errorf("%s: clusterCIDR can't be read: %s", kubeProxyKey, text.Decoding(err))
 	}
 	return cidrs, nil
 }
 
-// readKubeProxy reads clusterCIDR of kube-proxy's KubeProxyConfiguration.
-func readKubeProxy(data map[string]string) ([]string, error) {
-	const key = "config.conf"
-	content, ok := data[key]
-	if !ok {
-		return nil, fmt.Errorf("missing key %s", key)
+// clusterCIDRMode is kube-proxy's default detectLocalMode: it uses clusterCIDR.
+const clusterCIDRMode = "ClusterCIDR"
+
+// readDetectLocalMode reads how kube-proxy identifies the traffic of pods: by default, and
+// if the value is malformed, by clusterCIDR.
+func readDetectLocalMode(data map[string]string) string {
+	field, err := lookUp(data[kubeProxyKey], "detectLocalMode")
+	if err != nil || field == nil || field.Kind != yaml.ScalarNode || isNull(field) || field.Value == "" {
+		return clusterCIDRMode
 	}
-	cidrs, err := readYAML(content, "clusterCIDR")
-	if err != nil {
-		return nil, fmt.Errorf("%s: clusterCIDR can't be read: %s", key, text.Decoding(err))
-	}
-	return cidrs, nil
+	return field.Value
 }
 
 // readClusterNetwork reads spec.clusterNetwork of OpenShift's Network.

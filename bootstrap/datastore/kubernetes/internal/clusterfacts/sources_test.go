@@ -38,7 +38,6 @@ func TestReadKubeadm(t *testing.T) {
 		{"a tag", "networking:\n  podSubnet: !!str 10.244.0.0/16\n", []string{"10.244.0.0/16"}},
 		{"Windows line endings", "networking:\r\n  podSubnet: 10.244.0.0/16\r\n", []string{"10.244.0.0/16"}},
 		{"another podSubnet as well", "other:\n  podSubnet: 10.1.0.0/16\nnetworking:\n  podSubnet: 10.244.0.0/16\n", []string{"10.244.0.0/16"}},
-		{"only another podSubnet", "other:\n  podSubnet: 10.1.0.0/16\n", nil},
 		{"empty", "networking:\n  podSubnet: \"\"\n", nil},
 		{"null", "networking:\n  podSubnet:\n", nil},
 		{"none", "networking:\n  dnsDomain: cluster.local\n", nil},

@@ -3,6 +3,7 @@ package clusterfacts
 import (
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -12,41 +13,78 @@ import (
 // in memory. kubeadm's and kube-proxy's have a few kB.
 const maxYAMLBytes = 128 << 10
 
-var errNoCIDRs = errors.New("must be a string of comma-separated CIDRs, or a list of such strings")
-
-// readYAML returns the comma-separated CIDRs of a field, a string or a list of strings,
-// of the first YAML document. It does not decode the rest of the document, which may
-// have aliases that expand to gigabytes. An absent field has no CIDRs.
+// readYAML returns the comma-separated CIDRs of a field, a string or a list of strings, of
+// the first YAML document that has any. An absent field has no CIDRs.
 func readYAML(text string, path ...string) ([]string, error) {
+	field, err := lookUp(text, path...)
+	if err != nil || field == nil {
+		return nil, err
+	}
+	return cidrTexts(field)
+}
+
+// lookUp returns the value of a field of the first YAML document in which it is not empty;
+// nil if it is absent. It does not decode the rest of the documents, which may have
+// aliases that expand to gigabytes. Documents after the first that has the field are not
+// read.
+func lookUp(text string, path ...string) (*yaml.Node, error) {
 	if len(text) > maxYAMLBytes {
 		return nil, fmt.Errorf("it is larger than %d bytes", maxYAMLBytes)
 	}
-	var document yaml.Node
-	if err := yaml.Unmarshal([]byte(text), &document); err != nil {
-		return nil, err
-	}
-	if document.Kind == 0 { // empty
-		return nil, nil
-	}
-	field := resolved(document.Content[0])
-	for _, name := range path {
-		switch {
-		case isNull(field):
-			return nil, nil
-		case field.Kind != yaml.MappingNode:
-			return nil, fmt.Errorf("%s is not in a mapping", name)
+	for decoder := yaml.NewDecoder(strings.NewReader(text)); ; {
+		var document yaml.Node
+		if err := decoder.Decode(&document); err != nil {
+			if errors.Is(err, io.EOF) {
+				err = nil
+			}
+			return nil, err
 		}
-		var found *yaml.Node
-		for i := 0; i+1 < len(field.Content); i += 2 {
-			if field.Content[i].Value == name {
-				found = resolved(field.Content[i+1]) // the last of duplicates
+		field := resolved(document.Content[0])
+		for _, name := range path {
+			if field == nil || isNull(field) {
+				break
+			}
+			if field.Kind != yaml.MappingNode {
+				return nil, fmt.Errorf("line %d: %s is not in a mapping", field.Line, name)
+			}
+			field = member(field, name, maxMerges)
+		}
+		if field != nil && !isEmpty(field) {
+			return field, nil
+		}
+	}
+}
+
+// maxMerges limits the depth of merged mappings, which may contain themselves.
+const maxMerges = 10
+
+// member returns the value of a key of a mapping, the last of duplicates, or else that of
+// a merged mapping (<<); nil if there is none.
+func member(mapping *yaml.Node, name string, merges int) *yaml.Node {
+	var found, merged *yaml.Node
+	for i := 0; i+1 < len(mapping.Content); i += 2 {
+		switch key := resolved(mapping.Content[i]); {
+		case key.Value == name:
+			found = resolved(mapping.Content[i+1])
+		case key.ShortTag() == "!!merge":
+			merged = resolved(mapping.Content[i+1])
+		}
+	}
+	if found != nil || merged == nil || merges == 0 {
+		return found
+	}
+	all := []*yaml.Node{merged}
+	if merged.Kind == yaml.SequenceNode {
+		all = merged.Content
+	}
+	for _, one := range all {
+		if one = resolved(one); one.Kind == yaml.MappingNode {
+			if found = member(one, name, merges-1); found != nil {
+				return found
 			}
 		}
-		if field = found; field == nil {
-			return nil, nil
-		}
 	}
-	return cidrTexts(field)
+	return nil
 }
 
 // cidrTexts returns the CIDRs of a string, or of a list of strings.
@@ -62,7 +100,7 @@ func cidrTexts(field *yaml.Node) ([]string, error) {
 			continue
 		}
 		if value.Kind != yaml.ScalarNode || value.ShortTag() != "!!str" {
-			return nil, errNoCIDRs
+			return nil, fmt.Errorf("line %d: must be a string of comma-separated CIDRs, or a list of such strings", value.Line)
 		}
 		for cidr := range strings.SplitSeq(value.Value, ",") {
 			if cidr = strings.TrimSpace(cidr); cidr != "" {
@@ -79,6 +117,11 @@ func resolved(node *yaml.Node) *yaml.Node {
 		return node.Alias
 	}
 	return node
+}
+
+// isEmpty reports whether a value is null, an empty string or an empty list.
+func isEmpty(node *yaml.Node) bool {
+	return isNull(node) || node.Kind == yaml.ScalarNode && node.Value == "" || node.Kind == yaml.SequenceNode && len(node.Content) == 0
 }
 
 func isNull(node *yaml.Node) bool { return node.Kind == yaml.ScalarNode && node.ShortTag() == "!!null" }

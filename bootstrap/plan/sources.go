@@ -1,0 +1,98 @@
+package plan
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/facts"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+)
+
+// UsablePodCIDRs returns the sources of pod CIDRs without the CIDRs of uncertain sources
+// that can't be pod CIDRs: a pool with the CIDR is invalid, the CIDR overlaps Services
+// or, if it would be the CIDR of a pool to create, another pool. The Problem of the source
+// has the reasons. It is a pure function and does not modify its arguments.
+func (p Plan) UsablePodCIDRs(known facts.Facts) []facts.PodCIDRSource {
+	sources := slices.Clone(known.PodCIDRs)
+	for i := range sources {
+		source := &sources[i]
+		if !source.Uncertain {
+			continue
+		}
+		problems := []string{source.Problem}
+		usable := func(prefix netip.Prefix) bool {
+			reason := p.unusable(prefix, known)
+			if reason != "" {
+				problems = append(problems, fmt.Sprintf("%s %s", prefix, reason))
+			}
+			return reason == ""
+		}
+		var prefixes []netip.Prefix
+		for _, prefix := range source.Prefixes {
+			if usable(prefix) {
+				prefixes = append(prefixes, prefix)
+			}
+		}
+		source.Prefixes = prefixes
+		source.Problem = strings.Join(slices.DeleteFunc(problems, func(text string) bool { return text == "" }), "; ")
+	}
+	return sources
+}
+
+// unusable returns why a CIDR is not a pod CIDR; empty if it may be one.
+func (p Plan) unusable(prefix netip.Prefix, known facts.Facts) string {
+	pool := ippool.New("pods")
+	pool.Spec.CIDR = prefix.String()
+	ippool.Default(pool)
+	var others []*v3.IPPool
+	for _, step := range p.Steps {
+		if step.Family == ippool.FamilyOf(prefix) && step.Default && step.Action == Created {
+			pool.Spec.BlockSize = step.Pool.Spec.BlockSize
+			if len(step.Unknown) > 0 {
+				others = slices.Concat(p.existing(), p.created())
+			}
+		}
+	}
+	if faults := ippool.Validate(pool); len(faults) > 0 {
+		return faults[0].Detail
+	}
+	for _, services := range known.ServiceCIDRs() {
+		switch {
+		case !services.Prefix.Overlaps(prefix):
+		case services.Prefix.IsSingleIP():
+			return fmt.Sprintf("contains %s (%s)", services.Prefix.Addr(), services.Source)
+		default:
+			return fmt.Sprintf("overlaps the Service CIDR %s (%s)", services.Prefix, services.Source)
+		}
+	}
+	for _, other := range others {
+		if used, err := ippool.ParseCIDR(other.Spec.CIDR); err == nil && used.Overlaps(prefix) {
+			return fmt.Sprintf("overlaps %s of IPPool %q", other.Spec.CIDR, other.Name)
+		}
+	}
+	return ""
+}
+
+// LeaveToOperator returns the plan without the default pools that the Tigera operator
+// creates: their steps are Skipped. Only pools whose CIDR is unknown are left to it; a
+// CIDR that a setting or a file names is a request for the pool. It is a pure function and
+// does not modify p.
+func (p Plan) LeaveToOperator(installation facts.Installation) Plan {
+	if !installation.CreatesPools {
+		return p
+	}
+	p.Steps = slices.Clone(p.Steps)
+	for i, step := range p.Steps {
+		if step.Default && step.Action == Created && len(step.Unknown) > 0 {
+			p.Steps[i] = Step{
+				Action: Skipped, Family: step.Family, Default: true, Name: step.Name, Desired: step.Desired, BesideFiles: step.BesideFiles,
+				Reason: p.leftToOperator(step, installation),
+			}
+		}
+	}
+	return p
+}
