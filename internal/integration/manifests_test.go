@@ -264,6 +264,7 @@ func waitForAccess(t *testing.T, server *kubetest.Server, user, verb, group, res
 func TestRolesAreMinimal(t *testing.T) {
 	t.Parallel()
 	world := newKubernetesWorld(t, ippool.CRDV1)
+	world.server.InstallOperatorCRD(t) // without it, its permission is not needed
 	objects := applyManifests(t, world.server, manifests+"base")
 	rights := rightsOf(object[rbacv1.ClusterRole](t, objects, "ClusterRole").Rules, "a ClusterRole")
 	rights = append(rights, rightsOf(object[rbacv1.Role](t, objects, "Role").Rules, "a Role in namespace kube-system")...)
