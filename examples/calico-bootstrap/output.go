@@ -65,6 +65,12 @@ func (p *program) printReport(ctx context.Context, store open.Datastore, report 
 			cell(pool.Reason + findingsOf(report, pool.Name)),
 		}, "\t"))
 	}
+	for i, finding := range slices.DeleteFunc(slices.Clone(report.Findings), func(f preflight.Finding) bool { return hasRow(report, f) }) {
+		if i == 0 {
+			fmt.Fprintln(table)
+		}
+		fmt.Fprintln(table, "Finding: "+cell(finding.Error()))
+	}
 	if line := p.notShown(report, refusal); line != "" {
 		fmt.Fprintf(table, "\n%s\n", line)
 	}
@@ -75,6 +81,11 @@ func (p *program) printReport(ctx context.Context, store open.Datastore, report 
 		return trial.printRecords(ctx, p.stdout)
 	}
 	return nil
+}
+
+// hasRow reports whether the finding is about a pool of the report, whose row has its code.
+func hasRow(report bootstrap.Report, finding preflight.Finding) bool {
+	return slices.ContainsFunc(report.Pools, func(pool bootstrap.PoolReport) bool { return pool.Name == finding.Pool })
 }
 
 // findingsOf returns the codes of the findings about a pool, to follow a reason. Their texts
