@@ -65,11 +65,14 @@ func (p *program) printReport(ctx context.Context, store open.Datastore, report 
 			cell(pool.Reason + findingsOf(report, pool.Name)),
 		}, "\t"))
 	}
-	for i, finding := range slices.DeleteFunc(slices.Clone(report.Findings), func(f preflight.Finding) bool { return hasRow(report, f) }) {
-		if i == 0 {
-			fmt.Fprintln(table)
+	var others []preflight.FindingCode // of families
+	for _, finding := range report.Findings {
+		if !hasRow(report, finding) && !slices.Contains(others, finding.Code) {
+			others = append(others, finding.Code)
 		}
-		fmt.Fprintln(table, "Finding: "+cell(finding.Error()))
+	}
+	if len(others) > 0 {
+		fmt.Fprintf(table, "\nFindings about no single pool: %s\n", text.Join(others))
 	}
 	if line := p.notShown(report, refusal); line != "" {
 		fmt.Fprintf(table, "\n%s\n", line)
