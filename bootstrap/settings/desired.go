@@ -203,9 +203,12 @@ func readCIDR(setting Setting, family ippool.Family, config *Config, faults *Fau
 		return netip.Prefix{}, true
 	}
 	prefix, err := ippool.ParseCIDR(setting.Value)
-	names := config.Desired.Names
 	switch {
 	case strings.Contains(setting.Value, ","):
+		names := config.Desired.Names
+		if beside := config.Desired.NamesBeside; beside != nil {
+			names = beside(setting.Source)
+		}
 		faults.Add(setting, "several CIDRs; must be one: set %s and %s", names.Of(origin.PoolSetting(ippool.IPv4, "cidr")),
 			names.Of(origin.PoolSetting(ippool.IPv6, "cidr")))
 		return netip.Prefix{}, false

@@ -65,6 +65,15 @@ func (p *program) printReport(ctx context.Context, store open.Datastore, report 
 			cell(pool.Reason + findingsOf(report, pool.Name)),
 		}, "\t"))
 	}
+	var others []preflight.FindingCode // of families
+	for _, finding := range report.Findings {
+		if !hasRow(report, finding) && !slices.Contains(others, finding.Code) {
+			others = append(others, finding.Code)
+		}
+	}
+	if len(others) > 0 {
+		fmt.Fprintf(table, "\nFindings about no single pool: %s\n", text.Join(others))
+	}
 	if line := p.notShown(report, refusal); line != "" {
 		fmt.Fprintf(table, "\n%s\n", line)
 	}
@@ -75,6 +84,11 @@ func (p *program) printReport(ctx context.Context, store open.Datastore, report 
 		return trial.printRecords(ctx, p.stdout)
 	}
 	return nil
+}
+
+// hasRow reports whether the finding is about a pool of the report, whose row has its code.
+func hasRow(report bootstrap.Report, finding preflight.Finding) bool {
+	return slices.ContainsFunc(report.Pools, func(pool bootstrap.PoolReport) bool { return pool.Name == finding.Pool })
 }
 
 // findingsOf returns the codes of the findings about a pool, to follow a reason. Their texts

@@ -10,8 +10,6 @@ import (
 	"strings"
 	"time"
 
-	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
-
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/kubernetes"
@@ -287,15 +285,16 @@ func (p *program) checkOutput(formats []string) error {
 
 // withDatastore loads the settings and opens their datastore.
 func (p *program) withDatastore(ctx context.Context, use func(open.Datastore, *bootstrap.Bootstrap) error) (err error) {
-	if err := p.load(ctx, true, formatsOf["apply"]...); err != nil {
-		return err
-	}
-	p.warn()
 	defer func() {
 		if err != nil && !p.reported {
-			err = p.withHidden(err)
+			p.noteHidden()
 		}
 	}()
+	err = p.load(ctx, true, formatsOf["apply"]...)
+	p.warn()
+	if err != nil {
+		return err
+	}
 	store, err := p.open(ctx)
 	if err != nil {
 		return err
@@ -370,35 +369,4 @@ func (p *program) open(ctx context.Context) (open.Datastore, error) {
 		return nil, ended(ctx, "opening the datastore")
 	}
 	return o.store, o.err
-}
-
-func (p *program) render(ctx context.Context) error {
-	if err := p.load(ctx, false, formatsOf["render"]...); err != nil {
-		return err
-	}
-	var faults settings.Faults
-	group := kubernetes.ReadAPIGroup(p.settings.Datastore.CalicoAPIGroup, &faults)
-	if len(faults) > 0 {
-		return faults.Err()
-	}
-	if group.Empty() {
-		group = v3.SchemeGroupVersion // which calicoctl accepts, too
-	}
-	pools, warnings, err := bootstrap.Render(ctx, p.settings)
-	if err != nil {
-		return err
-	}
-	for _, warning := range append(p.warnings, warnings...) {
-		p.logger.Warn(warning)
-	}
-	if p.output == formatInstallation {
-		return p.printInstallation(pools)
-	}
-	for _, pool := range pools {
-		pool.APIVersion = group.String()
-	}
-	if err := p.printPools(pools, group.String()); err != nil {
-		return fmt.Errorf("writing the pools: %w", err)
-	}
-	return nil
 }

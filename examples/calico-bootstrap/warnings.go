@@ -114,11 +114,14 @@ func notShown(warnings, findings int) string {
 	return fmt.Sprintf("%s %s not shown; set --log-level warning or run calico-bootstrap plan", strings.Join(counts, " and "), verb)
 }
 
-// withHidden adds to the error of a run without a result that there are warnings about
-// settings that the log level hides: they may be the cause.
-func (p *program) withHidden(err error) error {
-	if line := notShown(len(p.warned.hidden(slices.Concat(p.warnings, p.resolved))), 0); line != "" {
-		return errors.Join(err, errors.New(line))
+// noteHidden prints, before the error of a run without a result, how many warnings about
+// settings the log level hides: they may be the cause.
+func (p *program) noteHidden() {
+	switch line := notShown(len(p.warned.hidden(slices.Concat(p.warnings, p.resolved))), 0); {
+	case line == "":
+	case p.jsonLogger != nil:
+		p.jsonLogger.Error(line)
+	default:
+		fmt.Fprintln(p.stderr, "note: "+line)
 	}
-	return err
 }

@@ -218,7 +218,7 @@ func TestExitCodes(t *testing.T) {
 			[]string{
 				`error: flag --output: "xml": unknown format; must be one of table, json, yaml`,
 				`error: env CALICO_STARTUP_LOGLEVEL: "loud": unknown level; must be one of debug, info, warning, error`,
-				`error: env CALICO_IPPOOLS_LOG_FORMAT: "xml": unknown format; must be one of text, json`,
+				`error: env CALICO_IPPOOLS_LOG_FORMAT: "xml": unknown format; must be one of auto, text, json`,
 				`error: env CALICO_IPV4POOL_IPIP: "sometimes": unknown mode; must be one of off, never, always, crosssubnet, cross-subnet`,
 				`error: env CALICO_IPV6POOL_CIDR: "10.0.0.0/8": an IPv4 CIDR; must be an IPv6 CIDR, or none`,
 				`error: flag --ipv4-pool-block-size: "8": must be between 20 and 32 for IPv4`,
@@ -333,7 +333,7 @@ func TestEmptyModesArePrintedAsNever(t *testing.T) {
 	world.put(t, ippool.RecordKey("default-ipv4-ippool"), record)
 	env := []string{"ETCD_ENDPOINTS=" + world.server.Endpoints()[0], "CALICO_IPV4POOL_VXLAN=Always", "CALICO_IPV6POOL_CIDR=none"}
 	for arguments, wants := range map[string][]string{
-		"apply":            {"10.244.0.0/16  true  Never  Never  -"},
+		"apply":            {"10.244.0.0/16  true  Never  Never  /26    false"},
 		"apply -o json":    {`"ipipMode": "Never"`, `"vxlanMode": "Never"`, `"stored": "Never"`},
 		"apply -o yaml":    {"ipipMode: Never", "vxlanMode: Never", "stored: Never"},
 		"plan":             {"! vxlanMode  Never   Always"},

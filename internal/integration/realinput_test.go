@@ -145,8 +145,6 @@ func (c realCase) golden(place realPlace) string { return "expected/" + place.na
 
 // runRealInput runs every case of the place, each on an empty datastore.
 func runRealInput(t *testing.T, place realPlace, empty func()) {
-	pending, err := os.ReadFile(filepath.Join(realInput, "pending.txt"))
-	require.NoError(t, err)
 	cases := 0
 	require.NoError(t, filepath.WalkDir(realInput, func(path string, _ fs.DirEntry, err error) error {
 		require.NoError(t, err)
@@ -161,12 +159,7 @@ func runRealInput(t *testing.T, place realPlace, empty func()) {
 		empty()
 		t.Run(c.name, func(t *testing.T) {
 			outcome := c.run(t, place)
-			missed := c.missed(outcome)
-			if strings.Contains(string(pending), "\n"+c.name+" on "+place.name+":") {
-				assert.NotEmpty(t, missed, "all of it holds: remove the case from pending.txt")
-			} else {
-				assert.Empty(t, missed, outcome.text)
-			}
+			assert.Empty(t, c.missed(outcome), outcome.text)
 			c.compare(t, path, place, outcome.text)
 		})
 		return nil

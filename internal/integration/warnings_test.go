@@ -130,12 +130,15 @@ func TestHiddenWarningsOfAFailure(t *testing.T) {
 	for _, verb := range []string{"apply", "plan"} {
 		r := call(t, env, verb, "--timeout", "500ms")
 		assert.Equal(t, 4, r.code)
-		assert.True(t, strings.HasSuffix(r.stderr, "\nerror: "+line+"\n"), r.stderr)
+		assert.True(t, strings.HasPrefix(r.stderr, "note: "+line+"\nerror: "), r.stderr)
 		assert.Equal(t, 2, strings.Count(r.stderr, "\n"), r.stderr)
 		r = call(t, env, verb, "--timeout", "500ms", "--log-format", "json")
 		assert.Contains(t, r.stderr, `"level":"ERROR","msg":"`+line+`"`)
 		r = call(t, env, verb, "--timeout", "500ms", "--log-level", "warning")
 		assert.NotContains(t, r.stderr, "not shown")
+		r = call(t, env, verb, "--ipv4-pool-block-size", "x")
+		assert.Equal(t, 2, r.code)
+		assert.True(t, strings.HasPrefix(r.stderr, "note: "+line+"\nerror: "), r.stderr)
 	}
 }
 

@@ -179,9 +179,13 @@ func Join(path, field string) string {
 const maxShown = 64
 
 // Shortened returns a printable key of limited length, *** for one that may be a secret.
+// What follows an equals sign may be one: a line of an environment file.
 func Shortened(key string) string {
 	if text.Secret(key) != "" {
 		return text.Hidden
+	}
+	if name, _, found := strings.Cut(key, "="); found {
+		key = name + "=" + text.Hidden
 	}
 	if utf8.RuneCountInString(key) > maxShown {
 		key = string([]rune(key)[:maxShown]) + "…"

@@ -79,12 +79,26 @@ func (r *Reader) Line(path string, line int, node *yaml.Node) (string, bool) {
 		case strings.Contains(node.Value, "\n"):
 			r.Fault(line, path, "", "has a line break; write it on one line, or with >- in place of > or |")
 			return "", false
-		case isPlain(node) && node.LineComment != "" && (strings.Count(node.Value, "'")%2 != 0 || strings.Count(node.Value, `"`)%2 != 0):
+		case isPlain(node) && node.LineComment != "" && endsInQuotes(node.Value):
 			r.Fault(line, path, node.Value, "ends where a comment begins, in the middle of quotes; put all of the value in quotes")
 			return "", false
 		}
 	}
 	return r.Text(path, line, node)
+}
+
+// endsInQuotes reports whether a value ends before the quotes that it opened.
+func endsInQuotes(value string) bool {
+	var open rune
+	for _, c := range value {
+		switch {
+		case c == open:
+			open = 0
+		case open == 0 && (c == '\'' || c == '"'):
+			open = c
+		}
+	}
+	return open != 0
 }
 
 // Text decodes a string. Null is an error: the field may mean the default, or the

@@ -16,12 +16,20 @@ const templateTag = "{{"
 
 // source finds the text of a node in the data.
 type source struct {
-	lines   [][]byte
-	offsets map[int][]int // of the characters of a line that is not ASCII, by its number
+	lines [][]byte
+
+	// The line of the last text and, unless it is ASCII, the offset of every characters-th
+	// character in it.
+	line    int
+	offsets []uint32
 }
 
+// characters is the number of characters between two offsets: an offset for each would
+// take more memory than the data.
+const characters = 64
+
 func newSource(data []byte) *source {
-	s := &source{offsets: map[int][]int{}}
+	s := &source{}
 	for len(data) > 0 {
 		end := bytes.IndexFunc(data, isBreak)
 		if end < 0 {
@@ -49,54 +57,73 @@ func (s *source) at(node *yaml.Node) []byte {
 		return nil
 	}
 	line := s.lines[node.Line-1]
-	offsets, known := s.offsets[node.Line]
-	if !known {
+	if s.line != node.Line {
+		s.line, s.offsets = node.Line, nil
 		if utf8.RuneCount(line) != len(line) {
-			for i := range string(line) {
-				offsets = append(offsets, i)
-			}
+			s.offsets = offsetsOf(line)
 		}
-		s.offsets[node.Line] = offsets
 	}
 	column := node.Column - 1 // in characters
-	if offsets != nil {
-		if column < 0 || column >= len(offsets) {
-			return nil
-		}
-		column = offsets[column]
-	}
 	if column < 0 || column > len(line) {
 		return nil
 	}
-	return line[column:]
+	if s.offsets == nil {
+		return line[column:]
+	}
+	if column/characters >= len(s.offsets) {
+		return nil
+	}
+	rest := line[s.offsets[column/characters]:]
+	for range column % characters {
+		_, width := utf8.DecodeRune(rest)
+		rest = rest[width:]
+	}
+	return rest
+}
+
+// offsetsOf returns the offset of every characters-th character.
+func offsetsOf(line []byte) []uint32 {
+	var offsets []uint32
+	for offset, count := 0, 0; offset < len(line); count++ {
+		if count%characters == 0 {
+			offsets = append(offsets, uint32(offset))
+		}
+		_, width := utf8.DecodeRune(line[offset:])
+		offset += width
+	}
+	return offsets
 }
 
 // mark replaces what YAML reads as something else than what is written by scalars with a
 // tag, which no field accepts: a value behind a lone "!", a list or a mapping behind a tag
 // of its own, and a template, which is a mapping with a mapping as its key.
 func (s *source) mark(node *yaml.Node) {
-	for _, child := range node.Content {
-		s.mark(child)
+	replace := func(tag string) {
+		*node = yaml.Node{Kind: yaml.ScalarNode, Tag: tag, Style: yaml.TaggedStyle, Line: node.Line, Column: node.Column}
 	}
 	switch node.Kind {
 	case yaml.ScalarNode:
-		s.markBareTag(node)
-	case yaml.MappingNode:
-		if node.Style&yaml.FlowStyle != 0 && bytes.HasPrefix(s.at(node), []byte("{{")) {
-			*node = yaml.Node{Kind: yaml.ScalarNode, Tag: templateTag, Style: yaml.TaggedStyle, Line: node.Line, Column: node.Column}
-		} else if tag := node.ShortTag(); tag != "!!map" {
-			*node = yaml.Node{Kind: yaml.ScalarNode, Tag: tag, Style: yaml.TaggedStyle, Line: node.Line, Column: node.Column}
+		if s.hasBareTag(node) {
+			node.Tag, node.Style = bareTag, yaml.TaggedStyle
 		}
-	case yaml.SequenceNode:
-		if tag := node.ShortTag(); tag != "!!seq" {
-			*node = yaml.Node{Kind: yaml.ScalarNode, Tag: tag, Style: yaml.TaggedStyle, Line: node.Line, Column: node.Column}
+	case yaml.MappingNode, yaml.SequenceNode:
+		switch tag := node.ShortTag(); {
+		case node.Kind == yaml.MappingNode && node.Style&yaml.FlowStyle != 0 && bytes.HasPrefix(s.at(node), []byte("{{")):
+			replace(templateTag)
+		case tag != "!!map" && tag != "!!seq":
+			replace(tag)
+		case s.hasBareTag(node):
+			replace(bareTag)
 		}
+	}
+	for _, child := range node.Content {
+		s.mark(child)
 	}
 }
 
-// markBareTag sets bareTag on a scalar that has one. The parser drops it, but the position
-// of such a node is that of the tag.
-func (s *source) markBareTag(node *yaml.Node) {
+// hasBareTag reports whether a node has a bare tag, "!" or "!<!>". The parser drops it, but
+// the position of such a node is that of the tag.
+func (s *source) hasBareTag(node *yaml.Node) bool {
 	text := s.at(node)
 	if node.Anchor != "" { // it may come before the tag, even lines before
 		text = bytes.TrimLeft(bytes.TrimPrefix(text, []byte("&"+node.Anchor)), " \t")
@@ -104,7 +131,7 @@ func (s *source) markBareTag(node *yaml.Node) {
 			text = bytes.TrimLeft(s.lines[line], " \t")
 		}
 	}
-	if after, found := bytes.CutPrefix(text, []byte("!")); found && (len(after) == 0 || bytes.IndexByte([]byte(" \t\r"), after[0]) >= 0) {
-		node.Tag, node.Style = bareTag, yaml.TaggedStyle
-	}
+	after, found := bytes.CutPrefix(text, []byte("!"))
+	after = bytes.TrimPrefix(after, []byte("<!>"))
+	return found && (len(after) == 0 || bytes.IndexByte([]byte(" \t\r"), after[0]) >= 0)
 }

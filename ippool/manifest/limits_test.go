@@ -60,6 +60,8 @@ func TestLargestManifest(t *testing.T) {
 		"empty keys":              {"{" + strings.Repeat("a,", 299_000) + "}", ""},
 		"empty keys of labels":    {"[{name: a, cidr: 10.0.0.0/16, labels: {" + times(290_000, "k%d%d%d,") + "}}]", ""},
 		"labels":                  {"[{name: a, cidr: 10.0.0.0/16, labels: {" + times(140_000, "k%d.%d.%d: a,") + "}}]", ""},
+		"labels that are not ASCII": {"[{name: a, cidr: 10.0.0.0/16, annotations: {" + times(140_000, "k%d.%d.%d: 'äääääääääääääääää',") + "}}]", ""},
+		"a line that is not ASCII": {"[{name: a, cidr: 10.0.0.0/16, annotations: {a: b, k: '" + strings.Repeat("ä", 4_000_000) + "'}}]", ""},
 		"aliases of pools":        {"[&a {name: a, cidr: 10.0.0.0/16}, " + strings.Repeat("*a,", 290_000) + "]", ""},
 		"aliases of labels":       {"[{name: a, cidr: 10.0.0.0/16, labels: &a {" + times(90_000, "k%d.%d.%d: a,") + "}}" + strings.Repeat(", {name: a, cidr: 10.0.0.0/16, labels: *a}", 10_000) + "]", ""},
 		"one string":              {repeat(`"`, "a", `"`), ""},

@@ -3,6 +3,7 @@
 package apiconfig
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"regexp"
@@ -82,6 +83,8 @@ func Decode(data []byte) Config {
 		return d.config.Other == None
 	})
 	switch {
+	case fault != nil && documents == 0 && isEnvironment(data):
+		d.config.Other, d.config.Line = Environment, 1
 	case fault != nil:
 		d.config.complete = false
 		d.Faults = append(d.Faults, *fault)
@@ -132,13 +135,19 @@ func (d *decoder) result() Config {
 	return d.config
 }
 
-// variable matches a line of an environment file.
-var variable = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?m)^\s*(export\s+)?[A-Z][A-Z0-9_]*=`) })
+// assignment matches an environment file: its first line that is no comment.
+var assignment = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^\s*(#[^\n]*\n\s*)*(export\s+)?[A-Z][A-Z0-9_]*=`)
+})
+
+func isEnvironment(data []byte) bool {
+	return assignment().Match(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")))
+}
 
 func (d *decoder) document(node *yaml.Node, data []byte) {
 	what := yamlnode.WhatIs(node)
 	switch {
-	case what == yamlnode.String && variable().Match(data):
+	case isEnvironment(data):
 		d.config.Other, d.config.Line = Environment, node.Line
 		return
 	case node.Kind != yaml.MappingNode || what == yamlnode.Template:
@@ -150,9 +159,10 @@ func (d *decoder) document(node *yaml.Node, data []byte) {
 	if d.config.Other, d.config.Line = other(pairs); d.config.Other != None {
 		return
 	}
-	d.config.complete = true
+	before := len(d.Faults)
 	d.kind(node.Line, pairs)
 	d.apiVersion(node.Line, pairs)
+	d.config.complete = len(d.Faults)-before < 2 // otherwise it is another kind of file
 	for _, given := range pairs {
 		switch given.Key {
 		case "apiVersion", "kind":

@@ -29,7 +29,7 @@ func (d *decoder) value(name, path string, given yamlnode.Pair) (Value, bool) {
 		text = strconv.FormatBool(yes)
 	case name == "etcdEndpoints" && given.Value.Kind == yaml.SequenceNode:
 		text, ok = d.list(path, given)
-	case isNumber(name) && yamlnode.WhatIs(given.Value) == yamlnode.Number:
+	case isNumber(name) && given.Value.Kind == yaml.ScalarNode && given.Value.Value != "":
 		if text, ok = given.Value.Value, number().MatchString(given.Value.Value); !ok {
 			d.Fault(given.Line, path, text, "must be a decimal number without leading zeros, such as 20")
 		}
