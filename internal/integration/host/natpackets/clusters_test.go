@@ -31,16 +31,16 @@ func randomCluster(r *rand.Rand, d nat.Dataplane) (nat.Cluster, *nat.Model) {
 func drawCluster(r *rand.Rand, d nat.Dataplane) nat.Cluster {
 	pick := func(words ...string) string { return words[r.IntN(len(words))] }
 	maybe := func() bool { return r.IntN(2) == 0 }
-	c := nat.Cluster{Dataplane: d, Version: pick("", "v3.30.1", "v3.31.5", "v3.31.6", "v3.32.0", "v3.32.1")}
+	c := nat.Cluster{Dataplane: d, Version: pick("", "v3.30.1", "v3.30.1", "v3.31.5", "v3.31.6", "v3.32.0", "v3.32.1")}
 	for _, f := range families {
 		c.ServiceCIDRs = append(c.ServiceCIDRs, netip.PrefixFrom(f.address(serviceNet, 0), f.netBits).String())
-		for i := range r.IntN(5) {
+		for i := range 1 + r.IntN(4) {
 			// All addresses, two nets, one net, a few or one of its addresses.
 			bits := []int{f.netBits - 2, f.netBits - 1, f.netBits, f.netBits, f.netBits, f.bits - 2, f.bits}[r.IntN(7)]
 			pool := &v3.IPPool{}
 			pool.Name = fmt.Sprintf("pool-%s-%d", f.nft, i)
 			pool.Spec.CIDR = netip.PrefixFrom(f.address(r.IntN(nets), 1+r.IntN(len(placeNames)-1)), bits).Masked().String()
-			pool.Spec.NATOutgoing, pool.Spec.Disabled, pool.Spec.DisableBGPExport = r.IntN(3) > 0, maybe(), maybe()
+			pool.Spec.NATOutgoing, pool.Spec.Disabled, pool.Spec.DisableBGPExport = r.IntN(4) > 0, maybe(), maybe()
 			pool.Spec.AllowedUses = [][]v3.IPPoolAllowedUse{nil, {"Workload"}, {"Tunnel"}, {"LoadBalancer"}, {"LoadBalancer"}, {"LoadBalancer", "Workload"}}[r.IntN(6)]
 			c.Pools = append(c.Pools, pool)
 		}
@@ -62,7 +62,7 @@ func drawCluster(r *rand.Rand, d nat.Dataplane) nat.Cluster {
 			continue
 		}
 		spec := nat.FelixSpec{
-			NATOutgoingExclusions: pick("", "IPPoolsOnly", "IPPoolsAndHostIPs"), InterfaceFilter: pick(filters...),
+			NATOutgoingExclusions: pick("", "IPPoolsOnly", "IPPoolsAndHostIPs", "IPPoolsAndHostIPs"), InterfaceFilter: pick(filters...),
 			NATOutgoingAddress: pick(append([]string{"", "", "", "none"}, natAddresses...)...),
 		}
 		if maybe() {
@@ -79,17 +79,17 @@ func drawCluster(r *rand.Rand, d nat.Dataplane) nat.Cluster {
 
 // randomProbe returns a probe that passes the node. The port is one that no other probe of
 // the test has, as the node remembers connections.
+//
+// The node sends no probe to itself: see TestNodeToItself.
 func randomProbe(r *rand.Rand, f family, port uint16) *probe {
-	all := []place{pod, pod, pod, pod, outside, backend, neighbour, node, otherNode}
+	all := []place{pod, pod, pod, pod, outside, outside, backend, neighbour, node, node, otherNode, otherNode}
 	for {
-		p := &probe{family: f, from: all[r.IntN(len(all))], to: all[r.IntN(len(all))], service: r.IntN(3) == 0, protocol: nat.UDP}
+		p := &probe{family: f, from: all[r.IntN(len(all))], to: all[r.IntN(len(all))], service: r.IntN(3) == 0}
 		behind := (p.from == backend || p.from == otherNode) && (p.to == backend || p.to == otherNode)
 		if p.from == p.to || behind {
 			continue
 		}
-		if r.IntN(4) == 0 {
-			p.protocol = nat.TCP
-		}
+		p.protocol = []nat.Protocol{nat.UDP, nat.UDP, nat.TCP, f.icmp}[r.IntN(4)]
 		sources, targets := f.addresses(p.from), f.addresses(p.to)
 		p.source = netip.AddrPortFrom(sources[r.IntN(len(sources))], port)
 		p.target = targets[r.IntN(len(targets))]

@@ -3,6 +3,7 @@
 package natpackets
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -21,15 +22,15 @@ const echoPort = 7
 // patience is the time limit for an answer. No packet is dropped on purpose.
 const patience = 10 * time.Second
 
-// listen answers on all addresses of the network, by TCP and UDP, with the source address
-// and port that a packet has there.
+// listen answers on all addresses of the network, by TCP, UDP and ICMP, with the source
+// address and port that a packet has there. The identifier of ICMP counts as the port.
 func (n *network) listen(t *testing.T) {
 	t.Helper()
 	for p := pod; int(p) < len(n); p++ {
 		firewalldtest.Inside(t, n[p], func() error {
 			for _, f := range families {
 				for _, addr := range f.addresses(p) {
-					if err := echo(t, netip.AddrPortFrom(addr, echoPort)); err != nil {
+					if err := errors.Join(echo(t, netip.AddrPortFrom(addr, echoPort)), echoICMP(t, f, addr)); err != nil {
 						return err
 					}
 				}
@@ -94,6 +95,14 @@ func (p *probe) String() string {
 	return fmt.Sprintf("%s from %s %s to %s %s%s", p.protocol, p.from, p.source, p.to, p.target, by)
 }
 
+// address returns the address that the probe is sent to.
+func (p *probe) address() netip.Addr {
+	if p.service {
+		return p.family.service(p.target)
+	}
+	return p.target
+}
+
 // send sends the probes from the namespaces of their sources, and waits for each answer.
 func (n *network) send(t *testing.T, probes []*probe) {
 	t.Helper()
@@ -115,9 +124,8 @@ func (n *network) send(t *testing.T, probes []*probe) {
 // send connects its socket, so that it reads no answer from another address than the one
 // that it sent to.
 func (p *probe) send() (netip.AddrPort, error) {
-	to := netip.AddrPortFrom(p.target, echoPort)
-	if p.service {
-		to = netip.AddrPortFrom(p.family.service(p.target), echoPort)
+	if p.protocol == p.family.icmp {
+		return p.sendICMP()
 	}
 	dialer := net.Dialer{Timeout: patience}
 	if p.protocol == nat.TCP {
@@ -125,7 +133,7 @@ func (p *probe) send() (netip.AddrPort, error) {
 	} else {
 		dialer.LocalAddr = net.UDPAddrFromAddrPort(p.source)
 	}
-	connection, err := dialer.Dial(string(p.protocol), to.String())
+	connection, err := dialer.Dial(string(p.protocol), netip.AddrPortFrom(p.address(), echoPort).String())
 	if err != nil {
 		return netip.AddrPort{}, err
 	}

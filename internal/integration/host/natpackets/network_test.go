@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/host/firewalldtest"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool/nat"
 )
 
 // place is where an address is. Its number is the last part of its addresses.
@@ -40,12 +41,13 @@ var devices = [...]string{pod: "cali0", outside: "eth0", backend: "eth1", neighb
 
 // family is an IP version.
 type family struct {
-	name, nft, ipset string
-	bits             int // of an address
-	netBits          int // of a prefix with the addresses of one net
+	name, nft, ipset, iptables string
+	icmp                       nat.Protocol
+	bits                       int // of an address
+	netBits                    int // of a prefix with the addresses of one net
 }
 
-var families = []family{{"IPv4", "ip", "inet", 32, 16}, {"IPv6", "ip6", "inet6", 128, 48}}
+var families = []family{{"IPv4", "ip", "inet", "iptables", nat.ICMP, 32, 16}, {"IPv6", "ip6", "inet6", "ip6tables", nat.ICMPv6, 128, 48}}
 
 // nets is the number of nets. Every place but the nodes has an address in each.
 const nets = 4
@@ -93,7 +95,8 @@ func newNetwork(t *testing.T) *network {
 	for p := pod; int(p) < len(n); p++ {
 		n[p] = firewalldtest.NewNamespace(t)
 		firewalldtest.Inside(t, n[p], func() error {
-			for _, name := range []string{"ipv4/ip_forward", "ipv6/conf/all/forwarding"} {
+			// The test answers to ICMP echo requests, in the place of the kernel.
+			for _, name := range []string{"ipv4/ip_forward", "ipv6/conf/all/forwarding", "ipv4/icmp_echo_ignore_all", "ipv6/icmp/echo_ignore_all"} {
 				if err := os.WriteFile("/proc/sys/net/"+name, []byte("1"), 0); err != nil {
 					return err
 				}
@@ -152,16 +155,17 @@ func route(to netip.Addr, via, device string) string {
 // batch runs commands of ip in the namespace of a place.
 func (n *network) batch(t *testing.T, p place, commands []string) {
 	t.Helper()
-	feed(t, strings.Join(commands, "\n")+"\n", "ip", "-n", n[p], "-batch", "-")
+	require.NoError(t, feed(strings.Join(commands, "\n")+"\n", "ip", "-n", n[p], "-batch", "-"))
 }
 
 // feed runs a command with the text as its input.
-func feed(t *testing.T, input, name string, args ...string) {
-	t.Helper()
+func feed(input, name string, args ...string) error {
 	command := exec.Command(name, args...)
 	command.Stdin = strings.NewReader(input)
-	out, err := command.CombinedOutput()
-	require.NoError(t, err, "%s %s: %s\n%s", name, strings.Join(args, " "), out, input)
+	if out, err := command.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s %s: %w: %s%s", name, strings.Join(args, " "), err, out, input)
+	}
+	return nil
 }
 
 // needNamespaces skips the test where it can't create network namespaces.
