@@ -22,7 +22,7 @@ import (
 )
 
 const (
-	clusters         = 200 // of each dataplane
+	clusters         = 120 // of each dataplane
 	probesPerCluster = 60  // all need a port of their own
 	firstPort        = 3000
 )
