@@ -99,7 +99,7 @@ test-docs: ## test README.md and docs/ (test-host tests docs/OPENSHIFT.md and th
 	$(GO) test -count=1 -timeout 15m ./internal/integration/... -run 'QuickStart|Transcript|Migrating|Help|ConfigTable|Install$$|RenderIsAccepted|Document'
 
 .PHONY: test-host
-test-host: ## install the requirements of the tests that need root on Debian or Fedora, and run them: firewalld, Ansible, the image
+test-host: ## install the requirements of the tests that need root on Debian or Fedora, and run them: firewalld, NAT of real packets, Ansible, the image
 	internal/integration/host/install
 	@# -count=1: Go's test cache does not detect changes of the role.
 	$(GO) test -tags host -count=1 -timeout 30m ./internal/integration/host/...

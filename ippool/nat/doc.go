@@ -21,7 +21,8 @@
 // Every pool exempts, also without natOutgoing and also if it is disabled, except those
 // whose allowedUses is exactly [LoadBalancer]. Before Calico 3.31.6, and in 3.32.0, these
 // exempt, too. Only the first packet of a connection is decided, after DNAT; replies
-// follow it. kube-proxy masquerades for reasons of its own.
+// follow it. kube-proxy masquerades for reasons of its own. Row 4 is about what others see:
+// a packet of a node to itself stays on the node, where the rules may rewrite its source.
 //
 // Felix's environment variables and its configuration file override FelixConfigurations,
 // and are not visible in a datastore. On Windows the answer is another one: HNS decides
