@@ -59,7 +59,7 @@ func partialError(data []byte, err error) *PartialError {
 			}
 			unreadable.Problem = verb + typeInJSON(mismatch.Value) + "; must be " + typeInGo(mismatch.Type)
 			if mismatch.Field != "" {
-				unreadable.Path = mismatch.Field
+				unreadable.Path = strings.TrimPrefix(mismatch.Field, "TypeMeta.") // an embedded struct
 			}
 		}
 		if !known[unreadable.Path] {
