@@ -55,6 +55,7 @@ func (s Settings) Resolve() (Config, error) {
 	for i, pool := range config.Desired.Pools {
 		if pool.Skip == "" {
 			faults = append(faults, ofFamily[i]...)
+			config.warnOfSelector(pool, s.pool(pool.Family).NodeSelector)
 			continue
 		}
 		for _, fault := range ofFamily[i] { // calico-node ignores the setting, too
