@@ -76,10 +76,13 @@ func (f *Faults) Add(setting Setting, format string, args ...any) {
 }
 
 // addTemplate adds the fault of a value that is a template, unless it is there already. It
-// returns false for another value.
+// returns false for another value, and for one of a file, whose reader knows templates.
 func (f *Faults) addTemplate(setting Setting) bool {
-	secret := isSecret(setting)
-	if secret && !text.IsTemplate(setting.Value) || !secret && text.Template(setting.Value) == "" || strings.ContainsAny(setting.Value, "\r\n") {
+	isTemplate := text.Template(setting.Value) != ""
+	if d, _ := definitionFor(setting); d.Secret {
+		isTemplate = text.IsTemplate(setting.Value)
+	}
+	if !isTemplate || setting.Source.Kind() == origin.KindFile || strings.ContainsAny(setting.Value, "\r\n") {
 		return false
 	}
 	fault := Fault{Source: setting.Source, Value: setting.Value, Problem: text.Unrendered}

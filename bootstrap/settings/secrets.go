@@ -38,13 +38,6 @@ func hides(setting Setting) bool {
 	return setting.IsSet() && d.Hides(setting.Value)
 }
 
-// isSecret reports whether the value of the setting is a secret by its definition, or inline
-// content of a file.
-func isSecret(setting Setting) bool {
-	d, found := definitionFor(setting)
-	return d.Secret || !found && setting.Source.Kind() == origin.KindFile
-}
-
 // definitionFor returns the definition of a setting that its origin identifies.
 func definitionFor(setting Setting) (Definition, bool) {
 	name := setting.Source.Name()

@@ -104,8 +104,8 @@ func (r *reader) nowhere() {
 	case s.DatastoreType.IsSet():
 		r.faults.Add(s.DatastoreType, "selects Kubernetes, but there is no kubeconfig%s, no API server, and no pod; set %s or %s", home, kubeconfig, endpoint)
 	default:
-		r.faults.Add(settings.Setting{}, "no datastore is configured: no kubeconfig (%s%s), no API server (%s), and not running in a pod; for etcd set %s",
-			kubeconfig, home, endpoint, r.name(origin.SettingEtcdEndpoints))
+		r.faults.Add(settings.Setting{}, "no datastore is configured: no kubeconfig (%s, or ~/.kube/config), no API server (%s), and not running in a pod; for etcd set %s",
+			kubeconfig, endpoint, r.name(origin.SettingEtcdEndpoints))
 	}
 	r.faults[0].Kind = settings.ErrNoDatastore
 }
@@ -172,7 +172,7 @@ func (r *reader) url(setting settings.Setting) string {
 		r.urlFault(setting, "an IPv6 address with a zone is not supported; %s", want)
 	case len(strings.Fields(setting.Value)) > 1:
 		r.urlFault(setting, "white space in it; %s", want)
-	case parsed != nil && parsed.Host == "" && (parsed.Scheme == "https" || parsed.Scheme == "http"):
+	case parsed != nil && (parsed.Scheme == "https" || parsed.Scheme == "http") && !strings.Contains(setting.Value, "://"):
 		r.urlFault(setting, "no // after %s:; %s", parsed.Scheme, want)
 	case err != nil || !hasPort(parsed):
 		r.urlFault(setting, "not a URL; %s", want)

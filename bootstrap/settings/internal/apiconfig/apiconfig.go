@@ -153,7 +153,8 @@ func (d *decoder) document(node *yaml.Node, data []byte) {
 	}
 	d.config.complete = true
 	if isKind, isVersion := d.kind(node.Line, pairs), d.apiVersion(node.Line, pairs); !isKind && !isVersion {
-		d.config.complete = isSimilarKind(pairs) // otherwise it is another file, whatever is in its spec
+		given, has := yamlnode.Find(pairs, "kind")
+		d.config.complete = has && strings.EqualFold(given.Value.Value, kind) // otherwise it is another file
 	}
 	for _, given := range pairs {
 		switch given.Key {

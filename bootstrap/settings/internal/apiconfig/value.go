@@ -77,7 +77,7 @@ func (d *decoder) text(path string, given yamlnode.Pair, secret bool) (string, b
 	switch what := yamlnode.WhatIs(node); {
 	case what == yamlnode.String:
 		if secret && text.IsTemplate(node.Value) || !secret && text.Template(node.Value) != "" {
-			d.Fault(given.Line, path, shown, text.Unrendered)
+			d.Fault(given.Line, path, "", text.Unrendered)
 			return "", false
 		}
 		return node.Value, true
