@@ -309,7 +309,7 @@ func TestFromSettingsFaults(t *testing.T) {
 		{"a type without a place", connection{DatastoreType: given("kubernetes")},
 			[]string{`test: "kubernetes": selects Kubernetes, but there is no kubeconfig, no API server, and no pod; set kubernetes.kubeconfig or kubernetes.apiEndpoint`}},
 		{"a type beside etcd endpoints", connection{DatastoreType: given("kubernetes"), EtcdEndpoints: settings.Given("http://a:1", origin.Env("ETCD_ENDPOINTS"))},
-			[]string{`test: "kubernetes": selects Kubernetes, but kubernetes.kubeconfig or kubernetes.apiEndpoint is not set; env ETCD_ENDPOINTS is set: did you mean etcdv3?`}},
+			[]string{`test: "kubernetes": selects Kubernetes, but there is no kubeconfig, no API server, and no pod; env ETCD_ENDPOINTS is set: did you mean etcdv3?`}},
 		{"a misspelt variable beside ~/.kube/config", connection{Ambient: settings.Ambient{HomeKubeconfig: given(path), Similar: []origin.Origin{origin.Env("ETCD_ENDPIONTS")}}},
 			[]string{"env ETCD_ENDPIONTS: unknown; did you mean ETCD_ENDPOINTS? Nothing selects a datastore: set"}},
 		{"a misspelt variable without ~/.kube/config", connection{Ambient: settings.Ambient{Similar: []origin.Origin{origin.Env("ETCD_ENDPOINT")}}},

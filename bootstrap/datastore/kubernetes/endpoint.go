@@ -100,7 +100,7 @@ func (r *reader) nowhere() {
 	}
 	switch etcd := s.EtcdPlace(); {
 	case s.DatastoreType.IsSet() && etcd.IsSet():
-		r.faults.Add(s.DatastoreType, "selects Kubernetes, but %s or %s is not set; %s is set: did you mean etcdv3?", kubeconfig, endpoint, etcd.Source)
+		r.faults.Add(s.DatastoreType, "selects Kubernetes, but there is no kubeconfig%s, no API server, and no pod; %s is set: did you mean etcdv3?", home, etcd.Source)
 	case s.DatastoreType.IsSet():
 		r.faults.Add(s.DatastoreType, "selects Kubernetes, but there is no kubeconfig%s, no API server, and no pod; set %s or %s", home, kubeconfig, endpoint)
 	default:
