@@ -143,6 +143,9 @@ func (s Settings) resolvePool(family ippool.Family, config *Config, faults *Faul
 	pool.Spec.NodeSelector = given.NodeSelector.Value
 	ippool.Default(pool)
 
+	for _, text := range []Setting{given.Name, given.NodeSelector} {
+		faults.CheckText(text) // quotes and carriage returns are faults of both
+	}
 	config.warnOfNode(given.NATOutgoing)
 	config.warnOfNode(given.DisableBGPExport)
 	desired.Values = s.values(family, pool)
