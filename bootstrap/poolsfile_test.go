@@ -111,7 +111,7 @@ func TestRenderReportsSkippedPools(t *testing.T) {
 	assert.Equal(t, []string{
 		"file " + filepath.Join(dir, "a.yaml") + `:4: IPPool "six" is skipped: IPv6 is not supported: flag --ipv6-support is "false"`,
 	}, warnings)
-	strict := settingstest.Given(t, "--pools-file="+dir, "--ipv6-support=false", "--strict")
+	strict := settingstest.Given(t, "--pools-file="+dir, "--ipv6-support=false", "--strict=true")
 	_, _, err = Render(t.Context(), strict, WithHost(fakeHost{t: t}))
 	require.ErrorIs(t, err, settings.ErrInvalidSettings)
 	store := newStore()

@@ -3,6 +3,7 @@ package plan
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -20,7 +21,7 @@ func (p *planner) nameTaken(want DesiredPool) {
 		remedy += " with " + p.Names.Of(origin.PoolSetting(want.Family, "name"))
 	}
 	if broken := p.broken[name]; broken != nil {
-		remedy = broken.Remedy + ", or " + remedy
+		remedy = broken.Remedy + ", or " + strings.Replace(remedy, "another", "another name", 1)
 	}
 	if want.Default {
 		p.fault("the name %q of the default %s pool is taken by %s: %s", name, want.Family, p.taken[name], remedy)

@@ -90,7 +90,7 @@ func TestNameOfAMalformedRecord(t *testing.T) {
 	} {
 		_, err := plan.Compute(filed(t, settingstest.Flat("default-ipv4-ippool", "10.3.0.0/16")), malformed(spec), plan.DriftReport)
 		require.ErrorIs(t, err, plan.ErrIncompatible, spec)
-		assert.ErrorContains(t, err, want+": "+repairDefault[2:]+", or choose another")
+		assert.ErrorContains(t, err, want+": "+repairDefault[2:]+", or choose another name")
 	}
 	for spec, value := range map[string]string{`{}`: `""`, `{"cidr":"10.1.0.0"}`: `"10.1.0.0"`, `{"cidr":"x"}`: `"x"`, `{"cidr":"10.1.0.0/40"}`: `"10.1.0.0/40"`} {
 		_, err := plan.Compute(settingstest.Resolved(t, noIPv6).Desired, malformed(spec), plan.DriftReport)

@@ -196,8 +196,8 @@ func TestCompute(t *testing.T) {
 			existing:   []v3.IPPool{poolstest.Stored("default-ipv4-ippool", "nonsense")},
 			unreadable: []string{"default-ipv6-ippool"},
 			err: []string{
-				`conflicts with existing pools: the name "default-ipv4-ippool" of the default IPv4 pool is taken by a malformed record: invalid CIDR: "nonsense" is not a CIDR such as 10.244.0.0/16 or fd00:10:244::/64: repair or delete it, or choose another with ipv4.pool.name`,
-				`conflicts with existing pools: the name "default-ipv6-ippool" of the default IPv6 pool is taken by a malformed record: no JSON; of all things: repair or delete it, or choose another with ipv6.pool.name`,
+				`conflicts with existing pools: the name "default-ipv4-ippool" of the default IPv4 pool is taken by a malformed record: invalid CIDR: "nonsense" is not a CIDR such as 10.244.0.0/16 or fd00:10:244::/64: repair or delete it, or choose another name with ipv4.pool.name`,
+				`conflicts with existing pools: the name "default-ipv6-ippool" of the default IPv6 pool is taken by a malformed record: no JSON; of all things: repair or delete it, or choose another name with ipv6.pool.name`,
 			},
 		},
 	}

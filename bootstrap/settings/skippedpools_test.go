@@ -28,7 +28,7 @@ func TestSkippedPoolsOfFiles(t *testing.T) {
 		`file b.yaml:2: IPPools "six-0", "six-1", "six-2", "six-3", "six-4", 4 more are skipped: ` + off,
 	}, config.Warnings)
 
-	_, err = settingstest.WithFiles(t, []string{"FELIX_IPV6SUPPORT=false", "--strict"}, "a.yaml", settingstest.Flat("a", "10.1.0.0/16")+conflict).Resolve()
+	_, err = settingstest.WithFiles(t, []string{"FELIX_IPV6SUPPORT=false", "--strict=true"}, "a.yaml", settingstest.Flat("a", "10.1.0.0/16")+conflict).Resolve()
 	require.ErrorIs(t, err, settings.ErrInvalidSettings)
 	assert.ErrorContains(t, err, `IPPool "c6" is skipped`)
 	assert.NotContains(t, err.Error(), "no error if the existing pool has the same", "a skipped pool has no conflict")
