@@ -86,9 +86,9 @@ func (b *Bootstrap) Apply(ctx context.Context, p *Plan) (Report, error) {
 // Errors wrap [settings.ErrInvalidSettings], [ErrTimedOut], or a sentinel of package datastore,
 // plan or preflight. With an error no pool was written, unless the error is a
 // *PartialError, which lists what was or may have been written: the next run detects
-// that and continues from there. With [plan.ErrDrift] and [preflight.ErrFindings] the report lists what would be
-// done, except what a *PartialError lists as written; with any other error the report
-// is empty.
+// that and continues from there. With [plan.ErrDrift] and [preflight.ErrFindings] the report
+// lists what would be done, except what a *PartialError lists as written; with any other
+// error the report is empty.
 func (b *Bootstrap) Run(ctx context.Context, s settings.Settings) (Report, error) {
 	ctx, cancel := limited(ctx, s)
 	defer cancel()
@@ -99,8 +99,9 @@ func (b *Bootstrap) Run(ctx context.Context, s settings.Settings) (Report, error
 	return r.carryOut(ctx)
 }
 
-// Render returns the desired pools, without a datastore, and warnings. Skipped pools
-// are omitted; there is a warning if this host, not a setting, is the reason. It ends at the timeout of the settings, or with ctx.
+// Render returns the desired pools, without a datastore, and warnings. Skipped pools are
+// omitted; there is a warning if this host is the reason, or if a setting is the reason for
+// skipping pools of a file. It ends at the timeout of the settings, or with ctx.
 func Render(ctx context.Context, s settings.Settings, opts ...Option) ([]*v3.IPPool, []string, error) {
 	if ctx == nil {
 		return nil, nil, errNoContext
@@ -118,7 +119,7 @@ func Render(ctx context.Context, s settings.Settings, opts ...Option) ([]*v3.IPP
 		switch {
 		case want.Skip == "":
 			desired.Pools = append(desired.Pools, want)
-		case want.Default && config.Desired.Pools[i].Skip != "": // the settings ask for that
+		case config.Desired.Pools[i].Skip != "": // a default pool as configured; Resolve warns of pools of files
 		case want.Default:
 			warnings = append(warnings, fmt.Sprintf("no default %s pool: %s", want.Family, want.Skip))
 		default:

@@ -17,6 +17,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/poolstest"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
 func TestRunFailsOnDrift(t *testing.T) {
@@ -34,6 +35,36 @@ func TestRunFailsOnDrift(t *testing.T) {
 	report, err := run(t, store, settingstest.Given(t, append(settingstest.CIDRs, "--on-drift=fail")...))
 	require.NoError(t, err)
 	assert.Equal(t, []string{"default-ipv4-ippool unchanged: exists", created6}, outcome(report))
+}
+
+// A malformed pool can't be compared: with on-drift fail it is an error, with update it is
+// not modified. The report lists what can't be read.
+func TestMalformedPoolIsNoMatch(t *testing.T) {
+	t.Parallel()
+	const record = `{"spec":{"cidr":"10.244.0.0/16","natOutgoing":"false","vxlanMode":7}}`
+	_, malformed := ippool.DecodeRecord([]byte(record))
+	for _, policy := range []string{"report", "update", "fail"} {
+		for _, options := range [][]Option{nil, {asPlan}} {
+			store := newStore()
+			store.unreadable = []datastore.Unreadable{{Name: "default-ipv4-ippool", CIDR: "10.244.0.0/16", Err: malformed}}
+			report, err := run(t, store, settingstest.Given(t, append(settingstest.CIDRs, "--on-drift="+policy)...), options...)
+			if policy == "fail" {
+				require.ErrorIs(t, err, plan.ErrDrift)
+				require.EqualError(t, err, `IPPool "default-ipv4-ippool" is malformed and can't be compared with the settings: `+
+					"spec.natOutgoing: is a string; must be a boolean; spec.vxlanMode: is a number; must be a string; repair or delete it")
+				assert.Zero(t, store.count("commit"), "the IPv6 pool isn't created either")
+			} else {
+				require.NoError(t, err)
+			}
+			pool := report.Pools[0]
+			assert.Equal(t, plan.Unchanged, pool.Action)
+			assert.Equal(t, []string{"natOutgoing", "vxlanMode"}, pool.Unreadable)
+			assert.Empty(t, pool.Spec.VXLANMode)
+			assert.Equal(t, v3.IPIPModeNever, pool.Spec.IPIPMode)
+			require.Len(t, report.Warnings, 1)
+			assert.Contains(t, report.Warnings[0], "is malformed and is not modified")
+		}
+	}
 }
 
 // A run that fails on drift or findings writes nothing. Its report has the pools that

@@ -293,14 +293,14 @@ func TestSourcesAreReadConcurrently(t *testing.T) {
 	})
 }
 
-// Only the CIDR of a malformed pool is known, so the pool is not checked.
+// Fields of a malformed pool are unknown, so the pool is not checked.
 func TestMalformedPoolsAreNotChecked(t *testing.T) {
 	t.Parallel()
 	store := newStore(poolstest.Stored("off", "10.9.0.0/16", poolstest.Disabled))
 	store.unreadable = []datastore.Unreadable{{Name: "default-ipv4-ippool", CIDR: "10.8.0.0/16", Err: errors.New("an unknown mode")}}
 	report, err := planned(t, store, settingstest.Given(t, "CALICO_IPV6POOL_CIDR=none"), clashing(new(int)))
 	require.NoError(t, err)
-	assert.Equal(t, []string{"default-ipv4-ippool unchanged: 2 IPv4 pools exist: off, default-ipv4-ippool"}, outcome(report)[:1])
+	assert.Equal(t, []string{"default-ipv4-ippool unchanged: exists; malformed: not compared: vxlanMode, ipipMode, natOutgoing, disabled, disableBGPExport, blockSize, nodeSelector, namespaceSelector, allowedUses, assignmentMode"}, outcome(report)[:1])
 	assert.Empty(t, report.Findings)
 }
 

@@ -34,7 +34,8 @@ func TestPoolsFileAndDefaultPools(t *testing.T) {
 		{"equal names", []string{"CALICO_IPV4POOL_NAME=a", "CALICO_IPV6POOL_NAME=a"}, fromFile, fromFile, []string{
 			`env CALICO_IPV4POOL_NAME "a": no effect because there is no default IPv4 pool: ` + fromFile,
 			`env CALICO_IPV6POOL_NAME "a": no effect because there is no default IPv6 pool: ` + fromFile}},
-		{"no IPv6", []string{"FELIX_IPV6SUPPORT=false"}, fromFile, fromFile, nil},
+		{"no IPv6", []string{"FELIX_IPV6SUPPORT=false"}, fromFile, fromFile, []string{
+			`file a.yaml:4: IPPool "b" is skipped: IPv6 is not supported: env FELIX_IPV6SUPPORT is "false"`}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -100,15 +101,23 @@ func TestRunAndRenderReadThePoolsFile(t *testing.T) {
 	assert.ElementsMatch(t, []string{"rack-a", "rack-b"}, names)
 }
 
-// Without IPv6, the warning about a skipped pool of a file has the name of the pool.
+// Without IPv6, the warning about a skipped pool of a file has the name of the pool. With
+// --strict it is an error, as in apply.
 func TestRenderReportsSkippedPools(t *testing.T) {
 	t.Parallel()
 	dir := settingstest.WriteFiles(t, "a.yaml", settingstest.Flat("a", "10.1.0.0/16")+settingstest.Flat("six", "fd00::/64"))
 	_, warnings, err := Render(t.Context(), settingstest.Given(t, "--pools-file="+dir, "--ipv6-support=false"), WithHost(fakeHost{t: t}))
 	require.NoError(t, err)
 	assert.Equal(t, []string{
-		`IPPool "six" is skipped: IPv6 is not supported: flag --ipv6-support is "false"`,
+		"file " + filepath.Join(dir, "a.yaml") + `:4: IPPool "six" is skipped: IPv6 is not supported: flag --ipv6-support is "false"`,
 	}, warnings)
+	strict := settingstest.Given(t, "--pools-file="+dir, "--ipv6-support=false", "--strict=true")
+	_, _, err = Render(t.Context(), strict, WithHost(fakeHost{t: t}))
+	require.ErrorIs(t, err, settings.ErrInvalidSettings)
+	store := newStore()
+	_, err = run(t, store, strict)
+	require.ErrorContains(t, err, `IPPool "six" is skipped`)
+	assert.Empty(t, store.calls)
 }
 
 // The errors of unreadable files, readable files and settings are returned together.

@@ -36,6 +36,10 @@ type PoolReport struct {
 	// of a stored pool is reported as Never, which is what it means to Calico.
 	Spec *v3.IPPoolSpec `json:"spec,omitempty"`
 
+	// Unreadable lists the fields of an existing pool that can't be read, because its
+	// record is malformed: they are not in Spec. Nil: all can be read.
+	Unreadable []string `json:"unreadable,omitempty"`
+
 	// Settings are the values of a pool that was or would be created. Never
 	// null.
 	Settings []plan.Value `json:"settings"`
@@ -61,6 +65,15 @@ func newReport(store datastore.Type, p plan.Plan) Report {
 		if step.Pool != nil {
 			spec := withModes(step.Pool.Spec)
 			pool.Spec = &spec
+		}
+		if broken := step.Malformed; broken != nil {
+			pool.Unreadable = slices.Clone(broken.Fields)
+			if broken.Unreadable("ipipMode") {
+				pool.Spec.IPIPMode = ""
+			}
+			if broken.Unreadable("vxlanMode") {
+				pool.Spec.VXLANMode = ""
+			}
 		}
 		switch {
 		case !step.Writes():

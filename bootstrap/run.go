@@ -257,6 +257,9 @@ func (r *runner) refusal(p plan.Plan, found []preflight.Finding) error {
 	if drift := p.Differences(); r.config.OnDrift == plan.DriftFail && len(drift) > 0 {
 		refusals = append(refusals, &plan.DriftError{Differences: drift})
 	}
+	if malformed := p.Incomparable(); r.config.OnDrift == plan.DriftFail {
+		refusals = append(refusals, text.Errors(malformed)...)
+	}
 	return errors.Join(refusals...)
 }
 

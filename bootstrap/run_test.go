@@ -276,7 +276,7 @@ func TestRunWarnings(t *testing.T) {
 	assert.Equal(t, []string{
 		`env CALICO_IPV4POOL_NAT_OUTGOING: "off" is read as false here; calico-node reads it as true`,
 		"this host has networks in 192.168.0.0/16 and in all of 172.16.0.0/16 to 172.31.0.0/16: the IPv4 pool overlaps one of them; set a free range with ipv4.pool.cidr",
-		`IPPool "odd" is ignored: invalid CIDR: "nonsense" is not a CIDR such as 10.244.0.0/16 or fd00:10:244::/64`,
+		`IPPool "odd" is ignored: invalid CIDR: "nonsense" is not a CIDR such as 10.244.0.0/16 or fd00:10:244::/64; repair or delete it`,
 		`IPPool "broken" is malformed and is ignored: no JSON; repair or delete it`,
 	}, report.Warnings)
 	var lines string

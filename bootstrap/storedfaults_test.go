@@ -26,7 +26,7 @@ func TestInvalidStoredPools(t *testing.T) {
 		return fmt.Sprintf(`existing IPPool %q: spec.ipipMode: Unsupported value: "Off": supported values: "Never", "Always", "CrossSubnet"; correct the stored pool`, name)
 	}
 	four, old, six := poolstest.Default4(invalidMode), poolstest.Stored("old", "10.9.0.0/16", invalidMode), poolstest.Stored("six", "fd00::/64", func(p *v3.IPPool) { p.Spec.NATOutgoing = true })
-	for _, lines := range [][]string{nil, {"--strict", "--preflight=strict"}} {
+	for _, lines := range [][]string{nil, {"--strict=true", "--preflight=strict"}} {
 		logger, log := logged(slog.LevelWarn)
 		report, err := run(t, newStore(four, old, six), settingstest.Given(t, lines...), WithLogger(logger))
 		require.NoError(t, err)

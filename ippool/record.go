@@ -31,11 +31,14 @@ func NewRecord(pool *v3.IPPool) *Record {
 }
 
 // DecodeRecord decodes a stored value. It accepts what Calico accepts: unknown
-// fields and an invalid spec are not errors. Data that is not a JSON object, or
-// has a field of the wrong type, is an error.
+// fields and an invalid spec are not errors. Data that is not a JSON object is an
+// error, and a field of the wrong type is a *[PartialError].
 func DecodeRecord(data []byte) (*Record, error) {
 	record := &Record{raw: bytes.Clone(data)}
 	if err := json.Unmarshal(data, &record.pool); err != nil {
+		if partial := partialError(data, err); partial != nil {
+			return nil, partial
+		}
 		return nil, fmt.Errorf("not the JSON of an IPPool: %w", err)
 	}
 	if !bytes.HasPrefix(bytes.TrimLeft(data, " \t\r\n"), []byte("{")) {

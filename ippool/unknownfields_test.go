@@ -44,6 +44,7 @@ func TestRecordValidate(t *testing.T) {
 		`{"cidr":"10.0.5.7/16"}`:                               {`spec.cidr: Invalid value: "10.0.5.7/16": has host bits: the range is 10.0.0.0/16`},
 		`{"cidr":"10.0.0.0/16","ipip":{"enabled":true}}`:       {`spec.ipip: Forbidden: ` + ofV1 + "ipipMode"},
 		`{"cidr":"10.0.0.0/16","nat-outgoing":true,"ipip":{}}`: {`spec.ipip: Forbidden: ` + ofV1 + "ipipMode", `spec.nat-outgoing: Forbidden: ` + ofV1 + "natOutgoing"},
+		`{"cidr":"10.0.0.0/16","IPIP":{},"Nat-Outgoing":true}`: {`spec.IPIP: Forbidden: ` + ofV1 + "ipipMode", `spec.Nat-Outgoing: Forbidden: ` + ofV1 + "natOutgoing"},
 		`{"cidr":"10.0.0.0/16","natOutgoin":true}`:             {`spec.natOutgoin: Forbidden: ` + ignored + " unless a newer version has it"},
 		`{"cidr":"10.0.0.0/16","block_size":26}`:               {`spec.block_size: Forbidden: ` + ignored + "; did you mean blockSize"},
 		`{"cidr":"10.0.0.0/16","ipip-mode":"x","future":{}}`:   {`spec.future: Forbidden: ` + ignored + " unless a newer version has it", `spec.ipip-mode: Forbidden: ` + ignored + "; did you mean ipipMode"},

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
 // CLI is the command-line client that changes the pools of a datastore by hand. Messages
@@ -48,4 +49,32 @@ func (c CLI) Delete(pool string) string {
 		return ""
 	}
 	return fmt.Sprintf("%s delete %s %s", c.Program, c.Resource, text.ShellWord(pool))
+}
+
+// Edit returns the commands that change any field of a pool that can be decoded, quoted for
+// a POSIX shell. It is empty if the CLI is unknown.
+func (c CLI) Edit(pool string) string {
+	switch name := text.ShellWord(pool); c.Program {
+	case "":
+		return ""
+	case Kubectl:
+		return fmt.Sprintf("%s edit %s %s", c.Program, c.Resource, name)
+	default:
+		return fmt.Sprintf("%s get %s %s -o yaml >pool.yaml, and after the change %s replace -f pool.yaml", c.Program, c.Resource, name, c.Program)
+	}
+}
+
+// Repair returns the commands that show or change, and that delete, the record of a pool,
+// even one that can't be decoded, quoted for a POSIX shell. In etcd this is the value of a
+// key, which calicoctl can't show then. It is empty if the CLI is unknown.
+func (c CLI) Repair(pool string) string {
+	switch c.Program {
+	case "":
+		return ""
+	case Kubectl:
+		return c.Edit(pool) + ", " + c.Delete(pool)
+	default:
+		key := text.ShellQuote(ippool.RecordKey(pool))
+		return fmt.Sprintf("etcdctl get %s, etcdctl del %s", key, key)
+	}
 }

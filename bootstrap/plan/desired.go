@@ -59,6 +59,15 @@ type Conflict struct {
 // given one: a conflict that the existing pool has with the same value of the field is no
 // error, so that a pool that was valid under older rules can be applied from a file.
 func (d DesiredPool) Invalid(existing *v3.IPPool) []error {
+	var errs []error
+	for _, conflict := range d.conflicts(existing) {
+		errs = append(errs, conflict.Err)
+	}
+	return errs
+}
+
+// conflicts returns the conflicts that are errors.
+func (d DesiredPool) conflicts(existing *v3.IPPool) []Conflict {
 	if len(d.Conflicts) == 0 {
 		return nil
 	}
@@ -74,13 +83,7 @@ func (d DesiredPool) Invalid(existing *v3.IPPool) []error {
 				return fault.Field == "spec."+name && !slices.Contains(before, fault.Error())
 			})
 	}
-	var errs []error
-	for _, conflict := range d.Conflicts {
-		if isNew(conflict.Field) {
-			errs = append(errs, conflict.Err)
-		}
-	}
-	return errs
+	return slices.DeleteFunc(slices.Clone(d.Conflicts), func(conflict Conflict) bool { return !isNew(conflict.Field) })
 }
 
 // Value is a field of a pool, its value, and where the value comes from.

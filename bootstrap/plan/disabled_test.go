@@ -2,6 +2,7 @@ package plan_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
@@ -142,7 +143,7 @@ func TestMigrationHasCommands(t *testing.T) {
 		"remove this pool from the file, and delete it: calicoctl delete ippool default-ipv4-ippool",
 	}, steps(datastore.CLI{Program: datastore.Calicoctl, Resource: "ippool"}, "CALICO_IPV4POOL_BLOCK_SIZE=24", poolstest.Default4()))
 	assert.Equal(t, []string{
-		create, recreate, "remove this pool from the file, and delete it",
+		create, recreate, "delete this pool",
 	}, steps(datastore.CLI{}, "CALICO_IPV4POOL_BLOCK_SIZE=24", poolstest.Default4(disabled)), "it is disabled already")
 }
 
@@ -157,5 +158,38 @@ func TestRemedyByHandNamesTheClient(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, made.Differences(), 1)
 		assert.Equal(t, "not updatable by onDrift=update; change it with "+client, made.Differences()[0].Remedy)
+	}
+}
+
+// The steps of a migration disable a pool unless it is disabled after the run.
+func TestMigrationDisablesAPool(t *testing.T) {
+	t.Parallel()
+	off, on := poolstest.Stored("b4", "10.3.0.0/16", disabled), poolstest.Stored("b4", "10.3.0.0/16")
+	tests := []struct {
+		name    string
+		given   string
+		onDrift plan.OnDrift
+		stored  v3.IPPool
+		want    bool // has the step
+	}{
+		{"the run enables it", "disabled: false", plan.DriftUpdate, off, true},
+		{"an update would enable it", "disabled: false", plan.DriftReport, off, false},
+		{"the file does not say", "natOutgoing: false", plan.DriftUpdate, off, false},
+		{"the run disables it", "disabled: true", plan.DriftUpdate, on, false},
+		{"it is enabled", "natOutgoing: false", plan.DriftUpdate, on, true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			want := filed(t, settingstest.Flat("b4", "10.3.0.0/16")+"  blockSize: 28\n  "+tt.given+"\n")
+			made, err := plan.Compute(want, datastore.Snapshot{Pools: poolstest.Records(tt.stored)}, tt.onDrift)
+			require.NoError(t, err)
+			for _, difference := range made.Differences() {
+				if difference.Field == "blockSize" {
+					assert.Equal(t, tt.want, strings.HasPrefix(difference.Steps[1], "disable this pool"), difference.Steps)
+					assert.Equal(t, "remove this pool from the file, and delete it", difference.Steps[len(difference.Steps)-1])
+				}
+			}
+		})
 	}
 }

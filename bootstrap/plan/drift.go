@@ -243,7 +243,10 @@ func (p *planner) setRefusal(want DesiredPool, stored *ippool.Record, all []Diff
 	if updated == nil {
 		return
 	}
-	faults := p.updateFaults(drift, updated, stored)
+	var faults []string
+	for _, fault := range p.updateFaults(drift, updated, stored) {
+		faults = append(faults, fault.text)
+	}
 	for i := range all {
 		if len(faults) > 0 && all[i].Mutable {
 			all[i].Remedy = p.driftUpdate() + " would fail: " + strings.Join(faults, "; ")

@@ -3,12 +3,14 @@ package plan
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool/selector"
 )
 
 // nameTaken reports a pool whose name is taken by an object that is not in its place.
@@ -18,8 +20,8 @@ func (p *planner) nameTaken(want DesiredPool) {
 	if want.Default {
 		remedy += " with " + p.Names.Of(origin.PoolSetting(want.Family, "name"))
 	}
-	if p.broken[name] {
-		remedy += ", or repair or delete the existing object"
+	if broken := p.broken[name]; broken != nil {
+		remedy = broken.Remedy + ", or " + strings.Replace(remedy, "another", "another name", 1)
 	}
 	if want.Default {
 		p.fault("the name %q of the default %s pool is taken by %s: %s", name, want.Family, p.taken[name], remedy)
@@ -41,7 +43,9 @@ func (p *planner) useExisting(step *Step, want DesiredPool) {
 	existing := family[max(i, 0)]
 	step.Action, step.Name, step.Pool = Unchanged, existing.Name, existing.DeepCopy()
 	step.Reason = existsReason(existsUnchanged, want.Family, family)
-	if i >= 0 { // its record is malformed: its fields are unknown
+	step.Malformed = p.broken[existing.Name]
+	if i >= 0 {
+		p.existsInPart(step, want)
 		return
 	}
 	remedy := p.manageRemedy(want, family)
@@ -97,12 +101,20 @@ func Unusable(spec v3.IPPoolSpec) string {
 	switch mode := spec.AssignmentMode; {
 	case spec.Disabled:
 		return "is disabled"
+	case selectsNoNode(spec.NodeSelector):
+		return "has a nodeSelector that matches no node"
 	case len(spec.AllowedUses) > 0 && !slices.Contains(spec.AllowedUses, v3.IPPoolAllowedUseWorkload):
 		return fmt.Sprintf("is for %s only", text.Join(spec.AllowedUses))
 	case mode != nil && *mode == v3.Manual:
 		return "has assignmentMode Manual"
 	}
 	return ""
+}
+
+// selectsNoNode reports whether a selector is valid and matches no node.
+func selectsNoNode(text string) bool {
+	parsed, err := selector.Parse(text)
+	return err == nil && parsed.SelectsNothing()
 }
 
 // isName reports whether a pool may have the name.

@@ -12,7 +12,11 @@ import (
 // size, with the commands of the datastore's client.
 func (p *planner) migration(want DesiredPool, existing *v3.IPPool) []string {
 	steps := []string{fmt.Sprintf("create a pool with another name and CIDR (%s)", p.Names.Of(origin.SettingPoolsFile))}
-	if !existing.Spec.Disabled {
+	disabled := existing.Spec.Disabled
+	if p.onDrift == DriftUpdate && sourceOf(want.Values, "disabled").Kind() != origin.KindDefault {
+		disabled = want.Pool.Spec.Disabled // after this run
+	}
+	if !disabled {
 		disable := "disable this pool: set disabled: true in its file, and run with " + p.driftUpdate()
 		if want.Default {
 			disable = "disable this pool: add it to that file with disabled: true, and run with " + p.driftUpdate()
@@ -24,6 +28,9 @@ func (p *planner) migration(want DesiredPool, existing *v3.IPPool) []string {
 		steps = append(steps, orCommand(disable, p.cli.Patch(existing.Name, `{"spec":{"disabled":true}}`)))
 	}
 	remove := "remove this pool from the file, and delete it"
+	if want.Default && disabled {
+		remove = "delete this pool" // which is in no file
+	}
 	if command := p.cli.Delete(existing.Name); command != "" {
 		remove += ": " + command
 	}

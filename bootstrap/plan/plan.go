@@ -76,6 +76,10 @@ type Step struct {
 	// from the cluster or is a default.
 	CIDRUnset bool
 
+	// Malformed is set if the step's existing pool has a record that can be read only in
+	// part; otherwise nil. Its fields that can't be read are zero in Pool, and not compared.
+	Malformed *MalformedError
+
 	// BesideFiles reports whether the family has existing pools that files name.
 	// A default pool is created even if they exist.
 	BesideFiles bool
@@ -89,8 +93,8 @@ type Existing struct {
 	Family ippool.Family // family of the CIDR, as Calico reads it
 	Pool   *v3.IPPool    // shared with the snapshot; must not be modified
 
-	// Partial reports whether the record is malformed: only name and CIDR are
-	// known.
+	// Partial reports whether the record is malformed: the fields that can't be decoded
+	// are zero. Name and CIDR are known.
 	Partial bool
 }
 
@@ -101,6 +105,7 @@ type Existing struct {
 //	desired                    none                            created
 //	desired                    one of its name, equal          unchanged
 //	desired                    one of its name, different      unchanged or updated, depending on onDrift
+//	desired                    a malformed one of its name     unchanged; the fields that can be read are compared
 //	desired                    others                          unchanged; the settings have no effect
 //	desired                    none; the name is taken         ErrIncompatible, nothing is written
 //	skipped                    any                             skipped
@@ -139,7 +144,7 @@ type planner struct {
 	records  map[string]*ippool.Record     // by name
 	named    map[string]bool               // names of the pools of files
 	taken    map[string]string             // description of what exists under a name
-	broken   map[string]bool               // whether that is malformed, so that it can be repaired
+	broken   map[string]*MalformedError    // that is malformed, so that it can be repaired
 	families map[ippool.Family][]v3.IPPool // existing pools that files don't name
 	filed    map[ippool.Family]bool        // families with existing pools that files name
 }
@@ -153,7 +158,7 @@ func newPlanner(desired Desired, existing datastore.Snapshot, onDrift OnDrift) *
 		records:  map[string]*ippool.Record{},
 		named:    map[string]bool{},
 		taken:    map[string]string{},
-		broken:   map[string]bool{},
+		broken:   map[string]*MalformedError{},
 		families: map[ippool.Family][]v3.IPPool{},
 		filed:    map[ippool.Family]bool{},
 	}
@@ -180,22 +185,26 @@ func newPlanner(desired Desired, existing datastore.Snapshot, onDrift OnDrift) *
 		pool := record.Pool()
 		p.records[pool.Name] = record
 		if _, err := exists(pool, false); err != nil {
-			p.taken[pool.Name], p.broken[pool.Name] = "a pool with an invalid CIDR", true
-			p.warn("IPPool %q is ignored: invalid CIDR: %q is %s", pool.Name, pool.Spec.CIDR, text.OneLine(err.Error()))
+			broken := p.malformed(pool.Name, fmt.Errorf("invalid CIDR: %q is %w", pool.Spec.CIDR, err))
+			p.taken[pool.Name] = broken.describe()
+			p.warn("IPPool %q is ignored: %s", pool.Name, broken.problem())
 		}
 	}
 	for _, record := range existing.Unreadable {
-		reason := text.Cause(record.Err)
-		p.broken[record.Name] = true
+		broken := p.malformed(record.Name, record.Err)
 		pool := ippool.New(record.Name)
+		if partial := (*ippool.PartialError)(nil); errors.As(record.Err, &partial) {
+			pool.Spec = *partial.Spec.DeepCopy()
+		}
 		pool.Spec.CIDR = record.CIDR
 		family, err := exists(pool, true)
 		if err == nil {
-			p.warn("IPPool %q is malformed and is not modified; by its CIDR %s it counts as an %s pool: %s; repair or delete it", record.Name, record.CIDR, family, reason)
+			p.warn("IPPool %q is malformed and is not modified; by its CIDR %s it counts as an %s pool: %s", record.Name, record.CIDR, family, broken.problem())
+			p.taken[record.Name] = broken.describe()
 			continue
 		}
-		p.taken[record.Name] = "a malformed record: " + reason
-		p.warn("IPPool %q is malformed and is ignored: %s; repair or delete it", record.Name, reason)
+		p.taken[record.Name] = broken.describe()
+		p.warn("IPPool %q is malformed and is ignored: %s", record.Name, broken.problem())
 	}
 	slices.SortStableFunc(p.Existing, func(a, b Existing) int { return cmp.Compare(a.Pool.Name, b.Pool.Name) })
 	return p
@@ -248,7 +257,10 @@ func (p *planner) plan(want DesiredPool) {
 	if record != nil {
 		existing = record.Pool()
 	}
-	p.faults = append(p.faults, want.Invalid(existing)...)
+	var conflicts []Conflict
+	if want.Skip == "" {
+		conflicts = want.conflicts(existing)
+	}
 	switch {
 	case want.Skip != "" && want.Default && p.named[want.Pool.Name]:
 		return // the step of the file's pool has this name
@@ -257,7 +269,8 @@ func (p *planner) plan(want DesiredPool) {
 	case want.Default && len(p.families[want.Family]) > 0:
 		p.useExisting(&step, want)
 	case !want.Default && record != nil:
-		p.exists(&step, want, record)
+		reported := p.exists(&step, want, record)
+		conflicts = slices.DeleteFunc(conflicts, func(c Conflict) bool { return slices.Contains(reported, "spec."+c.Field) })
 	case p.taken[want.Pool.Name] != "":
 		p.nameTaken(want)
 	default:
@@ -267,11 +280,15 @@ func (p *planner) plan(want DesiredPool) {
 		}
 		step.Reason = createdReason(step)
 	}
+	for _, conflict := range conflicts {
+		p.faults = append(p.faults, conflict.Err)
+	}
 	p.Steps = append(p.Steps, step)
 }
 
-// exists completes the step of a pool that exists under its name.
-func (p *planner) exists(step *Step, want DesiredPool, record *ippool.Record) {
+// exists completes the step of a pool that exists under its name. It returns the paths of
+// the fields that it has reported as faults of the update.
+func (p *planner) exists(step *Step, want DesiredPool, record *ippool.Record) (reported []string) {
 	step.Action, step.Reason, step.Pool = Unchanged, existsUnchanged, record.Pool().DeepCopy()
 	step.Drift = p.differences(want, step.Pool)
 	if len(step.Drift) > 0 {
@@ -289,7 +306,8 @@ func (p *planner) exists(step *Step, want DesiredPool, record *ippool.Record) {
 		var updated *ippool.Record
 		if updated, step.Drift = withUpdates(want, record, step.Drift); updated != nil {
 			for _, fault := range p.updateFaults(step.Drift, updated, record) {
-				p.fault("IPPool %q can't be updated as requested (%s): %s", step.Name, updatedFields(step.Drift), fault)
+				p.fault("IPPool %q can't be updated as requested (%s): %s", step.Name, updatedFields(step.Drift), fault.text)
+				reported = append(reported, fault.field)
 			}
 			step.Action, step.Reason, step.Pool, step.Update = Updated, updatedReason(step.Drift), updated.Pool().DeepCopy(), updated
 			if warning := step.Disruption(); warning != "" {
@@ -298,6 +316,7 @@ func (p *planner) exists(step *Step, want DesiredPool, record *ippool.Record) {
 		}
 	}
 	p.reportDifferences(step)
+	return reported
 }
 
 // reportDifferences warns of the differences that are not updated. With DriftFail the

@@ -165,8 +165,8 @@ func TestCompute(t *testing.T) {
 			existing: []v3.IPPool{poolstest.Stored("a", "10.0.0.0"), poolstest.Stored("b", "")},
 			want:     []string{fresh4, fresh6},
 			warnings: []string{
-				`IPPool "a" is ignored: invalid CIDR: "10.0.0.0" is an address without a prefix length such as /16`,
-				`IPPool "b" is ignored: invalid CIDR: "" is not a CIDR such as 10.244.0.0/16 or fd00:10:244::/64`,
+				`IPPool "a" is ignored: invalid CIDR: "10.0.0.0" is an address without a prefix length such as /16; repair or delete it`,
+				`IPPool "b" is ignored: invalid CIDR: "" is not a CIDR such as 10.244.0.0/16 or fd00:10:244::/64; repair or delete it`,
 			},
 		},
 		{
@@ -196,8 +196,8 @@ func TestCompute(t *testing.T) {
 			existing:   []v3.IPPool{poolstest.Stored("default-ipv4-ippool", "nonsense")},
 			unreadable: []string{"default-ipv6-ippool"},
 			err: []string{
-				`conflicts with existing pools: the name "default-ipv4-ippool" of the default IPv4 pool is taken by a pool with an invalid CIDR: choose another with ipv4.pool.name, or repair or delete the existing object`,
-				`conflicts with existing pools: the name "default-ipv6-ippool" of the default IPv6 pool is taken by a malformed record: no JSON; of all things: choose another with ipv6.pool.name, or repair or delete the existing object`,
+				`conflicts with existing pools: the name "default-ipv4-ippool" of the default IPv4 pool is taken by a malformed record: invalid CIDR: "nonsense" is not a CIDR such as 10.244.0.0/16 or fd00:10:244::/64: repair or delete it, or choose another name with ipv4.pool.name`,
+				`conflicts with existing pools: the name "default-ipv6-ippool" of the default IPv6 pool is taken by a malformed record: no JSON; of all things: repair or delete it, or choose another name with ipv6.pool.name`,
 			},
 		},
 	}

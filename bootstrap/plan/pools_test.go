@@ -119,7 +119,7 @@ func TestComputeOfPoolsByName(t *testing.T) {
 			broken:   []datastore.Unreadable{{Name: "c4", Err: fmt.Errorf("no JSON")}},
 			pools:    []plan.DesiredPool{desiredByFile("b4", "10.3.0.0/16", true), desiredByFile("c4", "11.0.0.0/16", true), desiredByFile("d4", "10.3.4.0/24", true)},
 			lines:    []string{none4, none6},
-			err: `conflicts with existing pools: the name "c4" (file pools.yaml:3) is taken by a malformed record: no JSON: choose another, or repair or delete the existing object
+			err: `conflicts with existing pools: the name "c4" (file pools.yaml:3) is taken by a malformed record: no JSON: repair or delete it, or choose another name
 conflicts with existing pools: IPPool "b4": 10.3.0.0/16 (file pools.yaml:4) overlaps 10.0.0.0/8 of IPPool "mine": choose another range
 conflicts with existing pools: IPPool "d4": 10.3.4.0/24 (file pools.yaml:4) overlaps 10.3.0.0/16 of IPPool "b4": choose another range`,
 		},
@@ -128,7 +128,7 @@ conflicts with existing pools: IPPool "d4": 10.3.4.0/24 (file pools.yaml:4) over
 			broken: []datastore.Unreadable{{Name: "b4", Err: fmt.Errorf("no JSON")}},
 			pools:  []plan.DesiredPool{desiredByFile("b4", "10.3.0.0/16", true)},
 			lines:  []string{none4, none6},
-			err:    `conflicts with existing pools: the name "b4" (file pools.yaml:3) is taken by a malformed record: no JSON: choose another, or repair or delete the existing object`,
+			err:    `conflicts with existing pools: the name "b4" (file pools.yaml:3) is taken by a malformed record: no JSON: repair or delete it, or choose another name`,
 		},
 	}
 	for _, tt := range tests {

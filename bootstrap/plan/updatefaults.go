@@ -11,10 +11,17 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
+// updateFault is a fault of an update.
+type updateFault struct {
+	field string // path of the field; empty if it is of the record
+	text  string
+}
+
 // updateFaults returns the faults of the update that the stored pool does not have
 // already, so that a pool that was valid under older rules can be updated.
-func (p *planner) updateFaults(drift []Difference, updated, stored *ippool.Record) []string {
-	var before, faults []string
+func (p *planner) updateFaults(drift []Difference, updated, stored *ippool.Record) []updateFault {
+	var before []string
+	var faults []updateFault
 	for _, fault := range ippool.Validate(stored.Pool()) {
 		before = append(before, fault.Error())
 	}
@@ -26,10 +33,10 @@ func (p *planner) updateFaults(drift []Difference, updated, stored *ippool.Recor
 		if fault.Type == field.ErrorTypeForbidden && fault.Field == "spec.vxlanMode" {
 			text += p.otherEncapsulation(drift, updated.Pool(), stored.Pool())
 		}
-		faults = append(faults, text)
+		faults = append(faults, updateFault{fault.Field, text})
 	}
 	if _, err := updated.Encode(); err != nil {
-		faults = append(faults, err.Error())
+		faults = append(faults, updateFault{text: err.Error()})
 	}
 	return faults
 }

@@ -94,3 +94,37 @@ func TestOtherEncapsulationOfIPv6(t *testing.T) {
 		datastore.Snapshot{Pools: poolstest.Records(stored), CLI: datastore.CLI{Program: datastore.Calicoctl}}, plan.DriftUpdate)
 	require.ErrorContains(t, err, "; ipipMode Always is stored: set it to Never with calicoctl first")
 }
+
+// A conflict of a file that the update reports, with its remedy, is reported once. Every
+// other conflict is an error of the file.
+func TestConflictIsReportedOnce(t *testing.T) {
+	t.Parallel()
+	ipip := func(pool *v3.IPPool) { pool.Spec.IPIPMode = v3.IPIPModeAlways }
+	const remedy = "ipipMode Always is stored: set ipipMode: Never in the same pool of file"
+	tests := []struct {
+		name, given string
+		stored      []v3.IPPool
+		onDrift     plan.OnDrift
+		want        []string // of each line
+	}{
+		{"update", "ipipMode: Always\n  vxlanMode: Always", []v3.IPPool{poolstest.Stored("b4", "10.3.0.0/16", ipip)}, plan.DriftUpdate, []string{remedy}},
+		{"report", "ipipMode: Always\n  vxlanMode: Always", []v3.IPPool{poolstest.Stored("b4", "10.3.0.0/16", ipip)}, plan.DriftReport, []string{"pools.yaml:"}},
+		{"fail", "ipipMode: Always\n  vxlanMode: Always", []v3.IPPool{poolstest.Stored("b4", "10.3.0.0/16", ipip)}, plan.DriftFail, []string{"pools.yaml:"}},
+		{"no pool", "ipipMode: Always\n  vxlanMode: Always", nil, plan.DriftUpdate, []string{"pools.yaml:"}},
+		{"and another one", "ipipMode: Always\n  vxlanMode: Always\n  namespaceSelector: has(a)\n  allowedUses: [Tunnel]",
+			[]v3.IPPool{poolstest.Stored("b4", "10.3.0.0/16", ipip)}, plan.DriftUpdate, []string{remedy, "namespaceSelector"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			_, err := plan.Compute(filed(t, settingstest.Flat("b4", "10.3.0.0/16")+"  "+tt.given+"\n"), datastore.Snapshot{Pools: poolstest.Records(tt.stored...)}, tt.onDrift)
+			require.Error(t, err)
+			lines := strings.Split(err.Error(), "\n")
+			require.Len(t, lines, len(tt.want), err)
+			for i, want := range tt.want {
+				assert.Contains(t, lines[i], want)
+			}
+			assert.Equal(t, tt.want[0] == remedy, strings.Contains(lines[0], "can't be updated as requested"))
+		})
+	}
+}

@@ -25,7 +25,7 @@ func Check(p plan.Plan, known facts.Facts, all bool) []Finding {
 }
 
 // Notes returns what is good to know about the pools that Check checks but is no finding,
-// because nobody asked for it: a random ULA without NAT. It is a pure function.
+// because it was not requested: a random ULA without NAT. It is a pure function.
 func Notes(p plan.Plan, known facts.Facts, all bool) []string {
 	var notes []string
 	_, checked := checkedIn(p, known, all)

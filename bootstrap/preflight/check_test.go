@@ -264,7 +264,7 @@ func TestCheckOfARandomRange(t *testing.T) {
 	assert.Equal(t, &facts.Located{Prefix: netip.MustParsePrefix("fd12:3456:789a::/48"), Source: origin.DefaultBecause("random ULA")}, found[0].CIDR)
 }
 
-// A ULA without NAT is a note if nobody named it, and a finding if somebody did.
+// A ULA without NAT is a note if no setting or cluster names it, otherwise a finding.
 func TestNotesOfARandomRange(t *testing.T) {
 	t.Parallel()
 	const tail = " is unique local, and natOutgoing is false (%s): such addresses are not routed on the internet, so pods can't reach IPv6 hosts outside the cluster; set natOutgoing to true with ipv6.pool.natOutgoing%s, or set a global range"

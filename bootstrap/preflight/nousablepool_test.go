@@ -29,6 +29,7 @@ func TestNoUsablePool(t *testing.T) {
 		{"a usable one", []checkedPool{off, pool("p", "10.0.0.0/16"), services}, nil, ""},
 		{"a usable one, and an unusable IPv6 pool", []checkedPool{pool("p", "10.0.0.0/16"), pool("six", "fd00::/64", poolstest.Disabled)}, nil, ""},
 		{"disabled", []checkedPool{off}, nil, `"off" is disabled`},
+		{"with a selector of no node", []checkedPool{pool("p", "10.0.0.0/16", func(p *v3.IPPool) { p.Spec.NodeSelector = "!all()" })}, nil, `"p" has a nodeSelector that matches no node`},
 		{"each with its reason", []checkedPool{off, services, named, pool("t", "10.4.0.0/16", forTunnels)}, nil,
 			`"off" is disabled, "lb" is for LoadBalancer only, "named" has assignmentMode Manual, "t" is for Tunnel only`},
 		{"many", slices.Repeat([]checkedPool{off}, 7), nil,

@@ -53,7 +53,8 @@ type checkedPool struct {
 	// randomRange reports whether the CIDR is unknown and will be random.
 	randomRange bool
 
-	// drawn reports whether the CIDR is or will be random: nobody named it.
+	// drawn reports whether the CIDR is or will be random: no setting or
+	// cluster names it.
 	drawn bool
 
 	// updated has the sources of the fields that are updated in an existing

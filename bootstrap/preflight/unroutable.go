@@ -7,7 +7,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// reserved is a range in which no pod should be.
+// reserved is a range that is not for pods.
 type reserved struct {
 	prefix netip.Prefix
 	use    string

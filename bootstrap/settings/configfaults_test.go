@@ -87,7 +87,11 @@ var configMistakes = []struct{ name, text string }{
 		"  etcdCACertFile: <CA_FILE>\n  etcdCertFile: $DIR/cert.pem\n  etcdKeyFile: '{% raw %}'\n  etcdKey: {{ hunter2 }}\n"},
 	{"a template of everything", "{{ calicoctl_cfg }}\n"},
 
+	{"types of what needs another", inEtcd + "  etcdUsername: a\n  etcdPassword: [x]\n  etcdCertFile: [/c]\n  etcdKeyFile: /k\n"},
+
 	// No datastore.
+	{"another file altogether", "apiVersion: v1\nkind: List\nitems: []\n"},
+	{"another file without a kind", "a: b\n"},
 	{"no spec", configHead},
 	{"empty spec", configHead + "spec: {}\n"},
 	{"null spec", configHead + "metadata:\nspec:\n"},

@@ -45,7 +45,7 @@ func readConfig(path string, data []byte, others *Settings) (Settings, error) {
 	var settings Settings
 	for name, value := range config.Values {
 		if setting := settings.Datastore.field(name); setting != nil {
-			*setting = Given(value.Text, origin.File(path+" "+value.Path))
+			*setting = Given(value.Text, origin.File(origin.Line(path, value.Line).Name()+" "+value.Path))
 		}
 	}
 	return settings, faults.Err()
@@ -128,8 +128,13 @@ func (d *DatastoreSettings) field(name string) *Setting {
 // empty configFile means none.
 //
 // As with calicoctl, a config file replaces all datastore variables; Load warns of each
-// that is set. The file, or a flag, must select the datastore. With an error, Load returns the settings that could be read, so that the
-// caller can validate them too and report all faults at once.
+// that is set. The file, or a flag, must select the datastore. A flag that selects another
+// one than the file is an error; other flags for the datastore replace the fields of the
+// file, with a warning. ~/.kube/config is not used beside a file. Messages then name fields
+// of the file in place of flags and variables.
+//
+// With an error, Load returns the settings that could be read, so that the caller can
+// validate them too and report all faults at once.
 func Load(flags Settings, configFile string) (Settings, []string, error) {
 	environment, err := FromEnv()
 	if err != nil {
@@ -139,7 +144,9 @@ func Load(flags Settings, configFile string) (Settings, []string, error) {
 		settings := Merge(flags, environment)
 		return settings, nil, settings.ReadPoolsFile()
 	}
+	var faults Faults
 	file, err := fromFile(configFile, &flags)
+	faults.gather(err)
 	var warnings []string
 	for _, d := range definitions() {
 		if setting := d.Of(&environment); d.Prefixed && setting.IsSet() {
@@ -147,10 +154,12 @@ func Load(flags Settings, configFile string) (Settings, []string, error) {
 				setting.Source, origin.File(configFile).String()))
 		}
 	}
-	environment.Datastore = DatastoreSettings{Ambient: environment.Datastore.Ambient}
+	warnings = append(warnings, file.replaceBy(&flags, &faults)...)
+	pod := environment.Datastore.Ambient
+	pod.HomeKubeconfig, pod.Similar = Setting{}, nil
+	environment.Datastore = DatastoreSettings{Ambient: pod}
 	settings := Merge(flags, file, environment)
-	var faults Faults
-	faults.gather(err)
+	settings.Datastore.Names = namesIn(configFile, settings.Names())
 	faults.gather(settings.ReadPoolsFile())
 	return settings, warnings, faults.Err()
 }

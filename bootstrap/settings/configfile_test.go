@@ -2,8 +2,11 @@ package settings_test
 
 import (
 	"errors"
+	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -66,7 +69,8 @@ func TestFromFileReadsEachField(t *testing.T) {
 	got, err := settings.FromFile(path)
 	require.NoError(t, err)
 	at := func(field, value string) settings.Setting {
-		return settings.Given(value, origin.File(path+" spec."+field))
+		line := 1 + strings.Count(everyField[:strings.Index(everyField, "\n  "+field+":")+1], "\n")
+		return settings.Given(value, origin.File(fmt.Sprintf("%s:%d spec.%s", path, line, field)))
 	}
 	assert.Equal(t, settings.Settings{Datastore: settings.DatastoreSettings{
 		DatastoreType:    at("datastoreType", "etcdv3"),
@@ -127,19 +131,16 @@ func TestFromFileForms(t *testing.T) {
 			path := writeConfig(t, tt.text)
 			got, err := settings.FromFile(path)
 			require.NoError(t, err)
-			want := settings.Settings{Datastore: settings.DatastoreSettings{DatastoreType: settings.Given("etcdv3", origin.File(path+" spec.datastoreType"))}}
-			for field, value := range tt.want {
-				setting := settings.Given(value, origin.File(path+" spec."+field))
-				switch field {
-				case "etcdEndpoints":
-					want.Datastore.EtcdEndpoints = setting
-				case "etcdUsername":
-					want.Datastore.EtcdUsername = setting
-				case "etcdPassword":
-					want.Datastore.EtcdPassword = setting
+			fields := map[string]string{}
+			for _, d := range settings.Definitions() {
+				if setting := d.Of(&got); setting.IsSet() {
+					_, field, _ := strings.Cut(setting.Source.Name(), " spec.")
+					fields[field] = setting.Value
 				}
 			}
-			assert.Equal(t, want, got)
+			want := map[string]string{"datastoreType": "etcdv3"}
+			maps.Copy(want, tt.want)
+			assert.Equal(t, want, fields)
 		})
 	}
 }
@@ -164,7 +165,7 @@ func TestFromFileFaultsAndSettings(t *testing.T) {
 	given, err := settings.FromFile(path)
 	require.ErrorContains(t, err, `file `+path+`:1: "v1": apiVersion: the format of calicoctl 1 and 2; must be projectcalico.org/v3`)
 	assert.EqualError(t, errors.Join(err, given.Validate()),
-		err.Error()+"\nfile "+path+` spec.datastoreType: "etcd": unknown datastore; must be etcdv3 or kubernetes`)
+		err.Error()+"\nfile "+path+`:4 spec.datastoreType: "etcd": unknown datastore; must be etcdv3 or kubernetes`)
 }
 
 // A misplaced or misspelt field is an error, and its value is validated as that of the
@@ -175,10 +176,10 @@ func TestFromFileReadsMisplacedFields(t *testing.T) {
 	given, err := settings.FromFile(path)
 	require.ErrorIs(t, err, settings.ErrInvalidSettings)
 	d := given.Datastore
-	assert.Equal(t, settings.Given("etcd", origin.File(path+" datastoretype")), d.DatastoreType)
-	assert.Equal(t, settings.Given("a", origin.File(path+" spec.etcdUsername")), d.EtcdUsername)
-	assert.Equal(t, settings.Given("b", origin.File(path+" spec.etcdPasword")), d.EtcdPassword)
-	assert.ErrorContains(t, given.Validate(), path+` datastoretype: "etcd": unknown datastore`)
+	assert.Equal(t, settings.Given("etcd", origin.File(path+":3 datastoretype")), d.DatastoreType)
+	assert.Equal(t, settings.Given("a", origin.File(path+":5 spec.etcdUsername")), d.EtcdUsername)
+	assert.Equal(t, settings.Given("b", origin.File(path+":5 spec.etcdPasword")), d.EtcdPassword)
+	assert.ErrorContains(t, given.Validate(), path+`:3 datastoretype: "etcd": unknown datastore`)
 }
 
 func TestLoad(t *testing.T) {
@@ -205,10 +206,14 @@ func TestLoad(t *testing.T) {
 		assert.Equal(t, []string{
 			"env CALICO_ETCD_ENDPOINTS has no effect: file " + path + " configures the datastore",
 			"env ETCD_PASSWORD has no effect: file " + path + " configures the datastore",
+			"file " + path + ":5 spec.etcdUsername has no effect: flag --etcd-username replaces it",
 		}, warnings)
 		want := settingstest.Given(t, "CALICO_IPV4POOL_NAME=from-env", "--timeout=7s", "--etcd-username=flagged")
-		want.Datastore.EtcdEndpoints = settings.Given("https://10.0.0.1:2379", origin.File(path+" spec.etcdEndpoints"))
-		want.Datastore.EtcdKey = settings.Given("pem", origin.File(path+" spec.etcdKey"))
+		want.Datastore.EtcdEndpoints = settings.Given("https://10.0.0.1:2379", origin.File(path+":4 spec.etcdEndpoints"))
+		want.Datastore.EtcdKey = settings.Given("pem", origin.File(path+":6 spec.etcdKey"))
+		assert.Equal(t, "spec.etcdPassword in "+path, given.Names().Of(origin.SettingEtcdPassword))
+		assert.Equal(t, "onDrift", given.Names().Of(origin.SettingOnDrift))
+		given.Datastore.Names = nil // functions can't be compared
 		assert.Equal(t, want, given)
 	})
 	t.Run("with an invalid file, and another fault", func(t *testing.T) {
@@ -237,6 +242,7 @@ func TestLoad(t *testing.T) {
 	t.Run("with a missing file", func(t *testing.T) {
 		given, _, err := settings.Load(flags, filepath.Join(t.TempDir(), "missing"))
 		require.ErrorIs(t, err, settings.ErrInvalidSettings)
+		given.Datastore.Names = nil
 		assert.Equal(t, settingstest.Given(t, "CALICO_IPV4POOL_NAME=from-env", "--timeout=7s", "--etcd-username=flagged"), given)
 	})
 }

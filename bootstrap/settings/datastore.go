@@ -15,6 +15,8 @@ import (
 func (s *Settings) selectDatastore(config *Config, faults *Faults) datastore.Type {
 	d := &s.Datastore
 	switch given := d.DatastoreType; {
+	case given.Unreadable():
+		return ""
 	case given.IsSet() && strings.EqualFold(given.Value, string(datastore.EtcdV3)):
 		return datastore.EtcdV3
 	case given.IsSet() && strings.EqualFold(given.Value, string(datastore.Kubernetes)):
@@ -26,15 +28,25 @@ func (s *Settings) selectDatastore(config *Config, faults *Faults) datastore.Typ
 		faults.Add(given, "unknown datastore; must be etcdv3 or kubernetes")
 		return ""
 	}
-	etcd, kubernetes := firstSet(d.EtcdEndpoints, d.EtcdDiscoverySRV), firstSet(d.Kubeconfig, d.KubeconfigInline, d.K8sAPIEndpoint)
+	etcd, kubernetes := d.EtcdPlace(), d.KubernetesPlace()
 	switch {
 	case etcd.IsSet() && kubernetes.IsSet():
 		return s.preferredDatastore(etcd, kubernetes, config, faults)
-	case etcd.IsSet():
+	case etcd.IsSet(), d.EtcdEndpoints.Unreadable(), d.EtcdDiscoverySRV.Unreadable():
 		return datastore.EtcdV3
 	default:
 		return datastore.Kubernetes
 	}
+}
+
+// EtcdPlace returns the setting that says where etcd is, its endpoints or its discovery
+// domain. It is unset if neither is set.
+func (d DatastoreSettings) EtcdPlace() Setting { return firstSet(d.EtcdEndpoints, d.EtcdDiscoverySRV) }
+
+// KubernetesPlace returns the setting that says where the API server is, a kubeconfig or an
+// endpoint. It is unset if none is set.
+func (d DatastoreSettings) KubernetesPlace() Setting {
+	return firstSet(d.Kubeconfig, d.KubeconfigInline, d.K8sAPIEndpoint)
 }
 
 // firstSet returns the first setting of a flag or of the caller, else the first that is
@@ -81,44 +93,57 @@ func (s *Settings) preferredDatastore(etcd, kubernetes Setting, config *Config, 
 
 // IsSelected reports whether a setting selects a datastore: its type, etcd's endpoints or
 // discovery domain, a kubeconfig, or an API endpoint, valid or not. Otherwise the default
-// applies: see CheckSelection.
+// applies: see Unselecting.
 func (d DatastoreSettings) IsSelected() bool {
-	return firstSet(d.DatastoreType, d.EtcdEndpoints, d.EtcdDiscoverySRV, d.Kubeconfig, d.KubeconfigInline, d.K8sAPIEndpoint).IsSet()
+	return d.DatastoreType.IsSet() || d.EtcdPlace().IsSet() || d.KubernetesPlace().IsSet()
 }
 
-// CheckSelection returns an *Error if no setting selects a datastore although there are
-// settings of etcd, or variables that look like settings of a datastore: the cluster of a
-// kubeconfig that no setting names may be the wrong one. In a pod, whose cluster is known,
-// these are warnings. Package open calls it; Resolve does not, because a caller may have a
-// datastore of its own.
+// Unselecting returns a fault for each setting of etcd, and each variable that looks like a
+// setting of the datastore, if none of the settings says where the datastore is: the cluster
+// of a kubeconfig that no setting names may be the wrong one. Package kubernetes reports them
+// in place of using ~/.kube/config, except in a pod, whose cluster is known: see
+// Settings.CheckSelection. With the type kubernetes, only what looks like a setting of
+// Kubernetes counts.
+func (d DatastoreSettings) Unselecting() Faults {
+	if d.KubernetesPlace().IsSet() || d.EtcdPlace().IsSet() && !d.DatastoreType.IsSet() || strings.EqualFold(d.DatastoreType.Value, string(datastore.EtcdV3)) {
+		return nil
+	}
+	places := d.Names.Of(origin.SettingKubeconfig) + " or " + d.Names.Of(origin.SettingAPIEndpoint)
+	var faults Faults
+	if !d.DatastoreType.IsSet() {
+		places = d.Names.Of(origin.SettingEtcdEndpoints) + ", " + places
+		for _, setting := range []Setting{
+			d.EtcdUsername, d.EtcdPassword, d.EtcdCACertFile, d.EtcdCertFile, d.EtcdKeyFile, d.EtcdCACert, d.EtcdCert, d.EtcdKey,
+		} { // package kubernetes reports those of Kubernetes
+			if setting.IsSet() {
+				faults.Add(Setting{Source: setting.Source}, "selects no datastore; set %s", places)
+			}
+		}
+	}
+	for _, variable := range d.Ambient.Similar {
+		near, misspelt := nearest(variable.Name())
+		switch {
+		case d.DatastoreType.IsSet() && (!misspelt || strings.HasPrefix(string(near.ID), "etcd.") || near.ID == origin.SettingDatastoreType):
+		case misspelt:
+			faults.Add(Setting{Source: variable}, "unknown; did you mean %s? Nothing selects a datastore: set %s", near.Env, places)
+		default: // etcdctl's
+			faults.Add(Setting{Source: variable}, "looks like a setting of the datastore, but selects none; set %s", places)
+		}
+	}
+	return faults
+}
+
+// CheckSelection returns a warning for each of the faults of Unselecting in a pod, whose
+// cluster is used. Resolve does not, because a caller may have a datastore of its own.
+// The error is nil: package kubernetes returns the faults of other processes.
 func (s *Settings) CheckSelection() (warnings []string, err error) {
-	d := &s.Datastore
-	if d.IsSelected() {
+	if !s.Datastore.Ambient.KubernetesServiceHost.IsSet() {
 		return nil, nil
 	}
-	names := s.Names()
-	hint := fmt.Sprintf("selects no datastore; set %s, %s or %s", names.Of(origin.SettingEtcdEndpoints),
-		names.Of(origin.SettingKubeconfig), names.Of(origin.SettingAPIEndpoint))
-	var found []origin.Origin
-	for _, setting := range []Setting{
-		d.EtcdUsername, d.EtcdPassword, d.EtcdCACertFile, d.EtcdCertFile, d.EtcdKeyFile, d.EtcdCACert, d.EtcdCert, d.EtcdKey,
-	} { // the kubernetes package reports those of Kubernetes
-		if setting.IsSet() {
-			found = append(found, setting.Source)
+	for _, fault := range s.Datastore.Unselecting() {
+		if fault.Source != origin.Env(ofEtcdctl) { // what etcdctl uses is no hint in a pod
+			warnings = append(warnings, fault.Error()+"; using the cluster of this pod")
 		}
 	}
-	for _, unknown := range s.Unknown {
-		if near, is := nearest(unknown.Source.Name()); is && near.Prefixed {
-			found = append(found, unknown.Source)
-		}
-	}
-	var faults Faults
-	for _, source := range found {
-		if d.Ambient.KubernetesServiceHost.IsSet() {
-			warnings = append(warnings, fmt.Sprintf("%s %s; using the cluster of this pod", source, hint))
-			continue
-		}
-		faults.Add(Setting{Source: source}, "%s", hint)
-	}
-	return warnings, faults.Err()
+	return warnings, nil
 }

@@ -1,6 +1,7 @@
 package settings_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -72,45 +73,58 @@ func TestDatastoreType(t *testing.T) {
 // setting of a datastore; a pod is only warned.
 func TestDatastoreIsNotGuessed(t *testing.T) {
 	t.Parallel()
-	const hint = "selects no datastore; set etcd.endpoints, kubernetes.kubeconfig or kubernetes.apiEndpoint"
-	for name, change := range map[string]func(*settings.Settings){
-		"env ETCD_KEY_FILE": func(s *settings.Settings) {
-			s.Datastore.EtcdKeyFile = settings.Given("/k", origin.Env("ETCD_KEY_FILE"))
-		},
-		"env ETCD_PASSWORD": func(s *settings.Settings) {
-			s.Datastore.EtcdPassword = settings.Given("hunter2", origin.Env("ETCD_PASSWORD"))
-		},
-		"env ETCD_AUTHORITY": func(s *settings.Settings) {
-			s.Unknown = settings.UnknownVariables([]string{"ETCD_AUTHORITY=127.0.0.1:2379"})
-		},
-		"env ETCD_ENDPOINT": func(s *settings.Settings) {
-			s.Unknown = settings.UnknownVariables([]string{"ETCD_ENDPOINT=http://me:hunter2@10.0.0.1"})
-		},
-		"env KUBECONFIGS": func(s *settings.Settings) { s.Unknown = settings.UnknownVariables([]string{"KUBECONFIGS=/k"}) },
+	const (
+		etcd, kube = "etcd.endpoints, ", "kubernetes.kubeconfig or kubernetes.apiEndpoint"
+		hint       = ": selects no datastore; set " + etcd + kube
+		misspelt   = ": unknown; did you mean %s? Nothing selects a datastore: set "
+	)
+	for _, tt := range []struct {
+		name, meant string
+		setting     bool
+		kubernetes  bool // a fault with DATASTORE_TYPE=kubernetes, too
+	}{
+		{"ETCD_KEY_FILE", "", true, false}, {"ETCD_PASSWORD", "", true, false},
+		{"ETCD_AUTHORITY", "ETCD_ENDPOINTS", false, false}, {"ETCD_ENDPOINT", "ETCD_ENDPOINTS", false, false}, {"ETCD_ENDPIONTS", "ETCD_ENDPOINTS", false, false},
+		{"KUBECONFIGS", "KUBECONFIG", false, true}, {"K8S_API_ENDPIONT", "K8S_API_ENDPOINT", false, true}, {"CALICO_DATASTORE", "DATASTORE_TYPE", false, false},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			var given settings.Settings
-			change(&given)
-			require.NoError(t, given.Validate(), "the caller may have a datastore")
-			_, err := given.CheckSelection()
-			require.EqualError(t, err, name+": "+hint)
+			given := settings.DatastoreSettings{}
+			want := "env " + tt.name + strings.ReplaceAll(misspelt, "%s", tt.meant) + etcd + kube
+			if tt.setting {
+				given = settingstest.Given(t, tt.name+"=hunter2").Datastore
+				want = "env " + tt.name + hint
+			} else {
+				given.Ambient.Similar = settings.SimilarVariables([]string{tt.name + "=http://me:hunter2@10.0.0.1"})
+			}
+			require.EqualError(t, given.Unselecting().Err(), want)
+			require.NoError(t, settings.Settings{Datastore: given}.Validate(), "the caller may have a datastore")
 
-			inPod := given
-			inPod.Datastore.Ambient.KubernetesServiceHost = settings.Given("10.96.0.1", origin.Env("KUBERNETES_SERVICE_HOST"))
-			warnings, err := inPod.CheckSelection()
+			pod := settings.Settings{Datastore: given}
+			warnings, err := pod.CheckSelection()
 			require.NoError(t, err)
-			assert.Equal(t, []string{name + " " + hint + "; using the cluster of this pod"}, warnings)
+			assert.Empty(t, warnings, "not in a pod")
+			pod.Datastore.Ambient.KubernetesServiceHost = settings.Given("10.96.0.1", origin.Env("KUBERNETES_SERVICE_HOST"))
+			warnings, err = pod.CheckSelection()
+			require.NoError(t, err)
+			assert.Equal(t, []string{want + "; using the cluster of this pod"}, warnings)
 
-			given.Datastore.Kubeconfig = settings.Given("/k", origin.Env("KUBECONFIG"))
-			warnings, err = given.CheckSelection()
-			require.NoError(t, err)
-			assert.Empty(t, warnings)
+			typed := given
+			typed.DatastoreType = settings.Given("kubernetes", origin.Env("DATASTORE_TYPE"))
+			assert.Len(t, typed.Unselecting(), map[bool]int{true: 1}[tt.kubernetes])
+			given.Kubeconfig = settings.Given("/k", origin.Env("KUBECONFIG"))
+			assert.Empty(t, given.Unselecting())
 		})
 	}
 	// Variables for the pools alone say nothing of a datastore.
-	pools := settings.Settings{Unknown: settings.UnknownVariables([]string{"NO_DEFAULT_POOL=true"})}
-	warnings, err := pools.CheckSelection()
+	assert.Empty(t, settings.SimilarVariables([]string{"NO_DEFAULT_POOL=true", "PATH=/bin", "ETCDCTL_ENDPOINTS="}))
+
+	// etcdctl's variable is no hint in a pod.
+	host := settings.Settings{}
+	host.Datastore.Ambient.Similar = settings.SimilarVariables([]string{"ETCDCTL_ENDPOINTS=http://a:1"})
+	require.EqualError(t, host.Datastore.Unselecting().Err(), "env ETCDCTL_ENDPOINTS: looks like a setting of the datastore, but selects none; set "+etcd+kube)
+	host.Datastore.Ambient.KubernetesServiceHost = settings.Given("10.96.0.1", origin.Env("KUBERNETES_SERVICE_HOST"))
+	warnings, err := host.CheckSelection()
 	require.NoError(t, err)
 	assert.Empty(t, warnings)
 }

@@ -60,6 +60,7 @@ func (s Settings) Resolve() (Config, error) {
 	for i, pool := range config.Desired.Pools {
 		if pool.Skip == "" {
 			faults = append(faults, ofFamily[i]...)
+			config.warnOfSelector(pool, s.pool(pool.Family).NodeSelector)
 			continue
 		}
 		for _, fault := range ofFamily[i] { // calico-node ignores the setting, too
@@ -149,6 +150,9 @@ func (s Settings) resolvePool(family ippool.Family, config *Config, faults *Faul
 	pool.Spec.NodeSelector = given.NodeSelector.Value
 	ippool.Default(pool)
 
+	for _, text := range []Setting{given.Name, given.NodeSelector} {
+		faults.CheckText(text) // quotes and carriage returns are faults of both
+	}
 	config.warnOfNode(given.NATOutgoing)
 	config.warnOfNode(given.DisableBGPExport)
 	desired.Values = s.values(family, pool)

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strings"
 
 	"github.com/kelseyhightower/envconfig"
 
@@ -35,15 +36,22 @@ func FromEnv() (Settings, error) {
 	if err != nil {
 		return Settings{}, fmt.Errorf("reading the environment: %w", err)
 	}
+	var replaced []Setting // of older names that have no effect
 	for i, name := range names {
-		if values[i] != "" {
-			*variables[name] = Given(values[i], origin.Env(name))
+		if values[i] == "" {
+			continue
 		}
+		if before := *variables[name]; isOlder(before.Source.Name()) && !strings.EqualFold(before.Value, values[i]) {
+			replaced = append(replaced, before)
+		}
+		*variables[name] = Given(values[i], origin.Env(name))
 	}
 	if home, err := os.UserHomeDir(); err == nil { // without a home directory there is no kubeconfig in it
 		ambient.HomeKubeconfig = Given(filepath.Join(home, ".kube", "config"), origin.Default)
 	}
-	settings.Unknown = unknownVariables(os.Environ())
+	environ := os.Environ()
+	settings.Unknown = append(unknownVariables(environ), replaced...)
+	ambient.Similar = similarVariables(environ)
 	return settings, nil
 }
 

@@ -4,6 +4,7 @@ package settings
 var (
 	Nearest          = nearest
 	UnknownVariables = unknownVariables
+	SimilarVariables = similarVariables
 )
 
 // ReadConfig reads a config file without other settings.

@@ -2,6 +2,7 @@ package settings
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
@@ -55,8 +56,12 @@ type Faults []Fault
 
 // Add adds a fault of a setting. The format describes what is invalid and what is
 // expected. If the value may be a secret in the wrong place, the fault does not contain
-// it, as with AddSecret.
+// it, as with AddSecret. If the value is a template that was not rendered, the fault says so
+// instead, once.
 func (f *Faults) Add(setting Setting, format string, args ...any) {
+	if f.addTemplate(setting) {
+		return
+	}
 	fault := Fault{Source: setting.Source, Value: setting.Value, Problem: fmt.Sprintf(format, args...)}
 	if hides(setting) {
 		fault.Value, fault.Secret, fault.Problem = "", true, text.Without(fault.Problem, setting.Value)
@@ -70,13 +75,49 @@ func (f *Faults) Add(setting Setting, format string, args ...any) {
 	*f = append(*f, fault)
 }
 
+// addTemplate adds the fault of a value that is a template, unless it is there already. It
+// returns false for another value, and for one of a file, whose reader knows templates.
+func (f *Faults) addTemplate(setting Setting) bool {
+	isTemplate := text.Template(setting.Value) != ""
+	if d, _ := definitionFor(setting); d.Secret {
+		isTemplate = text.IsTemplate(setting.Value)
+	}
+	if !isTemplate || setting.Source.Kind() == origin.KindFile || strings.ContainsAny(setting.Value, "\r\n") {
+		return false
+	}
+	fault := Fault{Source: setting.Source, Value: setting.Value, Problem: text.Unrendered}
+	if hides(setting) {
+		fault.Value, fault.Secret = "", true
+	}
+	if !slices.Contains(*f, fault) {
+		*f = append(*f, fault)
+	}
+	return true
+}
+
+// CheckText checks a setting that may have any text, such as a password or a name. It adds a
+// fault if the value is a template that was not rendered, and otherwise returns a warning of
+// one line if characters at its ends are probably no part of it; empty: none. The warning
+// does not contain the value.
+func (f *Faults) CheckText(setting Setting) (warning string) {
+	value := setting.Value
+	switch {
+	case !setting.IsSet(), f.addTemplate(setting):
+		return ""
+	case strings.HasSuffix(value, "\r"):
+		return setting.Source.String() + " ends with a carriage return, which is used as a part of the value; remove it"
+	case isQuoted(value) && setting.Source.Kind() != origin.KindFile: // a file's own quotes are gone
+		return setting.Source.String() + " has quotes around it, which are used as a part of the value; remove them"
+	}
+	return ""
+}
+
 // wrappingHint returns how to remove characters around a value that are probably no part
 // of it: an env file that was not unquoted, or one with the line ends of Windows.
 func wrappingHint(value string) string {
 	trimmed := strings.TrimSpace(value)
-	quoted := len(trimmed) >= 2 && trimmed[0] == trimmed[len(trimmed)-1] && (trimmed[0] == '"' || trimmed[0] == '\'')
 	switch {
-	case quoted:
+	case isQuoted(value):
 		return "remove the quotes around it"
 	case strings.HasSuffix(value, "\r"):
 		return "remove the carriage return at its end"
@@ -84,6 +125,12 @@ func wrappingHint(value string) string {
 		return "remove the white space around it"
 	}
 	return ""
+}
+
+// isQuoted reports whether a pair of quotes is around the value, and perhaps white space.
+func isQuoted(value string) bool {
+	value = strings.TrimSpace(value)
+	return len(value) >= 2 && value[0] == value[len(value)-1] && (value[0] == '"' || value[0] == '\'')
 }
 
 // isOnlyQuotes reports whether the value has quotes, and perhaps white space, but nothing
@@ -95,7 +142,10 @@ func isOnlyQuotes(value string) bool {
 // AddSecret is Add for a setting whose value must not be shown. The fault does not
 // contain the value, unless it consists of quotes.
 func (f *Faults) AddSecret(setting Setting, format string, args ...any) {
-	if isOnlyQuotes(setting.Value) {
+	switch {
+	case f.addTemplate(setting):
+		return
+	case isOnlyQuotes(setting.Value):
 		f.Add(setting, format, args...)
 		return
 	}

@@ -133,3 +133,44 @@ func spaceHint(value string) string {
 	}
 	return "; remove the white space around it"
 }
+
+// A value that is a template gets that as its problem, once, whatever its setting.
+func TestTemplatesOfSettings(t *testing.T) {
+	t.Parallel()
+	const unrendered = ": is a template, which must be rendered first"
+	for variable, want := range map[string]string{
+		"CALICO_IPV4POOL_CIDR={{ cidr }}": "env CALICO_IPV4POOL_CIDR: ***", "CALICO_IPV4POOL_CIDR=__CIDR__": `env CALICO_IPV4POOL_CIDR: "__CIDR__"`,
+		"CALICO_IPV4POOL_NAME=<name>": `env CALICO_IPV4POOL_NAME: "<name>"`, "CALICO_IPV4POOL_NODE_SELECTOR=zone == '${ZONE}'": `env CALICO_IPV4POOL_NODE_SELECTOR: "zone == '${ZONE}'"`,
+		"CALICO_IPV4POOL_IPIP=$(MODE)": `env CALICO_IPV4POOL_IPIP: "$(MODE)"`, "CALICO_IPPOOLS_TIMEOUT=${T}s": `env CALICO_IPPOOLS_TIMEOUT: "${T}s"`,
+		"--ipv4-pool-block-size=__BITS__": `flag --ipv4-pool-block-size: "__BITS__"`, "NO_DEFAULT_POOLS={{ x }}": "env NO_DEFAULT_POOLS: ***",
+	} {
+		err := settingstest.Given(t, variable).Validate()
+		require.Error(t, err, variable)
+		assert.Contains(t, err.Error(), unrendered, variable)
+		assert.Len(t, strings.Split(err.Error(), "\n"), 1, variable)
+		assert.Equal(t, want+unrendered, err.Error())
+	}
+}
+
+// CheckText never shows a value; a secret is a template only as a whole.
+func TestCheckText(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[string]string{
+		"hunter2\r": "env ETCD_PASSWORD ends with a carriage return, which is used as a part of the value; remove it",
+		`"hunter2"`: "env ETCD_PASSWORD has quotes around it, which are used as a part of the value; remove them",
+		"'hunter2'": "env ETCD_PASSWORD has quotes around it, which are used as a part of the value; remove them",
+		"hunter2":   "", "": "", "a{{b}}<c>$D": "", `a"`: "",
+	} {
+		var faults settings.Faults
+		assert.Equal(t, want, faults.CheckText(settings.Given(value, origin.Env("ETCD_PASSWORD"))), value)
+		assert.Empty(t, faults, value)
+	}
+	for _, value := range []string{"{{ password }}", "${PASSWORD}", "$(PASSWORD)", "__PASSWORD__", "<password>"} {
+		var faults settings.Faults
+		assert.Empty(t, faults.CheckText(settings.Given(value, origin.Env("ETCD_PASSWORD"))), value)
+		faults.AddSecret(settings.Given(value, origin.Env("ETCD_PASSWORD")), "a password without a user")
+		assert.EqualError(t, faults.Err(), "env ETCD_PASSWORD: ***: is a template, which must be rendered first", value)
+	}
+	var faults settings.Faults
+	assert.Empty(t, faults.CheckText(settings.Given(`"hunter2"`, origin.File("F:3 spec.etcdPassword"))), "the quotes of a file are gone")
+}

@@ -15,6 +15,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool/manifest"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool/selector"
 )
 
 // filePool is a pool of a file.
@@ -75,11 +76,67 @@ func (s *Settings) resolveFiles(config *Config, faults *Faults) {
 	s.validateSet(config.Desired.Pools, pools, faults)
 
 	slices.SortStableFunc(pools, func(a, b filePool) int { return cmp.Compare(a.entry.Pool.Name, b.entry.Pool.Name) })
+	var skipped []filePool
 	for _, pool := range pools {
-		if desired, ok := s.desiredOf(pool); ok {
-			config.Desired.Pools = append(config.Desired.Pools, desired)
+		desired, ok := s.desiredOf(pool)
+		if !ok {
+			continue
 		}
+		config.Desired.Pools = append(config.Desired.Pools, desired)
+		if desired.Skip != "" {
+			skipped = append(skipped, pool)
+		}
+		config.warnOfSelector(desired, Given(desired.Pool.Spec.NodeSelector, origin.Line(pool.path, lineOf(pool.entry, "nodeSelector"))))
 	}
+	s.warnOfSkipped(skipped, config)
+}
+
+// warnOfSkipped adds one warning per file with IPv6 pools that are skipped because a setting
+// turns IPv6 off.
+func (s *Settings) warnOfSkipped(skipped []filePool, config *Config) {
+	var paths []string
+	named := map[string][]string{}
+	lines := map[string]int{}
+	for _, pool := range skipped {
+		line := lineOf(pool.entry, "cidr")
+		if first, has := lines[pool.path]; !has || line < first {
+			lines[pool.path] = line
+		}
+		if named[pool.path] == nil {
+			paths = append(paths, pool.path)
+		}
+		named[pool.path] = append(named[pool.path], text.Quote(pool.entry.Pool.Name))
+	}
+	for _, path := range slices.Sorted(slices.Values(paths)) {
+		names := named[path]
+		what := "IPPool " + names[0] + " is"
+		if more := len(names) - text.MaxNamed; len(names) > 1 {
+			what = "IPPools " + text.Join(names[:min(len(names), text.MaxNamed)])
+			if more > 0 {
+				what += fmt.Sprintf(", %d more", more)
+			}
+			what += " are"
+		}
+		config.Warnings = append(config.Warnings, fmt.Sprintf("%s: %s skipped: %s", origin.Line(path, lines[path]).String(), what, s.ipv6Disabled()))
+	}
+}
+
+// warnOfSelector warns of a pool for pods whose nodeSelector matches no node.
+func (c *Config) warnOfSelector(desired plan.DesiredPool, nodes Setting) {
+	spec := desired.Pool.Spec
+	parsed, err := selector.Parse(spec.NodeSelector)
+	if desired.Skip != "" || err != nil || !parsed.SelectsNothing() {
+		return
+	}
+	spec.NodeSelector = ""
+	if plan.Unusable(spec) != "" { // for another reason, so that it is intended
+		return
+	}
+	hint := "set all() for every node"
+	if !desired.Default {
+		hint += ", or assignmentMode: Manual for a pool that pods name"
+	}
+	c.Warnings = append(c.Warnings, fmt.Sprintf("%s: %s matches no node: no addresses of the pool are assigned automatically; %s", nodes.Source, nodes.shown(), hint))
 }
 
 // validateFile decodes the pools of one file and validates each of them.
@@ -110,6 +167,9 @@ func validateFile(file PoolManifest, config *Config, faults *Faults) []filePool 
 // addConflicts adds the conflicts of the pools, which can't be compared with existing ones.
 func (f *Faults) addConflicts(pools []plan.DesiredPool) {
 	for _, pool := range pools {
+		if pool.Skip != "" {
+			continue
+		}
 		for _, conflict := range pool.Conflicts {
 			before := len(*f)
 			f.gather(conflict.Err)

@@ -49,6 +49,12 @@ func TestNearMisses(t *testing.T) {
 		"calico_ipip_mode": "CALICO_IPV4POOL_IPIP", "calico_vxlan_mode": "CALICO_IPV4POOL_VXLAN", "calico_vxlan_mode_ipv6": "CALICO_IPV6POOL_VXLAN",
 		"kube_pods_subnet": "CALICO_IPPOOLS_CLUSTER_CIDR", "kube_pods_subnet_ipv6": "CALICO_IPPOOLS_CLUSTER_CIDR",
 		"CALICO_CLUSTER_CIDR": "CALICO_IPPOOLS_CLUSTER_CIDR", "CALICO_IPPOOLS_CLUSTERCIDR": "CALICO_IPPOOLS_CLUSTER_CIDR",
+		"ETCD_ENDPIONTS": "ETCD_ENDPOINTS", "ETCD_PASSWROD": "ETCD_PASSWORD", "ETCD_USERNMAE": "ETCD_USERNAME", "K8S_API_TOEKN": "K8S_API_TOKEN",
+		"ETCD_ENDPOINTS_URL": "ETCD_ENDPOINTS", "ETCD_URL": "ETCD_ENDPOINTS", "ETCD_SERVERS": "ETCD_ENDPOINTS", "CALICO_ETCD_URLS": "ETCD_ENDPOINTS",
+		"ETCD_PASSWD": "ETCD_PASSWORD", "ETCD_CERT": "ETCD_CERT_FILE", "DATASTORE": "DATASTORE_TYPE", "CALICO_DATASTORE": "DATASTORE_TYPE",
+		"CALICO_IPV4POOL_CDIR": "CALICO_IPV4POOL_CIDR", "IPV4POOL_CIDR": "CALICO_IPV4POOL_CIDR", "IPV6POOL_VXLAN": "CALICO_IPV6POOL_VXLAN",
+		"NO_DEFAULT_IPPOOLS": "NO_DEFAULT_POOLS", "CALICO_LOG_LEVEL": "CALICO_STARTUP_LOGLEVEL", "FELIX_IPV6SUPPROT": "FELIX_IPV6SUPPORT",
+		"CALICO_IPV4POOL_IPIP_MODE": "CALICO_IPV4POOL_IPIP", "CALICO_IPV4POOL_VXLAN_MODE": "CALICO_IPV4POOL_VXLAN", "CALICO_IPV6POOL_VXLAN_ENABLED": "CALICO_IPV6POOL_VXLAN",
 		"KUBECONFIGS": "KUBECONFIG", "KUBE_CONFIG": "KUBECONFIG", "DATASTORETYPE": "DATASTORE_TYPE", "K8S_API_ENDPOINTS": "K8S_API_ENDPOINT",
 	} {
 		near, found := nearest(name)
@@ -97,15 +103,18 @@ func TestOlderName(t *testing.T) {
 		older, current string
 		pools          bool
 		warnings       int
-	}{{"true", "", false, 1}, {"true", "false", true, 0}, {"false", "true", false, 0}, {"", "true", false, 0}} {
+	}{{"true", "", false, 1}, {"true", "false", true, 1}, {"false", "true", false, 1}, {"true", "TRUE", false, 0}, {"", "true", false, 0}} {
 		t.Setenv("CALICO_NO_DEFAULT_POOLS", tt.older)
 		t.Setenv("NO_DEFAULT_POOLS", tt.current)
 		given, err := FromEnv()
 		require.NoError(t, err)
-		given.Unknown, given.Datastore = nil, DatastoreSettings{}
+		given.Datastore = DatastoreSettings{}
 		config, err := given.Resolve()
 		require.NoError(t, err)
 		assert.Equal(t, tt.pools, config.Desired.Pools[0].Skip == "", "%+v", tt)
-		assert.Len(t, config.Warnings, tt.warnings, "%+v", tt)
+		require.Len(t, config.Warnings, tt.warnings, "%+v", tt)
+		if tt.current != "" && tt.warnings > 0 {
+			assert.Equal(t, "env CALICO_NO_DEFAULT_POOLS has no effect: it is an older name of NO_DEFAULT_POOLS, which is set, too", config.Warnings[0])
+		}
 	}
 }

@@ -21,7 +21,7 @@ func (d Definition) Hides(value string) bool {
 		return false
 	case d.Secret:
 		return true
-	case d.URL && strings.ContainsAny(value, "@%?#"), d.number && !text.IsNumber(value):
+	case d.URL && text.MayHavePassword(value), d.number && !text.IsNumber(value):
 		return true
 	default:
 		return text.Secret(value) != ""
@@ -31,6 +31,15 @@ func (d Definition) Hides(value string) bool {
 // hides is Hides for a setting, which its origin identifies. A setting with another origin
 // has only what all of them have.
 func hides(setting Setting) bool {
+	d, found := definitionFor(setting)
+	if !found {
+		return text.Secret(setting.Value) != ""
+	}
+	return setting.IsSet() && d.Hides(setting.Value)
+}
+
+// definitionFor returns the definition of a setting that its origin identifies.
+func definitionFor(setting Setting) (Definition, bool) {
 	name := setting.Source.Name()
 	i := slices.IndexFunc(definitions(), func(d Definition) bool {
 		switch setting.Source.Kind() {
@@ -43,9 +52,9 @@ func hides(setting Setting) bool {
 		}
 	})
 	if i < 0 {
-		return text.Secret(setting.Value) != ""
+		return Definition{}, false
 	}
-	return setting.IsSet() && definitions()[i].Hides(setting.Value)
+	return definitions()[i], true
 }
 
 // String returns the origin and the value, without a secret.

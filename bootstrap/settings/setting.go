@@ -14,3 +14,7 @@ func Given(value string, source origin.Origin) Setting { return Setting{Value: v
 
 // IsSet reports whether the setting has a value.
 func (s Setting) IsSet() bool { return s.Value != "" }
+
+// Unreadable reports whether a file has the setting with a value that can't be read, which is
+// an error of the file. The setting is unset then, but not missing.
+func (s Setting) Unreadable() bool { return !s.IsSet() && s.Source.Kind() == origin.KindFile }

@@ -130,8 +130,12 @@ type Ambient struct {
 	KubernetesServicePort Setting // set in pods
 
 	// HomeKubeconfig is the path of ~/.kube/config, even if the file does not
-	// exist.
+	// exist. Unset: it is not used.
 	HomeKubeconfig Setting
+
+	// Similar are variables that look like a setting of the datastore but are
+	// none: ETCD_ENDPOINT, or etcdctl's ETCDCTL_ENDPOINTS.
+	Similar []origin.Origin
 }
 
 // pool returns the pool settings of the family.
@@ -150,7 +154,7 @@ func Merge(layers ...Settings) Settings {
 	var merged Settings
 	for _, at := range everySetting() {
 		for i := range layers {
-			if setting := at(&layers[i]); setting.IsSet() {
+			if setting := at(&layers[i]); setting.IsSet() || setting.Unreadable() {
 				*at(&merged) = *setting
 				break
 			}
@@ -171,6 +175,8 @@ func Merge(layers ...Settings) Settings {
 	}
 	for _, layer := range layers {
 		merged.Unknown = append(merged.Unknown, layer.Unknown...)
+		ambient := &merged.Datastore.Ambient
+		ambient.Similar = append(ambient.Similar, layer.Datastore.Ambient.Similar...)
 	}
 	return merged
 }

@@ -26,10 +26,11 @@ var ofService = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_[0-9]+_[A-Z]+(_[A-Z]+)?)?)$`)
 })
 
-// olderName returns the setting that is meant by a variable of an older version, of
+// otherName returns the setting that is meant by a variable of an older version, of
 // another program such as kubespray, or of a common guess; empty: none.
-func olderName(name string) origin.Setting {
-	switch strings.ToUpper(name) {
+func otherName(name string) origin.Setting {
+	name = strings.ToUpper(name)
+	switch name {
 	case "CALICO_CIDR", "CALICO_POOL_CIDR", "CALICO_IPPOOL":
 		return origin.PoolSetting(ippool.IPv4, "cidr")
 	case "CALICO_POOL_CIDR_IPV6":
@@ -52,10 +53,27 @@ func olderName(name string) origin.Setting {
 		return origin.PoolSetting(ippool.IPv6, "blockSize")
 	case "CALICO_CLUSTER_CIDR", "KUBE_PODS_SUBNET", "KUBE_PODS_SUBNET_IPV6":
 		return origin.SettingClusterCIDR
-	case "ETCD_AUTHORITY", "ETCD_SCHEME", "ETCD_HOST":
+	case "CALICO_LOG_LEVEL", "CALICO_LOGLEVEL":
+		return origin.SettingLogLevel
+	}
+	switch strings.TrimPrefix(name, envPrefix) {
+	case "ETCD_AUTHORITY", "ETCD_SCHEME", "ETCD_HOST", "ETCD_HOSTS", "ETCD_URL", "ETCD_URLS", "ETCD_SERVER", "ETCD_SERVERS", "ETCD_ADDRESS",
+		"ETCD_ADDRESSES", "ETCD_ENDPOINTS_URL", "ETCD_ENDPOINTS_URLS", "ETCD_ENDPOINT_URL":
 		return origin.SettingEtcdEndpoints
-	case "ETCD_CA_FILE":
+	case "ETCD_USER":
+		return origin.SettingEtcdUsername
+	case "ETCD_PASS", "ETCD_PASSWD":
+		return origin.SettingEtcdPassword
+	case "ETCD_CA_FILE", "ETCD_CA", "ETCD_CA_CERT", "ETCD_CACERT":
 		return origin.SettingEtcdCACertFile
+	case "ETCD_CERT":
+		return origin.SettingEtcdCertFile
+	case "ETCD_KEY":
+		return origin.SettingEtcdKeyFile
+	case "DATASTORE", "DATASTORE_KIND":
+		return origin.SettingDatastoreType
+	case "NO_DEFAULT_IPPOOL", "NO_DEFAULT_IPPOOLS", "NO_DEFAULT_IP_POOL", "NO_DEFAULT_IP_POOLS":
+		return origin.SettingNoDefaultPools
 	}
 	return ""
 }
@@ -84,6 +102,29 @@ func unknownVariables(environ []string) []Setting {
 	return unknown
 }
 
+// ofEtcdctl is etcdctl's own variable, which hosts with etcd have. It selects no datastore
+// here, and is no misspelt setting.
+const ofEtcdctl = "ETCDCTL_ENDPOINTS"
+
+// similarVariables returns the variables of the environment that look like a setting of the
+// datastore but are none, sorted by name.
+func similarVariables(environ []string) []origin.Origin {
+	var similar []origin.Origin
+	for _, unknown := range unknownVariables(environ) {
+		if near, found := nearest(unknown.Source.Name()); found && near.Prefixed {
+			similar = append(similar, unknown.Source)
+		}
+	}
+	isEtcdctl := func(variable string) bool {
+		name, value, _ := strings.Cut(variable, "=")
+		return name == ofEtcdctl && value != ""
+	}
+	if slices.ContainsFunc(environ, isEtcdctl) {
+		similar = append(similar, origin.Env(ofEtcdctl))
+	}
+	return similar
+}
+
 // warnOfUnknown warns of unknown variables and suggests the closest setting. It never
 // shows their values, which may be secret.
 func (s *Settings) warnOfUnknown(config *Config) {
@@ -95,6 +136,8 @@ func (s *Settings) warnOfUnknown(config *Config) {
 		warning := unknown.Source.String()
 		near, found := nearest(name)
 		switch {
+		case isOlder(name):
+			warning += " has no effect: it is an older name of " + near.Env + ", which is set, too"
 		case name == "CALICO_IPV6POOL_IPIP":
 			warning += " has no effect: IP-in-IP does not carry IPv6; set " +
 				VariableNames(origin.PoolSetting(ippool.IPv6, "vxlanMode")) + " to encapsulate it"
@@ -109,12 +152,17 @@ func (s *Settings) warnOfUnknown(config *Config) {
 	}
 }
 
+// isOlder reports whether the variable is an older name of a setting.
+func isOlder(variable string) bool {
+	return slices.ContainsFunc(definitions(), func(d Definition) bool { return d.Older != "" && d.Older == variable })
+}
+
 // isNever reports whether the setting is a mode that disables encapsulation.
 func isNever(mode Setting) bool {
 	return slices.ContainsFunc([]string{"never", "off"}, func(word string) bool { return strings.EqualFold(word, mode.Value) })
 }
 
-// nearest returns the setting whose variable is meant by the name, if any: by an older
+// nearest returns the setting whose variable is meant by the name, if any: by another
 // name, or by a spelling that differs in few letters.
 func nearest(name string) (Definition, bool) {
 	var (
@@ -122,20 +170,23 @@ func nearest(name string) (Definition, bool) {
 		least = -1
 		given = letters(name)
 	)
-	older := olderName(name)
+	other := otherName(name)
 	ours := slices.ContainsFunc(unknownPrefixes, func(prefix string) bool { return strings.HasPrefix(strings.ToUpper(name), prefix) })
 	limit := 1 // other programs have names of their own
 	if ours || len(given) >= len("CALICOIPV4POOLCIDR") {
 		limit = 1 + len(given)/10
 	}
 	for _, d := range definitions() {
-		if d.ID == older {
+		if d.ID == other {
 			return d, true
 		}
-		for _, variable := range d.Variables() {
+		for _, variable := range spellings(d) {
 			want := letters(variable)
 			away := spelling.Distance(given, want)
-			if ours && strings.HasPrefix(want, given) && len(given) >= len("CALICOIPV4POOL")+3 { // NAT for NAT_OUTGOING
+			switch {
+			case spelling.Swapped(given, want),
+				ours && strings.HasPrefix(want, given) && len(given) >= len("CALICOIPV4POOL")+3, // NAT for NAT_OUTGOING
+				ours && (given == want+"MODE" || given == want+"ENABLED"):
 				away = min(away, 1)
 			}
 			if away <= limit && (least < 0 || away < least) {
@@ -144,6 +195,15 @@ func nearest(name string) (Definition, bool) {
 		}
 	}
 	return best, least >= 0
+}
+
+// spellings returns the variables of a setting, and that of a pool without its prefix.
+func spellings(d Definition) []string {
+	names := d.Variables()
+	if short := strings.TrimPrefix(d.Env, envPrefix); strings.HasPrefix(short, "IP") {
+		names = append(names, short)
+	}
+	return names
 }
 
 // letters returns the name without the most common differences, case and underscores.

@@ -93,11 +93,11 @@ func (p *program) desiredPools() ([]firewall.Pool, []string, error) {
 	}
 	pools := []firewall.Pool{}
 	for _, desired := range config.Desired.Pools {
-		if err := errors.Join(desired.Invalid(nil)...); err != nil {
-			return nil, nil, err
-		}
 		if desired.Skip != "" {
 			continue
+		}
+		if err := errors.Join(desired.Invalid(nil)...); err != nil {
+			return nil, nil, err
 		}
 		pools = append(pools, planned(firewall.PoolOf(desired.Pool.Name, desired.Family, desired.Pool.Spec)))
 	}

@@ -60,6 +60,13 @@ func (p *program) printReport(ctx context.Context, store open.Datastore, report 
 			ipip, vxlan = string(spec.IPIPMode), string(spec.VXLANMode)
 			block, disabled = fmt.Sprintf("/%d", cmp.Or(spec.BlockSize, pool.Family.DefaultBlockSize())), fmt.Sprint(spec.Disabled)
 		}
+		for field, column := range map[string]*string{
+			"natOutgoing": &nat, "ipipMode": &ipip, "vxlanMode": &vxlan, "blockSize": &block, "disabled": &disabled,
+		} {
+			if slices.Contains(pool.Unreadable, field) {
+				*column = "-"
+			}
+		}
 		fmt.Fprintln(table, strings.Join([]string{
 			cell(pool.Name), pool.Family.String(), string(pool.Action), cell(cidr), nat, cell(ipip), cell(vxlan), block, disabled,
 			cell(pool.Reason + findingsOf(report, pool.Name)),
@@ -261,7 +268,7 @@ func planValues(pool bootstrap.PoolReport) []plan.Value {
 	if nodeSelector == "" {
 		nodeSelector = ippool.DefaultNodeSelector + " (default)"
 	}
-	return []plan.Value{
+	values := []plan.Value{
 		{Field: "name", Value: pool.Name, Source: stored},
 		{Field: "cidr", Value: spec.CIDR, Source: stored},
 		{Field: "vxlanMode", Value: spec.VXLANMode, Source: stored},
@@ -272,6 +279,12 @@ func planValues(pool bootstrap.PoolReport) []plan.Value {
 		{Field: "blockSize", Value: blockSize, Source: stored},
 		{Field: "nodeSelector", Value: nodeSelector, Source: stored},
 	}
+	for i := range values {
+		if slices.Contains(pool.Unreadable, values[i].Field) {
+			values[i].Value = "unreadable"
+		}
+	}
+	return values
 }
 
 func newTable(w io.Writer) *tabwriter.Writer { return tabwriter.NewWriter(w, 0, 0, 2, ' ', 0) }

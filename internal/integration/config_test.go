@@ -14,7 +14,7 @@ import (
 
 // oddSettings have values with shell metacharacters, and a secret.
 var oddSettings = []string{
-	"CALICO_IPV4POOL_CIDR=10.244.0.0/16", "CALICO_IPV4POOL_NODE_SELECTOR=zone == 'a' && has(rack) || x == \"$HOME `id` \\\\\"",
+	"CALICO_IPV4POOL_CIDR=10.244.0.0/16", "CALICO_IPV4POOL_NODE_SELECTOR=zone == 'a' && has(rack) || x == \"$5 `id` \\\\\"",
 	"ETCD_ENDPOINTS=https://10.0.0.1:2379", "CALICO_ETCD_ENDPOINTS=https://127.0.0.1:2379", "ETCD_USERNAME=calico",
 	"ETCD_PASSWORD=" + password, "CALICO_IPPOOLS_TIMEOUT=5s",
 }
@@ -57,7 +57,7 @@ func TestConfigAsFileToSource(t *testing.T) {
 	assert.Equal(t, "no", values["ipv4-pool-nat-outgoing"])
 	assert.Equal(t, "5s", values["timeout"])
 	assert.Equal(t, "https://127.0.0.1:1", values["etcd-endpoints"])
-	assert.Equal(t, "zone == 'a' && has(rack) || x == \"$HOME `id` \\\\\"", values["ipv4-pool-node-selector"])
+	assert.Equal(t, "zone == 'a' && has(rack) || x == \"$5 `id` \\\\\"", values["ipv4-pool-node-selector"])
 	assert.Equal(t, "***", values["etcd-password"])
 }
 

@@ -69,8 +69,8 @@ func TestInvalidStoredRecords(t *testing.T) {
 		`existing IPPool "mode": spec.ipipMode: Unsupported value: "Off": supported values: "Never", "Always", "CrossSubnet"; correct the stored pool`,
 		`existing IPPool "v1": spec.ipip: Forbidden: a field of Calico's v1 API, which Calico v3 ignores; set ipipMode; correct the stored pool`,
 		`existing IPPool "v1": spec.nat-outgoing: Forbidden: a field of Calico's v1 API, which Calico v3 ignores; set natOutgoing; correct the stored pool`,
-		`existing IPPool "blocks": spec.blockSize: Invalid value: 33: must be between 20 and 32 for IPv4; correct the stored pool`,
-		`existing IPPool "bits": spec.cidr: Invalid value: "10.4.5.6/16": has host bits: the range is 10.4.0.0/16; correct the stored pool`,
+		`existing IPPool "blocks": spec.blockSize: Invalid value: 33: must be between 20 and 32 for IPv4; not updatable in place; migrate to another pool, and delete this one`,
+		`existing IPPool "bits": spec.cidr: Invalid value: "10.4.5.6/16": has host bits: the range is 10.4.0.0/16; not updatable in place; migrate to another pool, and delete this one`,
 		`existing IPPool "unknown": spec.natoutgoingg: Forbidden: unknown field, which Calico ignores unless a newer version has it; correct the stored pool`,
 	}
 	etcd := newEtcdWorld(t)

@@ -22,3 +22,16 @@ func Distance(a, b string) int {
 	}
 	return row[len(b)]
 }
+
+// Swapped reports whether the words differ only in the order of two adjacent bytes, which is
+// one mistake when typing, although their distance is 2.
+func Swapped(a, b string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	i := 0
+	for i < len(a) && a[i] == b[i] {
+		i++
+	}
+	return i+1 < len(a) && a[i] != b[i] && a[i] == b[i+1] && a[i+1] == b[i] && a[i+2:] == b[i+2:]
+}

@@ -20,6 +20,16 @@ func TestDistance(t *testing.T) {
 	}
 }
 
+func TestSwapped(t *testing.T) {
+	t.Parallel()
+	assert.True(t, Swapped("ab", "ba"))
+	assert.True(t, Swapped("ETCDENDPIONTS", "ETCDENDPOINTS"))
+	assert.True(t, Swapped("cdri", "cdir"))
+	for _, other := range [][2]string{{"", ""}, {"a", "a"}, {"ab", "ab"}, {"ab", "b"}, {"abc", "cba"}, {"abcd", "badc"}, {"ab", "bc"}, {"aab", "aac"}} {
+		assert.False(t, Swapped(other[0], other[1]), other)
+	}
+}
+
 // FuzzDistance checks the properties of a metric, and compares with the definition.
 func FuzzDistance(f *testing.F) {
 	f.Add("NATOUTGOING", "NATOUTGONG", "NAT")

@@ -52,7 +52,7 @@ func Secret(value string) string {
 		return "a YAML text"
 	case strings.ContainsAny(value, "\r\n"):
 		return "a text of several lines"
-	case strings.Contains(value, "://") && strings.ContainsAny(value, "@%?#"), strings.Contains(value, "@") && p.user.MatchString(value):
+	case strings.Contains(value, "://") && MayHavePassword(value), strings.Contains(value, "@") && p.user.MatchString(value):
 		return "a URL with a password or a token"
 	case strings.ContainsAny(value, " \t") && p.yaml.MatchString(value):
 		return "a YAML text"

@@ -133,19 +133,8 @@ func (s *source) fieldOn(line int) string {
 	return ""
 }
 
-// templates matches the placeholders of Helm, Jinja and shells, which the text of a
-// field other than an annotation can't have.
-var templates = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`\{\{.*\}\}|\{%.*%\}|\$\{.*\}|\$\(.*\)|<no value>|^__\w+__$|^<[A-Za-z_ -]+>$`)
-})
-
 // Unrendered is the problem of a value that is a template.
 const Unrendered = "is a template, which must be rendered first"
-
-// IsTemplate reports whether a value is or contains a placeholder of a template.
-func IsTemplate(value string) bool {
-	return strings.ContainsAny(value, "{$<_") && templates().MatchString(value)
-}
 
 // isTemplateLine reports whether a line has a template that is not in quotes.
 func isTemplateLine(line []byte) bool {

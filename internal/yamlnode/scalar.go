@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 	"go.yaml.in/yaml/v3"
 )
 
@@ -73,7 +74,7 @@ func IsTagged(node *yaml.Node) bool {
 func (r *Reader) Line(path string, line int, node *yaml.Node) (string, bool) {
 	if WhatIs(node) == String {
 		switch {
-		case IsTemplate(node.Value):
+		case text.Template(node.Value) != "":
 			r.Fault(line, path, "", Unrendered)
 			return "", false
 		case strings.Contains(node.Value, "\n"):
@@ -175,7 +176,7 @@ func decimal(number string) string {
 
 // WrongType reports a value that is not what it must be.
 func (r *Reader) WrongType(path string, line int, node *yaml.Node, want string) {
-	if WhatIs(node) == Template || node.Kind == yaml.ScalarNode && IsTemplate(node.Value) {
+	if WhatIs(node) == Template || node.Kind == yaml.ScalarNode && text.Template(node.Value) != "" {
 		r.Fault(line, path, "", Unrendered)
 		return
 	}

@@ -6,9 +6,11 @@ import (
 	"io"
 	"net"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -85,11 +87,22 @@ func FromSettings(given settings.DatastoreSettings) (Config, []string, error) {
 	switch {
 	case given.EtcdEndpoints.IsSet() && given.EtcdDiscoverySRV.IsSet():
 		add(domain, "contradicts %s; set endpoints or a discovery domain, not both", given.EtcdEndpoints.Source)
-	case !given.EtcdEndpoints.IsSet() && !given.EtcdDiscoverySRV.IsSet():
-		faults.Add(settings.Setting{}, "no etcd endpoints: set %s to URLs such as https://10.0.0.1:2379", name(origin.SettingEtcdEndpoints))
+	case given.EtcdEndpoints.Unreadable() || given.EtcdDiscoverySRV.Unreadable(): // the file's error says so
+	case !given.EtcdPlace().IsSet():
+		missing, hint := settings.Setting{}, ""
+		if other := given.KubernetesPlace(); given.DatastoreType.IsSet() && other.IsSet() {
+			missing, hint = given.DatastoreType, "; "+other.Source.String()+" is set: did you mean kubernetes?"
+		}
+		faults.Add(missing, "no etcd endpoints: set %s to URLs such as https://10.0.0.1:2379%s", name(origin.SettingEtcdEndpoints), hint)
 	}
 	config.Username, config.Password = given.EtcdUsername.Value, given.EtcdPassword.Value
+	for _, setting := range []settings.Setting{given.EtcdUsername, given.EtcdPassword} {
+		if warning := faults.CheckText(setting); warning != "" {
+			warnings = append(warnings, warning)
+		}
+	}
 	switch {
+	case given.EtcdUsername.Unreadable() || given.EtcdPassword.Unreadable():
 	case given.EtcdUsername.IsSet() && !given.EtcdPassword.IsSet():
 		faults.Add(given.EtcdUsername, "a user without a password; set %s as well", name(origin.SettingEtcdPassword))
 	case !given.EtcdUsername.IsSet() && given.EtcdPassword.IsSet():
@@ -154,7 +167,15 @@ func normalise(texts []string, names origin.Names) (endpoints, problems []string
 
 func readEndpoints(setting settings.Setting, names origin.Names, faults *settings.Faults) []string {
 	const want = "must be URLs such as https://10.0.0.1:2379, separated by commas"
-	if strings.ContainsAny(setting.Value, "@%?#") || text.Secret(setting.Value) != "" {
+	switch {
+	case text.Template(setting.Value) != "":
+		faults.Add(setting, "%s", text.Unrendered)
+		return nil
+	case isList(setting.Value):
+		faults.AddSecret(setting, "a list in brackets; %s, without brackets and quotes", want)
+		return nil
+	}
+	if text.MayHavePassword(setting.Value) || text.Secret(setting.Value) != "" {
 		// It may contain a password, even one with commas: show none of it.
 		endpoints, problems := normalise(strings.Split(setting.Value, ","), names)
 		for _, problem := range problems {
@@ -174,6 +195,14 @@ func readEndpoints(setting settings.Setting, names origin.Names, faults *setting
 	return endpoints
 }
 
+// isList reports whether the value is a list of YAML or JSON in place of its items.
+func isList(value string) bool {
+	value = strings.Trim(value, " \t\r\n'\"")
+	inner, found := strings.CutPrefix(value, "[")
+	inner = strings.Trim(inner, " \t\"'")
+	return found && strings.HasSuffix(value, "]") && (inner == "]" || strings.HasPrefix(inner, "http"))
+}
+
 // withBrackets returns the host and the port with brackets around an IPv6 address that has
 // none.
 func withBrackets(host string) (string, bool) {
@@ -184,20 +213,32 @@ func withBrackets(host string) (string, bool) {
 	return bracketed, is
 }
 
-func normaliseOne(text string, names origin.Names) (endpoint, problem string) {
-	scheme, rest, found := strings.Cut(text, "://")
+// withoutSlashes matches a URL whose scheme lacks a colon or a slash, but not a host with the
+// name http and a port.
+var withoutSlashes = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^https?(:/|//|:[^:]*:|:[^:]*[^0-9:/])`) })
+
+func normaliseOne(given string, names origin.Names) (endpoint, problem string) {
+	scheme, rest, found := strings.Cut(given, "://")
 	if !found {
-		scheme, rest = "", text
+		scheme, rest = "", given
 	}
 	switch {
-	case text == "":
+	case given == "":
 		return "", "an empty endpoint"
-	case strings.ContainsAny(text, "; \t\r\n|"):
-		return "", "several endpoints that commas don't separate"
-	case scheme != "" && scheme != "http" && scheme != "https":
-		return "", "the scheme must be http or https"
 	case strings.Contains(rest, "@"):
 		return "", fmt.Sprintf("a user in a URL is not used; set %s, and %s", names.Of(origin.SettingEtcdUsername), names.Of(origin.SettingEtcdPassword))
+	case text.Several(given):
+		return "", "several endpoints that commas don't separate"
+	case strings.ContainsAny(given, " \t\r\n"):
+		return "", "white space in an endpoint"
+	case strings.ContainsAny(given, ";|"):
+		return "", "a character that no endpoint has"
+	case !found && withoutSlashes().MatchString(given):
+		return "", "no :// after http or https"
+	case text.HasZone(given):
+		return "", "an IPv6 address with a zone is not supported"
+	case scheme != "" && scheme != "http" && scheme != "https":
+		return "", "the scheme must be http or https"
 	}
 	rest = strings.TrimSuffix(rest, "/")
 	if bracketed, is := withBrackets(rest); is {

@@ -40,6 +40,7 @@ func readTLS(given settings.DatastoreSettings, faults *settings.Faults) *tls.Con
 		cert.data = nil
 	}
 	switch {
+	case slices.ContainsFunc(slices.Concat(files[1:], inline[1:]), settings.Setting.Unreadable): // the file's error says so
 	case cert.setting.IsSet() && !key.setting.IsSet():
 		cert.fault(faults, "a client certificate without its key; set %s as well", given.Names.Of(origin.SettingEtcdKeyFile))
 	case key.setting.IsSet() && !cert.setting.IsSet():

@@ -50,6 +50,7 @@ func (c Config) Format(w fmt.State, _ rune) { _, _ = io.WriteString(w, api.Place
 //
 // The API server is that of the endpoint or the kubeconfig, if one is set, otherwise
 // that of ~/.kube/config if it exists, otherwise, in a pod, that of the pod's cluster.
+// ~/.kube/config is not used if anything else looks like a setting of a datastore.
 func FromSettings(given settings.DatastoreSettings) (Config, []string, error) {
 	r := &reader{settings: given, serviceAccount: serviceAccountFolder}
 	config := Config{APIGroup: ReadAPIGroup(given.CalicoAPIGroup, &r.faults), Names: given.Names}
@@ -71,6 +72,13 @@ func (r *reader) name(setting origin.Setting) string { return r.settings.Names.O
 
 func (r *reader) warn(format string, args ...any) {
 	r.warnings = append(r.warnings, fmt.Sprintf(format, args...))
+}
+
+// checkText adds the fault or the warning of a value that may be any text.
+func (r *reader) checkText(setting settings.Setting) {
+	if warning := r.faults.CheckText(setting); warning != "" {
+		r.warn("%s", warning)
+	}
 }
 
 // ReadAPIGroup parses the setting for the API group. It returns the empty group if the

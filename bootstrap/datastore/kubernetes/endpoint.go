@@ -31,6 +31,7 @@ func (r *reader) rest() *rest.Config {
 	if inline := s.KubeconfigInline; inline.IsSet() && file.IsSet() {
 		r.faults.AddSecret(inline, "contradicts %s; set a file or the inline text, not both", file.Source)
 	}
+	unselecting := s.Unselecting()
 	switch {
 	case s.K8sAPIEndpoint.IsSet():
 		for _, kubeconfig := range []settings.Setting{file, s.KubeconfigInline} {
@@ -43,7 +44,7 @@ func (r *reader) rest() *rest.Config {
 		return r.overlay(r.inlineKubeconfig())
 	case file.IsSet():
 		return r.overlay(r.kubeconfigFiles(file))
-	case home.IsSet() && !r.unselected() && exists(home.Value):
+	case home.IsSet() && !r.unselected() && len(unselecting) == 0 && exists(home.Value):
 		return r.overlay(r.kubeconfigFiles(home))
 	}
 	const noServer = "no API server is set; set %s or a kubeconfig as well"
@@ -62,7 +63,12 @@ func (r *reader) rest() *rest.Config {
 	if r.settings.K8sInsecureSkipTLSVerify.Bool(false, &r.faults) {
 		r.faults.Add(s.K8sInsecureSkipTLSVerify, noServer, endpoint)
 	}
-	return r.inCluster()
+	if host := s.Ambient.KubernetesServiceHost; host.IsSet() && s.Ambient.KubernetesServicePort.IsSet() {
+		return r.inCluster()
+	}
+	r.faults = append(r.faults, unselecting...)
+	r.nowhere()
+	return &rest.Config{}
 }
 
 // unselected reports whether there are certificates or a token for an API server that no
@@ -78,17 +84,35 @@ func exists(path string) bool {
 	return !errors.Is(err, fs.ErrNotExist)
 }
 
+// nowhere adds the fault that nothing says where the API server is, unless other faults say
+// why.
+func (r *reader) nowhere() {
+	s := &r.settings
+	for _, place := range []settings.Setting{s.Kubeconfig, s.KubeconfigInline, s.K8sAPIEndpoint} {
+		if len(r.faults) > 0 || place.Unreadable() {
+			return
+		}
+	}
+	kubeconfig, endpoint := r.name(origin.SettingKubeconfig), r.name(origin.SettingAPIEndpoint)
+	home := ""
+	if s.Ambient.HomeKubeconfig.IsSet() {
+		home = ", or ~/.kube/config"
+	}
+	switch etcd := s.EtcdPlace(); {
+	case s.DatastoreType.IsSet() && etcd.IsSet():
+		r.faults.Add(s.DatastoreType, "selects Kubernetes, but there is no kubeconfig%s, no API server, and no pod; %s is set: did you mean etcdv3?", home, etcd.Source)
+	case s.DatastoreType.IsSet():
+		r.faults.Add(s.DatastoreType, "selects Kubernetes, but there is no kubeconfig%s, no API server, and no pod; set %s or %s", home, kubeconfig, endpoint)
+	default:
+		r.faults.Add(settings.Setting{}, "no datastore is configured: no kubeconfig (%s, or ~/.kube/config), no API server (%s), and not running in a pod; for etcd set %s",
+			kubeconfig, endpoint, r.name(origin.SettingEtcdEndpoints))
+	}
+	r.faults[0].Kind = settings.ErrNoDatastore
+}
+
 // inCluster returns the config with which a pod reaches the API server of its cluster.
 func (r *reader) inCluster() *rest.Config {
 	host, port := r.settings.Ambient.KubernetesServiceHost, r.settings.Ambient.KubernetesServicePort
-	if !host.IsSet() || !port.IsSet() {
-		if len(r.faults) == 0 {
-			r.faults.Add(settings.Setting{}, "no datastore is configured: no kubeconfig (%s, or ~/.kube/config), no API server (%s), and not running in a pod; for etcd set %s",
-				r.name(origin.SettingKubeconfig), r.name(origin.SettingAPIEndpoint), r.name(origin.SettingEtcdEndpoints))
-			r.faults[0].Kind = settings.ErrNoDatastore
-		}
-		return &rest.Config{}
-	}
 	config := &rest.Config{
 		Host: "https://" + net.JoinHostPort(host.Value, port.Value),
 		// client-go reads the token again periodically: Kubernetes rotates it.
@@ -131,16 +155,25 @@ func (r *reader) url(setting settings.Setting) string {
 		setting.Value = value
 		r.warn("%s: brackets around an address that is not IPv6 are ignored", setting.Source)
 	}
+	const noUser = "a user in a URL is not used; set a token, a client certificate or a kubeconfig"
 	if bracketed, is := withBrackets(setting.Value); is {
 		r.urlFault(setting, "an IPv6 address requires brackets: %s; %s", bracketed, want)
 		return ""
 	}
-	if len(strings.FieldsFunc(setting.Value, func(c rune) bool { return strings.ContainsRune(",; \t\r\n", c) })) > 1 {
-		r.urlFault(setting, "several URLs; must be one, such as https://10.0.0.1:6443")
-		return ""
-	}
 	parsed, err := url.Parse(setting.Value)
 	switch {
+	case text.Template(setting.Value) != "":
+		r.urlFault(setting, "%s", text.Unrendered)
+	case text.Several(setting.Value):
+		r.urlFault(setting, "several URLs; must be one, such as https://10.0.0.1:6443")
+	case err != nil && strings.Contains(setting.Value, "@"):
+		r.urlFault(setting, noUser)
+	case text.HasZone(setting.Value):
+		r.urlFault(setting, "an IPv6 address with a zone is not supported; %s", want)
+	case len(strings.Fields(setting.Value)) > 1:
+		r.urlFault(setting, "white space in it; %s", want)
+	case parsed != nil && (parsed.Scheme == "https" || parsed.Scheme == "http") && !strings.Contains(setting.Value, "://"):
+		r.urlFault(setting, "no // after %s:; %s", parsed.Scheme, want)
 	case err != nil || !hasPort(parsed):
 		r.urlFault(setting, "not a URL; %s", want)
 	case parsed.Scheme != "https" && parsed.Scheme != "http":
@@ -148,7 +181,7 @@ func (r *reader) url(setting settings.Setting) string {
 	case parsed.Hostname() == "":
 		r.urlFault(setting, "no host; %s", want)
 	case parsed.User != nil || strings.Contains(parsed.Path, "@"): // a password with a slash
-		r.urlFault(setting, "a user in a URL is not used; set a token, a client certificate or a kubeconfig")
+		r.urlFault(setting, noUser)
 	case parsed.RawQuery != "" || parsed.Fragment != "":
 		r.urlFault(setting, "more than a host and a path; %s", want)
 	default:
@@ -157,18 +190,15 @@ func (r *reader) url(setting settings.Setting) string {
 	return ""
 }
 
-// withBrackets returns the URL with brackets around an IPv6 address that has none.
+// withBrackets returns the host and the port of a URL with brackets around an IPv6 address
+// that has none. The rest of the URL may have a secret.
 func withBrackets(url string) (string, bool) {
-	scheme, rest, found := strings.Cut(url, "://")
+	_, rest, found := strings.Cut(url, "://")
 	if !found {
-		scheme, rest = "https", url
+		rest = url
 	}
-	host, path, _ := strings.Cut(rest, "/")
-	bracketed, is := text.Bracket(host)
-	if path != "" {
-		bracketed += "/" + path
-	}
-	return scheme + "://" + bracketed, is
+	host, _, _ := strings.Cut(rest, "/")
+	return text.Bracket(host)
 }
 
 // hasPort reports whether the port is valid or omitted.
@@ -183,7 +213,7 @@ func hasPort(url *url.URL) bool {
 // urlFault adds a fault. It does not quote a URL that may contain a password or a
 // token.
 func (r *reader) urlFault(setting settings.Setting, format string, args ...any) {
-	if strings.ContainsAny(setting.Value, "@?#") {
+	if text.MayHavePassword(setting.Value) {
 		r.faults.AddSecret(setting, format, args...)
 		return
 	}
@@ -217,6 +247,7 @@ func (r *reader) clientCertificate() (cert, key []byte) {
 	certFile, keyFile := r.settings.K8sCertFile, r.settings.K8sKeyFile
 	cert, key = r.pem(certFile), r.pem(keyFile)
 	switch {
+	case certFile.Unreadable() || keyFile.Unreadable(): // the file's error says so
 	case certFile.IsSet() && !keyFile.IsSet():
 		r.faults.Add(certFile, "a client certificate without its key; set %s as well", r.name(origin.SettingKeyFile))
 	case keyFile.IsSet() && !certFile.IsSet():
@@ -234,6 +265,7 @@ func (r *reader) clientCertificate() (cert, key []byte) {
 // token returns the bearer token. Messages never show it.
 func (r *reader) token() string {
 	setting := r.settings.K8sAPIToken
+	r.checkText(setting)
 	token := strings.TrimSpace(setting.Value)
 	if setting.IsSet() && (token == "" || strings.ContainsFunc(token, func(c rune) bool { return c <= ' ' || c > '~' })) {
 		r.faults.AddSecret(setting, "not a token; must be printable ASCII characters without spaces")

@@ -48,7 +48,8 @@ func (r *reader) kubeconfigFiles(setting settings.Setting) *rest.Config {
 			r.warn("%s: %s does not exist and is ignored", setting.Source, text.Quote(one.Value))
 		case err != nil:
 			r.faults.Add(one, "%s", text.Unreadable(err, wantKubeconfig))
-		case r.isAPIConfig(one, data):
+		case isAPIConfig(data):
+			r.faults.Add(one, "a CalicoAPIConfig; must be %s: give this file as %s instead", wantKubeconfig, r.name(origin.SettingConfigFile))
 		default:
 			found, contents = append(found, path), append(contents, data)
 		}
@@ -86,7 +87,8 @@ func (r *reader) kubeconfigFiles(setting settings.Setting) *rest.Config {
 // inlineKubeconfig reads the kubeconfig inside a CalicoAPIConfig file.
 func (r *reader) inlineKubeconfig() *rest.Config {
 	setting := r.settings.KubeconfigInline
-	if r.isAPIConfig(setting, []byte(setting.Value)) {
+	if isAPIConfig([]byte(setting.Value)) {
+		r.faults.AddSecret(setting, "must be a kubeconfig, not a CalicoAPIConfig")
 		return &rest.Config{}
 	}
 	config, err := clientcmd.Load([]byte(setting.Value))
@@ -97,13 +99,9 @@ func (r *reader) inlineKubeconfig() *rest.Config {
 	return r.kubeconfig(settings.Given("inline", setting.Source), config)
 }
 
-// isAPIConfig reports whether the data is a CalicoAPIConfig, which is a fault.
-func (r *reader) isAPIConfig(setting settings.Setting, data []byte) bool {
-	if !strings.EqualFold(yamlnode.Kind(data), "CalicoAPIConfig") {
-		return false
-	}
-	r.faults.Add(setting, "a CalicoAPIConfig; must be %s: give this file as %s instead", wantKubeconfig, r.name(origin.SettingConfigFile))
-	return true
+// isAPIConfig reports whether the data is a CalicoAPIConfig.
+func isAPIConfig(data []byte) bool {
+	return strings.EqualFold(yamlnode.Kind(data), "CalicoAPIConfig")
 }
 
 // kubeconfig returns the config of the selected context of a kubeconfig.

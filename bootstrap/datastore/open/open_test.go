@@ -163,6 +163,8 @@ func TestNames(t *testing.T) {
 		want  string
 	}{
 		{[]string{"DATASTORE_TYPE=etcdv3"}, nil, "no etcd endpoints: set etcd.endpoints to URLs such as https://10.0.0.1:2379"},
+		{[]string{"DATASTORE_TYPE=etcdv3", "KUBECONFIG=/k"}, settings.VariableNames,
+			`env DATASTORE_TYPE: "etcdv3": no etcd endpoints: set ETCD_ENDPOINTS to URLs such as https://10.0.0.1:2379; env KUBECONFIG is set: did you mean kubernetes?`},
 		{[]string{"DATASTORE_TYPE=etcdv3"}, settings.VariableNames, "no etcd endpoints: set ETCD_ENDPOINTS to URLs such as https://10.0.0.1:2379"},
 		{[]string{"DATASTORE_TYPE=etcdv3"}, settings.FlagNames, "no etcd endpoints: set --etcd-endpoints or ETCD_ENDPOINTS to URLs such as https://10.0.0.1:2379"},
 		{nil, nil, "no datastore is configured: no kubeconfig (kubernetes.kubeconfig, or ~/.kube/config), no API server (kubernetes.apiEndpoint), and not running in a pod; for etcd set etcd.endpoints"},

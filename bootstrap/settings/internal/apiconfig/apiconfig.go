@@ -34,7 +34,7 @@ const (
 
 // Config is what was read of a CalicoAPIConfig.
 type Config struct {
-	// Values are the fields of the spec that are set, by name. A misplaced or
+	// Values are the fields of the spec that are set, also invalid ones, by name. A misplaced or
 	// misspelt field, which is also a fault, counts as the one that is meant.
 	Values map[string]Value
 
@@ -53,8 +53,9 @@ type Config struct {
 
 // Value is the value of a field.
 type Value struct {
-	Text string // not empty
+	Text string // empty: the value is invalid, which is a fault
 	Path string // of the field, such as spec.etcdEndpoints
+	Line int    // from 1
 }
 
 // maxIndicators limits the memory for a file of 1 MiB to some 20 MB: see
@@ -115,7 +116,7 @@ type decoder struct {
 	meant  []meant
 }
 
-// meant is the value of a misplaced or misspelt field.
+// meant is the value of a misplaced or misspelt field, or of an invalid one.
 type meant struct {
 	name  string
 	value Value
@@ -123,7 +124,7 @@ type meant struct {
 
 func (d *decoder) result() Config {
 	for _, m := range d.meant {
-		if _, set := d.config.Values[m.name]; !set {
+		if before, set := d.config.Values[m.name]; !set || before.Text == "" && m.value.Text != "" {
 			d.config.Values[m.name] = m.value
 		}
 	}
@@ -159,10 +160,11 @@ func (d *decoder) document(node *yaml.Node, data []byte) {
 	if d.config.Other, d.config.Line = other(pairs); d.config.Other != None {
 		return
 	}
-	before := len(d.Faults)
-	d.kind(node.Line, pairs)
-	d.apiVersion(node.Line, pairs)
-	d.config.complete = len(d.Faults)-before < 2 // otherwise it is another kind of file
+	d.config.complete = true
+	if isKind, isVersion := d.kind(node.Line, pairs), d.apiVersion(node.Line, pairs); !isKind && !isVersion {
+		given, has := yamlnode.Find(pairs, "kind")
+		d.config.complete = has && strings.EqualFold(given.Value.Value, kind) // otherwise it is another file
+	}
 	for _, given := range pairs {
 		switch given.Key {
 		case "apiVersion", "kind":
@@ -199,22 +201,29 @@ func other(pairs []yamlnode.Pair) (Other, int) {
 	return None, 0
 }
 
-func (d *decoder) kind(line int, pairs []yamlnode.Pair) {
+// kind checks the kind, and reports whether it is right.
+func (d *decoder) kind(line int, pairs []yamlnode.Pair) bool {
 	given, ok := yamlnode.Find(pairs, "kind")
 	if !ok {
 		d.Fault(line, "kind", "", "is missing; must be "+kind)
-	} else if text, ok := d.text("kind", given, false); ok && text != kind {
+		return false
+	}
+	text, ok := d.text("kind", given, false)
+	if ok && text != kind {
 		d.Fault(given.Line, "kind", text, "must be "+kind)
 	}
+	return ok && text == kind
 }
 
-func (d *decoder) apiVersion(line int, pairs []yamlnode.Pair) {
+// apiVersion checks the version, and reports whether it is right.
+func (d *decoder) apiVersion(line int, pairs []yamlnode.Pair) bool {
 	given, ok := yamlnode.Find(pairs, "apiVersion")
 	if !ok {
 		d.Fault(line, "apiVersion", "", "is missing; must be "+apiVersion)
-		return
+		return false
 	}
-	switch text, ok := d.text("apiVersion", given, false); {
+	text, ok := d.text("apiVersion", given, false)
+	switch {
 	case !ok || text == apiVersion:
 	case text == "v1" && isSimilarKind(pairs):
 		d.Fault(given.Line, "apiVersion", text, "the format of calicoctl 1 and 2; must be "+apiVersion+", with kind: "+kind+
@@ -222,6 +231,7 @@ func (d *decoder) apiVersion(line int, pairs []yamlnode.Pair) {
 	default:
 		d.Fault(given.Line, "apiVersion", text, "must be "+apiVersion)
 	}
+	return ok && text == apiVersion
 }
 
 // isSimilarKind reports whether the kind is missing, or that of a CalicoAPIConfig in another

@@ -1,6 +1,9 @@
 package apiconfig
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // The fields of each object.
 var (
@@ -18,6 +21,9 @@ var (
 		"k8sDisableNodePoll", "usePodCIDR", // for other parts of Calico
 	}
 )
+
+// Fields returns the fields of the spec, in the order of the documentation.
+func Fields() []string { return slices.Clone(specFields) }
 
 // selecting are the fields that select a datastore.
 var selecting = []string{"datastoreType", "etcdEndpoints", "etcdDiscoverySrv", "kubeconfig", "kubeconfigInline", "k8sAPIEndpoint"}

@@ -10,6 +10,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/yamlnode"
 )
 
@@ -17,7 +18,7 @@ import (
 // or empty.
 func (d *decoder) value(name, path string, given yamlnode.Pair) (Value, bool) {
 	var (
-		text string
+		read string
 		ok   bool
 	)
 	switch {
@@ -26,21 +27,25 @@ func (d *decoder) value(name, path string, given yamlnode.Pair) (Value, bool) {
 	case isBoolean(name):
 		var yes bool
 		yes, ok = d.Boolean(path, given.Line, given.Value)
-		text = strconv.FormatBool(yes)
+		read = strconv.FormatBool(yes)
 	case name == "etcdEndpoints" && given.Value.Kind == yaml.SequenceNode:
-		text, ok = d.list(path, given)
+		read, ok = d.list(path, given)
 	case isNumber(name) && given.Value.Kind == yaml.ScalarNode && given.Value.Value != "":
-		if text, ok = given.Value.Value, number().MatchString(given.Value.Value); !ok {
-			d.Fault(given.Line, path, text, "must be a decimal number without leading zeros, such as 20")
+		if read, ok = given.Value.Value, number().MatchString(given.Value.Value); !ok {
+			d.Fault(given.Line, path, read, "must be a decimal number without leading zeros, such as 20")
 		}
 	default:
-		text, ok = d.text(path, given, isSecret(name))
+		read, ok = d.text(path, given, isSecret(name))
 	}
-	unset := ok && text == "" || yamlnode.WhatIs(given.Value) == yamlnode.Null && given.Value.Anchor == ""
+	unset := ok && read == "" || yamlnode.WhatIs(given.Value) == yamlnode.Null && given.Value.Anchor == ""
 	if !unset && !slices.Contains(d.config.given, name) {
 		d.config.given = append(d.config.given, name)
 	}
-	return Value{text, path}, ok && !unset
+	value := Value{Text: read, Path: path, Line: given.Line}
+	if !ok && !unset {
+		d.meant = append(d.meant, meant{name, Value{Path: path, Line: given.Line}})
+	}
+	return value, ok && !unset
 }
 
 // list reads a list of strings as calicoctl's string, in which commas separate them.
@@ -52,8 +57,8 @@ func (d *decoder) list(path string, given yamlnode.Pair) (string, bool) {
 	}
 	for i, item := range given.Value.Content {
 		one := yamlnode.Pair{Line: item.Line, Value: yamlnode.Follow(item), Aliased: item.Kind == yaml.AliasNode}
-		text, ok := d.text(fmt.Sprintf("%s[%d]", path, i), one, false)
-		texts, all = append(texts, text), all && ok
+		read, ok := d.text(fmt.Sprintf("%s[%d]", path, i), one, false)
+		texts, all = append(texts, read), all && ok
 	}
 	return strings.Join(texts, ","), all
 }
@@ -71,11 +76,8 @@ func (d *decoder) text(path string, given yamlnode.Pair, secret bool) (string, b
 	}
 	switch what := yamlnode.WhatIs(node); {
 	case what == yamlnode.String:
-		if found := placeholder(node.Value, secret); found != "" {
-			if secret {
-				found = "it"
-			}
-			d.Fault(given.Line, path, shown, "an unrendered template: "+found+" must be replaced by a value")
+		if secret && text.IsTemplate(node.Value) || !secret && text.Template(node.Value) != "" {
+			d.Fault(given.Line, path, "", text.Unrendered)
 			return "", false
 		}
 		return node.Value, true
@@ -121,21 +123,3 @@ func isCanonical(value string) bool {
 }
 
 var number = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?$`) })
-
-var (
-	placeholders = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`\{\{.*?\}\}|\{%.*?%\}|\$\{[^}]*\}|\$\(\w+\)|\$[A-Z][A-Z0-9_]*\b|__[A-Z][A-Z0-9_]*__|<[A-Za-z][\w .-]*>`)
-	})
-	onlyPlaceholder = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`^\s*(\{\{.*\}\}|\{%.*%\}|\$\{\w+\}|__[A-Z][A-Z0-9_]*__)\s*$`)
-	})
-)
-
-// placeholder returns what a template was to replace; empty if there is none. A secret may
-// contain anything that looks like one.
-func placeholder(value string, secret bool) string {
-	if secret {
-		return onlyPlaceholder().FindString(value)
-	}
-	return placeholders().FindString(value)
-}
