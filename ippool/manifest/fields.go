@@ -11,6 +11,14 @@ var (
 	}
 	// flatFields are those of a pool without metadata and spec.
 	flatFields = append(append([]string{}, metadataFields...), specFields...)
+
+	operatorFields = []string{ // of a pool in an Installation
+		"name", "cidr", "encapsulation", "natOutgoing", "blockSize", "nodeSelector",
+		"disableBGPExport", "disableNewAllocations", "allowedUses", "assignmentMode",
+	}
+	v1MetadataFields = []string{"cidr", "name"} // of calicoctl 1
+	v1SpecFields     = []string{"ipip", "nat-outgoing", "disabled"}
+	v1IPIPFields     = []string{"enabled", "mode"}
 )
 
 // serverFields are fields of the metadata that the server or its controllers set.
@@ -26,6 +34,10 @@ var serverAnnotations = []string{"projectcalico.org/metadata", "kubectl.kubernet
 // listServerFields are the fields of the metadata of a list.
 var listServerFields = []string{"resourceVersion", "selfLink", "continue", "remainingItemCount"}
 
+// operatorLabel is the label with which the Tigera operator claims a pool, and its value.
+// An operator deletes the pools with it that its Installation doesn't list.
+const operatorLabel, operatorLabelValue = "app.kubernetes.io/managed-by", "tigera-operator"
+
 // otherNames maps the names of fields in calicoctl's first version, in the
 // operator's Installation and in variables to those in an IPPool.
 var otherNames = map[string]string{
@@ -35,4 +47,12 @@ var otherNames = map[string]string{
 	"nat":              "natOutgoing",
 	"disablebgpexport": "disableBGPExport",
 	"uses":             "allowedUses",
+	"vxlanmode":        "encapsulation",
+	"ipipmode":         "encapsulation",
+	"disabled":         "disableNewAllocations",
+	"never":            "None",
+	"off":              "None",
+	"always":           "IPIP or VXLAN",
+	"true":             "Enabled",
+	"false":            "Disabled",
 }
