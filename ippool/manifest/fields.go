@@ -28,15 +28,15 @@ var serverFields = []string{
 	"deletionTimestamp", "deletionGracePeriodSeconds", "finalizers", "ownerReferences",
 }
 
+// calicoAnnotation is where Calico's client stores the metadata of a pool in Calico's own
+// CRDs (libcalico-go, lib/backend/k8s/resources).
+const calicoAnnotation = "projectcalico.org/metadata"
+
 // serverAnnotations are the internal annotations of kubectl and Calico's client.
-var serverAnnotations = []string{"projectcalico.org/metadata", "kubectl.kubernetes.io/last-applied-configuration"}
+var serverAnnotations = []string{calicoAnnotation, "kubectl.kubernetes.io/last-applied-configuration"}
 
 // listServerFields are the fields of the metadata of a list.
 var listServerFields = []string{"resourceVersion", "selfLink", "continue", "remainingItemCount"}
-
-// operatorLabel is the label with which the Tigera operator claims a pool, and its value.
-// An operator deletes the pools with it that its Installation doesn't list.
-const operatorLabel, operatorLabelValue = "app.kubernetes.io/managed-by", "tigera-operator"
 
 // otherNames maps the names of fields in calicoctl's first version, in the
 // operator's Installation and in variables to those in an IPPool.

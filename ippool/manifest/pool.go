@@ -19,6 +19,7 @@ type poolDecoder struct {
 	*decoder
 	entry Entry
 	meant []string // fields that are misspelt or in the wrong place
+	kept  keptMetadata
 }
 
 // newPool begins an entry. It returns false if decoding has to stop.
@@ -62,6 +63,7 @@ func (d *decoder) pool(path string, line int, pairs []yamlnode.Pair, flat bool) 
 	}
 	p.need("metadata.name", "set a name")
 	p.need("spec.cidr", needCIDR)
+	p.mergeKept()
 	d.entries = append(d.entries, p.entry)
 }
 
@@ -144,34 +146,6 @@ func (p *poolDecoder) metadata(path string, given yamlnode.Pair) bool {
 		}
 	}
 	return true
-}
-
-// texts decodes labels or annotations; nil if there are none.
-func (p *poolDecoder) texts(path string, given yamlnode.Pair) map[string]string {
-	if yamlnode.WhatIs(given.Value) == yamlnode.Null {
-		return nil
-	}
-	var texts map[string]string
-	for _, entry := range p.MappingOf(path, given) {
-		if p.Budget < 0 {
-			break
-		}
-		if given.Key == "annotations" && slices.Contains(serverAnnotations, entry.Key) {
-			p.ignored(entry.Line, fmt.Sprintf("%s[%s]", path, entry.Key))
-			continue
-		}
-		if given.Key == "labels" && entry.Key == operatorLabel && entry.Value.Value == operatorLabelValue {
-			p.ignored(entry.Line, fmt.Sprintf("%s[%s]", path, entry.Key))
-			continue
-		}
-		text, ok := p.Text(fmt.Sprintf("%s[%s]", path, yamlnode.Shortened(entry.Key)), entry.Line, entry.Value)
-		p.note(fmt.Sprintf("%s[%s]", given.Key, entry.Key), entry.Line, ok)
-		if texts == nil {
-			texts = map[string]string{}
-		}
-		texts[entry.Key] = text
-	}
-	return texts
 }
 
 // spec decodes a field of the spec. It returns false if it is unknown.
