@@ -313,10 +313,10 @@ func testChangedPlan(t *testing.T, world watchedWorld, env []string, c change) {
 
 // poolsChange returns changes that are possible on both datastores.
 func poolsChange(world watchedWorld, cli datastore.CLI) []change {
-	kept := fmt.Sprintf("= IPv6 pool default-ipv6-ippool fd00:9::/64: unchanged (exists; differs from desired: cidr)\n" +
-		`warning: env CALICO_IPV6POOL_CIDR: "fd00:10:244::/64" has no effect: IPPool "default-ipv6-ippool" exists with cidr fd00:9::/64; ` +
-		"not updatable in place; to migrate: 1. create a pool with another name and CIDR (--pools-file); " +
-		"2. disable this pool: add it to that file with disabled: true, and run with --on-drift=update and without env CALICO_IPV6POOL_CIDR, or: %s; " +
+	kept := fmt.Sprintf("= IPv6 pool default-ipv6-ippool fd00:9::/64: unchanged (exists; differs from desired: cidr)\n"+
+		`warning: env CALICO_IPV6POOL_CIDR: "fd00:10:244::/64" has no effect: IPPool "default-ipv6-ippool" exists with cidr fd00:9::/64; `+
+		"not updatable in place; to migrate: 1. create a pool with another name and CIDR (--pools-file); "+
+		"2. disable this pool: add it to that file with disabled: true, and run with --on-drift=update and without env CALICO_IPV6POOL_CIDR, or: %s; "+
 		"3. recreate the pods with addresses in fd00:9::/64; 4. remove this pool from the file, and delete it: %s\n", cli.Patch("default-ipv6-ippool", `{"spec":{"disabled":true}}`), cli.Delete("default-ipv6-ippool"))
 	empty := func(*testing.T) {}
 	putOther := func(t *testing.T) { world.Write(t, anotherIPv6Pool()) }
