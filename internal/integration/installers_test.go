@@ -3,6 +3,7 @@ package integration
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -69,9 +70,9 @@ func TestFromV1(t *testing.T) {
 
 	for want, args := range map[string][]string{
 		`error: flag --from-v1: "` + path + `": contradicts flag --pools-file; set only one of the two`: {"--from-v1", path, "--pools-file", path},
-		`must be an ipPool of calicoctl 1, with apiVersion: v1 and metadata.cidr`:                         {"--from-v1", path},
-		`error: flag --from-v1: "missing": can't be read: no such file or directory`:                      {"--from-v1", "missing"},
-		`error: flag --from-v1: "/dev/zero": can't be read: it is larger than 8 MiB`:                      {"--from-v1", "/dev/zero"},
+		`must be an ipPool of calicoctl 1, with apiVersion: v1 and metadata.cidr`:                       {"--from-v1", path},
+		`error: flag --from-v1: "missing": can't be read: no such file or directory`:                    {"--from-v1", "missing"},
+		`error: flag --from-v1: "/dev/zero": can't be read: it is larger than 8 MiB`:                    {"--from-v1", "/dev/zero"},
 	} {
 		r := call(t, nil, append([]string{"render"}, args...)...)
 		assert.Equal(t, 2, r.code, want)
@@ -91,4 +92,19 @@ func TestFromV1(t *testing.T) {
 	r = finish(t, cmd)
 	assert.Equal(t, 4, r.code, r.stderr)
 	assert.Contains(t, r.stderr, "reading the files of flag --from-v1")
+}
+
+// TestFromV1Document runs the example of docs/COMMANDS.md.
+func TestFromV1Document(t *testing.T) {
+	t.Parallel()
+	document, err := os.ReadFile("../../docs/COMMANDS.md")
+	require.NoError(t, err)
+	example := regexp.MustCompile("(?s)```yaml\n(apiVersion: v1\nkind: ipPool\n.*?)```.*?\\$ calico-bootstrap render --from-v1 v1.yaml\n(.*?)```").FindSubmatch(document)
+	require.NotNil(t, example)
+	cmd := command(t, nil, "render", "--from-v1", "v1.yaml")
+	cmd.Dir = t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(cmd.Dir, "v1.yaml"), example[1], 0o600))
+	r := finish(t, cmd)
+	assert.Zero(t, r.code, r.stderr)
+	assert.Equal(t, string(example[2]), r.stdout)
 }
