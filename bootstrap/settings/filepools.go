@@ -141,7 +141,11 @@ func (c *Config) warnOfSelector(desired plan.DesiredPool, nodes Setting) {
 
 // validateFile decodes the pools of one file and validates each of them.
 func validateFile(file PoolManifest, config *Config, faults *Faults) []filePool {
-	entries, warnings, invalid := manifest.Decode(file.Data)
+	decode := manifest.Decode
+	if file.V1 {
+		decode = manifest.DecodeV1
+	}
+	entries, warnings, invalid := decode(file.Data)
 	var pools []filePool
 	for _, entry := range entries {
 		pool := filePool{path: file.Path, entry: entry}
@@ -158,7 +162,15 @@ func validateFile(file PoolManifest, config *Config, faults *Faults) []filePool 
 	for _, fault := range invalid {
 		faults.addInFile(file.Path, fault)
 	}
-	if warning := ignoredFields(file.Path, warnings); warning != "" {
+	if file.V1 {
+		var converted Faults
+		for _, warning := range warnings {
+			converted.addInFile(file.Path, warning)
+		}
+		for _, warning := range converted {
+			config.Warnings = append(config.Warnings, warning.Error())
+		}
+	} else if warning := ignoredFields(file.Path, warnings); warning != "" {
 		config.Warnings = append(config.Warnings, warning)
 	}
 	return pools

@@ -172,3 +172,25 @@ func TestPoolsOfFilesWithoutIPv6(t *testing.T) {
 	assert.Empty(t, config.Desired.Pools[2].Skip)
 	assert.Equal(t, `IPv6 is not supported: env FELIX_IPV6SUPPORT is "false"`, config.Desired.Pools[3].Skip)
 }
+
+// Pools of calicoctl 1 are read if the caller asks for that, each change with its line.
+func TestResolveV1(t *testing.T) {
+	t.Parallel()
+	const v1 = "apiVersion: v1\nkind: ipPool\nmetadata:\n  cidr: 10.1.0.0/16\nspec: {ipip: {enabled: true}}\n"
+	s := settings.Settings{PoolManifests: []settings.PoolManifest{{Path: "v1.yaml", Data: []byte(v1), V1: true}}}
+	config, err := s.Resolve()
+	require.NoError(t, err)
+	require.Len(t, config.Desired.Pools, 3)
+	pool := config.Desired.Pools[2]
+	assert.Equal(t, "10-1-0-0-16", pool.Pool.Name)
+	assert.Equal(t, v3.IPIPModeAlways, pool.Pool.Spec.IPIPMode)
+	assert.Equal(t, []string{
+		"file v1.yaml:4: metadata.cidr: is spec.cidr in projectcalico.org/v3",
+		`file v1.yaml:4: metadata.name: is not set, as in every pool of v1; the name is "10-1-0-0-16"`,
+		"file v1.yaml:5: spec.ipip: is spec.ipipMode in projectcalico.org/v3",
+	}, config.Warnings)
+
+	s.PoolManifests[0].V1 = false
+	_, err = s.Resolve()
+	assert.EqualError(t, err, `file v1.yaml:2: "ipPool": kind: is of calicoctl 1 (apiVersion v1); to convert the file to projectcalico.org/v3: calico-bootstrap render --from-v1 FILE`)
+}

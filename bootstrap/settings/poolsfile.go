@@ -17,6 +17,10 @@ type PoolManifest struct {
 	Path string // path for messages
 	Data []byte // YAML or JSON
 
+	// V1 reads the pools with [manifest.DecodeV1]: those of calicoctl 1. Each field that
+	// is renamed or lost is a warning.
+	V1 bool
+
 	// Skipped is the reason why a file in a directory is not read; empty if it
 	// is.
 	Skipped string

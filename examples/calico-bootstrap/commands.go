@@ -103,7 +103,7 @@ func (p *program) rootCommand() *cobra.Command {
 		persistent.Lookup("datastore-type").Usage += "; embedded: an etcd in this program, for trials"
 		persistent.StringVar(&p.dataDir, "data-dir", "", "data directory of the embedded etcd (default: a temporary directory, removed afterwards)")
 	}
-	persistent.StringVarP(&p.output, "output", "o", "", "output format: table, json or yaml (default table, for render yaml); also env for config, installation for render, firewall-cmd and networkmanager for firewall")
+	persistent.StringVarP(&p.output, "output", "o", "", "output format: table, json or yaml (default table, for render yaml); also env for config, installation and helm-values for render, firewall-cmd and networkmanager for firewall")
 
 	root.AddCommand(p.applyCommand(), p.planCommand(), p.renderCommand(), p.firewallCommand(), p.configCommand(), p.versionCommand())
 	root.InitDefaultCompletionCmd()
@@ -210,14 +210,25 @@ func (p *program) planCommand() *cobra.Command {
 }
 
 func (p *program) renderCommand() *cobra.Command {
-	return &cobra.Command{
+	command := &cobra.Command{
 		Use: "render", Short: "Print the pools for kubectl, calicoctl or the Tigera operator, without a datastore",
 		Long: `Print the pools as manifests for kubectl or calicoctl, without a datastore. With
 -o installation, print the part of the Tigera operator's Installation that lists
 the pools; "kubectl patch installation default --type merge --patch-file FILE"
-merges it into the cluster's Installation.`,
-		Args: p.noArgs, RunE: func(cmd *cobra.Command, _ []string) error { return p.render(cmd.Context()) },
+merges it into the cluster's Installation. With -o helm-values, print the same as
+values of its Helm chart, tigera-operator.
+
+With --from-v1, convert the pools of a manifest of calicoctl 1 (apiVersion: v1,
+kind: ipPool). Fields that are renamed or lost are warnings.`,
+		Args: p.noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			p.stdin = cmd.InOrStdin()
+			return p.render(cmd.Context())
+		},
 	}
+	command.Flags().StringVar(&p.fromV1, "from-v1", "", "convert the ipPools of calicoctl 1 in this file (-: stdin)")
+	completeFlag(command, "from-v1", cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault))
+	return command
 }
 
 func (p *program) versionCommand() *cobra.Command {

@@ -10,7 +10,6 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/await"
-	"github.com/calico-bootstrap/calico-bootstrap/internal/files"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 )
 
@@ -24,11 +23,7 @@ func readFirewallReport(ctx context.Context, file string, stdin io.Reader) (fire
 		err  error
 	}
 	from, ok := await.Result(ctx, func() (r read) {
-		if file == "-" {
-			r.data, r.err = files.ReadFrom(stdin, maxReport)
-		} else {
-			r.data, r.err = files.Read(file, maxReport)
-		}
+		r.data, r.err = readInput(file, stdin, maxReport)
 		return r
 	})
 	if !ok {

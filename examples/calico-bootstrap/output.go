@@ -30,6 +30,7 @@ const (
 	formatYAML  = "yaml"
 
 	formatInstallation = "installation" // render only
+	formatHelmValues   = "helm-values"  // render only
 )
 
 // formatsOf are the formats of each command, the default first.
@@ -37,7 +38,7 @@ var formatsOf = map[string][]string{
 	"calico-bootstrap": {formatTable, formatJSON, formatYAML}, // the same as apply
 	"apply":            {formatTable, formatJSON, formatYAML},
 	"plan":             {formatTable, formatJSON, formatYAML},
-	"render":           {formatYAML, formatJSON, formatInstallation},
+	"render":           {formatYAML, formatJSON, formatInstallation, formatHelmValues},
 	"firewall":         {formatTable, formatJSON, formatYAML, formatFirewallCmd, formatNetworkManager},
 	"config":           {formatTable, formatEnv, formatJSON, formatYAML},
 	"version":          {formatTable, formatJSON, formatYAML},
@@ -329,8 +330,8 @@ func (p *program) printPools(pools []*v3.IPPool, apiVersion string) error {
 	return nil
 }
 
-// printInstallation prints the pools as an Installation of the Tigera operator. Pools
-// that are invalid there are faults of the flag --output.
+// printInstallation prints the pools as an Installation of the Tigera operator, or as the
+// values of its Helm chart. Pools that are invalid there are faults of the flag --output.
 func (p *program) printInstallation(pools []*v3.IPPool) error {
 	if group := p.settings.Datastore.CalicoAPIGroup; group.IsSet() {
 		p.logger.Warn(fmt.Sprintf("%s has no effect: an Installation has its own API group", group.Source))
@@ -346,7 +347,11 @@ func (p *program) printInstallation(pools []*v3.IPPool) error {
 		}
 		return faults.Err()
 	}
-	data, err := toYAML(object)
+	var printed any = object
+	if p.output == formatHelmValues {
+		printed = map[string]installation.Spec{"installation": object.Spec}
+	}
+	data, err := toYAML(printed)
 	if err != nil {
 		return err
 	}

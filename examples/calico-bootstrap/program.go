@@ -25,10 +25,12 @@ import (
 // program is one run of the program: its streams, its flags and its state.
 type program struct {
 	stdout, stderr io.Writer
+	stdin          io.Reader // only of render
 
 	flags      settings.Settings
 	configFile string
 	dataDir    string
+	fromV1     string // render only
 	output     string
 
 	given      settings.Settings // as loaded
@@ -107,6 +109,9 @@ func (p *program) files() string {
 	if p.configFile != "" {
 		sources = append(sources, origin.Flag("config").String())
 	}
+	if p.fromV1 != "" {
+		sources = append(sources, origin.Flag("from-v1").String())
+	}
 	for _, d := range settings.Definitions() {
 		if given := d.Of(&p.given); d.File && given.IsSet() {
 			sources = append(sources, given.Source.String())
@@ -124,6 +129,7 @@ func (p *program) read(contacts bool, formats []string) error {
 	p.given, p.settings, p.warnings = given, given, warnings
 	faults := []error{loadErr, p.checkOutput(formats)}
 
+	faults = append(faults, p.readV1())
 	embeddedFaults := p.takeEmbedded()
 	config, err := p.settings.Resolve()
 	faults = append(faults, err)

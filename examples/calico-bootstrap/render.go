@@ -33,7 +33,7 @@ func (p *program) render(ctx context.Context) error {
 	for _, warning := range warnings {
 		p.logger.Warn(warning)
 	}
-	if p.output == formatInstallation {
+	if p.output == formatInstallation || p.output == formatHelmValues {
 		return p.printInstallation(pools)
 	}
 	for _, pool := range pools {

@@ -303,6 +303,7 @@ func otherPlaces() []place {
 		{name: "flag", args: []string{"--SECRET"}},
 		{name: "short flag", args: []string{"-SECRET"}},
 		{name: "output", args: []string{"-o=SECRET"}},
+		{name: "render --from-v1", args: []string{"--from-v1=SECRET"}},
 		{name: "exit-code", args: []string{"--exit-code=SECRET"}},
 		{name: "unknown variable", args: []string{"--etcd-endpoints=http://127.0.0.1:1"}, env: "CALICO_IPV4POOL_CIDRS"},
 	}

@@ -25,7 +25,7 @@ var completions = []struct {
 	{"calico-bootstrap --ipv4-pool-ipip ", "always cross-subnet crosssubnet never off", false},
 	{"calico-bootstrap --allow NoUsablePool,ULA", "NoUsablePool,ULAWithoutNAT", false},
 	{"calico-bootstrap -o ", "json table yaml", false},
-	{"calico-bootstrap render -o ", "installation json yaml", false},
+	{"calico-bootstrap render -o ", "helm-values installation json yaml", false},
 	{"calico-bootstrap config -o e", "env", false},
 	{"calico-bootstrap firewall --output f", "firewall-cmd", false},
 	{"calico-bootstrap firewall --role ", "control-plane node", false},

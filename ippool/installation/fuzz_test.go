@@ -13,10 +13,11 @@ import (
 
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool/installation"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool/manifest"
 )
 
 // FuzzOf converts any pool. It checks that the error has a line for each fault, or
-// that the operator creates the same pool from the Installation.
+// that the Installation converts back to the same pool, also from YAML.
 func FuzzOf(f *testing.F) {
 	f.Add("default-ipv4-ippool", "10.244.0.0/16", "", "CrossSubnet", 26, "all()", "", "Workload,Tunnel", uint8(1))
 	f.Add("six", "fd00::/64", "", "Always", 0, "", "", "", uint8(2))
@@ -64,35 +65,16 @@ func FuzzOf(f *testing.F) {
 		require.NoError(t, yaml.UnmarshalStrict(written, &read))
 		require.Len(t, read.Spec.CalicoNetwork.IPPools, 1)
 		ippool.Default(pool)
-		made := madeOf(read.Spec.CalicoNetwork.IPPools[0])
 		slices.Sort(pool.Spec.AllowedUses) // a set
-		slices.Sort(made.AllowedUses)
-		require.Equal(t, pool.Spec, made)
+		entries, warnings, faults := manifest.Decode(written)
+		require.Empty(t, faults)
+		require.Empty(t, warnings)
+		require.Len(t, entries, 1)
+		for _, back := range []*v3.IPPool{read.Spec.Pools()[0], entries[0].Pool} {
+			ippool.Default(back)
+			slices.Sort(back.Spec.AllowedUses)
+			require.Equal(t, pool.Name, back.Name)
+			require.Equal(t, pool.Spec, back.Spec)
+		}
 	})
-}
-
-// madeOf returns the pool that the operator creates from an entry, with Calico's
-// defaults.
-func madeOf(entry installation.IPPool) v3.IPPoolSpec {
-	pool := ippool.New(entry.Name)
-	pool.Spec = v3.IPPoolSpec{
-		CIDR: entry.CIDR, BlockSize: entry.BlockSize, NodeSelector: entry.NodeSelector,
-		NATOutgoing: entry.NATOutgoing == "Enabled", Disabled: entry.DisableNewAllocations,
-		DisableBGPExport: entry.DisableBGPExport, AllowedUses: entry.AllowedUses,
-	}
-	if entry.AssignmentMode != "" {
-		pool.Spec.AssignmentMode = &entry.AssignmentMode
-	}
-	switch entry.Encapsulation {
-	case "IPIP":
-		pool.Spec.IPIPMode = v3.IPIPModeAlways
-	case "IPIPCrossSubnet":
-		pool.Spec.IPIPMode = v3.IPIPModeCrossSubnet
-	case "VXLAN":
-		pool.Spec.VXLANMode = v3.VXLANModeAlways
-	case "VXLANCrossSubnet":
-		pool.Spec.VXLANMode = v3.VXLANModeCrossSubnet
-	}
-	ippool.Default(pool)
-	return pool.Spec
 }

@@ -1,6 +1,6 @@
 // Package installation converts pools to the part of the Tigera operator's
-// Installation that lists them. If the operator manages Calico, it creates the
-// pools, and it reverts changes that others make to them.
+// Installation that lists them, and back. If the operator manages Calico, it creates
+// the pools, and it reverts changes that others make to them.
 //
 // The fields are those of operator.tigera.io/v1 (tigera/operator,
 // api/v1/installation_types.go), the rules those of its IP pool controller
@@ -42,9 +42,18 @@ type Metadata struct {
 	Name string `json:"name"` // default
 }
 
-// Spec is the spec of the Installation.
+// Spec has the fields of the spec that decide the pools.
 type Spec struct {
-	CalicoNetwork CalicoNetwork `json:"calicoNetwork"` // the only field that is set
+	KubernetesProvider string        `json:"kubernetesProvider,omitempty"` // decides the default of CNI.Type; not set by Of
+	CNI                CNI           `json:"cni,omitzero"`                 // not set by Of
+	CalicoNetwork      CalicoNetwork `json:"calicoNetwork"`                // the pools
+}
+
+// CNI is the CNI plugin. The zero value is the default of the provider.
+type CNI struct {
+	// Type is the plugin, such as Calico or AmazonVPC. With another one than Calico,
+	// pools have no encapsulation unless they name one.
+	Type string `json:"type,omitempty"`
 }
 
 // CalicoNetwork has the pools. An empty list differs from an unset one: with an
@@ -53,16 +62,16 @@ type CalicoNetwork struct {
 	IPPools []IPPool `json:"ipPools"` // in the order of the arguments
 }
 
-// IPPool is a pool in the operator's fields. The required fields are always set,
-// because the operator's defaults differ from Calico's, such as IPIP and NAT for
-// IPv4; the defaults of the optional fields are Calico's.
+// IPPool is a pool in the operator's fields. An empty field has the operator's
+// default. Of always sets the first six fields, because the operator's defaults differ
+// from Calico's, such as IPIP and NAT for IPv4; the defaults of the others are Calico's.
 type IPPool struct {
-	Name          string `json:"name"`          // the name of the IPPool
-	CIDR          string `json:"cidr"`          // canonical
-	Encapsulation string `json:"encapsulation"` // IPIP, IPIPCrossSubnet, VXLAN, VXLANCrossSubnet, None
-	NATOutgoing   string `json:"natOutgoing"`   // Enabled, Disabled
-	BlockSize     int    `json:"blockSize"`     // the prefix length of a block
-	NodeSelector  string `json:"nodeSelector"`  // must not be empty
+	Name          string `json:"name"`          // of the IPPool; default: see [Spec.Pools]
+	CIDR          string `json:"cidr"`          // required; Of writes its canonical form
+	Encapsulation string `json:"encapsulation"` // one of [Encapsulations]; default: IPIP for IPv4, None for IPv6
+	NATOutgoing   string `json:"natOutgoing"`   // Enabled or Disabled; default: Enabled for IPv4, Disabled for IPv6
+	BlockSize     int    `json:"blockSize"`     // the prefix length of a block; default: 26 for IPv4, 122 for IPv6
+	NodeSelector  string `json:"nodeSelector"`  // default: all()
 
 	DisableBGPExport      bool                  `json:"disableBGPExport,omitempty"`      // don't export its routes over BGP
 	DisableNewAllocations bool                  `json:"disableNewAllocations,omitempty"` // Calico's "disabled"
@@ -108,7 +117,7 @@ func Of(pools []*v3.IPPool) (Installation, []string, error) {
 		APIVersion: "operator.tigera.io/v1",
 		Kind:       "Installation",
 		Metadata:   Metadata{Name: "default"},
-		Spec:       Spec{CalicoNetwork{IPPools: entries}},
+		Spec:       Spec{CalicoNetwork: CalicoNetwork{IPPools: entries}},
 	}, warnings, nil
 }
 
@@ -130,12 +139,12 @@ func unfit(spec v3.IPPoolSpec) []error {
 func entry(pool *v3.IPPool) IPPool {
 	spec := pool.Spec
 	e := IPPool{
-		Name: pool.Name, CIDR: spec.CIDR, Encapsulation: encapsulation(spec), NATOutgoing: "Disabled",
+		Name: pool.Name, CIDR: spec.CIDR, Encapsulation: encapsulation(spec), NATOutgoing: disabled,
 		BlockSize: spec.BlockSize, NodeSelector: spec.NodeSelector,
 		DisableBGPExport: spec.DisableBGPExport, DisableNewAllocations: spec.Disabled,
 	}
 	if spec.NATOutgoing {
-		e.NATOutgoing = "Enabled"
+		e.NATOutgoing = enabled
 	}
 	// Older operators don't have these fields, so set them only to other values
 	// than the default.
@@ -150,16 +159,10 @@ func entry(pool *v3.IPPool) IPPool {
 }
 
 func encapsulation(spec v3.IPPoolSpec) string {
-	switch {
-	case spec.IPIPMode == v3.IPIPModeAlways:
-		return "IPIP"
-	case spec.IPIPMode == v3.IPIPModeCrossSubnet:
-		return "IPIPCrossSubnet"
-	case spec.VXLANMode == v3.VXLANModeAlways:
-		return "VXLAN"
-	case spec.VXLANMode == v3.VXLANModeCrossSubnet:
-		return "VXLANCrossSubnet"
-	default:
-		return "None"
+	for _, known := range encapsulations {
+		if ippool.OrNever(spec.IPIPMode) == known.ipip && ippool.OrNever(spec.VXLANMode) == known.vxlan {
+			return known.name
+		}
 	}
+	return none // the pool is invalid
 }

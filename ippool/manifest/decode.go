@@ -21,6 +21,12 @@ const coreList = "List"
 // Decode decodes the IPPools in the data, YAML or JSON, one document or several:
 //
 //   - objects of the kinds IPPool, IPPoolList and, as kubectl prints it, List;
+//   - the Tigera operator's Installation, or the Helm values of its chart: the pools of
+//     calicoNetwork.ipPools, as the operator creates them, see
+//     [installation.Spec.Pools]. The other fields and the other kinds of
+//     operator.tigera.io are ignored;
+//   - a HelmChartConfig or a HelmChart, as in RKE2, with such values in
+//     spec.valuesContent;
 //   - a list of pools, at the top level or as the value of the only key ip_pools,
 //     whose value may also be a single item. Each item is an IPPool, with or
 //     without kind and apiVersion, a flat mapping of name, labels, annotations
@@ -29,6 +35,8 @@ const coreList = "List"
 // Values are those that kubectl and calicoctl read. What YAML reads as something else than
 // what is written is a fault: tags other than YAML's own, numbers in other notations than
 // decimal, line breaks and templates outside of annotations.
+//
+// Pools of calicoctl 1 are a fault: see [DecodeV1].
 //
 // Faults are syntax errors, unknown fields and wrong types. Warnings are fields
 // that are ignored because only a server sets them, as in an export. Both are
@@ -43,11 +51,16 @@ const coreList = "List"
 // for each 8 MiB of data.
 func Decode(data []byte) (entries []Entry, warnings, faults []Fault) {
 	d := newDecoder()
+	return d.decode(data, d.document)
+}
+
+// decode decodes the documents of the data.
+func (d *decoder) decode(data []byte, read func(document *yaml.Node)) (entries []Entry, warnings, faults []Fault) {
 	fault := checkSize(data, maxIndicators)
 	if fault == nil {
 		fault = yamlnode.Parse(data, func(document *yaml.Node) bool {
 			d.AddDocument(document)
-			d.document(document)
+			read(document)
 			return d.Budget >= 0
 		})
 	}
@@ -70,7 +83,7 @@ type decoder struct {
 
 func newDecoder() *decoder {
 	d := &decoder{Reader: yamlnode.NewReader()}
-	d.Required, d.OtherNames = []string{"name", "cidr"}, otherNames
+	d.Required, d.OtherNames = []string{"name", "cidr", "ipPools"}, otherNames
 	return d
 }
 
@@ -95,6 +108,11 @@ func (d *decoder) document(node *yaml.Node) {
 	case node.Kind == yaml.MappingNode:
 		if value, line, ok := yamlnode.LookUp(node, listOfPools); ok {
 			d.listOfPools(node, value, line)
+			return
+		}
+		_, _, isValues := yamlnode.LookUp(node, helmInstallation)
+		if _, _, hasKind := yamlnode.LookUp(node, "kind"); isValues && !hasKind {
+			d.helmValues("", node)
 			return
 		}
 		d.object("", node)
@@ -128,13 +146,16 @@ func (d *decoder) listOfPools(around, value *yaml.Node, line int) {
 // object decodes an object that has a kind.
 func (d *decoder) object(path string, node *yaml.Node) {
 	pairs := d.Mapping(path, node)
-	kind, ok := d.kind(path, node.Line, pairs, []string{v3.KindIPPool, v3.KindIPPoolList, coreList})
+	if isForOperator(pairs) || d.isV1(path, pairs) {
+		return
+	}
+	kind, ok := d.kind(path, node.Line, pairs, slices.Insert(slices.Clone(objectKinds), 1, v3.KindIPPoolList, coreList))
 	if !ok {
 		return
 	}
 	d.apiVersion(path, node.Line, pairs, kind, true)
-	if kind == v3.KindIPPool {
-		d.pool(path, node.Line, pairs, false)
+	if slices.Contains(objectKinds, kind) {
+		d.objectOf(kind, path, node.Line, pairs)
 		return
 	}
 	found := false
@@ -183,14 +204,39 @@ func (d *decoder) pools(path string, list *yaml.Node, read func(path string, lin
 // API version are optional.
 func (d *decoder) item(path string, line int, node *yaml.Node, isPool bool) {
 	pairs := d.Mapping(path, node)
-	_, hasKind := yamlnode.Find(pairs, "kind")
-	if hasKind || !isPool {
-		if _, ok := d.kind(path, line, pairs, []string{v3.KindIPPool}); !ok {
+	known := objectKinds
+	if isPool {
+		known = objectKinds[:1]
+	} else if isForOperator(pairs) {
+		return
+	}
+	if d.isV1(path, pairs) {
+		return
+	}
+	kind := v3.KindIPPool
+	if _, hasKind := yamlnode.Find(pairs, "kind"); hasKind || !isPool {
+		var ok bool
+		if kind, ok = d.kind(path, line, pairs, known); !ok {
 			return
 		}
 	}
-	d.apiVersion(path, line, pairs, v3.KindIPPool, !isPool)
-	d.pool(path, line, pairs, false)
+	d.apiVersion(path, line, pairs, kind, !isPool)
+	d.objectOf(kind, path, line, pairs)
+}
+
+// objectKinds are the kinds of objects that have pools, except for lists.
+var objectKinds = []string{v3.KindIPPool, kindInstallation, kindHelmChartConfig, kindHelmChart}
+
+// objectOf decodes an object of one of these kinds.
+func (d *decoder) objectOf(kind, path string, line int, pairs []yamlnode.Pair) {
+	switch kind {
+	case kindInstallation:
+		d.installation(yamlnode.Join(path, "spec"), line, pairs, "spec")
+	case kindHelmChartConfig, kindHelmChart:
+		d.helmChart(path, line, pairs)
+	default:
+		d.pool(path, line, pairs, false)
+	}
 }
 
 // isFlat reports whether a mapping is a pool without metadata and spec.
@@ -248,8 +294,13 @@ func (d *decoder) kind(path string, line int, pairs []yamlnode.Pair, known []str
 // apiVersion validates the API version of an object of that kind.
 func (d *decoder) apiVersion(path string, line int, pairs []yamlnode.Pair, kind string, needed bool) {
 	at, known := yamlnode.Join(path, "apiVersion"), []string{v3.SchemeGroupVersion.String(), ippool.CRDV1.String()}
-	if kind == coreList {
+	switch kind {
+	case coreList:
 		known = []string{"v1"}
+	case kindInstallation:
+		known = []string{operatorGroup + "v1"}
+	case kindHelmChartConfig, kindHelmChart:
+		known = []string{"helm.cattle.io/v1"}
 	}
 	given, ok := yamlnode.Find(pairs, "apiVersion")
 	if !ok {

@@ -192,6 +192,34 @@ status: {}
 	}, paths)
 }
 
+// Calico's client keeps labels and annotations in an annotation. For users of calicoctl,
+// they are those of the pool.
+func TestDecodeKeptMetadata(t *testing.T) {
+	t.Parallel()
+	const exported = head + `metadata:
+  annotations:
+    mine: kept
+    both: object
+    projectcalico.org/metadata: '{"uid":"x","creationTimestamp":null,"labels":{"zone":"a","app.kubernetes.io/managed-by":"tigera-operator"},"annotations":{"both":"calico"}}'
+  labels: {team: x}
+  name: a
+spec:
+  cidr: 10.0.0.0/16
+`
+	entries, warnings, faults := manifest.Decode([]byte(exported))
+	require.Empty(t, faults)
+	require.Len(t, warnings, 1)
+	require.Len(t, entries, 1)
+	assert.Equal(t, map[string]string{"zone": "a", "team": "x"}, entries[0].Pool.Labels)
+	assert.Equal(t, map[string]string{"mine": "kept", "both": "calico"}, entries[0].Pool.Annotations)
+	assert.Equal(t, 7, entries[0].Lines["labels[zone]"])
+	for _, malformed := range []string{"", "{", "[]", `{"labels": 1}`, `{"labels": {"a": 1}}`, "null"} {
+		entries, _, faults := manifest.Decode([]byte(head + "metadata:\n  name: a\n  annotations: {projectcalico.org/metadata: '" + malformed + "'}\nspec: {cidr: 10.0.0.0/16}\n"))
+		require.Empty(t, faults)
+		assert.Empty(t, entries[0].Validate(), malformed)
+	}
+}
+
 // A few lines of aliases can expand to more nodes than fit in memory.
 func TestDecodeAliasBombs(t *testing.T) {
 	t.Parallel()

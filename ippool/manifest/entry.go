@@ -19,7 +19,8 @@ import (
 // Entry is a pool in a manifest.
 type Entry struct {
 	// Pool has the values in the manifest, and the kind and API version of
-	// Calico's v3 resources. Defaults are not set.
+	// Calico's v3 resources. Defaults are not set, but for those of the Tigera
+	// operator: see [installation.Spec.Pools].
 	Pool *v3.IPPool
 
 	// Line is the line where the entry begins, from 1.
@@ -27,12 +28,23 @@ type Entry struct {
 
 	// Lines are the lines of the given fields, valid or not: name, cidr,
 	// natOutgoing and so on, allowedUses and allowedUses[0], labels[KEY],
-	// annotations[KEY].
+	// annotations[KEY]. The names are those of an IPPool also if the manifest has
+	// others: encapsulation is ipipMode and vxlanMode. A value that an omitted field
+	// implies has the line of the entry.
 	Lines map[string]int
 
 	path    string          // of the entry in its document: empty, items[2], ip_pools[0]
 	flat    bool            // the pool has no metadata and spec, but their fields
 	invalid map[string]bool // fields that Decode has reported a fault for
+
+	// written has the fields that the manifest writes in another way.
+	written map[string]written
+}
+
+// written is a field with another name or another value than in an IPPool.
+type written struct {
+	path  string // in the entry
+	value string // empty: the same
 }
 
 // Fault is an error or a warning about a manifest.
@@ -66,15 +78,18 @@ func (f Fault) Error() string {
 func compareLines(a, b Fault) int { return cmp.Compare(a.Line, b.Line) }
 
 // At returns a fault of a field of the entry. The path is that in an IPPool, such
-// as metadata.name or spec.allowedUses[1], also if the entry is flat. The line of
-// a field that isn't given is that of the entry.
+// as metadata.name or spec.allowedUses[1], also if the entry is flat or its fields have
+// other names. The line of a field that isn't given is that of the entry.
 func (e Entry) At(path, value, problem string) Fault {
 	_, name, _ := strings.Cut(path, ".")
 	line, given := e.Lines[name]
 	if !given {
 		line = e.Line
 	}
-	if e.flat {
+	switch written, renamed := e.written[name]; {
+	case renamed:
+		path, value = written.path, cmp.Or(written.value, value)
+	case e.flat:
 		path = name
 	}
 	return Fault{Line: line, Path: yamlnode.Join(e.path, path), Value: value, Problem: problem}

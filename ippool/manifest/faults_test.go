@@ -36,6 +36,7 @@ var mistakes = []struct{ name, text string }{
 	{"items is a mapping", "apiVersion: projectcalico.org/v3\nkind: IPPoolList\nitems: {a: {}}\n"},
 	{"items that are not pools", "apiVersion: projectcalico.org/v3\nkind: IPPoolList\nmetadata: {name: x}\nitems: [a, [], null]\n"},
 	{"calicoctl's first version", "apiVersion: v1\nkind: ipPool\nmetadata:\n  cidr: 10.0.0.0/16\nspec:\n  ipip:\n    enabled: true\n    mode: cross-subnet\n  nat-outgoing: true\n  disabled: false\n"},
+	{"calicoctl's first version, in lists", "- {apiVersion: v1, kind: ipPool, metadata: {cidr: 10.0.0.0/16}}\n- {apiVersion: v1, kind: pool, metadata: {cidr: 10.0.0.0/16}}\n---\napiVersion: v1\nkind: List\nitems: [{apiVersion: v1, kind: ipPool}]\n---\napiVersion: v1\nkind: ipPoolList\nitems: []\n"},
 	{"another key next to ip_pools", "ip_pools: []\nnetwork: calico\n"},
 	{"ip_pools is a word", "ip_pools: none\n"},
 	{"ip_pools is empty", "ip_pools:\n"},
@@ -58,6 +59,21 @@ var mistakes = []struct{ name, text string }{
 	{"merge key", "- &a {name: a, cidr: 10.0.0.0/8}\n- <<: *a\n  name: b\n"},
 	{"keys that are not strings", "- name: a\n  cidr: 10.0.0.0/8\n  1: a\n  on: a\n  ? [a]\n  : b\n  ~: c\n  labels: {1: 'a'}\n"},
 
+	// Installations.
+	{"Installation without pools", operatorHead + "spec: {variant: Calico}\n---\n" + operatorHead + "---\n" + operatorHead + "spec: {calicoNetwork: {bgp: Disabled}}\n"},
+	{"misspelt places of an Installation", operatorHead + "spce: {}\n---\n" + operatorHead + "spec: {calico-network: {}}\n---\n" + operatorHead + "spec:\n  calicoNetwork:\n    ippools: []\n---\napiVersion: operator.tigera.io/v1\nkind: installation\nspec: {calicoNetwork: {ipPools: [{cidr: 10.0.0.0/16}]}}\n"},
+	{"version of an Installation", "apiVersion: projectcalico.org/v3\nkind: Installation\nspec: {calicoNetwork: {ipPools: [{cidr: 10.0.0.0/16}]}}\n"},
+	{"types in an Installation", operatorHead + "spec: []\n---\n" + operatorHead + "spec: {calicoNetwork: a}\n---\n" + operatorHead + "spec: {calicoNetwork: {ipPools: {}}}\n---\n" + operatorHead + "spec: {calicoNetwork: {ipPools: [a]}}\n"},
+	{"fields of an Installation's pool", operatorHead + "spec:\n  calicoNetwork:\n    ipPools:\n    - {name: a, natOutgoing: true, encapsulation: vxlan-crosssubnet, blockSize: '26'}\n    - {cidr: 10.1.0.0/16, natOutgoing: No, encapsulation: Never, disabled: true, vxlanMode: Always}\n" +
+		"    - {cidr: 10.2.0.0/16, natOutgoing: disabled, encapsulation: Always, disableNewAllocations: 1, foo: 1, assignmentMode: auto, allowedUses: Workload}\n    - {cidr: 10.3.0.0/16, natOutgoing: ''}\n"},
+	{"rules in an Installation", operatorHead + "spec:\n  calicoNetwork:\n    ipPools:\n    - cidr: 10.0.0.0/33\n    - cidr: \"fd00::/64\"\n      encapsulation: IPIP\n    - cidr: 10.1.0.1/16\n      nodeSelector: a = b\n    - name: A\n      cidr: 10.2.0.0/28\n"},
+	{"Helm values", "installation:\n  enabled: true\n---\ninstallation:\n  calicoNetwork:\n    ipPools:\n    - cidr: {{ .Values.cidr }}\n"},
+	{"HelmChartConfig without values", helmHead + "---\n" + helmHead + "spec: {}\n---\n" + helmHead + "spec: {valuesContent: [a]}\n---\n" + helmHead + "spec: {valuesContent: a}\n"},
+	{"HelmChartConfig of another chart", helmHead + "spec:\n  valuesContent: |-\n    # flannel\n    backend: vxlan\n"},
+	{"values in a HelmChartConfig", helmHead + "spec:\n  valuesContent: |-\n    installation:\n      calicoNetwork:\n        ipPools:\n        - cidr: 10.0.0.0/16\n          natOutgoing: on\n          cidr: 10.0.0.0/16\n"},
+	{"broken values in a HelmChartConfig", helmHead + "spec:\n  valuesContent: |-\n    installation:\n    \tcalicoNetwork: {}\n"},
+	{"values in a folded text", helmHead + "spec:\n  valuesContent: \"installation:\\n  calicoNetwork:\\n    ipPools:\\n    - natOutgoing: on\\n\"\n"},
+
 	// Values.
 	{"types", "- name: 7\n  cidr: [10.0.0.0/8]\n  natOutgoing: \"true\"\n  disabled: 1\n  disableBGPExport: Enabled\n  blockSize: '26'\n" +
 		"  nodeSelector: {zone: a}\n  vxlanMode: yes\n  ipipMode: 0\n  allowedUses: Workload\n  assignmentMode: true\n  labels: [a]\n  annotations: {a: 1, b: no, c: [], d: ~, e: 2026-11-22}\n"},
@@ -77,6 +93,11 @@ var mistakes = []struct{ name, text string }{
 	{"labels and annotations", head + "metadata:\n  name: a\n  labels:\n    a b: c\n    zone: a b\n  annotations:\n    /x: z\nspec:\n  cidr: 10.0.0.0/8\n"},
 	{"too many annotations", "- {name: a, cidr: 10.0.0.0/8, annotations: {a: " + strings.Repeat("x", 256*1024) + "}}\n"},
 }
+
+const (
+	operatorHead = "apiVersion: operator.tigera.io/v1\nkind: Installation\nmetadata: {name: default}\n"
+	helmHead     = "apiVersion: helm.cattle.io/v1\nkind: HelmChartConfig\nmetadata: {name: rke2-calico, namespace: kube-system}\n"
+)
 
 func TestFaults(t *testing.T) {
 	t.Parallel()

@@ -11,6 +11,14 @@ var (
 	}
 	// flatFields are those of a pool without metadata and spec.
 	flatFields = append(append([]string{}, metadataFields...), specFields...)
+
+	operatorFields = []string{ // of a pool in an Installation
+		"name", "cidr", "encapsulation", "natOutgoing", "blockSize", "nodeSelector",
+		"disableBGPExport", "disableNewAllocations", "allowedUses", "assignmentMode",
+	}
+	v1MetadataFields = []string{"cidr", "name"} // of calicoctl 1
+	v1SpecFields     = []string{"ipip", "nat-outgoing", "disabled"}
+	v1IPIPFields     = []string{"enabled", "mode"}
 )
 
 // serverFields are fields of the metadata that the server or its controllers set.
@@ -20,8 +28,12 @@ var serverFields = []string{
 	"deletionTimestamp", "deletionGracePeriodSeconds", "finalizers", "ownerReferences",
 }
 
+// calicoAnnotation is where Calico's client stores the metadata of a pool in Calico's own
+// CRDs (libcalico-go, lib/backend/k8s/resources).
+const calicoAnnotation = "projectcalico.org/metadata"
+
 // serverAnnotations are the internal annotations of kubectl and Calico's client.
-var serverAnnotations = []string{"projectcalico.org/metadata", "kubectl.kubernetes.io/last-applied-configuration"}
+var serverAnnotations = []string{calicoAnnotation, "kubectl.kubernetes.io/last-applied-configuration"}
 
 // listServerFields are the fields of the metadata of a list.
 var listServerFields = []string{"resourceVersion", "selfLink", "continue", "remainingItemCount"}
@@ -35,4 +47,12 @@ var otherNames = map[string]string{
 	"nat":              "natOutgoing",
 	"disablebgpexport": "disableBGPExport",
 	"uses":             "allowedUses",
+	"vxlanmode":        "encapsulation",
+	"ipipmode":         "encapsulation",
+	"disabled":         "disableNewAllocations",
+	"never":            "None",
+	"off":              "None",
+	"always":           "IPIP or VXLAN",
+	"true":             "Enabled",
+	"false":            "Disabled",
 }

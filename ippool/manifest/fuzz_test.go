@@ -61,6 +61,10 @@ func FuzzDecode(f *testing.F) {
 			if len(faults) > 0 {
 				continue
 			}
+			if entry.Pool.Name == "" { // of an Installation
+				assert.NotEmpty(t, invalid, "the operator's name is that of the CIDR")
+				continue
+			}
 			pool := entry.Pool.DeepCopy()
 			ippool.Default(pool)
 			if len(ippool.Validate(pool)) > 0 {

@@ -19,20 +19,26 @@ type poolDecoder struct {
 	*decoder
 	entry Entry
 	meant []string // fields that are misspelt or in the wrong place
+	kept  keptMetadata
 }
 
-// pool decodes a pool, whose kind and API version have been validated.
-func (d *decoder) pool(path string, line int, pairs []yamlnode.Pair, flat bool) {
+// newPool begins an entry. It returns false if decoding has to stop.
+func (d *decoder) newPool(path string, line int, flat bool) (poolDecoder, bool) {
 	if len(d.entries) >= MaxPools && d.Budget >= 0 {
 		d.Fault(line, path, "", fmt.Sprintf("more than %d pools; the rest are not decoded", MaxPools))
 		d.Budget = -1
 	}
-	if d.Budget < 0 {
+	return poolDecoder{decoder: d, entry: Entry{
+		Pool: ippool.New(""), Line: line, Lines: map[string]int{}, path: path, flat: flat, invalid: map[string]bool{},
+	}}, d.Budget >= 0
+}
+
+// pool decodes a pool, whose kind and API version have been validated.
+func (d *decoder) pool(path string, line int, pairs []yamlnode.Pair, flat bool) {
+	p, ok := d.newPool(path, line, flat)
+	if !ok {
 		return
 	}
-	p := poolDecoder{decoder: d, entry: Entry{
-		Pool: ippool.New(""), Line: line, Lines: map[string]int{}, path: path, flat: flat, invalid: map[string]bool{},
-	}}
 	for _, given := range pairs {
 		switch {
 		case flat && p.metadata(path, given), flat && p.spec(path, given):
@@ -56,7 +62,8 @@ func (d *decoder) pool(path string, line int, pairs []yamlnode.Pair, flat bool) 
 		return // decoding stopped, so fields may only seem to be missing
 	}
 	p.need("metadata.name", "set a name")
-	p.need("spec.cidr", "set the range of the pool, such as 10.244.0.0/16")
+	p.need("spec.cidr", needCIDR)
+	p.mergeKept()
 	d.entries = append(d.entries, p.entry)
 }
 
@@ -87,6 +94,8 @@ func otherPlace(key string, known []string, path string) string {
 	}
 	return ""
 }
+
+const needCIDR = "set the range of the pool, such as 10.244.0.0/16"
 
 // need reports a required field that is missing.
 func (p *poolDecoder) need(path, hint string) {
@@ -139,30 +148,6 @@ func (p *poolDecoder) metadata(path string, given yamlnode.Pair) bool {
 	return true
 }
 
-// texts decodes labels or annotations; nil if there are none.
-func (p *poolDecoder) texts(path string, given yamlnode.Pair) map[string]string {
-	if yamlnode.WhatIs(given.Value) == yamlnode.Null {
-		return nil
-	}
-	var texts map[string]string
-	for _, entry := range p.MappingOf(path, given) {
-		if p.Budget < 0 {
-			break
-		}
-		if given.Key == "annotations" && slices.Contains(serverAnnotations, entry.Key) {
-			p.ignored(entry.Line, fmt.Sprintf("%s[%s]", path, entry.Key))
-			continue
-		}
-		text, ok := p.Text(fmt.Sprintf("%s[%s]", path, yamlnode.Shortened(entry.Key)), entry.Line, entry.Value)
-		p.note(fmt.Sprintf("%s[%s]", given.Key, entry.Key), entry.Line, ok)
-		if texts == nil {
-			texts = map[string]string{}
-		}
-		texts[entry.Key] = text
-	}
-	return texts
-}
-
 // spec decodes a field of the spec. It returns false if it is unknown.
 func (p *poolDecoder) spec(path string, given yamlnode.Pair) bool {
 	spec, ok := &p.entry.Pool.Spec, false
@@ -171,7 +156,7 @@ func (p *poolDecoder) spec(path string, given yamlnode.Pair) bool {
 	case "cidr":
 		spec.CIDR, ok = p.Line(at, line, value)
 		if ok && spec.CIDR == "" {
-			p.Fault(line, at, "", "is empty; set the range of the pool, such as 10.244.0.0/16")
+			p.Fault(line, at, "", "is empty; "+needCIDR)
 			ok = false
 		}
 	case "vxlanMode":
