@@ -1,0 +1,50 @@
+package addressmap_test
+
+import (
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"io"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/calico-bootstrap/calico-bootstrap/examples/internal/addressmap"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/golden"
+)
+
+// TestGolden compares the JSON and the picture of the sample with the golden files.
+func TestGolden(t *testing.T) {
+	t.Parallel()
+	uses, notes := addressmap.UsesOf(sample())
+	arranged := addressmap.New(uses)
+	data, err := json.MarshalIndent(map[string]any{"ranges": arranged.Rows, "notes": notes}, "", "  ")
+	require.NoError(t, err)
+	golden.Check(t, "sample.json", string(data)+"\n")
+	golden.Check(t, "sample.svg", arranged.SVG("Address ranges", notes))
+}
+
+// assertWellFormed checks that the picture is XML without scripts and references.
+func assertWellFormed(t *testing.T, svg string) {
+	t.Helper()
+	decoder := xml.NewDecoder(strings.NewReader(svg))
+	for {
+		token, err := decoder.Token()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		require.NoError(t, err)
+		if element, ok := token.(xml.StartElement); ok {
+			assert.Contains(t, []string{"svg", "title", "style", "rect", "text"}, element.Name.Local)
+			for _, attribute := range element.Attr {
+				assert.NotRegexp(t, regexp.MustCompile(`^on|href`), attribute.Name.Local)
+			}
+		}
+	}
+	assert.NotContains(t, svg, "url(")
+	assert.NotContains(t, svg, "@import")
+	assert.Contains(t, svg, "prefers-color-scheme:dark")
+}
