@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -71,27 +70,14 @@ func (p *program) ranges(ctx context.Context) error {
 }
 
 func (p *program) printRanges(report rangesReport) error {
+	arranged := addressmap.Map{Rows: report.Ranges}
 	switch p.output {
 	case formatTable:
 	case formatSVG:
-		_, err := io.WriteString(p.stdout, addressmap.Map{Rows: report.Ranges}.SVG("Address ranges", report.Notes))
+		_, err := io.WriteString(p.stdout, arranged.SVG("Address ranges", report.Notes))
 		return err
 	default:
 		return p.printObject(report)
-	}
-	table := newTable(p.stdout)
-	fmt.Fprintln(table, "RANGE\tUSE\tNAME OR SOURCE\tBLOCKS\tOVERLAPS")
-	for _, row := range report.Ranges {
-		overlaps := row.OverlapText()
-		if overlaps != "" {
-			overlaps = "! " + overlaps
-		}
-		fmt.Fprintln(table, strings.Join([]string{
-			strings.Repeat("  ", row.Depth) + row.Range(), row.Called(), cell(row.Name()), cell(row.BlocksText()), cell(overlaps),
-		}, "\t"))
-	}
-	if err := table.Flush(); err != nil {
-		return err
 	}
 	var remarks []string
 	for _, warning := range p.warned.hidden(report.Warnings) {
@@ -100,9 +86,10 @@ func (p *program) printRanges(report rangesReport) error {
 	for _, note := range report.Notes {
 		remarks = append(remarks, "Note: "+cell(note))
 	}
-	if len(remarks) == 0 {
-		return nil
+	output := arranged.Table()
+	if len(remarks) > 0 {
+		output += "\n" + strings.Join(remarks, "\n") + "\n"
 	}
-	_, err := fmt.Fprintln(p.stdout, "\n"+strings.Join(slices.Compact(remarks), "\n"))
+	_, err := io.WriteString(p.stdout, output)
 	return err
 }

@@ -140,7 +140,10 @@ func asCalicoReads(cidr string) (netip.Prefix, error) {
 	}
 	addr, _ := netip.AddrFromSlice(network.IP)
 	bits, _ := network.Mask.Size()
-	return netip.PrefixFrom(addr.Unmap(), bits), nil
+	if addr.Is4In6() {
+		addr, bits = addr.Unmap(), max(bits-96, 0)
+	}
+	return netip.PrefixFrom(addr, bits), nil
 }
 
 // blocksIn counts the blocks in a pool. A block size of zero is unknown.

@@ -16,7 +16,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/internal/golden"
 )
 
-// TestGolden compares the JSON and the picture of the sample with the golden files.
+// TestGolden compares the JSON, the table and the picture of the sample with the golden files.
 func TestGolden(t *testing.T) {
 	t.Parallel()
 	uses, notes := addressmap.UsesOf(sample())
@@ -24,6 +24,7 @@ func TestGolden(t *testing.T) {
 	data, err := json.MarshalIndent(map[string]any{"ranges": arranged.Rows, "notes": notes}, "", "  ")
 	require.NoError(t, err)
 	golden.Check(t, "sample.json", string(data)+"\n")
+	golden.Check(t, "sample.txt", arranged.Table())
 	golden.Check(t, "sample.svg", arranged.SVG("Address ranges", notes))
 }
 

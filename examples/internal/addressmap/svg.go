@@ -115,7 +115,7 @@ func number(f float64) string {
 
 // escaped returns the text for XML, without characters that it can't have.
 func escaped(line string) string {
-	return html.EscapeString(strings.ToValidUTF8(text.Graphic(line), "�"))
+	return html.EscapeString(strings.ToValidUTF8(text.Graphic(text.Redact(line)), "�"))
 }
 
 // family draws the bar and the list of a family.
