@@ -37,6 +37,10 @@ func UsesOf(all bootstrap.Inventory) (uses []Use, notes []string) {
 		c.pool(pool, state)
 	}
 	for _, unreadable := range all.Snapshot.Unreadable {
+		if unreadable.CIDR == "" {
+			c.notes = append(c.notes, fmt.Sprintf("IPPool %q is malformed and is not shown: %s", text.OneLine(unreadable.Name), text.Cause(unreadable.Err)))
+			continue
+		}
 		pool := ippool.New(unreadable.Name)
 		pool.Spec.CIDR = unreadable.CIDR
 		c.pool(pool, Malformed)

@@ -51,7 +51,7 @@ func TestUsesOfPools(t *testing.T) {
 	}, texts(uses))
 	assert.Equal(t, []string{
 		`IPPool "invalid" is not shown: its CIDR "10.0.0.0\n" is invalid`,
-		`IPPool "nothing" is not shown: its CIDR "" is invalid`,
+		`IPPool "nothing" is malformed and is not shown: x`,
 		"8 IPAM block(s) are in no pool: 10.9.0.0/26, 172.16.0.0/26, 172.16.0.64/26, 172.16.0.128/26, 172.16.0.192/26, 3 more",
 		`the CIDR of IPPool "later" is chosen when the pool is created`,
 	}, notes)
