@@ -5,6 +5,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
+	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -26,6 +27,25 @@ func TestGolden(t *testing.T) {
 	golden.Check(t, "sample.json", string(data)+"\n")
 	golden.Check(t, "sample.txt", arranged.Table())
 	golden.Check(t, "sample.svg", arranged.SVG("Address ranges", notes))
+}
+
+// TestDocumentedTable compares the table of docs/COMMANDS.md with lines of the sample.
+func TestDocumentedTable(t *testing.T) {
+	t.Parallel()
+	document, err := os.ReadFile("../../../docs/COMMANDS.md")
+	require.NoError(t, err)
+	_, rest, found := strings.Cut(string(document), "golden_test.go runs the code that prints this -->\n```\n")
+	require.True(t, found)
+	block, _, _ := strings.Cut(rest, "```")
+	normal := func(line string) string { return regexp.MustCompile(`(\S) {2,}`).ReplaceAllString(line, "$1  ") }
+	uses, _ := addressmap.UsesOf(sample())
+	printed := map[string]bool{}
+	for line := range strings.Lines(addressmap.New(uses).Table()) {
+		printed[normal(line)] = true
+	}
+	for line := range strings.Lines(block) {
+		assert.True(t, printed[normal(line)], line)
+	}
 }
 
 // assertWellFormed checks that the picture is XML without scripts and references.
