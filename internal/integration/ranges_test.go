@@ -99,6 +99,7 @@ func TestRangesOnKubernetes(t *testing.T) {
 	}
 	const (
 		services  = "1 service-cidr 10.0.0.0/24 ServiceCIDR kubernetes"
+		kubeadms  = "1 service-cidr 10.96.0.0/12 kubeadm-config"
 		addresses = "1 node-address 100.64.0.10-100.64.0.20 11"
 		pods4     = "1 pod-cidr 100.80.0.0/14 kubeadm-config"
 		podsOf    = "2 node-pod-cidr 100.80.0.0-100.80.11.255 12"
@@ -108,7 +109,7 @@ func TestRangesOnKubernetes(t *testing.T) {
 		planned   = "1 pool fd77::/56 default-ipv6-ippool planned"
 	)
 	rows, result, stderr := rangesOfCluster(t, 0, with(rights...), ofCluster)
-	assert.Equal(t, []string{services, addresses, pods4, podsOf, "2 pool 100.81.0.0/16 four 2/1024", exempted, edge, pods6, planned}, rows)
+	assert.Equal(t, []string{services, kubeadms, addresses, pods4, podsOf, "2 pool 100.81.0.0/16 four 2/1024", exempted, edge, pods6, planned}, rows)
 	assert.Empty(t, result.Notes)
 	assert.Equal(t, "kubernetes", result.Datastore)
 	assert.NotContains(t, stderr, "warning")
@@ -121,7 +122,7 @@ func TestRangesOnKubernetes(t *testing.T) {
 		assert.Contains(t, all, missing)
 	}
 	rows, result, stderr = rangesOfCluster(t, 1, with(rights[1:]...), ofCluster, "--ipv4-pool-cidr", "10.0.0.0/25")
-	assert.Equal(t, []string{services + " overlaps 1", "2 pool 10.0.0.0/25 default-ipv4-ippool planned overlaps 1", addresses, pods4, podsOf, "1 node-address 100.100.0.1/32 node node-11", pods6}, rows)
+	assert.Equal(t, []string{services + " overlaps 1", "2 pool 10.0.0.0/25 default-ipv4-ippool planned overlaps 1", kubeadms, "1 node-address 100.64.0.10-100.100.0.1 12", pods4, podsOf, pods6}, rows)
 	assert.Contains(t, result.Notes[0], "the pools could not be read: ")
 	assert.Contains(t, stderr, "resources: [ippools], verbs: [list]")
 }

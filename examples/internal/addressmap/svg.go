@@ -224,7 +224,7 @@ func overlapsNext(s segment, l lane, rows []Row, x float64) bool {
 	return false
 }
 
-// use draws one range. The part of a pool that blocks have is solid.
+// use draws one range or group. The part of a pool that blocks have is solid.
 func (d *drawing) use(row Row, x, y, width, height float64) {
 	class := lanes[kinds[row.Kind.order()].lane].class
 	tooltip := fmt.Sprintf("%s: %s %s", row.Range(), row.Called(), row.Name())
@@ -236,6 +236,8 @@ func (d *drawing) use(row Row, x, y, width, height float64) {
 	switch {
 	case row.State == Planned, row.State == Disabled:
 		class += " " + string(row.State)
+	case row.Count > 1: // there is space between its ranges
+		class += " part"
 	case row.Blocks != nil:
 		d.rect(class+" part"+bad, x, y, width, height, tooltip)
 		d.rect(class, x, y, width*row.Blocks.Percent/100, height, "")
