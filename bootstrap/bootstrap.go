@@ -48,7 +48,7 @@ func (b *Bootstrap) Plan(ctx context.Context, s settings.Settings) (*Plan, error
 		return nil, err
 	}
 	r.reporter.planning, r.gatherer.all = true, true
-	report, err := r.untilDone(ctx)
+	report, err := r.untilDone(ctx, r.attempt)
 	if err != nil && report.Pools == nil {
 		return nil, err
 	}

@@ -94,7 +94,7 @@ var errNoContext = errors.New("bootstrap: the context is nil")
 // carryOut runs attempts until one is final. If the run fails after it wrote pools, or may
 // have written them, the error is a PartialError.
 func (r *runner) carryOut(ctx context.Context) (Report, error) {
-	report, err := r.untilDone(ctx)
+	report, err := r.untilDone(ctx, r.attempt)
 	if created, updated, unknown := r.ledger.written(); err != nil && len(created)+len(updated)+len(unknown) > 0 {
 		err = &PartialError{Created: created, Updated: updated, Unknown: unknown, Err: err}
 	}
@@ -104,13 +104,13 @@ func (r *runner) carryOut(ctx context.Context) (Report, error) {
 	return report, err
 }
 
-// untilDone makes attempts until one succeeds, one fails with an error that is not
+// untilDone calls attempt until one succeeds, one fails with an error that is not
 // retryable, or the run times out.
-func (r *runner) untilDone(ctx context.Context) (Report, error) {
+func (r *runner) untilDone(ctx context.Context, attempt func(context.Context) (Report, error)) (Report, error) {
 	r.reporter.begin()
 	var before error // error of the previous attempt
 	for {
-		report, err := r.attempt(ctx)
+		report, err := attempt(ctx)
 		switch {
 		case err == nil:
 			return report, nil
@@ -156,10 +156,7 @@ func timedOut(ctx context.Context, err error) error {
 // ctx has ended after each of them.
 func (r *runner) attempt(ctx context.Context) (Report, error) {
 	r.reporter.reading()
-	snapshot, err := r.store.Snapshot(ctx)
-	if err == nil && slices.Contains(snapshot.Pools, nil) {
-		err = fmt.Errorf("datastore %s: the snapshot has a nil record", r.store.Type())
-	}
+	snapshot, err := r.snapshot(ctx)
 	if err != nil {
 		return Report{}, err
 	}
@@ -202,6 +199,15 @@ func (r *runner) attempt(ctx context.Context) (Report, error) {
 	}
 	r.reporter.written(r.planned)
 	return r.reporter.report(r.store.Type(), r.planned, found, allowed, refusal), refusal
+}
+
+// snapshot reads the pools.
+func (r *runner) snapshot(ctx context.Context) (datastore.Snapshot, error) {
+	snapshot, err := r.store.Snapshot(ctx)
+	if err == nil && slices.Contains(snapshot.Pools, nil) {
+		return datastore.Snapshot{}, fmt.Errorf("datastore %s: the snapshot has a nil record", r.store.Type())
+	}
+	return snapshot, err
 }
 
 // gatherFacts fetches the facts that the plan needs and reports their warnings and

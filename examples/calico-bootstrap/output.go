@@ -40,6 +40,7 @@ var formatsOf = map[string][]string{
 	"plan":             {formatTable, formatJSON, formatYAML},
 	"render":           {formatYAML, formatJSON, formatInstallation, formatHelmValues},
 	"firewall":         {formatTable, formatJSON, formatYAML, formatFirewallCmd, formatNetworkManager},
+	"ranges":           {formatTable, formatJSON, formatYAML, formatSVG},
 	"config":           {formatTable, formatEnv, formatJSON, formatYAML},
 	"version":          {formatTable, formatJSON, formatYAML},
 }

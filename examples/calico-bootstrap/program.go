@@ -289,14 +289,14 @@ func (p *program) checkOutput(formats []string) error {
 	return faults.Err()
 }
 
-// withDatastore loads the settings and opens their datastore.
-func (p *program) withDatastore(ctx context.Context, use func(open.Datastore, *bootstrap.Bootstrap) error) (err error) {
+// withDatastore loads the settings of a command and opens their datastore.
+func (p *program) withDatastore(ctx context.Context, command string, use func(open.Datastore, *bootstrap.Bootstrap) error) (err error) {
 	defer func() {
 		if err != nil && !p.reported {
 			p.noteHidden()
 		}
 	}()
-	err = p.load(ctx, true, formatsOf["apply"]...)
+	err = p.load(ctx, true, formatsOf[command]...)
 	p.warn()
 	if err != nil {
 		return err
@@ -316,7 +316,7 @@ func (p *program) options() []bootstrap.Option {
 
 // apply creates the pools and prints the report.
 func (p *program) apply(ctx context.Context) error {
-	return p.withDatastore(ctx, func(store open.Datastore, b *bootstrap.Bootstrap) error {
+	return p.withDatastore(ctx, "apply", func(store open.Datastore, b *bootstrap.Bootstrap) error {
 		report, err := b.Run(ctx, p.settings)
 		if err != nil && !isRefused(err) {
 			return err
@@ -330,7 +330,7 @@ func (p *program) apply(ctx context.Context) error {
 
 // plan prints the plan, and reports whether it has changes.
 func (p *program) plan(ctx context.Context) (pending bool, err error) {
-	err = p.withDatastore(ctx, func(store open.Datastore, b *bootstrap.Bootstrap) error {
+	err = p.withDatastore(ctx, "plan", func(store open.Datastore, b *bootstrap.Bootstrap) error {
 		planned, err := b.Plan(ctx, p.settings)
 		if planned == nil {
 			return err

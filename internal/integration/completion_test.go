@@ -27,6 +27,8 @@ var completions = []struct {
 	{"calico-bootstrap -o ", "json table yaml", false},
 	{"calico-bootstrap render -o ", "helm-values installation json yaml", false},
 	{"calico-bootstrap config -o e", "env", false},
+	{"calico-bootstrap ra", "ranges", false},
+	{"calico-bootstrap ranges -o s", "svg", false},
 	{"calico-bootstrap firewall --output f", "firewall-cmd", false},
 	{"calico-bootstrap firewall --role ", "control-plane node", false},
 	{"calico-bootstrap --ipv4-pool-cidr ", "", false},
