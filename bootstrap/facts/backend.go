@@ -21,6 +21,6 @@ func BackendKinds() []BackendKind {
 // Backend is the networking backend of calico-node and its source. The zero value means
 // that it is unknown.
 type Backend struct {
-	Kind   BackendKind
+	Kind   BackendKind   // empty: unknown
 	Source origin.Origin // for example env CALICO_NETWORKING_BACKEND
 }

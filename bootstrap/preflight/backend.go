@@ -19,9 +19,9 @@ func (c *checker) backendIs() string {
 	return fmt.Sprintf("networking backend %s (%s)", c.backend.Kind, c.backend.Source)
 }
 
-// withBackend returns how to configure calico-node.
+// withBackend returns how to run calico-node with another backend.
 func withBackend(kind facts.BackendKind) string {
-	return fmt.Sprintf("CALICO_NETWORKING_BACKEND=%s for calico-node", kind)
+	return fmt.Sprintf("run calico-node with the backend %s", kind)
 }
 
 func (p checkedPool) isVXLAN() bool { return ippool.OrNever(p.spec.VXLANMode) != v3.VXLANModeNever }
@@ -47,7 +47,7 @@ func (c *checker) noRoutes(pool checkedPool) []Finding {
 	}
 	return []Finding{{
 		CIDR: pool.located(),
-		Text: fmt.Sprintf("%s, but with the %s calico-node does not run BIRD, which programs the routes of %s: pods can't reach pods of the pool on other nodes; %s, or set %s",
+		Text: fmt.Sprintf("%s, but with the %s calico-node does not run BIRD, which programs the routes of %s: pods can't reach pods of the pool on other nodes; %s, or %s",
 			pool.encapsulation(), c.backendIs(), class, remedy, withBackend(facts.BackendBIRD)),
 	}}
 }
@@ -68,7 +68,7 @@ func (c *checker) birdNotNeeded(pool checkedPool) []Finding {
 		}
 		others = append(others, fmt.Sprintf("%q", other.name))
 	}
-	remedy := "set " + withBackend(facts.BackendVXLAN)
+	remedy := withBackend(facts.BackendVXLAN)
 	if others != nil {
 		remedy += ", and use VXLAN for the pools of the other family, which need BIRD: " + named(others)
 	}
@@ -90,7 +90,7 @@ func (c *checker) policyOnly(pool checkedPool) []Finding {
 	}
 	return []Finding{{
 		CIDR: pool.located(),
-		Text: fmt.Sprintf("%s, but with the %s calico-node enforces policy only, and another plugin provides the network: Felix sets up the encapsulation beside it; %s, or set %s",
+		Text: fmt.Sprintf("%s, but with the %s calico-node enforces policy only, and another plugin provides the network: Felix sets up the encapsulation beside it; %s, or %s",
 			pool.encapsulation(), c.backendIs(), pool.set(field, "Never"), withBackend(backend)),
 	}}
 }

@@ -30,9 +30,9 @@ func TestBackend(t *testing.T) {
 		vxlanBackend        = "networking backend vxlan (env CALICO_NETWORKING_BACKEND)"
 		noBIRD              = ", but with the " + vxlanBackend + " calico-node does not run BIRD, which programs the routes of "
 		unreachable         = ": pods can't reach pods of the pool on other nodes; set vxlanMode to "
-		orBIRD              = ", or set CALICO_NETWORKING_BACKEND=bird for calico-node"
+		orBIRD              = ", or run calico-node with the backend bird"
 		noBGP               = ": Felix programs the routes of VXLAN, so IPv4 needs no BGP, but with the networking backend bird (env CALICO_NETWORKING_BACKEND) calico-node runs BIRD, " +
-			"and its readiness check -bird-ready fails where the network blocks BGP; set CALICO_NETWORKING_BACKEND=vxlan for calico-node"
+			"and its readiness check -bird-ready fails where the network blocks BGP; run calico-node with the backend vxlan"
 		onlyPolicy = ", but with the networking backend none (env CALICO_NETWORKING_BACKEND) calico-node enforces policy only, and another plugin provides the network: Felix sets up the encapsulation beside it; set "
 	)
 	four := func(changes ...func(*v3.IPPool)) checkedPool { return created("p", "10.1.0.0/16", changes...) }
@@ -79,7 +79,7 @@ func TestBackend(t *testing.T) {
 
 		"none, bare": {facts.BackendNone, four(), nil, "", ""},
 		"none, VXLAN": {facts.BackendNone, four(vxlan(cross)), nil, EncapsulationPolicyOnly,
-			"vxlanMode CrossSubnet (default)" + onlyPolicy + "vxlanMode to Never with ipv4.pool.vxlanMode, or set CALICO_NETWORKING_BACKEND=vxlan for calico-node"},
+			"vxlanMode CrossSubnet (default)" + onlyPolicy + "vxlanMode to Never with ipv4.pool.vxlanMode, or run calico-node with the backend vxlan"},
 		"none, IP-in-IP": {facts.BackendNone, four(ipip(v3.IPIPModeAlways)), nil, EncapsulationPolicyOnly,
 			"ipipMode Always (default)" + onlyPolicy + "ipipMode to Never with ipv4.pool.ipipMode" + orBIRD},
 		"none, disabled": {facts.BackendNone, four(vxlan(always), poolstest.Disabled), nil, "", ""},
