@@ -2,6 +2,7 @@ package preflight
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -9,7 +10,6 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
-	"github.com/calico-bootstrap/calico-bootstrap/ippool/selector"
 )
 
 // nodesWithoutPool finds nodes that no pool for automatic assignment selects: Calico's IPAM
@@ -27,36 +27,37 @@ func (c *checker) nodesWithoutPool(family ippool.Family) []Finding {
 	if len(checked) == 0 || len(c.nodes) == 0 || c.installation.CreatesPools || slices.Contains(c.unreadable, family) {
 		return nil
 	}
-	var (
-		left     = slices.Clone(c.nodes)
-		labels   []string
-		seen     = map[string]bool{}
-		repeated = true // NodeSelectorMatchesNoNode of each pool says the same
-	)
+	served, labels, repeated := newNodeSet(len(c.nodes)), map[string]bool{}, true // NodeSelectorMatchesNoNode says it of each pool
 	for _, pool := range c.pools {
 		if pool.family != family || plan.Unusable(pool.spec) != "" {
 			continue
 		}
-		repeated = repeated && checked[pool.name]
-		if seen[pool.spec.NodeSelector] {
-			continue
-		}
-		seen[pool.spec.NodeSelector] = true
-		chosen, err := selector.Parse(pool.spec.NodeSelector)
-		if err != nil {
+		found := c.picked(pool)
+		if !found.ok {
 			return nil
 		}
-		left = slices.DeleteFunc(left, func(node facts.Node) bool { return chosen.Matches(node.Labels) })
-		labels = append(labels, chosen.Labels()...)
+		served.addAll(found.set)
+		if served.len() == len(c.nodes) {
+			return nil
+		}
+		for _, label := range found.chosen.Labels() {
+			labels[label] = true
+		}
+		repeated = repeated && checked[pool.name]
 	}
-	if len(left) == 0 || len(left) == len(c.nodes) && repeated { // or no pool is for automatic assignment
+	if served.len() == 0 && repeated { // or no pool is for automatic assignment
 		return nil
 	}
-	slices.Sort(labels)
+	var left []facts.Node
+	for i, node := range c.nodes {
+		if !served.has(i) {
+			left = append(left, node)
+		}
+	}
 	return []Finding{{
 		Code: NodesWithoutPool,
 		Text: fmt.Sprintf("%d of the cluster's %d node(s) have no %s pool for automatic assignment, because no nodeSelector matches their labels: %s: pods there get no %s address; label these nodes, or add an %s pool with a nodeSelector that matches them",
-			len(left), len(c.nodes), family, byLabels(left, slices.Compact(labels)), family, family),
+			len(left), len(c.nodes), family, text.Clip(byLabels(left, slices.Sorted(maps.Keys(labels))), text.MaxCause), family, family),
 	}}
 }
 
