@@ -31,6 +31,8 @@ type gatherer struct {
 	// given are the pod CIDRs of the settings; without Prefixes there are none.
 	given facts.PodCIDRSource
 
+	backend facts.Backend // of the settings
+
 	networks, routes *once
 	families         []ippool.Family // families whose pod CIDRs were requested
 	podCIDRs         []facts.PodCIDRSource
@@ -153,7 +155,7 @@ func (g *gatherer) gather(ctx context.Context, store datastore.Datastore, p plan
 	if err := cmp.Or(blockErr, podCIDRsErr, surveyErr, installationErr); err != nil {
 		return facts.Facts{}, err
 	}
-	known := facts.Facts{PodCIDRs: g.podCIDRs, Survey: g.survey, Installation: g.installation, Blocks: blocks}
+	known := facts.Facts{PodCIDRs: g.podCIDRs, Survey: g.survey, Installation: g.installation, Backend: g.backend, Blocks: blocks}
 	p = p.LeaveToOperator(known.Installation)
 	known.PodCIDRs = p.UsablePodCIDRs(known)
 	g.reportSources(p, known)

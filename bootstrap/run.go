@@ -80,6 +80,7 @@ func (b *Bootstrap) newRun(ctx context.Context, s settings.Settings) (*runner, e
 		return nil, err
 	}
 	gatherer := newGatherer(b.options, config.Preflight, config.ClusterCIDR)
+	gatherer.backend = config.Backend
 	gatherer.strict = s.Strict.Bool(false, new(settings.Faults)) // Resolve has reported its faults
 	return &runner{
 		strict: s.Strict.Source, config: config, desired: onHost(config.Desired, b.options.host), strictBy: s.Preflight.Source, store: b.store,

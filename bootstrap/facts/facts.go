@@ -26,6 +26,9 @@ type Facts struct {
 	Survey   Survey          // nodes and Services of the cluster
 	Blocks   []netip.Prefix  // IPAM blocks of the families that get a new pool
 
+	// Backend is the networking backend of calico-node, as a setting names it.
+	Backend Backend
+
 	// Installation is what the Tigera operator does about pools.
 	Installation Installation
 }

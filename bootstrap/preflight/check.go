@@ -43,7 +43,7 @@ func Notes(p plan.Plan, known facts.Facts, all bool) []string {
 
 // checkedIn returns what pools are checked against, and the pools to check.
 func checkedIn(p plan.Plan, known facts.Facts, all bool) (world input, checked []checkedPool) {
-	world = input{networks: known.Networks, routes: known.Routes, podCIDRs: known.PodCIDRs, survey: known.Survey, installation: known.Installation, names: p.Names}
+	world = input{networks: known.Networks, routes: known.Routes, podCIDRs: known.PodCIDRs, survey: known.Survey, installation: known.Installation, backend: known.Backend, names: p.Names}
 	partial, steps := map[string]bool{}, map[string]bool{}
 	for _, existing := range p.Existing {
 		if existing.Partial {

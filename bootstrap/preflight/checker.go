@@ -3,6 +3,7 @@ package preflight
 import (
 	"cmp"
 	"fmt"
+	"math/bits"
 	"net/netip"
 	"slices"
 
@@ -61,10 +62,11 @@ type podRanges struct {
 	source origin.Origin
 }
 
-// pick is how many nodes a selector matches; it is not ok if that is unknown.
+// pick is the nodes that a selector matches; it is not ok if that is unknown.
 type pick struct {
-	nodes int
-	ok    bool
+	chosen *selector.Selector
+	set    nodeSet
+	ok     bool
 }
 
 // newChecker returns a checker of the pools.
@@ -197,19 +199,50 @@ func (c *checker) uncovered(family ippool.Family) []nodeRange {
 	return found
 }
 
-// matched returns how many nodes may take blocks of the pool; ok is false if that is
-// unknown.
-func (c *checker) matched(pool checkedPool) (nodes int, ok bool) {
+// picked returns the nodes that the pool's selector matches: those that may take blocks.
+func (c *checker) picked(pool checkedPool) pick {
 	found, known := c.picks[pool.spec.NodeSelector]
 	if !known {
 		chosen, err := selector.Parse(pool.spec.NodeSelector)
-		found.ok = err == nil && len(c.nodes) > 0
-		for _, node := range c.nodes {
+		found = pick{chosen, newNodeSet(len(c.nodes)), err == nil && len(c.nodes) > 0}
+		for i, node := range c.nodes {
 			if found.ok && chosen.Matches(node.Labels) {
-				found.nodes++
+				found.set.add(i)
 			}
 		}
 		c.picks[pool.spec.NodeSelector] = found
 	}
-	return found.nodes, found.ok
+	return found
+}
+
+// matched returns how many nodes may take blocks of the pool; ok is false if that is
+// unknown.
+func (c *checker) matched(pool checkedPool) (nodes int, ok bool) {
+	found := c.picked(pool)
+	return found.set.len(), found.ok
+}
+
+// nodeSet is a set of positions of nodes, a bit each: there may be thousands of selectors
+// and of nodes.
+type nodeSet []uint64
+
+func newNodeSet(nodes int) nodeSet { return make(nodeSet, (nodes+63)/64) }
+
+func (s nodeSet) add(i int) { s[i/64] |= 1 << (i % 64) }
+
+func (s nodeSet) has(i int) bool { return s[i/64]&(1<<(i%64)) != 0 }
+
+// addAll adds the positions of a set of the same nodes.
+func (s nodeSet) addAll(other nodeSet) {
+	for i := range s {
+		s[i] |= other[i]
+	}
+}
+
+func (s nodeSet) len() int {
+	n := 0
+	for _, word := range s {
+		n += bits.OnesCount64(word)
+	}
+	return n
 }

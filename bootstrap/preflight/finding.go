@@ -29,8 +29,12 @@ const (
 	PrivateWithoutNAT         FindingCode = "PrivateWithoutNAT"
 	FewerBlocksThanNodes      FindingCode = "FewerBlocksThanNodes"
 	NodeSelectorMatchesNoNode FindingCode = "NodeSelectorMatchesNoNode"
+	NoRoutesWithoutBIRD       FindingCode = "NoRoutesWithoutBIRD"
+	BIRDNotNeeded             FindingCode = "BIRDNotNeeded"
+	EncapsulationPolicyOnly   FindingCode = "EncapsulationPolicyOnly"
 	PoolTerminating           FindingCode = "PoolTerminating"
 	NoUsablePool              FindingCode = "NoUsablePool"
+	NodesWithoutPool          FindingCode = "NodesWithoutPool"
 	OperatorManagesPools      FindingCode = "OperatorManagesPools"
 )
 
@@ -38,8 +42,8 @@ const (
 func FindingCodes() []FindingCode {
 	return []FindingCode{
 		HostInterfaceOverlap, HostRouteOverlap, NodeAddressOverlap, ServiceCIDROverlap, OutsidePodCIDR, OutsideNodePodCIDR,
-		FamilyNotInCluster, UnroutableRange, ULAWithoutNAT, PrivateWithoutNAT, FewerBlocksThanNodes, NodeSelectorMatchesNoNode, PoolTerminating, NoUsablePool,
-		OperatorManagesPools,
+		FamilyNotInCluster, UnroutableRange, ULAWithoutNAT, PrivateWithoutNAT, FewerBlocksThanNodes, NodeSelectorMatchesNoNode,
+		NoRoutesWithoutBIRD, BIRDNotNeeded, EncapsulationPolicyOnly, PoolTerminating, NoUsablePool, NodesWithoutPool, OperatorManagesPools,
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -59,6 +60,13 @@ func TestDocumentedFindings(t *testing.T) {
 	ula.values = []plan.Value{value("cidr", "fd00:10:244::/64", origin.Env("CALICO_IPV6POOL_CIDR"))}
 	odd := created("default-ipv6-ippool", "33:177:177::/64")
 	odd.values = []plan.Value{value("cidr", "33:177:177::/64", origin.Env("CALICO_IPV6POOL_CIDR"))}
+	vxlanByEnv := func(p *checkedPool) {
+		p.spec.VXLANMode = v3.VXLANModeAlways
+		p.values = append(p.values, value("vxlanMode", "Always", origin.Env("CALICO_IPV4POOL_VXLAN")))
+	}
+	backend := func(kind facts.BackendKind) facts.Backend {
+		return facts.Backend{Kind: kind, Source: origin.Env("CALICO_NETWORKING_BACKEND")}
+	}
 	tests := []struct {
 		known input
 		pool  checkedPool
@@ -78,15 +86,21 @@ func TestDocumentedFindings(t *testing.T) {
 			p.spec.NodeSelector = "zone == 'a'"
 			p.values = append(p.values, value("nodeSelector", "zone == 'a'", origin.Env("CALICO_IPV4POOL_NODE_SELECTOR")))
 		})},
+		{input{backend: backend(facts.BackendVXLAN)}, default4("10.244.0.0/16", byFlag, origin.Default)},
+		{input{backend: backend(facts.BackendBIRD)}, default4("10.244.0.0/16", byFlag, origin.Default, vxlanByEnv)},
+		{input{backend: backend(facts.BackendNone)}, default4("10.244.0.0/16", byFlag, origin.Default, vxlanByEnv)},
 		{input{pools: []checkedPool{terminating(pool("default-ipv4-ippool", "10.244.0.0/16"))}}, checkedPool{}},
 		{input{pools: []checkedPool{pool("services", "10.1.0.0/16", poolstest.ForLoadBalancers), pool("old", "10.2.0.0/16", poolstest.Disabled)}}, checkedPool{}},
+		{input{survey: labelled("worker-1 zone=a", "worker-2 zone=b", "worker-3 zone=c", "worker-4 zone=c", "worker-5"),
+			pools: []checkedPool{pool("rack-a", "10.1.0.0/16", nodeSelector("zone == 'a'")), pool("rack-b", "10.2.0.0/16", nodeSelector("zone == 'b'"))}},
+			pool("rack-a", "10.1.0.0/16", nodeSelector("zone == 'a'"))},
 		{input{installation: facts.Installation{Name: origin.Cluster("Installation default"), CreatesPools: true, Pools: []string{"10.1.0.0/16"}},
 			pools: []checkedPool{created("default-ipv4-ippool", "10.2.0.0/16")}}, checkedPool{}},
 	}
 	require.Len(t, tests, len(FindingCodes()))
 	kebab := regexp.MustCompile(`[.A-Z]`)
 	flags := func(id origin.Setting) string { // as the program names settings
-		return "--" + strings.ToLower(kebab.ReplaceAllStringFunc(string(id), func(s string) string { return "-" + strings.Trim(s, ".") }))
+		return strings.TrimSuffix("--"+strings.ToLower(kebab.ReplaceAllStringFunc(string(id), func(s string) string { return "-" + strings.Trim(s, ".") })), "-mode")
 	}
 	for i, tt := range tests {
 		tt.pool.names = flags

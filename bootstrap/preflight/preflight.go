@@ -29,6 +29,7 @@ type input struct {
 	podCIDRs         []facts.PodCIDRSource
 	survey           facts.Survey
 	installation     facts.Installation
+	backend          facts.Backend
 	pools            []checkedPool // all existing and planned pools
 	names            origin.Names  // of settings, in remedies
 
@@ -88,6 +89,9 @@ var checks = []check{
 	{PrivateWithoutNAT, (*checker).privateWithoutNAT, forPods},
 	{FewerBlocksThanNodes, (*checker).fewerBlocks, forNodes},
 	{NodeSelectorMatchesNoNode, (*checker).noNode, forNodes},
+	{NoRoutesWithoutBIRD, (*checker).noRoutes, forPods},
+	{BIRDNotNeeded, (*checker).birdNotNeeded, forPods},
+	{EncapsulationPolicyOnly, (*checker).policyOnly, forPods},
 }
 
 // findings checks the pools, in order, and then each family as a whole. The findings of
@@ -112,6 +116,7 @@ func (p input) findings(pools []checkedPool, families []ippool.Family) []Finding
 	for _, family := range families {
 		found = append(found, p.terminating(family)...)
 		found = append(found, p.noUsablePool(family)...)
+		found = append(found, c.nodesWithoutPool(family)...)
 		found = append(found, p.besideOperator(family)...)
 	}
 	return found

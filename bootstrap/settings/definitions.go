@@ -9,6 +9,7 @@ import (
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/facts"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/preflight"
@@ -201,6 +202,10 @@ var runDefinitions = []Definition{
 		ID: origin.SettingClusterCIDR, Flag: "cluster-cidr", Env: "CALICO_IPPOOLS_CLUSTER_CIDR", Accepted: acceptedClusterCIDR, List: true,
 		Usage: "the cluster's pod CIDRs as its installer knows them; preferred to those that the cluster names",
 		at:    func(s *Settings) *Setting { return &s.ClusterCIDR },
+	}, {
+		ID: origin.SettingBackend, Flag: "networking-backend", Env: "CALICO_NETWORKING_BACKEND", Words: words(facts.BackendKinds()...),
+		Usage: "networking backend of calico-node; preflight checks the encapsulation of pools against it",
+		at:    func(s *Settings) *Setting { return &s.NetworkingBackend },
 	}, {
 		ID: origin.SettingOnDrift, Flag: "on-drift", Env: "CALICO_IPPOOLS_ON_DRIFT", Default: "report", Words: words(plan.OnDrifts()...),
 		Usage: "what to do if an existing pool differs from the desired one",

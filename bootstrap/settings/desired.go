@@ -32,6 +32,10 @@ type Config struct {
 	// ClusterCIDR has the cluster's pod CIDRs that the settings name; it has no
 	// Prefixes if they name none. It precedes the sources of the cluster.
 	ClusterCIDR facts.PodCIDRSource
+
+	// Backend is the networking backend of calico-node; zero: the settings do not name
+	// it.
+	Backend facts.Backend
 }
 
 // Resolve parses and validates the settings. The error is an *Error with all faults.
@@ -71,6 +75,7 @@ func (s Settings) Resolve() (Config, error) {
 	faults = append(faults, ofBoth...)
 	config.ClusterCIDR = readClusterCIDR(s.ClusterCIDR, &config, &faults)
 	s.validateClusterCIDR(&config, &faults)
+	config.Backend = readBackend(s.NetworkingBackend, &config, &faults)
 	s.resolveFiles(&config, &faults)
 	config.warnOfNode(s.IPv6Support)
 	for _, d := range definitions() {

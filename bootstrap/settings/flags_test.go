@@ -21,7 +21,7 @@ var (
 	flagNames = []string{
 		"ipv4-pool-cidr", "ipv4-pool-name", "ipv4-pool-block-size", "ipv4-pool-ipip", "ipv4-pool-vxlan", "ipv4-pool-node-selector",
 		"ipv6-pool-cidr", "ipv6-pool-name", "ipv6-pool-block-size", "ipv6-pool-vxlan", "ipv6-pool-node-selector",
-		"timeout", "log-level", "log-format", "pools-file", "on-drift", "preflight", "allow", "cluster-cidr",
+		"timeout", "log-level", "log-format", "pools-file", "on-drift", "preflight", "allow", "cluster-cidr", "networking-backend",
 		"datastore-type", "etcd-endpoints", "etcd-discovery-srv", "etcd-username", "etcd-password",
 		"etcd-ca-cert-file", "etcd-cert-file", "etcd-key-file",
 		"kubeconfig", "k8s-api-endpoint", "k8s-ca-file", "k8s-cert-file", "k8s-key-file", "k8s-api-token",

@@ -75,7 +75,7 @@ func TestResolveFaults(t *testing.T) {
 		}},
 		{"smaller than a block size with many zeros",
 			[]string{"CALICO_IPV4POOL_CIDR=10.0.0.0/24", "CALICO_IPV4POOL_BLOCK_SIZE=" + strings.Repeat("0", 1000) + "20"}, []string{
-				`env CALICO_IPV4POOL_CIDR: "10.0.0.0/24": is smaller than one block of /20: Calico can't assign addresses from it; widen it to at least /20, or use blocks of /24 to /32 (env CALICO_IPV4POOL_BLOCK_SIZE is "` + strings.Repeat("0", 197) + `…`,
+				`env CALICO_IPV4POOL_CIDR: "10.0.0.0/24": is smaller than one block of /20: Calico can't assign addresses from it; widen it to at least /20, or use blocks of /24 to /32 (env CALICO_IPV4POOL_BLOCK_SIZE is "` + strings.Repeat("0", 200) + `"… (1002 bytes))`,
 			}},
 
 		{"both encapsulations", []string{"CALICO_IPV4POOL_IPIP=Always", "--ipv4-pool-vxlan=crosssubnet"}, []string{

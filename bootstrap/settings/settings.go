@@ -36,6 +36,10 @@ type Settings struct {
 	// over what the cluster names, and works with every datastore.
 	ClusterCIDR Setting
 
+	// NetworkingBackend is that of calico-node: bird, vxlan or none. Preflight checks the
+	// encapsulation of pools against it; unset: it does not. Nothing else uses it.
+	NetworkingBackend Setting
+
 	// Unknown are variables that look like settings but are not. FromEnv sets
 	// them, and Resolve warns of them.
 	Unknown []Setting

@@ -12,6 +12,8 @@ type node interface {
 	// appendTo appends the canonical text, which is always a single term of the
 	// grammar: it needs no parentheses after "!" or between operators.
 	appendTo(text []byte) []byte
+	// visitLabels calls visit with the label of every test.
+	visitLabels(visit func(label string))
 }
 
 // allNode is all().
@@ -20,6 +22,8 @@ type allNode struct{}
 func (allNode) matches(map[string]string) bool { return true }
 
 func (allNode) appendTo(text []byte) []byte { return append(text, "all()"...) }
+
+func (allNode) visitLabels(func(string)) {}
 
 // hasNode is has(label).
 type hasNode struct{ label string }
@@ -34,6 +38,8 @@ func (n *hasNode) appendTo(text []byte) []byte {
 	text = append(text, n.label...)
 	return append(text, ')')
 }
+
+func (n *hasNode) visitLabels(visit func(string)) { visit(n.label) }
 
 // operator is the operator between a label and its value or set, in its canonical
 // spelling.
@@ -79,6 +85,8 @@ func (n *valueNode) appendTo(text []byte) []byte {
 	return appendQuoted(appendTest(text, n.label, n.op), n.value)
 }
 
+func (n *valueNode) visitLabels(visit func(string)) { visit(n.label) }
+
 // setNode tests whether a label's value is in a set.
 type setNode struct {
 	label  string
@@ -110,6 +118,8 @@ func (n *setNode) appendTo(text []byte) []byte {
 	return append(text, '}')
 }
 
+func (n *setNode) visitLabels(visit func(string)) { visit(n.label) }
+
 // notNode is the negation of an operand that is not a notNode.
 type notNode struct{ operand node }
 
@@ -124,6 +134,8 @@ func negate(n node) node {
 func (n *notNode) matches(labels map[string]string) bool { return !n.operand.matches(labels) }
 
 func (n *notNode) appendTo(text []byte) []byte { return n.operand.appendTo(append(text, '!')) }
+
+func (n *notNode) visitLabels(visit func(string)) { n.operand.visitLabels(visit) }
 
 // connective is the operator that joins the operands of a group.
 type connective string
@@ -166,6 +178,12 @@ func (n *groupNode) appendTo(text []byte) []byte {
 		text = operand.appendTo(text)
 	}
 	return append(text, ')')
+}
+
+func (n *groupNode) visitLabels(visit func(string)) {
+	for _, operand := range n.operands {
+		operand.visitLabels(visit)
+	}
 }
 
 // depthOf returns the depth of nested parentheses in the canonical text of n: each

@@ -1,5 +1,7 @@
 package selector
 
+import "slices"
+
 // Selector is a parsed selector. The zero Selector and a nil *Selector select
 // everything, like all() and the empty text. A Selector is immutable and safe for
 // concurrent use.
@@ -32,6 +34,15 @@ func (s *Selector) Matches(labels map[string]string) bool {
 // longer than the text that was parsed.
 func (s *Selector) String() string {
 	return string(s.node().appendTo(nil))
+}
+
+// Labels returns the names of the labels that the selector tests, sorted and without
+// duplicates. It is empty for all().
+func (s *Selector) Labels() []string {
+	var names []string
+	s.node().visitLabels(func(name string) { names = append(names, name) })
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 func (s *Selector) node() node {

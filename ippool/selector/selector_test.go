@@ -182,3 +182,24 @@ func TestConcurrentUse(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+func TestLabels(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string][]string{
+		"":                                      nil,
+		"all()":                                 nil,
+		"!all()":                                nil,
+		"has(a)":                                {"a"},
+		"zone == 'a'":                           {"zone"},
+		"zone not in {'a', 'b'}":                {"zone"},
+		"b != 'x' || a contains 'y'":            {"a", "b"},
+		"!(b == 'x' && (has(c) || a in {'y'}))": {"a", "b", "c"},
+		"a == '1' || all() || !has(a) || in == ''": {"a", "in"},
+	} {
+		s, err := Parse(text)
+		require.NoError(t, err, text)
+		assert.Equal(t, want, s.Labels(), text)
+	}
+	assert.Empty(t, (*Selector)(nil).Labels())
+	assert.Empty(t, (&Selector{}).Labels())
+}
