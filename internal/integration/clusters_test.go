@@ -22,26 +22,28 @@ import (
 
 // imitatedCluster is a cluster with the objects that its installer creates.
 type imitatedCluster struct {
-	name     string // of testdata/clusters/NAME.yaml, and of the session in docs/INSTALLERS.md
-	operator bool   // the Tigera operator's definition is installed
-	reads    []string
-	creates  int
+	name      string   // of testdata/clusters/NAME.yaml, and of the session in docs/INSTALLERS.md
+	operator  bool     // the Tigera operator's definition is installed
+	byDefault bool     // the document has the default IPv4 range
+	reads     []string // requests of a first run
+	creates   int      // pools of a first run
 }
 
 // TestImitatedClusters runs the commands of docs/INSTALLERS.md on the clusters of
 // several installers, with our small definitions of Calico's kinds and with the published
-// ones. It counts the requests of a first run and of those after it. The sixth cluster,
-// OpenShift 3.11, is TestOpenShiftInventory of host/ansible.
+// ones. It counts the requests of a first run and of those after it. The sixth
+// cluster, OpenShift 3.11, has no API server that it uses: TestInstallersDocument of
+// host/ansible.
 func TestImitatedClusters(t *testing.T) {
 	t.Parallel()
 	always := []string{listPools, listBlocks, listNodes, listServiceCIDRs, operatorGroup}
 	all := append(always[:len(always):len(always)], kubeadmConfig, openShift, kubeProxy)
-	clusters := []imitatedCluster{
-		{"kubeadm", false, append(always[:len(always):len(always)], kubeadmConfig), 2},
-		{"kubeadm-ipv6", false, all, 2},
-		{"k3s", false, all, 2},
-		{"openshift", false, all, 2}, // after those without OpenShift's definition
-		{"rke2", true, append(all[:len(all):len(all)], getInstallation), 0},
+	clusters := []imitatedCluster{ // OpenShift's definition stays, so clusters without it are first
+		{"kubeadm", false, false, append(always[:len(always):len(always)], kubeadmConfig), 2},
+		{"kubeadm-ipv6", false, true, all, 2},
+		{"k3s", false, true, all, 2},
+		{"openshift", false, false, all, 2},
+		{"rke2", true, false, append(all[:len(all):len(all)], getInstallation), 0},
 	}
 	t.Run("own definitions", func(t *testing.T) {
 		world := newKubernetesWorld(t, ippool.CRDV1)
@@ -71,7 +73,7 @@ func testCluster(t *testing.T, world *kubernetesWorld, cluster imitatedCluster, 
 	t.Helper()
 	world.empty(t)
 	imitate(t, world.server, cluster.name)
-	if defaultRange := "192.168.0.0/16"; cluster.name == "k3s" && hostUses(t, defaultRange) {
+	if defaultRange := "192.168.0.0/16"; cluster.byDefault && hostUses(t, defaultRange) {
 		t.Skip("the document has ", defaultRange, ", which a network of this machine overlaps")
 	}
 	program, err := programs.CalicoBootstrap()
