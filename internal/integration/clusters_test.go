@@ -32,7 +32,7 @@ type imitatedCluster struct {
 // TestImitatedClusters runs the commands of docs/INSTALLERS.md on the clusters of
 // several installers, with our small definitions of Calico's kinds and with the published
 // ones. It counts the requests of a first run and of those after it. The sixth
-// cluster, OpenShift 3.11, has no API server that it uses: TestInstallersDocument of
+// cluster, OpenShift 3.11, has its pools in etcd: TestOpenShiftInventory of
 // host/ansible.
 func TestImitatedClusters(t *testing.T) {
 	t.Parallel()

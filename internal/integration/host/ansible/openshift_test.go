@@ -34,9 +34,9 @@ func TestOpenShift(t *testing.T) {
 	assert.Len(t, storedPools(t, etcd), 3)
 }
 
-// TestInstallersDocument runs the commands of docs/INSTALLERS.md on a cluster of
+// TestOpenShiftInventory runs the commands of docs/INSTALLERS.md on a cluster of
 // OpenShift 3.11, with the same inventories and without firewalls.
-func TestInstallersDocument(t *testing.T) {
+func TestOpenShiftInventory(t *testing.T) {
 	t.Parallel()
 	etcd := etcdtest.Start(t, etcdtest.WithMutualTLS())
 	typeSession(t, etcd, "../../../../docs/INSTALLERS.md", "openshift-311", false)
