@@ -66,7 +66,7 @@ func TestEveryCommandIsTyped(t *testing.T) {
 			}
 			blocks++
 			first, _, _ := strings.Cut(text, "\n")
-			switch session := regexp.MustCompile(`^<!-- session: (\w+) -->$`).FindStringSubmatch(mark); {
+			switch session := regexp.MustCompile(`^<!-- session: ([a-z0-9-]+) -->$`).FindStringSubmatch(mark); {
 			case session != nil:
 				assert.True(t, strings.Contains(tests, `"`+session[1]+`"`), "%s: %s", document, first)
 			case strings.Contains(mark, "_test.go runs "):

@@ -29,8 +29,9 @@ const (
 	itsOwn   = "Installation default names no pools, so the operator creates its default pools"
 )
 
-// A default pool whose CIDR nobody names is left to the Tigera operator; one whose CIDR a
-// setting names is created, with a finding.
+// A default pool whose CIDR nobody names is left to the Tigera operator, also if its range is
+// in ClusterCIDR, which says what the cluster has; one whose CIDR a setting of the pool names
+// is created, with a finding.
 func TestOperator(t *testing.T) {
 	t.Parallel()
 	kubeadm := factstest.Source(origin.Cluster("kubeadm-config"), "10.1.0.0/16", "fd01::/56")
@@ -61,12 +62,19 @@ func TestOperator(t *testing.T) {
 		}, nil, nil, nil, 1},
 		"one CIDR is named": {managing(), kubeadm, nil, []string{"--ipv4-pool-cidr=10.1.0.0/16"}, []string{created[0], skipped[1]},
 			[]string{"OperatorManagesPools "}, nil, nil, 1},
-		"one pool exists":            {managing(), kubeadm, []v3.IPPool{poolstest.Stored("mine", "10.1.0.0/16")}, nil, []string{"mine unchanged: exists", skipped[1]}, nil, nil, nil, 1},
-		"all exist":                  {managing(), kubeadm, []v3.IPPool{poolstest.Stored("mine", "10.1.0.0/16"), poolstest.Stored("six", "fd01::/64")}, nil, []string{"mine unchanged: exists", "six unchanged: exists"}, nil, nil, nil, 0},
-		"it creates none":            {facts.Installation{Name: operatorName}, kubeadm, nil, nil, created, []string{"ULAWithoutNAT default-ipv6-ippool"}, nil, nil, 1},
-		"unknown":                    {problem, kubeadm, nil, nil, created, []string{"ULAWithoutNAT default-ipv6-ippool"}, []string{unknown}, nil, 1},
-		"unknown, the CIDRs are set": {problem, facts.PodCIDRSource{}, nil, append(settingstest.CIDRs[:2:2], natIPv6), created, nil, nil, []string{unknown}, 1},
-		"none is desired":            {managing(), kubeadm, nil, []string{"NO_DEFAULT_POOLS=true"}, nil, nil, nil, nil, 0},
+		"the cluster's CIDRs are handed over": {managing(), facts.PodCIDRSource{}, nil, []string{"--cluster-cidr=10.1.0.0/16,fd01::/56"}, skipped, nil, nil, nil, 1},
+		"handed over, the operator's pools are in it": {managing("10.1.0.0/16"), facts.PodCIDRSource{}, nil, []string{"--cluster-cidr=10.1.0.0/16", "--ipv6-pool-cidr=none", "--preflight=off"}, []string{
+			"default-ipv4-ippool skipped: Installation default names the pools that the operator creates: 10.1.0.0/16" + asksFor4, `default-ipv6-ippool skipped: flag --ipv6-pool-cidr is "none"`,
+		}, nil, nil, nil, 1},
+		"handed over, and one CIDR is named": {managing(), facts.PodCIDRSource{}, nil, []string{"--cluster-cidr=10.1.0.0/16,fd01::/56", "--ipv4-pool-cidr=10.1.0.0/17"}, []string{created[0], skipped[1]},
+			[]string{"OperatorManagesPools "}, nil, nil, 1},
+		"handed over, it creates none": {facts.Installation{Name: operatorName}, facts.PodCIDRSource{}, nil, []string{"--cluster-cidr=10.1.0.0/16,fd01::/56", natIPv6}, created, nil, nil, nil, 1},
+		"one pool exists":              {managing(), kubeadm, []v3.IPPool{poolstest.Stored("mine", "10.1.0.0/16")}, nil, []string{"mine unchanged: exists", skipped[1]}, nil, nil, nil, 1},
+		"all exist":                    {managing(), kubeadm, []v3.IPPool{poolstest.Stored("mine", "10.1.0.0/16"), poolstest.Stored("six", "fd01::/64")}, nil, []string{"mine unchanged: exists", "six unchanged: exists"}, nil, nil, nil, 0},
+		"it creates none":              {facts.Installation{Name: operatorName}, kubeadm, nil, nil, created, []string{"ULAWithoutNAT default-ipv6-ippool"}, nil, nil, 1},
+		"unknown":                      {problem, kubeadm, nil, nil, created, []string{"ULAWithoutNAT default-ipv6-ippool"}, []string{unknown}, nil, 1},
+		"unknown, the CIDRs are set":   {problem, facts.PodCIDRSource{}, nil, append(settingstest.CIDRs[:2:2], natIPv6), created, nil, nil, []string{unknown}, 1},
+		"none is desired":              {managing(), kubeadm, nil, []string{"NO_DEFAULT_POOLS=true"}, nil, nil, nil, nil, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

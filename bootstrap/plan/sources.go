@@ -78,9 +78,10 @@ func (p Plan) unusable(prefix netip.Prefix, known facts.Facts) string {
 }
 
 // LeaveToOperator returns the plan without the default pools that the Tigera operator
-// creates: their steps are Skipped. Only pools whose CIDR is unknown are left to it; a
-// CIDR that a setting or a file names is a request for the pool. It is a pure function and
-// does not modify p.
+// creates: their steps are Skipped. Only pools whose CIDR is unknown are left to it, also
+// if a source of pod CIDRs, such as ClusterCIDR of the settings, has one: it says which
+// range the cluster has. A CIDR that a setting of the pool or a file names is a request for
+// the pool. It is a pure function and does not modify p.
 func (p Plan) LeaveToOperator(installation facts.Installation) Plan {
 	if !installation.CreatesPools {
 		return p

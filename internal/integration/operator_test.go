@@ -51,6 +51,8 @@ func testOperator(t *testing.T, world *kubernetesWorld) {
 	onlyIPv4 := cidrsOf("10.1.0.0/16", "none")
 	var chosen settings.Settings
 	chosen.IPv6.CIDR = settings.Given("none", origin.Caller("test"))
+	handedOver := chosen
+	handedOver.ClusterCIDR = settings.Given("10.1.0.0/16", origin.Caller("test"))
 	const asIs = "Installation default names no pools, so the operator creates its default pools; set spec.calicoNetwork.ipPools there, or set ipv4.pool.cidr to create this pool as well"
 	for name, tt := range map[string]struct {
 		spec    string // empty: no Installation
@@ -65,6 +67,8 @@ func testOperator(t *testing.T, world *kubernetesWorld) {
 		"an empty list":          {"{calicoNetwork: {ipPools: []}}", chosen, "created: no IPv4 pool existed", false},
 		"another IPAM":           {"{cni: {type: Calico, ipam: {type: HostLocal}}}", chosen, "created: no IPv4 pool existed", false},
 		"Calico's IPAM":          {"{cni: {type: Calico, ipam: {type: Calico}}}", chosen, "skipped: " + asIs, false},
+		"handed over":            {"{calicoNetwork: {ipPools: [{cidr: 10.2.0.0/16}]}}", handedOver, "skipped: Installation default names the pools that the operator creates: 10.2.0.0/16; set", false},
+		"handed over, no pools":  {"{calicoNetwork: {ipPools: []}}", handedOver, "created: no IPv4 pool existed", false},
 		"the CIDR is named":      {"{calicoNetwork: {ipPools: [{cidr: 10.2.0.0/16}]}}", onlyIPv4, "created: no IPv4 pool existed", true},
 		"the CIDR is named, EKS": {"{kubernetesProvider: EKS}", onlyIPv4, "created: no IPv4 pool existed", false},
 	} {

@@ -15,7 +15,7 @@ import (
 )
 
 // consoleBlock is a block of a session: commands after $ and >, and their output.
-var consoleBlock = regexp.MustCompile("(?s)<!-- session: ([a-z]+) -->\n```console\n(.*?)```\n")
+var consoleBlock = regexp.MustCompile("(?s)<!-- session: ([a-z0-9-]+) -->\n```console\n(.*?)```\n")
 
 // Session is all blocks of a document with the same name. One bash runs their commands in
 // order. Every command must succeed.

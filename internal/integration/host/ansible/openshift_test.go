@@ -30,6 +30,22 @@ var (
 func TestOpenShift(t *testing.T) {
 	t.Parallel()
 	etcd := etcdtest.Start(t, etcdtest.WithMutualTLS())
+	typeSession(t, etcd, "../../../../docs/OPENSHIFT.md", "ansible", true)
+	assert.Len(t, storedPools(t, etcd), 3)
+}
+
+// TestOpenShiftInventory runs the commands of docs/INSTALLERS.md on a cluster of
+// OpenShift 3.11, with the same inventories and without firewalls.
+func TestOpenShiftInventory(t *testing.T) {
+	t.Parallel()
+	etcd := etcdtest.Start(t, etcdtest.WithMutualTLS())
+	typeSession(t, etcd, "../../../../docs/INSTALLERS.md", "openshift-311", false)
+	assert.Empty(t, storedPools(t, etcd), "check mode writes nothing")
+}
+
+// typeSession runs a session of a document in a copy of the repository's examples.
+func typeSession(t *testing.T, etcd *etcdtest.Server, document, name string, firewalls bool) {
+	t.Helper()
 	clone := filepath.Join(t.TempDir(), "calico-bootstrap")
 	copied := filepath.Join(clone, "examples", "ansible")
 	require.NoError(t, os.CopyFS(copied, os.DirFS(examples)))
@@ -38,13 +54,17 @@ func TestOpenShift(t *testing.T) {
 
 	c := newCluster(t, etcd)
 	delete(c.vars, "calico_ippools_preflight")
-	delete(c.vars, "calico_open_firewall")
+	if firewalls {
+		delete(c.vars, "calico_open_firewall")
+	}
 	// These findings depend on the networks of this machine.
 	c.vars["calico_ippools_allow"] = "HostInterfaceOverlap,HostRouteOverlap"
 	c.groups, c.hosts = nil, map[string]vars{}
 	for _, name := range []string{"master.example.com", "node1.example.com", "node2.example.com"} {
 		c.hosts[name] = vars{}
-		c.withFirewalld(t, name, firewalldtest.Start(t), strings.HasPrefix(name, "node"))
+		if firewalls {
+			c.withFirewalld(t, name, firewalldtest.Start(t), strings.HasPrefix(name, "node"))
+		}
 		// Host variables take precedence over group variables.
 		for variable, value := range c.vars {
 			c.hosts[name][variable] = value
@@ -66,7 +86,7 @@ func TestOpenShift(t *testing.T) {
 	require.NoError(t, err)
 	port := strings.TrimSuffix(etcdPort(t, etcd), "/tcp")
 	typed.Session{
-		Document: "../../../../docs/OPENSHIFT.md", Name: "ansible", Folder: clone, Update: *update,
+		Document: document, Name: name, Folder: clone, Update: *update,
 		// One host at a time, so that the order of the output is fixed.
 		Env: append(env, "ANSIBLE_FORKS=1", fmt.Sprintf("ANSIBLE_INVENTORY=%s,%s", filepath.Join(copied, "inventory", "hosts.ini"), local)),
 		Tidy: func(printed string) string {
@@ -79,5 +99,4 @@ func TestOpenShift(t *testing.T) {
 		},
 		Ignore: !strings.Contains(string(version), "core 2.14"),
 	}.Type(t)
-	assert.Len(t, storedPools(t, etcd), 3)
 }
