@@ -194,7 +194,7 @@ func newPlanner(desired Desired, existing datastore.Snapshot, onDrift OnDrift) *
 		broken := p.malformed(record.Name, record.Err)
 		pool := ippool.New(record.Name)
 		if partial := (*ippool.PartialError)(nil); errors.As(record.Err, &partial) {
-			pool.Spec = *partial.Spec.DeepCopy()
+			pool = (&v3.IPPool{ObjectMeta: pool.ObjectMeta, TypeMeta: pool.TypeMeta, Spec: partial.Spec}).DeepCopy()
 		}
 		pool.Spec.CIDR = record.CIDR
 		family, err := exists(pool, true)

@@ -30,7 +30,7 @@ func Undecodable(err error, must string) string {
 // the text before a name, which is shown if it looks like one.
 var valuesInErrors = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile("((?:field|key|kind|version|Kind) )?(\"(?:[^\"\\\\]|\\\\.)*\")" +
-		"|(unknown anchor )'[^']*'|(invalid map key: |cannot unmarshal number )(\\S+( .*)?)" + "|`.*")
+		"|(unknown anchor )'[^']*'|(invalid map key: |cannot unmarshal number |unexpected GroupVersion string: )(\\S+( .*)?)" + "|`.*")
 })
 
 // Decoding returns a decoder's error without quoted values, which may be secrets, and
