@@ -36,7 +36,7 @@ func (p *planner) useExisting(step *Step, want DesiredPool) {
 	family := p.families[want.Family]
 	i := slices.IndexFunc(family, func(pool v3.IPPool) bool { return pool.Name == want.Pool.Name })
 	if record := p.records[want.Pool.Name]; i >= 0 && record != nil {
-		p.exists(step, want, record)
+		p.exists(step, want, record, nil)
 		step.Reason = existsReason(step.Reason, want.Family, family)
 		return
 	}

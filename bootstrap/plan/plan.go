@@ -269,8 +269,7 @@ func (p *planner) plan(want DesiredPool) {
 	case want.Default && len(p.families[want.Family]) > 0:
 		p.useExisting(&step, want)
 	case !want.Default && record != nil:
-		reported := p.exists(&step, want, record)
-		conflicts = slices.DeleteFunc(conflicts, func(c Conflict) bool { return slices.Contains(reported, "spec."+c.Field) })
+		p.exists(&step, want, record, conflicts)
 	case p.taken[want.Pool.Name] != "":
 		p.nameTaken(want)
 	default:
@@ -286,9 +285,9 @@ func (p *planner) plan(want DesiredPool) {
 	p.Steps = append(p.Steps, step)
 }
 
-// exists completes the step of a pool that exists under its name. It returns the paths of
-// the fields that it has reported as faults of the update.
-func (p *planner) exists(step *Step, want DesiredPool, record *ippool.Record) (reported []string) {
+// exists completes the step of a pool that exists under its name. The conflicts of the
+// desired pool are reported as such, not as faults of the update.
+func (p *planner) exists(step *Step, want DesiredPool, record *ippool.Record, conflicts []Conflict) {
 	step.Action, step.Reason, step.Pool = Unchanged, existsUnchanged, record.Pool().DeepCopy()
 	step.Drift = p.differences(want, step.Pool)
 	if len(step.Drift) > 0 {
@@ -306,8 +305,9 @@ func (p *planner) exists(step *Step, want DesiredPool, record *ippool.Record) (r
 		var updated *ippool.Record
 		if updated, step.Drift = withUpdates(want, record, step.Drift); updated != nil {
 			for _, fault := range p.updateFaults(step.Drift, updated, record) {
-				p.fault("IPPool %q can't be updated as requested (%s): %s", step.Name, updatedFields(step.Drift), fault.text)
-				reported = append(reported, fault.field)
+				if !slices.ContainsFunc(conflicts, func(c Conflict) bool { return fault.field == "spec."+c.Field }) {
+					p.fault("IPPool %q can't be updated as requested (%s): %s", step.Name, updatedFields(step.Drift), fault.text)
+				}
 			}
 			step.Action, step.Reason, step.Pool, step.Update = Updated, updatedReason(step.Drift), updated.Pool().DeepCopy(), updated
 			if warning := step.Disruption(); warning != "" {
@@ -316,7 +316,6 @@ func (p *planner) exists(step *Step, want DesiredPool, record *ippool.Record) (r
 		}
 	}
 	p.reportDifferences(step)
-	return reported
 }
 
 // reportDifferences warns of the differences that are not updated. With DriftFail the

@@ -100,19 +100,18 @@ func TestOtherEncapsulationOfIPv6(t *testing.T) {
 func TestConflictIsReportedOnce(t *testing.T) {
 	t.Parallel()
 	ipip := func(pool *v3.IPPool) { pool.Spec.IPIPMode = v3.IPIPModeAlways }
-	const remedy = "ipipMode Always is stored: set ipipMode: Never in the same pool of file"
 	tests := []struct {
 		name, given string
 		stored      []v3.IPPool
 		onDrift     plan.OnDrift
 		want        []string // of each line
 	}{
-		{"update", "ipipMode: Always\n  vxlanMode: Always", []v3.IPPool{poolstest.Stored("b4", "10.3.0.0/16", ipip)}, plan.DriftUpdate, []string{remedy}},
+		{"update", "ipipMode: Always\n  vxlanMode: Always", []v3.IPPool{poolstest.Stored("b4", "10.3.0.0/16", ipip)}, plan.DriftUpdate, []string{"pools.yaml:"}},
 		{"report", "ipipMode: Always\n  vxlanMode: Always", []v3.IPPool{poolstest.Stored("b4", "10.3.0.0/16", ipip)}, plan.DriftReport, []string{"pools.yaml:"}},
 		{"fail", "ipipMode: Always\n  vxlanMode: Always", []v3.IPPool{poolstest.Stored("b4", "10.3.0.0/16", ipip)}, plan.DriftFail, []string{"pools.yaml:"}},
 		{"no pool", "ipipMode: Always\n  vxlanMode: Always", nil, plan.DriftUpdate, []string{"pools.yaml:"}},
 		{"and another one", "ipipMode: Always\n  vxlanMode: Always\n  namespaceSelector: has(a)\n  allowedUses: [Tunnel]",
-			[]v3.IPPool{poolstest.Stored("b4", "10.3.0.0/16", ipip)}, plan.DriftUpdate, []string{remedy, "namespaceSelector"}},
+			[]v3.IPPool{poolstest.Stored("b4", "10.3.0.0/16", ipip)}, plan.DriftUpdate, []string{"vxlanMode", "namespaceSelector"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -124,7 +123,7 @@ func TestConflictIsReportedOnce(t *testing.T) {
 			for i, want := range tt.want {
 				assert.Contains(t, lines[i], want)
 			}
-			assert.Equal(t, tt.want[0] == remedy, strings.Contains(lines[0], "can't be updated as requested"))
+			assert.NotContains(t, err.Error(), "can't be updated as requested")
 		})
 	}
 }
