@@ -43,7 +43,7 @@ func TestMisplacedConfig(t *testing.T) {
 			[]string{":4: spec.etcdEndpoint: unknown field; must be etcdEndpoints", "several endpoints that commas don't separate", "a user without a password"}},
 		"calicoctl 2": {"apiVersion: v1\nkind: calicoApiConfig\nspec:\n  datastoreType: etcdv2\n  etcdEndpoints: " + endpoint + "\n",
 			[]string{`:1: "v1": apiVersion: the format of calicoctl 1 and 2`, `:2: "calicoApiConfig": kind: must be CalicoAPIConfig`, `"etcdv2": the datastore of Calico 1 and 2`}},
-		"not rendered": {head + "spec:\n  etcdEndpoints: __ETCD_ENDPOINTS__\n", []string{`:4: "__ETCD_ENDPOINTS__": spec.etcdEndpoints: an unrendered template`}},
+		"not rendered": {head + "spec:\n  etcdEndpoints: __ETCD_ENDPOINTS__\n", []string{":4: spec.etcdEndpoints: is a template"}},
 		"a tab":        {head + "spec:\n\tetcdEndpoints: " + endpoint + "\n", []string{":4: etcdEndpoints: invalid YAML: a tab in the indentation"}},
 		"two documents": {head + "spec: {etcdEndpoints: '" + endpoint + "'}\n---\n" + head + "spec: {datastoreType: kubernetes}\n",
 			[]string{":5: a second document; must be one CalicoAPIConfig"}},
