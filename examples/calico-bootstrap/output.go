@@ -40,6 +40,7 @@ var formatsOf = map[string][]string{
 	"render":           {formatYAML, formatJSON, formatInstallation},
 	"firewall":         {formatTable, formatJSON, formatYAML, formatFirewallCmd, formatNetworkManager},
 	"config":           {formatTable, formatEnv, formatJSON, formatYAML},
+	"nat":              {formatTable, formatJSON, formatYAML},
 	"version":          {formatTable, formatJSON, formatYAML},
 }
 
