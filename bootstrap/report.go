@@ -40,12 +40,18 @@ type PoolReport struct {
 	// null.
 	Settings []plan.Value `json:"settings"`
 
+	// NAT is what the pool does to NAT, as a sentence without a full stop. It is derived from
+	// the pools alone; Felix's configuration may change it. Only of a pool that would be
+	// created or updated.
+	NAT string `json:"nat,omitempty"`
+
 	// Drift lists the fields that differ from desired. Never null.
 	Drift []plan.Difference `json:"drift"`
 }
 
 func newReport(store datastore.Type, p plan.Plan) Report {
 	report := Report{Datastore: store, Pools: make([]PoolReport, 0, len(p.Steps))}
+	effects := natEffects(p)
 	for _, step := range p.Steps {
 		pool := PoolReport{
 			Name: step.Name, Family: step.Family, Action: step.Action, Reason: step.Reason,
@@ -76,7 +82,7 @@ func newReport(store datastore.Type, p plan.Plan) Report {
 				}
 			}
 		}
-		pool.Reason = text.OneLine(pool.Reason)
+		pool.Reason, pool.NAT = text.OneLine(pool.Reason), text.OneLine(effects.of(step))
 		report.Pools = append(report.Pools, pool)
 	}
 	return report

@@ -125,6 +125,9 @@ func (p *program) printPlan(_ context.Context, _ open.Datastore, report bootstra
 				fmt.Fprintf(table, "  %s\t%s\t%s\n", value.Field, cell(value.Value), cell(value.Source))
 			}
 		}
+		if pool.NAT != "" {
+			fmt.Fprintf(table, "  NAT: %s\n", cell(pool.NAT))
+		}
 		if pool.Action == plan.Unchanged && len(pool.Drift) > 0 {
 			differing++
 		}

@@ -91,7 +91,7 @@ func (d *Datastore) NAT(ctx context.Context) (facts.NAT, error) {
 	if len(problems) == 0 && read.Version == "" {
 		problems = []string{"no ClusterInformation default has a version of Calico: " + facts.VersionUnknown}
 	}
-	read.Problems = append(append(read.Problems, problems...), "etcd has no Service CIDRs: "+facts.ServicesUnknown)
+	read.Problems = append(read.Problems, problems...)
 	return read, nil
 }
 
