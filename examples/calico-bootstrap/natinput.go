@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/netip"
 	"strings"
+	"unicode"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
@@ -121,7 +122,7 @@ func parseHost(value string) (addr netip.Addr, problem string) {
 		return addr, "has brackets; must be written as " + inner.String()
 	case strings.Contains(value, "://"):
 		return addr, "a URL; " + must
-	case strings.ContainsFunc(value, func(r rune) bool { return r >= 'g' && r <= 'z' || r >= 'G' && r <= 'Z' }) && !strings.ContainsAny(value, ": /"):
+	case strings.ContainsFunc(value, func(r rune) bool { return unicode.IsLetter(r) }) && !strings.ContainsAny(value, ": /"):
 		return addr, "a host name, which is not resolved; " + must
 	default:
 		return addr, "not an address; " + must
