@@ -104,6 +104,7 @@ func TestAdvice(t *testing.T) {
 		{"nftables", "10.244.0.7", "203.0.113.7", "", calicoctl, func(c *nat.Cluster) { c.Dataplane = nat.NFTables }, []string{"nft list chain"}, "iptables -t"},
 		{"iptables", "10.244.0.7", "203.0.113.7", "", calicoctl, func(c *nat.Cluster) { c.Dataplane = nat.IPTables }, []string{"ipset list cali40masq-ipam-pools"}, "nft list"},
 		{"eBPF", "10.244.0.7", "203.0.113.7", "", calicoctl, func(c *nat.Cluster) { c.Dataplane = nat.EBPF }, []string{"calico-node -bpf routes dump"}, "nft list"},
+		{"an egress address", "10.244.0.7", "203.0.113.7", "", calicoctl, withDefault(nat.FelixSpec{NATOutgoingAddress: "192.0.2.10"}), []string{"it is set for all nodes, so only pods of one node get replies"}, ""},
 		{"a node, with a FelixConfiguration", "10.244.0.7", "172.16.0.2", "n1", kubectlV1, withDefault(nat.FelixSpec{}), []string{`kubectl patch felixconfigurations.crd.projectcalico.org default --type merge -p '{"spec":{"natOutgoingExclusions":"IPPoolsAndHostIPs"}}'`, "node n2 needs a route"}, ""},
 		{"a node, without", "10.244.0.7", "172.16.0.2", "n1", calicoctl, nil, []string{`"kind":"FelixConfiguration"`, `"natOutgoingExclusions":"IPPoolsAndHostIPs"`, "calicoctl apply"}, "patch felix"},
 		{"an exempt node", "10.244.0.7", "172.16.0.2", "n1", calicoctl, hosts, []string{`calicoctl patch felixconfiguration default -p '{"spec":{"natOutgoingExclusions":"IPPoolsOnly"}}'`}, ""},

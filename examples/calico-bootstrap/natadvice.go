@@ -24,6 +24,7 @@ func (w *natWorld) advice(verdict nat.Verdict) []natAdvice {
 	a := adviser{natWorld: w, verdict: verdict, advice: []natAdvice{}}
 	switch decisive := a.decisive(); decisive.Code {
 	case nat.Masqueraded:
+		a.egressAddress(decisive.Setting)
 		a.toKeep()
 		a.onTheWire()
 	case nat.InterfaceFilter:
@@ -108,6 +109,18 @@ func (a *adviser) toKeep() {
 	if isPrivate(a.verdict.Source) {
 		a.returnRoute()
 	}
+}
+
+// egressAddress advises about natOutgoingAddress, if the setting is that.
+func (a *adviser) egressAddress(setting nat.Setting) {
+	if setting.Field == "" {
+		return
+	}
+	what := "natOutgoingAddress is for all pools of the nodes that it is set for, and must be an address of the node: replies come to the node that has it; Calico has no such address for a pool"
+	if setting.Configuration == "default" {
+		what += "; it is set for all nodes, so only pods of one node get replies: set it in a FelixConfiguration node.NAME instead"
+	}
+	a.add("for replies to arrive", what)
 }
 
 // settingsOf names the setting of a default pool, if it is one.

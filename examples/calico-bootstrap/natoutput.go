@@ -70,7 +70,7 @@ func (v natVerdict) sentence() string {
 	case nat.No:
 		s = fmt.Sprintf("no: %s to %s is not masqueraded", v.Source, v.Destination)
 	default:
-		s = fmt.Sprintf("depends: %s to %s", v.Source, v.Destination)
+		s = fmt.Sprintf("depends: %s to %s may be masqueraded", v.Source, v.Destination)
 	}
 	if v.Met != nil && !*v.Met {
 		s += fmt.Sprintf(" (expected: %s)", v.Expected)
