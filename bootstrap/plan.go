@@ -47,7 +47,7 @@ func (p *Plan) String() string {
 		}
 		line("%s %s pool %s%s: %s (%s)", marks[pool.Action], pool.Family, pool.Name, cidr, pool.Action, pool.Reason)
 		if pool.NAT != "" {
-			line("  NAT: %s", pool.NAT)
+			lines.WriteString("  NAT: " + pool.NAT + "\n")
 		}
 	}
 	for _, warning := range p.Report.Warnings {

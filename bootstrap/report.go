@@ -51,7 +51,6 @@ type PoolReport struct {
 
 func newReport(store datastore.Type, p plan.Plan) Report {
 	report := Report{Datastore: store, Pools: make([]PoolReport, 0, len(p.Steps))}
-	effects := natEffects(p)
 	for _, step := range p.Steps {
 		pool := PoolReport{
 			Name: step.Name, Family: step.Family, Action: step.Action, Reason: step.Reason,
@@ -82,7 +81,7 @@ func newReport(store datastore.Type, p plan.Plan) Report {
 				}
 			}
 		}
-		pool.Reason, pool.NAT = text.OneLine(pool.Reason), text.OneLine(effects.of(step))
+		pool.Reason = text.OneLine(pool.Reason)
 		report.Pools = append(report.Pools, pool)
 	}
 	return report
