@@ -13,6 +13,7 @@ const (
 	SettingIPv6Support      Setting = "ipv6Support"
 	SettingPoolsFile        Setting = "poolsFile"
 	SettingClusterCIDR      Setting = "clusterCIDR"
+	SettingNoNATTo          Setting = "noNATTo"
 	SettingOnDrift          Setting = "onDrift"
 	SettingPreflight        Setting = "preflight"
 	SettingAllow            Setting = "allow"

@@ -71,6 +71,7 @@ func (s Settings) Resolve() (Config, error) {
 	config.ClusterCIDR = readClusterCIDR(s.ClusterCIDR, &config, &faults)
 	s.validateClusterCIDR(&config, &faults)
 	s.resolveFiles(&config, &faults)
+	s.resolveNoNATTo(&config, &faults)
 	config.warnOfNode(s.IPv6Support)
 	for _, d := range definitions() {
 		if setting := d.Of(&s); d.Older != "" && setting.Source == origin.Env(d.Older) {

@@ -36,6 +36,10 @@ type Settings struct {
 	// over what the cluster names, and works with every datastore.
 	ClusterCIDR Setting
 
+	// NoNATTo are ranges to which traffic of pods is not masqueraded, CIDRs separated by
+	// commas that don't overlap: see [plan.NoNAT].
+	NoNATTo Setting
+
 	// Unknown are variables that look like settings but are not. FromEnv sets
 	// them, and Resolve warns of them.
 	Unknown []Setting
