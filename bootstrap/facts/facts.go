@@ -9,6 +9,7 @@ import (
 	"net/netip"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool/nat"
 )
 
 // Located is a range of addresses and its source.
@@ -25,6 +26,9 @@ type Facts struct {
 	PodCIDRs []PodCIDRSource // sources of pod CIDRs, in order of precedence
 	Survey   Survey          // nodes and Services of the cluster
 	Blocks   []netip.Prefix  // IPAM blocks of the families that get a new pool
+
+	// FelixConfigurations are those that a FelixReader returned.
+	FelixConfigurations []nat.FelixConfiguration
 
 	// Installation is what the Tigera operator does about pools.
 	Installation Installation

@@ -21,6 +21,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool/nat"
 )
 
 // input is what pools are checked against.
@@ -29,6 +30,7 @@ type input struct {
 	podCIDRs         []facts.PodCIDRSource
 	survey           facts.Survey
 	installation     facts.Installation
+	felix            []nat.FelixConfiguration
 	pools            []checkedPool // all existing and planned pools
 	names            origin.Names  // of settings, in remedies
 
@@ -49,6 +51,7 @@ type checkedPool struct {
 	ofFile    bool         // a file names it
 	manager   string       // what manages an existing pool; empty: unknown
 	deleted   bool         // it has a deletion timestamp
+	noNAT     bool         // it has plan.NoNATLabel
 
 	// randomRange reports whether the CIDR is unknown and will be random.
 	randomRange bool
@@ -121,9 +124,13 @@ func (p input) terminating(family ippool.Family) []Finding {
 	var found []Finding
 	for _, pool := range p.pools {
 		if pool.family == family && pool.deleted {
+			counts := fmt.Sprintf("counts as an %s pool", family)
+			if pool.noNAT {
+				counts = "exempts traffic from masquerading"
+			}
 			found = append(found, Finding{
 				Code: PoolTerminating, Pool: pool.name, CIDR: pool.located(),
-				Text: fmt.Sprintf("IPPool %q is being deleted and counts as an %s pool until the deletion completes; run again afterwards", pool.name, family),
+				Text: fmt.Sprintf("IPPool %q is being deleted and %s until the deletion completes; run again afterwards", pool.name, counts),
 			})
 		}
 	}
@@ -242,7 +249,7 @@ func (p input) noUsablePool(family ippool.Family) []Finding {
 	var why []string
 	onlyFiles := true
 	for _, pool := range p.pools {
-		if pool.family != family {
+		if pool.family != family || pool.noNAT {
 			continue
 		}
 		onlyFiles = onlyFiles && pool.ofFile
