@@ -79,8 +79,8 @@ func (p input) natFindings(checked []checkedPool, use func(nat.Finding, Finding)
 			continue
 		}
 		pool := byName[finding.Pools[i].Name]
-		if _, drained := pool.updated["disabled"]; drained && !finding.EndsFelix {
-			continue // its pods need natOutgoing and routes until they are gone
+		if pool.existing && (finding.Code == nat.ExemptionWithNAT || finding.Code == nat.ExemptionExportedByBGP) {
+			continue // it may have pods, which need natOutgoing and routes until they are gone
 		}
 		use(finding, Finding{
 			Code: FindingCode(finding.Code), Pool: pool.name, CIDR: pool.located(),
