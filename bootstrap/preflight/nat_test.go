@@ -113,6 +113,8 @@ func TestEndsFelix(t *testing.T) {
 	t.Parallel()
 	six := desired(ippool.IPv6, "fd00:1::/64")
 	six.Pool.Spec.NATOutgoing = true
+	without := desired(ippool.IPv6, "fd00:1::/64")
+	without.Pool.Spec.NATOutgoing = false
 	ofNode := []nat.FelixConfiguration{{Name: "node.a", Spec: nat.FelixSpec{NATOutgoingAddress: "192.0.2.10"}}}
 	for name, tt := range map[string]struct {
 		want     plan.DesiredPool
@@ -123,7 +125,7 @@ func TestEndsFelix(t *testing.T) {
 		"no address":         {six, nil, nil, nil},
 		"for all nodes":      {six, nil, []nat.FelixConfiguration{{Name: "default", Spec: nat.FelixSpec{NATOutgoingAddress: "192.0.2.10"}}}, []string{"NATAddressWithIPv6 default-ipv6-ippool"}},
 		"for one node":       {six, nil, ofNode, []string{"NATAddressWithIPv6 default-ipv6-ippool"}},
-		"without NAT":        {desired(ippool.IPv6, "fd00:1::/64"), nil, ofNode, nil},
+		"without NAT":        {without, nil, ofNode, nil},
 		"random":             {func() plan.DesiredPool { w := six; w.Pool = six.Pool.DeepCopy(); w.Pool.Spec.CIDR = ""; return w }(), nil, ofNode, []string{"NATAddressWithIPv6 default-ipv6-ippool"}},
 		"it exists":          {six, []v3.IPPool{poolstest.Stored("six", "fd00:2::/64", func(p *v3.IPPool) { p.Spec.NATOutgoing = true })}, ofNode, nil},
 		"assumed nftables":   {six, nil, []nat.FelixConfiguration{{Name: "default", Spec: nat.FelixSpec{InterfaceFilter: "eth+"}}}, nil},
