@@ -231,7 +231,7 @@ func (r *runner) settle(draft plan.Plan, known facts.Facts) (plan.Plan, error) {
 	before := len(draft.Warnings)
 	r.reporter.warnOnce(settled.Warnings[before:]...)
 	settled.Warnings = settled.Warnings[:before]
-	r.reporter.note(settled.NoNATNotes()...)
+	r.reporter.note(settled.NoNATNotes(known)...)
 	return settled, nil
 }
 

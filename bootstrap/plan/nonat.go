@@ -8,6 +8,7 @@ import (
 
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/facts"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/ranges"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
@@ -349,9 +350,9 @@ func (p Plan) besideNoNAT(candidates []netip.Prefix) []netip.Prefix {
 	return sorted
 }
 
-// NoNATNotes returns what is good to know about the pools that the plan creates for ranges of
-// NoNATTo. It is a pure function.
-func (p Plan) NoNATNotes() []string {
+// NoNATNotes returns what is good to know about the pools that the settled plan creates for
+// ranges of NoNATTo, one line each. It is a pure function.
+func (p Plan) NoNATNotes(known facts.Facts) []string {
 	var created []string
 	for _, r := range p.NoNATTo {
 		if slices.ContainsFunc(p.Steps, func(step Step) bool { return step.NoNATTo == r.Prefix && step.Action == Created }) {
@@ -361,5 +362,9 @@ func (p Plan) NoNATNotes() []string {
 	if created == nil {
 		return nil
 	}
-	return []string{fmt.Sprintf("disabled pools cover %s: no later pool fits inside them; hosts there see the addresses of pods and need return routes to them", listed(created))}
+	notes := []string{fmt.Sprintf("disabled pools cover %s: no later pool fits inside them; hosts there see the addresses of pods and need return routes to them", listed(created))}
+	if len(known.ServiceCIDRs()) == 0 {
+		notes = append(notes, fmt.Sprintf("no Service CIDR is known: if %s contains addresses of Services that BGP advertises, leave them out, because BGP does not export routes inside the pools", p.Names.Of(origin.SettingNoNATTo)))
+	}
+	return notes
 }

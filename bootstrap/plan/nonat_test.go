@@ -82,7 +82,8 @@ func TestNoNATPool(t *testing.T) {
 	ippool.Default(want)
 	assert.Equal(t, want.Spec, pool.Spec)
 	assert.Equal(t, "a part of 10.244.0.0/15: traffic to it is not masqueraded", p.Steps[1].PlannedReason())
-	assert.Equal(t, []string{"disabled pools cover 10.244.0.0/15, 172.16.0.0/12: no later pool fits inside them; hosts there see the addresses of pods and need return routes to them"}, p.NoNATNotes())
+	assert.Equal(t, []string{"disabled pools cover 10.244.0.0/15, 172.16.0.0/12: no later pool fits inside them; hosts there see the addresses of pods and need return routes to them",
+		"no Service CIDR is known: if noNATTo contains addresses of Services that BGP advertises, leave them out, because BGP does not export routes inside the pools"}, p.NoNATNotes(facts.Facts{}))
 	assert.Empty(t, p.Warnings)
 }
 
@@ -157,7 +158,8 @@ func TestNoNATSecondRun(t *testing.T) {
 	require.NoError(t, err)
 	assert.Empty(t, second.Changes())
 	assert.Empty(t, second.Warnings)
-	assert.Empty(t, second.NoNATNotes())
+	assert.Len(t, first.NoNATNotes(services), 1, "Services are known")
+	assert.Empty(t, second.NoNATNotes(facts.Facts{}))
 	for _, step := range second.Steps {
 		assert.Equal(t, plan.Unchanged, step.Action, step.Name)
 	}

@@ -18,7 +18,7 @@ import (
 func Check(p plan.Plan, known facts.Facts, all bool) []Finding {
 	world, checked := checkedIn(p, known, all)
 	found := world.findings(checked, p.Families(func(step plan.Step) bool { return step.Action != plan.Skipped }))
-	if len(checked) > 0 {
+	if world.all = all; all || len(checked) > 0 {
 		found = append(found, newChecker(world, checked).nat(poolFamilies)...)
 	}
 	for i := range found {

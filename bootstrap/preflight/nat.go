@@ -63,8 +63,11 @@ func natModel(pools []checkedPool, configurations []nat.FelixConfiguration) *nat
 	return nat.New(cluster)
 }
 
-// natFindings passes on the findings of package nat that concern checked pools.
+// natFindings passes on the findings of package nat that concern checked pools, or any.
 func (p input) natFindings(checked []checkedPool, use func(nat.Finding, Finding)) {
+	if p.all {
+		checked = p.pools
+	}
 	if len(checked) == 0 {
 		return
 	}

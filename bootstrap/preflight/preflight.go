@@ -31,6 +31,7 @@ type input struct {
 	survey           facts.Survey
 	installation     facts.Installation
 	felix            []nat.FelixConfiguration
+	all              bool          // findings of package nat about pools without a step count
 	pools            []checkedPool // all existing and planned pools
 	names            origin.Names  // of settings, in remedies
 
