@@ -163,7 +163,7 @@ func TestPlanReportsStoredCombinations(t *testing.T) {
 	t.Parallel()
 	natted := func(p *v3.IPPool) { p.Spec.NATOutgoing = true }
 	store := &felixStore{
-		fakeStore: newStore(poolstest.Stored("a", "192.0.2.0/24", natted), poolstest.Stored("b", "10.0.0.0/8"), poolstest.Stored("c", "10.1.0.0/16"), poolstest.Stored("six", "fd00:1::/64", natted)),
+		fakeStore: newStore(poolstest.Stored("a", "172.30.0.0/16", natted), poolstest.Stored("b", "10.0.0.0/8"), poolstest.Stored("c", "10.1.0.0/16"), poolstest.Stored("six", "fd00:1::/64", natted)),
 		felix:     []nat.FelixConfiguration{{Name: "default", Spec: nat.FelixSpec{NATOutgoingAddress: "192.0.2.10", NFTablesMode: "Enabled"}}},
 	}
 	planned, err := New(store, WithHost(fakeHost{reads: new(int)})).Plan(t.Context(), settingstest.Given(t))
