@@ -49,7 +49,7 @@ func Graphic(s string) string {
 // a readable line.
 const (
 	MaxQuoted  = 200
-	MaxProblem = 600
+	MaxProblem = 360
 )
 
 // MaxCause is the maximum length of the cause of an error, in bytes. A server chooses
