@@ -7,18 +7,18 @@ import (
 )
 
 // NATReader is implemented by a Datastore that knows what decides about NAT besides the
-// pools. A run that creates or changes pools does not need it. Its methods may not be called
-// concurrently with other methods of the Datastore.
+// pools. A run that creates or changes pools needs only its FelixReader, and that only where
+// an IPv6 pool gets natOutgoing. Its methods may not be called concurrently with other methods
+// of the Datastore.
 //
 // What is absent, forbidden or malformed is not an error: it is a problem, and the defaults
 // are assumed. Errors are those of the connection, of the credentials, of ctx, and of
 // responses that exceed a limit.
 type NATReader interface {
-	// FelixConfigurations returns the FelixConfigurations with one list, in any order, and
-	// the problems, one line each.
-	FelixConfigurations(ctx context.Context) ([]nat.FelixConfiguration, []string, error)
+	FelixReader
 
-	// NAT returns everything that decides about NAT besides the pools.
+	// NAT returns everything that decides about NAT besides the pools. That there is no
+	// FelixConfiguration default is a problem here.
 	NAT(ctx context.Context) (NAT, error)
 }
 

@@ -64,6 +64,8 @@ func exitCode(err error) int {
 		return exitDone
 	case errors.As(err, &partial) && !errors.Is(err, bootstrap.ErrTimedOut):
 		return exitFailed // part of the pools was written, whatever the other errors
+	case errors.Is(err, preflight.ErrEndsFelix):
+		return exitFailed
 	case errors.As(err, &usage), errors.Is(err, settings.ErrInvalidSettings), errors.Is(err, preflight.ErrFindings), errors.Is(err, bootstrap.ErrStrict):
 		return exitSettings
 	case errors.Is(err, errPending), errors.Is(err, plan.ErrDrift):

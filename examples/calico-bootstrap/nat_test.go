@@ -95,7 +95,7 @@ func TestAdvice(t *testing.T) {
 		without                         string
 	}{
 		{"masqueraded", "10.244.0.7", "203.0.113.7", "", calicoctl, nil, []string{
-			`"name":"no-nat-to-203-0-113-7-32"`, "| calicoctl apply -f -", `calicoctl patch ippool default-ipv4-ippool -p '{"spec":{"natOutgoing":false}}'`, "--ipv4-pool-nat-outgoing=false",
+			"set --no-nat-to (CALICO_IPPOOLS_NO_NAT_TO)", `"name":"no-nat-to-203-0-113-7-32"`, "| calicoctl apply -f -", `calicoctl patch ippool default-ipv4-ippool -p '{"spec":{"natOutgoing":false}}'`, "--ipv4-pool-nat-outgoing=false",
 			"a route to 10.244.0.0/16", "nft list chain ip calico nat-cali-nat-outgoing", "iptables -t nat -S cali-nat-outgoing", "cali40masq-ipam-pools", "kube-proxy",
 		}, "kubectl"},
 		{"masqueraded, on Kubernetes", "10.244.0.7", "203.0.113.7", "", kubectlV1, nil, []string{`"apiVersion":"crd.projectcalico.org/v1"`, "| kubectl apply -f -", "kubectl patch ippools.crd.projectcalico.org default-ipv4-ippool --type merge"}, "calicoctl"},

@@ -97,9 +97,9 @@ func (a *adviser) toKeep() {
 	if toHost {
 		a.felix(when, "exempt all nodes (Calico 3.31.0 or newer); this is for all sources", host.Setting, `{"spec":{"natOutgoingExclusions":"IPPoolsAndHostIPs"}}`)
 	}
-	what := "exempt the destination, for all sources, with a disabled pool; choose the whole range that is to be exempt in the place of the one address"
+	what := "exempt the destination, for all sources, with a disabled pool: set --no-nat-to (CALICO_IPPOOLS_NO_NAT_TO) of this program, which keeps clear of other pools, or use the command; choose the whole range that is to be exempt in the place of the one address"
 	if toHost {
-		what = "or, with any version, exempt the nodes' network with a disabled pool; choose the whole range in the place of the one address"
+		what = "or, with any version, exempt the nodes' network with a disabled pool: set --no-nat-to (CALICO_IPPOOLS_NO_NAT_TO) of this program, which keeps clear of other pools, or use the command; choose the whole range in the place of the one address"
 	}
 	a.add(when, what, a.create(exemptingPool(a.verdict.Destination)))
 	if source, found := a.reason(nat.SourceInNATPool); found && len(source.Pools) == 1 {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"go.etcd.io/etcd/api/v3/mvccpb"
@@ -34,22 +35,15 @@ const (
 // FelixConfigurations reads the FelixConfigurations with one range read per 500 of them.
 // More than 20,001 records, 32 MiB, or 2,000,000 values in them are an error.
 func (d *Datastore) FelixConfigurations(ctx context.Context) ([]nat.FelixConfiguration, []string, error) {
-	var (
-		found []nat.FelixConfiguration
-		known bool
-	)
+	var found []nat.FelixConfiguration
 	problems, err := d.resources(ctx, "felixconfigurations", "FelixConfiguration", facts.FelixDefaultsAssumed, func(name string, record []byte) error {
 		felix, err := natrecord.FelixConfiguration(record)
 		if err == nil {
 			felix.Name = name // Calico looks resources up by key
 			found = append(found, felix)
-			known = known || name == "default"
 		}
 		return err
 	})
-	if err == nil && !known && len(problems) == 0 {
-		problems = []string{"no FelixConfiguration default exists: " + facts.FelixDefaultsAssumed}
-	}
 	return found, problems, err
 }
 
@@ -62,6 +56,10 @@ func (d *Datastore) NAT(ctx context.Context) (facts.NAT, error) {
 	)
 	if read.FelixConfigurations, read.Problems, err = d.FelixConfigurations(ctx); err != nil {
 		return facts.NAT{}, err
+	}
+	isDefault := func(felix nat.FelixConfiguration) bool { return felix.Name == "default" }
+	if len(read.Problems) == 0 && !slices.ContainsFunc(read.FelixConfigurations, isDefault) {
+		read.Problems = []string{"no FelixConfiguration default exists: " + facts.FelixDefaultsAssumed}
 	}
 	problems, err := d.resources(ctx, "nodes", "Node", facts.NodesUnknown, func(name string, record []byte) error {
 		node, err := natrecord.Node(record)

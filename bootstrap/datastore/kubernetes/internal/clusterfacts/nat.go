@@ -50,10 +50,6 @@ func FelixConfigurations(ctx context.Context, client *api.Client, group schema.G
 		}
 		return memory + textsMemory(felix.Spec.ExternalNodesList), nil
 	})
-	isDefault := func(felix nat.FelixConfiguration) bool { return felix.Name == "default" }
-	if err == nil && len(problems) == 0 && !slices.ContainsFunc(found, isDefault) {
-		problems = []string{"no FelixConfiguration default exists: " + facts.FelixDefaultsAssumed}
-	}
 	return found, problems, err
 }
 
@@ -75,6 +71,10 @@ func NAT(ctx context.Context, client *api.Client, group schema.GroupVersion) (fa
 	)
 	if read.FelixConfigurations, read.Problems, err = FelixConfigurations(ctx, client, group); err != nil {
 		return facts.NAT{}, err
+	}
+	isDefault := func(felix nat.FelixConfiguration) bool { return felix.Name == "default" }
+	if len(read.Problems) == 0 && !slices.ContainsFunc(read.FelixConfigurations, isDefault) {
+		read.Problems = []string{"no FelixConfiguration default exists: " + facts.FelixDefaultsAssumed}
 	}
 	action := api.Action{Operation: "reading nodes", Verb: "list", Resource: "nodes"}
 	problems, err := readObjects(ctx, client, action, nodeList, "Node", facts.NodesUnknown, func(item []byte) (int, error) {
