@@ -28,16 +28,22 @@ const (
 	maxNATProblems = 100 // malformed objects that are named
 )
 
-// FelixConfigurations reads the FelixConfigurations of an API group.
+// FelixConfigurations reads the FelixConfigurations of an API group. That there are none, or
+// that the API server does not have the resource, is not a problem.
 func FelixConfigurations(ctx context.Context, client *api.Client, group schema.GroupVersion) ([]nat.FelixConfiguration, []string, error) {
+	found, _, problems, err := felixConfigurations(ctx, client, group)
+	return found, problems, err
+}
+
+// felixConfigurations also returns that there is no default one, or not the resource.
+func felixConfigurations(ctx context.Context, client *api.Client, group schema.GroupVersion) (found []nat.FelixConfiguration, absent string, problems []string, err error) {
 	list := api.List{
 		Path: []string{"apis", group.Group, group.Version, "felixconfigurations"}, PageSize: felixPage,
 		Kind: "FelixConfigurationList", APIVersion: group.String(),
 		MaxBytes: maxFelixBytes, MaxItems: maxFelix, MaxMemory: maxFelixMemory,
 	}
 	action := api.Action{Operation: "reading FelixConfigurations", Verb: "list", Group: group.Group, Resource: "felixconfigurations"}
-	var found []nat.FelixConfiguration
-	problems, err := readObjects(ctx, client, action, list, "FelixConfiguration", facts.FelixDefaultsAssumed, func(item []byte) (int, error) {
+	absent, problems, err = readObjects(ctx, client, action, list, "FelixConfiguration", facts.FelixDefaultsAssumed, func(item []byte) (int, error) {
 		felix, err := natrecord.FelixConfiguration(item)
 		if err != nil {
 			return 0, err
@@ -50,7 +56,11 @@ func FelixConfigurations(ctx context.Context, client *api.Client, group schema.G
 		}
 		return memory + textsMemory(felix.Spec.ExternalNodesList), nil
 	})
-	return found, problems, err
+	isDefault := func(felix nat.FelixConfiguration) bool { return felix.Name == "default" }
+	if absent == "" && len(problems) == 0 && !slices.ContainsFunc(found, isDefault) {
+		absent = "no FelixConfiguration default exists: " + facts.FelixDefaultsAssumed
+	}
+	return found, absent, problems, err
 }
 
 func textsMemory(texts []string) int {
@@ -65,19 +75,14 @@ func textsMemory(texts []string) int {
 // NAT reads what decides about NAT besides the pools. The FelixConfigurations and the
 // ClusterInformation are in the API group of the pools.
 func NAT(ctx context.Context, client *api.Client, group schema.GroupVersion) (facts.NAT, error) {
-	var (
-		read facts.NAT
-		err  error
-	)
-	if read.FelixConfigurations, read.Problems, err = FelixConfigurations(ctx, client, group); err != nil {
+	var read facts.NAT
+	configurations, absent, problems, err := felixConfigurations(ctx, client, group)
+	if err != nil {
 		return facts.NAT{}, err
 	}
-	isDefault := func(felix nat.FelixConfiguration) bool { return felix.Name == "default" }
-	if len(read.Problems) == 0 && !slices.ContainsFunc(read.FelixConfigurations, isDefault) {
-		read.Problems = []string{"no FelixConfiguration default exists: " + facts.FelixDefaultsAssumed}
-	}
+	read.FelixConfigurations, read.Problems = configurations, withAbsent(absent, problems)
 	action := api.Action{Operation: "reading nodes", Verb: "list", Resource: "nodes"}
-	problems, err := readObjects(ctx, client, action, nodeList, "Node", facts.NodesUnknown, func(item []byte) (int, error) {
+	absent, problems, err = readObjects(ctx, client, action, nodeList, "Node", facts.NodesUnknown, func(item []byte) (int, error) {
 		node, err := natrecord.Node(item)
 		if err != nil {
 			return 0, err
@@ -89,6 +94,7 @@ func NAT(ctx context.Context, client *api.Client, group schema.GroupVersion) (fa
 	if err != nil {
 		return facts.NAT{}, err
 	}
+	problems = withAbsent(absent, problems)
 	if len(problems) == 0 && len(read.Nodes) == 0 {
 		problems = []string{"the cluster has no nodes: " + facts.NodesUnknown}
 	}
@@ -106,12 +112,19 @@ func NAT(ctx context.Context, client *api.Client, group schema.GroupVersion) (fa
 	return read, nil
 }
 
+// withAbsent returns the problems with what is absent, unless it is empty.
+func withAbsent(absent string, problems []string) []string {
+	if absent == "" {
+		return problems
+	}
+	return append(problems, absent)
+}
+
 // readObjects reads a list of objects that use decodes. It returns a problem for each object
-// that is malformed, and one if the list is absent or forbidden.
-func readObjects(ctx context.Context, client *api.Client, action api.Action, list api.List, kind, assumed string, use func(item []byte) (memory int, err error)) ([]string, error) {
-	var problems []string
+// that is malformed, one if the list is forbidden, and that the resource is absent.
+func readObjects(ctx context.Context, client *api.Client, action api.Action, list api.List, kind, assumed string, use func(item []byte) (memory int, err error)) (absent string, problems []string, err error) {
 	malformed := 0
-	_, err := client.ReadList(ctx, action, list, func(item []byte) (int, error) {
+	_, err = client.ReadList(ctx, action, list, func(item []byte) (int, error) {
 		var named struct {
 			Metadata struct {
 				Name string `json:"name"`
@@ -132,15 +145,15 @@ func readObjects(ctx context.Context, client *api.Client, action api.Action, lis
 	})
 	switch {
 	case errors.Is(err, datastore.ErrNotInstalled): // its hint is about pools
-		return []string{fmt.Sprintf("the API server has no %s: %s", action.Resource, assumed)}, nil
+		return fmt.Sprintf("the API server has no %s: %s", action.Resource, assumed), nil, nil
 	case err != nil && isProblem(ctx, err):
-		return []string{assumed + ": " + err.Error()}, nil
+		return "", []string{assumed + ": " + err.Error()}, nil
 	case err != nil:
-		return nil, err
+		return "", nil, err
 	case malformed > maxNATProblems:
 		problems = append(problems, fmt.Sprintf("%d more %ss are ignored", malformed-maxNATProblems, kind))
 	}
-	return problems, nil
+	return "", problems, nil
 }
 
 // version reads Calico's version from the ClusterInformation.
