@@ -8,6 +8,7 @@ import (
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
 // changedSince returns an ErrConflict if now differs from the plan to apply. Steps
@@ -16,11 +17,15 @@ func (r *runner) changedSince(now plan.Plan) error {
 	if r.agreed == nil {
 		return nil
 	}
-	if was, is := len(r.agreed.Steps), len(now.Steps); was != is {
+	agreed, steps := r.agreed.Steps, now.Steps
+	if slices.ContainsFunc(agreed, unknown) {
+		agreed, steps = withoutSplits(agreed), withoutSplits(steps)
+	}
+	if was, is := len(agreed), len(steps); was != is {
 		return &planChangedError{fmt.Sprintf("it had %d pools and has %d now", was, is)}
 	}
-	for i, is := range now.Steps {
-		was := r.agreed.Steps[i]
+	for i, is := range steps {
+		was := agreed[i]
 		if is.Done || sameStep(was, is) || was.Action == plan.Created && r.ledger.mayHaveCreated(is) {
 			continue
 		}
@@ -31,6 +36,14 @@ func (r *runner) changedSince(now plan.Plan) error {
 		return &planChangedError{fmt.Sprintf("IPPool %q was: %s; it is now: %s", was.Name, before, after)}
 	}
 	return nil
+}
+
+// withoutSplits returns the steps without those of IPv6 ranges that are split around a random
+// CIDR, which a plan does not know.
+func withoutSplits(steps []plan.Step) []plan.Step {
+	return slices.DeleteFunc(slices.Clone(steps), func(step plan.Step) bool {
+		return step.NoNATTo.IsValid() && step.Family == ippool.IPv6
+	})
 }
 
 // sameStep compares the action, the pool and its new content. If the CIDR was

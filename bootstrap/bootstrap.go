@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 
@@ -114,8 +115,9 @@ func Render(ctx context.Context, s settings.Settings, opts ...Option) ([]*v3.IPP
 	}
 	o := newOptions(opts)
 	warnings := config.Warnings
-	desired := plan.Desired{Names: config.Desired.Names}
-	for i, want := range onHost(config.Desired, o.host).Pools {
+	here := onHost(config.Desired, o.host)
+	desired := plan.Desired{Names: config.Desired.Names, NoNATTo: here.NoNATTo}
+	for i, want := range here.Pools {
 		switch {
 		case want.Skip == "":
 			desired.Pools = append(desired.Pools, want)
@@ -146,8 +148,15 @@ func Render(ctx context.Context, s settings.Settings, opts ...Option) ([]*v3.IPP
 	}
 	warnings = append(warnings, settled.Warnings...)
 	var pools []*v3.IPPool
-	for i, step := range settled.Steps {
-		if len(draft.Steps[i].Unknown) > 0 && !gatherer.isGiven(step.Family) {
+	if len(here.NoNATTo) > 0 {
+		warnings = append(warnings, fmt.Sprintf("the ranges of %s are split around the rendered pools only: render reads no datastore, so existing pools and Service CIDRs are not left out", settled.Names.Of(origin.SettingNoNATTo)))
+	}
+	for _, step := range settled.Steps {
+		if step.Pool == nil {
+			warnings = append(warnings, fmt.Sprintf("no pool for %s: %s", step.NoNATTo, step.Reason))
+			continue
+		}
+		if slices.ContainsFunc(draft.Steps, func(before plan.Step) bool { return before.Name == step.Name && unknown(before) }) && !gatherer.isGiven(step.Family) {
 			warnings = append(warnings, fmt.Sprintf("the CIDR %s was chosen for this run and may differ on another host or in the next run: set one with %s",
 				step.Pool.Spec.CIDR, settled.Names.Of(origin.PoolSetting(step.Family, "cidr"))))
 		}
@@ -159,7 +168,8 @@ func Render(ctx context.Context, s settings.Settings, opts ...Option) ([]*v3.IPP
 // onHost returns the desired pools for a host: without IPv6 support, IPv6 pools are
 // skipped.
 func onHost(desired plan.Desired, host facts.Host) plan.Desired {
-	here := plan.Desired{Pools: append([]plan.DesiredPool{}, desired.Pools...), Names: desired.Names, NamesBeside: desired.NamesBeside}
+	here := desired
+	here.Pools, here.NoNATTo = slices.Clone(desired.Pools), slices.Clone(desired.NoNATTo)
 	for i := range here.Pools {
 		pool := &here.Pools[i]
 		if pool.Family != ippool.IPv6 || pool.Skip != "" {
@@ -167,6 +177,12 @@ func onHost(desired plan.Desired, host facts.Host) plan.Desired {
 		}
 		if reason := host.IPv6Disabled(); reason != "" {
 			pool.Skip = "IPv6 is not supported: " + reason
+		}
+	}
+	for i := range here.NoNATTo {
+		r := &here.NoNATTo[i]
+		if reason := host.IPv6Disabled(); ippool.FamilyOf(r.Prefix) == ippool.IPv6 && r.Skip == "" && reason != "" {
+			r.Skip = "IPv6 is not supported: " + reason
 		}
 	}
 	return here

@@ -17,6 +17,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/internal/crash"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool/nat"
 )
 
 // gatherer fetches the facts that a plan needs: facts of the host and the cluster
@@ -41,6 +42,8 @@ type gatherer struct {
 	survey           facts.Survey
 	installed        bool // the Installation was read
 	installation     facts.Installation
+	felixRead        bool // the FelixConfigurations were read
+	felix            []nat.FelixConfiguration
 	randomRange      netip.Prefix // random IPv6 prefix; zero: not generated yet
 
 	strict   bool     // warnings about sources are errors
@@ -142,7 +145,7 @@ func (g *gatherer) gather(ctx context.Context, store datastore.Datastore, p plan
 	if needInstallation && installationErr == nil {
 		g.installed, g.installation = true, installation
 	}
-	if !needSurvey && podCIDRsErr == nil && needsServices(p.LeaveToOperator(g.installation), g.podCIDRs) && !g.surveyed {
+	if !needSurvey && podCIDRsErr == nil && g.cluster != nil && needsServices(p.LeaveToOperator(g.installation), g.podCIDRs) && !g.surveyed {
 		needSurvey = true
 		survey, surveyErr = g.cluster.Survey(ctx)
 	}
@@ -155,7 +158,10 @@ func (g *gatherer) gather(ctx context.Context, store datastore.Datastore, p plan
 	if err := cmp.Or(blockErr, podCIDRsErr, surveyErr, installationErr); err != nil {
 		return facts.Facts{}, err
 	}
-	known := facts.Facts{PodCIDRs: g.podCIDRs, Survey: g.survey, Installation: g.installation, Backend: g.backend, Blocks: blocks}
+	if err := g.readFelix(ctx, store, p.LeaveToOperator(g.installation)); err != nil {
+		return facts.Facts{}, err
+	}
+	known := facts.Facts{PodCIDRs: g.podCIDRs, Survey: g.survey, Installation: g.installation, Backend: g.backend, FelixConfigurations: g.felix, Blocks: blocks}
 	p = p.LeaveToOperator(known.Installation)
 	known.PodCIDRs = p.UsablePodCIDRs(known)
 	g.reportSources(p, known)
@@ -168,12 +174,37 @@ func (g *gatherer) gather(ctx context.Context, store datastore.Datastore, p plan
 	return known, nil
 }
 
+// readFelix reads the FelixConfigurations before an IPv6 pool gets natOutgoing, which may end
+// Felix, and for the preflight of a plan that is shown.
+func (g *gatherer) readFelix(ctx context.Context, store datastore.Datastore, p plan.Plan) error {
+	masquerades := func(step plan.Step) bool {
+		return step.Pool != nil && step.Pool.Spec.NATOutgoing && (g.all && g.mode != preflight.Off || step.Writes() && step.Family == ippool.IPv6)
+	}
+	reader, _ := store.(facts.FelixReader)
+	if reader == nil || g.felixRead || !slices.ContainsFunc(p.Steps, masquerades) {
+		return nil
+	}
+	configurations, problems, err := reader.FelixConfigurations(ctx)
+	if err != nil {
+		return err
+	}
+	g.felixRead, g.felix = true, configurations
+	for _, problem := range problems {
+		g.notes = append(g.notes, "preflight: "+text.OneLine(problem))
+	}
+	return nil
+}
+
 // unknown reports whether the CIDR of the step is not chosen yet.
 func unknown(step plan.Step) bool { return len(step.Unknown) > 0 }
 
 // needsServices reports whether the CIDR of a pool may come from an uncertain source, which
-// is checked against the Service CIDRs even without a preflight.
+// is checked against the Service CIDRs even without a preflight, or whether a range is split
+// around these.
 func needsServices(p plan.Plan, sources []facts.PodCIDRSource) bool {
+	if slices.ContainsFunc(p.Steps, func(step plan.Step) bool { return step.NoNATTo.IsValid() && step.Action == plan.Created }) {
+		return true
+	}
 	return slices.ContainsFunc(p.Steps, func(step plan.Step) bool {
 		_, name := facts.FirstPodCIDR(sources, step.Family)
 		return unknown(step) && slices.ContainsFunc(sources, func(source facts.PodCIDRSource) bool {

@@ -30,8 +30,8 @@ type Plan struct {
 func (p *Plan) Pending() bool { return slices.ContainsFunc(p.Steps, plan.Step.Writes) }
 
 // String returns one line per pool, marked with + if it would be created, ~ if it
-// would be updated, = if it is unchanged and - if it is skipped, followed by warnings
-// and findings.
+// would be updated, = if it is unchanged and - if it is skipped, each followed by its
+// effect on NAT, then warnings and findings.
 func (p *Plan) String() string {
 	var lines strings.Builder
 	marks := map[plan.Action]string{plan.WouldCreate: "+", plan.WouldUpdate: "~", plan.Unchanged: "=", plan.Skipped: "-"}
@@ -46,6 +46,9 @@ func (p *Plan) String() string {
 			}
 		}
 		line("%s %s pool %s%s: %s (%s)", marks[pool.Action], pool.Family, pool.Name, cidr, pool.Action, pool.Reason)
+		if pool.NAT != "" {
+			lines.WriteString("  NAT: " + pool.NAT + "\n")
+		}
 	}
 	for _, warning := range p.Report.Warnings {
 		line("warning: %s", warning)

@@ -44,6 +44,11 @@ type PoolReport struct {
 	// null.
 	Settings []plan.Value `json:"settings"`
 
+	// NAT is what the pool does to NAT, as a sentence without a full stop. It is derived from
+	// the pools alone; Felix's configuration may change it. Only of a pool that would be
+	// created or updated.
+	NAT string `json:"nat,omitempty"`
+
 	// Drift lists the fields that differ from desired. Never null.
 	Drift []plan.Difference `json:"drift"`
 }

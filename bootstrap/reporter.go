@@ -104,6 +104,10 @@ func (r *reporter) endWithoutReport() {
 // warnings and findings.
 func (r *reporter) report(store datastore.Type, p plan.Plan, found, allowed []preflight.Finding, refusal error) Report {
 	report := newReport(store, p)
+	effects := natEffects(p)
+	for i, step := range p.Steps {
+		report.Pools[i].NAT = text.OneLine(effects.of(step))
+	}
 	for _, warning := range p.Warnings {
 		r.log(warning)
 	}

@@ -184,7 +184,7 @@ func (r *runner) attempt(ctx context.Context) (Report, error) {
 	}
 	r.planned = r.ledger.claim(settled)
 	found, allowed := r.check(r.planned, known)
-	refusal := r.refusal(r.planned, found)
+	refusal := r.refusal(r.planned, known, found)
 	if err := r.changedSince(r.planned); err != nil {
 		return Report{}, err
 	}
@@ -238,6 +238,7 @@ func (r *runner) settle(draft plan.Plan, known facts.Facts) (plan.Plan, error) {
 	before := len(draft.Warnings)
 	r.reporter.warnOnce(settled.Warnings[before:]...)
 	settled.Warnings = settled.Warnings[:before]
+	r.reporter.note(settled.NoNATNotes(known)...)
 	return settled, nil
 }
 
@@ -254,12 +255,15 @@ func (r *runner) check(p plan.Plan, known facts.Facts) (found, allowed []preflig
 }
 
 // refusal returns the error of a plan that could be carried out but that the settings
-// reject: warnings about sources with strict, findings with strict preflight, or drift
-// with on-drift fail.
-func (r *runner) refusal(p plan.Plan, found []preflight.Finding) error {
+// reject: warnings about sources with strict, findings with strict preflight, drift with
+// on-drift fail, or pools that would end Felix.
+func (r *runner) refusal(p plan.Plan, known facts.Facts, found []preflight.Finding) error {
 	refusals := r.gatherer.strictErrors(r.strict)
 	if r.config.Preflight == preflight.Strict && len(found) > 0 {
 		refusals = append(refusals, &preflight.FindingsError{Findings: found, Source: r.strictBy, Names: p.Names})
+	}
+	if ending, _ := preflight.Allowed(preflight.EndsFelix(p, known), r.config.Allow); len(refusals) == 0 && len(ending) > 0 {
+		refusals = append(refusals, &preflight.EndsFelixError{Findings: ending, Names: p.Names})
 	}
 	if drift := p.Differences(); r.config.OnDrift == plan.DriftFail && len(drift) > 0 {
 		refusals = append(refusals, &plan.DriftError{Differences: drift})

@@ -117,6 +117,7 @@ func ExampleBootstrap_Plan() {
 	fmt.Println(errors.Is(err, datastore.ErrConflict))
 	// Output:
 	// + IPv4 pool default-ipv4-ippool 10.244.0.0/16: would-create (no IPv4 pool exists)
+	//   NAT: traffic from 10.244.0.0/16 is not masqueraded
 	// - IPv6 pool default-ipv6-ippool: skipped (cluster.yaml pods.ipv6 is "none")
 	// cidr: 10.244.0.0/16 (cluster.yaml pods.ipv4)
 	// natOutgoing: false (cluster.yaml pods.masquerade)

@@ -2,6 +2,7 @@ package datastore
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
@@ -40,6 +41,17 @@ func (c CLI) Patch(pool, patch string) string {
 		merge = " --type merge"
 	}
 	return fmt.Sprintf("%s patch %s %s%s -p %s", c.Program, c.Resource, text.ShellWord(pool), merge, text.ShellWord(patch))
+}
+
+// PatchFelixConfiguration returns the command that merges a JSON patch into a
+// FelixConfiguration, quoted for a POSIX shell: that of kubectl if the CLI is unknown.
+func (c CLI) PatchFelixConfiguration(name, patch string) string {
+	_, group, _ := strings.Cut(c.Resource, ".")
+	felix := CLI{Program: c.Program, Resource: strings.TrimSuffix("felixconfigurations."+group, ".")}
+	if felix.Program == "" {
+		felix.Program = Kubectl
+	}
+	return felix.Patch(name, patch)
 }
 
 // Delete returns the command that deletes a pool, quoted for a POSIX shell. It is empty if

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool/nat"
 )
 
 // Located is a range of addresses and its source.
@@ -28,6 +29,9 @@ type Facts struct {
 
 	// Backend is the networking backend of calico-node, as a setting names it.
 	Backend Backend
+
+	// FelixConfigurations are those that a FelixReader returned.
+	FelixConfigurations []nat.FelixConfiguration
 
 	// Installation is what the Tigera operator does about pools.
 	Installation Installation

@@ -14,6 +14,7 @@ const (
 	SettingPoolsFile        Setting = "poolsFile"
 	SettingClusterCIDR      Setting = "clusterCIDR"
 	SettingBackend          Setting = "networkingBackend"
+	SettingNoNATTo          Setting = "noNATTo"
 	SettingOnDrift          Setting = "onDrift"
 	SettingPreflight        Setting = "preflight"
 	SettingAllow            Setting = "allow"

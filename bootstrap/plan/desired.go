@@ -15,6 +15,8 @@ import (
 type Desired struct {
 	Pools []DesiredPool // the default IPv4 and IPv6 pools, then those of PoolsFile
 
+	NoNATTo []NoNAT // ranges to which traffic is not masqueraded; they must not overlap
+
 	// Names returns how messages name a setting; nil: its identity. It does not affect
 	// the plan.
 	Names origin.Names `json:"-"`

@@ -119,7 +119,7 @@ func (p *planner) differences(want DesiredPool, existing *v3.IPPool) []Differenc
 		case value.Field == "cidr" || value.Field == "blockSize":
 			difference.Remedy, difference.Steps = remedyMigrate, p.migration(want, existing)
 		case !slices.Contains(mutableFields, value.Field):
-			difference.Remedy = fmt.Sprintf(remedyByHand, p.driftUpdate(), p.cli)
+			difference.Remedy = fmt.Sprintf(remedyByHand, p.driftUpdate(), p.CLI)
 		default:
 			difference.Remedy, difference.Mutable = fmt.Sprintf(remedyUpdate, p.driftUpdate()), true
 		}

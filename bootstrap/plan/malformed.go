@@ -65,7 +65,7 @@ var specFields = []string{
 // malformed records that what exists under the name can't be used, and returns it.
 func (p *planner) malformed(name string, err error) *MalformedError {
 	broken := &MalformedError{Pool: name, Err: err, Fields: specFields[1:], Remedy: "repair or delete it"}
-	if commands := p.cli.Repair(name); commands != "" {
+	if commands := p.CLI.Repair(name); commands != "" {
 		broken.Remedy += ": " + commands
 	}
 	if partial := (*ippool.PartialError)(nil); errors.As(err, &partial) {

@@ -25,13 +25,13 @@ func (p *planner) migration(want DesiredPool, existing *v3.IPPool) []string {
 				disable += " and without " + cidr.String()
 			}
 		}
-		steps = append(steps, orCommand(disable, p.cli.Patch(existing.Name, `{"spec":{"disabled":true}}`)))
+		steps = append(steps, orCommand(disable, p.CLI.Patch(existing.Name, `{"spec":{"disabled":true}}`)))
 	}
 	remove := "remove this pool from the file, and delete it"
 	if want.Default && disabled {
 		remove = "delete this pool" // which is in no file
 	}
-	if command := p.cli.Delete(existing.Name); command != "" {
+	if command := p.CLI.Delete(existing.Name); command != "" {
 		remove += ": " + command
 	}
 	return append(steps, fmt.Sprintf("recreate the pods with addresses in %s", shown(existing.Spec.CIDR)), remove)

@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"slices"
 
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
@@ -46,10 +47,14 @@ type Plan struct {
 	Steps    []Step     // one per pool, or per family without a pool
 	Existing []Existing // the existing pools with a CIDR, sorted by name
 	Warnings []string   // for example about drift and malformed records, one line each
+	NoNATTo  []NoNAT    // the ranges of Desired, for Settle
 
 	// Names returns how messages name a setting, as in Desired; nil: its identity. Compare
 	// plans without it: functions are not comparable.
 	Names origin.Names `json:"-"`
+
+	// CLI is the client that messages suggest for changes by hand.
+	CLI datastore.CLI `json:"-"`
 }
 
 // Step is what is to be done with one pool, and why.
@@ -67,6 +72,10 @@ type Step struct {
 
 	// Update is the record to write if Action is Updated; otherwise nil.
 	Update *ippool.Record
+
+	// NoNATTo is the range of Desired.NoNATTo that the pool covers, or a part of; zero:
+	// none. Until Settle, a pool to create may still become others.
+	NoNATTo netip.Prefix
 
 	// Done reports whether the Created or Updated pool is already written, by
 	// an earlier attempt of the run.
@@ -116,7 +125,8 @@ type Existing struct {
 //	desired                    one, different                  unchanged or updated, depending on onDrift
 //	desired                    a malformed record              ErrIncompatible, nothing is written
 //
-// The first table ignores existing pools that a file names. A pool whose CIDR Calico
+// The first table ignores existing pools that a file names, and those of Desired.NoNATTo:
+// see [NoNAT]. A pool whose CIDR Calico
 // can't parse belongs to no family, and so does a malformed record without a readable
 // CIDR: Compute warns of them and ignores them. A pool to create that overlaps an
 // existing pool is ErrIncompatible. The CIDR of a pool to create may still be unknown;
@@ -126,6 +136,7 @@ func Compute(desired Desired, existing datastore.Snapshot, onDrift OnDrift) (Pla
 	for _, want := range desired.Pools {
 		p.plan(want)
 	}
+	p.planNoNAT()
 	slices.SortStableFunc(p.Steps, compareSteps)
 	if faults := append(p.faults, p.overlaps()...); len(faults) > 0 {
 		return Plan{}, errors.Join(faults...)
@@ -137,7 +148,6 @@ func Compute(desired Desired, existing datastore.Snapshot, onDrift OnDrift) (Pla
 type planner struct {
 	Plan
 	onDrift OnDrift
-	cli     datastore.CLI // for commands in remedies
 	beside  func(origin.Origin) origin.Names
 	faults  []error
 
@@ -151,9 +161,8 @@ type planner struct {
 
 func newPlanner(desired Desired, existing datastore.Snapshot, onDrift OnDrift) *planner {
 	p := &planner{
-		Plan:     Plan{Names: desired.Names},
+		Plan:     Plan{Names: desired.Names, CLI: existing.CLI, NoNATTo: slices.Clone(desired.NoNATTo)},
 		onDrift:  onDrift,
-		cli:      existing.CLI,
 		beside:   desired.NamesBeside,
 		records:  map[string]*ippool.Record{},
 		named:    map[string]bool{},
@@ -174,6 +183,9 @@ func newPlanner(desired Desired, existing datastore.Snapshot, onDrift OnDrift) *
 		}
 		p.Existing = append(p.Existing, Existing{family, pool, partial})
 		p.taken[pool.Name] = fmt.Sprintf("an %s pool, %s", family, pool.Spec.CIDR)
+		if IsNoNAT(pool) {
+			return family, nil // never a pool of the family
+		}
 		if p.named[pool.Name] {
 			p.filed[family] = true
 		} else {

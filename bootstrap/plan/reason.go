@@ -26,7 +26,7 @@ func createdReason(step Step) string {
 // carried out yet.
 func (s Step) PlannedReason() string {
 	switch {
-	case s.Action != Created || s.Done:
+	case s.Action != Created || s.Done || s.NoNATTo.IsValid():
 		return s.Reason
 	case s.Default:
 		return fmt.Sprintf("no %s pool exists%s", s.Family, s.butFiles())

@@ -54,11 +54,14 @@ func (p Plan) NeedsRandom(known facts.Facts) bool {
 //   - for IPv6, the random prefix. If random is the zero prefix, the CIDR stays
 //     unknown.
 //
+// Then it splits the ranges of NoNATTo around all pools and the Services.
+//
 // Settle is a pure function and does not modify p. It returns ErrPodCIDR if a pool with
 // the pod CIDR of the cluster is invalid, and ErrIncompatible if a pool to create
 // overlaps another pool, contains blocks of another size, or is otherwise invalid.
 func (p Plan) Settle(known facts.Facts, random netip.Prefix) (Plan, error) {
-	p.Steps, p.Warnings = slices.Clone(p.Steps), slices.Clone(p.Warnings)
+	p = p.withoutNoNAT()
+	p.Warnings = slices.Clone(p.Warnings)
 	var overlaps []error // Compute checks CIDRs that are set; only chosen ones need it here
 	for i := range p.Steps {
 		step := &p.Steps[i]
@@ -76,7 +79,8 @@ func (p Plan) Settle(known facts.Facts, random netip.Prefix) (Plan, error) {
 			overlaps = p.overlaps()
 		}
 	}
-	if faults := slices.Concat(p.invalid(), overlaps, p.blocks(known.Blocks)); len(faults) > 0 {
+	split := p.splitNoNAT(prefixesOf(known.ServiceCIDRs()))
+	if faults := slices.Concat(split, p.invalid(), overlaps, p.blocks(known.Blocks)); len(faults) > 0 {
 		return Plan{}, errors.Join(faults...)
 	}
 	return p, nil
@@ -163,14 +167,15 @@ func assigned(nodes []facts.Node, family ippool.Family) []netip.Prefix {
 // chooseIPv4 returns a range that overlaps no network of the host. calico-node compares
 // only the host's addresses, and so can choose a range that contains a gateway or a
 // resolver. A range that overlaps none of the other ranges either is preferred. It
-// contains all of the nodes' podCIDRs or none: they are for pods, but not of two pools.
+// contains all of the nodes' podCIDRs or none: they are for pods, but not of two pools. One
+// that overlaps no range of NoNATTo is preferred, and next one that contains none of them.
 func (p Plan) chooseIPv4(networks, others, podCIDRs []netip.Prefix) choice {
 	candidates := slices.Concat([]netip.Prefix{defaultIPv4}, fallbacksIPv4)
 	whole := slices.DeleteFunc(slices.Clone(candidates), func(candidate netip.Prefix) bool {
 		split := func(prefix netip.Prefix) bool { return !ippool.Contains(candidate, prefix) }
 		return slices.ContainsFunc(podCIDRs, candidate.Overlaps) && slices.ContainsFunc(podCIDRs, split)
 	})
-	prefix, free := ippool.FirstFree(whole, slices.Concat(networks, others))
+	prefix, free := ippool.FirstFree(p.besideNoNAT(whole), slices.Concat(networks, others))
 	if !free {
 		if prefix, free = ippool.FirstFree(candidates, networks); free {
 			source := origin.Default
@@ -187,6 +192,8 @@ func (p Plan) chooseIPv4(networks, others, podCIDRs []netip.Prefix) choice {
 		return choice{prefix: prefix, source: origin.Default}
 	case free && slices.ContainsFunc(networks, defaultIPv4.Overlaps):
 		return choice{prefix: prefix, source: origin.DefaultBecause(fmt.Sprintf("%s is in use on this host", defaultIPv4))}
+	case free && !slices.ContainsFunc(others, defaultIPv4.Overlaps) && p.isNoNATTo(defaultIPv4):
+		return choice{prefix: prefix, source: origin.DefaultBecause(fmt.Sprintf("%s overlaps %s", defaultIPv4, p.Names.Of(origin.SettingNoNATTo)))}
 	case free:
 		return choice{prefix: prefix, source: origin.DefaultBecause(fmt.Sprintf("%s is in use", defaultIPv4))}
 	}
@@ -252,8 +259,12 @@ func (p Plan) overlaps() []error {
 			continue
 		}
 		pool, other := all[o.Later], all[o.Earlier]
-		faults = append(faults, fmt.Errorf("%w: IPPool %q: %s (%s) overlaps %s of IPPool %q: choose another range",
-			ErrIncompatible, pool.Name, pool.Spec.CIDR, sourceOf(values[pool.Name], "cidr"), other.Spec.CIDR, other.Name))
+		remedy := "choose another range"
+		if o.Earlier < len(existing) && IsNoNAT(other) {
+			remedy += ", or " + p.deletion(other.Name) + " and run again, which splits its range around the new pool"
+		}
+		faults = append(faults, fmt.Errorf("%w: IPPool %q: %s (%s) overlaps %s of IPPool %q: %s",
+			ErrIncompatible, pool.Name, pool.Spec.CIDR, sourceOf(values[pool.Name], "cidr"), other.Spec.CIDR, other.Name, remedy))
 	}
 	return faults
 }

@@ -53,7 +53,7 @@ func (p Plan) unusable(prefix netip.Prefix, known facts.Facts) string {
 		if step.Family == ippool.FamilyOf(prefix) && step.Default && step.Action == Created {
 			pool.Spec.BlockSize = step.Pool.Spec.BlockSize
 			if len(step.Unknown) > 0 {
-				others = slices.Concat(p.existing(), p.created())
+				others = slices.Concat(p.existing(), p.withoutNoNAT().created())
 			}
 		}
 	}

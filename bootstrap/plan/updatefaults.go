@@ -64,7 +64,7 @@ func (p *planner) otherEncapsulation(drift []Difference, updated, stored *v3.IPP
 	case given.Kind() == origin.KindFile:
 		return hint + fmt.Sprintf("%s: Never in the same pool of %s as well", other, given)
 	case family != ippool.IPv4 && other == "ipipMode": // no setting
-		return hint + fmt.Sprintf("it to Never with %s first", p.cli)
+		return hint + fmt.Sprintf("it to Never with %s first", p.CLI)
 	default:
 		names := p.Names
 		if p.beside != nil {

@@ -12,23 +12,26 @@ import (
 )
 
 // Check checks the pools that the plan writes against the known facts, and the families
-// of its steps as a whole. If all is true, it checks the pool of every step. It is a
+// of its steps as a whole, and what is masqueraded. If all is true, it checks the pool of every step. It is a
 // pure function. Findings are sorted by plan order, code, and the range that the pool
 // conflicts with.
 func Check(p plan.Plan, known facts.Facts, all bool) []Finding {
 	world, checked := checkedIn(p, known, all)
 	found := world.findings(checked, p.Families(func(step plan.Step) bool { return step.Action != plan.Skipped }))
+	if world.all = all; all || len(checked) > 0 {
+		found = append(found, newChecker(world, checked).nat(poolFamilies)...)
+	}
 	for i := range found {
 		found[i].Text = text.OneLine(found[i].Text) // names come from the cluster and the host
 	}
 	return found
 }
 
-// Notes returns what is good to know about the pools that Check checks but is no finding,
-// because it was not requested: a random ULA without NAT. It is a pure function.
+// Notes returns what is good to know about the pools that Check checks but is no finding: a
+// random ULA without NAT, which no setting requested, and how Felix exempts nodes alone. It is a pure function.
 func Notes(p plan.Plan, known facts.Facts, all bool) []string {
 	var notes []string
-	_, checked := checkedIn(p, known, all)
+	world, checked := checkedIn(p, known, all)
 	for _, pool := range checked {
 		if pool.drawn && forPods(pool) && !pool.spec.Disabled && pool.isLocalWithoutNAT() {
 			note := pool.describeLocalWithoutNAT()
@@ -38,12 +41,19 @@ func Notes(p plan.Plan, known facts.Facts, all bool) []string {
 			notes = append(notes, text.OneLine(note))
 		}
 	}
+	if len(checked) > 0 {
+		if note := newChecker(world, checked).exclusionsNote(p.CLI); note != "" {
+			notes = append(notes, text.OneLine(note))
+		}
+	}
 	return notes
 }
 
+var poolFamilies = []ippool.Family{ippool.IPv4, ippool.IPv6}
+
 // checkedIn returns what pools are checked against, and the pools to check.
 func checkedIn(p plan.Plan, known facts.Facts, all bool) (world input, checked []checkedPool) {
-	world = input{networks: known.Networks, routes: known.Routes, podCIDRs: known.PodCIDRs, survey: known.Survey, installation: known.Installation, backend: known.Backend, names: p.Names}
+	world = input{networks: known.Networks, routes: known.Routes, podCIDRs: known.PodCIDRs, survey: known.Survey, installation: known.Installation, backend: known.Backend, felix: known.FelixConfigurations, names: p.Names}
 	partial, steps := map[string]bool{}, map[string]bool{}
 	for _, existing := range p.Existing {
 		if existing.Partial {
@@ -67,7 +77,7 @@ func checkedIn(p plan.Plan, known facts.Facts, all bool) (world input, checked [
 		if !existing.Partial && !steps[existing.Pool.Name] {
 			world.pools = append(world.pools, checkedPool{
 				name: existing.Pool.Name, family: existing.Family, spec: existing.Pool.Spec, existing: true,
-				deleted: !existing.Pool.DeletionTimestamp.IsZero(),
+				deleted: !existing.Pool.DeletionTimestamp.IsZero(), noNAT: plan.IsNoNAT(existing.Pool),
 			})
 		}
 	}
@@ -116,6 +126,7 @@ func checkedPoolOf(step plan.Step, names origin.Names) checkedPool {
 		byDefault:   step.Default && step.Name == step.Desired,
 		ofFile:      !step.Default,
 		deleted:     !step.Pool.DeletionTimestamp.IsZero(),
+		noNAT:       plan.IsNoNAT(step.Pool),
 		randomRange: len(step.Unknown) > 0 && step.Family == ippool.IPv6,
 	}
 	if pool.existing {

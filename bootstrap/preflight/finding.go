@@ -9,6 +9,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/facts"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool/nat"
 )
 
 // FindingCode is the kind of a finding. Codes are stable. docs/FINDINGS.md describes
@@ -36,6 +37,20 @@ const (
 	NoUsablePool              FindingCode = "NoUsablePool"
 	NodesWithoutPool          FindingCode = "NodesWithoutPool"
 	OperatorManagesPools      FindingCode = "OperatorManagesPools"
+	NATPoolCoversNodes        FindingCode = "NATPoolCoversNodes"
+	EncapsulatedToNodes       FindingCode = "EncapsulatedToNodes"
+	NoReturnRoute             FindingCode = "NoReturnRoute"
+)
+
+// The findings of package nat.
+const (
+	NATAddressWithIPv6      = FindingCode(nat.NATAddressWithIPv6)
+	OverlappingPools        = FindingCode(nat.OverlappingPools)
+	WildcardInterfaceFilter = FindingCode(nat.WildcardInterfaceFilter)
+	GlobalNATAddress        = FindingCode(nat.GlobalNATAddress)
+	LoadBalancerExemption   = FindingCode(nat.LoadBalancerExemption)
+	ExemptionWithNAT        = FindingCode(nat.ExemptionWithNAT)
+	ExemptionExportedByBGP  = FindingCode(nat.ExemptionExportedByBGP)
 )
 
 // FindingCodes returns every code, in the order of the documentation.
@@ -44,6 +59,8 @@ func FindingCodes() []FindingCode {
 		HostInterfaceOverlap, HostRouteOverlap, NodeAddressOverlap, ServiceCIDROverlap, OutsidePodCIDR, OutsideNodePodCIDR,
 		FamilyNotInCluster, UnroutableRange, ULAWithoutNAT, PrivateWithoutNAT, FewerBlocksThanNodes, NodeSelectorMatchesNoNode,
 		NoRoutesWithoutBIRD, BIRDNotNeeded, EncapsulationPolicyOnly, PoolTerminating, NoUsablePool, NodesWithoutPool, OperatorManagesPools,
+		NATAddressWithIPv6, OverlappingPools, WildcardInterfaceFilter, GlobalNATAddress, LoadBalancerExemption, ExemptionWithNAT, ExemptionExportedByBGP,
+		NATPoolCoversNodes, EncapsulatedToNodes, NoReturnRoute,
 	}
 }
 

@@ -97,7 +97,7 @@ func TestDocumentedFindings(t *testing.T) {
 		{input{installation: facts.Installation{Name: origin.Cluster("Installation default"), CreatesPools: true, Pools: []string{"10.1.0.0/16"}},
 			pools: []checkedPool{created("default-ipv4-ippool", "10.2.0.0/16")}}, checkedPool{}},
 	}
-	require.Len(t, tests, len(FindingCodes()))
+	require.Len(t, tests, len(FindingCodes())-len(natCases()))
 	kebab := regexp.MustCompile(`[.A-Z]`)
 	flags := func(id origin.Setting) string { // as the program names settings
 		return strings.TrimSuffix("--"+strings.ToLower(kebab.ReplaceAllStringFunc(string(id), func(s string) string { return "-" + strings.Trim(s, ".") })), "-mode")
@@ -107,6 +107,12 @@ func TestDocumentedFindings(t *testing.T) {
 		found := tt.known.findings([]checkedPool{tt.pool}, poolstest.BothFamilies)
 		require.Len(t, found, 1, "%v", FindingCodes()[i])
 		assert.Equal(t, FindingCodes()[i], found[0].Code)
+		assert.Contains(t, string(text), "\n```\n"+found[0].Error()+"\n```\n")
+	}
+	for i, tt := range natCases() {
+		found := newChecker(tt.known(), tt.checked).nat(poolFamilies)
+		require.Len(t, found, 1, "%v", FindingCodes()[len(tests)+i])
+		assert.Equal(t, FindingCodes()[len(tests)+i], found[0].Code)
 		assert.Contains(t, string(text), "\n```\n"+found[0].Error()+"\n```\n")
 	}
 }

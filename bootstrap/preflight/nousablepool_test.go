@@ -57,7 +57,7 @@ func TestNoUsablePoolOfAFile(t *testing.T) {
 	t.Parallel()
 	off := func(name, cidr string) plan.DesiredPool {
 		want := ofFileAt(ippool.IPv4, name, cidr)
-		want.Pool.Spec.Disabled = true
+		want.Pool.Spec.Disabled, want.Pool.Spec.NATOutgoing, want.Pool.Spec.DisableBGPExport = true, false, true
 		return want
 	}
 	const byFile = ": make one of them available, or set ipv4.pool.cidr to create the default pool as well"

@@ -21,6 +21,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool/nat"
 )
 
 // input is what pools are checked against.
@@ -30,6 +31,8 @@ type input struct {
 	survey           facts.Survey
 	installation     facts.Installation
 	backend          facts.Backend
+	felix            []nat.FelixConfiguration
+	all              bool          // findings of package nat about pools without a step count
 	pools            []checkedPool // all existing and planned pools
 	names            origin.Names  // of settings, in remedies
 
@@ -50,6 +53,7 @@ type checkedPool struct {
 	ofFile    bool         // a file names it
 	manager   string       // what manages an existing pool; empty: unknown
 	deleted   bool         // it has a deletion timestamp
+	noNAT     bool         // it has plan.NoNATLabel
 
 	// randomRange reports whether the CIDR is unknown and will be random.
 	randomRange bool
@@ -127,9 +131,13 @@ func (p input) terminating(family ippool.Family) []Finding {
 	var found []Finding
 	for _, pool := range p.pools {
 		if pool.family == family && pool.deleted {
+			counts := fmt.Sprintf("counts as an %s pool", family)
+			if pool.noNAT {
+				counts = "exempts traffic from masquerading"
+			}
 			found = append(found, Finding{
 				Code: PoolTerminating, Pool: pool.name, CIDR: pool.located(),
-				Text: fmt.Sprintf("IPPool %q is being deleted and counts as an %s pool until the deletion completes; run again afterwards", pool.name, family),
+				Text: fmt.Sprintf("IPPool %q is being deleted and %s until the deletion completes; run again afterwards", pool.name, counts),
 			})
 		}
 	}
@@ -248,7 +256,7 @@ func (p input) noUsablePool(family ippool.Family) []Finding {
 	var why []string
 	onlyFiles := true
 	for _, pool := range p.pools {
-		if pool.family != family {
+		if pool.family != family || pool.noNAT {
 			continue
 		}
 		onlyFiles = onlyFiles && pool.ofFile

@@ -207,6 +207,10 @@ var runDefinitions = []Definition{
 		Usage: "networking backend of calico-node; preflight checks the encapsulation of pools against it",
 		at:    func(s *Settings) *Setting { return &s.NetworkingBackend },
 	}, {
+		ID: origin.SettingNoNATTo, Flag: "no-nat-to", Env: "CALICO_IPPOOLS_NO_NAT_TO", Accepted: acceptedNoNATTo, List: true,
+		Usage: "ranges to which traffic of pods is not masqueraded; disabled pools cover them, except where other pools are",
+		at:    func(s *Settings) *Setting { return &s.NoNATTo },
+	}, {
 		ID: origin.SettingOnDrift, Flag: "on-drift", Env: "CALICO_IPPOOLS_ON_DRIFT", Default: "report", Words: words(plan.OnDrifts()...),
 		Usage: "what to do if an existing pool differs from the desired one",
 		at:    func(s *Settings) *Setting { return &s.OnDrift },

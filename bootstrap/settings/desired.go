@@ -77,6 +77,7 @@ func (s Settings) Resolve() (Config, error) {
 	s.validateClusterCIDR(&config, &faults)
 	config.Backend = readBackend(s.NetworkingBackend, &config, &faults)
 	s.resolveFiles(&config, &faults)
+	s.resolveNoNATTo(&config, &faults)
 	config.warnOfNode(s.IPv6Support)
 	for _, d := range definitions() {
 		if setting := d.Of(&s); d.Older != "" && setting.Source == origin.Env(d.Older) {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/preflight"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/spelling"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 )
 
@@ -12,7 +13,7 @@ import (
 func readAllow(setting Setting, faults *Faults) []preflight.FindingCode {
 	var allowed []preflight.FindingCode
 	codes, unknown := preflight.FindingCodes(), 0
-	problem := "unknown finding code; must be one of " + text.Join(codes)
+	const problem = "unknown finding code; must be one of docs/FINDINGS.md"
 	if hides(setting) { // with commas in it
 		faults.Add(setting, "%s", problem)
 		return nil
@@ -26,7 +27,11 @@ func readAllow(setting Setting, faults *Faults) []preflight.FindingCode {
 			allowed = append(allowed, codes[i])
 		case i < 0:
 			if unknown++; unknown <= text.MaxNamed {
-				faults.Add(Given(given, setting.Source), "%s", problem)
+				closest := ""
+				if meant := spelling.Suggest(given, words(codes...), nil); meant != "" {
+					closest = "; did you mean " + meant + "?"
+				}
+				faults.Add(Given(given, setting.Source), "%s%s", problem, closest)
 			}
 		}
 	}

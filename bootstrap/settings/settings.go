@@ -40,6 +40,10 @@ type Settings struct {
 	// encapsulation of pools against it; unset: it does not. Nothing else uses it.
 	NetworkingBackend Setting
 
+	// NoNATTo are ranges to which traffic of pods is not masqueraded, CIDRs separated by
+	// commas that don't overlap: see [plan.NoNAT].
+	NoNATTo Setting
+
 	// Unknown are variables that look like settings but are not. FromEnv sets
 	// them, and Resolve warns of them.
 	Unknown []Setting

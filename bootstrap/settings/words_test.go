@@ -181,8 +181,9 @@ func TestAllow(t *testing.T) {
 	assert.Equal(t, []preflight.FindingCode{preflight.ULAWithoutNAT, preflight.PoolTerminating},
 		settingstest.Resolved(t, "CALICO_IPPOOLS_ALLOW=ulawithoutnat, ,PoolTERMINATING").Allow)
 	assert.Equal(t, preflight.FindingCodes(), settingstest.Resolved(t, "--allow="+all).Allow)
-	assert.EqualError(t, settingstest.Given(t, "--allow=NoUsablePool,NoSuchThing").Validate(),
-		`flag --allow: "NoSuchThing": unknown finding code; must be one of `+all)
+	assert.EqualError(t, settingstest.Given(t, "--allow=NoUsablePool,NoSuchThing,NoReturnRoutes").Validate(),
+		`flag --allow: "NoSuchThing": unknown finding code; must be one of docs/FINDINGS.md
+flag --allow: "NoReturnRoutes": unknown finding code; must be one of docs/FINDINGS.md; did you mean NoReturnRoute?`)
 }
 
 // Of a list with many unknown codes, five are reported; a text too long for any list is

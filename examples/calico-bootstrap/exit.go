@@ -30,7 +30,7 @@ var exitCodes = [...]string{
 	exitDone:     "the pools are as desired, or existing pools are unchanged",
 	exitFailed:   "the datastore, the cluster or firewalld failed; existing pools conflict with the settings; the run was interrupted; the output could not be written; or the program crashed",
 	exitSettings: "the settings are invalid, or --strict or a strict preflight refused the run; nothing was written",
-	exitPending:  "plan --exit-code: there are changes to apply; --on-drift=fail: a pool differs from the desired one, and nothing was written; firewall --check: an opening is missing",
+	exitPending:  "plan --exit-code: there are changes to apply; --on-drift=fail: a pool differs from the desired one, and nothing was written; firewall --check: an opening is missing; nat --expect: a verdict differs, or depends",
 	exitTimedOut: "the time limit was reached",
 }
 
@@ -64,6 +64,8 @@ func exitCode(err error) int {
 		return exitDone
 	case errors.As(err, &partial) && !errors.Is(err, bootstrap.ErrTimedOut):
 		return exitFailed // part of the pools was written, whatever the other errors
+	case errors.Is(err, preflight.ErrEndsFelix):
+		return exitFailed
 	case errors.As(err, &usage), errors.Is(err, settings.ErrInvalidSettings), errors.Is(err, preflight.ErrFindings), errors.Is(err, bootstrap.ErrStrict):
 		return exitSettings
 	case errors.Is(err, errPending), errors.Is(err, plan.ErrDrift):

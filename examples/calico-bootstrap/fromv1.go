@@ -36,9 +36,9 @@ func (p *program) readV1() error {
 	return nil
 }
 
-// readInput reads a file, or the standard input for "-".
+// readInput reads a file, or stdin for "-" unless it is nil.
 func readInput(file string, stdin io.Reader, limit int64) ([]byte, error) {
-	if file == "-" {
+	if file == "-" && stdin != nil {
 		return files.ReadFrom(stdin, limit)
 	}
 	return files.Read(file, limit)

@@ -42,6 +42,7 @@ var formatsOf = map[string][]string{
 	"firewall":         {formatTable, formatJSON, formatYAML, formatFirewallCmd, formatNetworkManager},
 	"ranges":           {formatTable, formatJSON, formatYAML, formatSVG},
 	"config":           {formatTable, formatEnv, formatJSON, formatYAML},
+	"nat":              {formatTable, formatJSON, formatYAML},
 	"version":          {formatTable, formatJSON, formatYAML},
 }
 
@@ -146,6 +147,9 @@ func (p *program) printPlan(_ context.Context, _ open.Datastore, report bootstra
 			for _, value := range planValues(pool) {
 				fmt.Fprintf(table, "  %s\t%s\t%s\n", value.Field, cell(value.Value), cell(value.Source))
 			}
+		}
+		if pool.NAT != "" {
+			fmt.Fprintf(table, "  NAT: %s\n", cell(pool.NAT))
 		}
 		if pool.Action == plan.Unchanged && len(pool.Drift) > 0 {
 			differing++

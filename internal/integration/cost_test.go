@@ -57,7 +57,7 @@ func TestRequests(t *testing.T) {
 
 	planned, err := opened(t).Plan(t.Context(), both)
 	require.NoError(t, err)
-	assert.Equal(t, []string{pools, blocks + "ipv4/block/ (keys only)"},
+	assert.Equal(t, []string{pools, blocks + "ipv4/block/ (keys only)", "Range /calico/resources/v3/projectcalico.org/felixconfigurations/"},
 		describe(world.server.RPCs()), "plan on a fresh cluster; the random IPv6 prefix is not drawn")
 
 	run(t, none)

@@ -63,6 +63,7 @@ func lines(all []*http.Request) []string {
 
 const (
 	listPools     = "GET /apis/crd.projectcalico.org/v1/ippools"
+	listFelix     = "GET /apis/crd.projectcalico.org/v1/felixconfigurations"
 	createPool    = "POST /apis/crd.projectcalico.org/v1/ippools"
 	listBlocks    = "GET /apis/crd.projectcalico.org/v1/ipamblocks"
 	kubeadmConfig = "GET /api/v1/namespaces/kube-system/configmaps/kubeadm-config"
@@ -101,7 +102,7 @@ func TestKubernetesRequests(t *testing.T) {
 
 	t.Run("a plan of a fresh cluster", func(t *testing.T) {
 		world.empty(t)
-		assert.ElementsMatch(t, []string{listPools, listBlocks, kubeadmConfig, openShift, kubeProxy, listNodes, listServiceCIDRs, operatorGroup},
+		assert.ElementsMatch(t, []string{listPools, listBlocks, kubeadmConfig, openShift, kubeProxy, listNodes, listServiceCIDRs, operatorGroup, listFelix},
 			lines(planned(t, settings.Settings{})))
 	})
 	t.Run("a fresh cluster", func(t *testing.T) {
@@ -121,7 +122,7 @@ func TestKubernetesRequests(t *testing.T) {
 	})
 	t.Run("the pools exist", func(t *testing.T) {
 		assert.Equal(t, []string{listPools}, lines(run(t, settings.Settings{})))
-		assert.ElementsMatch(t, []string{listPools, kubeadmConfig, openShift, kubeProxy, listNodes, listServiceCIDRs},
+		assert.ElementsMatch(t, []string{listPools, kubeadmConfig, openShift, kubeProxy, listNodes, listServiceCIDRs, listFelix},
 			lines(planned(t, settings.Settings{})), "a plan checks existing pools")
 		assert.Equal(t, []string{listPools}, lines(planned(t, withoutPreflight)))
 	})
@@ -144,6 +145,14 @@ func TestKubernetesRequests(t *testing.T) {
 		named := withoutPreflight
 		named.IPv4.CIDR, named.IPv6.CIDR = settings.Given("10.1.0.0/16", origin.Caller("test")), settings.Given("fd01::/64", origin.Caller("test"))
 		assert.ElementsMatch(t, []string{listPools, listBlocks, createPool, createPool}, lines(run(t, named)), "no pod CIDR is needed")
+	})
+	t.Run("an IPv6 pool gets natOutgoing", func(t *testing.T) {
+		world.empty(t)
+		masqueraded := withoutPreflight
+		masqueraded.IPv4.CIDR, masqueraded.IPv6.CIDR = settings.Given("10.1.0.0/16", origin.Caller("test")), settings.Given("fd01::/64", origin.Caller("test"))
+		masqueraded.IPv6.NATOutgoing = settings.Given("true", origin.Caller("test"))
+		assert.Equal(t, []string{listPools, listBlocks, listFelix, createPool, createPool}, lines(run(t, masqueraded)))
+		assert.Equal(t, []string{listPools}, lines(run(t, masqueraded)), "once in the life of a cluster")
 	})
 	t.Run("no pools are desired", func(t *testing.T) {
 		world.empty(t)

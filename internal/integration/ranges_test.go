@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 	rbacv1 "k8s.io/api/rbac/v1"
 
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/kubetest"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
@@ -82,7 +83,7 @@ func TestRangesOnKubernetes(t *testing.T) {
 	putNodes(t, server, nodes...)
 	world.Write(t, poolOf("four", spec{CIDR: "100.81.0.0/16"}))
 	exempt := poolOf("no-nat-to-100-100-0-0-16", spec{CIDR: "100.100.0.0/16"})
-	exempt.Labels = map[string]string{"calico-bootstrap/no-nat-to": "100.100.0.0-16"}
+	exempt.Labels = map[string]string{plan.NoNATLabel: "100-100-0-0-16"}
 	world.Write(t, exempt)
 	world.WriteBlock(t, "100.81.0.0/26")
 	world.WriteBlock(t, "100.81.0.64/26")

@@ -10,13 +10,11 @@ import (
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/facts"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/ranges"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
-
-// noNATLabel is the label of pools that exempt their range from NAT.
-const noNATLabel = "calico-bootstrap/no-nat-to"
 
 // maxTotal limits Blocks.Total, so that every language reads it exactly from JSON.
 const maxTotal = 1 << 53
@@ -116,9 +114,8 @@ func (c *collector) pool(pool *v3.IPPool, state State) {
 		return
 	}
 	use := Use{Prefix: prefix, Kind: Pool, Source: text.OneLine(pool.Name), State: state}
-	_, noNAT := pool.Labels[noNATLabel]
 	switch uses := pool.Spec.AllowedUses; {
-	case noNAT:
+	case plan.IsNoNAT(pool):
 		use.Kind = NoNAT
 	case len(uses) == 1 && uses[0] == v3.IPPoolAllowedUseLoadBalancer:
 		use.Kind = LoadBalancer

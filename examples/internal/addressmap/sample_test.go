@@ -11,6 +11,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/facts"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
@@ -55,7 +56,7 @@ func blocksIn(cidr string, bits, n int) (all []netip.Prefix) {
 // sample is a dual-stack cluster with everything: existing and planned pools, overlaps,
 // many nodes.
 func sample() bootstrap.Inventory {
-	label := func(pool *v3.IPPool) { pool.Labels = map[string]string{"calico-bootstrap/no-nat-to": "172.20.0.0/14"} }
+	label := func(pool *v3.IPPool) { pool.Labels = map[string]string{plan.NoNATLabel: "172-20-0-0-14"} }
 	disabled := func(pool *v3.IPPool) { pool.Spec.Disabled = true }
 	balancer := func(pool *v3.IPPool) {
 		pool.Spec.AllowedUses = []v3.IPPoolAllowedUse{v3.IPPoolAllowedUseLoadBalancer}

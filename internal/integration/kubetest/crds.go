@@ -35,6 +35,9 @@ var (
 // calicoResources are the resources that the tests use.
 var calicoResources = []string{"ippools", "ipamblocks"}
 
+// natResources decide about NAT besides the pools.
+var natResources = []string{"felixconfigurations", "clusterinformations"}
+
 var customResourceDefinitions = schema.GroupVersionResource{
 	Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions",
 }
@@ -59,9 +62,25 @@ func (s *Server) InstallCRDs(tb testing.TB, group schema.GroupVersion) {
 // folder does not exist.
 func (s *Server) InstallCalicoCRDs(tb testing.TB, group schema.GroupVersion) {
 	tb.Helper()
+	s.installPublished(tb, group, calicoResources)
+}
+
+// InstallNATCRDs installs the definitions that decide about NAT besides the pools: those that
+// Calico publishes, or our own small ones.
+func (s *Server) InstallNATCRDs(tb testing.TB, group schema.GroupVersion, published bool) {
+	tb.Helper()
+	if published {
+		s.installPublished(tb, group, natResources)
+	} else {
+		s.install(tb, ownOrigin, ownDefinitions(tb, group, natResources...))
+	}
+}
+
+func (s *Server) installPublished(tb testing.TB, group schema.GroupVersion, resources []string) {
+	tb.Helper()
 	folder := sharedFolder(tb, group)
 	var definitions []*unstructured.Unstructured
-	for _, resource := range calicoResources {
+	for _, resource := range resources {
 		content, err := os.ReadFile(filepath.Join(folder, group.Group+"_"+resource+".yaml"))
 		require.NoError(tb, err)
 		definitions = append(definitions, definition(tb, content))
@@ -218,6 +237,8 @@ func (s *Server) RemoveCRDs(tb testing.TB) {
 	for _, u := range slices.Concat(
 		ownDefinitions(tb, GroupV1, calicoResources...),
 		ownDefinitions(tb, GroupV3, calicoResources...),
+		ownDefinitions(tb, GroupV1, natResources...),
+		ownDefinitions(tb, GroupV3, natResources...),
 		ownDefinitions(tb, groupOpenShift, "networks"),
 		ownDefinitions(tb, groupOperator, "installations"),
 	) {

@@ -83,7 +83,7 @@ func Run(t *testing.T, newWorld func(t *testing.T) World) {
 		{"storm", storm},
 		{"storm of names", stormOfNames},
 	}
-	for _, test := range slices.Concat(tests, drifted, disabling, files) {
+	for _, test := range slices.Concat(tests, drifted, disabling, files, noNAT) {
 		t.Run(test.name, func(t *testing.T) { test.test(t, newWorld(t)) })
 	}
 }

@@ -19,8 +19,9 @@ var serviceCIDRSources = []cidrSource{kubeadm("serviceSubnet"), openShift(readSe
 
 // serviceCIDRs reads the Service CIDRs of the first source that has any. A source that
 // can't be read is a problem even if a later one has CIDRs, because the later one may be
-// outdated. Absent sources are a problem only if no source has CIDRs.
-func serviceCIDRs(ctx context.Context, client *api.Client) (ranges []facts.Located, problems []string, err error) {
+// outdated. Absent sources are a problem only if no source has CIDRs, and the problem begins
+// with its effect.
+func serviceCIDRs(ctx context.Context, client *api.Client, effect string) (ranges []facts.Located, problems []string, err error) {
 	ranges, source, err := serviceCIDRObjects(ctx, client)
 	if err != nil {
 		return nil, nil, err
@@ -54,7 +55,7 @@ func serviceCIDRs(ctx context.Context, client *api.Client) (ranges []facts.Locat
 		ranges = located(found)
 	}
 	if len(ranges) == 0 {
-		problem := "checks against Services are skipped: no Service CIDR is known"
+		problem := effect + ": no Service CIDR is known"
 		if len(absent) > 0 {
 			problem += " (" + strings.Join(absent, ", ") + ")"
 		}

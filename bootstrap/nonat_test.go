@@ -1,0 +1,176 @@
+package bootstrap
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/facts"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/internal/factstest"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/internal/settingstest"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/preflight"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/poolstest"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool/nat"
+)
+
+const (
+	exempt4 = "--no-nat-to=10.0.0.0/8"
+	alone   = "traffic to it is not masqueraded"
+)
+
+// The Service CIDRs of the cluster are left out, also without a preflight, and a second run
+// reads nothing but the pools.
+func TestNoNATLeavesServicesOut(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []string{"warn", "off"} {
+		store := newStore()
+		cluster := &fakeCluster{survey: facts.Survey{ServiceCIDRs: factstest.At(origin.Cluster("s"), "10.0.0.0/9")}}
+		given := settingstest.Given(t, "--ipv4-pool-cidr=10.192.0.0/10", "--ipv6-pool-cidr=none", exempt4, "--preflight="+mode)
+		host := fakeHost{reads: new(int)}
+		report, err := run(t, store, given, WithCluster(cluster), WithHost(host))
+		require.NoError(t, err)
+		assert.Equal(t, []string{"default-ipv4-ippool created: no IPv4 pool existed", `default-ipv6-ippool skipped: flag --ipv6-pool-cidr is "none"`,
+			"no-nat-to-10-128-0-0-10 created: a part of 10.0.0.0/8: " + alone}, outcome(report))
+		assert.Equal(t, map[string]string{plan.NoNATExceptAnnotation: "10.0.0.0/9"}, store.pools["no-nat-to-10-128-0-0-10"].Annotations)
+
+		reads := *host.reads
+		report, err = run(t, store, given, WithCluster(&fakeCluster{}), WithHost(host))
+		require.NoError(t, err)
+		assert.Equal(t, "no-nat-to-10-128-0-0-10 unchanged: exists", outcome(report)[2])
+		assert.Equal(t, reads, *host.reads)
+		assert.Equal(t, "snapshot", store.calls[len(store.calls)-1])
+	}
+}
+
+// Of a run that loses a race, and whose pools the winner has written in part, the rest is
+// written.
+func TestNoNATRace(t *testing.T) {
+	t.Parallel()
+	store := newStore()
+	store.onCommit = []hook{first(func() { store.put(poolstest.Stored("winner", "10.64.0.0/10")) })}
+	report, err := run(t, store, settingstest.Given(t, "--ipv4-pool-cidr=10.192.0.0/10", "--ipv6-pool-cidr=none", exempt4), WithHost(fakeHost{reads: new(int)}))
+	require.NoError(t, err)
+	assert.Equal(t, []string{"winner unchanged: exists, but the desired \"default-ipv4-ippool\" does not", `default-ipv6-ippool skipped: flag --ipv6-pool-cidr is "none"`,
+		"no-nat-to-10-0-0-0-10 created: a part of 10.0.0.0/8: " + alone, "no-nat-to-10-128-0-0-9 created: a part of 10.0.0.0/8: " + alone}, outcome(report))
+}
+
+// A plan can be applied although it does not know the random range that an IPv6 range is
+// split around.
+func TestNoNATAroundARandomRange(t *testing.T) {
+	t.Parallel()
+	store := newStore()
+	b := New(store, WithHost(fakeHost{reads: new(int)}), WithRandom(&counting{}))
+	planned, err := b.Plan(t.Context(), settingstest.Given(t, "--ipv4-pool-cidr=10.244.0.0/16", "--ipv6-pool-nat-outgoing=true", "--no-nat-to=fd00::/8,10.0.0.0/9"))
+	require.NoError(t, err)
+	assert.Equal(t, []string{"default-ipv4-ippool would-create: no IPv4 pool exists", "default-ipv6-ippool would-create: no IPv6 pool exists",
+		"no-nat-to-10-0-0-0-9 would-create: " + alone, "no-nat-to-fd00---8 would-create: " + alone}, outcome(planned.Report))
+	report, err := b.Apply(t.Context(), planned)
+	require.NoError(t, err)
+	assert.Len(t, report.Pools, 3+40, "a /8 without a /48")
+	var pointers []*v3.IPPool
+	for _, pool := range store.stored() {
+		pointers = append(pointers, &pool)
+	}
+	assert.Empty(t, ippool.Overlaps(pointers))
+}
+
+func TestNoNATRender(t *testing.T) {
+	t.Parallel()
+	given := settingstest.Given(t, "--ipv4-pool-cidr=10.128.0.0/9", "--ipv6-pool-cidr=none", exempt4+",fd00::/8")
+	pools, warnings, err := Render(t.Context(), given, WithHost(fakeHost{ipv6Disabled: "no IPv6"}))
+	require.NoError(t, err)
+	require.Len(t, pools, 2)
+	assert.Equal(t, "no-nat-to-10-0-0-0-9", pools[1].Name)
+	assert.Equal(t, []string{
+		"the ranges of noNATTo are split around the rendered pools only: render reads no datastore, so existing pools and Service CIDRs are not left out",
+		"no pool for fd00::/8: IPv6 is not supported: no IPv6",
+	}, warnings)
+}
+
+// felixStore is a fakeStore with FelixConfigurations.
+type felixStore struct {
+	*fakeStore
+	felix    []nat.FelixConfiguration
+	problems []string
+	err      error
+}
+
+func (s *felixStore) FelixConfigurations(context.Context) ([]nat.FelixConfiguration, []string, error) {
+	s.calls = append(s.calls, "felix")
+	return s.felix, s.problems, s.err
+}
+
+// A run that gives an IPv6 pool natOutgoing reads the FelixConfigurations, and no other run;
+// where Felix would end, it is refused unless that is allowed, whatever the preflight is.
+func TestFelixIsNotEnded(t *testing.T) {
+	t.Parallel()
+	ends := []nat.FelixConfiguration{{Name: "default", Spec: nat.FelixSpec{NATOutgoingAddress: "192.0.2.10"}}}
+	six := poolstest.Stored("default-ipv6-ippool", "fd00:10:244::/64")
+	four := poolstest.Stored("default-ipv4-ippool", "10.244.0.0/16", func(p *v3.IPPool) { p.Spec.NATOutgoing = true })
+	for name, tt := range map[string]struct {
+		lines    []string
+		existing []v3.IPPool
+		felix    []nat.FelixConfiguration
+		reads    int
+		refused  bool
+	}{
+		"harmless":               {[]string{natIPv6}, nil, nil, 1, false},
+		"refused":                {[]string{natIPv6}, nil, ends, 1, true},
+		"without a preflight":    {[]string{natIPv6, "--preflight=off"}, nil, ends, 1, true},
+		"allowed":                {[]string{natIPv6, "--allow=NATAddressWithIPv6"}, nil, ends, 1, false},
+		"allowed, no preflight":  {[]string{natIPv6, "--allow=NATAddressWithIPv6", "--preflight=off"}, nil, ends, 1, false},
+		"IPv6 without NAT":       {nil, nil, ends, 0, false},
+		"all exist":              {[]string{natIPv6}, []v3.IPPool{four, six}, ends, 0, false},
+		"an update":              {[]string{natIPv6, "--on-drift=update"}, []v3.IPPool{four, six}, ends, 1, true},
+		"drift that is reported": {[]string{natIPv6}, []v3.IPPool{four, six}, ends, 0, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			store := &felixStore{fakeStore: newStore(tt.existing...), felix: tt.felix, problems: []string{"a problem"}}
+			given := settingstest.Given(t, append(settingstest.CIDRs[:2:2], tt.lines...)...)
+			report, err := New(store, WithHost(fakeHost{reads: new(int)})).Run(t.Context(), given)
+			assert.Equal(t, tt.reads, store.count("felix"))
+			if tt.reads > 0 {
+				assert.Contains(t, report.Notes, "preflight: a problem")
+			}
+			if !tt.refused {
+				require.NoError(t, err)
+				return
+			}
+			require.ErrorIs(t, err, preflight.ErrEndsFelix)
+			assert.EqualError(t, err, "NATAddressWithIPv6: natOutgoingAddress is 192.0.2.10 (FelixConfiguration default), an IPv4 address, with natOutgoing in IPv6 pool default-ipv6-ippool fd00:10:244::/64: "+
+				"ends Felix on every node, again and again; set natOutgoing to false in the IPv6 pools, or remove natOutgoingAddress\n"+
+				"nothing is written, because Felix would end: correct this, or allow it with allow=NATAddressWithIPv6")
+			assert.Zero(t, store.count("commit"))
+		})
+	}
+
+	failing := &felixStore{fakeStore: newStore(), err: errors.New("no quorum")}
+	_, err := New(failing, WithHost(fakeHost{reads: new(int)})).Run(t.Context(), settingstest.Given(t, append(settingstest.CIDRs[:2:2], natIPv6)...))
+	require.ErrorContains(t, err, "no quorum")
+	assert.Zero(t, failing.count("commit"))
+}
+
+// A plan reports stored combinations, and refuses nothing for them.
+func TestPlanReportsStoredCombinations(t *testing.T) {
+	t.Parallel()
+	natted := func(p *v3.IPPool) { p.Spec.NATOutgoing = true }
+	store := &felixStore{
+		fakeStore: newStore(poolstest.Stored("a", "172.30.0.0/16", natted), poolstest.Stored("b", "10.0.0.0/8"), poolstest.Stored("c", "10.1.0.0/16"), poolstest.Stored("six", "fd00:1::/64", natted)),
+		felix:     []nat.FelixConfiguration{{Name: "default", Spec: nat.FelixSpec{NATOutgoingAddress: "192.0.2.10", NFTablesMode: "Enabled"}}},
+	}
+	planned, err := New(store, WithHost(fakeHost{reads: new(int)})).Plan(t.Context(), settingstest.Given(t))
+	require.NoError(t, err)
+	var codes []preflight.FindingCode
+	for _, finding := range planned.Report.Findings {
+		codes = append(codes, finding.Code)
+	}
+	assert.Equal(t, []preflight.FindingCode{preflight.NATAddressWithIPv6, preflight.OverlappingPools, preflight.GlobalNATAddress}, codes)
+}

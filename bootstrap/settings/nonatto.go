@@ -1,0 +1,80 @@
+package settings
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+)
+
+// acceptedNoNATTo describes the values of NoNATTo, for the documentation and for faults.
+const acceptedNoNATTo = "CIDRs separated by commas that don't overlap"
+
+// resolveNoNATTo parses the ranges to which traffic is not masqueraded, and validates them
+// against each other and against the desired pools. Empty items are ignored.
+func (s Settings) resolveNoNATTo(config *Config, faults *Faults) {
+	setting := s.NoNATTo
+	items := slices.DeleteFunc(strings.Split(setting.Value, ","), func(item string) bool { return strings.TrimSpace(item) == "" })
+	if setting.IsSet() && (len(items) == 0 || hides(setting)) { // a secret may have commas in it
+		faults.Add(setting, "not a CIDR; must be %s", acceptedNoNATTo)
+		return
+	}
+	for _, item := range items {
+		item = strings.TrimSpace(item)
+		given := Given(item, setting.Source)
+		prefix, err := ippool.ParseCIDR(item)
+		if err != nil {
+			faults.Add(given, "%v; must be %s", err, acceptedNoNATTo)
+			continue
+		}
+		if masked := prefix.Masked(); masked != prefix {
+			config.Warnings = append(config.Warnings, fmt.Sprintf(
+				"%s: %s has host bits, which are ignored: the range is %s", setting.Source, text.Quote(item), masked))
+			prefix = masked
+		}
+		if problem := config.noNATProblem(prefix); problem != "" {
+			faults.Add(given, "%s", problem)
+			continue
+		}
+		r := plan.NoNAT{Prefix: prefix, Source: setting.Source}
+		if ippool.FamilyOf(prefix) == ippool.IPv6 && !s.IPv6Support.Bool(true, new(Faults)) {
+			r.Skip = s.ipv6Disabled()
+		}
+		config.Desired.NoNATTo = append(config.Desired.NoNATTo, r)
+	}
+}
+
+// noNATProblem returns why the range is invalid; empty if it is valid.
+func (c *Config) noNATProblem(prefix netip.Prefix) string {
+	pool := ippool.New("range")
+	pool.Spec.CIDR, pool.Spec.Disabled = prefix.String(), true
+	ippool.Default(pool)
+	for _, fault := range ippool.Validate(pool) {
+		return fault.Detail
+	}
+	for _, other := range c.Desired.NoNATTo {
+		switch {
+		case other.Prefix == prefix:
+			return "a duplicate; set each range once"
+		case other.Prefix.Overlaps(prefix):
+			return fmt.Sprintf("overlaps %s; must be %s", other.Prefix, acceptedNoNATTo)
+		}
+	}
+	for _, want := range c.Desired.Pools {
+		if want.Skip != "" || want.Pool.Spec.Disabled {
+			continue
+		}
+		cidr := want.Pool.Spec.CIDR
+		if cidr == "" {
+			cidr = ofFamily(c.ClusterCIDR, want.Family)
+		}
+		if pods, err := ippool.ParseCIDR(cidr); err == nil && ippool.Contains(pods, prefix) {
+			return fmt.Sprintf("inside %s of IPPool %s: traffic to a pool is never masqueraded, and no other pool fits inside it; leave the range out", cidr, text.Quote(want.Pool.Name))
+		}
+	}
+	return ""
+}
