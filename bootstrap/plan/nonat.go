@@ -140,7 +140,7 @@ func (p *planner) planNoNAT() {
 			continue
 		}
 		step := Step{Family: existing.Family, Name: pool.Name, Desired: pool.Name, NoNATTo: p.NoNATTo[i].Prefix}
-		p.exists(&step, desiredNoNAT(p.NoNATTo[i], prefix, nil), p.records[pool.Name])
+		p.exists(&step, desiredNoNAT(p.NoNATTo[i], prefix, nil), p.records[pool.Name], nil)
 		p.Steps = append(p.Steps, step)
 	}
 	p.warnOfNoSource()
