@@ -152,8 +152,12 @@ func raw(t *testing.T, world suite.World) map[string]string {
 
 const (
 	question   = "Apply this plan? [y/N] "
-	plannedIn4 = "+ IPv4 pool default-ipv4-ippool 10.244.0.0/16: would-create (no IPv4 pool exists)\n"
-	plannedIn6 = "+ IPv6 pool default-ipv6-ippool fd00:10:244::/64: would-create (no IPv6 pool exists)\n"
+	plannedIn4 = "+ IPv4 pool default-ipv4-ippool 10.244.0.0/16: would-create (no IPv4 pool exists)\n" +
+		"  NAT: traffic from 10.244.0.0/16 is masqueraded, except to the addresses of pool default-ipv4-ippool\n"
+	plannedIn4WithoutNAT = "+ IPv4 pool default-ipv4-ippool 10.244.0.0/16: would-create (no IPv4 pool exists)\n" +
+		"  NAT: traffic from 10.244.0.0/16 is not masqueraded\n"
+	plannedIn6 = "+ IPv6 pool default-ipv6-ippool fd00:10:244::/64: would-create (no IPv6 pool exists)\n" +
+		"  NAT: traffic from fd00:10:244::/64 is not masqueraded\n"
 )
 
 func testInstaller(t *testing.T, world watchedWorld, datastore string) {
@@ -169,7 +173,7 @@ func testInstaller(t *testing.T, world watchedWorld, datastore string) {
 		r := installer(stdin, "--ipv4-pool-nat-outgoing=false")
 		assert.Equal(t, 1, r.code)
 		assert.Contains(t, r.stderr, message)
-		assert.Equal(t, plannedIn4+plannedIn6+question, r.stdout)
+		assert.Equal(t, plannedIn4WithoutNAT+plannedIn6+question, r.stdout)
 	}
 	r := installer("y\n", "--ipv4-pool-cidr", "10.244.0.0/33", "--ipv6-pool-cidr", "10.0.0.0/8")
 	assert.Equal(t, 2, r.code)
@@ -193,7 +197,7 @@ func testInstaller(t *testing.T, world watchedWorld, datastore string) {
 	}
 
 	agreed := startInstaller(t, env, "--ipv4-pool-nat-outgoing=false")
-	assert.Equal(t, plannedIn4+plannedIn6, agreed.asks(t))
+	assert.Equal(t, plannedIn4WithoutNAT+plannedIn6, agreed.asks(t))
 	agreed.answer(t, "Yes\n")
 	code, rest := agreed.wait()
 	assert.Zero(t, code, agreed.stderr())
@@ -353,7 +357,8 @@ func TestInstallerPlanChanges(t *testing.T) {
 			testChangedPlan(t, world, env, c)
 		}
 		// Without CALICO_IPV4POOL_CIDR the CIDR is the cluster's pod CIDR.
-		const planned = "+ IPv4 pool default-ipv4-ippool %s: would-create (no IPv4 pool exists)\n"
+		const planned = "+ IPv4 pool default-ipv4-ippool %[1]s: would-create (no IPv4 pool exists)\n" +
+			"  NAT: traffic from %[1]s is masqueraded, except to the addresses of pool default-ipv4-ippool\n"
 		testChangedPlan(t, world, append(env[:1:1], bothCIDRs[1]), change{
 			name:    "the pod CIDR changes",
 			setUp:   func(t *testing.T) { putKubeadmConfig(t, world.server, "10.1.0.0/16") },
