@@ -145,6 +145,13 @@ func TestKubernetesRequests(t *testing.T) {
 		named.IPv4.CIDR, named.IPv6.CIDR = settings.Given("10.1.0.0/16", origin.Caller("test")), settings.Given("fd01::/64", origin.Caller("test"))
 		assert.ElementsMatch(t, []string{listPools, listBlocks, createPool, createPool}, lines(run(t, named)), "no pod CIDR is needed")
 	})
+	t.Run("without a preflight, the pod CIDR is kube-proxy's", func(t *testing.T) {
+		world.empty(t)
+		world.server.PutConfigMap(t, "kube-system", "kube-proxy", map[string]string{"config.conf": "clusterCIDR: 10.1.0.0/16\n"})
+		t.Cleanup(func() { world.server.DeleteConfigMap(t, "kube-system", "kube-proxy") })
+		assert.ElementsMatch(t, []string{listPools, listBlocks, kubeadmConfig, openShift, kubeProxy, listNodes, listServiceCIDRs, operatorGroup, createPool, createPool},
+			lines(run(t, withoutPreflight)), "it is checked against the Service CIDRs")
+	})
 	t.Run("no pools are desired", func(t *testing.T) {
 		world.empty(t)
 		none := settings.Settings{NoDefaultPools: settings.Given("true", origin.Caller("test"))}
