@@ -248,6 +248,7 @@ func sourceProblems(p plan.Plan, known facts.Facts) (warnings, notes []string) {
 		if further := furtherCIDRs(known.PodCIDRs, family); further != "" {
 			notes = append(notes, further)
 		}
+		notes = append(notes, contradiction(known.PodCIDRs, family)...)
 	}
 	for i, source := range known.PodCIDRs {
 		needs := p.Families(func(step plan.Step) bool { // that no earlier source names
@@ -294,6 +295,18 @@ func sourceProblem(source facts.PodCIDRSource, problems []string) []string {
 		what = "pod CIDRs of"
 	}
 	return []string{fmt.Sprintf("%s %s: %s", what, source.Name, text.OneLine(strings.Join(problems, "; ")))}
+}
+
+// contradiction returns a note if the settings and the cluster name different pod CIDRs of
+// the family. Those of the cluster are known only if it was asked for the other family.
+func contradiction(sources []facts.PodCIDRSource, family ippool.Family) []string {
+	ofCluster := slices.DeleteFunc(slices.Clone(sources), func(source facts.PodCIDRSource) bool { return source.Name.Kind() != origin.KindCluster })
+	given, setting := facts.FirstPodCIDR(sources, family)
+	other, name := facts.FirstPodCIDR(ofCluster, family)
+	if !other.IsValid() || setting.Kind() == origin.KindCluster || given == other {
+		return nil
+	}
+	return []string{fmt.Sprintf("%s names the %s pod CIDR %s: %s of %s is ignored", setting, family, given, other, name)}
 }
 
 // furtherCIDRs returns a note about the pod CIDRs of the family that get no pool: only
