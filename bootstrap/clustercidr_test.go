@@ -71,6 +71,21 @@ func TestClusterCIDRIsTheFirstSource(t *testing.T) {
 	}
 }
 
+// A note has the pod CIDR of the cluster that ClusterCIDR overrides, where it is known.
+func TestClusterCIDRContradictsTheCluster(t *testing.T) {
+	t.Parallel()
+	for cidr, want := range map[string]string{"10.9.0.0/16": "", "10.1.0.0/16": "flag --cluster-cidr names the IPv4 pod CIDR 10.1.0.0/16: 10.9.0.0/16 of kubeadm-config is ignored"} {
+		cluster := &fakeCluster{sources: []facts.PodCIDRSource{factstest.Source(origin.Cluster("kubeadm-config"), "10.9.0.0/16", "2001:db8::/48")}}
+		report, err := run(t, newStore(), settingstest.Given(t, "--cluster-cidr="+cidr), WithCluster(cluster), WithHost(fakeHost{reads: new(int)}))
+		require.NoError(t, err)
+		if want == "" {
+			assert.Empty(t, report.Notes)
+		} else {
+			assert.Contains(t, report.Notes, want)
+		}
+	}
+}
+
 // An unknown CIDR is checked against the IPAM blocks if it is that of the cluster.
 func TestClusterCIDRIsCheckedAgainstBlocks(t *testing.T) {
 	t.Parallel()

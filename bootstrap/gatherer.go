@@ -152,7 +152,7 @@ func (g *gatherer) gather(ctx context.Context, store datastore.Datastore, p plan
 	if needSurvey && surveyErr == nil {
 		g.surveyed, g.survey = true, survey
 		for _, problem := range survey.Problems {
-			g.notes = append(g.notes, "preflight: "+text.OneLine(problem))
+			g.notes = append(g.notes, g.surveyedFor()+": "+text.OneLine(problem))
 		}
 	}
 	if err := cmp.Or(blockErr, podCIDRsErr, surveyErr, installationErr); err != nil {
@@ -193,6 +193,14 @@ func (g *gatherer) readFelix(ctx context.Context, store datastore.Datastore, p p
 		g.notes = append(g.notes, "preflight: "+text.OneLine(problem))
 	}
 	return nil
+}
+
+// surveyedFor names what the nodes and the Services are read for.
+func (g *gatherer) surveyedFor() string {
+	if g.mode == preflight.Off {
+		return "pod CIDRs"
+	}
+	return "preflight"
 }
 
 // unknown reports whether the CIDR of the step is not chosen yet.
@@ -261,36 +269,75 @@ func (g *gatherer) strictErrors(because origin.Origin) []error {
 	return errs
 }
 
-// sourceProblems returns a note for each source without pod CIDRs. It is a warning instead
-// if the source should have one and the CIDR of a new pool depends on it.
+// sourceProblems returns a note for each source without pod CIDRs, and for CIDRs that are
+// ignored. It is a warning instead if the source should have one and the CIDR of a new pool
+// depends on it: the pool is of the same family as an ignored CIDR, and no earlier source
+// names its CIDR.
 func sourceProblems(p plan.Plan, known facts.Facts) (warnings, notes []string) {
 	created := p.Families(func(step plan.Step) bool { return step.Action == plan.Created })
-	depends := slices.ContainsFunc(p.Steps, unknown)
 	for _, family := range created {
 		if further := furtherCIDRs(known.PodCIDRs, family); further != "" {
 			notes = append(notes, further)
 		}
+		notes = append(notes, contradiction(known.PodCIDRs, family)...)
 	}
-	add := func(problem string, warn bool) {
-		if warn {
+	for i, source := range known.PodCIDRs {
+		needs := p.Families(func(step plan.Step) bool { // that no earlier source names
+			first, _ := facts.FirstPodCIDR(known.PodCIDRs[:i], step.Family)
+			return unknown(step) && !first.IsValid()
+		})
+		var warn, note []string
+		switch {
+		case source.Problem == "" || source.Absent && len(created) == 0: // no pool needs its CIDR
+		case len(needs) > 0 && !source.Absent:
+			warn = append(warn, source.Problem)
+		default:
+			note = append(note, source.Problem)
+		}
+		for _, ignored := range source.Ignored {
+			sentence := fmt.Sprintf("%s %s", ignored.Prefix, ignored.Reason)
+			if slices.Contains(needs, ippool.FamilyOf(ignored.Prefix)) {
+				warn = append(warn, sentence)
+			} else {
+				note = append(note, sentence)
+			}
+		}
+		warnings, notes = append(warnings, sourceProblem(source, warn)...), append(notes, sourceProblem(source, note)...)
+	}
+	if operator := known.Installation; operator.Problem != "" {
+		problem := fmt.Sprintf("it is unknown whether the Tigera operator creates pools: %s: %s", operator.Name, text.OneLine(operator.Problem))
+		if slices.ContainsFunc(p.Steps, unknown) {
 			warnings = append(warnings, problem)
 		} else {
 			notes = append(notes, problem)
 		}
 	}
-	for _, source := range known.PodCIDRs {
-		what := "no pod CIDR from"
-		if len(source.Prefixes) > 0 {
-			what = "pod CIDRs of"
-		}
-		if source.Problem != "" && (!source.Absent || len(created) > 0) { // else no pool needs its CIDR
-			add(fmt.Sprintf("%s %s: %s", what, source.Name, text.OneLine(source.Problem)), depends && !source.Absent)
-		}
-	}
-	if operator := known.Installation; operator.Problem != "" {
-		add(fmt.Sprintf("it is unknown whether the Tigera operator creates pools: %s: %s", operator.Name, text.OneLine(operator.Problem)), depends)
-	}
 	return warnings, notes
+}
+
+// sourceProblem returns one line with the problems of a source of pod CIDRs; none without
+// problems.
+func sourceProblem(source facts.PodCIDRSource, problems []string) []string {
+	if len(problems) == 0 {
+		return nil
+	}
+	what := "no pod CIDR from"
+	if len(source.Prefixes) > 0 {
+		what = "pod CIDRs of"
+	}
+	return []string{fmt.Sprintf("%s %s: %s", what, source.Name, text.OneLine(strings.Join(problems, "; ")))}
+}
+
+// contradiction returns a note if the settings and the cluster name different pod CIDRs of
+// the family. Those of the cluster are known only if it was asked for the other family.
+func contradiction(sources []facts.PodCIDRSource, family ippool.Family) []string {
+	ofCluster := slices.DeleteFunc(slices.Clone(sources), func(source facts.PodCIDRSource) bool { return source.Name.Kind() != origin.KindCluster })
+	given, setting := facts.FirstPodCIDR(sources, family)
+	other, name := facts.FirstPodCIDR(ofCluster, family)
+	if !other.IsValid() || setting.Kind() == origin.KindCluster || given == other {
+		return nil
+	}
+	return []string{fmt.Sprintf("%s names the %s pod CIDR %s: %s of %s is ignored", setting, family, given, other, name)}
 }
 
 // furtherCIDRs returns a note about the pod CIDRs of the family that get no pool: only

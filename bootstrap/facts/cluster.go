@@ -69,6 +69,10 @@ type PodCIDRSource struct {
 	// overlap Services are ignored.
 	Uncertain bool
 
+	// Ignored are the CIDRs of an Uncertain source that are not in Prefixes because they
+	// can't be those of pods. Plan.UsablePodCIDRs of package plan sets them.
+	Ignored []IgnoredCIDR
+
 	// Services are ranges of Services that the same object configures, or that are
 	// known without another request. They are not pod CIDRs.
 	Services []Located
@@ -76,6 +80,12 @@ type PodCIDRSource struct {
 	// DetectLocalMode is the detectLocalMode of kube-proxy's config; empty: ClusterCIDR,
 	// or another source. In any other mode, kube-proxy doesn't use the CIDRs.
 	DetectLocalMode string
+}
+
+// IgnoredCIDR is a CIDR that is not used as a pod CIDR.
+type IgnoredCIDR struct {
+	Prefix netip.Prefix
+	Reason string // follows the CIDR in a sentence: "overlaps …"
 }
 
 // ServiceCIDRs returns the known ranges of Services: those of the Survey, then those of

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
 
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 
@@ -14,8 +13,8 @@ import (
 
 // UsablePodCIDRs returns the sources of pod CIDRs without the CIDRs of uncertain sources
 // that can't be pod CIDRs: a pool with the CIDR is invalid, the CIDR overlaps Services
-// or, if it would be the CIDR of a pool to create, another pool. The Problem of the source
-// has the reasons. It is a pure function and does not modify its arguments.
+// or, if it would be the CIDR of a pool to create, another pool. They are in
+// Ignored of the source, with the reasons. It is a pure function and does not modify its arguments.
 func (p Plan) UsablePodCIDRs(known facts.Facts) []facts.PodCIDRSource {
 	sources := slices.Clone(known.PodCIDRs)
 	for i := range sources {
@@ -23,22 +22,16 @@ func (p Plan) UsablePodCIDRs(known facts.Facts) []facts.PodCIDRSource {
 		if !source.Uncertain {
 			continue
 		}
-		problems := []string{source.Problem}
-		usable := func(prefix netip.Prefix) bool {
-			reason := p.unusable(prefix, known)
-			if reason != "" {
-				problems = append(problems, fmt.Sprintf("%s %s", prefix, reason))
-			}
-			return reason == ""
-		}
 		var prefixes []netip.Prefix
+		ignored := slices.Clone(source.Ignored)
 		for _, prefix := range source.Prefixes {
-			if usable(prefix) {
+			if reason := p.unusable(prefix, known); reason != "" {
+				ignored = append(ignored, facts.IgnoredCIDR{Prefix: prefix, Reason: reason})
+			} else {
 				prefixes = append(prefixes, prefix)
 			}
 		}
-		source.Prefixes = prefixes
-		source.Problem = strings.Join(slices.DeleteFunc(problems, func(text string) bool { return text == "" }), "; ")
+		source.Prefixes, source.Ignored = prefixes, ignored
 	}
 	return sources
 }

@@ -16,7 +16,8 @@ import (
 // Checks of a family against the configuration of the cluster.
 
 // familyNotInCluster finds default pools to create, without a configured CIDR, of a family
-// of which the cluster's configuration has no pod CIDR although it has one of the other.
+// of which the cluster has no pod CIDR, neither in its configuration nor in podCIDRs of
+// nodes, although its configuration has one of the other.
 func (c *checker) familyNotInCluster(pool checkedPool) []Finding {
 	if pool.existing || !pool.byDefault || !pool.randomRange && pool.source("cidr").Kind() != origin.KindDefault {
 		return nil
@@ -33,7 +34,8 @@ func (c *checker) familyNotInCluster(pool checkedPool) []Finding {
 			others = append(others, fmt.Sprintf("%s (%s)", prefix, source.Name))
 		}
 	}
-	if others == nil {
+	ofFamily := func(prefix netip.Prefix) bool { return ippool.FamilyOf(prefix) == pool.family }
+	if others == nil || slices.ContainsFunc(c.nodes, func(node facts.Node) bool { return slices.ContainsFunc(node.PodCIDRs, ofFamily) }) {
 		return nil
 	}
 	return []Finding{{

@@ -58,6 +58,19 @@ func TestFamilyNotInCluster(t *testing.T) {
 	}
 }
 
+// A family of which nodes have podCIDRs is in the cluster: the finding OutsideNodePodCIDR
+// has its range.
+func TestFamilyOfNodesIsInCluster(t *testing.T) {
+	t.Parallel()
+	pool := byDefaults("192.168.0.0/16")
+	for podCIDR, want := range map[string]int{"10.42.0.0/24": 0, "fd01::/64": 1} {
+		known := input{podCIDRs: []facts.PodCIDRSource{factstest.Source(origin.Cluster("kubeadm-config"), "fd01::/56")}, survey: facts.Survey{Nodes: []facts.Node{factstest.Node("a", podCIDR)}}}
+		checker := newChecker(known, []checkedPool{pool})
+		assert.Len(t, checker.familyNotInCluster(pool), want, podCIDR)
+		assert.Len(t, checker.outsideNodePodCIDR(pool), 1-want, podCIDR)
+	}
+}
+
 // The proposal is the smallest range around the podCIDRs of all nodes, as a setting.
 func TestProposedRange(t *testing.T) {
 	t.Parallel()

@@ -96,27 +96,34 @@ func (c *checker) outsidePodCIDR(pool checkedPool) []Finding {
 	}}
 }
 
-// outsideNodePodCIDR is outsidePodCIDR for clusters without a configured pod CIDR: it
+// outsideNodePodCIDR is outsidePodCIDR for clusters whose configuration has no pod CIDR: it
 // checks the podCIDRs that kube-controller-manager assigned to nodes. It ignores those
-// inside another pool for pods.
+// inside another pool for pods, and inside the pod CIDR of the settings.
 func (c *checker) outsideNodePodCIDR(pool checkedPool) []Finding {
-	if len(c.podRanges(pool.family).known) > 0 || !pool.ranged() {
+	pods := c.podRanges(pool.family)
+	given := len(pods.known) > 0
+	if !pool.ranged() || given && pods.source.Kind() == origin.KindCluster {
 		return nil
 	}
-	hit := c.uncovered(pool.family)
+	hit := slices.DeleteFunc(slices.Clone(c.uncovered(pool.family)), func(of nodeRange) bool { return given && pods.index.Covers(of.prefix) })
 	if len(hit) == 0 {
 		return nil
 	}
-	remedy := pool.moveRemedy()
-	if pool.byDefault && !pool.existing {
-		if proposed, ok := c.proposal(pool); ok {
-			remedy = fmt.Sprintf("set %s, the smallest range that contains those of all nodes, or a wider one",
-				pool.names.With(origin.PoolSetting(pool.family, "cidr"), proposed.String()))
+	const smallest = "the smallest range that contains those of all nodes, or a wider one, or the cluster CIDR of kube-controller-manager"
+	remedy := pool.moveRemedy() + "; the matching range is the cluster CIDR of kube-controller-manager"
+	proposed, ok := c.proposal(pool)
+	switch {
+	case given:
+		remedy = fmt.Sprintf("the pod CIDR %s (%s) does not contain them either; correct the %s CIDR of %s", named(pods.known), pods.source, pool.family, c.names.Of(origin.SettingClusterCIDR))
+		if ok {
+			remedy += fmt.Sprintf(", to %s, %s", proposed, smallest)
 		}
+	case ok && pool.byDefault && !pool.existing:
+		remedy = fmt.Sprintf("set %s, %s", pool.names.With(origin.PoolSetting(pool.family, "cidr"), proposed.String()), smallest)
 	}
 	return []Finding{{
 		CIDR: pool.located(), Other: &facts.Located{Prefix: hit[0].prefix, Source: origin.Cluster("podCIDRs of node " + hit[0].node)},
-		Text: fmt.Sprintf("%s does not contain the podCIDRs that kube-controller-manager assigned to nodes, such as %s: Calico ignores them, but kube-proxy and cloud routes use them; %s, or the cluster CIDR of kube-controller-manager",
+		Text: fmt.Sprintf("%s does not contain the podCIDRs that kube-controller-manager assigned to nodes, such as %s: Calico ignores them, but kube-proxy and cloud routes use them; %s",
 			pool.describeCIDR(), named(hit), remedy),
 	}}
 }

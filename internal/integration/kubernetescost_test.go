@@ -154,6 +154,13 @@ func TestKubernetesRequests(t *testing.T) {
 		assert.Equal(t, []string{listPools, listBlocks, listFelix, createPool, createPool}, lines(run(t, masqueraded)))
 		assert.Equal(t, []string{listPools}, lines(run(t, masqueraded)), "once in the life of a cluster")
 	})
+	t.Run("without a preflight, the pod CIDR is kube-proxy's", func(t *testing.T) {
+		world.empty(t)
+		world.server.PutConfigMap(t, "kube-system", "kube-proxy", map[string]string{"config.conf": "clusterCIDR: 10.1.0.0/16\n"})
+		t.Cleanup(func() { world.server.DeleteConfigMap(t, "kube-system", "kube-proxy") })
+		assert.ElementsMatch(t, []string{listPools, listBlocks, kubeadmConfig, openShift, kubeProxy, listNodes, listServiceCIDRs, operatorGroup, createPool, createPool},
+			lines(run(t, withoutPreflight)), "it is checked against the Service CIDRs")
+	})
 	t.Run("no pools are desired", func(t *testing.T) {
 		world.empty(t)
 		none := settings.Settings{NoDefaultPools: settings.Given("true", origin.Caller("test"))}

@@ -1,7 +1,6 @@
 package clusterfacts
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -27,18 +26,23 @@ func readKubeadm(data map[string]string, member string) ([]string, error) {
 		return !ok
 	})
 	others := slices.DeleteFunc(slices.Sorted(maps.Keys(data)), func(key string) bool { return slices.Contains(kubeadmKeys, key) })
+	keys := slices.Concat(known, others)
 	for _, key := range known {
 		cidrs, err := readYAML(data[key], "networking", member)
 		if err != nil {
-			return nil, fmt.Errorf("%s: networking.%s can't be read: %s", key, member, text.Decoding(err))
+			err = fmt.Errorf("%s: networking.%s can't be read: %s", key, member, text.Decoding(err))
+			if at, value, found := searched(data, keys); found && member == podSubnet {
+				err = fmt.Errorf("%w; calico-node searches the text, and uses podSubnet %s (%s)", err, value, at)
+			}
+			return nil, err
 		}
 		if len(cidrs) > 0 {
 			return cidrs, nil
 		}
 	}
 	if member == podSubnet {
-		if err := searched(data, slices.Concat(known, others)); err != nil {
-			return nil, err
+		if at, value, found := searched(data, keys); found {
+			return nil, fmt.Errorf("%s: podSubnet %s is ignored because it is not in networking; calico-node searches the text, and uses it", at, value)
 		}
 	}
 	if len(known) == 0 {
@@ -47,21 +51,18 @@ func readKubeadm(data map[string]string, member string) ([]string, error) {
 	return nil, nil
 }
 
-// searched returns a problem if calico-node finds pod CIDRs in the texts. It searches
-// every key for the first "podSubnet: ", whatever its place in the document, and also in
-// comments (node/pkg/lifecycle/startup).
-func searched(data map[string]string, keys []string) error {
+// searched returns the key and line, and the quoted value, of the pod CIDRs that calico-node
+// finds in the texts. It searches every key for the first "podSubnet: ", whatever its place
+// in the document, and also in comments (node/pkg/lifecycle/startup).
+func searched(data map[string]string, keys []string) (at, value string, found bool) {
 	for _, key := range keys {
-		before, after, found := strings.Cut(data[key], podSubnet+": ")
-		if !found {
-			continue
-		}
+		before, after, _ := strings.Cut(data[key], podSubnet+": ")
 		value, _, _ := strings.Cut(after, "\n")
 		valid := func(cidr string) bool { _, err := ippool.ParseCIDR(cidr); return err == nil }
 		if slices.ContainsFunc(strings.Split(value, ","), valid) {
-			return errors.New(text.Clip(fmt.Sprintf("%s: line %d: podSubnet %s is ignored because it is not in networking; calico-node searches the text, and uses it",
-				key, 1+strings.Count(before, "\n"), text.Quote(strings.TrimSpace(value))), text.MaxCause))
+			value = text.Clip(text.Quote(strings.TrimSpace(value)), text.MaxProblem)
+			return fmt.Sprintf("%s: line %d", text.Clip(key, text.MaxProblem), 1+strings.Count(before, "\n")), value, true
 		}
 	}
-	return nil
+	return "", "", false
 }

@@ -1,6 +1,7 @@
 package clusterfacts
 
 import (
+	"fmt"
 	"regexp"
 	"strings"
 	"testing"
@@ -31,6 +32,17 @@ func calicoNodes(data map[string]string) []string {
 	return nil
 }
 
+// mergesOfMerges returns mappings l0, l1 and so on, each of which merges the one before it
+// several times.
+func mergesOfMerges(mappings, times int) string {
+	text := "l0: &l0 {a: b}\n"
+	for i := 1; i < mappings; i++ {
+		before := fmt.Sprintf("*l%d", i-1)
+		text += fmt.Sprintf("l%d: &l%d {<<: [%s]}\n", i, i, strings.TrimSuffix(strings.Repeat(before+", ", times), ", "))
+	}
+	return text
+}
+
 // Each form in which calico-node finds pod CIDRs is read, or a problem names it.
 func TestFormsOfKubeadmConfig(t *testing.T) {
 	t.Parallel()
@@ -43,6 +55,9 @@ func TestFormsOfKubeadmConfig(t *testing.T) {
 	)
 	pods := []string{"10.1.0.0/16"}
 	in := func(key, content string) map[string]string { return map[string]string{key: content} }
+	uses := func(at string) string {
+		return `; calico-node searches the text, and uses podSubnet "10.1.0.0/16" (` + at + ")"
+	}
 	for name, tt := range map[string]struct {
 		data map[string]string
 		want []string
@@ -55,12 +70,12 @@ func TestFormsOfKubeadmConfig(t *testing.T) {
 		"--- at the beginning":         {in(current, "---\n"+usual), pods, "", true},
 		"empty documents around":       {in(current, "---\n---\n"+usual+"---\n---\n"), pods, "", true},
 		"... at the end":               {in(current, usual+"...\n"), pods, "", true},
-		"a directive":                  {in(current, "%YAML 1.2\n---\n"+usual), nil, "ClusterConfiguration: networking.podSubnet can't be read: yaml: found incompatible YAML document", false},
+		"a directive":                  {in(current, "%YAML 1.2\n---\n"+usual), nil, "ClusterConfiguration: networking.podSubnet can't be read: yaml: found incompatible YAML document", true},
 		"the second document":          {in(current, initial+"---\n"+usual), pods, "", true},
 		"the third document":           {in(current, initial+"---\nnetworking: {podSubnet: ''}\n---\n"+usual), pods, "", false},
 		"two with a podSubnet":         {in(current, usual+"---\nnetworking: {podSubnet: 10.2.0.0/16}\n"), pods, "", true},
 		"a later broken document":      {in(current, usual+"---\nx: [\n"), pods, "", true},
-		"an earlier broken document":   {in(current, "x: [\n---\n"+usual), nil, "ClusterConfiguration: networking.podSubnet can't be read: yaml: line ", false},
+		"an earlier broken document":   {in(current, "x: [\n---\n"+usual), nil, "ClusterConfiguration: networking.podSubnet can't be read: yaml: line ", true},
 		"the older key":                {in(older, "apiVersion: kubeadm.k8s.io/v1alpha2\nkind: MasterConfiguration\napi: {}\nnetworking:\n  podSubnet: 10.1.0.0/16\n"), pods, "", true},
 		"both keys":                    {map[string]string{current: usual, older: "networking: {podSubnet: 10.2.0.0/16}"}, pods, "", false},
 		"both keys, one without":       {map[string]string{current: "networking: {}\n", older: usual}, pods, "", true},
@@ -71,14 +86,19 @@ func TestFormsOfKubeadmConfig(t *testing.T) {
 		"merged mappings":              {in(current, "x: &n {dnsDomain: x}\ny: &m {<<: *n, podSubnet: 10.1.0.0/16}\nnetworking: {<<: [*n, *m]}\n"), pods, "", false},
 		"a value over a merged one":    {in(current, "x: &n {podSubnet: 10.2.0.0/16}\nnetworking: {podSubnet: 10.1.0.0/16, <<: *n}\n"), pods, "", false},
 		"a merge of itself":            {in(current, "networking: &n {<<: *n, dnsDomain: x}\n"), nil, "", true},
+		"merges of merges":             {in(current, mergesOfMerges(40, 40)+"networking: {<<: *l39}\n"), nil, "", true},
+		"merges of merges, then one":   {in(current, mergesOfMerges(40, 40)+"x: &n\n  podSubnet: 10.1.0.0/16\nnetworking: {<<: [*l39, *n]}\n"), pods, "", true},
+		"deep merges":                  {in(current, "l0: &l0 {podSubnet: 10.1.0.0/16}\n"+mergesOfMerges(40, 1)[len("l0: &l0 {a: b}\n"):]+"networking: {<<: *l39}\n"), pods, "", false},
+		"a shared list of merges":      {in(current, "l: &l [&n {<<: *l}, {podSubnet: 10.1.0.0/16}]\nnetworking: {<<: *l}\n"), pods, "", false},
+		"... and another document":     {in(current, initial+"...\n"+usual), nil, "find expected <document start>" + uses("ClusterConfiguration: line 9"), true},
 		"a quoted key":                 {in(current, "\"networking\":\n  'podSubnet': 10.1.0.0/16\n"), pods, "", false},
 		"Windows line endings":         {in(current, strings.ReplaceAll(usual, "\n", "\r\n")), pods, "", false},
 		"a byte order mark":            {in(current, "\ufeff"+usual), pods, "", true},
-		"a tab":                        {in(current, "networking:\n\tpodSubnet: 10.1.0.0/16\n"), nil, "ClusterConfiguration: networking.podSubnet can't be read: yaml: line 2: found character that cannot start any token", false},
-		"a tab, the older key":         {in(older, "networking:\n  dnsDomain: x\n\tpodSubnet: 10.1.0.0/16\n"), nil, "MasterConfiguration: networking.podSubnet can't be read: yaml: line ", false},
-		"wrong indentation":            {in(current, "networking:\n    dnsDomain: x\n  podSubnet: 10.1.0.0/16\n"), nil, "ClusterConfiguration: networking.podSubnet can't be read: yaml: line ", false},
-		"networking is a list":         {in(current, "networking:\n- podSubnet: 10.1.0.0/16\n"), nil, "ClusterConfiguration: networking.podSubnet can't be read: line 2: podSubnet is not in a mapping", false},
-		"podSubnet is a mapping":       {in(current, "networking:\n  podSubnet: {cidr: 10.1.0.0/16}\n"), nil, "ClusterConfiguration: networking.podSubnet can't be read: line 2: must be a string", false},
+		"a tab":                        {in(current, "networking:\n\tpodSubnet: 10.1.0.0/16\n"), nil, "ClusterConfiguration: networking.podSubnet can't be read: yaml: line 2: found character that cannot start any token" + uses("ClusterConfiguration: line 2"), true},
+		"a tab, the older key":         {in(older, "networking:\n  dnsDomain: x\n\tpodSubnet: 10.1.0.0/16\n"), nil, "MasterConfiguration: networking.podSubnet can't be read: yaml: line ", true},
+		"wrong indentation":            {in(current, "networking:\n    dnsDomain: x\n  podSubnet: 10.1.0.0/16\n"), nil, "ClusterConfiguration: networking.podSubnet can't be read: yaml: line ", true},
+		"networking is a list":         {in(current, "networking:\n- podSubnet: 10.1.0.0/16\n"), nil, "ClusterConfiguration: networking.podSubnet can't be read: line 2: podSubnet is not in a mapping", true},
+		"podSubnet is a mapping":       {in(current, "networking:\n  podSubnet: {cidr: 10.1.0.0/16}\n"), nil, "ClusterConfiguration: networking.podSubnet can't be read: line 2: must be a string", true},
 		"the top level":                {in(current, "kind: ClusterConfiguration\npodSubnet: 10.1.0.0/16\n"), nil, `ClusterConfiguration: line 2: podSubnet "10.1.0.0/16"` + ignored, true},
 		"another mapping":              {in(older, "network:\n  podSubnet: 10.1.0.0/16\n"), nil, `MasterConfiguration: line 2: podSubnet "10.1.0.0/16"` + ignored, true},
 		"a block of text":              {in(current, "config: |\n  networking:\n    podSubnet: 10.1.0.0/16,fd00::/56\n"), nil, `ClusterConfiguration: line 3: podSubnet "10.1.0.0/16,fd00::/56"` + ignored, true},

@@ -47,7 +47,7 @@ func lookUp(text string, path ...string) (*yaml.Node, error) {
 			if field.Kind != yaml.MappingNode {
 				return nil, fmt.Errorf("line %d: %s is not in a mapping", field.Line, name)
 			}
-			field = member(field, name, maxMerges)
+			field = member(field, name, map[*yaml.Node]bool{})
 		}
 		if field != nil && !isEmpty(field) {
 			return field, nil
@@ -55,12 +55,11 @@ func lookUp(text string, path ...string) (*yaml.Node, error) {
 	}
 }
 
-// maxMerges limits the depth of merged mappings, which may contain themselves.
-const maxMerges = 10
-
 // member returns the value of a key of a mapping, the last of duplicates, or else that of
-// a merged mapping (<<); nil if there is none.
-func member(mapping *yaml.Node, name string, merges int) *yaml.Node {
+// a merged mapping (<<); nil if there is none. It visits each mapping and each list of
+// merged mappings once: they may contain themselves, and anchors repeat them.
+func member(mapping *yaml.Node, name string, visited map[*yaml.Node]bool) *yaml.Node {
+	visited[mapping] = true
 	var found, merged *yaml.Node
 	for i := 0; i+1 < len(mapping.Content); i += 2 {
 		switch key := resolved(mapping.Content[i]); {
@@ -70,16 +69,16 @@ func member(mapping *yaml.Node, name string, merges int) *yaml.Node {
 			merged = resolved(mapping.Content[i+1])
 		}
 	}
-	if found != nil || merged == nil || merges == 0 {
+	if found != nil || merged == nil || visited[merged] {
 		return found
 	}
 	all := []*yaml.Node{merged}
 	if merged.Kind == yaml.SequenceNode {
-		all = merged.Content
+		all, visited[merged] = merged.Content, true
 	}
 	for _, one := range all {
-		if one = resolved(one); one.Kind == yaml.MappingNode {
-			if found = member(one, name, merges-1); found != nil {
+		if one = resolved(one); one.Kind == yaml.MappingNode && !visited[one] {
+			if found = member(one, name, visited); found != nil {
 				return found
 			}
 		}
