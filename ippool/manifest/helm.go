@@ -42,6 +42,10 @@ func (d *decoder) valuesContent(path string, content yamlnode.Pair) {
 	if !ok {
 		return
 	}
+	first, ok := d.SpendText(content.Value)
+	if !ok {
+		return
+	}
 	lineOf := func(line int) int { return content.Value.Line }
 	if content.Value.Style&yaml.LiteralStyle != 0 {
 		lineOf = func(line int) int { return content.Value.Line + line }
@@ -50,7 +54,9 @@ func (d *decoder) valuesContent(path string, content yamlnode.Pair) {
 	if fault == nil {
 		fault = yamlnode.Parse([]byte(text), func(document *yaml.Node) bool {
 			setLines(document, lineOf)
-			d.AddDocument(document)
+			if first {
+				d.AddDocument(document)
+			} // an alias of the text spends the budget, as an alias of nodes does
 			switch {
 			case yamlnode.WhatIs(document) == yamlnode.Null:
 				return true
