@@ -112,7 +112,7 @@ func idleSettings(values []Value) []string {
 	for _, value := range values {
 		shown := shown(value.Value)
 		if value.Source.Kind() != origin.KindDefault && shown != "Never" {
-			idle = append(idle, fmt.Sprintf("%s: %s", value.Source, text.Quote(shown)))
+			idle = append(idle, fmt.Sprintf("%s %s", value.Source, text.Quote(shown)))
 		}
 	}
 	return idle
