@@ -106,7 +106,7 @@ func (c *collector) operator(installation facts.Installation) {
 		return
 	}
 	source := "Tigera operator, " + installation.Name.String()
-	if len(installation.Pools) == 0 && !slices.ContainsFunc(c.uses, func(use Use) bool { return use.Kind == Pool }) {
+	if len(installation.Pools) == 0 && !slices.ContainsFunc(c.uses, func(use Use) bool { return use.Kind == Pool && use.State != Planned }) {
 		c.notes = append(c.notes, source+": names no pools; the range of the operator's default pool is not shown, and may be within a free range")
 	}
 	exists := map[netip.Prefix]bool{}

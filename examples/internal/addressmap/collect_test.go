@@ -90,6 +90,8 @@ func TestOperatorsDefaultPoolIsNoted(t *testing.T) {
 	assert.Equal(t, []string{"Tigera operator, Installation default: names no pools; the range of the operator's default pool is not shown, and may be within a free range"}, notes)
 	_, notes = UsesOf(bootstrap.Inventory{Snapshot: datastore.Snapshot{Pools: records(newPool("made", "10.2.0.0/16"))}, Facts: facts.Facts{Installation: installation}})
 	assert.Empty(t, notes, "the pool exists")
+	_, notes = UsesOf(bootstrap.Inventory{Planned: []*v3.IPPool{newPool("new", "10.2.0.0/16")}, Facts: facts.Facts{Installation: installation}})
+	assert.Len(t, notes, 1, "another pool is planned")
 	installation.CreatesPools = false
 	_, notes = UsesOf(bootstrap.Inventory{Facts: facts.Facts{Installation: installation}})
 	assert.Empty(t, notes)
