@@ -155,6 +155,9 @@ func (r *runner) planInto(all *Inventory) error {
 	for _, note := range slices.Concat(warnings, notes) {
 		all.note("%s", note)
 	}
+	for _, note := range notCreated(r.desired, draft) {
+		all.note("%s", note)
+	}
 	settled, err := draft.Settle(all.Facts, noPrefix)
 	if err != nil {
 		all.note("the desired pools can't be created: %v", err)
@@ -193,4 +196,20 @@ func (r *runner) named(existing []*ippool.Record) []*v3.IPPool {
 		}
 	}
 	return pools
+}
+
+// notCreated returns a note for each default pool whose CIDR is set and that is not created,
+// because its family has pools.
+func notCreated(desired plan.Desired, p plan.Plan) (notes []string) {
+	for _, want := range desired.Pools {
+		for _, step := range p.Steps {
+			exists := step.Pool != nil && step.Pool.Spec.CIDR == want.Pool.Spec.CIDR
+			if want.Default && want.Skip == "" && want.Pool.Spec.CIDR != "" && step.Default && step.Family == want.Family &&
+				step.Action == plan.Unchanged && !exists {
+				notes = append(notes, fmt.Sprintf("%s of the desired IPPool %q is not shown, and the pool would not be created: IPPool %q exists",
+					want.Pool.Spec.CIDR, want.Pool.Name, step.Name))
+			}
+		}
+	}
+	return notes
 }

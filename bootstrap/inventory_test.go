@@ -156,7 +156,7 @@ func TestInventoryRetries(t *testing.T) {
 		all, err := inventoryOf(t, store, settingstest.Given(t, settingstest.CIDRs...), clashing(&reads))
 		require.NoError(t, err)
 		assert.Len(t, all.Snapshot.Pools, 1)
-		assert.Empty(t, all.Notes)
+		assert.Len(t, all.Notes, 1, "the desired pool is not created")
 		assert.Equal(t, 1, reads)
 	})
 	for name, h := range map[string]hook{"unreachable": fails(unreachable("503")), "hangs": hangs} {
@@ -179,4 +179,20 @@ func TestInventoryRetries(t *testing.T) {
 		assert.Len(t, all.Snapshot.Pools, 1, "what was read before")
 		assert.Contains(t, all.Notes[0], "the IPAM blocks could not be read: ")
 	})
+}
+
+// A desired range that would not become a pool, because the family has one, is noted.
+func TestInventoryNotesWhatIsNotCreated(t *testing.T) {
+	t.Parallel()
+	for cidr, noted := range map[string]bool{"10.9.0.0/16": true, "10.1.0.0/16": false, "none": false} {
+		store := newStore(poolstest.Stored("four", "10.1.0.0/16"), poolstest.Stored("six", "fd01::/64"))
+		all, err := inventoryOf(t, store, settingstest.Given(t, "--ipv4-pool-cidr="+cidr))
+		require.NoError(t, err)
+		const note = `10.9.0.0/16 of the desired IPPool "default-ipv4-ippool" is not shown, and the pool would not be created: IPPool "four" exists`
+		if noted {
+			assert.Contains(t, all.Notes, note)
+		} else {
+			assert.NotContains(t, fmt.Sprint(all.Notes), "would not be created", cidr)
+		}
+	}
 }

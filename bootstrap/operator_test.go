@@ -74,7 +74,9 @@ func TestOperator(t *testing.T) {
 		"it creates none":              {facts.Installation{Name: operatorName}, kubeadm, nil, nil, created, []string{"ULAWithoutNAT default-ipv6-ippool"}, nil, nil, 1},
 		"unknown":                      {problem, kubeadm, nil, nil, created, []string{"ULAWithoutNAT default-ipv6-ippool"}, []string{unknown}, nil, 1},
 		"unknown, the CIDRs are set":   {problem, facts.PodCIDRSource{}, nil, append(settingstest.CIDRs[:2:2], natIPv6), created, nil, nil, []string{unknown}, 1},
-		"none is desired":              {managing(), kubeadm, nil, []string{"NO_DEFAULT_POOLS=true"}, nil, nil, nil, nil, 0},
+		"settings without a CIDR": {managing(), facts.PodCIDRSource{}, nil, []string{"--ipv4-pool-nat-outgoing=false", "CALICO_IPV4POOL_BLOCK_SIZE=27", "--ipv4-pool-vxlan=never"}, skipped, nil,
+			[]string{`flag --ipv4-pool-nat-outgoing "false", env CALICO_IPV4POOL_BLOCK_SIZE "27": no effect because there is no default IPv4 pool: ` + itsOwn + asksFor4}, nil, 1},
+		"none is desired": {managing(), kubeadm, nil, []string{"NO_DEFAULT_POOLS=true"}, nil, nil, nil, nil, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -106,6 +108,17 @@ func TestStrictInstallation(t *testing.T) {
 	_, err := run(t, store, settingstest.Given(t, "--strict=true"), WithCluster(cluster), WithHost(fakeHost{reads: new(int)}))
 	require.ErrorIs(t, err, ErrStrict)
 	require.ErrorContains(t, err, "creates pools: Installation default: it is forbidden (an error because of flag --strict)")
+	assert.Empty(t, store.pools)
+}
+
+// With Strict, a setting of a pool that is left to the operator is an error.
+func TestStrictSettingsOfTheOperatorsPool(t *testing.T) {
+	t.Parallel()
+	cluster := &fakeCluster{installation: managing()}
+	store := newStore()
+	_, err := run(t, store, settingstest.Given(t, "--strict=true", "--ipv4-pool-nat-outgoing=false"), WithCluster(cluster), WithHost(fakeHost{reads: new(int)}))
+	require.ErrorIs(t, err, ErrStrict)
+	require.ErrorContains(t, err, `flag --ipv4-pool-nat-outgoing "false": no effect because there is no default IPv4 pool`)
 	assert.Empty(t, store.pools)
 }
 

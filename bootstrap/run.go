@@ -175,7 +175,12 @@ func (r *runner) attempt(ctx context.Context) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	settled, err := r.settle(draft.LeaveToOperator(known.Installation), known)
+	left := draft.LeaveToOperator(known.Installation)
+	if r.gatherer.strict {
+		r.gatherer.refusals = append(r.gatherer.refusals, left.Warnings[len(draft.Warnings):]...)
+		left.Warnings = draft.Warnings
+	}
+	settled, err := r.settle(left, known)
 	if err != nil {
 		return Report{}, errors.Join(append(r.gatherer.strictErrors(r.strict), err)...)
 	}

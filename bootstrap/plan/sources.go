@@ -8,6 +8,8 @@ import (
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/facts"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
@@ -74,19 +76,37 @@ func (p Plan) unusable(prefix netip.Prefix, known facts.Facts) string {
 // creates: their steps are Skipped. Only pools whose CIDR is unknown are left to it, also
 // if a source of pod CIDRs, such as ClusterCIDR of the settings, has one: it says which
 // range the cluster has. A CIDR that a setting of the pool or a file names is a request for
-// the pool. It is a pure function and does not modify p.
+// the pool. Settings of a pool that is left to the operator have no effect, which is a warning.
+// It is a pure function and does not modify p.
 func (p Plan) LeaveToOperator(installation facts.Installation) Plan {
 	if !installation.CreatesPools {
 		return p
 	}
-	p.Steps = slices.Clone(p.Steps)
+	p.Steps, p.Warnings = slices.Clone(p.Steps), slices.Clone(p.Warnings)
 	for i, step := range p.Steps {
 		if step.Default && step.Action == Created && len(step.Unknown) > 0 {
 			p.Steps[i] = Step{
 				Action: Skipped, Family: step.Family, Default: true, Name: step.Name, Desired: step.Desired, BesideFiles: step.BesideFiles,
 				Reason: p.leftToOperator(step, installation),
 			}
+			if idle := idleSettings(step.Values); len(idle) > 0 {
+				p.Warnings = append(p.Warnings, text.OneLine(fmt.Sprintf("%s: no effect because there is no default %s pool: %s",
+					strings.Join(idle, ", "), step.Family, p.Steps[i].Reason)))
+			}
 		}
 	}
 	return p
+}
+
+// idleSettings returns the settings that the values come from, with the values. A mode Never
+// requests what happens anyway.
+func idleSettings(values []Value) []string {
+	var idle []string
+	for _, value := range values {
+		shown := shown(value.Value)
+		if value.Source.Kind() != origin.KindDefault && shown != "Never" {
+			idle = append(idle, fmt.Sprintf("%s %s", value.Source, text.Quote(shown)))
+		}
+	}
+	return idle
 }

@@ -31,6 +31,10 @@ func readClusterCIDR(setting Setting, config *Config, faults *Faults) facts.PodC
 			faults.Add(Given(item, setting.Source), "%v; must be %s", err, acceptedClusterCIDR)
 			continue
 		}
+		if prefix.Bits() == 0 {
+			faults.Add(Given(item, setting.Source), "is every address, so no pod CIDR; must be %s", acceptedClusterCIDR)
+			continue
+		}
 		family := ippool.FamilyOf(prefix)
 		if other := ofFamily(given, family); other != "" {
 			faults.Add(Given(item, setting.Source), "a second %s CIDR, after %s; must be %s", family, other, acceptedClusterCIDR)

@@ -54,8 +54,8 @@ func TestInvalidClusterCIDR(t *testing.T) {
 		"::ffff:10.0.0.0/112":         {`"::ffff:10.0.0.0/112": an IPv4-mapped IPv6 CIDR: write it as IPv4` + must},
 		"10.0.0.0/33,fd00::/129":      {`"10.0.0.0/33": not a CIDR such as 10.244.0.0/16 or fd00:10:244::/64` + must, `"fd00::/129": not a CIDR such as 10.244.0.0/16 or fd00:10:244::/64` + must},
 		"10.1.0.0/16,10.2.0.0/16":     {`"10.2.0.0/16": a second IPv4 CIDR, after 10.1.0.0/16` + must},
-		"fd00:1::/48,::/0,10.0.0.0/8": {`"::/0": a second IPv6 CIDR, after fd00:1::/48` + must},
-		"0.0.0.0/0":                   {`"0.0.0.0/0": no valid pool: overlaps the link-local range 169.254.0.0/16; must be outside it` + other},
+		"fd00:1::/48,::/0,10.0.0.0/8": {`"::/0": is every address, so no pod CIDR` + must},
+		"0.0.0.0/0":                   {`"0.0.0.0/0": is every address, so no pod CIDR` + must},
 		"10.0.0.0/27":                 {`"10.0.0.0/27": no valid pool: is smaller than one block of /26: Calico can't assign addresses from it; widen it to at least /26, or use blocks of /27 to /32` + other},
 		`"10.0.0.0/8"`:                {`"\"10.0.0.0/8\"": not a CIDR such as 10.244.0.0/16 or fd00:10:244::/64` + must + "; remove the quotes around it"},
 		"http://u:secret@h/,10/8":     {"***: looks like a URL with a password or a token; not a CIDR" + must},
@@ -82,4 +82,15 @@ func TestClusterCIDRThatNoPoolNeeds(t *testing.T) {
 	require.NoError(t, small.Validate())
 	small.NoDefaultPools, small.IPv4.BlockSize = settings.Setting{}, settings.Given("28", origin.Flag("ipv4-pool-block-size"))
 	require.NoError(t, small.Validate())
+}
+
+// A pod CIDR of every address is a fault, too, if no pool is made from it.
+func TestClusterCIDROfEveryAddress(t *testing.T) {
+	t.Parallel()
+	for _, cidr := range []string{"0.0.0.0/0", "10.0.0.0/0", "::/0"} {
+		s := settingstest.Given(t, settingstest.CIDRs...)
+		s.ClusterCIDR = clusterCIDR(cidr).ClusterCIDR
+		_, err := s.Resolve()
+		require.ErrorContains(t, err, "is every address, so no pod CIDR", cidr)
+	}
 }

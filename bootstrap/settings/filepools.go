@@ -51,7 +51,10 @@ func (s *Settings) resolveFiles(config *Config, faults *Faults) {
 		faults.Add(Setting{}, "an empty list of pool manifests; must have one or more, or be nil to have none")
 		return
 	}
-	var pools []filePool
+	var (
+		pools []filePool
+		idle  Faults // warnings of objects without pools, which are faults if nothing has pools
+	)
 	before, read := len(*faults), 0
 	for _, file := range s.PoolManifests {
 		if file.Skipped != "" {
@@ -59,7 +62,7 @@ func (s *Settings) resolveFiles(config *Config, faults *Faults) {
 			continue
 		}
 		read++
-		pools = append(pools, validateFile(file, config, faults)...)
+		pools = append(pools, validateFile(file, config, faults, &idle)...)
 		if len(pools) > manifest.MaxPools {
 			faults.Add(Setting{Source: origin.Line(file.Path, 0)}, "more than %d pools up to this file; the rest are not read", manifest.MaxPools)
 			return
@@ -72,6 +75,11 @@ func (s *Settings) resolveFiles(config *Config, faults *Faults) {
 			place.Source = origin.Line(s.PoolManifests[0].Path, 0)
 		}
 		faults.Add(place, "must contain one or more IPPools")
+		*faults = append(*faults, idle...)
+		idle = nil
+	}
+	for _, warning := range idle {
+		config.Warnings = append(config.Warnings, warning.Error())
 	}
 	s.validateSet(config.Desired.Pools, pools, faults)
 
@@ -139,8 +147,9 @@ func (c *Config) warnOfSelector(desired plan.DesiredPool, nodes Setting) {
 	c.Warnings = append(c.Warnings, fmt.Sprintf("%s: %s matches no node: no addresses of the pool are assigned automatically; %s", nodes.Source, nodes.shown(), hint))
 }
 
-// validateFile decodes the pools of one file and validates each of them.
-func validateFile(file PoolManifest, config *Config, faults *Faults) []filePool {
+// validateFile decodes the pools of one file and validates each of them. Warnings about
+// anything else than fields of a server are added to idle.
+func validateFile(file PoolManifest, config *Config, faults, idle *Faults) []filePool {
 	decode := manifest.Decode
 	if file.V1 {
 		decode = manifest.DecodeV1
@@ -170,7 +179,17 @@ func validateFile(file PoolManifest, config *Config, faults *Faults) []filePool 
 		for _, warning := range converted {
 			config.Warnings = append(config.Warnings, warning.Error())
 		}
-	} else if warning := ignoredFields(file.Path, warnings); warning != "" {
+		return pools
+	}
+	var ofServer []manifest.Fault
+	for _, warning := range warnings {
+		if warning.ServerField {
+			ofServer = append(ofServer, warning)
+		} else {
+			idle.addInFile(file.Path, warning)
+		}
+	}
+	if warning := ignoredFields(file.Path, ofServer); warning != "" {
 		config.Warnings = append(config.Warnings, warning)
 	}
 	return pools

@@ -53,6 +53,7 @@ func TestResolvePoolsFileFaults(t *testing.T) {
 	}{
 		{"no pool in one file", nil, []string{"a.yaml", "# none\n"}},
 		{"no pool in two files", nil, []string{"a.yaml", "[]", "b.json", ""}},
+		{"values of another chart only", nil, []string{"a.yaml", coredns, "b.yaml", "[]"}},
 		{"form and rules, by line", nil, []string{"a.yaml", "- name: A\n  cidr: x\n  nat: true\n- {cidr: 10.0.0.1/8}\n", "b.json", "[{\n\"name\": 1\n}]"}},
 		{"rules and their values", nil, []string{"a.yaml", "- {name: a, cidr: 10.0.0.0/8, blockSize: 33, allowedUses: [Tunnel, Tunnel], ipipMode: Always,\n   vxlanMode: Always}\n"}},
 		{"a name twice in a file", nil, []string{"a.yaml", settingstest.Flat("a", "10.0.0.0/16") + settingstest.Flat("a", "10.1.0.0/16")}},
@@ -193,4 +194,16 @@ func TestResolveV1(t *testing.T) {
 	s.PoolManifests[0].V1 = false
 	_, err = s.Resolve()
 	assert.EqualError(t, err, `file v1.yaml:2: "ipPool": kind: is of calicoctl 1 (apiVersion v1); to convert the file to projectcalico.org/v3: calico-bootstrap render --from-v1 FILE`)
+}
+
+const coredns = "apiVersion: helm.cattle.io/v1\nkind: HelmChartConfig\nmetadata: {name: rke2-coredns}\nspec:\n  valuesContent: |\n    autoscaler: {enabled: false}\n"
+
+// The values of another chart beside pools are a warning, in any file.
+func TestOtherChartBesidePools(t *testing.T) {
+	t.Parallel()
+	config, err := settingstest.WithFiles(t, nil, "a.yaml", coredns, "b.yaml", settingstest.Flat("a", "10.0.0.0/16")).Resolve()
+	require.NoError(t, err)
+	assert.Equal(t, []string{"file a.yaml:6: spec.valuesContent: values of another chart than tigera-operator; no pools are read from them"}, config.Warnings)
+	_, err = settingstest.WithFiles(t, []string{"--strict=true"}, "a.yaml", coredns+"---\n"+settingstest.Flat("a", "10.0.0.0/16")).Resolve()
+	require.ErrorContains(t, err, "values of another chart")
 }

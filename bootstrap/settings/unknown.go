@@ -26,6 +26,9 @@ var ofService = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_[0-9]+_[A-Z]+(_[A-Z]+)?)?)$`)
 })
 
+// ipipOfKubespray is the IPv6 form of kubespray's calico_ipip_mode.
+const ipipOfKubespray = "CALICO_IPIP_MODE_IPV6"
+
 // otherName returns the setting that is meant by a variable of an older version, of
 // another program such as kubespray, or of a common guess; empty: none.
 func otherName(name string) origin.Setting {
@@ -45,7 +48,7 @@ func otherName(name string) origin.Setting {
 		return origin.PoolSetting(ippool.IPv4, "ipipMode")
 	case "CALICO_VXLAN", "CALICO_VXLAN_MODE":
 		return origin.PoolSetting(ippool.IPv4, "vxlanMode")
-	case "CALICO_VXLAN_MODE_IPV6":
+	case "CALICO_VXLAN_MODE_IPV6", ipipOfKubespray:
 		return origin.PoolSetting(ippool.IPv6, "vxlanMode")
 	case "CALICO_BLOCK_SIZE", "CALICO_POOL_BLOCKSIZE":
 		return origin.PoolSetting(ippool.IPv4, "blockSize")
@@ -130,7 +133,8 @@ func similarVariables(environ []string) []origin.Origin {
 func (s *Settings) warnOfUnknown(config *Config) {
 	for _, unknown := range s.Unknown {
 		name := unknown.Source.Name()
-		if name == "CALICO_IPV6POOL_IPIP" && isNever(unknown) {
+		isIPIP := name == "CALICO_IPV6POOL_IPIP" || strings.EqualFold(name, ipipOfKubespray)
+		if isIPIP && isNever(unknown) {
 			continue // what happens anyway
 		}
 		warning := unknown.Source.String()
@@ -138,7 +142,7 @@ func (s *Settings) warnOfUnknown(config *Config) {
 		switch {
 		case isOlder(name):
 			warning += " has no effect: it is an older name of " + near.Env + ", which is set, too"
-		case name == "CALICO_IPV6POOL_IPIP":
+		case isIPIP:
 			warning += " has no effect: IP-in-IP does not carry IPv6; set " +
 				VariableNames(origin.PoolSetting(ippool.IPv6, "vxlanMode")) + " to encapsulate it"
 		case !found:

@@ -102,4 +102,15 @@ func TestIPIPForIPv6(t *testing.T) {
 	assert.Equal(t, []string{
 		`env CALICO_IPV6POOL_IPIP has no effect: IP-in-IP does not carry IPv6; set CALICO_IPV6POOL_VXLAN to encapsulate it`,
 	}, config.Warnings)
+	given.Unknown = settings.UnknownVariables([]string{"calico_ipip_mode_ipv6=Always", "CALICO_IPIP_MODE_IPV6=CrossSubnet"})
+	config, err = given.Resolve()
+	require.NoError(t, err)
+	assert.Equal(t, []string{
+		`env CALICO_IPIP_MODE_IPV6 has no effect: IP-in-IP does not carry IPv6; set CALICO_IPV6POOL_VXLAN to encapsulate it`,
+		`env calico_ipip_mode_ipv6 has no effect: IP-in-IP does not carry IPv6; set CALICO_IPV6POOL_VXLAN to encapsulate it`,
+	}, config.Warnings, "kubespray's name")
+	given.Unknown = settings.UnknownVariables([]string{"calico_ipip_mode_ipv6=Never"})
+	config, err = given.Resolve()
+	require.NoError(t, err)
+	assert.Empty(t, config.Warnings)
 }

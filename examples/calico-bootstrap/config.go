@@ -41,8 +41,9 @@ type effective struct {
 	Value    string        `json:"value"`    // empty: no value
 	Source   origin.Origin `json:"source"`
 
-	export string // the variable of -o env, which takes precedence over the others of the setting
-	secret bool
+	export   string // the variable of -o env, which takes precedence over the others of the setting
+	exported string // its value, which the variable may spell in another way than the flag
+	secret   bool
 }
 
 // config prints the settings even if they are invalid, to help find the fault.
@@ -88,6 +89,10 @@ func (p *program) effective() []effective {
 			names := d.Variables()
 			setting.export = names[len(names)-1]
 		}
+		setting.exported = setting.Value
+		if d.ID == origin.SettingBackend && setting.Source.Kind() != origin.KindEnv {
+			setting.exported = strings.ToLower(setting.Value) // as calico-node, the variable has no other case
+		}
 		all = append(all, setting)
 	}
 	return all
@@ -102,7 +107,7 @@ func (p *program) printEnv(all []effective) error {
 		case s.secret:
 			fmt.Fprintf(&file, "# %s is secret and not shown (%s)\n", s.export, cell(s.Source))
 		case s.Source != origin.Default:
-			fmt.Fprintf(&file, "export %s=%s # %s\n", s.export, text.ShellQuote(s.Value), cell(s.Source))
+			fmt.Fprintf(&file, "export %s=%s # %s\n", s.export, text.ShellQuote(s.exported), cell(s.Source))
 		case s.Value != "":
 			fmt.Fprintf(&file, "# %s: %s (default)\n", s.export, s.Value)
 		}

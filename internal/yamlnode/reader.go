@@ -44,6 +44,9 @@ type Reader struct {
 	// OtherNames maps simplified names of fields elsewhere to the fields that are
 	// meant: see [spelling.Suggest].
 	OtherNames map[string]string
+
+	// texts are the nodes whose text was parsed.
+	texts map[*yaml.Node]bool
 }
 
 // NewReader returns a Reader that may visit as many nodes as aliases may add.
@@ -86,9 +89,36 @@ func (r *Reader) Spend(node *yaml.Node) bool {
 		return false
 	}
 	if r.Budget -= len(node.Content); r.Budget < 0 {
-		r.Fault(node.Line, "", "", fmt.Sprintf("aliases add more than %d nodes; write the values without aliases", maxAliased))
+		r.tooManyAliases(node)
 	}
 	return r.Budget >= 0
+}
+
+// bytesOfNode is the number of bytes of a text that parse into one node, for the budget.
+const bytesOfNode = 8
+
+// SpendText reports whether the budget allows the text of a node, which is a document, to be
+// parsed. The first time is free: the data has that text. Aliases repeat it.
+func (r *Reader) SpendText(node *yaml.Node) (first, allowed bool) {
+	if r.Budget < 0 {
+		return false, false
+	}
+	if !r.texts[node] {
+		if r.texts == nil {
+			r.texts = map[*yaml.Node]bool{}
+		}
+		r.texts[node] = true
+		return true, true
+	}
+	r.Budget -= len(node.Value)/bytesOfNode + 1
+	if r.Budget < 0 {
+		r.tooManyAliases(node)
+	}
+	return false, r.Budget >= 0
+}
+
+func (r *Reader) tooManyAliases(node *yaml.Node) {
+	r.Fault(node.Line, "", "", fmt.Sprintf("aliases add more than %d nodes; write the values without aliases", maxAliased))
 }
 
 // Mapping returns the keys and values of a mapping. The first of duplicate keys

@@ -3,6 +3,7 @@ package manifest
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"go.yaml.in/yaml/v3"
@@ -20,13 +21,14 @@ const coreList = "List"
 
 // Decode decodes the IPPools in the data, YAML or JSON, one document or several:
 //
-//   - objects of the kinds IPPool, IPPoolList and, as kubectl prints it, List;
+//   - objects of the kinds IPPool, IPPoolList and, as kubectl prints it, List, or of the
+//     list kinds of those below;
 //   - the Tigera operator's Installation, or the Helm values of its chart: the pools of
 //     calicoNetwork.ipPools, as the operator creates them, see
 //     [installation.Spec.Pools]. The other fields and the other kinds of
 //     operator.tigera.io are ignored;
 //   - a HelmChartConfig or a HelmChart, as in RKE2, with such values in
-//     spec.valuesContent;
+//     spec.valuesContent. One of another chart is a warning;
 //   - a list of pools, at the top level or as the value of the only key ip_pools,
 //     whose value may also be a single item. Each item is an IPPool, with or
 //     without kind and apiVersion, a flat mapping of name, labels, annotations
@@ -39,8 +41,8 @@ const coreList = "List"
 // Pools of calicoctl 1 are a fault: see [DecodeV1].
 //
 // Faults are syntax errors, unknown fields and wrong types. Warnings are fields
-// that are ignored because only a server sets them, as in an export. Both are
-// sorted by line, and after a thousand faults the rest is not reported. An entry
+// that are ignored because only a server sets them, as in an export, and what has no
+// effect, such as the values of another chart. Both are sorted by line, and after a thousand faults the rest is not reported. An entry
 // that can be decoded in part is returned with its faults; [Entry.Validate]
 // validates the rest. Empty data and empty documents have no entries and no
 // faults.
@@ -97,7 +99,11 @@ func (d *decoder) unlike(line int, path, word string, known []string) {
 }
 
 func (d *decoder) ignored(line int, path string) {
-	d.warnings = append(d.warnings, Fault{Line: line, Path: path, Problem: "is set by the server; ignored"})
+	d.warnings = append(d.warnings, Fault{Line: line, Path: path, Problem: "is set by the server; ignored", ServerField: true})
+}
+
+func (d *decoder) warn(line int, path, value, problem string) {
+	d.warnings = append(d.warnings, Fault{Line: line, Path: path, Value: value, Problem: problem})
 }
 
 func (d *decoder) document(node *yaml.Node) {
@@ -113,6 +119,8 @@ func (d *decoder) document(node *yaml.Node) {
 		_, _, isValues := yamlnode.LookUp(node, helmInstallation)
 		if _, _, hasKind := yamlnode.LookUp(node, "kind"); isValues && !hasKind {
 			d.helmValues("", node)
+			return
+		} else if !hasKind && d.nestedValues("", node) {
 			return
 		}
 		d.object("", node)
@@ -149,7 +157,10 @@ func (d *decoder) object(path string, node *yaml.Node) {
 	if isForOperator(pairs) || d.isV1(path, pairs) {
 		return
 	}
-	kind, ok := d.kind(path, node.Line, pairs, slices.Insert(slices.Clone(objectKinds), 1, v3.KindIPPoolList, coreList))
+	kind, ok := typedList(pairs)
+	if !ok {
+		kind, ok = d.kind(path, node.Line, pairs, slices.Insert(slices.Clone(objectKinds), 1, v3.KindIPPoolList, coreList))
+	}
 	if !ok {
 		return
 	}
@@ -171,7 +182,7 @@ func (d *decoder) object(path string, node *yaml.Node) {
 				continue
 			}
 			d.pools(yamlnode.Join(path, pair.Key), pair.Value, func(path string, line int, item *yaml.Node) {
-				d.item(path, line, item, kind == v3.KindIPPoolList)
+				d.item(path, line, item, strings.TrimSuffix(kind, coreList))
 			})
 		default:
 			d.Unknown(path, pair, listFields, "")
@@ -200,32 +211,44 @@ func (d *decoder) pools(path string, list *yaml.Node, read func(path string, lin
 	}
 }
 
-// item decodes an item of an IPPoolList or a List. In an IPPoolList, its kind and
-// API version are optional.
-func (d *decoder) item(path string, line int, node *yaml.Node, isPool bool) {
+// typedList returns the kind of a list of one of the objectKinds, but for IPPoolList.
+func typedList(pairs []yamlnode.Pair) (string, bool) {
+	kind, ok := yamlnode.Find(pairs, "kind")
+	if !ok || !slices.Contains(typedLists, kind.Value.Value) {
+		return "", false
+	}
+	return kind.Value.Value, true
+}
+
+// item decodes an item of a list of the kind of, or of a List if of is empty. In a list of a
+// kind, the item's kind and API version are optional.
+func (d *decoder) item(path string, line int, node *yaml.Node, of string) {
 	pairs := d.Mapping(path, node)
 	known := objectKinds
-	if isPool {
-		known = objectKinds[:1]
+	if of != "" {
+		known = []string{of}
 	} else if isForOperator(pairs) {
 		return
 	}
 	if d.isV1(path, pairs) {
 		return
 	}
-	kind := v3.KindIPPool
-	if _, hasKind := yamlnode.Find(pairs, "kind"); hasKind || !isPool {
+	kind := of
+	if _, hasKind := yamlnode.Find(pairs, "kind"); hasKind || of == "" {
 		var ok bool
 		if kind, ok = d.kind(path, line, pairs, known); !ok {
 			return
 		}
 	}
-	d.apiVersion(path, line, pairs, kind, !isPool)
+	d.apiVersion(path, line, pairs, kind, of == "")
 	d.objectOf(kind, path, line, pairs)
 }
 
 // objectKinds are the kinds of objects that have pools, except for lists.
 var objectKinds = []string{v3.KindIPPool, kindInstallation, kindHelmChartConfig, kindHelmChart}
+
+// typedLists are the kinds of their lists, but for IPPoolList.
+var typedLists = []string{kindInstallation + coreList, kindHelmChartConfig + coreList, kindHelmChart + coreList}
 
 // objectOf decodes an object of one of these kinds.
 func (d *decoder) objectOf(kind, path string, line int, pairs []yamlnode.Pair) {
@@ -249,13 +272,13 @@ func isFlat(node *yaml.Node) bool {
 // anyPool decodes an item of a plain list, which may be a list object, a pool object or
 // flat.
 func (d *decoder) anyPool(path string, line int, node *yaml.Node) {
-	if kind, _, is := yamlnode.LookUp(node, "kind"); is && slices.Contains([]string{v3.KindIPPoolList, coreList}, yamlnode.Follow(kind).Value) {
+	if kind, _, is := yamlnode.LookUp(node, "kind"); is && slices.Contains(slices.Concat(typedLists, []string{v3.KindIPPoolList, coreList}), yamlnode.Follow(kind).Value) {
 		d.object(path, node)
 		return
 	}
 	for _, key := range []string{"kind", "apiVersion", "metadata", "spec"} {
 		if _, _, is := yamlnode.LookUp(node, key); is {
-			d.item(path, line, node, true)
+			d.item(path, line, node, v3.KindIPPool)
 			return
 		}
 	}
@@ -294,12 +317,12 @@ func (d *decoder) kind(path string, line int, pairs []yamlnode.Pair, known []str
 // apiVersion validates the API version of an object of that kind.
 func (d *decoder) apiVersion(path string, line int, pairs []yamlnode.Pair, kind string, needed bool) {
 	at, known := yamlnode.Join(path, "apiVersion"), []string{v3.SchemeGroupVersion.String(), ippool.CRDV1.String()}
-	switch kind {
-	case coreList:
+	switch {
+	case kind == coreList:
 		known = []string{"v1"}
-	case kindInstallation:
+	case strings.HasPrefix(kind, kindInstallation):
 		known = []string{operatorGroup + "v1"}
-	case kindHelmChartConfig, kindHelmChart:
+	case strings.HasPrefix(kind, kindHelmChart): // and HelmChartConfig
 		known = []string{"helm.cattle.io/v1"}
 	}
 	given, ok := yamlnode.Find(pairs, "apiVersion")

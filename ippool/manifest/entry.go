@@ -45,6 +45,7 @@ type Entry struct {
 type written struct {
 	path  string // in the entry
 	value string // empty: the same
+	none  string // of a mode: what disables encapsulation; empty: Never
 }
 
 // Fault is an error or a warning about a manifest.
@@ -57,6 +58,10 @@ type Fault struct {
 	// Conflict is the name of the field of the spec, such as natOutgoing, if the fault is
 	// one of [ippool.Conflicts]; otherwise empty.
 	Conflict string
+
+	// ServerField reports whether the fault is a warning about a field that is ignored
+	// because only a server sets it.
+	ServerField bool
 }
 
 // Error returns one line: line number, path, value and problem.
@@ -119,6 +124,9 @@ func (e Entry) Validate() []Fault {
 		if fault.Field == "spec.namespaceSelector" && fault.Type == field.ErrorTypeForbidden && len(e.Pool.Spec.AllowedUses) == 0 {
 			problem += "; without allowedUses the pool is for Workload and Tunnel; set allowedUses: [Workload]"
 		}
+		if none := e.written[name].none; none != "" && fault.Type == field.ErrorTypeForbidden {
+			problem = inOtherWords(pool, none)
+		}
 		value := ""
 		if fault.Type != field.ErrorTypeRequired && fault.Type != field.ErrorTypeTooLong {
 			value = fmt.Sprint(fault.BadValue)
@@ -131,6 +139,15 @@ func (e Entry) Validate() []Fault {
 	}
 	slices.SortStableFunc(faults, compareLines)
 	return faults
+}
+
+// inOtherWords returns why a pool can't have its encapsulation, for a manifest that has a
+// single field for it, in which none disables it.
+func inOtherWords(pool *v3.IPPool, none string) string {
+	if slices.Contains(pool.Spec.AllowedUses, v3.IPPoolAllowedUseLoadBalancer) {
+		return "must be " + none + " for a LoadBalancer pool"
+	}
+	return "IP-in-IP does not carry IPv6; must be " + none
 }
 
 // spareOthers replaces invalid values by ones that cause no faults in other

@@ -23,13 +23,29 @@ func (d *decoder) helmChart(path string, line int, pairs []yamlnode.Pair) {
 		return
 	}
 	fields := d.MappingOf(at, spec)
+	d.helmSet(at, fields)
 	at = yamlnode.Join(at, "valuesContent")
 	content, ok := yamlnode.Find(fields, "valuesContent")
 	switch {
 	case ok:
 		d.valuesContent(at, content)
 	case spec.Value.Kind == yaml.MappingNode:
-		d.Fault(spec.Line, at, "", wantValues)
+		d.warn(spec.Line, at, "", "is missing, so that there are no pools; the values of the chart tigera-operator or rke2-calico have them")
+	}
+}
+
+// helmSet reports values of the Installation in spec.set, which take precedence over
+// valuesContent in Helm, as faults: they are not read.
+func (d *decoder) helmSet(path string, fields []yamlnode.Pair) {
+	set, ok := yamlnode.Find(fields, "set")
+	if !ok || set.Value.Kind != yaml.MappingNode {
+		return
+	}
+	at := yamlnode.Join(path, "set")
+	for _, value := range d.MappingOf(at, set) {
+		if value.Key == helmInstallation || strings.HasPrefix(value.Key, helmInstallation+".") {
+			d.Fault(value.Line, yamlnode.Join(at, yamlnode.Shortened(value.Key)), "", "not read; write it in spec.valuesContent")
+		}
 	}
 }
 
@@ -42,6 +58,10 @@ func (d *decoder) valuesContent(path string, content yamlnode.Pair) {
 	if !ok {
 		return
 	}
+	first, ok := d.SpendText(content.Value)
+	if !ok {
+		return
+	}
 	lineOf := func(line int) int { return content.Value.Line }
 	if content.Value.Style&yaml.LiteralStyle != 0 {
 		lineOf = func(line int) int { return content.Value.Line + line }
@@ -50,10 +70,16 @@ func (d *decoder) valuesContent(path string, content yamlnode.Pair) {
 	if fault == nil {
 		fault = yamlnode.Parse([]byte(text), func(document *yaml.Node) bool {
 			setLines(document, lineOf)
-			d.AddDocument(document)
+			if first {
+				d.AddDocument(document)
+			} // an alias of the text spends the budget, as an alias of nodes does
 			switch {
 			case yamlnode.WhatIs(document) == yamlnode.Null:
 				return true
+			case document.Kind == yaml.MappingNode && isOtherChart(document):
+				if !d.nestedValues(path, document) {
+					d.warn(document.Line, path, "", "values of another chart than tigera-operator; no pools are read from them")
+				}
 			case document.Kind == yaml.MappingNode:
 				d.helmValues(path, document)
 			default:

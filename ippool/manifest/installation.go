@@ -1,6 +1,8 @@
 package manifest
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
@@ -23,12 +25,18 @@ func isForOperator(pairs []yamlnode.Pair) bool {
 	version, _ := yamlnode.Find(pairs, "apiVersion")
 	kind, hasKind := yamlnode.Find(pairs, "kind")
 	return hasKind && version.Value != nil && strings.HasPrefix(version.Value.Value, operatorGroup) &&
-		spelling.Suggest(kind.Value.Value, objectKinds, nil) == ""
+		spelling.Suggest(kind.Value.Value, slices.Concat(objectKinds, typedLists), nil) == ""
 }
 
 // helmValues decodes the values of the operator's chart, whose key installation has the
 // spec of the Installation.
 func (d *decoder) helmValues(path string, node *yaml.Node) {
+	if given, line, ok := yamlnode.LookUp(node, helmInstallation); ok {
+		at := yamlnode.Join(path, helmInstallation)
+		if enabled, _, ok := yamlnode.LookUp(yamlnode.Follow(given), "enabled"); ok && yamlnode.WhatIs(yamlnode.Follow(enabled)) == yamlnode.Boolean && yamlnode.Follow(enabled).Value == "false" {
+			d.warn(line, at+".enabled", "false", "the chart creates no Installation and so no pools; the pools here are created nevertheless")
+		}
+	}
 	d.installation(yamlnode.Join(path, helmInstallation), node.Line, d.Mapping(path, node), helmInstallation)
 }
 
@@ -160,9 +168,42 @@ func (d *decoder) operatorPool(path string, line int, node *yaml.Node) (installa
 	if d.Budget < 0 {
 		return pool, false
 	}
-	encapsulation := written{"encapsulation", pool.Encapsulation}
+	encapsulation := written{"encapsulation", pool.Encapsulation, "None, VXLAN or VXLANCrossSubnet"}
+	if slices.Contains(pool.AllowedUses, v3.IPPoolAllowedUseLoadBalancer) {
+		encapsulation.none = "None"
+	}
 	p.entry.written = map[string]written{"disabled": {path: "disableNewAllocations"}, "ipipMode": encapsulation, "vxlanMode": encapsulation}
 	p.need("spec.cidr", needCIDR)
 	d.entries = append(d.entries, p.entry)
 	return pool, true
+}
+
+// nestedValues reports values of the operator's chart within those of a parent chart, as a
+// fault, and returns whether they are.
+func (d *decoder) nestedValues(path string, node *yaml.Node) bool {
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		key, values := yamlnode.Follow(node.Content[i]).Value, yamlnode.Follow(node.Content[i+1])
+		spec, line, ok := yamlnode.LookUp(values, helmInstallation)
+		if !ok {
+			continue
+		}
+		if _, _, ok := yamlnode.LookUp(yamlnode.Follow(spec), "calicoNetwork"); ok {
+			d.Fault(line, yamlnode.Join(path, yamlnode.Shortened(key)), "",
+				fmt.Sprintf("values of the chart within those of a parent chart; must be %s at the top level, not nested", helmInstallation))
+			return true
+		}
+	}
+	return false
+}
+
+// isOtherChart reports whether values are of another chart: they have neither the key
+// installation nor a misspelling of it.
+func isOtherChart(node *yaml.Node) bool {
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		key := yamlnode.Follow(node.Content[i])
+		if key.Value == helmInstallation || spelling.Suggest(key.Value, []string{helmInstallation}, nil) != "" {
+			return false
+		}
+	}
+	return true
 }

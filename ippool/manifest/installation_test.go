@@ -53,6 +53,9 @@ func TestDecodeInstallers(t *testing.T) {
 		"HelmChart":                      chart("HelmChart", "|2"),
 		"with a comment and empty lines": strings.Replace(chart("HelmChartConfig", "|  # values"), "    installation:", "\n\n    # of the operator\n    installation:", 1),
 		"CRLF":                           strings.ReplaceAll(chart("HelmChartConfig", "|-"), "\n", "\r\n"),
+		"InstallationList":               "apiVersion: operator.tigera.io/v1\nkind: InstallationList\nmetadata: {resourceVersion: '1'}\nitems:\n-\n" + indented(whole, 2),
+		"HelmChartConfigList":            "apiVersion: helm.cattle.io/v1\nkind: HelmChartConfigList\nitems:\n-\n" + indented(strings.Replace(chart("HelmChartConfig", "|"), "kind: HelmChartConfig\n", "", 1), 2),
+		"HelmChartList in a list":        "-\n" + indented("apiVersion: helm.cattle.io/v1\nkind: HelmChartList\nitems:\n-\n"+indented(chart("HelmChart", "|"), 2), 2),
 		"HelmChartConfig in a List":      "apiVersion: v1\nkind: List\nitems:\n-\n" + indented(chart("HelmChartConfig", "|"), 2),
 	} {
 		before, _, _ := strings.Cut(text, "- name: pods")
@@ -128,4 +131,22 @@ func TestLargeValuesContent(t *testing.T) {
 	_, _, faults := manifest.Decode([]byte(helmHead + "spec:\n  valuesContent: \"[" + strings.Repeat(`a\x2c`, 300_001) + "]\"\n"))
 	require.Len(t, faults, 1)
 	assert.Contains(t, faults[0].Error(), "line 5: spec.valuesContent: more than 300000 keys and items")
+}
+
+// Charts without pools are ignored, with a warning; so is an Installation that the chart
+// doesn't create.
+func TestOtherCharts(t *testing.T) {
+	t.Parallel()
+	for spec, want := range map[string]string{
+		"valuesContent: |\n    backend: vxlan\n":                                                         "line 6: spec.valuesContent: values of another chart than tigera-operator; no pools are read from them",
+		"chart: rke2-coredns\n  set: {a: b}\n":                                                           "line 4: spec.valuesContent: is missing, so that there are no pools; the values of the chart tigera-operator or rke2-calico have them",
+		"valuesContent: |\n    installation: {enabled: false, calicoNetwork: {ipPools: []}}\n    a: b\n": `line 6: spec.valuesContent.installation.enabled: "false": the chart creates no Installation and so no pools; the pools here are created nevertheless`,
+	} {
+		entries, warnings, faults := manifest.Decode([]byte(helmHead + "spec:\n  " + spec + "---\n" + head + "metadata: {name: a}\nspec: {cidr: 10.0.0.0/16}\n"))
+		assert.Empty(t, faults, spec)
+		assert.Len(t, entries, 1)
+		require.Len(t, warnings, 1, spec)
+		assert.Equal(t, want, warnings[0].Error())
+		assert.False(t, warnings[0].ServerField)
+	}
 }

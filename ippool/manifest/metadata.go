@@ -20,6 +20,9 @@ func (p *poolDecoder) texts(path string, given yamlnode.Pair) map[string]string 
 		}
 		if given.Key == "annotations" && slices.Contains(serverAnnotations, entry.Key) {
 			if entry.Key == calicoAnnotation {
+				if _, ok := p.SpendText(entry.Value); !ok {
+					break
+				}
 				p.kept = keptMetadata{line: entry.Line}
 				_ = json.Unmarshal([]byte(entry.Value.Value), &p.kept) // a server wrote it; malformed parts are ignored
 			}

@@ -76,13 +76,14 @@ func (d v1Decoder) object(path string, line int, node *yaml.Node) {
 	pairs := d.Mapping(path, node)
 	kind := v1Kind(pairs)
 	items, hasItems := yamlnode.Find(pairs, "items")
+	isList := slices.Contains(v1Lists, kind) || kind == strings.ToLower(coreList)
 	switch {
 	case d.Budget < 0:
 	case slices.Contains(v1Pools, kind):
 		d.pool(path, line, pairs)
-	case slices.Contains(v1Lists, kind) && hasItems && items.Value.Kind == yaml.SequenceNode:
+	case isList && hasItems && items.Value.Kind == yaml.SequenceNode:
 		d.pools(yamlnode.Join(path, "items"), items.Value, d.object)
-	case slices.Contains(v1Lists, kind):
+	case isList:
 		d.Fault(line, yamlnode.Join(path, "items"), "", "is missing; must be a list of pools")
 	case kind != "":
 		given, _ := yamlnode.Find(pairs, "kind")
@@ -90,10 +91,6 @@ func (d v1Decoder) object(path string, line int, node *yaml.Node) {
 	default:
 		d.Fault(line, path, "", "must be "+wantV1)
 	}
-}
-
-func (d v1Decoder) warn(line int, path, value, problem string) {
-	d.warnings = append(d.warnings, Fault{Line: line, Path: path, Value: value, Problem: problem})
 }
 
 // rename warns once of a field that has another name in v3.
@@ -110,7 +107,7 @@ func (d v1Decoder) pool(path string, line int, pairs []yamlnode.Pair) {
 	if !ok {
 		return
 	}
-	p.entry.written = map[string]written{"cidr": {path: "metadata.cidr"}, "ipipMode": {path: "spec.ipip"}, "natOutgoing": {path: "spec.nat-outgoing"}}
+	p.entry.written = map[string]written{"cidr": {path: "metadata.cidr"}, "ipipMode": {path: "spec.ipip", none: "enabled: false"}, "natOutgoing": {path: "spec.nat-outgoing"}}
 	for _, given := range pairs {
 		at := yamlnode.Join(path, given.Key)
 		switch given.Key {

@@ -55,7 +55,7 @@ func TestDecodeV1(t *testing.T) {
 func TestDecodeV1Forms(t *testing.T) {
 	t.Parallel()
 	const pools = "- {apiVersion: v1, kind: ipPool, metadata: {cidr: 10.1.0.0/16}}\n- {apiVersion: v1, kind: IPPOOL, metadata: {cidr: 'fd00:10:244::/64'}}\n- {apiVersion: v1, kind: pool, metadata: {name: old, cidr: 10.2.0.0/16}}\n- {apiVersion: v1, kind: bgpPeer, metadata: {scope: global}}\n"
-	for _, text := range []string{pools, "apiVersion: v1\nkind: ipPoolList\nitems:\n" + pools, strings.ReplaceAll("\n"+pools, "\n- ", "\n---\n")} {
+	for _, text := range []string{pools, "apiVersion: v1\nkind: ipPoolList\nitems:\n" + pools, "apiVersion: v1\nkind: List\nitems:\n" + pools, strings.ReplaceAll("\n"+pools, "\n- ", "\n---\n")} {
 		entries, warnings, faults := manifest.DecodeV1([]byte(text))
 		require.Empty(t, faults, text)
 		var names []string
@@ -77,7 +77,7 @@ func TestDecodeV1Forms(t *testing.T) {
 		v1Pool("ipip: {enabled: true, mode: sometimes}"):                                           `line 6: spec.ipip.mode: "sometimes": must be always or cross-subnet`,
 		"apiVersion: v1\nkind: ipPool\nmetadata: {}\n":                                             "line 1: metadata.cidr: is missing; set the range of the pool, such as 10.244.0.0/16",
 		"apiVersion: v1\nkind: ipPool\nmetadata:\n  cidr: 10.1.0.1/16\n":                           `line 4: metadata.cidr: "10.1.0.1/16": has host bits: the range is 10.1.0.0/16`,
-		"apiVersion: v1\nkind: ipPool\nmetadata: {cidr: 'fd00::/64'}\nspec: {ipip: {enabled: on}}": `line 4: spec.ipip: "Always": IP-in-IP does not carry IPv6; use vxlanMode or Never`,
+		"apiVersion: v1\nkind: ipPool\nmetadata: {cidr: 'fd00::/64'}\nspec: {ipip: {enabled: on}}": `line 4: spec.ipip: IP-in-IP does not carry IPv6; must be enabled: false`,
 	} {
 		entries, _, faults := manifest.DecodeV1([]byte(text))
 		for _, entry := range entries {

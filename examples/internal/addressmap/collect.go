@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
@@ -94,14 +95,32 @@ func (c *collector) cluster(known facts.Facts) {
 			c.add(NodeAddress, netip.PrefixFrom(addr.WithZone(""), addr.BitLen()), "node "+node.Name)
 		}
 	}
-	for _, cidr := range known.Installation.Pools {
-		prefix, err := ippool.ParseCIDR(cidr)
-		exists := false
-		for _, use := range c.uses {
-			exists = exists || err == nil && use.Kind == Pool && use.Prefix.Masked() == prefix.Masked()
+	c.operator(known.Installation)
+}
+
+// operator adds the pools that the Tigera operator creates.
+func (c *collector) operator(installation facts.Installation) {
+	if !installation.CreatesPools {
+		return
+	}
+	source := "Tigera operator, " + installation.Name.String()
+	if len(installation.Pools) == 0 && !slices.ContainsFunc(c.uses, func(use Use) bool { return use.Kind == Pool && use.State != Planned }) {
+		c.notes = append(c.notes, source+": names no pools; the range of the operator's default pool is not shown, and may be within a free range")
+	}
+	exists := map[netip.Prefix]bool{}
+	for _, use := range c.uses {
+		if use.Kind == Pool {
+			exists[use.Prefix.Masked()] = true
 		}
-		if err == nil && !exists && known.Installation.CreatesPools {
-			c.uses = append(c.uses, Use{Prefix: prefix, Kind: Pool, Source: "Tigera operator, " + known.Installation.Name.String(), State: Planned})
+	}
+	for _, cidr := range installation.Pools {
+		prefix, err := ippool.ParseCIDR(cidr)
+		switch {
+		case err != nil:
+			c.notes = append(c.notes, fmt.Sprintf("%s: the CIDR %s of a pool is not shown: it is invalid", source, text.Quote(cidr)))
+		case !exists[prefix.Masked()]:
+			exists[prefix.Masked()] = true
+			c.uses = append(c.uses, Use{Prefix: prefix, Kind: Pool, Source: source, State: Planned})
 		}
 	}
 }

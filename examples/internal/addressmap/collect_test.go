@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"testing"
+	"time"
 
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/assert"
@@ -73,10 +74,38 @@ func TestUsesOfCluster(t *testing.T) {
 			Installation: facts.Installation{Name: origin.Cluster("Installation default"), CreatesPools: true, Pools: []string{"10.2.0.0/16", "10.3.0.0/16", "x"}},
 		},
 	})
-	assert.Empty(t, notes)
+	assert.Equal(t, []string{`Tigera operator, Installation default: the CIDR "x" of a pool is not shown: it is invalid`}, notes)
 	assert.Equal(t, []string{
 		"10.2.0.0/16 pool made ", "10.0.0.0/9 pod-cidr flag --cluster-cidr ", "10.97.0.0/16 service-cidr kubeadm-config ",
 		"10.0.1.0/24 node-pod-cidr node a ", "192.0.2.7/32 node-address node a ", "fe80::1/128 node-address node a ",
 		"10.3.0.0/16 pool Tigera operator, Installation default (planned) ", "192.0.2.0/24 interface interface eth0 ",
 	}, texts(uses))
+}
+
+// The operator's default pool is no free range, and its range is unknown here.
+func TestOperatorsDefaultPoolIsNoted(t *testing.T) {
+	t.Parallel()
+	installation := facts.Installation{Name: origin.Cluster("Installation default"), CreatesPools: true}
+	_, notes := UsesOf(bootstrap.Inventory{Facts: facts.Facts{Installation: installation}})
+	assert.Equal(t, []string{"Tigera operator, Installation default: names no pools; the range of the operator's default pool is not shown, and may be within a free range"}, notes)
+	_, notes = UsesOf(bootstrap.Inventory{Snapshot: datastore.Snapshot{Pools: records(newPool("made", "10.2.0.0/16"))}, Facts: facts.Facts{Installation: installation}})
+	assert.Empty(t, notes, "the pool exists")
+	_, notes = UsesOf(bootstrap.Inventory{Planned: []*v3.IPPool{newPool("new", "10.2.0.0/16")}, Facts: facts.Facts{Installation: installation}})
+	assert.Len(t, notes, 1, "another pool is planned")
+	installation.CreatesPools = false
+	_, notes = UsesOf(bootstrap.Inventory{Facts: facts.Facts{Installation: installation}})
+	assert.Empty(t, notes)
+}
+
+// Many pools of an Installation take no quadratic time.
+func TestManyPoolsOfTheOperator(t *testing.T) {
+	t.Parallel()
+	installation := facts.Installation{Name: origin.Cluster("Installation default"), CreatesPools: true}
+	for i := range 20_000 {
+		installation.Pools = append(installation.Pools, netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(i >> 8), byte(i), 0}), 24).String())
+	}
+	begin := time.Now()
+	uses, _ := UsesOf(bootstrap.Inventory{Facts: facts.Facts{Installation: installation}})
+	assert.Len(t, uses, 20_000)
+	assert.Less(t, time.Since(begin), 2*time.Second)
 }
