@@ -127,7 +127,7 @@ func TestFormsOfKubeadmConfig(t *testing.T) {
 				assert.Contains(t, err.Error(), strings.Join(found, ","))
 			}
 			if len(found) > 0 {
-				assert.True(t, len(got) > 0 || err != nil, "what calico-node finds is never passed over in silence")
+				assert.True(t, len(got) > 0 || err != nil, "what calico-node finds is used or reported")
 			}
 		})
 	}
