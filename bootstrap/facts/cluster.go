@@ -84,8 +84,8 @@ type PodCIDRSource struct {
 
 // IgnoredCIDR is a CIDR that is not used as a pod CIDR.
 type IgnoredCIDR struct {
-	Prefix netip.Prefix
-	Reason string // follows the CIDR in a sentence: "overlaps …"
+	Prefix netip.Prefix // the CIDR
+	Reason string       // follows the CIDR in a sentence: "overlaps …"
 }
 
 // ServiceCIDRs returns the known ranges of Services: those of the Survey, then those of

@@ -179,7 +179,7 @@ func TestStrictPodCIDRs(t *testing.T) {
 	for _, command := range []string{"apply", "plan"} {
 		r := call(t, []string{"KUBECONFIG=" + world.server.Kubeconfig(t)}, command, "--strict")
 		assert.Equal(t, 2, r.code, r.stderr)
-		assert.Contains(t, r.stderr, "error: no pod CIDR from kubeadm-config: ClusterConfiguration: networking.podSubnet can't be read: yaml: line 2: found character that cannot start any token (an error because of flag --strict)\n")
+		assert.Contains(t, r.stderr, "error: no pod CIDR from kubeadm-config: ClusterConfiguration: networking.podSubnet can't be read: yaml: line 2: found character that cannot start any token; calico-node searches the text, and uses podSubnet \"10.1.0.0/16\" (ClusterConfiguration: line 2) (an error because of flag --strict)\n")
 		assert.Contains(t, r.stderr, "error: no pod CIDR from kube-proxy: 10.0.0.0/16 overlaps the Service CIDR 10.0.0.0/24 (ServiceCIDR kubernetes) (an error because of flag --strict)\n")
 		assert.Empty(t, world.poolsOf(t))
 	}

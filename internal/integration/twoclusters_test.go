@@ -181,7 +181,7 @@ func TestTwoClustersBehindOneList(t *testing.T) {
 		{"blocks are read from the other", nil, dual(patient()), "refused"},
 		{"nothing is read between pools and write", nil, ipv6Only(func(*settings.Settings) {}), "reported"},
 		{"update", []string{stored}, ipv6Only(func(s *settings.Settings) {
-			s.OnDrift, s.IPv6.NATOutgoing = settings.Given("update", origin.Caller("test")), settings.Given("true", origin.Caller("test"))
+			s.OnDrift, s.IPv6.VXLAN = settings.Given("update", origin.Caller("test")), settings.Given("Always", origin.Caller("test"))
 		}), "reported"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
