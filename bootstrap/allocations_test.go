@@ -31,8 +31,7 @@ func TestAllocationsOfAPlan(t *testing.T) {
 		}
 		allocations := testing.AllocsPerRun(5, func() { _, err = plan.Compute(config.Desired, snapshot, plan.DriftReport) })
 		require.NoError(t, err)
-		// The race detector empties pools of memory that fmt uses: about two more.
-		assert.LessOrEqual(t, allocations/float64(n), 13.0, "%d pools", n)
+		assert.LessOrEqual(t, allocations/float64(n), allocationsPerPool, "%d pools", n)
 	}
 }
 

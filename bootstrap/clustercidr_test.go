@@ -30,7 +30,7 @@ func cidrsOf(report Report) []string {
 }
 
 // The CIDRs of ClusterCIDR are the first source of pod CIDRs, with a cluster and without
-// one. The cluster is only asked for the other families.
+// one. The cluster is only queried for the other families.
 func TestClusterCIDRIsTheFirstSource(t *testing.T) {
 	t.Parallel()
 	both := []facts.PodCIDRSource{factstest.Source(origin.Cluster("kubeadm-config"), "10.9.0.0/16", "fd00:9::/48")}

@@ -329,7 +329,7 @@ func sourceProblem(source facts.PodCIDRSource, problems []string) []string {
 }
 
 // contradiction returns a note if the settings and the cluster name different pod CIDRs of
-// the family. Those of the cluster are known only if it was asked for the other family.
+// the family. Those of the cluster are known only if it was queried for the other family.
 func contradiction(sources []facts.PodCIDRSource, family ippool.Family) []string {
 	ofCluster := slices.DeleteFunc(slices.Clone(sources), func(source facts.PodCIDRSource) bool { return source.Name.Kind() != origin.KindCluster })
 	given, setting := facts.FirstPodCIDR(sources, family)
