@@ -44,6 +44,7 @@ type gatherer struct {
 	installation     facts.Installation
 	felixRead        bool // the FelixConfigurations were read
 	felix            []nat.FelixConfiguration
+	felixKnown       bool         // all of them were read
 	randomRange      netip.Prefix // random IPv6 prefix; zero: not generated yet
 
 	strict   bool     // warnings about sources are errors
@@ -161,7 +162,7 @@ func (g *gatherer) gather(ctx context.Context, store datastore.Datastore, p plan
 	if err := g.readFelix(ctx, store, p.LeaveToOperator(g.installation)); err != nil {
 		return facts.Facts{}, err
 	}
-	known := facts.Facts{PodCIDRs: g.podCIDRs, Survey: g.survey, Installation: g.installation, Backend: g.backend, FelixConfigurations: g.felix, Blocks: blocks}
+	known := facts.Facts{PodCIDRs: g.podCIDRs, Survey: g.survey, Installation: g.installation, Backend: g.backend, FelixConfigurations: g.felix, FelixKnown: g.felixKnown, Blocks: blocks}
 	p = p.LeaveToOperator(known.Installation)
 	known.PodCIDRs = p.UsablePodCIDRs(known)
 	g.reportSources(p, known)
@@ -188,7 +189,7 @@ func (g *gatherer) readFelix(ctx context.Context, store datastore.Datastore, p p
 	if err != nil {
 		return err
 	}
-	g.felixRead, g.felix = true, configurations
+	g.felixRead, g.felix, g.felixKnown = true, configurations, len(problems) == 0
 	for _, problem := range problems {
 		g.notes = append(g.notes, "preflight: "+text.OneLine(problem))
 	}

@@ -30,8 +30,10 @@ type Facts struct {
 	// Backend is the networking backend of calico-node, as a setting names it.
 	Backend Backend
 
-	// FelixConfigurations are those that a FelixReader returned.
+	// FelixConfigurations are those that a FelixReader returned. Only if FelixKnown is true,
+	// these are all.
 	FelixConfigurations []nat.FelixConfiguration
+	FelixKnown          bool
 
 	// Installation is what the Tigera operator does about pools.
 	Installation Installation

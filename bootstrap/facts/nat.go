@@ -26,6 +26,7 @@ type NATReader interface {
 // the defaults are assumed.
 type NAT struct {
 	FelixConfigurations []nat.FelixConfiguration // in any order
+	FelixKnown          bool                     // these are all FelixConfigurations
 	Nodes               []nat.Node               // in any order
 	ServiceCIDRs        []Located                // none: none is known
 	Version             string                   // of Calico, as stored; empty: unknown

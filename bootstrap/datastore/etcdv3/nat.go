@@ -57,6 +57,7 @@ func (d *Datastore) NAT(ctx context.Context) (facts.NAT, error) {
 	if read.FelixConfigurations, read.Problems, err = d.FelixConfigurations(ctx); err != nil {
 		return facts.NAT{}, err
 	}
+	read.FelixKnown = len(read.Problems) == 0
 	isDefault := func(felix nat.FelixConfiguration) bool { return felix.Name == "default" }
 	if len(read.Problems) == 0 && !slices.ContainsFunc(read.FelixConfigurations, isDefault) {
 		read.Problems = []string{"no FelixConfiguration default exists: " + facts.FelixDefaultsAssumed}
