@@ -35,6 +35,9 @@ type Facts struct {
 	FelixConfigurations []nat.FelixConfiguration
 	FelixKnown          bool
 
+	// BGPServices are what a BGPReader returned.
+	BGPServices BGPServices
+
 	// Installation is what the Tigera operator does about pools.
 	Installation Installation
 }

@@ -178,6 +178,9 @@ func (p *program) readNAT(ctx context.Context) (natWorld, error) {
 	for _, located := range read.ServiceCIDRs {
 		world.cluster.ServiceCIDRs = append(world.cluster.ServiceCIDRs, located.Prefix.String())
 	}
+	for _, located := range read.ServiceIPs {
+		world.cluster.ServiceIPs = append(world.cluster.ServiceIPs, located.Prefix.String())
+	}
 	world.assumptions = append(world.assumptions, read.Problems...)
 	return world, nil
 }

@@ -36,7 +36,7 @@ func (w *natWorld) advice(verdict nat.Verdict) []natAdvice {
 		a.onTheWire()
 	case nat.NodesDiffer:
 		a.add("to know which applies", "name the node that the source runs on: calico-bootstrap nat SOURCE DESTINATION --node NODE")
-	case nat.ServiceCIDR:
+	case nat.ServiceCIDR, nat.ServiceIP:
 		a.service()
 	case nat.SourceWithoutNAT:
 		a.withoutNAT(decisive)

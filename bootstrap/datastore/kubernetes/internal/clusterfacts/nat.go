@@ -109,6 +109,12 @@ func NAT(ctx context.Context, client *api.Client, group schema.GroupVersion) (fa
 		return facts.NAT{}, err
 	}
 	read.Problems = append(read.Problems, problems...)
+
+	advertised, err := BGPServices(ctx, client, group)
+	if err != nil {
+		return facts.NAT{}, err
+	}
+	read.Add(advertised)
 	return read, nil
 }
 
