@@ -69,6 +69,8 @@ func ExistenceOf(found, allKnown bool) Existence {
 	}
 }
 
+const felixKind = "FelixConfiguration"
+
 // SetFelixConfiguration returns the command that sets the fields of spec, a JSON object, in a
 // FelixConfiguration, quoted for a POSIX shell: it patches one that exists, and creates one
 // that is absent. If that is unclear, it creates it where the patch fails, and replaces
@@ -83,11 +85,11 @@ func (c CLI) SetFelixConfiguration(name, spec string, existence Existence) strin
 	}
 	object := json.RawMessage(spec)
 	if existence == Absent {
-		return c.Apply(v3.KindFelixConfiguration, name, object)
+		return c.Apply(felixKind, name, object)
 	}
 	patch := felix.Patch(name, `{"spec":`+spec+`}`)
 	if existence == Unclear {
-		patch += " || " + c.write("create", v3.KindFelixConfiguration, name, object)
+		patch += " || " + c.write("create", felixKind, name, object)
 	}
 	return patch
 }

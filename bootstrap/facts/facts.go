@@ -30,10 +30,11 @@ type Facts struct {
 	// Backend is the networking backend of calico-node, as a setting names it.
 	Backend Backend
 
-	// FelixConfigurations are those that a FelixReader returned. Only if FelixKnown is true,
-	// these are all.
+	// FelixConfigurations are those that a FelixReader returned.
 	FelixConfigurations []nat.FelixConfiguration
-	FelixKnown          bool
+
+	// FelixKnown reports that these are all FelixConfigurations.
+	FelixKnown bool
 
 	// BGPServices are what a BGPReader returned.
 	BGPServices BGPServices
