@@ -44,6 +44,9 @@ type gatherer struct {
 	installation     facts.Installation
 	felixRead        bool // the FelixConfigurations were read
 	felix            []nat.FelixConfiguration
+	felixKnown       bool // all of them were read
+	advertisedRead   bool // the BGPConfiguration was read
+	advertised       facts.BGPServices
 	randomRange      netip.Prefix // random IPv6 prefix; zero: not generated yet
 
 	strict   bool     // warnings about sources are errors
@@ -161,7 +164,10 @@ func (g *gatherer) gather(ctx context.Context, store datastore.Datastore, p plan
 	if err := g.readFelix(ctx, store, p.LeaveToOperator(g.installation)); err != nil {
 		return facts.Facts{}, err
 	}
-	known := facts.Facts{PodCIDRs: g.podCIDRs, Survey: g.survey, Installation: g.installation, Backend: g.backend, FelixConfigurations: g.felix, Blocks: blocks}
+	if err := g.readBGP(ctx, store, p.LeaveToOperator(g.installation)); err != nil {
+		return facts.Facts{}, err
+	}
+	known := facts.Facts{PodCIDRs: g.podCIDRs, Survey: g.survey, Installation: g.installation, Backend: g.backend, FelixConfigurations: g.felix, FelixKnown: g.felixKnown, BGPServices: g.advertised, Blocks: blocks}
 	p = p.LeaveToOperator(known.Installation)
 	known.PodCIDRs = p.UsablePodCIDRs(known)
 	g.reportSources(p, known)
@@ -188,11 +194,34 @@ func (g *gatherer) readFelix(ctx context.Context, store datastore.Datastore, p p
 	if err != nil {
 		return err
 	}
-	g.felixRead, g.felix = true, configurations
+	g.felixRead, g.felix, g.felixKnown = true, configurations, len(problems) == 0
 	for _, problem := range problems {
 		g.notes = append(g.notes, "preflight: "+text.OneLine(problem))
 	}
 	return nil
+}
+
+// readBGP reads the ranges of Services that BGP advertises before a range is split around
+// them. The created pools keep what was left out, so that a later run need not read them.
+func (g *gatherer) readBGP(ctx context.Context, store datastore.Datastore, p plan.Plan) error {
+	reader, _ := store.(facts.BGPReader)
+	if reader == nil || g.advertisedRead || !splitsRanges(p) {
+		return nil
+	}
+	advertised, err := reader.BGPServices(ctx)
+	if err != nil {
+		return err
+	}
+	g.advertisedRead, g.advertised = true, advertised
+	for _, problem := range advertised.Problems {
+		g.notes = append(g.notes, fmt.Sprintf("%s: %s", p.Names.Of(origin.SettingNoNATTo), text.OneLine(problem)))
+	}
+	return nil
+}
+
+// splitsRanges reports whether pools are created for a range that is not masqueraded.
+func splitsRanges(p plan.Plan) bool {
+	return slices.ContainsFunc(p.Steps, func(step plan.Step) bool { return step.NoNATTo.IsValid() && step.Action == plan.Created })
 }
 
 // surveyedFor names what the nodes and the Services are read for.
@@ -210,10 +239,7 @@ func unknown(step plan.Step) bool { return len(step.Unknown) > 0 }
 // is checked against the Service CIDRs even without a preflight, or whether a range is split
 // around these.
 func needsServices(p plan.Plan, sources []facts.PodCIDRSource) bool {
-	if slices.ContainsFunc(p.Steps, func(step plan.Step) bool { return step.NoNATTo.IsValid() && step.Action == plan.Created }) {
-		return true
-	}
-	return slices.ContainsFunc(p.Steps, func(step plan.Step) bool {
+	return splitsRanges(p) || slices.ContainsFunc(p.Steps, func(step plan.Step) bool {
 		_, name := facts.FirstPodCIDR(sources, step.Family)
 		return unknown(step) && slices.ContainsFunc(sources, func(source facts.PodCIDRSource) bool {
 			return source.Uncertain && source.Name == name

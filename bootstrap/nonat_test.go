@@ -15,6 +15,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/preflight"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/poolstest"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool/nat"
@@ -47,6 +48,54 @@ func TestNoNATLeavesServicesOut(t *testing.T) {
 		assert.Equal(t, reads, *host.reads)
 		assert.Equal(t, "snapshot", store.calls[len(store.calls)-1])
 	}
+}
+
+// bgpStore is a fakeStore with the ranges of Services that BGP advertises.
+type bgpStore struct {
+	*fakeStore
+	advertised facts.BGPServices
+	err        error
+}
+
+func (s *bgpStore) BGPServices(context.Context) (facts.BGPServices, error) {
+	s.calls = append(s.calls, "bgp")
+	return s.advertised, s.err
+}
+
+// What BGP advertises of Services is left out, with one request of a run that creates pools
+// for a range, and stays left out in later runs, which request nothing.
+func TestNoNATLeavesAdvertisedServicesOut(t *testing.T) {
+	t.Parallel()
+	store := &bgpStore{fakeStore: newStore(), advertised: facts.BGPServices{
+		ClusterIPs: factstest.At(origin.Cluster("s"), "10.0.0.0/10"), OtherIPs: factstest.At(origin.Cluster("s"), "10.64.0.0/10", "192.0.2.0/24"), Problems: []string{"a problem"},
+	}}
+	given := settingstest.Given(t, "--ipv4-pool-cidr=10.192.0.0/10", "--ipv6-pool-cidr=none", exempt4)
+	runIt := func(given settings.Settings) (Report, error) {
+		return New(store, WithHost(fakeHost{reads: new(int)})).Run(t.Context(), given)
+	}
+	report, err := runIt(given)
+	require.NoError(t, err)
+	assert.Equal(t, "no-nat-to-10-128-0-0-10 created: a part of 10.0.0.0/8: "+alone, outcome(report)[2])
+	assert.Len(t, report.Pools, 3)
+	assert.Equal(t, 1, store.count("bgp"))
+	assert.Contains(t, report.Notes, "noNATTo: a problem")
+	assert.Equal(t, "10.0.0.0/10,10.64.0.0/10", store.pools["no-nat-to-10-128-0-0-10"].Annotations[plan.NoNATExceptAnnotation])
+
+	store.advertised = facts.BGPServices{} // no longer advertised: the split is that of the first run
+	report, err = runIt(given)
+	require.NoError(t, err)
+	assert.Equal(t, "no-nat-to-10-128-0-0-10 unchanged: exists", outcome(report)[2])
+	assert.Equal(t, 1, store.count("bgp"), "a steady run reads the pools only")
+
+	store.fakeStore = newStore()
+	_, err = runIt(settingstest.Given(t, "--ipv4-pool-cidr=10.192.0.0/10", "--ipv6-pool-cidr=none"))
+	require.NoError(t, err)
+	assert.Zero(t, store.count("bgp"), "no range is set")
+
+	store.fakeStore, store.err = newStore(), errors.New("no quorum")
+	_, err = runIt(given)
+	require.ErrorContains(t, err, "no quorum")
+	assert.Zero(t, store.count("commit"))
 }
 
 // Of a run that loses a race, and whose pools the winner has written in part, the rest is

@@ -1,8 +1,11 @@
 package datastore
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
+
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 
 	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
@@ -43,15 +46,75 @@ func (c CLI) Patch(pool, patch string) string {
 	return fmt.Sprintf("%s patch %s %s%s -p %s", c.Program, c.Resource, text.ShellWord(pool), merge, text.ShellWord(patch))
 }
 
-// PatchFelixConfiguration returns the command that merges a JSON patch into a
-// FelixConfiguration, quoted for a POSIX shell: that of kubectl if the CLI is unknown.
-func (c CLI) PatchFelixConfiguration(name, patch string) string {
-	_, group, _ := strings.Cut(c.Resource, ".")
-	felix := CLI{Program: c.Program, Resource: strings.TrimSuffix("felixconfigurations."+group, ".")}
-	if felix.Program == "" {
-		felix.Program = Kubectl
+// Existence is whether an object exists. The zero value is unknown.
+type Existence int
+
+// The existences.
+const (
+	Unclear Existence = iota
+	Exists
+	Absent
+)
+
+// ExistenceOf returns whether an object exists that was found among all objects, if all of
+// them are known.
+func ExistenceOf(found, allKnown bool) Existence {
+	switch {
+	case found:
+		return Exists
+	case allKnown:
+		return Absent
+	default:
+		return Unclear
 	}
-	return felix.Patch(name, patch)
+}
+
+const felixKind = "FelixConfiguration"
+
+// SetFelixConfiguration returns the command that sets the fields of spec, a JSON object, in a
+// FelixConfiguration, quoted for a POSIX shell: it patches one that exists, and creates one
+// that is absent. If that is unclear, it creates it where the patch fails, and replaces
+// nothing. If the CLI is unknown, it is a command of kubectl.
+func (c CLI) SetFelixConfiguration(name, spec string, existence Existence) string {
+	if c.Program == "" {
+		c.Program = Kubectl
+	}
+	felix := CLI{Program: c.Program, Resource: "felixconfiguration"}
+	if _, group, found := strings.Cut(c.Resource, "."); found {
+		felix.Resource = "felixconfigurations." + group
+	}
+	object := json.RawMessage(spec)
+	if existence == Absent {
+		return c.Apply(felixKind, name, object)
+	}
+	patch := felix.Patch(name, `{"spec":`+spec+`}`)
+	if existence == Unclear {
+		patch += " || " + c.write("create", felixKind, name, object)
+	}
+	return patch
+}
+
+// Apply returns the command that creates or changes an object of Calico with the spec, which
+// JSON can encode, quoted for a POSIX shell. calicoctl replaces an object that exists. It is
+// empty if the CLI is unknown.
+func (c CLI) Apply(kind, name string, spec any) string {
+	if c.Program == "" {
+		return ""
+	}
+	return c.write("apply", kind, name, spec)
+}
+
+func (c CLI) write(verb, kind, name string, spec any) string {
+	group := v3.SchemeGroupVersion
+	if strings.HasSuffix(c.Resource, "."+ippool.CRDV1.Group) {
+		group = ippool.CRDV1
+	}
+	object := map[string]any{"apiVersion": group.String(), "kind": kind, "metadata": map[string]string{"name": name}, "spec": spec}
+	data, err := json.Marshal(object)
+	if err != nil {
+		return ""
+	}
+	return fmt.Sprintf("echo %s | %s %s -f -", text.ShellWord(string(data)), c.Program, verb)
 }
 
 // Delete returns the command that deletes a pool, quoted for a POSIX shell. It is empty if

@@ -45,3 +45,35 @@ func TestCommandsAreQuoted(t *testing.T) {
 		}
 	}
 }
+
+// The command changes a FelixConfiguration that exists, creates one that is absent, and does
+// either where that is unclear.
+func TestSetFelixConfiguration(t *testing.T) {
+	t.Parallel()
+	const (
+		spec   = `{"natOutgoingExclusions":"IPPoolsOnly"}`
+		object = `"kind":"FelixConfiguration","metadata":{"name":"default"},"spec":{"natOutgoingExclusions":"IPPoolsOnly"}}'`
+	)
+	kubectl, calicoctl := CLI{Kubectl, "ippools.crd.projectcalico.org"}, CLI{Calicoctl, "ippool"}
+	for _, tt := range []struct {
+		cli       CLI
+		existence Existence
+		want      string
+	}{
+		{kubectl, Exists, `kubectl patch felixconfigurations.crd.projectcalico.org default --type merge -p '{"spec":{"natOutgoingExclusions":"IPPoolsOnly"}}'`},
+		{kubectl, Absent, `echo '{"apiVersion":"crd.projectcalico.org/v1",` + object + ` | kubectl apply -f -`},
+		{kubectl, Unclear, `kubectl patch felixconfigurations.crd.projectcalico.org default --type merge -p '{"spec":{"natOutgoingExclusions":"IPPoolsOnly"}}' || echo '{"apiVersion":"crd.projectcalico.org/v1",` + object + ` | kubectl create -f -`},
+		{CLI{Kubectl, "ippools.projectcalico.org"}, Absent, `echo '{"apiVersion":"projectcalico.org/v3",` + object + ` | kubectl apply -f -`},
+		{calicoctl, Exists, `calicoctl patch felixconfiguration default -p '{"spec":{"natOutgoingExclusions":"IPPoolsOnly"}}'`},
+		{calicoctl, Absent, `echo '{"apiVersion":"projectcalico.org/v3",` + object + ` | calicoctl apply -f -`},
+		{CLI{}, Exists, `kubectl patch felixconfiguration default --type merge -p '{"spec":{"natOutgoingExclusions":"IPPoolsOnly"}}'`},
+		{CLI{}, Absent, `echo '{"apiVersion":"projectcalico.org/v3",` + object + ` | kubectl apply -f -`},
+	} {
+		assert.Equal(t, tt.want, tt.cli.SetFelixConfiguration("default", spec, tt.existence))
+	}
+	assert.Equal(t, Exists, ExistenceOf(true, false))
+	assert.Equal(t, Absent, ExistenceOf(false, true))
+	assert.Equal(t, Unclear, ExistenceOf(false, false))
+	assert.Empty(t, CLI{}.Apply("IPPool", "a", nil))
+	assert.Empty(t, kubectl.Apply("IPPool", "a", make(chan int)), "no JSON")
+}

@@ -89,13 +89,13 @@ type IgnoredCIDR struct {
 }
 
 // ServiceCIDRs returns the known ranges of Services: those of the Survey, then those of
-// the sources of pod CIDRs.
+// the sources of pod CIDRs, then those that BGP advertises.
 func (f Facts) ServiceCIDRs() []Located {
 	all := slices.Clone(f.Survey.ServiceCIDRs)
 	for _, source := range f.PodCIDRs {
 		all = append(all, source.Services...)
 	}
-	return all
+	return slices.Concat(all, f.BGPServices.ClusterIPs, f.BGPServices.OtherIPs)
 }
 
 // FirstPodCIDR returns the first CIDR of the family and its source. Both are zero if

@@ -33,6 +33,12 @@ type Facts struct {
 	// FelixConfigurations are those that a FelixReader returned.
 	FelixConfigurations []nat.FelixConfiguration
 
+	// FelixKnown reports that these are all FelixConfigurations.
+	FelixKnown bool
+
+	// BGPServices are what a BGPReader returned.
+	BGPServices BGPServices
+
 	// Installation is what the Tigera operator does about pools.
 	Installation Installation
 }

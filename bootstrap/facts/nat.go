@@ -26,12 +26,21 @@ type NATReader interface {
 // the defaults are assumed.
 type NAT struct {
 	FelixConfigurations []nat.FelixConfiguration // in any order
+	FelixKnown          bool                     // these are all FelixConfigurations
 	Nodes               []nat.Node               // in any order
 	ServiceCIDRs        []Located                // none: none is known
+	ServiceIPs          []Located                // ranges of Services' external and LoadBalancer IPs; none: none is known
 	Version             string                   // of Calico, as stored; empty: unknown
 
 	// Problems describe what is not known and what is assumed instead, one line each.
 	Problems []string
+}
+
+// Add adds the ranges of Services that BGP advertises, and their problems.
+func (n *NAT) Add(advertised BGPServices) {
+	n.ServiceCIDRs = append(n.ServiceCIDRs, advertised.ClusterIPs...)
+	n.ServiceIPs = append(n.ServiceIPs, advertised.OtherIPs...)
+	n.Problems = append(n.Problems, advertised.Problems...)
 }
 
 // Problems of NAT that a reader may have: what is assumed instead of what is not known.

@@ -21,7 +21,7 @@ const (
 	// colons and the slash.
 	NoNATLabel = "calico-bootstrap/no-nat-to"
 
-	// NoNATExceptAnnotation has the Service CIDRs that the split left out, separated by
+	// NoNATExceptAnnotation has the ranges of Services that the split left out, separated by
 	// commas, so that a later run does not read them again.
 	NoNATExceptAnnotation = "calico-bootstrap/no-nat-to-except"
 )
@@ -225,7 +225,7 @@ func (p *Plan) splitNoNAT(services []netip.Prefix) []error {
 
 // splitter splits ranges around other pools and Services.
 type splitter struct {
-	except   []netip.Prefix              // Service CIDRs, now and when existing pools were created
+	except   []netip.Prefix              // ranges of Services, now and when existing pools were created
 	names    map[string]bool             // of all pools
 	pools    map[netip.Prefix]*v3.IPPool // those without the label
 	used     ranges.Index                // by pools without the label
@@ -260,7 +260,7 @@ func (s *splitter) split(r NoNAT) {
 		return
 	case len(parts) > 0 || len(around) > 0 || from < to:
 	case s.hidden.Covers(r.Prefix):
-		s.skip(r, "it is in a Service CIDR: the backend decides whether traffic to it is masqueraded")
+		s.skip(r, "it is in a range of Services: the backend decides whether traffic to it is masqueraded")
 	default:
 		s.skip(r, "other pools and Services cover all of it")
 	}
@@ -307,7 +307,7 @@ func insideOf(r NoNAT, pool *v3.IPPool) (reason string, fault error) {
 	}
 }
 
-// exceptOf returns the Service CIDRs that the split of an existing pool left out.
+// exceptOf returns the ranges of Services that the split of an existing pool left out.
 func exceptOf(pool *v3.IPPool) []netip.Prefix {
 	var all []netip.Prefix
 	for item := range strings.SplitSeq(metadataOf(pool).Annotations[NoNATExceptAnnotation], ",") {

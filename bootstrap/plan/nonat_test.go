@@ -103,7 +103,7 @@ func TestNoNATSteps(t *testing.T) {
 	}{
 		"a hole":                  {wanting("", "10.240.0.0/13"), facts.Facts{}, []v3.IPPool{pods}, []string{"no-nat-to-10-240-0-0-14 created", "no-nat-to-10-245-0-0-16 created", "no-nat-to-10-246-0-0-15 created"}, ""},
 		"Services":                {wanting("10.244.0.0/16", "10.64.0.0/10"), services, nil, []string{"no-nat-to-10-112-0-0-12 created", "no-nat-to-10-64-0-0-11 created"}, ""},
-		"inside Services":         {wanting("10.244.0.0/16", "10.97.0.0/16"), services, nil, []string{"no-nat-to-10-97-0-0-16 skipped: it is in a Service CIDR: the backend decides whether traffic to it is masqueraded"}, ""},
+		"inside Services":         {wanting("10.244.0.0/16", "10.97.0.0/16"), services, nil, []string{"no-nat-to-10-97-0-0-16 skipped: it is in a range of Services: the backend decides whether traffic to it is masqueraded"}, ""},
 		"all of it in pools":      {wanting("", "10.0.0.0/8"), facts.Facts{}, []v3.IPPool{off, poolstest.Stored("other", "10.128.0.0/9")}, []string{"no-nat-to-10-0-0-0-8 skipped: other pools and Services cover all of it"}, ""},
 		"a disabled pool":         {wanting("172.16.0.0/16", "10.1.0.0/16"), facts.Facts{}, []v3.IPPool{off}, []string{`no-nat-to-10-1-0-0-16 skipped: IPPool "corp", which is disabled, contains it: traffic to it is not masqueraded`}, ""},
 		"load balancers":          {wanting("", "10.0.0.0/8"), facts.Facts{}, []v3.IPPool{pods, lb}, []string{"no-nat-to-10-128-0-0-10 created", "no-nat-to-10-192-0-0-11 created", "no-nat-to-10-224-0-0-12 created", "no-nat-to-10-240-0-0-14 created", "no-nat-to-10-245-0-0-16 created", "no-nat-to-10-246-0-0-15 created", "no-nat-to-10-248-0-0-13 created"}, ""},

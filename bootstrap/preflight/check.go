@@ -42,7 +42,7 @@ func Notes(p plan.Plan, known facts.Facts, all bool) []string {
 		}
 	}
 	if len(checked) > 0 {
-		if note := newChecker(world, checked).exclusionsNote(p.CLI); note != "" {
+		if note := newChecker(world, checked).exclusionsNote(p.CLI, known.FelixKnown); note != "" {
 			notes = append(notes, text.OneLine(note))
 		}
 	}

@@ -221,11 +221,12 @@ func (c *checker) noReturnRoute(family ippool.Family, exempting []checkedPool) [
 
 // exclusionsNote returns that Felix can exempt the addresses of nodes alone, where the plan
 // creates a pool for a range that holds some; empty: it creates none.
-func (c *checker) exclusionsNote(cli datastore.CLI) string {
+func (c *checker) exclusionsNote(cli datastore.CLI, felixKnown bool) string {
+	exists := slices.ContainsFunc(c.felix, func(felix nat.FelixConfiguration) bool { return felix.Name == "default" })
 	for _, pool := range c.checked {
 		if hit := c.nodesIn(pool.prefix()); pool.noNAT && !pool.existing && len(hit) > 0 {
 			return fmt.Sprintf("IPPool %q holds the addresses of nodes: %s; to exempt nodes alone, Calico 3.31 and later need no pool: set natOutgoingExclusions in the FelixConfiguration default: %s",
-				pool.name, named(hit), cli.PatchFelixConfiguration("default", `{"spec":{"natOutgoingExclusions":"IPPoolsAndHostIPs"}}`))
+				pool.name, named(hit), cli.SetFelixConfiguration("default", `{"natOutgoingExclusions":"IPPoolsAndHostIPs"}`, datastore.ExistenceOf(exists, felixKnown)))
 		}
 	}
 	return ""

@@ -147,16 +147,27 @@ func TestExclusionsNote(t *testing.T) {
 		NoNATTo: []plan.NoNAT{{Prefix: netip.MustParsePrefix("10.0.0.0/24"), Source: origin.Flag("no-nat-to")}},
 	}
 	known := facts.Facts{Survey: facts.Survey{Nodes: []facts.Node{factstest.Node("worker-1", "10.0.0.11")}}}
-	for cli, command := range map[datastore.CLI]string{
-		{Program: datastore.Kubectl, Resource: "ippools.crd.projectcalico.org"}: `kubectl patch felixconfigurations.crd.projectcalico.org default --type merge -p '{"spec":{"natOutgoingExclusions":"IPPoolsAndHostIPs"}}'`,
-		{Program: datastore.Calicoctl, Resource: "ippool"}:                      `calicoctl patch felixconfigurations default -p '{"spec":{"natOutgoingExclusions":"IPPoolsAndHostIPs"}}'`,
-		{}: `kubectl patch felixconfigurations default --type merge -p '{"spec":{"natOutgoingExclusions":"IPPoolsAndHostIPs"}}'`,
+	kubectl := datastore.CLI{Program: datastore.Kubectl, Resource: "ippools.crd.projectcalico.org"}
+	exists := []nat.FelixConfiguration{{Name: "default"}}
+	const create = `echo '{"apiVersion":"crd.projectcalico.org/v1","kind":"FelixConfiguration","metadata":{"name":"default"},"spec":{"natOutgoingExclusions":"IPPoolsAndHostIPs"}}' | kubectl `
+	for _, tt := range []struct {
+		cli     datastore.CLI
+		felix   []nat.FelixConfiguration
+		known   bool
+		command string
+	}{
+		{datastore.CLI{Program: datastore.Kubectl, Resource: "ippools.crd.projectcalico.org"}, exists, true, `kubectl patch felixconfigurations.crd.projectcalico.org default --type merge -p '{"spec":{"natOutgoingExclusions":"IPPoolsAndHostIPs"}}'`},
+		{datastore.CLI{Program: datastore.Calicoctl, Resource: "ippool"}, exists, true, `calicoctl patch felixconfiguration default -p '{"spec":{"natOutgoingExclusions":"IPPoolsAndHostIPs"}}'`},
+		{datastore.CLI{}, exists, true, `kubectl patch felixconfiguration default --type merge -p '{"spec":{"natOutgoingExclusions":"IPPoolsAndHostIPs"}}'`},
+		{kubectl, nil, true, create + "apply -f -"},
+		{kubectl, nil, false, `kubectl patch felixconfigurations.crd.projectcalico.org default --type merge -p '{"spec":{"natOutgoingExclusions":"IPPoolsAndHostIPs"}}' || ` + create + "create -f -"},
 	} {
-		p, err := plan.Compute(want, datastore.Snapshot{CLI: cli}, plan.DriftReport)
+		known.FelixConfigurations, known.FelixKnown = tt.felix, tt.known
+		p, err := plan.Compute(want, datastore.Snapshot{CLI: tt.cli}, plan.DriftReport)
 		require.NoError(t, err)
 		p, err = p.Settle(known, netip.Prefix{})
 		require.NoError(t, err)
 		assert.Equal(t, []string{`IPPool "no-nat-to-10-0-0-0-24" holds the addresses of nodes: worker-1 (10.0.0.11); to exempt nodes alone, Calico 3.31 and later need no pool: ` +
-			"set natOutgoingExclusions in the FelixConfiguration default: " + command}, Notes(p, known, false))
+			"set natOutgoingExclusions in the FelixConfiguration default: " + tt.command}, Notes(p, known, false))
 	}
 }

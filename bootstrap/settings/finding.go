@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -13,7 +14,7 @@ import (
 func readAllow(setting Setting, faults *Faults) []preflight.FindingCode {
 	var allowed []preflight.FindingCode
 	codes, unknown := preflight.FindingCodes(), 0
-	const problem = "unknown finding code; must be one of docs/FINDINGS.md"
+	problem := fmt.Sprintf("unknown finding code; must be a code that a finding begins with, such as %s: docs/FINDINGS.md lists them, and plan shows those of a cluster", preflight.HostRouteOverlap)
 	if hides(setting) { // with commas in it
 		faults.Add(setting, "%s", problem)
 		return nil
@@ -27,11 +28,11 @@ func readAllow(setting Setting, faults *Faults) []preflight.FindingCode {
 			allowed = append(allowed, codes[i])
 		case i < 0:
 			if unknown++; unknown <= text.MaxNamed {
-				closest := ""
+				valid := problem
 				if meant := spelling.Suggest(given, words(codes...), nil); meant != "" {
-					closest = "; did you mean " + meant + "?"
+					valid = "unknown finding code; did you mean " + meant + "?"
 				}
-				faults.Add(Given(given, setting.Source), "%s%s", problem, closest)
+				faults.Add(Given(given, setting.Source), "%s", valid)
 			}
 		}
 	}

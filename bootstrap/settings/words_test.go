@@ -182,8 +182,8 @@ func TestAllow(t *testing.T) {
 		settingstest.Resolved(t, "CALICO_IPPOOLS_ALLOW=ulawithoutnat, ,PoolTERMINATING").Allow)
 	assert.Equal(t, preflight.FindingCodes(), settingstest.Resolved(t, "--allow="+all).Allow)
 	assert.EqualError(t, settingstest.Given(t, "--allow=NoUsablePool,NoSuchThing,NoReturnRoutes").Validate(),
-		`flag --allow: "NoSuchThing": unknown finding code; must be one of docs/FINDINGS.md
-flag --allow: "NoReturnRoutes": unknown finding code; must be one of docs/FINDINGS.md; did you mean NoReturnRoute?`)
+		`flag --allow: "NoSuchThing": unknown finding code; must be a code that a finding begins with, such as HostRouteOverlap: docs/FINDINGS.md lists them, and plan shows those of a cluster
+flag --allow: "NoReturnRoutes": unknown finding code; did you mean NoReturnRoute?`)
 }
 
 // Of a list with many unknown codes, five are reported; a text too long for any list is

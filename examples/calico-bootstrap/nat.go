@@ -92,6 +92,7 @@ type natWorld struct {
 	model       *nat.Model
 	assumptions []string      // what is not known or invalid, and what is assumed instead
 	cli         datastore.CLI // for pools
+	felixKnown  bool          // all FelixConfigurations are known
 	datastore   datastore.Type
 }
 
@@ -172,9 +173,13 @@ func (p *program) readNAT(ctx context.Context) (natWorld, error) {
 	if err != nil {
 		return natWorld{}, p.inTime(ctx, err)
 	}
+	world.felixKnown = read.FelixKnown
 	world.cluster.FelixConfigurations, world.cluster.Nodes, world.cluster.Version = read.FelixConfigurations, read.Nodes, read.Version
 	for _, located := range read.ServiceCIDRs {
 		world.cluster.ServiceCIDRs = append(world.cluster.ServiceCIDRs, located.Prefix.String())
+	}
+	for _, located := range read.ServiceIPs {
+		world.cluster.ServiceIPs = append(world.cluster.ServiceIPs, located.Prefix.String())
 	}
 	world.assumptions = append(world.assumptions, read.Problems...)
 	return world, nil

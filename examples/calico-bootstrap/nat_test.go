@@ -107,6 +107,7 @@ func TestAdvice(t *testing.T) {
 		{"an egress address", "10.244.0.7", "203.0.113.7", "", calicoctl, withDefault(nat.FelixSpec{NATOutgoingAddress: "192.0.2.10"}), []string{"it is set for all nodes, so only pods of one node get replies"}, ""},
 		{"a node, with a FelixConfiguration", "10.244.0.7", "172.16.0.2", "n1", kubectlV1, withDefault(nat.FelixSpec{}), []string{`kubectl patch felixconfigurations.crd.projectcalico.org default --type merge -p '{"spec":{"natOutgoingExclusions":"IPPoolsAndHostIPs"}}'`, "node n2 needs a route"}, ""},
 		{"a node, without", "10.244.0.7", "172.16.0.2", "n1", calicoctl, nil, []string{`"kind":"FelixConfiguration"`, `"natOutgoingExclusions":"IPPoolsAndHostIPs"`, "calicoctl apply"}, "patch felix"},
+		{"a node, and unknown FelixConfigurations", "10.244.0.7", "172.16.0.2", "n1", calicoctl, nil, []string{`"natOutgoingExclusions":"IPPoolsAndHostIPs"}}' || echo '{"apiVersion":"projectcalico.org/v3","kind":"FelixConfiguration"`, "calicoctl create"}, ""},
 		{"an exempt node", "10.244.0.7", "172.16.0.2", "n1", calicoctl, hosts, []string{`calicoctl patch felixconfiguration default -p '{"spec":{"natOutgoingExclusions":"IPPoolsOnly"}}'`}, ""},
 		{"an external node", "10.244.0.7", "198.51.100.9", "", calicoctl, hosts, []string{"remove 198.51.100.0/24 from externalNodesList of FelixConfiguration default", "needs a route to 10.244.0.0/16"}, ""},
 		{"the own node", "10.244.0.7", "172.16.0.1", "n1", calicoctl, nil, []string{"does not leave the node"}, "route to 10"},
@@ -133,6 +134,7 @@ func TestAdvice(t *testing.T) {
 					tt.change(c)
 				}
 			})
+			world.felixKnown = tt.name != "a node, and unknown FelixConfigurations"
 			verdict, err := world.model.Explain(netip.MustParseAddr(tt.source), netip.MustParseAddr(tt.destination), nat.Options{Node: tt.node})
 			require.NoError(t, err)
 			var all []string

@@ -1,11 +1,13 @@
 package main
 
 import (
-	"encoding/json"
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
+
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
@@ -29,12 +31,12 @@ func (w *natWorld) advice(verdict nat.Verdict) []natAdvice {
 		a.onTheWire()
 	case nat.InterfaceFilter:
 		a.add("to know which applies", "the route on the node decides by which interface it leaves", "ip route get "+verdict.Destination.String())
-		a.felix("to masquerade on every interface", "remove the filter", decisive.Setting, `{"spec":{"iptablesNATOutgoingInterfaceFilter":null}}`)
+		a.felix("to masquerade on every interface", "remove the filter", decisive.Setting, `{"iptablesNATOutgoingInterfaceFilter":null}`)
 		a.toKeep()
 		a.onTheWire()
 	case nat.NodesDiffer:
 		a.add("to know which applies", "name the node that the source runs on: calico-bootstrap nat SOURCE DESTINATION --node NODE")
-	case nat.ServiceCIDR:
+	case nat.ServiceCIDR, nat.ServiceIP:
 		a.service()
 	case nat.SourceWithoutNAT:
 		a.withoutNAT(decisive)
@@ -48,7 +50,7 @@ func (w *natWorld) advice(verdict nat.Verdict) []natAdvice {
 	case nat.DestinationExempt:
 		a.exempt(decisive)
 	case nat.DestinationIsHost:
-		a.felix("to masquerade", "exempt pools only, not nodes; this is for all destinations", decisive.Setting, `{"spec":{"natOutgoingExclusions":"IPPoolsOnly"}}`)
+		a.felix("to masquerade", "exempt pools only, not nodes; this is for all destinations", decisive.Setting, `{"natOutgoingExclusions":"IPPoolsOnly"}`)
 	case nat.DestinationIsExternalNode:
 		a.add("to masquerade", fmt.Sprintf("remove %s from externalNodesList of FelixConfiguration %s", decisive.Prefix, decisive.Setting.Configuration))
 		a.returnRoute()
@@ -95,13 +97,13 @@ func (a *adviser) toKeep() {
 	}
 	host, toHost := a.reason(nat.HostsNotExempt)
 	if toHost {
-		a.felix(when, "exempt all nodes (Calico 3.31.0 or newer); this is for all sources", host.Setting, `{"spec":{"natOutgoingExclusions":"IPPoolsAndHostIPs"}}`)
+		a.felix(when, "exempt all nodes (Calico 3.31.0 or newer); this is for all sources", host.Setting, `{"natOutgoingExclusions":"IPPoolsAndHostIPs"}`)
 	}
 	what := "exempt the destination, for all sources, with a disabled pool: set --no-nat-to (CALICO_IPPOOLS_NO_NAT_TO) of this program, which keeps clear of other pools, or use the command; choose the whole range that is to be exempt in the place of the one address"
 	if toHost {
 		what = "or, with any version, exempt the nodes' network with a disabled pool: set --no-nat-to (CALICO_IPPOOLS_NO_NAT_TO) of this program, which keeps clear of other pools, or use the command; choose the whole range in the place of the one address"
 	}
-	a.add(when, what, a.create(exemptingPool(a.verdict.Destination)))
+	a.add(when, what, a.createExempting(a.verdict.Destination))
 	if source, found := a.reason(nat.SourceInNATPool); found && len(source.Pools) == 1 {
 		pool := source.Pools[0]
 		a.add(when, fmt.Sprintf("or masquerade nothing from pool %s", pool.Name)+settingsOf(pool.Name, "false"), a.patchPool(pool.Name, `{"spec":{"natOutgoing":false}}`))
@@ -263,63 +265,21 @@ func isPrivate(addr netip.Addr) bool {
 	return addr.IsPrivate() || sharedSpace.Contains(addr) || addr.IsLinkLocalUnicast()
 }
 
-// felix advises to patch the FelixConfiguration that has the setting, or default.
-func (a *adviser) felix(when, what string, setting nat.Setting, patch string) {
-	name := setting.Configuration
-	if name == "" {
-		name = "default"
-	}
-	a.add(when, what, a.patchFelix(name, patch))
-}
-
-// patchFelix returns the command that merges a patch into a FelixConfiguration, or creates
-// it.
-func (w *natWorld) patchFelix(name, patch string) string {
-	cli := w.cli
-	if cli.Program == datastore.Kubectl {
-		_, group, _ := strings.Cut(cli.Resource, ".")
-		cli.Resource = "felixconfigurations." + group
-	} else {
-		cli.Resource = "felixconfiguration"
-	}
-	if slices.ContainsFunc(w.cluster.FelixConfigurations, func(felix nat.FelixConfiguration) bool { return felix.Name == name }) {
-		return cli.Patch(name, patch)
-	}
-	object := map[string]any{"kind": "FelixConfiguration", "metadata": map[string]string{"name": name}}
-	var spec map[string]any
-	_ = json.Unmarshal([]byte(patch), &spec) // a constant
-	object["spec"] = spec["spec"]
-	return w.create(object)
+// felix advises to set fields of the FelixConfiguration that has the setting, or of default.
+func (a *adviser) felix(when, what string, setting nat.Setting, spec string) {
+	name := cmp.Or(setting.Configuration, "default")
+	exists := slices.ContainsFunc(a.cluster.FelixConfigurations, func(felix nat.FelixConfiguration) bool { return felix.Name == name })
+	a.add(when, what, a.cli.SetFelixConfiguration(name, spec, datastore.ExistenceOf(exists, a.felixKnown)))
 }
 
 func (w *natWorld) patchPool(name, patch string) string { return w.cli.Patch(name, patch) }
 func (w *natWorld) deletePool(name string) string       { return w.cli.Delete(name) }
 
-// create returns the command that creates or replaces an object.
-func (w *natWorld) create(object map[string]any) string {
-	program, group := datastore.Calicoctl, "projectcalico.org/v3"
-	if w.cli.Program == datastore.Kubectl {
-		program = datastore.Kubectl
-		if strings.HasSuffix(w.cli.Resource, ".crd.projectcalico.org") {
-			group = "crd.projectcalico.org/v1"
-		}
-	}
-	object["apiVersion"] = group
-	data, err := json.Marshal(object)
-	if err != nil {
-		return ""
-	}
-	return fmt.Sprintf("echo %s | %s apply -f -", text.ShellWord(string(data)), program)
-}
-
-// exemptingPool returns a disabled pool over an address.
-func exemptingPool(addr netip.Addr) map[string]any {
+// createExempting returns the command that creates a disabled pool over an address.
+func (w *natWorld) createExempting(addr netip.Addr) string {
 	name := strings.NewReplacer(".", "-", ":", "-").Replace(addr.StringExpanded())
-	return map[string]any{
-		"kind": "IPPool", "metadata": map[string]string{"name": fmt.Sprintf("no-nat-to-%s-%d", name, addr.BitLen())},
-		"spec": map[string]any{
-			"cidr": fmt.Sprintf("%s/%d", addr, addr.BitLen()), "blockSize": addr.BitLen(), "disabled": true, "disableBGPExport": true, "natOutgoing": false,
-			"ipipMode": "Never", "vxlanMode": "Never", "nodeSelector": "all()", "allowedUses": []string{"Workload", "Tunnel"},
-		},
-	}
+	return w.cli.Apply(v3.KindIPPool, fmt.Sprintf("no-nat-to-%s-%d", name, addr.BitLen()), map[string]any{
+		"cidr": fmt.Sprintf("%s/%d", addr, addr.BitLen()), "blockSize": addr.BitLen(), "disabled": true, "disableBGPExport": true, "natOutgoing": false,
+		"ipipMode": "Never", "vxlanMode": "Never", "nodeSelector": "all()", "allowedUses": []string{"Workload", "Tunnel"},
+	})
 }

@@ -35,6 +35,7 @@ type natFamily struct {
 	Exemptions   []natDestination `json:"exemptions"`
 	NotExempting []natDestination `json:"notExempting"` // pools to which traffic is masqueraded
 	ServiceCIDRs []netip.Prefix   `json:"serviceCIDRs"` // the backend decides
+	ServiceIPs   []netip.Prefix   `json:"serviceIPs"`   // the same, of external and LoadBalancer IPs
 }
 
 type natSource struct {
@@ -85,7 +86,7 @@ func newOverview(world natWorld, o nat.Overview) natOverview {
 	for _, f := range o.Families {
 		family := natFamily{
 			Family: f.Family, Sources: []natSource{}, Exemptions: []natDestination{},
-			NotExempting: []natDestination{}, ServiceCIDRs: append([]netip.Prefix{}, f.ServiceCIDRs...),
+			NotExempting: []natDestination{}, ServiceCIDRs: append([]netip.Prefix{}, f.ServiceCIDRs...), ServiceIPs: append([]netip.Prefix{}, f.ServiceIPs...),
 		}
 		for _, source := range f.Sources {
 			family.Sources = append(family.Sources, natSource{source.Pool.Name, source.Pool.CIDR, source.Masqueraded, source.As.String()})
@@ -180,11 +181,16 @@ func printFamily(table io.Writer, family natFamily, anyNode bool) {
 		fmt.Fprintln(table, "\nBUT ALSO TO\tWHY NO EXEMPTION")
 		printDestinations(table, family.NotExempting)
 	}
-	if len(family.ServiceCIDRs) > 0 {
+	var services []natDestination
+	for _, cidr := range family.ServiceCIDRs {
+		services = append(services, natDestination{cidr, "Service CIDR: the address of the backend decides, and kube-proxy may masquerade as well"})
+	}
+	for _, cidr := range family.ServiceIPs {
+		services = append(services, natDestination{cidr, "external or LoadBalancer IPs of Services: as for a Service CIDR"})
+	}
+	if len(services) > 0 {
 		fmt.Fprintln(table, "\nDEPENDS TO\tWHY")
-		for _, cidr := range family.ServiceCIDRs {
-			fmt.Fprintf(table, "%s\tService CIDR: the address of the backend decides, and kube-proxy may masquerade as well\n", cidr)
-		}
+		printDestinations(table, services)
 	}
 }
 

@@ -183,6 +183,9 @@ func TestTwoClustersBehindOneList(t *testing.T) {
 		{"update", []string{stored}, ipv6Only(func(s *settings.Settings) {
 			s.OnDrift, s.IPv6.VXLAN = settings.Given("update", origin.Caller("test")), settings.Given("Always", origin.Caller("test"))
 		}), "reported"},
+		{"FelixConfigurations are read from the other", []string{stored}, ipv6Only(func(s *settings.Settings) {
+			s.OnDrift, s.IPv6.NATOutgoing = settings.Given("update", origin.Caller("test")), settings.Given("true", origin.Caller("test"))
+		}), "refused"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			for try := range 6 {

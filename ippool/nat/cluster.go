@@ -26,6 +26,9 @@ type Cluster struct {
 	// ServiceCIDRs are the ranges of the Services' cluster IPs.
 	ServiceCIDRs []string
 
+	// ServiceIPs are further ranges of Services: those of external and LoadBalancer IPs.
+	ServiceIPs []string
+
 	// Version is Calico's version, as spec.calicoVersion of the ClusterInformation has it,
 	// such as v3.31.6. An empty or unknown version counts as the newest. The versions of
 	// Calico Enterprise differ: leave it empty for them.

@@ -112,7 +112,7 @@ func (m *Model) ask(source, destination netip.Addr, options Options) (question, 
 		return q, &InputError{"destination", destination.String(), "must be an address of the source's family, " + familyOf(source).String()}
 	}
 	q.from, q.to = m.traitsOf(source), m.traitsOf(destination)
-	q.service = m.services.Narrowest(destination) >= 0
+	q.service = m.services.Narrowest(destination) >= 0 || m.others.Narrowest(destination) >= 0
 	q.toNode, q.toAnyNode = m.addresses[destination]
 	fromNode, ofNode := m.addresses[source]
 	q.host = options.NotWorkload || ofNode || q.from.natSource && !q.from.workloads

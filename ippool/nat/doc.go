@@ -8,7 +8,7 @@
 //
 // The answer is that of the first row whose condition holds:
 //
-//	1  the destination is in a Service CIDR                     depends on the backend
+//	1  the destination is in a range of Services                depends on the backend
 //	2  the source is in no pool with natOutgoing                no
 //	3  eBPF, and the source is not a workload                   no
 //	4  the destination is an address of the source's own node   no

@@ -158,7 +158,11 @@ func (m *Model) explain(e *effective, q *question, options Options) Verdict {
 		verdict.Reasons = append(verdict.Reasons, r)
 	}
 	if outcome.Row == 1 {
-		add(ServiceCIDR, 1, Reason{Address: q.destination, Prefix: m.services.Prefixes[m.services.Narrowest(q.destination)]})
+		code, index := ServiceCIDR, m.services
+		if index.Narrowest(q.destination) < 0 {
+			code, index = ServiceIP, m.others
+		}
+		add(code, 1, Reason{Address: q.destination, Prefix: index.Prefixes[index.Narrowest(q.destination)]})
 		return verdict
 	}
 

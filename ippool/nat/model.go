@@ -21,7 +21,8 @@ type Model struct {
 	index    ranges.Index // of their ranges
 	first    []int        // for each range of the index, its first pool in pools
 	traits   []traits     // for each range of the index, those of its pools and of all around
-	services ranges.Index
+	services ranges.Index // ServiceCIDRs
+	others   ranges.Index // ServiceIPs
 
 	nodes     []Node // sorted by name
 	addresses map[netip.Addr]nodeAddress
@@ -78,17 +79,21 @@ func New(cluster Cluster) *Model {
 	m.addPools(cluster.Pools)
 	m.addNodes(cluster.Nodes)
 	m.addConfigurations(cluster.FelixConfigurations)
-	var services []netip.Prefix
-	for _, cidr := range cluster.ServiceCIDRs {
+	m.services, m.others = m.parseRanges("Service CIDR", cluster.ServiceCIDRs), m.parseRanges("range of Services", cluster.ServiceIPs)
+	return m
+}
+
+func (m *Model) parseRanges(kind string, cidrs []string) ranges.Index {
+	var prefixes []netip.Prefix
+	for _, cidr := range cidrs {
 		prefix, err := ippool.ParseCIDR(cidr)
 		if err != nil {
-			m.problem("Service CIDR", "cidr", cidr, "must be a CIDR such as 10.96.0.0/12", "it is ignored")
+			m.problem(kind, "cidr", cidr, "must be a CIDR such as 10.96.0.0/12", "it is ignored")
 			continue
 		}
-		services = append(services, prefix)
+		prefixes = append(prefixes, prefix)
 	}
-	m.services = ranges.New(services)
-	return m
+	return ranges.New(prefixes)
 }
 
 // orEmpty returns the model, and that of the zero Cluster for a zero or nil Model.

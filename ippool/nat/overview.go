@@ -34,6 +34,7 @@ type FamilyOverview struct {
 	Exemptions   []Exemption    // pools, then nodes, then externalNodesList, each sorted by range
 	NotExempting []Pool         // pools to which traffic is masqueraded, sorted by range
 	ServiceCIDRs []netip.Prefix // traffic to these depends on the backend
+	ServiceIPs   []netip.Prefix // the same, of Services' external and LoadBalancer IPs
 }
 
 // Source is a pool that is masqueraded.
@@ -68,7 +69,7 @@ func (e Exemption) Why() string {
 // Overview returns what is masqueraded on the node, and what is exempt. Without a node it
 // is that of the nodes that have no FelixConfiguration of their own. A pool whose answer is
 // Yes is masqueraded to every address of its family that is in no exemption and in no
-// Service CIDR. The error is an [*InputError] about the node.
+// range of Services. The error is an [*InputError] about the node.
 func (m *Model) Overview(node string) (Overview, error) {
 	m = m.orEmpty()
 	e := &m.effective[0]
@@ -126,11 +127,9 @@ func (m *Model) family(family ippool.Family, e *effective, node string) FamilyOv
 		o.Sources = append(o.Sources, source)
 	}
 	o.Exemptions = append(o.Exemptions, m.hosts(family, e, node)...)
-	for _, prefix := range m.services.Prefixes {
-		if ippool.FamilyOf(prefix) == family {
-			o.ServiceCIDRs = append(o.ServiceCIDRs, prefix)
-		}
-	}
+	other := func(prefix netip.Prefix) bool { return ippool.FamilyOf(prefix) != family }
+	o.ServiceCIDRs = slices.DeleteFunc(slices.Clone(m.services.Prefixes), other)
+	o.ServiceIPs = slices.DeleteFunc(slices.Clone(m.others.Prefixes), other)
 	return o
 }
 

@@ -15,6 +15,7 @@ type Code string
 // those marked as notes decide nothing.
 const (
 	ServiceCIDR Code = "ServiceCIDR" // row 1
+	ServiceIP   Code = "ServiceIP"   // row 1: an external or LoadBalancer IP
 
 	SourceInNATPool  Code = "SourceInNATPool"  // row 2, a note
 	SourceWithoutNAT Code = "SourceWithoutNAT" // row 2: in pools without natOutgoing
@@ -49,7 +50,7 @@ type Reason struct {
 	Row      int          // as in the package comment
 	Address  netip.Addr   // the source or the destination that the reason is about
 	Pools    []Pool       // from narrow to wide
-	Prefix   netip.Prefix // a Service CIDR, or an entry of externalNodesList
+	Prefix   netip.Prefix // a range of Services, or an entry of externalNodesList
 	Node     string       // the one that has the address
 	Setting  Setting      // the one that causes it
 	Version  string       // as given; empty if it was not
@@ -62,6 +63,8 @@ func (r Reason) Text() string {
 	switch r.Code {
 	case ServiceCIDR:
 		return fmt.Sprintf("destination %s is in the Service CIDR %s: the address of the backend decides, and kube-proxy may masquerade as well", r.Address, r.Prefix)
+	case ServiceIP:
+		return fmt.Sprintf("destination %s is in %s, a range of Services' external or LoadBalancer IPs: the address of the backend decides, and kube-proxy may masquerade as well", r.Address, r.Prefix)
 	case SourceInNATPool:
 		return fmt.Sprintf("source %s is in %s, which has natOutgoing", r.Address, poolNames(r.Pools))
 	case SourceWithoutNAT:

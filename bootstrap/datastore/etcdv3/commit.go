@@ -58,9 +58,9 @@ func sizeOf(change datastore.Change) int {
 // changes, or more than 1 MiB of records, need several transactions, each conditional
 // on the previous one; the result has what was written before an error.
 //
-// Commit returns an error if the endpoints belong to two etcd clusters: before the
-// write if an earlier response was from the other cluster, otherwise after the write,
-// and the result has what was written.
+// Commit returns an error if the endpoints belong to two etcd clusters and the other one
+// responds: the result has what was written there. Reads after the snapshot return such an
+// error before anything is written.
 func (d *Datastore) Commit(ctx context.Context, since datastore.Snapshot, changes []datastore.Change) (datastore.Result, error) {
 	var result datastore.Result
 	if d == nil {
@@ -70,9 +70,6 @@ func (d *Datastore) Commit(ctx context.Context, since datastore.Snapshot, change
 		return result, errors.New("etcd: a change without a pool")
 	}
 	at, err := parseRevision(since.Revision)
-	if err == nil {
-		err = d.oneCluster(at.cluster)
-	}
 	if err != nil {
 		return result, err
 	}
@@ -102,18 +99,6 @@ type otherClusterError struct{ read, written uint64 }
 
 func (e *otherClusterError) Error() string {
 	return fmt.Sprintf("the endpoints belong to two etcd clusters: the pools were read from %x and written to %x", e.read, e.written)
-}
-
-// oneCluster returns an error if a response came from another cluster than the one of
-// the snapshot.
-func (d *Datastore) oneCluster(read uint64) error {
-	if d.other == 0 || d.other == read {
-		return nil
-	}
-	return &datastore.Error{
-		Place: d.config.place(), Operation: "writing IP pools",
-		Err: twoClustersError{read, d.other},
-	}
 }
 
 // write commits one transaction and returns its revision and the state of its changes.

@@ -199,8 +199,8 @@ func TestCommitCancelled(t *testing.T) {
 	assert.Equal(t, datastore.Outcome{State: datastore.Unknown}, result.Of(0))
 }
 
-// Nothing is written if another cluster has answered since the snapshot.
-func TestCommitOfTwoClusters(t *testing.T) {
+// A read of another cluster than the snapshot's is an error, before anything is written.
+func TestReadsOfTwoClusters(t *testing.T) {
 	t.Parallel()
 	by := &answers{blocksOf: 1, transactions: []func() (*etcdserverpb.TxnResponse, error){answer(1, 8, true)}}
 	store := answered(t, by)
@@ -208,12 +208,27 @@ func TestCommitOfTwoClusters(t *testing.T) {
 	snapshot, err := store.Snapshot(t.Context())
 	require.NoError(t, err)
 	by.blocksOf = 2
+	const twoClusters = ": the endpoints belong to two etcd clusters, 1 and 2"
 	_, err = store.Blocks(t.Context(), family4)
+	require.EqualError(t, err, "etcd http://127.0.0.1:1: reading IPAM block keys"+twoClusters)
+	assert.False(t, datastore.Retryable(err))
+	_, _, err = store.FelixConfigurations(t.Context())
+	require.EqualError(t, err, "etcd http://127.0.0.1:1: reading felixconfigurations"+twoClusters)
+	_, err = store.NAT(t.Context())
+	require.ErrorContains(t, err, twoClusters)
+	_, err = store.Snapshot(t.Context())
+	require.NoError(t, err, "a run that begins again may find another cluster")
+	_, err = store.NAT(t.Context())
 	require.NoError(t, err)
-	result, err := store.Commit(t.Context(), snapshot, changes)
-	require.EqualError(t, err, "etcd http://127.0.0.1:1: writing IP pools: the endpoints belong to two etcd clusters, 1 and 2")
-	assert.Zero(t, result)
-	assert.Empty(t, by.sent)
+
+	// Without a snapshot, the first read determines the cluster.
+	reads := 0
+	turns := answered(t, &answers{ranges: func(*etcdserverpb.RangeRequest) (*etcdserverpb.RangeResponse, error) {
+		reads++
+		return &etcdserverpb.RangeResponse{Header: &etcdserverpb.ResponseHeader{ClusterId: uint64(reads), Revision: 7}}, nil
+	}})
+	_, err = turns.NAT(t.Context())
+	require.EqualError(t, err, "etcd http://127.0.0.1:1: reading nodes"+twoClusters)
 
 	// A datastore that has read only blocks has seen one cluster, not two.
 	by.blocksOf = 1

@@ -32,8 +32,7 @@ type Datastore struct {
 	callersClient bool     // New got the client from the caller
 	seen          *traffic // state of the connections; nil with the caller's client
 
-	cluster uint64 // ID of the cluster of the last snapshot
-	other   uint64 // ID of another cluster that has responded since; zero: none
+	cluster uint64 // ID of the cluster of the last snapshot, else of the first read; zero: none yet
 }
 
 var _ datastore.Datastore = (*Datastore)(nil)
@@ -110,7 +109,7 @@ func (d *Datastore) Snapshot(ctx context.Context) (datastore.Snapshot, error) {
 		snapshot      datastore.Snapshot
 		bytes, values int
 	)
-	pools := prefixRead{operation: "reading IP pools", prefix: ippool.RecordPrefix, page: poolPage, maxKeys: maxPools, pinned: true}
+	pools := prefixRead{operation: "reading IP pools", prefix: ippool.RecordPrefix, page: poolPage, maxKeys: maxPools, pinned: true, snapshot: true}
 	at, err := d.pages(ctx, pools, func(page []*mvccpb.KeyValue) error {
 		for _, kv := range page {
 			bytes, values = bytes+len(kv.Value), values+strings.Count(string(kv.Value), ",")
@@ -129,7 +128,6 @@ func (d *Datastore) Snapshot(ctx context.Context) (datastore.Snapshot, error) {
 	if err != nil {
 		return datastore.Snapshot{}, err
 	}
-	d.cluster, d.other = at.cluster, 0
 	snapshot.Revision = at.String()
 	snapshot.CLI = datastore.CLI{Program: datastore.Calicoctl, Resource: "ippool"}
 	return snapshot, nil
@@ -161,7 +159,7 @@ func (d *Datastore) Blocks(ctx context.Context, families []ippool.Family) ([]net
 	for _, family := range families {
 		prefix := fmt.Sprintf("%sipv%d/block/", blockPrefix, family)
 		keys := prefixRead{operation: "reading IPAM block keys", prefix: prefix, page: blockPage, maxKeys: maxBlocks, options: []clientv3.OpOption{clientv3.WithKeysOnly()}}
-		at, err := d.pages(ctx, keys, func(page []*mvccpb.KeyValue) error {
+		_, err := d.pages(ctx, keys, func(page []*mvccpb.KeyValue) error {
 			for _, kv := range page {
 				if block, ok := parseBlockKey(strings.TrimPrefix(string(kv.Key), prefix)); ok {
 					all = append(all, block)
@@ -171,9 +169,6 @@ func (d *Datastore) Blocks(ctx context.Context, families []ippool.Family) ([]net
 		})
 		if err != nil {
 			return nil, err
-		}
-		if at.cluster != d.cluster {
-			d.other = at.cluster
 		}
 	}
 	return all, nil

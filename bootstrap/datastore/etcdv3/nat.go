@@ -17,7 +17,10 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool/nat"
 )
 
-var _ facts.NATReader = (*Datastore)(nil)
+var (
+	_ facts.NATReader = (*Datastore)(nil)
+	_ facts.BGPReader = (*Datastore)(nil)
+)
 
 // resourcePrefix is the prefix of the keys of Calico's resources, except IPAM's.
 const resourcePrefix = "/calico/resources/v3/projectcalico.org/"
@@ -47,8 +50,9 @@ func (d *Datastore) FelixConfigurations(ctx context.Context) ([]nat.FelixConfigu
 	return found, problems, err
 }
 
-// NAT reads the FelixConfigurations, Calico's Nodes and the ClusterInformation, one after
-// the other, with the limits of FelixConfigurations for each. etcd has no Service CIDRs.
+// NAT reads the FelixConfigurations, Calico's Nodes, the ClusterInformation and the
+// BGPConfiguration, one after the other, with the limits of FelixConfigurations for each. Of
+// Service CIDRs, etcd has only those that the BGPConfiguration names.
 func (d *Datastore) NAT(ctx context.Context) (facts.NAT, error) {
 	var (
 		read facts.NAT
@@ -57,6 +61,7 @@ func (d *Datastore) NAT(ctx context.Context) (facts.NAT, error) {
 	if read.FelixConfigurations, read.Problems, err = d.FelixConfigurations(ctx); err != nil {
 		return facts.NAT{}, err
 	}
+	read.FelixKnown = len(read.Problems) == 0
 	isDefault := func(felix nat.FelixConfiguration) bool { return felix.Name == "default" }
 	if len(read.Problems) == 0 && !slices.ContainsFunc(read.FelixConfigurations, isDefault) {
 		read.Problems = []string{"no FelixConfiguration default exists: " + facts.FelixDefaultsAssumed}
@@ -90,7 +95,27 @@ func (d *Datastore) NAT(ctx context.Context) (facts.NAT, error) {
 		problems = []string{"no ClusterInformation default has a version of Calico: " + facts.VersionUnknown}
 	}
 	read.Problems = append(read.Problems, problems...)
+
+	advertised, err := d.BGPServices(ctx)
+	if err != nil {
+		return facts.NAT{}, err
+	}
+	read.Add(advertised)
 	return read, nil
+}
+
+// BGPServices reads the BGPConfigurations with one range read, with the limits of
+// FelixConfigurations, and returns the ranges of Services of the one named default.
+func (d *Datastore) BGPServices(ctx context.Context) (facts.BGPServices, error) {
+	var found facts.BGPServices
+	problems, err := d.resources(ctx, "bgpconfigurations", "BGPConfiguration", facts.AdvertisedUnknown, func(name string, record []byte) (err error) {
+		if name == "default" { // Calico looks resources up by key
+			_, found, err = natrecord.BGPServices(record)
+		}
+		return err
+	})
+	found.Problems = append(found.Problems, problems...)
+	return found, err
 }
 
 // resources reads all records of a resource and passes each to use. It returns a problem for

@@ -17,6 +17,7 @@ type prefixRead struct {
 	page      int  // keys per page; fewer if a response is too large
 	maxKeys   int  // an error if there are more
 	pinned    bool // all pages are read at the revision of the first
+	snapshot  bool // any cluster may respond; else that of the last snapshot, or of the first read
 	options   []clientv3.OpOption
 }
 
@@ -50,10 +51,13 @@ func (d *Datastore) pages(ctx context.Context, r prefixRead, use func([]*mvccpb.
 				return err
 			}
 			at := snapshotRevision{resp.Header.ClusterId, resp.Header.Revision}
-			switch {
-			case first.cluster == 0:
-				first = at
-			case first.cluster != at.cluster:
+			if first.revision == 0 {
+				if r.snapshot || d.cluster == 0 {
+					d.cluster = at.cluster
+				}
+				first = snapshotRevision{d.cluster, at.revision}
+			}
+			if first.cluster != at.cluster {
 				return twoClustersError{first.cluster, at.cluster}
 			}
 			if keys += len(resp.Kvs); keys > r.maxKeys {

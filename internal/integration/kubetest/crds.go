@@ -38,6 +38,9 @@ var calicoResources = []string{"ippools", "ipamblocks"}
 // natResources decide about NAT besides the pools.
 var natResources = []string{"felixconfigurations", "clusterinformations"}
 
+// bgpResource has ranges of Services. Its definition is always our own small one.
+const bgpResource = "bgpconfigurations"
+
 var customResourceDefinitions = schema.GroupVersionResource{
 	Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions",
 }
@@ -74,6 +77,7 @@ func (s *Server) InstallNATCRDs(tb testing.TB, group schema.GroupVersion, publis
 	} else {
 		s.install(tb, ownOrigin, ownDefinitions(tb, group, natResources...))
 	}
+	s.install(tb, ownOrigin, ownDefinitions(tb, group, bgpResource))
 }
 
 func (s *Server) installPublished(tb testing.TB, group schema.GroupVersion, resources []string) {
@@ -239,6 +243,8 @@ func (s *Server) RemoveCRDs(tb testing.TB) {
 		ownDefinitions(tb, GroupV3, calicoResources...),
 		ownDefinitions(tb, GroupV1, natResources...),
 		ownDefinitions(tb, GroupV3, natResources...),
+		ownDefinitions(tb, GroupV1, bgpResource),
+		ownDefinitions(tb, GroupV3, bgpResource),
 		ownDefinitions(tb, groupOpenShift, "networks"),
 		ownDefinitions(tb, groupOperator, "installations"),
 	) {

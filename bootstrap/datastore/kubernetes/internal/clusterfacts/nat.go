@@ -80,7 +80,7 @@ func NAT(ctx context.Context, client *api.Client, group schema.GroupVersion) (fa
 	if err != nil {
 		return facts.NAT{}, err
 	}
-	read.FelixConfigurations, read.Problems = configurations, withAbsent(absent, problems)
+	read.FelixConfigurations, read.FelixKnown, read.Problems = configurations, len(problems) == 0, withAbsent(absent, problems)
 	action := api.Action{Operation: "reading nodes", Verb: "list", Resource: "nodes"}
 	absent, problems, err = readObjects(ctx, client, action, nodeList, "Node", facts.NodesUnknown, func(item []byte) (int, error) {
 		node, err := natrecord.Node(item)
@@ -109,6 +109,12 @@ func NAT(ctx context.Context, client *api.Client, group schema.GroupVersion) (fa
 		return facts.NAT{}, err
 	}
 	read.Problems = append(read.Problems, problems...)
+
+	advertised, err := BGPServices(ctx, client, group)
+	if err != nil {
+		return facts.NAT{}, err
+	}
+	read.Add(advertised)
 	return read, nil
 }
 

@@ -16,11 +16,16 @@ import (
 
 const (
 	felixPath   = "/apis/crd.projectcalico.org/v1/felixconfigurations"
+	bgpPath     = "/apis/crd.projectcalico.org/v1/bgpconfigurations"
 	versionPath = "/apis/crd.projectcalico.org/v1/clusterinformations/default"
 )
 
 func felixList(items string) apitest.Answer {
 	return apitest.JSON(200, `{"kind":"FelixConfigurationList","apiVersion":"crd.projectcalico.org/v1","items":[`+items+`]}`)
+}
+
+func bgpList(items string) apitest.Answer {
+	return apitest.JSON(200, `{"kind":"BGPConfigurationList","apiVersion":"crd.projectcalico.org/v1","items":[`+items+`]}`)
 }
 
 func TestNAT(t *testing.T) {
@@ -29,6 +34,7 @@ func TestNAT(t *testing.T) {
 		felixPath:        felixList(`{"metadata":{"name":"default"},"spec":{"natOutgoingAddress":"192.0.2.1","natPortRange":7}},{"metadata":{"name":"node.n1"},"spec":{"externalNodesList":["192.0.2.0/24"]}}`),
 		nodesPath:        apitest.JSON(200, `{"kind":"NodeList","apiVersion":"v1","items":[{"metadata":{"name":"n1"},"status":{"addresses":[{"type":"InternalIP","address":"172.16.0.1"}]}}]}`),
 		versionPath:      apitest.JSON(200, `{"kind":"ClusterInformation","apiVersion":"crd.projectcalico.org/v1","metadata":{"name":"default"},"spec":{"calicoVersion":"v3.31.6"}}`),
+		bgpPath:          bgpList(`{"metadata":{"name":"node.n1"},"spec":{"serviceExternalIPs":[{"cidr":"198.51.100.0/24"}]}},{"metadata":{"name":"default"},"spec":{"serviceClusterIPs":[{"cidr":"10.112.0.0/12"}],"serviceLoadBalancerIPs":[{"cidr":"192.0.2.0/24"}]}}`),
 		serviceCIDRsPath: apitest.JSON(200, `{"kind":"ServiceCIDRList","apiVersion":"networking.k8s.io/v1","items":[{"metadata":{"name":"kubernetes"},"spec":{"cidrs":["10.96.0.0/12"]}}]}`),
 	}), ippool.CRDV1)
 	require.NoError(t, err)
@@ -37,7 +43,11 @@ func TestNAT(t *testing.T) {
 	assert.Equal(t, "192.0.2.1", read.FelixConfigurations[0].Spec.NATOutgoingAddress)
 	assert.Equal(t, []nat.Node{{Name: "n1", HostIPs: []string{"172.16.0.1"}}}, read.Nodes)
 	assert.Equal(t, "v3.31.6", read.Version)
+	require.Len(t, read.ServiceCIDRs, 2)
 	assert.Equal(t, "10.96.0.0/12", read.ServiceCIDRs[0].Prefix.String())
+	assert.Equal(t, "10.112.0.0/12", read.ServiceCIDRs[1].Prefix.String())
+	require.Len(t, read.ServiceIPs, 1, "only those of default are used")
+	assert.Equal(t, "192.0.2.0/24", read.ServiceIPs[0].Prefix.String())
 }
 
 // What is absent, forbidden or malformed is a problem with what is assumed instead.
@@ -55,16 +65,18 @@ func TestNATProblems(t *testing.T) {
 		"nothing": {apitest.Answers{}, []string{
 			"the API server has no felixconfigurations: Felix's defaults are assumed", "the API server has no nodes: no address is known to be a node's",
 			"no ClusterInformation default exists: the newest version of Calico is assumed", "no address is known to be a Service's: no Service CIDR is known (",
+			"the API server has no bgpconfigurations: no range of Services that BGP advertises is known",
 		}},
-		"no rights": {apitest.Answers{felixPath: forbidden, nodesPath: forbidden, versionPath: forbidden, serviceCIDRsPath: forbidden, kubeadmPath: forbidden, openShiftPath: forbidden}, []string{
+		"no rights": {apitest.Answers{felixPath: forbidden, bgpPath: forbidden, nodesPath: forbidden, versionPath: forbidden, serviceCIDRsPath: forbidden, kubeadmPath: forbidden, openShiftPath: forbidden}, []string{
 			"Felix's defaults are assumed: Kubernetes https://127.0.0.1:1: reading FelixConfigurations: permission denied", "resources: [felixconfigurations], verbs: [list]",
-			"no address is known to be a node's: ", "resources: [nodes]", "the newest version of Calico is assumed: ", "resources: [clusterinformations], resourceNames: [default], verbs: [get]", "no Service CIDR from",
+			"no address is known to be a node's: ", "resources: [nodes]", "no range of Services that BGP advertises is known: ", "resources: [bgpconfigurations], verbs: [list]", "the newest version of Calico is assumed: ", "resources: [clusterinformations], resourceNames: [default], verbs: [get]", "no Service CIDR from",
 		}},
 		"malformed objects": {apitest.Answers{
 			felixPath:   felixList(`{"metadata":{"name":"default"},"spec":{"bpfEnabled":"hunter2"}}`),
+			bgpPath:     bgpList(`{"metadata":{"name":"default"},"spec":{"serviceExternalIPs":"hunter2"}}`),
 			nodesPath:   apitest.JSON(200, `{"kind":"NodeList","apiVersion":"v1","items":[{"metadata":{"name":"n1"},"status":{"addresses":7}}]}`),
 			versionPath: apitest.JSON(200, `{"kind":"ClusterInformation","apiVersion":"crd.projectcalico.org/v1","spec":{"calicoVersion":5}}`),
-		}, []string{"FelixConfiguration default is ignored: ", "Node n1 is ignored: ", "ClusterInformation default is ignored: "}},
+		}, []string{"FelixConfiguration default is ignored: ", "Node n1 is ignored: ", "BGPConfiguration default is ignored: ", "ClusterInformation default is ignored: "}},
 		"another kind": {apitest.Answers{felixPath: noServices, versionPath: noServices}, []string{
 			"Felix's defaults are assumed: ", "the newest version of Calico is assumed: the response is not a ClusterInformation of crd.projectcalico.org/v1",
 		}},
@@ -92,7 +104,7 @@ var noServices = apitest.JSON(200, noServicesBody)
 // Failures of the connection, of the credentials and endless responses are errors.
 func TestNATErrors(t *testing.T) {
 	t.Parallel()
-	for _, path := range []string{felixPath, nodesPath, versionPath, serviceCIDRsPath} {
+	for _, path := range []string{felixPath, nodesPath, versionPath, serviceCIDRsPath, bgpPath} {
 		_, err := NAT(t.Context(), asking(t, apitest.Answers{path: apitest.Failure(401, "Unauthorized", "no")}), ippool.CRDV1)
 		require.ErrorIs(t, err, datastore.ErrUnauthorized, path)
 		_, err = NAT(t.Context(), asking(t, apitest.Answers{path: apitest.Failure(503, "ServiceUnavailable", "no")}), ippool.CRDV1)
