@@ -54,13 +54,26 @@ func (c CLI) PatchFelixConfiguration(name, patch string) string {
 	return felix.Patch(name, patch)
 }
 
-// Delete returns the command that deletes a pool, quoted for a POSIX shell. It is empty if
-// the CLI is unknown.
-func (c CLI) Delete(pool string) string {
+// Delete returns the command that deletes pools, quoted for a POSIX shell. It is empty if the
+// CLI is unknown.
+func (c CLI) Delete(pools ...string) string {
 	if c.Program == "" {
 		return ""
 	}
-	return fmt.Sprintf("%s delete %s %s", c.Program, c.Resource, text.ShellWord(pool))
+	words := []string{c.Program, "delete", c.Resource}
+	for _, pool := range pools {
+		words = append(words, text.ShellWord(pool))
+	}
+	return strings.Join(words, " ")
+}
+
+// DeleteLabelled returns the command that deletes the pools with a label, quoted for a POSIX
+// shell. It is empty if the CLI is unknown, or can't select by labels: use Delete then.
+func (c CLI) DeleteLabelled(label, value string) string {
+	if c.Program != Kubectl {
+		return ""
+	}
+	return fmt.Sprintf("%s delete %s -l %s", c.Program, c.Resource, text.ShellWord(label+"="+value))
 }
 
 // Edit returns the commands that change any field of a pool that can be decoded, quoted for
