@@ -91,6 +91,10 @@ func (e *natEffect) of(step plan.Step) string {
 		}
 	}
 	switch {
+	case step.Action == plan.Created && spec.Disabled && !spec.NATOutgoing && exempts: // no pod has an address of it
+		if sentence = "traffic to " + its + " is not masqueraded"; len(others) > 0 {
+			sentence = fmt.Sprintf("traffic to %s from %s is not masqueraded", its, poolList(others))
+		}
 	case len(others) == 0:
 	case exempts:
 		sentence += fmt.Sprintf("; traffic to it from %s is not masqueraded", poolList(others))
