@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool/nat"
 )
@@ -312,14 +313,13 @@ func (w *natWorld) create(object map[string]any) string {
 	return fmt.Sprintf("echo %s | %s apply -f -", text.ShellWord(string(data)), program)
 }
 
-// exemptingPool returns a disabled pool over an address.
+// exemptingPool returns the pool that --no-nat-to creates for an address.
 func exemptingPool(addr netip.Addr) map[string]any {
-	name := strings.NewReplacer(".", "-", ":", "-").Replace(addr.StringExpanded())
-	return map[string]any{
-		"kind": "IPPool", "metadata": map[string]string{"name": fmt.Sprintf("no-nat-to-%s-%d", name, addr.BitLen())},
-		"spec": map[string]any{
-			"cidr": fmt.Sprintf("%s/%d", addr, addr.BitLen()), "blockSize": addr.BitLen(), "disabled": true, "disableBGPExport": true, "natOutgoing": false,
-			"ipipMode": "Never", "vxlanMode": "Never", "nodeSelector": "all()", "allowedUses": []string{"Workload", "Tunnel"},
-		},
+	prefix := netip.PrefixFrom(addr, addr.BitLen())
+	data, err := json.Marshal(plan.NoNATPool(prefix, prefix))
+	var object map[string]any
+	if err == nil {
+		_ = json.Unmarshal(data, &object) // what Marshal returned
 	}
+	return object
 }
