@@ -3,6 +3,7 @@ package bootstrap
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 
@@ -18,7 +19,7 @@ func natEffects(p plan.Plan) *natEffect {
 	if !slices.ContainsFunc(p.Steps, plan.Step.Writes) {
 		return nil
 	}
-	effect := &natEffect{before: map[string]*v3.IPPool{}, families: map[ippool.Family]nat.FamilyOverview{}}
+	effect := &natEffect{before: map[string]*v3.IPPool{}, labelled: map[string]bool{}, families: map[ippool.Family]nat.FamilyOverview{}}
 	after := map[string]bool{}
 	var pools []*v3.IPPool
 	for _, step := range p.Steps {
@@ -35,6 +36,9 @@ func natEffects(p plan.Plan) *natEffect {
 		if !after[existing.Pool.Name] {
 			pools = append(pools, existing.Pool)
 		}
+	}
+	for _, pool := range pools {
+		effect.labelled[pool.Name] = plan.IsNoNAT(pool)
 	}
 	overview, err := nat.New(nat.Cluster{Pools: pools}).Overview("")
 	if err != nil { // only for an unknown node
@@ -59,6 +63,7 @@ func withRange(pool *v3.IPPool) *v3.IPPool {
 // natEffect is what decides about NAT after a plan.
 type natEffect struct {
 	before   map[string]*v3.IPPool // the existing pools by name
+	labelled map[string]bool       // the pools with plan.NoNATLabel
 	families map[ippool.Family]nat.FamilyOverview
 }
 
@@ -75,13 +80,24 @@ func (e *natEffect) of(step plan.Step) string {
 	exempts := slices.ContainsFunc(family.Exemptions, func(x nat.Exemption) bool { return x.Pool.Name == step.Pool.Name })
 	sentence := "traffic from " + its + " is not masqueraded"
 	if spec.NATOutgoing {
-		var pools []string
+		var pools, of []string
+		labelled := 0
 		for _, exemption := range family.Exemptions {
-			pools = append(pools, exemption.Pool.Name)
+			if e.labelled[exemption.Pool.Name] {
+				labelled++
+			} else {
+				pools = append(pools, exemption.Pool.Name)
+			}
 		}
-		sentence = fmt.Sprintf("traffic from %s is masqueraded, except to the addresses of %s", its, poolList(pools))
-		if len(pools) == 0 {
-			sentence = "traffic from " + its + " is masqueraded"
+		if len(pools) > 0 {
+			of = append(of, "of "+poolList(pools))
+		}
+		if labelled > 0 {
+			of = append(of, fmt.Sprintf("of %d pool(s) with the label %s", labelled, plan.NoNATLabel))
+		}
+		sentence = "traffic from " + its + " is masqueraded"
+		if len(of) > 0 {
+			sentence += ", except to the addresses " + strings.Join(of, " and ")
 		}
 	}
 	var others []string
@@ -91,6 +107,10 @@ func (e *natEffect) of(step plan.Step) string {
 		}
 	}
 	switch {
+	case step.Action == plan.Created && spec.Disabled && !spec.NATOutgoing && exempts: // no pod has an address of it
+		if sentence = "traffic to " + its + " is not masqueraded"; len(others) > 0 {
+			sentence = fmt.Sprintf("traffic to %s from %s is not masqueraded", its, poolList(others))
+		}
 	case len(others) == 0:
 	case exempts:
 		sentence += fmt.Sprintf("; traffic to it from %s is not masqueraded", poolList(others))

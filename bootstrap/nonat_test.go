@@ -1,8 +1,13 @@
 package bootstrap
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
+	"log/slog"
+	"net/netip"
+	"strings"
 	"testing"
 
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
@@ -128,6 +133,38 @@ func TestNoNATAroundARandomRange(t *testing.T) {
 		pointers = append(pointers, &pool)
 	}
 	assert.Empty(t, ippool.Overlaps(pointers))
+}
+
+// The report has each range with one sentence, in a plan and after a run, and its pools name
+// it; apply logs the notes of the plan in the same words, and the number of the pools.
+func TestNoNATReport(t *testing.T) {
+	t.Parallel()
+	given := settingstest.Given(t, "--ipv4-pool-cidr=10.192.0.0/10", "--ipv6-pool-cidr=none", exempt4)
+	var logs bytes.Buffer
+	store := newStore()
+	b := New(store, WithHost(fakeHost{reads: new(int)}), WithLogger(slog.New(slog.NewTextHandler(&logs, nil))))
+	planned, err := b.Plan(t.Context(), given)
+	require.NoError(t, err)
+	assert.NotContains(t, logs.String(), "return routes")
+	assert.Equal(t, "traffic to 10.0.0.0/9 from pool default-ipv4-ippool is not masqueraded", planned.Report.Pools[2].NAT)
+	assert.Equal(t, "traffic from 10.192.0.0/10 is masqueraded, except to the addresses of pool default-ipv4-ippool and of 2 pool(s) with the label calico-bootstrap/no-nat-to", planned.Report.Pools[0].NAT)
+	report, err := b.Apply(t.Context(), planned)
+	require.NoError(t, err)
+	want := []NoNATReport{{netip.MustParsePrefix("10.0.0.0/8"), origin.Flag("no-nat-to"), "traffic to 10.0.0.0/8 is not masqueraded"}}
+	assert.Equal(t, want, planned.Report.NoNATTo)
+	assert.Equal(t, want, report.NoNATTo)
+	assert.False(t, report.Pools[0].NoNATTo.IsValid())
+	assert.Equal(t, want[0].Range, report.Pools[2].NoNATTo)
+	require.Len(t, report.Notes, 2)
+	assert.Equal(t, planned.Report.Notes, report.Notes)
+	for _, note := range report.Notes {
+		assert.Contains(t, logs.String(), `level=INFO msg="`+note+`"`)
+	}
+	assert.Contains(t, logs.String(), `msg="2 IPv4 pools created" range=10.0.0.0/8 reason="traffic to 10.0.0.0/8 is not masqueraded"`)
+	data, err := json.Marshal(report)
+	require.NoError(t, err)
+	assert.Contains(t, string(data), `"noNATTo":[{"range":"10.0.0.0/8","source":"flag --no-nat-to","nat":"traffic to 10.0.0.0/8 is not masqueraded"}]`)
+	assert.Equal(t, 2, strings.Count(string(data), `"noNATTo":"10.0.0.0/8"`))
 }
 
 func TestNoNATRender(t *testing.T) {

@@ -2,6 +2,7 @@ package bootstrap
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -23,6 +24,20 @@ type Report struct {
 	Warnings  []string            `json:"warnings"`  // never null
 	Notes     []string            `json:"notes"`     // informational; never null
 	Findings  []preflight.Finding `json:"findings"`  // preflight findings; never null
+
+	// NoNATTo are the ranges to which traffic is not masqueraded, in the order of the setting.
+	// Nil: none are set.
+	NoNATTo []NoNATReport `json:"noNATTo,omitempty"`
+}
+
+// NoNATReport describes a range to which traffic is not masqueraded.
+type NoNATReport struct {
+	Range  netip.Prefix  `json:"range"`  // without host bits
+	Source origin.Origin `json:"source"` // of the setting
+
+	// NAT is what the pools of the range do to NAT together, as a sentence without a full
+	// stop. Empty: the range gets no pools; the reason is that of its pool.
+	NAT string `json:"nat,omitempty"`
 }
 
 // PoolReport describes one pool. It completes the sentence "pool NAME is …".
@@ -49,6 +64,10 @@ type PoolReport struct {
 	// created or updated.
 	NAT string `json:"nat,omitempty"`
 
+	// NoNATTo is the range of NoNATTo of the report that the pool covers, or a part of; zero:
+	// none.
+	NoNATTo netip.Prefix `json:"noNATTo,omitzero"`
+
 	// Drift lists the fields that differ from desired. Never null.
 	Drift []plan.Difference `json:"drift"`
 }
@@ -57,7 +76,7 @@ func newReport(store datastore.Type, p plan.Plan) Report {
 	report := Report{Datastore: store, Pools: make([]PoolReport, 0, len(p.Steps))}
 	for _, step := range p.Steps {
 		pool := PoolReport{
-			Name: step.Name, Family: step.Family, Action: step.Action, Reason: step.Reason,
+			Name: step.Name, Family: step.Family, Action: step.Action, Reason: step.Reason, NoNATTo: step.NoNATTo,
 			Settings: append([]plan.Value{}, step.Values...), Drift: append([]plan.Difference{}, step.Drift...),
 		}
 		for i := range pool.Settings {
@@ -96,6 +115,9 @@ func newReport(store datastore.Type, p plan.Plan) Report {
 		}
 		pool.Reason = text.OneLine(pool.Reason)
 		report.Pools = append(report.Pools, pool)
+	}
+	for _, r := range p.NoNATTo {
+		report.NoNATTo = append(report.NoNATTo, NoNATReport{r.Prefix, r.Source, text.OneLine(p.NoNATEffect(r))})
 	}
 	return report
 }

@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"time"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/preflight"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
 // reporter sends the progress of a run to the logger and the observer, and collects
@@ -82,10 +84,22 @@ func (r *reporter) warnOnce(warnings ...string) {
 }
 
 // note logs new notes at debug level and adds them to the report.
-func (r *reporter) note(notes ...string) {
+func (r *reporter) note(notes ...string) { r.addNotes(slog.LevelDebug, notes) }
+
+// tell logs new notes about pools that were written at info level, and adds them to the
+// report. For a plan, which shows its notes, it logs at debug level.
+func (r *reporter) tell(notes ...string) {
+	level := slog.LevelInfo
+	if r.planning {
+		level = slog.LevelDebug
+	}
+	r.addNotes(level, notes)
+}
+
+func (r *reporter) addNotes(level slog.Level, notes []string) {
 	for _, note := range notes {
 		if r.notes.add(note) {
-			r.logger.Debug(note)
+			r.logger.Log(context.Background(), level, note)
 		}
 	}
 }
@@ -130,11 +144,23 @@ func (r *reporter) report(store datastore.Type, p plan.Plan, found, allowed []pr
 	return report
 }
 
-// done logs the action on each pool.
+// done logs the action on each pool. Of several pools that are created for a range of
+// NoNATTo, it logs the number.
 func (r *reporter) done(ctx context.Context, report Report) {
+	created := map[netip.Prefix]int{}
+	for _, pool := range report.Pools {
+		if pool.NoNATTo.IsValid() && pool.Action == plan.Created {
+			created[pool.NoNATTo]++
+		}
+	}
+	for _, of := range report.NoNATTo {
+		if n := created[of.Range]; n > 1 {
+			r.logger.Info(fmt.Sprintf("%d %s pools created", n, ippool.FamilyOf(of.Range)), "range", of.Range.String(), "reason", of.NAT)
+		}
+	}
 	for _, pool := range report.Pools {
 		level := slog.LevelDebug
-		if pool.Action == plan.Created || pool.Action == plan.Updated {
+		if (pool.Action == plan.Created || pool.Action == plan.Updated) && created[pool.NoNATTo] < 2 {
 			level = slog.LevelInfo
 		}
 		r.logger.Log(ctx, level, fmt.Sprintf("%s pool %s", pool.Family, pool.Action), "pool", pool.Name, "reason", pool.Reason)

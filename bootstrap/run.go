@@ -204,6 +204,7 @@ func (r *runner) attempt(ctx context.Context) (Report, error) {
 		}
 	}
 	r.reporter.written(r.planned)
+	r.reporter.tell(r.planned.NoNATNotes(known)...)
 	return r.reporter.report(r.store.Type(), r.planned, found, allowed, refusal), refusal
 }
 
@@ -243,7 +244,6 @@ func (r *runner) settle(draft plan.Plan, known facts.Facts) (plan.Plan, error) {
 	before := len(draft.Warnings)
 	r.reporter.warnOnce(settled.Warnings[before:]...)
 	settled.Warnings = settled.Warnings[:before]
-	r.reporter.note(settled.NoNATNotes(known)...)
 	return settled, nil
 }
 

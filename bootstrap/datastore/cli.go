@@ -85,31 +85,35 @@ func (c CLI) SetFelixConfiguration(name, spec string, existence Existence) strin
 	}
 	object := json.RawMessage(spec)
 	if existence == Absent {
-		return c.Apply(felixKind, name, object)
+		return c.Apply(felixKind, name, nil, object)
 	}
 	patch := felix.Patch(name, `{"spec":`+spec+`}`)
 	if existence == Unclear {
-		patch += " || " + c.write("create", felixKind, name, object)
+		patch += " || " + c.write("create", felixKind, name, nil, object)
 	}
 	return patch
 }
 
-// Apply returns the command that creates or changes an object of Calico with the spec, which
-// JSON can encode, quoted for a POSIX shell. calicoctl replaces an object that exists. It is
+// Apply returns the command that creates or changes an object of Calico with the labels and the
+// spec, which JSON can encode, quoted for a POSIX shell. calicoctl replaces an object that exists. It is
 // empty if the CLI is unknown.
-func (c CLI) Apply(kind, name string, spec any) string {
+func (c CLI) Apply(kind, name string, labels map[string]string, spec any) string {
 	if c.Program == "" {
 		return ""
 	}
-	return c.write("apply", kind, name, spec)
+	return c.write("apply", kind, name, labels, spec)
 }
 
-func (c CLI) write(verb, kind, name string, spec any) string {
+func (c CLI) write(verb, kind, name string, labels map[string]string, spec any) string {
 	group := v3.SchemeGroupVersion
 	if strings.HasSuffix(c.Resource, "."+ippool.CRDV1.Group) {
 		group = ippool.CRDV1
 	}
-	object := map[string]any{"apiVersion": group.String(), "kind": kind, "metadata": map[string]string{"name": name}, "spec": spec}
+	metadata := map[string]any{"name": name}
+	if len(labels) > 0 {
+		metadata["labels"] = labels
+	}
+	object := map[string]any{"apiVersion": group.String(), "kind": kind, "metadata": metadata, "spec": spec}
 	data, err := json.Marshal(object)
 	if err != nil {
 		return ""
@@ -117,13 +121,26 @@ func (c CLI) write(verb, kind, name string, spec any) string {
 	return fmt.Sprintf("echo %s | %s %s -f -", text.ShellWord(string(data)), c.Program, verb)
 }
 
-// Delete returns the command that deletes a pool, quoted for a POSIX shell. It is empty if
-// the CLI is unknown.
-func (c CLI) Delete(pool string) string {
+// Delete returns the command that deletes pools, quoted for a POSIX shell. It is empty if the
+// CLI is unknown.
+func (c CLI) Delete(pools ...string) string {
 	if c.Program == "" {
 		return ""
 	}
-	return fmt.Sprintf("%s delete %s %s", c.Program, c.Resource, text.ShellWord(pool))
+	words := []string{c.Program, "delete", c.Resource}
+	for _, pool := range pools {
+		words = append(words, text.ShellWord(pool))
+	}
+	return strings.Join(words, " ")
+}
+
+// DeleteLabelled returns the command that deletes the pools with a label, quoted for a POSIX
+// shell. It is empty if the CLI is unknown, or can't select by labels: use Delete then.
+func (c CLI) DeleteLabelled(label, value string) string {
+	if c.Program != Kubectl {
+		return ""
+	}
+	return fmt.Sprintf("%s delete %s -l %s", c.Program, c.Resource, text.ShellWord(label+"="+value))
 }
 
 // Edit returns the commands that change any field of a pool that can be decoded, quoted for

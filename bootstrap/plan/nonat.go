@@ -50,10 +50,7 @@ func IsNoNAT(pool *v3.IPPool) bool {
 
 // desiredNoNAT returns the pool that covers a part of the range.
 func desiredNoNAT(r NoNAT, part netip.Prefix, except []netip.Prefix) DesiredPool {
-	pool := ippool.New(noNATName(part))
-	pool.Labels = map[string]string{NoNATLabel: labelValue(r.Prefix)}
-	pool.Spec.CIDR, pool.Spec.Disabled, pool.Spec.DisableBGPExport = part.String(), true, true
-	ippool.Default(pool)
+	pool := NoNATPool(part, r.Prefix)
 	spec := pool.Spec
 	values := []Value{
 		{"name", pool.Name, r.Source},
@@ -73,23 +70,6 @@ func desiredNoNAT(r NoNAT, part netip.Prefix, except []netip.Prefix) DesiredPool
 	return DesiredPool{Family: ippool.FamilyOf(part), Pool: pool, Values: values}
 }
 
-// noNATName returns the name of the pool of a prefix.
-func noNATName(prefix netip.Prefix) string { return "no-nat-to-" + dashed(prefix) }
-
-// dashed returns a prefix as a part of a name.
-func dashed(prefix netip.Prefix) string {
-	return strings.NewReplacer(".", "-", ":", "-", "/", "-").Replace(prefix.String())
-}
-
-// labelValue returns a prefix as the value of a label, which begins with a letter or a digit.
-func labelValue(prefix netip.Prefix) string {
-	value := dashed(prefix)
-	if strings.HasPrefix(value, "-") {
-		value = "0" + value
-	}
-	return value
-}
-
 func joined(prefixes []netip.Prefix) string {
 	texts := make([]string, len(prefixes))
 	for i, prefix := range prefixes {
@@ -106,34 +86,11 @@ func (p *planner) planNoNAT() {
 	for _, step := range p.Steps {
 		steps[step.Name] = true
 	}
-	var requested []netip.Prefix
-	for _, r := range p.NoNATTo {
-		requested = append(requested, r.Prefix)
-	}
-	index := ranges.New(requested)
-	others := map[netip.Prefix]*v3.IPPool{}
-	var prefixes []netip.Prefix
-	for _, existing := range p.Existing {
-		if prefix := rangeOf(existing.Pool); prefix.IsValid() && !IsNoNAT(existing.Pool) {
-			others[prefix], prefixes = existing.Pool, append(prefixes, prefix)
-		}
-	}
-	used := ranges.New(prefixes)
 	for _, existing := range p.Existing {
 		pool := existing.Pool
 		prefix := rangeOf(pool)
 		if !IsNoNAT(pool) || p.named[pool.Name] || !prefix.IsValid() {
 			continue
-		}
-		p.warnOfNoNAT(pool, prefix, index)
-		around, from, to := used.Overlapping(prefix)
-		for ; from < to; from++ {
-			around = append(around, from)
-		}
-		if len(around) > 0 {
-			other := others[used.Prefixes[around[0]]]
-			p.warn("IPPool %q: %s overlaps %s of IPPool %q: overlapping pools end Felix in nftables mode; %s, and run again, which splits the range around the other pool",
-				pool.Name, prefix, other.Spec.CIDR, other.Name, p.deletion(pool.Name))
 		}
 		i := slices.IndexFunc(p.NoNATTo, func(r NoNAT) bool { return r.Skip == "" && r.Prefix.Overlaps(prefix) })
 		if i < 0 || steps[pool.Name] {
@@ -143,49 +100,9 @@ func (p *planner) planNoNAT() {
 		p.exists(&step, desiredNoNAT(p.NoNATTo[i], prefix, nil), p.records[pool.Name], nil)
 		p.Steps = append(p.Steps, step)
 	}
+	p.warnOfStoredNoNAT()
 	p.warnOfNoSource()
 	p.faults = append(p.faults, p.splitNoNAT(nil)...)
-}
-
-// warnOfNoNAT warns of an existing pool that exempts more than the ranges.
-func (p *planner) warnOfNoNAT(pool *v3.IPPool, prefix netip.Prefix, requested ranges.Index) {
-	if len(ranges.Subtract(prefix, requested)) > 0 {
-		how := "is no longer requested by"
-		if _, from, to := requested.Overlapping(prefix); from < to {
-			how = "is wider than requested by"
-		}
-		p.warn("IPPool %q: %s %s %s: traffic to it is still not masqueraded; if that is not intended, %s, and run again",
-			pool.Name, prefix, how, p.Names.Of(origin.SettingNoNATTo), p.deletion(pool.Name))
-	}
-}
-
-// warnOfNoSource warns of ranges of a family in which nothing is masqueraded.
-func (p *planner) warnOfNoSource() {
-	masquerades := map[ippool.Family]bool{}
-	steps := map[string]bool{}
-	for _, step := range p.Steps {
-		if steps[step.Name] = true; step.Pool != nil && step.Pool.Spec.NATOutgoing {
-			masquerades[step.Family] = true
-		}
-	}
-	for _, existing := range p.Existing {
-		if !steps[existing.Pool.Name] && (existing.Pool.Spec.NATOutgoing || existing.Partial) {
-			masquerades[existing.Family] = true
-		}
-	}
-	for _, r := range p.NoNATTo {
-		if family := ippool.FamilyOf(r.Prefix); r.Skip == "" && !masquerades[family] {
-			p.warn("%s: %s has no effect: no %s pool has natOutgoing, so that nothing is masqueraded", r.Source, r.Prefix, family)
-		}
-	}
-}
-
-// deletion returns how to delete a pool, as part of a sentence.
-func (p Plan) deletion(pool string) string {
-	if command := p.CLI.Delete(pool); command != "" {
-		return "delete it: " + command
-	}
-	return fmt.Sprintf("delete IPPool %q", pool)
 }
 
 // withoutNoNAT returns the plan without the steps that splitNoNAT adds.
@@ -294,9 +211,8 @@ func (s *splitter) skip(r NoNAT, reason string) {
 // insideOf returns why a range that another pool contains needs no pool, or the fault if it
 // can't have its effect.
 func insideOf(r NoNAT, pool *v3.IPPool) (reason string, fault error) {
-	uses := pool.Spec.AllowedUses
 	switch {
-	case len(uses) == 1 && uses[0] == v3.IPPoolAllowedUseLoadBalancer:
+	case forLoadBalancers(pool):
 		return "", fmt.Errorf("%w: %s: %s is inside %s of IPPool %q, which is for load balancers: such a pool does not exempt, and no other pool fits inside it; leave the range out",
 			ErrIncompatible, r.Source, r.Prefix, text.OneLine(pool.Spec.CIDR), pool.Name)
 	case pool.Spec.Disabled:

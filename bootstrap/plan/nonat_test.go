@@ -186,7 +186,8 @@ func TestNoNATChanges(t *testing.T) {
 		require.NoError(t, err)
 		return after(p)
 	}
-	const remove = "; if that is not intended, delete it: kubectl delete ippools.crd.projectcalico.org no-nat-to-10-0-0-0-8, and run again"
+	const remove = "; if that is not intended, delete it: kubectl delete ippools.crd.projectcalico.org no-nat-to-10-0-0-0-8"
+	const between = ", and run again; in between, traffic to the requested ranges is masqueraded"
 	later := poolstest.Stored("later", "10.9.0.0/16")
 	for name, tt := range map[string]struct {
 		existing []v3.IPPool
@@ -194,13 +195,13 @@ func TestNoNATChanges(t *testing.T) {
 		want     []string
 		warnings []string
 	}{
-		"dropped":  {at("10.0.0.0/8"), nil, nil, []string{`IPPool "no-nat-to-10-0-0-0-8": 10.0.0.0/8 is no longer requested by noNATTo: traffic to it is still not masqueraded` + remove}},
-		"replaced": {at("10.0.0.0/8"), []string{"192.168.0.0/16"}, []string{"no-nat-to-192-168-0-0-16 created"}, []string{`IPPool "no-nat-to-10-0-0-0-8": 10.0.0.0/8 is no longer requested by noNATTo: traffic to it is still not masqueraded` + remove}},
-		"narrowed": {at("10.0.0.0/8"), []string{"10.64.0.0/10"}, []string{"no-nat-to-10-0-0-0-8 unchanged"}, []string{`IPPool "no-nat-to-10-0-0-0-8": 10.0.0.0/8 is wider than requested by noNATTo: traffic to it is still not masqueraded` + remove}},
+		"dropped":  {at("10.0.0.0/8"), nil, nil, []string{`IPPool "no-nat-to-10-0-0-0-8": 10.0.0.0/8 is not requested by noNATTo: traffic to it is still not masqueraded` + remove}},
+		"replaced": {at("10.0.0.0/8"), []string{"192.168.0.0/16"}, []string{"no-nat-to-192-168-0-0-16 created"}, []string{`IPPool "no-nat-to-10-0-0-0-8": 10.0.0.0/8 is not requested by noNATTo: traffic to it is still not masqueraded` + remove}},
+		"narrowed": {at("10.0.0.0/8"), []string{"10.64.0.0/10"}, []string{"no-nat-to-10-0-0-0-8 unchanged"}, []string{`IPPool "no-nat-to-10-0-0-0-8": 10.0.0.0/8 is wider than requested by noNATTo: traffic to it is still not masqueraded` + remove + between}},
 		"split":    {at("10.0.0.0/8"), []string{"10.0.0.0/9", "10.128.0.0/9"}, []string{"no-nat-to-10-0-0-0-8 unchanged"}, nil},
 		"widened":  {at("10.64.0.0/10"), []string{"10.0.0.0/8"}, []string{"no-nat-to-10-0-0-0-10 created", "no-nat-to-10-128-0-0-9 created", "no-nat-to-10-64-0-0-10 unchanged"}, nil},
 		"a pool that comes later": {append(at("10.0.0.0/8"), later), []string{"10.0.0.0/8"}, []string{"no-nat-to-10-0-0-0-8 unchanged"},
-			[]string{`IPPool "no-nat-to-10-0-0-0-8": 10.0.0.0/8 overlaps 10.9.0.0/16 of IPPool "later": overlapping pools end Felix in nftables mode; delete it: kubectl delete ippools.crd.projectcalico.org no-nat-to-10-0-0-0-8, and run again, which splits the range around the other pool`}},
+			[]string{`IPPool "no-nat-to-10-0-0-0-8": 10.0.0.0/8 overlaps 10.9.0.0/16 of IPPool "later": overlapping pools end Felix in nftables mode; delete it: kubectl delete ippools.crd.projectcalico.org no-nat-to-10-0-0-0-8, and run again, which splits the range around the other pool; in between, traffic to it is masqueraded`}},
 		"and after the deletion": {append(at(), later), []string{"10.8.0.0/15"}, []string{"no-nat-to-10-8-0-0-16 created"}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -215,7 +216,7 @@ func TestNoNATChanges(t *testing.T) {
 
 	// A pool to create does not fit inside an existing one.
 	_, err := settled(wanting("10.9.0.0/16", "10.0.0.0/8"), facts.Facts{}, at("10.0.0.0/8")[1:]...)
-	assert.ErrorContains(t, err, `overlaps 10.0.0.0/8 of IPPool "no-nat-to-10-0-0-0-8": choose another range, or delete it: kubectl delete ippools.crd.projectcalico.org no-nat-to-10-0-0-0-8 and run again, which splits its range around the new pool`)
+	assert.ErrorContains(t, err, `overlaps 10.0.0.0/8 of IPPool "no-nat-to-10-0-0-0-8": choose another range, or delete it: kubectl delete ippools.crd.projectcalico.org no-nat-to-10-0-0-0-8, and run again, which splits the range around the new pool; in between, traffic to it is masqueraded`)
 }
 
 // Pools with the label are never those of a family, and a family without natOutgoing is
@@ -234,7 +235,7 @@ func TestNoNATIsNoPoolOfTheFamily(t *testing.T) {
 	without := wanting("10.244.0.0/16", "172.16.0.0/12", "fd00::/8")
 	p, err := settled(without, facts.Facts{})
 	require.NoError(t, err)
-	assert.Equal(t, []string{"flag --no-nat-to: fd00::/8 has no effect: no IPv6 pool has natOutgoing, so that nothing is masqueraded"}, p.Warnings)
+	assert.Equal(t, []string{"flag --no-nat-to: fd00::/8 has no effect: no IPv6 pool has natOutgoing, so nothing is masqueraded; disabled pools cover it nevertheless; set natOutgoing of an IPv6 pool to true, or leave the range out"}, p.Warnings)
 
 	without.NoNATTo[1].Skip = "IPv6 is not supported"
 	p, err = settled(without, facts.Facts{})

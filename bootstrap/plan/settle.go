@@ -259,12 +259,14 @@ func (p Plan) overlaps() []error {
 			continue
 		}
 		pool, other := all[o.Later], all[o.Earlier]
-		remedy := "choose another range"
+		cidrs, remedy := fmt.Sprintf("%s of IPPool %q", other.Spec.CIDR, other.Name), "choose another range"
 		if o.Earlier < len(existing) && IsNoNAT(other) {
-			remedy += ", or " + p.deletion(other.Name) + " and run again, which splits its range around the new pool"
+			var room string
+			cidrs, room = p.makeRoom(pool)
+			remedy += ", or " + room
 		}
-		faults = append(faults, fmt.Errorf("%w: IPPool %q: %s (%s) overlaps %s of IPPool %q: %s",
-			ErrIncompatible, pool.Name, pool.Spec.CIDR, sourceOf(values[pool.Name], "cidr"), other.Spec.CIDR, other.Name, remedy))
+		faults = append(faults, fmt.Errorf("%w: IPPool %q: %s (%s) overlaps %s: %s",
+			ErrIncompatible, pool.Name, pool.Spec.CIDR, sourceOf(values[pool.Name], "cidr"), cidrs, remedy))
 	}
 	return faults
 }

@@ -81,6 +81,9 @@ func (p Plan) StoredFaults(existing datastore.Snapshot, all bool) []StoredFault 
 	pools := p.existing()
 	for _, o := range ippool.Overlaps(pools) {
 		pool, other := pools[o.Later], pools[o.Earlier]
+		if IsNoNAT(pool) != IsNoNAT(other) {
+			continue // Compute warns of it
+		}
 		if _, has := steps[pool.Name]; !all && !has && steps[other.Name].Pool == nil {
 			continue
 		}

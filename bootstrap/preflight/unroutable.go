@@ -41,6 +41,21 @@ var reservedRanges = []reserved{
 // globalUnicast is the range from which all global IPv6 addresses are assigned.
 var globalUnicast = netip.MustParsePrefix("2000::/3")
 
+// Reserved returns the reserved range that the prefix is in, and its use, such as "127.0.0.0/8
+// (loopback)": hosts and routers do not forward packets of such addresses. Empty: it is in
+// none. It is a pure function.
+func Reserved(prefix netip.Prefix) string {
+	for _, r := range reservedRanges {
+		if ippool.Contains(r.prefix, prefix) {
+			return r.String()
+		}
+	}
+	if prefix.IsSingleIP() && prefix.Addr().IsLoopback() { // ::1
+		return reserved{prefix, "loopback"}.String()
+	}
+	return ""
+}
+
 // unroutable finds pools with addresses that hosts and routers don't forward.
 func (c *checker) unroutable(pool checkedPool) []Finding {
 	prefix, how, valid := pool.prefix(), "", "a private range such as 10.244.0.0/16, or a public one that is yours"

@@ -6,7 +6,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/preflight"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
@@ -31,6 +33,10 @@ func (s Settings) resolveNoNATTo(config *Config, faults *Faults) {
 			faults.Add(given, "%v; must be %s", err, acceptedNoNATTo)
 			continue
 		}
+		if family := ippool.FamilyOf(prefix); prefix.Bits() == 0 {
+			faults.Add(given, "all of %s, so that nothing would be masqueraded; set %s in its place", family, s.besideNoNATTo().With(origin.PoolSetting(family, "natOutgoing"), "false"))
+			continue
+		}
 		if masked := prefix.Masked(); masked != prefix {
 			config.Warnings = append(config.Warnings, fmt.Sprintf(
 				"%s: %s has host bits, which are ignored: the range is %s", setting.Source, text.Quote(item), masked))
@@ -40,12 +46,24 @@ func (s Settings) resolveNoNATTo(config *Config, faults *Faults) {
 			faults.Add(given, "%s", problem)
 			continue
 		}
+		if reserved := preflight.Reserved(prefix); reserved != "" {
+			config.Warnings = append(config.Warnings, fmt.Sprintf(
+				"%s: %s is in %s: hosts and routers do not forward packets of such addresses, so it has no effect; leave it out", setting.Source, prefix, reserved))
+		}
 		r := plan.NoNAT{Prefix: prefix, Source: setting.Source}
 		if ippool.FamilyOf(prefix) == ippool.IPv6 && !s.IPv6Support.Bool(true, new(Faults)) {
 			r.Skip = s.ipv6Disabled()
 		}
 		config.Desired.NoNATTo = append(config.Desired.NoNATTo, r)
 	}
+}
+
+// besideNoNATTo returns how messages name a setting beside NoNATTo.
+func (s Settings) besideNoNATTo() origin.Names {
+	if beside := s.namesBeside(); beside != nil {
+		return beside(s.NoNATTo.Source)
+	}
+	return nil
 }
 
 // noNATProblem returns why the range is invalid; empty if it is valid.

@@ -51,8 +51,10 @@ func TestInvalidNoNATTo(t *testing.T) {
 		"10.0.0.0/8,10.0.0.0/8":  {`"10.0.0.0/8": a duplicate; set each range once`},
 		"10.0.0.0/8,10.0.0.1/8":  {`"10.0.0.1/8": a duplicate; set each range once`},
 		"10.1.0.0/16,fd00::/8,10.0.0.0/8,fd00:1::/64": {`"10.0.0.0/8": overlaps 10.1.0.0/16` + must, `"fd00:1::/64": overlaps fd00::/8` + must},
-		"0.0.0.0/0,fe80::/64":                         {`"0.0.0.0/0": overlaps the link-local range 169.254.0.0/16; must be outside it`, `"fe80::/64": overlaps the link-local range fe80::/10; must be outside it`},
-		"http://u:secret@h/,10/8":                     {"***: looks like a URL with a password or a token; not a CIDR" + must},
+		"0.0.0.0/0":                            {`"0.0.0.0/0": all of IPv4, so that nothing would be masqueraded; set ipv4.pool.natOutgoing=false in its place`},
+		"10.0.0.0/8,1.2.3.4/0,::/0":            {`"1.2.3.4/0": all of IPv4, so that nothing would be masqueraded; set ipv4.pool.natOutgoing=false in its place`, `"::/0": all of IPv6, so that nothing would be masqueraded; set ipv6.pool.natOutgoing=false in its place`},
+		"169.254.1.0/24,fe80::/64,128.0.0.0/1": {`"169.254.1.0/24": overlaps the link-local range 169.254.0.0/16; must be outside it`, `"fe80::/64": overlaps the link-local range fe80::/10; must be outside it`, `"128.0.0.0/1": overlaps the link-local range 169.254.0.0/16; must be outside it`},
+		"http://u:secret@h/,10/8":              {"***: looks like a URL with a password or a token; not a CIDR" + must},
 	} {
 		err := noNATTo(value).Validate()
 		settingstest.CheckFaults(t, err)
@@ -100,4 +102,36 @@ func TestNoNATToWithoutIPv6(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, `IPv6 is not supported: env FELIX_IPV6SUPPORT is "false"`, config.Desired.NoNATTo[0].Skip)
 	assert.Empty(t, config.Desired.NoNATTo[1].Skip)
+}
+
+// Beside a flag, the setting for everything is a flag; beside a variable, a variable.
+func TestNoNATToEverything(t *testing.T) {
+	t.Parallel()
+	for source, want := range map[origin.Origin]string{
+		origin.Flag("no-nat-to"):               "--ipv4-pool-nat-outgoing=false",
+		origin.Env("CALICO_IPPOOLS_NO_NAT_TO"): "CALICO_IPV4POOL_NAT_OUTGOING=false",
+	} {
+		s := settings.Settings{NoNATTo: settings.Given("0.0.0.0/0", source)}
+		s.Datastore.Names = settings.FlagNames
+		assert.ErrorContains(t, s.Validate(), "so that nothing would be masqueraded; set "+want+" in its place")
+	}
+}
+
+// Loopback, multicast and other ranges that nothing forwards to are a warning, as for pools.
+func TestNoNATToReserved(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[string]string{
+		"127.0.0.0/8": "127.0.0.0/8 (loopback)", "127.0.0.1/32": "127.0.0.0/8 (loopback)", "::1/128": "::1/128 (loopback)",
+		"239.1.0.0/16": "224.0.0.0/4 (multicast)", "ff02::/16": "ff00::/8 (multicast)", "240.0.0.0/5": "240.0.0.0/4 (reserved)", "2001:db8:1::/48": "2001:db8::/32 (documentation)",
+		"10.0.0.0/8": "", "192.0.0.0/8": "", "0.0.0.0/1": "", "64:ff9b::/96": "", "::/1": "",
+	} {
+		config, err := noNATTo(value).Resolve()
+		require.NoError(t, err, value)
+		require.Len(t, config.Desired.NoNATTo, 1)
+		if want == "" {
+			assert.Empty(t, config.Warnings, value)
+			continue
+		}
+		assert.Equal(t, []string{"env CALICO_IPPOOLS_NO_NAT_TO: " + value + " is in " + want + ": hosts and routers do not forward packets of such addresses, so it has no effect; leave it out"}, config.Warnings)
+	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -13,6 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool/nat"
 )
 
@@ -208,5 +211,30 @@ func TestInvalidNATExports(t *testing.T) {
 		assert.Contains(t, stderr, want)
 		assert.Contains(t, stderr, "error: flag --felix-file: ")
 		assert.Equal(t, 1, strings.Count(stderr, "\n"), stderr)
+	}
+}
+
+// The pool that nat advises to create for an address is that of --no-nat-to for it.
+func TestAdvisedPool(t *testing.T) {
+	t.Parallel()
+	for source, destination := range map[string]string{"10.244.0.7": "203.0.113.7", "fd00::7": "2001:db8::1"} {
+		world := adviceWorld(kubectlV1)
+		verdict, err := world.model.Explain(netip.MustParseAddr(source), netip.MustParseAddr(destination), nat.Options{})
+		require.NoError(t, err)
+		prefix := netip.PrefixFrom(verdict.Destination, verdict.Destination.BitLen())
+		want := plan.NoNATPool(prefix, prefix)
+		want.APIVersion = ippool.CRDV1.String()
+		found := false
+		for _, advice := range world.advice(verdict) {
+			for _, command := range advice.Commands {
+				if manifest, is := strings.CutSuffix(strings.TrimPrefix(command, "echo '"), "' | kubectl apply -f -"); is {
+					var got v3.IPPool
+					require.NoError(t, json.Unmarshal([]byte(manifest), &got))
+					assert.Equal(t, want, &got)
+					found = true
+				}
+			}
+		}
+		assert.True(t, found, destination)
 	}
 }

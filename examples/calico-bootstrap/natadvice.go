@@ -10,6 +10,7 @@ import (
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool/nat"
 )
@@ -275,11 +276,9 @@ func (a *adviser) felix(when, what string, setting nat.Setting, spec string) {
 func (w *natWorld) patchPool(name, patch string) string { return w.cli.Patch(name, patch) }
 func (w *natWorld) deletePool(name string) string       { return w.cli.Delete(name) }
 
-// createExempting returns the command that creates a disabled pool over an address.
+// createExempting returns the command that creates the pool of --no-nat-to for an address.
 func (w *natWorld) createExempting(addr netip.Addr) string {
-	name := strings.NewReplacer(".", "-", ":", "-").Replace(addr.StringExpanded())
-	return w.cli.Apply(v3.KindIPPool, fmt.Sprintf("no-nat-to-%s-%d", name, addr.BitLen()), map[string]any{
-		"cidr": fmt.Sprintf("%s/%d", addr, addr.BitLen()), "blockSize": addr.BitLen(), "disabled": true, "disableBGPExport": true, "natOutgoing": false,
-		"ipipMode": "Never", "vxlanMode": "Never", "nodeSelector": "all()", "allowedUses": []string{"Workload", "Tunnel"},
-	})
+	prefix := netip.PrefixFrom(addr, addr.BitLen())
+	pool := plan.NoNATPool(prefix, prefix)
+	return w.cli.Apply(v3.KindIPPool, pool.Name, pool.Labels, pool.Spec)
 }

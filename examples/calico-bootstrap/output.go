@@ -56,24 +56,8 @@ func (p *program) printReport(ctx context.Context, store open.Datastore, report 
 	}
 	table := newTable(p.stdout)
 	fmt.Fprintln(table, "POOL\tFAMILY\tACTION\tCIDR\tNAT\tIPIP\tVXLAN\tBLOCK\tDISABLED\tWHY")
-	for _, pool := range report.Pools {
-		cidr, nat, ipip, vxlan, block, disabled := "-", "-", "-", "-", "-", "-"
-		if spec := pool.Spec; spec != nil {
-			cidr, nat = spec.CIDR, fmt.Sprint(spec.NATOutgoing)
-			ipip, vxlan = string(spec.IPIPMode), string(spec.VXLANMode)
-			block, disabled = fmt.Sprintf("/%d", cmp.Or(spec.BlockSize, pool.Family.DefaultBlockSize())), fmt.Sprint(spec.Disabled)
-		}
-		for field, column := range map[string]*string{
-			"natOutgoing": &nat, "ipipMode": &ipip, "vxlanMode": &vxlan, "blockSize": &block, "disabled": &disabled,
-		} {
-			if slices.Contains(pool.Unreadable, field) {
-				*column = "-"
-			}
-		}
-		fmt.Fprintln(table, strings.Join([]string{
-			cell(pool.Name), pool.Family.String(), string(pool.Action), cell(cidr), nat, cell(ipip), cell(vxlan), block, disabled,
-			cell(pool.Reason + findingsOf(report, pool.Name)),
-		}, "\t"))
+	for _, pools := range groupsOf(report) {
+		fmt.Fprintln(table, strings.Join(row(report, pools), "\t"))
 	}
 	var others []preflight.FindingCode // of families
 	for _, finding := range report.Findings {
@@ -96,17 +80,64 @@ func (p *program) printReport(ctx context.Context, store open.Datastore, report 
 	return nil
 }
 
+// row returns the row of a pool, or of several pools of a range.
+func row(report bootstrap.Report, pools []bootstrap.PoolReport) []string {
+	var cells []string
+	for _, pool := range pools {
+		next := cellsOf(pool)
+		if cells == nil {
+			cells = next
+		}
+		for i := range cells {
+			if cells[i] != next[i] {
+				cells[i] = "various"
+			}
+		}
+	}
+	first := pools[0]
+	name, cidr, why := cell(first.Name), "-", first.Reason
+	switch {
+	case len(pools) > 1:
+		name, cidr = fmt.Sprintf("%d pools", len(pools)), "parts of "+first.NoNATTo.String()
+		if of := rangeOf(report, first); first.Action != plan.Unchanged && of.NAT != "" {
+			why = of.NAT
+		}
+	case first.Spec != nil:
+		cidr = cell(first.Spec.CIDR)
+	}
+	cells = append([]string{name, first.Family.String(), string(first.Action), cidr}, cells...)
+	return append(cells, cell(why+findingsOf(report, pools)))
+}
+
+// cellsOf returns the cells of a pool that those of a range have in common.
+func cellsOf(pool bootstrap.PoolReport) []string {
+	nat, ipip, vxlan, block, disabled := "-", "-", "-", "-", "-"
+	if spec := pool.Spec; spec != nil {
+		nat, ipip, vxlan = fmt.Sprint(spec.NATOutgoing), string(spec.IPIPMode), string(spec.VXLANMode)
+		block, disabled = fmt.Sprintf("/%d", cmp.Or(spec.BlockSize, pool.Family.DefaultBlockSize())), fmt.Sprint(spec.Disabled)
+	}
+	for field, column := range map[string]*string{
+		"natOutgoing": &nat, "ipipMode": &ipip, "vxlanMode": &vxlan, "blockSize": &block, "disabled": &disabled,
+	} {
+		if slices.Contains(pool.Unreadable, field) {
+			*column = "-"
+		}
+	}
+	return []string{nat, cell(ipip), cell(vxlan), block, disabled}
+}
+
 // hasRow reports whether the finding is about a pool of the report, whose row has its code.
 func hasRow(report bootstrap.Report, finding preflight.Finding) bool {
 	return slices.ContainsFunc(report.Pools, func(pool bootstrap.PoolReport) bool { return pool.Name == finding.Pool })
 }
 
-// findingsOf returns the codes of the findings about a pool, to follow a reason. Their texts
+// findingsOf returns the codes of the findings about pools, to follow a reason. Their texts
 // are log lines.
-func findingsOf(report bootstrap.Report, pool string) string {
+func findingsOf(report bootstrap.Report, pools []bootstrap.PoolReport) string {
 	var codes []preflight.FindingCode
 	for _, finding := range report.Findings {
-		if finding.Pool == pool && !slices.Contains(codes, finding.Code) {
+		about := slices.ContainsFunc(pools, func(pool bootstrap.PoolReport) bool { return pool.Name == finding.Pool })
+		if about && !slices.Contains(codes, finding.Code) {
 			codes = append(codes, finding.Code)
 		}
 	}
@@ -136,8 +167,12 @@ func (p *program) printPlan(_ context.Context, _ open.Datastore, report bootstra
 	count := map[plan.Action]int{}
 	differing := 0             // unchanged pools that differ from desired
 	shown := map[string]bool{} // warnings shown in the tables of the pools
-	for _, pool := range report.Pools {
-		count[pool.Action]++
+	for _, pools := range groupsOf(report) {
+		pool := pools[0]
+		if count[pool.Action] += len(pools); len(pools) > 1 {
+			p.printRange(table, report, pools)
+			continue
+		}
 		fmt.Fprintln(table, p.marked(pool.Action, fmt.Sprintf("%s pool %s: %s (%s)", pool.Family, cell(pool.Name), sentence(pool), cell(pool.Reason))))
 		switch {
 		case len(pool.Drift) > 0:
@@ -148,8 +183,8 @@ func (p *program) printPlan(_ context.Context, _ open.Datastore, report bootstra
 				fmt.Fprintf(table, "  %s\t%s\t%s\n", value.Field, cell(value.Value), cell(value.Source))
 			}
 		}
-		if pool.NAT != "" {
-			fmt.Fprintf(table, "  NAT: %s\n", cell(pool.NAT))
+		if nat := cmp.Or(rangeOf(report, pool).NAT, pool.NAT); pool.NAT != "" {
+			fmt.Fprintf(table, "  NAT: %s\n", cell(nat))
 		}
 		if pool.Action == plan.Unchanged && len(pool.Drift) > 0 {
 			differing++
@@ -162,7 +197,7 @@ func (p *program) printPlan(_ context.Context, _ open.Datastore, report bootstra
 	var remarks []string
 	for _, warning := range p.warned.hidden(report.Warnings) {
 		if !shown[warning] {
-			remarks = append(remarks, "Warning: "+cell(warning))
+			remarks = append(remarks, "Warning: "+text.Clip(warning, maxWarning))
 		}
 	}
 	for _, finding := range report.Findings {
@@ -236,6 +271,10 @@ func printDrift(table io.Writer, pool bootstrap.PoolReport) {
 		fmt.Fprintln(table)
 	}
 }
+
+// maxWarning is the maximum length of a warning, which is on one line, in bytes. Its command
+// may have the names of many pools.
+const maxWarning = 64 << 10
 
 // maxCell is the maximum length of a cell of a table, in bytes.
 const maxCell = 2000

@@ -1,137 +1,129 @@
 package integration
 
 import (
+	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/client-go/rest"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
-	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
-	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/kubernetes"
-	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
-	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
-	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
-	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/kubetest"
-	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/suite"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// advertisedSpec has ranges of Services that BGP advertises, and one that names none.
-const advertisedSpec = `{"serviceClusterIPs":[{"cidr":"172.16.0.0/14"}],"serviceExternalIPs":[{"cidr":"172.20.0.0/14"}],"serviceLoadBalancerIPs":[{"cidr":"172.24.0.0/14"},{"cidr":"0.0.0.0/0"}]}`
-
-// noNATTo creates an IPv4 pool and those of the ranges, without a preflight.
-func noNATTo(ranges string) settings.Settings {
-	by := origin.Caller("test")
-	s := withoutPreflight
-	s.IPv4.CIDR, s.IPv6.CIDR = settings.Given("10.244.0.0/16", by), settings.Given("none", by)
-	if ranges != "" {
-		s.NoNATTo = settings.Given(ranges, by)
-	}
-	return s
-}
-
-// testNoNAT creates the pools of a range, runs again, and drops the range.
-func testNoNAT(t *testing.T, open func(*testing.T) datastore.Datastore, want ...string) (notes []string) {
+// reportOf runs the program and returns its report in JSON.
+func reportOf(t *testing.T, env []string, args ...string) bootstrap.Report {
 	t.Helper()
-	run := func(ranges string) bootstrap.Report {
-		report, err := bootstrap.New(open(t), bootstrap.WithHost(suite.Host{})).Run(t.Context(), noNATTo(ranges))
-		require.NoError(t, err)
-		return report
-	}
-	named := func(report bootstrap.Report, action plan.Action) (names []string) {
-		for _, pool := range report.Pools {
-			if pool.Action == action && strings.HasPrefix(pool.Name, "no-nat-to-") {
-				names = append(names, pool.Name)
-			}
+	r := call(t, env, append(args, "-o", "json")...)
+	require.Zero(t, r.code, r.stderr)
+	var decoded struct {
+		Pools []struct {
+			Name, NAT, NoNATTo string
+			Spec               *v3.IPPoolSpec
 		}
-		return names
+		Warnings, Notes []string
 	}
-	first := run("172.16.0.0/12")
-	assert.Equal(t, want, named(first, plan.Created))
-	assert.Equal(t, want, named(run("172.16.0.0/12"), plan.Unchanged))
-	dropped := run("")
-	require.Len(t, dropped.Warnings, len(want))
-	for i, name := range want {
-		assert.Contains(t, dropped.Warnings[i], name)
-		assert.Contains(t, dropped.Warnings[i], "is no longer requested by")
-		assert.Regexp(t, `delete it: (kubectl|calicoctl) delete \S+ `+name+`, and run again$`, dropped.Warnings[i])
+	require.NoError(t, json.Unmarshal([]byte(r.stdout), &decoded))
+	report := bootstrap.Report{Warnings: decoded.Warnings, Notes: decoded.Notes}
+	for _, pool := range decoded.Pools {
+		report.Pools = append(report.Pools, bootstrap.PoolReport{Name: pool.Name, NAT: pool.NAT, Spec: pool.Spec})
 	}
-	return first.Notes
+	return report
 }
 
-// A BGPConfiguration as calicoctl stores it in etcd: its ranges are left out.
-func TestEtcdNoNATLeavesAdvertisedServicesOut(t *testing.T) {
+// TestNoNATText shows the ranges of --no-nat-to in the text of plan and apply: one block, or
+// one row, for each, and the same notes; JSON has every pool. A second run changes nothing. A
+// run that does not request the ranges has one warning with one command for each.
+func TestNoNATText(t *testing.T) {
 	t.Parallel()
 	world := newEtcdWorld(t)
-	world.put(t, resourceKeys+"bgpconfigurations/default", `{"kind":"BGPConfiguration","apiVersion":"projectcalico.org/v3","metadata":{"name":"default"},"spec":`+advertisedSpec+`}`)
-	notes := testNoNAT(t, func(t *testing.T) datastore.Datastore { t.Helper(); return world.Open(t) }, "no-nat-to-172-28-0-0-14")
-	assert.Contains(t, strings.Join(notes, "\n"), `"0.0.0.0/0" is ignored: it is every address`)
+	env := []string{"ETCD_ENDPOINTS=" + world.server.Endpoints()[0], "CALICO_IPV4POOL_CIDR=10.244.0.0/16", "CALICO_IPV6POOL_CIDR=fd00:10:244::/48", "CALICO_IPV6POOL_NAT_OUTGOING=true"}
+	both := []string{"--no-nat-to", "10.0.0.0/8,fd00::/8"}
+	lb := poolOf("lb", spec{CIDR: "10.1.0.0/16"})
+	lb.Spec.AllowedUses = []v3.IPPoolAllowedUse{v3.IPPoolAllowedUseLoadBalancer}
+	lb.Spec.Disabled = false
 
-	env := []string{"ETCD_ENDPOINTS=" + world.server.Endpoints()[0]}
-	for destination, code := range map[string]string{"172.16.0.1": "ServiceCIDR", "172.20.0.1": "ServiceIP", "172.24.0.1": "ServiceIP"} {
-		verdict := natOf(t, env, "10.244.0.7", destination)
-		assert.Equal(t, "depends", verdict.Masqueraded, destination)
-		assert.Equal(t, code, verdict.codes(), destination)
+	planned := call(t, env, append([]string{"plan"}, both...)...)
+	require.Zero(t, planned.code, planned.stderr)
+	assert.Less(t, strings.Count(planned.stdout, "\n"), 65)
+	for _, want := range []string{
+		"\nIPv4 range 10.0.0.0/8 (flag --no-nat-to): 8 pools would be created (named after their CIDRs, such as no-nat-to-10-0-0-0-9)\n  10.0.0.0/9, 10.128.0.0/10, 10.192.0.0/11, 10.224.0.0/12, 10.240.0.0/14, 10.245.0.0/16,\n  10.246.0.0/15, 10.248.0.0/13\n  FIELD ",
+		"\n  NAT: traffic to 10.0.0.0/8 is not masqueraded\n", "\nIPv6 range fd00::/8 (flag --no-nat-to): 40 pools would be created", "\n  NAT: traffic to fd00::/8 is not masqueraded\n",
+		"NAT: traffic from 10.244.0.0/16 is masqueraded, except to the addresses of pool default-ipv4-ippool and of 8 pool(s) with the label calico-bootstrap/no-nat-to\n",
+		"Plan: 50 to create, 0 to update",
+	} {
+		assert.Contains(t, planned.stdout, want)
 	}
+	assert.Equal(t, 2, strings.Count(planned.stdout, "traffic from"), "of the pools for pods alone")
 
-	other := newEtcdWorld(t)
-	testNoNAT(t, func(t *testing.T) datastore.Datastore { t.Helper(); return other.Open(t) }, "no-nat-to-172-16-0-0-12")
-}
+	report := reportOf(t, env, append([]string{"plan"}, both...)...)
+	assert.Len(t, report.Pools, 50)
+	require.Len(t, report.Notes, 2)
+	i := slices.IndexFunc(report.Pools, func(pool bootstrap.PoolReport) bool { return pool.Name == "no-nat-to-10-0-0-0-9" })
+	require.GreaterOrEqual(t, i, 0)
+	assert.Equal(t, "10.0.0.0/9", report.Pools[i].Spec.CIDR)
+	assert.Equal(t, "traffic to 10.0.0.0/9 from pool default-ipv4-ippool is not masqueraded", report.Pools[i].NAT)
 
-// The same on the Kubernetes API: one list of a run that creates pools for a range, and none
-// of another. A missing resource or permission is a note, and the run creates the pools.
-func testKubernetesNoNAT(t *testing.T, world *kubernetesWorld) {
-	t.Helper()
-	var sent requests
-	config := sent.record(world.config)
-	open := func(t *testing.T) datastore.Datastore {
-		t.Helper()
-		return openKubernetes(t, kubernetes.Config{REST: config, APIGroup: world.group})
+	applied := call(t, env, both...)
+	require.Zero(t, applied.code, applied.stderr)
+	assert.Regexp(t, `(?m)^8 pools +IPv4 +created +parts of 10\.0\.0\.0/8 +false +Never +Never +/26 +true +traffic to 10\.0\.0\.0/8 is not masqueraded$`, applied.stdout)
+	assert.Regexp(t, `(?m)^40 pools +IPv6 +created +parts of fd00::/8 `, applied.stdout)
+	assert.Equal(t, 5, strings.Count(applied.stdout, "\n"))
+	for _, note := range report.Notes {
+		assert.Contains(t, planned.stdout, "Note: "+note+"\n")
+		assert.Contains(t, applied.stderr, `level=INFO msg="`+note+`"`)
 	}
-	listBGP := "GET /apis/" + world.group.String() + "/bgpconfigurations"
-	reads := func() (count int) {
-		for _, line := range lines(sent.take()) {
-			if line == listBGP {
-				count++
-			}
+	assert.Contains(t, applied.stderr, `msg="40 IPv6 pools created" range=fd00::/8`)
+	assert.NotContains(t, applied.stderr, "pool=no-nat-to")
+	stored := world.Pools(t)
+	assert.Len(t, stored, 50)
+
+	again := call(t, env, both...)
+	require.Zero(t, again.code, again.stderr)
+	assert.Regexp(t, `(?m)^40 pools +IPv6 +unchanged +parts of fd00::/8 .* exists$`, again.stdout)
+	assert.NotContains(t, again.stderr, "return routes", "nothing was created")
+	assert.Equal(t, stored, world.Pools(t))
+
+	dropped := reportOf(t, env)
+	require.Len(t, dropped.Warnings, 2)
+	for i, of := range []string{"8 IPPools for 10.0.0.0/8: ", "40 IPPools for fd00::/8: "} {
+		assert.True(t, strings.HasPrefix(dropped.Warnings[i], of), dropped.Warnings[i])
+		_, names, _ := strings.Cut(dropped.Warnings[i], "delete them: calicoctl delete ippool ")
+		for name := range strings.FieldsSeq(names) {
+			world.Delete(t, name)
 		}
-		return count
 	}
-	notes := testNoNAT(t, open, "no-nat-to-172-16-0-0-12")
-	assert.Contains(t, strings.Join(notes, "\n"), "the API server has no bgpconfigurations: no range of Services that BGP advertises is known")
-	assert.Equal(t, 1, reads(), "of three runs")
+	assert.Equal(t, []string{"default-ipv4-ippool", "default-ipv6-ippool"}, names(world.Pools(t)), "the commands name all of them")
 
-	world.empty(t)
-	world.server.InstallNATCRDs(t, world.group, false)
-	world.server.Apply(t, []byte(`{"kind":"BGPConfiguration","apiVersion":"`+world.group.String()+`","metadata":{"name":"default"},"spec":`+advertisedSpec+`}`))
-	notes = testNoNAT(t, open, "no-nat-to-172-28-0-0-14")
-	assert.Contains(t, strings.Join(notes, "\n"), `"0.0.0.0/0" is ignored: it is every address`)
-	assert.Equal(t, 1, reads(), "of three runs")
-
-	world.empty(t)
-	user := "no-bgp-" + world.group.Group
-	world.server.Allow(t, user, kubetest.Rule(world.group.Group, "ippools", "list", "create"), kubetest.Rule(world.group.Group, "ipamblocks", "list"))
-	limited := rest.CopyConfig(world.config)
-	limited.CertData, limited.KeyData = world.server.ClientCert(t, user)
-	config = sent.record(limited)
-	notes = testNoNAT(t, open, "no-nat-to-172-16-0-0-12")
-	assert.Contains(t, strings.Join(notes, "\n"), "resources: [bgpconfigurations], verbs: [list]")
+	lb.Spec.IPIPMode, lb.Spec.VXLANMode = "", ""
+	ippool.Default(lb)
+	world.Write(t, lb)
+	table := call(t, env, "--no-nat-to", "10.0.0.0/8")
+	require.Zero(t, table.code, table.stderr)
+	assert.Contains(t, table.stdout, `traffic to 10.0.0.0/8 is not masqueraded, except to 10.1.0.0/16 (IPPool "lb" for load balancers)`)
 }
 
-func TestKubernetesNoNAT(t *testing.T) {
+// TestNoNATRefusals shows that a range of everything is one line, and that one that nothing
+// forwards to is one warning; nothing is contacted.
+func TestNoNATRefusals(t *testing.T) {
 	t.Parallel()
-	testKubernetesNoNAT(t, newKubernetesWorld(t, ippool.CRDV1))
-}
-
-// With the CRDs that Calico publishes, in both groups.
-func TestNoNATOfCalicoCRDs(t *testing.T) {
-	t.Parallel()
-	for _, group := range []schema.GroupVersion{ippool.CRDV1, v3.SchemeGroupVersion} {
-		t.Run(group.Group, func(t *testing.T) { testKubernetesNoNAT(t, newCalicoWorld(t, group)) })
+	env := []string{"ETCD_ENDPOINTS=http://127.0.0.1:1"}
+	for value, want := range map[string]string{
+		"0.0.0.0/0":      `error: flag --no-nat-to: "0.0.0.0/0": all of IPv4, so that nothing would be masqueraded; set --ipv4-pool-nat-outgoing=false in its place`,
+		"::/0":           `error: flag --no-nat-to: "::/0": all of IPv6, so that nothing would be masqueraded; set --ipv6-pool-nat-outgoing=false in its place`,
+		"169.254.0.0/16": `error: flag --no-nat-to: "169.254.0.0/16": overlaps the link-local range 169.254.0.0/16; must be outside it`,
+	} {
+		r := call(t, env, "--no-nat-to", value)
+		assert.Equal(t, 2, r.code)
+		assert.Empty(t, r.stdout)
+		assert.Equal(t, want+"\n", r.stderr)
+	}
+	for _, value := range []string{"127.0.0.0/8", "224.0.0.0/4", "ff00::/8", "::1/128"} {
+		r := call(t, env, "--no-nat-to", value, "--strict")
+		assert.Equal(t, 2, r.code, r.stderr)
+		assert.Equal(t, 1, strings.Count(r.stderr, "hosts and routers do not forward packets of such addresses, so it has no effect; leave it out"), r.stderr)
 	}
 }
