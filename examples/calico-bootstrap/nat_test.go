@@ -34,7 +34,8 @@ func TestParseHost(t *testing.T) {
 		"10.0.0.0/8": "a CIDR", "fd00::/64": "a CIDR", "10.0.0.1:80": "has a port; must be the address alone: 10.0.0.1",
 		"[fd00::1]:80": "has a port; must be the address alone: fd00::1", "[fd00::1]": "has brackets; must be written as fd00::1",
 		"https://db.example.com": "a URL", "::ffff:10.0.0.1": "must be written as 10.0.0.1", "fe80::1%eth0": "must be written as fe80::1",
-		"0.0.0.0": "not the address of a host", "::": "not the address of a host", "224.0.0.1": "not the address of a host",
+		"0.0.0.0": "the unspecified address, which no node forwards", "::": "the unspecified address", "224.0.0.1": "a multicast address", "ff02::1": "a multicast address",
+		"127.0.0.1": "a loopback address", "::1": "a loopback address", "169.254.169.254": "a link-local address", "fe80::1": "a link-local address", "255.255.255.255": "the limited broadcast address",
 		"10.0.0.300": "not an address", "10.0.0": "not an address", "010.0.0.1": "not an address", " 10.0.0.1": "not an address",
 	} {
 		_, problem := parseHost(value)
@@ -136,7 +137,7 @@ func TestAdvice(t *testing.T) {
 			verdict, err := world.model.Explain(netip.MustParseAddr(tt.source), netip.MustParseAddr(tt.destination), nat.Options{Node: tt.node})
 			require.NoError(t, err)
 			var all []string
-			for _, advice := range world.advice(verdict) {
+			for _, advice := range world.advice(verdict, nat.Options{Node: tt.node}) {
 				all = append(all, advice.When+": "+advice.Text)
 				all = append(all, advice.Commands...)
 			}
