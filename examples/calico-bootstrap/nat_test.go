@@ -100,7 +100,7 @@ func TestAdvice(t *testing.T) {
 		without                         string
 	}{
 		{"masqueraded", "10.244.0.7", "203.0.113.7", "", calicoctl, nil, []string{
-			"CALICO_IPPOOLS_NO_NAT_TO", "calico-bootstrap --no-nat-to 203.0.113.7/32", `calicoctl patch ippool default-ipv4-ippool -p '{"spec":{"natOutgoing":false}}'`, "--ipv4-pool-nat-outgoing=false",
+			"CALICO_IPPOOLS_NO_NAT_TO", "calico-bootstrap --no-default-pools --no-nat-to 203.0.113.7/32", `calicoctl patch ippool default-ipv4-ippool -p '{"spec":{"natOutgoing":false}}'`, "--ipv4-pool-nat-outgoing=false",
 			"a route to 10.244.0.0/16", "nft list chain ip calico nat-cali-nat-outgoing", "iptables -t nat -S cali-nat-outgoing", "| grep -o 'cali40[a-z-]*' | xargs -n1 ipset list", "kube-proxy",
 		}, "kubectl"},
 		{"masqueraded, on Kubernetes", "10.244.0.7", "203.0.113.7", "", kubectlV1, nil, []string{"kubectl patch ippools.crd.projectcalico.org default-ipv4-ippool --type merge"}, "calicoctl"},
@@ -136,7 +136,7 @@ func TestAdvice(t *testing.T) {
 		{"a Service's own address", "10.96.0.1", "203.0.113.7", "", calicoctl, nil, []string{"a Service's address, which no packet has as its source"}, ""},
 		{"a Service", "10.244.0.7", "10.96.0.1", "", calicoctl, nil, []string{"address of a backend", "kube-proxy masquerades, not Calico"}, ""},
 		{"a Service, with eBPF", "10.244.0.7", "10.96.0.1", "", calicoctl, withDefault(nat.FelixSpec{BPFEnabled: pointerTo(true)}), []string{"address of a backend"}, "kube-proxy"},
-		{"an interface filter", "10.244.0.7", "203.0.113.7", "", calicoctl, withDefault(nat.FelixSpec{InterfaceFilter: "eth0"}), []string{"ip route get 203.0.113.7", `"iptablesNATOutgoingInterfaceFilter":null`, "calico-bootstrap --no-nat-to"}, ""},
+		{"an interface filter", "10.244.0.7", "203.0.113.7", "", calicoctl, withDefault(nat.FelixSpec{InterfaceFilter: "eth0"}), []string{"ip route get 203.0.113.7", `"iptablesNATOutgoingInterfaceFilter":null`, "calico-bootstrap --no-default-pools --no-nat-to"}, ""},
 		{"nodes that differ", "10.244.0.7", "172.16.0.2", "", calicoctl, func(c *nat.Cluster) {
 			c.Nodes = append(c.Nodes, nat.Node{Name: "n3"})
 			c.FelixConfigurations = []nat.FelixConfiguration{{Name: "node.n1", Spec: nat.FelixSpec{NATOutgoingExclusions: "IPPoolsAndHostIPs"}}}

@@ -112,7 +112,7 @@ func (a *adviser) keep() {
 		a.add(when, "if a Service has the address, nodes that know it replace it by a backend, and that decides")
 	} else {
 		offer("exempt the destination, or its whole range, for all sources (CALICO_IPPOOLS_NO_NAT_TO)", []natChange{exemptAddress(destination)},
-			fmt.Sprintf("calico-bootstrap --no-nat-to %s/%d", destination, destination.BitLen()))
+			fmt.Sprintf("calico-bootstrap --no-default-pools --no-nat-to %s/%d", destination, destination.BitLen()))
 	}
 
 	changes, commands = nil, nil
