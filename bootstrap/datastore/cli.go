@@ -69,8 +69,6 @@ func ExistenceOf(found, allKnown bool) Existence {
 	}
 }
 
-const felixKind = "FelixConfiguration"
-
 // SetFelixConfiguration returns the command that sets the fields of spec, a JSON object, in a
 // FelixConfiguration, quoted for a POSIX shell: it patches one that exists, and creates one
 // that is absent. If that is unclear, it creates it where the patch fails, and replaces
@@ -85,35 +83,22 @@ func (c CLI) SetFelixConfiguration(name, spec string, existence Existence) strin
 	}
 	object := json.RawMessage(spec)
 	if existence == Absent {
-		return c.Apply(felixKind, name, nil, object)
+		return c.writeFelix("apply", name, object)
 	}
 	patch := felix.Patch(name, `{"spec":`+spec+`}`)
 	if existence == Unclear {
-		patch += " || " + c.write("create", felixKind, name, nil, object)
+		patch += " || " + c.writeFelix("create", name, object)
 	}
 	return patch
 }
 
-// Apply returns the command that creates or changes an object of Calico with the labels and the
-// spec, which JSON can encode, quoted for a POSIX shell. calicoctl replaces an object that exists. It is
-// empty if the CLI is unknown.
-func (c CLI) Apply(kind, name string, labels map[string]string, spec any) string {
-	if c.Program == "" {
-		return ""
-	}
-	return c.write("apply", kind, name, labels, spec)
-}
-
-func (c CLI) write(verb, kind, name string, labels map[string]string, spec any) string {
+// writeFelix returns the command that writes a FelixConfiguration.
+func (c CLI) writeFelix(verb, name string, spec json.RawMessage) string {
 	group := v3.SchemeGroupVersion
 	if strings.HasSuffix(c.Resource, "."+ippool.CRDV1.Group) {
 		group = ippool.CRDV1
 	}
-	metadata := map[string]any{"name": name}
-	if len(labels) > 0 {
-		metadata["labels"] = labels
-	}
-	object := map[string]any{"apiVersion": group.String(), "kind": kind, "metadata": metadata, "spec": spec}
+	object := map[string]any{"apiVersion": group.String(), "kind": "FelixConfiguration", "metadata": map[string]string{"name": name}, "spec": spec}
 	data, err := json.Marshal(object)
 	if err != nil {
 		return ""

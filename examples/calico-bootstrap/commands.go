@@ -63,10 +63,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	defer func() { p.stop() }()
-	err := root.ExecuteContext(ctx)
+	command, err := root.ExecuteContextC(ctx)
 	p.live.hide()
 	if err != nil && !p.running {
-		err = &usageError{err}
+		err = &usageError{err, helpOf(command)}
 	}
 	printError(err, stderr, p.jsonLogger)
 	return exitCode(err)

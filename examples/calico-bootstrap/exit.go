@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
@@ -30,12 +31,27 @@ var exitCodes = [...]string{
 	exitDone:     "the pools are as desired, or existing pools are unchanged",
 	exitFailed:   "the datastore, the cluster or firewalld failed; existing pools conflict with the settings; the run was interrupted; the output could not be written; or the program crashed",
 	exitSettings: "the settings are invalid, or --strict or a strict preflight refused the run; nothing was written",
-	exitPending:  "plan --exit-code: there are changes to apply; --on-drift=fail: a pool differs from the desired one, and nothing was written; firewall --check: an opening is missing; nat --expect: a verdict differs, or depends",
+	exitPending:  "plan --exit-code: there are changes to apply; --on-drift=fail: a pool differs from the desired one, and nothing was written; firewall --check: an opening is missing; nat --expect: a verdict differs, depends, or may not hold",
 	exitTimedOut: "the time limit was reached",
 }
 
 // errPending is not printed, because the plan on stdout shows the changes.
 var errPending = errors.New("changes are pending")
+
+// errClosedPipe is not printed: nobody reads the rest of the output, such as after head.
+var errClosedPipe = errors.New("the output was closed")
+
+// written returns the error of writing a result that nothing else depends on.
+func written(what string, err error) error {
+	switch {
+	case errors.Is(err, syscall.EPIPE):
+		return errClosedPipe
+	case err != nil && !errors.Is(err, settings.ErrInvalidSettings):
+		return fmt.Errorf("writing %s: %w", what, err)
+	default:
+		return err
+	}
+}
 
 // issues is where faults of the program are reported.
 const issues = "https://github.com/calico-bootstrap/calico-bootstrap/issues"
@@ -49,9 +65,12 @@ func (e *crashError) Error() string {
 }
 
 // usageError is an invalid command line.
-type usageError struct{ err error }
+type usageError struct {
+	err     error
+	command string // whose --help has more
+}
 
-func (e *usageError) Error() string { return e.err.Error() + "; see calico-bootstrap --help" }
+func (e *usageError) Error() string { return e.err.Error() + "; see " + e.command + " --help" }
 func (e *usageError) Unwrap() error { return e.err }
 
 func exitCode(err error) int {
@@ -80,7 +99,8 @@ func exitCode(err error) int {
 // printError writes an error to stderr, one line per fault. If the log is JSON, each is
 // a log line, so that a log collector can parse every line.
 func printError(err error, stderr io.Writer, logger *slog.Logger) {
-	if err == nil || errors.Is(err, errPending) {
+	var unmet *unmetError
+	if err == nil || errors.Is(err, errClosedPipe) || errors.Is(err, errPending) && !errors.As(err, &unmet) {
 		return
 	}
 	lines := errorLines(err)

@@ -58,7 +58,7 @@ func TestErrorLines(t *testing.T) {
 		{"a list behind a kind", fmt.Errorf("%w after 1s: %w", bootstrap.ErrTimedOut, fmt.Errorf("again: %w", invalid)), []string{
 			`timed out after 1s: again: flag --on-drift: "x": unknown policy`, "timed out after 1s: again: no etcd endpoints"}},
 		{"a list in the middle", fmt.Errorf("a (%w)", errors.Join(errors.New("b"), errors.New("c"))), []string{"a (b; c)"}},
-		{"usage", &usageError{errors.New("unknown flag: --x")}, []string{"unknown flag: --x; see calico-bootstrap --help"}},
+		{"usage", &usageError{errors.New("unknown flag: --x"), "calico-bootstrap"}, []string{"unknown flag: --x; see calico-bootstrap --help"}},
 	}
 	for _, tt := range tests {
 		assert.Equal(t, tt.want, errorLines(tt.err), tt.name)

@@ -6,11 +6,14 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/facts"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool/nat"
@@ -24,6 +27,7 @@ type natFlags struct {
 	serviceCIDRs              []string
 
 	poolsFile settings.Setting // the flag of all commands, which has another meaning here
+	empty     []string         // flags that were set to an empty value
 }
 
 func (p *program) natCommand() *cobra.Command {
@@ -39,7 +43,9 @@ reasons, and how to change it. Both must be addresses: host names are not resolv
 Without --node, the source is on another node than the destination.
 
 With --pools-file, nothing is contacted: the files are exports of kubectl or
-calicoctl, such as of "kubectl get ippools -o yaml".`,
+calicoctl, such as of "kubectl get ippools -o yaml".
+
+Settings of pools, such as --no-nat-to, are not used: plan shows their effect.`,
 		Example: `  # What is masqueraded, and what is exempt
   calico-bootstrap nat --kubeconfig admin.conf
 
@@ -64,14 +70,15 @@ calicoctl, such as of "kubectl get ippools -o yaml".`,
 			}
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			flags.empty = emptyFlags(cmd.Flags())
 			return p.nat(cmd.Context(), flags, args, cmd.InOrStdin())
 		},
 	}
 	command.Flags().SortFlags = false
 	command.Flags().StringVar(&flags.node, "node", "", "node of the source (default: another node than the destination's)")
-	command.Flags().StringVar(&flags.protocol, "protocol", "", "protocol: tcp, udp, sctp, icmp or icmpv6 (default: any)")
+	command.Flags().StringVar(&flags.protocol, "protocol", "", "protocol, for natPortRange, which is for tcp and udp: tcp, udp, sctp, icmp or icmpv6 (default: any)")
 	command.Flags().StringVar(&flags.dataplane, "dataplane", "", "dataplane of the nodes: nftables, iptables or ebpf (default: as the FelixConfigurations set it)")
-	command.Flags().StringVar(&flags.expect, "expect", "", "exit with 3 unless the traffic is as expected: masqueraded or not-masqueraded")
+	command.Flags().StringVar(&flags.expect, "expect", "", "exit with 3 unless the traffic is as expected: masqueraded or not-masqueraded; an expectation in a line of -f takes precedence")
 	command.Flags().StringVarP(&flags.file, "file", "f", "", "file with a pair in each line (-: stdin): SOURCE DESTINATION [masqueraded|not-masqueraded]")
 	command.Flags().StringVar(&flags.felixFile, "felix-file", "", "file with FelixConfigurations, and the ClusterInformation if any; requires --pools-file")
 	command.Flags().StringVar(&flags.nodesFile, "nodes-file", "", "file with the Nodes of Calico or Kubernetes; requires --pools-file")
@@ -91,15 +98,37 @@ type natWorld struct {
 	cluster     nat.Cluster
 	model       *nat.Model
 	assumptions []string      // what is not known or invalid, and what is assumed instead
+	doubts      []string      // why no verdict is as expected
 	cli         datastore.CLI // for pools
 	felixKnown  bool          // all FelixConfigurations are known
 	datastore   datastore.Type
+	empty       bool // there is no pool
+}
+
+// noPools is what a cluster without pools says first.
+const noPools = "no pools: is this the right datastore or file?"
+
+// doubtFindings adds the findings that end Felix on a node.
+func (w *natWorld) doubtFindings(node string) {
+	for _, finding := range w.ending(node) {
+		doubt := fmt.Sprintf("a verdict does not hold on a node whose Felix ends: %s", finding.Code)
+		if finding.Assumed {
+			doubt += "; set --dataplane iptables if the nodes are not in nftables mode"
+		}
+		w.doubts = append(w.doubts, doubt)
+	}
+}
+
+// ending returns the findings that end Felix on a node.
+func (w *natWorld) ending(node string) []nat.Finding {
+	return slices.DeleteFunc(w.model.Findings(), func(f nat.Finding) bool { return !f.EndsFelix || !f.Concerns(node) })
 }
 
 // nat prints the overview, or verdicts.
 func (p *program) nat(ctx context.Context, flags natFlags, args []string, stdin io.Reader) error {
 	flags.poolsFile, p.flags.PoolsFile = p.flags.PoolsFile, settings.Setting{}
 	question, flagErr := flags.validate(args)
+	flagErr = errors.Join(poolSettings(&p.flags), flagErr)
 	offline := flags.offline()
 	if err := errors.Join(p.load(ctx, !offline, formatsOf["nat"]...), flagErr); err != nil {
 		return err
@@ -129,9 +158,16 @@ func (p *program) nat(ctx context.Context, flags natFlags, args []string, stdin 
 	world.model = nat.New(world.cluster)
 	for _, problem := range world.model.Problems() {
 		world.assumptions = append(world.assumptions, problem.Error())
+		if strings.HasPrefix(problem.Object, "IPPool ") {
+			world.doubts = append(world.doubts, problem.Object+" is invalid, and ignored")
+		}
+	}
+	world.doubtFindings(question.options.Node)
+	if world.cluster.Pools == nil && len(world.doubts) == 0 {
+		world.doubts, world.empty = append(world.doubts, noPools), true
 	}
 	if len(question.pairs) == 0 && flags.file == "" {
-		return p.printOverview(world, question.options.Node)
+		return written("the overview", p.printOverview(world, question.options.Node))
 	}
 	return p.answer(world, question, flags.file != "")
 }
@@ -164,6 +200,7 @@ func (p *program) readNAT(ctx context.Context) (natWorld, error) {
 	}
 	for _, unreadable := range snapshot.Unreadable {
 		world.assumptions = append(world.assumptions, fmt.Sprintf("IPPool %s is ignored: %s", text.Graphic(unreadable.Name), text.Cause(unreadable.Err)))
+		world.doubts = append(world.doubts, fmt.Sprintf("IPPool %s can't be read, and is ignored", text.Graphic(unreadable.Name)))
 	}
 	reader, ok := store.(facts.NATReader)
 	if !ok {
@@ -235,17 +272,21 @@ func (p *program) answer(world natWorld, question natQuestion, many bool) error 
 		verdicts []natVerdict
 		faults   settings.Faults
 		differs  bool
+		doubted  bool // there are expectations, and no verdict can be as expected
 	)
 	for _, pair := range question.pairs {
 		verdict, err := world.model.Explain(pair.source, pair.destination, question.options)
+		if err == nil {
+			err = checkProtocol(question.options.Protocol, pair.source)
+		}
 		if err != nil {
 			var invalid *nat.InputError
 			given := pair.to
-			if errors.As(err, &invalid) && invalid.Field == "node" {
-				given = question.node
+			if errors.As(err, &invalid) && invalid.Field != "destination" {
+				given = settings.Given(invalid.Value, origin.Flag(invalid.Field))
 			}
 			faults.Add(given, "%s", reasonOf(err))
-			if given == question.node {
+			if given != pair.to {
 				break // the same for all pairs
 			}
 			continue
@@ -255,14 +296,15 @@ func (p *program) answer(world natWorld, question natQuestion, many bool) error 
 			pair.expect = question.expect
 		}
 		if pair.expect != "" {
-			met := pair.expect.met(verdict.Masqueraded)
+			met := pair.expect.met(verdict.Masqueraded) && len(world.doubts) == 0
+			doubted = doubted || len(world.doubts) > 0
 			shown.Expected, shown.Met = pair.expect, &met
 			differs = differs || !met
 		}
+		shown.Findings = newFindings(world.ending(question.options.Node))
 		if !many {
-			shown.Advice = world.advice(verdict)
-			shown.Assumptions = append([]string{}, world.assumptions...)
-			shown.Findings = fatal(newFindings(world.model))
+			shown.Advice = world.advice(verdict, question.options)
+			shown.Assumptions = world.assumed()
 		}
 		verdicts = append(verdicts, shown)
 	}
@@ -270,10 +312,36 @@ func (p *program) answer(world natWorld, question natQuestion, many bool) error 
 		return err
 	}
 	if err := p.printVerdicts(world, verdicts, many); err != nil {
-		return fmt.Errorf("writing the verdicts: %w", err)
+		return written("the verdicts", err)
 	}
-	if differs {
+	switch {
+	case doubted:
+		return &unmetError{world.doubts}
+	case differs:
 		return errPending
+	default:
+		return nil
+	}
+}
+
+// assumed returns what is not known, first that there is no pool; never nil.
+func (w *natWorld) assumed() []string {
+	if w.empty {
+		return append([]string{noPools}, w.assumptions...)
+	}
+	return append([]string{}, w.assumptions...)
+}
+
+// unmetError says why no verdict can be as expected.
+type unmetError struct{ doubts []string }
+
+func (e *unmetError) Error() string        { return "--expect is not met: " + strings.Join(e.doubts, "; ") }
+func (e *unmetError) Is(target error) bool { return target == errPending }
+
+// checkProtocol returns an error if no packet of the address's family has the protocol.
+func checkProtocol(protocol nat.Protocol, addr netip.Addr) error {
+	if protocol == nat.ICMPv6 && addr.Is4() || protocol == nat.ICMP && addr.Is6() {
+		return &nat.InputError{Field: "protocol", Value: string(protocol), Reason: fmt.Sprintf("must be a protocol of %s, as %s is", familyOf(addr), addr)}
 	}
 	return nil
 }

@@ -7,10 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
-
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
-	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool/nat"
 )
@@ -22,40 +19,35 @@ type natAdvice struct {
 	Commands []string `json:"commands"` // each on one line, for a POSIX shell; never null
 }
 
-// advice returns what to do about a verdict.
-func (w *natWorld) advice(verdict nat.Verdict) []natAdvice {
-	a := adviser{natWorld: w, verdict: verdict, advice: []natAdvice{}}
-	switch decisive := a.decisive(); decisive.Code {
-	case nat.Masqueraded:
-		a.egressAddress(decisive.Setting)
-		a.toKeep()
-		a.onTheWire()
-	case nat.InterfaceFilter:
-		a.add("to know which applies", "the route on the node decides by which interface it leaves", "ip route get "+verdict.Destination.String())
-		a.felix("to masquerade on every interface", "remove the filter", decisive.Setting, `{"iptablesNATOutgoingInterfaceFilter":null}`)
-		a.toKeep()
-		a.onTheWire()
-	case nat.NodesDiffer:
-		a.add("to know which applies", "name the node that the source runs on: calico-bootstrap nat SOURCE DESTINATION --node NODE")
+// advice returns what to do about a verdict. It has only what changes the verdict, as decided
+// again with the change.
+func (w *natWorld) advice(verdict nat.Verdict, options nat.Options) []natAdvice {
+	a := adviser{natWorld: w, verdict: verdict, options: options, advice: []natAdvice{}}
+	source, destination := verdict.Source, verdict.Destination
+	switch verdict.Decisive().Code {
 	case nat.ServiceCIDR, nat.ServiceIP:
 		a.service()
-	case nat.SourceWithoutNAT:
-		a.withoutNAT(decisive)
-	case nat.SourceInNoPool:
-		a.inNoPool()
-	case nat.SourceNotWorkload:
-		a.add("to masquerade", "the eBPF dataplane masquerades workloads only: the source needs an address that is routed back to it")
-		a.returnRoute()
-	case nat.OwnNode:
-		a.add("to masquerade", "no setting does: the traffic does not leave the node, and the node has a route to its pods")
-	case nat.DestinationExempt:
-		a.exempt(decisive)
-	case nat.DestinationIsHost:
-		a.felix("to masquerade", "exempt pools only, not nodes; this is for all destinations", decisive.Setting, `{"natOutgoingExclusions":"IPPoolsOnly"}`)
-	case nat.DestinationIsExternalNode:
-		a.add("to masquerade", fmt.Sprintf("remove %s from externalNodesList of FelixConfiguration %s", decisive.Prefix, decisive.Setting.Configuration))
-		a.returnRoute()
+		return a.advice
+	case nat.NodesDiffer:
+		a.add("to know which applies", "name the node that the source runs on", fmt.Sprintf("calico-bootstrap nat %s %s --node NODE", source, destination))
+	case nat.InterfaceFilter:
+		a.add("to know which applies", "the route on the node decides by which interface it leaves", "ip route get "+destination.String())
 	}
+	if verdict.Masqueraded != nat.Yes {
+		a.toMasquerade()
+	}
+	if verdict.Masqueraded == nat.No {
+		if a.needsRoute() {
+			a.add("for replies to arrive without masquerading", a.returnRoute())
+		}
+		return a.advice
+	}
+	a.egressAddress()
+	a.keep()
+	if isPrivate(source) {
+		a.add(toKeep, "then "+a.returnRoute())
+	}
+	a.onTheWire()
 	return a.advice
 }
 
@@ -63,6 +55,7 @@ func (w *natWorld) advice(verdict nat.Verdict) []natAdvice {
 type adviser struct {
 	*natWorld
 	verdict nat.Verdict
+	options nat.Options // of the question
 	advice  []natAdvice
 }
 
@@ -70,172 +63,133 @@ func (a *adviser) add(when, what string, commands ...string) {
 	a.advice = append(a.advice, natAdvice{When: when, Text: what, Commands: append([]string{}, commands...)})
 }
 
-// decisive returns the last reason of the row that decides, which is the last that is not a
-// note about the version.
-func (a *adviser) decisive() nat.Reason {
-	for _, reason := range slices.Backward(a.verdict.Reasons) {
-		if reason.Code != nat.VersionAssumed {
-			return reason
+// reasons returns the reasons of a kind, of the verdict and of those of nodes that differ.
+func (a *adviser) reasons(code nat.Code) []nat.Reason {
+	var found []nat.Reason
+	for _, verdict := range a.verdicts() {
+		for _, reason := range verdict.Reasons {
+			if reason.Code == code {
+				found = append(found, reason)
+			}
 		}
 	}
-	return nat.Reason{}
+	return found
 }
 
-func (a *adviser) reason(code nat.Code) (nat.Reason, bool) {
-	i := slices.IndexFunc(a.verdict.Reasons, func(r nat.Reason) bool { return r.Code == code })
-	if i < 0 {
-		return nat.Reason{}, false
+const toKeep = "to keep the pod's address"
+
+// keep advises how traffic that is masqueraded keeps the pod's address: each is enough.
+func (a *adviser) keep() {
+	const when = toKeep
+	destination := a.verdict.Destination
+	or := ""
+	offer := func(what string, changes []natChange, commands ...string) {
+		if len(changes) == 0 || a.whatIf(changes...).Masqueraded != nat.No {
+			return
+		}
+		a.add(when, or+what, commands...)
+		or = "or "
 	}
-	return a.verdict.Reasons[i], true
+	var (
+		changes  []natChange
+		commands []string
+	)
+	for _, reason := range a.reasons(nat.HostsNotExempt) {
+		name := cmp.Or(reason.Setting.Configuration, "default")
+		if command := a.setFelix(name, `{"natOutgoingExclusions":"IPPoolsAndHostIPs"}`); !slices.Contains(commands, command) {
+			changes, commands = append(changes, setExclusions(name, "IPPoolsAndHostIPs")), append(commands, command)
+		}
+	}
+	needs := ""
+	if known, _ := nat.LoadBalancersExempt(a.cluster.Version); !known {
+		needs = " (Calico 3.31.0 or newer)"
+	}
+	offer("exempt all nodes, for all sources"+needs, changes, commands...)
+
+	if loadBalancers := a.reasons(nat.LoadBalancerPool); len(loadBalancers) > 0 {
+		a.add(when, fmt.Sprintf("a pool for LoadBalancers does not exempt, and no other pool may overlap %s", loadBalancers[0].Pools[0]))
+		a.add(when, "if a Service has the address, nodes that know it replace it by a backend, and that decides")
+	} else {
+		offer("exempt the destination, or its whole range, for all sources (CALICO_IPPOOLS_NO_NAT_TO)", []natChange{exemptAddress(destination)},
+			fmt.Sprintf("calico-bootstrap --no-default-pools --no-nat-to %s/%d", destination, destination.BitLen()))
+	}
+
+	changes, commands = nil, nil
+	var names []string
+	setting := ""
+	if source := a.reasons(nat.SourceInNATPool); len(source) > 0 {
+		for _, pool := range source[0].Pools {
+			names = append(names, text.Graphic(pool.Name))
+			changes = append(changes, setNATOutgoing(pool.Name, false))
+			commands = append(commands, a.patchPool(pool.Name, `{"spec":{"natOutgoing":false}}`))
+			setting += settingsOf(pool.Name, "false")
+		}
+	}
+	offer("masquerade nothing from pool "+strings.Join(names, " and ")+setting, changes, commands...)
 }
 
-// toKeep advises how traffic that is masqueraded keeps the pod's address.
-func (a *adviser) toKeep() {
-	const when = "to keep the pod's address"
-	if loadBalancer, found := a.reason(nat.LoadBalancerPool); found {
-		a.add(when, fmt.Sprintf("a pool for LoadBalancers does not exempt, and no other pool may overlap %s; before Calico 3.31.6 and in 3.32.0 it exempts. If a Service has the address, nodes that know it replace the destination by a backend, and that decides", loadBalancer.Pools[0]))
+// egressAddress advises about natOutgoingAddress, if it is set.
+func (a *adviser) egressAddress() {
+	const when = "for replies to arrive"
+	for _, reason := range a.reasons(nat.Masqueraded) {
+		if reason.Setting.Field == "" {
+			continue
+		}
+		a.add(when, "natOutgoingAddress must be an address of the node: replies come to the node that has it")
+		a.add(when, "it is for all pools: Calico has no such address for one pool")
+		if reason.Setting.Configuration == "default" {
+			a.add(when, "it is set for all nodes, so only pods of one node get replies: set it in FelixConfigurations node.NAME")
+		}
 		return
 	}
-	host, toHost := a.reason(nat.HostsNotExempt)
-	if toHost {
-		a.felix(when, "exempt all nodes (Calico 3.31.0 or newer); this is for all sources", host.Setting, `{"natOutgoingExclusions":"IPPoolsAndHostIPs"}`)
-	}
-	what := "exempt the destination, for all sources, with a disabled pool: set --no-nat-to (CALICO_IPPOOLS_NO_NAT_TO) of this program, which keeps clear of other pools, or use the command; choose the whole range that is to be exempt in the place of the one address"
-	if toHost {
-		what = "or, with any version, exempt the nodes' network with a disabled pool: set --no-nat-to (CALICO_IPPOOLS_NO_NAT_TO) of this program, which keeps clear of other pools, or use the command; choose the whole range in the place of the one address"
-	}
-	a.add(when, what, a.createExempting(a.verdict.Destination))
-	if source, found := a.reason(nat.SourceInNATPool); found && len(source.Pools) == 1 {
-		pool := source.Pools[0]
-		a.add(when, fmt.Sprintf("or masquerade nothing from pool %s", pool.Name)+settingsOf(pool.Name, "false"), a.patchPool(pool.Name, `{"spec":{"natOutgoing":false}}`))
-	}
-	if isPrivate(a.verdict.Source) {
-		a.returnRoute()
-	}
-}
-
-// egressAddress advises about natOutgoingAddress, if the setting is that.
-func (a *adviser) egressAddress(setting nat.Setting) {
-	if setting.Field == "" {
-		return
-	}
-	what := "natOutgoingAddress is for all pools of the nodes that it is set for, and must be an address of the node: replies come to the node that has it; Calico has no such address for a pool"
-	if setting.Configuration == "default" {
-		what += "; it is set for all nodes, so only pods of one node get replies: set it in a FelixConfiguration node.NAME instead"
-	}
-	a.add("for replies to arrive", what)
 }
 
 // settingsOf names the setting of a default pool, if it is one.
 func settingsOf(pool, value string) string {
 	for _, family := range []string{"4", "6"} {
 		if pool == "default-ipv"+family+"-ippool" {
-			return fmt.Sprintf("; with this program: --ipv%s-pool-nat-outgoing=%s (CALICO_IPV%[1]sPOOL_NAT_OUTGOING) and --on-drift=update", family, value)
+			return fmt.Sprintf(" (setting --ipv%s-pool-nat-outgoing=%s)", family, value)
 		}
 	}
 	return ""
 }
 
-// onTheWire advises where to look if masqueraded traffic has the pod's address nevertheless.
-func (a *adviser) onTheWire() {
-	version, ipset, iptables := "ip", "cali40", "iptables"
-	if a.verdict.Source.Is6() {
-		version, ipset, iptables = "ip6", "cali60", "ip6tables"
-	}
-	nftables := []string{
-		fmt.Sprintf("nft list chain %s calico nat-cali-nat-outgoing", version),
-		fmt.Sprintf("nft list set %s calico %smasq-ipam-pools", version, ipset),
-		fmt.Sprintf("nft list set %s calico %sall-ipam-pools", version, ipset),
-	}
-	legacy := []string{
-		iptables + " -t nat -S cali-nat-outgoing",
-		"ipset list " + ipset + "masq-ipam-pools",
-		"ipset list " + ipset + "all-ipam-pools",
-	}
-	where := "look on the source's node, whether the chain exists, the first set has the source and the second lacks the destination; "
-	var commands []string
-	switch a.cluster.Dataplane {
-	case nat.NFTables:
-		commands = nftables
-	case nat.IPTables:
-		commands = legacy
-	case nat.EBPF:
-		where = "look on the source's node, whether the source's route has the flags of a pool with NAT, and the rule that masquerades exists; "
-		commands = []string{"calico-node -bpf routes dump", iptables + " -t nat -S | grep -i masquerade"}
-	default:
-		where = "look on the source's node, whether the chain exists, the first set has the source and the second lacks the destination: with nftables by the first three commands, else by the others; "
-		commands = slices.Concat(nftables, legacy)
-	}
-	a.add("if the pod's address is seen on the wire nevertheless", where+
-		"FELIX_ variables and felix.cfg override what is stored, other rules may accept the packet before, and only the first packet of a connection is decided: conntrack -D -s "+
-		a.verdict.Source.String()+" ends older connections", commands...)
-	a.add("if another address is seen", "kube-proxy masquerades for reasons of its own (masqueradeAll, clusterCIDR, externalTrafficPolicy: Cluster), and so do rules of the host and its router")
-}
-
 // service advises about a destination in a Service CIDR.
 func (a *adviser) service() {
-	a.add("to know which applies", "a Service counts by its backend: run calico-bootstrap nat with the backend's address in the place of the Service's; a backend with an address of a pod is exempt",
-		"kubectl get endpointslices --all-namespaces -o wide")
-	a.add("if the backend sees a node's address", "kube-proxy masquerades, not Calico: see masqueradeAll, clusterCIDR and detectLocalMode in its configuration", "kubectl -n kube-system get configmap kube-proxy -o yaml")
-}
-
-// withoutNAT advises about a source in pools without natOutgoing.
-func (a *adviser) withoutNAT(decisive nat.Reason) {
-	pool := decisive.Pools[0]
-	a.add("to masquerade", fmt.Sprintf("set natOutgoing of pool %s", pool.Name)+settingsOf(pool.Name, "true"), a.patchPool(pool.Name, `{"spec":{"natOutgoing":true}}`))
-	a.returnRoute()
-}
-
-// inNoPool advises about a source that is in no pool.
-func (a *adviser) inNoPool() {
-	switch node, service := a.nodeOf(a.verdict.Source), a.isService(a.verdict.Source); {
-	case node != "":
-		a.add("to masquerade", fmt.Sprintf("Calico never masquerades a node's own address, and this is one of node %s: its network routes it", node))
-	case service:
-		a.add("to masquerade", "the source is a Service's address, which no packet has as its source: ask about the pod's or the node's address")
-	default:
-		a.add("to masquerade", "the source is none of Calico's pods: check the address. If it is a pod's, another IPAM has assigned it, and what assigns it masquerades; a pool with natOutgoing over its range does so, too")
-		a.returnRoute()
+	a.add("to know which applies", "ask about the address of a backend in the place of the Service's",
+		"kubectl get endpointslices --all-namespaces -o wide", fmt.Sprintf("calico-bootstrap nat %s BACKEND", a.verdict.Source))
+	if a.model.Dataplane(a.options.Node) != nat.EBPF {
+		a.add("if the backend sees a node's address", "kube-proxy masquerades, not Calico: see masqueradeAll, clusterCIDR and detectLocalMode",
+			"kubectl -n kube-system get configmap kube-proxy -o yaml")
 	}
 }
 
-// exempt advises about a destination in exempting pools.
-func (a *adviser) exempt(decisive nat.Reason) {
-	const when = "to masquerade"
-	pods := false
-	for _, pool := range decisive.Pools {
-		switch {
-		case pool.Use == nat.ForLoadBalancers:
-			a.add(when, fmt.Sprintf("upgrade Calico: from 3.31.6, but in 3.32.0, pools for LoadBalancers such as %s do not exempt", pool.Name))
-		case pool.Disabled:
-			a.add(when, fmt.Sprintf("delete pool %s, if no pod has an address of it and it is there only to exempt; replace it by pools for the rest of its range", pool.Name), a.deletePool(pool.Name))
-		default:
-			pods = true
-			a.add(when, fmt.Sprintf("no setting does: every pool exempts, for all sources. If hosts other than pods and nodes have addresses of %s, move the pods to a pool whose range no other host uses", pool.CIDR))
+// needsRoute reports whether replies to a source that is not masqueraded need a route that
+// the cluster may not have.
+func (a *adviser) needsRoute() bool {
+	for _, reason := range a.verdict.Blocking() {
+		toPod := reason.Code == nat.DestinationExempt && slices.ContainsFunc(reason.Pools, func(pool nat.Pool) bool { return !pool.Disabled && pool.Use != nat.ForLoadBalancers })
+		if toPod || reason.Code == nat.OwnNode || reason.Code == nat.SourceInNoPool && (reason.Node != "" || a.isService(a.verdict.Source)) {
+			return false
 		}
 	}
-	if !pods {
-		a.returnRoute()
-	}
+	return true
 }
 
-// returnRoute advises about the route that a private source needs if it is not masqueraded.
-func (a *adviser) returnRoute() {
+// returnRoute returns which route replies need to a source that is not masqueraded.
+func (a *adviser) returnRoute() string {
 	source, destination := a.verdict.Source, a.verdict.Destination
 	to := netip.PrefixFrom(source, source.BitLen())
-	for _, code := range []nat.Code{nat.SourceInNATPool, nat.SourceWithoutNAT} {
-		if reason, found := a.reason(code); found {
-			to = reason.Pools[0].CIDR
-		}
+	for _, reason := range slices.Concat(a.reasons(nat.SourceInNATPool), a.reasons(nat.SourceWithoutNAT)) {
+		to = reason.Pools[0].CIDR
 	}
-	const when = "for replies to arrive without masquerading"
 	switch {
 	case a.nodeOf(destination) != "":
-		a.add(when, fmt.Sprintf("node %s needs a route to %s, which Calico's BGP or VXLAN gives it", a.nodeOf(destination), to))
+		return fmt.Sprintf("node %s needs a route to %s, which Calico's BGP or VXLAN gives it", a.nodeOf(destination), to)
 	case isPrivate(source) && !isPrivate(destination):
-		a.add(when, fmt.Sprintf("%s is a private address, and %s is not: if it is on the internet, no route leads back, and something else must masquerade; in a network of your own, its router needs a route to %s by the nodes (BGP, or static)", source, destination, to))
+		return fmt.Sprintf("the router of %s needs a route to %s by the nodes; the internet has none", destination, to)
 	default:
-		a.add(when, fmt.Sprintf("%s, or its router, needs a route to %s by the nodes (BGP, or static)", destination, to))
+		return fmt.Sprintf("%s, or its router, needs a route to %s by the nodes (BGP, or static)", destination, to)
 	}
 }
 
@@ -263,22 +217,14 @@ func (w *natWorld) isService(addr netip.Addr) bool {
 var sharedSpace = netip.PrefixFrom(netip.AddrFrom4([4]byte{100, 64}), 10)
 
 func isPrivate(addr netip.Addr) bool {
-	return addr.IsPrivate() || sharedSpace.Contains(addr) || addr.IsLinkLocalUnicast()
+	return addr.IsPrivate() || sharedSpace.Contains(addr)
 }
 
-// felix advises to set fields of the FelixConfiguration that has the setting, or of default.
-func (a *adviser) felix(when, what string, setting nat.Setting, spec string) {
-	name := cmp.Or(setting.Configuration, "default")
-	exists := slices.ContainsFunc(a.cluster.FelixConfigurations, func(felix nat.FelixConfiguration) bool { return felix.Name == name })
-	a.add(when, what, a.cli.SetFelixConfiguration(name, spec, datastore.ExistenceOf(exists, a.felixKnown)))
+// setFelix returns the command that sets fields of a FelixConfiguration.
+func (w *natWorld) setFelix(name, spec string) string {
+	exists := slices.ContainsFunc(w.cluster.FelixConfigurations, func(felix nat.FelixConfiguration) bool { return felix.Name == name })
+	return w.cli.SetFelixConfiguration(name, spec, datastore.ExistenceOf(exists, w.felixKnown))
 }
 
 func (w *natWorld) patchPool(name, patch string) string { return w.cli.Patch(name, patch) }
 func (w *natWorld) deletePool(name string) string       { return w.cli.Delete(name) }
-
-// createExempting returns the command that creates the pool of --no-nat-to for an address.
-func (w *natWorld) createExempting(addr netip.Addr) string {
-	prefix := netip.PrefixFrom(addr, addr.BitLen())
-	pool := plan.NoNATPool(prefix, prefix)
-	return w.cli.Apply(v3.KindIPPool, pool.Name, pool.Labels, pool.Spec)
-}

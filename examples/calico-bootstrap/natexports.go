@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 
@@ -108,6 +109,9 @@ func (w *natWorld) readPools(ctx context.Context, file settings.Setting) error {
 			faults.Add(settings.Given(fault.Value, origin.Line(file.Path, fault.Line)), "%s", problem)
 		}
 		for _, entry := range entries {
+			if fault, invalid := checkPool(entry, w.cluster.Pools); invalid {
+				faults.Add(settings.Given(fault.Value, origin.Line(file.Path, fault.Line)), "%s: %s", fault.Path, fault.Problem)
+			}
 			w.cluster.Pools = append(w.cluster.Pools, entry.Pool)
 		}
 		if bytes.Contains(file.Data, []byte(ippool.CRDV1.String())) { // an export of kubectl
@@ -117,14 +121,22 @@ func (w *natWorld) readPools(ctx context.Context, file settings.Setting) error {
 	return faults.Err()
 }
 
+// checkPool returns why a pool of an export can't be used: its CIDR, or its name, which an
+// earlier one has.
+func checkPool(entry manifest.Entry, earlier []*v3.IPPool) (manifest.Fault, bool) {
+	if _, err := ippool.ParseCIDR(entry.Pool.Spec.CIDR); err != nil {
+		return entry.At("spec.cidr", entry.Pool.Spec.CIDR, err.Error()), true
+	}
+	name := entry.Pool.Name
+	if name != "" && slices.ContainsFunc(earlier, func(pool *v3.IPPool) bool { return pool.Name == name }) {
+		return entry.At("metadata.name", name, "an earlier pool has this name; must be unique"), true
+	}
+	return manifest.Fault{}, false
+}
+
 // readObjects reads the objects of a file, and passes each to the function of its kind.
 func readObjects(ctx context.Context, flag, file string, kinds map[string]func([]byte) error) error {
-	var names []string
-	for kind := range kinds {
-		names = append(names, kind)
-	}
-	slices.Sort(names)
-	want := "an export of kubectl or calicoctl with " + strings.Join(names, " and ")
+	want := wantOf(kinds)
 	data, err := readFileOf(ctx, flag, file, nil, maxExport, want)
 	if err != nil {
 		return err
@@ -138,7 +150,7 @@ func readObjects(ctx context.Context, flag, file string, kinds map[string]func([
 		return fault("too large for YAML; must be JSON (-o json), of at most 64 MiB")
 	}
 	documents := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(data), 4096)
-	found := 0
+	found, empty := 0, false // empty: a list without items, as of a cluster that has none
 	for {
 		var document json.RawMessage
 		err := documents.Decode(&document)
@@ -151,7 +163,8 @@ func readObjects(ctx context.Context, flag, file string, kinds map[string]func([
 		if len(document) == 0 || bytes.Equal(document, []byte("null")) {
 			continue
 		}
-		objects, problem := objectsIn(document)
+		objects, list, problem := objectsIn(document)
+		empty = empty || list && len(objects) == 0
 		for _, object := range objects {
 			if problem == "" {
 				problem = useObject(object, kinds)
@@ -159,28 +172,33 @@ func readObjects(ctx context.Context, flag, file string, kinds map[string]func([
 			found++
 		}
 		if problem != "" {
-			return fault(problem + "; must be " + want)
+			return fault(problem)
 		}
 	}
-	if found == 0 {
+	if found == 0 && !empty {
 		return fault("has no objects; must be " + want)
 	}
 	return nil
 }
 
+// wantOf describes a file with objects of these kinds.
+func wantOf(kinds map[string]func([]byte) error) string {
+	return "an export of kubectl or calicoctl with " + strings.Join(slices.Sorted(maps.Keys(kinds)), " and ")
+}
+
 // objectsIn returns the object of a document, or those of a list.
-func objectsIn(document []byte) (objects []json.RawMessage, problem string) {
+func objectsIn(document []byte) (objects []json.RawMessage, isList bool, problem string) {
 	var list struct {
 		Kind  string            `json:"kind"`
 		Items []json.RawMessage `json:"items"`
 	}
 	if err := json.Unmarshal(document, &list); err != nil {
-		return nil, "has no objects: " + text.Decoding(err)
+		return nil, false, "has no objects; must be an export of kubectl or calicoctl"
 	}
 	if strings.HasSuffix(list.Kind, "List") {
-		return list.Items, ""
+		return list.Items, true, ""
 	}
-	return []json.RawMessage{document}, ""
+	return []json.RawMessage{document}, false, ""
 }
 
 // useObject passes an object to the function of its kind, and returns what is invalid.
@@ -192,7 +210,7 @@ func useObject(object []byte, kinds map[string]func([]byte) error) string {
 		} `json:"metadata"`
 	}
 	if err := json.Unmarshal(object, &named); err != nil {
-		return "has an object that can't be decoded: " + text.Decoding(err)
+		return "has an invalid object: " + natrecord.Problem(err)
 	}
 	use, known := kinds[named.Kind]
 	if !known && named.Kind == "" && len(kinds) == 1 { // a list may leave out the kind of its items
@@ -202,12 +220,12 @@ func useObject(object []byte, kinds map[string]func([]byte) error) string {
 	}
 	switch {
 	case !known:
-		return "has an object of the kind " + text.Quote(named.Kind)
+		return "has an object of the kind " + text.Quote(named.Kind) + "; must be " + wantOf(kinds)
 	case named.Metadata.Name == "":
-		return "has a " + named.Kind + " without a name"
+		return "has a " + named.Kind + " without a name; must have metadata.name"
 	}
 	if err := use(object); err != nil {
-		return fmt.Sprintf("%s %s can't be decoded: %s", named.Kind, text.Quote(named.Metadata.Name), text.Cause(err))
+		return fmt.Sprintf("%s %s: %s", named.Kind, text.Quote(named.Metadata.Name), text.Cause(err))
 	}
 	return ""
 }

@@ -20,7 +20,7 @@ import (
 
 // offline reports whether files replace the datastore.
 func (f natFlags) offline() bool {
-	return f.poolsFile.IsSet() || f.felixFile != "" || f.nodesFile != ""
+	return f.poolsFile.Source.Kind() == origin.KindFlag || f.poolsFile.IsSet() || f.felixFile != "" || f.nodesFile != ""
 }
 
 // validate returns what the flags and arguments ask, and all their faults.
@@ -29,23 +29,34 @@ func (f natFlags) validate(args []string) (natQuestion, error) {
 	given := func(flag, value string) settings.Setting { return settings.Given(value, origin.Flag(flag)) }
 	question := natQuestion{options: nat.Options{Node: f.node}, node: given("node", f.node)}
 	var err error
+	if f.poolsFile.Source.Kind() == origin.KindFlag && f.poolsFile.Value == "" {
+		f.empty = append(f.empty, "pools-file")
+	}
+	for _, flag := range f.empty {
+		faults.Add(given(flag, ""), "empty; must have a value, or be left out")
+	}
 	if question.options.Protocol, err = nat.ParseProtocol(f.protocol); err != nil {
-		faults.Add(given("protocol", f.protocol), "%s", err)
+		faults.Add(given("protocol", f.protocol), "unknown protocol; %s", reasonOf(err))
 	}
 	if question.dataplane, err = nat.ParseDataplane(f.dataplane); err != nil {
-		faults.Add(given("dataplane", f.dataplane), "%s", err)
+		faults.Add(given("dataplane", f.dataplane), "unknown dataplane; %s", reasonOf(err))
 	}
 	if question.expect, err = parseExpectation(f.expect); err != nil {
 		faults.Add(given("expect", f.expect), "%s", err)
 	}
 	for _, cidr := range f.serviceCIDRs {
 		if _, err := ippool.ParseCIDR(cidr); err != nil {
-			faults.Add(given("service-cidr", cidr), "%s; must be a CIDR such as 10.96.0.0/12", err)
+			faults.Add(given("service-cidr", cidr), "%s", err)
 		}
 	}
 	for _, file := range []settings.Setting{given("felix-file", f.felixFile), given("nodes-file", f.nodesFile)} {
 		if file.IsSet() && !f.poolsFile.IsSet() {
 			faults.Add(file, "used only with --pools-file: with a file, no datastore is contacted; set it as well")
+		}
+	}
+	for _, file := range []settings.Setting{f.poolsFile, given("felix-file", f.felixFile), given("nodes-file", f.nodesFile)} {
+		if file.Value == "-" {
+			faults.Add(file, "stdin is read by -f only; must be the path of a file")
 		}
 	}
 	switch {
@@ -107,8 +118,8 @@ func parseHost(value string) (addr netip.Addr, problem string) {
 		return addr, "an IPv4 address in IPv6; must be written as " + addr.Unmap().WithZone("").String()
 	case err == nil && addr.Zone() != "":
 		return addr, "has a zone; must be written as " + addr.WithZone("").String()
-	case err == nil && !isHost(addr):
-		return addr, "not the address of a host; " + must
+	case err == nil && notRouted(addr) != "":
+		return addr, notRouted(addr) + ", which no node forwards; " + must
 	case err == nil:
 		return addr, ""
 	case value == "":
@@ -128,8 +139,23 @@ func parseHost(value string) (addr netip.Addr, problem string) {
 	}
 }
 
-// isHost reports whether a packet of a pod may have the address.
-func isHost(addr netip.Addr) bool { return !addr.IsUnspecified() && !addr.IsMulticast() }
+// notRouted returns what an address is that never leaves its host or its link; empty for others.
+func notRouted(addr netip.Addr) string {
+	switch {
+	case addr.IsUnspecified():
+		return "the unspecified address"
+	case addr.IsLoopback():
+		return "a loopback address"
+	case addr.IsLinkLocalUnicast():
+		return "a link-local address"
+	case addr.IsMulticast():
+		return "a multicast address"
+	case addr == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
+		return "the limited broadcast address"
+	default:
+		return ""
+	}
+}
 
 const (
 	maxPairsFile = 8 << 20

@@ -3,7 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
-	"slices"
+	"strings"
 
 	"github.com/calico-bootstrap/calico-bootstrap/ippool/nat"
 )
@@ -20,10 +20,13 @@ type natVerdict struct {
 	Expected expectation `json:"expected,omitempty"`
 	Met      *bool       `json:"met,omitempty"` // whether the verdict is as expected
 
+	Findings []natFinding `json:"findings,omitempty"` // that end Felix: then the verdict does not hold
+
 	// Those of a single pair.
-	Advice      []natAdvice  `json:"advice,omitempty"`
-	Assumptions []string     `json:"assumptions,omitempty"`
-	Findings    []natFinding `json:"findings,omitempty"` // that end Felix: then the verdict does not apply
+	Advice      []natAdvice `json:"advice,omitempty"`
+	Assumptions []string    `json:"assumptions,omitempty"`
+
+	why []string // the decisive reasons
 }
 
 type natReason struct {
@@ -35,6 +38,16 @@ type natFinding struct {
 	Code      nat.FindingCode `json:"code"`
 	EndsFelix bool            `json:"endsFelix"`
 	Text      string          `json:"text"`
+	Remedy    string          `json:"remedy,omitempty"` // of those that end Felix
+}
+
+// String returns the finding on one line.
+func (f natFinding) String() string {
+	s := string(f.Code) + ": " + f.Text
+	if f.Remedy != "" {
+		s += "; " + f.Remedy
+	}
+	return s
 }
 
 func newVerdict(v nat.Verdict) natVerdict {
@@ -44,21 +57,22 @@ func newVerdict(v nat.Verdict) natVerdict {
 	}
 	for _, reason := range v.Reasons {
 		shown.Reasons = append(shown.Reasons, natReason{reason.Code, reason.Text()})
+		if v.Masqueraded == nat.No && reason.Blocks() {
+			shown.why = append(shown.why, reason.Text())
+		}
+	}
+	if v.Masqueraded == nat.Depends {
+		shown.why = []string{v.Decisive().Text()}
 	}
 	return shown
 }
 
-func newFindings(model *nat.Model) []natFinding {
+func newFindings(of []nat.Finding) []natFinding {
 	findings := []natFinding{}
-	for _, finding := range model.Findings() {
-		findings = append(findings, natFinding{finding.Code, finding.EndsFelix, finding.Text()})
+	for _, finding := range of {
+		findings = append(findings, natFinding{finding.Code, finding.EndsFelix, finding.Text(), finding.Remedy()})
 	}
 	return findings
-}
-
-// fatal returns the findings that end Felix.
-func fatal(findings []natFinding) []natFinding {
-	return slices.DeleteFunc(findings, func(f natFinding) bool { return !f.EndsFelix })
 }
 
 // sentence returns the verdict on one line.
@@ -72,7 +86,7 @@ func (v natVerdict) sentence() string {
 	default:
 		s = fmt.Sprintf("depends: %s to %s may be masqueraded", v.Source, v.Destination)
 	}
-	if v.Met != nil && !*v.Met {
+	if !v.Expected.met(v.Masqueraded) {
 		s += fmt.Sprintf(" (expected: %s)", v.Expected)
 	}
 	return s
@@ -88,16 +102,18 @@ func (p *program) printVerdicts(world natWorld, verdicts []natVerdict, many bool
 		return p.printObject(verdicts[0])
 	}
 	if many {
-		for _, assumption := range world.assumptions {
-			p.logger.Warn(assumption)
+		if len(verdicts) > 0 {
+			for _, finding := range verdicts[0].Findings { // the same for all
+				p.logger.Warn(finding.String())
+			}
 		}
-		for _, finding := range fatal(newFindings(world.model)) {
-			p.logger.Warn(string(finding.Code) + ": " + finding.Text)
+		for _, assumption := range world.assumed() {
+			p.logger.Warn(assumption)
 		}
 		for _, v := range verdicts {
 			line := v.sentence()
-			if v.Masqueraded != nat.Yes && len(v.Reasons) > 0 {
-				line += ": " + v.Reasons[len(v.Reasons)-1].Text
+			if len(v.why) > 0 {
+				line += ": " + strings.Join(v.why, "; ")
 			}
 			if _, err := fmt.Fprintln(p.stdout, cell(line)); err != nil {
 				return err
@@ -107,11 +123,19 @@ func (p *program) printVerdicts(world natWorld, verdicts []natVerdict, many bool
 	}
 	v := verdicts[0]
 	table := newTable(p.stdout)
+	if world.empty {
+		fmt.Fprintln(table, noPools)
+	}
 	fmt.Fprintln(table, cell(v.sentence()))
+	for _, finding := range v.Findings {
+		fmt.Fprintf(table, "  ! %s\n", cell(finding))
+	}
 	for _, reason := range v.Reasons {
+		if reason.Code == nat.Masqueraded && reason.Text == "masqueraded as "+v.As {
+			continue // as the first line says
+		}
 		fmt.Fprintf(table, "  - %s\n", cell(reason.Text))
 	}
-	printNATFindings(table, v.Findings)
 	for i, advice := range v.Advice {
 		if i == 0 || v.Advice[i-1].When != advice.When {
 			fmt.Fprintf(table, "\n%s:\n", capital(advice.When))
@@ -123,16 +147,8 @@ func (p *program) printVerdicts(world natWorld, verdicts []natVerdict, many bool
 			}
 		}
 	}
-	printSection(table, "Assumed", v.Assumptions)
+	printSection(table, "Assumed", world.assumptions)
 	return table.Flush()
-}
-
-func printNATFindings(w io.Writer, findings []natFinding) {
-	var texts []string
-	for _, finding := range findings {
-		texts = append(texts, string(finding.Code)+": "+finding.Text)
-	}
-	printSection(w, "Findings", texts)
 }
 
 // printSection prints a list with its title, if it has any entry.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"slices"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
@@ -64,10 +65,12 @@ type natNodeSettings struct {
 // notVisible are what decides about NAT and is not in a datastore.
 var notVisible = []string{
 	"Felix's environment (FELIX_NATOUTGOINGADDRESS and such) and /etc/calico/felix.cfg on each node: they override FelixConfigurations",
-	"kube-proxy, which masquerades for reasons of its own: masqueradeAll, clusterCIDR, externalTrafficPolicy",
+	kubeProxyNotVisible,
 	"rules of other programs, and of routers outside of the cluster",
 	"Windows nodes: HNS decides with the pools as they were when the pod was created, and every pool is exempt",
 }
+
+const kubeProxyNotVisible = "kube-proxy, which masquerades for reasons of its own: masqueradeAll, clusterCIDR, externalTrafficPolicy"
 
 func newSettings(of []nat.Setting) []natSetting {
 	settings := []natSetting{}
@@ -81,7 +84,10 @@ func newOverview(world natWorld, o nat.Overview) natOverview {
 	overview := natOverview{
 		Datastore: world.datastore, Node: o.Node, Version: o.Version, EBPF: o.EBPF,
 		Settings: newSettings(o.Settings), OtherNodes: []natNodeSettings{}, NotVisible: notVisible,
-		Findings: newFindings(world.model), Assumptions: append([]string{}, world.assumptions...),
+		Findings: newFindings(world.model.Findings()), Assumptions: world.assumed(),
+	}
+	if o.EBPF { // which replaces kube-proxy
+		overview.NotVisible = slices.DeleteFunc(slices.Clone(notVisible), func(what string) bool { return what == kubeProxyNotVisible })
 	}
 	for _, f := range o.Families {
 		family := natFamily{
@@ -120,11 +126,28 @@ func (p *program) printOverview(world natWorld, node string) error {
 		return p.printObject(overview)
 	}
 	table := newTable(p.stdout)
+	if world.empty {
+		fmt.Fprintln(table, noPools)
+	}
+	ends, surprises := []string{}, []string{}
+	for _, finding := range overview.Findings {
+		if finding.EndsFelix {
+			ends = append(ends, finding.String())
+		} else {
+			surprises = append(surprises, finding.String())
+		}
+	}
+	for _, finding := range ends {
+		fmt.Fprintf(table, "! %s\n", cell(finding))
+	}
+	if world.empty || len(ends) > 0 {
+		fmt.Fprintln(table)
+	}
 	for i, family := range overview.Families {
 		if i > 0 {
 			fmt.Fprintln(table)
 		}
-		printFamily(table, family, node == "")
+		printFamily(table, family, node == "", o.EBPF)
 	}
 	var set []string
 	for _, setting := range o.Settings {
@@ -144,15 +167,15 @@ func (p *program) printOverview(world natWorld, node string) error {
 	}
 	printSection(table, "Nodes with a configuration of their own (--node shows each)", others)
 	printSection(table, "Not visible from here", overview.NotVisible)
-	printNATFindings(table, overview.Findings)
-	printSection(table, "Assumed", overview.Assumptions)
+	printSection(table, "Findings", surprises)
+	printSection(table, "Assumed", world.assumptions)
 	return table.Flush()
 }
 
 // maxRows is the maximum number of rows of a kind that a table of the overview has.
 const maxRows = 50
 
-func printFamily(table io.Writer, family natFamily, anyNode bool) {
+func printFamily(table io.Writer, family natFamily, anyNode, ebpf bool) {
 	if len(family.Sources) == 0 {
 		fmt.Fprintf(table, "%s: no pool has natOutgoing: Calico masquerades nothing\n", family.Family)
 		return
@@ -178,12 +201,16 @@ func printFamily(table io.Writer, family natFamily, anyNode bool) {
 	}
 	printDestinations(table, family.Exemptions)
 	if len(family.NotExempting) > 0 {
-		fmt.Fprintln(table, "\nBUT ALSO TO\tWHY NO EXEMPTION")
+		fmt.Fprintln(table, "\nALSO MASQUERADED TO\tWHY NOT EXEMPT")
 		printDestinations(table, family.NotExempting)
 	}
 	var services []natDestination
+	kubeProxy := ", and kube-proxy may masquerade as well"
+	if ebpf {
+		kubeProxy = ""
+	}
 	for _, cidr := range family.ServiceCIDRs {
-		services = append(services, natDestination{cidr, "Service CIDR: the address of the backend decides, and kube-proxy may masquerade as well"})
+		services = append(services, natDestination{cidr, "Service CIDR: the address of the backend decides" + kubeProxy})
 	}
 	for _, cidr := range family.ServiceIPs {
 		services = append(services, natDestination{cidr, "external or LoadBalancer IPs of Services: as for a Service CIDR"})

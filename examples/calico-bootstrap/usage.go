@@ -89,7 +89,14 @@ func usage(command *cobra.Command) error {
 		fmt.Fprintf(&b, "\nFlags:\n%s", own.FlagUsages())
 	}
 	if readsSettings(command) {
-		b.WriteString(groupedFlags(common))
+		used := pflag.NewFlagSet("", pflag.ContinueOnError)
+		used.SortFlags = false
+		common.VisitAll(func(f *pflag.Flag) {
+			if command.Name() != natName || !isPoolSetting(f.Name) {
+				used.AddFlag(f)
+			}
+		})
+		b.WriteString(groupedFlags(used))
 	}
 	if command.HasAvailableSubCommands() {
 		fmt.Fprintf(&b, "\nUse \"%s [command] --help\" for more information about a command.\n", command.CommandPath())

@@ -170,6 +170,26 @@ func TestNATWithoutRightsInEtcd(t *testing.T) {
 	assert.Contains(t, verdict.Assumptions[2], "the newest version of Calico is assumed: etcd ")
 }
 
+// With a pool that can't be used, no verdict is as expected, and a line says why.
+func TestNATExpectationsWithBrokenPool(t *testing.T) {
+	t.Parallel()
+	for name, record := range map[string]string{
+		"broken":  "{",
+		"no-cidr": `{"kind":"IPPool","apiVersion":"projectcalico.org/v3","metadata":{"name":"no-cidr"},"spec":{"cidr":"10.9.0.0/33"}}`,
+	} {
+		server := etcdtest.Start(t)
+		putResources(t, server, natRecords)
+		putResources(t, server, map[string]string{"ippools/" + name: record})
+		r := call(t, []string{"ETCD_ENDPOINTS=" + server.Endpoints()[0]}, "nat", "10.244.0.7", "203.0.113.7", "--expect", "masqueraded")
+		assert.Equal(t, 3, r.code, r.stderr)
+		assert.Contains(t, lastLine(r.stderr), "error: --expect is not met: IPPool "+name+" ")
+	}
+	server := etcdtest.Start(t)
+	r := call(t, []string{"ETCD_ENDPOINTS=" + server.Endpoints()[0]}, "nat", "10.244.0.7", "203.0.113.7", "--expect", "not-masqueraded")
+	assert.Equal(t, 3, r.code, r.stderr)
+	assert.Equal(t, "error: --expect is not met: no pools: is this the right datastore or file?\n", lastLine(r.stderr))
+}
+
 // A pipeline gets 3 if a verdict is not as expected, or depends, and 0 otherwise.
 func TestNATExpectations(t *testing.T) {
 	t.Parallel()

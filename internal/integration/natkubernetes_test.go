@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/kubetest"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/programs"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
@@ -99,6 +100,9 @@ func testNATOfKubernetes(t *testing.T, world *kubernetesWorld, published bool) {
 	// The patches are pasted, and change the verdict.
 	admin := []string{"KUBECONFIG=" + world.server.Kubeconfig(t)}
 	path := withKubectl(t)
+	bootstrap, err := programs.CalicoBootstrap()
+	require.NoError(t, err)
+	require.NoError(t, os.Symlink(bootstrap, filepath.Join(path, "calico-bootstrap")))
 	paste := func(verdict natVerdict, part string) {
 		t.Helper()
 		for _, advice := range verdict.Advice {
@@ -119,7 +123,7 @@ func testNATOfKubernetes(t *testing.T, world *kubernetesWorld, published bool) {
 	require.Equal(t, "yes", verdict.Masqueraded)
 	paste(verdict, "IPPoolsAndHostIPs")
 	assert.Equal(t, "no", natOf(t, admin, "10.244.0.7", "172.16.0.1", "--node", "nat-n2").Masqueraded)
-	paste(natOf(t, admin, "10.244.0.7", "203.0.113.7"), "no-nat-to-203-0-113-7-32")
+	paste(natOf(t, admin, "10.244.0.7", "203.0.113.7"), "--no-nat-to 203.0.113.7/32")
 	verdict = natOf(t, admin, "10.244.0.7", "203.0.113.7")
 	require.Equal(t, "no", verdict.Masqueraded)
 	paste(verdict, "delete")

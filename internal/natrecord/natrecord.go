@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/netip"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -144,7 +145,31 @@ func Version(data []byte) (string, error) {
 // decode decodes an object. Its error is one line, and quotes no value.
 func decode(data []byte, object any) error {
 	if err := json.Unmarshal(data, object); err != nil {
-		return errors.New(text.Decoding(err))
+		return errors.New(Problem(err))
 	}
 	return nil
+}
+
+// Problem returns an error of package json in the words of a validation: the field, and what it
+// must be. It quotes no value.
+func Problem(err error) string {
+	var wrong *json.UnmarshalTypeError
+	if !errors.As(err, &wrong) {
+		return "invalid JSON: " + strings.TrimPrefix(text.Decoding(err), "json: ")
+	}
+	must := "a string"
+	switch wrong.Type.Kind() {
+	case reflect.Bool:
+		must = "true or false"
+	case reflect.Slice:
+		must = "a list"
+	case reflect.Struct, reflect.Map:
+		must = "an object"
+	case reflect.Int32, reflect.Int64, reflect.Int:
+		must = "an integer"
+	}
+	if wrong.Field == "" {
+		return "must be " + must
+	}
+	return wrong.Field + ": must be " + must
 }

@@ -1,7 +1,6 @@
 package nat
 
 import (
-	"fmt"
 	"strings"
 
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
@@ -86,9 +85,12 @@ const (
 	EBPF     Dataplane = "ebpf"
 )
 
-// ParseDataplane parses the name of a dataplane, ignoring case; an empty text is the
-// unknown one. The error quotes the text and lists the known names.
+// ParseDataplane parses the name of a dataplane, ignoring case; bpf is the same as ebpf, and
+// an empty text is the unknown one. The error is an [*InputError] with the known names.
 func ParseDataplane(name string) (Dataplane, error) {
+	if strings.EqualFold(name, "bpf") {
+		return EBPF, nil
+	}
 	return parseWord("dataplane", name, NFTables, IPTables, EBPF)
 }
 
@@ -105,7 +107,7 @@ const (
 )
 
 // ParseProtocol parses the name of a protocol, ignoring case; an empty text is any
-// protocol. The error quotes the text and lists the known names.
+// protocol. The error is an [*InputError] with the known names.
 func ParseProtocol(name string) (Protocol, error) {
 	return parseWord("protocol", name, TCP, UDP, SCTP, ICMP, ICMPv6)
 }
@@ -116,5 +118,5 @@ func parseWord[T ~string](kind, word string, known ...T) (T, error) {
 			return candidate, nil
 		}
 	}
-	return "", fmt.Errorf("unknown %s %s: must be one of %s", kind, text.Quote(word), text.Join(known))
+	return "", &InputError{kind, word, "must be one of " + text.Join(known)}
 }

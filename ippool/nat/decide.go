@@ -39,6 +39,7 @@ type question struct {
 	service             bool
 	host                bool // the source is no workload
 	own                 int  // the node of the source, -1 if unknown
+	fromNode            int  // the node that has the source as an address, -1 if none
 	settings            int  // of that node, -1 if unknown
 	toNode              nodeAddress
 	toAnyNode           bool
@@ -101,7 +102,7 @@ func (m *Model) row(e *effective, q *question) (Answer, int) {
 func (m *Model) exemptsHosts(e *effective) bool { return e.hostIPs && !m.version.noExclusions }
 
 func (m *Model) ask(source, destination netip.Addr, options Options) (question, error) {
-	q := question{source: source, destination: destination, own: -1, settings: -1}
+	q := question{source: source, destination: destination, own: -1, fromNode: -1, settings: -1}
 	if err := checkAddress("source", source); err != nil {
 		return q, err
 	}
@@ -115,6 +116,9 @@ func (m *Model) ask(source, destination netip.Addr, options Options) (question, 
 	q.service = m.services.Narrowest(destination) >= 0 || m.others.Narrowest(destination) >= 0
 	q.toNode, q.toAnyNode = m.addresses[destination]
 	fromNode, ofNode := m.addresses[source]
+	if ofNode {
+		q.fromNode = fromNode.node
+	}
 	q.host = options.NotWorkload || ofNode || q.from.natSource && !q.from.workloads
 
 	name := options.Node

@@ -85,7 +85,10 @@ func TestRows(t *testing.T) {
 		}{
 			{"Service", f.pod, f.service, hosts, nat.Options{}, "", "v3.32.1", nat.Depends, 1, []nat.Code{nat.ServiceCIDR}},
 			{"Service, source in no pool", f.external, f.service, hosts, nat.Options{}, "", "v3.32.1", nat.Depends, 1, []nat.Code{nat.ServiceCIDR}},
-			{"source in no pool", f.external, f.pod, hosts, nat.Options{}, "", "v3.32.1", nat.No, 2, []nat.Code{nat.SourceInNoPool}},
+			{"source in no pool", f.external, f.pod, hosts, nat.Options{}, "", "v3.32.1", nat.No, 2, []nat.Code{nat.SourceInNoPool, nat.DestinationExempt}},
+			{"source without natOutgoing, to a pod", f.exempted, f.pod, hosts, nat.Options{}, "", "v3.32.1", nat.No, 2, []nat.Code{nat.SourceWithoutNAT, nat.DestinationExempt}},
+			{"source without natOutgoing, to a host", f.exempted, f.node2, hosts, nat.Options{Node: "n1"}, "", "v3.32.1", nat.No, 2, []nat.Code{nat.SourceWithoutNAT, nat.DestinationIsHost}},
+			{"another node's source", f.node1, f.external, hosts, nat.Options{Node: "n2"}, "", "v3.32.1", nat.No, 2, []nat.Code{nat.SourceOfOtherNode, nat.SourceInNoPool}},
 			{"source without natOutgoing", f.exempted, f.external, hosts, nat.Options{}, "", "v3.32.1", nat.No, 2, []nat.Code{nat.SourceWithoutNAT}},
 			{"eBPF, a workload", f.pod, f.external, nat.FelixSpec{}, nat.Options{}, nat.EBPF, "v3.32.1", nat.Yes, 8, []nat.Code{nat.SourceInNATPool, nat.DestinationInNoPool, nat.Masqueraded}},
 			{"eBPF, no workload", f.pod, f.external, nat.FelixSpec{}, nat.Options{NotWorkload: true}, nat.EBPF, "v3.32.1", nat.No, 3, []nat.Code{nat.SourceInNATPool, nat.SourceNotWorkload}},
@@ -95,7 +98,7 @@ func TestRows(t *testing.T) {
 			{"no workload, dataplane unknown", f.tunnel1, f.external, nat.FelixSpec{}, nat.Options{}, "", "v3.32.1", nat.Yes, 8, []nat.Code{nat.SourceInNATPool, nat.DataplaneAssumed, nat.DestinationInNoPool, nat.Masqueraded}},
 			{"no workload, not eBPF", f.tunnel1, f.external, nat.FelixSpec{BPFEnabled: pointer(false)}, nat.Options{}, "", "v3.32.1", nat.Yes, 8, []nat.Code{nat.SourceInNATPool, nat.DestinationInNoPool, nat.Masqueraded}},
 			{"own node", f.pod, f.node1, nat.FelixSpec{}, nat.Options{Node: "n1"}, "", "v3.32.1", nat.No, 4, []nat.Code{nat.SourceInNATPool, nat.OwnNode}},
-			{"own node's tunnel", f.pod, f.tunnel1, nat.FelixSpec{}, nat.Options{Node: "n1"}, "", "v3.32.1", nat.No, 4, []nat.Code{nat.SourceInNATPool, nat.OwnNode}},
+			{"own node's tunnel", f.pod, f.tunnel1, nat.FelixSpec{}, nat.Options{Node: "n1"}, "", "v3.32.1", nat.No, 4, []nat.Code{nat.SourceInNATPool, nat.OwnNode, nat.DestinationExempt}},
 			{"own node, known by the source", f.tunnel1, f.node1, nat.FelixSpec{}, nat.Options{}, nat.IPTables, "v3.32.1", nat.No, 4, []nat.Code{nat.SourceInNATPool, nat.OwnNode}},
 			{"another node", f.pod, f.node2, nat.FelixSpec{}, nat.Options{Node: "n1"}, "", "v3.32.1", nat.Yes, 8, []nat.Code{nat.SourceInNATPool, nat.DestinationInNoPool, nat.HostsNotExempt, nat.Masqueraded}},
 			{"a node, own node unknown", f.pod, f.node2, nat.FelixSpec{}, nat.Options{}, "", "v3.32.1", nat.Yes, 8, []nat.Code{nat.SourceInNATPool, nat.OtherNodeAssumed, nat.DestinationInNoPool, nat.HostsNotExempt, nat.Masqueraded}},
@@ -315,7 +318,7 @@ func TestNodesDiffer(t *testing.T) {
 	// The same answer, but another address.
 	verdict = ask(t, cluster, f.pod, f.external, nat.Options{})
 	assert.Equal(t, []any{nat.Yes, 0, "an address that depends on the node"}, []any{verdict.Masqueraded, verdict.Row, verdict.As.String()})
-	assert.Equal(t, "the FelixConfigurations of nodes differ: yes as the address of the interface by which it leaves the node on all other nodes; yes as 192.0.2.2 on n2",
+	assert.Equal(t, "it depends on the source's node, because the FelixConfigurations differ: on n2: yes, as 192.0.2.2; on all other nodes: yes, as the address of the interface by which it leaves the node",
 		verdict.Reasons[len(verdict.Reasons)-1].Text())
 	assert.Equal(t, "192.0.2.2", ask(t, cluster, f.pod, f.external, nat.Options{Node: "n2"}).As.String())
 

@@ -75,7 +75,7 @@ func ExampleModel_Explain_nodes() {
 	// Output:
 	// no - destination 172.16.0.2 is the address of node n2, and natOutgoingExclusions is IPPoolsAndHostIPs (FelixConfiguration node.n1)
 	// no - destination 172.16.0.2 is an address of the source's own node n2: the traffic does not leave the node
-	// depends - the FelixConfigurations of nodes differ: yes as the address of the interface by which it leaves the node on all other nodes; no on n1
+	// depends - it depends on the source's node, because the FelixConfigurations differ: on n1: no; on all other nodes: yes, as the address of the interface by which it leaves the node
 }
 
 func ExampleModel_Overview() {

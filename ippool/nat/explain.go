@@ -2,6 +2,7 @@ package nat
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
@@ -13,7 +14,29 @@ type Verdict struct {
 	Masqueraded         Answer     // as Decide answers
 	As                  As         // what the source becomes; zero for No and for a Service
 	Row                 int        // the row that decides, as in the package comment; 0 if it depends on the node
-	Reasons             []Reason   // in the order of the rows
+	Reasons             []Reason   // in the order of the rows: notes, what decides, and for No all else that would decide so
+}
+
+// Decisive returns the reason of the row that decides. For a zero Verdict it is zero.
+func (v Verdict) Decisive() Reason {
+	var decisive Reason
+	for _, reason := range v.Reasons {
+		if reason.Row == v.Row && reason.Code != VersionAssumed {
+			decisive = reason
+		}
+	}
+	return decisive
+}
+
+// Blocking returns the reasons each of which suffices for No, in the order of the rows.
+func (v Verdict) Blocking() []Reason {
+	var blocking []Reason
+	for _, reason := range v.Reasons {
+		if reason.Blocks() {
+			blocking = append(blocking, reason)
+		}
+	}
+	return blocking
 }
 
 // As is what the source of masqueraded traffic becomes. The zero value is nothing: the
@@ -66,16 +89,16 @@ type Outcome struct {
 	Nodes       []string // sorted; none: all nodes that no other outcome names
 }
 
-// String returns the outcome and its nodes.
+// String returns the nodes and the outcome.
 func (o Outcome) String() string {
-	s := string(o.Masqueraded)
+	s := "on all other nodes: " + string(o.Masqueraded)
+	if len(o.Nodes) > 0 {
+		s = "on " + few(o.Nodes, text.MaxNamed) + ": " + string(o.Masqueraded)
+	}
 	if as := o.As.String(); as != "" {
-		s += " as " + as
+		s += ", as " + as
 	}
-	if len(o.Nodes) == 0 {
-		return s + " on all other nodes"
-	}
-	return s + " on " + few(o.Nodes, text.MaxNamed)
+	return s
 }
 
 // Explain returns whether traffic from the source to the destination is masqueraded, and
@@ -98,6 +121,7 @@ func (m *Model) Explain(source, destination netip.Addr, options Options) (Verdic
 		outcomes []Outcome
 		places   = map[key]int{}
 		verdict  Verdict
+		common   []Reason // of all outcomes
 	)
 	for i := range m.effective {
 		e := &m.effective[i]
@@ -109,9 +133,13 @@ func (m *Model) Explain(source, destination netip.Addr, options Options) (Verdic
 		same, found := places[k]
 		switch {
 		case !found:
+			explained := m.explain(e, &q, options)
 			if len(outcomes) == 0 {
-				verdict = m.explain(e, &q, options)
+				verdict, common = explained, slices.Clone(explained.Reasons)
 			}
+			common = slices.DeleteFunc(common, func(reason Reason) bool {
+				return !slices.ContainsFunc(explained.Reasons, func(r Reason) bool { return r.Code == reason.Code && r.Text() == reason.Text() })
+			})
 			places[k] = len(outcomes)
 			outcomes = append(outcomes, outcome)
 		case len(outcomes[same].Nodes) > 0: // Otherwise it is that of all other nodes.
@@ -133,7 +161,7 @@ func (m *Model) Explain(source, destination netip.Addr, options Options) (Verdic
 		}
 	}
 	verdict.Row = 0
-	verdict.Reasons = append(verdict.Reasons, Reason{Code: NodesDiffer, Outcomes: outcomes})
+	verdict.Reasons = append(common, Reason{Code: NodesDiffer, Outcomes: outcomes})
 	return verdict, nil
 }
 
@@ -162,50 +190,56 @@ func (m *Model) explain(e *effective, q *question, options Options) Verdict {
 		if index.Narrowest(q.destination) < 0 {
 			code, index = ServiceIP, m.others
 		}
-		add(code, 1, Reason{Address: q.destination, Prefix: index.Prefixes[index.Narrowest(q.destination)]})
+		add(code, 1, Reason{Address: q.destination, Prefix: index.Prefixes[index.Narrowest(q.destination)], EBPF: m.ebpf(e)})
 		return verdict
 	}
 
-	natSources := m.poolsOf(q.source, func(pool Pool) bool { return pool.NATOutgoing })
-	if outcome.Row == 2 {
-		if pools := m.poolsOf(q.source, func(Pool) bool { return true }); len(pools) > 0 {
-			add(SourceWithoutNAT, 2, Reason{Address: q.source, Pools: pools})
-		} else {
-			add(SourceInNoPool, 2, Reason{Address: q.source})
-		}
-		return verdict
-	}
-	add(SourceInNATPool, 2, Reason{Address: q.source, Pools: natSources})
-
-	if outcome.Row == 3 {
-		add(SourceNotWorkload, 3, Reason{Address: q.source, Setting: m.dataplaneSetting(e)})
-		return verdict
-	}
-	if q.host && m.dataplane == "" && e.from[bpf].Value == "" {
-		add(DataplaneAssumed, 3, Reason{Address: q.source})
-	}
-
-	if outcome.Row == 4 {
+	m.explainSource(&verdict, e, q, add)
+	if q.toAnyNode && q.toNode.node == q.own {
 		add(OwnNode, 4, Reason{Address: q.destination, Node: m.nodes[q.own].Name})
-		return verdict
-	}
-	if q.toAnyNode && q.own < 0 {
+	} else if q.toAnyNode && q.own < 0 && outcome.Row > 4 {
 		add(OtherNodeAssumed, 4, Reason{Address: q.destination, Node: m.nodes[q.toNode.node].Name})
 	}
 
 	loadBalancers := m.poolsOf(q.destination, func(pool Pool) bool { return pool.Use == ForLoadBalancers })
-	if outcome.Row == 5 {
+	switch {
+	case q.to.exempt:
 		exempt := m.poolsOf(q.destination, func(pool Pool) bool { return pool.Exempts })
 		add(DestinationExempt, 5, Reason{Address: q.destination, Pools: exempt, Version: m.version.text})
-		return verdict
-	}
-	if len(loadBalancers) > 0 {
+	case outcome.Row < 5:
+	case len(loadBalancers) > 0:
 		add(LoadBalancerPool, 5, Reason{Address: q.destination, Pools: loadBalancers})
 		m.assumeVersion(&verdict, 5)
-	} else {
+	default:
 		add(DestinationInNoPool, 5, Reason{Address: q.destination})
 	}
 	return m.explainHosts(verdict, e, q)
+}
+
+// explainSource adds the reasons of the rows 2 and 3.
+func (m *Model) explainSource(verdict *Verdict, e *effective, q *question, add func(Code, int, Reason)) {
+	of := ""
+	if q.fromNode >= 0 {
+		of = m.nodes[q.fromNode].Name
+	}
+	if of != "" && q.own >= 0 && q.own != q.fromNode {
+		add(SourceOfOtherNode, 2, Reason{Address: q.source, Node: of})
+	}
+	pools := m.poolsOf(q.source, func(pool Pool) bool { return pool.NATOutgoing || !q.from.natSource })
+	switch {
+	case q.from.natSource:
+		add(SourceInNATPool, 2, Reason{Address: q.source, Pools: pools, Node: of})
+	case len(pools) > 0:
+		add(SourceWithoutNAT, 2, Reason{Address: q.source, Pools: pools, Node: of})
+	default:
+		add(SourceInNoPool, 2, Reason{Address: q.source, Node: of})
+	}
+	switch {
+	case q.host && m.ebpf(e):
+		add(SourceNotWorkload, 3, Reason{Address: q.source, Setting: m.dataplaneSetting(e)})
+	case q.host && m.dataplane == "" && e.from[bpf].Value == "" && verdict.Row > 3:
+		add(DataplaneAssumed, 3, Reason{Address: q.source})
+	}
 }
 
 // explainHosts adds the reasons of the rows from 6.
@@ -220,29 +254,29 @@ func (m *Model) explainHosts(verdict Verdict, e *effective, q *question) Verdict
 	if q.toAnyNode {
 		node = m.nodes[q.toNode.node].Name
 	}
-	switch {
-	case verdict.Row == 6 && toHost:
+	switch exempt := m.exemptsHosts(e); {
+	case exempt && toHost:
 		add(DestinationIsHost, 6, Reason{Node: node, Setting: e.from[exclusions]})
-	case verdict.Row == 6:
+	case exempt && external >= 0:
 		add(DestinationIsExternalNode, 6, Reason{Prefix: e.external.Prefixes[external], Setting: e.from[externalNodes]})
+	case verdict.Row < 6:
 	case e.hostIPs && m.version.noExclusions && (toHost || external >= 0):
 		add(ExclusionsIgnored, 6, Reason{Setting: e.from[exclusions], Version: m.version.text})
 	case toHost && !e.hostIPs:
 		add(HostsNotExempt, 6, Reason{Node: node, Setting: e.from[exclusions]})
 	}
-	if verdict.Row == 6 {
+	switch {
+	case verdict.Row == 6:
 		m.assumeVersion(&verdict, 6)
-		return verdict
-	}
-	if e.filter != "" {
+	case verdict.Row == 7:
 		add(InterfaceFilter, 7, Reason{Setting: e.from[filter], As: verdict.As})
-		return verdict
+	case verdict.Row == 8:
+		setting := Setting{}
+		if verdict.As.Address.IsValid() {
+			setting = e.from[address]
+		}
+		add(Masqueraded, 8, Reason{Setting: setting, As: verdict.As})
 	}
-	setting := Setting{}
-	if verdict.As.Address.IsValid() {
-		setting = e.from[address]
-	}
-	add(Masqueraded, 8, Reason{Setting: setting, As: verdict.As})
 	return verdict
 }
 

@@ -127,6 +127,26 @@ func (m *Model) nftables(all []effective) (mode, assumed bool) {
 	return mode, assumed
 }
 
+// Concerns reports whether the finding is about the node; an empty name is any node.
+func (f Finding) Concerns(node string) bool {
+	own, ofNode := strings.CutPrefix(f.Setting.Configuration, "node.")
+	return node == "" || !ofNode || own == node
+}
+
+// Remedy returns what ends a finding that ends Felix, without a full stop; empty for others.
+func (f Finding) Remedy() string {
+	switch f.Code {
+	case NATAddressWithIPv6:
+		return "unset natOutgoingAddress, or natOutgoing of the IPv6 pools"
+	case OverlappingPools:
+		return "delete one of the two pools, after the pods with its addresses"
+	case WildcardInterfaceFilter:
+		return "unset " + f.Setting.Field + ", or set it to the name of one interface"
+	default:
+		return ""
+	}
+}
+
 // Text returns the finding as a sentence without a full stop.
 func (f Finding) Text() string {
 	where := "on every node"

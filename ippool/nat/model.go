@@ -324,6 +324,38 @@ func (m *Model) deciding(e *effective) deciding {
 	return deciding{m.ebpf(e), e.hostIPs, e.filter != "", e.from[externalNodes].Value}
 }
 
+// Dataplane returns the dataplane of the node, as far as it is known; empty: unknown. Without
+// a node it is that of the nodes without a FelixConfiguration of their own, and unknown if
+// the others differ.
+func (m *Model) Dataplane(node string) Dataplane {
+	m = m.orEmpty()
+	if node != "" {
+		return m.dataplaneOf(&m.effective[m.byNode[node]])
+	}
+	dataplane := m.dataplaneOf(&m.effective[0])
+	for i := range m.effective {
+		if e := &m.effective[i]; e.nodes > 0 && m.dataplaneOf(e) != dataplane {
+			return ""
+		}
+	}
+	return dataplane
+}
+
+func (m *Model) dataplaneOf(e *effective) Dataplane {
+	switch {
+	case m.dataplane != "":
+		return m.dataplane
+	case e.bpf:
+		return EBPF
+	case e.nftables == "enabled":
+		return NFTables
+	case e.nftables == "disabled":
+		return IPTables
+	default:
+		return ""
+	}
+}
+
 func (m *Model) ebpf(e *effective) bool {
 	return m.dataplane == EBPF || m.dataplane == "" && e.bpf
 }

@@ -22,9 +22,9 @@ func (p Problem) Error() string {
 }
 
 // InputError is the error of a question that has no answer: an invalid address, addresses
-// of two families, or a node that does not exist.
+// of two families, a node that does not exist, or an unknown dataplane or protocol.
 type InputError struct {
-	Field  string // source, destination or node
+	Field  string // source, destination, node, dataplane or protocol
 	Value  string // as given; empty for an invalid address
 	Reason string // what would be valid
 }

@@ -59,11 +59,15 @@ func checkReasons(t *testing.T, verdict nat.Verdict) {
 		}
 	}
 	assert.True(t, slices.IsSorted(rows), "%v", rows)
-	last := verdict.Reasons[len(verdict.Reasons)-1]
+	decisive := verdict.Decisive()
 	if verdict.Row == 0 {
-		assert.Equal(t, nat.NodesDiffer, last.Code)
+		assert.Equal(t, nat.NodesDiffer, decisive.Code)
 	} else {
-		assert.Equal(t, verdict.Row, last.Row)
+		assert.Equal(t, verdict.Row, decisive.Row)
+	}
+	assert.Equal(t, verdict.Masqueraded == nat.No && verdict.Row > 0, decisive.Blocks())
+	for _, reason := range verdict.Blocking() {
+		assert.GreaterOrEqual(t, reason.Row, decisive.Row)
 	}
 	if verdict.Masqueraded == nat.No || verdict.Row == 1 {
 		assert.Empty(t, verdict.As.String())

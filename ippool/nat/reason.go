@@ -1,8 +1,10 @@
 package nat
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
@@ -11,15 +13,15 @@ import (
 // Code identifies a kind of reason. Codes are stable.
 type Code string
 
-// The codes, in the order of the rows. The last reason of a row that decides is decisive;
-// those marked as notes decide nothing.
+// The codes, in the order of the rows. Those marked as notes decide nothing.
 const (
 	ServiceCIDR Code = "ServiceCIDR" // row 1
 	ServiceIP   Code = "ServiceIP"   // row 1: an external or LoadBalancer IP
 
-	SourceInNATPool  Code = "SourceInNATPool"  // row 2, a note
-	SourceWithoutNAT Code = "SourceWithoutNAT" // row 2: in pools without natOutgoing
-	SourceInNoPool   Code = "SourceInNoPool"   // row 2
+	SourceOfOtherNode Code = "SourceOfOtherNode" // row 2, a note: the source is an address of another node than Options.Node
+	SourceInNATPool   Code = "SourceInNATPool"   // row 2, a note
+	SourceWithoutNAT  Code = "SourceWithoutNAT"  // row 2: in pools without natOutgoing
+	SourceInNoPool    Code = "SourceInNoPool"    // row 2
 
 	SourceNotWorkload Code = "SourceNotWorkload" // row 3
 	DataplaneAssumed  Code = "DataplaneAssumed"  // row 3, a note: with eBPF the answer would be no
@@ -55,22 +57,43 @@ type Reason struct {
 	Setting  Setting      // the one that causes it
 	Version  string       // as given; empty if it was not
 	As       As           // what the source becomes
+	EBPF     bool         // of ServiceCIDR: the dataplane is eBPF, which replaces kube-proxy
 	Outcomes []Outcome    // of NodesDiffer, first that of nodes without a FelixConfiguration of their own
+}
+
+// Blocks reports whether the reason suffices for No.
+func (r Reason) Blocks() bool {
+	switch r.Code {
+	case SourceWithoutNAT, SourceInNoPool, SourceNotWorkload, OwnNode, DestinationExempt, DestinationIsHost, DestinationIsExternalNode:
+		return true
+	default:
+		return false
+	}
+}
+
+// backend is the end of the text of row 1.
+func (r Reason) backend() string {
+	if r.EBPF {
+		return "the address of the backend decides"
+	}
+	return "the address of the backend decides, and kube-proxy may masquerade as well"
 }
 
 // Text returns the reason as a sentence without a full stop.
 func (r Reason) Text() string {
 	switch r.Code {
 	case ServiceCIDR:
-		return fmt.Sprintf("destination %s is in the Service CIDR %s: the address of the backend decides, and kube-proxy may masquerade as well", r.Address, r.Prefix)
+		return fmt.Sprintf("destination %s is in the Service CIDR %s: ", r.Address, r.Prefix) + r.backend()
 	case ServiceIP:
-		return fmt.Sprintf("destination %s is in %s, a range of Services' external or LoadBalancer IPs: the address of the backend decides, and kube-proxy may masquerade as well", r.Address, r.Prefix)
+		return fmt.Sprintf("destination %s is in %s, a range of Services' external or LoadBalancer IPs: ", r.Address, r.Prefix) + r.backend()
+	case SourceOfOtherNode:
+		return fmt.Sprintf("source %s is an address of node %s: the node in question does not send from it", r.Address, shown(r.Node))
 	case SourceInNATPool:
-		return fmt.Sprintf("source %s is in %s, which has natOutgoing", r.Address, poolNames(r.Pools))
+		return fmt.Sprintf("source %s is in %s, which has natOutgoing", r.source(), poolNames(r.Pools))
 	case SourceWithoutNAT:
-		return fmt.Sprintf("source %s is in %s, without natOutgoing", r.Address, poolNames(r.Pools))
+		return fmt.Sprintf("source %s is in %s, without natOutgoing", r.source(), poolNames(r.Pools))
 	case SourceInNoPool:
-		return fmt.Sprintf("source %s is in no pool", r.Address)
+		return fmt.Sprintf("source %s is in no pool", r.source())
 	case SourceNotWorkload:
 		why := "the dataplane is eBPF"
 		if r.Setting.Field != "" {
@@ -110,17 +133,32 @@ func (r Reason) Text() string {
 		}
 		return versionText(r.Version) + ": before 3.31.6 and in 3.32.0 pools for LoadBalancers exempt"
 	case NodesDiffer:
-		texts := make([]string, 0, len(r.Outcomes))
-		for i, outcome := range r.Outcomes {
+		sorted := slices.Clone(r.Outcomes)
+		slices.SortStableFunc(sorted, func(a, b Outcome) int { return cmp.Compare(min(len(b.Nodes), 1), min(len(a.Nodes), 1)) })
+		texts := make([]string, 0, len(sorted))
+		for i, outcome := range sorted {
 			if i == text.MaxNamed {
-				texts = append(texts, plural(len(r.Outcomes)-i, "other outcome"))
+				texts = append(texts, plural(len(sorted)-i, "other outcome"))
 				break
 			}
 			texts = append(texts, outcome.String())
 		}
-		return "the FelixConfigurations of nodes differ: " + strings.Join(texts, "; ")
+		return "it depends on the source's node, because the FelixConfigurations differ: " + strings.Join(texts, "; ")
 	default:
 		return string(r.Code)
+	}
+}
+
+// source returns the source, and the node that has it. Only tunnels of a node have addresses
+// of a pool.
+func (r Reason) source() string {
+	switch {
+	case r.Node == "":
+		return r.Address.String()
+	case len(r.Pools) > 0:
+		return fmt.Sprintf("%s, the address of a tunnel of node %s,", r.Address, shown(r.Node))
+	default:
+		return fmt.Sprintf("%s, an address of node %s,", r.Address, shown(r.Node))
 	}
 }
 

@@ -232,6 +232,13 @@ type version struct {
 	loadBalancersExempt bool // pools for LoadBalancers exempt like others
 }
 
+// LoadBalancersExempt reports whether a version of Calico, such as v3.31.6, is known, and whether
+// it exempts pools for LoadBalancers: before 3.31.6, and in 3.32.0.
+func LoadBalancersExempt(calicoVersion string) (known, exempt bool) {
+	v := parseVersion(calicoVersion)
+	return v.known, v.loadBalancersExempt
+}
+
 // release is a version such as v3.31.6. What may follow is a word such as rc1, the
 // development mark 0.dev, or the commits of git describe; a number such as -1.0 is of
 // Calico Enterprise, whose versions are others.
