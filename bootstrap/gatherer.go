@@ -14,6 +14,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/preflight"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/crash"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
@@ -32,7 +33,8 @@ type gatherer struct {
 	// given are the pod CIDRs of the settings; without Prefixes there are none.
 	given facts.PodCIDRSource
 
-	backend facts.Backend // of the settings
+	services []facts.Located // ranges of Services of the settings
+	backend  facts.Backend   // of the settings
 
 	networks, routes *once
 	families         []ippool.Family // families whose pod CIDRs were requested
@@ -57,10 +59,11 @@ const preflightOff = preflight.Off
 // noPrefix keeps a random CIDR unknown.
 var noPrefix netip.Prefix
 
-func newGatherer(o options, mode preflight.Mode, given facts.PodCIDRSource) *gatherer {
+func newGatherer(o options, mode preflight.Mode, config settings.Config) *gatherer {
 	return &gatherer{
 		host: o.host, cluster: o.cluster, random: o.random, mode: mode,
-		given: given, podCIDRs: withGiven(given, nil),
+		given: config.ClusterCIDR, podCIDRs: withGiven(config.ClusterCIDR, nil), backend: config.Backend,
+		services: config.Desired.Services, survey: facts.Survey{ServiceCIDRs: config.Desired.Services},
 		networks: &once{fetch: o.host.Networks}, routes: &once{fetch: o.host.Routes},
 	}
 }
@@ -71,6 +74,12 @@ func withGiven(given facts.PodCIDRSource, read []facts.PodCIDRSource) []facts.Po
 		return read
 	}
 	return append([]facts.PodCIDRSource{given}, read...)
+}
+
+// withServices returns the survey with the Service CIDRs of the settings first.
+func (g *gatherer) withServices(survey facts.Survey) facts.Survey {
+	survey.ServiceCIDRs = slices.Concat(g.services, survey.ServiceCIDRs)
+	return survey
 }
 
 // isGiven reports whether the settings have a pod CIDR of the family.
@@ -150,7 +159,7 @@ func (g *gatherer) gather(ctx context.Context, store datastore.Datastore, p plan
 		survey, surveyErr = g.cluster.Survey(ctx)
 	}
 	if needSurvey && surveyErr == nil {
-		g.surveyed, g.survey = true, survey
+		g.surveyed, g.survey = true, g.withServices(survey)
 		for _, problem := range survey.Problems {
 			g.notes = append(g.notes, g.surveyedFor()+": "+text.OneLine(problem))
 		}

@@ -126,6 +126,10 @@ func (p *planner) planNoNAT() {
 			continue
 		}
 		p.warnOfNoNAT(pool, prefix, index)
+		if i := slices.IndexFunc(p.services, func(services facts.Located) bool { return services.Prefix.Overlaps(prefix) }); i >= 0 {
+			p.warn("IPPool %q: %s overlaps the Service CIDR %s (%s): BGP does not export routes to Services inside the pool; %s, and run again, which leaves the Services out",
+				pool.Name, prefix, p.services[i].Prefix, p.services[i].Source, p.deletion(pool.Name))
+		}
 		around, from, to := used.Overlapping(prefix)
 		for ; from < to; from++ {
 			around = append(around, from)
@@ -144,7 +148,7 @@ func (p *planner) planNoNAT() {
 		p.Steps = append(p.Steps, step)
 	}
 	p.warnOfNoSource()
-	p.faults = append(p.faults, p.splitNoNAT(nil)...)
+	p.faults = append(p.faults, p.splitNoNAT(prefixesOf(p.services))...)
 }
 
 // warnOfNoNAT warns of an existing pool that exempts more than the ranges.
@@ -364,7 +368,8 @@ func (p Plan) NoNATNotes(known facts.Facts) []string {
 	}
 	notes := []string{fmt.Sprintf("disabled pools cover %s: no later pool fits inside them; hosts there see the addresses of pods and need return routes to them", listed(created))}
 	if len(known.ServiceCIDRs()) == 0 {
-		notes = append(notes, fmt.Sprintf("no Service CIDR is known: if %s contains addresses of Services that BGP advertises, leave them out, because BGP does not export routes inside the pools", p.Names.Of(origin.SettingNoNATTo)))
+		notes = append(notes, fmt.Sprintf("no Service CIDR is known: if %s contains addresses of Services that BGP advertises, set %s, which leaves them out, because BGP does not export routes inside the pools",
+			p.Names.Of(origin.SettingNoNATTo), p.Names.Of(origin.SettingServiceCIDR)))
 	}
 	return notes
 }

@@ -83,7 +83,7 @@ func TestNoNATPool(t *testing.T) {
 	assert.Equal(t, want.Spec, pool.Spec)
 	assert.Equal(t, "a part of 10.244.0.0/15: traffic to it is not masqueraded", p.Steps[1].PlannedReason())
 	assert.Equal(t, []string{"disabled pools cover 10.244.0.0/15, 172.16.0.0/12: no later pool fits inside them; hosts there see the addresses of pods and need return routes to them",
-		"no Service CIDR is known: if noNATTo contains addresses of Services that BGP advertises, leave them out, because BGP does not export routes inside the pools"}, p.NoNATNotes(facts.Facts{}))
+		"no Service CIDR is known: if noNATTo contains addresses of Services that BGP advertises, set serviceCIDR, which leaves them out, because BGP does not export routes inside the pools"}, p.NoNATNotes(facts.Facts{}))
 	assert.Empty(t, p.Warnings)
 }
 

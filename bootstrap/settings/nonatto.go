@@ -3,8 +3,6 @@ package settings
 import (
 	"fmt"
 	"net/netip"
-	"slices"
-	"strings"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
@@ -15,32 +13,14 @@ import (
 const acceptedNoNATTo = "CIDRs separated by commas that don't overlap"
 
 // resolveNoNATTo parses the ranges to which traffic is not masqueraded, and validates them
-// against each other and against the desired pools. Empty items are ignored.
+// against each other and against the desired pools.
 func (s Settings) resolveNoNATTo(config *Config, faults *Faults) {
-	setting := s.NoNATTo
-	items := slices.DeleteFunc(strings.Split(setting.Value, ","), func(item string) bool { return strings.TrimSpace(item) == "" })
-	if setting.IsSet() && (len(items) == 0 || hides(setting)) { // a secret may have commas in it
-		faults.Add(setting, "not a CIDR; must be %s", acceptedNoNATTo)
-		return
-	}
-	for _, item := range items {
-		item = strings.TrimSpace(item)
-		given := Given(item, setting.Source)
-		prefix, err := ippool.ParseCIDR(item)
-		if err != nil {
-			faults.Add(given, "%v; must be %s", err, acceptedNoNATTo)
-			continue
-		}
-		if masked := prefix.Masked(); masked != prefix {
-			config.Warnings = append(config.Warnings, fmt.Sprintf(
-				"%s: %s has host bits, which are ignored: the range is %s", setting.Source, text.Quote(item), masked))
-			prefix = masked
-		}
+	for given, prefix := range config.cidrs(s.NoNATTo, acceptedNoNATTo, "range", faults) {
 		if problem := config.noNATProblem(prefix); problem != "" {
 			faults.Add(given, "%s", problem)
 			continue
 		}
-		r := plan.NoNAT{Prefix: prefix, Source: setting.Source}
+		r := plan.NoNAT{Prefix: prefix, Source: given.Source}
 		if ippool.FamilyOf(prefix) == ippool.IPv6 && !s.IPv6Support.Bool(true, new(Faults)) {
 			r.Skip = s.ipv6Disabled()
 		}
