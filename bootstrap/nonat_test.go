@@ -191,7 +191,7 @@ func TestFelixIsNotEnded(t *testing.T) {
 			report, err := New(store, WithHost(fakeHost{reads: new(int)})).Run(t.Context(), given)
 			assert.Equal(t, tt.reads, store.count("felix"))
 			if tt.reads > 0 {
-				assert.Contains(t, report.Notes, "preflight: a problem")
+				assert.Contains(t, report.Warnings, "it is not checked whether natOutgoing of an IPv6 pool ends Felix: a problem")
 			}
 			if !tt.refused {
 				require.NoError(t, err)

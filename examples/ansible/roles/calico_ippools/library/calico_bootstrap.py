@@ -89,6 +89,7 @@ def inventory_words(message, names, settings, folder):
     if folder:
         # Remove the generated file and its line numbers; the path names the pool.
         place = r"file " + re.escape(folder) + r"[^ :)]*(:\d+)?"
+        message = re.sub(" in " + place, " in ip_pools", message)
         message = re.sub(r" \(" + place + r"\)", "", message)
         message = re.sub("^" + place + r': (".*?"): (ip_pools[^ :]*):', r"\3: \2:", message)
         message = re.sub("^" + place + ": ", "", message)
