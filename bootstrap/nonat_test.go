@@ -3,6 +3,7 @@ package bootstrap
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -123,7 +124,7 @@ func TestServicesOfSettings(t *testing.T) {
 	report, err := run(t, newStore(), settingstest.Given(t, services, "--ipv4-pool-cidr=10.100.0.0/16", "--ipv6-pool-cidr=none"), host)
 	require.NoError(t, err)
 	assert.Contains(t, codes(report.Findings), "ServiceCIDROverlap default-ipv4-ippool")
-	assert.Contains(t, report.Findings[len(report.Findings)-1].Text+report.Findings[0].Text, "overlaps the Service CIDR 10.96.0.0/12 (flag --service-cidr)")
+	assert.Contains(t, fmt.Sprint(report.Findings), "overlaps the Service CIDR 10.96.0.0/12 (flag --service-cidr)")
 
 	report, err = run(t, newStore(), settingstest.Given(t, services, "--ipv6-pool-cidr=none"), host)
 	require.NoError(t, err)
