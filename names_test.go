@@ -37,7 +37,7 @@ func TestLibraryNamesNoFlags(t *testing.T) {
 	for _, text := range []string{"set --on-drift=update", "want ETCD_PASSWORD too", "(KUBECONFIG, ~/.kube/config)", "flag --config", "CALICO_ETCD_ENDPOINTS"} {
 		require.Regexp(t, names, text)
 	}
-	for _, text := range []string{"etcd's --max-request-bytes", "--service-cidr", "KUBERNETES_SERVICE_HOST", "CALICO_IPV4POOL_", "--allowed", "/etcd/ca.pem"} {
+	for _, text := range []string{"etcd's --max-request-bytes", "--service-cluster-ip-range", "KUBERNETES_SERVICE_HOST", "CALICO_IPV4POOL_", "--allowed", "/etcd/ca.pem"} {
 		require.NotRegexp(t, names, text)
 	}
 	literals := 0

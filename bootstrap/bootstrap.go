@@ -116,7 +116,7 @@ func Render(ctx context.Context, s settings.Settings, opts ...Option) ([]*v3.IPP
 	o := newOptions(opts)
 	warnings := config.Warnings
 	here := onHost(config.Desired, o.host)
-	desired := plan.Desired{Names: config.Desired.Names, NoNATTo: here.NoNATTo}
+	desired := plan.Desired{Names: config.Desired.Names, NoNATTo: here.NoNATTo, Services: config.Desired.Services}
 	for i, want := range here.Pools {
 		switch {
 		case want.Skip == "":
@@ -132,7 +132,7 @@ func Render(ctx context.Context, s settings.Settings, opts ...Option) ([]*v3.IPP
 	if err != nil {
 		return nil, nil, err
 	}
-	gatherer := newGatherer(o, preflightOff, config.ClusterCIDR)
+	gatherer := newGatherer(o, preflightOff, config)
 	known, err := gatherer.gather(ctx, nil, draft)
 	if err != nil {
 		return nil, nil, err
@@ -149,7 +149,8 @@ func Render(ctx context.Context, s settings.Settings, opts ...Option) ([]*v3.IPP
 	warnings = append(warnings, settled.Warnings...)
 	var pools []*v3.IPPool
 	if len(here.NoNATTo) > 0 {
-		warnings = append(warnings, fmt.Sprintf("the ranges of %s are split around the rendered pools only: render reads no datastore, so existing pools and Service CIDRs are not left out", settled.Names.Of(origin.SettingNoNATTo)))
+		warnings = append(warnings, fmt.Sprintf("the ranges of %s are split around the rendered pools and %s only: render reads no datastore, so existing pools and other Service CIDRs are not left out",
+			settled.Names.Of(origin.SettingNoNATTo), settled.Names.Of(origin.SettingServiceCIDR)))
 	}
 	for _, step := range settled.Steps {
 		if step.Pool == nil {

@@ -122,6 +122,7 @@ func (r *runner) readAll(ctx context.Context, all *Inventory) {
 		wait.Go(func() { known.Installation, installationErr = reader.Installation(ctx) })
 	}
 	wait.Wait()
+	known.Survey = g.withServices(known.Survey)
 	known.PodCIDRs = withGiven(g.given, podCIDRs)
 	all.BlocksRead = blocksErr == nil
 	for _, source := range []struct {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/netip"
 	"strings"
@@ -167,6 +168,58 @@ func TestNoNATReport(t *testing.T) {
 	assert.Equal(t, 2, strings.Count(string(data), `"noNATTo":"10.0.0.0/8"`))
 }
 
+// Service CIDRs of the settings are left out, whether or not there is a cluster: on etcd, and
+// in what render prints.
+func TestNoNATLeavesServicesOfSettingsOut(t *testing.T) {
+	t.Parallel()
+	const pods, none, services = "--ipv4-pool-cidr=10.192.0.0/10", "--ipv6-pool-cidr=none", "CALICO_IPPOOLS_SERVICE_CIDR=10.0.0.0/9,fd00::/108"
+	for name, cluster := range map[string]*fakeCluster{
+		"on etcd":                          nil,
+		"in a cluster that names none":     {},
+		"in a cluster that names the same": {survey: facts.Survey{ServiceCIDRs: factstest.At(origin.Cluster("s"), "10.0.0.0/9")}},
+		"in a cluster that names a part":   {survey: facts.Survey{ServiceCIDRs: factstest.At(origin.Cluster("s"), "10.0.0.0/16")}},
+	} {
+		for _, mode := range []string{"warn", "off"} {
+			store, options := newStore(), []Option{WithHost(fakeHost{reads: new(int)})}
+			if cluster != nil {
+				options = append(options, WithCluster(cluster))
+			}
+			given := settingstest.Given(t, pods, none, exempt4, services, "--preflight="+mode)
+			for _, done := range []string{"created: a part of 10.0.0.0/8: " + alone, "unchanged: exists"} {
+				report, err := run(t, store, given, options...)
+				require.NoError(t, err, name)
+				assert.Equal(t, []string{"no-nat-to-10-128-0-0-10 " + done}, outcome(report)[2:], name)
+				assert.NotContains(t, strings.Join(report.Notes, "\n"), "no Service CIDR is known", name)
+				assert.Empty(t, report.Warnings, name)
+			}
+			assert.Contains(t, store.pools["no-nat-to-10-128-0-0-10"].Annotations[plan.NoNATExceptAnnotation], "10.0.0.0/9", name)
+		}
+	}
+	rendered, _, err := Render(t.Context(), settingstest.Given(t, pods, none, exempt4, services), WithHost(fakeHost{reads: new(int)}))
+	require.NoError(t, err)
+	require.Len(t, rendered, 2)
+	assert.Equal(t, "no-nat-to-10-128-0-0-10", rendered[1].Name)
+}
+
+// Service CIDRs of the settings are checked, avoided and shown as those of the cluster are.
+func TestServicesOfSettings(t *testing.T) {
+	t.Parallel()
+	host := WithHost(fakeHost{reads: new(int)})
+	const services = "--service-cidr=10.96.0.0/12,192.168.128.0/17"
+	report, err := run(t, newStore(), settingstest.Given(t, services, "--ipv4-pool-cidr=10.100.0.0/16", "--ipv6-pool-cidr=none"), host)
+	require.NoError(t, err)
+	assert.Contains(t, codes(report.Findings), "ServiceCIDROverlap default-ipv4-ippool")
+	assert.Contains(t, fmt.Sprint(report.Findings), "overlaps the Service CIDR 10.96.0.0/12 (flag --service-cidr)")
+
+	report, err = run(t, newStore(), settingstest.Given(t, services, "--ipv6-pool-cidr=none"), host)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"172.16.0.0/16 (default (192.168.0.0/16 is in use))"}, cidrsOf(report))
+
+	all, err := New(newStore(), host).Inventory(t.Context(), settingstest.Given(t, services))
+	require.NoError(t, err)
+	assert.Equal(t, factstest.At(origin.Flag("service-cidr"), "10.96.0.0/12", "192.168.128.0/17"), all.Facts.ServiceCIDRs())
+}
+
 func TestNoNATRender(t *testing.T) {
 	t.Parallel()
 	given := settingstest.Given(t, "--ipv4-pool-cidr=10.128.0.0/9", "--ipv6-pool-cidr=none", exempt4+",fd00::/8")
@@ -175,7 +228,7 @@ func TestNoNATRender(t *testing.T) {
 	require.Len(t, pools, 2)
 	assert.Equal(t, "no-nat-to-10-0-0-0-9", pools[1].Name)
 	assert.Equal(t, []string{
-		"the ranges of noNATTo are split around the rendered pools only: render reads no datastore, so existing pools and Service CIDRs are not left out",
+		"the ranges of noNATTo are split around the rendered pools and serviceCIDR only: render reads no datastore, so existing pools and other Service CIDRs are not left out",
 		"no pool for fd00::/8: IPv6 is not supported: no IPv6",
 	}, warnings)
 }
@@ -224,7 +277,7 @@ func TestFelixIsNotEnded(t *testing.T) {
 			report, err := New(store, WithHost(fakeHost{reads: new(int)})).Run(t.Context(), given)
 			assert.Equal(t, tt.reads, store.count("felix"))
 			if tt.reads > 0 {
-				assert.Contains(t, report.Notes, "preflight: a problem")
+				assert.Contains(t, report.Warnings, "it is not checked whether natOutgoing of an IPv6 pool ends Felix: a problem")
 			}
 			if !tt.refused {
 				require.NoError(t, err)

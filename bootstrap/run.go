@@ -79,8 +79,7 @@ func (b *Bootstrap) newRun(ctx context.Context, s settings.Settings) (*runner, e
 	if err != nil {
 		return nil, err
 	}
-	gatherer := newGatherer(b.options, config.Preflight, config.ClusterCIDR)
-	gatherer.backend = config.Backend
+	gatherer := newGatherer(b.options, config.Preflight, config)
 	gatherer.strict = s.Strict.Bool(false, new(settings.Faults)) // Resolve has reported its faults
 	return &runner{
 		strict: s.Strict.Source, config: config, desired: onHost(config.Desired, b.options.host), strictBy: s.Preflight.Source, store: b.store,

@@ -13,6 +13,7 @@ const (
 	SettingIPv6Support      Setting = "ipv6Support"
 	SettingPoolsFile        Setting = "poolsFile"
 	SettingClusterCIDR      Setting = "clusterCIDR"
+	SettingServiceCIDR      Setting = "serviceCIDR"
 	SettingBackend          Setting = "networkingBackend"
 	SettingNoNATTo          Setting = "noNATTo"
 	SettingOnDrift          Setting = "onDrift"

@@ -6,6 +6,7 @@ import (
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/facts"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
@@ -16,6 +17,10 @@ type Desired struct {
 	Pools []DesiredPool // the default IPv4 and IPv6 pools, then those of PoolsFile
 
 	NoNATTo []NoNAT // ranges to which traffic is not masqueraded; they must not overlap
+
+	// Services are ranges of Services that the settings name. Compute splits NoNATTo around
+	// them; the facts for Settle must have them as well.
+	Services []facts.Located
 
 	// Names returns how messages name a setting; nil: its identity. It does not affect
 	// the plan.

@@ -102,7 +102,7 @@ func (p *planner) planNoNAT() {
 	}
 	p.warnOfStoredNoNAT()
 	p.warnOfNoSource()
-	p.faults = append(p.faults, p.splitNoNAT(nil)...)
+	p.faults = append(p.faults, p.splitNoNAT(prefixesOf(p.services))...)
 }
 
 // withoutNoNAT returns the plan without the steps that splitNoNAT adds.
@@ -280,7 +280,8 @@ func (p Plan) NoNATNotes(known facts.Facts) []string {
 	}
 	notes := []string{fmt.Sprintf("disabled pools cover %s: no later pool fits inside them; hosts there see the addresses of pods and need return routes to them", listed(created))}
 	if len(known.ServiceCIDRs()) == 0 {
-		notes = append(notes, fmt.Sprintf("no Service CIDR is known: if %s contains addresses of Services that BGP advertises, leave them out, because BGP does not export routes inside the pools", p.Names.Of(origin.SettingNoNATTo)))
+		notes = append(notes, fmt.Sprintf("no Service CIDR is known: if %s contains addresses of Services that BGP advertises, set %s, which leaves them out, because BGP does not export routes inside the pools",
+			p.Names.Of(origin.SettingNoNATTo), p.Names.Of(origin.SettingServiceCIDR)))
 	}
 	return notes
 }

@@ -83,7 +83,7 @@ func TestNoNATPool(t *testing.T) {
 	assert.Equal(t, want.Spec, pool.Spec)
 	assert.Equal(t, "a part of 10.244.0.0/15: traffic to it is not masqueraded", p.Steps[1].PlannedReason())
 	assert.Equal(t, []string{"disabled pools cover 10.244.0.0/15, 172.16.0.0/12: no later pool fits inside them; hosts there see the addresses of pods and need return routes to them",
-		"no Service CIDR is known: if noNATTo contains addresses of Services that BGP advertises, leave them out, because BGP does not export routes inside the pools"}, p.NoNATNotes(facts.Facts{}))
+		"no Service CIDR is known: if noNATTo contains addresses of Services that BGP advertises, set serviceCIDR, which leaves them out, because BGP does not export routes inside the pools"}, p.NoNATNotes(facts.Facts{}))
 	assert.Empty(t, p.Warnings)
 }
 
@@ -217,6 +217,37 @@ func TestNoNATChanges(t *testing.T) {
 	// A pool to create does not fit inside an existing one.
 	_, err := settled(wanting("10.9.0.0/16", "10.0.0.0/8"), facts.Facts{}, at("10.0.0.0/8")[1:]...)
 	assert.ErrorContains(t, err, `overlaps 10.0.0.0/8 of IPPool "no-nat-to-10-0-0-0-8": choose another range, or delete it: kubectl delete ippools.crd.projectcalico.org no-nat-to-10-0-0-0-8, and run again, which splits the range around the new pool; in between, traffic to it is masqueraded`)
+}
+
+// A pool that exempts Services which the settings name later is reported, and split again
+// after it was deleted. A range that is inside of the Services gets no pool.
+func TestNoNATOverServices(t *testing.T) {
+	t.Parallel()
+	before, err := settled(wanting("172.16.0.0/16", "10.0.0.0/8"), facts.Facts{})
+	require.NoError(t, err)
+	desired := wanting("172.16.0.0/16", "10.0.0.0/8", "192.168.1.0/24")
+	desired.Services = factstest.At(origin.Flag("service-cidr"), "192.168.0.0/16", "10.128.0.0/9")
+	known := facts.Facts{Survey: facts.Survey{ServiceCIDRs: desired.Services}}
+	const inside = "no-nat-to-192-168-1-0-24 skipped: it is in a Service CIDR: the backend decides whether traffic to it is masqueraded"
+
+	p, err := settled(desired, known, after(before)...)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"no-nat-to-10-0-0-0-8 unchanged", inside}, actions(p))
+	assert.Equal(t, []string{`IPPool "no-nat-to-10-0-0-0-8": 10.0.0.0/8 overlaps the Service CIDR 10.128.0.0/9 (flag --service-cidr): BGP does not export routes to Services inside the pool; ` +
+		"delete it: kubectl delete ippools.crd.projectcalico.org no-nat-to-10-0-0-0-8, and run again, which leaves the Services out"}, p.Warnings)
+
+	p, err = settled(desired, known, after(before)[:1]...)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"no-nat-to-10-0-0-0-9 created", inside}, actions(p))
+	p, err = settled(desired, known, after(p, after(before)[0])...)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"no-nat-to-10-0-0-0-9 unchanged", inside}, actions(p))
+	assert.Empty(t, p.Warnings)
+
+	// What the settings name is left out of the plan before anything is read.
+	draft, err := plan.Compute(desired, datastore.Snapshot{}, plan.DriftReport)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"no-nat-to-10-0-0-0-9 created", inside}, actions(draft))
 }
 
 // Pools with the label are never those of a family, and a family without natOutgoing is

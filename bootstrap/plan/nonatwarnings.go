@@ -7,6 +7,7 @@ import (
 
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/facts"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/ranges"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
@@ -88,8 +89,9 @@ func (p *planner) warnOfStoredNoNAT() {
 		}
 	}
 	type key struct {
-		whole netip.Prefix
-		other string // name of the pool that overlaps; empty: they exempt too much
+		whole    netip.Prefix
+		other    string       // name of the pool that overlaps; empty: they exempt too much
+		services netip.Prefix // a Service CIDR in them; invalid: none
 	}
 	requested, taken := ranges.New(wanted), ranges.New(used)
 	groups := map[key]exempting{}
@@ -109,11 +111,14 @@ func (p *planner) warnOfStoredNoNAT() {
 			groups[k] = exempting{whole, append(groups[k].pools, pool)}
 		}
 		if len(ranges.Subtract(prefix, requested)) > 0 {
-			add(key{whole, ""})
+			add(key{whole: whole})
 			wider[whole] = wider[whole] || len(overlapping(requested, prefix)) > 0
 		}
+		if i := slices.IndexFunc(p.services, func(services facts.Located) bool { return services.Prefix.Overlaps(prefix) }); i >= 0 {
+			add(key{whole: whole, services: p.services[i].Prefix})
+		}
 		if around := overlapping(taken, prefix); len(around) > 0 {
-			add(key{whole, others[around[0]].Name})
+			add(key{whole: whole, other: others[around[0]].Name})
 		}
 	}
 	for _, k := range order {
@@ -123,6 +128,10 @@ func (p *planner) warnOfStoredNoNAT() {
 			i := slices.IndexFunc(p.Existing, func(existing Existing) bool { return existing.Pool.Name == k.other })
 			p.warn("%s %s %s of IPPool %q: overlapping pools end Felix in nftables mode; %s"+again,
 				e, e.verb("overlaps", "overlap"), p.Existing[i].Pool.Spec.CIDR, k.other, p.deletion(e), ", which splits the range around the other pool", e.verb("it", "them"))
+		case k.services.IsValid():
+			i := slices.IndexFunc(p.services, func(services facts.Located) bool { return services.Prefix == k.services })
+			p.warn("%s %s the Service CIDR %s (%s): BGP does not export routes to Services inside a pool with disableBGPExport; %s"+again,
+				e, e.verb("overlaps", "overlap"), k.services, p.services[i].Source, p.deletion(e), ", which leaves the Services out", e.verb("it", "them"))
 		case wider[k.whole]:
 			p.warn("%s %s wider than requested by %s: traffic to %s is still not masqueraded; if that is not intended, %s"+again,
 				e, e.verb("is", "are"), setting, e.verb("it", "them"), p.deletion(e), "", "the requested ranges")

@@ -22,6 +22,7 @@ import (
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/facts"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
@@ -147,9 +148,10 @@ func Compute(desired Desired, existing datastore.Snapshot, onDrift OnDrift) (Pla
 // planner computes a plan.
 type planner struct {
 	Plan
-	onDrift OnDrift
-	beside  func(origin.Origin) origin.Names
-	faults  []error
+	onDrift  OnDrift
+	services []facts.Located // of the settings
+	beside   func(origin.Origin) origin.Names
+	faults   []error
 
 	records  map[string]*ippool.Record     // by name
 	named    map[string]bool               // names of the pools of files
@@ -163,6 +165,7 @@ func newPlanner(desired Desired, existing datastore.Snapshot, onDrift OnDrift) *
 	p := &planner{
 		Plan:     Plan{Names: desired.Names, CLI: existing.CLI, NoNATTo: slices.Clone(desired.NoNATTo)},
 		onDrift:  onDrift,
+		services: desired.Services,
 		beside:   desired.NamesBeside,
 		records:  map[string]*ippool.Record{},
 		named:    map[string]bool{},

@@ -1,13 +1,8 @@
 package settings
 
 import (
-	"fmt"
-	"slices"
-	"strings"
-
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/facts"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
-	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
@@ -15,36 +10,20 @@ import (
 // faults.
 const acceptedClusterCIDR = "CIDRs separated by commas, at most one of each family"
 
-// readClusterCIDR parses the cluster's pod CIDRs. Empty items are ignored: a template may
-// have no value for one of the families.
+// readClusterCIDR parses the cluster's pod CIDRs.
 func readClusterCIDR(setting Setting, config *Config, faults *Faults) facts.PodCIDRSource {
 	given := facts.PodCIDRSource{Name: setting.Source}
-	items := slices.DeleteFunc(strings.Split(setting.Value, ","), func(item string) bool { return strings.TrimSpace(item) == "" })
-	if setting.IsSet() && (len(items) == 0 || hides(setting)) { // a secret may have commas in it
-		faults.Add(setting, "not a CIDR; must be %s", acceptedClusterCIDR)
-		return given
-	}
-	for _, item := range items {
-		item = strings.TrimSpace(item)
-		prefix, err := ippool.ParseCIDR(item)
-		if err != nil {
-			faults.Add(Given(item, setting.Source), "%v; must be %s", err, acceptedClusterCIDR)
-			continue
-		}
+	for item, prefix := range config.cidrs(setting, acceptedClusterCIDR, "pod CIDR", faults) {
 		if prefix.Bits() == 0 {
-			faults.Add(Given(item, setting.Source), "is every address, so no pod CIDR; must be %s", acceptedClusterCIDR)
+			faults.Add(item, "is every address, so no pod CIDR; must be %s", acceptedClusterCIDR)
 			continue
 		}
 		family := ippool.FamilyOf(prefix)
 		if other := ofFamily(given, family); other != "" {
-			faults.Add(Given(item, setting.Source), "a second %s CIDR, after %s; must be %s", family, other, acceptedClusterCIDR)
+			faults.Add(item, "a second %s CIDR, after %s; must be %s", family, other, acceptedClusterCIDR)
 			continue
 		}
-		if masked := prefix.Masked(); masked != prefix {
-			config.Warnings = append(config.Warnings, fmt.Sprintf(
-				"%s: %s has host bits, which are ignored: the pod CIDR is %s", setting.Source, text.Quote(item), masked))
-		}
-		given.Prefixes = append(given.Prefixes, prefix.Masked())
+		given.Prefixes = append(given.Prefixes, prefix)
 	}
 	return given
 }

@@ -203,6 +203,10 @@ var runDefinitions = []Definition{
 		Usage: "the cluster's pod CIDRs as its installer knows them; preferred to those that the cluster names",
 		at:    func(s *Settings) *Setting { return &s.ClusterCIDR },
 	}, {
+		ID: origin.SettingServiceCIDR, Flag: "service-cidr", Env: "CALICO_IPPOOLS_SERVICE_CIDR", Accepted: acceptedServiceCIDR, List: true,
+		Usage: "CIDRs of the Services' cluster IPs, beside those that the cluster names; etcd names none",
+		at:    func(s *Settings) *Setting { return &s.ServiceCIDR },
+	}, {
 		ID: origin.SettingBackend, Flag: "networking-backend", Env: "CALICO_NETWORKING_BACKEND", Words: words(facts.BackendKinds()...),
 		Usage: "networking backend of calico-node; preflight checks the encapsulation of pools against it",
 		at:    func(s *Settings) *Setting { return &s.NetworkingBackend },

@@ -76,6 +76,7 @@ func (s Settings) Resolve() (Config, error) {
 	config.ClusterCIDR = readClusterCIDR(s.ClusterCIDR, &config, &faults)
 	s.validateClusterCIDR(&config, &faults)
 	config.Backend = readBackend(s.NetworkingBackend, &config, &faults)
+	s.resolveServiceCIDR(&config, &faults)
 	s.resolveFiles(&config, &faults)
 	s.resolveNoNATTo(&config, &faults)
 	config.warnOfNode(s.IPv6Support)

@@ -21,7 +21,7 @@ var (
 	flagNames = []string{
 		"ipv4-pool-cidr", "ipv4-pool-name", "ipv4-pool-block-size", "ipv4-pool-ipip", "ipv4-pool-vxlan", "ipv4-pool-node-selector",
 		"ipv6-pool-cidr", "ipv6-pool-name", "ipv6-pool-block-size", "ipv6-pool-vxlan", "ipv6-pool-node-selector",
-		"timeout", "log-level", "log-format", "pools-file", "on-drift", "preflight", "allow", "cluster-cidr", "networking-backend", "no-nat-to",
+		"timeout", "log-level", "log-format", "pools-file", "on-drift", "preflight", "allow", "cluster-cidr", "service-cidr", "networking-backend", "no-nat-to",
 		"datastore-type", "etcd-endpoints", "etcd-discovery-srv", "etcd-username", "etcd-password",
 		"etcd-ca-cert-file", "etcd-cert-file", "etcd-key-file",
 		"kubeconfig", "k8s-api-endpoint", "k8s-ca-file", "k8s-cert-file", "k8s-key-file", "k8s-api-token",
@@ -64,7 +64,7 @@ func TestFlags(t *testing.T) {
 			var want settings.Settings
 			*settingstest.Named(t, &want, "--"+name) = settings.Setting{Value: "any text", Source: origin.Flag(name)}
 			assert.Equal(t, want, parsed(t, "--"+name+"=any text"), "values are not validated yet")
-			if name == "allow" || name == "cluster-cidr" || name == "no-nat-to" {
+			if name == "allow" || name == "cluster-cidr" || name == "service-cidr" || name == "no-nat-to" {
 				settingstest.Named(t, &want, "--"+name).Value = "before,any text"
 			}
 			assert.Equal(t, want, parsed(t, "-"+name+"=before", "--"+name+"=any text"), "the last one takes precedence, except for lists")

@@ -3,8 +3,6 @@ package settings
 import (
 	"fmt"
 	"net/netip"
-	"slices"
-	"strings"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
@@ -17,30 +15,12 @@ import (
 const acceptedNoNATTo = "CIDRs separated by commas that don't overlap"
 
 // resolveNoNATTo parses the ranges to which traffic is not masqueraded, and validates them
-// against each other and against the desired pools. Empty items are ignored.
+// against each other and against the desired pools.
 func (s Settings) resolveNoNATTo(config *Config, faults *Faults) {
-	setting := s.NoNATTo
-	items := slices.DeleteFunc(strings.Split(setting.Value, ","), func(item string) bool { return strings.TrimSpace(item) == "" })
-	if setting.IsSet() && (len(items) == 0 || hides(setting)) { // a secret may have commas in it
-		faults.Add(setting, "not a CIDR; must be %s", acceptedNoNATTo)
-		return
-	}
-	for _, item := range items {
-		item = strings.TrimSpace(item)
-		given := Given(item, setting.Source)
-		prefix, err := ippool.ParseCIDR(item)
-		if err != nil {
-			faults.Add(given, "%v; must be %s", err, acceptedNoNATTo)
-			continue
-		}
+	for given, prefix := range config.cidrs(s.NoNATTo, acceptedNoNATTo, "range", faults) {
 		if family := ippool.FamilyOf(prefix); prefix.Bits() == 0 {
 			faults.Add(given, "all of %s, so that nothing would be masqueraded; set %s in its place", family, s.besideNoNATTo().With(origin.PoolSetting(family, "natOutgoing"), "false"))
 			continue
-		}
-		if masked := prefix.Masked(); masked != prefix {
-			config.Warnings = append(config.Warnings, fmt.Sprintf(
-				"%s: %s has host bits, which are ignored: the range is %s", setting.Source, text.Quote(item), masked))
-			prefix = masked
 		}
 		if problem := config.noNATProblem(prefix); problem != "" {
 			faults.Add(given, "%s", problem)
@@ -48,9 +28,9 @@ func (s Settings) resolveNoNATTo(config *Config, faults *Faults) {
 		}
 		if reserved := preflight.Reserved(prefix); reserved != "" {
 			config.Warnings = append(config.Warnings, fmt.Sprintf(
-				"%s: %s is in %s: hosts and routers do not forward packets of such addresses, so it has no effect; leave it out", setting.Source, prefix, reserved))
+				"%s: %s is in %s: hosts and routers do not forward packets of such addresses, so it has no effect; leave it out", given.Source, prefix, reserved))
 		}
-		r := plan.NoNAT{Prefix: prefix, Source: setting.Source}
+		r := plan.NoNAT{Prefix: prefix, Source: given.Source}
 		if ippool.FamilyOf(prefix) == ippool.IPv6 && !s.IPv6Support.Bool(true, new(Faults)) {
 			r.Skip = s.ipv6Disabled()
 		}

@@ -36,6 +36,12 @@ type Settings struct {
 	// over what the cluster names, and works with every datastore.
 	ClusterCIDR Setting
 
+	// ServiceCIDR are the ranges of the Services' cluster IPs, CIDRs separated by commas, as
+	// the cluster's installer knows them. They are added to those that the cluster names:
+	// on etcd, no other are known. Pools of NoNATTo leave them out, no pool gets a chosen
+	// CIDR that overlaps them, and preflight reports pools that do.
+	ServiceCIDR Setting
+
 	// NetworkingBackend is that of calico-node: bird, vxlan or none. Preflight checks the
 	// encapsulation of pools against it; unset: it does not. Nothing else uses it.
 	NetworkingBackend Setting

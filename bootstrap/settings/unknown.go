@@ -56,6 +56,8 @@ func otherName(name string) origin.Setting {
 		return origin.PoolSetting(ippool.IPv6, "blockSize")
 	case "CALICO_CLUSTER_CIDR", "KUBE_PODS_SUBNET", "KUBE_PODS_SUBNET_IPV6":
 		return origin.SettingClusterCIDR
+	case "CALICO_SERVICE_CIDR", "KUBE_SERVICE_ADDRESSES", "KUBE_SERVICE_ADDRESSES_IPV6":
+		return origin.SettingServiceCIDR
 	case "CALICO_LOG_LEVEL", "CALICO_LOGLEVEL":
 		return origin.SettingLogLevel
 	}

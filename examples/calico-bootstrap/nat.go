@@ -24,7 +24,6 @@ type natFlags struct {
 	node, protocol, dataplane string
 	expect, file              string
 	felixFile, nodesFile      string
-	serviceCIDRs              []string
 
 	poolsFile settings.Setting // the flag of all commands, which has another meaning here
 	empty     []string         // flags that were set to an empty value
@@ -82,7 +81,6 @@ Settings of pools, such as --no-nat-to, are not used: plan shows their effect.`,
 	command.Flags().StringVarP(&flags.file, "file", "f", "", "file with a pair in each line (-: stdin): SOURCE DESTINATION [masqueraded|not-masqueraded]")
 	command.Flags().StringVar(&flags.felixFile, "felix-file", "", "file with FelixConfigurations, and the ClusterInformation if any; requires --pools-file")
 	command.Flags().StringVar(&flags.nodesFile, "nodes-file", "", "file with the Nodes of Calico or Kubernetes; requires --pools-file")
-	command.Flags().StringSliceVar(&flags.serviceCIDRs, "service-cidr", nil, "CIDR of the Services' cluster IPs (default: as the cluster has it)")
 	noFile := cobra.ShellCompDirectiveNoFileComp
 	completeFlag(command, "protocol", cobra.FixedCompletions([]string{string(nat.TCP), string(nat.UDP), string(nat.SCTP), string(nat.ICMP), string(nat.ICMPv6)}, noFile))
 	completeFlag(command, "dataplane", cobra.FixedCompletions([]string{string(nat.NFTables), string(nat.IPTables), string(nat.EBPF)}, noFile))
@@ -154,7 +152,7 @@ func (p *program) nat(ctx context.Context, flags natFlags, args []string, stdin 
 		return err
 	}
 	world.cluster.Dataplane = question.dataplane
-	world.take(flags.serviceCIDRs)
+	world.take(p.services)
 	world.model = nat.New(world.cluster)
 	for _, problem := range world.model.Problems() {
 		world.assumptions = append(world.assumptions, problem.Error())
@@ -172,11 +170,12 @@ func (p *program) nat(ctx context.Context, flags natFlags, args []string, stdin 
 	return p.answer(world, question, flags.file != "")
 }
 
-// take replaces the Service CIDRs by those of the flag, if any.
-func (w *natWorld) take(serviceCIDRs []string) {
-	if len(serviceCIDRs) > 0 {
-		w.cluster.ServiceCIDRs = serviceCIDRs
-	} else if len(w.cluster.ServiceCIDRs) == 0 && w.datastore != datastore.Kubernetes {
+// take adds the Service CIDRs of the settings.
+func (w *natWorld) take(services []facts.Located) {
+	for _, located := range services {
+		w.cluster.ServiceCIDRs = append(w.cluster.ServiceCIDRs, located.Prefix.String())
+	}
+	if len(w.cluster.ServiceCIDRs) == 0 && w.datastore != datastore.Kubernetes {
 		w.assumptions = append(w.assumptions, "the Service CIDRs are unknown: "+facts.ServicesUnknown+"; set --service-cidr")
 	}
 }

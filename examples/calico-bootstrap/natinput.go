@@ -44,11 +44,6 @@ func (f natFlags) validate(args []string) (natQuestion, error) {
 	if question.expect, err = parseExpectation(f.expect); err != nil {
 		faults.Add(given("expect", f.expect), "%s", err)
 	}
-	for _, cidr := range f.serviceCIDRs {
-		if _, err := ippool.ParseCIDR(cidr); err != nil {
-			faults.Add(given("service-cidr", cidr), "%s", err)
-		}
-	}
 	for _, file := range []settings.Setting{given("felix-file", f.felixFile), given("nodes-file", f.nodesFile)} {
 		if file.IsSet() && !f.poolsFile.IsSet() {
 			faults.Add(file, "used only with --pools-file: with a file, no datastore is contacted; set it as well")

@@ -14,6 +14,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/kubernetes"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/open"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/facts"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/preflight"
@@ -37,8 +38,9 @@ type program struct {
 	settings   settings.Settings // as passed to the library
 	datastore  open.Config       // the connection to the datastore
 	embedded   bool
-	warnings   []string // of the program and of the datastore's settings
-	resolved   []string // warnings of all other settings, which the library logs
+	warnings   []string        // of the program and of the datastore's settings
+	resolved   []string        // warnings of all other settings, which the library logs
+	services   []facts.Located // ranges of Services of the settings
 	logger     *slog.Logger
 	jsonLogger *slog.Logger // for errors as well; nil if logs are text
 	plain      bool         // logs are lines for a person at a terminal
@@ -147,7 +149,7 @@ func (p *program) read(contacts bool, formats []string) error {
 	if p.local {
 		faults = append(faults, p.checkEndpoints(config.Datastore))
 	}
-	p.resolved = config.Warnings
+	p.resolved, p.services = config.Warnings, config.Desired.Services
 	faults = append(faults, p.setLogger(), p.strictly())
 	return errors.Join(faults...)
 }

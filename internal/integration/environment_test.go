@@ -58,6 +58,7 @@ var environment = []variable{
 	{"CALICO_IPPOOLS_LOG_FORMAT", []string{"json", "text", "xml"}},
 	{"CALICO_IPPOOLS_FILE", []string{"no-such-file.yaml"}},
 	{"CALICO_IPPOOLS_CLUSTER_CIDR", []string{"10.244.0.0/16", "fd00:10:244::/56, 10.244.0.0/16", "10.1.0.0/16,10.2.0.0/16", "none", "10.244.5.7/16"}},
+	{"CALICO_IPPOOLS_SERVICE_CIDR", []string{"10.96.0.0/12,fd00:96::/108", "10.96.0.1/12", "none"}},
 	{"CALICO_NETWORKING_BACKEND", []string{"vxlan", "bird", "none", "BIRD", "VXLAN", "gobgp"}},
 	{"CALICO_IPPOOLS_NO_NAT_TO", []string{"10.0.0.0/8,10.1.0.0/16", "none"}}, // valid ones are in the suites
 	{"CALICO_IPPOOLS_ON_DRIFT", []string{"Update", "report", "fail", "overwrite"}},

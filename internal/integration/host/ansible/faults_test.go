@@ -116,9 +116,9 @@ func TestFaults(t *testing.T) {
 		"the Service CIDRs": {
 			vars{"openshift_portal_net": "172.30.0.0", "kube_service_addresses": "10.0.0.0/255.0.0.0", "kube_service_addresses_ipv6": "fd00::/129"},
 			[]string{
-				`openshift_portal_net: "172.30.0.0": not a CIDR; must be one such as 172.30.0.0/16`,
-				`kube_service_addresses: "10.0.0.0/255.0.0.0": not a CIDR; must be one such as 172.30.0.0/16`,
-				`kube_service_addresses_ipv6: "fd00::/129": not a CIDR; must be one such as 172.30.0.0/16`,
+				`openshift_portal_net, kube_service_addresses, kube_service_addresses_ipv6: "172.30.0.0": an address without a prefix length such as /16; must be CIDRs separated by commas`,
+				`openshift_portal_net, kube_service_addresses, kube_service_addresses_ipv6: "10.0.0.0/255.0.0.0": not a CIDR such as 10.244.0.0/16 or fd00:10:244::/64; must be CIDRs separated by commas`,
+				`openshift_portal_net, kube_service_addresses, kube_service_addresses_ipv6: "fd00::/129": not a CIDR such as 10.244.0.0/16 or fd00:10:244::/64; must be CIDRs separated by commas`,
 			},
 		},
 		"the cluster's pod CIDR next to ip_pools": {

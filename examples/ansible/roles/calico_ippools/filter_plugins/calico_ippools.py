@@ -3,7 +3,6 @@
 from __future__ import absolute_import, division, print_function
 
 import difflib
-import ipaddress
 import json
 import posixpath
 import re
@@ -107,16 +106,6 @@ def faults(given, names, known, others):
     if is_set(values[0]) and is_set(values[1]) and values[0] != values[1]:
         found.append('%s: "%s": contradicts %s "%s"; set only one of the two' % (CLUSTER_CIDRS[0], values[0], CLUSTER_CIDRS[1], values[1]))
 
-    for service in services(given):
-        try:
-            ipaddress.ip_network(service["value"], strict=False)
-        except ValueError:
-            cidr = False
-        else:
-            cidr = re.search(r"/[0-9]+$", service["value"])
-        if not cidr:
-            found.append('%(variable)s: "%(value)s": not a CIDR; must be one such as 172.30.0.0/16' % service)
-
     listed = given.get("ip_pools")
     if isinstance(listed, str) and listed.lstrip()[:1] in ("[", "{"):
         try:
@@ -149,15 +138,6 @@ def certificate(given, name):
     return posixpath.join(str(folder), str(value)) if is_set(folder) else str(value)
 
 
-def services(given):
-    """Lists the Service CIDRs that the inventory names, each with its variable."""
-    return [
-        {"variable": name, "value": cidr.strip()}
-        for name in SERVICE_CIDRS if is_set(given.get(name))
-        for cidr in text(given[name], False).split(",")
-    ]
-
-
 def pools(value):
     """Returns the pools of ip_pools, which may be JSON text from --extra-vars."""
     if not isinstance(value, str):
@@ -180,6 +160,9 @@ def settings(given, table):
             name, value = cluster, cidr
         elif name == CLUSTER_CIDRS[0]:
             name, value = cluster, None if by_default else cidr
+        elif name == SERVICE_CIDRS[0]:
+            named = [service for service in SERVICE_CIDRS if is_set(given.get(service))]
+            name, value = ", ".join(named), [text(given[service], False) for service in named]
         elif name in CERTIFICATES:
             value = certificate(given, name)
         if name == "calico_ippools_ipv6" and not is_set(value):
@@ -223,7 +206,6 @@ class FilterModule(object):
             "calico_ippools_flags": flags,
             "calico_ippools_host_faults": host_faults,
             "calico_ippools_pools": pools,
-            "calico_ippools_services": services,
             "calico_ippools_settings": settings,
             "calico_ippools_switch": switch,
             "calico_ippools_zone_flags": zone_flags,

@@ -41,13 +41,6 @@ options:
   pools:
     description: Pools in addition to the default ones, as in C(ip_pools). The program validates them.
     type: raw
-  services:
-    description: >-
-      Service CIDRs, each with C(variable) and C(value). A pool that overlaps one is reported as the finding
-      ServiceCIDROverlap of the program, which doesn't know them on etcd.
-    type: list
-    elements: dict
-    default: []
   openings:
     description: >-
       The output of C(firewall) on another host, for C(--from). It is passed in a file, because a pipe
@@ -70,11 +63,9 @@ summary:
   returned: success
 """
 
-import binascii
 import json
 import os
 import re
-import socket
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -89,9 +80,6 @@ CHANGES = ["created", "updated", "would-create", "would-update"]
 # The fields of a pool, in Calico's order.
 FIELDS = ["cidr", "vxlanMode", "ipipMode", "natOutgoing", "disabled", "disableBGPExport", "blockSize", "nodeSelector"]
 
-# The finding about pools that overlap a Service CIDR.
-OVERLAP = "ServiceCIDROverlap"
-
 # The exit code if openings are missing.
 PENDING = 3
 
@@ -101,6 +89,7 @@ def inventory_words(message, names, settings, folder):
     if folder:
         # Remove the generated file and its line numbers; the path names the pool.
         place = r"file " + re.escape(folder) + r"[^ :)]*(:\d+)?"
+        message = re.sub(" in " + place, " in ip_pools", message)
         message = re.sub(r" \(" + place + r"\)", "", message)
         message = re.sub("^" + place + r': (".*?"): (ip_pools[^ :]*):', r"\3: \2:", message)
         message = re.sub("^" + place + ": ", "", message)
@@ -175,32 +164,6 @@ def by(reason):
     return " (%s)" % reason if reason else ""
 
 
-def addresses(cidr):
-    """Returns the family of a range, its first address, and the one after its last."""
-    # Without the module ipaddress, which Python 2 doesn't have.
-    address, bits = cidr.split("/")
-    family, width = (socket.AF_INET6, 128) if ":" in address else (socket.AF_INET, 32)
-    first = int(binascii.hexlify(socket.inet_pton(family, address)), 16)
-    size = 1 << (width - int(bits))
-    return family, first - first % size, first - first % size + size
-
-
-def overlaps(pools, services):
-    """Lists the overlaps of pools with Service CIDRs, a line each."""
-    lines = []
-    for pool in pools:
-        spec = pool.get("spec") or {}
-        if not spec.get("cidr") or spec.get("disabled"):
-            continue
-        family, first, end = addresses(spec["cidr"])
-        for service in services:
-            other, start, after = addresses(service["value"])
-            if family == other and first < after and start < end:
-                lines.append('IPPool "%s": cidr "%s" overlaps the Service CIDR %s (%s): a pod may get the address '
-                             "of a Service and then be unreachable; use another range" % (pool["name"], spec["cidr"], service["value"], service["variable"]))
-    return lines
-
-
 def keep(folder, stdout, stderr):
     """Appends the run's log, and replaces the report of the last run."""
     with open(os.path.join(folder, "calico-bootstrap.log"), "a") as log:
@@ -219,7 +182,6 @@ def main():
             secrets=dict(type="dict", default={}, no_log=True),
             names=dict(type="list", elements="dict", default=[]),
             pools=dict(type="raw"),
-            services=dict(type="list", elements="dict", default=[]),
             openings=dict(type="json"),
             log_dir=dict(type="path"),
         ),
@@ -250,34 +212,7 @@ def main():
         with open(arguments[-1], "w") as openings:
             openings.write(given["openings"])
 
-    def run(command):
-        return module.run_command([program] + command + ["-o", "json"], environ_update=environment)
-
-    def service_overlaps(result):
-        """Lists the overlaps with Service CIDRs that the program didn't find, as its preflight does."""
-        known = [finding.get("pool") for finding in result.get("findings", []) if finding.get("code") == OVERLAP]
-        allowed = [code.strip().lower() for code in environment.get("CALICO_IPPOOLS_ALLOW", "").split(",")]
-        if not given["services"] or preflight == "off" or OVERLAP.lower() in allowed:
-            return []
-        return overlaps([
-            pool for pool in result.get("pools", [])
-            if pool["name"] not in known and (module.check_mode or pool["action"] in CHANGES)
-        ], given["services"])
-
-    def refuse(found):
-        """Fails if a strict preflight found overlaps."""
-        if found and preflight == "strict":
-            lines = ["%s: %s" % (OVERLAP, line) for line in found]
-            lines.append("calico_ippools_preflight makes preflight findings errors: fix these, or allow those that are intended with "
-                         "calico_ippools_allow: %s, or set calico_ippools_preflight: warn" % OVERLAP)
-            module.fail_json(msg="\n".join(lines) + "\n")
-
-    preflight = environment.get("CALICO_IPPOOLS_PREFLIGHT", "").lower()
-    if given["services"] and preflight == "strict" and arguments[0] == "apply":
-        code, stdout, stderr = run(["plan"])  # before anything is written
-        if code == 0:
-            refuse(service_overlaps(json.loads(stdout)))
-    code, stdout, stderr = run(arguments)
+    code, stdout, stderr = module.run_command([program] + arguments + ["-o", "json"], environ_update=environment)
     if given["log_dir"] and not module.check_mode:
         keep(given["log_dir"], stdout, stderr)
 
@@ -296,9 +231,7 @@ def main():
         lines = [words(line) for line in lines if line] or [stderr.strip() or "calico-bootstrap exited with %d" % code]
         module.fail_json(msg="\n".join(lines) + "\n", rc=code)  # for the line break, see tasks/variables.yml
 
-    found = service_overlaps(result)
-    refuse(found)
-    warnings = result.get("warnings", []) + [finding["text"] for finding in result.get("findings", [])] + found
+    warnings = result.get("warnings", []) + [finding["text"] for finding in result.get("findings", [])]
     for warning in warnings:
         module.warn(words(warning))
 
