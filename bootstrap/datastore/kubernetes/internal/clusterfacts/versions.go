@@ -82,21 +82,18 @@ func serverVersion(ctx context.Context, client *api.Client) (string, error) {
 func servedBy(ctx context.Context, client *api.Client, group schema.GroupVersion) ([]string, error) {
 	action := api.Action{Operation: "reading the resources", Verb: "get", Group: group.Group, Resource: group.String()}
 	body, err := client.Call(ctx, action, client.Get("apis", group.Group, group.Version))
-	switch {
-	case errors.Is(err, datastore.ErrNotInstalled):
-		return nil, nil
-	case err != nil:
-		return nil, err
-	case !api.IsKind(body, "APIResourceList", "v1"):
-		return nil, fmt.Errorf("the response is not a list of the resources of %s", group)
-	}
 	var list struct {
 		Resources []struct {
 			Name string `json:"name"`
 		} `json:"resources"`
 	}
-	if err := json.Unmarshal(body, &list); err != nil {
+	switch {
+	case errors.Is(err, datastore.ErrNotInstalled):
+		return nil, nil
+	case err != nil:
 		return nil, err
+	case !api.IsKind(body, "APIResourceList", "v1"), json.Unmarshal(body, &list) != nil:
+		return nil, fmt.Errorf("the response is not a list of the resources of %s", group)
 	}
 	var names []string
 	for _, resource := range list.Resources {
