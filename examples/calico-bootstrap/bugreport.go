@@ -186,7 +186,10 @@ func versionLines(v facts.Versions) []string {
 // poolLines returns the number of pools, and the first ones as they are stored, without
 // their metadata.
 func poolLines(snapshot datastore.Snapshot) []string {
-	lines := []string{fmt.Sprintf("%d pools, %d records that can't be decoded", len(snapshot.Pools), len(snapshot.Unreadable))}
+	lines := []string{fmt.Sprintf("pools: %d", len(snapshot.Pools))}
+	if count := len(snapshot.Unreadable); count > 0 {
+		lines = append(lines, fmt.Sprintf("records that can't be decoded: %d", count))
+	}
 	for _, unreadable := range snapshot.Unreadable[:min(len(snapshot.Unreadable), maxReportedPools)] {
 		lines = append(lines, fmt.Sprintf("%s: can't be decoded: %v", unreadable.Name, unreadable.Err))
 	}
@@ -219,7 +222,7 @@ func (p *program) planLines(ctx context.Context, store open.Datastore) []string 
 		}
 	}
 	for _, finding := range planned.Report.Findings {
-		lines = append(lines, fmt.Sprintf("finding: %s: %v", finding.Code, finding))
+		lines = append(lines, "finding: "+finding.Error())
 	}
 	for _, note := range planned.Report.Notes {
 		lines = append(lines, "note: "+note)

@@ -86,14 +86,14 @@ func TestPoolLines(t *testing.T) {
 		Unreadable: []datastore.Unreadable{{Name: "c", Err: errors.New("not JSON")}},
 	}
 	assert.Equal(t, []string{
-		"2 pools, 1 records that can't be decoded", "c: can't be decoded: not JSON",
+		"pools: 2", "records that can't be decoded: 1", "c: can't be decoded: not JSON",
 		`a: {"cidr":"10.0.0.0/8","nodeSelector":"has(a) && !has(b)","later":1}`, "b: no spec",
 	}, poolLines(snapshot), "as they are stored, without metadata")
 	for range 100 {
 		snapshot.Pools = append(snapshot.Pools, snapshot.Pools[0])
 	}
 	lines := poolLines(snapshot)
-	assert.Len(t, lines, 1+1+maxReportedPools+1)
+	assert.Len(t, lines, 2+1+maxReportedPools+1)
 	assert.Equal(t, "only the first 50 are shown", lines[len(lines)-1])
 }
 

@@ -17,6 +17,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/typed"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
@@ -175,4 +176,21 @@ func withExamples(t *testing.T) string {
 	require.NoError(t, err)
 	require.NoError(t, os.Symlink(repository, filepath.Join(folder, "calico-bootstrap")))
 	return folder
+}
+
+// TestKustomizeDocument runs the commands of docs/KUBERNETES.md beside a clone of this
+// repository.
+func TestKustomizeDocument(t *testing.T) {
+	t.Parallel()
+	world := newKubernetesWorld(t, ippool.CRDV1)
+	world.server.Apply(t, []byte("{apiVersion: v1, kind: Namespace, metadata: {name: networking}}"))
+	folder := withExamples(t)
+	t.Cleanup(func() { kubectlAfter(t, world.server, "delete", "-k", folder, "--wait=false") })
+	typed.Session{
+		Document: "../../docs/KUBERNETES.md", Name: "kustomize", Folder: folder, Update: *update,
+		Env:  []string{"PATH=" + withKubectl(t) + ":" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "KUBECONFIG=" + world.server.Kubeconfig(t)},
+		Tidy: func(printed string) string { return printed },
+	}.Type(t)
+	role := kubectl(t, world.server, "-n", "kube-system", "get", "rolebinding", "calico-bootstrap", "-o", "jsonpath={.subjects[0].namespace}")
+	assert.Equal(t, "networking", role)
 }

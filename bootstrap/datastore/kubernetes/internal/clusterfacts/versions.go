@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -101,5 +102,6 @@ func servedBy(ctx context.Context, client *api.Client, group schema.GroupVersion
 			names = append(names, text.Clip(resource.Name, text.MaxQuoted))
 		}
 	}
+	slices.Sort(names)
 	return names, nil
 }
