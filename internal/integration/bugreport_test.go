@@ -86,7 +86,7 @@ func TestBugReportOnEtcd(t *testing.T) {
 	assert.Equal(t, sectionOf(t, report, "Settings"), sectionOf(t, stopped, "Settings"))
 }
 
-// Without a quorum, a member still responds with its version and the number of members.
+// TestBugReportOnEtcdCluster expects the number of members.
 func TestBugReportOnEtcdCluster(t *testing.T) {
 	t.Parallel()
 	cluster := etcdtest.StartCluster(t, 3)
