@@ -2,6 +2,7 @@ package nat
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
@@ -89,39 +90,9 @@ func (m *Model) Explain(source, destination netip.Addr, options Options) (Verdic
 	if q.settings >= 0 {
 		return m.explain(&m.effective[q.settings], &q, options), nil
 	}
-	type key struct {
-		answer Answer
-		row    int
-		as     As
-	}
-	var (
-		outcomes []Outcome
-		places   = map[key]int{}
-		verdict  Verdict
-	)
-	for i := range m.effective {
-		e := &m.effective[i]
-		if e.nodes == 0 || e.nodes == 1 && q.toAnyNode && m.settings[q.toNode.node] == i {
-			continue // No node that the source may be on has these settings.
-		}
-		outcome := m.outcome(e, &q, options)
-		k := key{outcome.Masqueraded, outcome.Row, outcome.As}
-		same, found := places[k]
-		switch {
-		case !found:
-			if len(outcomes) == 0 {
-				verdict = m.explain(e, &q, options)
-			}
-			places[k] = len(outcomes)
-			outcomes = append(outcomes, outcome)
-		case len(outcomes[same].Nodes) > 0: // Otherwise it is that of all other nodes.
-			outcomes[same].Nodes = append(outcomes[same].Nodes, e.node)
-		}
-	}
-	switch len(outcomes) {
-	case 0:
-		return m.explain(&m.effective[0], &q, options), nil
-	case 1:
+	outcomes, first := m.outcomesOf(&q, options)
+	verdict := m.explain(&m.effective[first], &q, options)
+	if len(outcomes) < 2 {
 		return verdict, nil
 	}
 	for _, other := range outcomes[1:] {
@@ -137,14 +108,55 @@ func (m *Model) Explain(source, destination netip.Addr, options Options) (Verdic
 	return verdict, nil
 }
 
+// outcomesOf returns what happens on the nodes that the source may be on, and the settings
+// of the first outcome. Without such nodes these are those of a node without any of its own.
+func (m *Model) outcomesOf(q *question, options Options) (outcomes []Outcome, first int) {
+	own := -1 // the settings that only the destination's own node has
+	if q.toAnyNode && m.effective[m.settings[q.toNode.node]].nodes == 1 {
+		own = m.settings[q.toNode.node]
+	}
+	type key struct {
+		row int
+		as  As
+	}
+	places := map[key]int{}
+	for _, group := range m.outcomes {
+		settings := group.settings
+		if i, found := slices.BinarySearch(settings, own); found {
+			settings = slices.Delete(slices.Clone(settings), i, i+1)
+		}
+		if len(settings) == 0 {
+			continue
+		}
+		outcome := m.outcome(&m.effective[settings[0]], q, options)
+		place, found := places[key{outcome.Row, outcome.As}]
+		if !found {
+			if place = len(outcomes); place == 0 {
+				first = settings[0]
+			}
+			places[key{outcome.Row, outcome.As}] = place
+			outcomes = append(outcomes, outcome)
+		} else if len(outcomes[place].Nodes) == 0 {
+			continue
+		}
+		if m.effective[settings[0]].node == "" {
+			continue // It is that of all other nodes, and the first one.
+		}
+		for _, i := range settings {
+			outcomes[place].Nodes = append(outcomes[place].Nodes, m.effective[i].node)
+		}
+	}
+	for _, outcome := range outcomes {
+		slices.Sort(outcome.Nodes)
+	}
+	return outcomes, first
+}
+
 func (m *Model) outcome(e *effective, q *question, options Options) Outcome {
 	answer, row := m.row(e, q)
 	outcome := Outcome{Masqueraded: answer, Row: row}
 	if row >= 7 {
 		outcome.As = e.as(q.source.Is4(), options.Protocol)
-	}
-	if e.node != "" {
-		outcome.Nodes = []string{e.node}
 	}
 	return outcome
 }
@@ -163,7 +175,7 @@ func (m *Model) explain(e *effective, q *question, options Options) Verdict {
 	}
 
 	natSources := m.poolsOf(q.source, func(pool Pool) bool { return pool.NATOutgoing })
-	if outcome.Row == 2 {
+	if len(natSources) == 0 {
 		if pools := m.poolsOf(q.source, func(Pool) bool { return true }); len(pools) > 0 {
 			add(SourceWithoutNAT, 2, Reason{Address: q.source, Pools: pools})
 		} else {
@@ -172,6 +184,10 @@ func (m *Model) explain(e *effective, q *question, options Options) Verdict {
 		return verdict
 	}
 	add(SourceInNATPool, 2, Reason{Address: q.source, Pools: natSources})
+	if outcome.Row == 2 {
+		add(IPv6Unsupported, 2, Reason{Address: q.source, Setting: e.from[ipv6]})
+		return verdict
+	}
 
 	if outcome.Row == 3 {
 		add(SourceNotWorkload, 3, Reason{Address: q.source, Setting: m.dataplaneSetting(e)})

@@ -22,7 +22,7 @@ func TestFindings(t *testing.T) {
 	snat, wildcard := nat.FelixSpec{NATOutgoingAddress: "192.0.2.1"}, nat.FelixSpec{InterfaceFilter: "eth+"}
 	nodes := []nat.Node{{Name: "n1"}, {Name: "n2"}}
 	pair := []*v3.IPPool{pods, newPool("part", "10.244.8.0/24")}
-	const surprise = "GlobalNATAddress: natOutgoingAddress is 192.0.2.1 (FelixConfiguration default), for all nodes: replies return to the one node that has the address, so only its pods get them"
+	const surprise = "GlobalNATAddress: natOutgoingAddress is 192.0.2.1 (FelixConfiguration default), for every node: replies return to the one node that has the address, so only its pods get them"
 	tests := []struct {
 		name    string
 		cluster nat.Cluster

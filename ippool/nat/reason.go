@@ -19,6 +19,7 @@ const (
 	SourceInNATPool  Code = "SourceInNATPool"  // row 2, a note
 	SourceWithoutNAT Code = "SourceWithoutNAT" // row 2: in pools without natOutgoing
 	SourceInNoPool   Code = "SourceInNoPool"   // row 2
+	IPv6Unsupported  Code = "IPv6Unsupported"  // row 2: ipv6Support is false
 
 	SourceNotWorkload Code = "SourceNotWorkload" // row 3
 	DataplaneAssumed  Code = "DataplaneAssumed"  // row 3, a note: with eBPF the answer would be no
@@ -68,6 +69,8 @@ func (r Reason) Text() string {
 		return fmt.Sprintf("source %s is in %s, without natOutgoing", r.Address, poolNames(r.Pools))
 	case SourceInNoPool:
 		return fmt.Sprintf("source %s is in no pool", r.Address)
+	case IPv6Unsupported:
+		return fmt.Sprintf("source %s is IPv6, for which Felix programs nothing: %s", r.Address, r.Setting)
 	case SourceNotWorkload:
 		why := "the dataplane is eBPF"
 		if r.Setting.Field != "" {

@@ -150,7 +150,7 @@ func TestProblems(t *testing.T) {
 	}
 	assert.Equal(t, []string{
 		`FelixConfiguration default: metadata.name: Invalid value: "default": must be unique; the first one applies`,
-		`FelixConfiguration default: spec.externalNodesList: Invalid value: "198.51.100.0/24,all": must be addresses and CIDRs such as 192.0.2.0/24; Felix's default is assumed`,
+		`FelixConfiguration default: spec.externalNodesList: Invalid value: "198.51.100.0/24,all": must be IPv4 addresses and CIDRs such as 192.0.2.0/24; Felix ends on every node that reads it`,
 		`FelixConfiguration default: spec.iptablesNATOutgoingInterfaceFilter: Invalid value: "eth 0": must be the name of an interface such as eth0 or eth+, of at most 15 characters; Felix's default is assumed`,
 		`FelixConfiguration default: spec.natOutgoingAddress: Invalid value: "fd00::1": must be an IPv4 address such as 192.0.2.10; Felix's default is assumed`,
 		`FelixConfiguration default: spec.natOutgoingExclusions: Invalid value: "Pools": must be IPPoolsOnly or IPPoolsAndHostIPs; Felix's default is assumed`,
