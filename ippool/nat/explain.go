@@ -53,18 +53,31 @@ func (e *effective) as(ipv4 bool, protocol Protocol) As {
 	if ipv4 && e.address.IsValid() {
 		as = As{Address: e.address}
 	}
-	if protocol == "" || protocol == TCP || protocol == UDP {
+	if hasPorts(protocol) {
 		as.Ports = e.ports
 	}
 	return as
 }
+
+// kindOf returns the kind of question, of which what a source becomes depends, from 0 to 3.
+func kindOf(ipv4 bool, protocol Protocol) (kind int) {
+	if ipv4 {
+		kind = 1
+	}
+	if hasPorts(protocol) {
+		kind += 2
+	}
+	return kind
+}
+
+func hasPorts(protocol Protocol) bool { return protocol == "" || protocol == TCP || protocol == UDP }
 
 // Outcome is what happens on some nodes.
 type Outcome struct {
 	Masqueraded Answer   // on these nodes
 	As          As       // as in a Verdict
 	Row         int      // as in a Verdict
-	Nodes       []string // sorted; none: all nodes that no other outcome names
+	Nodes       []string // sorted; none: all nodes that no other outcome names; must not be modified
 }
 
 // String returns the outcome and its nodes.
@@ -115,39 +128,42 @@ func (m *Model) outcomesOf(q *question, options Options) (outcomes []Outcome, fi
 	if q.toAnyNode && m.effective[m.settings[q.toNode.node]].nodes == 1 {
 		own = m.settings[q.toNode.node]
 	}
-	type key struct {
-		row int
-		as  As
-	}
-	places := map[key]int{}
+	kind := kindOf(q.source.Is4(), options.Protocol)
+	places := map[[2]int]int{} // by row and by what the source becomes
+	var merged []int
 	for _, group := range m.outcomes {
 		settings := group.settings
+		nodes := group.names
 		if i, found := slices.BinarySearch(settings, own); found {
 			settings = slices.Delete(slices.Clone(settings), i, i+1)
+			nodes = slices.DeleteFunc(slices.Clone(nodes), func(node string) bool { return node == m.effective[own].node })
 		}
 		if len(settings) == 0 {
 			continue
 		}
 		outcome := m.outcome(&m.effective[settings[0]], q, options)
-		place, found := places[key{outcome.Row, outcome.As}]
+		key := [2]int{outcome.Row, 0}
+		if outcome.Row >= 7 {
+			key[1] = group.becomes[kind]
+		}
+		place, found := places[key]
 		if !found {
 			if place = len(outcomes); place == 0 {
 				first = settings[0]
 			}
-			places[key{outcome.Row, outcome.As}] = place
+			places[key] = place
+			if m.effective[settings[0]].node != "" {
+				outcome.Nodes = slices.Clip(nodes) // It is copied when others are added.
+			}
 			outcomes = append(outcomes, outcome)
-		} else if len(outcomes[place].Nodes) == 0 {
-			continue
-		}
-		if m.effective[settings[0]].node == "" {
-			continue // It is that of all other nodes, and the first one.
-		}
-		for _, i := range settings {
-			outcomes[place].Nodes = append(outcomes[place].Nodes, m.effective[i].node)
+		} else if named := outcomes[place].Nodes; len(named) > 0 { // Else it is that of all other nodes.
+			outcomes[place].Nodes = append(named, nodes...)
+			merged = append(merged, place)
 		}
 	}
-	for _, outcome := range outcomes {
-		slices.Sort(outcome.Nodes)
+	slices.Sort(merged)
+	for _, place := range slices.Compact(merged) {
+		slices.Sort(outcomes[place].Nodes)
 	}
 	return outcomes, first
 }

@@ -299,15 +299,29 @@ func (m *Model) addConfigurations(configurations []FelixConfiguration) {
 			continue
 		}
 		key := deciding{m.ebpf(e), e.hostIPs, e.filter != "", e.noIPv6, e.from[externalNodes].Value}
-		e.group = addTo(&m.groups, groups, key, i, e.nodes)
-		addTo(&m.outcomes, outcomes, becoming{key, e.address, e.ports}, i, e.nodes)
+		e.group = addTo(&m.groups, groups, key, i, e)
+		addTo(&m.outcomes, outcomes, becoming{key, e.address, e.ports}, i, e)
+	}
+	for _, ipv4 := range []bool{false, true} {
+		for _, protocol := range []Protocol{TCP, ICMP} {
+			numbers := map[As]int{}
+			for i := range m.outcomes {
+				as := m.effective[m.outcomes[i].settings[0]].as(ipv4, protocol)
+				if _, found := numbers[as]; !found {
+					numbers[as] = len(numbers)
+				}
+				m.outcomes[i].becomes[kindOf(ipv4, protocol)] = numbers[as]
+			}
+		}
 	}
 }
 
 // group are settings that the same is true of.
 type group struct {
-	settings []int // in effective, ascending; at least one
-	nodes    int   // how many nodes have any of them
+	settings []int    // in effective, ascending; at least one
+	names    []string // the nodes with a FelixConfiguration of their own, sorted
+	nodes    int      // how many nodes have any of them
+	becomes  [4]int   // by kind of question, a number for what a source becomes
 }
 
 // deciding are the settings that change an answer, in a form that can be compared.
@@ -324,7 +338,7 @@ type becoming struct {
 }
 
 // addTo adds settings to the group of the key, and returns its place in groups.
-func addTo[K comparable](groups *[]group, byKey map[K]int, key K, settings, nodes int) int {
+func addTo[K comparable](groups *[]group, byKey map[K]int, key K, settings int, e *effective) int {
 	place, found := byKey[key]
 	if !found {
 		place = len(*groups)
@@ -332,7 +346,10 @@ func addTo[K comparable](groups *[]group, byKey map[K]int, key K, settings, node
 		*groups = append(*groups, group{})
 	}
 	g := &(*groups)[place]
-	g.settings, g.nodes = append(g.settings, settings), g.nodes+nodes
+	g.settings, g.nodes = append(g.settings, settings), g.nodes+e.nodes
+	if e.node != "" {
+		g.names = append(g.names, e.node)
+	}
 	return place
 }
 
