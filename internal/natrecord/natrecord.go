@@ -37,7 +37,7 @@ func FelixConfiguration(data []byte) (nat.FelixConfiguration, error) {
 	}
 	read := nat.FelixConfiguration{Name: object.Metadata.Name, Spec: object.Spec.FelixSpec}
 	if ports := object.Spec.NATPortRange; ports != nil {
-		value := intstr.FromString(ports.String())
+		value := intstr.Parse(ports.String())
 		read.Spec.NATPortRange = &value
 	}
 	return read, nil
