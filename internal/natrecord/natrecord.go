@@ -3,13 +3,15 @@
 package natrecord
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"net/netip"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
-	"github.com/projectcalico/api/pkg/lib/numorstring"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
@@ -37,20 +39,38 @@ func FelixConfiguration(data []byte) (nat.FelixConfiguration, error) {
 	}
 	read := nat.FelixConfiguration{Name: object.Metadata.Name, Spec: object.Spec.FelixSpec}
 	if ports := object.Spec.NATPortRange; ports != nil {
-		value := intstr.Parse(ports.String())
+		value := intstr.Parse(string(*ports))
 		read.Spec.NATPortRange = &value
 	}
 	return read, nil
 }
 
-// ports are decoded as Calico does it, with an error that quotes no value.
-type ports struct{ numorstring.Port }
+// ports are decoded as numorstring.Port of Calico's API does it, but the error quotes no value.
+// Forks of Calico's API may lack that package.
+type ports string
+
+var (
+	portName  = regexp.MustCompile(`^[a-zA-Z0-9_.-]{1,128}$`)
+	portRange = regexp.MustCompile(`^([0-9]+)(?::([0-9]+))?$`)
+)
 
 func (p *ports) UnmarshalJSON(data []byte) error {
-	if p.Port.UnmarshalJSON(data) != nil {
-		return errors.New("spec.natPortRange: must be a port, or a range such as 1024:65535; Felix can't decode the object and ignores all of it")
+	var value intstr.IntOrString
+	if json.Unmarshal(data, &value) == nil {
+		*p = ports(value.String())
+		numbers := portRange.FindStringSubmatch(string(*p))
+		switch {
+		case numbers == nil && value.Type == intstr.String && portName.MatchString(string(*p)):
+			return nil
+		case numbers != nil:
+			first, err := strconv.ParseUint(numbers[1], 10, 16)
+			last, lastErr := strconv.ParseUint(cmp.Or(numbers[2], numbers[1]), 10, 16)
+			if err == nil && lastErr == nil && first <= last {
+				return nil
+			}
+		}
 	}
-	return nil
+	return errors.New("spec.natPortRange: must be a port, or a range such as 1024:65535; Felix can't decode the object and ignores all of it")
 }
 
 // node has the fields of Calico's Node and of the Kubernetes API's. Neither uses a field
