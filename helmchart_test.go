@@ -32,6 +32,16 @@ func chartSettings() []settings.Definition {
 	return slices.DeleteFunc(settings.Definitions(), func(d settings.Definition) bool { return d.ID == origin.SettingPoolsFile })
 }
 
+// chartUsage describes a setting in the words of the chart: helm-docs takes no flags in its
+// comments.
+func chartUsage(d settings.Definition) string {
+	usage := strings.TrimSuffix(d.Usage, "; the environment variable is safer")
+	for _, other := range settings.Definitions() {
+		usage = strings.ReplaceAll(usage, "--"+other.Flag+" ", valueName(other)+" ")
+	}
+	return usage
+}
+
 // valueName returns the name of a setting in the chart: ipv4PoolCidr for --ipv4-pool-cidr.
 func valueName(d settings.Definition) string {
 	return regexp.MustCompile(`-[a-z0-9]`).ReplaceAllStringFunc(d.Flag, func(part string) string { return strings.ToUpper(part[1:]) })
@@ -50,14 +60,14 @@ func chartValues() string {
 		case d.Bool:
 			accepted = "true or false"
 		case d.Secret:
-			accepted, value = "a reference to a key of a Secret", "{}"
+			accepted, value = "`{name: SECRET, key: KEY}`", "{}"
 		case isList(d):
 			accepted, value = strings.ReplaceAll(accepted, "separated by commas", "as a list, or separated by commas"), "[]"
 		}
 		if set := chartDefaults[d.ID]; set != "" {
 			value = set
 		}
-		fmt.Fprintf(&text, "  # -- %s (%s): %s\n", d.Usage, d.Env, accepted)
+		fmt.Fprintf(&text, "  # -- `%s`: %s. Accepted: %s\n", d.Env, chartUsage(d), accepted)
 		if d.Default != "" && value == `""` {
 			fmt.Fprintf(&text, "  # @default -- %s\n", d.Default)
 		}
@@ -90,7 +100,7 @@ type object = map[string]any
 // settingSchema returns the schema of a setting. Templates check the rest, and the program
 // all of it.
 func settingSchema(d settings.Definition) object {
-	s := object{"description": d.Usage}
+	s := object{"description": chartUsage(d)}
 	text := object{"type": "string"}
 	switch {
 	case d.Secret:
