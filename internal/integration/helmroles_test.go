@@ -10,6 +10,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/kubetest"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
@@ -17,8 +19,8 @@ import (
 
 const (
 	poolsOfBoth = "pools[0].name=a,pools[0].cidr=10.1.0.0/16,pools[1].name=b,pools[1].cidr=fd00:1::/64"
-	ipv4Pool  = "pools[0].name=a,pools[0].cidr=10.1.0.0/16,pools[0].natOutgoing=true"
-	ipv6Pool  = "pools[0].name=b,pools[0].cidr=fd00:1::/64,pools[0].natOutgoing=true"
+	ipv4Pool    = "pools[0].name=a,pools[0].cidr=10.1.0.0/16,pools[0].natOutgoing=true,pools[0].nodeSelector=all()"
+	ipv6Pool    = "pools[0].name=b,pools[0].cidr=fd00:1::/64,pools[0].natOutgoing=true,pools[0].nodeSelector=all()"
 )
 
 // TestHelmRoles runs the Job of the chart with many values as an account that may do
@@ -28,7 +30,7 @@ func TestHelmRoles(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ set string }{
 		{""},
-		{"settings.onDrift=update"},
+		{"settings.onDrift=update,settings.ipv4PoolNodeSelector=all()"},
 		{"settings.ipv6Support=false"},
 		{"settings.ipv4PoolCidr=10.244.0.0/16,settings.ipv6PoolCidr=none"},
 		{"settings.ipv4PoolCidr=10.244.0.0/16,settings.ipv6PoolCidr=None,settings.preflight=off"},
@@ -64,7 +66,7 @@ func TestHelmRoles(t *testing.T) {
 	native.server.InstallNATCRDs(t, native.group, false)
 	account.world = native
 	t.Run(native.group.Group, func(t *testing.T) {
-		account.compareRoles(t, "settings.onDrift=update,settings.ipv6PoolNatOutgoing=true")
+		account.compareRoles(t, "settings.onDrift=update,settings.ipv6PoolNodeSelector=all(),settings.ipv6PoolNatOutgoing=true")
 	})
 }
 
@@ -115,8 +117,8 @@ func (o *omnipotent) compareRoles(t *testing.T, set string) {
 	pools := o.world.Pools(t)
 	require.NotEmpty(t, pools)
 	for _, pool := range pools {
-		pool.Spec.NodeSelector = "modified == 'true'"
-		o.world.Write(t, &pool)
+		_, err := o.world.resource("ippools").Patch(t.Context(), pool.Name, types.MergePatchType, []byte(`{"spec":{"nodeSelector":"modified == 'true'"}}`), metav1.PatchOptions{})
+		require.NoError(t, err)
 	}
 	r = call(t, env, arguments...)
 	require.Zero(t, r.code, r.stderr)
