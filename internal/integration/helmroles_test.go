@@ -24,7 +24,7 @@ const (
 )
 
 // TestHelmRoles runs the Job of the chart with many values as an account that may do
-// everything: on a new cluster of which kube-proxy alone knows a pod CIDR, and again after
+// everything: on a new cluster of which kube-proxy alone knows the pod CIDRs, and again after
 // the pools were modified. The rules of the chart are its requests, no more and no less.
 func TestHelmRoles(t *testing.T) {
 	t.Parallel()
@@ -55,7 +55,7 @@ func TestHelmRoles(t *testing.T) {
 	world.server.InstallOperatorCRD(t) // without it, its permission is not needed
 	world.server.InstallNATCRDs(t, world.group, false)
 	world.server.DeleteConfigMap(t, "kube-system", "kubeadm-config")
-	world.server.PutConfigMap(t, "kube-system", "kube-proxy", map[string]string{"config.conf": "clusterCIDR: 10.244.0.0/16"})
+	world.server.PutConfigMap(t, "kube-system", "kube-proxy", map[string]string{"config.conf": "clusterCIDR: 10.244.0.0/16,fd00:10:244::/56"})
 	t.Cleanup(func() { world.server.DeleteConfigMap(t, "kube-system", "kube-proxy") })
 	account := newOmnipotent(t, world)
 	for _, tt := range tests {
@@ -63,6 +63,7 @@ func TestHelmRoles(t *testing.T) {
 	}
 
 	native := newKubernetesWorld(t, v3.SchemeGroupVersion)
+	native.server.InstallOperatorCRD(t)
 	native.server.InstallNATCRDs(t, native.group, false)
 	account.world = native
 	t.Run(native.group.Group, func(t *testing.T) {
