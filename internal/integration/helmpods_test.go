@@ -62,10 +62,16 @@ func (n *node) helm(t *testing.T, args ...string) (string, error) {
 		case err := <-done:
 			return out.String(), err
 		case <-time.After(pollInterval):
-			n.runJobs(t)
-			n.runPods(t)
+			n.work(t)
 		}
 	}
+}
+
+// work runs the pods that did not run yet.
+func (n *node) work(t *testing.T) {
+	t.Helper()
+	n.runJobs(t)
+	n.runPods(t)
 }
 
 // objects returns the client of a resource in the namespace.
@@ -147,7 +153,7 @@ func (n *node) run(t *testing.T, of string, pod corev1.PodSpec) result {
 	env, args := n.container(t, pod)
 	if pod.AutomountServiceAccountToken != nil && *pod.AutomountServiceAccountToken {
 		user := "system:serviceaccount:" + n.namespace + ":" + pod.ServiceAccountName
-		waitForAccess(t, n.server, user, "create", n.group.Group, "ippools")
+		waitForAccess(t, n.server, user, "list", n.group.Group, "ippools")
 		token := n.server.Token(t, n.namespace, pod.ServiceAccountName, time.Hour)
 		env = append(env, "KUBECONFIG="+n.server.TokenKubeconfig(t, token))
 	}
@@ -221,20 +227,22 @@ func (n *node) data(t *testing.T, resource schema.GroupVersionResource, name str
 }
 
 // left returns the objects of the chart in the cluster, by kind and name, without its Jobs
-// and pods.
-func (n *node) left(t *testing.T) []string {
+// and pods, and without those of the test, whose number it returns.
+func (n *node) left(t *testing.T) (objects []string, tests int) {
 	t.Helper()
 	out := kubectl(t, n.server, "get", "serviceaccounts,configmaps,clusterroles,clusterrolebindings,roles,rolebindings", "--all-namespaces",
 		"--selector", "app.kubernetes.io/name=calico-bootstrap,helm.sh/chart", "-o", "json")
 	var list metav1.PartialObjectMetadataList
 	require.NoError(t, json.Unmarshal([]byte(out), &list))
-	objects := []string{}
 	for _, item := range list.Items {
-		if item.Namespace == n.namespace || strings.HasPrefix(item.Name, n.namespace+":") {
+		switch ours := item.Namespace == n.namespace || strings.HasPrefix(item.Name, n.namespace+":"); {
+		case ours && strings.HasSuffix(item.Name, "-test"):
+			tests++
+		case ours:
 			objects = append(objects, item.Kind+" "+item.Name)
 		}
 	}
-	return objects
+	return objects, tests
 }
 
 // removedAfter removes what the releases of the namespace leave in others.

@@ -9,6 +9,7 @@ import (
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -25,7 +26,8 @@ const (
 
 // TestHelmRoles runs the Job of the chart with many values as an account that may do
 // everything: on a new cluster of which kube-proxy alone knows the pod CIDRs, and again after
-// the pools were modified. The rules of the chart are its requests, no more and no less.
+// the pools were modified. The rules of the chart are its requests, no more and no less, and
+// so are those of the test.
 func TestHelmRoles(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ set string }{
@@ -97,23 +99,21 @@ func (o *omnipotent) compareRoles(t *testing.T, set string) {
 	}
 	documents, err := rendered(t, args...)
 	require.NoError(t, err)
-	var rules []string
-	for _, kind := range []string{"ClusterRole", "Role"} {
-		if role := typedObject[rbacv1.ClusterRole](t, documents, kind); role != nil {
-			for _, right := range rightsOf(role.Rules, kind) {
-				rules = append(rules, fmt.Sprintf("%s %s.%s %v", right.rule.Verbs[0], right.rule.Resources[0], right.rule.APIGroups[0], right.rule.ResourceNames))
-			}
-		}
-	}
-
 	n := &node{server: o.world.server, namespace: o.namespace, group: o.world.group}
 	if files := configMapOf(t, documents); files != nil {
 		n.server.PutConfigMap(t, n.namespace, "pools-calico-bootstrap-pools", files)
+		n.server.PutConfigMap(t, n.namespace, "pools-calico-bootstrap-pools-test", files)
 	}
-	env, arguments := n.container(t, jobOf(t, documents).Spec.Template.Spec)
-	env = append(env, "KUBECONFIG="+o.kubeconfig)
+	connection := "KUBECONFIG=" + o.kubeconfig
 	n.server.ResetAudit(t, o.user)
-	r := call(t, env, arguments...)
+	env, arguments := n.container(t, typedObject[corev1.Pod](t, documents, "Pod", "-test").Spec)
+	r := call(t, append(env, connection), arguments...)
+	require.Equal(t, 3, r.code, "no pool exists: %s", r.stderr)
+	assert.ElementsMatch(t, rulesOf(t, documents, "-test"), o.requests(t))
+
+	n.server.ResetAudit(t, o.user)
+	env, arguments = n.container(t, jobOf(t, documents).Spec.Template.Spec)
+	r = call(t, append(env, connection), arguments...)
 	require.Zero(t, r.code, r.stderr)
 	pools := o.world.Pools(t)
 	require.NotEmpty(t, pools)
@@ -121,11 +121,30 @@ func (o *omnipotent) compareRoles(t *testing.T, set string) {
 		_, err := o.world.resource("ippools").Patch(t.Context(), pool.Name, types.MergePatchType, []byte(`{"spec":{"nodeSelector":"modified == 'true'"}}`), metav1.PatchOptions{})
 		require.NoError(t, err)
 	}
-	r = call(t, env, arguments...)
+	r = call(t, append(env, connection), arguments...)
 	require.Zero(t, r.code, r.stderr)
+	assert.ElementsMatch(t, rulesOf(t, documents), o.requests(t))
+}
 
+// rulesOf returns what the roles of the Job, or those with the suffix, allow.
+func rulesOf(t *testing.T, documents string, suffix ...string) []string {
+	t.Helper()
+	var rules []string
+	for _, kind := range []string{"ClusterRole", "Role"} {
+		if role := typedObject[rbacv1.ClusterRole](t, documents, kind, suffix...); role != nil {
+			for _, right := range rightsOf(role.Rules, kind) {
+				rules = append(rules, fmt.Sprintf("%s %s.%s %v", right.rule.Verbs[0], right.rule.Resources[0], right.rule.APIGroups[0], right.rule.ResourceNames))
+			}
+		}
+	}
+	return rules
+}
+
+// requests returns the requests since the last reset, in the form of rulesOf.
+func (o *omnipotent) requests(t *testing.T) []string {
+	t.Helper()
 	var requests []string
-	for _, entry := range n.server.Audit(t, o.user) {
+	for _, entry := range o.world.server.Audit(t, o.user) {
 		if entry.Resource == "" {
 			continue // versions of API groups, which everyone may read
 		}
@@ -136,7 +155,7 @@ func (o *omnipotent) compareRoles(t *testing.T, set string) {
 		requests = append(requests, fmt.Sprintf("%s %s.%s %v", entry.Verb, entry.Resource, entry.Group, names))
 	}
 	slices.Sort(requests)
-	assert.ElementsMatch(t, rules, slices.Compact(requests))
+	return slices.Compact(requests)
 }
 
 // TestHelmRolesOfBothGroups checks that without settings.calicoApiGroup the rules are those

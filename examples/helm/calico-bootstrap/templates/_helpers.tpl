@@ -35,11 +35,13 @@ unless Helm deletes it first, one with other values is another Job.
 {{- end -}}
 
 {{/*
-The name of the objects that are in no namespace, or in kube-system: unique, since a
-release in another namespace may have the same full name.
+The name of the objects that are in no namespace, or in kube-system, given the chart's
+context and a suffix: unique, since a release in another namespace may have the same full
+name.
 */}}
 {{- define "calico-bootstrap.clusterName" -}}
-{{- printf "%s:%s" .Release.Namespace (include "calico-bootstrap.fullname" .) -}}
+{{- $root := index . 0 -}}
+{{- printf "%s:%s%s" $root.Release.Namespace (include "calico-bootstrap.fullname" $root) (index . 1) -}}
 {{- end -}}
 
 {{- define "calico-bootstrap.labels" -}}
@@ -54,11 +56,24 @@ app.kubernetes.io/name: {{ include "calico-bootstrap.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 
+{{/*
+The suffixes of the objects that a pod needs: the Job's has none, and that of `helm test` has
+objects of its own, which only read. The hooks of the Job exist while it runs, and could not
+be hooks of the test as well: `helm test --logs` takes every hook of a test for a pod.
+*/}}
+{{- define "calico-bootstrap.suffixes" -}}
+{{- ternary (list "" "-test") (list "") .Values.test.enabled | toJson -}}
+{{- end -}}
+
+{{/* The ServiceAccount, given the chart's context and a suffix. */}}
 {{- define "calico-bootstrap.serviceAccountName" -}}
-{{- if .Values.serviceAccount.create -}}
-{{- default (include "calico-bootstrap.fullname" .) .Values.serviceAccount.name -}}
+{{- $root := index . 0 -}}
+{{- with $root.Values.serviceAccount -}}
+{{- if .create -}}
+{{- printf "%s%s" (default (include "calico-bootstrap.fullname" $root) .name) (index $ 1) -}}
 {{- else -}}
-{{- default "default" .Values.serviceAccount.name -}}
+{{- default "default" .name -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 
@@ -72,15 +87,15 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 
 {{/*
-The annotations of an object that the Job needs, given the chart's context and how much
-earlier than the Job it is created. Hooks run before the objects of a release exist, so it
-is a hook as well, also for `helm test`, and is deleted when all hooks have succeeded.
+The annotations of an object that a pod needs, given the chart's context, the suffix, and how
+much earlier than the Job it is created. What the Job needs is a hook as well, since hooks run
+before the objects of a release exist. It is deleted when the Job has succeeded or failed.
 */}}
 {{- define "calico-bootstrap.hookAnnotations" -}}
 {{- $root := index . 0 -}}
-{{- if $root.Values.hook.enabled -}}
-helm.sh/hook: pre-install,pre-upgrade,test
-helm.sh/hook-weight: {{ sub (int $root.Values.hook.weight) (index . 1) | quote }}
+{{- if and $root.Values.hook.enabled (not (index . 1)) -}}
+helm.sh/hook: pre-install,pre-upgrade
+helm.sh/hook-weight: {{ sub (int $root.Values.hook.weight) (index . 2) | quote }}
 helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 {{- end -}}
 {{- end -}}

@@ -1,11 +1,12 @@
 {{/*
-What a run with these values reads and writes, as YAML: the program's own rules, by
-address family. A ConfigMap of others may have pools of both families.
+What a run with these values reads besides pools and blocks, as YAML, given the chart's
+context and a suffix: the program's own conditions, by address family. The run of the test
+has no preflight. A ConfigMap of others may have pools of both families.
 */}}
 {{- define "calico-bootstrap.permissions" -}}
-{{- $v := .Values -}}
-{{- $s := .Values.settings -}}
-{{- $checks := not (has (toString $s.preflight) (list "off" "false")) -}}
+{{- $v := (index . 0).Values -}}
+{{- $s := $v.settings -}}
+{{- $checks := not (or (index . 1) (has (toString $s.preflight) (list "off" "false"))) -}}
 {{- $created := false -}}
 {{- $unknown := false -}}
 {{- $sources := false -}}

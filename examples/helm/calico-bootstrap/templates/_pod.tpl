@@ -58,29 +58,33 @@ the overrides, which are the second argument, and what etcdSecret implies.
 {{- end }}
 {{- end -}}
 
-{{/* The ConfigMap with the pools; empty: none. */}}
+{{/* The ConfigMap with the pools, given the chart's context and a suffix; empty: none. */}}
 {{- define "calico-bootstrap.poolsConfigMap" -}}
-{{- if and .Values.pools .Values.poolsConfigMap -}}
+{{- $root := index . 0 -}}
+{{- with $root.Values -}}
+{{- if and .pools .poolsConfigMap -}}
 {{- fail "poolsConfigMap: must be empty with pools" -}}
 {{- end -}}
-{{- if .Values.pools -}}
-{{- printf "%s-pools" (include "calico-bootstrap.fullname" .) -}}
+{{- if .pools -}}
+{{- printf "%s-pools%s" (include "calico-bootstrap.fullname" $root) (index $ 1) -}}
 {{- else -}}
-{{- .Values.poolsConfigMap -}}
+{{- .poolsConfigMap -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 
 {{/*
-The metadata and the spec of the pod, given the chart's context, the arguments of the
-program, and settings that override the values.
+The spec of a pod, given the chart's context, the suffix of the objects that it needs, the
+arguments of the program, and settings that override the values.
 */}}
 {{- define "calico-bootstrap.podSpec" -}}
 {{- $root := index . 0 -}}
-{{- $args := index . 1 -}}
-{{- $env := include "calico-bootstrap.env" (list $root (index . 2)) -}}
+{{- $suffix := index . 1 -}}
+{{- $args := index . 2 -}}
+{{- $env := include "calico-bootstrap.env" (list $root (index . 3)) -}}
 {{- with $root.Values -}}
-{{- $pools := include "calico-bootstrap.poolsConfigMap" $root -}}
-serviceAccountName: {{ include "calico-bootstrap.serviceAccountName" $root }}
+{{- $pools := include "calico-bootstrap.poolsConfigMap" (list $root $suffix) -}}
+serviceAccountName: {{ include "calico-bootstrap.serviceAccountName" (list $root $suffix) }}
 automountServiceAccountToken: {{ eq (include "calico-bootstrap.inCluster" $root) "true" }}
 restartPolicy: Never
 {{- with .image.pullSecrets }}
