@@ -192,3 +192,11 @@ func TestHelmChartHasEverySetting(t *testing.T) {
 		assert.Equal(t, want, readFile(t, chart+name), name)
 	}
 }
+
+// TestHelmChartHasTheImagesUser compares the chart's user with that of the image.
+func TestHelmChartHasTheImagesUser(t *testing.T) {
+	t.Parallel()
+	user := regexp.MustCompile(`(?m)^USER (\d+):(\d+)$`).FindStringSubmatch(readFile(t, "examples/calico-bootstrap/Dockerfile"))
+	require.NotNil(t, user)
+	assert.Contains(t, readFile(t, chart+"values.yaml"), fmt.Sprintf("  runAsUser: %s\n  runAsGroup: %[2]s\n  fsGroup: %[2]s\n", user[1], user[2]))
+}

@@ -174,3 +174,21 @@ func TestHelmOnOpenShift(t *testing.T) {
 	require.NoError(t, create("openshift=true"))
 	require.ErrorContains(t, create("openshift=false"), "host namespaces (hostNetwork=true)", "the profile is enforced")
 }
+
+// TestHelmDependency renders the chart as a dependency of another one.
+func TestHelmDependency(t *testing.T) {
+	t.Parallel()
+	parent := t.TempDir()
+	require.NoError(t, os.CopyFS(filepath.Join(parent, "charts", "calico-bootstrap"), os.DirFS(chart)))
+	for name, content := range map[string]string{
+		"Chart.yaml":  "{apiVersion: v2, name: network, version: 1.0.0}",
+		"values.yaml": "calico-bootstrap: {image: {repository: registry.example.com/calico-bootstrap}, settings: {timeout: 10m}}",
+	} {
+		require.NoError(t, os.WriteFile(filepath.Join(parent, name), []byte(content), 0o600))
+	}
+	out, err := helmCommand(t, "template", "network", parent).Output()
+	require.NoError(t, err)
+	job := jobOf(t, string(out))
+	assert.Equal(t, "network-calico-bootstrap", job.Name)
+	assert.Contains(t, job.Spec.Template.Spec.Containers[0].Env, corev1.EnvVar{Name: "CALICO_IPPOOLS_TIMEOUT", Value: "10m"})
+}

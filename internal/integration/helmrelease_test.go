@@ -150,7 +150,6 @@ func TestHelmPlainJob(t *testing.T) {
 		t.Helper()
 		out, err := n.install(t, append(pools, "--set", set)...)
 		require.NoError(t, err, out)
-		require.Len(t, listed[batchv1.Job](t, n, jobs), 1)
 		return n.ran()
 	}
 	first := upgrade("")
@@ -162,15 +161,20 @@ func TestHelmPlainJob(t *testing.T) {
 	next := upgrade("pools[0].natOutgoing=true")
 	require.Len(t, next, 1)
 	assert.NotEqual(t, first, next)
+	assert.Len(t, listed[batchv1.Job](t, n, jobs), 1)
 	assert.True(t, world.Pools(t)[0].Spec.NATOutgoing)
 	out, err := n.helm(t, "test", "pools")
 	require.NoError(t, err, out)
 	n.assertLeft(t, 6, 4) // for the test, without roles for a preflight
 
+	assert.Equal(t, []string{"Job pools-calico-bootstrap"}, upgrade("hook.enabled=true"))
+	n.assertLeft(t, 0, 4)
+	assert.Equal(t, next, upgrade("pools[0].natOutgoing=true"), "without hooks again")
+
 	out, err = n.helm(t, "uninstall", "pools")
 	require.NoError(t, err, out)
 	n.assertLeft(t, 0, 0)
-	assert.Empty(t, listed[batchv1.Job](t, n, jobs))
+	assert.Len(t, listed[batchv1.Job](t, n, jobs), 1, "of the hook")
 	assert.Len(t, world.Pools(t), 2)
 }
 
