@@ -132,6 +132,11 @@ func TestHelmPods(t *testing.T) {
 			for _, mount := range container.VolumeMounts {
 				assert.True(t, mount.ReadOnly)
 			}
+			for _, volume := range pod.Volumes {
+				if volume.Secret != nil { // readable by fsGroup
+					assert.Equal(t, int32(0o440), *volume.Secret.DefaultMode)
+				}
+			}
 		}
 		assert.Equal(t, "apply", job.Containers[0].Args[0])
 		assert.Equal(t, []string{"plan", "--exit-code"}, test.Containers[0].Args[:2])

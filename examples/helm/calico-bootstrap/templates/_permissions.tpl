@@ -13,7 +13,7 @@ has no preflight. A ConfigMap of others may have pools of both families.
 {{- $services := not (empty $s.noNatTo) -}}
 {{- $felix := false -}}
 {{- range $family, $mark := dict "4" "." "6" ":" -}}
-{{- $cidr := get $s (printf "ipv%sPoolCidr" $family) | lower -}}
+{{- $cidr := get $s (printf "ipv%sPoolCidr" $family) | toString | lower -}}
 {{- $supported := or (eq $family "4") (ne (toString $s.ipv6Support) "false") -}}
 {{- $fromFile := and $supported (not (empty $v.poolsConfigMap)) -}}
 {{- $masquerades := and $fromFile (eq $family "6") -}}
