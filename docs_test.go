@@ -44,6 +44,7 @@ var typedBy = map[string]string{
 	"docs/KUBERNETES.md: podman run":                                 "TestImage",
 	"docs/FIREWALL.md: # calico-bootstrap firewall --ipv4-pool-ipip": "TestDocument",
 	"docs/LIBRARY.md: go mod edit":                                   "TestLibraryDocument",
+	"examples/helm/calico-bootstrap/README.md: helm install":         "TestHelmDocument",
 	"docs/FINDINGS.md: ":                                             "TestDocumentedFindings", // messages, not commands
 	"docs/ARCHITECTURE.md:  flags":                                   "TestImportTable",        // a drawing
 	"docs/ARCHITECTURE.md: ippool/":                                  "TestImportTable",        // a list

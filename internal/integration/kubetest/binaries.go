@@ -30,15 +30,22 @@ type binary struct {
 	path    string // import path of its package
 	module  string // its version is the program's
 	variant bool   // depends on VersionVariable
+	tool    bool   // not a part of AssetsVariable's folder
 }
 
 var (
-	apiserver = binary{"kube-apiserver", kubernetesModule + "/cmd/kube-apiserver", kubernetesModule, true}
-	kubectl   = binary{"kubectl", kubernetesModule + "/cmd/kubectl", kubernetesModule, true}
-	etcd      = binary{"etcd", "go.etcd.io/etcd/server/v3", "go.etcd.io/etcd/server/v3", false}
+	apiserver = binary{"kube-apiserver", kubernetesModule + "/cmd/kube-apiserver", kubernetesModule, true, false}
+	kubectl   = binary{"kubectl", kubernetesModule + "/cmd/kubectl", kubernetesModule, true, false}
+	etcd      = binary{"etcd", "go.etcd.io/etcd/server/v3", "go.etcd.io/etcd/server/v3", false, false}
+	helm      = binary{"helm", helmModule + "/cmd/helm", helmModule, false, true}
+	helmDocs  = binary{"helm-docs", helmDocsModule + "/cmd/helm-docs", helmDocsModule, false, true}
 )
 
-const kubernetesModule = "k8s.io/kubernetes"
+const (
+	kubernetesModule = "k8s.io/kubernetes"
+	helmModule       = "helm.sh/helm/v3"
+	helmDocsModule   = "github.com/norwoodj/helm-docs"
+)
 
 // Paths are the paths of the programs of a cluster without nodes.
 type Paths struct{ APIServer, Etcd string }
@@ -62,8 +69,14 @@ func Binaries(ctx context.Context) (Paths, error) {
 // tests need it.
 func Kubectl(ctx context.Context) (string, error) { return kubectl.find(ctx) }
 
+// Helm returns the path of helm, like Kubectl. It is built whatever AssetsVariable is.
+func Helm(ctx context.Context) (string, error) { return helm.find(ctx) }
+
+// HelmDocs returns the path of helm-docs, which writes the README of a chart, like Helm.
+func HelmDocs(ctx context.Context) (string, error) { return helmDocs.find(ctx) }
+
 func (b binary) find(ctx context.Context) (string, error) {
-	if folder := os.Getenv(AssetsVariable); folder != "" {
+	if folder := os.Getenv(AssetsVariable); folder != "" && !b.tool {
 		path := filepath.Join(folder, b.file())
 		if _, err := os.Stat(path); err != nil {
 			return "", fmt.Errorf("%s: %w", AssetsVariable, err)
@@ -181,7 +194,11 @@ func (s source) build(ctx context.Context, b binary, version, path string) error
 
 	fmt.Fprintf(os.Stderr, "building %s %s into %s (once, takes some minutes)\n", b.name, version, filepath.Dir(path))
 	result := filepath.Join(unfinished, filepath.Base(path))
-	if _, err := s.run(ctx, "build", "-buildvcs=false", "-ldflags", linkerFlags(version), "-o", result, b.path); err != nil {
+	flags, err := s.linkerFlags(ctx, b, version)
+	if err != nil {
+		return err
+	}
+	if _, err := s.run(ctx, "build", "-buildvcs=false", "-ldflags", flags, "-o", result, b.path); err != nil {
 		return err
 	}
 	return os.Rename(result, path)
@@ -192,15 +209,34 @@ func exists(path string) bool {
 	return !errors.Is(err, fs.ErrNotExist)
 }
 
-// linkerFlags sets the version of Kubernetes' programs, like its makefile. Otherwise it
-// would be v0.0.0-master and kubectl would refuse the server. etcd has its version in its
-// source.
-func linkerFlags(version string) string {
+// linkerFlags sets the version of Kubernetes' and Helm's programs, like their makefiles.
+// Otherwise kubectl would be v0.0.0-master and refuse the server, and helm would render
+// charts for Kubernetes 1.20. etcd has its version in its source.
+func (s source) linkerFlags(ctx context.Context, b binary, version string) (string, error) {
 	flags := "-s -w"
-	major, rest, _ := strings.Cut(strings.TrimPrefix(version, "v"), ".")
-	minor, _, _ := strings.Cut(rest, ".")
-	for _, setting := range []string{"gitVersion=" + version, "gitMajor=" + major, "gitMinor=" + minor} {
-		flags += " -X k8s.io/component-base/version." + setting
+	set := func(variable, value string) { flags += " -X " + variable + "=" + value }
+	if b.module == helmModule {
+		library, err := s.version(ctx, "k8s.io/client-go") // v0.37.2 is of Kubernetes 1.37
+		if err != nil {
+			return "", err
+		}
+		set(helmModule+"/internal/version.version", version)
+		_, minor := majorAndMinor(library)
+		for _, of := range []string{"/pkg/chartutil", "/pkg/lint/rules"} {
+			set(helmModule+of+".k8sVersionMajor", "1")
+			set(helmModule+of+".k8sVersionMinor", minor)
+		}
+		return flags, nil
 	}
-	return flags
+	major, minor := majorAndMinor(version)
+	set("k8s.io/component-base/version.gitVersion", version)
+	set("k8s.io/component-base/version.gitMajor", major)
+	set("k8s.io/component-base/version.gitMinor", minor)
+	return flags, nil
+}
+
+func majorAndMinor(version string) (major, minor string) {
+	major, rest, _ := strings.Cut(strings.TrimPrefix(version, "v"), ".")
+	minor, _, _ = strings.Cut(rest, ".")
+	return major, minor
 }
