@@ -2,7 +2,7 @@
 
 GO      ?= go
 BIN     := bin
-VERSION := $(shell git describe --tags --always --abbrev=12 --dirty 2>/dev/null)
+VERSION := $(shell git describe --tags --match 'v*' --always --abbrev=12 --dirty 2>/dev/null)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
 # Omits gRPC's tracing and the HTML templates that it uses.
@@ -123,10 +123,34 @@ lint: ## run gofmt, go vet and staticcheck
 	$(GO) vet $(PACKAGES)
 	$(GO) vet -tags embedded ./examples/...
 	$(GO) vet -tags host ./internal/integration/host/...
-	GOWORK=off $(GO) -C examples vet ./...
+	@$(examples-alone) vet -modfile=$(EXAMPLES_MOD) ./...
+	@$(MAKE) --no-print-directory tidy TIDY=-diff
 	$(GO) tool staticcheck $(PACKAGES)
 	$(GO) tool staticcheck -tags embedded ./examples/...
 	$(GO) tool staticcheck -tags host ./internal/integration/host/...
+
+# examples/go.mod has no replace directive: `go install …@version` refuses one. Commands
+# that don't use the workspace get a copy with the directive, and without the checksums
+# of a published version of the library.
+EXAMPLES_MOD := $(CURDIR)/$(BIN)/examples.mod
+define examples-alone
+mkdir -p $(BIN) && cp examples/go.mod $(EXAMPLES_MOD) && \
+	{ grep -v '^$(MODULE) ' examples/go.sum >$(EXAMPLES_MOD:.mod=.sum); \
+	$(GO) mod edit -replace $(MODULE)=../ $(EXAMPLES_MOD); } && GOWORK=off $(GO) -C examples
+endef
+
+.PHONY: tidy
+tidy: ## tidy the go.mod and go.sum of all modules (TIDY=-diff only checks, as make lint does)
+	@for module in . $$(git ls-files '*/go.mod' | grep -v '^examples/' | xargs -n 1 dirname); do \
+		GOWORK=off $(GO) -C $$module mod tidy $(TIDY) || exit 1; \
+	done
+	@$(examples-alone) mod tidy $(TIDY) -modfile=$(EXAMPLES_MOD)
+	@$(if $(TIDY),,$(GO) mod edit -dropreplace $(MODULE) $(EXAMPLES_MOD) && cp $(EXAMPLES_MOD) examples/go.mod && \
+		{ grep '^$(MODULE) ' examples/go.sum; cat $(EXAMPLES_MOD:.mod=.sum); } | LC_ALL=C sort -s -t " " -k 1,1 >$(BIN)/go.sum && mv $(BIN)/go.sum examples/go.sum)
+
+.PHONY: pin
+pin: ## for a release: make the examples require this version of the library (RELEASE=v1.2.3)
+	$(GO) run ./internal/integration/release/pin $(RELEASE)
 
 # The tag or commit to compare the library's API with: the last version, or HEAD if
 # there is no version.

@@ -1,17 +1,15 @@
 package kubetest
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
-	"sync"
+
+	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/buildcache"
 )
 
 // The environment variables that select the programs.
@@ -26,16 +24,14 @@ const (
 
 // binary is a program and its source.
 type binary struct {
-	name    string
-	path    string // import path of its package
-	module  string // its version is the program's
-	variant bool   // depends on VersionVariable
+	buildcache.Program
+	variant bool // depends on VersionVariable
 }
 
 var (
-	apiserver = binary{"kube-apiserver", kubernetesModule + "/cmd/kube-apiserver", kubernetesModule, true}
-	kubectl   = binary{"kubectl", kubernetesModule + "/cmd/kubectl", kubernetesModule, true}
-	etcd      = binary{"etcd", "go.etcd.io/etcd/server/v3", "go.etcd.io/etcd/server/v3", false}
+	apiserver = binary{buildcache.Program{Name: "kube-apiserver", Path: kubernetesModule + "/cmd/kube-apiserver", Module: kubernetesModule, LinkerFlags: linkerFlags}, true}
+	kubectl   = binary{buildcache.Program{Name: "kubectl", Path: kubernetesModule + "/cmd/kubectl", Module: kubernetesModule, LinkerFlags: linkerFlags}, true}
+	etcd      = binary{buildcache.Program{Name: "etcd", Path: "go.etcd.io/etcd/server/v3", Module: "go.etcd.io/etcd/server/v3"}, false}
 )
 
 const kubernetesModule = "k8s.io/kubernetes"
@@ -64,7 +60,7 @@ func Kubectl(ctx context.Context) (string, error) { return kubectl.find(ctx) }
 
 func (b binary) find(ctx context.Context) (string, error) {
 	if folder := os.Getenv(AssetsVariable); folder != "" {
-		path := filepath.Join(folder, b.file())
+		path := filepath.Join(folder, b.File())
 		if _, err := os.Stat(path); err != nil {
 			return "", fmt.Errorf("%s: %w", AssetsVariable, err)
 		}
@@ -72,55 +68,32 @@ func (b binary) find(ctx context.Context) (string, error) {
 	}
 	source, err := b.source(ctx)
 	if err != nil {
-		return "", fmt.Errorf("build %s: %w", b.name, err)
+		return "", fmt.Errorf("build %s: %w", b.Name, err)
 	}
-	version, err := source.version(ctx, b.module)
-	if err != nil {
-		return "", fmt.Errorf("build %s: %w", b.name, err)
-	}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return "", fmt.Errorf("build %s: %w", b.name, err)
-	}
-	folder := strings.Join([]string{b.name, version, runtime.GOOS, runtime.GOARCH, runtime.Version()}, "-")
-	path := filepath.Join(cache, "calico-bootstrap", folder, b.file())
-	if err := source.build(ctx, b, version, path); err != nil {
-		return "", fmt.Errorf("build %s %s: %w", b.name, version, err)
-	}
-	return path, nil
+	return b.Build(ctx, source)
 }
-
-func (b binary) file() string {
-	if runtime.GOOS == "windows" {
-		return b.name + ".exe"
-	}
-	return b.name
-}
-
-// source is the folder of a module that requires the programs.
-type source string
 
 // source returns the module of the tests, or that of VersionVariable.
-func (b binary) source(ctx context.Context) (source, error) {
+func (b binary) source(ctx context.Context) (buildcache.Folder, error) {
 	folder, err := moduleFolder(ctx)
 	if err != nil {
 		return "", err
 	}
 	other := os.Getenv(VersionVariable)
 	if other == "" || !b.variant {
-		return source(folder), nil
+		return buildcache.Folder(folder), nil
 	}
 	folder = filepath.Join(folder, "kubetest", "kubernetes-"+other)
 	if _, err := os.Stat(filepath.Join(folder, "go.mod")); err != nil {
 		return "", fmt.Errorf("%s=%s: %w", VersionVariable, other, err)
 	}
-	return source(folder), nil
+	return buildcache.Folder(folder), nil
 }
 
 // moduleFolder returns the folder of the tests' module. go test runs tests in the folders
 // of their packages.
 func moduleFolder(ctx context.Context) (string, error) {
-	file, err := source(".").run(ctx, "env", "GOMOD")
+	file, err := buildcache.Folder(".").Go(ctx, "env", "GOMOD")
 	if err != nil {
 		return "", err
 	}
@@ -131,70 +104,13 @@ func moduleFolder(ctx context.Context) (string, error) {
 	return folder, nil
 }
 
-func (s source) version(ctx context.Context, module string) (string, error) {
-	return s.run(ctx, "list", "-m", "-f", "{{.Version}}", module)
-}
-
-// run runs the go command and returns its output.
-func (s source) run(ctx context.Context, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, "go", args...)
-	cmd.Dir = string(s)
-	// The workspace would select other versions. Flags such as -race are for the
-	// tests and not for the servers.
-	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=", "CGO_ENABLED=0")
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	output, err := cmd.Output()
-	if err != nil {
-		return "", fmt.Errorf("go %s: %w: %s", args[0], err, tail(stderr.Bytes()))
-	}
-	return strings.TrimSpace(string(output)), nil
-}
-
-// building serializes builds of this process; the lock file serializes processes.
-var building sync.Mutex
-
-// build builds the program unless it exists. It writes to a temporary name, so that
-// programs in the cache are always complete.
-func (s source) build(ctx context.Context, b binary, version, path string) error {
-	building.Lock()
-	defer building.Unlock()
-	if exists(path) {
-		return nil
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return err
-	}
-	unlock, err := lock(ctx, path+".lock")
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	if exists(path) { // built by another process
-		return nil
-	}
-	unfinished, err := os.MkdirTemp(filepath.Dir(path), "unfinished-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(unfinished)
-
-	fmt.Fprintf(os.Stderr, "building %s %s into %s (once, takes some minutes)\n", b.name, version, filepath.Dir(path))
-	result := filepath.Join(unfinished, filepath.Base(path))
-	if _, err := s.run(ctx, "build", "-buildvcs=false", "-ldflags", linkerFlags(version), "-o", result, b.path); err != nil {
-		return err
-	}
-	return os.Rename(result, path)
-}
-
 func exists(path string) bool {
 	_, err := os.Stat(path)
 	return !errors.Is(err, fs.ErrNotExist)
 }
 
 // linkerFlags sets the version of Kubernetes' programs, like its makefile. Otherwise it
-// would be v0.0.0-master and kubectl would refuse the server. etcd has its version in its
-// source.
+// would be v0.0.0-master and kubectl would refuse the server.
 func linkerFlags(version string) string {
 	flags := "-s -w"
 	major, rest, _ := strings.Cut(strings.TrimPrefix(version, "v"), ".")
