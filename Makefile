@@ -104,6 +104,41 @@ test-host: ## install the requirements of the tests that need root on Debian or 
 	@# -count=1: Go's test cache does not detect changes of the role.
 	$(GO) test -tags host -count=1 -timeout 30m ./internal/integration/host/...
 
+# Cold on two cores, it builds nfpm and cyclonedx-gomod (about two minutes), and the program
+# for one platform and, by go install, from an empty module cache (about four minutes).
+# Warm, it takes about a minute.
+.PHONY: test-release
+test-release: ## install the requirements of the release's tests on Debian or Fedora, as root, and run them: go install, packages, SBOM, licences
+	internal/integration/release/install
+	$(GO) test -tags release -count=1 -timeout 30m -v ./internal/integration/release/...
+
+# It is not a part of .ci/run: goreleaser alone builds in more than ten minutes, cold, and
+# the program is compiled for six platforms.
+.PHONY: release-rehearsal
+release-rehearsal: ## test all files of a release, as goreleaser makes them (slow, needs what test-release installs)
+	internal/integration/release/install
+	$(GO) test -tags 'release rehearsal' -count=1 -timeout 90m -run Rehearsal ./internal/integration/release
+
+# The files beside the program in archives and packages. They don't depend on the platform.
+.PHONY: release-files
+release-files: RELEASED := $(BIN)/release
+release-files:
+	@rm -rf $(RELEASED) && mkdir -p $(RELEASED)/completions
+	$(GO) run ./internal/integration/release/licences -o $(RELEASED)/licenses -tags '$(TAGS)' -platforms '$(PLATFORMS)' ./examples/calico-bootstrap
+	@$(GO) build -trimpath -tags '$(TAGS)' -o $(RELEASED)/program ./examples/calico-bootstrap
+	@$(RELEASED)/program completion bash >$(RELEASED)/completions/calico-bootstrap.bash
+	@$(RELEASED)/program completion zsh >$(RELEASED)/completions/_calico-bootstrap
+	@$(RELEASED)/program completion fish >$(RELEASED)/completions/calico-bootstrap.fish
+	@$(RELEASED)/program completion powershell >$(RELEASED)/completions/calico-bootstrap.ps1
+	@rm $(RELEASED)/program
+	@{ printf 'Upstream-Name: calico-bootstrap\nSource: https://$(MODULE)\nLicenses of linked modules: /usr/share/doc/calico-bootstrap/licenses\n\n'; cat LICENSE; } >$(RELEASED)/copyright
+
+GORELEASER       ?= goreleaser
+GORELEASER_FLAGS ?=
+.PHONY: release
+release: ## for the release workflow: build and publish a tagged version (GORELEASER_FLAGS='--snapshot --skip=sign' publishes nothing)
+	TAGS='$(TAGS)' LDFLAGS='$(LDFLAGS)' $(GORELEASER) release --clean $(GORELEASER_FLAGS)
+
 # The older versions are in internal/integration/kubetest/kubernetes-….
 .PHONY: test-older
 test-older: ## run the tests on real API servers with an older Kubernetes
@@ -141,7 +176,7 @@ endef
 
 .PHONY: tidy
 tidy: ## tidy the go.mod and go.sum of all modules (TIDY=-diff only checks, as make lint does)
-	@for module in . $$(git ls-files '*/go.mod' | grep -v '^examples/' | xargs -n 1 dirname); do \
+	@for module in . internal/integration internal/integration/release/tools; do \
 		GOWORK=off $(GO) -C $$module mod tidy $(TIDY) || exit 1; \
 	done
 	@$(examples-alone) mod tidy $(TIDY) -modfile=$(EXAMPLES_MOD)
