@@ -64,11 +64,12 @@ func clone(t *testing.T) checkout {
 	return c
 }
 
-// environment is that of this process, with git's configuration in the folder, and
-// without the settings of this machine for the go command.
+// environment is that of this process, with git's configuration in the folder. The flags
+// of the go command are only for tests: the results of one build serve the next one, in
+// another directory, and the module cache can be deleted.
 func environment(folder string) []string {
-	env := append(os.Environ(), "GIT_CONFIG_GLOBAL="+filepath.Join(folder, "gitconfig"), "GIT_CONFIG_NOSYSTEM=1", "GOFLAGS=", "GOWORK=")
-	return env
+	return append(os.Environ(), "GIT_CONFIG_GLOBAL="+filepath.Join(folder, "gitconfig"), "GIT_CONFIG_NOSYSTEM=1",
+		"GOFLAGS=-trimpath -modcacherw", "GOWORK=")
 }
 
 // tag gives HEAD a version.

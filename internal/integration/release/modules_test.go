@@ -32,7 +32,6 @@ func TestReleasing(t *testing.T) {
 		"GOPROXY="+proxy(t, c), "PATH="+filepath.Join(folder, "go/bin")+":"+os.Getenv("PATH"),
 		// The public checksum database doesn't have the made-up version. It has a real one.
 		"GONOSUMDB="+library, "GOCACHE="+strings.TrimSpace(run(t, c, "go", "env", "GOCACHE")))}
-	t.Cleanup(func() { run(t, user, "chmod", "-R", "u+w", "go") }) // the module cache is read-only
 	typed.Session{Document: document, Name: "released", Folder: folder, Env: user.env, Tidy: tidy, Update: *update}.Type(t)
 	assert.Regexp(t, `(?m)^\tdep\t`+library+`\tv0\.1\.0\th1:`, run(t, user, "go", "version", "-m", "go/bin/calico-bootstrap"))
 
@@ -87,7 +86,6 @@ func proxy(t *testing.T, c checkout) string {
 	}
 	cache := t.TempDir()
 	c.folder, c.env = t.TempDir(), append(c.env, "GOMODCACHE="+cache, "GOPROXY=direct", "GOSUMDB=off", "GOWORK=off")
-	t.Cleanup(func() { run(t, c, "chmod", "-R", "u+w", cache) })
 	run(t, c, "go", "mod", "download", library+"@v0.1.0", library+"/examples@v0.1.0")
 	return strings.Join([]string{"file://" + cache + "/cache/download", "file://" + defaults[0] + "/cache/download", defaults[1]}, ",")
 }
