@@ -59,8 +59,10 @@ func testSBOM(t *testing.T, path, program string) {
 	text, err := os.ReadFile(path)
 	require.NoError(t, err)
 	var document struct {
-		BOMFormat  string
-		Metadata   struct{ Component struct{ Name, Version string } }
+		BOMFormat string
+		Metadata  struct {
+			Component struct{ Name, Version string }
+		}
 		Components []struct{ Name, Version, PURL string }
 	}
 	require.NoError(t, json.Unmarshal(text, &document))

@@ -35,14 +35,21 @@ func TestReleasing(t *testing.T) {
 	typed.Session{Document: document, Name: "released", Folder: folder, Env: user.env, Tidy: tidy, Update: *update}.Type(t)
 	assert.Regexp(t, `(?m)^\tdep\t`+library+`\tv0\.1\.0\th1:`, run(t, user, "go", "version", "-m", "go/bin/calico-bootstrap"))
 
-	testImport(t, user)
+	readme, err := os.ReadFile(repository + "/README.md")
+	require.NoError(t, err)
+	command := regexp.MustCompile("(?s)```\n(go install .*?)```").FindSubmatch(readme)
+	require.NotNil(t, command)
+	require.NoError(t, os.Remove(filepath.Join(folder, "go/bin/calico-bootstrap")))
+	run(t, user, "sh", "-e", "-c", string(command[1]))
+	assert.Contains(t, run(t, user, "go/bin/calico-bootstrap", "version"), "calico-bootstrap v0.1.0 ")
+
+	testImport(t, user, string(readme))
 }
 
 // testImport builds the program of README.md as a module that requires the library.
-func testImport(t *testing.T, user checkout) {
-	readme, err := os.ReadFile(repository + "/README.md")
-	require.NoError(t, err)
-	code := regexp.MustCompile("(?s)```go\n(.*?)```").FindSubmatch(readme)
+func testImport(t *testing.T, user checkout, readme string) {
+	t.Helper()
+	code := regexp.MustCompile("(?s)```go\n(.*?)```").FindStringSubmatch(readme)
 	require.NotNil(t, code)
 	user.folder = t.TempDir()
 	program := `package main
@@ -64,7 +71,7 @@ import (
 func main() { fmt.Println(pools(context.Background())) }
 
 func pools(ctx context.Context) error {
-` + string(code[1]) + `	return nil
+` + code[1] + `	return nil
 }
 `
 	require.NoError(t, os.WriteFile(filepath.Join(user.folder, "main.go"), []byte(program), 0o644))
