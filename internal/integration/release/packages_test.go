@@ -104,7 +104,7 @@ func testRPM(t *testing.T, path string) {
 	t.Helper()
 	root := t.TempDir()
 	rpm := func(args ...string) string {
-		return run(t, checkout{".", os.Environ()}, "rpm", append([]string{"--root=" + root}, args...)...)
+		return run(t, checkout{".", os.Environ()}, "rpm", append([]string{"--root=" + root, "--dbpath=/var/lib/rpm"}, args...)...)
 	}
 	rpm("--initdb")
 	rpm("--install", path)
@@ -134,7 +134,7 @@ func testNothingLeft(t *testing.T, root string) {
 		if err != nil {
 			return err
 		}
-		if entry.Name() == "var" || entry.Name() == "rpm" && filepath.Base(filepath.Dir(path)) == "lib" {
+		if path == filepath.Join(root, "var") {
 			return filepath.SkipDir
 		}
 		assert.False(t, entry.Type().IsRegular(), path)
