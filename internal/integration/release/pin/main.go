@@ -56,7 +56,7 @@ func run(check bool, args []string) error {
 	}
 	version := requirements.version()
 	if !check {
-		if len(args) != 1 || semver.Canonical(args[0]) != args[0] {
+		if len(args) != 1 || !semver.IsValid(args[0]) || semver.Canonical(args[0]) != args[0] {
 			return fmt.Errorf("version: Invalid value: %q: must be one complete semantic version, such as v1.2.3", args)
 		}
 		version = args[0]
