@@ -104,16 +104,16 @@ test-host: ## install the requirements of the tests that need root on Debian or 
 	@# -count=1: Go's test cache does not detect changes of the role.
 	$(GO) test -tags host -count=1 -timeout 30m ./internal/integration/host/...
 
-# Cold on two cores, it builds nfpm and cyclonedx-gomod (about two minutes), and the program
-# for one platform and, by go install, from an empty module cache (about four minutes).
-# Warm, it takes about a minute.
+# Cold, it builds nfpm and cyclonedx-gomod (four minutes), and the program in the workspace
+# and from its own go.mod (up to ten). This was measured on two cores that twenty other
+# processes shared; an idle machine needs a fraction.
 .PHONY: test-release
 test-release: ## install the requirements of the release's tests on Debian or Fedora, as root, and run them: go install, packages, SBOM, licences
 	internal/integration/release/install
 	$(GO) test -tags release -count=1 -timeout 30m -v ./internal/integration/release/...
 
-# It is not a part of .ci/run: goreleaser alone builds in more than ten minutes, cold, and
-# the program is compiled for six platforms.
+# It is not a part of .ci/run: goreleaser alone builds in 13 minutes, cold, and the program is
+# compiled for six platforms.
 .PHONY: release-rehearsal
 release-rehearsal: ## test all files of a release, as goreleaser makes them (slow, needs what test-release installs)
 	internal/integration/release/install
