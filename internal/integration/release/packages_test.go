@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -28,7 +29,7 @@ func TestPackages(t *testing.T) {
 		c := clone(t)
 		c.tag(t, "v"+version)
 		run(t, c, "make", "build", "release-files")
-		c.env = append(c.env, "SOURCE_DATE_EPOCH="+run(t, c, "git", "log", "-1", "--format=%ct"))
+		c.env = append(c.env, "SOURCE_DATE_EPOCH="+strings.TrimSpace(run(t, c, "git", "log", "-1", "--format=%ct")))
 		writeNFPM(t, c)
 		require.NoError(t, os.Mkdir(filepath.Join(c.folder, "bin/dist"), 0o755))
 		for _, format := range []string{"deb", "rpm"} {
