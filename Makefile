@@ -106,7 +106,7 @@ test-host: ## install the requirements of the tests that need root on Debian or 
 
 # Cold, it builds nfpm and cyclonedx-gomod (four minutes), and the program in the workspace
 # and from its own go.mod (up to ten). This was measured on two cores that twenty other
-# processes shared; an idle machine needs a fraction.
+# processes shared. Warm, on a nearly idle machine, it takes a minute and a half.
 .PHONY: test-release
 test-release: ## install the requirements of the release's tests on Debian or Fedora, as root, and run them: go install, packages, SBOM, licences
 	internal/integration/release/install
