@@ -36,6 +36,7 @@ func testsOf(t *testing.T) string {
 // mark, to the test that runs the commands. TestTranscripts checks blocks that begin
 // with $.
 var typedBy = map[string]string{
+	"README.md: go install":                                          "TestReleasing",
 	"README.md: make build":                                          "TestImage", // and make image
 	"README.md: bin/calico-bootstrap plan --etcd-endpoints":          "TestQuickStartOnEtcd",
 	"docs/COMMANDS.md: install -D":                                   "TestInstall",

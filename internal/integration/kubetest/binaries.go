@@ -1,17 +1,15 @@
 package kubetest
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
-	"sync"
+
+	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/buildcache"
 )
 
 // The environment variables that select the programs.
@@ -26,19 +24,17 @@ const (
 
 // binary is a program and its source.
 type binary struct {
-	name    string
-	path    string // import path of its package
-	module  string // its version is the program's
-	variant bool   // depends on VersionVariable
-	tool    bool   // not a part of AssetsVariable's folder
+	buildcache.Program
+	variant bool // depends on VersionVariable
+	tool    bool // not a part of AssetsVariable's folder
 }
 
 var (
-	apiserver = binary{"kube-apiserver", kubernetesModule + "/cmd/kube-apiserver", kubernetesModule, true, false}
-	kubectl   = binary{"kubectl", kubernetesModule + "/cmd/kubectl", kubernetesModule, true, false}
-	etcd      = binary{"etcd", "go.etcd.io/etcd/server/v3", "go.etcd.io/etcd/server/v3", false, false}
-	helm      = binary{"helm", helmModule + "/cmd/helm", helmModule, false, true}
-	helmDocs  = binary{"helm-docs", helmDocsModule + "/cmd/helm-docs", helmDocsModule, false, true}
+	apiserver = binary{Program: buildcache.Program{Name: "kube-apiserver", Path: kubernetesModule + "/cmd/kube-apiserver", Module: kubernetesModule, LinkerFlags: kubernetesFlags}, variant: true}
+	kubectl   = binary{Program: buildcache.Program{Name: "kubectl", Path: kubernetesModule + "/cmd/kubectl", Module: kubernetesModule, LinkerFlags: kubernetesFlags}, variant: true}
+	etcd      = binary{Program: buildcache.Program{Name: "etcd", Path: "go.etcd.io/etcd/server/v3", Module: "go.etcd.io/etcd/server/v3"}}
+	helm      = binary{Program: buildcache.Program{Name: "helm", Path: helmModule + "/cmd/helm", Module: helmModule, LinkerFlags: helmFlags}, tool: true}
+	helmDocs  = binary{Program: buildcache.Program{Name: "helm-docs", Path: helmDocsModule + "/cmd/helm-docs", Module: helmDocsModule}, tool: true}
 )
 
 const (
@@ -77,7 +73,7 @@ func HelmDocs(ctx context.Context) (string, error) { return helmDocs.find(ctx) }
 
 func (b binary) find(ctx context.Context) (string, error) {
 	if folder := os.Getenv(AssetsVariable); folder != "" && !b.tool {
-		path := filepath.Join(folder, b.file())
+		path := filepath.Join(folder, b.File())
 		if _, err := os.Stat(path); err != nil {
 			return "", fmt.Errorf("%s: %w", AssetsVariable, err)
 		}
@@ -85,55 +81,32 @@ func (b binary) find(ctx context.Context) (string, error) {
 	}
 	source, err := b.source(ctx)
 	if err != nil {
-		return "", fmt.Errorf("build %s: %w", b.name, err)
+		return "", fmt.Errorf("build %s: %w", b.Name, err)
 	}
-	version, err := source.version(ctx, b.module)
-	if err != nil {
-		return "", fmt.Errorf("build %s: %w", b.name, err)
-	}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return "", fmt.Errorf("build %s: %w", b.name, err)
-	}
-	folder := strings.Join([]string{b.name, version, runtime.GOOS, runtime.GOARCH, runtime.Version()}, "-")
-	path := filepath.Join(cache, "calico-bootstrap", folder, b.file())
-	if err := source.build(ctx, b, version, path); err != nil {
-		return "", fmt.Errorf("build %s %s: %w", b.name, version, err)
-	}
-	return path, nil
+	return b.Build(ctx, source)
 }
-
-func (b binary) file() string {
-	if runtime.GOOS == "windows" {
-		return b.name + ".exe"
-	}
-	return b.name
-}
-
-// source is the folder of a module that requires the programs.
-type source string
 
 // source returns the module of the tests, or that of VersionVariable.
-func (b binary) source(ctx context.Context) (source, error) {
+func (b binary) source(ctx context.Context) (buildcache.Folder, error) {
 	folder, err := moduleFolder(ctx)
 	if err != nil {
 		return "", err
 	}
 	other := os.Getenv(VersionVariable)
 	if other == "" || !b.variant {
-		return source(folder), nil
+		return buildcache.Folder(folder), nil
 	}
 	folder = filepath.Join(folder, "kubetest", "kubernetes-"+other)
 	if _, err := os.Stat(filepath.Join(folder, "go.mod")); err != nil {
 		return "", fmt.Errorf("%s=%s: %w", VersionVariable, other, err)
 	}
-	return source(folder), nil
+	return buildcache.Folder(folder), nil
 }
 
 // moduleFolder returns the folder of the tests' module. go test runs tests in the folders
 // of their packages.
 func moduleFolder(ctx context.Context) (string, error) {
-	file, err := source(".").run(ctx, "env", "GOMOD")
+	file, err := buildcache.Folder(".").Go(ctx, "env", "GOMOD")
 	if err != nil {
 		return "", err
 	}
@@ -144,94 +117,31 @@ func moduleFolder(ctx context.Context) (string, error) {
 	return folder, nil
 }
 
-func (s source) version(ctx context.Context, module string) (string, error) {
-	return s.run(ctx, "list", "-m", "-f", "{{.Version}}", module)
-}
-
-// run runs the go command and returns its output.
-func (s source) run(ctx context.Context, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, "go", args...)
-	cmd.Dir = string(s)
-	// The workspace would select other versions. Flags such as -race are for the
-	// tests and not for the servers.
-	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=", "CGO_ENABLED=0")
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	output, err := cmd.Output()
-	if err != nil {
-		return "", fmt.Errorf("go %s: %w: %s", args[0], err, tail(stderr.Bytes()))
-	}
-	return strings.TrimSpace(string(output)), nil
-}
-
-// building serializes builds of this process; the lock file serializes processes.
-var building sync.Mutex
-
-// build builds the program unless it exists. It writes to a temporary name, so that
-// programs in the cache are always complete.
-func (s source) build(ctx context.Context, b binary, version, path string) error {
-	building.Lock()
-	defer building.Unlock()
-	if exists(path) {
-		return nil
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return err
-	}
-	unlock, err := lock(ctx, path+".lock")
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	if exists(path) { // built by another process
-		return nil
-	}
-	unfinished, err := os.MkdirTemp(filepath.Dir(path), "unfinished-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(unfinished)
-
-	fmt.Fprintf(os.Stderr, "building %s %s into %s (once, takes some minutes)\n", b.name, version, filepath.Dir(path))
-	result := filepath.Join(unfinished, filepath.Base(path))
-	flags, err := s.linkerFlags(ctx, b, version)
-	if err != nil {
-		return err
-	}
-	if _, err := s.run(ctx, "build", "-buildvcs=false", "-ldflags", flags, "-o", result, b.path); err != nil {
-		return err
-	}
-	return os.Rename(result, path)
-}
-
 func exists(path string) bool {
 	_, err := os.Stat(path)
 	return !errors.Is(err, fs.ErrNotExist)
 }
 
-// linkerFlags sets the version of Kubernetes' and Helm's programs, like their makefiles.
-// Otherwise kubectl would be v0.0.0-master and refuse the server, and helm would render
-// charts for Kubernetes 1.20. etcd has its version in its source.
-func (s source) linkerFlags(ctx context.Context, b binary, version string) (string, error) {
-	flags := "-s -w"
-	set := func(variable, value string) { flags += " -X " + variable + "=" + value }
-	if b.module == helmModule {
-		library, err := s.version(ctx, "k8s.io/client-go") // v0.37.2 is of Kubernetes 1.37
-		if err != nil {
-			return "", err
-		}
-		set(helmModule+"/internal/version.version", version)
-		_, minor := majorAndMinor(library)
-		for _, of := range []string{"/pkg/chartutil", "/pkg/lint/rules"} {
-			set(helmModule+of+".k8sVersionMajor", "1")
-			set(helmModule+of+".k8sVersionMinor", minor)
-		}
-		return flags, nil
-	}
+// kubernetesFlags sets the version of Kubernetes' programs, like its makefile. Otherwise it
+// would be v0.0.0-master and kubectl would refuse the server.
+func kubernetesFlags(_ context.Context, _ buildcache.Folder, version string) (string, error) {
 	major, minor := majorAndMinor(version)
-	set("k8s.io/component-base/version.gitVersion", version)
-	set("k8s.io/component-base/version.gitMajor", major)
-	set("k8s.io/component-base/version.gitMinor", minor)
+	const of = " -X k8s.io/component-base/version."
+	return "-s -w" + of + "gitVersion=" + version + of + "gitMajor=" + major + of + "gitMinor=" + minor, nil
+}
+
+// helmFlags sets Helm's version and that of Kubernetes, like its makefile. Otherwise it would
+// render charts for Kubernetes 1.20.
+func helmFlags(ctx context.Context, folder buildcache.Folder, version string) (string, error) {
+	library, err := folder.Version(ctx, "k8s.io/client-go") // v0.37.2 is of Kubernetes 1.37
+	if err != nil {
+		return "", err
+	}
+	_, minor := majorAndMinor(library)
+	flags := "-s -w -X " + helmModule + "/internal/version.version=" + version
+	for _, of := range []string{"/pkg/chartutil", "/pkg/lint/rules"} {
+		flags += " -X " + helmModule + of + ".k8sVersionMajor=1 -X " + helmModule + of + ".k8sVersionMinor=" + minor
+	}
 	return flags, nil
 }
 
