@@ -60,8 +60,8 @@ func TestNoNATTo(t *testing.T) {
 
 			dropped := c.play(t, nil, "-e", "calico_ippools_no_nat_to=172.16.0.0/12")
 			assert.Equal(t, 0, requirePlayed(t, dropped)["master"])
-			assert.Equal(t, []string{dense(`IPPool "no-nat-to-192-168-0-0-16": 192.168.0.0/16 is no longer requested by calico_ippools_no_nat_to: ` +
-				"traffic to it is still not masqueraded; if that is not intended, delete it: calicoctl delete ippool no-nat-to-192-168-0-0-16, and run again")}, dropped.warnings())
+			assert.Equal(t, []string{dense(`IPPool "no-nat-to-192-168-0-0-16": 192.168.0.0/16 is not requested by calico_ippools_no_nat_to: ` +
+				"traffic to it is still not masqueraded; if that is not intended, delete it: calicoctl delete ippool no-nat-to-192-168-0-0-16")}, dropped.warnings())
 			assert.Equal(t, pools, storedPools(t, etcd), "nothing is deleted")
 		})
 	}
@@ -99,5 +99,5 @@ func TestServicesAppearInTheInventory(t *testing.T) {
 	later := c.play(t, vars{"openshift_portal_net": "172.30.0.0/16"})
 	assert.Equal(t, 0, requirePlayed(t, later)["master"])
 	assert.Equal(t, []string{dense(`IPPool "no-nat-to-172-16-0-0-12": 172.16.0.0/12 overlaps the Service CIDR 172.30.0.0/16 (openshift_portal_net): ` +
-		"BGP does not export routes to Services inside the pool; delete it: calicoctl delete ippool no-nat-to-172-16-0-0-12, and run again, which leaves the Services out")}, later.warnings())
+		"BGP does not export routes to Services inside a pool with disableBGPExport; delete it: calicoctl delete ippool no-nat-to-172-16-0-0-12, and run again, which leaves the Services out; in between, traffic to it is masqueraded")}, later.warnings())
 }
