@@ -105,7 +105,7 @@ func (p *program) rootCommand() *cobra.Command {
 	}
 	persistent.StringVarP(&p.output, "output", "o", "", "output format: table, json or yaml (default table, for render yaml); also env for config, installation and helm-values for render, firewall-cmd and networkmanager for firewall, svg for ranges")
 
-	root.AddCommand(p.applyCommand(), p.planCommand(), p.renderCommand(), p.firewallCommand(), p.rangesCommand(), p.natCommand(), p.configCommand(), p.versionCommand())
+	root.AddCommand(p.applyCommand(), p.planCommand(), p.renderCommand(), p.firewallCommand(), p.rangesCommand(), p.natCommand(), p.configCommand(), p.bugReportCommand(), p.versionCommand())
 	root.InitDefaultCompletionCmd()
 	root.InitDefaultHelpCmd()
 	for _, command := range root.Commands() {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -112,19 +113,28 @@ func (p *program) printEnv(all []effective) error {
 			fmt.Fprintf(&file, "# %s: %s (default)\n", s.export, s.Value)
 		}
 	}
-	for _, inline := range []struct {
-		what    string
-		setting settings.Setting
-	}{
-		{"etcd CA certificates", p.given.Datastore.EtcdCACert},
-		{"etcd client certificate", p.given.Datastore.EtcdCert},
-		{"etcd client key", p.given.Datastore.EtcdKey},
-		{"kubeconfig", p.given.Datastore.KubeconfigInline},
-	} {
-		if inline.setting.IsSet() {
-			fmt.Fprintf(&file, "# not exported, because no variable sets it: the %s in %s\n", inline.what, cell(inline.setting.Source))
-		}
+	for what, setting := range p.inline() {
+		fmt.Fprintf(&file, "# not exported, because no variable sets it: the %s in %s\n", what, cell(setting.Source))
 	}
 	_, err := p.stdout.Write([]byte(file.String()))
 	return err
+}
+
+// inline yields the certificates, keys and kubeconfigs that a config file contains.
+func (p *program) inline() iter.Seq2[string, settings.Setting] {
+	return func(yield func(string, settings.Setting) bool) {
+		for _, inline := range []struct {
+			what    string
+			setting settings.Setting
+		}{
+			{"etcd CA certificates", p.given.Datastore.EtcdCACert},
+			{"etcd client certificate", p.given.Datastore.EtcdCert},
+			{"etcd client key", p.given.Datastore.EtcdKey},
+			{"kubeconfig", p.given.Datastore.KubeconfigInline},
+		} {
+			if inline.setting.IsSet() && !yield(inline.what, inline.setting) {
+				return
+			}
+		}
+	}
 }

@@ -42,6 +42,7 @@ var formatsOf = map[string][]string{
 	"firewall":         {formatTable, formatJSON, formatYAML, formatFirewallCmd, formatNetworkManager},
 	"ranges":           {formatTable, formatJSON, formatYAML, formatSVG},
 	"config":           {formatTable, formatEnv, formatJSON, formatYAML},
+	"bug-report":       {formatMarkdown},
 	"nat":              {formatTable, formatJSON, formatYAML},
 	"version":          {formatTable, formatJSON, formatYAML},
 }

@@ -34,25 +34,26 @@ type program struct {
 	fromV1     string // render only
 	output     string
 
-	given      settings.Settings // as loaded
-	settings   settings.Settings // as passed to the library
-	datastore  open.Config       // the connection to the datastore
-	embedded   bool
-	warnings   []string        // of the program and of the datastore's settings
-	resolved   []string        // warnings of all other settings, which the library logs
-	services   []facts.Located // ranges of Services of the settings
-	logger     *slog.Logger
-	jsonLogger *slog.Logger // for errors as well; nil if logs are text
-	plain      bool         // logs are lines for a person at a terminal
-	warned     *warningLog  // what was logged
-	live       *liveLine    // nil if stderr is not a terminal that takes it
-	began      time.Time    // when the time limit started
-	timeLimit  time.Duration
-	running    bool   // the command line is valid
-	local      bool   // the datastore is not contacted, but its endpoints are used
-	optional   bool   // no datastore needs to be configured
-	reported   bool   // the result was printed
-	stop       func() // ends the context of the time limit
+	given       settings.Settings // as loaded
+	settings    settings.Settings // as passed to the library
+	datastore   open.Config       // the connection to the datastore
+	embedded    bool
+	connectable bool            // the settings of the connection are valid
+	warnings    []string        // of the program and of the datastore's settings
+	resolved    []string        // warnings of all other settings, which the library logs
+	services    []facts.Located // ranges of Services of the settings
+	logger      *slog.Logger
+	jsonLogger  *slog.Logger // for errors as well; nil if logs are text
+	plain       bool         // logs are lines for a person at a terminal
+	warned      *warningLog  // what was logged
+	live        *liveLine    // nil if stderr is not a terminal that takes it
+	began       time.Time    // when the time limit started
+	timeLimit   time.Duration
+	running     bool   // the command line is valid
+	local       bool   // the datastore is not contacted, but its endpoints are used
+	optional    bool   // no datastore needs to be configured
+	reported    bool   // the result was printed
+	stop        func() // ends the context of the time limit
 }
 
 // embeddedType is a datastore type of this program only.
@@ -142,7 +143,9 @@ func (p *program) read(contacts bool, formats []string) error {
 	switch {
 	case !contacts:
 	case !p.fromConfigFile(loadErr):
-		faults = append(faults, p.loadDatastore(config.Datastore))
+		err := p.loadDatastore(config.Datastore)
+		p.connectable = errors.Join(loadErr, embeddedFaults, err) == nil && config.Datastore != ""
+		faults = append(faults, err)
 	case p.settings.Datastore.IsSelected(): // otherwise the default would be reported
 		faults = append(faults, ofValues(p.loadDatastore(config.Datastore)))
 	}

@@ -61,6 +61,7 @@ var outputs = [][]string{
 	{"plan"}, {"plan", "-o", "yaml", "--strict"},
 	{"config"}, {"config", "-o", "json"}, {"config", "-o", "yaml"}, {"config", "-o", "env"},
 	{"render"}, {"render", "-o", "json", "--log-format", "json"},
+	{"bug-report"},
 	{"firewall"}, {"firewall", "--local", "-o", "firewall-cmd"},
 }
 
@@ -328,7 +329,7 @@ func TestServersEchoSecrets(t *testing.T) {
 				"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 422, "message": message, "reason": "Invalid",
 			}))
 		}))
-		for _, output := range [][]string{{"apply"}, {"plan", "-o", "json", "--log-format", "json"}} {
+		for _, output := range [][]string{{"apply"}, {"plan", "-o", "json", "--log-format", "json"}, {"bug-report"}} {
 			var stdout, stderr bytes.Buffer
 			token := "eyJhbGciOiJSUzI1NiIsImtpZCI6IjEifQ.eyJzdWIiOiJub2RlIn0.c2lnbmF0dXJl"
 			run(t.Context(), append(output, "--k8s-api-endpoint", server.URL, "--k8s-api-token", token), &stdout, &stderr)

@@ -82,17 +82,8 @@ func (d *Datastore) NAT(ctx context.Context) (facts.NAT, error) {
 	}
 	read.Problems = append(read.Problems, problems...)
 
-	problems, err = d.resources(ctx, "clusterinformations", "ClusterInformation", facts.VersionUnknown, func(name string, record []byte) (err error) {
-		if name == "default" {
-			read.Version, err = natrecord.Version(record)
-		}
-		return err
-	})
-	if err != nil {
+	if read.Version, problems, err = d.calicoVersion(ctx, facts.VersionUnknown); err != nil {
 		return facts.NAT{}, err
-	}
-	if len(problems) == 0 && read.Version == "" {
-		problems = []string{"no ClusterInformation default has a version of Calico: " + facts.VersionUnknown}
 	}
 	read.Problems = append(read.Problems, problems...)
 

@@ -33,6 +33,7 @@ func TestZeroDatastore(t *testing.T) {
 			require.ErrorIs(t, err, errNotOpen)
 			_, err = store.Installation(t.Context())
 			require.ErrorIs(t, err, errNotOpen)
+			assert.Equal(t, []string{errNotOpen.Error()}, store.Versions(t.Context()).Problems)
 			assert.Equal(t, datastore.Kubernetes, store.Type())
 			require.NoError(t, store.Close())
 		})

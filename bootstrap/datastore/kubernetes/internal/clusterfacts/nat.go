@@ -100,7 +100,7 @@ func NAT(ctx context.Context, client *api.Client, group schema.GroupVersion) (fa
 	}
 	read.Problems = append(read.Problems, problems...)
 
-	if read.Version, problems, err = version(ctx, client, group); err != nil {
+	if read.Version, problems, err = calicoVersion(ctx, client, group, facts.VersionUnknown); err != nil {
 		return facts.NAT{}, err
 	}
 	read.Problems = append(read.Problems, problems...)
@@ -162,26 +162,27 @@ func readObjects(ctx context.Context, client *api.Client, action api.Action, lis
 	return "", problems, nil
 }
 
-// version reads Calico's version from the ClusterInformation.
-func version(ctx context.Context, client *api.Client, group schema.GroupVersion) (version string, problems []string, err error) {
+// calicoVersion reads Calico's version from the ClusterInformation. Without one, there is a
+// problem, which says what is assumed.
+func calicoVersion(ctx context.Context, client *api.Client, group schema.GroupVersion, assumed string) (version string, problems []string, err error) {
 	action := api.Action{Operation: "reading the ClusterInformation", Verb: "get", Group: group.Group, Resource: "clusterinformations", Name: "default"}
 	body, err := client.Call(ctx, action, client.Get("apis", group.Group, group.Version, "clusterinformations", "default"))
 	switch {
 	case errors.Is(err, datastore.ErrNotInstalled):
-		return "", []string{"no ClusterInformation default exists: " + facts.VersionUnknown}, nil
+		return "", []string{"no ClusterInformation default exists: " + assumed}, nil
 	case err != nil && isProblem(ctx, err):
-		return "", []string{facts.VersionUnknown + ": " + err.Error()}, nil
+		return "", []string{assumed + ": " + err.Error()}, nil
 	case err != nil:
 		return "", nil, err
 	case !api.IsKind(body, "ClusterInformation", group.String()):
-		return "", []string{facts.VersionUnknown + ": the response is not a ClusterInformation of " + group.String()}, nil
+		return "", []string{assumed + ": the response is not a ClusterInformation of " + group.String()}, nil
 	}
 	version, err = natrecord.Version(body)
 	switch {
 	case err != nil:
-		return "", []string{"ClusterInformation default is ignored: " + text.Cause(err) + ": " + facts.VersionUnknown}, nil
+		return "", []string{"ClusterInformation default is ignored: " + text.Cause(err) + ": " + assumed}, nil
 	case version == "":
-		return "", []string{"ClusterInformation default has no version of Calico: " + facts.VersionUnknown}, nil
+		return "", []string{"ClusterInformation default has no version of Calico: " + assumed}, nil
 	}
 	return version, nil, nil
 }
