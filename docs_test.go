@@ -36,6 +36,7 @@ func testsOf(t *testing.T) string {
 // mark, to the test that runs the commands. TestTranscripts checks blocks that begin
 // with $.
 var typedBy = map[string]string{
+	"README.md: go install":                                          "TestReleasing",
 	"README.md: make build":                                          "TestImage", // and make image
 	"README.md: bin/calico-bootstrap plan --etcd-endpoints":          "TestQuickStartOnEtcd",
 	"docs/COMMANDS.md: install -D":                                   "TestInstall",
@@ -44,6 +45,7 @@ var typedBy = map[string]string{
 	"docs/KUBERNETES.md: podman run":                                 "TestImage",
 	"docs/FIREWALL.md: # calico-bootstrap firewall --ipv4-pool-ipip": "TestDocument",
 	"docs/LIBRARY.md: go mod edit":                                   "TestLibraryDocument",
+	"examples/helm/calico-bootstrap/README.md: helm install":         "TestHelmDocument",
 	"docs/FINDINGS.md: ":                                             "TestDocumentedFindings", // messages, not commands
 	"docs/ARCHITECTURE.md:  flags":                                   "TestImportTable",        // a drawing
 	"docs/ARCHITECTURE.md: ippool/":                                  "TestImportTable",        // a list

@@ -228,13 +228,13 @@ func TestNoNATOverServices(t *testing.T) {
 	desired := wanting("172.16.0.0/16", "10.0.0.0/8", "192.168.1.0/24")
 	desired.Services = factstest.At(origin.Flag("service-cidr"), "192.168.0.0/16", "10.128.0.0/9")
 	known := facts.Facts{Survey: facts.Survey{ServiceCIDRs: desired.Services}}
-	const inside = "no-nat-to-192-168-1-0-24 skipped: it is in a Service CIDR: the backend decides whether traffic to it is masqueraded"
+	const inside = "no-nat-to-192-168-1-0-24 skipped: it is in a range of Services: the backend decides whether traffic to it is masqueraded"
 
 	p, err := settled(desired, known, after(before)...)
 	require.NoError(t, err)
 	assert.Equal(t, []string{"no-nat-to-10-0-0-0-8 unchanged", inside}, actions(p))
-	assert.Equal(t, []string{`IPPool "no-nat-to-10-0-0-0-8": 10.0.0.0/8 overlaps the Service CIDR 10.128.0.0/9 (flag --service-cidr): BGP does not export routes to Services inside the pool; ` +
-		"delete it: kubectl delete ippools.crd.projectcalico.org no-nat-to-10-0-0-0-8, and run again, which leaves the Services out"}, p.Warnings)
+	assert.Equal(t, []string{`IPPool "no-nat-to-10-0-0-0-8": 10.0.0.0/8 overlaps the Service CIDR 10.128.0.0/9 (flag --service-cidr): BGP does not export routes to Services inside a pool with disableBGPExport; ` +
+		"delete it: kubectl delete ippools.crd.projectcalico.org no-nat-to-10-0-0-0-8, and run again, which leaves the Services out; in between, traffic to it is masqueraded"}, p.Warnings)
 
 	p, err = settled(desired, known, after(before)[:1]...)
 	require.NoError(t, err)

@@ -44,6 +44,7 @@ const (
 
 // The findings of package nat.
 const (
+	InvalidExternalNodes    = FindingCode(nat.InvalidExternalNodes)
 	NATAddressWithIPv6      = FindingCode(nat.NATAddressWithIPv6)
 	OverlappingPools        = FindingCode(nat.OverlappingPools)
 	WildcardInterfaceFilter = FindingCode(nat.WildcardInterfaceFilter)
@@ -59,7 +60,7 @@ func FindingCodes() []FindingCode {
 		HostInterfaceOverlap, HostRouteOverlap, NodeAddressOverlap, ServiceCIDROverlap, OutsidePodCIDR, OutsideNodePodCIDR,
 		FamilyNotInCluster, UnroutableRange, ULAWithoutNAT, PrivateWithoutNAT, FewerBlocksThanNodes, NodeSelectorMatchesNoNode,
 		NoRoutesWithoutBIRD, BIRDNotNeeded, EncapsulationPolicyOnly, PoolTerminating, NoUsablePool, NodesWithoutPool, OperatorManagesPools,
-		NATAddressWithIPv6, OverlappingPools, WildcardInterfaceFilter, GlobalNATAddress, LoadBalancerExemption, ExemptionWithNAT, ExemptionExportedByBGP,
+		InvalidExternalNodes, NATAddressWithIPv6, OverlappingPools, WildcardInterfaceFilter, GlobalNATAddress, LoadBalancerExemption, ExemptionWithNAT, ExemptionExportedByBGP,
 		NATPoolCoversNodes, EncapsulatedToNodes, NoReturnRoute,
 	}
 }
@@ -68,7 +69,7 @@ func FindingCodes() []FindingCode {
 // something.
 type Finding struct {
 	Code  FindingCode    `json:"code"`            // kind of the finding
-	Pool  string         `json:"pool,omitempty"`  // name of the pool; empty for a finding about a family
+	Pool  string         `json:"pool,omitempty"`  // name of the pool; empty for a finding about a family or a FelixConfiguration
 	CIDR  *facts.Located `json:"cidr,omitempty"`  // range of the pool and its source
 	Other *facts.Located `json:"other,omitempty"` // range that the pool conflicts with and its source
 	Text  string         `json:"text"`            // problem and remedy, as a sentence

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 
@@ -18,6 +19,7 @@ import (
 
 // natRemedies are the remedies that the text of a nat.Finding does not have.
 var natRemedies = map[nat.FindingCode]string{
+	nat.InvalidExternalNodes:    "; set IPv4 addresses and CIDRs only",
 	nat.NATAddressWithIPv6:      "; set natOutgoing to false in the IPv6 pools, or remove natOutgoingAddress",
 	nat.OverlappingPools:        "; delete one of them",
 	nat.WildcardInterfaceFilter: "; set the name of one interface, or remove the filter",
@@ -26,7 +28,8 @@ var natRemedies = map[nat.FindingCode]string{
 
 // EndsFelix returns the combinations that the plan causes and that end Felix, again and again,
 // whatever its dataplane is. Calico accepts them, but a run must not carry them out unless
-// they are allowed. It is a pure function.
+// they are allowed. The FelixConfiguration of a node counts even if the node does not exist:
+// nodes are not read for this. It is a pure function.
 func EndsFelix(p plan.Plan, known facts.Facts) []Finding {
 	world, written := checkedIn(p, known, false)
 	var before []checkedPool
@@ -36,14 +39,19 @@ func EndsFelix(p plan.Plan, known facts.Facts) []Finding {
 	type combination struct {
 		code    nat.FindingCode
 		setting nat.Setting
+		only    bool
+		nodes   string
+	}
+	of := func(f nat.Finding) combination {
+		return combination{f.Code, f.Setting, f.Nodes.Only, strings.Join(f.Nodes.Names, ",")}
 	}
 	had := map[combination]bool{}
 	for _, finding := range natModel(before, known.FelixConfigurations).Findings() {
-		had[combination{finding.Code, finding.Setting}] = true
+		had[of(finding)] = true
 	}
 	var found []Finding
 	world.natFindings(written, func(finding nat.Finding, converted Finding) {
-		if finding.EndsFelix && !finding.Assumed && !had[combination{finding.Code, finding.Setting}] {
+		if finding.EndsFelix && !finding.Assumed && !had[of(finding)] {
 			found = append(found, converted)
 		}
 	})
@@ -63,7 +71,8 @@ func natModel(pools []checkedPool, configurations []nat.FelixConfiguration) *nat
 	return nat.New(cluster)
 }
 
-// natFindings passes on the findings of package nat that concern checked pools, or any.
+// natFindings passes on the findings of package nat that concern checked pools, or any, and
+// those about no pool.
 func (p input) natFindings(checked []checkedPool, use func(nat.Finding, Finding)) {
 	if p.all {
 		checked = p.pools
@@ -77,6 +86,15 @@ func (p input) natFindings(checked []checkedPool, use func(nat.Finding, Finding)
 	}
 	random := func(pool nat.Pool) bool { return byName[pool.Name].randomRange }
 	for _, finding := range natModel(p.pools, p.felix).Findings() {
+		text := finding.Text()
+		if finding.Nodes.Only {
+			text += ", if the nodes of the FelixConfigurations exist"
+		}
+		text += natRemedies[finding.Code]
+		if len(finding.Pools) == 0 {
+			use(finding, Finding{Code: FindingCode(finding.Code), Text: text})
+			continue
+		}
 		i := slices.IndexFunc(finding.Pools, func(pool nat.Pool) bool { _, is := byName[pool.Name]; return is })
 		if i < 0 || finding.Code == nat.OverlappingPools && slices.ContainsFunc(finding.Pools, random) {
 			continue
@@ -86,8 +104,7 @@ func (p input) natFindings(checked []checkedPool, use func(nat.Finding, Finding)
 			continue // it may have pods, which need natOutgoing and routes until they are gone
 		}
 		use(finding, Finding{
-			Code: FindingCode(finding.Code), Pool: pool.name, CIDR: pool.located(),
-			Text: finding.Text() + natRemedies[finding.Code],
+			Code: FindingCode(finding.Code), Pool: pool.name, CIDR: pool.located(), Text: text,
 		})
 	}
 }
@@ -112,11 +129,7 @@ func (c *checker) nat(families []ippool.Family) []Finding {
 
 // exempts reports whether the pool is there to exempt traffic to it from masquerading.
 func exempts(pool checkedPool) bool {
-	return pool.spec.Disabled && !forLoadBalancers(pool) && pool.prefix().IsValid()
-}
-
-func forLoadBalancers(pool checkedPool) bool {
-	return len(pool.spec.AllowedUses) == 1 && pool.spec.AllowedUses[0] == v3.IPPoolAllowedUseLoadBalancer
+	return pool.spec.Disabled && nat.UseOf(pool.spec.AllowedUses) != nat.ForLoadBalancers && pool.prefix().IsValid()
 }
 
 // holdsNodes returns what the range has of the nodes or of this host's networks, as part of a

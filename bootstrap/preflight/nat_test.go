@@ -29,7 +29,7 @@ type natCase struct {
 
 func (n natCase) known() input {
 	p := input{survey: n.survey, pools: append(append([]checkedPool{}, n.others...), n.checked...)}
-	if n.felix.NATOutgoingAddress != "" || n.felix.InterfaceFilter != "" || n.felix.NFTablesMode != "" {
+	if n.felix.NATOutgoingAddress != "" || n.felix.InterfaceFilter != "" || n.felix.NFTablesMode != "" || n.felix.ExternalNodesList != nil {
 		p.felix = []nat.FelixConfiguration{{Name: "default", Spec: n.felix}}
 	}
 	return p
@@ -57,6 +57,7 @@ func encapsulated(pool *v3.IPPool) { pool.Spec.VXLANMode = v3.VXLANModeAlways }
 func natCases() []natCase {
 	three := facts.Survey{Nodes: []facts.Node{factstest.Node("worker-1", "10.0.0.11"), factstest.Node("worker-2", "10.0.0.12")}}
 	return []natCase{
+		{felix: nat.FelixSpec{ExternalNodesList: []string{"192.0.2.0/24", "2001:db8::/64"}}, checked: []checkedPool{created("default-ipv4-ippool", "10.244.0.0/16")}},
 		{felix: nat.FelixSpec{NATOutgoingAddress: "192.0.2.10"}, checked: []checkedPool{created("default-ipv6-ippool", "fd00:10:244::/64")}},
 		{others: []checkedPool{pool("a", "10.0.0.0/8", withoutNAT)}, checked: []checkedPool{pool("b", "10.1.0.0/16", withoutNAT)}},
 		{felix: nat.FelixSpec{InterfaceFilter: "eth+", NFTablesMode: "Enabled"}, checked: []checkedPool{created("default-ipv4-ippool", "10.244.0.0/16")}},
@@ -81,6 +82,7 @@ func TestNoFindingsAboutNAT(t *testing.T) {
 		"IPv6 without NAT":                  {felix: nat.FelixSpec{NATOutgoingAddress: "192.0.2.10"}, checked: []checkedPool{created("six", "fd00::/64", withoutNAT)}},
 		"overlap with iptables":             {felix: nat.FelixSpec{NFTablesMode: "Disabled"}, others: []checkedPool{pool("a", "10.0.0.0/8")}, checked: []checkedPool{pool("b", "10.1.0.0/16")}},
 		"overlap of a range not drawn":      {others: []checkedPool{pool("a", "fd00::/8")}, checked: []checkedPool{created("b", "")}},
+		"IPv6 is off":                       {felix: nat.FelixSpec{NATOutgoingAddress: "192.0.2.10", IPv6Support: new(bool)}, checked: []checkedPool{created("six", "fd00::/64")}},
 		"no wildcard":                       {felix: nat.FelixSpec{InterfaceFilter: "eth0"}, checked: []checkedPool{created("a", "10.1.0.0/16")}},
 		"a drained pool":                    {checked: []checkedPool{pool("old", "10.0.0.0/8", poolstest.Disabled)}},
 		"exempting":                         {others: []checkedPool{pods}, checked: []checkedPool{exempting("corp", "10.0.0.0/9")}},
@@ -120,12 +122,19 @@ func TestEndsFelix(t *testing.T) {
 		felix    []nat.FelixConfiguration
 		found    []string
 	}{
-		"no address":         {six, nil, nil, nil},
-		"for all nodes":      {six, nil, []nat.FelixConfiguration{{Name: "default", Spec: nat.FelixSpec{NATOutgoingAddress: "192.0.2.10"}}}, []string{"NATAddressWithIPv6 default-ipv6-ippool"}},
-		"for one node":       {six, nil, ofNode, []string{"NATAddressWithIPv6 default-ipv6-ippool"}},
-		"without NAT":        {without, nil, ofNode, nil},
-		"random":             {func() plan.DesiredPool { w := six; w.Pool = six.Pool.DeepCopy(); w.Pool.Spec.CIDR = ""; return w }(), nil, ofNode, []string{"NATAddressWithIPv6 default-ipv6-ippool"}},
-		"it exists":          {six, []v3.IPPool{poolstest.Stored("six", "fd00:2::/64", func(p *v3.IPPool) { p.Spec.NATOutgoing = true })}, ofNode, nil},
+		"no address":                           {six, nil, nil, nil},
+		"for all nodes":                        {six, nil, []nat.FelixConfiguration{{Name: "default", Spec: nat.FelixSpec{NATOutgoingAddress: "192.0.2.10"}}}, []string{"NATAddressWithIPv6 default-ipv6-ippool"}},
+		"for one node":                         {six, nil, ofNode, []string{"NATAddressWithIPv6 default-ipv6-ippool"}},
+		"without NAT":                          {without, nil, ofNode, nil},
+		"random":                               {func() plan.DesiredPool { w := six; w.Pool = six.Pool.DeepCopy(); w.Pool.Spec.CIDR = ""; return w }(), nil, ofNode, []string{"NATAddressWithIPv6 default-ipv6-ippool"}},
+		"it exists":                            {six, []v3.IPPool{poolstest.Stored("six", "fd00:2::/64", func(p *v3.IPPool) { p.Spec.NATOutgoing = true })}, ofNode, nil},
+		"IPv6 is off there":                    {six, nil, []nat.FelixConfiguration{{Name: "node.a", Spec: nat.FelixSpec{NATOutgoingAddress: "192.0.2.10", IPv6Support: new(bool)}}}, nil},
+		"invalid externalNodesList, as before": {six, nil, []nat.FelixConfiguration{{Name: "default", Spec: nat.FelixSpec{ExternalNodesList: []string{"x"}}}}, nil},
+		"beside one that exists": {six, []v3.IPPool{poolstest.Stored("pods", "10.244.0.0/16", func(p *v3.IPPool) { p.Spec.NATOutgoing = true })},
+			[]nat.FelixConfiguration{
+				{Name: "default", Spec: nat.FelixSpec{InterfaceFilter: "eth+", NFTablesMode: "Enabled"}},
+				{Name: "node.a", Spec: nat.FelixSpec{NATOutgoingAddress: "192.0.2.10"}}, {Name: "node.b", Spec: nat.FelixSpec{IPv6Support: new(bool)}},
+			}, []string{"NATAddressWithIPv6 default-ipv6-ippool"}},
 		"assumed nftables":   {six, nil, []nat.FelixConfiguration{{Name: "default", Spec: nat.FelixSpec{InterfaceFilter: "eth+"}}}, nil},
 		"wildcard, nftables": {six, nil, []nat.FelixConfiguration{{Name: "default", Spec: nat.FelixSpec{InterfaceFilter: "eth+", NFTablesMode: "Enabled"}}}, []string{"WildcardInterfaceFilter default-ipv6-ippool"}},
 	} {

@@ -119,7 +119,7 @@ func (w *natWorld) doubtFindings(node string) {
 
 // ending returns the findings that end Felix on a node.
 func (w *natWorld) ending(node string) []nat.Finding {
-	return slices.DeleteFunc(w.model.Findings(), func(f nat.Finding) bool { return !f.EndsFelix || !f.Concerns(node) })
+	return slices.DeleteFunc(w.model.Findings(), func(f nat.Finding) bool { return !f.EndsFelix || node != "" && !f.Nodes.Has(node) })
 }
 
 // nat prints the overview, or verdicts.

@@ -76,6 +76,8 @@ func (a *adviser) fixes(reason nat.Reason) []natFix {
 		return []natFix{{fmt.Sprintf("set natOutgoing of pool %s", pool) + settingsOf(pool, "true"), a.patchPool(pool, `{"spec":{"natOutgoing":true}}`), setNATOutgoing(pool, true)}}
 	case nat.SourceInNoPool:
 		return a.inNoPool(reason)
+	case nat.IPv6Unsupported:
+		return felix("let Felix program IPv6", `{"ipv6Support":true}`, func(spec *nat.FelixSpec) { spec.IPv6Support = new(true) })
 	case nat.SourceNotWorkload:
 		return never("the eBPF dataplane masquerades workloads only")
 	case nat.OwnNode:

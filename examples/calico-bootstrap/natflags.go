@@ -2,7 +2,6 @@ package main
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -37,8 +36,8 @@ func poolSettings(given *settings.Settings) error {
 func emptyFlags(flags *pflag.FlagSet) []string {
 	var empty []string
 	flags.Visit(func(f *pflag.Flag) {
-		own := slices.Contains([]string{"node", "protocol", "dataplane", "expect", "file", "felix-file", "nodes-file", "service-cidr"}, f.Name)
-		if own && strings.Trim(f.Value.String(), "[]") == "" {
+		own := slices.Contains([]string{"node", "protocol", "dataplane", "expect", "file", "felix-file", "nodes-file"}, f.Name)
+		if own && f.Value.String() == "" {
 			empty = append(empty, f.Name)
 		}
 	})

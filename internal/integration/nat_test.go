@@ -141,7 +141,7 @@ func TestNATWithMissingRecords(t *testing.T) {
 	verdict = natOf(t, env, "10.244.0.7", "203.0.113.7")
 	assert.Equal(t, "yes", verdict.Masqueraded)
 	all := strings.Join(verdict.Assumptions, "\n")
-	for _, want := range []string{"IPPool broken is ignored: ", "IPPool no-cidr: spec.cidr: Invalid value: ", "FelixConfiguration default is ignored: ", "Node n1 is ignored: ", "Node a/b is ignored: its key is not that of a Node", `Node n2: hostIPs: Invalid value: "here"`, "ClusterInformation default is ignored: "} {
+	for _, want := range []string{"IPPool broken is ignored: ", "IPPool no-cidr: spec.cidr: Invalid value: ", "FelixConfiguration default is ignored: ", "Node n1 is ignored: ", "Node a/b is ignored: its key is not that of a Node", `Node n2: otherAddresses: Invalid value: "here"`, "ClusterInformation default is ignored: "} {
 		assert.Contains(t, all, want)
 	}
 }

@@ -3,12 +3,17 @@
 package natrecord
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"net/netip"
 	"reflect"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
+
+	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool/nat"
@@ -20,29 +25,63 @@ type metadata struct {
 	Annotations map[string]string `json:"annotations"`
 }
 
-// FelixConfiguration decodes a FelixConfiguration. Like Felix, it ignores an object in which
-// any field has another type.
+// FelixConfiguration decodes a FelixConfiguration. An object that Felix can't decode is an
+// error: one in which any field has another type, or natPortRange another form.
 func FelixConfiguration(data []byte) (nat.FelixConfiguration, error) {
 	var object struct {
-		Metadata metadata      `json:"metadata"`
-		Spec     nat.FelixSpec `json:"spec"`
+		Metadata metadata `json:"metadata"`
+		Spec     struct {
+			nat.FelixSpec
+			NATPortRange *ports `json:"natPortRange"`
+		} `json:"spec"`
 	}
 	if err := decode(data, &object); err != nil {
 		return nat.FelixConfiguration{}, err
 	}
-	return nat.FelixConfiguration{Name: object.Metadata.Name, Spec: object.Spec}, nil
+	read := nat.FelixConfiguration{Name: object.Metadata.Name, Spec: object.Spec.FelixSpec}
+	if ports := object.Spec.NATPortRange; ports != nil {
+		value := intstr.Parse(string(*ports))
+		read.Spec.NATPortRange = &value
+	}
+	return read, nil
 }
+
+// ports are decoded as numorstring.Port of Calico's API does it, but the error quotes no value.
+// Forks of Calico's API may lack that package.
+type ports string
+
+var (
+	portName  = regexp.MustCompile(`^[a-zA-Z0-9_.-]{1,128}$`)
+	portRange = regexp.MustCompile(`^([0-9]+)(?::([0-9]+))?$`)
+)
+
+func (p *ports) UnmarshalJSON(data []byte) error {
+	var value intstr.IntOrString
+	if json.Unmarshal(data, &value) == nil {
+		*p = ports(value.String())
+		numbers := portRange.FindStringSubmatch(string(*p))
+		switch {
+		case numbers == nil && value.Type == intstr.String && portName.MatchString(string(*p)):
+			return nil
+		case numbers != nil:
+			first, err := strconv.ParseUint(numbers[1], 10, 16)
+			last, lastErr := strconv.ParseUint(cmp.Or(numbers[2], numbers[1]), 10, 16)
+			if err == nil && lastErr == nil && first <= last {
+				return nil
+			}
+		}
+	}
+	return errPorts
+}
+
+var errPorts = errors.New("spec.natPortRange: must be a port, or a range such as 1024:65535; Felix can't decode the object and ignores all of it")
 
 // node has the fields of Calico's Node and of the Kubernetes API's. Neither uses a field
 // with another meaning than the other.
 type node struct {
 	Metadata metadata `json:"metadata"`
 	Spec     struct {
-		BGP struct {
-			IPv4Address        string `json:"ipv4Address"`
-			IPv6Address        string `json:"ipv6Address"`
-			IPv4IPIPTunnelAddr string `json:"ipv4IPIPTunnelAddr"`
-		} `json:"bgp"`
+		BGP                 *bgp      `json:"bgp"`
 		Addresses           []address `json:"addresses"`
 		IPv4VXLANTunnelAddr string    `json:"ipv4VXLANTunnelAddr"`
 		IPv6VXLANTunnelAddr string    `json:"ipv6VXLANTunnelAddr"`
@@ -56,6 +95,12 @@ type node struct {
 	} `json:"status"`
 }
 
+type bgp struct {
+	IPv4Address        string `json:"ipv4Address"`
+	IPv6Address        string `json:"ipv6Address"`
+	IPv4IPIPTunnelAddr string `json:"ipv4IPIPTunnelAddr"`
+}
+
 type address struct {
 	Type    string `json:"type"`
 	Address string `json:"address"`
@@ -65,51 +110,56 @@ type address struct {
 // Node on a Node of the Kubernetes API.
 const annotationPrefix = "projectcalico.org/"
 
-// Node decodes a Node of Calico or of the Kubernetes API. The address of the node is that of
-// BGP, as Felix chooses it, else its first internal address. An external address is not on
-// the node, and ignored.
+// bgpAnnotations are those of spec.bgp of a Calico Node: it is absent without any of them.
+var bgpAnnotations = []string{"IPv4Address", "IPv6Address", "IPv4IPIPTunnelAddr", "ASNumber", "RouteReflectorClusterID"}
+
+// Node decodes a Node of Calico or of the Kubernetes API. The addresses by which Felix knows
+// the node are chosen as in felix/calc/dataplane_passthru.go: that of BGP, if it has a prefix
+// length, else the first internal address, else the first external one. Of IPv6 these two
+// count only if the Node has no spec.bgp at all. All further ones are other addresses.
 func Node(data []byte) (nat.Node, error) {
 	var object node
 	if err := decode(data, &object); err != nil {
 		return nat.Node{}, err
 	}
 	annotation := func(name string) string { return object.Metadata.Annotations[annotationPrefix+name] }
-	var internal, local []string
+	spec := object.Spec.BGP
+	withBGP := spec != nil || slices.ContainsFunc(bgpAnnotations, func(name string) bool { return annotation(name) != "" })
+	if spec == nil {
+		spec = &bgp{annotation("IPv4Address"), annotation("IPv6Address"), annotation("IPv4IPIPTunnelAddr")}
+	}
+	byType := map[string][]string{}
 	for _, addr := range slices.Concat(object.Spec.Addresses, object.Status.Addresses) {
-		switch addr.Type {
-		case "InternalIP":
-			internal = append(internal, addr.Address)
-		case "CalicoNodeIP", "":
-			local = append(local, addr.Address)
-		}
+		byType[addr.Type] = append(byType[addr.Type], addr.Address)
 	}
+	internal, external := byType["InternalIP"], byType["ExternalIP"]
+
 	read := nat.Node{Name: object.Metadata.Name}
-	for _, family := range []struct {
-		name     string
-		ipv4     bool
-		ofObject string
-	}{{"IPv4Address", true, object.Spec.BGP.IPv4Address}, {"IPv6Address", false, object.Spec.BGP.IPv6Address}} {
-		candidates := []string{family.ofObject, annotation(family.name)}
-		for _, addr := range internal {
-			if parsed, err := netip.ParseAddr(withoutLength(addr)); err == nil && parsed.Is4() == family.ipv4 {
-				candidates = append(candidates, addr)
-			}
-		}
-		if i := slices.IndexFunc(candidates, func(addr string) bool { return addr != "" }); i >= 0 {
-			read.HostIPs = append(read.HostIPs, candidates[i])
-		}
-	}
-	others := slices.Concat(internal, local, []string{
-		object.Spec.BGP.IPv4IPIPTunnelAddr, object.Spec.IPv4VXLANTunnelAddr, object.Spec.IPv6VXLANTunnelAddr,
-		object.Spec.Wireguard.IPv4, object.Spec.Wireguard.IPv6,
-		annotation("IPv4IPIPTunnelAddr"), annotation("IPv4VXLANTunnelAddr"), annotation("IPv6VXLANTunnelAddr"),
-		annotation("IPv4WireguardInterfaceAddr"), annotation("IPv6WireguardInterfaceAddr"),
-	})
 	known := map[string]bool{"": true}
-	for _, addr := range read.HostIPs {
-		known[withoutLength(addr)] = true
+	for i, chosen := range []string{spec.IPv4Address, spec.IPv6Address} {
+		ipv4, candidates := i == 0, slices.Concat(internal, external)
+		if !ipv4 && withBGP {
+			candidates = nil
+		}
+		if prefix, err := netip.ParsePrefix(chosen); err != nil || prefix.Addr().Unmap().Is4() != ipv4 {
+			i := slices.IndexFunc(candidates, func(addr string) bool {
+				parsed, err := netip.ParseAddr(withoutLength(addr))
+				return err == nil && parsed.Unmap().Is4() == ipv4
+			})
+			if i < 0 {
+				continue
+			}
+			chosen = candidates[i]
+		}
+		read.HostIPs = append(read.HostIPs, chosen)
+		known[withoutLength(chosen)] = true
 	}
-	for _, addr := range others {
+	for _, addr := range slices.Concat([]string{spec.IPv4Address, spec.IPv6Address}, internal, external, byType["CalicoNodeIP"], byType[""], []string{
+		spec.IPv4IPIPTunnelAddr, object.Spec.IPv4VXLANTunnelAddr, object.Spec.IPv6VXLANTunnelAddr,
+		object.Spec.Wireguard.IPv4, object.Spec.Wireguard.IPv6,
+		annotation("IPv4VXLANTunnelAddr"), annotation("IPv6VXLANTunnelAddr"),
+		annotation("IPv4WireguardInterfaceAddr"), annotation("IPv6WireguardInterfaceAddr"),
+	}) {
 		if !known[withoutLength(addr)] {
 			known[withoutLength(addr)] = true
 			read.OtherAddresses = append(read.OtherAddresses, addr)
@@ -154,7 +204,10 @@ func decode(data []byte, object any) error {
 // must be. It quotes no value.
 func Problem(err error) string {
 	var wrong *json.UnmarshalTypeError
-	if !errors.As(err, &wrong) {
+	switch {
+	case errors.Is(err, errPorts):
+		return errPorts.Error()
+	case !errors.As(err, &wrong):
 		return "invalid JSON: " + strings.TrimPrefix(text.Decoding(err), "json: ")
 	}
 	must := "a string"
@@ -171,5 +224,5 @@ func Problem(err error) string {
 	if wrong.Field == "" {
 		return "must be " + must
 	}
-	return wrong.Field + ": must be " + must
+	return strings.Replace(wrong.Field, ".FelixSpec.", ".", 1) + ": must be " + must // It is embedded.
 }

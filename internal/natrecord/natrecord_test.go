@@ -18,9 +18,25 @@ func TestNode(t *testing.T) {
 	}{
 		{"as calico-node stores it in etcd", `{"kind":"Node","apiVersion":"projectcalico.org/v3","metadata":{"name":"n1"},"spec":{"addresses":[{"address":"172.16.0.1/24","type":"CalicoNodeIP"},{"address":"172.16.0.1","type":"InternalIP"},{"address":"203.0.113.1","type":"ExternalIP"}],
 			"bgp":{"ipv4Address":"172.16.0.1/24","ipv6Address":"2001:db8::1/64","ipv4IPIPTunnelAddr":"10.244.0.1"},"ipv4VXLANTunnelAddr":"10.244.0.2","ipv6VXLANTunnelAddr":"fd00::2","wireguard":{"interfaceIPv4Address":"10.244.0.3","interfaceIPv6Address":"fd00::3"}}}`,
-			nat.Node{Name: "n1", HostIPs: []string{"172.16.0.1/24", "2001:db8::1/64"}, OtherAddresses: []string{"10.244.0.1", "10.244.0.2", "fd00::2", "10.244.0.3", "fd00::3"}}},
+			nat.Node{Name: "n1", HostIPs: []string{"172.16.0.1/24", "2001:db8::1/64"}, OtherAddresses: []string{"203.0.113.1", "10.244.0.1", "10.244.0.2", "fd00::2", "10.244.0.3", "fd00::3"}}},
 		{"without BGP", `{"metadata":{"name":"n1"},"spec":{"addresses":[{"address":"203.0.113.1","type":"ExternalIP"},{"address":"172.16.0.1","type":"InternalIP"},{"address":"172.17.0.1","type":"InternalIP"}]}}`,
-			nat.Node{Name: "n1", HostIPs: []string{"172.16.0.1"}, OtherAddresses: []string{"172.17.0.1"}}},
+			nat.Node{Name: "n1", HostIPs: []string{"172.16.0.1"}, OtherAddresses: []string{"172.17.0.1", "203.0.113.1"}}},
+		{"without BGP, both families", `{"metadata":{"name":"n1"},"spec":{"bgp":null,"addresses":[{"address":"2001:db8::1/64","type":"InternalIP"},{"address":"x","type":"InternalIP"},{"address":"172.16.0.1","type":"InternalIP"}]}}`,
+			nat.Node{Name: "n1", HostIPs: []string{"172.16.0.1", "2001:db8::1/64"}, OtherAddresses: []string{"x"}}},
+		{"without BGP and internal addresses", `{"metadata":{"name":"n1"},"spec":{"addresses":[{"address":"203.0.113.1","type":"ExternalIP"},{"address":"203.0.113.2","type":"ExternalIP"},{"address":"2001:db8::1","type":"ExternalIP"}]}}`,
+			nat.Node{Name: "n1", HostIPs: []string{"203.0.113.1", "2001:db8::1"}, OtherAddresses: []string{"203.0.113.2"}}},
+		{"with an empty BGP: IPv4 falls back, IPv6 does not", `{"metadata":{"name":"n1"},"spec":{"bgp":{},"addresses":[{"address":"172.16.0.1","type":"InternalIP"},{"address":"2001:db8::1","type":"InternalIP"}]}}`,
+			nat.Node{Name: "n1", HostIPs: []string{"172.16.0.1"}, OtherAddresses: []string{"2001:db8::1"}}},
+		{"with BGP of IPv4", `{"metadata":{"name":"n1"},"spec":{"bgp":{"ipv4Address":"172.16.0.1/24"},"addresses":[{"address":"172.17.0.1","type":"InternalIP"},{"address":"2001:db8::1","type":"InternalIP"}]}}`,
+			nat.Node{Name: "n1", HostIPs: []string{"172.16.0.1/24"}, OtherAddresses: []string{"172.17.0.1", "2001:db8::1"}}},
+		{"with BGP of IPv6", `{"metadata":{"name":"n1"},"spec":{"bgp":{"ipv6Address":"2001:db8::1/64"},"addresses":[{"address":"172.17.0.1","type":"InternalIP"}]}}`,
+			nat.Node{Name: "n1", HostIPs: []string{"172.17.0.1", "2001:db8::1/64"}}},
+		{"with addresses of BGP without a prefix length", `{"metadata":{"name":"n1"},"spec":{"bgp":{"ipv4Address":"172.16.0.1","ipv6Address":"2001:db8::1"},"addresses":[{"address":"172.17.0.1","type":"InternalIP"},{"address":"2001:db8::2","type":"InternalIP"}]}}`,
+			nat.Node{Name: "n1", HostIPs: []string{"172.17.0.1"}, OtherAddresses: []string{"172.16.0.1", "2001:db8::1", "2001:db8::2"}}},
+		{"of the Kubernetes API, with an AS number alone", `{"metadata":{"name":"n1","annotations":{"projectcalico.org/ASNumber":"64512"}},"status":{"addresses":[{"type":"InternalIP","address":"172.17.0.1"},{"type":"InternalIP","address":"2001:db8::1"}]}}`,
+			nat.Node{Name: "n1", HostIPs: []string{"172.17.0.1"}, OtherAddresses: []string{"2001:db8::1"}}},
+		{"of the Kubernetes API, with an external address alone", `{"metadata":{"name":"n1"},"status":{"addresses":[{"type":"ExternalIP","address":"203.0.113.1"},{"type":"InternalDNS","address":"n1"}]}}`,
+			nat.Node{Name: "n1", HostIPs: []string{"203.0.113.1"}}},
 		{"of the Kubernetes API, with annotations", `{"metadata":{"name":"n1","annotations":{"projectcalico.org/IPv4Address":"172.16.0.1/24","projectcalico.org/IPv4IPIPTunnelAddr":"10.244.0.1","projectcalico.org/IPv4VXLANTunnelAddr":"10.244.0.2","projectcalico.org/IPv6VXLANTunnelAddr":"fd00::2"}},
 			"spec":{"podCIDR":"10.244.0.0/24"},"status":{"addresses":[{"type":"InternalIP","address":"172.17.0.1"},{"type":"Hostname","address":"10.9.9.9"}]}}`,
 			nat.Node{Name: "n1", HostIPs: []string{"172.16.0.1/24"}, OtherAddresses: []string{"172.17.0.1", "10.244.0.1", "10.244.0.2", "fd00::2"}}},
@@ -47,6 +63,25 @@ func TestFelixConfiguration(t *testing.T) {
 	assert.Equal(t, "1024:2047", got.Spec.NATPortRange.String())
 	assert.True(t, *got.Spec.BPFEnabled)
 	assert.Equal(t, []string{"192.0.2.0/24"}, got.Spec.ExternalNodesList)
+}
+
+// Felix decodes natPortRange with the whole object, or nothing of it. A name of a port is
+// decoded, and replaced by Felix's default.
+func TestNATPortRange(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[string]string{`"1024:2047"`: "1024:2047", `"4000"`: "4000", `4000`: "4000", `"none"`: "none", `"http"`: "http", `"0"`: "0", `"1-2"`: "1-2", `65535`: "65535"} {
+		got, err := natrecord.FelixConfiguration([]byte(`{"metadata":{"name":"default"},"spec":{"natOutgoingAddress":"192.0.2.1","natPortRange":` + value + `}}`))
+		require.NoError(t, err, value)
+		assert.Equal(t, want, got.Spec.NATPortRange.String())
+		assert.Equal(t, "192.0.2.1", got.Spec.NATOutgoingAddress)
+	}
+	got, err := natrecord.FelixConfiguration([]byte(`{"spec":{"natPortRange":null}}`))
+	require.NoError(t, err)
+	assert.Nil(t, got.Spec.NATPortRange)
+	for _, value := range []string{`""`, `" 4000"`, `"2000:1000"`, `"1:70000"`, `"70000"`, `70000`, `-1`, `1.5`, `"1:2:3"`, `true`, `[1]`, `{}`} {
+		_, err := natrecord.FelixConfiguration([]byte(`{"spec":{"natPortRange":` + value + `}}`))
+		require.EqualError(t, err, "spec.natPortRange: must be a port, or a range such as 1024:65535; Felix can't decode the object and ignores all of it", value)
+	}
 }
 
 func TestVersion(t *testing.T) {

@@ -3,6 +3,7 @@ package nat_test
 import (
 	"fmt"
 	"net/netip"
+	"runtime"
 	"testing"
 
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
@@ -33,6 +34,34 @@ func largeCluster(n int) nat.Cluster {
 	return c
 }
 
+// nestedCluster has n pools of both families; of each 8, each is inside the one before it.
+func nestedCluster(n int) nat.Cluster {
+	c := nat.Cluster{Version: "v3.32.1"}
+	for i := range n {
+		group, depth := i/16, i%16/2
+		cidr := netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(group >> 8), byte(group)}), 24+depth)
+		if i%2 == 1 {
+			cidr = netip.PrefixFrom(netip.AddrFrom16([16]byte{0xfd, 4: byte(group >> 8), 5: byte(group)}), 48+8*depth)
+		}
+		c.Pools = append(c.Pools, newPool(fmt.Sprint("pool", i), cidr.String(), func(spec *v3.IPPoolSpec) { spec.NATOutgoing = depth == 0 }))
+	}
+	return c
+}
+
+// clusterOfNodes has n nodes, each with a FelixConfiguration of its own, with one of so many
+// values of natOutgoingAddress.
+func clusterOfNodes(n, values int) nat.Cluster {
+	c := nat.Cluster{Version: "v3.32.1", Pools: []*v3.IPPool{newPool("pods", "10.0.0.0/16", natted), newPool("pods6", "fd00::/48", natted)}}
+	for i := range n {
+		name := fmt.Sprintf("n%05d", i)
+		c.Nodes = append(c.Nodes, nat.Node{Name: name, HostIPs: []string{netip.AddrFrom4([4]byte{172, 16, byte(i >> 8), byte(i)}).String()}})
+		c.FelixConfigurations = append(c.FelixConfigurations, nat.FelixConfiguration{Name: "node." + name, Spec: nat.FelixSpec{
+			NATOutgoingAddress: netip.AddrFrom4([4]byte{192, 0, byte(i % values >> 8), byte(i % values)}).String(), InterfaceFilter: "eth+",
+		}})
+	}
+	return c
+}
+
 var questions = []struct {
 	source, destination netip.Addr
 	options             nat.Options
@@ -59,14 +88,56 @@ func BenchmarkDecide(b *testing.B) {
 	}
 }
 
+// clusters are those of the benchmarks.
+func clusters() map[string]nat.Cluster {
+	return map[string]nat.Cluster{
+		"10000 pools":                      largeCluster(10_000),
+		"10000 nested pools":               nestedCluster(10_000),
+		"5000 nodes, the same address":     clusterOfNodes(5000, 1),
+		"5000 nodes, each another address": clusterOfNodes(5000, 5000),
+	}
+}
+
 func BenchmarkExplain(b *testing.B) {
-	model := nat.New(largeCluster(10_000))
-	b.ReportAllocs()
-	for i := 0; b.Loop(); i++ {
-		q := &questions[i%len(questions)]
-		if _, err := model.Explain(q.source, q.destination, q.options); err != nil {
-			b.Fatal(err)
+	benchmarkQuestions(b, func(model *nat.Model, source, destination netip.Addr) error {
+		_, err := model.Explain(source, destination, nat.Options{})
+		return err
+	})
+}
+
+func BenchmarkDecideElsewhere(b *testing.B) {
+	benchmarkQuestions(b, func(model *nat.Model, source, destination netip.Addr) error {
+		_, err := model.Decide(source, destination, nat.Options{})
+		return err
+	})
+}
+
+func benchmarkQuestions(b *testing.B, ask func(model *nat.Model, source, destination netip.Addr) error) {
+	for name, cluster := range clusters() {
+		for family, pair := range map[string][2]string{"IPv4": {"10.0.0.2", "203.0.113.1"}, "IPv6": {"fd00::2", "2001:db8::1"}} {
+			b.Run(name+"/"+family, func(b *testing.B) {
+				model := nat.New(cluster)
+				source, destination := netip.MustParseAddr(pair[0]), netip.MustParseAddr(pair[1])
+				b.ReportAllocs()
+				for b.Loop() {
+					if err := ask(model, source, destination); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
 		}
+	}
+}
+
+func BenchmarkFindings(b *testing.B) {
+	for name, cluster := range clusters() {
+		b.Run(name, func(b *testing.B) {
+			model := nat.New(cluster)
+			b.ReportAllocs()
+			for b.Loop() {
+				model.Findings()
+			}
+		})
 	}
 }
 
@@ -80,6 +151,46 @@ func BenchmarkNew(b *testing.B) {
 			}
 		})
 	}
+}
+
+// Allocations and allocated bytes grow in proportion with pools and nodes, whatever the time
+// on this machine is: of a new model, of an explanation, and of the findings.
+func TestAllocations(t *testing.T) {
+	source, destination := netip.MustParseAddr("10.0.0.2"), netip.MustParseAddr("203.0.113.1")
+	for name, tt := range map[string]struct {
+		cluster           func(n int) nat.Cluster
+		build, more       float64 // allocations for each of n: of New, and of Explain and Findings
+		buildBytes, bytes uint64  // the same in bytes
+	}{
+		"pools":               {largeCluster, 8, 0.5, 3000, 300},
+		"nested pools":        {nestedCluster, 3, 3, 1500, 1500},
+		"nodes, one address":  {func(n int) nat.Cluster { return clusterOfNodes(n, 1) }, 30, 0.2, 9000, 800},
+		"nodes, each another": {func(n int) nat.Cluster { return clusterOfNodes(n, n) }, 30, 0.5, 9000, 1500},
+	} {
+		for _, n := range []int{1000, 4000} {
+			cluster := tt.cluster(n)
+			var model *nat.Model
+			allocations, bytes := allocated(func() { model = nat.New(cluster) })
+			assert.Less(t, allocations/float64(n), tt.build, "%s: New of %d", name, n)
+			assert.Less(t, bytes/uint64(n), tt.buildBytes, "%s: New of %d", name, n)
+			allocations, bytes = allocated(func() {
+				_, _ = model.Explain(source, destination, nat.Options{})
+				_, _ = model.Explain(netip.MustParseAddr("fd00::2"), netip.MustParseAddr("2001:db8::1"), nat.Options{})
+				model.Findings()
+			})
+			assert.Less(t, allocations/float64(n), tt.more, "%s: Explain and Findings of %d", name, n)
+			assert.Less(t, bytes/uint64(n), tt.bytes, "%s: Explain and Findings of %d", name, n)
+		}
+	}
+}
+
+// allocated returns the allocations and the bytes of a call.
+func allocated(call func()) (allocations float64, bytes uint64) {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	call()
+	runtime.ReadMemStats(&after)
+	return float64(after.Mallocs - before.Mallocs), after.TotalAlloc - before.TotalAlloc
 }
 
 func TestDecideAllocatesNothing(t *testing.T) {

@@ -44,8 +44,8 @@ type Node struct {
 	Name string // as Felix and FelixConfigurations name it
 
 	// HostIPs are the addresses that Felix knows of the node, one a family: ipv4Address and
-	// ipv6Address of a Calico Node's spec.bgp, else the node's internal address.
-	// natOutgoingExclusions exempts them.
+	// ipv6Address of a Calico Node's spec.bgp, else the node's internal address, else its
+	// external one. natOutgoingExclusions exempts them.
 	HostIPs []string
 
 	// OtherAddresses are further addresses of the node, such as those of its tunnels.
@@ -64,14 +64,15 @@ type FelixConfiguration struct {
 // FelixSpec has the fields that decide about NAT. Its JSON is that of a
 // FelixConfiguration's spec; other fields are ignored. A zero field is unset: then that of
 // the FelixConfiguration named default applies, else Felix's default. As in Felix, the word
-// none unsets a text.
+// none unsets a text, and a text with spaces around it is invalid.
 type FelixSpec struct {
 	NATOutgoingExclusions string              `json:"natOutgoingExclusions,omitempty"`              // IPPoolsOnly (default) or IPPoolsAndHostIPs
 	NATOutgoingAddress    string              `json:"natOutgoingAddress,omitempty"`                 // an IPv4 address
 	NATPortRange          *intstr.IntOrString `json:"natPortRange,omitempty"`                       // a port, or a range such as 1024:2047
 	InterfaceFilter       string              `json:"iptablesNATOutgoingInterfaceFilter,omitempty"` // the name of an interface; a final + is a wildcard
-	ExternalNodesList     []string            `json:"externalNodesList,omitempty"`                  // addresses and CIDRs
+	ExternalNodesList     []string            `json:"externalNodesList,omitempty"`                  // IPv4 addresses and CIDRs; an invalid one ends Felix
 	BPFEnabled            *bool               `json:"bpfEnabled,omitempty"`                         // default false
+	IPv6Support           *bool               `json:"ipv6Support,omitempty"`                        // default true; false: Felix programs nothing for IPv6
 	NFTablesMode          string              `json:"nftablesMode,omitempty"`                       // Enabled, Disabled or Auto
 }
 

@@ -20,7 +20,7 @@ const (
 type Options struct {
 	// Node is the name of the node that the source runs on. If it is empty, the answer
 	// holds for every node but the destination's own; a source that is an address of a node
-	// is on that node.
+	// is on that node, and in a cluster of one node every source is.
 	Node string
 
 	// Protocol decides whether natPortRange applies. Decide ignores it.
@@ -64,7 +64,7 @@ func (m *Model) Decide(source, destination netip.Addr, options Options) (Answer,
 		if q.toAnyNode && group.nodes == 1 && m.effective[m.settings[q.toNode.node]].group == i {
 			continue // Only the destination's own node has these settings.
 		}
-		answer, _ := m.row(&m.effective[group.settings], &q)
+		answer, _ := m.row(&m.effective[group.settings[0]], &q)
 		if common != "" && answer != common {
 			return Depends, nil
 		}
@@ -81,7 +81,7 @@ func (m *Model) row(e *effective, q *question) (Answer, int) {
 	switch {
 	case q.service:
 		return Depends, 1
-	case !q.from.natSource:
+	case !q.from.natSource || e.noIPv6 && q.source.Is6():
 		return No, 2
 	case q.host && m.ebpf(e):
 		return No, 3
@@ -110,7 +110,7 @@ func (m *Model) ask(source, destination netip.Addr, options Options) (question, 
 		return q, err
 	}
 	if source.Is4() != destination.Is4() {
-		return q, &InputError{"destination", destination.String(), "must be an address of the source's family, " + familyOf(source).String()}
+		return q, &InputError{"destination", destination.String(), "must be an address of the source's family, " + ippool.FamilyOf(netip.PrefixFrom(source, 0)).String()}
 	}
 	q.from, q.to = m.traitsOf(source), m.traitsOf(destination)
 	q.service = m.services.Narrowest(destination) >= 0 || m.others.Narrowest(destination) >= 0
@@ -122,8 +122,12 @@ func (m *Model) ask(source, destination netip.Addr, options Options) (question, 
 	q.host = options.NotWorkload || ofNode || q.from.natSource && !q.from.workloads
 
 	name := options.Node
-	if name == "" && ofNode {
+	switch last := len(m.nodes) - 1; {
+	case name != "":
+	case ofNode:
 		name = m.nodes[fromNode.node].Name
+	case last >= 0 && m.nodes[0].Name == m.nodes[last].Name:
+		name = m.nodes[0].Name
 	}
 	if name == "" {
 		return q, nil
@@ -148,8 +152,4 @@ func checkAddress(field string, addr netip.Addr) error {
 	default:
 		return nil
 	}
-}
-
-func familyOf(addr netip.Addr) ippool.Family {
-	return ippool.FamilyOf(netip.PrefixFrom(addr, addr.BitLen()))
 }

@@ -54,7 +54,11 @@ func ask(t *testing.T, cluster nat.Cluster, source, destination string, options 
 	answer, err := model.Decide(from, to, options)
 	require.NoError(t, err)
 	require.Equal(t, verdict.Masqueraded, answer)
-	require.Equal(t, naive(cluster, from, to, options), answer)
+	want, row := naive(cluster, from, to, options)
+	require.Equal(t, want, answer)
+	if verdict.Row != 0 {
+		require.Equal(t, row, verdict.Row)
+	}
 	checkReasons(t, verdict)
 	return verdict
 }
@@ -99,6 +103,7 @@ func TestRows(t *testing.T) {
 			{"no workload, not eBPF", f.tunnel1, f.external, nat.FelixSpec{BPFEnabled: pointer(false)}, nat.Options{}, "", "v3.32.1", nat.Yes, 8, []nat.Code{nat.SourceInNATPool, nat.DestinationInNoPool, nat.Masqueraded}},
 			{"own node", f.pod, f.node1, nat.FelixSpec{}, nat.Options{Node: "n1"}, "", "v3.32.1", nat.No, 4, []nat.Code{nat.SourceInNATPool, nat.OwnNode}},
 			{"own node's tunnel", f.pod, f.tunnel1, nat.FelixSpec{}, nat.Options{Node: "n1"}, "", "v3.32.1", nat.No, 4, []nat.Code{nat.SourceInNATPool, nat.OwnNode, nat.DestinationExempt}},
+			{"eBPF, no workload, own node", f.tunnel1, f.node1, nat.FelixSpec{}, nat.Options{}, nat.EBPF, "v3.32.1", nat.No, 3, []nat.Code{nat.SourceInNATPool, nat.SourceNotWorkload, nat.OwnNode}},
 			{"own node, known by the source", f.tunnel1, f.node1, nat.FelixSpec{}, nat.Options{}, nat.IPTables, "v3.32.1", nat.No, 4, []nat.Code{nat.SourceInNATPool, nat.OwnNode}},
 			{"another node", f.pod, f.node2, nat.FelixSpec{}, nat.Options{Node: "n1"}, "", "v3.32.1", nat.Yes, 8, []nat.Code{nat.SourceInNATPool, nat.DestinationInNoPool, nat.HostsNotExempt, nat.Masqueraded}},
 			{"a node, own node unknown", f.pod, f.node2, nat.FelixSpec{}, nat.Options{}, "", "v3.32.1", nat.Yes, 8, []nat.Code{nat.SourceInNATPool, nat.OtherNodeAssumed, nat.DestinationInNoPool, nat.HostsNotExempt, nat.Masqueraded}},
@@ -205,6 +210,8 @@ func TestFieldsOfFelix(t *testing.T) {
 		func(s *nat.FelixSpec) { s.InterfaceFilter = "eth+" },
 		func(s *nat.FelixSpec) { s.InterfaceFilter = "none" },
 		func(s *nat.FelixSpec) { s.ExternalNodesList = []string{"203.0.113.0/24"} },
+		func(s *nat.FelixSpec) { s.IPv6Support = pointer(false) },
+		func(s *nat.FelixSpec) { s.IPv6Support = pointer(true) },
 		func(s *nat.FelixSpec) { s.BPFEnabled = pointer(true) },
 		func(s *nat.FelixSpec) { s.BPFEnabled = pointer(false) },
 		func(s *nat.FelixSpec) { s.NFTablesMode = "Enabled" },
@@ -223,7 +230,9 @@ func TestFieldsOfFelix(t *testing.T) {
 						for _, destination := range []string{f.external, f.node1, f.node2, f.pod} {
 							for _, options := range []nat.Options{{}, {Node: "n1"}, {Node: "n2"}, {NotWorkload: true}} {
 								verdict := ask(t, cluster, f.pod, destination, options)
-								if verdict.Row >= 7 && options.Node == "n1" {
+								if row := verdict.Row; row == 2 {
+									assert.Equal(t, []nat.Code{nat.SourceInNATPool, nat.IPv6Unsupported}, codes(verdict)[:2])
+								} else if row >= 7 && options.Node == "n1" {
 									wantAddress := f.name == "IPv4" && (common.NATOutgoingAddress+own.NATOutgoingAddress != "" || both.NATOutgoingAddress != "")
 									assert.Equal(t, wantAddress, verdict.As.Address.IsValid(), "%d %d", i, j)
 								}
@@ -326,9 +335,13 @@ func TestNodesDiffer(t *testing.T) {
 	cluster.Nodes = f.nodes()
 	assert.Equal(t, nat.No, ask(t, cluster, f.pod, f.node1, nat.Options{}).Masqueraded)
 
-	// One node: the answer is that of a node that joins.
+	// One node: every source is on it.
 	cluster.Nodes = f.nodes()[1:]
-	assert.Equal(t, nat.Yes, ask(t, cluster, f.pod, f.node2, nat.Options{}).Masqueraded)
+	verdict = ask(t, cluster, f.pod, f.node2, nat.Options{})
+	assert.Equal(t, []any{nat.No, 4}, []any{verdict.Masqueraded, verdict.Row})
+	cluster.Nodes = append(cluster.Nodes, nat.Node{Name: "n2", OtherAddresses: []string{"192.0.2.77"}}) // the same one
+	assert.Equal(t, 4, ask(t, cluster, f.pod, "192.0.2.77", nat.Options{}).Row)
+	assert.Equal(t, "192.0.2.2", ask(t, cluster, f.pod, f.external, nat.Options{}).As.String())
 }
 
 // A message names a few pools and nodes, and no text of others controls a terminal.

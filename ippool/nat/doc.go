@@ -9,7 +9,8 @@
 // The answer is that of the first row whose condition holds:
 //
 //	1  the destination is in a range of Services                depends on the backend
-//	2  the source is in no pool with natOutgoing                no
+//	2  the source is in no pool with natOutgoing, or of IPv6
+//	   and ipv6Support is false                                 no
 //	3  eBPF, and the source is not a workload                   no
 //	4  the destination is an address of the source's own node   no
 //	5  the destination is in a pool that exempts                no

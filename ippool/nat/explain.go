@@ -75,18 +75,31 @@ func (e *effective) as(ipv4 bool, protocol Protocol) As {
 	if ipv4 && e.address.IsValid() {
 		as = As{Address: e.address}
 	}
-	if protocol == "" || protocol == TCP || protocol == UDP {
+	if hasPorts(protocol) {
 		as.Ports = e.ports
 	}
 	return as
 }
+
+// kindOf returns the kind of question, of which what a source becomes depends, from 0 to 3.
+func kindOf(ipv4 bool, protocol Protocol) (kind int) {
+	if ipv4 {
+		kind = 1
+	}
+	if hasPorts(protocol) {
+		kind += 2
+	}
+	return kind
+}
+
+func hasPorts(protocol Protocol) bool { return protocol == "" || protocol == TCP || protocol == UDP }
 
 // Outcome is what happens on some nodes.
 type Outcome struct {
 	Masqueraded Answer   // on these nodes
 	As          As       // as in a Verdict
 	Row         int      // as in a Verdict
-	Nodes       []string // sorted; none: all nodes that no other outcome names
+	Nodes       []string // sorted; none: all nodes that no other outcome names; must not be modified
 }
 
 // String returns the nodes and the outcome.
@@ -112,44 +125,9 @@ func (m *Model) Explain(source, destination netip.Addr, options Options) (Verdic
 	if q.settings >= 0 {
 		return m.explain(&m.effective[q.settings], &q, options), nil
 	}
-	type key struct {
-		answer Answer
-		row    int
-		as     As
-	}
-	var (
-		outcomes []Outcome
-		places   = map[key]int{}
-		verdict  Verdict
-		common   []Reason // of all outcomes
-	)
-	for i := range m.effective {
-		e := &m.effective[i]
-		if e.nodes == 0 || e.nodes == 1 && q.toAnyNode && m.settings[q.toNode.node] == i {
-			continue // No node that the source may be on has these settings.
-		}
-		outcome := m.outcome(e, &q, options)
-		k := key{outcome.Masqueraded, outcome.Row, outcome.As}
-		same, found := places[k]
-		switch {
-		case !found:
-			explained := m.explain(e, &q, options)
-			if len(outcomes) == 0 {
-				verdict, common = explained, slices.Clone(explained.Reasons)
-			}
-			common = slices.DeleteFunc(common, func(reason Reason) bool {
-				return !slices.ContainsFunc(explained.Reasons, func(r Reason) bool { return r.Code == reason.Code && r.Text() == reason.Text() })
-			})
-			places[k] = len(outcomes)
-			outcomes = append(outcomes, outcome)
-		case len(outcomes[same].Nodes) > 0: // Otherwise it is that of all other nodes.
-			outcomes[same].Nodes = append(outcomes[same].Nodes, e.node)
-		}
-	}
-	switch len(outcomes) {
-	case 0:
-		return m.explain(&m.effective[0], &q, options), nil
-	case 1:
+	outcomes, settings := m.outcomesOf(&q, options)
+	verdict := m.explain(&m.effective[settings[0]], &q, options)
+	if len(outcomes) < 2 {
 		return verdict, nil
 	}
 	for _, other := range outcomes[1:] {
@@ -161,8 +139,77 @@ func (m *Model) Explain(source, destination netip.Addr, options Options) (Verdic
 		}
 	}
 	verdict.Row = 0
-	verdict.Reasons = append(common, Reason{Code: NodesDiffer, Outcomes: outcomes})
+	verdict.Reasons = append(m.common(verdict.Reasons, settings, &q, options), Reason{Code: NodesDiffer, Outcomes: outcomes})
 	return verdict, nil
+}
+
+// maxCompared is the number of outcomes whose reasons are compared one by one.
+const maxCompared = 8
+
+// common returns the reasons that hold on all nodes: those of the settings of each outcome.
+// Of more than maxCompared, no reason of a setting is taken to hold on all nodes.
+func (m *Model) common(reasons []Reason, settings []int, q *question, options Options) []Reason {
+	common := slices.Clone(reasons)
+	for _, i := range settings[1:min(len(settings), maxCompared)] {
+		others := m.explain(&m.effective[i], q, options).Reasons
+		common = slices.DeleteFunc(common, func(reason Reason) bool {
+			return !slices.ContainsFunc(others, func(r Reason) bool { return r.Code == reason.Code && r.Text() == reason.Text() })
+		})
+	}
+	if len(settings) > maxCompared {
+		common = slices.DeleteFunc(common, func(reason Reason) bool { return reason.Setting.Field != "" || reason.Code == DataplaneAssumed })
+	}
+	return common
+}
+
+// outcomesOf returns what happens on the nodes that the source may be on, and for each the
+// settings of one of its nodes. Without such nodes there is no outcome, and the settings are
+// those of a node without any of its own.
+func (m *Model) outcomesOf(q *question, options Options) (outcomes []Outcome, of []int) {
+	own := -1 // the settings that only the destination's own node has
+	if q.toAnyNode && m.effective[m.settings[q.toNode.node]].nodes == 1 {
+		own = m.settings[q.toNode.node]
+	}
+	kind := kindOf(q.source.Is4(), options.Protocol)
+	places := map[[2]int]int{} // by row and by what the source becomes
+	var merged []int
+	for _, group := range m.outcomes {
+		settings := group.settings
+		nodes := group.names
+		if i, found := slices.BinarySearch(settings, own); found {
+			settings = slices.Delete(slices.Clone(settings), i, i+1)
+			nodes = slices.DeleteFunc(slices.Clone(nodes), func(node string) bool { return node == m.effective[own].node })
+		}
+		if len(settings) == 0 {
+			continue
+		}
+		outcome := m.outcome(&m.effective[settings[0]], q, options)
+		key := [2]int{outcome.Row, 0}
+		if outcome.Row >= 7 {
+			key[1] = group.becomes[kind]
+		}
+		place, found := places[key]
+		if !found {
+			place = len(outcomes)
+			places[key] = place
+			of = append(of, settings[0])
+			if m.effective[settings[0]].node != "" {
+				outcome.Nodes = slices.Clip(nodes) // It is copied when others are added.
+			}
+			outcomes = append(outcomes, outcome)
+		} else if named := outcomes[place].Nodes; len(named) > 0 { // Else it is that of all other nodes.
+			outcomes[place].Nodes = append(named, nodes...)
+			merged = append(merged, place)
+		}
+	}
+	slices.Sort(merged)
+	for _, place := range slices.Compact(merged) {
+		slices.Sort(outcomes[place].Nodes)
+	}
+	if len(of) == 0 {
+		of = []int{0}
+	}
+	return outcomes, of
 }
 
 func (m *Model) outcome(e *effective, q *question, options Options) Outcome {
@@ -170,9 +217,6 @@ func (m *Model) outcome(e *effective, q *question, options Options) Outcome {
 	outcome := Outcome{Masqueraded: answer, Row: row}
 	if row >= 7 {
 		outcome.As = e.as(q.source.Is4(), options.Protocol)
-	}
-	if e.node != "" {
-		outcome.Nodes = []string{e.node}
 	}
 	return outcome
 }
@@ -229,6 +273,9 @@ func (m *Model) explainSource(verdict *Verdict, e *effective, q *question, add f
 	switch {
 	case q.from.natSource:
 		add(SourceInNATPool, 2, Reason{Address: q.source, Pools: pools, Node: of})
+		if e.noIPv6 && q.source.Is6() {
+			add(IPv6Unsupported, 2, Reason{Address: q.source, Setting: e.from[ipv6]})
+		}
 	case len(pools) > 0:
 		add(SourceWithoutNAT, 2, Reason{Address: q.source, Pools: pools, Node: of})
 	default:

@@ -2,6 +2,7 @@ package nat_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
@@ -22,7 +23,7 @@ func TestFindings(t *testing.T) {
 	snat, wildcard := nat.FelixSpec{NATOutgoingAddress: "192.0.2.1"}, nat.FelixSpec{InterfaceFilter: "eth+"}
 	nodes := []nat.Node{{Name: "n1"}, {Name: "n2"}}
 	pair := []*v3.IPPool{pods, newPool("part", "10.244.8.0/24")}
-	const surprise = "GlobalNATAddress: natOutgoingAddress is 192.0.2.1 (FelixConfiguration default), for all nodes: replies return to the one node that has the address, so only its pods get them"
+	const surprise = "GlobalNATAddress: natOutgoingAddress is 192.0.2.1 (FelixConfiguration default), for every node: replies return to the one node that has the address, so only its pods get them"
 	tests := []struct {
 		name    string
 		cluster nat.Cluster
@@ -42,6 +43,37 @@ func TestFindings(t *testing.T) {
 		{"address, no IPv6 NAT", nat.Cluster{Pools: []*v3.IPPool{pods, newPool("pods6", "fd00:244::/48")}, FelixConfigurations: felix(snat)}, []string{surprise}},
 		{"address of a node alone", nat.Cluster{Pools: []*v3.IPPool{pods}, FelixConfigurations: []nat.FelixConfiguration{own("node.n1", snat)}}, nil},
 
+		{"address of default, overridden on some nodes", nat.Cluster{Pools: []*v3.IPPool{pods6, pods}, Nodes: nodes, FelixConfigurations: append(felix(snat), own("node.n2", nat.FelixSpec{NATOutgoingAddress: "none"}))},
+			[]string{
+				"ends Felix: NATAddressWithIPv6: natOutgoingAddress is 192.0.2.1 (FelixConfiguration default), an IPv4 address, with natOutgoing in IPv6 pool pods6 fd00:244::/48: ends Felix on every node except n2, again and again",
+				"GlobalNATAddress: natOutgoingAddress is 192.0.2.1 (FelixConfiguration default), for every node except n2: replies return to the one node that has the address, so only its pods get them",
+			}},
+		{"addresses of nodes", nat.Cluster{Pools: []*v3.IPPool{pods6}, FelixConfigurations: []nat.FelixConfiguration{own("node.n2", nat.FelixSpec{NATOutgoingAddress: "192.0.2.2"}), own("node.n1", snat), own("node.n3", nat.FelixSpec{})}},
+			[]string{"ends Felix: NATAddressWithIPv6: natOutgoingAddress is 192.0.2.1 (FelixConfiguration node.n1) and such a value in 1 other FelixConfiguration, an IPv4 address, with natOutgoing in IPv6 pool pods6 fd00:244::/48: ends Felix on nodes n1, n2, again and again"}},
+		{"addresses of all nodes", nat.Cluster{Pools: []*v3.IPPool{pods6}, Nodes: nodes, FelixConfigurations: []nat.FelixConfiguration{own("node.n2", snat), own("node.n1", snat)}},
+			[]string{"ends Felix: NATAddressWithIPv6: natOutgoingAddress is 192.0.2.1 (FelixConfiguration node.n1) and such a value in 1 other FelixConfiguration, an IPv4 address, with natOutgoing in IPv6 pool pods6 fd00:244::/48: ends Felix on every node, again and again"}},
+		{"address, mapped to IPv6", nat.Cluster{Pools: []*v3.IPPool{pods}, FelixConfigurations: felix(nat.FelixSpec{NATOutgoingAddress: "::ffff:192.0.2.1"})},
+			[]string{strings.Replace(surprise, "192.0.2.1", "::ffff:192.0.2.1", 1)}},
+		{"address, IPv6 is off", nat.Cluster{Pools: []*v3.IPPool{pods6}, FelixConfigurations: felix(nat.FelixSpec{NATOutgoingAddress: "192.0.2.1", IPv6Support: pointer(false)})}, nil},
+		{"address, IPv6 is off on one node", nat.Cluster{Pools: []*v3.IPPool{pods6}, FelixConfigurations: append(felix(snat), own("node.n1", nat.FelixSpec{IPv6Support: pointer(false)}))},
+			[]string{"ends Felix: NATAddressWithIPv6: natOutgoingAddress is 192.0.2.1 (FelixConfiguration default), an IPv4 address, with natOutgoing in IPv6 pool pods6 fd00:244::/48: ends Felix on every node except n1, again and again"}},
+
+		{"invalid externalNodesList", nat.Cluster{FelixConfigurations: felix(nat.FelixSpec{ExternalNodesList: []string{"192.0.2.0/24", "x"}})},
+			[]string{"ends Felix: InvalidExternalNodes: externalNodesList is 192.0.2.0/24,x (FelixConfiguration default), with an entry that is no IPv4 address or CIDR: ends Felix on every node, again and again, even where another value overrides it"}},
+		{"invalid externalNodesList, overridden", nat.Cluster{Nodes: nodes, FelixConfigurations: append(felix(nat.FelixSpec{ExternalNodesList: []string{"fd00::1"}}), own("node.n1", nat.FelixSpec{ExternalNodesList: []string{"192.0.2.1"}}))},
+			[]string{"ends Felix: InvalidExternalNodes: externalNodesList is fd00::1 (FelixConfiguration default), with an entry that is no IPv4 address or CIDR: ends Felix on every node, again and again, even where another value overrides it"}},
+		{"invalid externalNodesList of a node", nat.Cluster{Nodes: nodes, FelixConfigurations: append(felix(nat.FelixSpec{ExternalNodesList: []string{"192.0.2.1"}}), own("node.n1", nat.FelixSpec{ExternalNodesList: []string{"fd00::/64"}}))},
+			[]string{"ends Felix: InvalidExternalNodes: externalNodesList is fd00::/64 (FelixConfiguration node.n1), with an entry that is no IPv4 address or CIDR: ends Felix on node n1, again and again, even where another value overrides it"}},
+
+		{"overlap, nftables against nftablesMode Disabled", nat.Cluster{Pools: pair, Dataplane: nat.NFTables, FelixConfigurations: felix(nat.FelixSpec{NFTablesMode: "Disabled"})},
+			[]string{"ends Felix: OverlappingPools: pools pods 10.244.0.0/16, part 10.244.8.0/24 overlap: in nftables mode ends Felix on every node, again and again"}},
+		{"overlap, iptables against nftablesMode Enabled", nat.Cluster{Pools: pair, Dataplane: nat.IPTables, FelixConfigurations: felix(nat.FelixSpec{NFTablesMode: "Enabled"})}, nil},
+		{"overlap of IPv6, which is off", nat.Cluster{Pools: []*v3.IPPool{pods6, newPool("part6", "fd00:244::/64")}, Dataplane: nat.NFTables, FelixConfigurations: felix(nat.FelixSpec{IPv6Support: pointer(false)})}, nil},
+		{"overlap, modes of nodes", nat.Cluster{Pools: pair, FelixConfigurations: []nat.FelixConfiguration{own("node.n1", nat.FelixSpec{NFTablesMode: "Enabled"}), own("node.n2", nat.FelixSpec{NFTablesMode: "Disabled"}), own("node.n3", nat.FelixSpec{NFTablesMode: "Auto"})}},
+			[]string{
+				"ends Felix: OverlappingPools: pools pods 10.244.0.0/16, part 10.244.8.0/24 overlap: in nftables mode ends Felix on node n1, again and again",
+				"may end Felix: OverlappingPools: pools pods 10.244.0.0/16, part 10.244.8.0/24 overlap: in nftables mode, which the nodes may use, ends Felix on every node except n1, n2, again and again",
+			}},
 		{"overlap, nftables", nat.Cluster{Pools: pair, Dataplane: nat.NFTables},
 			[]string{"ends Felix: OverlappingPools: pools pods 10.244.0.0/16, part 10.244.8.0/24 overlap: in nftables mode ends Felix on every node, again and again"}},
 		{"overlap, nftables by configuration", nat.Cluster{Pools: pair, FelixConfigurations: felix(nat.FelixSpec{NFTablesMode: "enabled"})},
@@ -57,6 +89,7 @@ func TestFindings(t *testing.T) {
 			[]string{"ends Felix: WildcardInterfaceFilter: iptablesNATOutgoingInterfaceFilter is eth+ (FelixConfiguration default), a wildcard, with natOutgoing in pool pods6 fd00:244::/48: in nftables mode ends Felix on every node, again and again"}},
 		{"wildcard of a node, dataplane unknown", nat.Cluster{Pools: []*v3.IPPool{pods}, FelixConfigurations: []nat.FelixConfiguration{own("node.n1", wildcard)}},
 			[]string{"may end Felix: WildcardInterfaceFilter: iptablesNATOutgoingInterfaceFilter is eth+ (FelixConfiguration node.n1), a wildcard, with natOutgoing in pool pods 10.244.0.0/16: in nftables mode, which the nodes may use, ends Felix on node n1, again and again"}},
+		{"wildcard, IPv6 is off", nat.Cluster{Pools: []*v3.IPPool{pods6}, Dataplane: nat.NFTables, FelixConfigurations: felix(nat.FelixSpec{InterfaceFilter: "eth+", IPv6Support: pointer(false)})}, nil},
 		{"wildcard, iptables", nat.Cluster{Pools: []*v3.IPPool{pods}, Dataplane: nat.IPTables, FelixConfigurations: felix(wildcard)}, nil},
 		{"wildcard, no NAT", nat.Cluster{Pools: []*v3.IPPool{newPool("pods", "10.244.0.0/16")}, Dataplane: nat.NFTables, FelixConfigurations: felix(wildcard)}, nil},
 		{"wildcard, disabled on the node that has it", nat.Cluster{Pools: []*v3.IPPool{pods}, Nodes: nodes, FelixConfigurations: append(felix(nat.FelixSpec{NFTablesMode: "Enabled"}), own("node.n1", nat.FelixSpec{InterfaceFilter: "eth+", NFTablesMode: "Disabled"}))}, nil},
@@ -87,6 +120,30 @@ func TestFindings(t *testing.T) {
 			}
 			assert.Equal(t, tt.want, got)
 		})
+	}
+}
+
+// A caller selects the findings of a node.
+func TestNodeSet(t *testing.T) {
+	t.Parallel()
+	for want, tt := range map[string]struct {
+		set nat.NodeSet
+		has []string // of n1, n2 and n3
+	}{
+		"every node":                      {nat.NodeSet{}, []string{"n1", "n2", "n3"}},
+		"every node except n2":            {nat.NodeSet{Names: []string{"n2"}}, []string{"n1", "n3"}},
+		"node n2":                         {nat.NodeSet{Only: true, Names: []string{"n2"}}, []string{"n2"}},
+		"nodes n1, n3":                    {nat.NodeSet{Only: true, Names: []string{"n1", "n3"}}, []string{"n1", "n3"}},
+		"nodes a, b, c, d, e and 1 other": {nat.NodeSet{Only: true, Names: []string{"a", "b", "c", "d", "e", "n1"}}, []string{"n1"}},
+	} {
+		assert.Equal(t, want, tt.set.String())
+		var has []string
+		for _, node := range []string{"n1", "n2", "n3"} {
+			if tt.set.Has(node) {
+				has = append(has, node)
+			}
+		}
+		assert.Equal(t, tt.has, has, want)
 	}
 }
 

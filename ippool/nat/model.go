@@ -31,6 +31,7 @@ type Model struct {
 	byNode    map[string]int // the others
 	settings  []int          // those of each of nodes, in effective
 	groups    []group        // of the settings that apply, by what changes an answer
+	outcomes  []group        // the same, by what changes an Outcome; each is in one of groups
 
 	dataplane Dataplane
 	version   version
@@ -73,9 +74,6 @@ type nodeAddress struct {
 // New returns the model of a cluster. It ignores what is invalid, as [Model.Problems] lists.
 func New(cluster Cluster) *Model {
 	m := &Model{dataplane: cluster.Dataplane, version: parseVersion(cluster.Version)}
-	if !m.version.known && cluster.Version != "" {
-		m.version.text = cluster.Version
-	}
 	m.addPools(cluster.Pools)
 	m.addNodes(cluster.Nodes)
 	m.addConfigurations(cluster.FelixConfigurations)
@@ -136,7 +134,7 @@ func (m *Model) addPools(pools []*v3.IPPool) {
 		}
 		pool := Pool{
 			Name: stored.Name, CIDR: prefix.Masked(), NATOutgoing: stored.Spec.NATOutgoing, Disabled: stored.Spec.Disabled,
-			DisableBGPExport: stored.Spec.DisableBGPExport, Use: useOf(stored.Spec.AllowedUses),
+			DisableBGPExport: stored.Spec.DisableBGPExport, Use: UseOf(stored.Spec.AllowedUses),
 		}
 		pool.Exempts = pool.Use != ForLoadBalancers || m.version.known && m.version.loadBalancersExempt
 		entries = append(entries, entry{pool, stored})
@@ -166,8 +164,9 @@ func (m *Model) addPools(pools []*v3.IPPool) {
 	}
 }
 
-// useOf follows Calico: without allowedUses a pool is for workloads and tunnels.
-func useOf(uses []v3.IPPoolAllowedUse) Use {
+// UseOf returns the use of a pool with these allowedUses. As in Calico, a pool without any is
+// for workloads and tunnels.
+func UseOf(uses []v3.IPPoolAllowedUse) Use {
 	switch {
 	case len(uses) == 0 || slices.Contains(uses, v3.IPPoolAllowedUseWorkload):
 		return ForWorkloads
@@ -245,7 +244,7 @@ func (m *Model) mayExist(name string) bool { return len(m.nodes) == 0 || m.nodeI
 
 func (m *Model) addConfigurations(configurations []FelixConfiguration) {
 	var common FelixConfiguration
-	byName := map[string]FelixConfiguration{}
+	byName, fatal := map[string]FelixConfiguration{}, map[string]Setting{}
 	for _, c := range configurations {
 		node, ofNode := strings.CutPrefix(c.Name, "node.")
 		_, twice := byName[c.Name]
@@ -263,8 +262,11 @@ func (m *Model) addConfigurations(configurations []FelixConfiguration) {
 		if c.Name == global {
 			common = c
 		}
-		_, problems := parse(merge(c, FelixConfiguration{}))
+		alone, problems := parse(merge(c, FelixConfiguration{}))
 		m.problems = append(m.problems, problems...)
+		if alone.fatal != (Setting{}) {
+			fatal[c.Name] = alone.fatal
+		}
 	}
 	base, _ := parse(merge(FelixConfiguration{}, common))
 	m.effective = []effective{base}
@@ -277,6 +279,10 @@ func (m *Model) addConfigurations(configurations []FelixConfiguration) {
 		}
 	}) {
 		e, _ := parse(merge(byName[name], common))
+		e.fatal = base.fatal // Felix reads default first, and also what a node overrides.
+		if e.fatal == (Setting{}) {
+			e.fatal = fatal[name]
+		}
 		e.node = strings.TrimPrefix(name, "node.")
 		m.byNode[e.node] = len(m.effective)
 		m.effective = append(m.effective, e)
@@ -288,7 +294,7 @@ func (m *Model) addConfigurations(configurations []FelixConfiguration) {
 			m.effective[settings].nodes++
 		}
 	}
-	byKey := map[deciding]int{}
+	groups, outcomes := map[deciding]int{}, map[becoming]int{}
 	for i := range m.effective {
 		e := &m.effective[i]
 		if len(m.nodes) == 0 {
@@ -297,31 +303,59 @@ func (m *Model) addConfigurations(configurations []FelixConfiguration) {
 		if e.nodes == 0 {
 			continue
 		}
-		place, found := byKey[m.deciding(e)]
-		if !found {
-			place = len(m.groups)
-			byKey[m.deciding(e)] = place
-			m.groups = append(m.groups, group{settings: i})
+		key := deciding{m.ebpf(e), e.hostIPs, e.filter != "", e.noIPv6, e.from[externalNodes].Value}
+		e.group = addTo(&m.groups, groups, key, i, e)
+		addTo(&m.outcomes, outcomes, becoming{key, e.address, e.ports}, i, e)
+	}
+	for _, ipv4 := range []bool{false, true} {
+		for _, protocol := range []Protocol{TCP, ICMP} {
+			numbers := map[As]int{}
+			for i := range m.outcomes {
+				as := m.effective[m.outcomes[i].settings[0]].as(ipv4, protocol)
+				if _, found := numbers[as]; !found {
+					numbers[as] = len(numbers)
+				}
+				m.outcomes[i].becomes[kindOf(ipv4, protocol)] = numbers[as]
+			}
 		}
-		e.group = place
-		m.groups[place].nodes += e.nodes
 	}
 }
 
-// group are settings whose answers are the same.
+// group are settings that the same is true of.
 type group struct {
-	settings int // one of them, in effective
-	nodes    int // how many nodes have any of them
+	settings []int    // in effective, ascending; at least one
+	names    []string // the nodes with a FelixConfiguration of their own, sorted
+	nodes    int      // how many nodes have any of them
+	becomes  [4]int   // by kind of question, a number for what a source becomes
 }
 
 // deciding are the settings that change an answer, in a form that can be compared.
 type deciding struct {
-	ebpf, hostIPs, filter bool
-	external              string
+	ebpf, hostIPs, filter, noIPv6 bool
+	external                      string
 }
 
-func (m *Model) deciding(e *effective) deciding {
-	return deciding{m.ebpf(e), e.hostIPs, e.filter != "", e.from[externalNodes].Value}
+// becoming are the settings that change an Outcome.
+type becoming struct {
+	deciding
+	address netip.Addr
+	ports   PortRange
+}
+
+// addTo adds settings to the group of the key, and returns its place in groups.
+func addTo[K comparable](groups *[]group, byKey map[K]int, key K, settings int, e *effective) int {
+	place, found := byKey[key]
+	if !found {
+		place = len(*groups)
+		byKey[key] = place
+		*groups = append(*groups, group{})
+	}
+	g := &(*groups)[place]
+	g.settings, g.nodes = append(g.settings, settings), g.nodes+e.nodes
+	if e.node != "" {
+		g.names = append(g.names, e.node)
+	}
+	return place
 }
 
 // Dataplane returns the dataplane of the node, as far as it is known; empty: unknown. Without

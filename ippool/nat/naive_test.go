@@ -37,8 +37,9 @@ func text(value string) *intstr.IntOrString { return pointer(intstr.FromString(v
 func pointer[T any](value T) *T { return &value }
 
 // naive decides with the sentences of the specification, one after the other, and with
-// nothing of the package but its inputs. The inputs must be valid.
-func naive(c nat.Cluster, source, destination netip.Addr, o nat.Options) nat.Answer {
+// nothing of the package but its inputs. The inputs must be valid. The row is that of the
+// sentence; 0 if it depends on the node.
+func naive(c nat.Cluster, source, destination netip.Addr, o nat.Options) (nat.Answer, int) {
 	in := func(addr netip.Addr, cidr string) bool {
 		prefix, err := netip.ParsePrefix(cidr)
 		return err == nil && prefix.Contains(addr)
@@ -62,9 +63,12 @@ func naive(c nat.Cluster, source, destination netip.Addr, o nat.Options) nat.Ans
 	if own == "" {
 		own = nodeOf(source, true)
 	}
+	if own == "" && len(c.Nodes) > 0 && !slices.ContainsFunc(c.Nodes, func(node nat.Node) bool { return node.Name != c.Nodes[0].Name }) {
+		own = c.Nodes[0].Name
+	}
 	oldLoadBalancers := slices.Contains([]string{"v3.30.1", "v3.31.0", "v3.31.5", "v3.32.0"}, c.Version)
 
-	onNode := func(node string) nat.Answer {
+	onNode := func(node string) (nat.Answer, int) {
 		value := func(get func(nat.FelixSpec) string) string {
 			for _, name := range []string{"node." + node, "default"} {
 				for _, configuration := range c.FelixConfigurations {
@@ -77,7 +81,7 @@ func naive(c nat.Cluster, source, destination netip.Addr, o nat.Options) nat.Ans
 		}
 		for _, cidr := range c.ServiceCIDRs {
 			if in(destination, cidr) {
-				return nat.Depends
+				return nat.Depends, 1
 			}
 		}
 		natSource, workload := false, false
@@ -87,35 +91,35 @@ func naive(c nat.Cluster, source, destination netip.Addr, o nat.Options) nat.Ans
 				workload = workload || !slices.Equal(pool.Spec.AllowedUses, []v3.IPPoolAllowedUse{"LoadBalancer"})
 			}
 		}
-		if !natSource {
-			return nat.No
+		if !natSource || source.Is6() && value(func(s nat.FelixSpec) string { return enabled(s.IPv6Support) }) == "false" {
+			return nat.No, 2
 		}
 		bpf := c.Dataplane == nat.EBPF || c.Dataplane == "" && value(func(s nat.FelixSpec) string { return enabled(s.BPFEnabled) }) == "true"
 		if bpf && (o.NotWorkload || nodeOf(source, true) != "" || !workload) {
-			return nat.No
+			return nat.No, 3
 		}
 		if own != "" && nodeOf(destination, true) == own {
-			return nat.No
+			return nat.No, 4
 		}
 		for _, pool := range c.Pools {
 			if in(destination, pool.Spec.CIDR) && (oldLoadBalancers || !slices.Equal(pool.Spec.AllowedUses, []v3.IPPoolAllowedUse{"LoadBalancer"})) {
-				return nat.No
+				return nat.No, 5
 			}
 		}
 		if value(func(s nat.FelixSpec) string { return s.NATOutgoingExclusions }) == "IPPoolsAndHostIPs" && c.Version != "v3.30.1" {
 			if nodeOf(destination, false) != "" {
-				return nat.No
+				return nat.No, 6
 			}
 			for _, cidr := range strings.Split(value(func(s nat.FelixSpec) string { return strings.Join(s.ExternalNodesList, " ") }), " ") {
-				if destination.Is4() && in(destination, cidr) {
-					return nat.No
+				if in(destination, cidr) {
+					return nat.No, 6
 				}
 			}
 		}
 		if filter := value(func(s nat.FelixSpec) string { return s.InterfaceFilter }); filter != "" && filter != "none" {
-			return nat.Depends
+			return nat.Depends, 7
 		}
-		return nat.Yes
+		return nat.Yes, 8
 	}
 	if own != "" {
 		return onNode(own)
@@ -136,13 +140,17 @@ func naive(c nat.Cluster, source, destination netip.Addr, o nat.Options) nat.Ans
 			}
 		}
 	}
-	answer := onNode(candidates[0])
+	answer, row := onNode(candidates[0])
 	for _, candidate := range candidates[1:] {
-		if onNode(candidate) != answer {
-			return nat.Depends
+		other, otherRow := onNode(candidate)
+		if otherRow != row {
+			row = 0
+		}
+		if other != answer {
+			answer = nat.Depends
 		}
 	}
-	return answer
+	return answer, row
 }
 
 func enabled(b *bool) string {
@@ -187,10 +195,13 @@ func randomCluster(r *rand.Rand) nat.Cluster {
 			NATOutgoingAddress: pick("", "192.0.2.1", "192.0.2.2"),
 		}
 		if maybe() {
-			spec.ExternalNodesList = []string{pick("10.3.0.0/30", "10.0.0.0/8", "fd00:0:3::/64")}
+			spec.ExternalNodesList = []string{pick("10.3.0.0/30", "10.0.0.0/8", "10.1.0.2/32")}
 		}
 		if maybe() {
 			spec.BPFEnabled = pointer(maybe())
+		}
+		if r.IntN(4) == 0 {
+			spec.IPv6Support = pointer(maybe())
 		}
 		if maybe() {
 			spec.NATPortRange = text("1024:2047")

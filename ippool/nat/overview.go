@@ -37,10 +37,10 @@ type FamilyOverview struct {
 	ServiceIPs   []netip.Prefix // the same, of Services' external and LoadBalancer IPs
 }
 
-// Source is a pool that is masqueraded.
+// Source is a pool that has natOutgoing.
 type Source struct {
 	Pool        Pool   // it has natOutgoing
-	Masqueraded Answer // Yes; Depends with an interface filter; No with eBPF for a pool without workloads
+	Masqueraded Answer // Yes; Depends with an interface filter; No with eBPF for a pool without workloads, and for IPv6 without ipv6Support
 	As          As     // zero for No
 }
 
@@ -119,7 +119,7 @@ func (m *Model) family(family ippool.Family, e *effective, node string) FamilyOv
 		}
 		source := Source{Pool: pool, Masqueraded: Yes, As: e.as(family == ippool.IPv4, "")}
 		switch {
-		case m.ebpf(e) && pool.Use == ForLoadBalancers:
+		case m.ebpf(e) && pool.Use == ForLoadBalancers, e.noIPv6 && family == ippool.IPv6:
 			source.Masqueraded, source.As = No, As{}
 		case e.filter != "":
 			source.Masqueraded = Depends
@@ -138,7 +138,7 @@ func (m *Model) hosts(family ippool.Family, e *effective, node string) []Exempti
 	var exempt []Exemption
 	for addr, of := range m.addresses {
 		own := node != "" && m.nodes[of.node].Name == node
-		if familyOf(addr) != family || !own && !(of.hostIP && m.exemptsHosts(e)) {
+		if addr.Is4() != (family == ippool.IPv4) || !own && !(of.hostIP && m.exemptsHosts(e)) {
 			continue
 		}
 		exemption := Exemption{Range: netip.PrefixFrom(addr, addr.BitLen()), Node: m.nodes[of.node].Name}

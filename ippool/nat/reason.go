@@ -22,6 +22,7 @@ const (
 	SourceInNATPool   Code = "SourceInNATPool"   // row 2, a note
 	SourceWithoutNAT  Code = "SourceWithoutNAT"  // row 2: in pools without natOutgoing
 	SourceInNoPool    Code = "SourceInNoPool"    // row 2
+	IPv6Unsupported   Code = "IPv6Unsupported"   // row 2: ipv6Support is false
 
 	SourceNotWorkload Code = "SourceNotWorkload" // row 3
 	DataplaneAssumed  Code = "DataplaneAssumed"  // row 3, a note: with eBPF the answer would be no
@@ -64,7 +65,7 @@ type Reason struct {
 // Blocks reports whether the reason suffices for No.
 func (r Reason) Blocks() bool {
 	switch r.Code {
-	case SourceWithoutNAT, SourceInNoPool, SourceNotWorkload, OwnNode, DestinationExempt, DestinationIsHost, DestinationIsExternalNode:
+	case SourceWithoutNAT, SourceInNoPool, IPv6Unsupported, SourceNotWorkload, OwnNode, DestinationExempt, DestinationIsHost, DestinationIsExternalNode:
 		return true
 	default:
 		return false
@@ -94,6 +95,8 @@ func (r Reason) Text() string {
 		return fmt.Sprintf("source %s is in %s, without natOutgoing", r.source(), poolNames(r.Pools))
 	case SourceInNoPool:
 		return fmt.Sprintf("source %s is in no pool", r.source())
+	case IPv6Unsupported:
+		return fmt.Sprintf("source %s is IPv6, for which Felix programs nothing: %s", r.source(), r.Setting)
 	case SourceNotWorkload:
 		why := "the dataplane is eBPF"
 		if r.Setting.Field != "" {

@@ -1,6 +1,7 @@
 package nat
 
 import (
+	"net"
 	"net/netip"
 	"regexp"
 	"strconv"
@@ -32,13 +33,14 @@ const (
 	filter
 	externalNodes
 	bpf
+	ipv6
 	nftables
 	fieldCount
 )
 
 var fieldNames = [fieldCount]string{
 	"natOutgoingExclusions", "natOutgoingAddress", "natPortRange", "iptablesNATOutgoingInterfaceFilter",
-	"externalNodesList", "bpfEnabled", "nftablesMode",
+	"externalNodesList", "bpfEnabled", "ipv6Support", "nftablesMode",
 }
 
 // global is the name of the FelixConfiguration of all nodes.
@@ -59,10 +61,12 @@ type effective struct {
 	filter   string
 	external ranges.Index
 	bpf      bool
-	nftables string // enabled, disabled or auto; empty if unset
-	nodes    int    // how many nodes have these settings; 1 for each if the nodes are unknown
-	group    int    // in Model.groups
-	node     string // the one with a FelixConfiguration of its own; empty for all others
+	noIPv6   bool    // Felix programs nothing for IPv6
+	nftables string  // enabled, disabled or auto; empty if unset
+	fatal    Setting // the one that ends Felix by itself; zero: none does
+	nodes    int     // how many nodes have these settings; 1 for each if the nodes are unknown
+	group    int     // in Model.groups
+	node     string  // the one with a FelixConfiguration of its own; empty for all others
 }
 
 // texts returns the fields as Felix gets them: an empty one is unset.
@@ -76,6 +80,9 @@ func (s FelixSpec) texts() [fieldCount]string {
 	}
 	if s.BPFEnabled != nil {
 		texts[bpf] = strconv.FormatBool(*s.BPFEnabled)
+	}
+	if s.IPv6Support != nil {
+		texts[ipv6] = strconv.FormatBool(*s.IPv6Support)
 	}
 	return texts
 }
@@ -102,19 +109,29 @@ func merge(own, common FelixConfiguration) [fieldCount]Setting {
 // interfaceName is what Felix accepts as an interface filter.
 var interfaceName = regexp.MustCompile(`^[a-zA-Z0-9:._+-]{1,15}$`)
 
+// The effects of an invalid value.
+const (
+	defaultAssumed = "Felix's default is assumed"
+	endsFelix      = "Felix ends on every node that reads it"
+)
+
 // parse returns the settings, and a problem for each invalid one. An invalid value counts
 // as Felix's default even if the FelixConfiguration default has a valid one, as in Felix.
+// Like Felix it trims nothing but the entries of a list.
 func parse(from [fieldCount]Setting) (effective, []Problem) {
 	e := effective{from: from}
 	var problems []Problem
-	reject := func(field int, reason string) {
+	reject := func(field int, reason, effect string) {
+		if value := from[field].Value; strings.TrimSpace(value) != value {
+			reason += ", without spaces around it"
+		}
 		problems = append(problems, Problem{
 			Object: "FelixConfiguration " + from[field].Configuration, Field: "spec." + fieldNames[field],
-			Value: from[field].Value, Reason: reason, Effect: "Felix's default is assumed",
+			Value: from[field].Value, Reason: reason, Effect: effect,
 		})
 	}
 	for i := range from {
-		value := strings.TrimSpace(from[i].Value)
+		value := from[i].Value
 		lower := strings.ToLower(value)
 		if value == "" || lower == "none" {
 			continue
@@ -123,61 +140,70 @@ func parse(from [fieldCount]Setting) (effective, []Problem) {
 		case exclusions:
 			e.hostIPs = strings.EqualFold(value, poolsAndHostIPs)
 			if !e.hostIPs && !strings.EqualFold(value, poolsOnly) {
-				reject(i, "must be "+poolsOnly+" or "+poolsAndHostIPs)
+				reject(i, "must be "+poolsOnly+" or "+poolsAndHostIPs, defaultAssumed)
 			}
 		case address:
-			if addr, err := netip.ParseAddr(value); err == nil && addr.Unmap().Is4() {
+			if addr, err := netip.ParseAddr(value); err == nil && addr.Zone() == "" && addr.Unmap().Is4() {
 				e.address = addr.Unmap()
 			} else {
-				reject(i, "must be an IPv4 address such as 192.0.2.10")
+				reject(i, "must be an IPv4 address such as 192.0.2.10", defaultAssumed)
 			}
 		case portRange:
 			if ports, ok := parsePorts(value); ok {
 				e.ports = ports
 			} else {
-				reject(i, "must be a port or a range of ports such as 1024:65535")
+				reject(i, "must be a port or a range of ports such as 1024:65535", defaultAssumed)
 			}
 		case filter:
 			if interfaceName.MatchString(value) {
 				e.filter = value
 			} else {
-				reject(i, "must be the name of an interface such as eth0 or eth+, of at most 15 characters")
+				reject(i, "must be the name of an interface such as eth0 or eth+, of at most 15 characters", defaultAssumed)
 			}
 		case externalNodes:
 			if prefixes, ok := parseList(value); ok {
 				e.external = ranges.New(prefixes)
 			} else {
-				reject(i, "must be addresses and CIDRs such as 192.0.2.0/24")
+				e.fatal = from[i]
+				reject(i, "must be IPv4 addresses and CIDRs such as 192.0.2.0/24", endsFelix)
 			}
 		case bpf:
 			e.bpf = value == "true"
+		case ipv6:
+			e.noIPv6 = value == "false"
 		case nftables:
 			e.nftables = lower
 			if lower != "enabled" && lower != "disabled" && lower != "auto" {
 				e.nftables = ""
-				reject(i, "must be Enabled, Disabled or Auto")
+				reject(i, "must be Enabled, Disabled or Auto", defaultAssumed)
 			}
 		}
 	}
 	return e, problems
 }
 
-// parseList parses addresses and CIDRs, and returns those of IPv4: Felix uses no others for
-// NAT. One that is invalid makes the list invalid.
+// parseList parses IPv4 addresses and CIDRs with the functions and the rules of Felix. One
+// that is invalid, or of IPv6, makes the list invalid: Felix does not start with it.
 func parseList(value string) ([]netip.Prefix, bool) {
 	var prefixes []netip.Prefix
 	for item := range strings.SplitSeq(value, ",") {
-		item = strings.TrimSpace(item)
+		item = strings.Trim(item, " ")
 		if item == "" {
 			continue
 		}
-		prefix, err := parseAddress(item)
+		ip, cidr, err := net.ParseCIDR(item)
+		if err != nil {
+			ip = net.ParseIP(item)
+			cidr = &net.IPNet{IP: ip.To4(), Mask: net.CIDRMask(32, 32)}
+		}
+		if ip.To4() == nil {
+			return nil, false
+		}
+		prefix, err := netip.ParsePrefix(cidr.String())
 		if err != nil {
 			return nil, false
 		}
-		if prefix.Addr().Is4() {
-			prefixes = append(prefixes, prefix)
-		}
+		prefixes = append(prefixes, prefix)
 	}
 	return prefixes, true
 }

@@ -74,7 +74,7 @@ func TestVersions(t *testing.T) {
 // The JSON of a FelixConfiguration's spec, as any datastore has it.
 func TestFelixSpecJSON(t *testing.T) {
 	t.Parallel()
-	for ports, want := range map[string]nat.PortRange{`"1024:65535"`: {First: 1024, Last: 65535}, `4000`: {First: 4000, Last: 4000}, `"4000"`: {First: 4000, Last: 4000}, `"none"`: {}, `""`: {}, `"0"`: {}} {
+	for ports, want := range map[string]nat.PortRange{`"1024:65535"`: {First: 1024, Last: 65535}, `4000`: {First: 4000, Last: 4000}, `"4000"`: {First: 4000, Last: 4000}, `"none"`: {}, `"0"`: {}} {
 		var spec nat.FelixSpec
 		require.NoError(t, json.Unmarshal([]byte(`{"natPortRange": `+ports+`, "natOutgoingAddress": "192.0.2.1", "bpfEnabled": false, "iptablesNATOutgoingInterfaceFilter": "none",
 			"externalNodesList": ["198.51.100.0/24", "203.0.113.7"], "natOutgoingExclusions": "ippoolsandhostips", "nftablesMode": "Auto", "logSeverityScreen": "Info"}`), &spec))
@@ -108,11 +108,12 @@ func TestAs(t *testing.T) {
 func TestPrecedence(t *testing.T) {
 	t.Parallel()
 	for own, want := range map[string]string{
-		"":          "192.0.2.1",
-		"192.0.2.9": "192.0.2.9",
-		"none":      "the address of the interface by which it leaves the node",
-		"NONE":      "the address of the interface by which it leaves the node",
-		"fd00::1":   "the address of the interface by which it leaves the node",
+		"":                 "192.0.2.1",
+		"192.0.2.9":        "192.0.2.9",
+		"::ffff:192.0.2.9": "192.0.2.9",
+		"none":             "the address of the interface by which it leaves the node",
+		"NONE":             "the address of the interface by which it leaves the node",
+		"fd00::1":          "the address of the interface by which it leaves the node",
 	} {
 		model := nat.New(nat.Cluster{
 			Pools: []*v3.IPPool{newPool("pods", "10.244.0.0/16", natted)},
@@ -150,7 +151,7 @@ func TestProblems(t *testing.T) {
 	}
 	assert.Equal(t, []string{
 		`FelixConfiguration default: metadata.name: Invalid value: "default": must be unique; the first one applies`,
-		`FelixConfiguration default: spec.externalNodesList: Invalid value: "198.51.100.0/24,all": must be addresses and CIDRs such as 192.0.2.0/24; Felix's default is assumed`,
+		`FelixConfiguration default: spec.externalNodesList: Invalid value: "198.51.100.0/24,all": must be IPv4 addresses and CIDRs such as 192.0.2.0/24; Felix ends on every node that reads it`,
 		`FelixConfiguration default: spec.iptablesNATOutgoingInterfaceFilter: Invalid value: "eth 0": must be the name of an interface such as eth0 or eth+, of at most 15 characters; Felix's default is assumed`,
 		`FelixConfiguration default: spec.natOutgoingAddress: Invalid value: "fd00::1": must be an IPv4 address such as 192.0.2.10; Felix's default is assumed`,
 		`FelixConfiguration default: spec.natOutgoingExclusions: Invalid value: "Pools": must be IPPoolsOnly or IPPoolsAndHostIPs; Felix's default is assumed`,
@@ -168,6 +169,94 @@ func TestProblems(t *testing.T) {
 		`Node n3: otherAddresses: Invalid value: "x/24": must be an address such as 192.0.2.10 or 192.0.2.10/24; it is ignored`,
 		`Service CIDR: cidr: Invalid value: "10.96.0.0": must be a CIDR such as 10.96.0.0/12; it is ignored`,
 	}, all)
+}
+
+// Felix trims no value: one with spaces around it is invalid, as is the word none.
+func TestSpacesAroundValues(t *testing.T) {
+	t.Parallel()
+	for field, spec := range map[string]nat.FelixSpec{
+		"natOutgoingExclusions":              {NATOutgoingExclusions: "IPPoolsAndHostIPs "},
+		"natOutgoingAddress":                 {NATOutgoingAddress: " 192.0.2.1"},
+		"natPortRange":                       {NATPortRange: text("1024:2047\n")},
+		"iptablesNATOutgoingInterfaceFilter": {InterfaceFilter: " none"},
+		"nftablesMode":                       {NFTablesMode: "\tEnabled"},
+	} {
+		cluster := nat.Cluster{Pools: []*v3.IPPool{newPool("pods", "10.244.0.0/16", natted)}, FelixConfigurations: felix(spec)}
+		model := nat.New(cluster)
+		problems := model.Problems()
+		require.Len(t, problems, 1, field)
+		assert.Equal(t, "spec."+field, problems[0].Field)
+		assert.Contains(t, problems[0].Error(), ", without spaces around it; Felix's default is assumed")
+		verdict, err := model.Explain(netip.MustParseAddr("10.244.0.1"), netip.MustParseAddr("203.0.113.1"), nat.Options{})
+		require.NoError(t, err)
+		assert.Equal(t, nat.As{Interface: true}, verdict.As, field)
+		assert.Empty(t, model.Findings(), field)
+	}
+}
+
+// externalNodesList is read as Felix reads it: IPv4 alone, with spaces around the entries.
+func TestExternalNodesList(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		list   []string
+		ranges []string // none: Felix ends
+	}{
+		{[]string{"192.0.2.1"}, []string{"192.0.2.1/32"}},
+		{[]string{" 192.0.2.1 ", "", "198.51.100.9/24"}, []string{"192.0.2.1/32", "198.51.100.0/24"}},
+		{[]string{"192.0.2.1,198.51.100.0/24"}, []string{"192.0.2.1/32", "198.51.100.0/24"}},
+		{[]string{"::ffff:192.0.2.1"}, []string{"192.0.2.1/32"}},
+		{[]string{"::ffff:10.1.0.0/104"}, []string{"10.0.0.0/8"}},
+		{[]string{"fd00::1"}, nil},
+		{[]string{"192.0.2.1", "fd00::/64"}, nil},
+		{[]string{"192.0.2.1", "node-1"}, nil},
+		{[]string{"192.0.2.0/33"}, nil},
+		{[]string{"192.0.2.1\t"}, nil},
+		{[]string{" none"}, nil},
+		{[]string{"192.0.2.1%eth0"}, nil},
+	} {
+		model := nat.New(nat.Cluster{FelixConfigurations: felix(nat.FelixSpec{NATOutgoingExclusions: "IPPoolsAndHostIPs", ExternalNodesList: tt.list})})
+		overview, err := model.Overview("")
+		require.NoError(t, err)
+		var exempt []string
+		for _, exemption := range overview.Families[0].Exemptions {
+			exempt = append(exempt, exemption.Range.String())
+		}
+		assert.Equal(t, tt.ranges, exempt, "%q", tt.list)
+		assert.Equal(t, tt.ranges == nil, len(model.Problems()) == 1, "%q", tt.list)
+		assert.Equal(t, tt.ranges == nil, len(model.Findings()) == 1, "%q", tt.list)
+	}
+}
+
+// An address counts once, for the first node by name, and as a host's if it is one anywhere.
+func TestAddressesOfNodes(t *testing.T) {
+	t.Parallel()
+	const pod, destination = "10.244.0.1", "192.0.2.7"
+	for name, tt := range map[string]struct {
+		nodes []nat.Node
+		owner string
+		host  bool
+	}{
+		"a host's":                      {[]nat.Node{{Name: "n1", HostIPs: []string{destination}}}, "n1", true},
+		"another one":                   {[]nat.Node{{Name: "n1", OtherAddresses: []string{destination}}}, "n1", false},
+		"mapped":                        {[]nat.Node{{Name: "n1", HostIPs: []string{"::ffff:" + destination}}}, "n1", true},
+		"mapped, with a length":         {[]nat.Node{{Name: "n1", HostIPs: []string{"::ffff:" + destination + "/120"}}}, "n1", true},
+		"both":                          {[]nat.Node{{Name: "n1", HostIPs: []string{destination}, OtherAddresses: []string{destination}}}, "n1", true},
+		"two entries of a node":         {[]nat.Node{{Name: "n1", OtherAddresses: []string{destination}}, {Name: "n1", HostIPs: []string{destination}}}, "n1", true},
+		"two nodes, the second as host": {[]nat.Node{{Name: "n2", HostIPs: []string{destination}}, {Name: "n1", OtherAddresses: []string{destination}}}, "n1", true},
+		"two nodes, the first as host":  {[]nat.Node{{Name: "n2", OtherAddresses: []string{destination}}, {Name: "n1", HostIPs: []string{destination}}}, "n1", true},
+		"two nodes, neither as host":    {[]nat.Node{{Name: "n2", OtherAddresses: []string{destination}}, {Name: "n1", OtherAddresses: []string{destination}}}, "n1", false},
+	} {
+		model := nat.New(nat.Cluster{
+			Pools: []*v3.IPPool{newPool("pods", "10.244.0.0/16", natted)}, Nodes: append(tt.nodes, nat.Node{Name: "n9"}),
+			FelixConfigurations: felix(nat.FelixSpec{NATOutgoingExclusions: "IPPoolsAndHostIPs"}),
+		})
+		verdict, err := model.Explain(netip.MustParseAddr(pod), netip.MustParseAddr(destination), nat.Options{Node: tt.owner})
+		require.NoError(t, err)
+		assert.Equal(t, 4, verdict.Row, name)
+		verdict, err = model.Explain(netip.MustParseAddr(pod), netip.MustParseAddr(destination), nat.Options{Node: "n9"})
+		require.NoError(t, err)
+		assert.Equal(t, map[bool]int{true: 6, false: 8}[tt.host], verdict.Row, name)
+	}
 }
 
 func TestParseWords(t *testing.T) {

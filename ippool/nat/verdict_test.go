@@ -117,9 +117,8 @@ func TestRemedies(t *testing.T) {
 		if finding.EndsFelix {
 			ends++
 		}
-		assert.True(t, finding.Concerns(""))
-		assert.True(t, finding.Concerns("n1"))
-		assert.Equal(t, finding.Code == nat.OverlappingPools, finding.Concerns("n2"))
+		assert.True(t, finding.Nodes.Has("n1"))
+		assert.Equal(t, finding.Code == nat.OverlappingPools, finding.Nodes.Has("n2"))
 	}
 	assert.Equal(t, 3, ends)
 }

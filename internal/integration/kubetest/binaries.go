@@ -1,17 +1,15 @@
 package kubetest
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
-	"sync"
+
+	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/buildcache"
 )
 
 // The environment variables that select the programs.
@@ -26,19 +24,24 @@ const (
 
 // binary is a program and its source.
 type binary struct {
-	name    string
-	path    string // import path of its package
-	module  string // its version is the program's
-	variant bool   // depends on VersionVariable
+	buildcache.Program
+	variant bool // depends on VersionVariable
+	tool    bool // not a part of AssetsVariable's folder
 }
 
 var (
-	apiserver = binary{"kube-apiserver", kubernetesModule + "/cmd/kube-apiserver", kubernetesModule, true}
-	kubectl   = binary{"kubectl", kubernetesModule + "/cmd/kubectl", kubernetesModule, true}
-	etcd      = binary{"etcd", "go.etcd.io/etcd/server/v3", "go.etcd.io/etcd/server/v3", false}
+	apiserver = binary{Program: buildcache.Program{Name: "kube-apiserver", Path: kubernetesModule + "/cmd/kube-apiserver", Module: kubernetesModule, LinkerFlags: kubernetesFlags}, variant: true}
+	kubectl   = binary{Program: buildcache.Program{Name: "kubectl", Path: kubernetesModule + "/cmd/kubectl", Module: kubernetesModule, LinkerFlags: kubernetesFlags}, variant: true}
+	etcd      = binary{Program: buildcache.Program{Name: "etcd", Path: "go.etcd.io/etcd/server/v3", Module: "go.etcd.io/etcd/server/v3"}}
+	helm      = binary{Program: buildcache.Program{Name: "helm", Path: helmModule + "/cmd/helm", Module: helmModule, LinkerFlags: helmFlags}, tool: true}
+	helmDocs  = binary{Program: buildcache.Program{Name: "helm-docs", Path: helmDocsModule + "/cmd/helm-docs", Module: helmDocsModule}, tool: true}
 )
 
-const kubernetesModule = "k8s.io/kubernetes"
+const (
+	kubernetesModule = "k8s.io/kubernetes"
+	helmModule       = "helm.sh/helm/v3"
+	helmDocsModule   = "github.com/norwoodj/helm-docs"
+)
 
 // Paths are the paths of the programs of a cluster without nodes.
 type Paths struct{ APIServer, Etcd string }
@@ -62,9 +65,15 @@ func Binaries(ctx context.Context) (Paths, error) {
 // tests need it.
 func Kubectl(ctx context.Context) (string, error) { return kubectl.find(ctx) }
 
+// Helm returns the path of helm, like Kubectl. It is built whatever AssetsVariable is.
+func Helm(ctx context.Context) (string, error) { return helm.find(ctx) }
+
+// HelmDocs returns the path of helm-docs, which writes the README of a chart, like Helm.
+func HelmDocs(ctx context.Context) (string, error) { return helmDocs.find(ctx) }
+
 func (b binary) find(ctx context.Context) (string, error) {
-	if folder := os.Getenv(AssetsVariable); folder != "" {
-		path := filepath.Join(folder, b.file())
+	if folder := os.Getenv(AssetsVariable); folder != "" && !b.tool {
+		path := filepath.Join(folder, b.File())
 		if _, err := os.Stat(path); err != nil {
 			return "", fmt.Errorf("%s: %w", AssetsVariable, err)
 		}
@@ -72,55 +81,32 @@ func (b binary) find(ctx context.Context) (string, error) {
 	}
 	source, err := b.source(ctx)
 	if err != nil {
-		return "", fmt.Errorf("build %s: %w", b.name, err)
+		return "", fmt.Errorf("build %s: %w", b.Name, err)
 	}
-	version, err := source.version(ctx, b.module)
-	if err != nil {
-		return "", fmt.Errorf("build %s: %w", b.name, err)
-	}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return "", fmt.Errorf("build %s: %w", b.name, err)
-	}
-	folder := strings.Join([]string{b.name, version, runtime.GOOS, runtime.GOARCH, runtime.Version()}, "-")
-	path := filepath.Join(cache, "calico-bootstrap", folder, b.file())
-	if err := source.build(ctx, b, version, path); err != nil {
-		return "", fmt.Errorf("build %s %s: %w", b.name, version, err)
-	}
-	return path, nil
+	return b.Build(ctx, source)
 }
-
-func (b binary) file() string {
-	if runtime.GOOS == "windows" {
-		return b.name + ".exe"
-	}
-	return b.name
-}
-
-// source is the folder of a module that requires the programs.
-type source string
 
 // source returns the module of the tests, or that of VersionVariable.
-func (b binary) source(ctx context.Context) (source, error) {
+func (b binary) source(ctx context.Context) (buildcache.Folder, error) {
 	folder, err := moduleFolder(ctx)
 	if err != nil {
 		return "", err
 	}
 	other := os.Getenv(VersionVariable)
 	if other == "" || !b.variant {
-		return source(folder), nil
+		return buildcache.Folder(folder), nil
 	}
 	folder = filepath.Join(folder, "kubetest", "kubernetes-"+other)
 	if _, err := os.Stat(filepath.Join(folder, "go.mod")); err != nil {
 		return "", fmt.Errorf("%s=%s: %w", VersionVariable, other, err)
 	}
-	return source(folder), nil
+	return buildcache.Folder(folder), nil
 }
 
 // moduleFolder returns the folder of the tests' module. go test runs tests in the folders
 // of their packages.
 func moduleFolder(ctx context.Context) (string, error) {
-	file, err := source(".").run(ctx, "env", "GOMOD")
+	file, err := buildcache.Folder(".").Go(ctx, "env", "GOMOD")
 	if err != nil {
 		return "", err
 	}
@@ -131,76 +117,36 @@ func moduleFolder(ctx context.Context) (string, error) {
 	return folder, nil
 }
 
-func (s source) version(ctx context.Context, module string) (string, error) {
-	return s.run(ctx, "list", "-m", "-f", "{{.Version}}", module)
-}
-
-// run runs the go command and returns its output.
-func (s source) run(ctx context.Context, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, "go", args...)
-	cmd.Dir = string(s)
-	// The workspace would select other versions. Flags such as -race are for the
-	// tests and not for the servers.
-	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=", "CGO_ENABLED=0")
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	output, err := cmd.Output()
-	if err != nil {
-		return "", fmt.Errorf("go %s: %w: %s", args[0], err, tail(stderr.Bytes()))
-	}
-	return strings.TrimSpace(string(output)), nil
-}
-
-// building serializes builds of this process; the lock file serializes processes.
-var building sync.Mutex
-
-// build builds the program unless it exists. It writes to a temporary name, so that
-// programs in the cache are always complete.
-func (s source) build(ctx context.Context, b binary, version, path string) error {
-	building.Lock()
-	defer building.Unlock()
-	if exists(path) {
-		return nil
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return err
-	}
-	unlock, err := lock(ctx, path+".lock")
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	if exists(path) { // built by another process
-		return nil
-	}
-	unfinished, err := os.MkdirTemp(filepath.Dir(path), "unfinished-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(unfinished)
-
-	fmt.Fprintf(os.Stderr, "building %s %s into %s (once, takes some minutes)\n", b.name, version, filepath.Dir(path))
-	result := filepath.Join(unfinished, filepath.Base(path))
-	if _, err := s.run(ctx, "build", "-buildvcs=false", "-ldflags", linkerFlags(version), "-o", result, b.path); err != nil {
-		return err
-	}
-	return os.Rename(result, path)
-}
-
 func exists(path string) bool {
 	_, err := os.Stat(path)
 	return !errors.Is(err, fs.ErrNotExist)
 }
 
-// linkerFlags sets the version of Kubernetes' programs, like its makefile. Otherwise it
-// would be v0.0.0-master and kubectl would refuse the server. etcd has its version in its
-// source.
-func linkerFlags(version string) string {
-	flags := "-s -w"
-	major, rest, _ := strings.Cut(strings.TrimPrefix(version, "v"), ".")
-	minor, _, _ := strings.Cut(rest, ".")
-	for _, setting := range []string{"gitVersion=" + version, "gitMajor=" + major, "gitMinor=" + minor} {
-		flags += " -X k8s.io/component-base/version." + setting
+// kubernetesFlags sets the version of Kubernetes' programs, like its makefile. Otherwise it
+// would be v0.0.0-master and kubectl would refuse the server.
+func kubernetesFlags(_ context.Context, _ buildcache.Folder, version string) (string, error) {
+	major, minor := majorAndMinor(version)
+	const of = " -X k8s.io/component-base/version."
+	return "-s -w" + of + "gitVersion=" + version + of + "gitMajor=" + major + of + "gitMinor=" + minor, nil
+}
+
+// helmFlags sets Helm's version and that of Kubernetes, like its makefile. Otherwise it would
+// render charts for Kubernetes 1.20.
+func helmFlags(ctx context.Context, folder buildcache.Folder, version string) (string, error) {
+	library, err := folder.Version(ctx, "k8s.io/client-go") // v0.37.2 is of Kubernetes 1.37
+	if err != nil {
+		return "", err
 	}
-	return flags
+	_, minor := majorAndMinor(library)
+	flags := "-s -w -X " + helmModule + "/internal/version.version=" + version
+	for _, of := range []string{"/pkg/chartutil", "/pkg/lint/rules"} {
+		flags += " -X " + helmModule + of + ".k8sVersionMajor=1 -X " + helmModule + of + ".k8sVersionMinor=" + minor
+	}
+	return flags, nil
+}
+
+func majorAndMinor(version string) (major, minor string) {
+	major, rest, _ := strings.Cut(strings.TrimPrefix(version, "v"), ".")
+	minor, _, _ = strings.Cut(rest, ".")
+	return major, minor
 }

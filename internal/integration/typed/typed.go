@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -27,6 +28,9 @@ type Session struct {
 	Tidy     func(string) string // applied to the output of each command
 	Update   bool                // rewrites the document instead of comparing
 	Ignore   bool                // skips the comparison, for versions with other output
+
+	// Meanwhile is called again and again while the shell runs; nil: nothing is.
+	Meanwhile func()
 }
 
 // Type runs the session.
@@ -51,13 +55,13 @@ func (s Session) Type(t testing.TB) {
 	cmd := exec.CommandContext(t.Context(), "bash", "-c", script.String())
 	cmd.Dir = s.Folder
 	cmd.Env = s.Env
-	var stderr strings.Builder
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	require.NoError(t, err, "%s%s", out, stderr.String())
+	var out, stderr strings.Builder
+	cmd.Stdout, cmd.Stderr = &out, &stderr
+	require.NoError(t, cmd.Start())
+	require.NoError(t, s.wait(cmd), "%s%s", &out, &stderr)
 	printed := map[int]string{}
 	for i := range commands {
-		_, rest, found := strings.Cut(string(out), fmt.Sprintf("@@%d\n", i))
+		_, rest, found := strings.Cut(out.String(), fmt.Sprintf("@@%d\n", i))
 		require.True(t, found)
 		printed[i], _, _ = strings.Cut(rest, fmt.Sprintf("@@%d\n", i+1))
 	}
@@ -81,6 +85,23 @@ func (s Session) Type(t testing.TB) {
 		require.NoError(t, os.WriteFile(s.Document, []byte(tried), 0o644))
 	case !s.Ignore:
 		assert.Equal(t, tried, string(text))
+	}
+}
+
+// wait waits for the shell, and calls Meanwhile.
+func (s Session) wait(cmd *exec.Cmd) error {
+	if s.Meanwhile == nil {
+		return cmd.Wait()
+	}
+	done := make(chan error, 1)
+	go func() { done <- cmd.Wait() }()
+	for {
+		select {
+		case err := <-done:
+			return err
+		case <-time.After(20 * time.Millisecond):
+			s.Meanwhile()
+		}
 	}
 }
 

@@ -70,7 +70,7 @@ func testVersion(t *testing.T, i image) {
 		require.NoError(t, err)
 		return strings.TrimSpace(string(out))
 	}
-	version := git("describe", "--tags", "--always", "--abbrev=12", "--dirty")
+	version := git("describe", "--tags", "--match", "v*", "--always", "--abbrev=12", "--dirty")
 	committed, err := time.Parse(time.RFC3339, git("log", "-1", "--format=%cI"))
 	require.NoError(t, err)
 	created := committed.UTC().Format(time.RFC3339)

@@ -66,7 +66,7 @@ func drawCluster(r *rand.Rand, d nat.Dataplane) nat.Cluster {
 			NATOutgoingAddress: pick(append([]string{"", "", "", "none"}, natAddresses...)...),
 		}
 		if maybe() {
-			spec.ExternalNodesList = []string{pick("10.3.0.0/30", "10.2.0.2", "10.0.0.0/8", "fd00:10:3::/64")}
+			spec.ExternalNodesList = []string{pick("10.3.0.0/30", "10.2.0.2", "10.0.0.0/8")}
 		}
 		if r.IntN(3) == 0 {
 			ports := intstr.FromString(pick("1024:2047", "20000:29999"))

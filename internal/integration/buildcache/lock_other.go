@@ -1,6 +1,6 @@
 //go:build !unix
 
-package kubetest
+package buildcache
 
 import "context"
 

@@ -1,0 +1,202 @@
+package calicobootstrap_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
+)
+
+const chart = "examples/helm/calico-bootstrap/"
+
+// chartDefaults are the values of the chart that are not the program's defaults.
+var chartDefaults = map[origin.Setting]string{
+	// Less than job.activeDeadlineSeconds, so that the program reports what it waits for.
+	origin.SettingTimeout: "4m",
+}
+
+// chartSettings returns the settings that the chart has in settings, all but that of
+// pools and poolsConfigMap.
+func chartSettings() []settings.Definition {
+	return slices.DeleteFunc(settings.Definitions(), func(d settings.Definition) bool { return d.ID == origin.SettingPoolsFile })
+}
+
+// chartUsage describes a setting in the words of the chart: helm-docs takes no flags in its
+// comments.
+func chartUsage(d settings.Definition) string {
+	usage := strings.TrimSuffix(d.Usage, "; the environment variable is safer")
+	for _, other := range settings.Definitions() {
+		usage = strings.ReplaceAll(usage, "--"+other.Flag+" ", valueName(other)+" ")
+	}
+	return usage
+}
+
+// valueName returns the name of a setting in the chart: ipv4PoolCidr for --ipv4-pool-cidr.
+func valueName(d settings.Definition) string {
+	return regexp.MustCompile(`-[a-z0-9]`).ReplaceAllStringFunc(d.Flag, func(part string) string { return strings.ToUpper(part[1:]) })
+}
+
+// isList reports whether the value may be a list.
+func isList(d settings.Definition) bool { return d.List || d.ID == origin.SettingEtcdEndpoints }
+
+// chartValues returns the part of values.yaml, with comments for helm-docs.
+func chartValues() string {
+	var text strings.Builder
+	for _, d := range chartSettings() {
+		accepted := d.Accepted
+		value := `""`
+		switch {
+		case d.Bool:
+			accepted = "true or false"
+		case d.Secret:
+			accepted, value = "`{name: SECRET, key: KEY}`", "{}"
+		case isList(d):
+			accepted, value = strings.ReplaceAll(accepted, "separated by commas", "as a list, or separated by commas"), "[]"
+		}
+		if set := chartDefaults[d.ID]; set != "" {
+			value = set
+		}
+		fmt.Fprintf(&text, "  # -- `%s`: %s. Accepted: %s\n", d.Env, chartUsage(d), accepted)
+		if d.Default != "" && value == `""` {
+			fmt.Fprintf(&text, "  # @default -- %s\n", d.Default)
+		}
+		fmt.Fprintf(&text, "  %s: %s\n", valueName(d), value)
+	}
+	return text.String()
+}
+
+// hasOff reports whether a value of the setting is `off`, which is a boolean in YAML.
+func hasOff(d settings.Definition) bool { return !d.Bool && slices.Contains(d.Words, "off") }
+
+// chartVariables returns templates/_settings.tpl.
+func chartVariables() string {
+	var variables, off strings.Builder
+	for _, d := range chartSettings() {
+		fmt.Fprintf(&variables, "%s: %s\n", valueName(d), d.Env)
+		if hasOff(d) {
+			fmt.Fprintf(&off, "- %s\n", valueName(d))
+		}
+	}
+	return "{{/* Written by `go test . -run HelmChart -update`. */}}\n\n" +
+		"{{/* The environment variable of each setting. */}}\n" +
+		"{{- define \"calico-bootstrap.variables\" -}}\n" + variables.String() + "{{- end -}}\n\n" +
+		"{{/* The settings with the value off, which is the boolean false in YAML. */}}\n" +
+		"{{- define \"calico-bootstrap.off\" -}}\n" + off.String() + "{{- end -}}\n"
+}
+
+type object = map[string]any
+
+// settingSchema returns the schema of a setting. Templates check the rest, and the program
+// all of it.
+func settingSchema(d settings.Definition) object {
+	s := object{"description": chartUsage(d)}
+	text := object{"type": "string"}
+	switch {
+	case d.Secret:
+		s["oneOf"] = []any{
+			object{"type": "object", "maxProperties": 0},
+			object{"type": "object", "additionalProperties": false, "required": []any{"name", "key"}, "properties": object{
+				"name": object{"type": "string", "minLength": 1}, "key": object{"type": "string", "minLength": 1},
+			}},
+		}
+	case d.Bool:
+		s["enum"] = []any{true, false, ""}
+	case d.Words != nil:
+		words := []any{""}
+		for _, word := range d.Words {
+			words = append(words, word)
+		}
+		if strings.HasSuffix(string(d.ID), "Mode") { // as in an IPPool
+			words = append(words, string(v3.IPIPModeNever), string(v3.IPIPModeAlways), string(v3.IPIPModeCrossSubnet))
+		}
+		if hasOff(d) {
+			words = append(words, false)
+		}
+		s["enum"] = words
+	case isList(d):
+		s["oneOf"] = []any{text, object{"type": "array", "items": text}}
+	default: // a number of --set, such as a block size, has no quotes
+		s["type"] = []any{"string", "number"}
+	}
+	return s
+}
+
+// poolSchema returns the schema of an item of pools: the fields of an IPPool that are not
+// deprecated.
+func poolSchema() object {
+	properties := object{"name": object{"type": "string", "minLength": 1}}
+	spec := reflect.TypeFor[v3.IPPoolSpec]()
+	for i := range spec.NumField() {
+		field := spec.Field(i)
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		switch kind := field.Type.Kind(); {
+		case strings.Contains(field.Tag.Get("validate"), "mustBe"): // deprecated
+		case kind == reflect.Bool:
+			properties[name] = object{"type": "boolean"}
+		case kind == reflect.Int:
+			properties[name] = object{"type": "integer"}
+		case kind == reflect.Slice:
+			properties[name] = object{"type": "array", "items": object{"type": "string"}}
+		default:
+			properties[name] = object{"type": "string"}
+		}
+	}
+	for _, name := range []string{"labels", "annotations"} {
+		properties[name] = object{"type": "object", "additionalProperties": object{"type": "string"}}
+	}
+	return object{"type": "object", "additionalProperties": false, "required": []any{"name", "cidr"}, "properties": properties}
+}
+
+// TestHelmChartHasEverySetting compares the parts of the chart that list the settings with
+// the definitions.
+func TestHelmChartHasEverySetting(t *testing.T) {
+	const begin, end = "  # settings: written by `go test . -run HelmChart -update`\n", "  # /settings\n"
+	values := readFile(t, chart+"values.yaml")
+	before, rest, found := strings.Cut(values, begin)
+	require.True(t, found)
+	_, after, found := strings.Cut(rest, end)
+	require.True(t, found)
+
+	schema := object{}
+	require.NoError(t, json.Unmarshal([]byte(readFile(t, chart+"values.schema.json")), &schema))
+	properties := object{}
+	for _, d := range chartSettings() {
+		properties[valueName(d)] = settingSchema(d)
+	}
+	all := schema["properties"].(object)
+	all["settings"] = object{"type": "object", "additionalProperties": false, "properties": properties}
+	all["pools"] = object{"type": "array", "items": poolSchema()}
+	encoded, err := json.MarshalIndent(schema, "", "  ")
+	require.NoError(t, err)
+
+	for name, want := range map[string]string{
+		"values.yaml":             before + begin + chartValues() + end + after,
+		"templates/_settings.tpl": chartVariables(),
+		"values.schema.json":      string(encoded) + "\n",
+	} {
+		if *update {
+			require.NoError(t, os.WriteFile(chart+name, []byte(want), 0o644))
+			continue
+		}
+		assert.Equal(t, want, readFile(t, chart+name), name)
+	}
+}
+
+// TestHelmChartHasTheImagesUser compares the chart's user with that of the image.
+func TestHelmChartHasTheImagesUser(t *testing.T) {
+	t.Parallel()
+	user := regexp.MustCompile(`(?m)^USER (\d+):(\d+)$`).FindStringSubmatch(readFile(t, "examples/calico-bootstrap/Dockerfile"))
+	require.NotNil(t, user)
+	assert.Contains(t, readFile(t, chart+"values.yaml"), fmt.Sprintf("  runAsUser: %s\n  runAsGroup: %[2]s\n  fsGroup: %[2]s\n", user[1], user[2]))
+}

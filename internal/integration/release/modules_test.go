@@ -1,0 +1,98 @@
+//go:build release
+
+package release
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/typed"
+)
+
+// TestReleasing runs the commands of docs/RELEASING.md in a clone, with a remote of its
+// own. Then it installs the program and imports the library at the released version, from
+// a module proxy with the tags that were pushed, and an empty module cache.
+func TestReleasing(t *testing.T) {
+	c := clone(t)
+	document, err := filepath.Abs(repository + "/docs/RELEASING.md")
+	require.NoError(t, err)
+	tidy := func(printed string) string {
+		return regexp.MustCompile(`go1\.\S+ \w+/\w+`).ReplaceAllString(printed, "go1.26.8 linux/amd64")
+	}
+	typed.Session{Document: document, Name: "release", Folder: c.folder, Env: c.env, Tidy: tidy, Update: *update}.Type(t)
+
+	folder := t.TempDir()
+	user := checkout{folder, append(c.env, "HOME="+folder, "GOPATH="+filepath.Join(folder, "go"), "GOMODCACHE="+filepath.Join(folder, "go/pkg/mod"),
+		"GOPROXY="+proxy(t, c), "PATH="+filepath.Join(folder, "go/bin")+":"+os.Getenv("PATH"),
+		// The public checksum database doesn't have the made-up version. It has a real one.
+		"GONOSUMDB="+library, "GOCACHE="+strings.TrimSpace(run(t, c, "go", "env", "GOCACHE")))}
+	typed.Session{Document: document, Name: "released", Folder: folder, Env: user.env, Tidy: tidy, Update: *update}.Type(t)
+	assert.Regexp(t, `(?m)^\tdep\t`+library+`\tv0\.1\.0\th1:`, run(t, user, "go", "version", "-m", "go/bin/calico-bootstrap"))
+
+	readme, err := os.ReadFile(repository + "/README.md")
+	require.NoError(t, err)
+	command := regexp.MustCompile("(?s)```\n(go install .*?)```").FindSubmatch(readme)
+	require.NotNil(t, command)
+	require.NoError(t, os.Remove(filepath.Join(folder, "go/bin/calico-bootstrap")))
+	run(t, user, "sh", "-e", "-c", string(command[1]))
+	assert.Contains(t, run(t, user, "go/bin/calico-bootstrap", "version"), "calico-bootstrap v0.1.0 ")
+
+	testImport(t, user, string(readme))
+}
+
+// testImport builds the program of README.md as a module that requires the library.
+func testImport(t *testing.T, user checkout, readme string) {
+	t.Helper()
+	code := regexp.MustCompile("(?s)```go\n(.*?)```").FindStringSubmatch(readme)
+	require.NotNil(t, code)
+	user.folder = t.TempDir()
+	program := `package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"` + library + `/bootstrap"
+	"` + library + `/bootstrap/datastore/etcdv3"
+	"` + library + `/bootstrap/origin"
+	"` + library + `/bootstrap/settings"
+)
+
+func main() { fmt.Println(pools(context.Background())) }
+
+func pools(ctx context.Context) error {
+` + code[1] + `	return nil
+}
+`
+	require.NoError(t, os.WriteFile(filepath.Join(user.folder, "main.go"), []byte(program), 0o644))
+	run(t, user, "go", "mod", "init", "example.org/installer")
+	run(t, user, "go", "get", library+"@v0.1.0")
+	run(t, user, "go", "mod", "tidy")
+	run(t, user, "go", "vet", "./...")
+	assert.Equal(t, "v0.1.0\n", run(t, user, "go", "list", "-m", "-f", "{{.Version}}{{with .Replace}} {{.}}{{end}}", library))
+}
+
+// proxy returns a GOPROXY of files: both modules at the versions that the remote has, as
+// the go command downloads them with git, then the other modules of this machine, and then
+// its proxy.
+func proxy(t *testing.T, c checkout) string {
+	t.Helper()
+	var defaults []string
+	for _, variable := range []string{"GOMODCACHE", "GOPROXY"} {
+		defaults = append(defaults, strings.TrimSpace(run(t, c, "go", "env", variable)))
+	}
+	cache := t.TempDir()
+	c.folder, c.env = t.TempDir(), append(c.env, "GOMODCACHE="+cache, "GOPROXY=direct", "GOSUMDB=off", "GOWORK=off")
+	run(t, c, "go", "mod", "download", library+"@v0.1.0", library+"/examples@v0.1.0")
+	return strings.Join([]string{"file://" + cache + "/cache/download", "file://" + defaults[0] + "/cache/download", defaults[1]}, ",")
+}

@@ -1,0 +1,161 @@
+//go:build release
+
+package release
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"sigs.k8s.io/yaml"
+)
+
+const version = "0.0.1" // of the checkouts that these tests build
+
+// TestPackages makes the packages of .goreleaser.yaml with nfpm, which is what goreleaser
+// uses, in two clones: they are identical, and they can be installed and removed.
+func TestPackages(t *testing.T) {
+	t.Parallel()
+	maker := tool(t, nfpm, "tools")
+	var sums [2]map[string]string
+	for i := range sums {
+		c := clone(t)
+		c.tag(t, "v"+version)
+		run(t, c, "make", "build", "release-files")
+		c.env = append(c.env, "SOURCE_DATE_EPOCH="+strings.TrimSpace(run(t, c, "git", "log", "-1", "--format=%ct")))
+		writeNFPM(t, c)
+		require.NoError(t, os.Mkdir(filepath.Join(c.folder, "bin/dist"), 0o755))
+		for _, format := range []string{"deb", "rpm"} {
+			run(t, c, maker, "package", "--config", "bin/nfpm.yaml", "--packager", format, "--target", "bin/dist/calico-bootstrap."+format)
+		}
+		sums[i] = checksums(t, filepath.Join(c.folder, "bin/dist"))
+		if i == 0 {
+			testDeb(t, filepath.Join(c.folder, "bin/dist/calico-bootstrap.deb"))
+			testRPM(t, filepath.Join(c.folder, "bin/dist/calico-bootstrap.rpm"))
+		}
+	}
+	assert.Len(t, sums[0], 2)
+	assert.Equal(t, sums[0], sums[1])
+}
+
+// writeNFPM writes nfpm's configuration as goreleaser does: its own, with the fields that
+// it has from the build.
+func writeNFPM(t *testing.T, c checkout) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(c.folder, ".goreleaser.yaml"))
+	require.NoError(t, err)
+	var goreleaser struct{ NFPMs []map[string]any }
+	require.NoError(t, yaml.Unmarshal(text, &goreleaser))
+	require.Len(t, goreleaser.NFPMs, 1)
+	config := goreleaser.NFPMs[0]
+	for _, field := range []string{"formats", "file_name_template", "mtime"} { // mtime is SOURCE_DATE_EPOCH
+		require.Contains(t, config, field)
+		delete(config, field)
+	}
+	config["name"], config["arch"], config["version"] = "calico-bootstrap", runtime.GOARCH, version
+	contents, _ := config["contents"].([]any)
+	config["contents"] = append(contents, map[string]any{
+		"src": "bin/calico-bootstrap", "dst": "/usr/bin/calico-bootstrap", "file_info": map[string]any{"mode": 0o755},
+	})
+	text, err = yaml.Marshal(config)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(c.folder, "bin/nfpm.yaml"), text, 0o644))
+}
+
+// inPackage are files of both packages.
+var inPackage = []string{
+	"/usr/bin/calico-bootstrap",
+	"/usr/share/man/man1/calico-bootstrap.1",
+	"/usr/share/man/man1/calico-bootstrap-nat.1",
+	"/usr/share/bash-completion/completions/calico-bootstrap",
+	"/usr/share/fish/vendor_completions.d/calico-bootstrap.fish",
+	"/usr/share/doc/calico-bootstrap/copyright",
+	"/usr/share/doc/calico-bootstrap/licenses/go/LICENSE",
+	"/usr/share/doc/calico-bootstrap/licenses/go.etcd.io/etcd/client/v3/LICENSE",
+}
+
+// testDeb installs, verifies and removes the package in a root directory of its own.
+func testDeb(t *testing.T, path string) {
+	t.Helper()
+	root := t.TempDir()
+	require.NoError(t, os.MkdirAll(filepath.Join(root, "var/lib/dpkg/info"), 0o755))
+	for _, file := range []string{"status", "available"} {
+		require.NoError(t, os.WriteFile(filepath.Join(root, "var/lib/dpkg", file), nil, 0o644))
+	}
+	dpkg := func(args ...string) string {
+		return run(t, checkout{".", os.Environ()}, "dpkg", append([]string{"--root=" + root, "--log=" + os.DevNull}, args...)...)
+	}
+	dpkg("--install", path)
+	testInstalled(t, root, dpkg("--listfiles", "calico-bootstrap"))
+	assert.Empty(t, dpkg("--verify", "calico-bootstrap"))
+	assert.Contains(t, dpkg("--status", "calico-bootstrap"), "\nVersion: "+version+"\n")
+	dpkg("--purge", "calico-bootstrap")
+	testNothingLeft(t, root)
+}
+
+// testRPM is testDeb for an RPM.
+func testRPM(t *testing.T, path string) {
+	t.Helper()
+	root := t.TempDir()
+	rpm := func(args ...string) string {
+		return run(t, checkout{".", os.Environ()}, "rpm", append([]string{"--root=" + root, "--dbpath=/var/lib/rpm"}, args...)...)
+	}
+	rpm("--initdb")
+	rpm("--install", path)
+	testInstalled(t, root, rpm("--query", "--list", "calico-bootstrap"))
+	assert.Empty(t, rpm("--verify", "calico-bootstrap"))
+	assert.Equal(t, version+" Apache-2.0", rpm("--query", "--queryformat", "%{VERSION} %{LICENSE}", "calico-bootstrap"))
+	rpm("--erase", "calico-bootstrap")
+	testNothingLeft(t, root)
+}
+
+// testInstalled checks a list of installed files, and runs the program in the root
+// directory, which has nothing else.
+func testInstalled(t *testing.T, root, list string) {
+	t.Helper()
+	for _, file := range inPackage {
+		assert.Regexp(t, `(?m)^`+regexp.QuoteMeta(file)+`$`, list)
+		assert.FileExists(t, root+file)
+	}
+	printed := run(t, checkout{".", nil}, "chroot", root, "/usr/bin/calico-bootstrap", "version")
+	assert.Contains(t, printed, "calico-bootstrap v"+version+" ")
+}
+
+// testNothingLeft checks that the root directory has only the package manager's database.
+func testNothingLeft(t *testing.T, root string) {
+	t.Helper()
+	require.NoError(t, filepath.WalkDir(root, func(path string, entry os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if path == filepath.Join(root, "var") {
+			return filepath.SkipDir
+		}
+		assert.False(t, entry.Type().IsRegular(), path)
+		assert.NotContains(t, entry.Name(), "calico-bootstrap", path)
+		return nil
+	}))
+}
+
+// checksums returns the SHA-256 of each file in a directory.
+func checksums(t *testing.T, folder string) map[string]string {
+	t.Helper()
+	sums := map[string]string{}
+	entries, err := os.ReadDir(folder)
+	require.NoError(t, err)
+	for _, entry := range entries {
+		if entry.Type().IsRegular() {
+			content, err := os.ReadFile(filepath.Join(folder, entry.Name()))
+			require.NoError(t, err)
+			sums[entry.Name()] = fmt.Sprintf("%x", sha256.Sum256(content))
+		}
+	}
+	return sums
+}
