@@ -10,6 +10,7 @@ import (
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/facts"
@@ -285,6 +286,20 @@ func TestNoNATLimit(t *testing.T) {
 	_, err := settled(wanting("", "10.0.0.0/8"), facts.Facts{}, existing...)
 	require.ErrorIs(t, err, plan.ErrIncompatible)
 	assert.ErrorContains(t, err, "10.0.0.0/8: more than 1000 pools are needed to cover the ranges around other pools; set narrower ranges")
+}
+
+// The label and the name of the pools are ones that the Kubernetes API accepts, of each prefix
+// length and family.
+func TestNoNATNamesAreValid(t *testing.T) {
+	t.Parallel()
+	for _, addr := range []netip.Addr{netip.IPv4Unspecified(), netip.MustParseAddr("255.255.255.255"), netip.IPv6Unspecified(), netip.MustParseAddr("::1"), netip.MustParseAddr("fd00::1"), netip.MustParseAddr("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff")} {
+		for bits := 1; bits <= addr.BitLen(); bits++ {
+			prefix := netip.PrefixFrom(addr, bits).Masked()
+			pool := plan.NoNATPool(prefix, prefix)
+			assert.Empty(t, validation.IsDNS1123Subdomain(pool.Name), prefix)
+			assert.Empty(t, validation.IsValidLabelValue(pool.Labels[plan.NoNATLabel]), prefix)
+		}
+	}
 }
 
 // For any pools and Services, the created pools are what is left of the range, they overlap

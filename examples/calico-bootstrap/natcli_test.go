@@ -52,9 +52,10 @@ func TestInvalidNATPools(t *testing.T) {
 	t.Parallel()
 	good := onePool("cidr: 10.244.0.0/16, natOutgoing: true")
 	for pools, want := range map[string]string{
-		onePool("cidr: 10.0.0.0/33"): `pools:1: "10.0.0.0/33": spec.cidr: not a CIDR`,
-		onePool("cidr: here"):        `pools:1: "here": spec.cidr: not a CIDR`,
-		good + "---\n" + good:        `pools:3: "a": metadata.name: an earlier pool has this name; must be unique`,
+		onePool("cidr: 10.0.0.0/33"):                  `pools:1: "10.0.0.0/33": spec.cidr: not a CIDR`,
+		onePool("cidr: here"):                         `pools:1: "here": spec.cidr: not a CIDR`,
+		onePool("cidr: 10.0.0.0/8, natOutgoin: true"): `pools:1: spec.natOutgoin: unknown field; must be natOutgoing`,
+		good + "---\n" + good:                         `pools:3: "a": metadata.name: an earlier pool has this name; must be unique`,
 	} {
 		code, stdout, stderr := natOffline(t, pools, "10.244.0.7", "203.0.113.7")
 		assert.Equal(t, exitSettings, code, pools)
@@ -62,6 +63,15 @@ func TestInvalidNATPools(t *testing.T) {
 		assert.Contains(t, stderr, want)
 		assert.Equal(t, 1, strings.Count(stderr, "\n"), stderr)
 	}
+}
+
+// An export of a newer Calico may have fields that are unknown here.
+func TestUnknownFieldOfNATPools(t *testing.T) {
+	t.Parallel()
+	code, stdout, stderr := natOffline(t, onePool("cidr: 10.244.0.0/16, natOutgoing: true, newer: 5"), "10.244.0.7", "203.0.113.7")
+	assert.Zero(t, code, stderr)
+	assert.Contains(t, stdout, "yes: ")
+	assert.Regexp(t, `\nAssumed:\n  - file .*pools:1: .*spec.newer: unknown field, which is ignored\n`, stdout)
 }
 
 // A list without items is an export of a cluster that has none.

@@ -103,6 +103,10 @@ func (w *natWorld) readPools(ctx context.Context, file settings.Setting) error {
 		entries, _, invalid := manifest.Decode(file.Data)
 		for _, fault := range invalid {
 			problem := fault.Problem
+			if strings.HasPrefix(problem, yamlnode.OtherField) { // of a newer Calico
+				w.assumptions = append(w.assumptions, fmt.Sprintf("%s: %s: unknown field, which is ignored", origin.Line(file.Path, fault.Line), text.Graphic(fault.Path)))
+				continue
+			}
 			if fault.Path != "" {
 				problem = fault.Path + ": " + problem
 			}

@@ -163,7 +163,7 @@ func TestNATWithoutRightsInEtcd(t *testing.T) {
 	env := []string{"ETCD_ENDPOINTS=" + server.Endpoints()[0], "ETCD_USERNAME=pools", "ETCD_PASSWORD=" + password}
 	verdict := natOf(t, env, "10.244.0.7", "172.16.0.1")
 	assert.Equal(t, "yes", verdict.Masqueraded)
-	require.Len(t, verdict.Assumptions, 4)
+	require.Len(t, verdict.Assumptions, 5)
 	assert.Contains(t, verdict.Assumptions[0], "Felix's defaults are assumed: etcd ")
 	assert.Contains(t, verdict.Assumptions[0], "etcdctl role grant-permission ROLE --prefix=true read "+resourceKeys)
 	assert.Contains(t, verdict.Assumptions[1], "no address is known to be a node's: etcd ")

@@ -162,6 +162,9 @@ func (r *Reader) MappingOf(path string, given Pair) []Pair {
 	return r.Mapping(path, given.Value)
 }
 
+// OtherField begins the problem of an unknown field that is similar to no known one.
+const OtherField = "unknown field; must be one of "
+
 // Unknown reports an unknown field, with the field that is probably meant:
 // a similar known one, or else otherPlace, which may be empty. It returns that
 // field.

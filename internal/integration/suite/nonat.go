@@ -1,6 +1,7 @@
 package suite
 
 import (
+	"slices"
 	"sync"
 	"testing"
 
@@ -9,8 +10,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/preflight"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
@@ -22,6 +25,7 @@ var noNAT = []test{
 	{"no NAT: changed ranges", noNATChanges},
 	{"no NAT: a pool that comes later", noNATLaterPool},
 	{"no NAT: race", noNATRace},
+	{"no NAT: race of different ranges", noNATRaceOfRanges},
 }
 
 // exempting returns settings with ranges that are not masqueraded.
@@ -147,4 +151,32 @@ func noNATRace(t *testing.T, world World) {
 		assert.Equal(t, 1, by[pool.Name], pool.Name)
 	}
 	assert.Len(t, exemptingPools(t, world), 7+48)
+}
+
+// noNATRaceOfRanges runs with ranges that contain one another. In etcd, no two pools overlap.
+// The Kubernetes API has no transaction over objects: a plan reports what overlaps.
+func noNATRaceOfRanges(t *testing.T, world World) {
+	var wait sync.WaitGroup
+	errs := make([]error, 8)
+	for i := range errs {
+		b := on(t, world)
+		wait.Go(func() {
+			_, errs[i] = b.Run(t.Context(), exempting([]string{"10.128.0.0/9", "10.128.0.0/10,10.224.0.0/11"}[i%2]))
+		})
+	}
+	wait.Wait()
+	for _, err := range errs {
+		require.NoError(t, err)
+	}
+	var all []*v3.IPPool
+	for _, pool := range world.Pools(t) {
+		all = append(all, &pool)
+	}
+	if len(ippool.Overlaps(all)) == 0 {
+		return
+	}
+	assert.NotEqual(t, datastore.EtcdV3, world.Open(t).Type())
+	planned, err := on(t, world).Plan(t.Context(), exempting("10.128.0.0/9"))
+	require.NoError(t, err)
+	assert.True(t, slices.ContainsFunc(planned.Report.Findings, func(f preflight.Finding) bool { return f.Code == preflight.OverlappingPools }), "%v", planned.Report.Findings)
 }

@@ -43,4 +43,5 @@ sources: {{ not (empty $sources) }}
 installation: {{ not (empty (or $unknown (and $checks $created))) }}
 services: {{ not (empty (or $services (and $checks $created))) }}
 felix: {{ not (empty $felix) }}
+bgp: {{ not (empty $s.noNatTo) }}
 {{- end -}}
