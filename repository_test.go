@@ -2,6 +2,7 @@ package calicobootstrap_test
 
 import (
 	"maps"
+	"os"
 	"os/exec"
 	"path"
 	"regexp"
@@ -236,6 +237,31 @@ func TestIssueForms(t *testing.T) {
 		assert.ElementsMatch(t, []string{"name", "url", "about"}, slices.Collect(maps.Keys(contact)))
 		assert.Regexp(t, `^https://`, contact["url"])
 	}
+}
+
+// TestContributing checks that the files exist that CONTRIBUTING.md names.
+func TestContributing(t *testing.T) {
+	t.Parallel()
+	text := readFile(t, "CONTRIBUTING.md")
+	files := regexp.MustCompile(`(?m)^\| ([^|]+) \|`).FindAllStringSubmatch(text, -1)
+	files = append(files, regexp.MustCompile(`(?m)^([\w./]+/)  +\S`).FindAllStringSubmatch(text, -1)...)
+	count := 0
+	for _, row := range files {
+		folder := ""
+		for _, word := range strings.FieldsFunc(row[1], func(r rune) bool { return r == ',' || r == ' ' }) {
+			if !strings.ContainsAny(word, "./") {
+				continue // the head of a table, or a word
+			}
+			if !strings.Contains(word, "/") && folder != "" && !strings.Contains(row[1], "docs/") {
+				word = path.Join(folder, word)
+			}
+			_, err := os.Stat(word)
+			assert.NoError(t, err, row[1])
+			folder = path.Dir(word)
+			count++
+		}
+	}
+	assert.Greater(t, count, 30)
 }
 
 // TestMakeHelp checks that `make help` is short, and that every target that is listed
