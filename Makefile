@@ -41,9 +41,28 @@ COMMITTED   = $(shell TZ=UTC git log -1 --format=%cd --date=format-local:$(1) 2>
 
 .DEFAULT_GOAL := help
 
+# The groups of `make help`, in the order of use. `make help-all` lists every target.
+define HELP
+Build and run: build image run
+Check: lint check
+Test: test test-host test-release
+Release: api vuln release
+endef
+export HELP
+
 .PHONY: help
-help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+help: ## list the targets that most need
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{text[$$1] = $$2} END { \
+		groups = split(ENVIRON["HELP"], group, "\n"); \
+		for (i = 1; i <= groups; i++) { \
+			print substr(group[i], 1, index(group[i], ":")); targets = split(substr(group[i], index(group[i], ":") + 1), target, " "); \
+			for (j = 1; j <= targets; j++) if (target[j] in text) printf "  %-12s  %s\n", target[j], text[target[j]] \
+		} }' $(MAKEFILE_LIST)
+	@echo 'Others: make help-all'
+
+.PHONY: help-all
+help-all: ## list all targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-17s  %s\n", $$1, $$2}' $(MAKEFILE_LIST) | sort
 
 .PHONY: build
 build: ## build the program into bin/
@@ -60,6 +79,16 @@ image: ## build the container image (IMAGE=name:tag ARCH=arm64 IMAGE_TOOL=podman
 		--file examples/calico-bootstrap/Dockerfile --build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) \
 		--build-arg CREATED=$(call COMMITTED,%Y-%m-%dT%H:%M:%SZ) \
 		$(if $(findstring docker,$(IMAGE_TOOL)),,--timestamp $(or $(call COMMITTED,%s),0)) $(CONTEXT)
+
+# The image of a release. Each architecture is built by `make image`; buildah needs no
+# emulation for that.
+ARCHES      ?= amd64 arm64
+DESTINATION ?= docker://$(IMAGE)
+.PHONY: push-image
+push-image: ## push the image for ARCHES as one to DESTINATION, and write its digest to bin/image-digest (IMAGE=registry.example.com/calico-bootstrap:v1.2.3, needs buildah)
+	@for arch in $(ARCHES); do $(MAKE) --no-print-directory image IMAGE_TOOL=buildah ARCH=$$arch IMAGE=$(IMAGE)-$$arch || exit 1; done
+	@buildah manifest rm $(IMAGE) >/dev/null 2>&1; buildah manifest create $(IMAGE) $(ARCHES:%=$(IMAGE)-%)
+	buildah manifest push --all --format oci --digestfile $(BIN)/image-digest $(IMAGE) $(DESTINATION)
 
 .PHONY: man
 man: ## generate the man pages and the tables of docs/COMMANDS.md
@@ -140,9 +169,10 @@ release: ## for the release workflow: build and publish a tagged version (GORELE
 	TAGS='$(TAGS)' LDFLAGS='$(LDFLAGS)' $(GORELEASER) release --clean $(GORELEASER_FLAGS)
 
 # The older versions are in internal/integration/kubetest/kubernetes-….
+KUBERNETES ?= 1.34
 .PHONY: test-older
-test-older: ## run the tests on real API servers with an older Kubernetes
-	KUBETEST_KUBERNETES=1.34 $(GO) test -timeout 40m ./internal/integration/...
+test-older: ## run the tests on real API servers with an older Kubernetes (KUBERNETES=1.34)
+	KUBETEST_KUBERNETES=$(KUBERNETES) $(GO) test -timeout 40m ./internal/integration/...
 
 .PHONY: cross
 cross: ## compile everything for every platform
@@ -153,7 +183,7 @@ cross: ## compile everything for every platform
 	done
 
 .PHONY: lint
-lint: ## run gofmt, go vet and staticcheck
+lint: ## run gofmt, go vet, staticcheck, and actionlint on the workflows
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "gofmt would change:"; echo "$$unformatted"; exit 1; }
 	$(GO) vet $(PACKAGES)
 	$(GO) vet -tags embedded ./examples/...
@@ -165,6 +195,8 @@ lint: ## run gofmt, go vet and staticcheck
 	$(GO) tool staticcheck -tags embedded ./examples/...
 	$(GO) tool staticcheck -tags host ./internal/integration/host/...
 	$(GO) tool staticcheck -tags 'release rehearsal' ./internal/integration/release/...
+	@# Without shellcheck and pyflakes, which not every machine has.
+	$(GO) tool actionlint -shellcheck= -pyflakes=
 
 # examples/go.mod has no replace directive: `go install …@version` refuses one. Commands
 # that don't use the workspace get a copy with the directive, and without the checksums

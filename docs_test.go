@@ -46,9 +46,11 @@ var typedBy = map[string]string{
 	"docs/FIREWALL.md: # calico-bootstrap firewall --ipv4-pool-ipip": "TestDocument",
 	"docs/LIBRARY.md: go mod edit":                                   "TestLibraryDocument",
 	"examples/helm/calico-bootstrap/README.md: helm install":         "TestHelmDocument",
-	"docs/FINDINGS.md: ":                                             "TestDocumentedFindings", // messages, not commands
-	"docs/ARCHITECTURE.md:  flags":                                   "TestImportTable",        // a drawing
-	"docs/ARCHITECTURE.md: ippool/":                                  "TestImportTable",        // a list
+	"docs/FINDINGS.md: ":                                             "TestDocumentedFindings",   // messages, not commands
+	"CONTRIBUTING.md: git clone":                                     "TestWorkflowsRunTheTests", // .ci/run has the same
+	"CONTRIBUTING.md: ippool/":                                       "TestContributing",         // a list
+	"docs/ARCHITECTURE.md:  flags":                                   "TestImportTable",          // a drawing
+	"docs/ARCHITECTURE.md: ippool/":                                  "TestImportTable",          // a list
 }
 
 var fencedBlock = regexp.MustCompile("(?ms)([^\n]*)\n^```(\\w*)\n(.*?)^```$")

@@ -46,17 +46,22 @@ type image struct {
 func build(t *testing.T, checkout string, variables ...string) image {
 	t.Helper()
 	folder := t.TempDir()
-	storage := filepath.Join(folder, "storage.conf")
-	require.NoError(t, os.WriteFile(storage, fmt.Appendf(nil, "[storage]\ndriver = %q\ngraphroot = %q\nrunroot = %q\n",
-		"vfs", filepath.Join(folder, "graph"), filepath.Join(folder, "run")), 0o600))
-	// These settings work without a daemon and extra privileges.
-	env := append(os.Environ(), "CONTAINERS_STORAGE_CONF="+storage, "STORAGE_DRIVER=vfs", "BUILDAH_ISOLATION=chroot")
-
+	env := storage(t, folder)
 	name := "calico-bootstrap:test"
 	do(t, env, checkout, "make", append([]string{"image", "IMAGE_TOOL=buildah", "IMAGE=" + name}, variables...)...)
 	archive := filepath.Join(folder, "image.tar")
 	do(t, env, checkout, "buildah", "push", name, "oci-archive:"+archive)
 	return read(t, archive)
+}
+
+// storage returns an environment in which buildah keeps its images in the folder. It works
+// without a daemon and extra privileges.
+func storage(t *testing.T, folder string) []string {
+	t.Helper()
+	config := filepath.Join(folder, "storage.conf")
+	require.NoError(t, os.WriteFile(config, fmt.Appendf(nil, "[storage]\ndriver = %q\ngraphroot = %q\nrunroot = %q\n",
+		"vfs", filepath.Join(folder, "graph"), filepath.Join(folder, "run")), 0o600))
+	return append(os.Environ(), "CONTAINERS_STORAGE_CONF="+config, "STORAGE_DRIVER=vfs", "BUILDAH_ISOLATION=chroot")
 }
 
 func do(t *testing.T, env []string, folder, name string, args ...string) {
