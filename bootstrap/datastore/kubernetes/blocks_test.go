@@ -74,7 +74,7 @@ func TestBlocksInPages(t *testing.T) {
 	var queries []string
 	store := reaching(t, &rest.Config{}, apitest.RoundTripper(func(request *http.Request) (*http.Response, error) {
 		queries = append(queries, request.URL.RawQuery)
-		assert.Equal(t, acceptMetadata, request.Header.Get("Accept"))
+		assert.True(t, strings.HasPrefix(request.Header.Get("Accept"), "application/vnd.kubernetes.protobuf;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,"))
 		page := `{"kind":"PartialObjectMetadataList","apiVersion":"meta.k8s.io/v1","metadata":{"continue":"next"},"items":[{"metadata":{"name":"10-244-0-0-26"}}]}`
 		if len(queries) == 2 {
 			page = `{"kind":"PartialObjectMetadataList","apiVersion":"meta.k8s.io/v1","items":[{"metadata":{"name":"10-244-0-64-26"}}]}`
