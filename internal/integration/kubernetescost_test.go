@@ -217,7 +217,7 @@ func TestKubernetesBlocksAreReadInPages(t *testing.T) {
 	config.Wrap(func(next http.RoundTripper) http.RoundTripper {
 		return roundTripper(func(request *http.Request) (*http.Response, error) {
 			if query := request.URL.Query(); query.Has("limit") {
-				assert.Equal(t, "5000", query.Get("limit"))
+				assert.Equal(t, "10000", query.Get("limit"))
 				query.Set("limit", "10")
 				request = request.Clone(request.Context())
 				request.URL.RawQuery = query.Encode()

@@ -84,7 +84,7 @@ func TestBlocksInPages(t *testing.T) {
 	blocks, err := store.Blocks(t.Context(), []ippool.Family{ippool.IPv4})
 	require.NoError(t, err)
 	assert.Equal(t, factstest.Prefixes("10.244.0.0/26", "10.244.0.64/26"), blocks)
-	assert.Equal(t, []string{"limit=5000", "continue=next&limit=5000"}, queries)
+	assert.Equal(t, []string{"limit=10000", "continue=next&limit=10000"}, queries)
 }
 
 func TestParseBlockName(t *testing.T) {
