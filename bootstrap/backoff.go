@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math"
 	"math/rand/v2"
 	"time"
 
@@ -80,6 +81,22 @@ func retryAfter(err error) time.Duration {
 // a random duration between half of wait and wait, so that bootstraps that failed
 // together don't retry together.
 func (b *backoff) due() time.Duration { return b.atLeast + b.wait/2 + rand.N(b.wait/2+1) }
+
+const (
+	// busy is how long a read of the pools takes at least if many runs start at the same time,
+	// as on all nodes of a new cluster. A run whose read is faster never gives way.
+	busy = 250 * time.Millisecond
+
+	maxGiveWay = time.Second
+)
+
+// giveWay returns the pause of a run that gives way to others: up to half of the time that its
+// read took. Random is in [0, 1). Its cube root lets few of many runs be early, and they are
+// apart, so that the first can create the pools before the others read again. (Multicast
+// protocols suppress duplicate requests with such timers: RFC 5740, section 3.2.)
+func giveWay(took time.Duration, random float64) time.Duration {
+	return time.Duration(float64(min(took/2, maxGiveWay)) * math.Cbrt(random))
+}
 
 // pause waits and returns true, or returns false if ctx ends first.
 func pause(ctx context.Context, wait time.Duration) bool {

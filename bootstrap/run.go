@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
+	"time"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/facts"
@@ -31,6 +33,7 @@ type runner struct {
 	backoff  backoff
 	reporter *reporter
 
+	gaveWay bool      // to other runs
 	planned plan.Plan // plan of the last attempt
 }
 
@@ -156,11 +159,7 @@ func timedOut(ctx context.Context, err error) error {
 // ctx has ended after each of them.
 func (r *runner) attempt(ctx context.Context) (Report, error) {
 	r.reporter.reading()
-	snapshot, err := r.snapshot(ctx)
-	if err != nil {
-		return Report{}, err
-	}
-	draft, err := plan.Compute(r.desired, snapshot, r.config.OnDrift)
+	snapshot, draft, err := r.compute(ctx)
 	if err != nil {
 		return Report{}, err
 	}
@@ -206,6 +205,28 @@ func (r *runner) attempt(ctx context.Context) (Report, error) {
 	r.reporter.tell(r.planned.NoNATNotes(known)...)
 	return r.reporter.report(r.store.Type(), r.planned, found, allowed, refusal), refusal
 }
+
+// compute reads the pools and plans. If the read took long, and pools are missing, it gives way
+// once and reads again: another run has probably created them by then.
+func (r *runner) compute(ctx context.Context) (datastore.Snapshot, plan.Plan, error) {
+	begin := time.Now()
+	snapshot, err := r.snapshot(ctx)
+	if err != nil {
+		return snapshot, plan.Plan{}, err
+	}
+	took := time.Since(begin)
+	draft, err := plan.Compute(r.desired, snapshot, r.config.OnDrift)
+	if err == nil && !r.gaveWay && took >= busy && !r.reporter.planning && slices.ContainsFunc(draft.Steps, creates) {
+		r.gaveWay = true
+		if !pause(ctx, giveWay(took, rand.Float64())) {
+			return snapshot, draft, fmt.Errorf("reading IP pools: %w", ctx.Err())
+		}
+		return r.compute(ctx)
+	}
+	return snapshot, draft, err
+}
+
+func creates(step plan.Step) bool { return step.Action == plan.Created }
 
 // snapshot reads the pools.
 func (r *runner) snapshot(ctx context.Context) (datastore.Snapshot, error) {

@@ -63,6 +63,9 @@ func TestLies(t *testing.T) {
 		fails = "is larger than 1048576 bytes"
 		none  = "the response is not a list of the Kubernetes API"
 		every = "" // any message
+
+		// A list in protobuf that ends after 2^40 bytes.
+		protobuf = "k8s\x00\x0a\x2b\x0a\x0emeta.k8s.io/v1\x12\x19PartialObjectMetadataList\x12\x80\x80\x80\x80\x80\x20"
 	)
 	type lie struct {
 		path, name string
@@ -106,6 +109,10 @@ func TestLies(t *testing.T) {
 		{lyingapi.Pools, "causes", lyingapi.Many(`{"kind":"Status","apiVersion":"v1","status":"Failure","code":422,"details":{"causes":[`, `{},`, 300_000, `{}]}}`), none},
 		{lyingapi.Blocks, "items", lyingapi.Endless(200, `{"kind":"PartialObjectMetadataList","apiVersion":"meta.k8s.io/v1","items":[`, `{"metadata":{"name":"10-0-0-0-26"}},`), "has more than 250000 items"},
 		{lyingapi.Blocks, "other list", lyingapi.Answer(200, `{"kind":"PodList","apiVersion":"v1","items":[]}`), none},
+		{lyingapi.Blocks, "protobuf without end", lyingapi.Endless(200, protobuf, "\x12\x05\x0a\x03\x0a\x01a"), "has more than 250000 items"},
+		{lyingapi.Blocks, "bomb of protobuf", lyingapi.Bomb(200, protobuf+"\x12\xff\xff\x7f", "\x00"), none},
+		{lyingapi.Blocks, "huge item of protobuf", lyingapi.Bomb(200, protobuf+"\x12\xff\xff\xff\x7f", "\x00"), item},
+		{lyingapi.Blocks, "protobuf is cut", lyingapi.Answer(200, protobuf+"\x12"), none},
 		{lyingapi.Nodes, "labels", lyingapi.Numbered(nodes, `{"metadata":{"name":"a%d","labels":{`+members(5_000)+`}}}`, 30_000, `]}`), large},
 		{lyingapi.Nodes, "items", lyingapi.Endless(200, nodes, named), many},
 		{lyingapi.Nodes, "addresses", lyingapi.Numbered(nodes, `{"metadata":{"name":"a%d"},"status":{"addresses":[`+strings.Repeat(`{"type":"InternalIP","address":"10.0.0.1"},`, 40_000)+`{}]}}`, 10_000, `]}`), every},

@@ -74,7 +74,7 @@ func TestBlocksInPages(t *testing.T) {
 	var queries []string
 	store := reaching(t, &rest.Config{}, apitest.RoundTripper(func(request *http.Request) (*http.Response, error) {
 		queries = append(queries, request.URL.RawQuery)
-		assert.Equal(t, acceptMetadata, request.Header.Get("Accept"))
+		assert.True(t, strings.HasPrefix(request.Header.Get("Accept"), "application/vnd.kubernetes.protobuf;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,"))
 		page := `{"kind":"PartialObjectMetadataList","apiVersion":"meta.k8s.io/v1","metadata":{"continue":"next"},"items":[{"metadata":{"name":"10-244-0-0-26"}}]}`
 		if len(queries) == 2 {
 			page = `{"kind":"PartialObjectMetadataList","apiVersion":"meta.k8s.io/v1","items":[{"metadata":{"name":"10-244-0-64-26"}}]}`
@@ -84,7 +84,7 @@ func TestBlocksInPages(t *testing.T) {
 	blocks, err := store.Blocks(t.Context(), []ippool.Family{ippool.IPv4})
 	require.NoError(t, err)
 	assert.Equal(t, factstest.Prefixes("10.244.0.0/26", "10.244.0.64/26"), blocks)
-	assert.Equal(t, []string{"limit=5000", "continue=next&limit=5000"}, queries)
+	assert.Equal(t, []string{"limit=10000", "continue=next&limit=10000"}, queries)
 }
 
 func TestParseBlockName(t *testing.T) {

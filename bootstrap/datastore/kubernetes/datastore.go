@@ -191,9 +191,9 @@ func (d *Datastore) notInstalled(groups []schema.GroupVersion, absent []error) e
 	}
 }
 
-// PodCIDRs reads kubeadm's ClusterConfiguration, OpenShift's Network config and
-// kube-proxy's config, in this order, until it has a CIDR of each family. It skips a
-// source that is absent, forbidden or malformed and returns its problem.
+// PodCIDRs requests kubeadm's ClusterConfiguration, OpenShift's Network config and
+// kube-proxy's config at once, and uses them in this order until it has a CIDR of each
+// family. It skips a source that is absent, forbidden or malformed and returns its problem.
 func (d *Datastore) PodCIDRs(ctx context.Context, families []ippool.Family) ([]facts.PodCIDRSource, error) {
 	if !d.isOpen() {
 		return nil, errNotOpen

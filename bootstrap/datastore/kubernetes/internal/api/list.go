@@ -6,57 +6,15 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"strconv"
 )
-
-// List describes a list to read, and its limits.
-type List struct {
-	Path             []string
-	Accept           string // media type; empty: application/json
-	Kind, APIVersion string // of the list; others are an error
-	PageSize         int    // items per page; zero: the API server returns all items in one page
-	NullIsEmpty      bool   // whether items may be null, as in an API server's empty list of metadata
-
-	MaxBytes  int64 // limit on the decompressed size of all pages
-	MaxItems  int
-	MaxMemory int64 // limit on the bytes that keep returns, summed up
-}
-
-// ReadList reads a list, page by page and item by item, and calls keep for each item.
-// keep returns how many bytes of memory it keeps, about. It must not keep the item
-// itself, and nothing that it kept is valid if ReadList returns an error. ReadList
-// returns the resourceVersion of the list. Its errors are explained.
-func (c *Client) ReadList(ctx context.Context, action Action, list List, keep func(item []byte) (memory int, err error)) (string, error) {
-	reader := &listReader{List: list, keep: keep}
-	for previous := ""; ; previous = reader.next {
-		request := c.Get(list.Path...)
-		if list.Accept != "" {
-			request.SetHeader("Accept", list.Accept)
-		}
-		if list.PageSize > 0 {
-			request.Param("limit", strconv.Itoa(list.PageSize))
-		}
-		if previous != "" {
-			request.Param("continue", previous)
-		}
-		if err := c.read(ctx, action, request, reader.readPage); err != nil {
-			return "", err
-		}
-		switch {
-		case reader.next == "":
-			return reader.resourceVersion, nil
-		case reader.next == previous:
-			return "", c.Explain(action, ErrRepeats)
-		case reader.pages == maxPages:
-			return "", c.Explain(action, &LimitError{Exceeded: TooManyPages, Limit: maxPages})
-		}
-	}
-}
 
 // listReader reads the pages of a list. It holds one item at a time.
 type listReader struct {
 	List
 	keep func(item []byte) (int, error)
+
+	keepName func(name []byte) int // of a list of names; nil: of objects
+	ahead    func(token string)    // requests the next page; nil: it is requested when this one is complete
 
 	pages, items    int
 	bytes, memory   int64
@@ -71,8 +29,7 @@ type listReader struct {
 func (l *listReader) readPage(ctx context.Context, body io.Reader) error {
 	l.pages++
 	in := &source{ctx: ctx, body: body, left: l.MaxBytes - l.bytes, limit: l.MaxBytes}
-	decoder := json.NewDecoder(in)
-	err := l.decode(decoder, in)
+	err := l.decodePage(in)
 	l.bytes += in.count
 	switch {
 	case in.err != nil:
@@ -81,6 +38,42 @@ func (l *listReader) readPage(ctx context.Context, body io.Reader) error {
 		return ErrNoList // the decoder's error may quote the response
 	}
 	return err
+}
+
+// decodePage decodes a page: protobuf if it begins like that, else JSON.
+func (l *listReader) decodePage(in *source) error {
+	if l.keepName == nil {
+		return l.decode(json.NewDecoder(in), in)
+	}
+	in.allowed = int64(len(protobufMagic))
+	begin := make([]byte, len(protobufMagic))
+	n, _ := io.ReadFull(in, begin) // an error is one of the rest, too
+	if string(begin) == protobufMagic {
+		return l.decodeProtobuf(in)
+	}
+	return l.decode(json.NewDecoder(io.MultiReader(bytes.NewReader(begin[:n]), in)), in)
+}
+
+// take checks the number of items and the memory that keep returns for another one.
+func (l *listReader) take(keep func() (int, error)) error {
+	if l.items++; l.items > l.MaxItems {
+		return &LimitError{Exceeded: TooManyItems, Limit: int64(l.MaxItems)}
+	}
+	memory, err := keep()
+	if err != nil {
+		return err
+	}
+	if l.memory += int64(memory); l.memory > l.MaxMemory {
+		return &LimitError{Exceeded: TooMuchMemory, Limit: l.MaxMemory}
+	}
+	return nil
+}
+
+// begins has the next page requested, if there is one.
+func (l *listReader) begins(next string) {
+	if l.ahead != nil && next != "" {
+		l.ahead(next)
+	}
 }
 
 // maxListFields limits the fields of a page. A list has four.
@@ -112,7 +105,9 @@ func (l *listReader) decode(decoder *json.Decoder, in *source) error {
 		case "apiVersion":
 			err = decoder.Decode(&apiVersion)
 		case "metadata":
-			err = decoder.Decode(&metadata)
+			if err = decoder.Decode(&metadata); err == nil {
+				l.begins(metadata.Continue)
+			}
 		case "items":
 			err = l.decodeItems(decoder, in)
 		default: // a newer API server may have more
@@ -145,7 +140,7 @@ func (l *listReader) decodeItems(decoder *json.Decoder, in *source) error {
 	switch token, err := decoder.Token(); {
 	case err != nil:
 		return err
-	case token == nil && l.NullIsEmpty:
+	case token == nil && l.keepName != nil: // an API server's empty list of metadata
 		return nil
 	case token != json.Delim('['):
 		return errors.New("items are not an array")
@@ -154,19 +149,15 @@ func (l *listReader) decodeItems(decoder *json.Decoder, in *source) error {
 		if err := decoder.Decode(&l.raw); err != nil {
 			return err
 		}
-		if l.items++; l.items > l.MaxItems {
-			return &LimitError{Exceeded: TooManyItems, Limit: int64(l.MaxItems)}
-		}
-		// An upper bound: texts have commas, too.
-		if bytes.Count(l.raw, []byte{','}) > maxObjectFields {
-			return &LimitError{Exceeded: TooManyFields, Limit: maxObjectFields}
-		}
-		memory, err := l.keep(l.raw)
+		err := l.take(func() (int, error) {
+			// An upper bound: texts have commas, too.
+			if bytes.Count(l.raw, []byte{','}) > maxObjectFields {
+				return 0, &LimitError{Exceeded: TooManyFields, Limit: maxObjectFields}
+			}
+			return l.keep(l.raw)
+		})
 		if err != nil {
 			return err
-		}
-		if l.memory += int64(memory); l.memory > l.MaxMemory {
-			return &LimitError{Exceeded: TooMuchMemory, Limit: l.MaxMemory}
 		}
 	}
 	return delim(decoder, in, ']')

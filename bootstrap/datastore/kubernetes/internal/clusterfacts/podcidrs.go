@@ -9,26 +9,48 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/kubernetes/internal/api"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/facts"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/crash"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
-// podCIDRSources are read in this order.
+// podCIDRSources are in the order of their precedence.
 var podCIDRSources = []cidrSource{
 	kubeadmPods(),
 	openShiftPods(),
 	kubeProxyPods(),
 }
 
-// PodCIDRs reads the sources of pod CIDRs until it has a CIDR of each family.
+// PodCIDRs requests all sources of pod CIDRs at once. It returns them in their order, up to the
+// one that completes the families: the requests of later ones are canceled, and their errors
+// are ignored.
 func PodCIDRs(ctx context.Context, client *api.Client, families []ippool.Family) ([]facts.PodCIDRSource, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	type request struct {
+		wait  crash.Group
+		found facts.PodCIDRSource
+		err   error
+	}
+	requests := make([]request, len(podCIDRSources))
+	defer func() {
+		cancel()
+		for i := range requests {
+			requests[i].wait.Wait()
+		}
+	}()
 	unknown := slices.Clone(families)
+	for i, source := range podCIDRSources {
+		if r := &requests[i]; len(unknown) > 0 {
+			r.wait.Go(func() { r.found, r.err = source.fetch(ctx, client) })
+		}
+	}
 	var sources []facts.PodCIDRSource
-	for _, source := range podCIDRSources {
+	for i := range requests {
 		if len(unknown) == 0 {
 			break
 		}
-		found, err := source.fetch(ctx, client)
-		if err != nil {
+		requests[i].wait.Wait()
+		found := requests[i].found
+		if err := requests[i].err; err != nil {
 			return nil, err
 		}
 		if server := client.Addr(); found.Uncertain && slices.ContainsFunc(found.Prefixes, func(p netip.Prefix) bool { return p.Contains(server) }) {

@@ -1,0 +1,94 @@
+package bootstrap
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
+)
+
+// slowly is a read that takes long.
+func slowly(took time.Duration, then func()) hook {
+	return func(_ context.Context, do func() error) error {
+		time.Sleep(took)
+		err := do()
+		if then != nil {
+			then()
+		}
+		return err
+	}
+}
+
+// TestRunGivesWay checks that a run whose read of the pools takes long gives way to others
+// once: if they create the pools, it reads nothing else.
+func TestRunGivesWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		created := newStore()
+		_, err := New(created).Run(t.Context(), settings.Settings{})
+		require.NoError(t, err)
+		others := func(store *fakeStore) func() { return func() { store.put(created.stored()...) } }
+
+		store := newStore()
+		store.onSnapshot = []hook{slowly(2*busy, others(store))}
+		begin := time.Now()
+		_, err = New(store).Run(t.Context(), settings.Settings{})
+		require.NoError(t, err)
+		assert.Equal(t, []string{"snapshot", "snapshot"}, store.calls)
+		assert.LessOrEqual(t, time.Since(begin), 3*busy, "half of the time of the read")
+
+		alone := newStore()
+		alone.onSnapshot = []hook{slowly(2*busy, nil), slowly(2*busy, nil)}
+		_, err = New(alone).Run(t.Context(), settings.Settings{})
+		require.NoError(t, err)
+		require.Len(t, alone.calls, 4, "once: %v", alone.calls)
+	})
+}
+
+// TestRunThatIsAloneWaitsForNothing checks that a run does not wait if its read is fast, if it
+// has nothing to create, or if it is a plan.
+func TestRunThatIsAloneWaitsForNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := newStore()
+		store.onSnapshot = []hook{slowly(busy-1, nil), slowly(2*busy, nil), slowly(2*busy, nil)}
+		begin := time.Now()
+		_, err := New(store).Run(t.Context(), settings.Settings{})
+		require.NoError(t, err)
+		assert.Equal(t, busy-1, time.Since(begin))
+
+		begin = time.Now()
+		_, err = New(store).Run(t.Context(), settings.Settings{})
+		require.NoError(t, err)
+		assert.Equal(t, 2*busy, time.Since(begin), "the pools exist")
+
+		empty := newStore()
+		empty.onSnapshot = []hook{slowly(2*busy, nil)}
+		begin = time.Now()
+		_, err = New(empty).Plan(t.Context(), settings.Settings{})
+		require.NoError(t, err)
+		assert.Equal(t, 2*busy, time.Since(begin), "a plan")
+	})
+}
+
+// A run that gives way ends with its context.
+func TestGivingWayEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := newStore()
+		store.onSnapshot = []hook{slowly(time.Hour, nil)}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		_, err := New(store).Run(ctx, settings.Settings{})
+		require.ErrorIs(t, err, ErrTimedOut)
+		assert.NotContains(t, store.calls, "commit")
+	})
+}
+
+func TestGiveWay(t *testing.T) {
+	assert.Zero(t, giveWay(time.Second, 0))
+	assert.Equal(t, 250*time.Millisecond, giveWay(time.Second, 0.125))
+	assert.Less(t, giveWay(time.Hour, 0.999), maxGiveWay)
+}
