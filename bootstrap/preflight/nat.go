@@ -28,6 +28,9 @@ var natRemedies = map[nat.FindingCode]string{
 // whatever its dataplane is. Calico accepts them, but a run must not carry them out unless
 // they are allowed. It is a pure function.
 func EndsFelix(p plan.Plan, known facts.Facts) []Finding {
+	if !checksAny(p, false) {
+		return nil
+	}
 	world, written := checkedIn(p, known, false)
 	var before []checkedPool
 	for _, existing := range p.Existing {
