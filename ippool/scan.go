@@ -243,4 +243,9 @@ func (s *scanner) next(c byte) bool {
 	return true
 }
 
-func (s *scanner) space() { s.text = strings.TrimLeft(s.text, " \t\r\n") }
+// space skips white space. Calico and the API server write none.
+func (s *scanner) space() {
+	if s.text != "" && s.text[0] <= ' ' {
+		s.text = strings.TrimLeft(s.text, " \t\r\n")
+	}
+}

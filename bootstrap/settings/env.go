@@ -1,13 +1,9 @@
 package settings
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
-	"reflect"
 	"strings"
-
-	"github.com/kelseyhightower/envconfig"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 )
@@ -16,7 +12,7 @@ import (
 const envPrefix = "CALICO_"
 
 // FromEnv returns the settings of the process's environment variables. It does not
-// validate them: it returns an error only because of a bug in this package.
+// validate them. The error is always nil.
 //
 // FromEnv is the only function of the library that reads environment variables.
 func FromEnv() (Settings, error) {
@@ -32,19 +28,16 @@ func FromEnv() (Settings, error) {
 			names, variables[name] = append(names, name), d.Of(&settings)
 		}
 	}
-	values, err := readVariables(names)
-	if err != nil {
-		return Settings{}, fmt.Errorf("reading the environment: %w", err)
-	}
 	var replaced []Setting // of older names that have no effect
-	for i, name := range names {
-		if values[i] == "" {
+	for _, name := range names {
+		value := os.Getenv(name)
+		if value == "" {
 			continue
 		}
-		if before := *variables[name]; isOlder(before.Source.Name()) && !strings.EqualFold(before.Value, values[i]) {
+		if before := *variables[name]; isOlder(before.Source.Name()) && !strings.EqualFold(before.Value, value) {
 			replaced = append(replaced, before)
 		}
-		*variables[name] = Given(values[i], origin.Env(name))
+		*variables[name] = Given(value, origin.Env(name))
 	}
 	if home, err := os.UserHomeDir(); err == nil { // without a home directory there is no kubeconfig in it
 		ambient.HomeKubeconfig = Given(filepath.Join(home, ".kube", "config"), origin.Default)
@@ -53,22 +46,4 @@ func FromEnv() (Settings, error) {
 	settings.Unknown = append(unknownVariables(environ), replaced...)
 	ambient.Similar = similarVariables(environ)
 	return settings, nil
-}
-
-// readVariables reads the variables as strings with envconfig, whose own types would
-// read 026 as octal and accept other booleans.
-func readVariables(names []string) ([]string, error) {
-	fields := make([]reflect.StructField, len(names))
-	for i, name := range names {
-		fields[i] = reflect.StructField{
-			Name: fmt.Sprintf("V%d", i), Type: reflect.TypeFor[string](), Tag: reflect.StructTag(`envconfig:"` + name + `"`),
-		}
-	}
-	into := reflect.New(reflect.StructOf(fields))
-	err := envconfig.Process("", into.Interface())
-	values := make([]string, len(names))
-	for i := range names {
-		values[i] = into.Elem().Field(i).String()
-	}
-	return values, err
 }

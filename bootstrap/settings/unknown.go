@@ -20,8 +20,12 @@ var unknownPrefixes = []string{
 	"CALICO_IPV4_POOL_", "CALICO_IPV6_POOL_", "CALICO_IPPOOL_",
 }
 
-// ofService matches the variables that Kubernetes sets in pods for a Service, which may
+// isOfService reports whether Kubernetes sets the variable in pods for a Service, which may
 // be named calico-ippools.
+func isOfService(name string) bool {
+	return (strings.Contains(name, "_PORT") || strings.HasSuffix(name, "_SERVICE_HOST")) && ofService().MatchString(name)
+}
+
 var ofService = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_[0-9]+_[A-Z]+(_[A-Z]+)?)?)$`)
 })
@@ -96,7 +100,7 @@ func unknownVariables(environ []string) []Setting {
 	for _, variable := range environ {
 		name, value, _ := strings.Cut(variable, "=")
 		begins := func(prefix string) bool { return strings.HasPrefix(strings.ToUpper(name), prefix) }
-		if value == "" || known[name] || ofService().MatchString(name) {
+		if value == "" || known[name] || isOfService(name) {
 			continue
 		}
 		if _, found := nearest(name); found || slices.ContainsFunc(unknownPrefixes, begins) {
