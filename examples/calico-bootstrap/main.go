@@ -12,8 +12,6 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"syscall"
-
-	_ "github.com/calico-bootstrap/calico-bootstrap/examples/calico-bootstrap/internal/stack"
 )
 
 // memoryTarget has the garbage collector work harder instead of letting the heap grow
