@@ -14,14 +14,18 @@ import (
 // is new, or if an object in it has a duplicate name: which of the two a patch
 // would change is undefined.
 func (r *Record) MergePatch() ([]byte, error) {
-	if r.raw == nil {
+	if r.raw == "" {
 		return nil, errors.New("a new record has nothing to patch")
 	}
 	encoded, err := encodePool(r.Pool())
 	if err != nil {
 		return nil, err
 	}
-	was, err := specMembers(r.decoded)
+	decoded, err := r.decoded()
+	if err != nil {
+		return nil, err
+	}
+	was, err := specMembers(decoded)
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +62,7 @@ func specMembers(encoded []byte) (map[string]json.RawMessage, error) {
 // spelledPatch spells the names of fields as the record does, whatever their
 // case: with another spelling, the patch would add a second field.
 func (r *Record) spelledPatch(changed map[string]json.RawMessage) ([]byte, error) {
-	record, err := parseObject(r.raw)
+	record, err := parseObject([]byte(r.raw))
 	if err != nil {
 		return nil, err
 	}

@@ -20,9 +20,8 @@ func RecordKey(name string) string { return RecordPrefix + name }
 // same bytes except for the changes of its pool, so unknown fields are preserved.
 // It is not safe for concurrent use.
 type Record struct {
-	pool    v3.IPPool
-	raw     []byte // the stored value; nil for a new record
-	decoded []byte // the pool when it was decoded, encoded again
+	pool v3.IPPool
+	raw  string // the stored value; empty for a new record
 }
 
 // NewRecord returns a new record of a copy of the pool.
@@ -34,7 +33,11 @@ func NewRecord(pool *v3.IPPool) *Record {
 // fields and an invalid spec are not errors. Data that is not a JSON object is an
 // error, and a field of the wrong type is a *[PartialError].
 func DecodeRecord(data []byte) (*Record, error) {
-	record := &Record{raw: bytes.Clone(data)}
+	record := &Record{raw: string(data)}
+	if scanPool(record.raw, &record.pool) {
+		return record, nil
+	}
+	record.pool = v3.IPPool{}
 	if err := json.Unmarshal(data, &record.pool); err != nil {
 		if partial := partialError(data, err); partial != nil {
 			return nil, partial
@@ -44,12 +47,19 @@ func DecodeRecord(data []byte) (*Record, error) {
 	if !bytes.HasPrefix(bytes.TrimLeft(data, " \t\r\n"), []byte("{")) {
 		return nil, errors.New("not the JSON of an IPPool: not an object")
 	}
-	decoded, err := encodePool(&record.pool)
-	if err != nil {
+	if _, err := encodePool(&record.pool); err != nil {
 		return nil, err
 	}
-	record.decoded = decoded
 	return record, nil
+}
+
+// decoded returns the pool of the stored value without changes, encoded again.
+func (r *Record) decoded() ([]byte, error) {
+	stored, err := DecodeRecord([]byte(r.raw))
+	if err != nil {
+		return nil, err // can't happen: it was decoded
+	}
+	return encodePool(&stored.pool)
 }
 
 // Pool returns the pool of the record, the same in every call. Change it to change
@@ -58,12 +68,17 @@ func (r *Record) Pool() *v3.IPPool { return &r.pool }
 
 // Clone returns a deep copy.
 func (r *Record) Clone() *Record {
-	return &Record{pool: *r.pool.DeepCopy(), raw: r.raw, decoded: r.decoded}
+	return &Record{pool: *r.pool.DeepCopy(), raw: r.raw}
 }
 
-// Raw returns the stored value, without changes of the pool; nil for a new record.
-// The caller must not change it.
-func (r *Record) Raw() []byte { return r.raw }
+// Raw returns a copy of the stored value, without changes of the pool; nil for a new
+// record.
+func (r *Record) Raw() []byte {
+	if r.raw == "" {
+		return nil
+	}
+	return []byte(r.raw)
+}
 
 // RecordCIDR returns the CIDR in a stored value that DecodeRecord can't decode
 // because of another field; empty if the CIDR can't be decoded either.
@@ -87,33 +102,27 @@ func RecordCIDR(data []byte) string {
 // name.
 func (r *Record) Encode() ([]byte, error) {
 	encoded, err := encodePool(&r.pool)
-	switch {
-	case err != nil:
-		return nil, err
-	case r.raw == nil:
-		return encoded, nil
-	case bytes.Equal(encoded, r.decoded):
-		return bytes.Clone(r.raw), nil
-	default:
-		return r.encodeChange(encoded)
+	if err != nil || r.raw == "" {
+		return encoded, err
 	}
-}
-
-func (r *Record) encodeChange(encoded []byte) ([]byte, error) {
-	merged, err := mergeJSON(r.raw, r.decoded, encoded, inStruct)
+	decoded, err := r.decoded()
+	if err != nil || bytes.Equal(encoded, decoded) {
+		return []byte(r.raw), err
+	}
+	merged, err := mergeJSON([]byte(r.raw), decoded, encoded, inStruct)
 	if err != nil {
 		return nil, err
 	}
 	// Decode both again: the merged record must decode to the same pool.
-	want, err := DecodeRecord(encoded)
+	want, err := (&Record{raw: string(encoded)}).decoded()
 	if err != nil {
 		return nil, err
 	}
-	got, err := DecodeRecord(merged)
+	got, err := (&Record{raw: string(merged)}).decoded()
 	if err != nil {
 		return nil, err
 	}
-	if !bytes.Equal(want.decoded, got.decoded) {
+	if !bytes.Equal(want, got) {
 		return nil, errors.New("the stored record can't be changed: it has a duplicate key")
 	}
 	return merged, nil

@@ -43,7 +43,7 @@ func (r *Record) Validate() field.ErrorList {
 		} `json:"metadata"`
 		Spec map[string]json.RawMessage `json:"spec"`
 	}
-	if json.Unmarshal(r.raw, &stored) != nil { // a new record
+	if json.Unmarshal([]byte(r.raw), &stored) != nil { // a new record
 		return faults
 	}
 	if stored.Kind != "" && stored.Kind != v3.KindIPPool {

@@ -13,6 +13,19 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/ippool/selector"
 )
 
+// takenBy describes the object that exists under a name; empty if there is none.
+func (p *planner) takenBy(name string) string {
+	if broken := p.broken[name]; broken != nil {
+		return broken.describe()
+	}
+	record := p.records[name]
+	if record == nil {
+		return ""
+	}
+	family, _ := familyOf(record.Pool().Spec.CIDR) // one with an invalid CIDR is malformed
+	return fmt.Sprintf("an %s pool, %s", family, record.Pool().Spec.CIDR)
+}
+
 // nameTaken reports a pool whose name is taken by an object that is not in its place.
 func (p *planner) nameTaken(want DesiredPool) {
 	name := want.Pool.Name
@@ -24,17 +37,17 @@ func (p *planner) nameTaken(want DesiredPool) {
 		remedy = broken.Remedy + ", or " + strings.Replace(remedy, "another", "another name", 1)
 	}
 	if want.Default {
-		p.fault("the name %q of the default %s pool is taken by %s: %s", name, want.Family, p.taken[name], remedy)
+		p.fault("the name %q of the default %s pool is taken by %s: %s", name, want.Family, p.takenBy(name), remedy)
 		return
 	}
-	p.fault("the name %q (%s) is taken by %s: %s", name, sourceOf(want.Values, "name"), p.taken[name], remedy)
+	p.fault("the name %q (%s) is taken by %s: %s", name, sourceOf(want.Values, "name"), p.takenBy(name), remedy)
 }
 
 // useExisting completes the step of a default pool whose family has pools, with the pool
 // of its name or else the first one.
 func (p *planner) useExisting(step *Step, want DesiredPool) {
 	family := p.families[want.Family]
-	i := slices.IndexFunc(family, func(pool v3.IPPool) bool { return pool.Name == want.Pool.Name })
+	i := slices.IndexFunc(family, func(pool *v3.IPPool) bool { return pool.Name == want.Pool.Name })
 	if record := p.records[want.Pool.Name]; i >= 0 && record != nil {
 		p.exists(step, want, record, nil)
 		step.Reason = existsReason(step.Reason, want.Family, family)
@@ -62,10 +75,10 @@ func (p *planner) useExisting(step *Step, want DesiredPool) {
 
 // manageRemedy returns how settings of a default pool that does not exist take effect. A
 // pool that assigns no addresses to pods is no default pool under any name.
-func (p *planner) manageRemedy(want DesiredPool, family []v3.IPPool) string {
+func (p *planner) manageRemedy(want DesiredPool, family []*v3.IPPool) string {
 	setting := origin.PoolSetting(want.Family, "name")
 	remedy := fmt.Sprintf("IPPool %q does not exist; existing: %s", want.Pool.Name, namesOf(family))
-	usable := slices.DeleteFunc(slices.Clone(family), func(pool v3.IPPool) bool { return p.unusable(pool) != "" })
+	usable := slices.DeleteFunc(slices.Clone(family), func(pool *v3.IPPool) bool { return p.unusable(pool) != "" })
 	if len(usable) == 0 {
 		why := ", none of which assigns addresses to pods; while any exists"
 		if len(family) == 1 {
@@ -88,7 +101,7 @@ func (p *planner) manageRemedy(want DesiredPool, family []v3.IPPool) string {
 }
 
 // unusable is Unusable for an existing pool, which may be malformed.
-func (p *planner) unusable(pool v3.IPPool) string {
+func (p *planner) unusable(pool *v3.IPPool) string {
 	if p.records[pool.Name] == nil {
 		return "is malformed"
 	}

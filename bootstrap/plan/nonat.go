@@ -88,8 +88,11 @@ func (p *planner) planNoNAT() {
 	}
 	for _, existing := range p.Existing {
 		pool := existing.Pool
+		if !IsNoNAT(pool) || p.named[pool.Name] {
+			continue
+		}
 		prefix := rangeOf(pool)
-		if !IsNoNAT(pool) || p.named[pool.Name] || !prefix.IsValid() {
+		if !prefix.IsValid() {
 			continue
 		}
 		i := slices.IndexFunc(p.NoNATTo, func(r NoNAT) bool { return r.Skip == "" && r.Prefix.Overlaps(prefix) })

@@ -78,6 +78,9 @@ const again = ", and run again%s; in between, traffic to %s is masqueraded"
 // warnOfStoredNoNAT warns of the existing pools with NoNATLabel that exempt more than the
 // ranges, and of those that other pools overlap: once per range.
 func (p *planner) warnOfStoredNoNAT() {
+	if !slices.ContainsFunc(p.Existing, func(existing Existing) bool { return IsNoNAT(existing.Pool) }) {
+		return
+	}
 	var wanted, used []netip.Prefix
 	for _, r := range p.NoNATTo {
 		wanted = append(wanted, r.Prefix)

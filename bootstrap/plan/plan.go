@@ -153,12 +153,11 @@ type planner struct {
 	beside   func(origin.Origin) origin.Names
 	faults   []error
 
-	records  map[string]*ippool.Record     // by name
-	named    map[string]bool               // names of the pools of files
-	taken    map[string]string             // description of what exists under a name
-	broken   map[string]*MalformedError    // that is malformed, so that it can be repaired
-	families map[ippool.Family][]v3.IPPool // existing pools that files don't name
-	filed    map[ippool.Family]bool        // families with existing pools that files name
+	records  map[string]*ippool.Record      // by name
+	named    map[string]bool                // names of the pools of files
+	broken   map[string]*MalformedError     // what is malformed, by name, so that it can be repaired
+	families map[ippool.Family][]*v3.IPPool // existing pools that files don't name
+	filed    map[ippool.Family]bool         // families with existing pools that files name
 }
 
 func newPlanner(desired Desired, existing datastore.Snapshot, onDrift OnDrift) *planner {
@@ -167,11 +166,10 @@ func newPlanner(desired Desired, existing datastore.Snapshot, onDrift OnDrift) *
 		onDrift:  onDrift,
 		services: desired.Services,
 		beside:   desired.NamesBeside,
-		records:  map[string]*ippool.Record{},
+		records:  make(map[string]*ippool.Record, len(existing.Pools)),
 		named:    map[string]bool{},
-		taken:    map[string]string{},
 		broken:   map[string]*MalformedError{},
-		families: map[ippool.Family][]v3.IPPool{},
+		families: map[ippool.Family][]*v3.IPPool{},
 		filed:    map[ippool.Family]bool{},
 	}
 	for _, want := range desired.Pools {
@@ -179,20 +177,20 @@ func newPlanner(desired Desired, existing datastore.Snapshot, onDrift OnDrift) *
 			p.named[want.Pool.Name] = true
 		}
 	}
+	p.Existing = slices.Grow(p.Existing, len(existing.Pools)+len(existing.Unreadable))
 	exists := func(pool *v3.IPPool, partial bool) (ippool.Family, error) {
 		family, err := familyOf(pool.Spec.CIDR)
 		if err != nil {
 			return 0, err
 		}
 		p.Existing = append(p.Existing, Existing{family, pool, partial})
-		p.taken[pool.Name] = fmt.Sprintf("an %s pool, %s", family, pool.Spec.CIDR)
 		if IsNoNAT(pool) {
 			return family, nil // never a pool of the family
 		}
 		if p.named[pool.Name] {
 			p.filed[family] = true
 		} else {
-			p.families[family] = append(p.families[family], *pool)
+			p.families[family] = append(p.families[family], pool)
 		}
 		return family, nil
 	}
@@ -201,7 +199,6 @@ func newPlanner(desired Desired, existing datastore.Snapshot, onDrift OnDrift) *
 		p.records[pool.Name] = record
 		if _, err := exists(pool, false); err != nil {
 			broken := p.malformed(pool.Name, fmt.Errorf("invalid CIDR: %q is %w", pool.Spec.CIDR, err))
-			p.taken[pool.Name] = broken.describe()
 			p.warn("IPPool %q is ignored: %s", pool.Name, broken.problem())
 		}
 	}
@@ -215,10 +212,8 @@ func newPlanner(desired Desired, existing datastore.Snapshot, onDrift OnDrift) *
 		family, err := exists(pool, true)
 		if err == nil {
 			p.warn("IPPool %q is malformed and is not modified; by its CIDR %s it counts as an %s pool: %s", record.Name, record.CIDR, family, broken.problem())
-			p.taken[record.Name] = broken.describe()
 			continue
 		}
-		p.taken[record.Name] = broken.describe()
 		p.warn("IPPool %q is malformed and is ignored: %s", record.Name, broken.problem())
 	}
 	slices.SortStableFunc(p.Existing, func(a, b Existing) int { return cmp.Compare(a.Pool.Name, b.Pool.Name) })
@@ -236,6 +231,12 @@ func (p *planner) fault(format string, args ...any) {
 // familyOf parses a CIDR as Calico does, with package net: it accepts host bits and
 // leading zeros of the length, and IPv4-mapped addresses are IPv4.
 func familyOf(cidr string) (ippool.Family, error) {
+	if prefix, err := netip.ParsePrefix(cidr); err == nil { // what it parses, package net parses as well
+		if addr := prefix.Addr(); addr.Is4() || addr.Is4In6() {
+			return ippool.IPv4, nil
+		}
+		return ippool.IPv6, nil
+	}
 	addr, _, err := net.ParseCIDR(cidr)
 	if err != nil {
 		if _, parseErr := ippool.ParseCIDR(cidr); parseErr != nil {
@@ -285,7 +286,7 @@ func (p *planner) plan(want DesiredPool) {
 		p.useExisting(&step, want)
 	case !want.Default && record != nil:
 		p.exists(&step, want, record, conflicts)
-	case p.taken[want.Pool.Name] != "":
+	case p.takenBy(want.Pool.Name) != "":
 		p.nameTaken(want)
 	default:
 		step.Action, step.Pool, step.Values = Created, want.Pool.DeepCopy(), want.Values

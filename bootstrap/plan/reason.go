@@ -89,14 +89,14 @@ const existsUnchanged = "exists"
 
 // existsReason lists the existing pools of a family if there are several, otherwise it
 // returns reason.
-func existsReason(reason string, family ippool.Family, existing []v3.IPPool) string {
+func existsReason(reason string, family ippool.Family, existing []*v3.IPPool) string {
 	if len(existing) == 1 || reason != existsUnchanged {
 		return reason
 	}
 	return fmt.Sprintf("%d %s pools exist: %s", len(existing), family, namesOf(existing))
 }
 
-func namesOf(pools []v3.IPPool) string {
+func namesOf(pools []*v3.IPPool) string {
 	names := make([]string, len(pools))
 	for i, pool := range pools {
 		names[i] = pool.Name

@@ -30,6 +30,9 @@ func Check(p plan.Plan, known facts.Facts, all bool) []Finding {
 // Notes returns what is good to know about the pools that Check checks but is no finding: a
 // random ULA without NAT, which no setting requested, and how Felix exempts nodes alone. It is a pure function.
 func Notes(p plan.Plan, known facts.Facts, all bool) []string {
+	if !checksAny(p, all) {
+		return nil
+	}
 	var notes []string
 	world, checked := checkedIn(p, known, all)
 	for _, pool := range checked {
@@ -54,6 +57,7 @@ var poolFamilies = []ippool.Family{ippool.IPv4, ippool.IPv6}
 // checkedIn returns what pools are checked against, and the pools to check.
 func checkedIn(p plan.Plan, known facts.Facts, all bool) (world input, checked []checkedPool) {
 	world = input{networks: known.Networks, routes: known.Routes, podCIDRs: known.PodCIDRs, survey: known.Survey, installation: known.Installation, backend: known.Backend, felix: known.FelixConfigurations, names: p.Names}
+	world.pools = make([]checkedPool, 0, len(p.Steps)+len(p.Existing))
 	partial, steps := map[string]bool{}, map[string]bool{}
 	for _, existing := range p.Existing {
 		if existing.Partial {
@@ -98,6 +102,11 @@ func isDrawn(step plan.Step, pool checkedPool, known facts.Facts) bool {
 // cluster.
 func Checks(step plan.Step, all bool) bool {
 	return step.Pool != nil && (all || step.Action == plan.Created || step.Action == plan.Updated)
+}
+
+// checksAny reports whether there is a step that Checks reports.
+func checksAny(p plan.Plan, all bool) bool {
+	return slices.ContainsFunc(p.Steps, func(step plan.Step) bool { return Checks(step, all) })
 }
 
 // Allowed splits findings into those that are not allowed by codes and those that are.

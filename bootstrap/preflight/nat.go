@@ -31,6 +31,9 @@ var natRemedies = map[nat.FindingCode]string{
 // they are allowed. The FelixConfiguration of a node counts even if the node does not exist:
 // nodes are not read for this. It is a pure function.
 func EndsFelix(p plan.Plan, known facts.Facts) []Finding {
+	if !checksAny(p, false) {
+		return nil
+	}
 	world, written := checkedIn(p, known, false)
 	var before []checkedPool
 	for _, existing := range p.Existing {

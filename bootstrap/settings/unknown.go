@@ -20,8 +20,12 @@ var unknownPrefixes = []string{
 	"CALICO_IPV4_POOL_", "CALICO_IPV6_POOL_", "CALICO_IPPOOL_",
 }
 
-// ofService matches the variables that Kubernetes sets in pods for a Service, which may
+// isOfService reports whether Kubernetes sets the variable in pods for a Service, which may
 // be named calico-ippools.
+func isOfService(name string) bool {
+	return (strings.Contains(name, "_PORT") || strings.HasSuffix(name, "_SERVICE_HOST")) && ofService().MatchString(name)
+}
+
 var ofService = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_[0-9]+_[A-Z]+(_[A-Z]+)?)?)$`)
 })
@@ -96,7 +100,7 @@ func unknownVariables(environ []string) []Setting {
 	for _, variable := range environ {
 		name, value, _ := strings.Cut(variable, "=")
 		begins := func(prefix string) bool { return strings.HasPrefix(strings.ToUpper(name), prefix) }
-		if value == "" || known[name] || ofService().MatchString(name) {
+		if value == "" || known[name] || isOfService(name) {
 			continue
 		}
 		if _, found := nearest(name); found || slices.ContainsFunc(unknownPrefixes, begins) {
@@ -182,18 +186,22 @@ func nearest(name string) (Definition, bool) {
 	if ours || len(given) >= len("CALICOIPV4POOLCIDR") {
 		limit = 1 + len(given)/10
 	}
-	for _, d := range definitions() {
+	for i, d := range definitions() {
 		if d.ID == other {
 			return d, true
 		}
-		for _, variable := range spellings(d) {
-			want := letters(variable)
-			away := spelling.Distance(given, want)
+		for _, want := range spellings()[i] {
+			away := 1
 			switch {
+			case given == want:
+				away = 0
 			case spelling.Swapped(given, want),
 				ours && strings.HasPrefix(want, given) && len(given) >= len("CALICOIPV4POOL")+3, // NAT for NAT_OUTGOING
 				ours && (given == want+"MODE" || given == want+"ENABLED"):
-				away = min(away, 1)
+			case len(given) > len(want)+limit, len(want) > len(given)+limit:
+				continue // the distance is at least the difference of the lengths
+			default:
+				away = spelling.Distance(given, want)
 			}
 			if away <= limit && (least < 0 || away < least) {
 				best, least = d, away
@@ -203,14 +211,22 @@ func nearest(name string) (Definition, bool) {
 	return best, least >= 0
 }
 
-// spellings returns the variables of a setting, and that of a pool without its prefix.
-func spellings(d Definition) []string {
-	names := d.Variables()
-	if short := strings.TrimPrefix(d.Env, envPrefix); strings.HasPrefix(short, "IP") {
-		names = append(names, short)
+// spellings returns, for each of the definitions, the letters of its variables, and of that
+// of a pool without its prefix.
+var spellings = sync.OnceValue(func() [][]string {
+	var all [][]string
+	for _, d := range definitions() {
+		names := d.Variables()
+		if short := strings.TrimPrefix(d.Env, envPrefix); strings.HasPrefix(short, "IP") {
+			names = append(names, short)
+		}
+		for i := range names {
+			names[i] = letters(names[i])
+		}
+		all = append(all, names)
 	}
-	return names
-}
+	return all
+})
 
 // letters returns the name without the most common differences, case and underscores.
 func letters(name string) string {

@@ -4,7 +4,14 @@ package spelling
 // Distance returns the Levenshtein distance: the number of bytes to insert, delete
 // or replace to turn one word into the other.
 func Distance(a, b string) int {
-	row := make([]int, len(b)+1) // distances from the bytes of a so far to each prefix of b
+	// Distances from the bytes of a so far to each prefix of b. Names are short: they are
+	// on the stack.
+	var short [64]int
+	row := short[:]
+	if len(b) >= len(short) {
+		row = make([]int, len(b)+1)
+	}
+	row = row[:len(b)+1]
 	for j := range row {
 		row[j] = j
 	}

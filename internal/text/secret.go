@@ -15,22 +15,23 @@ const Hidden = "***"
 // not a path, a name, a word or a URL.
 const maxValue = 4096
 
-// patterns are what secrets look like.
-type patterns struct {
-	pem, token, json, yaml, url, user, query *regexp.Regexp
+// looks are what secrets look like. Nearly no value needs one of them.
+var looks = struct {
+	pem, token, json, yaml, url, user, query func() *regexp.Regexp
+}{
+	pem:   pattern(`(?s)-----BEGIN .*?(-----END [^-]*-----|$)`),
+	token: pattern(`\beyJ[\w-]{8,}(\.[\w-]*)*|(?i:\b(?:bearer|basic) +[\w.~+/=-]{8,})|\b[a-z0-9]{6}\.[a-z0-9]{16}\b`),
+	json:  pattern(`^\s*(\{|\[\s*["{\[])|"\s*:\s*["{\[0-9tfn]`),
+	yaml:  pattern(`(?m)^\s*(- )?["']?[A-Za-z][\w.-]*["']?:\s`),
+	url:   pattern(`([\w+.-]+://)\S*@`),
+	user:  pattern(`(^|[\s"'/])[^\s:/@"']+:[^\s/@"']+@`),
+	query: pattern(`([?&;#]\w*(?i:token|password|passwd|secret|key|auth)\w*=)[^\s&"']+`),
 }
 
-var looks = sync.OnceValue(func() patterns {
-	return patterns{
-		pem:   regexp.MustCompile(`(?s)-----BEGIN .*?(-----END [^-]*-----|$)`),
-		token: regexp.MustCompile(`\beyJ[\w-]{8,}(\.[\w-]*)*|(?i:\b(?:bearer|basic) +[\w.~+/=-]{8,})|\b[a-z0-9]{6}\.[a-z0-9]{16}\b`),
-		json:  regexp.MustCompile(`^\s*(\{|\[\s*["{\[])|"\s*:\s*["{\[0-9tfn]`),
-		yaml:  regexp.MustCompile(`(?m)^\s*(- )?["']?[A-Za-z][\w.-]*["']?:\s`),
-		url:   regexp.MustCompile(`([\w+.-]+://)\S*@`),
-		user:  regexp.MustCompile(`(^|[\s"'/])[^\s:/@"']+:[^\s/@"']+@`),
-		query: regexp.MustCompile(`([?&;#]\w*(?i:token|password|passwd|secret|key|auth)\w*=)[^\s&"']+`),
-	}
-})
+// pattern compiles an expression when it is first used.
+func pattern(text string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
+}
 
 // Secret returns what a value seems to be that must not be shown where a path, a number,
 // a word, a name or a URL belongs, such as "a PEM text". It returns an empty string for a
@@ -38,23 +39,23 @@ var looks = sync.OnceValue(func() patterns {
 func Secret(value string) string {
 	value = strings.TrimRight(value, "\r\n") // a line break at the end is a mistake of another kind
 	length := len(value)
-	value, p := value[:min(length, maxValue)], looks()
+	value = value[:min(length, maxValue)]
 	switch {
 	case value == "":
 		return ""
 	case strings.Contains(value, pemBegin):
 		return "a PEM text"
-	case strings.ContainsAny(value, `{["`) && p.json.MatchString(value):
+	case strings.ContainsAny(value, `{["`) && looks.json().MatchString(value):
 		return "a JSON text"
-	case mayHaveToken(value) && p.token.MatchString(value):
+	case mayHaveToken(value) && looks.token().MatchString(value):
 		return "a token"
-	case strings.ContainsAny(value, "\r\n") && p.yaml.MatchString(value+"\n"):
+	case strings.ContainsAny(value, "\r\n") && looks.yaml().MatchString(value+"\n"):
 		return "a YAML text"
 	case strings.ContainsAny(value, "\r\n"):
 		return "a text of several lines"
-	case strings.Contains(value, "://") && MayHavePassword(value), strings.Contains(value, "@") && p.user.MatchString(value):
+	case strings.Contains(value, "://") && MayHavePassword(value), strings.Contains(value, "@") && looks.user().MatchString(value):
 		return "a URL with a password or a token"
-	case strings.ContainsAny(value, " \t") && p.yaml.MatchString(value):
+	case strings.ContainsAny(value, " \t") && looks.yaml().MatchString(value):
 		return "a YAML text"
 	case strings.ContainsFunc(value, func(r rune) bool { return unicode.IsControl(r) && r != '\t' }):
 		return "a text with control characters"
@@ -80,23 +81,22 @@ func IsNumber(value string) bool {
 	return len(value) <= 32 && number().MatchString(strings.Trim(value, " \t\r\n'\""))
 }
 
-var number = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[-+]?\.?[0-9][\w.,+ /%-]*$`) })
+var number = pattern(`^[-+]?\.?[0-9][\w.,+ /%-]*$`)
 
 // Redact returns a message without the parts that look like secrets. Messages of
 // libraries and servers may quote values.
 func Redact(message string) string {
-	p := looks()
 	if strings.Contains(message, pemBegin) {
-		message = p.pem.ReplaceAllLiteralString(message, Hidden)
+		message = looks.pem().ReplaceAllLiteralString(message, Hidden)
 	}
 	if strings.Contains(message, "@") {
-		message = p.url.ReplaceAllString(message, "${1}"+Hidden+"@")
+		message = looks.url().ReplaceAllString(message, "${1}"+Hidden+"@")
 	}
 	if mayHaveToken(message) {
-		message = p.token.ReplaceAllLiteralString(message, Hidden)
+		message = looks.token().ReplaceAllLiteralString(message, Hidden)
 	}
 	if strings.ContainsAny(message, "?&;#") && strings.Contains(message, "=") {
-		message = p.query.ReplaceAllString(message, "${1}"+Hidden)
+		message = looks.query().ReplaceAllString(message, "${1}"+Hidden)
 	}
 	return redactRuns(message)
 }
@@ -188,7 +188,7 @@ func isRandom(run string) bool {
 }
 
 // quoted matches the quoted strings of a message.
-var quoted = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`"(?:[^"\\]|\\.)+"|'[^']+'`) })
+var quoted = pattern(`"(?:[^"\\]|\\.)+"|'[^']+'`)
 
 // minQuoted is the minimum length in bytes of the part of a secret that Without removes. A
 // shorter one is in the text of every message.

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/calico-bootstrap/calico-bootstrap/internal/ranges"
 )
@@ -107,7 +108,7 @@ func merge(own, common FelixConfiguration) [fieldCount]Setting {
 }
 
 // interfaceName is what Felix accepts as an interface filter.
-var interfaceName = regexp.MustCompile(`^[a-zA-Z0-9:._+-]{1,15}$`)
+var interfaceName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-zA-Z0-9:._+-]{1,15}$`) })
 
 // The effects of an invalid value.
 const (
@@ -155,7 +156,7 @@ func parse(from [fieldCount]Setting) (effective, []Problem) {
 				reject(i, "must be a port or a range of ports such as 1024:65535", defaultAssumed)
 			}
 		case filter:
-			if interfaceName.MatchString(value) {
+			if interfaceName().MatchString(value) {
 				e.filter = value
 			} else {
 				reject(i, "must be the name of an interface such as eth0 or eth+, of at most 15 characters", defaultAssumed)
@@ -268,13 +269,15 @@ func LoadBalancersExempt(calicoVersion string) (known, exempt bool) {
 // release is a version such as v3.31.6. What may follow is a word such as rc1, the
 // development mark 0.dev, or the commits of git describe; a number such as -1.0 is of
 // Calico Enterprise, whose versions are others.
-var release = regexp.MustCompile(`^v?([0-9]{1,4})\.([0-9]{1,4})\.([0-9]{1,4})(?:[-+](?:[A-Za-z]|0\.dev|[0-9]+-g[0-9a-f]).*)?$`)
+var release = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^v?([0-9]{1,4})\.([0-9]{1,4})\.([0-9]{1,4})(?:[-+](?:[A-Za-z]|0\.dev|[0-9]+-g[0-9a-f]).*)?$`)
+})
 
 // parseVersion takes a build between two releases as the earlier one, and a pre-release
 // as the release.
 func parseVersion(value string) version {
 	v := version{text: value}
-	parts := release.FindStringSubmatch(strings.TrimSpace(value))
+	parts := release().FindStringSubmatch(strings.TrimSpace(value))
 	if parts == nil {
 		return v
 	}

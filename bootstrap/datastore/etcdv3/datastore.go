@@ -1,6 +1,7 @@
 package etcdv3
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -106,15 +107,15 @@ func (d *Datastore) Type() datastore.Type { return datastore.EtcdV3 }
 // so is a response that is incomplete.
 func (d *Datastore) Snapshot(ctx context.Context) (datastore.Snapshot, error) {
 	var (
-		snapshot      datastore.Snapshot
-		bytes, values int
+		snapshot     datastore.Snapshot
+		size, values int
 	)
 	pools := prefixRead{operation: "reading IP pools", prefix: ippool.RecordPrefix, page: poolPage, maxKeys: maxPools, pinned: true, snapshot: true}
 	at, err := d.pages(ctx, pools, func(page []*mvccpb.KeyValue) error {
 		for _, kv := range page {
-			bytes, values = bytes+len(kv.Value), values+strings.Count(string(kv.Value), ",")
+			size, values = size+len(kv.Value), values+bytes.Count(kv.Value, []byte{','})
 			switch {
-			case bytes > maxPoolBytes:
+			case size > maxPoolBytes:
 				return limitError(fmt.Sprintf("the records of the IP pools have more than %d bytes", maxPoolBytes))
 			case values > maxPoolValues:
 				return limitError(fmt.Sprintf("the records of the IP pools have more than %d values", maxPoolValues))

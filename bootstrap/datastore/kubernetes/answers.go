@@ -35,16 +35,16 @@ func poolList(group schema.GroupVersion) api.List {
 func readPools(ctx context.Context, client *api.Client, action api.Action, group schema.GroupVersion) (datastore.Snapshot, error) {
 	var snapshot datastore.Snapshot
 	revision, err := client.ReadList(ctx, action, poolList(group), func(item []byte) (int, error) {
-		record, unreadable, err := readPool(item)
+		record, unreadable, memory, err := readPool(item)
 		switch {
 		case err != nil:
 			return 0, err
 		case record == nil:
 			snapshot.Unreadable = append(snapshot.Unreadable, unreadable)
-			return poolMemory + len(unreadable.Name) + len(unreadable.CIDR) + 3*len(unreadable.Err.Error()), nil
+		default:
+			snapshot.Pools = append(snapshot.Pools, record)
 		}
-		snapshot.Pools = append(snapshot.Pools, record)
-		return memoryOf(record), nil
+		return memory, nil
 	})
 	if err != nil {
 		return datastore.Snapshot{}, err
@@ -64,40 +64,48 @@ type object struct {
 	} `json:"metadata"`
 }
 
-// readPool decodes an item of a list. It is an error if it is no pool, or has no name. A
-// pool whose other fields can't be decoded is unreadable; then the record is nil.
-func readPool(item []byte) (*ippool.Record, datastore.Unreadable, error) {
+// readPool decodes an item of a list, and returns about how much memory it takes. It is an
+// error if it is no pool, or has no name. A pool whose other fields can't be decoded is
+// unreadable; then the record is nil.
+func readPool(item []byte) (record *ippool.Record, unreadable datastore.Unreadable, memory int, err error) {
+	stored := withoutUnused(item)
+	record, failed := ippool.DecodeRecord(stored)
 	var named object
-	err := json.Unmarshal(item, &named)
+	if failed == nil {
+		pool := record.Pool()
+		named.Kind, named.Metadata.Name = pool.Kind, pool.Name
+	} else {
+		err = json.Unmarshal(item, &named)
+	}
 	// An API server leaves out the kinds of the items of some lists.
 	if err != nil || named.Metadata.Name == "" || named.Kind != "" && named.Kind != v3.KindIPPool {
-		return nil, datastore.Unreadable{}, api.ErrNoList
+		return nil, datastore.Unreadable{}, 0, api.ErrNoList
 	}
-	record, err := decodePool(item)
-	if err != nil {
-		return nil, datastore.Unreadable{Name: named.Metadata.Name, Err: err, CIDR: ippool.RecordCIDR(item)}, nil
+	if failed != nil {
+		unreadable = datastore.Unreadable{Name: named.Metadata.Name, Err: failed, CIDR: ippool.RecordCIDR(item)}
+		return nil, unreadable, poolMemory + len(unreadable.Name) + len(unreadable.CIDR) + 3*len(failed.Error()), nil
 	}
-	return record, datastore.Unreadable{}, nil
+	return record, unreadable, memoryOf(record.Pool(), len(stored)), nil
 }
 
-// decodePool decodes a pool without what a run doesn't use: its managed fields, which are
-// most of it, and its status.
-func decodePool(data []byte) (*ippool.Record, error) {
+// withoutUnused returns the JSON of a pool without what a run doesn't use: its managed
+// fields, which are most of it, and its status.
+func withoutUnused(data []byte) []byte {
 	data = bytes.ToValidUTF8(data, []byte("\ufffd")) // as the decoder does, which would make the texts larger
 	var fields, metadata map[string]json.RawMessage
-	if json.Unmarshal(data, &fields) != nil || json.Unmarshal(fields["metadata"], &metadata) != nil {
-		return ippool.DecodeRecord(data) // with its error
+	switch {
+	case !bytes.Contains(data, []byte("managedFields")) && !bytes.Contains(data, []byte("status")):
+		return data // nearly always: escapes in these names are as rare
+	case json.Unmarshal(data, &fields) != nil, json.Unmarshal(fields["metadata"], &metadata) != nil:
+		return data // DecodeRecord returns its error
 	}
 	delete(fields, "status")
 	if _, has := metadata["managedFields"]; has {
 		delete(metadata, "managedFields")
 		fields["metadata"], _ = json.Marshal(metadata) // can't fail: it was decoded
 	}
-	data, err := json.Marshal(fields)
-	if err != nil {
-		return nil, err
-	}
-	return ippool.DecodeRecord(data)
+	data, _ = json.Marshal(fields) // can't fail, either
+	return data
 }
 
 const (
@@ -105,11 +113,10 @@ const (
 	entryMemory = 200     // of an entry of a map or list, decoded and encoded
 )
 
-// memoryOf returns about how much memory a record takes: it has its texts as they were
-// stored, as they are encoded, and decoded.
-func memoryOf(record *ippool.Record) int {
-	pool := record.Pool()
+// memoryOf returns about how much memory the record of a pool takes: it has its texts as
+// they were stored, decoded and, if it changes, encoded.
+func memoryOf(pool *v3.IPPool, stored int) int {
 	entries := len(pool.Labels) + len(pool.Annotations) + len(pool.OwnerReferences) + len(pool.Finalizers) +
 		len(pool.ManagedFields) + len(pool.Spec.AllowedUses)
-	return poolMemory + 3*len(record.Raw()) + entryMemory*entries
+	return poolMemory + 3*stored + entryMemory*entries
 }
