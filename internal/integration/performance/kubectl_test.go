@@ -36,7 +36,7 @@ func BenchmarkKubectl(b *testing.B) {
 			}
 			require.Equal(b, 2, s.count(b))
 		}
-		for i, name := range []string{"creates pools", "pools exist"} {
+		for i, name := range runKinds {
 			t.compare(ours[i], ours[i], name, "calico-bootstrap")
 			t.compare(theirs[i], ours[i], name, "kubectl apply")
 		}
