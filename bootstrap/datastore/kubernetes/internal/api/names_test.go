@@ -25,11 +25,13 @@ import (
 
 // metadataList returns a list as an API server has it.
 func metadataList(next string, names ...string) *metav1.PartialObjectMetadataList {
+	fields := new(metav1.FieldsV1)
+	_ = fields.UnmarshalJSON([]byte(`{"f:spec":{}}`)) // never fails
 	list := &metav1.PartialObjectMetadataList{ListMeta: metav1.ListMeta{ResourceVersion: "7", Continue: next}}
 	for _, name := range names {
 		list.Items = append(list.Items, metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{
 			Name: name, UID: "8d5f0b1a", Annotations: map[string]string{"a": "b"}, CreationTimestamp: metav1.Unix(1, 0),
-			ManagedFields: []metav1.ManagedFieldsEntry{{Manager: "m", FieldsV1: &metav1.FieldsV1{Raw: []byte(`{"f:spec":{}}`)}}},
+			ManagedFields: []metav1.ManagedFieldsEntry{{Manager: "m", FieldsV1: fields}},
 		}})
 	}
 	return list
