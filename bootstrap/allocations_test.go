@@ -35,6 +35,14 @@ func TestAllocationsOfAPlan(t *testing.T) {
 	}
 }
 
+// The environment is read without an allocation for each comparison of names.
+func TestAllocationsOfTheEnvironment(t *testing.T) {
+	t.Setenv("CALICO_IPV4POOL_NAT_OUTGONG", "true")
+	var err error
+	assert.LessOrEqual(t, testing.AllocsPerRun(20, func() { _, err = settings.FromEnv() }), 400.0)
+	require.NoError(t, err)
+}
+
 // The definitions are built once, not on every call.
 func TestAllocationsOfSettings(t *testing.T) {
 	var config settings.Config
