@@ -39,7 +39,7 @@ func TestImitatedClusters(t *testing.T) {
 	always := []string{listPools, listBlocks, listNodes, listServiceCIDRs, operatorGroup}
 	all := append(always[:len(always):len(always)], kubeadmConfig, openShift, kubeProxy)
 	clusters := []imitatedCluster{ // OpenShift's definition stays, so clusters without it are first
-		{"kubeadm", false, false, append(always[:len(always):len(always)], kubeadmConfig), 2},
+		{"kubeadm", false, false, all, 2},
 		{"kubeadm-ipv6", false, true, all, 2},
 		{"k3s", false, true, all, 2},
 		{"openshift", false, false, all, 2},

@@ -104,7 +104,7 @@ func TestKubernetesPagesExpire(t *testing.T) {
 	server.InstallCRDs(t, ippool.CRDV1)
 	world := &kubernetesWorld{server: server, group: ippool.CRDV1, config: server.AdminConfig()}
 	client := etcdBelow(t, server)
-	storeBlocks(t, client, 5_001)
+	storeBlocks(t, client, 10_001)
 	compact := func() {
 		answer, err := client.Put(t.Context(), "/another", "")
 		require.NoError(t, err)
