@@ -19,18 +19,15 @@ at most 63 characters, with what is added to this one.
 {{- end -}}
 
 {{/*
-The name of the Job, given the chart's context and the spec of its pod. A Job is immutable:
-unless Helm deletes it first, one with other values is another Job.
+The name of the Job, given the chart's context. A Job is immutable: unless Helm deletes it
+first, one with another spec, or with other pools, is another Job.
 */}}
 {{- define "calico-bootstrap.jobName" -}}
-{{- $root := index . 0 -}}
-{{- $name := include "calico-bootstrap.fullname" $root -}}
-{{- with $root.Values -}}
-{{- if .hook.enabled -}}
+{{- $name := include "calico-bootstrap.fullname" . -}}
+{{- if .Values.hook.enabled -}}
 {{- $name -}}
 {{- else -}}
-{{- printf "%s-%s" $name (list (index $ 1) .pools .podAnnotations .podLabels .job | toJson | sha256sum | trunc 8) -}}
-{{- end -}}
+{{- list (include "calico-bootstrap.jobSpec" .) .Values.pools .Values.job.annotations | toJson | sha256sum | trunc 8 | printf "%s-%s" $name -}}
 {{- end -}}
 {{- end -}}
 
@@ -52,8 +49,8 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end -}}
 
 {{- define "calico-bootstrap.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "calico-bootstrap.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "calico-bootstrap.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
 {{/*
@@ -87,15 +84,62 @@ be hooks of the test as well: `helm test --logs` takes every hook of a test for 
 {{- end -}}
 
 {{/*
-The annotations of an object that a pod needs, given the chart's context, the suffix, and how
-much earlier than the Job it is created. What the Job needs is a hook as well, since hooks run
-before the objects of a release exist. It is deleted when the Job has succeeded or failed.
+The apiVersion, kind and metadata of an object, given the chart's context and a dictionary:
+apiVersion, kind, namespace (none: not in a namespace), name, hook (the annotations of a hook;
+empty: an object of the release), and the labels and annotations of the values, over which
+those of the chart take precedence.
+*/}}
+{{- define "calico-bootstrap.object" -}}
+{{- $root := index . 0 -}}
+{{- with index . 1 -}}
+{{- $hook := default dict .hook -}}
+{{- if $hook -}}
+{{- include "calico-bootstrap.checkHook" (list $root .) -}}
+{{- end -}}
+apiVersion: {{ .apiVersion }}
+kind: {{ .kind }}
+metadata:
+  name: {{ .name | quote }}
+  {{- with .namespace }}
+  namespace: {{ . | quote }}
+  {{- end }}
+  labels:
+    {{- merge (include "calico-bootstrap.labels" $root | fromYaml) (default dict .labels) | toYaml | nindent 4 }}
+  {{- with merge (dict) $hook (default dict .annotations) }}
+  annotations:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+{{- end -}}
+{{- end -}}
+
+{{/*
+Fails if the object of a hook exists and does not belong to this release: Helm would delete it
+before it creates the hook. `helm template` has no access to the cluster, and checks nothing.
+*/}}
+{{- define "calico-bootstrap.checkHook" -}}
+{{- $root := index . 0 -}}
+{{- with index . 1 -}}
+{{- $existing := lookup .apiVersion .kind (default "" .namespace) .name -}}
+{{- if $existing -}}
+{{- $labels := dig "metadata" "labels" dict $existing -}}
+{{- if not (and (eq (get $labels "app.kubernetes.io/instance") $root.Release.Name) (eq (get $labels "app.kubernetes.io/managed-by") $root.Release.Service) (hasPrefix (printf "%s-" $root.Chart.Name) (get $labels "helm.sh/chart"))) -}}
+{{- fail (printf "%s %s exists and does not belong to the chart %s of release %s, whose hook would delete it: set fullnameOverride, or serviceAccount.name, to another name" .kind (list .namespace .name | compact | join "/") $root.Chart.Name $root.Release.Name) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/*
+The annotations of an object that a pod needs, as YAML, given the chart's context, the suffix,
+and how much earlier than the Job it is created. What the Job needs is a hook as well, since
+hooks run before the objects of a release exist. It is deleted when the Job has succeeded or
+failed.
 */}}
 {{- define "calico-bootstrap.hookAnnotations" -}}
 {{- $root := index . 0 -}}
 {{- if and $root.Values.hook.enabled (not (index . 1)) -}}
 helm.sh/hook: pre-install,pre-upgrade
-helm.sh/hook-weight: {{ sub (int $root.Values.hook.weight) (index . 2) | quote }}
+helm.sh/hook-weight: {{ sub (int64 $root.Values.hook.weight) (index . 2) | quote }}
 helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 {{- end -}}
 {{- end -}}

@@ -26,8 +26,8 @@ the overrides, which are the second argument, and what etcdSecret implies.
 - name: {{ $variable }}
   valueFrom:
     secretKeyRef:
-      name: {{ $value.name }}
-      key: {{ $value.key }}
+      name: {{ $value.name | quote }}
+      key: {{ $value.key | quote }}
 {{- end -}}
 {{- else -}}
 {{- if kindIs "slice" $value -}}
@@ -48,7 +48,7 @@ the overrides, which are the second argument, and what etcdSecret implies.
 - name: {{ . }}
   valueFrom:
     configMapKeyRef:
-      name: {{ $root.Values.apiServerConfigMap }}
+      name: {{ $root.Values.apiServerConfigMap | quote }}
       key: {{ . }}
       optional: true
 {{- end }}
@@ -84,7 +84,7 @@ arguments of the program, and settings that override the values.
 {{- $env := include "calico-bootstrap.env" (list $root (index . 3)) -}}
 {{- with $root.Values -}}
 {{- $pools := include "calico-bootstrap.poolsConfigMap" (list $root $suffix) -}}
-serviceAccountName: {{ include "calico-bootstrap.serviceAccountName" (list $root $suffix) }}
+serviceAccountName: {{ include "calico-bootstrap.serviceAccountName" (list $root $suffix) | quote }}
 automountServiceAccountToken: {{ eq (include "calico-bootstrap.inCluster" $root) "true" }}
 restartPolicy: Never
 {{- with .image.pullSecrets }}
@@ -92,7 +92,7 @@ imagePullSecrets:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- with .priorityClassName }}
-priorityClassName: {{ . }}
+priorityClassName: {{ . | quote }}
 {{- end }}
 hostNetwork: {{ ternary (not .openshift) .hostNetwork (eq (toString .hostNetwork) "") }}
 {{- with .tolerations }}
@@ -148,12 +148,12 @@ volumes:
   {{- if $pools }}
   - name: pools
     configMap:
-      name: {{ $pools }}
+      name: {{ $pools | quote }}
   {{- end }}
   {{- if .etcdSecret.name }}
   - name: etcd
     secret:
-      secretName: {{ .etcdSecret.name }}
+      secretName: {{ .etcdSecret.name | quote }}
       # The key is for the group of fsGroup, and for nobody else.
       defaultMode: 0440
   {{- end }}
