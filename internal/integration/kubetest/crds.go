@@ -78,6 +78,9 @@ func (s *Server) InstallNATCRDs(tb testing.TB, group schema.GroupVersion, publis
 		s.install(tb, ownOrigin, ownDefinitions(tb, group, natResources...))
 	}
 	s.install(tb, ownOrigin, ownDefinitions(tb, group, bgpResource))
+	tb.Cleanup(func() { // Tests that share the server must not find these objects.
+		s.remove(tb, slices.Concat(ownDefinitions(tb, group, natResources...), ownDefinitions(tb, group, bgpResource)))
+	})
 }
 
 func (s *Server) installPublished(tb testing.TB, group schema.GroupVersion, resources []string) {
