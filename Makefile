@@ -5,8 +5,9 @@ BIN     := bin
 VERSION := $(shell git describe --tags --match 'v*' --always --abbrev=12 --dirty 2>/dev/null)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
-# Omits gRPC's tracing and the HTML templates that it uses.
-TAGS := grpcnotrace
+# Omits gRPC's tracing and the HTML templates that it uses, and the copy of HTTP/2 in
+# net/http: client-go brings its own.
+TAGS := grpcnotrace,nethttpomithttp2
 
 # Without cgo everywhere, so that each package is compiled once: for the tests, for the
 # linters, and for the kube-apiserver of the tests, which has most packages in common.

@@ -114,8 +114,8 @@ func (s *scanner) spec(spec *v3.IPPoolSpec) {
 // unknownMember is the number of a member that the scanner does not decode.
 const unknownMember = -1
 
-// scanner reads JSON from the front of a text. Once it finds something else than it is
-// asked for, it is invalid, and its results are meaningless.
+// scanner reads JSON from the front of a text. Once it finds something else than what
+// it reads, it is invalid, and its results must not be used.
 type scanner struct {
 	text  string // the rest
 	valid bool

@@ -13,6 +13,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/internal/ranges"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool/nat"
 )
 
 // Metadata of the pools that a run creates for a [NoNAT].
@@ -215,7 +216,7 @@ func (s *splitter) skip(r NoNAT, reason string) {
 // can't have its effect.
 func insideOf(r NoNAT, pool *v3.IPPool) (reason string, fault error) {
 	switch {
-	case forLoadBalancers(pool):
+	case nat.UseOf(pool.Spec.AllowedUses) == nat.ForLoadBalancers:
 		return "", fmt.Errorf("%w: %s: %s is inside %s of IPPool %q, which is for load balancers: such a pool does not exempt, and no other pool fits inside it; leave the range out",
 			ErrIncompatible, r.Source, r.Prefix, text.OneLine(pool.Spec.CIDR), pool.Name)
 	case pool.Spec.Disabled:

@@ -11,6 +11,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/ranges"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool/nat"
 )
 
 // Warnings about ranges of NoNATTo, and about existing pools with NoNATLabel.
@@ -200,11 +201,6 @@ func (p *planner) warnOfNoSource() {
 	}
 }
 
-// forLoadBalancers reports whether the pool is for load balancers alone: it does not exempt.
-func forLoadBalancers(pool *v3.IPPool) bool {
-	return len(pool.Spec.AllowedUses) == 1 && pool.Spec.AllowedUses[0] == v3.IPPoolAllowedUseLoadBalancer
-}
-
 // NoNATEffect returns what the pools of a range of NoNATTo do to NAT, as a sentence without a
 // full stop, derived from all pools of the plan. Empty: the range gets no pools. It is a pure
 // function.
@@ -215,7 +211,7 @@ func (p Plan) NoNATEffect(r NoNAT) string {
 	var exempt, balanced []netip.Prefix
 	var except []string
 	for _, pool := range slices.Concat(p.existing(), p.created()) {
-		if prefix := rangeOf(pool); prefix.IsValid() && forLoadBalancers(pool) && prefix.Overlaps(r.Prefix) {
+		if prefix := rangeOf(pool); prefix.IsValid() && nat.UseOf(pool.Spec.AllowedUses) == nat.ForLoadBalancers && prefix.Overlaps(r.Prefix) {
 			balanced = append(balanced, prefix)
 			except = append(except, fmt.Sprintf("%s (IPPool %q for load balancers)", prefix, pool.Name))
 		} else {

@@ -72,7 +72,7 @@ func skew() int64 {
 		}
 	}
 	return programs.New("calico-bootstrap-skewed", "github.com/calico-bootstrap/calico-bootstrap/examples/calico-bootstrap",
-		"-overlay", filepath.Join(folder, "overlay.json"), "-tags", "grpcnotrace")()
+		"-overlay", filepath.Join(folder, "overlay.json"), "-tags", programs.Tags)()
 })
 
 // TestClock runs the program on hosts with a skewed clock. Certificate validation

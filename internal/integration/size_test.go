@@ -17,7 +17,7 @@ import (
 // The limits for the size of the stripped binary and for the maximum resident memory of
 // a run whose pools exist, in bytes.
 const (
-	maxSize     = 24.5e6
+	maxSize     = 24e6
 	maxResident = 23.5e6
 )
 

@@ -72,7 +72,7 @@ func importer(b *testing.B, importPath string) programs.Program {
 	source := filepath.Join(b.TempDir(), "main.go")
 	text := fmt.Sprintf("package main\n\nimport _ %q\n\nfunc main() {}\n", importPath)
 	require.NoError(b, os.WriteFile(source, []byte(text), 0o600))
-	return programs.New(strings.ReplaceAll(importPath, "/", "-"), source, "-tags", "grpcnotrace", "-ldflags", "-s -w")
+	return programs.New(strings.ReplaceAll(importPath, "/", "-"), source, "-tags", programs.Tags, "-ldflags", "-s -w")
 }
 
 // listed is a package in the output of `go list`.
@@ -84,7 +84,7 @@ type listed struct {
 
 func list(b *testing.B, importPath string) []listed {
 	b.Helper()
-	out, err := exec.Command("go", "list", "-deps", "-tags", "grpcnotrace", "-json=ImportPath,Standard,Module", importPath).Output()
+	out, err := exec.Command("go", "list", "-deps", "-tags", programs.Tags, "-json=ImportPath,Standard,Module", importPath).Output()
 	require.NoError(b, err)
 	var all []listed
 	for decoder := json.NewDecoder(bytes.NewReader(out)); ; {

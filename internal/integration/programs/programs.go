@@ -21,8 +21,11 @@ const (
 // concurrent use.
 type Program func() (string, error)
 
+// Tags are the build tags of `make build` and of the container image.
+const Tags = "grpcnotrace,nethttpomithttp2"
+
 // CalicoBootstrap is the program as in the container image.
-var CalicoBootstrap = New("calico-bootstrap", examples+"calico-bootstrap", "-tags", "grpcnotrace", "-ldflags", "-s -w")
+var CalicoBootstrap = New("calico-bootstrap", examples+"calico-bootstrap", "-tags", Tags, "-ldflags", "-s -w")
 
 // Trial is the program of `make run`, with an embedded etcd.
 var Trial = New("calico-bootstrap-trial", examples+"calico-bootstrap", "-tags", "embedded")

@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/buildcache"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/programs"
 )
 
 var goreleaser = buildcache.Program{Name: "goreleaser", Path: "github.com/goreleaser/goreleaser/v2", Module: "github.com/goreleaser/goreleaser/v2"}
@@ -78,7 +79,7 @@ func testDist(t *testing.T, dist string) {
 			program := testArchive(t, filepath.Join(dist, archive), name, "calico-bootstrap"+extension)
 			info, err := buildinfo.ReadFile(program)
 			require.NoError(t, err)
-			assert.Subset(t, settings(info), []string{"GOOS=" + system, "GOARCH=" + architecture, "-trimpath=true", "-tags=grpcnotrace", "CGO_ENABLED=0"})
+			assert.Subset(t, settings(info), []string{"GOOS=" + system, "GOARCH=" + architecture, "-trimpath=true", "-tags=" + programs.Tags, "CGO_ENABLED=0"})
 			testSBOM(t, filepath.Join(dist, name+".cdx.json"), program)
 			testLicences(t, filepath.Join(filepath.Dir(program), "licenses"), program)
 			if system == runtime.GOOS && architecture == runtime.GOARCH {
