@@ -42,3 +42,10 @@ func Default(pool *v3.IPPool) {
 		spec.AssignmentMode = &mode
 	}
 }
+
+// OnlyForLoadBalancers reports whether a pool with these allowedUses is for the addresses of
+// Services of type LoadBalancer, and so for none of a pod or tunnel. As in Calico, a pool
+// without allowedUses is for workloads and tunnels.
+func OnlyForLoadBalancers(uses []v3.IPPoolAllowedUse) bool {
+	return len(uses) == 1 && uses[0] == v3.IPPoolAllowedUseLoadBalancer
+}

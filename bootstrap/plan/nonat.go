@@ -13,7 +13,6 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/internal/ranges"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
-	"github.com/calico-bootstrap/calico-bootstrap/ippool/nat"
 )
 
 // Metadata of the pools that a run creates for a [NoNAT].
@@ -216,7 +215,7 @@ func (s *splitter) skip(r NoNAT, reason string) {
 // can't have its effect.
 func insideOf(r NoNAT, pool *v3.IPPool) (reason string, fault error) {
 	switch {
-	case nat.UseOf(pool.Spec.AllowedUses) == nat.ForLoadBalancers:
+	case ippool.OnlyForLoadBalancers(pool.Spec.AllowedUses):
 		return "", fmt.Errorf("%w: %s: %s is inside %s of IPPool %q, which is for load balancers: such a pool does not exempt, and no other pool fits inside it; leave the range out",
 			ErrIncompatible, r.Source, r.Prefix, text.OneLine(pool.Spec.CIDR), pool.Name)
 	case pool.Spec.Disabled:

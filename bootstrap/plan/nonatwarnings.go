@@ -11,7 +11,6 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/ranges"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
-	"github.com/calico-bootstrap/calico-bootstrap/ippool/nat"
 )
 
 // Warnings about ranges of NoNATTo, and about existing pools with NoNATLabel.
@@ -211,7 +210,7 @@ func (p Plan) NoNATEffect(r NoNAT) string {
 	var exempt, balanced []netip.Prefix
 	var except []string
 	for _, pool := range slices.Concat(p.existing(), p.created()) {
-		if prefix := rangeOf(pool); prefix.IsValid() && nat.UseOf(pool.Spec.AllowedUses) == nat.ForLoadBalancers && prefix.Overlaps(r.Prefix) {
+		if prefix := rangeOf(pool); prefix.IsValid() && ippool.OnlyForLoadBalancers(pool.Spec.AllowedUses) && prefix.Overlaps(r.Prefix) {
 			balanced = append(balanced, prefix)
 			except = append(except, fmt.Sprintf("%s (IPPool %q for load balancers)", prefix, pool.Name))
 		} else {

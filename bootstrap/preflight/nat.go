@@ -132,7 +132,7 @@ func (c *checker) nat(families []ippool.Family) []Finding {
 
 // exempts reports whether the pool is there to exempt traffic to it from masquerading.
 func exempts(pool checkedPool) bool {
-	return pool.spec.Disabled && nat.UseOf(pool.spec.AllowedUses) != nat.ForLoadBalancers && pool.prefix().IsValid()
+	return pool.spec.Disabled && !ippool.OnlyForLoadBalancers(pool.spec.AllowedUses) && pool.prefix().IsValid()
 }
 
 // holdsNodes returns what the range has of the nodes or of this host's networks, as part of a

@@ -134,7 +134,7 @@ func (m *Model) addPools(pools []*v3.IPPool) {
 		}
 		pool := Pool{
 			Name: stored.Name, CIDR: prefix.Masked(), NATOutgoing: stored.Spec.NATOutgoing, Disabled: stored.Spec.Disabled,
-			DisableBGPExport: stored.Spec.DisableBGPExport, Use: UseOf(stored.Spec.AllowedUses),
+			DisableBGPExport: stored.Spec.DisableBGPExport, Use: useOf(stored.Spec.AllowedUses),
 		}
 		pool.Exempts = pool.Use != ForLoadBalancers || m.version.known && m.version.loadBalancersExempt
 		entries = append(entries, entry{pool, stored})
@@ -164,13 +164,13 @@ func (m *Model) addPools(pools []*v3.IPPool) {
 	}
 }
 
-// UseOf returns the use of a pool with these allowedUses. As in Calico, a pool without any is
+// useOf returns the use of a pool with these allowedUses. As in Calico, a pool without any is
 // for workloads and tunnels.
-func UseOf(uses []v3.IPPoolAllowedUse) Use {
+func useOf(uses []v3.IPPoolAllowedUse) Use {
 	switch {
 	case len(uses) == 0 || slices.Contains(uses, v3.IPPoolAllowedUseWorkload):
 		return ForWorkloads
-	case len(uses) == 1 && uses[0] == v3.IPPoolAllowedUseLoadBalancer:
+	case ippool.OnlyForLoadBalancers(uses):
 		return ForLoadBalancers
 	default:
 		return ForTunnels
