@@ -89,6 +89,10 @@ func testDist(t *testing.T, dist string) {
 					assert.Contains(t, files, file)
 					delete(files, file)
 				}
+				image := "calico-bootstrap_" + version + "_image_" + architecture + ".cdx.json"
+				assert.Contains(t, files, image)
+				delete(files, image)
+				testImageSBOM(t, filepath.Join(dist, image), program, architecture)
 				if architecture == runtime.GOARCH {
 					testDeb(t, filepath.Join(dist, name+".deb"))
 					testRPM(t, filepath.Join(dist, name+".rpm"))
