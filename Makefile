@@ -132,7 +132,15 @@ release-files:
 	@$(RELEASED)/program completion fish >$(RELEASED)/completions/calico-bootstrap.fish
 	@$(RELEASED)/program completion powershell >$(RELEASED)/completions/calico-bootstrap.ps1
 	@rm $(RELEASED)/program
-	@{ printf 'Upstream-Name: calico-bootstrap\nSource: https://$(MODULE)\nLicenses of linked modules: /usr/share/doc/calico-bootstrap/licenses\n\n'; cat LICENSE; } >$(RELEASED)/copyright
+	@{ printf '%s\n' 'Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/' \
+		'Upstream-Name: calico-bootstrap' 'Source: https://$(MODULE)' \
+		'Comment: /usr/share/doc/calico-bootstrap/licenses has the licences of the linked modules.' '' \
+		'Files: *' 'Copyright: The calico-bootstrap authors' 'License: Apache-2.0' && \
+		sed 's/^/ /; s/^ *$$/ ./' LICENSE; } >$(RELEASED)/copyright
+	@gzip -9nc CHANGELOG.md >$(RELEASED)/changelog.gz
+	@mkdir $(RELEASED)/man && for page in examples/calico-bootstrap/man/*.1; do \
+		gzip -9nc "$$page" >"$(RELEASED)/man/$${page##*/}.gz" || exit 1; \
+	done
 
 GORELEASER       ?= goreleaser
 GORELEASER_FLAGS ?=

@@ -32,7 +32,7 @@ func TestRehearsal(t *testing.T) {
 		c := clone(t)
 		c.tag(t, "v"+version)
 		c.tag(t, "examples/v"+version)
-		c.env = append(c.env, "PATH="+filepath.Dir(sbom)+":"+os.Getenv("PATH"))
+		c.env = append(c.env, "REHEARSAL=1", "PATH="+filepath.Dir(sbom)+":"+os.Getenv("PATH"))
 		run(t, c, "make", "release", "GORELEASER="+program, "GORELEASER_FLAGS=--snapshot --skip=sign")
 		dist := filepath.Join(c.folder, "bin/dist")
 		run(t, checkout{dist, c.env}, "sha256sum", "--check", "--strict", "checksums.txt")
