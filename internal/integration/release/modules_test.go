@@ -38,7 +38,7 @@ func TestReleasing(t *testing.T) {
 		require.NoError(t, err)
 		assert.Contains(t, info.Settings, debug.BuildSetting{Key: "GOARCH", Value: architecture})
 	}
-	chart := run(t, checkout{c.folder, releaser}, "helm", "show", "chart", "bin/calico-bootstrap-0.1.0.tgz")
+	chart := run(t, checkout{c.folder, releaser}, helm, "show", "chart", "bin/calico-bootstrap-0.1.0.tgz")
 	assert.Contains(t, chart, "\nversion: 0.1.0\n")
 	assert.Contains(t, chart, "\nappVersion: v0.1.0\n")
 
