@@ -60,7 +60,7 @@ func (p *program) bugReport(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, bugReportTime, fmt.Errorf("%w after %s, the limit of a report", bootstrap.ErrTimedOut, bugReportTime))
 	defer cancel()
-	invalid := p.load(ctx, true, formatsOf["bug-report"]...)
+	invalid := p.loadForReport(ctx)
 	p.logger = slog.New(slog.DiscardHandler) // the report has the warnings
 	report := []reportSection{
 		{"Program and host", append([]string{thisVersion().String()}, hostLines(ctx)...)},
@@ -72,6 +72,18 @@ func (p *program) bugReport(ctx context.Context) error {
 		return fmt.Errorf("writing the report: %w", err)
 	}
 	return nil
+}
+
+// loadForReport is load within a third of the report's time: a file that can't be read, such
+// as a pipe without a writer, leaves time for the other sections.
+func (p *program) loadForReport(ctx context.Context) error {
+	share := bugReportTime / 3
+	if deadline, ok := ctx.Deadline(); ok {
+		share = min(share, time.Until(deadline)/3)
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, share, fmt.Errorf("%w after %s, the limit of a report for its settings", bootstrap.ErrTimedOut, share.Round(time.Millisecond)))
+	defer cancel()
+	return p.load(ctx, true, formatsOf["bug-report"]...)
 }
 
 // settingLines returns the faults and warnings, the settings that are set, and the defaults.
@@ -122,7 +134,7 @@ func (p *program) datastoreSections(ctx context.Context, invalid bool) []reportS
 		lines, pools, planned = p.readDatastore(ctx, invalid)
 		server = append(server, lines...)
 	} else {
-		server = append(server, "not read: the settings of the connection are invalid")
+		server = append(server, "not read: the settings of the connection are invalid, or were not read")
 	}
 	notRead(&pools, "see Datastore")
 	notRead(&planned, "see Settings, Datastore and Pools")
@@ -227,12 +239,21 @@ func (p *program) planLines(ctx context.Context, store open.Datastore) []string 
 	for _, note := range planned.Report.Notes {
 		lines = append(lines, "note: "+note)
 	}
+	return append(lines, plannedPools(planned.Report.Pools)...)
+}
+
+// plannedPools returns the first pools of each action, and the numbers of all.
+func plannedPools(pools []bootstrap.PoolReport) []string {
+	var lines []string
 	count := map[plan.Action]int{}
-	for _, pool := range planned.Report.Pools {
+	for _, pool := range pools {
 		count[pool.Action]++
 		if count[pool.Action] <= maxReportedPools {
 			lines = append(lines, fmt.Sprintf("%s %s: %s (%s)", pool.Family, pool.Name, pool.Action, pool.Reason))
 		}
+	}
+	if len(lines) < len(pools) {
+		lines = append(lines, fmt.Sprintf("only the first %d of an action are shown", maxReportedPools))
 	}
 	return append(lines, fmt.Sprintf("%d to create, %d to update, %d unchanged, %d skipped",
 		count[plan.WouldCreate], count[plan.WouldUpdate], count[plan.Unchanged], count[plan.Skipped]))

@@ -12,8 +12,10 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/facts"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
@@ -95,6 +97,31 @@ func TestPoolLines(t *testing.T) {
 	lines := poolLines(snapshot)
 	assert.Len(t, lines, 2+1+maxReportedPools+1)
 	assert.Equal(t, "only the first 50 are shown", lines[len(lines)-1])
+}
+
+func TestPlannedPools(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		create, skip, shown int
+		dropped             bool
+	}{{0, 0, 0, false}, {maxReportedPools, 3, maxReportedPools + 3, false}, {maxReportedPools + 1, 3, maxReportedPools + 3, true}, {200, 200, 2 * maxReportedPools, true}} {
+		var pools []bootstrap.PoolReport
+		for range tt.create {
+			pools = append(pools, bootstrap.PoolReport{Action: plan.WouldCreate})
+		}
+		for range tt.skip {
+			pools = append(pools, bootstrap.PoolReport{Action: plan.Skipped})
+		}
+		lines := plannedPools(pools)
+		count := fmt.Sprintf("%d to create, 0 to update, 0 unchanged, %d skipped", tt.create, tt.skip)
+		assert.Equal(t, count, lines[len(lines)-1])
+		if tt.dropped {
+			assert.Equal(t, "only the first 50 of an action are shown", lines[len(lines)-2])
+			assert.Len(t, lines, tt.shown+2)
+		} else {
+			assert.Len(t, lines, tt.shown+1)
+		}
+	}
 }
 
 func TestVersionLines(t *testing.T) {

@@ -15,6 +15,7 @@ tool (
 )
 
 require (
+	github.com/CycloneDX/cyclonedx-go v0.9.3
 	github.com/calico-bootstrap/calico-bootstrap v0.0.0
 	github.com/creack/pty v1.1.24
 	github.com/projectcalico/api v0.0.0-20250916150628-d4009e4d7c50

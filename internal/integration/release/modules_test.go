@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/kubetest"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/typed"
 )
 
@@ -25,7 +26,13 @@ func TestReleasing(t *testing.T) {
 	tidy := func(printed string) string {
 		return regexp.MustCompile(`go1\.\S+ \w+/\w+`).ReplaceAllString(printed, "go1.26.8 linux/amd64")
 	}
-	typed.Session{Document: document, Name: "release", Folder: c.folder, Env: c.env, Tidy: tidy, Update: *update}.Type(t)
+	helm, err := kubetest.Helm(t.Context())
+	require.NoError(t, err)
+	releaser := append(c.env, "PATH="+filepath.Dir(helm)+":"+os.Getenv("PATH"))
+	typed.Session{Document: document, Name: "release", Folder: c.folder, Env: releaser, Tidy: tidy, Update: *update}.Type(t)
+	chart := run(t, checkout{c.folder, releaser}, helm, "show", "chart", "bin/calico-bootstrap-0.1.0.tgz")
+	assert.Contains(t, chart, "\nversion: 0.1.0\n")
+	assert.Contains(t, chart, "\nappVersion: v0.1.0\n")
 
 	folder := t.TempDir()
 	user := checkout{folder, append(c.env, "HOME="+folder, "GOPATH="+filepath.Join(folder, "go"), "GOMODCACHE="+filepath.Join(folder, "go/pkg/mod"),

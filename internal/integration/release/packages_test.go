@@ -3,8 +3,10 @@
 package release
 
 import (
+	"compress/gzip"
 	"crypto/sha256"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -72,11 +74,10 @@ func writeNFPM(t *testing.T, c checkout) {
 // inPackage are files of both packages.
 var inPackage = []string{
 	"/usr/bin/calico-bootstrap",
-	"/usr/share/man/man1/calico-bootstrap.1",
-	"/usr/share/man/man1/calico-bootstrap-nat.1",
+	"/usr/share/man/man1/calico-bootstrap.1.gz",
+	"/usr/share/man/man1/calico-bootstrap-nat.1.gz",
 	"/usr/share/bash-completion/completions/calico-bootstrap",
 	"/usr/share/fish/vendor_completions.d/calico-bootstrap.fish",
-	"/usr/share/doc/calico-bootstrap/copyright",
 	"/usr/share/doc/calico-bootstrap/licenses/go/LICENSE",
 	"/usr/share/doc/calico-bootstrap/licenses/go.etcd.io/etcd/client/v3/LICENSE",
 }
@@ -96,6 +97,10 @@ func testDeb(t *testing.T, path string) {
 	testInstalled(t, root, dpkg("--listfiles", "calico-bootstrap"))
 	assert.Empty(t, dpkg("--verify", "calico-bootstrap"))
 	assert.Contains(t, dpkg("--status", "calico-bootstrap"), "\nVersion: "+version+"\n")
+	doc := filepath.Join(root, "usr/share/doc/calico-bootstrap")
+	assert.Contains(t, unzip(t, filepath.Join(doc, "changelog.gz")), "# Changelog\n")
+	testCopyright(t, filepath.Join(doc, "copyright"))
+	assert.NoDirExists(t, filepath.Join(root, "usr/share/licenses")) // of RPMs
 	dpkg("--purge", "calico-bootstrap")
 	testNothingLeft(t, root)
 }
@@ -112,6 +117,8 @@ func testRPM(t *testing.T, path string) {
 	testInstalled(t, root, rpm("--query", "--list", "calico-bootstrap"))
 	assert.Empty(t, rpm("--verify", "calico-bootstrap"))
 	assert.Equal(t, version+" Apache-2.0", rpm("--query", "--queryformat", "%{VERSION} %{LICENSE}", "calico-bootstrap"))
+	assert.Equal(t, "/usr/share/licenses/calico-bootstrap/LICENSE\n", rpm("--query", "--licensefiles", "calico-bootstrap"))
+	assert.Contains(t, rpm("--query", "--docfiles", "calico-bootstrap"), "/usr/share/doc/calico-bootstrap/CHANGELOG.md\n")
 	rpm("--erase", "calico-bootstrap")
 	testNothingLeft(t, root)
 }
@@ -124,8 +131,42 @@ func testInstalled(t *testing.T, root, list string) {
 		assert.Regexp(t, `(?m)^`+regexp.QuoteMeta(file)+`$`, list)
 		assert.FileExists(t, root+file)
 	}
+	assert.Contains(t, unzip(t, root+inPackage[1]), ".TH ")
 	printed := run(t, checkout{".", nil}, "chroot", root, "/usr/bin/calico-bootstrap", "version")
 	assert.Contains(t, printed, "calico-bootstrap v"+version+" ")
+}
+
+// testCopyright checks that a file has Debian's format for copyright files: paragraphs of
+// fields, whose values continue on lines that begin with a space.
+func testCopyright(t *testing.T, path string) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	paragraphs := strings.Split(strings.TrimSuffix(string(text), "\n"), "\n\n")
+	require.Len(t, paragraphs, 2)
+	for i, required := range [][]string{{"Format", "Upstream-Name", "Source", "Comment"}, {"Files", "Copyright", "License"}} {
+		var fields []string
+		for _, match := range regexp.MustCompile(`(?m)^([^ \n][^:\n]*):? ?`).FindAllStringSubmatch(paragraphs[i], -1) {
+			fields = append(fields, match[1])
+		}
+		assert.Equal(t, required, fields)
+	}
+	assert.True(t, strings.HasPrefix(paragraphs[0], "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\n"))
+	assert.Contains(t, paragraphs[1], "\n .\n")
+	assert.Contains(t, paragraphs[1], "Licensed under the Apache License, Version 2.0")
+}
+
+// unzip returns the content of a compressed file.
+func unzip(t *testing.T, path string) string {
+	t.Helper()
+	file, err := os.Open(path)
+	require.NoError(t, err)
+	defer file.Close()
+	reader, err := gzip.NewReader(file)
+	require.NoError(t, err)
+	text, err := io.ReadAll(reader)
+	require.NoError(t, err)
+	return string(text)
 }
 
 // testNothingLeft checks that the root directory has only the package manager's database.

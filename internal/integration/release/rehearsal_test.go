@@ -33,7 +33,7 @@ func TestRehearsal(t *testing.T) {
 		c := clone(t)
 		c.tag(t, "v"+version)
 		c.tag(t, "examples/v"+version)
-		c.env = append(c.env, "PATH="+filepath.Dir(sbom)+":"+os.Getenv("PATH"))
+		c.env = append(c.env, "REHEARSAL=1", "PATH="+filepath.Dir(sbom)+":"+os.Getenv("PATH"))
 		run(t, c, "make", "release", "GORELEASER="+program, "GORELEASER_FLAGS=--snapshot --skip=sign")
 		dist := filepath.Join(c.folder, "bin/dist")
 		run(t, checkout{dist, c.env}, "sha256sum", "--check", "--strict", "checksums.txt")
@@ -90,6 +90,10 @@ func testDist(t *testing.T, dist string) {
 					assert.Contains(t, files, file)
 					delete(files, file)
 				}
+				image := "calico-bootstrap_" + version + "_image_" + architecture + ".cdx.json"
+				assert.Contains(t, files, image)
+				delete(files, image)
+				testImageSBOM(t, filepath.Join(dist, image), program, architecture)
 				if architecture == runtime.GOARCH {
 					testDeb(t, filepath.Join(dist, name+".deb"))
 					testRPM(t, filepath.Join(dist, name+".rpm"))

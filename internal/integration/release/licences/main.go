@@ -55,8 +55,15 @@ func run(output, tags string, platforms, packages []string) error {
 	if err != nil {
 		return err
 	}
-	standard := strings.TrimSpace(string(goroot))
-	_, err = licencesOf(standard, filepath.Join(output, "go"))
+	return collectGo(strings.TrimSpace(string(goroot)), output)
+}
+
+// collectGo copies the licence files of Go. Some distributions' packages of Go have none.
+func collectGo(goroot, output string) error {
+	found, err := licencesOf(goroot, filepath.Join(output, "go"))
+	if err == nil && !found {
+		err = fmt.Errorf("GOROOT: %s: no licence file; use a Go distribution from go.dev, or set GOTOOLCHAIN to a version", goroot)
+	}
 	return err
 }
 
@@ -119,9 +126,13 @@ func collect(p linked, output string) error {
 	}
 }
 
-var licenceFile = regexp.MustCompile(`(?i)^(licen[cs]e|copying|notice|patents|authors)([-.].*)?$`)
+var (
+	licence     = regexp.MustCompile(`(?i)^(licen[cs]e|copying)`)
+	licenceFile = regexp.MustCompile(`(?i)^(licen[cs]e|copying|notice|patents|authors)([-.].*)?$`)
+)
 
-// licencesOf copies the licence files of one directory.
+// licencesOf copies the licence files of one directory, and files such as NOTICE and
+// PATENTS. It reports whether a licence is among them.
 func licencesOf(from, to string) (found bool, err error) {
 	entries, err := os.ReadDir(from)
 	if err != nil {
@@ -131,7 +142,7 @@ func licencesOf(from, to string) (found bool, err error) {
 		if !entry.Type().IsRegular() || !licenceFile.MatchString(entry.Name()) || strings.HasSuffix(entry.Name(), ".go") {
 			continue
 		}
-		found = true
+		found = found || licence.MatchString(entry.Name())
 		text, err := os.ReadFile(filepath.Join(from, entry.Name()))
 		if err != nil {
 			return false, err

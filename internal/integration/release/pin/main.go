@@ -1,12 +1,14 @@
 // Command pin makes the examples require a version of the library that is not published
-// yet: it writes the version to examples/go.mod, and the checksums of the library at HEAD
-// to examples/go.sum. Both modules can then be tagged at one commit, as the library's
-// checksums do not depend on the files of the examples.
+// yet: it writes the version to examples/go.mod and to the chart's Chart.yaml, and the
+// checksums of the library at HEAD to examples/go.sum. Both modules can then be tagged at
+// one commit, as the library's checksums do not depend on the files of the examples.
 //
 //	pin v1.2.3    write
-//	pin -check    fail if the checksums differ from the library at HEAD
+//	pin -check    fail if the checksums differ from the library at HEAD, or the chart's
+//	              versions from that in examples/go.mod
 //
-// It runs in a directory of the repository, and ignores changes that are not committed.
+// It runs in a directory of the repository, and ignores changes of the library that are not
+// committed.
 package main
 
 import (
@@ -18,6 +20,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -28,10 +31,13 @@ import (
 	"golang.org/x/mod/zip"
 )
 
-const library = "github.com/calico-bootstrap/calico-bootstrap"
+const (
+	library   = "github.com/calico-bootstrap/calico-bootstrap"
+	chartFile = "examples/helm/calico-bootstrap/Chart.yaml"
+)
 
 func main() {
-	check := flag.Bool("check", false, "fail if the checksums differ")
+	check := flag.Bool("check", false, "fail if checksums or versions differ")
 	flag.Parse()
 	if err := run(*check, flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "pin:", err)
@@ -61,6 +67,15 @@ func run(check bool, args []string) error {
 		}
 		version = args[0]
 	}
+	chart := filepath.Join(repository, filepath.FromSlash(chartFile))
+	chartBefore, err := os.ReadFile(chart)
+	if err != nil {
+		return err
+	}
+	chartAfter, err := withVersion(chartBefore, version)
+	if err != nil {
+		return err
+	}
 	lines, err := checksums(repository, version)
 	if err != nil {
 		return err
@@ -69,10 +84,12 @@ func run(check bool, args []string) error {
 	switch {
 	case check && after != string(before):
 		return fmt.Errorf("examples/go.sum: checksums of %s %s differ from HEAD; run make pin RELEASE=%[2]s", library, version)
+	case check && !bytes.Equal(chartAfter, chartBefore):
+		return fmt.Errorf("%s: versions differ from %s in examples/go.mod; run make pin RELEASE=%[2]s", chartFile, version)
 	case check:
 		return nil
 	}
-	return errors.Join(requirements.write(version), os.WriteFile(sums, []byte(after), 0o644))
+	return errors.Join(requirements.write(version), os.WriteFile(sums, []byte(after), 0o644), os.WriteFile(chart, chartAfter, 0o644))
 }
 
 // requirements is a go.mod.
@@ -150,4 +167,14 @@ func withChecksums(sums string, lines []string) string {
 	// neighbours in any order of the others.
 	i, _ := slices.BinarySearch(all, library+" ")
 	return strings.Join(slices.Insert(all, i, lines...), "")
+}
+
+var chartVersion = regexp.MustCompile(`(?m)^(version: |appVersion: v)\S+$`)
+
+// withVersion replaces version and appVersion of a Chart.yaml.
+func withVersion(chart []byte, version string) ([]byte, error) {
+	if found := len(chartVersion.FindAll(chart, -1)); found != 2 {
+		return nil, fmt.Errorf("%s: %d valid lines: must be version, such as 1.2.3, and appVersion, such as v1.2.3", chartFile, found)
+	}
+	return chartVersion.ReplaceAll(chart, []byte("${1}"+strings.TrimPrefix(version, "v"))), nil
 }
