@@ -60,16 +60,20 @@ func testNATOfKubernetes(t *testing.T, world *kubernetesWorld, published bool) {
 	world.server.Apply(t, []byte(natNodes))
 	t.Cleanup(func() { kubectlAfter(t, world.server, "delete", "node", "nat-n1", "nat-n2") })
 
-	applied := applyManifests(t, world.server, manifests+"nat")
+	role := kustomizationOf(t, "nat")
+	if world.group == v3.SchemeGroupVersion {
+		role = kustomizationOf(t, "nat", nativeGroup)
+	}
+	applied := applyManifests(t, world.server, role)
 	reader, poolsOnly := "nat-reader-"+strings.ToLower(world.group.Version)+world.group.Group, "nat-pools-"+world.group.Group
 	rules := object[rbacv1.ClusterRole](t, applied, "ClusterRole").Rules
 	world.server.Allow(t, reader, rules...)
-	world.server.Allow(t, poolsOnly, kubetest.Rule(ippool.CRDV1.Group, "ippools", "list"), kubetest.Rule(v3.GroupName, "ippools", "list"))
+	world.server.Allow(t, poolsOnly, kubetest.Rule(world.group.Group, "ippools", "list"))
 	env := func(user string) []string {
 		cert, key := world.server.ClientCert(t, user)
 		folder := t.TempDir()
 		return []string{
-			"DATASTORE_TYPE=kubernetes", "K8S_API_ENDPOINT=" + world.server.URL(), "K8S_CA_FILE=" + world.server.CAFile(),
+			"DATASTORE_TYPE=kubernetes", "CALICO_API_GROUP=" + world.group.String(), "K8S_API_ENDPOINT=" + world.server.URL(), "K8S_CA_FILE=" + world.server.CAFile(),
 			"K8S_CERT_FILE=" + writeTo(t, folder, "cert", string(cert)), "K8S_KEY_FILE=" + writeTo(t, folder, "key", string(key)),
 		}
 	}
