@@ -42,6 +42,7 @@ var typedBy = map[string]string{
 	"docs/COMMANDS.md: install -D":                                   "TestInstall",
 	"docs/KUBERNETES.md: calico-bootstrap render -o installation":    "TestRenderIsAcceptedByTheOperator",
 	"docs/KUBERNETES.md: make image":                                 "TestImage",
+	"docs/KUBERNETES.md: make push-image":                            "TestPushImage",
 	"docs/KUBERNETES.md: podman run":                                 "TestImage",
 	"docs/FIREWALL.md: # calico-bootstrap firewall --ipv4-pool-ipip": "TestDocument",
 	"docs/LIBRARY.md: go mod edit":                                   "TestLibraryDocument",

@@ -151,7 +151,7 @@ func (n *node) run(t *testing.T, of string, pod corev1.PodSpec) result {
 	t.Helper()
 	require.Len(t, pod.Containers, 1)
 	env, args := n.container(t, pod)
-	if pod.AutomountServiceAccountToken != nil && *pod.AutomountServiceAccountToken {
+	if pod.AutomountServiceAccountToken == nil || *pod.AutomountServiceAccountToken {
 		user := "system:serviceaccount:" + n.namespace + ":" + pod.ServiceAccountName
 		waitForAccess(t, n.server, user, "list", n.group.Group, "ippools")
 		token := n.server.Token(t, n.namespace, pod.ServiceAccountName, time.Hour)

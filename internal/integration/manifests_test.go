@@ -159,30 +159,6 @@ func TestManifests(t *testing.T) {
 	}
 }
 
-// TestManifestsAreLikeTheChart compares when the Job of the base fails, and what it reports,
-// with the chart's.
-func TestManifestsAreLikeTheChart(t *testing.T) {
-	t.Parallel()
-	base := jobOf(t, kubectl(t, kubetest.Shared(t), "kustomize", manifests+"base"))
-	documents, err := rendered(t, withImage...)
-	require.NoError(t, err)
-	job := jobOf(t, documents)
-	assert.Equal(t, job.Spec.BackoffLimit, base.Spec.BackoffLimit)
-	assert.Equal(t, job.Spec.PodFailurePolicy, base.Spec.PodFailurePolicy)
-	assert.Equal(t, job.Spec.TTLSecondsAfterFinished, base.Spec.TTLSecondsAfterFinished)
-
-	pod, want := base.Spec.Template.Spec, job.Spec.Template.Spec
-	assert.Equal(t, want.RestartPolicy, pod.RestartPolicy)
-	assert.Equal(t, want.PriorityClassName, pod.PriorityClassName)
-	assert.Equal(t, want.Tolerations, pod.Tolerations)
-	assert.Equal(t, want.NodeSelector, pod.NodeSelector)
-	assert.Equal(t, want.HostNetwork, pod.HostNetwork)
-	assert.Equal(t, want.Containers[0].TerminationMessagePolicy, pod.Containers[0].TerminationMessagePolicy)
-	assert.Equal(t, want.Containers[0].Args, pod.Containers[0].Args)
-	assert.Equal(t, want.Containers[0].Resources, pod.Containers[0].Resources)
-	assert.Equal(t, want.Containers[0].SecurityContext, pod.Containers[0].SecurityContext)
-}
-
 // TestOnDriftUpdate applies the component that enables updates: it adds the setting
 // and one permission.
 func TestOnDriftUpdate(t *testing.T) {

@@ -79,9 +79,6 @@ func TestQuickStartOnKubernetes(t *testing.T) {
 	env := []string{"PATH=" + tools + string(filepath.ListSeparator) + os.Getenv("PATH"), "KUBECONFIG=" + world.server.Kubeconfig(t)}
 	typeQuickStart(t, readme, "on Kubernetes", env...)
 	assert.Len(t, world.Pools(t), 2)
-
-	t.Cleanup(func() { kubectlAfter(t, world.server, "delete", "-k", manifests+"base", "--wait=false") })
-	typeQuickStart(t, "../../docs/KUBERNETES.md", "with a Job", env...)
 }
 
 // TestQuickStartOnEtcd runs README.md's command for an etcd with client
