@@ -38,6 +38,7 @@ IMAGE      ?= calico-bootstrap:$(or $(VERSION),latest)
 ARCH       ?= $(shell $(GO) env GOARCH)
 IMAGE_TOOL ?= $(shell for tool in docker podman buildah; do $$tool info >/dev/null 2>&1 && echo $$tool && break; done)
 REVISION    = $(shell git rev-parse HEAD 2>/dev/null)
+comma      := ,
 COMMITTED   = $(shell TZ=UTC git log -1 --format=%cd --date=format-local:$(1) 2>/dev/null)
 
 .DEFAULT_GOAL := help
@@ -72,7 +73,7 @@ build: ## build the program into bin/
 .PHONY: image
 image: CONTEXT := $(BIN)/image-$(ARCH)
 image: ## build the container image (IMAGE=name:tag ARCH=arm64 IMAGE_TOOL=podman)
-	@command -v "$(IMAGE_TOOL)" >/dev/null || { echo "make image: docker, podman and buildah don't work; set IMAGE_TOOL to another tool" >&2; exit 1; }
+	@command -v "$(IMAGE_TOOL)" >/dev/null || { echo "make image: $(if $(IMAGE_TOOL),IMAGE_TOOL=$(IMAGE_TOOL): the command is not installed; install it$(comma) or set IMAGE_TOOL to docker or another tool,none of docker$(comma) podman and buildah is installed and works: their command info fails; install one$(comma) or set IMAGE_TOOL to another tool)" >&2; exit 1; }
 	@rm -rf $(CONTEXT)
 	GOOS=linux GOARCH=$(ARCH) CGO_ENABLED=0 $(GO) build -trimpath -tags '$(TAGS)' -ldflags '$(LDFLAGS)' -o $(CONTEXT)/calico-bootstrap ./examples/calico-bootstrap
 	@TZ=UTC touch -t $(or $(call COMMITTED,%Y%m%d%H%M.%S),197001010000) $(CONTEXT)/calico-bootstrap

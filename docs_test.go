@@ -36,9 +36,9 @@ func testsOf(t *testing.T) string {
 // mark, to the test that runs the commands. TestTranscripts checks blocks that begin
 // with $.
 var typedBy = map[string]string{
-	"README.md: go install":                                          "TestReleasing",
 	"README.md: make build":                                          "TestImage", // and make image
 	"README.md: bin/calico-bootstrap plan --etcd-endpoints":          "TestQuickStartOnEtcd",
+	"docs/INSTALL.md: go install":                                    "TestReleasing",
 	"docs/COMMANDS.md: install -D":                                   "TestInstall",
 	"docs/KUBERNETES.md: calico-bootstrap render -o installation":    "TestRenderIsAcceptedByTheOperator",
 	"docs/KUBERNETES.md: make image":                                 "TestImage",

@@ -264,6 +264,23 @@ func TestContributing(t *testing.T) {
 	assert.Greater(t, count, 30)
 }
 
+// TestMakeImageWithoutTool checks that a missing build tool is named, before anything is
+// compiled.
+func TestMakeImageWithoutTool(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("make"); err != nil {
+		t.Skip("make is not installed")
+	}
+	for tool, want := range map[string]string{
+		"no-such-tool": "make image: IMAGE_TOOL=no-such-tool: the command is not installed; install it, or set IMAGE_TOOL to docker or another tool\n",
+		"":             "make image: none of docker, podman and buildah is installed and works: their command info fails; install one, or set IMAGE_TOOL to another tool\n",
+	} {
+		out, err := exec.Command("make", "-s", "image", "IMAGE_TOOL="+tool).CombinedOutput()
+		require.Error(t, err)
+		assert.True(t, strings.HasPrefix(string(out), want), string(out))
+	}
+}
+
 // TestMakeHelp checks that `make help` is short, and that every target that is listed
 // exists and is explained.
 func TestMakeHelp(t *testing.T) {

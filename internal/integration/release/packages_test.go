@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"runtime"
@@ -16,10 +17,17 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	clientv3 "go.etcd.io/etcd/client/v3"
 	"sigs.k8s.io/yaml"
+
+	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/etcdtest"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/typed"
 )
 
-const version = "0.0.1" // of the checkouts that these tests build
+const (
+	version    = "0.0.1" // of the checkouts that these tests build
+	installing = repository + "/docs/INSTALL.md"
+)
 
 // TestPackages makes the packages of .goreleaser.yaml with nfpm, which is what goreleaser
 // uses, in two clones: they are identical, and they can be installed and removed.
@@ -41,6 +49,7 @@ func TestPackages(t *testing.T) {
 		if i == 0 {
 			testDeb(t, filepath.Join(c.folder, "bin/dist/calico-bootstrap.deb"))
 			testRPM(t, filepath.Join(c.folder, "bin/dist/calico-bootstrap.rpm"))
+			testInstallDocument(t, filepath.Join(c.folder, "bin/dist"))
 		}
 	}
 	assert.Len(t, sums[0], 2)
@@ -96,7 +105,9 @@ func testDeb(t *testing.T, path string) {
 	dpkg("--install", path)
 	testInstalled(t, root, dpkg("--listfiles", "calico-bootstrap"))
 	assert.Empty(t, dpkg("--verify", "calico-bootstrap"))
-	assert.Contains(t, dpkg("--status", "calico-bootstrap"), "\nVersion: "+version+"\n")
+	status := dpkg("--status", "calico-bootstrap")
+	assert.Contains(t, status, "\nVersion: "+version+"\n")
+	assert.Contains(t, status, "\nMaintainer: The calico-bootstrap authors <calico-bootstrap@users.noreply.github.com>\n")
 	doc := filepath.Join(root, "usr/share/doc/calico-bootstrap")
 	assert.Contains(t, unzip(t, filepath.Join(doc, "changelog.gz")), "# Changelog\n")
 	testCopyright(t, filepath.Join(doc, "copyright"))
@@ -134,6 +145,57 @@ func testInstalled(t *testing.T, root, list string) {
 	assert.Contains(t, unzip(t, root+inPackage[1]), ".TH ")
 	printed := run(t, checkout{".", nil}, "chroot", root, "/usr/bin/calico-bootstrap", "version")
 	assert.Contains(t, printed, "calico-bootstrap v"+version+" ")
+	testCreatesPools(t, root)
+}
+
+// testCreatesPools runs the commands of docs/INSTALL.md with the installed program and an etcd:
+// they create the pool.
+func testCreatesPools(t *testing.T, root string) {
+	t.Helper()
+	server, tools := etcdtest.Start(t), t.TempDir()
+	script := "#!/bin/sh\nETCD_ENDPOINTS=" + server.Endpoints()[0] + " exec chroot " + root + " /usr/bin/calico-bootstrap \"$@\"\n"
+	require.NoError(t, os.WriteFile(filepath.Join(tools, "calico-bootstrap"), []byte(script), 0o755))
+	typed.Session{
+		Document: installing, Name: "install-first-run", Folder: tools, Update: *update,
+		Env:  []string{"PATH=" + tools + ":" + os.Getenv("PATH"), "CALICO_IPPOOLS_PREFLIGHT=off"}, // without findings about this machine
+		Tidy: func(printed string) string { return printed },
+	}.Type(t)
+	stored, err := server.Client(t).Get(t.Context(), "/calico/resources/v3/projectcalico.org/ippools/", clientv3.WithPrefix())
+	require.NoError(t, err)
+	require.Len(t, stored.Kvs, 1)
+	assert.Equal(t, "/calico/resources/v3/projectcalico.org/ippools/default-ipv4-ippool", string(stored.Kvs[0].Key))
+	assert.Contains(t, string(stored.Kvs[0].Value), `"cidr":"10.244.0.0/16"`)
+}
+
+// testInstallDocument runs the commands of docs/INSTALL.md on the packages under the names
+// that a release gives them, with package managers that install into a root directory.
+func testInstallDocument(t *testing.T, dist string) {
+	t.Helper()
+	for session, format := range map[string]string{"install-deb": "deb", "install-rpm": "rpm"} {
+		root, folder, tools := t.TempDir(), t.TempDir(), t.TempDir()
+		require.NoError(t, os.MkdirAll(filepath.Join(root, "var/lib/dpkg/info"), 0o755))
+		for _, file := range []string{"status", "available"} {
+			require.NoError(t, os.WriteFile(filepath.Join(root, "var/lib/dpkg", file), nil, 0o644))
+		}
+		name := "calico-bootstrap_0.1.0_linux_amd64." + format
+		content, err := os.ReadFile(filepath.Join(dist, "calico-bootstrap."+format))
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(filepath.Join(folder, name), content, 0o644))
+		sums := fmt.Sprintf("%x  %s\n%064d  calico-bootstrap_0.1.0_linux_arm64.%s\n", sha256.Sum256(content), name, 0, format)
+		require.NoError(t, os.WriteFile(filepath.Join(folder, "checksums.txt"), []byte(sums), 0o644))
+		for manager, arguments := range map[string]string{"dpkg": "--log=" + os.DevNull, "rpm": "--dbpath=/var/lib/rpm"} {
+			path, err := exec.LookPath(manager)
+			require.NoError(t, err)
+			script := "#!/bin/sh\nexec " + path + " --root=" + root + " " + arguments + " \"$@\"\n"
+			require.NoError(t, os.WriteFile(filepath.Join(tools, manager), []byte(script), 0o755))
+		}
+		typed.Session{
+			Document: installing, Name: session, Folder: folder, Ignore: true,
+			Env: append(os.Environ(), "PATH="+tools+":"+os.Getenv("PATH")),
+		}.Type(t)
+		printed := run(t, checkout{".", nil}, "chroot", root, "/usr/bin/calico-bootstrap", "version")
+		assert.Contains(t, printed, "calico-bootstrap v"+version+" ")
+	}
 }
 
 // testCopyright checks that a file has Debian's format for copyright files: paragraphs of
