@@ -136,8 +136,9 @@ test-host: ## install the requirements of the tests that need root on Debian or 
 	$(GO) test -tags host -count=1 -timeout 30m ./internal/integration/host/...
 
 # Cold, it builds nfpm and cyclonedx-gomod (four minutes), and the program in the workspace
-# and from its own go.mod (up to ten); etcd's packages are there after `make test`. This was measured on two cores that twenty other
-# processes shared. Warm, on a nearly idle machine, it takes a minute and a half.
+# and from its own go.mod (up to ten); etcd's packages are there after `make test`. This was
+# measured on two cores that twenty other processes shared. Warm, on a nearly idle machine, it
+# takes a minute and a half.
 .PHONY: test-release
 test-release: ## install the requirements of the release's tests on Debian or Fedora, as root, and run them: go install, packages, SBOM, licences
 	internal/integration/release/install
