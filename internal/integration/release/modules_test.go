@@ -42,14 +42,16 @@ func TestReleasing(t *testing.T) {
 	typed.Session{Document: document, Name: "released", Folder: folder, Env: user.env, Tidy: tidy, Update: *update}.Type(t)
 	assert.Regexp(t, `(?m)^\tdep\t`+library+`\tv0\.1\.0\th1:`, run(t, user, "go", "version", "-m", "go/bin/calico-bootstrap"))
 
-	readme, err := os.ReadFile(repository + "/README.md")
+	install, err := os.ReadFile(repository + "/docs/INSTALL.md")
 	require.NoError(t, err)
-	command := regexp.MustCompile("(?s)```\n(go install .*?)```").FindSubmatch(readme)
+	command := regexp.MustCompile("(?s)```\n(go install .*?)```").FindSubmatch(install)
 	require.NotNil(t, command)
 	require.NoError(t, os.Remove(filepath.Join(folder, "go/bin/calico-bootstrap")))
 	run(t, user, "sh", "-e", "-c", string(command[1]))
 	assert.Contains(t, run(t, user, "go/bin/calico-bootstrap", "version"), "calico-bootstrap v0.1.0 ")
 
+	readme, err := os.ReadFile(repository + "/README.md")
+	require.NoError(t, err)
 	testImport(t, user, string(readme))
 }
 
