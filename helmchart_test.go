@@ -13,6 +13,7 @@ import (
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"sigs.k8s.io/yaml"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
@@ -93,6 +94,18 @@ func chartVariables() string {
 		"{{- define \"calico-bootstrap.variables\" -}}\n" + variables.String() + "{{- end -}}\n\n" +
 		"{{/* The settings with the value off, which is the boolean false in YAML. */}}\n" +
 		"{{- define \"calico-bootstrap.off\" -}}\n" + off.String() + "{{- end -}}\n"
+}
+
+// chartDefaultsTemplate returns templates/_defaults.tpl, given values.yaml.
+func chartDefaultsTemplate(t *testing.T, values string) string {
+	t.Helper()
+	defaults := object{}
+	require.NoError(t, yaml.Unmarshal([]byte(values), &defaults))
+	encoded, err := yaml.Marshal(defaults)
+	require.NoError(t, err)
+	return "{{/* Written by `go test . -run HelmChart -update`. */}}\n\n" +
+		"{{/* values.yaml, for values that are null or that an older chart does not have. */}}\n" +
+		"{{- define \"calico-bootstrap.defaults\" -}}\n" + string(encoded) + "{{- end -}}\n"
 }
 
 type object = map[string]any
@@ -180,8 +193,10 @@ func TestHelmChartHasEverySetting(t *testing.T) {
 	encoded, err := json.MarshalIndent(schema, "", "  ")
 	require.NoError(t, err)
 
+	values = before + begin + chartValues() + end + after
 	for name, want := range map[string]string{
-		"values.yaml":             before + begin + chartValues() + end + after,
+		"values.yaml":             values,
+		"templates/_defaults.tpl": chartDefaultsTemplate(t, values),
 		"templates/_settings.tpl": chartVariables(),
 		"values.schema.json":      string(encoded) + "\n",
 	} {

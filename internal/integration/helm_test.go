@@ -35,7 +35,12 @@ func helmCommand(t *testing.T, args ...string) *exec.Cmd {
 // rendered returns the objects of the chart, and the error of helm.
 func rendered(t *testing.T, args ...string) (string, error) {
 	t.Helper()
-	cmd := helmCommand(t, append([]string{"template", "pools", chart, "--namespace", "network"}, args...)...)
+	return renderedFrom(t, chart, args...)
+}
+
+func renderedFrom(t *testing.T, folder string, args ...string) (string, error) {
+	t.Helper()
+	cmd := helmCommand(t, append([]string{"template", "pools", folder, "--namespace", "network"}, args...)...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil {
