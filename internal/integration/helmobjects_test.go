@@ -89,10 +89,10 @@ func TestHelmHooks(t *testing.T) {
 		hooks   []string
 	}{
 		{"true", []string{
-			"ServiceAccount pre-install,pre-upgrade -15", "ConfigMap pre-install,pre-upgrade -15",
-			"ClusterRole pre-install,pre-upgrade -15", "ClusterRoleBinding pre-install,pre-upgrade -5",
-			"Role pre-install,pre-upgrade -15", "RoleBinding pre-install,pre-upgrade -5",
-			"Job pre-install,pre-upgrade 5",
+			"ServiceAccount pre-install,pre-upgrade,pre-rollback -15", "ConfigMap pre-install,pre-upgrade,pre-rollback -15",
+			"ClusterRole pre-install,pre-upgrade,pre-rollback -15", "ClusterRoleBinding pre-install,pre-upgrade,pre-rollback -5",
+			"Role pre-install,pre-upgrade,pre-rollback -15", "RoleBinding pre-install,pre-upgrade,pre-rollback -5",
+			"Job pre-install,pre-upgrade,pre-rollback 5",
 		}},
 		{"false", []string{"ServiceAccount  ", "ConfigMap  ", "ClusterRole  ", "ClusterRoleBinding  ", "Role  ", "RoleBinding  ", "Job  "}},
 	} {

@@ -138,7 +138,7 @@ failed.
 {{- define "calico-bootstrap.hookAnnotations" -}}
 {{- $root := index . 0 -}}
 {{- if and $root.Values.hook.enabled (not (index . 1)) -}}
-helm.sh/hook: pre-install,pre-upgrade
+helm.sh/hook: pre-install,pre-upgrade,pre-rollback
 helm.sh/hook-weight: {{ sub (int64 $root.Values.hook.weight) (index . 2) | quote }}
 helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 {{- end -}}
