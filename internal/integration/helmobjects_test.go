@@ -169,7 +169,7 @@ func TestHelmOnOpenShift(t *testing.T) {
 	kubectl(t, world.server, "label", "namespace", namespace, "pod-security.kubernetes.io/enforce=restricted")
 	world.server.ServiceAccount(t, namespace, "pools-calico-bootstrap-test")
 	create := func(set string) error {
-		documents, err := rendered(t, append(withImage, "--namespace", namespace, "--show-only", "templates/tests/pools.yaml", "--set", set+",etcdSecret.name=etcd,pools[0].name=a,pools[0].cidr=10.1.0.0/16")...)
+		documents, err := rendered(t, append(withImage, "--namespace", namespace, "--show-only", "templates/tests/pools.yaml", "--set", set+","+etcdEndpoint+"etcdSecret.name=etcd,pools[0].name=a,pools[0].cidr=10.1.0.0/16")...)
 		require.NoError(t, err)
 		file := filepath.Join(t.TempDir(), "pod.yaml")
 		require.NoError(t, os.WriteFile(file, []byte(documents), 0o600))

@@ -163,7 +163,7 @@ func TestHelmFailedJob(t *testing.T) {
 	reason := regexp.MustCompile(`kubectl .*terminated.message.*`).FindString(status)
 	require.NotEmpty(t, reason)
 	show := exec.CommandContext(t.Context(), "bash", "-c", reason)
-	show.Env = []string{"PATH=" + withKubectl(t) + ":" + os.Getenv("PATH"), "KUBECONFIG=" + n.server.Kubeconfig(t)}
+	show.Env = []string{"HOME=" + t.TempDir(), "PATH=" + withKubectl(t) + ":" + os.Getenv("PATH"), "KUBECONFIG=" + n.server.Kubeconfig(t)}
 	message, err := show.CombinedOutput()
 	require.NoError(t, err, string(message))
 	assert.Contains(t, string(message), "10.244.0.0/33", "the command of the notes shows the reason")
