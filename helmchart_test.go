@@ -155,3 +155,10 @@ func TestHelmChartHasTheImagesUser(t *testing.T) {
 	require.NotNil(t, user)
 	assert.Contains(t, readFile(t, chart+"values.yaml"), fmt.Sprintf("  runAsUser: %s\n  runAsGroup: %[2]s\n  fsGroup: %[2]s\n", user[1], user[2]))
 }
+
+// TestHelmChartHasTheLicense compares the licence that the package of the chart includes with
+// that of the repository.
+func TestHelmChartHasTheLicense(t *testing.T) {
+	t.Parallel()
+	assert.Equal(t, readFile(t, "LICENSE"), readFile(t, chart+"LICENSE"))
+}

@@ -138,6 +138,7 @@ func TestHelmPods(t *testing.T) {
 				}
 			}
 		}
+		assert.Equal(t, []int32{2, 3}, jobOf(t, documents).Spec.PodFailurePolicy.Rules[0].OnExitCodes.Values, "another pod would fail as well")
 		assert.Equal(t, "apply", job.Containers[0].Args[0])
 		assert.Equal(t, []string{"plan", "--exit-code"}, test.Containers[0].Args[:2])
 		assert.Equal(t, job.Containers[0].Image, test.Containers[0].Image)
