@@ -1,6 +1,7 @@
 package calicobootstrap_test
 
 import (
+	"cmp"
 	"reflect"
 	"slices"
 	"strings"
@@ -89,6 +90,7 @@ func settingSchema(d settings.Definition) object {
 		}
 		return schema(object{"enum": words})
 	case isList(d):
+		shape = cmp.Or(shape, `[^,]+`)
 		return schema(object{"oneOf": []any{
 			matching(shape + "( *, *" + shape + ")*"),
 			object{"type": "array", "items": object{"type": "string", "pattern": "^(" + shape + ")$"}},

@@ -184,6 +184,35 @@ func TestHelmValuesAreChecked(t *testing.T) {
 	}
 }
 
+// TestHelmBooleansAsText sets booleans to texts, as --set-string does. The schema refuses them,
+// and without it they mean the same, also to the roles.
+func TestHelmBooleansAsText(t *testing.T) {
+	t.Parallel()
+	const timeLimits = "settings.timeout=,job.activeDeadlineSeconds=null"
+	for _, value := range []string{"true", "false"} {
+		var all []string
+		for _, d := range settings.Definitions() {
+			if d.Bool && !strings.HasPrefix(d.Flag, "k8s") {
+				words := strings.Split(d.Flag, "-")
+				for i := range words[1:] {
+					words[i+1] = strings.ToUpper(words[i+1][:1]) + words[i+1][1:]
+				}
+				all = append(all, "settings."+strings.Join(words, "")+"="+value)
+			}
+		}
+		require.NotEmpty(t, all)
+		for _, set := range []string{strings.Join(all, ","), "settings.noDefaultPools=" + value, "settings.ipv6PoolNatOutgoing=" + value} {
+			want, err := rendered(t, append(withImage, "--set", timeLimits, "--set", set)...)
+			require.NoError(t, err)
+			got, err := rendered(t, append(withImage, "--set", timeLimits, "--set-string", set, "--skip-schema-validation")...)
+			require.NoError(t, err)
+			assert.Equal(t, want, got, set)
+			_, err = rendered(t, append(withImage, "--set-string", set)...)
+			assert.ErrorContains(t, err, "value must be one of true, false, ''", set)
+		}
+	}
+}
+
 const etcdEndpoint = "settings.etcdEndpoints=https://10.0.0.1:2379,"
 
 // TestHelmSecrets tries to put secrets into the values, which a release stores: the chart
