@@ -4,15 +4,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"reflect"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
-	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"sigs.k8s.io/yaml"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
@@ -81,81 +80,35 @@ func hasOff(d settings.Definition) bool { return !d.Bool && slices.Contains(d.Wo
 
 // chartVariables returns templates/_settings.tpl.
 func chartVariables() string {
-	var variables, off strings.Builder
+	var variables, off, secrets strings.Builder
 	for _, d := range chartSettings() {
 		fmt.Fprintf(&variables, "%s: %s\n", valueName(d), d.Env)
 		if hasOff(d) {
 			fmt.Fprintf(&off, "- %s\n", valueName(d))
+		}
+		if d.Secret {
+			fmt.Fprintf(&secrets, "%s: %s\n", valueName(d), strings.Join(append(d.Variables(), "--"+d.Flag), ","))
 		}
 	}
 	return "{{/* Written by `go test . -run HelmChart -update`. */}}\n\n" +
 		"{{/* The environment variable of each setting. */}}\n" +
 		"{{- define \"calico-bootstrap.variables\" -}}\n" + variables.String() + "{{- end -}}\n\n" +
 		"{{/* The settings with the value off, which is the boolean false in YAML. */}}\n" +
-		"{{- define \"calico-bootstrap.off\" -}}\n" + off.String() + "{{- end -}}\n"
+		"{{- define \"calico-bootstrap.off\" -}}\n" + off.String() + "{{- end -}}\n\n" +
+		"{{/* The variables and the flag of each secret. */}}\n" +
+		"{{- define \"calico-bootstrap.secrets\" -}}\n" + secrets.String() + "{{- end -}}\n"
 }
 
-type object = map[string]any
-
-// settingSchema returns the schema of a setting. Templates check the rest, and the program
-// all of it.
-func settingSchema(d settings.Definition) object {
-	s := object{"description": chartUsage(d)}
-	text := object{"type": "string"}
-	switch {
-	case d.Secret:
-		s["oneOf"] = []any{
-			object{"type": "object", "maxProperties": 0},
-			object{"type": "object", "additionalProperties": false, "required": []any{"name", "key"}, "properties": object{
-				"name": object{"type": "string", "minLength": 1}, "key": object{"type": "string", "minLength": 1},
-			}},
-		}
-	case d.Bool:
-		s["enum"] = []any{true, false, ""}
-	case d.Words != nil:
-		words := []any{""}
-		for _, word := range d.Words {
-			words = append(words, word)
-		}
-		if strings.HasSuffix(string(d.ID), "Mode") { // as in an IPPool
-			words = append(words, string(v3.IPIPModeNever), string(v3.IPIPModeAlways), string(v3.IPIPModeCrossSubnet))
-		}
-		if hasOff(d) {
-			words = append(words, false)
-		}
-		s["enum"] = words
-	case isList(d):
-		s["oneOf"] = []any{text, object{"type": "array", "items": text}}
-	default: // a number of --set, such as a block size, has no quotes
-		s["type"] = []any{"string", "number"}
-	}
-	return s
-}
-
-// poolSchema returns the schema of an item of pools: the fields of an IPPool that are not
-// deprecated.
-func poolSchema() object {
-	properties := object{"name": object{"type": "string", "minLength": 1}}
-	spec := reflect.TypeFor[v3.IPPoolSpec]()
-	for i := range spec.NumField() {
-		field := spec.Field(i)
-		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
-		switch kind := field.Type.Kind(); {
-		case strings.Contains(field.Tag.Get("validate"), "mustBe"): // deprecated
-		case kind == reflect.Bool:
-			properties[name] = object{"type": "boolean"}
-		case kind == reflect.Int:
-			properties[name] = object{"type": "integer"}
-		case kind == reflect.Slice:
-			properties[name] = object{"type": "array", "items": object{"type": "string"}}
-		default:
-			properties[name] = object{"type": "string"}
-		}
-	}
-	for _, name := range []string{"labels", "annotations"} {
-		properties[name] = object{"type": "object", "additionalProperties": object{"type": "string"}}
-	}
-	return object{"type": "object", "additionalProperties": false, "required": []any{"name", "cidr"}, "properties": properties}
+// chartDefaultsTemplate returns templates/_defaults.tpl, given values.yaml.
+func chartDefaultsTemplate(t *testing.T, values string) string {
+	t.Helper()
+	defaults := object{}
+	require.NoError(t, yaml.Unmarshal([]byte(values), &defaults))
+	encoded, err := yaml.Marshal(defaults)
+	require.NoError(t, err)
+	return "{{/* Written by `go test . -run HelmChart -update`. */}}\n\n" +
+		"{{/* values.yaml, for values that are null or that an older chart does not have. */}}\n" +
+		"{{- define \"calico-bootstrap.defaults\" -}}\n" + string(encoded) + "{{- end -}}\n"
 }
 
 // TestHelmChartHasEverySetting compares the parts of the chart that list the settings with
@@ -180,8 +133,10 @@ func TestHelmChartHasEverySetting(t *testing.T) {
 	encoded, err := json.MarshalIndent(schema, "", "  ")
 	require.NoError(t, err)
 
+	values = before + begin + chartValues() + end + after
 	for name, want := range map[string]string{
-		"values.yaml":             before + begin + chartValues() + end + after,
+		"values.yaml":             values,
+		"templates/_defaults.tpl": chartDefaultsTemplate(t, values),
 		"templates/_settings.tpl": chartVariables(),
 		"values.schema.json":      string(encoded) + "\n",
 	} {
@@ -199,4 +154,11 @@ func TestHelmChartHasTheImagesUser(t *testing.T) {
 	user := regexp.MustCompile(`(?m)^USER (\d+):(\d+)$`).FindStringSubmatch(readFile(t, "examples/calico-bootstrap/Dockerfile"))
 	require.NotNil(t, user)
 	assert.Contains(t, readFile(t, chart+"values.yaml"), fmt.Sprintf("  runAsUser: %s\n  runAsGroup: %[2]s\n  fsGroup: %[2]s\n", user[1], user[2]))
+}
+
+// TestHelmChartHasTheLicense compares the licence that the package of the chart includes with
+// that of the repository.
+func TestHelmChartHasTheLicense(t *testing.T) {
+	t.Parallel()
+	assert.Equal(t, readFile(t, "LICENSE"), readFile(t, chart+"LICENSE"))
 }

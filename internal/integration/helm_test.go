@@ -3,9 +3,12 @@ package integration
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -35,7 +38,12 @@ func helmCommand(t *testing.T, args ...string) *exec.Cmd {
 // rendered returns the objects of the chart, and the error of helm.
 func rendered(t *testing.T, args ...string) (string, error) {
 	t.Helper()
-	cmd := helmCommand(t, append([]string{"template", "pools", chart, "--namespace", "network"}, args...)...)
+	return renderedFrom(t, chart, args...)
+}
+
+func renderedFrom(t *testing.T, folder string, args ...string) (string, error) {
+	t.Helper()
+	cmd := helmCommand(t, append([]string{"template", "pools", folder, "--namespace", "network"}, args...)...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil {
@@ -109,17 +117,126 @@ func TestHelmValuesAreChecked(t *testing.T) {
 		{"hook.enable=true", "additional properties 'enable' not allowed"},
 		{"hook.jobDeletePolicy=hook-suceeded", "does not match pattern"},
 		{"job.backoffLimit=-1", "minimum: got -1, want 0"},
+		{"settings.noDefaultPools=ture", "value must be one of true, false, ''"},
+		{"settings.ipv4PoolCidr=10.244.0.0", "does not match pattern"},
+		{"settings.ipv4PoolCidr=fd00::/64", "does not match pattern"},
+		{"settings.ipv6PoolCidr=10.244.0.0/16", "does not match pattern"},
+		{"settings.noNatTo={172.16.0.0/12,10.0.0.1}", "'10.0.0.1' does not match pattern"},
+		{`settings.serviceCidr=10.96.0.0/12\,10`, "does not match pattern"},
+		{"settings.ipv4PoolName=Default", "does not match pattern"},
+		{"settings.ipv4PoolBlockSize=33", "maximum: got 33, want 32"},
+		{"settings.ipv6PoolBlockSize=26", "minimum: got 26, want 116"},
+		{"settings.timeout=4", "maximum: got 4, want 0"},
+		{"settings.timeout=4min", "does not match pattern"},
+		{"settings.k8sClientQps=0", "exclusiveMinimum: got 0, want 0"},
+		{"settings.kubeconfig=1", "got number, want string"},
+		{"serviceAccount.name=calico_node", "does not match pattern"},
+		{"fullnameOverride=Pools", "does not match pattern"},
+		{"poolsConfigMap=a..b", "does not match pattern"},
+		{"etcdSecret.caKey=a/b", "does not match pattern"},
+		{"image.repository=registry.example.com/a@sha256", "does not match pattern"},
+		{"image.tag=a:b", "does not match pattern"},
+		{"extraEnv[0].name=A,extraEnv[0].vaule=b", "additional properties 'vaule' not allowed"},
+		{"extraEnv[0].name=A,extraEnv[0].value=true", "got boolean, want string"},
+		{"extraVolumes[0].name=a", "minProperties: got 1, want 2"},
+		{"extraVolumeMounts[0].name=a", "missing property 'mountPath'"},
+		{"tolerations[0].operator=exists", "value must be one of 'Exists', 'Equal'"},
+		{"tolerations[0].efect=NoExecute", "additional properties 'efect' not allowed"},
+		{"resources.limit.memory=64Mi", "additional properties 'limit' not allowed"},
+		{"affinity.nodeAfinity.a=b", "additional properties 'nodeAfinity' not allowed"},
+		{"podSecurityContext.runAsUsr=1", "additional properties 'runAsUsr' not allowed"},
+		{"securityContext.runAsNonRoot=yes", "got string, want boolean"},
+		{"pools[0].name=a,pools[0].cidr=10.1.0.0", "does not match pattern"},
+		{"pools[0].name=a,pools[0].cidr=10.1.0.0/16,pools[0].ipipMode=crosssubnet", "value must be one of"},
+		{"pools[0].name=a,pools[0].cidr=10.1.0.0/16,pools[0].allowedUses={workload}", "value must be one of"},
 		{"pools[0].name=a", "missing property 'cidr'"},
 		{"pools[0].name=a,pools[0].cidr=10.1.0.0/16,pools[0].natOutGoing=true", "additional properties 'natOutGoing' not allowed"},
 		{"openshift=ture", "got string, want boolean"},
 		{"nodeSelector.zone=1", "got number, want string"},
 		{"image.repository=", "image.repository is required: no registry has the image"},
 		{"pools[0].name=a,pools[0].cidr=10.1.0.0/16,poolsConfigMap=b", "poolsConfigMap: must be empty with pools"},
-		{"etcdSecret.name=etcd,settings.etcdCertFile=/cert.pem", "settings.etcdCertFile: must be empty with etcdSecret.name"},
+		{etcdEndpoint + "etcdSecret.name=etcd,settings.etcdCertFile=/cert.pem", "settings.etcdCertFile: must be empty with etcdSecret.name"},
+		{"etcdSecret.name=etcd", "etcdSecret.name: must be empty with the datastore kubernetes"},
+		{etcdEndpoint + "settings.datastoreType=kubernetes", "settings.etcdEndpoints: must be empty with the datastore kubernetes"},
+		{"settings.etcdUsername=calico", "settings.etcdUsername: must be empty with the datastore kubernetes"},
+		{etcdEndpoint + "settings.k8sCaFile=/ca.pem", "settings.k8sCaFile: must be empty with the datastore etcdv3"},
+		{etcdEndpoint + "settings.calicoApiGroup=projectcalico.org/v3", "settings.calicoApiGroup: must be empty with the datastore etcdv3"},
+		{"settings.kubeconfig=/a,settings.k8sApiEndpoint=https://10.0.0.1", "settings.k8sApiEndpoint: must be empty with settings.kubeconfig"},
+		{"settings.timeout=290s", "job.activeDeadlineSeconds: must be more than settings.timeout (290s)"},
+		{"settings.timeout=0", "job.activeDeadlineSeconds: must be more than settings.timeout (0)"},
+		{"settings.timeout=0s", "job.activeDeadlineSeconds: must be more than settings.timeout (0s)"},
+		{"settings.timeout=,job.activeDeadlineSeconds=60", "job.activeDeadlineSeconds: must be more than settings.timeout"},
+		{"settings.waitForDatastore=true", "settings.waitForDatastore: must be false with settings.timeout (4m)"},
+		{"settings.waitForDatastore=true,settings.timeout=", "job.activeDeadlineSeconds: must be more than settings.timeout (no limit)"},
+		{"extraEnv[0].name=CALICO_IPPOOLS_TIMEOUT", "extraEnv: CALICO_IPPOOLS_TIMEOUT is set twice"},
+		{"extraEnv[0].name=A,extraEnv[1].name=A", "extraEnv: A is set twice"},
 	} {
 		_, err := rendered(t, append(withImage, "--set", tt.values)...)
 		assert.ErrorContains(t, err, tt.want, tt.values)
 	}
+	for _, accepted := range []string{
+		"settings.timeout=1h2m,job.activeDeadlineSeconds=3721", "settings.timeout=500ms,job.activeDeadlineSeconds=1", "settings.timeout=,job.activeDeadlineSeconds=61",
+		"settings.waitForDatastore=true,settings.timeout=0,job.activeDeadlineSeconds=null", "settings.waitForDatastore=true,settings.timeout=,job.activeDeadlineSeconds=null",
+		"settings.ipv4PoolCidr=None,settings.ipv4PoolBlockSize=26,settings.ipv6PoolCidr=::ffff:0:0/96", `settings.noNatTo=10.0.0.0/8\, fd00::/64`,
+	} {
+		_, err := rendered(t, append(withImage, "--set", accepted)...)
+		assert.NoError(t, err, accepted)
+	}
+}
+
+// TestHelmBooleansAsText sets booleans to texts, as --set-string does. The schema refuses them,
+// and without it they mean the same, also to the roles.
+func TestHelmBooleansAsText(t *testing.T) {
+	t.Parallel()
+	const timeLimits = "settings.timeout=,job.activeDeadlineSeconds=null"
+	for _, value := range []string{"true", "false"} {
+		var all []string
+		for _, d := range settings.Definitions() {
+			if d.Bool && !strings.HasPrefix(d.Flag, "k8s") {
+				words := strings.Split(d.Flag, "-")
+				for i := range words[1:] {
+					words[i+1] = strings.ToUpper(words[i+1][:1]) + words[i+1][1:]
+				}
+				all = append(all, "settings."+strings.Join(words, "")+"="+value)
+			}
+		}
+		require.NotEmpty(t, all)
+		for _, set := range []string{strings.Join(all, ","), "settings.noDefaultPools=" + value, "settings.ipv6PoolNatOutgoing=" + value} {
+			want, err := rendered(t, append(withImage, "--set", timeLimits, "--set", set)...)
+			require.NoError(t, err)
+			got, err := rendered(t, append(withImage, "--set", timeLimits, "--set-string", set, "--skip-schema-validation")...)
+			require.NoError(t, err)
+			assert.Equal(t, want, got, set)
+			_, err = rendered(t, append(withImage, "--set-string", set)...)
+			assert.ErrorContains(t, err, "value must be one of true, false, ''", set)
+		}
+	}
+}
+
+const etcdEndpoint = "settings.etcdEndpoints=https://10.0.0.1:2379,"
+
+// TestHelmSecrets tries to put secrets into the values, which a release stores: the chart
+// refuses them, and does not print them.
+func TestHelmSecrets(t *testing.T) {
+	t.Parallel()
+	for set, want := range map[string]string{
+		etcdEndpoint + "settings.etcdPassword=s3cret":                    "'/settings/etcdPassword': got string, want object",
+		"settings.k8sApiToken=s3cret":                                    "'/settings/k8sApiToken': got string, want object",
+		etcdEndpoint + "settings.etcdPassword.value=s3cret":              "additional properties 'value' not allowed",
+		"settings.etcdEndpoints=https://calico:s3cret@10.0.0.1:2379":     "settings.etcdEndpoints: must have no user and password",
+		"settings.etcdEndpoints={https://calico:s3cret@10.0.0.1:2379}":   "settings.etcdEndpoints: must have no user and password",
+		"settings.k8sApiEndpoint=https://calico:s3cret@10.0.0.1:6443":    "settings.k8sApiEndpoint: must have no user and password",
+		"extraEnv[0].name=ETCD_PASSWORD,extraEnv[0].value=s3cret":        "extraEnv: ETCD_PASSWORD must not be a value, which the release would store; set settings.etcdPassword",
+		"extraEnv[0].name=CALICO_K8S_API_TOKEN,extraEnv[0].value=s3cret": "extraEnv: CALICO_K8S_API_TOKEN must not be a value",
+		"extraArgs={--k8s-api-token=s3cret}":                             "extraArgs: --k8s-api-token must not be an argument",
+		"extraArgs={--etcd-password,s3cret}":                             "extraArgs: --etcd-password must not be an argument",
+	} {
+		_, err := rendered(t, append(withImage, "--set", set)...)
+		require.ErrorContains(t, err, want, set)
+		assert.NotContains(t, err.Error(), "s3cret", set)
+	}
+	_, err := rendered(t, append(withImage, "--set", etcdEndpoint+"extraEnv[0].name=ETCD_PASSWORD,extraEnv[0].valueFrom.secretKeyRef.name=a,extraEnv[0].valueFrom.secretKeyRef.key=b")...)
+	assert.NoError(t, err)
 }
 
 // TestHelmSettings sets every setting: the container gets the variable of each.
@@ -131,7 +248,12 @@ func TestHelmSettings(t *testing.T) {
 	content, err := os.ReadFile(chart + "/values.yaml")
 	require.NoError(t, err)
 	require.NoError(t, yaml.Unmarshal(content, &named))
-	given, want := map[string]any{}, []string{}
+	given, want, variables := map[string]any{}, []string{}, map[string]string{}
+	shaped := map[string]string{
+		"ipv4PoolCidr": "10.1.0.0/16", "ipv6PoolCidr": "fd00:1::/64", "ipv4PoolName": "a.b", "ipv6PoolName": "c-d",
+		"ipv4PoolBlockSize": "25", "ipv6PoolBlockSize": "121", "timeout": "3m5s", "etcdEndpoints": "https://10.0.0.1:2379,b:2379",
+		"etcdDiscoverySrv": "example.com", "k8sApiEndpoint": "https://10.0.0.1:6443", "k8sClientBurst": "3",
+	}
 	for _, d := range settings.Definitions() {
 		name := strings.ReplaceAll(d.Flag, "-", "")
 		for value := range named.Settings {
@@ -139,7 +261,11 @@ func TestHelmSettings(t *testing.T) {
 				name = value
 			}
 		}
+		variables[name] = d.Env
 		switch {
+		case shaped[name] != "":
+			given[name] = shaped[name]
+			want = append(want, d.Env+"="+shaped[name])
 		case d.Flag == "pools-file":
 			continue // pools
 		case d.Secret:
@@ -149,8 +275,12 @@ func TestHelmSettings(t *testing.T) {
 			given[name] = false
 			want = append(want, d.Env+"=false")
 		case d.List:
-			given[name] = []string{"a", "b"}
-			want = append(want, d.Env+"=a,b")
+			list := []string{"10.1.0.0/16", "fd00:1::/64"}
+			if d.Flag == "allow" {
+				list = []string{"a", "b"}
+			}
+			given[name] = list
+			want = append(want, d.Env+"="+strings.Join(list, ","))
 		case d.Words != nil:
 			given[name] = d.Words[0]
 			want = append(want, d.Env+"="+d.Words[0])
@@ -163,8 +293,20 @@ func TestHelmSettings(t *testing.T) {
 		}
 	}
 	assert.Len(t, given, len(named.Settings))
-	env := envOfChart(t, given)
-	assert.ElementsMatch(t, want, env)
+	for _, contradicting := range []string{"^(k8s|kubeconfig|calicoApiGroup)", "^(etcd|k8sApiEndpoint)", "^(etcd|kubeconfig)"} {
+		some, wanted := maps.Clone(given), slices.Clone(want)
+		for name := range given {
+			if regexp.MustCompile(contradicting).MatchString(name) {
+				delete(some, name)
+				wanted = slices.DeleteFunc(wanted, func(variable string) bool { return strings.HasPrefix(variable, variables[name]+"=") })
+			}
+		}
+		if some["etcdEndpoints"] == nil {
+			some["datastoreType"] = "kubernetes"
+			wanted[slices.Index(wanted, "DATASTORE_TYPE=etcdv3")] = "DATASTORE_TYPE=kubernetes"
+		}
+		assert.ElementsMatch(t, wanted, envOfChart(t, some), contradicting)
+	}
 	assert.Subset(t, envOfChart(t, map[string]any{"ipv4PoolIpip": false, "preflight": false, "ipv4PoolNatOutgoing": false, "k8sClientQps": 0.5}),
 		[]string{"CALICO_IPV4POOL_IPIP=off", "CALICO_IPPOOLS_PREFLIGHT=off", "CALICO_IPV4POOL_NAT_OUTGOING=false", "K8S_CLIENT_QPS=0.5"})
 	assert.Equal(t, []string{"DATASTORE_TYPE=etcdv3"}, envOfChart(t, map[string]any{"etcdDiscoverySrv": "example.com", "timeout": nil})[:1])

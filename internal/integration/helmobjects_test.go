@@ -89,10 +89,10 @@ func TestHelmHooks(t *testing.T) {
 		hooks   []string
 	}{
 		{"true", []string{
-			"ServiceAccount pre-install,pre-upgrade -15", "ConfigMap pre-install,pre-upgrade -15",
-			"ClusterRole pre-install,pre-upgrade -15", "ClusterRoleBinding pre-install,pre-upgrade -5",
-			"Role pre-install,pre-upgrade -15", "RoleBinding pre-install,pre-upgrade -5",
-			"Job pre-install,pre-upgrade 5",
+			"ServiceAccount pre-install,pre-upgrade,pre-rollback -15", "ConfigMap pre-install,pre-upgrade,pre-rollback -15",
+			"ClusterRole pre-install,pre-upgrade,pre-rollback -15", "ClusterRoleBinding pre-install,pre-upgrade,pre-rollback -5",
+			"Role pre-install,pre-upgrade,pre-rollback -15", "RoleBinding pre-install,pre-upgrade,pre-rollback -5",
+			"Job pre-install,pre-upgrade,pre-rollback 5",
 		}},
 		{"false", []string{"ServiceAccount  ", "ConfigMap  ", "ClusterRole  ", "ClusterRoleBinding  ", "Role  ", "RoleBinding  ", "Job  "}},
 	} {
@@ -138,6 +138,7 @@ func TestHelmPods(t *testing.T) {
 				}
 			}
 		}
+		assert.Equal(t, []int32{2, 3}, jobOf(t, documents).Spec.PodFailurePolicy.Rules[0].OnExitCodes.Values, "another pod would fail as well")
 		assert.Equal(t, "apply", job.Containers[0].Args[0])
 		assert.Equal(t, []string{"plan", "--exit-code"}, test.Containers[0].Args[:2])
 		assert.Equal(t, job.Containers[0].Image, test.Containers[0].Image)
@@ -169,7 +170,7 @@ func TestHelmOnOpenShift(t *testing.T) {
 	kubectl(t, world.server, "label", "namespace", namespace, "pod-security.kubernetes.io/enforce=restricted")
 	world.server.ServiceAccount(t, namespace, "pools-calico-bootstrap-test")
 	create := func(set string) error {
-		documents, err := rendered(t, append(withImage, "--namespace", namespace, "--show-only", "templates/tests/pools.yaml", "--set", set+",etcdSecret.name=etcd,pools[0].name=a,pools[0].cidr=10.1.0.0/16")...)
+		documents, err := rendered(t, append(withImage, "--namespace", namespace, "--show-only", "templates/tests/pools.yaml", "--set", set+","+etcdEndpoint+"etcdSecret.name=etcd,pools[0].name=a,pools[0].cidr=10.1.0.0/16")...)
 		require.NoError(t, err)
 		file := filepath.Join(t.TempDir(), "pod.yaml")
 		require.NoError(t, os.WriteFile(file, []byte(documents), 0o600))
@@ -180,20 +181,26 @@ func TestHelmOnOpenShift(t *testing.T) {
 	require.ErrorContains(t, create("openshift=false"), "host namespaces (hostNetwork=true)", "the profile is enforced")
 }
 
-// TestHelmDependency renders the chart as a dependency of another one.
+// TestHelmDependency renders the chart as a dependency of another one, whose condition is a
+// value of this chart.
 func TestHelmDependency(t *testing.T) {
 	t.Parallel()
 	parent := t.TempDir()
 	require.NoError(t, os.CopyFS(filepath.Join(parent, "charts", "calico-bootstrap"), os.DirFS(chart)))
 	for name, content := range map[string]string{
-		"Chart.yaml":  "{apiVersion: v2, name: network, version: 1.0.0}",
-		"values.yaml": "calico-bootstrap: {image: {repository: registry.example.com/calico-bootstrap}, settings: {timeout: 10m}}",
+		"Chart.yaml":  "{apiVersion: v2, name: network, version: 1.0.0, dependencies: [{name: calico-bootstrap, version: '>=0.0.0-0', condition: calico-bootstrap.enabled}]}",
+		"values.yaml": "{global: {registry: registry.example.com}, calico-bootstrap: {enabled: true, image: {repository: registry.example.com/calico-bootstrap}, settings: {timeout: 10m}, job: {activeDeadlineSeconds: 700}}}",
 	} {
 		require.NoError(t, os.WriteFile(filepath.Join(parent, name), []byte(content), 0o600))
 	}
-	out, err := helmCommand(t, "template", "network", parent).Output()
-	require.NoError(t, err)
+	out, err := helmCommand(t, "template", "network", parent).CombinedOutput()
+	require.NoError(t, err, string(out))
 	job := jobOf(t, string(out))
 	assert.Equal(t, "network-calico-bootstrap", job.Name)
 	assert.Contains(t, job.Spec.Template.Spec.Containers[0].Env, corev1.EnvVar{Name: "CALICO_IPPOOLS_TIMEOUT", Value: "10m"})
+	out, err = helmCommand(t, "template", "network", parent, "--set", "calico-bootstrap.enabled=false").CombinedOutput()
+	require.NoError(t, err, string(out))
+	assert.Empty(t, strings.TrimSpace(string(out)))
+	_, err = rendered(t, append(withImage, "--set", "enabled=false")...)
+	assert.ErrorContains(t, err, "enabled: must be true, or the condition of the dependency", "nothing turns it off")
 }

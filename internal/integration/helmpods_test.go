@@ -119,6 +119,7 @@ func (n *node) runJobs(t *testing.T) {
 				reason = batchv1.JobReasonPodFailurePolicy
 			}
 			job.Status.Failed = 1
+			n.keepFailedPod(t, job, r)
 		} else {
 			job.Status.Succeeded, job.Status.CompletionTime = 1, &now
 		}
@@ -130,6 +131,30 @@ func (n *node) runJobs(t *testing.T) {
 		}
 		n.updateStatus(t, jobs, "Job", &job)
 	}
+}
+
+// keepFailedPod creates the pod of a Job that failed, with the end of its log as the message
+// of its container.
+func (n *node) keepFailedPod(t *testing.T, job batchv1.Job, r result) {
+	t.Helper()
+	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{
+		GenerateName: job.Name + "-", Labels: job.Spec.Template.Labels,
+		OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(&job, batchv1.SchemeGroupVersion.WithKind("Job"))},
+	}, Spec: job.Spec.Template.Spec}
+	members, err := runtime.DefaultUnstructuredConverter.ToUnstructured(pod)
+	require.NoError(t, err)
+	u := &unstructured.Unstructured{Object: members}
+	u.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Pod"))
+	created, err := n.objects(pods).Create(t.Context(), u, metav1.CreateOptions{})
+	require.NoError(t, err)
+	require.NoError(t, runtime.DefaultUnstructuredConverter.FromUnstructured(created.Object, pod))
+	require.Equal(t, corev1.TerminationMessageFallbackToLogsOnError, pod.Spec.Containers[0].TerminationMessagePolicy)
+	pod.Status.Phase = corev1.PodFailed
+	pod.Status.ContainerStatuses = []corev1.ContainerStatus{{
+		Name: pod.Spec.Containers[0].Name, Image: pod.Spec.Containers[0].Image,
+		State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: int32(r.code), Message: r.stderr}},
+	}}
+	n.updateStatus(t, pods, "Pod", pod)
 }
 
 func (n *node) runPods(t *testing.T) {
@@ -235,7 +260,8 @@ func (n *node) left(t *testing.T) (objects []string, tests int) {
 	var list metav1.PartialObjectMetadataList
 	require.NoError(t, json.Unmarshal([]byte(out), &list))
 	for _, item := range list.Items {
-		switch ours := item.Namespace == n.namespace || strings.HasPrefix(item.Name, n.namespace+":"); {
+		of, _, shared := strings.Cut(item.Name, ":") // in kube-system, or in no namespace
+		switch ours := shared && of == n.namespace || !shared && item.Namespace == n.namespace; {
 		case ours && strings.HasSuffix(item.Name, "-test"):
 			tests++
 		case ours:

@@ -1,6 +1,10 @@
 package integration
 
 import (
+	"os"
+	"os/exec"
+	"regexp"
+	"strconv"
 	"testing"
 
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
@@ -73,7 +77,7 @@ func TestHelmRelease(t *testing.T) {
 
 	out, err := n.helm(t, append([]string{"install", "pools", chart, "--set", cidrs}, withImage...)...)
 	require.NoError(t, err, out)
-	assert.Contains(t, out, "The Job pools-calico-bootstrap has created the IPPools that did not exist.")
+	assert.Contains(t, out, "the Job pools-calico-bootstrap\ncreates the IPPools that do not exist")
 	require.Equal(t, []string{defaultIPv4}, names(world.Pools(t)))
 	assert.Len(t, listed[batchv1.Job](t, n, jobs), 1, "its log is kept")
 	require.NoError(t, test())
@@ -113,6 +117,31 @@ func TestHelmRelease(t *testing.T) {
 	assert.Equal(t, int32(3600), *listed[batchv1.Job](t, n, jobs)[0].Spec.TTLSecondsAfterFinished)
 }
 
+// TestHelmRollback rolls releases back, with a hook and with a plain Job: the Job runs with
+// the settings of the earlier release. Pools that they do not have stay.
+func TestHelmRollback(t *testing.T) {
+	t.Parallel()
+	world := newKubernetesWorld(t, ippool.CRDV1)
+	n := newNode(t, world)
+	for i, set := range []string{"", ",hook.enabled=false"} {
+		world.empty(t)
+		first, later := strconv.Itoa(3*i+1), ",settings.ipv4PoolNatOutgoing=false,settings.ipv6PoolCidr=fd00:10:244::/64"
+		var ran []string
+		for _, more := range []string{",settings.ipv4PoolNatOutgoing=true,settings.ipv6PoolCidr=none", later} {
+			out, err := n.install(t, "--wait", "--wait-for-jobs", "--set", "settings.onDrift=update,settings.ipv4PoolCidr=10.244.0.0/16"+set+more)
+			require.NoError(t, err, out)
+			ran = append(ran, n.ran()...)
+		}
+		require.Len(t, ran, 2)
+		require.False(t, world.Pools(t)[0].Spec.NATOutgoing)
+		out, err := n.helm(t, "rollback", "pools", first, "--wait", "--wait-for-jobs")
+		require.NoError(t, err, out)
+		assert.Equal(t, ran[:1], n.ran())
+		assert.True(t, world.Pools(t)[0].Spec.NATOutgoing)
+		assert.Len(t, world.Pools(t), 2)
+	}
+}
+
 // TestHelmFailedJob installs the chart with settings that the program refuses, and then with
 // valid ones.
 func TestHelmFailedJob(t *testing.T) {
@@ -131,6 +160,13 @@ func TestHelmFailedJob(t *testing.T) {
 	status, err := n.helm(t, "status", "pools")
 	require.NoError(t, err)
 	assert.Contains(t, status, "STATUS: failed")
+	reason := regexp.MustCompile(`kubectl .*terminated.message.*`).FindString(status)
+	require.NotEmpty(t, reason)
+	show := exec.CommandContext(t.Context(), "bash", "-c", reason)
+	show.Env = []string{"HOME=" + t.TempDir(), "PATH=" + withKubectl(t) + ":" + os.Getenv("PATH"), "KUBECONFIG=" + n.server.Kubeconfig(t)}
+	message, err := show.CombinedOutput()
+	require.NoError(t, err, string(message))
+	assert.Contains(t, string(message), "10.244.0.0/33", "the command of the notes shows the reason")
 
 	out, err = n.install(t, "--set", "settings.ipv4PoolCidr=10.244.0.0/16")
 	require.NoError(t, err, out)

@@ -120,9 +120,10 @@ func (p *poolDecoder) note(name string, line int, ok bool) {
 
 // metadata decodes a field of the metadata. It returns false if it is unknown.
 func (p *poolDecoder) metadata(path string, given yamlnode.Pair) bool {
-	at, ok := yamlnode.Join(path, given.Key), true
+	at := yamlnode.Join(path, given.Key)
 	switch given.Key {
 	case "name":
+		var ok bool
 		p.entry.Pool.Name, ok = p.Line(at, given.Line, given.Value)
 		if ok && p.entry.Pool.Name == "" {
 			p.Fault(given.Line, at, "", "is empty; set a name")

@@ -9,13 +9,8 @@ at most 63 characters, with what is added to this one.
 */}}
 {{- define "calico-bootstrap.fullname" -}}
 {{- $name := default .Chart.Name .Values.nameOverride -}}
-{{- if .Values.fullnameOverride -}}
-{{- .Values.fullnameOverride | trunc 52 | trimSuffix "-" -}}
-{{- else if contains $name .Release.Name -}}
-{{- .Release.Name | trunc 52 | trimSuffix "-" -}}
-{{- else -}}
-{{- printf "%s-%s" .Release.Name $name | trunc 52 | trimSuffix "-" -}}
-{{- end -}}
+{{- $full := ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) -}}
+{{- regexReplaceAll "[-.]+$" (default $full .Values.fullnameOverride | trunc 52) "" -}}
 {{- end -}}
 
 {{/*
@@ -138,7 +133,7 @@ failed.
 {{- define "calico-bootstrap.hookAnnotations" -}}
 {{- $root := index . 0 -}}
 {{- if and $root.Values.hook.enabled (not (index . 1)) -}}
-helm.sh/hook: pre-install,pre-upgrade
+helm.sh/hook: pre-install,pre-upgrade,pre-rollback
 helm.sh/hook-weight: {{ sub (int64 $root.Values.hook.weight) (index . 2) | quote }}
 helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 {{- end -}}

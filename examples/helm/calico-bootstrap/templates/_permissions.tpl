@@ -28,7 +28,7 @@ has no preflight. A ConfigMap of others may have pools of both families.
 {{- if contains $mark (kindIs "slice" $s.noNatTo | ternary (join "," $s.noNatTo) (toString $s.noNatTo)) -}}
 {{- $fromFile = true -}}
 {{- end -}}
-{{- $byDefault := and $supported (not $s.noDefaultPools) (ne $cidr "none") (or $cidr (not (or $v.pools $v.poolsConfigMap))) -}}
+{{- $byDefault := and $supported (ne (toString $s.noDefaultPools) "true") (ne $cidr "none") (or $cidr (not (or $v.pools $v.poolsConfigMap))) -}}
 {{- $given := contains $mark (kindIs "slice" $s.clusterCidr | ternary (join "," $s.clusterCidr) (toString $s.clusterCidr)) -}}
 {{- $created = or $created $byDefault $fromFile -}}
 {{- if and $byDefault (not $cidr) -}}
@@ -37,7 +37,7 @@ has no preflight. A ConfigMap of others may have pools of both families.
 {{- end -}}
 {{- $chosen := and $byDefault (not $cidr) -}}
 {{- $sources = or $sources (and (not $given) (or $chosen (and $checks (or $byDefault $fromFile)))) -}}
-{{- $felix = or $felix $masquerades (and $byDefault (eq $family "6") $s.ipv6PoolNatOutgoing) -}}
+{{- $felix = or $felix $masquerades (and $byDefault (eq $family "6") (eq (toString $s.ipv6PoolNatOutgoing) "true")) -}}
 {{- end -}}
 sources: {{ not (empty $sources) }}
 installation: {{ not (empty (or $unknown (and $checks $created))) }}

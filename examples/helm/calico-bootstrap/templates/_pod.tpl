@@ -58,6 +58,19 @@ the overrides, which are the second argument, and what etcdSecret implies.
 {{- end }}
 {{- end -}}
 
+{{/* The same, and fails if a variable is twice in it. */}}
+{{- define "calico-bootstrap.uniqueEnv" -}}
+{{- $env := include "calico-bootstrap.env" . -}}
+{{- $names := dict -}}
+{{- range fromYamlArray $env -}}
+{{- if hasKey $names .name -}}
+{{- fail (printf "extraEnv: %s is set twice; remove it, or the setting that sets it" .name) -}}
+{{- end -}}
+{{- $_ := set $names .name true -}}
+{{- end -}}
+{{- $env -}}
+{{- end -}}
+
 {{/* The ConfigMap with the pools, given the chart's context and a suffix; empty: none. */}}
 {{- define "calico-bootstrap.poolsConfigMap" -}}
 {{- $root := index . 0 -}}
@@ -81,7 +94,7 @@ arguments of the program, and settings that override the values.
 {{- $root := index . 0 -}}
 {{- $suffix := index . 1 -}}
 {{- $args := index . 2 -}}
-{{- $env := include "calico-bootstrap.env" (list $root (index . 3)) -}}
+{{- $env := include "calico-bootstrap.uniqueEnv" (list $root (index . 3)) -}}
 {{- with $root.Values -}}
 {{- $pools := include "calico-bootstrap.poolsConfigMap" (list $root $suffix) -}}
 serviceAccountName: {{ include "calico-bootstrap.serviceAccountName" (list $root $suffix) | quote }}

@@ -59,3 +59,9 @@ calicoApiGroup: CALICO_API_GROUP
 - ipv6PoolVxlan
 - preflight
 {{- end -}}
+
+{{/* The variables and the flag of each secret. */}}
+{{- define "calico-bootstrap.secrets" -}}
+etcdPassword: ETCD_PASSWORD,CALICO_ETCD_PASSWORD,--etcd-password
+k8sApiToken: K8S_API_TOKEN,CALICO_K8S_API_TOKEN,--k8s-api-token
+{{- end -}}
