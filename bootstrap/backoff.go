@@ -88,6 +88,10 @@ const (
 	busy = 250 * time.Millisecond
 
 	maxGiveWay = time.Second
+
+	// maxGiveWays is how often a run gives way, each time after a read that took that long. The
+	// run that creates the pools is slow, too, while all others read again.
+	maxGiveWays = 3
 )
 
 // giveWay returns the pause of a run that gives way to others: up to half of the time that its
