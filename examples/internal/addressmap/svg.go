@@ -3,10 +3,10 @@ package addressmap
 import (
 	"cmp"
 	"fmt"
+	"html"
 	"slices"
 	"strings"
 
-	"github.com/calico-bootstrap/calico-bootstrap/internal/svg"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 )
 
@@ -47,11 +47,11 @@ const (
 	maxNotes = 8
 )
 
-// rules have the colours, for light and dark. They are those of Okabe and Ito, which people
+// style has the colours, for light and dark. They are those of Okabe and Ito, which people
 // with colour blindness can distinguish.
-const rules = `:root{--free:#e6f4ea;--net:#7a8793;--svc:#e69f00;--pod:#009e73;--pool:#0072b2;--nonat:#cc79a7;--bad:#c1121f}
-@media(prefers-color-scheme:dark){:root{--free:#17301f;--net:#8b98a5;--svc:#e69f00;--pod:#2bbd92;--pool:#56b4e9;--nonat:#d893b8;--bad:#ff7b72}}
-.m{font-family:ui-monospace,"DejaVu Sans Mono",Menlo,Consolas,monospace}.n{font-size:10px;paint-order:stroke;stroke:var(--bg);stroke-width:2.5px;stroke-linejoin:round}
+const style = `:root{--bg:#ffffff;--fg:#1f2328;--dim:#59636e;--line:#d1d9e0;--free:#e6f4ea;--net:#7a8793;--svc:#e69f00;--pod:#009e73;--pool:#0072b2;--nonat:#cc79a7;--bad:#c1121f}
+@media(prefers-color-scheme:dark){:root{--bg:#0d1117;--fg:#e6edf3;--dim:#9198a1;--line:#3d444d;--free:#17301f;--net:#8b98a5;--svc:#e69f00;--pod:#2bbd92;--pool:#56b4e9;--nonat:#d893b8;--bad:#ff7b72}}
+text{font:12px system-ui,-apple-system,"Segoe UI",sans-serif;fill:var(--fg)}.h{font-size:16px;font-weight:600}.b{font-weight:600}.dim{fill:var(--dim)}.m{font-family:ui-monospace,"DejaVu Sans Mono",Menlo,Consolas,monospace}.n{font-size:10px;paint-order:stroke;stroke:var(--bg);stroke-width:2.5px;stroke-linejoin:round}.r{text-anchor:end}.c{text-anchor:middle}.bg{fill:var(--bg)}.seg{fill:none;stroke:var(--line)}
 .free{fill:var(--free);stroke:var(--line)}.net{fill:var(--net)}.svc{fill:var(--svc)}.pod{fill:var(--pod)}.pool{fill:var(--pool)}.nonat{fill:var(--nonat)}.part{fill-opacity:.45}.planned{fill-opacity:.25;stroke:var(--pool);stroke-dasharray:3 2}.disabled{fill-opacity:.3}.bad{stroke:var(--bad);stroke-width:2}.badtext{fill:var(--bad);font-weight:600}`
 
 // SVG draws the map: for each family, a bar that shows the private ranges to scale, and the
@@ -60,7 +60,7 @@ const rules = `:root{--free:#e6f4ea;--net:#7a8793;--svc:#e69f00;--pod:#009e73;--
 // The notes are below.
 func (m Map) SVG(title string, notes []string) string {
 	d := &drawing{y: margin}
-	d.Text("h", margin, d.down(24), title)
+	d.text("h", margin, d.down(24), title)
 	for _, family := range []struct {
 		label string
 		bits  int
@@ -70,17 +70,21 @@ func (m Map) SVG(title string, notes []string) string {
 	}
 	d.down(10)
 	for _, note := range notes[:min(len(notes), maxNotes)] {
-		d.Text("dim", margin, d.down(lineHeight), "Note: "+text.Clip(note, 190))
+		d.text("dim", margin, d.down(lineHeight), "Note: "+text.Clip(note, 190))
 	}
 	if more := len(notes) - maxNotes; more > 0 {
-		d.Text("dim", margin, d.down(lineHeight), fmt.Sprintf("and %d more notes", more))
+		d.text("dim", margin, d.down(lineHeight), fmt.Sprintf("and %d more notes", more))
 	}
-	return d.Picture(picture, d.y+margin, title, rules)
+	height := d.y + margin
+	return fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %[1]g %[2]g" width="%[1]g" height="%[2]g" role="img"><title>%[3]s</title><style>%[4]s</style>
+<rect class="bg" width="%[1]g" height="%[2]g"/>
+%[5]s</svg>
+`, picture, height, escaped(title), style, d.String())
 }
 
 // drawing is the content of a picture, which grows downwards.
 type drawing struct {
-	svg.Drawing
+	strings.Builder
 	y float64
 }
 
@@ -90,10 +94,34 @@ func (d *drawing) down(by float64) float64 {
 	return d.y
 }
 
+func (d *drawing) text(class string, x, y float64, line string) {
+	fmt.Fprintf(d, "<text class=%q x=%q y=%q>%s</text>\n", class, number(x), number(y), escaped(line))
+}
+
+// rect draws a rectangle with a tooltip.
+func (d *drawing) rect(class string, x, y, width, height float64, tooltip string) {
+	fmt.Fprintf(d, "<rect class=%q x=%q y=%q width=%q height=%q", class, number(x), number(y), number(width), number(height))
+	if tooltip == "" {
+		fmt.Fprintln(d, "/>")
+		return
+	}
+	fmt.Fprintf(d, "><title>%s</title></rect>\n", escaped(tooltip))
+}
+
+// number formats a coordinate.
+func number(f float64) string {
+	return strings.TrimSuffix(strings.TrimRight(fmt.Sprintf("%.2f", f), "0"), ".")
+}
+
+// escaped returns the text for XML, without characters that it can't have.
+func escaped(line string) string {
+	return html.EscapeString(strings.ToValidUTF8(text.Graphic(text.Redact(line)), "�"))
+}
+
 // family draws the bar and the list of a family.
 func (d *drawing) family(label string, bits int, rows []Row) {
 	listed := listedRows(rows)
-	d.Text("h", margin, d.down(30), label)
+	d.text("h", margin, d.down(30), label)
 	var used []lane
 	for l := range lanes {
 		if l == int(laneFree) || slices.ContainsFunc(rows, func(row Row) bool { return kinds[row.Kind.order()].lane == lane(l) }) {
@@ -107,18 +135,18 @@ func (d *drawing) family(label string, bits int, rows []Row) {
 		if s.enlarged {
 			name += ", enlarged"
 		}
-		d.Text("dim", s.x, top-5, name)
+		d.text("dim", s.x, top-5, name)
 	}
 	for i, l := range used {
 		y := top + float64(i)*laneHeight
-		d.Text("dim r", barX-8, y+laneHeight-5, lanes[l].label)
+		d.text("dim r", barX-8, y+laneHeight-5, lanes[l].label)
 		for _, s := range segments {
 			d.lane(s, l, y, rows, listed)
 		}
 	}
 	d.down(float64(len(used))*laneHeight + 8)
 	for _, s := range segments {
-		d.Rect("line", s.x, top, s.width, float64(len(used))*laneHeight, "")
+		d.rect("seg", s.x, top, s.width, float64(len(used))*laneHeight, "")
 	}
 	d.list(rows, listed)
 }
@@ -174,12 +202,12 @@ func (d *drawing) lane(s segment, l lane, y float64, rows []Row, listed map[int]
 		switch {
 		case listed[i] == 0:
 		case width > space+2 && x >= occupied:
-			d.Text("n c", x+width/2, baseline, digits)
+			d.text("n c", x+width/2, baseline, digits)
 		case x+width >= occupied && x+width+space <= s.x+s.width && !overlapsNext(s, l, rows[i+1:], x+width+space):
-			d.Text("n", x+width+2, baseline, digits)
+			d.text("n", x+width+2, baseline, digits)
 			width += space
 		case x-space >= occupied:
-			d.Text("n r", x-2, baseline, digits)
+			d.text("n r", x-2, baseline, digits)
 		}
 		occupied = max(occupied, x+width)
 	}
@@ -211,11 +239,11 @@ func (d *drawing) use(row Row, x, y, width, height float64) {
 	case row.Count > 1: // there is space between its ranges
 		class += " part"
 	case row.Blocks != nil:
-		d.Rect(class+" part"+bad, x, y, width, height, tooltip)
-		d.Rect(class, x, y, width*row.Blocks.Percent/100, height, "")
+		d.rect(class+" part"+bad, x, y, width, height, tooltip)
+		d.rect(class, x, y, width*row.Blocks.Percent/100, height, "")
 		return
 	}
-	d.Rect(class+bad, x, y, width, height, tooltip)
+	d.rect(class+bad, x, y, width, height, tooltip)
 }
 
 // list draws a line for each listed row, and one for its overlaps.
@@ -232,25 +260,25 @@ func (d *drawing) list(rows []Row, listed map[int]int) {
 		y := d.down(lineHeight)
 		indent := 10 * float64(min(row.Depth, 4))
 		if row.Kind == Private {
-			d.Text("b m", 44, y, row.Range())
-			d.Text("dim", columns.kind, y, row.Called())
-			d.Text("dim", columns.name, y, row.Name())
+			d.text("b m", 44, y, row.Range())
+			d.text("dim", columns.kind, y, row.Called())
+			d.text("dim", columns.name, y, row.Name())
 			continue
 		}
 		class := lanes[kinds[row.Kind.order()].lane].class
-		d.Text("n r dim", 38, y, fmt.Sprint(n))
-		d.Rect(strings.TrimSpace(class+" "+string(row.State)), 44+indent, y-9, 10, 10, "")
-		d.Text("m", 60+indent, y, row.Range())
-		d.Text("", columns.kind, y, row.Called())
-		d.Text("", columns.name, y, text.Clip(row.Name(), int(columns.blocks-columns.name)/6))
+		d.text("n r dim", 38, y, fmt.Sprint(n))
+		d.rect(strings.TrimSpace(class+" "+string(row.State)), 44+indent, y-9, 10, 10, "")
+		d.text("m", 60+indent, y, row.Range())
+		d.text("", columns.kind, y, row.Called())
+		d.text("", columns.name, y, text.Clip(row.Name(), int(columns.blocks-columns.name)/6))
 		if row.Blocks != nil {
-			d.Text("", columns.blocks, y, row.BlocksText())
+			d.text("", columns.blocks, y, row.BlocksText())
 		}
 		if row.OverlapCount > 0 {
-			d.Text("badtext", 60+indent, d.down(lineHeight), text.Clip("! overlaps "+row.OverlapText(), 150))
+			d.text("badtext", 60+indent, d.down(lineHeight), text.Clip("! overlaps "+row.OverlapText(), 150))
 		}
 	}
 	if more := len(rows) - len(listed); more > 0 {
-		d.Text("dim", 44, d.down(lineHeight), fmt.Sprintf("and %d more rows", more))
+		d.text("dim", 44, d.down(lineHeight), fmt.Sprintf("and %d more rows", more))
 	}
 }

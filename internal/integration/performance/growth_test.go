@@ -63,7 +63,7 @@ func BenchmarkPools(b *testing.B) {
 }
 
 func newGrowthPicture(name, stored string) *picture {
-	return newPicture(name, "Cost of a run by number of "+stored, stored, "time (ms)", "CPU time (ms)", "memory (MB)")
+	return newPicture(name, stored, "time (ms)", "CPU time (ms)", "memory (MB)")
 }
 
 // grown measures runs that create pools and runs whose pools exist, in turn. Each figure

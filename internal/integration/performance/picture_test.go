@@ -1,6 +1,7 @@
 package performance
 
 import (
+	"bytes"
 	"encoding/xml"
 	"fmt"
 	"io"
@@ -13,8 +14,12 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/chart"
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/plotutil"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+	"gonum.org/v1/plot/vg/vgsvg"
 )
 
 // folder has the pictures, relative to the document.
@@ -26,26 +31,19 @@ var pictures = []string{"storm", "blocks", "pools"}
 // runKinds are the two kinds of runs that are compared.
 var runKinds = [...]string{"creates pools", "pools exist"}
 
-// A picture is the chart of a benchmark. It has a line for each datastore and kind of run.
+// A picture has a line chart of each quantity of a benchmark, side by side. Each chart has a line
+// for each datastore and kind of run.
 type picture struct {
-	name string
-	chart.Chart
+	name, x    string
+	quantities []string
+	lines      [][2 * len(runKinds)]plotter.XYs // of each quantity
 }
 
 // drawn are the pictures of this run, by their names.
-var drawn = map[string]string{}
+var drawn = map[string][]byte{}
 
-func newPicture(name, title, x string, quantities ...string) *picture {
-	p := &picture{name, chart.Chart{Title: title, X: x}}
-	for colour, datastore := range []string{"etcd", "Kubernetes"} {
-		for kind, name := range runKinds {
-			p.Series = append(p.Series, chart.Series{Name: datastore + ", " + name, Colour: colour, Dashed: kind == 1})
-		}
-	}
-	for _, quantity := range quantities {
-		p.Panels = append(p.Panels, chart.Panel{Y: quantity, Lines: make([][]chart.Point, len(p.Series))})
-	}
-	return p
+func newPicture(name, x string, quantities ...string) *picture {
+	return &picture{name, x, quantities, make([][2 * len(runKinds)]plotter.XYs, len(quantities))}
 }
 
 // add adds the values of the quantities for runs of a kind.
@@ -55,16 +53,53 @@ func (p *picture) add(s *site, kind, x int, values ...float64) {
 		line += len(runKinds)
 	}
 	for i, value := range values {
-		lines := p.Panels[i].Lines
-		lines[line] = append(lines[line], chart.Point{X: float64(x), Y: value})
+		p.lines[i][line] = append(p.lines[i][line], plotter.XY{X: float64(x), Y: value})
 	}
 }
 
-// publish records the picture for the document.
+// publish draws the picture for the document.
 func (p *picture) publish(b *testing.B) {
 	b.Helper()
 	require.Contains(b, pictures, p.name)
-	drawn[p.name] = p.SVG()
+	canvas := vgsvg.New(24*vg.Centimeter, 8*vg.Centimeter)
+	tiles := draw.Tiles{Rows: 1, Cols: len(p.quantities), PadX: vg.Millimeter, PadRight: 3 * vg.Millimeter}
+	for i, quantity := range p.quantities {
+		chart := plot.New()
+		chart.Title.Text, chart.X.Label.Text = quantity, p.x
+		chart.Legend.Top, chart.Legend.Left = true, true
+		most := 0.0
+		for line, points := range p.lines[i] {
+			l, marks, err := plotter.NewLinePoints(points)
+			require.NoError(b, err)
+			store, kind := line/len(runKinds), line%len(runKinds)
+			l.Color, l.Dashes, marks.Color = plotutil.Color(store), plotutil.Dashes(kind), plotutil.Color(store)
+			chart.Add(l, marks)
+			if i == 0 {
+				chart.Legend.Add([]string{"etcd", "Kubernetes"}[store]+", "+runKinds[kind], l, marks)
+			}
+			for _, point := range points {
+				most = max(most, point.Y)
+			}
+		}
+		chart.Y.Min, chart.Y.Max = 0, 1.4*most // with space for the legend
+		chart.X.Tick.Marker, chart.Y.Tick.Marker = plot.TickerFunc(ticks), plot.TickerFunc(ticks)
+		chart.Draw(tiles.At(draw.New(canvas), i, 0))
+	}
+	var text bytes.Buffer
+	_, err := canvas.WriteTo(&text)
+	require.NoError(b, err)
+	drawn[p.name] = text.Bytes()
+}
+
+// ticks returns the default ticks, without zeros at the end of their labels.
+func ticks(least, most float64) []plot.Tick {
+	all := plot.DefaultTicks{}.Ticks(least, most)
+	for i := range all {
+		if !all[i].IsMinor() {
+			all[i].Label = fmt.Sprintf("%.6g", all[i].Value)
+		}
+	}
+	return all
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
@@ -75,8 +110,11 @@ func pictureFile(name string) string {
 
 // writePictures writes the pictures of this run beside the document.
 func writePictures() error {
+	if err := os.MkdirAll(filepath.Dir(pictureFile("")), 0o755); err != nil {
+		return err
+	}
 	for name, text := range drawn {
-		if err := os.WriteFile(pictureFile(name), []byte(text), 0o644); err != nil {
+		if err := os.WriteFile(pictureFile(name), text, 0o644); err != nil {
 			return err
 		}
 	}
@@ -101,31 +139,24 @@ func TestDocumentHasEveryPicture(t *testing.T) {
 		require.NoError(t, err)
 		text, err := os.ReadFile(pictureFile(name))
 		require.NoError(t, err)
-		elements, err := elementsOf(string(text))
-		require.NoError(t, err, name)
-		assert.Zero(t, elements["script"], name)
-		assert.Zero(t, elements["image"], name)
-		const panels, legend, background = 3, 2 * 4, 1
-		assert.Equal(t, panels*(strings.Count(rows, "\n")-2)+legend+background, elements["rect"], name)
-		for _, undefined := range []string{"NaN", "Inf"} {
+		require.NoError(t, wellFormed(text), name)
+		// A mark is a circle: two arcs.
+		const panels, arcs, legend = 3, 2, 2 * len(runKinds)
+		assert.Equal(t, arcs*(panels*(strings.Count(rows, "\n")-2)+legend), bytes.Count(text, []byte("A")), name)
+		for _, undefined := range []string{"NaN", "Inf", "<script", "<image"} {
 			assert.NotContains(t, string(text), undefined, name)
 		}
 	}
 }
 
-// elementsOf counts the elements of an XML document.
-func elementsOf(text string) (map[string]int, error) {
-	counts := map[string]int{}
-	for decoder := xml.NewDecoder(strings.NewReader(text)); ; {
-		token, err := decoder.Token()
-		if err == io.EOF {
-			return counts, nil
-		}
-		if err != nil {
-			return nil, fmt.Errorf("not well-formed: %w", err)
-		}
-		if start, ok := token.(xml.StartElement); ok {
-			counts[start.Name.Local]++
+func wellFormed(text []byte) error {
+	for decoder := xml.NewDecoder(bytes.NewReader(text)); ; {
+		switch _, err := decoder.Token(); err {
+		case nil:
+		case io.EOF:
+			return nil
+		default:
+			return fmt.Errorf("not well-formed: %w", err)
 		}
 	}
 }

@@ -34,7 +34,7 @@ func BenchmarkStorm(b *testing.B) {
 	for b.Loop() {
 		t := newTable("storm", "datastore", "nodes", "run", "errors", "requests per node", "worst",
 			"time until the last run ends", "worst", "server CPU time per node", "pools afterwards")
-		p := newPicture("storm", "The worst of ten storms by number of nodes", "nodes", "requests per node", "time until the last run ends (s)", "server CPU time per node (ms)")
+		p := newPicture("storm", "nodes", "requests per node", "time until the last run ends (s)", "server CPU time per node (ms)")
 		for _, s := range openSites(b) {
 			for _, nodes := range []int{1, 100, 250, 500, 1000} {
 				var results [len(runKinds)][]storm
