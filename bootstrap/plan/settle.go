@@ -279,7 +279,7 @@ func (p Plan) blocks(blocks []netip.Prefix) []error {
 	for _, pool := range p.created() {
 		prefix, _ := ippool.ParseCIDR(pool.Spec.CIDR) // an invalid one overlaps nothing
 		around, from, to := index.Overlapping(prefix)
-		inside := slices.Clone(index.Prefixes[from:to])
+		inside := index.Prefixes[from:to:to] // appending copies it
 		for _, i := range around {
 			inside = append(inside, index.Prefixes[i])
 		}

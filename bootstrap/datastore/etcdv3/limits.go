@@ -6,6 +6,9 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/encoding"
+	"google.golang.org/grpc/encoding/proto"
+	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/status"
 )
 
@@ -38,11 +41,20 @@ const (
 	maxPoolValues = 500_000
 )
 
-// withLimits is the dial options that limit the size of responses. etcd's client has
-// no limit.
+// exactCodec decodes a response from a buffer of its size. gRPC's own codec takes one of 1 MiB
+// for a page of pools, which is more than a run needs otherwise.
+type exactCodec struct{ encoding.CodecV2 }
+
+func (c exactCodec) Unmarshal(data mem.BufferSlice, response any) error {
+	return c.CodecV2.Unmarshal(mem.BufferSlice{mem.SliceBuffer(data.Materialize())}, response)
+}
+
+// withLimits is the dial options that limit the size of responses, and the memory for one.
+// etcd's client has no limit.
 func withLimits() []grpc.DialOption {
 	return []grpc.DialOption{
 		grpc.WithMaxHeaderListSize(maxResponse),
+		grpc.WithDefaultCallOptions(grpc.ForceCodecV2(exactCodec{encoding.GetCodecV2(proto.Name)})),
 		grpc.WithChainUnaryInterceptor(func(ctx context.Context, method string, request, response any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
 			limit := maxResponse
 			if strings.HasSuffix(method, "/Range") {

@@ -112,7 +112,7 @@ func TestParseBlockName(t *testing.T) {
 		strings.Repeat("1-", 100) + "1-2-3-4-5": "",
 	}
 	for name, want := range tests {
-		prefix, ok := parseBlockName(name)
+		prefix, ok := parseBlockName([]byte(name))
 		assert.Equal(t, want != "", ok, name)
 		if want != "" {
 			assert.Equal(t, netip.MustParsePrefix(want), prefix, name)
@@ -134,7 +134,7 @@ func FuzzParseBlockName(f *testing.F) {
 			return
 		}
 		name := strings.NewReplacer(".", "-", ":", "-", "/", "-").Replace(block.String())
-		got, ok := parseBlockName(name)
+		got, ok := parseBlockName([]byte(name))
 		require.True(t, ok, name)
 		assert.Equal(t, block, got)
 	})
