@@ -41,12 +41,21 @@ const (
 	maxPoolValues = 500_000
 )
 
-// exactCodec decodes a response from a buffer of its size. gRPC's own codec takes one of 1 MiB
-// for a page of pools, which is more than a run needs otherwise.
-type exactCodec struct{ encoding.CodecV2 }
+// codec decodes responses from buffers that are not much larger than a page of pools. gRPC's own
+// have 1 MiB, which takes long to clear.
+type codec struct {
+	encoding.CodecV2
+	buffers mem.BufferPool
+}
 
-func (c exactCodec) Unmarshal(data mem.BufferSlice, response any) error {
-	return c.CodecV2.Unmarshal(mem.BufferSlice{mem.SliceBuffer(data.Materialize())}, response)
+func newCodec() codec {
+	return codec{encoding.GetCodecV2(proto.Name), mem.NewTieredBufferPool(16<<10, 256<<10, maxPage)}
+}
+
+func (c codec) Unmarshal(data mem.BufferSlice, response any) error {
+	buffer := data.MaterializeToBuffer(c.buffers)
+	defer buffer.Free()
+	return c.CodecV2.Unmarshal(mem.BufferSlice{buffer}, response)
 }
 
 // withLimits is the dial options that limit the size of responses, and the memory for one.
@@ -54,7 +63,7 @@ func (c exactCodec) Unmarshal(data mem.BufferSlice, response any) error {
 func withLimits() []grpc.DialOption {
 	return []grpc.DialOption{
 		grpc.WithMaxHeaderListSize(maxResponse),
-		grpc.WithDefaultCallOptions(grpc.ForceCodecV2(exactCodec{encoding.GetCodecV2(proto.Name)})),
+		grpc.WithDefaultCallOptions(grpc.ForceCodecV2(newCodec())),
 		grpc.WithChainUnaryInterceptor(func(ctx context.Context, method string, request, response any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
 			limit := maxResponse
 			if strings.HasSuffix(method, "/Range") {

@@ -3,6 +3,7 @@ package kubernetes
 import (
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -138,4 +139,21 @@ func FuzzParseBlockName(f *testing.F) {
 		require.True(t, ok, name)
 		assert.Equal(t, block, got)
 	})
+}
+
+// TestAllocationsOfBlocks limits the memory of a list of blocks to two copies of it, and one name
+// at a time.
+func TestAllocationsOfBlocks(t *testing.T) {
+	const n = 50_000
+	name := []byte("10-244-100-192-26")
+	assert.LessOrEqual(t, testing.AllocsPerRun(100, func() { parseBlockName(name) }), 2.0)
+	prefix, ok := parseBlockName(name)
+	require.True(t, ok)
+	assert.LessOrEqual(t, testing.AllocsPerRun(5, func() {
+		var blocks chunks
+		for range n {
+			blocks.add(prefix)
+		}
+		assert.Len(t, slices.Concat(blocks...), n)
+	}), n/1000.0+20)
 }
