@@ -85,7 +85,7 @@ func (b *backoff) due() time.Duration { return b.atLeast + b.wait/2 + rand.N(b.w
 const (
 	// busy is how long a read of the pools takes at least if many runs start at the same time,
 	// as on all nodes of a new cluster. A run whose read is faster never gives way.
-	busy = 250 * time.Millisecond
+	busy = 150 * time.Millisecond
 
 	maxGiveWay = time.Second
 

@@ -41,7 +41,7 @@ const (
 	maxPoolValues = 500_000
 )
 
-// codec decodes responses from buffers that are not much larger than a page of pools. gRPC's own
+// codec decodes responses from buffers that are not much larger than a page. gRPC's own
 // have 1 MiB, which takes long to clear.
 type codec struct {
 	encoding.CodecV2
@@ -49,7 +49,7 @@ type codec struct {
 }
 
 func newCodec() codec {
-	return codec{encoding.GetCodecV2(proto.Name), mem.NewTieredBufferPool(16<<10, 256<<10, maxPage)}
+	return codec{encoding.GetCodecV2(proto.Name), mem.NewTieredBufferPool(16<<10, 256<<10, 512<<10, maxPage)}
 }
 
 func (c codec) Unmarshal(data mem.BufferSlice, response any) error {
