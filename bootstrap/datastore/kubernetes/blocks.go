@@ -73,8 +73,13 @@ func parseBlockName(name []byte) (netip.Prefix, bool) {
 	if i < 0 {
 		return netip.Prefix{}, false
 	}
-	for _, separator := range []string{".", ":"} {
-		text := bytes.ReplaceAll(name, []byte("-"), []byte(separator))
+	for _, separator := range []byte(".:") {
+		text := append(make([]byte, 0, 64), name...) // without an allocation
+		for at, c := range text {
+			if c == '-' {
+				text[at] = separator
+			}
+		}
 		text[i] = '/'
 		if prefix, err := netip.ParsePrefix(string(text)); err == nil {
 			return prefix, true

@@ -146,7 +146,7 @@ func FuzzParseBlockName(f *testing.F) {
 func TestAllocationsOfBlocks(t *testing.T) {
 	const n = 50_000
 	name := []byte("10-244-100-192-26")
-	assert.LessOrEqual(t, testing.AllocsPerRun(100, func() { parseBlockName(name) }), 2.0)
+	assert.LessOrEqual(t, testing.AllocsPerRun(100, func() { parseBlockName(name) }), 1.0)
 	prefix, ok := parseBlockName(name)
 	require.True(t, ok)
 	assert.LessOrEqual(t, testing.AllocsPerRun(5, func() {
