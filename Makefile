@@ -288,8 +288,8 @@ fuzz: ## run the fuzzers that FUZZERS matches (default all), each for FUZZTIME (
 	test -z "$$failed" || { echo "failed:$$failed" >&2; exit 1; }
 
 .PHONY: bench
-bench: ## run the benchmarks of docs/PERFORMANCE.md, and update its tables
-	$(GO) test -timeout 20m ./internal/integration/performance -run '^$$' -bench . -benchtime 1x -args -write
+bench: ## run the benchmarks of docs/PERFORMANCE.md, and update its tables and pictures
+	$(GO) test -timeout 60m ./internal/integration/performance -run '^$$' -bench . -benchtime 1x -args -write
 
 .PHONY: cover
 cover: ## check that the tests, including those on real servers, cover 95 % of the statements of each library package

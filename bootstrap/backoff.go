@@ -85,9 +85,13 @@ func (b *backoff) due() time.Duration { return b.atLeast + b.wait/2 + rand.N(b.w
 const (
 	// busy is how long a read of the pools takes at least if many runs start at the same time,
 	// as on all nodes of a new cluster. A run whose read is faster never gives way.
-	busy = 250 * time.Millisecond
+	busy = 150 * time.Millisecond
 
 	maxGiveWay = time.Second
+
+	// maxGiveWays is how often a run gives way, each time after a read that took that long. The
+	// run that creates the pools is slow, too, while all others read again.
+	maxGiveWays = 3
 )
 
 // giveWay returns the pause of a run that gives way to others: up to half of the time that its

@@ -33,7 +33,7 @@ type runner struct {
 	backoff  backoff
 	reporter *reporter
 
-	gaveWay bool      // to other runs
+	gaveWay int       // how often the run gave way to others
 	planned plan.Plan // plan of the last attempt
 }
 
@@ -207,7 +207,7 @@ func (r *runner) attempt(ctx context.Context) (Report, error) {
 }
 
 // compute reads the pools and plans. If the read took long, and pools are missing, it gives way
-// once and reads again: another run has probably created them by then.
+// and reads again: another run has probably created them by then.
 func (r *runner) compute(ctx context.Context) (datastore.Snapshot, plan.Plan, error) {
 	begin := time.Now()
 	snapshot, err := r.snapshot(ctx)
@@ -216,8 +216,8 @@ func (r *runner) compute(ctx context.Context) (datastore.Snapshot, plan.Plan, er
 	}
 	took := time.Since(begin)
 	draft, err := plan.Compute(r.desired, snapshot, r.config.OnDrift)
-	if err == nil && !r.gaveWay && took >= busy && !r.reporter.planning && slices.ContainsFunc(draft.Steps, creates) {
-		r.gaveWay = true
+	if err == nil && r.gaveWay < maxGiveWays && took >= busy && !r.reporter.planning && slices.ContainsFunc(draft.Steps, creates) {
+		r.gaveWay++
 		if !pause(ctx, giveWay(took, rand.Float64())) {
 			return snapshot, draft, fmt.Errorf("reading IP pools: %w", ctx.Err())
 		}

@@ -28,6 +28,7 @@ func largeStore(n int) (clusterStore, settings.Settings, Option) {
 	given := settings.Settings{
 		PoolManifests: []settings.PoolManifest{{Path: "pools.yaml", Data: []byte(text.String())}},
 		OnDrift:       settings.Given("update", origin.Caller("test")),
+		Timeout:       settings.Given("0", origin.Caller("test")), // other tests run at the same time
 	}
 	store := newStore()
 	for i := range 50_000 {

@@ -39,6 +39,7 @@ func FuzzBlocks(f *testing.F) {
 		for i, prefix := range prefixes(poolBytes) {
 			pool := ippool.New(fmt.Sprintf("p%d", i))
 			pool.Spec.CIDR = prefix.String()
+			pool.Spec.BlockSize = []int{26, 0, 26, 25, 122}[i*len(blocks)%5] // 0: the default; often the same for all
 			if i%5 == 4 {
 				pool.Spec.CIDR = "10.0.0.1" // no CIDR
 			}
@@ -49,4 +50,17 @@ func FuzzBlocks(f *testing.F) {
 		}
 		assert.Equal(t, want, p.blocks(blocks))
 	})
+}
+
+// TestAllocationsOfBlocks checks that blocks of the size of the pool, which nearly all have, are
+// neither copied nor sorted.
+func TestAllocationsOfBlocks(t *testing.T) {
+	pool := ippool.New("default-ipv4-ippool")
+	pool.Spec.CIDR, pool.Spec.BlockSize = "10.0.0.0/8", 26
+	p := Plan{Steps: []Step{{Action: Created, Pool: pool, Name: pool.Name}}}
+	var blocks []netip.Prefix
+	for i := range 50_000 {
+		blocks = append(blocks, netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(i >> 10), byte(i >> 2), byte(i << 6)}), 26))
+	}
+	assert.LessOrEqual(t, testing.AllocsPerRun(5, func() { assert.Empty(t, p.blocks(blocks)) }), 20.0)
 }

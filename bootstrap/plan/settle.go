@@ -272,14 +272,34 @@ func (p Plan) overlaps() []error {
 }
 
 // blocks returns the faults of pools to create that contain IPAM blocks of another
-// size. The blocks are sorted once, so that each pool only looks at those inside of it.
+// size. Those that have another size than a pool of their family are sorted once, so that each
+// pool only looks at those inside of it.
 func (p Plan) blocks(blocks []netip.Prefix) []error {
-	var faults []error
-	index := ranges.New(blocks)
-	for _, pool := range p.created() {
+	var (
+		faults  []error
+		created = p.created()
+		sizes   = map[ippool.Family][]int{}
+		others  []netip.Prefix // nearly always none
+	)
+	for _, pool := range created {
+		prefix, err := ippool.ParseCIDR(pool.Spec.CIDR)
+		if err != nil {
+			continue
+		}
+		if family := ippool.FamilyOf(prefix); !slices.Contains(sizes[family], pool.Spec.BlockSize) {
+			sizes[family] = append(sizes[family], pool.Spec.BlockSize)
+		}
+	}
+	for _, block := range blocks {
+		if block.IsValid() && slices.ContainsFunc(sizes[ippool.FamilyOf(block)], func(size int) bool { return size != block.Bits() }) {
+			others = append(others, block)
+		}
+	}
+	index := ranges.New(others)
+	for _, pool := range created {
 		prefix, _ := ippool.ParseCIDR(pool.Spec.CIDR) // an invalid one overlaps nothing
 		around, from, to := index.Overlapping(prefix)
-		inside := slices.Clone(index.Prefixes[from:to])
+		inside := index.Prefixes[from:to:to] // appending copies it
 		for _, i := range around {
 			inside = append(inside, index.Prefixes[i])
 		}

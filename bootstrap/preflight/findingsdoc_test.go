@@ -104,6 +104,9 @@ func TestDocumentedFindings(t *testing.T) {
 	}
 	for i, tt := range tests {
 		tt.pool.names = flags
+		if tt.pool.spec == nil { // the finding is of no pool
+			tt.pool.spec = &v3.IPPoolSpec{}
+		}
 		found := tt.known.findings([]checkedPool{tt.pool}, poolstest.BothFamilies)
 		require.Len(t, found, 1, "%v", FindingCodes()[i])
 		assert.Equal(t, FindingCodes()[i], found[0].Code)

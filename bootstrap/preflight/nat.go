@@ -37,7 +37,7 @@ func EndsFelix(p plan.Plan, known facts.Facts) []Finding {
 	world, written := checkedIn(p, known, false)
 	var before []checkedPool
 	for _, existing := range p.Existing {
-		before = append(before, checkedPool{name: existing.Pool.Name, spec: existing.Pool.Spec})
+		before = append(before, checkedPool{name: existing.Pool.Name, spec: &existing.Pool.Spec})
 	}
 	type combination struct {
 		code    nat.FindingCode
@@ -65,7 +65,7 @@ func EndsFelix(p plan.Plan, known facts.Facts) []Finding {
 func natModel(pools []checkedPool, configurations []nat.FelixConfiguration) *nat.Model {
 	cluster := nat.Cluster{FelixConfigurations: configurations}
 	for _, pool := range pools {
-		one := &v3.IPPool{Spec: pool.spec}
+		one := &v3.IPPool{Spec: *pool.spec}
 		if one.Name = pool.name; pool.randomRange {
 			one.Spec.CIDR = plan.DefaultRange(ippool.IPv6).String()
 		}

@@ -44,8 +44,8 @@ type input struct {
 type checkedPool struct {
 	name   string
 	family ippool.Family
-	spec   v3.IPPoolSpec
-	names  origin.Names // of settings, in remedies
+	spec   *v3.IPPoolSpec // not modified
+	names  origin.Names   // of settings, in remedies
 
 	values    []plan.Value // values of a pool to create
 	existing  bool         // the pool exists in the datastore
@@ -260,7 +260,7 @@ func (p input) noUsablePool(family ippool.Family) []Finding {
 			continue
 		}
 		onlyFiles = onlyFiles && pool.ofFile
-		reason := plan.Unusable(pool.spec)
+		reason := plan.Unusable(*pool.spec)
 		if reason == "" {
 			return nil
 		}

@@ -25,7 +25,7 @@ func pool(name, cidr string, changes ...func(*v3.IPPool)) checkedPool {
 	if prefix, err := ippool.ParseCIDR(cidr); err == nil {
 		family = ippool.FamilyOf(prefix)
 	}
-	return checkedPool{name: name, family: family, spec: record.Spec, existing: true}
+	return checkedPool{name: name, family: family, spec: &record.Spec, existing: true}
 }
 
 func value(field string, value any, source origin.Origin) plan.Value {

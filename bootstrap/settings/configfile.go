@@ -140,6 +140,11 @@ func Load(flags Settings, configFile string) (Settings, []string, error) {
 	if err != nil {
 		return Settings{}, nil, err
 	}
+	return LoadFrom(flags, configFile, environment)
+}
+
+// LoadFrom is [Load] with variables that [FromEnv] has read before.
+func LoadFrom(flags Settings, configFile string, environment Settings) (Settings, []string, error) {
 	if configFile == "" {
 		settings := Merge(flags, environment)
 		return settings, nil, settings.ReadPoolsFile()

@@ -34,6 +34,9 @@ type program struct {
 	fromV1     string // render only
 	output     string
 
+	environment    settings.Settings // as read when the time limit started
+	environmentErr error
+
 	given       settings.Settings // as loaded
 	settings    settings.Settings // as passed to the library
 	datastore   open.Config       // the connection to the datastore
@@ -63,8 +66,8 @@ const embeddedType = "embedded"
 // the files that settings name.
 func (p *program) limit(ctx context.Context) context.Context {
 	p.settings = p.flags
-	if environment, err := settings.FromEnv(); err == nil {
-		p.settings = settings.Merge(p.flags, environment)
+	if p.environment, p.environmentErr = settings.FromEnv(); p.environmentErr == nil {
+		p.settings = settings.Merge(p.flags, p.environment)
 	}
 	p.given = p.settings
 	p.began, p.timeLimit = time.Now(), p.settings.TimeLimit()
@@ -128,7 +131,10 @@ func (p *program) files() string {
 
 // read is load without a context.
 func (p *program) read(contacts bool, formats []string) error {
-	given, warnings, loadErr := settings.Load(p.flags, p.configFile)
+	given, warnings, loadErr := settings.Settings{}, []string(nil), p.environmentErr
+	if loadErr == nil {
+		given, warnings, loadErr = settings.LoadFrom(p.flags, p.configFile, p.environment)
+	}
 	p.given, p.settings, p.warnings = given, given, warnings
 	faults := []error{loadErr, p.checkOutput(formats)}
 

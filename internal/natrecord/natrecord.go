@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"k8s.io/apimachinery/pkg/util/intstr"
 
@@ -51,17 +52,18 @@ func FelixConfiguration(data []byte) (nat.FelixConfiguration, error) {
 type ports string
 
 var (
-	portName  = regexp.MustCompile(`^[a-zA-Z0-9_.-]{1,128}$`)
-	portRange = regexp.MustCompile(`^([0-9]+)(?::([0-9]+))?$`)
+	// They are compiled when they are used: most runs read no FelixConfiguration.
+	portName  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-zA-Z0-9_.-]{1,128}$`) })
+	portRange = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^([0-9]+)(?::([0-9]+))?$`) })
 )
 
 func (p *ports) UnmarshalJSON(data []byte) error {
 	var value intstr.IntOrString
 	if json.Unmarshal(data, &value) == nil {
 		*p = ports(value.String())
-		numbers := portRange.FindStringSubmatch(string(*p))
+		numbers := portRange().FindStringSubmatch(string(*p))
 		switch {
-		case numbers == nil && value.Type == intstr.String && portName.MatchString(string(*p)):
+		case numbers == nil && value.Type == intstr.String && portName().MatchString(string(*p)):
 			return nil
 		case numbers != nil:
 			first, err := strconv.ParseUint(numbers[1], 10, 16)

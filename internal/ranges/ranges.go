@@ -21,7 +21,7 @@ type Index struct {
 
 // New returns an Index of the valid prefixes, without their host bits.
 func New(prefixes []netip.Prefix) Index {
-	var x Index
+	x := Index{Prefixes: make([]netip.Prefix, 0, len(prefixes))}
 	for _, prefix := range prefixes {
 		if prefix.IsValid() {
 			x.Prefixes = append(x.Prefixes, prefix.Masked())

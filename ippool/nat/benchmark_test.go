@@ -73,54 +73,26 @@ var questions = []struct {
 	{netip.MustParseAddr("10.255.0.2"), netip.MustParseAddr("198.51.100.7"), nat.Options{}},
 }
 
-func BenchmarkDecide(b *testing.B) {
-	for _, n := range []int{10, 100, 1000, 10_000} {
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			model := nat.New(largeCluster(n))
-			b.ReportAllocs()
-			for i := 0; b.Loop(); i++ {
-				q := &questions[i%len(questions)]
-				if _, err := model.Decide(q.source, q.destination, q.options); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
+// clusters are those of the benchmarks, by what there are n of.
+var clusters = []struct {
+	name string
+	of   func(n int) nat.Cluster
+}{
+	{"pools", largeCluster},
+	{"nested pools", nestedCluster},
+	{"nodes, one natOutgoingAddress", func(n int) nat.Cluster { return clusterOfNodes(n, 1) }},
+	{"nodes, each with its own natOutgoingAddress", func(n int) nat.Cluster { return clusterOfNodes(n, n) }},
 }
 
-// clusters are those of the benchmarks.
-func clusters() map[string]nat.Cluster {
-	return map[string]nat.Cluster{
-		"10000 pools":                      largeCluster(10_000),
-		"10000 nested pools":               nestedCluster(10_000),
-		"5000 nodes, the same address":     clusterOfNodes(5000, 1),
-		"5000 nodes, each another address": clusterOfNodes(5000, 5000),
-	}
-}
-
-func BenchmarkExplain(b *testing.B) {
-	benchmarkQuestions(b, func(model *nat.Model, source, destination netip.Addr) error {
-		_, err := model.Explain(source, destination, nat.Options{})
-		return err
-	})
-}
-
-func BenchmarkDecideElsewhere(b *testing.B) {
-	benchmarkQuestions(b, func(model *nat.Model, source, destination netip.Addr) error {
-		_, err := model.Decide(source, destination, nat.Options{})
-		return err
-	})
-}
-
-func benchmarkQuestions(b *testing.B, ask func(model *nat.Model, source, destination netip.Addr) error) {
-	for name, cluster := range clusters() {
-		for family, pair := range map[string][2]string{"IPv4": {"10.0.0.2", "203.0.113.1"}, "IPv6": {"fd00::2", "2001:db8::1"}} {
-			b.Run(name+"/"+family, func(b *testing.B) {
-				model := nat.New(cluster)
-				source, destination := netip.MustParseAddr(pair[0]), netip.MustParseAddr(pair[1])
+// benchmark measures an operation for each kind of cluster, as it grows.
+func benchmark(b *testing.B, prepare func(cluster nat.Cluster) (operation func() error)) {
+	for _, cluster := range clusters {
+		for _, n := range []int{100, 1000, 10_000} {
+			b.Run(fmt.Sprintf("%s/%d", cluster.name, n), func(b *testing.B) {
+				operation := prepare(cluster.of(n))
 				b.ReportAllocs()
 				for b.Loop() {
-					if err := ask(model, source, destination); err != nil {
+					if err := operation(); err != nil {
 						b.Fatal(err)
 					}
 				}
@@ -129,28 +101,54 @@ func benchmarkQuestions(b *testing.B, ask func(model *nat.Model, source, destina
 	}
 }
 
-func BenchmarkFindings(b *testing.B) {
-	for name, cluster := range clusters() {
-		b.Run(name, func(b *testing.B) {
-			model := nat.New(cluster)
-			b.ReportAllocs()
-			for b.Loop() {
-				model.Findings()
-			}
-		})
-	}
+func BenchmarkNew(b *testing.B) {
+	benchmark(b, func(cluster nat.Cluster) func() error {
+		return func() error {
+			nat.New(cluster)
+			return nil
+		}
+	})
 }
 
-func BenchmarkNew(b *testing.B) {
-	for _, n := range []int{10, 100, 1000, 10_000} {
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			cluster := largeCluster(n)
-			b.ReportAllocs()
-			for b.Loop() {
-				nat.New(cluster)
-			}
-		})
-	}
+// BenchmarkDecide and BenchmarkExplain are of traffic from a pod to the internet.
+func BenchmarkDecide(b *testing.B) {
+	benchmark(b, func(cluster nat.Cluster) func() error {
+		model := nat.New(cluster)
+		return func() error {
+			_, err := model.Decide(questions[0].source, questions[0].destination, nat.Options{})
+			return err
+		}
+	})
+}
+
+func BenchmarkExplain(b *testing.B) {
+	benchmark(b, func(cluster nat.Cluster) func() error {
+		model := nat.New(cluster)
+		return func() error {
+			_, err := model.Explain(questions[0].source, questions[0].destination, nat.Options{})
+			return err
+		}
+	})
+}
+
+func BenchmarkOverview(b *testing.B) {
+	benchmark(b, func(cluster nat.Cluster) func() error {
+		model := nat.New(cluster)
+		return func() error {
+			_, err := model.Overview("")
+			return err
+		}
+	})
+}
+
+func BenchmarkFindings(b *testing.B) {
+	benchmark(b, func(cluster nat.Cluster) func() error {
+		model := nat.New(cluster)
+		return func() error {
+			model.Findings()
+			return nil
+		}
+	})
 }
 
 // Allocations and allocated bytes grow in proportion with pools and nodes, whatever the time

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -156,23 +157,25 @@ func add(snapshot *datastore.Snapshot, name string, value []byte) {
 // values. It ignores keys that are not those of blocks. More than 400,000 keys of a
 // family are an error.
 func (d *Datastore) Blocks(ctx context.Context, families []ippool.Family) ([]netip.Prefix, error) {
-	var all []netip.Prefix
+	var all [][]netip.Prefix // of each page: a list that grows copies what it has
 	for _, family := range families {
 		prefix := fmt.Sprintf("%sipv%d/block/", blockPrefix, family)
 		keys := prefixRead{operation: "reading IPAM block keys", prefix: prefix, page: blockPage, maxKeys: maxBlocks, options: []clientv3.OpOption{clientv3.WithKeysOnly()}}
 		_, err := d.pages(ctx, keys, func(page []*mvccpb.KeyValue) error {
+			blocks := make([]netip.Prefix, 0, len(page))
 			for _, kv := range page {
 				if block, ok := parseBlockKey(strings.TrimPrefix(string(kv.Key), prefix)); ok {
-					all = append(all, block)
+					blocks = append(blocks, block)
 				}
 			}
+			all = append(all, blocks)
 			return nil
 		})
 		if err != nil {
 			return nil, err
 		}
 	}
-	return all, nil
+	return slices.Concat(all...), nil
 }
 
 // parseBlockKey parses the last part of a block's key, such as 10.244.0.0-26.

@@ -6,6 +6,9 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/encoding"
+	"google.golang.org/grpc/encoding/proto"
+	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/status"
 )
 
@@ -38,11 +41,29 @@ const (
 	maxPoolValues = 500_000
 )
 
-// withLimits is the dial options that limit the size of responses. etcd's client has
-// no limit.
+// codec decodes responses from buffers that are not much larger than a page. gRPC's own
+// have 1 MiB, which takes long to clear.
+type codec struct {
+	encoding.CodecV2
+	buffers mem.BufferPool
+}
+
+func newCodec() codec {
+	return codec{encoding.GetCodecV2(proto.Name), mem.NewTieredBufferPool(16<<10, 256<<10, 512<<10, maxPage)}
+}
+
+func (c codec) Unmarshal(data mem.BufferSlice, response any) error {
+	buffer := data.MaterializeToBuffer(c.buffers)
+	defer buffer.Free()
+	return c.CodecV2.Unmarshal(mem.BufferSlice{buffer}, response)
+}
+
+// withLimits is the dial options that limit the size of responses, and the memory for one.
+// etcd's client has no limit.
 func withLimits() []grpc.DialOption {
 	return []grpc.DialOption{
 		grpc.WithMaxHeaderListSize(maxResponse),
+		grpc.WithDefaultCallOptions(grpc.ForceCodecV2(newCodec())),
 		grpc.WithChainUnaryInterceptor(func(ctx context.Context, method string, request, response any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
 			limit := maxResponse
 			if strings.HasSuffix(method, "/Range") {

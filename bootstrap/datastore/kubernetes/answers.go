@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"unicode/utf8"
 
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -91,7 +92,9 @@ func readPool(item []byte) (record *ippool.Record, unreadable datastore.Unreadab
 // withoutUnused returns the JSON of a pool without what a run doesn't use: its managed
 // fields, which are most of it, and its status.
 func withoutUnused(data []byte) []byte {
-	data = bytes.ToValidUTF8(data, []byte("\ufffd")) // as the decoder does, which would make the texts larger
+	if !utf8.Valid(data) {
+		data = bytes.ToValidUTF8(data, []byte("\ufffd")) // as the decoder does, which would make the texts larger
+	}
 	var fields, metadata map[string]json.RawMessage
 	switch {
 	case !bytes.Contains(data, []byte("managedFields")) && !bytes.Contains(data, []byte("status")):

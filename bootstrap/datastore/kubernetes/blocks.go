@@ -1,11 +1,11 @@
 package kubernetes
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net/netip"
 	"slices"
-	"strings"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore/kubernetes/internal/api"
@@ -37,11 +37,11 @@ func (d *Datastore) Blocks(ctx context.Context, families []ippool.Family) ([]net
 	action := d.action("list", group, "reading the names of IPAM blocks")
 	action.Resource, action.Restarts = blockResource, true
 	list := api.List{Path: path(group, blockResource), PageSize: blockPage, MaxBytes: maxBlockBytes, MaxItems: maxBlocks, MaxMemory: maxBlocks * blockMemory}
-	var blocks []netip.Prefix
+	var blocks chunks
 	err = d.client.ReadNames(ctx, action, list, func(name []byte) int {
-		prefix, ok := parseBlockName(string(name))
+		prefix, ok := parseBlockName(name)
 		if ok && slices.Contains(families, ippool.FamilyOf(prefix)) {
-			blocks = append(blocks, prefix)
+			blocks.add(prefix)
 		}
 		return blockMemory
 	})
@@ -51,20 +51,37 @@ func (d *Datastore) Blocks(ctx context.Context, families []ippool.Family) ([]net
 	case err != nil:
 		return nil, err
 	}
-	return blocks, nil
+	return slices.Concat(blocks...), nil
+}
+
+// chunks is a list that grows without copies of what it has.
+type chunks [][]netip.Prefix
+
+func (c *chunks) add(prefix netip.Prefix) {
+	if last := len(*c) - 1; last >= 0 && len((*c)[last]) < cap((*c)[last]) {
+		(*c)[last] = append((*c)[last], prefix)
+		return
+	}
+	*c = append(*c, append(make([]netip.Prefix, 0, 1024), prefix))
 }
 
 // parseBlockName parses the name of a block, which is its CIDR with dashes in place of
 // dots, colons and the slash: 10-244-0-0-26, fd00-10-244--40-122. Four groups are an
 // IPv4 address: an IPv6 address with so few groups contains a double dash.
-func parseBlockName(name string) (netip.Prefix, bool) {
-	i := strings.LastIndexByte(name, '-')
+func parseBlockName(name []byte) (netip.Prefix, bool) {
+	i := bytes.LastIndexByte(name, '-')
 	if i < 0 {
 		return netip.Prefix{}, false
 	}
-	address, length := name[:i], name[i+1:]
-	for _, separator := range []string{".", ":"} {
-		if prefix, err := netip.ParsePrefix(strings.ReplaceAll(address, "-", separator) + "/" + length); err == nil {
+	for _, separator := range []byte(".:") {
+		text := append(make([]byte, 0, 64), name...) // without an allocation
+		for at, c := range text {
+			if c == '-' {
+				text[at] = separator
+			}
+		}
+		text[i] = '/'
+		if prefix, err := netip.ParsePrefix(string(text)); err == nil {
 			return prefix, true
 		}
 	}

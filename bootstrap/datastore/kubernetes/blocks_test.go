@@ -3,6 +3,7 @@ package kubernetes
 import (
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -112,7 +113,7 @@ func TestParseBlockName(t *testing.T) {
 		strings.Repeat("1-", 100) + "1-2-3-4-5": "",
 	}
 	for name, want := range tests {
-		prefix, ok := parseBlockName(name)
+		prefix, ok := parseBlockName([]byte(name))
 		assert.Equal(t, want != "", ok, name)
 		if want != "" {
 			assert.Equal(t, netip.MustParsePrefix(want), prefix, name)
@@ -134,8 +135,25 @@ func FuzzParseBlockName(f *testing.F) {
 			return
 		}
 		name := strings.NewReplacer(".", "-", ":", "-", "/", "-").Replace(block.String())
-		got, ok := parseBlockName(name)
+		got, ok := parseBlockName([]byte(name))
 		require.True(t, ok, name)
 		assert.Equal(t, block, got)
 	})
+}
+
+// TestAllocationsOfBlocks limits the memory of a list of blocks to two copies of it, and one name
+// at a time.
+func TestAllocationsOfBlocks(t *testing.T) {
+	const n = 50_000
+	name := []byte("10-244-100-192-26")
+	assert.LessOrEqual(t, testing.AllocsPerRun(100, func() { parseBlockName(name) }), 1.0)
+	prefix, ok := parseBlockName(name)
+	require.True(t, ok)
+	assert.LessOrEqual(t, testing.AllocsPerRun(5, func() {
+		var blocks chunks
+		for range n {
+			blocks.add(prefix)
+		}
+		assert.Len(t, slices.Concat(blocks...), n)
+	}), n/1000.0+20)
 }

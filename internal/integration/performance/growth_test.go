@@ -21,14 +21,18 @@ import (
 func BenchmarkBlocks(b *testing.B) {
 	for b.Loop() {
 		t := newTable("blocks", "datastore", "IPAM blocks", "run", "time", "ratio", "CPU time", "received", "memory", "ratio")
+		p := newGrowthPicture("blocks", "IPAM blocks")
 		for _, s := range openSites(b) {
 			var first [2]cost
-			for _, n := range []int{0, 5_000, 50_000} {
-				s.putBlocks(b, n)
-				s.grown(b, t, n, &first, s.removePools)
+			stored := 0
+			for _, n := range []int{0, 5_000, 20_000, 50_000} {
+				s.putBlocks(b, stored, n)
+				s.grown(b, t, p, n, &first, s.removePools)
+				stored = n
 			}
 			s.empty(b)
 		}
+		p.publish(b)
 		t.publish(b)
 	}
 }
@@ -38,25 +42,33 @@ func BenchmarkBlocks(b *testing.B) {
 func BenchmarkPools(b *testing.B) {
 	for b.Loop() {
 		t := newTable("pools", "datastore", "IPv4 pools", "run", "time", "ratio", "CPU time", "received", "memory", "ratio")
+		p := newGrowthPicture("pools", "IPv4 pools")
 		for _, s := range openSites(b) {
 			var first [2]cost
-			for _, n := range []int{0, 100, 5_000} {
-				s.putPools(b, n)
-				s.grown(b, t, n, &first, func(b *testing.B) {
+			stored := 0
+			for _, n := range []int{0, 100, 1_000, 2_500, 5_000} {
+				s.putPools(b, stored, n)
+				s.grown(b, t, p, n, &first, func(b *testing.B) {
 					_, err := s.etcd.Delete(b.Context(), s.pools()+"default-", clientv3.WithPrefix())
 					require.NoError(b, err)
 					s.settle(b)
 				})
+				stored = n
 			}
 			s.empty(b)
 		}
+		p.publish(b)
 		t.publish(b)
 	}
 }
 
+func newGrowthPicture(name, stored string) *picture {
+	return newPicture(name, stored, "time (ms)", "CPU time (ms)", "memory (MB)")
+}
+
 // grown measures runs that create pools and runs whose pools exist, in turn. Each figure
 // has its ratio to that of n == 0.
-func (s *site) grown(b *testing.B, t *table, n int, first *[2]cost, before func(*testing.B)) {
+func (s *site) grown(b *testing.B, t *table, p *picture, n int, first *[2]cost, before func(*testing.B)) {
 	b.Helper()
 	const runs = 10
 	var costs [2][]cost
@@ -74,11 +86,12 @@ func (s *site) grown(b *testing.B, t *table, n int, first *[2]cost, before func(
 		proxy.Close() // Passed counts closed connections only
 		received[i] = proxy.Passed().Answered
 	}
-	for i, name := range []string{"creates pools", "pools exist"} {
+	for i, name := range runKinds {
 		c := middle(costs[i])
 		if n == 0 {
 			first[i] = c
 		}
+		p.add(s, i, n, milliseconds(c.wall), milliseconds(c.cpu), c.resident)
 		t.row(s.name, n, name, c.wall, times(c.wall.Seconds()/first[i].wall.Seconds()), c.cpu,
 			size(received[i]), digits(c.resident)+" MB", times(c.resident/first[i].resident))
 	}
@@ -109,17 +122,18 @@ func (s *site) proxied(b *testing.B) (*faultproxy.TCP, []string) {
 	return proxy, append(s.env[:len(s.env):len(s.env)], "KUBECONFIG="+kubeconfig)
 }
 
-// put stores n records directly in etcd, which is faster than through an API server.
-func (s *site) put(b *testing.B, n int, record func(i int) (key, value string)) {
+// put stores the records from one number to another directly in etcd, which is faster than
+// through an API server.
+func (s *site) put(b *testing.B, from, to int, record func(i int) (key, value string)) {
 	b.Helper()
-	etcdtest.Fill(b, s.etcd, n, record)
+	etcdtest.Fill(b, s.etcd, to-from, func(i int) (key, value string) { return record(from + i) })
 	s.settle(b)
 }
 
-// putBlocks stores n full IPAM blocks of 10.0.0.0/8 like Calico.
-func (s *site) putBlocks(b *testing.B, n int) {
+// putBlocks stores full IPAM blocks of 10.0.0.0/8 like Calico, from one number to another.
+func (s *site) putBlocks(b *testing.B, from, to int) {
 	b.Helper()
-	s.put(b, n, func(i int) (string, string) {
+	s.put(b, from, to, func(i int) (string, string) {
 		address := netip.AddrFrom4([4]byte{10, byte(i >> 10), byte(i >> 2), byte(i << 6)})
 		spec := fullBlock(address)
 		if s.config == nil {
@@ -148,10 +162,10 @@ func fullBlock(address netip.Addr) map[string]any {
 	}
 }
 
-// putPools stores n pools in 10.0.0.0/8.
-func (s *site) putPools(b *testing.B, n int) {
+// putPools stores pools in 10.0.0.0/8, from one number to another.
+func (s *site) putPools(b *testing.B, from, to int) {
 	b.Helper()
-	s.put(b, n, func(i int) (string, string) {
+	s.put(b, from, to, func(i int) (string, string) {
 		name := fmt.Sprintf("pool-%05d", i)
 		spec := map[string]any{
 			"cidr": fmt.Sprintf("10.%d.%d.0/24", i>>8, i&255), "blockSize": 26, "ipipMode": "Never", "vxlanMode": "Never",

@@ -1,8 +1,9 @@
-// Package performance measures the program and the library and writes the tables of
-// docs/PERFORMANCE.md: `make bench`.
+// Package performance measures the program and the library and writes the tables and
+// the pictures of docs/PERFORMANCE.md: `make bench`.
 package performance
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -12,14 +13,14 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/programs"
 )
 
-var write = flag.Bool("write", false, "write the measured tables into docs/PERFORMANCE.md")
+var write = flag.Bool("write", false, "write the measured tables and pictures into docs/PERFORMANCE.md")
 
 func TestMain(m *testing.M) {
 	code := m.Run()
 	kubetest.StopShared()
 	programs.Remove()
 	if *write && code == 0 {
-		if err := writeTables(); err != nil {
+		if err := errors.Join(writeTables(), writePictures()); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			code = 1
 		}

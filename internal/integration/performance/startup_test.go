@@ -29,15 +29,21 @@ func BenchmarkStartUp(b *testing.B) {
 				name  string
 				costs []cost
 			}{{"lists only", bare}, {"pools exist", steady}, {"creates pools", fresh}} {
-				c := middle(kind.costs)
-				t.row(s.name, kind.name,
-					c.wall, times(ratio(kind.costs, bare, func(c cost) float64 { return c.wall.Seconds() })),
-					c.cpu, times(ratio(kind.costs, bare, func(c cost) float64 { return c.cpu.Seconds() })),
-					digits(c.resident)+" MB", times(c.resident/middle(bare).resident))
+				t.compare(kind.costs, bare, s.name, kind.name)
 			}
 		}
 		t.publish(b)
 	}
+}
+
+// compare adds a row with the medians of runs and their ratios to runs that alternated with
+// them.
+func (t *table) compare(costs, base []cost, cells ...any) {
+	c := middle(costs)
+	t.row(append(cells,
+		c.wall, times(ratio(costs, base, func(c cost) float64 { return c.wall.Seconds() })),
+		c.cpu, times(ratio(costs, base, func(c cost) float64 { return c.cpu.Seconds() })),
+		digits(c.resident)+" MB", times(c.resident/middle(base).resident))...)
 }
 
 func times(ratio float64) string { return digits(ratio) + "×" }
