@@ -87,19 +87,29 @@ const (
 	// as on all nodes of a new cluster. A run whose read is faster never gives way.
 	busy = 150 * time.Millisecond
 
-	maxGiveWay = time.Second
+	maxGiveWay = 2 * time.Second
 
 	// maxGiveWays is how often a run gives way, each time after a read that took that long. The
 	// run that creates the pools is slow, too, while all others read again.
-	maxGiveWays = 3
+	maxGiveWays = 4
+
+	// minReads is the number of such reads for which a run must have time left to give way.
+	minReads = 10
 )
 
-// giveWay returns the pause of a run that gives way to others: up to half of the time that its
-// read took. Random is in [0, 1). Its cube root lets few of many runs be early, and they are
-// apart, so that the first can create the pools before the others read again. (Multicast
-// protocols suppress duplicate requests with such timers: RFC 5740, section 3.2.)
-func giveWay(took time.Duration, random float64) time.Duration {
-	return time.Duration(float64(min(took/2, maxGiveWay)) * math.Cbrt(random))
+// giveWay returns the pause of a run that gives way to others for the attempt-th time: up to half
+// of the time that its read took, times attempt. Random is in [0, 1). Its cube root lets few of
+// many runs be early, and they are apart, so that the first can create the pools before the
+// others read again. (Multicast protocols suppress duplicate requests with such timers: RFC
+// 5740, section 3.2.)
+func giveWay(took time.Duration, attempt int, random float64) time.Duration {
+	return time.Duration(float64(min(time.Duration(attempt)*took/2, maxGiveWay)) * math.Cbrt(random))
+}
+
+// hasTime reports whether ctx leaves time for at least minReads reads that take as long.
+func hasTime(ctx context.Context, took time.Duration) bool {
+	deadline, limited := ctx.Deadline()
+	return !limited || time.Until(deadline) >= minReads*took
 }
 
 // pause waits and returns true, or returns false if ctx ends first.

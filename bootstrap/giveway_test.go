@@ -80,17 +80,38 @@ func TestRunThatIsAloneWaitsForNothing(t *testing.T) {
 func TestGivingWayEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newStore()
-		store.onSnapshot = []hook{slowly(time.Hour, nil)}
-		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		store.onSnapshot = []hook{slowly(time.Second, nil)}
+		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
+		time.AfterFunc(time.Second, cancel)
 		_, err := New(store).Run(ctx, settings.Settings{})
-		require.ErrorIs(t, err, ErrTimedOut)
-		assert.NotContains(t, store.calls, "commit")
+		require.ErrorIs(t, err, context.Canceled)
+		assert.Equal(t, []string{"snapshot"}, store.calls)
 	})
 }
 
+// A run that has time for few more such reads does not give way.
+func TestRunOutOfTimeDoesNotGiveWay(t *testing.T) {
+	for _, limit := range []time.Duration{(minReads + 1) * time.Second, minReads * time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			store := newStore()
+			store.onSnapshot = []hook{slowly(time.Second, nil)}
+			ctx, cancel := context.WithTimeout(t.Context(), limit)
+			defer cancel()
+			_, err := New(store).Run(ctx, settings.Settings{})
+			require.NoError(t, err)
+			reads := 1
+			if limit > minReads*time.Second {
+				reads = 2
+			}
+			assert.Len(t, store.calls, reads+2, "then the blocks and the commit: %v", store.calls)
+		})
+	}
+}
+
 func TestGiveWay(t *testing.T) {
-	assert.Zero(t, giveWay(time.Second, 0))
-	assert.Equal(t, 250*time.Millisecond, giveWay(time.Second, 0.125))
-	assert.Less(t, giveWay(time.Hour, 0.999), maxGiveWay)
+	assert.Zero(t, giveWay(time.Second, 1, 0))
+	assert.Equal(t, 250*time.Millisecond, giveWay(time.Second, 1, 0.125))
+	assert.Equal(t, 750*time.Millisecond, giveWay(time.Second, 3, 0.125))
+	assert.Less(t, giveWay(time.Hour, 1, 0.999), maxGiveWay)
 }

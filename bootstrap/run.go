@@ -216,9 +216,9 @@ func (r *runner) compute(ctx context.Context) (datastore.Snapshot, plan.Plan, er
 	}
 	took := time.Since(begin)
 	draft, err := plan.Compute(r.desired, snapshot, r.config.OnDrift)
-	if err == nil && r.gaveWay < maxGiveWays && took >= busy && !r.reporter.planning && slices.ContainsFunc(draft.Steps, creates) {
+	if err == nil && r.gaveWay < maxGiveWays && took >= busy && hasTime(ctx, took) && !r.reporter.planning && slices.ContainsFunc(draft.Steps, creates) {
 		r.gaveWay++
-		if !pause(ctx, giveWay(took, rand.Float64())) {
+		if !pause(ctx, giveWay(took, r.gaveWay, rand.Float64())) {
 			return snapshot, draft, fmt.Errorf("reading IP pools: %w", ctx.Err())
 		}
 		return r.compute(ctx)
