@@ -255,10 +255,12 @@ pin: ## for a release: make the examples require this version of the library (RE
 # The tag or commit to compare the library's API with: the last version, or HEAD if
 # there is no version.
 MODULE := github.com/calico-bootstrap/calico-bootstrap
-SINCE  ?= $(or $(shell git describe --tags --abbrev=0 --match 'v*' 2>/dev/null),HEAD)
+RELEASED_AS = $(shell git describe --tags --abbrev=0 --match 'v*' 2>/dev/null)
+SINCE  ?= $(or $(RELEASED_AS),HEAD)
 
 .PHONY: api
 api: ## list the changes of the library's API, compatible and incompatible (SINCE=v0.1.0)
+	@git rev-parse --verify --quiet '$(SINCE)^{commit}' >/dev/null || { echo 'make api: SINCE=$(SINCE): unknown tag or commit; git tag lists the versions' >&2; exit 1; }
 	@mkdir -p $(BIN)
 	@$(GO) build -o $(BIN)/apidiff golang.org/x/exp/cmd/apidiff
 	@then=$$(mktemp -d) && trap 'rm -rf "$$then"' EXIT && \
@@ -266,6 +268,7 @@ api: ## list the changes of the library's API, compatible and incompatible (SINC
 	{ (cd "$$then" && GOWORK=off "$(CURDIR)/$(BIN)/apidiff" -m -w exported $(MODULE)) && \
 	changes=$$(GOWORK=off $(BIN)/apidiff -m "$$then/exported" $(MODULE)); } 2>"$$then/log" || { cat "$$then/log" >&2; exit 1; } && \
 	echo "$${changes:-The API has not changed since $(SINCE).}"
+	@$(if $(RELEASED_AS),,echo 'No version is tagged: there is no released API to compare with.')
 
 # The URL of the Go vulnerability database, or of a mirror.
 VULNDB ?= https://vuln.go.dev

@@ -95,3 +95,13 @@ func TestMakePushImageWithoutRegistry(t *testing.T) {
 		assert.NoError(t, p.err, "%s: %s", args, p.output)
 	}
 }
+
+// TestMakeAPI checks the errors of `make api` before anything is built.
+func TestMakeAPI(t *testing.T) {
+	t.Parallel()
+	for _, since := range []string{"v9", "no such ref", "--all"} {
+		out, err := exec.Command("make", "-s", "api", "SINCE="+since, "GO=false").CombinedOutput()
+		require.Error(t, err)
+		assert.True(t, strings.HasPrefix(string(out), "make api: SINCE="+since+": unknown tag or commit; git tag lists the versions\nmake: ***"), string(out))
+	}
+}
