@@ -36,9 +36,9 @@ func pushImage(t *testing.T, digest string, args ...string) pushed {
 	for name, script := range map[string]string{"go": program, "buildah": buildah} {
 		require.NoError(t, os.WriteFile(filepath.Join(folder, name), []byte("#!/bin/sh\n"+script), 0o755))
 	}
-	make := exec.Command("make", append([]string{"-s", "push-image", "BIN=" + bin, "GO=" + filepath.Join(folder, "go"), "ARCHES=amd64 arm64"}, args...)...)
-	make.Env = append(os.Environ(), "PATH="+folder+":"+os.Getenv("PATH"))
-	out, err := make.CombinedOutput()
+	cmd := exec.Command("make", append([]string{"-s", "push-image", "BIN=" + bin, "GO=" + filepath.Join(folder, "go"), "ARCHES=amd64 arm64"}, args...)...)
+	cmd.Env = append(os.Environ(), "PATH="+folder+":"+os.Getenv("PATH"))
+	out, err := cmd.CombinedOutput()
 	calls, _ := os.ReadFile(log)
 	written, _ := os.ReadFile(filepath.Join(bin, "image-digest"))
 	return pushed{err, string(out), strings.Split(strings.TrimSpace(string(calls)), "\n"), string(written)}
