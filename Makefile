@@ -88,9 +88,18 @@ ARCHES      ?= amd64 arm64
 DESTINATION ?= docker://$(IMAGE)
 .PHONY: push-image
 push-image: ## push the image for ARCHES as one to DESTINATION, and write its digest to bin/image-digest (IMAGE=registry.example.com/calico-bootstrap:v1.2.3, needs buildah)
+	@# Without the host of a registry, buildah would push to one that it guesses.
+	@case '$(DESTINATION)' in docker://*/*) host='$(patsubst docker://%,%,$(DESTINATION))' && host=$${host%%/*};; docker://*) host=;; *) host=localhost;; esac; \
+	case "$$host" in *.* | *:* | localhost);; *) \
+		echo 'make push-image: set IMAGE to registry.example.com/calico-bootstrap:v1.2.3, with the host of your registry: the destination $(DESTINATION) has none' >&2; exit 1;; esac
 	@for arch in $(ARCHES); do $(MAKE) --no-print-directory image IMAGE_TOOL=buildah ARCH=$$arch IMAGE=$(IMAGE)-$$arch || exit 1; done
-	@buildah manifest rm $(IMAGE) >/dev/null 2>&1; buildah manifest create $(IMAGE) $(ARCHES:%=$(IMAGE)-%)
-	buildah manifest push --all --format oci --digestfile $(BIN)/image-digest $(IMAGE) $(DESTINATION)
+	@# The list has a name of its own, so that one with the name of the image stays.
+	@rm -f $(BIN)/image-digest; buildah manifest rm $(IMAGE)-index >/dev/null 2>&1; buildah manifest create $(IMAGE)-index $(ARCHES:%=$(IMAGE)-%)
+	buildah manifest push --all --format oci --digestfile $(BIN)/image-digest $(IMAGE)-index $(DESTINATION)
+	@# buildah 1.28 exits with 0 when a push fails, and writes an empty digest.
+	@grep -q '^sha256:' $(BIN)/image-digest || { rm -f $(BIN)/image-digest; \
+		echo 'make push-image: buildah pushed nothing to $(DESTINATION), though it exited with 0: its output has the cause' >&2; exit 1; }
+	@buildah manifest rm $(IMAGE)-index >/dev/null
 
 .PHONY: man
 man: ## generate the man pages and the tables of docs/COMMANDS.md
@@ -246,10 +255,12 @@ pin: ## for a release: make the examples require this version of the library (RE
 # The tag or commit to compare the library's API with: the last version, or HEAD if
 # there is no version.
 MODULE := github.com/calico-bootstrap/calico-bootstrap
-SINCE  ?= $(or $(shell git describe --tags --abbrev=0 --match 'v*' 2>/dev/null),HEAD)
+RELEASED_AS = $(shell git describe --tags --abbrev=0 --match 'v*' 2>/dev/null)
+SINCE  ?= $(or $(RELEASED_AS),HEAD)
 
 .PHONY: api
 api: ## list the changes of the library's API, compatible and incompatible (SINCE=v0.1.0)
+	@git rev-parse --verify --quiet '$(SINCE)^{commit}' >/dev/null || { echo 'make api: SINCE=$(SINCE): unknown tag or commit; git tag lists the versions' >&2; exit 1; }
 	@mkdir -p $(BIN)
 	@$(GO) build -o $(BIN)/apidiff golang.org/x/exp/cmd/apidiff
 	@then=$$(mktemp -d) && trap 'rm -rf "$$then"' EXIT && \
@@ -257,6 +268,7 @@ api: ## list the changes of the library's API, compatible and incompatible (SINC
 	{ (cd "$$then" && GOWORK=off "$(CURDIR)/$(BIN)/apidiff" -m -w exported $(MODULE)) && \
 	changes=$$(GOWORK=off $(BIN)/apidiff -m "$$then/exported" $(MODULE)); } 2>"$$then/log" || { cat "$$then/log" >&2; exit 1; } && \
 	echo "$${changes:-The API has not changed since $(SINCE).}"
+	@$(if $(RELEASED_AS),,echo 'No version is tagged: there is no released API to compare with.')
 
 # The URL of the Go vulnerability database, or of a mirror.
 VULNDB ?= https://vuln.go.dev

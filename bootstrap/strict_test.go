@@ -1,14 +1,18 @@
 package bootstrap
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/internal/settingstest"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
+	"github.com/calico-bootstrap/calico-bootstrap/internal/poolstest"
 )
 
 // Settings of a default pool have no effect if other settings skip that pool.
@@ -57,4 +61,19 @@ func TestStrict(t *testing.T) {
 	assert.Empty(t, store.calls, "no connection is made")
 	_, err = settingstest.Given(t, append(settingstest.CIDRs, "--strict=true")...).Resolve()
 	require.NoError(t, err)
+}
+
+// Warnings about existing pools are no errors with --strict: for drift, --on-drift=fail is.
+func TestStrictIsNotAboutExistingPools(t *testing.T) {
+	t.Parallel()
+	lines := []string{"CALICO_IPV4POOL_NAT_OUTGOING=true", "--no-nat-to=10.0.0.0/12", "--strict=true", "FELIX_IPV6SUPPORT=false"}
+	existing := poolstest.Default4(func(pool *v3.IPPool) { pool.Spec.NATOutgoing = false })
+	report, err := run(t, newStore(existing), settingstest.Given(t, lines...))
+	require.NoError(t, err)
+	warnings := fmt.Sprint(report.Warnings)
+	assert.Contains(t, warnings, "exists with natOutgoing false")
+	assert.Contains(t, warnings, "10.0.0.0/12 has no effect: no IPv4 pool has natOutgoing")
+
+	_, err = run(t, newStore(existing), settingstest.Given(t, append(lines, "--on-drift=fail")...))
+	require.ErrorIs(t, err, plan.ErrDrift)
 }

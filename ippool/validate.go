@@ -8,7 +8,6 @@ import (
 	"unicode/utf8"
 
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
-	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/calico-bootstrap/calico-bootstrap/ippool/selector"
@@ -34,10 +33,7 @@ var specPath = field.NewPath("spec")
 // A fault has the type Forbidden if the value is valid, but not together with another
 // field: [Conflicts].
 func Validate(pool *v3.IPPool) field.ErrorList {
-	var faults field.ErrorList
-	for _, reason := range validation.IsDNS1123Subdomain(pool.Name) {
-		faults = append(faults, field.Invalid(field.NewPath("metadata", "name"), pool.Name, reason))
-	}
+	faults := validateName(pool.Name)
 	faults = append(faults, validateRange(&pool.Spec)...)
 	faults = append(faults, validateEncapsulation(&pool.Spec)...)
 	faults = append(faults, validateSelector(specPath.Child("nodeSelector"), pool.Spec.NodeSelector)...)

@@ -19,13 +19,16 @@ func TestValidateName(t *testing.T) {
 		"0.a-b.c9":               nil,
 		strings.Repeat("a", 253): nil,
 		strings.Repeat("a", 254): {{invalid, "metadata.name", "253"}},
-		"":                       {{invalid, "metadata.name", "RFC 1123 subdomain"}},
-		"Default":                {{invalid, "metadata.name", "RFC 1123 subdomain"}},
-		"a_b":                    {{invalid, "metadata.name", "RFC 1123 subdomain"}},
-		"-a":                     {{invalid, "metadata.name", "RFC 1123 subdomain"}},
-		"a.":                     {{invalid, "metadata.name", "RFC 1123 subdomain"}},
-		"a/b":                    {{invalid, "metadata.name", "RFC 1123 subdomain"}},
-		strings.Repeat("A", 254): {{invalid, "metadata.name", "253"}, {invalid, "metadata.name", "RFC 1123 subdomain"}},
+		"":                       {{invalid, "metadata.name", "is empty; must be a DNS subdomain name such as rack-a: up to 253 lower-case letters"}},
+		"Default":                {{invalid, "metadata.name", "has 'D'; must be"}},
+		"a_b":                    {{invalid, "metadata.name", "has '_'; must be"}},
+		"pool\u202e":             {{invalid, "metadata.name", `has '\u202e'; must be`}},
+		"-a":                     {{invalid, "metadata.name", `has "-" or "." at an end or beside a "."; must be`}},
+		"a.":                     {{invalid, "metadata.name", `has "-" or "." at an end or beside a "."; must be`}},
+		"a.-b":                   {{invalid, "metadata.name", `has "-" or "." at an end or beside a "."; must be`}},
+		"a..b":                   {{invalid, "metadata.name", `has "-" or "." at an end or beside a "."; must be`}},
+		"a/b":                    {{invalid, "metadata.name", "has '/'; must be"}},
+		strings.Repeat("a", 254): {{invalid, "metadata.name", "has 254 characters; must be"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -247,7 +250,7 @@ func TestValidateAllAtOnce(t *testing.T) {
 	pool.Spec.NamespaceSelector = "team == 'global('"
 	pool.Spec.AssignmentMode = pointer(v3.AssignmentMode("Auto"))
 	assertFaults(t, []fault{
-		{invalid, "metadata.name", "RFC 1123"},
+		{invalid, "metadata.name", "DNS subdomain name"},
 		{invalid, "spec.cidr", "host bits"},
 		{invalid, "spec.cidr", "link-local"},
 		{invalid, "spec.blockSize", "between 116 and 128"},
@@ -271,7 +274,7 @@ func TestValidateAllAtOnce(t *testing.T) {
 func TestValidateZeroPool(t *testing.T) {
 	t.Parallel()
 	assertFaults(t, []fault{
-		{invalid, "metadata.name", "RFC 1123"},
+		{invalid, "metadata.name", "DNS subdomain name"},
 		{required, "spec.cidr", "the range of the pool"},
 	}, ippool.Validate(&v3.IPPool{}))
 }

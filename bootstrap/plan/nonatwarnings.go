@@ -176,10 +176,13 @@ func (p *planner) warnOfNoSource() {
 	masquerades := map[ippool.Family]bool{}
 	steps, sets := map[string]bool{}, map[ippool.Family]string{}
 	for _, step := range p.Steps {
-		if steps[step.Name] = true; step.Pool == nil {
-			continue
+		if step.Pool == nil {
+			continue // an existing pool of its name counts below
 		}
-		masquerades[step.Family] = masquerades[step.Family] || step.Pool.Spec.NATOutgoing
+		steps[step.Name] = true
+		if step.Pool.Spec.NATOutgoing || step.Malformed.Unreadable("natOutgoing") {
+			masquerades[step.Family] = true
+		}
 		if step.Default && step.Name == step.Desired {
 			sets[step.Family] = " with " + p.Names.With(origin.PoolSetting(step.Family, "natOutgoing"), "true")
 			if step.Action != Created {

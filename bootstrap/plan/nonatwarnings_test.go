@@ -15,6 +15,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/poolstest"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
 // splitAround returns the pools of ranges around 10.128.0.0/10 and of the default pool.
@@ -124,6 +125,42 @@ func TestNoNATWithoutSource(t *testing.T) {
 	p, err = settled(off, facts.Facts{}, poolstest.Stored("other", "192.0.2.0/24"))
 	require.NoError(t, err)
 	assert.Equal(t, []string{nothing + ", or leave the range out"}, p.Warnings)
+}
+
+// A pool that masquerades counts as a source, whatever the step of its name is.
+func TestNoNATSourceOfExistingPool(t *testing.T) {
+	t.Parallel()
+	natted := func(pool *v3.IPPool) { pool.Spec.NATOutgoing = true }
+	malformed := func(fields string) datastore.Unreadable {
+		raw := []byte(`{"kind":"IPPool","apiVersion":"projectcalico.org/v3","metadata":{"name":"default-ipv4-ippool"},"spec":{"cidr":"10.244.0.0/16",` + fields + `}}`)
+		_, err := ippool.DecodeRecord(raw)
+		require.Error(t, err)
+		return datastore.Unreadable{Name: "default-ipv4-ippool", CIDR: "10.244.0.0/16", Err: err}
+	}
+	for name, tt := range map[string]struct {
+		existing   []v3.IPPool
+		unreadable []datastore.Unreadable
+		warns      bool
+	}{
+		"of the default name":                     {existing: []v3.IPPool{poolstest.Default4()}},
+		"of the default name, disabled":           {existing: []v3.IPPool{poolstest.Default4(poolstest.Disabled)}},
+		"of another name":                         {existing: []v3.IPPool{poolstest.Stored("rack-a", "10.244.0.0/16", natted)}},
+		"another, beside one without natOutgoing": {existing: []v3.IPPool{poolstest.Stored("default-ipv4-ippool", "10.245.0.0/16"), poolstest.Stored("rack-a", "10.244.0.0/16", natted)}},
+		"natOutgoing is unreadable":               {unreadable: []datastore.Unreadable{malformed(`"natOutgoing":"yes"`)}},
+		"without natOutgoing":                     {existing: []v3.IPPool{poolstest.Stored("default-ipv4-ippool", "10.244.0.0/16")}, warns: true},
+		"none":                                    {warns: true},
+	} {
+		for _, skip := range []string{"", "no default pools"} {
+			t.Run(name+" "+skip, func(t *testing.T) {
+				t.Parallel()
+				desired := wanting("10.244.0.0/16", "203.0.114.7/32")
+				desired.Pools[0].Skip, desired.Pools[0].Pool.Spec.NATOutgoing = skip, false
+				p, err := plan.Compute(desired, datastore.Snapshot{Pools: poolstest.Records(tt.existing...), Unreadable: tt.unreadable}, plan.DriftReport)
+				require.NoError(t, err)
+				assert.Equal(t, tt.warns, strings.Contains(strings.Join(p.Warnings, "\n"), "has no effect"), p.Warnings)
+			})
+		}
+	}
 }
 
 // The effect of a range is one sentence, with what remains masqueraded in it.

@@ -44,7 +44,7 @@ func TestStoredFaults(t *testing.T) {
 			`existing IPPool "a-nonsense": spec.ipipMode: Unsupported value: "On": ` + modes,
 			`existing IPPool "b-v1": spec.ipip: Forbidden: a field of Calico's v1 API, which Calico v3 ignores; set ipipMode` + fix,
 			`existing IPPool "b-v1": spec.nat-outgoing: Forbidden: a field of Calico's v1 API, which Calico v3 ignores; set natOutgoing` + fix,
-			`existing IPPool "c-\u202e": metadata.name: Invalid value: "c-\u202e": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*'); repair or delete the record`,
+			`existing IPPool "c-\u202e": metadata.name: Invalid value: "c-\u202e": has '\u202e'; must be a DNS subdomain name such as rack-a: up to 253 lower-case letters, digits, "-" and ".", with a letter or a digit at its ends and beside each "."; repair or delete the record`,
 			`existing IPPool "c-\u202e": spec.cidr: Invalid value: "10.8.1.0/16": has host bits: the range is 10.8.0.0/16; not updatable in place; migrate to another pool, and delete this one`,
 			`existing IPPool "c-\u202e": spec.vxlanMode: Unsupported value: "a\nb": ` + modes,
 			`existing IPPool "default-ipv4-ippool": spec.ipipMode: Unsupported value: "Off": ` + modes,

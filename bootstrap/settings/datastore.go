@@ -77,7 +77,11 @@ func (s *Settings) preferredDatastore(etcd, kubernetes Setting, config *Config, 
 	names := s.Names()
 	switch {
 	case isExplicit(etcd) && isExplicit(kubernetes):
-		faults.AddSecret(kubernetes, "contradicts %s; set only one of them, or %s", etcd.Source, names.Of(origin.SettingDatastoreType))
+		add := faults.Add
+		if kubernetes == s.Datastore.KubeconfigInline {
+			add = faults.AddSecret
+		}
+		add(kubernetes, "contradicts %s; set only one of them, or %s", etcd.Source, names.Of(origin.SettingDatastoreType))
 		return ""
 	case isExplicit(etcd):
 		config.Warnings = append(config.Warnings, fmt.Sprintf("%s has no effect: %s selects etcd", kubernetes.Source, etcd.Source))

@@ -65,8 +65,24 @@ func TestDatastoreType(t *testing.T) {
 	}
 	assert.EqualError(t, settingstest.Given(t, "DATASTORE_TYPE=ETCDv2").Validate(),
 		`env DATASTORE_TYPE: "ETCDv2": the datastore of Calico 1 and 2, whose pools Calico 3 doesn't read; must be etcdv3 or kubernetes`)
-	assert.EqualError(t, settingstest.Given(t, "--etcd-endpoints=http://10.0.0.1:2379", "--kubeconfig=/k").Validate(),
-		"flag --kubeconfig: ***: contradicts flag --etcd-endpoints; set only one of them, or datastoreType")
+}
+
+// A path that contradicts the endpoints is shown, as everywhere; what may be a secret is not.
+func TestContradictingDatastores(t *testing.T) {
+	t.Parallel()
+	for flag, want := range map[string]string{
+		"--kubeconfig=/etc/kubeconfig":                      `flag --kubeconfig: "/etc/kubeconfig": `,
+		"--kubeconfig={a: b}":                               "flag --kubeconfig: ***: looks like a JSON text; ",
+		"--kubeconfig=users: [{user: {password: hunter2}}]": "flag --kubeconfig: ***: looks like a YAML text; ",
+		"--k8s-api-endpoint=https://10.0.0.1:6443":          `flag --k8s-api-endpoint: "https://10.0.0.1:6443": `,
+		"--k8s-api-endpoint=https://root:hunter2@10.0.0.1":  "flag --k8s-api-endpoint: ***: looks like a URL with a password or a token; ",
+	} {
+		assert.EqualError(t, settingstest.Given(t, "--etcd-endpoints=http://10.0.0.1:2379", flag).Validate(),
+			want+"contradicts flag --etcd-endpoints; set only one of them, or datastoreType")
+	}
+	given := settingstest.Given(t, "--etcd-endpoints=http://10.0.0.1:2379")
+	given.Datastore.KubeconfigInline = settings.Given("hunter2", origin.Caller("cluster.yaml"))
+	assert.EqualError(t, given.Validate(), "cluster.yaml: ***: contradicts flag --etcd-endpoints; set only one of them, or datastoreType")
 }
 
 // The cluster of a kubeconfig that no setting names is not used if anything looks like a

@@ -14,8 +14,8 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/internal/golden"
 )
 
-// subdomain is the error of Kubernetes for an invalid name.
-const subdomain = `a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')`
+// subdomain is the end of the error for an invalid name.
+const subdomain = `; must be a DNS subdomain name such as rack-a: up to 253 lower-case letters, digits, "-" and ".", with a letter or a digit at its ends and beside each "."`
 
 func TestResolveFaults(t *testing.T) {
 	t.Parallel()
@@ -91,11 +91,11 @@ func TestResolveFaults(t *testing.T) {
 		{"global( in quotes", []string{"CALICO_IPV4POOL_NODE_SELECTOR=a == 'global()'"},
 			[]string{`env CALICO_IPV4POOL_NODE_SELECTOR: "a == 'global()'": must not contain "global("`}},
 
-		{"upper case in a name", []string{"CALICO_IPV4POOL_NAME=Default"}, []string{`env CALICO_IPV4POOL_NAME: "Default": ` + subdomain}},
-		{"space in a name", []string{"--ipv6-pool-name=my pool"}, []string{`flag --ipv6-pool-name: "my pool": ` + subdomain}},
-		{"slash in a name", []string{"CALICO_IPV4POOL_NAME=a/b"}, []string{`env CALICO_IPV4POOL_NAME: "a/b": ` + subdomain}},
+		{"upper case in a name", []string{"CALICO_IPV4POOL_NAME=Default"}, []string{`env CALICO_IPV4POOL_NAME: "Default": has 'D'` + subdomain}},
+		{"space in a name", []string{"--ipv6-pool-name=my pool"}, []string{`flag --ipv6-pool-name: "my pool": has ' '` + subdomain}},
+		{"slash in a name", []string{"CALICO_IPV4POOL_NAME=a/b"}, []string{`env CALICO_IPV4POOL_NAME: "a/b": has '/'` + subdomain}},
 		{"long name", []string{"CALICO_IPV4POOL_NAME=" + strings.Repeat("a", 254)},
-			[]string{`env CALICO_IPV4POOL_NAME: "` + strings.Repeat("a", 200) + `"… (254 bytes): must be no more than 253 characters`}},
+			[]string{`env CALICO_IPV4POOL_NAME: "` + strings.Repeat("a", 200) + `"… (254 bytes): has 254 characters` + subdomain}},
 
 		{"NO_DEFAULT_POOLS and CIDRs", []string{"NO_DEFAULT_POOLS=1", "CALICO_IPV4POOL_CIDR=10.0.0.0/8", "--ipv6-pool-cidr=fd00::/64"}, []string{
 			`env CALICO_IPV4POOL_CIDR: "10.0.0.0/8": contradicts env NO_DEFAULT_POOLS "1"; set one of the two`,
@@ -130,7 +130,7 @@ func TestResolveFaultsOfSkippedPools(t *testing.T) {
 		off    = `IPv6 is not supported: env FELIX_IPV6SUPPORT is "false"`
 	)
 	for name, tt := range map[string]struct{ given, want []string }{
-		"name": {[]string{"CALICO_IPV4POOL_CIDR=none", "CALICO_IPV4POOL_NAME=A"}, []string{`env CALICO_IPV4POOL_NAME: "A": ` + subdomain + noIPv4}},
+		"name": {[]string{"CALICO_IPV4POOL_CIDR=none", "CALICO_IPV4POOL_NAME=A"}, []string{`env CALICO_IPV4POOL_NAME: "A": has 'A'` + subdomain + noIPv4}},
 		"both encapsulations": {[]string{"CALICO_IPV4POOL_CIDR=none", "CALICO_IPV4POOL_IPIP=Always", "CALICO_IPV4POOL_VXLAN=CrossSubnet"}, []string{
 			`env CALICO_IPV4POOL_VXLAN: "CrossSubnet": contradicts env CALICO_IPV4POOL_IPIP "Always": only one encapsulation can be enabled; set one of them to never` + noIPv4}},
 		"block size": {[]string{"CALICO_IPV6POOL_CIDR=NONE", "--ipv6-pool-block-size=64"}, []string{`flag --ipv6-pool-block-size: "64": must be between 116 and 128 for IPv6` + noIPv6 + `env CALICO_IPV6POOL_CIDR is "NONE"`}},

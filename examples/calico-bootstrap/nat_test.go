@@ -99,13 +99,16 @@ func TestAdvice(t *testing.T) {
 		want                            []string // parts of the advice
 		without                         string
 	}{
-		{"masqueraded", "10.244.0.7", "203.0.113.7", "", calicoctl, nil, []string{
-			"CALICO_IPPOOLS_NO_NAT_TO", "calico-bootstrap --no-default-pools --no-nat-to 203.0.113.7/32", `calicoctl patch ippool default-ipv4-ippool -p '{"spec":{"natOutgoing":false}}'`, "--ipv4-pool-nat-outgoing=false",
+		{"masqueraded", "10.244.0.7", "198.18.0.7", "", calicoctl, nil, []string{
+			"CALICO_IPPOOLS_NO_NAT_TO", "calico-bootstrap --no-default-pools --no-nat-to 198.18.0.7/32", `calicoctl patch ippool default-ipv4-ippool -p '{"spec":{"natOutgoing":false}}'`, "--ipv4-pool-nat-outgoing=false",
 			"a route to 10.244.0.0/16", "nft list chain ip calico nat-cali-nat-outgoing", "iptables -t nat -S cali-nat-outgoing", "| grep -o 'cali40[a-z-]*' | xargs -n1 ipset list", "kube-proxy",
 		}, "kubectl"},
 		{"masqueraded, on Kubernetes", "10.244.0.7", "203.0.113.7", "", kubectlV1, nil, []string{"kubectl patch ippools.crd.projectcalico.org default-ipv4-ippool --type merge"}, "calicoctl"},
 		{"masqueraded, in the newer group", "10.244.0.7", "203.0.113.7", "", kubectlV3, nil, []string{"kubectl patch ippools.projectcalico.org "}, "crd."},
-		{"IPv6", "fd00::7", "2001:db8::1", "", calicoctl, ofVersion("v3.31.5"), []string{"nft list chain ip6 calico", "ip6tables", "cali60all-ipam-pools", "--no-nat-to 2001:db8::1/128"}, "cali40"},
+		{"IPv6", "fd00::7", "2600::1", "", calicoctl, ofVersion("v3.31.5"), []string{"nft list chain ip6 calico", "ip6tables", "cali60all-ipam-pools", "--no-nat-to 2600::1/128"}, "cali40"},
+		{"a range of which apply warns", "10.244.0.7", "203.0.113.7", "", calicoctl, nil, []string{": masquerade nothing from pool default-ipv4-ippool"}, "no-nat-to"},
+		{"a range of which apply warns, IPv6", "fd00::7", "2001:db8::1", "", calicoctl, nil, []string{": masquerade nothing from pool"}, "no-nat-to"},
+		{"a range that apply refuses", "10.244.0.7", "169.254.169.254", "", calicoctl, nil, []string{": masquerade nothing from pool default-ipv4-ippool"}, "no-nat-to"},
 		{"nftables", "10.244.0.7", "203.0.113.7", "", calicoctl, func(c *nat.Cluster) { c.Dataplane = nat.NFTables }, []string{"nft list chain"}, "iptables -t"},
 		{"nftables by FelixConfiguration", "10.244.0.7", "203.0.113.7", "", calicoctl, withDefault(nat.FelixSpec{NFTablesMode: "Enabled"}), []string{"nft list chain"}, "iptables -t"},
 		{"iptables", "10.244.0.7", "203.0.113.7", "", calicoctl, func(c *nat.Cluster) { c.Dataplane, c.Version = nat.IPTables, "v3.32.1" }, []string{"ipset list cali40masq-ipam-pools; ipset list cali40network-ip-pools"}, "nft list"},
@@ -137,7 +140,7 @@ func TestAdvice(t *testing.T) {
 		{"a Service's own address", "10.96.0.1", "203.0.113.7", "", calicoctl, nil, []string{"a Service's address, which no packet has as its source"}, ""},
 		{"a Service", "10.244.0.7", "10.96.0.1", "", calicoctl, nil, []string{"address of a backend", "kube-proxy masquerades, not Calico"}, ""},
 		{"a Service, with eBPF", "10.244.0.7", "10.96.0.1", "", calicoctl, withDefault(nat.FelixSpec{BPFEnabled: pointerTo(true)}), []string{"address of a backend"}, "kube-proxy"},
-		{"an interface filter", "10.244.0.7", "203.0.113.7", "", calicoctl, withDefault(nat.FelixSpec{InterfaceFilter: "eth0"}), []string{"ip route get 203.0.113.7", `"iptablesNATOutgoingInterfaceFilter":"none"`, "calico-bootstrap --no-default-pools --no-nat-to"}, ""},
+		{"an interface filter", "10.244.0.7", "198.18.0.7", "", calicoctl, withDefault(nat.FelixSpec{InterfaceFilter: "eth0"}), []string{"ip route get 198.18.0.7", `"iptablesNATOutgoingInterfaceFilter":"none"`, "calico-bootstrap --no-default-pools --no-nat-to"}, ""},
 		{"nodes that differ", "10.244.0.7", "172.16.0.2", "", calicoctl, func(c *nat.Cluster) {
 			c.Nodes = append(c.Nodes, nat.Node{Name: "n3"})
 			c.FelixConfigurations = []nat.FelixConfiguration{{Name: "node.n1", Spec: nat.FelixSpec{NATOutgoingExclusions: "IPPoolsAndHostIPs"}}}

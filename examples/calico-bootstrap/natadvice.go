@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool/nat"
 )
@@ -109,9 +111,9 @@ func (a *adviser) keep() {
 	if loadBalancers := a.reasons(nat.LoadBalancerPool); len(loadBalancers) > 0 {
 		a.add(when, fmt.Sprintf("a pool for LoadBalancers does not exempt, and no other pool may overlap %s", loadBalancers[0].Pools[0]))
 		a.add(when, "if a Service has the address, nodes that know it replace it by a backend, and that decides")
-	} else {
+	} else if to := netip.PrefixFrom(destination, destination.BitLen()); isForNoNAT(to) {
 		offer("exempt the destination, or its whole range, for all sources (CALICO_IPPOOLS_NO_NAT_TO)", []natChange{exemptAddress(destination)},
-			fmt.Sprintf("calico-bootstrap --no-default-pools --no-nat-to %s/%d", destination, destination.BitLen()))
+			"calico-bootstrap --no-default-pools --no-nat-to "+to.String())
 	}
 
 	changes, commands = nil, nil
@@ -126,6 +128,14 @@ func (a *adviser) keep() {
 		}
 	}
 	offer("masquerade nothing from pool "+strings.Join(names, " and ")+setting, changes, commands...)
+}
+
+// isForNoNAT reports whether --no-nat-to takes the range without a warning.
+func isForNoNAT(to netip.Prefix) bool {
+	config, err := settings.Settings{
+		NoDefaultPools: settings.Given("true", origin.Default), NoNATTo: settings.Given(to.String(), origin.Default),
+	}.Resolve()
+	return err == nil && len(config.Warnings) == 0
 }
 
 // egressAddress advises about natOutgoingAddress, if it is set.

@@ -222,7 +222,7 @@ func (p *program) takeEmbedded() error {
 				p.warnings = append(p.warnings, fmt.Sprintf("%s has no effect: %s is %s", other.Source, given.DatastoreType.Source, embeddedType))
 				*other = settings.Setting{}
 			default:
-				faults.AddSecret(*other, "contradicts %s; set only one of the two", given.DatastoreType)
+				faults.Add(*other, "contradicts %s; set only one of the two", given.DatastoreType)
 			}
 		}
 		given.DatastoreType.Value = string(datastore.EtcdV3)

@@ -12,11 +12,14 @@ import (
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/yaml"
 
+	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/kubetest"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/typed"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
@@ -85,6 +88,37 @@ func TestKustomizations(t *testing.T) {
 			assertAllowed(t, world.server, user)
 		})
 	}
+}
+
+// TestBothInAnotherNamespace renders the Job and the init container with one transformer:
+// Roles and RoleBindings stay in kube-system, and are for the ServiceAccounts where they are.
+func TestBothInAnotherNamespace(t *testing.T) {
+	t.Parallel()
+	server := kubetest.Shared(t)
+	bound := map[string]int{}
+	for document := range strings.SplitSeq(kubectl(t, server, "kustomize", "testdata/kustomize/both-another-namespace"), "\n---\n") {
+		var object struct {
+			Kind     string
+			Metadata metav1.ObjectMeta
+			Subjects []rbacv1.Subject
+		}
+		require.NoError(t, yaml.Unmarshal([]byte(document), &object))
+		namespace := "networking"
+		switch object.Kind {
+		case "Role", "RoleBinding":
+			namespace = "kube-system"
+		case "ClusterRole", "ClusterRoleBinding":
+			namespace = ""
+		}
+		assert.Equal(t, namespace, object.Metadata.Namespace, "%s %s", object.Kind, object.Metadata.Name)
+		for _, subject := range object.Subjects {
+			assert.Equal(t, "networking", subject.Namespace, "%s %s", object.Kind, object.Metadata.Name)
+			bound[object.Kind+" "+subject.Name]++
+		}
+	}
+	assert.Equal(t, map[string]int{
+		"RoleBinding calico-bootstrap": 1, "RoleBinding calico-node": 1, "ClusterRoleBinding calico-bootstrap": 1, "ClusterRoleBinding calico-node": 1,
+	}, bound)
 }
 
 // podOf returns the pod of the Job or the DaemonSet, and its namespace.
@@ -193,4 +227,35 @@ func TestKustomizeDocument(t *testing.T) {
 	}.Type(t)
 	role := kubectl(t, world.server, "-n", "kube-system", "get", "rolebinding", "calico-bootstrap", "-o", "jsonpath={.subjects[0].namespace}")
 	assert.Equal(t, "networking", role)
+}
+
+// TestInitContainerDocument runs the commands of docs/KUBERNETES.md for the init container
+// beside a clone of this repository and a part of Calico's manifests, and then the program as
+// the init container.
+func TestInitContainerDocument(t *testing.T) {
+	t.Parallel()
+	world := newKubernetesWorld(t, ippool.CRDV1)
+	folder := withExamples(t)
+	calico, err := os.ReadFile("testdata/calico-node-alone/calico-node.yaml")
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "calico.yaml"), calico, 0o644))
+	t.Cleanup(func() { kubectlAfter(t, world.server, "delete", "-k", folder, "--wait=false") })
+	typed.Session{
+		Document: "../../docs/KUBERNETES.md", Name: "init-container", Folder: folder, Update: *update,
+		Env:  []string{"PATH=" + withKubectl(t) + ":" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "KUBECONFIG=" + world.server.Kubeconfig(t)},
+		Tidy: func(printed string) string { return printed },
+	}.Type(t)
+
+	var daemonSet appsv1.DaemonSet
+	require.NoError(t, json.Unmarshal([]byte(kubectl(t, world.server, "-n", "kube-system", "get", "daemonset", "calico-node", "-o", "json")), &daemonSet))
+	container := daemonSet.Spec.Template.Spec.InitContainers[0]
+	const user = "system:serviceaccount:kube-system:calico-node"
+	waitForAccess(t, world.server, user, "create", ippool.CRDV1.Group, "ippools")
+	token := world.server.Token(t, "kube-system", "calico-node", time.Hour)
+	r := call(t, append(containerEnv(t, container), "KUBECONFIG="+world.server.TokenKubeconfig(t, token)), container.Args...)
+	require.Zero(t, r.code, r.stderr)
+	pools := world.Pools(t)
+	require.NotEmpty(t, pools)
+	assert.Equal(t, "10.244.0.0/16", pools[0].Spec.CIDR)
+	assert.False(t, pools[0].Spec.NATOutgoing)
 }

@@ -61,6 +61,7 @@ func TestJobDocument(t *testing.T) {
 	pools := world.Pools(t)
 	require.Len(t, pools, 2)
 	assert.Equal(t, "10.244.0.0/16", pools[0].Spec.CIDR)
+	assert.False(t, pools[0].Spec.NATOutgoing)
 
 	// A pod as the Job controller would create it.
 	job := listedJob(t, n)

@@ -177,16 +177,31 @@ func orders(names []string) [][]string {
 	return all
 }
 
-// TestComponentsBeforeInitContainer checks what docs/KUBERNETES.md says of them: they have no
-// effect. The component for the other API group twice is an error.
+// TestComponentsBeforeInitContainer checks that kustomize ends with an error where a component
+// would have no effect on the init container, or would make one without an image: before
+// init-container, and without it. A Job with a kustomization of its own is apart from the
+// DaemonSet. The component for the other API group twice is an error.
 func TestComponentsBeforeInitContainer(t *testing.T) {
 	t.Parallel()
 	server := kubetest.Shared(t)
 	const alone = "internal/integration/testdata/calico-node-alone"
-	want := rulesIn(t, kubectl(t, server, "kustomize", kustomizationOf(t, alone, initContainer)), "ClusterRole")
-	text := kubectl(t, server, "kustomize", kustomizationOf(t, alone, nativeGroup, "felix", "no-nat-to", initContainer))
-	assert.Equal(t, want, rulesIn(t, text, "ClusterRole"))
-	assert.NotContains(t, text, "value: "+v3.GroupName)
+	for _, component := range []string{nativeGroup, "felix", "no-nat-to", "pools"} {
+		for _, components := range [][]string{{component}, {component, initContainer}} {
+			_, err := kubectlResult(t, server, "kustomize", kustomizationOf(t, alone, components...))
+			assert.ErrorContains(t, err, "initContainers", components)
+		}
+		folder := kustomizationOf(t, "base", component)
+		job, err := os.ReadFile(filepath.Join(folder, "kustomization.yaml"))
+		require.NoError(t, err)
+		for name, content := range map[string]string{
+			"job/":  strings.ReplaceAll(string(job), "- calico-bootstrap/", "- ../calico-bootstrap/"),
+			"both/": "resources: [../job, ../calico-bootstrap/" + alone + "]\n",
+		} {
+			require.NoError(t, os.Mkdir(filepath.Join(folder, name), 0o755))
+			require.NoError(t, os.WriteFile(filepath.Join(folder, name, "kustomization.yaml"), []byte(content), 0o644))
+		}
+		assert.Contains(t, kubectl(t, server, "kustomize", filepath.Join(folder, "both")), "kind: Job\n")
+	}
 
 	_, err := kubectlResult(t, server, "kustomize", kustomizationOf(t, "projectcalico.org-v3", nativeGroup))
 	assert.ErrorContains(t, err, "already registered id: ConfigMap.v1.[noGrp]/calico-bootstrap-api-group")
