@@ -201,7 +201,7 @@ func TestHelmValuesAreChecked(t *testing.T) {
 		"settings.timeout=2562047h,job.activeDeadlineSeconds=null", `podLabels.example\.com/team=a_B.1,podLabels.empty=,podAnnotations.a=b c`,
 		"serviceAccount.name=" + strings.Repeat("a", 248) + ",fullnameOverride=" + strings.Repeat("a", 52),
 		"apiServerConfigMap=,extraEnv[0].name=KUBERNETES_SERVICE_HOST,extraEnv[0].value=10.0.0.1",
-		"extraEnv[0].name=HTTPS_PROXY,extraEnv[0].value=http://proxy:3128,extraArgs={--pools-file=/a@b}",
+		"extraEnv[0].name=HTTPS_PROXY,extraEnv[0].value=http://proxy:3128,extraArgs={--k8s-api-endpoint=https://a,--pools-file=/a@b}",
 	} {
 		_, err := rendered(t, append(withImage, "--set", accepted)...)
 		assert.NoError(t, err, accepted)

@@ -39,8 +39,13 @@ name.
 {{- printf "%s:%s%s" $root.Release.Namespace (include "calico-bootstrap.fullname" $root) (index . 1) -}}
 {{- end -}}
 
+{{/* The label helm.sh/chart. It begins with the chart's name, also with nameOverride. */}}
+{{- define "calico-bootstrap.chartLabel" -}}
+{{- printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trimAll "_-" | trunc 63 | trimSuffix "-" -}}
+{{- end -}}
+
 {{- define "calico-bootstrap.labels" -}}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
+helm.sh/chart: {{ include "calico-bootstrap.chartLabel" . }}
 {{ include "calico-bootstrap.selectorLabels" . }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
@@ -120,7 +125,7 @@ before it creates the hook. `helm template` has no access to the cluster, and ch
 {{- $existing := lookup .apiVersion .kind (default "" .namespace) .name -}}
 {{- if $existing -}}
 {{- $labels := dig "metadata" "labels" dict $existing -}}
-{{- if not (and (eq (get $labels "app.kubernetes.io/instance") $root.Release.Name) (eq (get $labels "app.kubernetes.io/managed-by") $root.Release.Service) (hasPrefix (printf "%s-" $root.Chart.Name) (get $labels "helm.sh/chart"))) -}}
+{{- if not (and (eq (get $labels "app.kubernetes.io/instance") $root.Release.Name) (eq (get $labels "app.kubernetes.io/managed-by") $root.Release.Service) (hasPrefix (printf "%s-" $root.Chart.Name | trimPrefix "_") (get $labels "helm.sh/chart"))) -}}
 {{- fail (printf "%s %s exists and does not belong to the chart %s of release %s, whose hook would delete it: set fullnameOverride, or serviceAccount.name, to another name" .kind (list .namespace .name | compact | join "/") $root.Chart.Name $root.Release.Name) -}}
 {{- end -}}
 {{- end -}}

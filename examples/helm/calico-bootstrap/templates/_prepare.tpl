@@ -65,7 +65,7 @@ objects in $closed. Null is valid for the fields in $nullable, which get no defa
 {{- fail (printf "extraEnv: %s %s; %s" .name $user $refer) -}}
 {{- end -}}
 {{- end -}}
-{{- if regexMatch (printf "%s[= ].*@" (last $places)) (join " " $.Values.extraArgs) -}}
+{{- if regexMatch (printf "%s[= ]\\S*@" (last $places)) (join " " $.Values.extraArgs) -}}
 {{- fail (printf "extraArgs: %s %s; %s" (last $places) $user $refer) -}}
 {{- end -}}
 {{- end -}}
