@@ -155,8 +155,8 @@ func TestHelmChartHasEverySetting(t *testing.T) {
 	all := schema["properties"].(object)
 	all["settings"] = object{"type": "object", "additionalProperties": false, "properties": properties}
 	all["pools"] = object{"type": "array", "items": poolSchema()}
-	all["podLabels"], all["nodeSelector"] = mapSchema(labelSchema), mapSchema(labelSchema)
-	annotations := mapSchema(object{"type": "string"})
+	all["podLabels"], all["nodeSelector"] = mapSchema(labelKey, labelSchema), mapSchema(labelKey, labelSchema)
+	annotations := mapSchema(annotationKey, object{"type": "string"})
 	all["podAnnotations"] = annotations
 	for _, name := range []string{"job", "serviceAccount"} {
 		all[name].(object)["properties"].(object)["annotations"] = annotations

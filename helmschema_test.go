@@ -107,18 +107,20 @@ func settingSchema(d settings.Definition) object {
 	}
 }
 
-// The keys and the values of labels, as Kubernetes validates them.
+// The keys of labels and annotations, and the values of labels, as Kubernetes validates them:
+// the domain of an annotation may have capital letters.
 const (
-	labelPart = `[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?`
-	labelKey  = `(` + dnsName + `/)?` + labelPart
+	labelPart     = `[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?`
+	labelKey      = `(` + dnsName + `/)?` + labelPart
+	annotationKey = `([A-Za-z0-9][-.A-Za-z0-9]*/)?` + labelPart
 )
 
 // labelSchema is the schema of a label's value.
 var labelSchema = object{"type": "string", "maxLength": 63, "pattern": "^(" + labelPart + ")?$"}
 
-// mapSchema returns the schema of labels or annotations.
-func mapSchema(value object) object {
-	return object{"type": "object", "propertyNames": object{"pattern": "^" + labelKey + "$"}, "additionalProperties": value}
+// mapSchema returns the schema of labels or annotations, given that of a value.
+func mapSchema(key string, value object) object {
+	return object{"type": "object", "propertyNames": object{"pattern": "^" + key + "$"}, "additionalProperties": value}
 }
 
 // poolEnums are the fields of an IPPool with a fixed list of values.
@@ -162,6 +164,6 @@ func poolSchema() object {
 		}
 	}
 	properties["cidr"] = object{"type": "string", "pattern": "^" + anyCIDR + "$"}
-	properties["labels"], properties["annotations"] = mapSchema(labelSchema), mapSchema(object{"type": "string"})
+	properties["labels"], properties["annotations"] = mapSchema(labelKey, labelSchema), mapSchema(annotationKey, object{"type": "string"})
 	return object{"type": "object", "additionalProperties": false, "required": []any{"name", "cidr"}, "properties": properties}
 }

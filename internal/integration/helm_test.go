@@ -198,7 +198,7 @@ func TestHelmValuesAreChecked(t *testing.T) {
 		"settings.timeout=1h2m,job.activeDeadlineSeconds=3721", "settings.timeout=500ms,job.activeDeadlineSeconds=1", "settings.timeout=,job.activeDeadlineSeconds=61",
 		"settings.waitForDatastore=true,settings.timeout=0,job.activeDeadlineSeconds=null", "settings.waitForDatastore=true,settings.timeout=,job.activeDeadlineSeconds=null",
 		"settings.ipv4PoolCidr=None,settings.ipv4PoolBlockSize=26,settings.ipv6PoolCidr=::ffff:0:0/96", `settings.noNatTo=10.0.0.0/8\, fd00::/64`,
-		"settings.timeout=2562047h,job.activeDeadlineSeconds=null", `podLabels.example\.com/team=a_B.1,podLabels.empty=,podAnnotations.a=b c`,
+		"settings.timeout=2562047h,job.activeDeadlineSeconds=null", `podLabels.example\.com/team=a_B.1,podLabels.empty=,podAnnotations.Example\.com/a=b c`,
 		"serviceAccount.name=" + strings.Repeat("a", 248) + ",fullnameOverride=" + strings.Repeat("a", 52),
 		"apiServerConfigMap=,extraEnv[0].name=KUBERNETES_SERVICE_HOST,extraEnv[0].value=10.0.0.1",
 		"extraEnv[0].name=HTTPS_PROXY,extraEnv[0].value=http://proxy:3128,extraArgs={--k8s-api-endpoint=https://a,--pools-file=/a@b}",

@@ -39,8 +39,8 @@ func TestHelmNotes(t *testing.T) {
 		assert.Equal(t, want, notes(t, args), args)
 	}
 	plain := notes(t, `--set hook.enabled=false,hook.jobDeletePolicy=hook-succeeded`)
-	assert.Regexp(t, `^At the installation, and at upgrades and rollbacks that change its values or come more than 3600 seconds after its end, the Job pools-calico-bootstrap-[0-9a-f]{8}\ncreates `, plain)
-	assert.Regexp(t, `^At the installation, and at upgrades and rollbacks that change its values, the Job pools-`, notes(t, `--set hook.enabled=false,job.ttlSecondsAfterFinished=null`))
+	assert.Regexp(t, `^At the installation, and at upgrades and rollbacks that change its values or come more than 3600 seconds after its end,\nthe Job pools-calico-bootstrap-[0-9a-f]{8}\ncreates `, plain)
+	assert.Regexp(t, `^At the installation, and at upgrades and rollbacks that change its values,\nthe Job pools-`, notes(t, `--set hook.enabled=false,job.ttlSecondsAfterFinished=null`))
 	assert.Contains(t, plain, "logs job/pools-calico-bootstrap-", "Helm does not delete an object of the release")
 }
 
