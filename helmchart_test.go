@@ -61,18 +61,37 @@ func chartValues() string {
 		case d.Secret:
 			accepted, value = "`{name: SECRET, key: KEY}`", "{}"
 		case isList(d):
+			accepted = strings.ReplaceAll(accepted, "separated by commas that don't overlap", "that don't overlap, separated by commas")
 			accepted, value = strings.ReplaceAll(accepted, "separated by commas", "as a list, or separated by commas"), "[]"
 		}
 		if set := chartDefaults[d.ID]; set != "" {
 			value = set
 		}
-		fmt.Fprintf(&text, "  # -- `%s`: %s. Accepted: %s\n", d.Env, chartUsage(d), accepted)
+		fmt.Fprintf(&text, "  # -- %s`%s`: %s. Accepted: %s\n", valueType(d), d.Env, chartUsage(d), accepted)
 		if d.Default != "" && value == `""` {
-			fmt.Fprintf(&text, "  # @default -- %s\n", d.Default)
+			first := ""
+			if strings.HasSuffix(valueName(d), "PoolCidr") {
+				first = "the cluster's pod CIDR; else "
+			}
+			fmt.Fprintf(&text, "  # @default -- %s%s\n", first, d.Default)
 		}
 		fmt.Fprintf(&text, "  %s: %s\n", valueName(d), value)
 	}
 	return text.String()
+}
+
+// valueType returns the type of a value for helm-docs, which takes "" for a string.
+func valueType(d settings.Definition) string {
+	switch of := numbers[valueName(d)]; {
+	case d.Bool:
+		return "(bool) "
+	case of["type"] == "number":
+		return "(float) "
+	case of["minimum"] != nil && d.ID != origin.SettingTimeout:
+		return "(int) "
+	default:
+		return ""
+	}
 }
 
 // hasOff reports whether a value of the setting is `off`, which is a boolean in YAML.
@@ -80,14 +99,18 @@ func hasOff(d settings.Definition) bool { return !d.Bool && slices.Contains(d.Wo
 
 // chartVariables returns templates/_settings.tpl.
 func chartVariables() string {
-	var variables, off, secrets strings.Builder
+	var variables, off, secrets, servers strings.Builder
 	for _, d := range chartSettings() {
 		fmt.Fprintf(&variables, "%s: %s\n", valueName(d), d.Env)
 		if hasOff(d) {
 			fmt.Fprintf(&off, "- %s\n", valueName(d))
 		}
+		places := strings.Join(append(d.Variables(), "--"+d.Flag), ",")
 		if d.Secret {
-			fmt.Fprintf(&secrets, "%s: %s\n", valueName(d), strings.Join(append(d.Variables(), "--"+d.Flag), ","))
+			fmt.Fprintf(&secrets, "%s: %s\n", valueName(d), places)
+		}
+		if d.URL {
+			fmt.Fprintf(&servers, "%s: %s\n", valueName(d), places)
 		}
 	}
 	return "{{/* Written by `go test . -run HelmChart -update`. */}}\n\n" +
@@ -96,7 +119,9 @@ func chartVariables() string {
 		"{{/* The settings with the value off, which is the boolean false in YAML. */}}\n" +
 		"{{- define \"calico-bootstrap.off\" -}}\n" + off.String() + "{{- end -}}\n\n" +
 		"{{/* The variables and the flag of each secret. */}}\n" +
-		"{{- define \"calico-bootstrap.secrets\" -}}\n" + secrets.String() + "{{- end -}}\n"
+		"{{- define \"calico-bootstrap.secrets\" -}}\n" + secrets.String() + "{{- end -}}\n\n" +
+		"{{/* The same of each setting with URLs of servers. */}}\n" +
+		"{{- define \"calico-bootstrap.servers\" -}}\n" + servers.String() + "{{- end -}}\n"
 }
 
 // chartDefaultsTemplate returns templates/_defaults.tpl, given values.yaml.
@@ -130,6 +155,12 @@ func TestHelmChartHasEverySetting(t *testing.T) {
 	all := schema["properties"].(object)
 	all["settings"] = object{"type": "object", "additionalProperties": false, "properties": properties}
 	all["pools"] = object{"type": "array", "items": poolSchema()}
+	all["podLabels"], all["nodeSelector"] = mapSchema(labelKey, labelSchema), mapSchema(labelKey, labelSchema)
+	annotations := mapSchema(annotationKey, object{"type": "string"})
+	all["podAnnotations"] = annotations
+	for _, name := range []string{"job", "serviceAccount"} {
+		all[name].(object)["properties"].(object)["annotations"] = annotations
+	}
 	encoded, err := json.MarshalIndent(schema, "", "  ")
 	require.NoError(t, err)
 

@@ -34,7 +34,7 @@ var settingShapes = map[string]string{
 	"serviceCidr":       anyCIDR,
 	"noNatTo":           anyCIDR,
 	"allow":             `[A-Za-z0-9]+`,
-	"timeout":           `0|([0-9]+([.][0-9]*)?(ns|us|µs|ms|s|m|h))+`,
+	"timeout":           `[0-9]+|([0-9]+([.][0-9]*)?(ns|us|µs|ms|s|m|h))+`,
 	"etcdEndpoints":     `[^,\s]+`,
 	"etcdDiscoverySrv":  dnsName,
 	"k8sApiEndpoint":    `[^,\s]+`,
@@ -46,7 +46,7 @@ var settingShapes = map[string]string{
 var numbers = map[string]object{
 	"ipv4PoolBlockSize": {"type": "integer", "minimum": 20, "maximum": 32},
 	"ipv6PoolBlockSize": {"type": "integer", "minimum": 116, "maximum": 128},
-	"timeout":           {"type": "integer", "minimum": 0, "maximum": 0},
+	"timeout":           {"type": "integer", "minimum": 0},
 	"k8sClientQps":      {"type": "number", "exclusiveMinimum": 0},
 	"k8sClientBurst":    {"type": "integer", "minimum": 1},
 	"etcdUsername":      {"type": "integer"},
@@ -67,7 +67,11 @@ func matching(shape string) object {
 func settingSchema(d settings.Definition) object {
 	name, usage := valueName(d), chartUsage(d)
 	schema := func(s object) object { s["description"] = usage; return s }
-	switch shape := settingShapes[name]; {
+	shape := settingShapes[name]
+	if d.URL { // with a password, which the templates refuse and do not print
+		shape = "(" + shape + "|.*@.*)"
+	}
+	switch {
 	case d.Secret:
 		usage += ": a reference to a key of an existing Secret, {name: SECRET, key: KEY}, as a release stores its values"
 		part := object{"type": "string", "minLength": 1}
@@ -76,6 +80,7 @@ func settingSchema(d settings.Definition) object {
 			object{"type": "object", "additionalProperties": false, "required": []any{"name", "key"}, "properties": object{"name": part, "key": part}},
 		}})
 	case d.Bool:
+		usage += "; true or false, without quotes"
 		return schema(object{"enum": []any{true, false, ""}})
 	case d.Words != nil:
 		words := []any{""}
@@ -100,6 +105,22 @@ func settingSchema(d settings.Definition) object {
 	default:
 		return schema(matching(shape))
 	}
+}
+
+// The keys of labels and annotations, and the values of labels, as Kubernetes validates them:
+// the domain of an annotation may have capital letters.
+const (
+	labelPart     = `[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?`
+	labelKey      = `(` + dnsName + `/)?` + labelPart
+	annotationKey = `([A-Za-z0-9][-.A-Za-z0-9]*/)?` + labelPart
+)
+
+// labelSchema is the schema of a label's value.
+var labelSchema = object{"type": "string", "maxLength": 63, "pattern": "^(" + labelPart + ")?$"}
+
+// mapSchema returns the schema of labels or annotations, given that of a value.
+func mapSchema(key string, value object) object {
+	return object{"type": "object", "propertyNames": object{"pattern": "^" + key + "$"}, "additionalProperties": value}
 }
 
 // poolEnums are the fields of an IPPool with a fixed list of values.
@@ -143,8 +164,6 @@ func poolSchema() object {
 		}
 	}
 	properties["cidr"] = object{"type": "string", "pattern": "^" + anyCIDR + "$"}
-	for _, name := range []string{"labels", "annotations"} {
-		properties[name] = object{"type": "object", "additionalProperties": object{"type": "string"}}
-	}
+	properties["labels"], properties["annotations"] = mapSchema(labelKey, labelSchema), mapSchema(annotationKey, object{"type": "string"})
 	return object{"type": "object", "additionalProperties": false, "required": []any{"name", "cidr"}, "properties": properties}
 }

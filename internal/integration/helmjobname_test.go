@@ -49,7 +49,7 @@ func TestHelmLongNames(t *testing.T) {
 		{long + "bc", ""},
 		{long + ".c", ""},
 		{long + "-c", ""},
-		{"pools", "fullnameOverride=" + long + "-" + strings.Repeat("b", 11)},
+		{"pools", "fullnameOverride=" + long + "b"},
 		{"pools", "nameOverride=" + strings.Repeat("b", 63)},
 	} {
 		for _, enabled := range []string{"true", "false"} {
@@ -69,7 +69,7 @@ func TestHelmLongNames(t *testing.T) {
 }
 
 // TestHelmNumbers renders values with large numbers, which YAML's are in Helm as
-// floating-point numbers, and with keys that are twice in the file: the last one applies.
+// floating-point numbers, and duplicate keys: the last one applies.
 func TestHelmNumbers(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "values.yaml")

@@ -16,7 +16,7 @@ func TestHelmNotes(t *testing.T) {
 	t.Parallel()
 	const (
 		hook      = "At each installation, upgrade and rollback without --no-hooks, the Job pools-calico-bootstrap\ncreates the IPPools that do not exist, and "
-		report    = "does not change the others, unless settings.onDrift is update.\n"
+		report    = "does not change the others (settings.onDrift=update does).\n"
 		log       = "Its log, for 3600 seconds after its end:\n\n  kubectl -n network logs job/pools-calico-bootstrap\n"
 		reason    = "If it fails, the reason, for 3600 seconds after its end:\n\n  kubectl -n network get pods --selector job-name=pools-calico-bootstrap -o jsonpath='{..terminated.message}'\n"
 		gone      = "Kubernetes deletes the Job and its log at its end, since job.ttlSecondsAfterFinished is 0.\n"
@@ -27,9 +27,8 @@ func TestHelmNotes(t *testing.T) {
 	)
 	for args, want := range map[string]string{
 		"":                                       hook + report + log + "\n" + reason + test + pools,
-		"--no-hooks":                             hook + report + log + "\n" + reason + test + pools,
 		"--set test.enabled=false":               hook + report + log + "\n" + reason + pools,
-		"--set settings.onDrift=update":          hook + "changes those that differ from the values.\n" + log + "\n" + reason + test + pools,
+		"--set settings.onDrift=update":          hook + "changes the fields of the others that are updatable in place; cidr and blockSize are not.\n" + log + "\n" + reason + test + pools,
 		"--set settings.onDrift=fail":            hook + "fails if one that exists differs from the values.\n" + log + "\n" + reason + test + pools,
 		"--set job.ttlSecondsAfterFinished=0":    hook + report + gone + test + pools,
 		"--set job.ttlSecondsAfterFinished=null": hook + report + strings.ReplaceAll(log+"\n"+reason, ", for 3600 seconds after its end", "") + test + pools,
@@ -40,7 +39,8 @@ func TestHelmNotes(t *testing.T) {
 		assert.Equal(t, want, notes(t, args), args)
 	}
 	plain := notes(t, `--set hook.enabled=false,hook.jobDeletePolicy=hook-succeeded`)
-	assert.Regexp(t, `^Once for these values, the Job pools-calico-bootstrap-[0-9a-f]{8}\ncreates `, plain)
+	assert.Regexp(t, `^At the installation, and at upgrades and rollbacks that change its values or come more than 3600 seconds after its end,\nthe Job pools-calico-bootstrap-[0-9a-f]{8}\ncreates `, plain)
+	assert.Regexp(t, `^At the installation, and at upgrades and rollbacks that change its values,\nthe Job pools-`, notes(t, `--set hook.enabled=false,job.ttlSecondsAfterFinished=null`))
 	assert.Contains(t, plain, "logs job/pools-calico-bootstrap-", "Helm does not delete an object of the release")
 }
 

@@ -180,27 +180,3 @@ func TestHelmOnOpenShift(t *testing.T) {
 	require.NoError(t, create("openshift=true"))
 	require.ErrorContains(t, create("openshift=false"), "host namespaces (hostNetwork=true)", "the profile is enforced")
 }
-
-// TestHelmDependency renders the chart as a dependency of another one, whose condition is a
-// value of this chart.
-func TestHelmDependency(t *testing.T) {
-	t.Parallel()
-	parent := t.TempDir()
-	require.NoError(t, os.CopyFS(filepath.Join(parent, "charts", "calico-bootstrap"), os.DirFS(chart)))
-	for name, content := range map[string]string{
-		"Chart.yaml":  "{apiVersion: v2, name: network, version: 1.0.0, dependencies: [{name: calico-bootstrap, version: '>=0.0.0-0', condition: calico-bootstrap.enabled}]}",
-		"values.yaml": "{global: {registry: registry.example.com}, calico-bootstrap: {enabled: true, image: {repository: registry.example.com/calico-bootstrap}, settings: {timeout: 10m}, job: {activeDeadlineSeconds: 700}}}",
-	} {
-		require.NoError(t, os.WriteFile(filepath.Join(parent, name), []byte(content), 0o600))
-	}
-	out, err := helmCommand(t, "template", "network", parent).CombinedOutput()
-	require.NoError(t, err, string(out))
-	job := jobOf(t, string(out))
-	assert.Equal(t, "network-calico-bootstrap", job.Name)
-	assert.Contains(t, job.Spec.Template.Spec.Containers[0].Env, corev1.EnvVar{Name: "CALICO_IPPOOLS_TIMEOUT", Value: "10m"})
-	out, err = helmCommand(t, "template", "network", parent, "--set", "calico-bootstrap.enabled=false").CombinedOutput()
-	require.NoError(t, err, string(out))
-	assert.Empty(t, strings.TrimSpace(string(out)))
-	_, err = rendered(t, append(withImage, "--set", "enabled=false")...)
-	assert.ErrorContains(t, err, "enabled: must be true, or the condition of the dependency", "nothing turns it off")
-}

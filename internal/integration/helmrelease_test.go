@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"regexp"
 	"strconv"
+	"strings"
 	"testing"
 
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
@@ -162,17 +163,48 @@ func TestHelmFailedJob(t *testing.T) {
 	assert.Contains(t, status, "STATUS: failed")
 	reason := regexp.MustCompile(`kubectl .*terminated.message.*`).FindString(status)
 	require.NotEmpty(t, reason)
-	show := exec.CommandContext(t.Context(), "bash", "-c", reason)
-	show.Env = []string{"HOME=" + t.TempDir(), "PATH=" + withKubectl(t) + ":" + os.Getenv("PATH"), "KUBECONFIG=" + n.server.Kubeconfig(t)}
-	message, err := show.CombinedOutput()
-	require.NoError(t, err, string(message))
-	assert.Contains(t, string(message), "10.244.0.0/33", "the command of the notes shows the reason")
+	message := n.shell(t, reason)
+	assert.Contains(t, message, "10.244.0.0/33", "the command of the notes shows the reason")
 
 	out, err = n.install(t, "--set", "settings.ipv4PoolCidr=10.244.0.0/16")
 	require.NoError(t, err, out)
 	assert.Len(t, world.Pools(t), 2)
 	require.Len(t, listed[batchv1.Job](t, n, jobs), 1)
 	n.assertLeft(t, 0, 5) // for the test
+}
+
+// shell returns what a command of the documentation prints.
+func (n *node) shell(t *testing.T, command string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "bash", "-c", command)
+	cmd.Env = []string{"HOME=" + t.TempDir(), "PATH=" + withKubectl(t) + ":" + os.Getenv("PATH"), "KUBECONFIG=" + n.server.Kubeconfig(t)}
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, string(out))
+	return string(out)
+}
+
+// TestHelmFailedAtomic installs the chart with --atomic and settings that the program refuses:
+// no release is left, and the command of docs/HELM.md shows the reason. Helm does not report
+// a plain Job that failed before its timeout.
+func TestHelmFailedAtomic(t *testing.T) {
+	t.Parallel()
+	n := newNode(t, newKubernetesWorld(t, ippool.CRDV1))
+	const invalid = "settings.ipv4PoolCidr=10.244.0.0/33"
+	out, err := n.install(t, "--atomic", "--set", invalid)
+	require.Error(t, err, out)
+	_, err = n.helm(t, "status", "pools")
+	require.Error(t, err)
+	document, err := os.ReadFile("../../docs/HELM.md")
+	require.NoError(t, err)
+	command := regexp.MustCompile(`(?m)^kubectl .*=JOB .*$`).FindString(string(document))
+	require.NotEmpty(t, command)
+	command = strings.NewReplacer("NAMESPACE", n.namespace, "JOB", "pools-calico-bootstrap").Replace(command)
+	assert.Contains(t, n.shell(t, command), "10.244.0.0/33")
+
+	out, err = n.install(t, "--wait", "--wait-for-jobs", "--timeout", "5s", "--set", invalid+",hook.enabled=false")
+	require.Error(t, err)
+	require.Len(t, n.runs, 1)
+	assert.Contains(t, out, "context deadline exceeded")
 }
 
 // TestHelmPlainJob installs the chart without hooks: the Job and its permissions are objects

@@ -1,6 +1,9 @@
-{{/* The name in labels. */}}
+{{/*
+The name in labels and in the names of objects, which have no capital letters: an alias of
+a dependency may have them.
+*/}}
 {{- define "calico-bootstrap.name" -}}
-{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" -}}
+{{- regexReplaceAll "[^a-z0-9]+" (default .Chart.Name .Values.nameOverride | lower) "-" | trunc 63 | trimAll "-" -}}
 {{- end -}}
 
 {{/*
@@ -8,7 +11,7 @@ The name of the objects in a namespace. The name of a Job is a label of its pods
 at most 63 characters, with what is added to this one.
 */}}
 {{- define "calico-bootstrap.fullname" -}}
-{{- $name := default .Chart.Name .Values.nameOverride -}}
+{{- $name := include "calico-bootstrap.name" . -}}
 {{- $full := ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) -}}
 {{- regexReplaceAll "[-.]+$" (default $full .Values.fullnameOverride | trunc 52) "" -}}
 {{- end -}}
@@ -36,8 +39,13 @@ name.
 {{- printf "%s:%s%s" $root.Release.Namespace (include "calico-bootstrap.fullname" $root) (index . 1) -}}
 {{- end -}}
 
+{{/* The label helm.sh/chart. It begins with the chart's name, also with nameOverride. */}}
+{{- define "calico-bootstrap.chartLabel" -}}
+{{- printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trimAll "_-" | trunc 63 | trimSuffix "-" -}}
+{{- end -}}
+
 {{- define "calico-bootstrap.labels" -}}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
+helm.sh/chart: {{ include "calico-bootstrap.chartLabel" . }}
 {{ include "calico-bootstrap.selectorLabels" . }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
@@ -117,7 +125,7 @@ before it creates the hook. `helm template` has no access to the cluster, and ch
 {{- $existing := lookup .apiVersion .kind (default "" .namespace) .name -}}
 {{- if $existing -}}
 {{- $labels := dig "metadata" "labels" dict $existing -}}
-{{- if not (and (eq (get $labels "app.kubernetes.io/instance") $root.Release.Name) (eq (get $labels "app.kubernetes.io/managed-by") $root.Release.Service) (hasPrefix (printf "%s-" $root.Chart.Name) (get $labels "helm.sh/chart"))) -}}
+{{- if not (and (eq (get $labels "app.kubernetes.io/instance") $root.Release.Name) (eq (get $labels "app.kubernetes.io/managed-by") $root.Release.Service) (hasPrefix (printf "%s-" $root.Chart.Name | trimPrefix "_") (get $labels "helm.sh/chart"))) -}}
 {{- fail (printf "%s %s exists and does not belong to the chart %s of release %s, whose hook would delete it: set fullnameOverride, or serviceAccount.name, to another name" .kind (list .namespace .name | compact | join "/") $root.Chart.Name $root.Release.Name) -}}
 {{- end -}}
 {{- end -}}
@@ -127,8 +135,8 @@ before it creates the hook. `helm template` has no access to the cluster, and ch
 {{/*
 The annotations of an object that a pod needs, as YAML, given the chart's context, the suffix,
 and how much earlier than the Job it is created. What the Job needs is a hook as well, since
-hooks run before the objects of a release exist. It is deleted when the Job has succeeded or
-failed.
+hooks run before the objects of a release exist. Helm deletes it when the Job has succeeded,
+and since 3.19 also when the Job has failed.
 */}}
 {{- define "calico-bootstrap.hookAnnotations" -}}
 {{- $root := index . 0 -}}

@@ -58,13 +58,14 @@ the overrides, which are the second argument, and what etcdSecret implies.
 {{- end }}
 {{- end -}}
 
-{{/* The same, and fails if a variable is twice in it. */}}
+{{/* The same. It fails for a duplicate variable. */}}
 {{- define "calico-bootstrap.uniqueEnv" -}}
 {{- $env := include "calico-bootstrap.env" . -}}
 {{- $names := dict -}}
 {{- range fromYamlArray $env -}}
 {{- if hasKey $names .name -}}
-{{- fail (printf "extraEnv: %s is set twice; remove it, or the setting that sets it" .name) -}}
+{{- $other := ternary "set apiServerConfigMap to empty" "the setting that sets it" (hasPrefix "KUBERNETES_SERVICE_" .name) -}}
+{{- fail (printf "extraEnv: %s is set twice; remove it, or %s" .name $other) -}}
 {{- end -}}
 {{- $_ := set $names .name true -}}
 {{- end -}}

@@ -1,8 +1,8 @@
 {{/*
 Every template begins with this: it completes the values, given the chart's context, and fails
-for values that contradict each other. A top-level value that is null, or that the chart of
-a release with --reuse-values did not have, gets its default; so does a field of it, unless
-null means something there, or others name its keys.
+for values that contradict each other. A top-level value that is null or missing gets its
+default: with --reuse-values, the values of an older chart are missing. So do the fields of the
+objects in $closed. Null is valid for the fields in $nullable, which get no default.
 */}}
 {{- define "calico-bootstrap.prepare" -}}
 {{- $values := .Values -}}
@@ -52,9 +52,31 @@ null means something there, or others name its keys.
 
 {{/* Fails for secrets that the release would store, and does not print them. */}}
 {{- define "calico-bootstrap.checkSecrets" -}}
-{{- range list "etcdEndpoints" "etcdDiscoverySrv" "k8sApiEndpoint" -}}
-{{- if contains "@" (toString (get $.Values.settings .)) -}}
-{{- fail (printf "settings.%s: must have no user and password, which the release would store; refer to a Secret by settings.etcdPassword or settings.k8sApiToken" .) -}}
+{{- $user := "must have no user and password, which the release would store" -}}
+{{- $refer := "refer to a Secret by settings.etcdPassword or settings.k8sApiToken" -}}
+{{- $anyUser := "://.*@|[^\\s/@:]+:[^\\s/@]+@" -}}
+{{- range $setting, $places := include "calico-bootstrap.servers" . | fromYaml -}}
+{{- $places = splitList "," $places -}}
+{{- if contains "@" (toString (get $.Values.settings $setting)) -}}
+{{- fail (printf "settings.%s: %s; %s" $setting $user $refer) -}}
+{{- end -}}
+{{- range $.Values.extraEnv -}}
+{{- if and (has .name $places) (contains "@" (default "" .value)) -}}
+{{- fail (printf "extraEnv: %s %s; %s" .name $user $refer) -}}
+{{- end -}}
+{{- end -}}
+{{- if regexMatch (printf "%s[= ]\\S*@" (last $places)) (join " " $.Values.extraArgs) -}}
+{{- fail (printf "extraArgs: %s %s; %s" (last $places) $user $refer) -}}
+{{- end -}}
+{{- end -}}
+{{- range $i, $arg := .Values.extraArgs -}}
+{{- if regexMatch $anyUser $arg -}}
+{{- fail (printf "extraArgs[%d]: %s" $i $user) -}}
+{{- end -}}
+{{- end -}}
+{{- range .Values.extraEnv -}}
+{{- if regexMatch $anyUser (default "" .value) -}}
+{{- fail (printf "extraEnv: %s %s; set valueFrom.secretKeyRef" .name $user) -}}
 {{- end -}}
 {{- end -}}
 {{- range $setting, $places := include "calico-bootstrap.secrets" . | fromYaml -}}
@@ -80,16 +102,28 @@ fixed time makes a number of seconds of a duration.
 {{- define "calico-bootstrap.checkTimeLimits" -}}
 {{- $settings := .Values.settings -}}
 {{- $wait := eq (toString $settings.waitForDatastore) "true" -}}
-{{- $timeout := kindIs "invalid" $settings.timeout | ternary "" (toString $settings.timeout) -}}
+{{- $timeout := toString $settings.timeout -}}
+{{- if kindIs "invalid" $settings.timeout -}}
+{{- $timeout = "" -}}
+{{- else if not (kindIs "string" $settings.timeout) -}}
+{{- $timeout = int64 $settings.timeout | toString -}}
+{{- end -}}
+{{- if regexMatch "^[0-9]*[1-9][0-9]*$" $timeout -}}
+{{- fail (printf "settings.timeout: %s has no unit: must be a duration such as %ss, or 0: no limit" $timeout $timeout) -}}
+{{- end -}}
+{{- $limit := default (ternary "0" "60s" $wait) $timeout -}}
+{{- $epoch := toDate "2006" "2000" -}}
+{{- $end := dateModify $limit $epoch -}}
+{{- if and (regexMatch "[1-9]" $limit) (eq (toString $end) (toString $epoch)) -}}
+{{- fail (printf "settings.timeout: %s: must be a duration such as 4m, from 1ns to 2562047h" $timeout) -}}
+{{- end -}}
 {{- if and $wait (regexMatch "[1-9]" $timeout) -}}
 {{- fail (printf "settings.waitForDatastore: must be false with settings.timeout (%s), which limits the wait; to wait without a limit, set settings.timeout=0 and job.activeDeadlineSeconds=null" $timeout) -}}
 {{- end -}}
 {{- with .Values.job.activeDeadlineSeconds -}}
-{{- $limit := default (ternary "0" "60s" $wait) $timeout -}}
-{{- $epoch := toDate "2006" "2000" -}}
-{{- $seconds := sub (mustDateModify $limit $epoch | unixEpoch) (unixEpoch $epoch) -}}
+{{- $seconds := sub (unixEpoch $end) (unixEpoch $epoch) -}}
 {{- if or (not (regexMatch "[1-9]" $limit)) (ge $seconds (int64 .)) -}}
-{{- fail (printf "job.activeDeadlineSeconds: must be more than settings.timeout (%s), so that the program reports what it waits for, or null: no limit" (default "no limit" $timeout)) -}}
+{{- fail (printf "job.activeDeadlineSeconds: must be more than settings.timeout (%s), so that the program reports what it waits for, or null: no limit" (default (ternary "no limit" "60s" $wait) $timeout)) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}

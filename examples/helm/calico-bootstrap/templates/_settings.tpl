@@ -65,3 +65,10 @@ calicoApiGroup: CALICO_API_GROUP
 etcdPassword: ETCD_PASSWORD,CALICO_ETCD_PASSWORD,--etcd-password
 k8sApiToken: K8S_API_TOKEN,CALICO_K8S_API_TOKEN,--k8s-api-token
 {{- end -}}
+
+{{/* The same of each setting with URLs of servers. */}}
+{{- define "calico-bootstrap.servers" -}}
+etcdEndpoints: ETCD_ENDPOINTS,CALICO_ETCD_ENDPOINTS,--etcd-endpoints
+etcdDiscoverySrv: ETCD_DISCOVERY_SRV,CALICO_ETCD_DISCOVERY_SRV,--etcd-discovery-srv
+k8sApiEndpoint: K8S_API_ENDPOINT,CALICO_K8S_API_ENDPOINT,--k8s-api-endpoint
+{{- end -}}
