@@ -22,6 +22,7 @@ type options struct {
 	host    facts.Host
 	cluster facts.Cluster // nil: no facts of the cluster
 	observe func(Event)   // nil: no observer
+	busy    time.Duration // how long a read of the pools takes at least if the run gives way
 }
 
 // WithLogger sets the logger. The default logs nothing.
@@ -52,7 +53,7 @@ func WithCluster(cluster facts.Cluster) Option { return func(o *options) { o.clu
 func WithObserver(observe func(Event)) Option { return func(o *options) { o.observe = observe } }
 
 func newOptions(opts []Option) options {
-	var o options
+	o := options{busy: busy}
 	for _, option := range opts {
 		if option != nil {
 			option(&o)

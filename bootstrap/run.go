@@ -33,8 +33,9 @@ type runner struct {
 	backoff  backoff
 	reporter *reporter
 
-	gaveWay int       // how often the run gave way to others
-	planned plan.Plan // plan of the last attempt
+	busy    time.Duration // as in the options
+	gaveWay int           // how often the run gave way to others
+	planned plan.Plan     // plan of the last attempt
 }
 
 // limited returns a context that ends at the time limit of the settings, with ErrTimedOut
@@ -87,6 +88,7 @@ func (b *Bootstrap) newRun(ctx context.Context, s settings.Settings) (*runner, e
 	return &runner{
 		strict: s.Strict.Source, config: config, desired: onHost(config.Desired, b.options.host), strictBy: s.Preflight.Source, store: b.store,
 		gatherer: gatherer,
+		busy:     b.options.busy,
 		ledger:   newLedger(b.options),
 		reporter: newReporter(b.options, config.Warnings, config.Notes...),
 	}, nil
@@ -216,7 +218,7 @@ func (r *runner) compute(ctx context.Context) (datastore.Snapshot, plan.Plan, er
 	}
 	took := time.Since(begin)
 	draft, err := plan.Compute(r.desired, snapshot, r.config.OnDrift)
-	if err == nil && r.gaveWay < maxGiveWays && took >= busy && hasTime(ctx, took) && !r.reporter.planning && slices.ContainsFunc(draft.Steps, creates) {
+	if err == nil && r.gaveWay < maxGiveWays && took >= r.busy && hasTime(ctx, took) && !r.reporter.planning && slices.ContainsFunc(draft.Steps, creates) {
 		r.gaveWay++
 		if !pause(ctx, giveWay(took, r.gaveWay, rand.Float64())) {
 			return snapshot, draft, fmt.Errorf("reading IP pools: %w", ctx.Err())
