@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"time"
 
+	"go.etcd.io/etcd/client/pkg/v3/fileutil"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.etcd.io/etcd/server/v3/embed"
 	"go.uber.org/zap"
@@ -37,6 +38,7 @@ type embeddedEtcd struct {
 	server *embed.Etcd
 	client *clientv3.Client
 	folder string // temporary, removed by Close; empty if the user set a directory
+	lock   *fileutil.LockedFile
 
 	// alive ends when the server fails, with the error as its cause.
 	alive context.Context
@@ -102,7 +104,8 @@ func (e *embeddedEtcd) start(ctx context.Context, config *embed.Config) error {
 	}
 	started := make(chan *embed.Etcd, 1)
 	e.attempt(func() error {
-		if err := prepare(ctx, config.Dir); err != nil {
+		var err error
+		if e.lock, err = prepare(ctx, config.Dir); err != nil {
 			return err
 		}
 		// It waits forever if another etcd has locked the directory.

@@ -19,29 +19,30 @@ import (
 )
 
 // prepare creates the data directory if necessary, waits until no other run uses it, and
-// checks its content. The process holds the lock until it ends.
-func prepare(ctx context.Context, folder string) error {
+// checks its content. The lock is held while the file is referenced, or until the process
+// ends: a file that is collected as garbage is closed.
+func prepare(ctx context.Context, folder string) (lock *fileutil.LockedFile, err error) {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
-		return err
+		return nil, err
 	}
 	if err := onlyFiles(folder); err != nil {
-		return err
+		return nil, err
 	}
 	for {
-		_, err := fileutil.TryLockFile(filepath.Join(folder, "calico-bootstrap.lock"), os.O_CREATE|os.O_WRONLY, 0o600)
+		lock, err = fileutil.TryLockFile(filepath.Join(folder, "calico-bootstrap.lock"), os.O_CREATE|os.O_WRONLY, 0o600)
 		if err == nil {
 			break
 		}
 		if !errors.Is(err, fileutil.ErrLocked) {
-			return err
+			return nil, err
 		}
 		select {
 		case <-ctx.Done():
-			return context.Cause(ctx)
+			return nil, context.Cause(ctx)
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
-	return checkData(folder)
+	return lock, checkData(folder)
 }
 
 // onlyFiles returns an error if the directory contains anything but files and
