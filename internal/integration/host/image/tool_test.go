@@ -14,8 +14,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-const noTool = "make image: docker, podman and buildah don't work; set IMAGE_TOOL to another tool\n"
-
 // TestTool checks that `make image` uses the first tool that works, which docker without
 // its daemon does not. It uses --dry-run, as the test does not require docker.
 func TestTool(t *testing.T) {
@@ -50,16 +48,19 @@ func TestTool(t *testing.T) {
 
 func TestNoTool(t *testing.T) {
 	t.Parallel()
-	for name, variables := range map[string][]string{
-		"none works":   nil,
-		"unknown tool": {"IMAGE_TOOL=nosuchtool"},
+	for name, tt := range map[string]struct {
+		variables []string
+		want      string
+	}{
+		"none works":   {nil, "make image: none of docker, podman and buildah is installed and works: their command info fails; install one, or set IMAGE_TOOL to another tool\n"},
+		"unknown tool": {[]string{"IMAGE_TOOL=nosuchtool"}, "make image: IMAGE_TOOL=nosuchtool: the command is not installed; install it, or set IMAGE_TOOL to docker or another tool\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			make := makeImage(t, nil, variables...)
+			make := makeImage(t, nil, tt.variables...)
 			out, err := make.CombinedOutput()
 			require.Error(t, err)
-			assert.Regexp(t, "^"+regexp.QuoteMeta(noTool), string(out))
+			assert.Regexp(t, "^"+regexp.QuoteMeta(tt.want), string(out))
 		})
 	}
 }
