@@ -37,7 +37,7 @@ func scanPool(text string, pool *v3.IPPool) bool {
 		return unknownMember
 	})
 	s.space()
-	return s.valid && s.text == ""
+	return s.valid && s.at == len(s.text)
 }
 
 func (s *scanner) metadata(pool *v3.IPPool) {
@@ -114,10 +114,11 @@ func (s *scanner) spec(spec *v3.IPPoolSpec) {
 // unknownMember is the number of a member that the scanner does not decode.
 const unknownMember = -1
 
-// scanner reads JSON from the front of a text. Once it finds something else than what
-// it reads, it is invalid, and its results must not be used.
+// scanner reads JSON. Once it finds something else than what it reads, it is invalid, and
+// its results must not be used.
 type scanner struct {
-	text  string // the rest
+	text  string
+	at    int // the place of the next byte: no pointer, which the garbage collector tracks
 	valid bool
 }
 
@@ -176,14 +177,14 @@ func (s *scanner) uses() []v3.IPPoolAllowedUse {
 func (s *scanner) string() string {
 	s.token('"')
 	plain := true
-	for i := 0; i < len(s.text) && s.valid; i++ {
+	for i := s.at; i < len(s.text) && s.valid; i++ {
 		switch c := s.text[i]; {
 		case c == '"':
-			value := s.text[:i]
+			value := s.text[s.at:i]
 			if !plain {
-				value = s.unquote(`"` + s.text[:i+1])
+				value = s.unquote(s.text[s.at-1 : i+1])
 			}
-			s.text = s.text[i+1:]
+			s.at = i + 1
 			return value
 		case c == '\\':
 			plain = false
@@ -211,8 +212,8 @@ func (s *scanner) time() metav1.Time {
 func (s *scanner) boolean() bool {
 	s.space()
 	for _, value := range []string{"true", "false"} {
-		if rest, is := strings.CutPrefix(s.text, value); is {
-			s.text = rest
+		if strings.HasPrefix(s.text[s.at:], value) {
+			s.at += len(value)
 			return value == "true"
 		}
 	}
@@ -223,10 +224,13 @@ func (s *scanner) boolean() bool {
 // integer reads an integer of up to nine digits.
 func (s *scanner) integer() int64 {
 	s.space()
-	n := len(s.text) - len(strings.TrimLeft(s.text, "0123456789"))
-	value, err := strconv.ParseInt(s.text[:n], 10, 64)
-	s.valid = s.valid && err == nil && n <= 9 && (s.text[0] != '0' || n == 1)
-	s.text = s.text[n:] // a fraction or an exponent is no token that may follow
+	from := s.at
+	for s.at < len(s.text) && '0' <= s.text[s.at] && s.text[s.at] <= '9' {
+		s.at++ // a fraction or an exponent is no token that may follow
+	}
+	digits := s.text[from:s.at]
+	value, err := strconv.ParseInt(digits, 10, 64)
+	s.valid = s.valid && err == nil && len(digits) <= 9 && (digits[0] != '0' || len(digits) == 1)
 	return value
 }
 
@@ -236,16 +240,16 @@ func (s *scanner) token(c byte) { s.valid = s.next(c) && s.valid }
 // next reads a token of one byte if it is the next one.
 func (s *scanner) next(c byte) bool {
 	s.space()
-	if s.text == "" || s.text[0] != c {
+	if s.at == len(s.text) || s.text[s.at] != c {
 		return false
 	}
-	s.text = s.text[1:]
+	s.at++
 	return true
 }
 
 // space skips white space. Calico and the API server write none.
 func (s *scanner) space() {
-	if s.text != "" && s.text[0] <= ' ' {
-		s.text = strings.TrimLeft(s.text, " \t\r\n")
+	for s.at < len(s.text) && strings.IndexByte(" \t\r\n", s.text[s.at]) >= 0 {
+		s.at++
 	}
 }

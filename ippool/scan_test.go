@@ -74,3 +74,14 @@ func FuzzScan(f *testing.F) {
 	}
 	f.Fuzz(assertScans)
 }
+
+// BenchmarkDecodeRecord decodes the record of a default pool, as calico-node writes it.
+func BenchmarkDecodeRecord(b *testing.B) {
+	stored := []byte(`{"kind":"IPPool","apiVersion":"projectcalico.org/v3","metadata":{"name":"default-ipv4-ippool","uid":"7f9d1d0e-5a54-4d8c-a9fe-0f6f2b7f6f0a","creationTimestamp":"2026-08-01T12:00:00Z"},"spec":{"cidr":"192.168.0.0/16","vxlanMode":"Never","ipipMode":"Always","natOutgoing":true,"blockSize":26,"nodeSelector":"all()","allowedUses":["Workload","Tunnel"],"assignmentMode":"Automatic"}}`)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := DecodeRecord(stored); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -245,8 +245,12 @@ func (p Plan) invalid() []error {
 // overlaps returns the overlaps of pools to create with each other and with existing
 // pools. Existing pools may overlap each other.
 func (p Plan) overlaps() []error {
+	created := p.created()
+	if len(created) == 0 {
+		return nil
+	}
 	existing := p.existing()
-	all := slices.Concat(existing, p.created())
+	all := slices.Concat(existing, created)
 	values := map[string][]Value{}
 	for _, step := range p.Steps {
 		if step.Action == Created {

@@ -1,12 +1,10 @@
 package kubernetes
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
 	"slices"
-	"unicode/utf8"
 
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -87,28 +85,6 @@ func readPool(item []byte) (record *ippool.Record, unreadable datastore.Unreadab
 		return nil, unreadable, poolMemory + len(unreadable.Name) + len(unreadable.CIDR) + 3*len(failed.Error()), nil
 	}
 	return record, unreadable, memoryOf(record.Pool(), len(stored)), nil
-}
-
-// withoutUnused returns the JSON of a pool without what a run doesn't use: its managed
-// fields, which are most of it, and its status.
-func withoutUnused(data []byte) []byte {
-	if !utf8.Valid(data) {
-		data = bytes.ToValidUTF8(data, []byte("\ufffd")) // as the decoder does, which would make the texts larger
-	}
-	var fields, metadata map[string]json.RawMessage
-	switch {
-	case !bytes.Contains(data, []byte("managedFields")) && !bytes.Contains(data, []byte("status")):
-		return data // nearly always: escapes in these names are as rare
-	case json.Unmarshal(data, &fields) != nil, json.Unmarshal(fields["metadata"], &metadata) != nil:
-		return data // DecodeRecord returns its error
-	}
-	delete(fields, "status")
-	if _, has := metadata["managedFields"]; has {
-		delete(metadata, "managedFields")
-		fields["metadata"], _ = json.Marshal(metadata) // can't fail: it was decoded
-	}
-	data, _ = json.Marshal(fields) // can't fail, either
-	return data
 }
 
 const (
