@@ -300,8 +300,15 @@ fuzz: ## run the fuzzers that FUZZERS matches (default all), each for FUZZTIME (
 	test -z "$$failed" || { echo "failed:$$failed" >&2; exit 1; }
 
 .PHONY: bench
-bench: ## run the benchmarks of docs/PERFORMANCE.md, and update its tables and pictures
-	$(GO) test -timeout 60m ./internal/integration/performance -run '^$$' -bench . -benchtime 1x -args -write
+bench: ## run the benchmarks of docs/PERFORMANCE.md, and update its tables and pictures (BEFORE=COMMIT: compare with an older program)
+	@rm -rf $(BIN)/before
+ifdef BEFORE
+	@mkdir -p $(BIN)/before/tree
+	git archive $(BEFORE) | tar -x -C $(BIN)/before/tree
+	cd $(BIN)/before/tree && CGO_ENABLED=0 $(GO) build -trimpath -tags '$(TAGS)' -ldflags '-s -w' -o ../calico-bootstrap ./examples/calico-bootstrap
+	@rm -rf $(BIN)/before/tree
+endif
+	$(GO) test -timeout 60m ./internal/integration/performance -run '^$$' -bench . -benchtime 1x -args -write $(if $(BEFORE),-before $(abspath $(BIN))/before/calico-bootstrap)
 
 .PHONY: cover
 cover: ## check that the tests, including those on real servers, cover 95 % of the statements of each library package

@@ -176,8 +176,22 @@ func (s *site) putPools(b *testing.B, from, to int) {
 			record["apiVersion"] = "projectcalico.org/v3"
 			return etcdPools + name, encode(b, record)
 		}
-		return apiPools + name, encode(b, object("IPPool", name, spec))
+		pool := object("IPPool", name, spec)
+		pool["metadata"].(map[string]any)["managedFields"] = managedFields(spec)
+		return apiPools + name, encode(b, pool)
 	})
+}
+
+// managedFields are those that an API server adds to a pool that kubectl creates.
+func managedFields(spec map[string]any) []any {
+	fields := map[string]any{".": map[string]any{}}
+	for name := range spec {
+		fields["f:"+name] = map[string]any{}
+	}
+	return []any{map[string]any{
+		"manager": "kubectl-create", "operation": "Update", "apiVersion": "crd.projectcalico.org/v1",
+		"time": "2026-01-02T03:04:05Z", "fieldsType": "FieldsV1", "fieldsV1": map[string]any{"f:spec": fields},
+	}}
 }
 
 func object(kind, name string, spec map[string]any) map[string]any {

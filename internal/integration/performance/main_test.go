@@ -13,7 +13,10 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/programs"
 )
 
-var write = flag.Bool("write", false, "write the measured tables and pictures into docs/PERFORMANCE.md")
+var (
+	write  = flag.Bool("write", false, "write the measured tables and pictures into docs/PERFORMANCE.md")
+	before = flag.String("before", "", "an older `program` to compare with")
+)
 
 func TestMain(m *testing.M) {
 	code := m.Run()

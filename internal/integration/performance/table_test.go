@@ -15,7 +15,7 @@ import (
 const document = "../../../docs/PERFORMANCE.md"
 
 // names are the names of all tables, in the order of the document.
-var names = []string{"machine", "start-up", "kubectl", "storm", "blocks", "pools", "core", "selector", "nat", "weight", "imports"}
+var names = []string{"machine", "start-up", "kubectl", "storm", "blocks", "pools", "before", "core", "selector", "nat", "weight", "imports"}
 
 // A table is the result of a benchmark: Markdown between two marks of the document.
 type table struct {
