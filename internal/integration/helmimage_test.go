@@ -1,6 +1,9 @@
 package integration
 
 import (
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -57,5 +60,27 @@ func TestHelmImage(t *testing.T) {
 		}
 		require.NoError(t, err, set)
 		assert.Equal(t, 2, strings.Count(documents, `image: "`+tt.image+`"`), set)
+	}
+}
+
+// TestHelmDocumentedValues renders the values of docs/HELM.md, those with an image as they are.
+func TestHelmDocumentedValues(t *testing.T) {
+	t.Parallel()
+	document, err := os.ReadFile("../../docs/HELM.md")
+	require.NoError(t, err)
+	_, section, found := strings.Cut(string(document), "\n## Values\n")
+	require.True(t, found)
+	blocks := regexp.MustCompile("(?ms)^```yaml\n(.*?)^```$").FindAllStringSubmatch(section, -1)
+	require.Len(t, blocks, 2)
+	for _, block := range blocks {
+		file := filepath.Join(t.TempDir(), "values.yaml")
+		require.NoError(t, os.WriteFile(file, []byte(block[1]), 0o600))
+		args := []string{"--values", file}
+		if !strings.Contains(block[1], "image:") {
+			args = append(args, withImage...)
+		}
+		documents, err := rendered(t, args...)
+		require.NoError(t, err, block[1])
+		assert.Contains(t, documents, "image: \"registry.example.com/calico-bootstrap:v1\"")
 	}
 }
