@@ -22,8 +22,8 @@ import (
 
 const chart = "../../examples/helm/calico-bootstrap"
 
-// withImage sets the only value of the chart that is required.
-var withImage = []string{"--set", "image.repository=registry.example.com/calico-bootstrap"}
+// withImage sets the only values of the chart that are required.
+var withImage = []string{"--set", "image.repository=registry.example.com/calico-bootstrap,image.tag=v1"}
 
 // helmCommand prepares helm with a home of its own.
 func helmCommand(t *testing.T, args ...string) *exec.Cmd {
@@ -153,7 +153,6 @@ func TestHelmValuesAreChecked(t *testing.T) {
 		{"fullnameOverride=Pools", "does not match pattern"},
 		{"poolsConfigMap=a..b", "does not match pattern"},
 		{"etcdSecret.caKey=a/b", "does not match pattern"},
-		{"image.repository=registry.example.com/a@sha256", "does not match pattern"},
 		{"image.tag=a:b", "does not match pattern"},
 		{"extraEnv[0].name=A,extraEnv[0].vaule=b", "additional properties 'vaule' not allowed"},
 		{"extraEnv[0].name=A,extraEnv[0].value=true", "got boolean, want string"},
@@ -172,7 +171,6 @@ func TestHelmValuesAreChecked(t *testing.T) {
 		{"pools[0].name=a,pools[0].cidr=10.1.0.0/16,pools[0].natOutGoing=true", "additional properties 'natOutGoing' not allowed"},
 		{"openshift=ture", "got string, want boolean"},
 		{"nodeSelector.zone=1", "got number, want string"},
-		{"image.repository=", "image.repository is required: no registry has the image"},
 		{"pools[0].name=a,pools[0].cidr=10.1.0.0/16,poolsConfigMap=b", "poolsConfigMap: must be empty with pools"},
 		{etcdEndpoint + "etcdSecret.name=etcd,settings.etcdCertFile=/cert.pem", "settings.etcdCertFile: must be empty with etcdSecret.name"},
 		{"etcdSecret.name=etcd", "etcdSecret.name: must be empty with the datastore kubernetes"},

@@ -53,7 +53,7 @@ func TestHelmAlias(t *testing.T) {
 	t.Parallel()
 	for alias, want := range map[string]string{"calicoBootstrap": "network-calicobootstrap", "ip_pools_": "network-ip-pools", "_IP-pools": "network-ip-pools"} {
 		parent := parentChart(t, "{apiVersion: v2, name: network, version: 1.0.0, dependencies: [{name: calico-bootstrap, version: '>=0.0.0-0', repository: 'file://../calico-bootstrap/examples/helm/calico-bootstrap', alias: "+alias+"}]}",
-			"{"+alias+": {image: {repository: registry.example.com/calico-bootstrap}}}")
+			"{"+alias+": {image: {repository: registry.example.com/calico-bootstrap, tag: v1}}}")
 		out, err := helmCommand(t, "template", "network", parent).CombinedOutput()
 		require.NoError(t, err, string(out))
 		assert.Equal(t, want, jobOf(t, string(out)).Name)

@@ -22,13 +22,14 @@ func TestHelmJobName(t *testing.T) {
 		require.NoError(t, err)
 		return jobOf(t, documents).Name
 	}
-	first := name("0.0.0", "v0.0.0", "")
-	assert.Equal(t, first, name("0.0.0", "v0.0.0", ""))
-	assert.Equal(t, first, name("1.2.3", "v0.0.0", ""))
-	assert.NotEqual(t, first, name("0.0.0", "v1.2.3", ""))
+	const released = "image.tag="
+	first := name("0.0.0", "v1.2.3", released)
+	assert.Equal(t, first, name("0.0.0", "v1.2.3", released))
+	assert.Equal(t, first, name("1.2.3", "v1.2.3", released))
+	assert.NotEqual(t, first, name("0.0.0", "v1.2.4", released))
 	const pools = "pools[0].name=a,pools[0].cidr=10."
 	assert.NotEqual(t, name("0.0.0", "v0.0.0", pools+"1.0.0/16"), name("0.0.0", "v0.0.0", pools+"2.0.0/16"), "the content of the ConfigMap")
-	assert.Equal(t, name("0.0.0", "v0.0.0", "image.tag=v1"), name("0.0.0", "v1.2.3", "image.tag=v1"))
+	assert.Equal(t, name("0.0.0", "v0.0.0", "image.tag=v2"), name("0.0.0", "v1.2.3", "image.tag=v2"))
 }
 
 // chartAt returns a copy of the chart with other versions.

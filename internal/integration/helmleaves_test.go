@@ -87,7 +87,7 @@ func leaves(t *testing.T) []leaf {
 			}
 		}
 		require.True(t, found, "%s: no file in ci has another value", name)
-		base := values{"image": values{"repository": "registry.example.com/calico-bootstrap"}}
+		base := values{"image": values{"repository": "registry.example.com/calico-bootstrap", "tag": "v2"}}
 		switch of, field, _ := strings.Cut(name, "."); {
 		case name == "settings.etcdDiscoverySrv", name == "settings.etcdEndpoints":
 		case of == "etcdSecret" && field != "name":

@@ -22,19 +22,20 @@ func TestHelmNotes(t *testing.T) {
 		gone      = "Kubernetes deletes the Job and its log at its end, since job.ttlSecondsAfterFinished is 0.\n"
 		succeeded = "Helm deletes the Job and its log when it has succeeded.\n"
 		failed    = "Helm deletes the Job and its log when it has failed.\n"
+		events    = "\nIf its pod does not start, as with a wrong image, the reason:\n\n  kubectl -n network get events | grep pools-calico-bootstrap\n"
 		test      = "\nCheck that the IPPools are as the values say:\n\n  helm -n network test pools --logs\n"
 		pools     = "\n`helm uninstall` leaves the IPPools.\n"
 	)
 	for args, want := range map[string]string{
-		"":                                       hook + report + log + "\n" + reason + test + pools,
-		"--set test.enabled=false":               hook + report + log + "\n" + reason + pools,
-		"--set settings.onDrift=update":          hook + "changes the fields of the others that are updatable in place; cidr and blockSize are not.\n" + log + "\n" + reason + test + pools,
-		"--set settings.onDrift=fail":            hook + "fails if one that exists differs from the values.\n" + log + "\n" + reason + test + pools,
-		"--set job.ttlSecondsAfterFinished=0":    hook + report + gone + test + pools,
-		"--set job.ttlSecondsAfterFinished=null": hook + report + strings.ReplaceAll(log+"\n"+reason, ", for 3600 seconds after its end", "") + test + pools,
-		`--set hook.jobDeletePolicy=before-hook-creation\,hook-succeeded`: hook + report + succeeded + reason + test + pools,
-		`--set hook.jobDeletePolicy=hook-failed\,hook-succeeded`:          hook + report + succeeded + failed + test + pools,
-		`--set hook.jobDeletePolicy=before-hook-creation\,hook-failed`:    hook + report + log + "\n" + failed + test + pools,
+		"":                                       hook + report + log + "\n" + reason + events + test + pools,
+		"--set test.enabled=false":               hook + report + log + "\n" + reason + events + pools,
+		"--set settings.onDrift=update":          hook + "changes the fields of the others that are updatable in place; cidr and blockSize are not.\n" + log + "\n" + reason + events + test + pools,
+		"--set settings.onDrift=fail":            hook + "fails if one that exists differs from the values.\n" + log + "\n" + reason + events + test + pools,
+		"--set job.ttlSecondsAfterFinished=0":    hook + report + gone + events + test + pools,
+		"--set job.ttlSecondsAfterFinished=null": hook + report + strings.ReplaceAll(log+"\n"+reason, ", for 3600 seconds after its end", "") + events + test + pools,
+		`--set hook.jobDeletePolicy=before-hook-creation\,hook-succeeded`: hook + report + succeeded + reason + events + test + pools,
+		`--set hook.jobDeletePolicy=hook-failed\,hook-succeeded`:          hook + report + succeeded + failed + events + test + pools,
+		`--set hook.jobDeletePolicy=before-hook-creation\,hook-failed`:    hook + report + log + "\n" + failed + events + test + pools,
 	} {
 		assert.Equal(t, want, notes(t, args), args)
 	}

@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"regexp"
@@ -165,6 +166,21 @@ func TestHelmFailedJob(t *testing.T) {
 	require.NotEmpty(t, reason)
 	message := n.shell(t, reason)
 	assert.Contains(t, message, "10.244.0.0/33", "the command of the notes shows the reason")
+
+	// Events of the Job and of its pod, as of a pod that does not start. The command of
+	// docs/HELM.md is that of the notes.
+	const job = "pools-calico-bootstrap"
+	for kind, name := range map[string]string{"Job": job, "Pod": job + "-x7x2k"} {
+		n.server.Apply(t, fmt.Appendf(nil, `{apiVersion: v1, kind: Event, metadata: {name: %s.1, namespace: %s}, involvedObject: {kind: %s, namespace: %[2]s, name: %[1]s}, type: Warning, reason: Failed, message: ErrImagePull}`,
+			name, n.namespace, kind))
+	}
+	document, err := os.ReadFile("../../docs/HELM.md")
+	require.NoError(t, err)
+	command := regexp.MustCompile(`(?m)^kubectl .* get events .*$`).FindString(string(document))
+	command = strings.NewReplacer("NAMESPACE", n.namespace, "JOB", job).Replace(command)
+	require.NotEmpty(t, command)
+	assert.Contains(t, status, "\n  "+command+"\n")
+	assert.Equal(t, 2, strings.Count(n.shell(t, command), "ErrImagePull"))
 
 	out, err = n.install(t, "--set", "settings.ipv4PoolCidr=10.244.0.0/16")
 	require.NoError(t, err, out)

@@ -39,7 +39,7 @@ func renderedEach(t *testing.T, each []values) []string {
 	for i, given := range each {
 		alias := fmt.Sprintf("c%dx", i)
 		dependencies = append(dependencies, values{"name": "calico-bootstrap", "alias": alias, "version": ">=0.0.0-0"})
-		all[alias] = values{"image": values{"repository": "registry.example.com/calico-bootstrap"}, "nameOverride": "calico-bootstrap"}
+		all[alias] = values{"image": values{"repository": "registry.example.com/calico-bootstrap", "tag": "v1"}, "nameOverride": "calico-bootstrap"}
 		maps.Copy(all[alias].(values), given)
 	}
 	for name, content := range map[string]any{

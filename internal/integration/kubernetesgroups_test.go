@@ -136,4 +136,11 @@ func TestKubernetesGroupForbidden(t *testing.T) {
 	_, _, err = onKubernetes(t, kubernetes.Config{REST: config, APIGroup: v3.SchemeGroupVersion}, dual(patient()))
 	require.NoError(t, err)
 	assert.Equal(t, bothPools, (&kubernetesWorld{server: server, group: v3.SchemeGroupVersion}).poolsOf(t))
+
+	// The pools are in the other group, whose list the role forbids.
+	server.RemoveCRDs(t)
+	server.InstallCRDs(t, ippool.CRDV1)
+	_, _, err = onKubernetes(t, kubernetes.Config{REST: config, APIGroup: v3.SchemeGroupVersion}, dual(lasting("700ms")))
+	require.ErrorIs(t, err, datastore.ErrNotInstalled)
+	assert.ErrorContains(t, err, "if this cluster has its pools in crd.projectcalico.org/v1, set calicoAPIGroup to that")
 }

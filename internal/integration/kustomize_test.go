@@ -35,6 +35,7 @@ var kustomizations = []struct {
 	{"pools", ippool.CRDV1, "kube-system", "rack-a 10.244.0.0/17"},
 	{"pools-projectcalico.org-v3", v3.SchemeGroupVersion, "kube-system", "rack-a 10.244.0.0/17"},
 	{"another-namespace", ippool.CRDV1, "calico-bootstrap", "default-ipv4-ippool 10.244.0.0/16, default-ipv6-ippool fd00:10:244::/56"},
+	{"another-namespace-twice", ippool.CRDV1, "networking", "default-ipv4-ippool 10.244.0.0/16, default-ipv6-ippool fd00:10:244::/56"},
 	{"another-namespace-all", v3.SchemeGroupVersion, "calico-bootstrap", "rack-a 10.244.0.0/17"},
 	{"init-container-projectcalico.org-v3", v3.SchemeGroupVersion, "kube-system", "default-ipv4-ippool 10.244.0.0/16, default-ipv6-ippool fd00:10:244::/56"},
 	{"init-container-pools", ippool.CRDV1, "kube-system", "rack-a 10.244.0.0/17"},
@@ -90,8 +91,9 @@ func TestKustomizations(t *testing.T) {
 	}
 }
 
-// TestBothInAnotherNamespace renders the Job and the init container with one transformer:
-// Roles and RoleBindings stay in kube-system, and are for the ServiceAccounts where they are.
+// TestBothInAnotherNamespace renders the Job, the init container and the permissions of `nat`
+// with one transformer: Roles and RoleBindings stay in kube-system, and are for the
+// ServiceAccounts where they are.
 func TestBothInAnotherNamespace(t *testing.T) {
 	t.Parallel()
 	server := kubetest.Shared(t)
@@ -112,12 +114,14 @@ func TestBothInAnotherNamespace(t *testing.T) {
 		}
 		assert.Equal(t, namespace, object.Metadata.Namespace, "%s %s", object.Kind, object.Metadata.Name)
 		for _, subject := range object.Subjects {
-			assert.Equal(t, "networking", subject.Namespace, "%s %s", object.Kind, object.Metadata.Name)
+			if subject.Kind == rbacv1.ServiceAccountKind {
+				assert.Equal(t, "networking", subject.Namespace, "%s %s", object.Kind, object.Metadata.Name)
+			}
 			bound[object.Kind+" "+subject.Name]++
 		}
 	}
 	assert.Equal(t, map[string]int{
-		"RoleBinding calico-bootstrap": 1, "RoleBinding calico-node": 1, "ClusterRoleBinding calico-bootstrap": 1, "ClusterRoleBinding calico-node": 1,
+		"RoleBinding calico-bootstrap": 1, "RoleBinding calico-node": 1, "RoleBinding jane": 1, "ClusterRoleBinding calico-bootstrap": 1, "ClusterRoleBinding calico-node": 1,
 	}, bound)
 }
 

@@ -203,6 +203,11 @@ func TestComponentsBeforeInitContainer(t *testing.T) {
 		assert.Contains(t, kubectl(t, server, "kustomize", filepath.Join(folder, "both")), "kind: Job\n")
 	}
 
+	for _, workload := range []string{alone, withInitContainer} {
+		_, err := kubectlResult(t, server, "kustomize", kustomizationOf(t, workload, "on-drift-update"))
+		assert.ErrorContains(t, err, "Job.[noVer].[noGrp]/calico-bootstrap", workload)
+	}
+
 	_, err := kubectlResult(t, server, "kustomize", kustomizationOf(t, "projectcalico.org-v3", nativeGroup))
 	assert.ErrorContains(t, err, "already registered id: ConfigMap.v1.[noGrp]/calico-bootstrap-api-group")
 }

@@ -166,9 +166,14 @@ func (d *Datastore) action(verb string, group schema.GroupVersion, operation str
 	return action
 }
 
-// otherGroupHint is the hint for clusters that have their pools only in the newer group.
+// otherGroupHint is the hint for clusters that have their pools only in the group that is not
+// requested; the newer one if none is.
 func (d *Datastore) otherGroupHint() string {
-	return fmt.Sprintf("if this cluster has its pools in %s, set %s to that", v3.SchemeGroupVersion, d.names.Of(origin.SettingCalicoAPIGroup))
+	other := v3.SchemeGroupVersion
+	if d.requested == other {
+		other = ippool.CRDV1
+	}
+	return fmt.Sprintf("if this cluster has its pools in %s, set %s to that", other, d.names.Of(origin.SettingCalicoAPIGroup))
 }
 
 // notInstalled returns the error if none of the groups serves pools.
@@ -182,7 +187,7 @@ func (d *Datastore) notInstalled(groups []schema.GroupVersion, absent []error) e
 		why = append(why, fmt.Sprintf("%s has no %s", group, poolResource))
 	}
 	hint := api.InstallHint
-	if d.requested == ippool.CRDV1 {
+	if !d.requested.Empty() {
 		hint += "; " + d.otherGroupHint()
 	}
 	return &datastore.Error{

@@ -62,7 +62,10 @@ func TestSnapshotWithoutPools(t *testing.T) {
 	t.Parallel()
 	forbidden := apitest.Failure(403, "Forbidden", `User "x" cannot list resource "ippools"`)
 	ready := apitest.JSON(200, "ok")
-	const install = "install Calico's CRDs; if they are installed, check that the endpoint is the API server's"
+	const (
+		install = "install Calico's CRDs; if they are installed, check that the endpoint is the API server's"
+		older   = "; if this cluster has its pools in crd.projectcalico.org/v1, set calicoAPIGroup to that"
+	)
 	tests := []struct {
 		name    string
 		group   schema.GroupVersion
@@ -78,7 +81,9 @@ func TestSnapshotWithoutPools(t *testing.T) {
 		{"not in the requested group", ippool.CRDV1, nil,
 			"not installed: crd.projectcalico.org/v1 has no ippools: " + install + "; if this cluster has its pools in projectcalico.org/v3, set calicoAPIGroup to that",
 			datastore.ErrNotInstalled},
-		{"not in the newer group, nor in the other", v3.SchemeGroupVersion, nil, "not installed: projectcalico.org/v3 has no ippools: " + install, datastore.ErrNotInstalled},
+		{"not in the newer group, nor in the other", v3.SchemeGroupVersion, nil, "not installed: projectcalico.org/v3 has no ippools: " + install + older, datastore.ErrNotInstalled},
+		{"not in the newer group, and the other is forbidden", v3.SchemeGroupVersion, apitest.Answers{crdPools: forbidden, "/readyz": ready},
+			"not installed: projectcalico.org/v3 has no ippools: " + install + older, datastore.ErrNotInstalled},
 		{"not in the newer group but in the other", v3.SchemeGroupVersion, apitest.Answers{crdPools: apitest.JSON(200, noPools)},
 			"the API server has no ippools in the configured group projectcalico.org/v3, but in crd.projectcalico.org/v1: " +
 				"set calicoAPIGroup to crd.projectcalico.org/v1, or leave it out", nil},

@@ -77,12 +77,18 @@ be hooks of the test as well: `helm test --logs` takes every hook of a test for 
 {{- end -}}
 {{- end -}}
 
+{{/* The image. The appVersion v0.0.0 is that of no release, so nobody has built its image. */}}
 {{- define "calico-bootstrap.image" -}}
 {{- $repository := required "image.repository is required: no registry has the image, so build it with `make image` and name yours" .Values.image.repository -}}
+{{- $name := regexReplaceAll "(:[^:/@]*)?(@.*)?$" $repository "" -}}
+{{- if ne $name $repository -}}
+{{- fail (printf "image.repository: %s: must have no tag and no digest: set image.repository=%s, and image.tag or image.digest" $repository $name) -}}
+{{- end -}}
 {{- if .Values.image.digest -}}
 {{- printf "%s@%s" $repository .Values.image.digest -}}
 {{- else -}}
-{{- printf "%s:%s" $repository (default .Chart.AppVersion .Values.image.tag) -}}
+{{- $tag := default (ternary "" .Chart.AppVersion (eq .Chart.AppVersion "v0.0.0")) .Values.image.tag -}}
+{{- printf "%s:%s" $repository (required "image.tag or image.digest is required: the chart has no version of a release, so set the tag of your image, such as v1" $tag) -}}
 {{- end -}}
 {{- end -}}
 
