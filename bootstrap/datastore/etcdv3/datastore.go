@@ -141,7 +141,7 @@ func (d *Datastore) Snapshot(ctx context.Context) (datastore.Snapshot, error) {
 		return nil
 	})
 	if err != nil {
-		return datastore.Snapshot{}, err
+		return datastore.Snapshot{}, d.toRead(ippool.RecordPrefix, err)
 	}
 	snapshot.Revision = at.String()
 	snapshot.CLI = datastore.CLI{Program: datastore.Calicoctl, Resource: "ippool"}
@@ -185,7 +185,7 @@ func (d *Datastore) Blocks(ctx context.Context, families []ippool.Family) ([]net
 			return nil
 		})
 		if err != nil {
-			return nil, err
+			return nil, d.toRead(blockPrefix, err)
 		}
 	}
 	return slices.Concat(all...), nil

@@ -34,7 +34,7 @@ func TestExplain(t *testing.T) {
 	}{
 		{rpctypes.ErrAuthFailed, datastore.ErrUnauthorized, `check the user name ("calico") and the password`},
 		{rpctypes.ErrUserEmpty, datastore.ErrUnauthorized, "etcd has authentication enabled: set etcd.username, and etcd.password, or use a client certificate whose common name is an etcd user"},
-		{rpctypes.ErrPermissionDenied, datastore.ErrForbidden, `grant a role of user "calico" access: etcdctl role grant-permission ROLE --prefix=true readwrite /calico/`},
+		{rpctypes.ErrPermissionDenied, datastore.ErrForbidden, `grant a role of user "calico" access: etcdctl role grant-permission ROLE --prefix=true readwrite /calico/resources/v3/projectcalico.org/ippools/`},
 		{rpctypes.ErrInvalidAuthToken, datastore.ErrUnreachable, ""},
 		{rpctypes.ErrAuthOldRevision, datastore.ErrUnreachable, ""},
 		{rpctypes.ErrNoLeader, datastore.ErrUnreachable, ""},
