@@ -240,13 +240,15 @@ TIDIED    = $(filter-out examples,$(patsubst %/,%,$(dir $(shell git ls-files '*g
 UNLINTED := internal/integration/release/goreleaser internal/integration/kubetest/kubernetes-%
 
 .PHONY: tidy
-tidy: ## tidy the go.mod and go.sum of all modules (TIDY=-diff only checks, as make lint does)
+tidy: ## tidy the go.mod and go.sum of all modules, and complete go.work.sum (TIDY=-diff only checks, as make lint does)
 	@for module in $(TIDIED); do \
 		GOWORK=off $(GO) -C $$module mod tidy $(TIDY) || exit 1; \
 	done
 	@$(examples-alone) mod tidy $(TIDY) -modfile=$(EXAMPLES_MOD)
 	@$(if $(TIDY),,$(GO) mod edit -dropreplace $(MODULE) $(EXAMPLES_MOD) && cp $(EXAMPLES_MOD) examples/go.mod && \
 		{ grep '^$(MODULE) ' examples/go.sum; cat $(EXAMPLES_MOD:.mod=.sum); } | LC_ALL=C sort -s -t " " -k 1,1 >$(BIN)/go.sum && mv $(BIN)/go.sum examples/go.sum)
+	@# Completes go.work.sum: otherwise go doc and go list change it. TestWorkspaceChecksums checks it.
+	@$(if $(TIDY),,$(GO) mod download)
 
 .PHONY: pin
 pin: ## for a release: make the examples require this version of the library (RELEASE=v1.2.3)

@@ -138,3 +138,22 @@ func anchors(text string) []string {
 	}
 	return all
 }
+
+// TestFirstRelease checks that the command of docs/RELEASING.md finds every sentence that the
+// first release makes wrong.
+func TestFirstRelease(t *testing.T) {
+	t.Parallel()
+	said := regexp.MustCompile(`(?i)no\s+releases?\s+yet|until\s+the\s+first\s+(release|one)|(not|never)\s+(been\s+)?released`)
+	releasing := readFile(t, "docs/RELEASING.md")
+	for _, document := range tracked(t, "*.md") {
+		text := readFile(t, document)
+		if document == "docs/RELEASING.md" {
+			text, _, _ = strings.Cut(text, "## ")
+		}
+		if said.MatchString(text) {
+			assert.Contains(t, releasing, "\n"+document+"\n", "not in the output of the command")
+			assert.Len(t, said.FindAllString(text, -1), 1, document)
+			assert.Regexp(t, `There is no release yet[:.]`, text, document)
+		}
+	}
+}

@@ -162,7 +162,7 @@ func LoadFrom(flags Settings, configFile string, environment Settings) (Settings
 	warnings = append(warnings, file.replaceBy(&flags, &faults)...)
 	pod := environment.Datastore.Ambient
 	pod.HomeKubeconfig, pod.Similar = Setting{}, nil
-	environment.Datastore = DatastoreSettings{Ambient: pod}
+	environment.Datastore = DatastoreSettings{Ambient: pod, Names: environment.Names()}
 	settings := Merge(flags, file, environment)
 	settings.Datastore.Names = namesIn(configFile, settings.Names())
 	faults.gather(settings.ReadPoolsFile())

@@ -198,6 +198,7 @@ func TestLoad(t *testing.T) {
 		assert.Empty(t, warnings)
 		want := settingstest.Given(t, "CALICO_IPV4POOL_NAME=from-env", "--timeout=7s", "--etcd-username=flagged",
 			"CALICO_ETCD_ENDPOINTS=https://10.9.9.9:2379", "ETCD_PASSWORD=hunter2")
+		given.Datastore.Names = nil // functions can't be compared
 		assert.Equal(t, want, given)
 	})
 	t.Run("with a file, which replaces the datastore variables", func(t *testing.T) {
@@ -212,9 +213,14 @@ func TestLoad(t *testing.T) {
 		want.Datastore.EtcdEndpoints = settings.Given("https://10.0.0.1:2379", origin.File(path+":4 spec.etcdEndpoints"))
 		want.Datastore.EtcdKey = settings.Given("pem", origin.File(path+":6 spec.etcdKey"))
 		assert.Equal(t, "spec.etcdPassword in "+path, given.Names().Of(origin.SettingEtcdPassword))
-		assert.Equal(t, "onDrift", given.Names().Of(origin.SettingOnDrift))
-		given.Datastore.Names = nil // functions can't be compared
+		assert.Equal(t, "CALICO_IPPOOLS_ON_DRIFT", given.Names().Of(origin.SettingOnDrift))
+		given.Datastore.Names = nil
 		assert.Equal(t, want, given)
+		named := flags
+		named.Datastore.Names = settings.FlagNames
+		given, _, err = settings.Load(named, path)
+		require.NoError(t, err)
+		assert.Equal(t, "--on-drift", given.Names().Of(origin.SettingOnDrift))
 	})
 	t.Run("with an invalid file, and another fault", func(t *testing.T) {
 		t.Setenv("CALICO_IPPOOLS_TIMEOUT", "5")

@@ -18,9 +18,13 @@ const envPrefix = "CALICO_"
 // FromEnv returns the settings of the process's environment variables. It does not
 // validate them: it returns an error only because of a bug in this package.
 //
+// Datastore.Names is [VariableNames]: messages name the variables. In [Merge], Names of a
+// layer before it take precedence, such as [FlagNames]; a caller can also replace it.
+//
 // FromEnv is the only function of the library that reads environment variables.
 func FromEnv() (Settings, error) {
 	var settings Settings
+	settings.Datastore.Names = VariableNames
 	ambient := &settings.Datastore.Ambient
 	variables := map[string]*Setting{
 		"KUBERNETES_SERVICE_HOST": &ambient.KubernetesServiceHost,

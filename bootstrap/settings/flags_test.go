@@ -136,5 +136,6 @@ func TestFlagsTakePrecedenceOverTheEnvironment(t *testing.T) {
 	want.IPv4.Name = settings.Given("from-env", origin.Env("CALICO_IPV4POOL_NAME"))
 	want.IPv4.NATOutgoing = settings.Given("no", origin.Flag("ipv4-pool-nat-outgoing"))
 	want.Datastore.EtcdEndpoints = settings.Given("http://10.0.0.2:2379", origin.Flag("etcd-endpoints"))
+	given.Datastore.Names = nil // functions can't be compared
 	assert.Equal(t, want, given)
 }

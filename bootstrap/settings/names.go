@@ -3,8 +3,8 @@ package settings
 import "github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 
 // VariableNames names a setting by its environment variable: ETCD_ENDPOINTS. It is an
-// [origin.Names] for a process that gets its settings from [FromEnv] alone. It is safe
-// for concurrent use.
+// [origin.Names] for a process that gets its settings from the environment; [FromEnv] sets
+// it. It is safe for concurrent use.
 func VariableNames(id origin.Setting) string {
 	if d, ok := definitionOf(id); ok {
 		return d.Env

@@ -70,3 +70,30 @@ func TestNamesAreKept(t *testing.T) {
 	require.NoError(t, err)
 	assert.NotContains(t, string(encoded), "Names")
 }
+
+// Messages about settings of FromEnv name variables, unless the caller has other names.
+func TestFromEnvNamesVariables(t *testing.T) {
+	clearEnv(t)
+	t.Setenv("DATASTORE_TYPE", "etcdv3")
+	t.Setenv("ETCD_CERT_FILE", "/cert.pem")
+	t.Setenv("CALICO_IPV4POOL_IPIP", "Always")
+	t.Setenv("CALICO_IPV4POOL_VXLAN", "Always")
+	environment, err := settings.FromEnv()
+	require.NoError(t, err)
+	flags := settings.Settings{Datastore: settings.DatastoreSettings{Names: settings.FlagNames}}
+	for name, tt := range map[string]struct {
+		given settings.Settings
+		want  string
+	}{
+		"alone":                   {environment, "ETCD_ENDPOINTS"},
+		"after unnamed values":    {settings.Merge(settings.Settings{}, environment), "ETCD_ENDPOINTS"},
+		"after flags":             {settings.Merge(flags, environment), "--etcd-endpoints or ETCD_ENDPOINTS"},
+		"a caller's own settings": {settings.Settings{}, "etcd.endpoints"},
+	} {
+		assert.Equal(t, tt.want, tt.given.Names().Of(origin.SettingEtcdEndpoints), name)
+	}
+	_, err = environment.Resolve()
+	require.Error(t, err)
+	assert.NotRegexp(t, `\b(ipv4\.pool|etcd)\.`, err.Error())
+	assert.Contains(t, err.Error(), "CALICO_IPV4POOL_")
+}

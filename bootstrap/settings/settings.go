@@ -134,7 +134,8 @@ type DatastoreSettings struct {
 
 	// Names returns how messages name a setting, in errors of settings, plans,
 	// preflight findings and hints of datastores. Nil: its identity, such as
-	// etcd.endpoints. VariableNames and FlagNames are ready to use.
+	// etcd.endpoints. FromEnv sets VariableNames; FlagNames is for a program with
+	// the flags of AddFlags.
 	Names origin.Names `json:"-"`
 }
 

@@ -112,7 +112,16 @@ func (p *program) rootCommand() *cobra.Command {
 		switch command.Name() {
 		case "completion": // cobra prints help for an unknown shell
 			command.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
-			command.Args = func(_ *cobra.Command, args []string) error { return unknown("shell", args) }
+			command.Args = func(cmd *cobra.Command, args []string) error {
+				var shells []string
+				for _, shell := range cmd.Commands() {
+					shells = append(shells, shell.Name())
+				}
+				if err := unknown("shell", args); err != nil {
+					return fmt.Errorf("%w; must be %s", err, strings.Join(shells, ", "))
+				}
+				return nil
+			}
 		case "help": // and for an unknown command
 			command.Args = func(_ *cobra.Command, args []string) error {
 				_, rest, _ := root.Find(args)

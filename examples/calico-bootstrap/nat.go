@@ -101,6 +101,8 @@ type natWorld struct {
 	felixKnown  bool          // all FelixConfigurations are known
 	datastore   datastore.Type
 	empty       bool // there is no pool
+
+	environment settings.Settings // of the commands that are advised
 }
 
 // noPools is what a cluster without pools says first.
@@ -151,7 +153,7 @@ func (p *program) nat(ctx context.Context, flags natFlags, args []string, stdin 
 	if err != nil {
 		return err
 	}
-	world.cluster.Dataplane = question.dataplane
+	world.cluster.Dataplane, world.environment = question.dataplane, p.environment
 	world.take(p.services)
 	world.model = nat.New(world.cluster)
 	for _, problem := range world.model.Problems() {

@@ -111,9 +111,8 @@ func (a *adviser) keep() {
 	if loadBalancers := a.reasons(nat.LoadBalancerPool); len(loadBalancers) > 0 {
 		a.add(when, fmt.Sprintf("a pool for LoadBalancers does not exempt, and no other pool may overlap %s", loadBalancers[0].Pools[0]))
 		a.add(when, "if a Service has the address, nodes that know it replace it by a backend, and that decides")
-	} else if to := netip.PrefixFrom(destination, destination.BitLen()); isForNoNAT(to) {
-		offer("exempt the destination, or its whole range, for all sources (CALICO_IPPOOLS_NO_NAT_TO)", []natChange{exemptAddress(destination)},
-			"calico-bootstrap --no-default-pools --no-nat-to "+to.String())
+	} else if command := a.noNATCommand(netip.PrefixFrom(destination, destination.BitLen())); command != "" {
+		offer("exempt the destination, or its whole range, for all sources (CALICO_IPPOOLS_NO_NAT_TO)", []natChange{exemptAddress(destination)}, command)
 	}
 
 	changes, commands = nil, nil
@@ -130,12 +129,30 @@ func (a *adviser) keep() {
 	offer("masquerade nothing from pool "+strings.Join(names, " and ")+setting, changes, commands...)
 }
 
-// isForNoNAT reports whether --no-nat-to takes the range without a warning.
-func isForNoNAT(to netip.Prefix) bool {
-	config, err := settings.Settings{
-		NoDefaultPools: settings.Given("true", origin.Default), NoNATTo: settings.Given(to.String(), origin.Default),
-	}.Resolve()
-	return err == nil && len(config.Warnings) == 0
+// noNATCommand returns the command that exempts the range besides those of the environment.
+// It is empty if the program would refuse it, or warn of it. The default pools are left out
+// if no variable configures them: they contradict --no-default-pools, or would have no effect.
+func (w *natWorld) noNATCommand(to netip.Prefix) string {
+	environment := w.environment
+	environment.PoolsFile, environment.PoolManifests = settings.Setting{}, nil // its files are not a matter of the flags
+	alone, _ := environment.Resolve()
+	by := origin.Caller("advice")
+	flags := settings.Settings{NoNATTo: settings.Given(to.String(), by)}
+	if ranges := environment.NoNATTo.Value; ranges != "" {
+		flags.NoNATTo = settings.Given(ranges+","+to.String(), by)
+	}
+	accepted := func(flags settings.Settings) bool {
+		config, err := settings.Merge(flags, environment).Resolve()
+		return err == nil && !slices.ContainsFunc(config.Warnings, func(warning string) bool { return !slices.Contains(alone.Warnings, warning) })
+	}
+	arguments := " --no-nat-to " + text.Graphic(strings.ReplaceAll(flags.NoNATTo.Value, " ", ""))
+	if accepted(flags) {
+		if flags.NoDefaultPools = settings.Given("true", by); accepted(flags) {
+			return "calico-bootstrap --no-default-pools" + arguments
+		}
+		return "calico-bootstrap" + arguments
+	}
+	return ""
 }
 
 // egressAddress advises about natOutgoingAddress, if it is set.

@@ -8,6 +8,7 @@ import (
 
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool/nat"
 )
@@ -73,7 +74,14 @@ func (a *adviser) fixes(reason nat.Reason) []natFix {
 	switch reason.Code {
 	case nat.SourceWithoutNAT:
 		pool := reason.Pools[0].Name
-		return []natFix{{fmt.Sprintf("set natOutgoing of pool %s", pool) + settingsOf(pool, "true"), a.patchPool(pool, `{"spec":{"natOutgoing":true}}`), setNATOutgoing(pool, true)}}
+		if a.isNoNAT(pool) {
+			return never(fmt.Sprintf("pool %s exempts destinations, and gives out no addresses: check the address", text.Graphic(pool)))
+		}
+		what := fmt.Sprintf("set natOutgoing of pool %s", pool)
+		if reason.Pools[0].Disabled {
+			what += ", if a pod has the address: the pool is disabled, and gives out no new ones"
+		}
+		return []natFix{{what + settingsOf(pool, "true"), a.patchPool(pool, `{"spec":{"natOutgoing":true}}`), setNATOutgoing(pool, true)}}
 	case nat.SourceInNoPool:
 		return a.inNoPool(reason)
 	case nat.IPv6Unsupported:
@@ -92,6 +100,11 @@ func (a *adviser) fixes(reason nat.Reason) []natFix {
 	default:
 		return nil
 	}
+}
+
+// isNoNAT reports whether the pool is one of --no-nat-to, which no pod has an address of.
+func (a *adviser) isNoNAT(name string) bool {
+	return slices.ContainsFunc(a.cluster.Pools, func(pool *v3.IPPool) bool { return pool != nil && pool.Name == name && plan.IsNoNAT(pool) })
 }
 
 // inNoPool returns why a source in no pool is not masqueraded.

@@ -33,7 +33,6 @@ func startUp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.Datastore.Names = settings.VariableNames // how messages name a setting
 	config, err := open.FromSettings(s)
 	if err != nil {
 		return err

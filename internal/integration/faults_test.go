@@ -21,6 +21,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/etcdtest"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/suite"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
 // quickTimeout is the timeout of quick.
@@ -155,11 +156,11 @@ func TestAuthentication(t *testing.T) {
 		fault{kind: datastore.ErrUnauthorized, message: []string{"etcd.username"}}.check(t, config("", ""))
 	})
 	t.Run("user without read permission", func(t *testing.T) {
-		fault{kind: datastore.ErrForbidden, message: []string{"reading IP pools", `"other"`, "grant-permission"}}.
+		fault{kind: datastore.ErrForbidden, message: []string{"reading IP pools", `"other"`, "grant-permission ROLE --prefix=true read " + ippool.RecordPrefix}}.
 			check(t, config(etcdtest.OtherUser, password))
 	})
 	t.Run("user without write permission", func(t *testing.T) {
-		fault{kind: datastore.ErrForbidden, message: []string{"creating IP pools", `"reader"`, "readwrite /calico/"}}.
+		fault{kind: datastore.ErrForbidden, message: []string{"creating IP pools", `"reader"`, "readwrite " + ippool.RecordPrefix}}.
 			check(t, config(etcdtest.ReaderUser, password))
 	})
 	t.Run("valid", func(t *testing.T) {

@@ -170,6 +170,31 @@ func TestNATWithoutRightsInEtcd(t *testing.T) {
 	assert.Contains(t, verdict.Assumptions[2], "the newest version of Calico is assumed: etcd ")
 }
 
+// The advice is typed in the environment in which nat gives it.
+func TestNATAdviceInEnvironment(t *testing.T) {
+	t.Parallel()
+	for _, variables := range [][]string{
+		nil, {"CALICO_IPV4POOL_CIDR=10.244.0.0/16", "CALICO_IPV6POOL_CIDR=none"}, {"CALICO_IPV4POOL_NAT_OUTGOING=true", "CALICO_IPV6POOL_CIDR=none"}, {"CALICO_IPPOOLS_NO_NAT_TO=172.16.0.0/12"},
+	} {
+		server := etcdtest.Start(t)
+		putResources(t, server, natRecords)
+		env := append([]string{"ETCD_ENDPOINTS=" + server.Endpoints()[0]}, variables...)
+		typed := false
+		for _, advice := range natOf(t, env, "10.244.0.7", "198.18.0.7").Advice {
+			for _, line := range advice.Commands {
+				if words := strings.Fields(line); strings.Contains(line, "--no-nat-to") {
+					r := call(t, env, words[1:]...)
+					require.Zero(t, r.code, "%s: %s", line, r.stderr)
+					assert.NotContains(t, r.stderr, "WARN", line)
+					typed = true
+				}
+			}
+		}
+		assert.True(t, typed, variables)
+		assert.Equal(t, "no", natOf(t, env, "10.244.0.7", "198.18.0.7").Masqueraded, variables)
+	}
+}
+
 // With a pool that can't be used, no verdict is as expected, and a line says why.
 func TestNATExpectationsWithBrokenPool(t *testing.T) {
 	t.Parallel()

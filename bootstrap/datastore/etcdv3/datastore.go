@@ -14,6 +14,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/await"
 	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
@@ -51,9 +52,21 @@ func New(client *clientv3.Client) *Datastore {
 		return &Datastore{}
 	}
 	return &Datastore{
-		config:        Config{Endpoints: client.Endpoints(), RequestTimeout: defaultRequestTimeout},
+		config:        Config{Endpoints: client.Endpoints(), RequestTimeout: defaultRequestTimeout, Names: clientNames},
 		client:        client,
 		callersClient: true,
+	}
+}
+
+// clientNames names the fields of the caller's client: settings don't change it.
+func clientNames(id origin.Setting) string {
+	switch id {
+	case origin.SettingEtcdUsername:
+		return "clientv3.Config.Username"
+	case origin.SettingEtcdPassword:
+		return "clientv3.Config.Password"
+	default:
+		return string(id)
 	}
 }
 
@@ -128,7 +141,7 @@ func (d *Datastore) Snapshot(ctx context.Context) (datastore.Snapshot, error) {
 		return nil
 	})
 	if err != nil {
-		return datastore.Snapshot{}, err
+		return datastore.Snapshot{}, d.toRead(ippool.RecordPrefix, err)
 	}
 	snapshot.Revision = at.String()
 	snapshot.CLI = datastore.CLI{Program: datastore.Calicoctl, Resource: "ippool"}
@@ -172,7 +185,7 @@ func (d *Datastore) Blocks(ctx context.Context, families []ippool.Family) ([]net
 			return nil
 		})
 		if err != nil {
-			return nil, err
+			return nil, d.toRead(blockPrefix, err)
 		}
 	}
 	return slices.Concat(all...), nil

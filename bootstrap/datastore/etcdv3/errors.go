@@ -17,6 +17,7 @@ import (
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/netcause"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/text"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
 // explain wraps an error in a *datastore.Error with kind, cause and hint. Nil and
@@ -53,7 +54,7 @@ func (d *Datastore) explain(operation string, err error) error {
 		e.Kind, e.Hint = datastore.ErrUnauthorized, fmt.Sprintf("etcd has authentication enabled: set %s, and %s, or use a client certificate whose common name is an etcd user",
 			d.name(origin.SettingEtcdUsername), d.name(origin.SettingEtcdPassword))
 	case errors.Is(err, rpctypes.ErrPermissionDenied):
-		e.Kind, e.Hint = datastore.ErrForbidden, d.grantHint()
+		e.Kind, e.Hint = datastore.ErrForbidden, d.grantHint("readwrite", ippool.RecordPrefix) // see toRead
 	case errors.Is(err, rpctypes.ErrInvalidAuthToken), errors.Is(err, rpctypes.ErrAuthOldRevision), errors.Is(err, rpctypes.ErrCompacted):
 		// A new connection gets a new token, a new snapshot a new revision.
 		e.Kind = datastore.ErrUnreachable
@@ -75,12 +76,25 @@ func (d *Datastore) explain(operation string, err error) error {
 // name returns how hints name a setting.
 func (d *Datastore) name(setting origin.Setting) string { return d.config.Names.Of(setting) }
 
-func (d *Datastore) grantHint() string {
+// toRead returns the error of a read of the keys with the prefix. If it is forbidden, its
+// hint grants that read and no more.
+func (d *Datastore) toRead(prefix string, err error) error {
+	var forbidden *datastore.Error
+	if !errors.Is(err, datastore.ErrForbidden) || !errors.As(err, &forbidden) {
+		return err
+	}
+	read := *forbidden
+	read.Hint = d.grantHint("read", prefix)
+	return &read
+}
+
+// grantHint returns the hint for what the user may not do with the keys with the prefix.
+func (d *Datastore) grantHint(permission, prefix string) string {
 	user := "the etcd user"
 	if d.config.Username != "" {
 		user = "user " + text.Quote(d.config.Username)
 	}
-	return fmt.Sprintf("grant a role of %s access: etcdctl role grant-permission ROLE --prefix=true readwrite /calico/", user)
+	return fmt.Sprintf("grant a role of %s access: etcdctl role grant-permission ROLE --prefix=true %s %s", user, permission, prefix)
 }
 
 func isContext(err error) bool {

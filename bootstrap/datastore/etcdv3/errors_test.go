@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	clientv3 "go.etcd.io/etcd/client/v3"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -33,7 +34,7 @@ func TestExplain(t *testing.T) {
 	}{
 		{rpctypes.ErrAuthFailed, datastore.ErrUnauthorized, `check the user name ("calico") and the password`},
 		{rpctypes.ErrUserEmpty, datastore.ErrUnauthorized, "etcd has authentication enabled: set etcd.username, and etcd.password, or use a client certificate whose common name is an etcd user"},
-		{rpctypes.ErrPermissionDenied, datastore.ErrForbidden, `grant a role of user "calico" access: etcdctl role grant-permission ROLE --prefix=true readwrite /calico/`},
+		{rpctypes.ErrPermissionDenied, datastore.ErrForbidden, `grant a role of user "calico" access: etcdctl role grant-permission ROLE --prefix=true readwrite /calico/resources/v3/projectcalico.org/ippools/`},
 		{rpctypes.ErrInvalidAuthToken, datastore.ErrUnreachable, ""},
 		{rpctypes.ErrAuthOldRevision, datastore.ErrUnreachable, ""},
 		{rpctypes.ErrNoLeader, datastore.ErrUnreachable, ""},
@@ -118,4 +119,14 @@ func TestOpenValidatesEndpoints(t *testing.T) {
 	store, err := Open(Config{Endpoints: []string{"http://a:1", "http://a:1/"}})
 	require.NoError(t, err)
 	assert.Equal(t, []string{"http://a:1"}, store.config.Endpoints)
+}
+
+// Hints name the fields of the caller's client, which no setting changes.
+func TestHintsForCallersClient(t *testing.T) {
+	t.Parallel()
+	client, err := clientv3.New(clientv3.Config{Endpoints: []string{"http://127.0.0.1:1"}})
+	require.NoError(t, err)
+	defer client.Close()
+	err = New(client).explain("reading IP pools", rpctypes.ErrUserEmpty)
+	assert.ErrorContains(t, err, "set clientv3.Config.Username, and clientv3.Config.Password, or use a client certificate")
 }

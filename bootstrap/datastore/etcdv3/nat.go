@@ -146,13 +146,7 @@ func (d *Datastore) resources(ctx context.Context, resource, kind, assumed strin
 	)
 	switch {
 	case errors.Is(err, datastore.ErrForbidden):
-		var forbidden *datastore.Error
-		if errors.As(err, &forbidden) { // its hint is about pools, which are written, too
-			toRead := *forbidden
-			toRead.Hint = "grant a role of the user access: etcdctl role grant-permission ROLE --prefix=true read " + resourcePrefix
-			err = &toRead
-		}
-		return []string{assumed + ": " + err.Error()}, nil
+		return []string{assumed + ": " + d.toRead(prefix, err).Error()}, nil
 	case err != nil:
 		return nil, err
 	case malformed > maxNATProblems:

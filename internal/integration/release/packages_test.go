@@ -124,7 +124,7 @@ func testRPM(t *testing.T, path string) {
 		return run(t, checkout{".", os.Environ()}, "rpm", append([]string{"--root=" + root, "--dbpath=/var/lib/rpm"}, args...)...)
 	}
 	rpm("--initdb")
-	rpm("--install", path)
+	rpm("--upgrade", path) // as of nothing
 	testInstalled(t, root, rpm("--query", "--list", "calico-bootstrap"))
 	assert.Empty(t, rpm("--verify", "calico-bootstrap"))
 	assert.Equal(t, version+" Apache-2.0", rpm("--query", "--queryformat", "%{VERSION} %{LICENSE}", "calico-bootstrap"))
@@ -189,13 +189,17 @@ func testInstallDocument(t *testing.T, dist string) {
 			script := "#!/bin/sh\nexec " + path + " --root=" + root + " " + arguments + " \"$@\"\n"
 			require.NoError(t, os.WriteFile(filepath.Join(tools, manager), []byte(script), 0o755))
 		}
-		typed.Session{
+		typing := typed.Session{
 			Document: installing, Name: session, Folder: folder,
 			Env:  append(os.Environ(), "PATH="+tools+":"+os.Getenv("PATH")),
 			Tidy: func(string) string { return "" },
-		}.Type(t)
+		}
+		typing.Type(t)
 		printed := run(t, checkout{".", nil}, "chroot", root, "/usr/bin/calico-bootstrap", "version")
 		assert.Contains(t, printed, "calico-bootstrap v"+version+" ")
+		typing.Name = "remove-" + format
+		typing.Type(t)
+		testNothingLeft(t, root)
 	}
 }
 
