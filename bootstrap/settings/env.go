@@ -54,8 +54,9 @@ func FromEnv() (Settings, error) {
 		ambient.HomeKubeconfig = Given(filepath.Join(home, ".kube", "config"), origin.Default)
 	}
 	environ := os.Environ()
-	settings.Unknown = append(unknownVariables(environ), replaced...)
-	ambient.Similar = similarVariables(environ)
+	unknown := unknownVariables(environ)
+	ambient.Similar = similarVariables(unknown, environ)
+	settings.Unknown = append(unknown, replaced...)
 	return settings, nil
 }
 

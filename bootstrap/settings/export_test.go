@@ -1,11 +1,17 @@
 package settings
 
+import "github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
+
 // These are exported for tests.
 var (
 	Nearest          = nearest
 	UnknownVariables = unknownVariables
-	SimilarVariables = similarVariables
 )
+
+// SimilarVariables are those of an environment.
+func SimilarVariables(environ []string) []origin.Origin {
+	return similarVariables(unknownVariables(environ), environ)
+}
 
 // ReadConfig reads a config file without other settings.
 func ReadConfig(path string, data []byte) (Settings, error) {

@@ -115,11 +115,11 @@ func unknownVariables(environ []string) []Setting {
 // here, and is no misspelt setting.
 const ofEtcdctl = "ETCDCTL_ENDPOINTS"
 
-// similarVariables returns the variables of the environment that look like a setting of the
-// datastore but are none, sorted by name.
-func similarVariables(environ []string) []origin.Origin {
+// similarVariables returns the unknown variables of the environment that look like a setting of
+// the datastore, sorted by name, and etcdctl's own.
+func similarVariables(unknown []Setting, environ []string) []origin.Origin {
 	var similar []origin.Origin
-	for _, unknown := range unknownVariables(environ) {
+	for _, unknown := range unknown {
 		if near, found := nearest(unknown.Source.Name()); found && near.Prefixed {
 			similar = append(similar, unknown.Source)
 		}
@@ -198,10 +198,8 @@ func nearest(name string) (Definition, bool) {
 			case spelling.Swapped(given, want),
 				ours && strings.HasPrefix(want, given) && len(given) >= len("CALICOIPV4POOL")+3, // NAT for NAT_OUTGOING
 				ours && (given == want+"MODE" || given == want+"ENABLED"):
-			case len(given) > len(want)+limit, len(want) > len(given)+limit:
-				continue // the distance is at least the difference of the lengths
 			default:
-				away = spelling.Distance(given, want)
+				away = spelling.Distance(given, want, limit)
 			}
 			if away <= limit && (least < 0 || away < least) {
 				best, least = d, away

@@ -121,7 +121,7 @@ func readsSettings(command *cobra.Command) bool {
 func suggestedFlag(flags *pflag.FlagSet, unknown string) string {
 	best, least := "", 3
 	flags.VisitAll(func(f *pflag.Flag) {
-		if away := spelling.Distance(unknown, f.Name); away < least {
+		if away := spelling.Distance(unknown, f.Name, least); away < least {
 			best, least = f.Name, away
 		}
 	})

@@ -1,9 +1,12 @@
 // Package spelling measures how similar words are, to suggest corrections.
 package spelling
 
-// Distance returns the Levenshtein distance: the number of bytes to insert, delete
-// or replace to turn one word into the other.
-func Distance(a, b string) int {
+// Distance returns the Levenshtein distance: the number of bytes to insert, delete or replace to
+// turn one word into the other. If that is more than limit, it returns another number above limit.
+func Distance(a, b string, limit int) int {
+	if apart := max(len(a)-len(b), len(b)-len(a)); apart > limit {
+		return apart // the distance is at least that
+	}
 	// Distances from the bytes of a so far to each prefix of b. Names are short: they are
 	// on the stack.
 	var short [64]int
@@ -18,6 +21,7 @@ func Distance(a, b string) int {
 	for i := range len(a) {
 		diagonal := row[0]
 		row[0] = i + 1
+		least := row[0]
 		for j := range len(b) {
 			changed := diagonal
 			if a[i] != b[j] {
@@ -25,6 +29,10 @@ func Distance(a, b string) int {
 			}
 			diagonal = row[j+1]
 			row[j+1] = min(changed, row[j]+1, diagonal+1)
+			least = min(least, row[j+1])
+		}
+		if least > limit {
+			return least // no row has a smaller one than the row before
 		}
 	}
 	return row[len(b)]

@@ -16,7 +16,7 @@ func TestDistance(t *testing.T) {
 		{"vlan", "vxlan", 1}, {"cidr", "ipip", 4}, {"ab", "ba", 2}, {"blocksize", "size", 5},
 	}
 	for _, tt := range tests {
-		assert.Equal(t, tt.want, Distance(tt.a, tt.b), "%q %q", tt.a, tt.b)
+		assert.Equal(t, tt.want, Distance(tt.a, tt.b, 10), "%q %q", tt.a, tt.b)
 	}
 }
 
@@ -39,12 +39,15 @@ func FuzzDistance(f *testing.F) {
 		if len(a)+len(b)+len(c) > 300 {
 			t.Skip("names are short, and the time grows with the product")
 		}
-		ab := Distance(a, b)
-		assert.Equal(t, ab, Distance(b, a))
+		ab := Distance(a, b, 300)
+		assert.Equal(t, ab, Distance(b, a, 300))
 		assert.Equal(t, a == b, ab == 0)
 		assert.LessOrEqual(t, ab, max(len(a), len(b)))
-		assert.LessOrEqual(t, Distance(a, c), ab+Distance(b, c))
+		assert.LessOrEqual(t, Distance(a, c, 300), ab+Distance(b, c, 300))
 		assert.Equal(t, defined(a, b), ab)
+		for limit := range 4 {
+			assert.Equal(t, min(ab, limit+1), min(Distance(a, b, limit), limit+1), limit)
+		}
 	})
 }
 

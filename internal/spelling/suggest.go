@@ -28,7 +28,7 @@ func Suggest(word string, known []string, others map[string]string) string {
 		if len(plain) > 40 {
 			break
 		}
-		if d := Distance(plain, Simplified(candidate)); d < least && 2*d < len(candidate) {
+		if d := Distance(plain, Simplified(candidate), least); d < least && 2*d < len(candidate) {
 			best, least = candidate, d
 		}
 	}
