@@ -18,13 +18,15 @@ func TestUnknownVariablesAreReportedOnce(t *testing.T) {
 		change func(*settings.DatastoreSettings)
 		both   bool
 	}{
-		"no datastore":    {func(*settings.DatastoreSettings) {}, false},
-		"kubernetes":      {func(d *settings.DatastoreSettings) { d.DatastoreType = settings.Given("kubernetes", origin.Default) }, true},
-		"etcd":            {func(d *settings.DatastoreSettings) { d.DatastoreType = settings.Given("etcdv3", origin.Default) }, true},
-		"invalid":         {func(d *settings.DatastoreSettings) { d.DatastoreType = settings.Given("consul", origin.Default) }, true},
-		"etcd's place":    {func(d *settings.DatastoreSettings) { d.EtcdEndpoints = settings.Given("http://a:1", origin.Default) }, true},
-		"a kubeconfig":    {func(d *settings.DatastoreSettings) { d.Kubeconfig = settings.Given("/k", origin.Default) }, true},
-		"the pod's place": {func(d *settings.DatastoreSettings) { d.Ambient.KubernetesServiceHost = settings.Given("10.96.0.1", origin.Default) }, false},
+		"no datastore": {func(*settings.DatastoreSettings) {}, false},
+		"kubernetes":   {func(d *settings.DatastoreSettings) { d.DatastoreType = settings.Given("kubernetes", origin.Default) }, true},
+		"etcd":         {func(d *settings.DatastoreSettings) { d.DatastoreType = settings.Given("etcdv3", origin.Default) }, true},
+		"invalid":      {func(d *settings.DatastoreSettings) { d.DatastoreType = settings.Given("consul", origin.Default) }, true},
+		"etcd's place": {func(d *settings.DatastoreSettings) { d.EtcdEndpoints = settings.Given("http://a:1", origin.Default) }, true},
+		"a kubeconfig": {func(d *settings.DatastoreSettings) { d.Kubeconfig = settings.Given("/k", origin.Default) }, true},
+		"the pod's place": {func(d *settings.DatastoreSettings) {
+			d.Ambient.KubernetesServiceHost = settings.Given("10.96.0.1", origin.Default)
+		}, false},
 	} {
 		s := settings.Settings{Unknown: []settings.Setting{settings.Given("a", pool), settings.Given("b", endpoint)}}
 		s.Datastore.Ambient.Similar = []origin.Origin{endpoint}
