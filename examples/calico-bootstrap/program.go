@@ -140,7 +140,11 @@ func (p *program) read(contacts bool, formats []string) error {
 
 	faults = append(faults, p.readV1())
 	embeddedFaults := p.takeEmbedded()
-	config, err := p.settings.Resolve()
+	resolving := p.settings
+	if contacts && !p.embedded {
+		resolving.Unknown = withoutReported(p.settings)
+	}
+	config, err := resolving.Resolve()
 	faults = append(faults, err)
 	if contacts {
 		faults = append(faults, embeddedFaults)
@@ -161,6 +165,18 @@ func (p *program) read(contacts bool, formats []string) error {
 	p.resolved, p.services = config.Warnings, config.Desired.Services
 	faults = append(faults, p.setLogger(), p.strictly())
 	return errors.Join(faults...)
+}
+
+// withoutReported returns the unknown variables without those that the selection of the
+// datastore reports, as errors or, in a pod, as warnings: one line for a variable is enough.
+func withoutReported(s settings.Settings) []settings.Setting {
+	if kind := s.Datastore.DatastoreType; kind.IsSet() && !strings.EqualFold(kind.Value, string(datastore.Kubernetes)) {
+		return s.Unknown // no datastore is selected, or it is etcd
+	}
+	reported := s.Datastore.Unselecting()
+	return slices.DeleteFunc(slices.Clone(s.Unknown), func(unknown settings.Setting) bool {
+		return slices.ContainsFunc(reported, func(fault settings.Fault) bool { return fault.Source == unknown.Source })
+	})
 }
 
 // strictly turns the warnings about settings into errors if Strict is set.

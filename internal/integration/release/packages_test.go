@@ -171,7 +171,8 @@ func testCreatesPools(t *testing.T, root string) {
 // that a release gives them, with package managers that install into a root directory.
 func testInstallDocument(t *testing.T, dist string) {
 	t.Helper()
-	for session, format := range map[string]string{"install-deb": "deb", "install-rpm": "rpm"} {
+	for _, sessions := range [][3]string{{"install-deb", "remove-deb", "deb"}, {"install-rpm", "remove-rpm", "rpm"}} {
+		format := sessions[2]
 		root, folder, tools := t.TempDir(), t.TempDir(), t.TempDir()
 		require.NoError(t, os.MkdirAll(filepath.Join(root, "var/lib/dpkg/info"), 0o755))
 		for _, file := range []string{"status", "available"} {
@@ -190,14 +191,14 @@ func testInstallDocument(t *testing.T, dist string) {
 			require.NoError(t, os.WriteFile(filepath.Join(tools, manager), []byte(script), 0o755))
 		}
 		typing := typed.Session{
-			Document: installing, Name: session, Folder: folder,
+			Document: installing, Name: sessions[0], Folder: folder,
 			Env:  append(os.Environ(), "PATH="+tools+":"+os.Getenv("PATH")),
 			Tidy: func(string) string { return "" },
 		}
 		typing.Type(t)
 		printed := run(t, checkout{".", nil}, "chroot", root, "/usr/bin/calico-bootstrap", "version")
 		assert.Contains(t, printed, "calico-bootstrap v"+version+" ")
-		typing.Name = "remove-" + format
+		typing.Name = sessions[1]
 		typing.Type(t)
 		testNothingLeft(t, root)
 	}
