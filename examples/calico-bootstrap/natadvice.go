@@ -171,11 +171,11 @@ func (a *adviser) egressAddress() {
 	}
 }
 
-// settingsOf names the setting of a default pool, if it is one.
+// settingsOf names the settings that change a default pool, if it is one.
 func settingsOf(pool, value string) string {
 	for _, family := range []string{"4", "6"} {
 		if pool == "default-ipv"+family+"-ippool" {
-			return fmt.Sprintf(" (setting --ipv%s-pool-nat-outgoing=%s)", family, value)
+			return fmt.Sprintf(" (--ipv%s-pool-nat-outgoing=%s with --on-drift=update)", family, value)
 		}
 	}
 	return ""
