@@ -113,14 +113,16 @@ func (p *program) rootCommand() *cobra.Command {
 		case "completion": // cobra prints help for an unknown shell
 			command.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 			command.Args = func(cmd *cobra.Command, args []string) error {
+				err := unknown("shell", args)
+				if err == nil {
+					return nil
+				}
 				var shells []string
 				for _, shell := range cmd.Commands() {
 					shells = append(shells, shell.Name())
 				}
-				if err := unknown("shell", args); err != nil {
-					return fmt.Errorf("%w; must be %s", err, strings.Join(shells, ", "))
-				}
-				return nil
+				last := len(shells) - 1
+				return fmt.Errorf("%w; must be %s or %s", err, strings.Join(shells[:last], ", "), shells[last])
 			}
 		case "help": // and for an unknown command
 			command.Args = func(_ *cobra.Command, args []string) error {

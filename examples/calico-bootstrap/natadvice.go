@@ -129,30 +129,47 @@ func (a *adviser) keep() {
 	offer("masquerade nothing from pool "+strings.Join(names, " and ")+setting, changes, commands...)
 }
 
-// noNATCommand returns the command that exempts the range besides those of the environment.
-// It is empty if the program would refuse it, or warn of it. The default pools are left out
-// if no variable configures them: they contradict --no-default-pools, or would have no effect.
+// noNATCommand returns the command that exempts the range besides those of the environment, and
+// creates no other pool. It is empty if the program would refuse it, or warn of it. Variables of
+// default pools contradict --no-default-pools, or would have no effect: the command is run without
+// them.
 func (w *natWorld) noNATCommand(to netip.Prefix) string {
 	environment := w.environment
 	environment.PoolsFile, environment.PoolManifests = settings.Setting{}, nil // its files are not a matter of the flags
-	alone, _ := environment.Resolve()
-	by := origin.Caller("advice")
-	flags := settings.Settings{NoNATTo: settings.Given(to.String(), by)}
-	if ranges := environment.NoNATTo.Value; ranges != "" {
-		flags.NoNATTo = settings.Given(ranges+","+to.String(), by)
+	alone, err := environment.Resolve()
+	if err != nil {
+		return ""
 	}
-	accepted := func(flags settings.Settings) bool {
+	var ranges []string
+	for _, other := range alone.Desired.NoNATTo {
+		ranges = append(ranges, other.Prefix.String())
+	}
+	by, list := origin.Caller("advice"), strings.Join(append(ranges, to.String()), ",")
+	flags := settings.Settings{NoNATTo: settings.Given(list, by)}
+	if _, err := settings.Merge(flags, environment).Resolve(); err != nil {
+		return "" // a later run with the variables would be refused
+	}
+	flags.NoDefaultPools = settings.Given("true", by)
+	accepted := func(environment settings.Settings) bool {
 		config, err := settings.Merge(flags, environment).Resolve()
 		return err == nil && !slices.ContainsFunc(config.Warnings, func(warning string) bool { return !slices.Contains(alone.Warnings, warning) })
 	}
-	arguments := " --no-nat-to " + text.Graphic(strings.ReplaceAll(flags.NoNATTo.Value, " ", ""))
-	if accepted(flags) {
-		if flags.NoDefaultPools = settings.Given("true", by); accepted(flags) {
-			return "calico-bootstrap --no-default-pools" + arguments
-		}
-		return "calico-bootstrap" + arguments
+	command := "calico-bootstrap --no-default-pools --no-nat-to " + list
+	if accepted(environment) {
+		return command
 	}
-	return ""
+	without := environment
+	without.IPv4, without.IPv6 = settings.IPv4PoolSettings{}, settings.IPv6PoolSettings{}
+	if !accepted(without) {
+		return ""
+	}
+	var unset string
+	for _, d := range settings.Definitions() {
+		if given := d.Of(&environment); given.IsSet() && !d.Of(&without).IsSet() {
+			unset += " -u " + given.Source.Name()
+		}
+	}
+	return "env" + unset + " " + command
 }
 
 // egressAddress advises about natOutgoingAddress, if it is set.

@@ -19,20 +19,20 @@ import (
 func TestAdviceInEnvironment(t *testing.T) {
 	t.Parallel()
 	const alone = "calico-bootstrap --no-default-pools --no-nat-to 198.18.0.7/32"
-	const withPools = "calico-bootstrap --no-nat-to 198.18.0.7/32"
 	for variables, want := range map[string]string{
 		"":                                     alone,
 		"ETCD_ENDPOINTS=http://127.0.0.1:2379": alone,
 		"NO_DEFAULT_POOLS=true":                alone,
 		"CALICO_IPPOOLS_FILE=/nowhere":         alone,
-		"CALICO_IPV4POOL_CIDR=10.244.0.0/16":   withPools,
-		"CALICO_IPV4POOL_CIDR=10.244.0.0/16 CALICO_IPV6POOL_CIDR=none": withPools,
-		"CALICO_IPV6POOL_CIDR=fd00:10:244::/64":                        withPools,
-		"CALICO_IPV4POOL_NAME=a":                                       withPools,
-		"CALICO_IPV4POOL_VXLAN=Always":                                 withPools,
-		"CALICO_IPV6POOL_NAT_OUTGOING=true":                            withPools,
-		"CALICO_IPPOOLS_STRICT=true CALICO_IPV4POOL_BLOCK_SIZE=25":     withPools,
+		"CALICO_IPV4POOL_CIDR=10.244.0.0/16":   "env -u CALICO_IPV4POOL_CIDR " + alone,
+		"CALICO_IPV4POOL_CIDR=10.244.0.0/16 CALICO_IPV6POOL_CIDR=none": "env -u CALICO_IPV4POOL_CIDR -u CALICO_IPV6POOL_CIDR " + alone,
+		"CALICO_IPV6POOL_CIDR=fd00:10:244::/64":                        "env -u CALICO_IPV6POOL_CIDR " + alone,
+		"CALICO_IPV4POOL_NAME=a":                                       "env -u CALICO_IPV4POOL_NAME " + alone,
+		"CALICO_IPV4POOL_VXLAN=Always":                                 "env -u CALICO_IPV4POOL_VXLAN " + alone,
+		"CALICO_IPV6POOL_NAT_OUTGOING=true":                            "env -u CALICO_IPV6POOL_NAT_OUTGOING " + alone,
+		"CALICO_IPPOOLS_STRICT=true CALICO_IPV4POOL_BLOCK_SIZE=25":     "env -u CALICO_IPV4POOL_BLOCK_SIZE " + alone,
 		"CALICO_IPPOOLS_NO_NAT_TO=172.16.0.0/12":                       "calico-bootstrap --no-default-pools --no-nat-to 172.16.0.0/12,198.18.0.7/32",
+		"CALICO_IPPOOLS_NO_NAT_TO=172.16.0.1/12,,10.9.0.0/16,":         "calico-bootstrap --no-default-pools --no-nat-to 172.16.0.0/12,10.9.0.0/16,198.18.0.7/32",
 		"CALICO_IPPOOLS_NO_NAT_TO=198.18.0.0/16":                       "", // overlaps
 		"CALICO_IPV4POOL_CIDR=198.18.0.0/15":                           "", // the settings exclude each other
 		"CALICO_IPV4POOL_CIDR=10.244.0.0/16 NO_DEFAULT_POOLS=true":     "",

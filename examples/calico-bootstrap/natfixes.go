@@ -77,7 +77,7 @@ func (a *adviser) fixes(reason nat.Reason) []natFix {
 		if a.isNoNAT(pool) {
 			return never(fmt.Sprintf("pool %s exempts destinations, and gives out no addresses: check the address", text.Graphic(pool)))
 		}
-		what := fmt.Sprintf("set natOutgoing of pool %s", pool)
+		what := fmt.Sprintf("set natOutgoing of pool %s", text.Graphic(pool))
 		if reason.Pools[0].Disabled {
 			what += ", if a pod has the address: the pool is disabled, and gives out no new ones"
 		}

@@ -140,7 +140,7 @@ func TestKubernetesGroupForbidden(t *testing.T) {
 	// The pools are in the other group, whose list the role forbids.
 	server.RemoveCRDs(t)
 	server.InstallCRDs(t, ippool.CRDV1)
-	_, _, err = onKubernetes(t, kubernetes.Config{REST: config, APIGroup: v3.SchemeGroupVersion}, dual(lasting("700ms")))
+	_, _, err = onKubernetes(t, kubernetes.Config{REST: config, APIGroup: v3.SchemeGroupVersion}, dual(lasting("3s")))
 	require.ErrorIs(t, err, datastore.ErrNotInstalled)
 	assert.ErrorContains(t, err, "if this cluster has its pools in crd.projectcalico.org/v1, set calicoAPIGroup to that")
 }

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -174,7 +175,8 @@ func TestNATWithoutRightsInEtcd(t *testing.T) {
 func TestNATAdviceInEnvironment(t *testing.T) {
 	t.Parallel()
 	for _, variables := range [][]string{
-		nil, {"CALICO_IPV4POOL_CIDR=10.244.0.0/16", "CALICO_IPV6POOL_CIDR=none"}, {"CALICO_IPV4POOL_NAT_OUTGOING=true", "CALICO_IPV6POOL_CIDR=none"}, {"CALICO_IPPOOLS_NO_NAT_TO=172.16.0.0/12"},
+		nil, {"CALICO_IPV4POOL_CIDR=10.244.0.0/16", "CALICO_IPV6POOL_CIDR=none"}, {"CALICO_IPV4POOL_NAT_OUTGOING=true"}, {"CALICO_IPPOOLS_NO_NAT_TO=172.16.0.0/12"},
+		{"CALICO_IPV4POOL_IPIP=Always", "CALICO_IPPOOLS_ON_DRIFT=update"},
 	} {
 		server := etcdtest.Start(t)
 		putResources(t, server, natRecords)
@@ -182,8 +184,12 @@ func TestNATAdviceInEnvironment(t *testing.T) {
 		typed := false
 		for _, advice := range natOf(t, env, "10.244.0.7", "198.18.0.7").Advice {
 			for _, line := range advice.Commands {
-				if words := strings.Fields(line); strings.Contains(line, "--no-nat-to") {
-					r := call(t, env, words[1:]...)
+				if unset, arguments, is := strings.Cut(line, "calico-bootstrap "); is && strings.Contains(line, "--no-nat-to") {
+					without := slices.DeleteFunc(slices.Clone(env), func(variable string) bool {
+						name, _, _ := strings.Cut(variable, "=")
+						return slices.Contains(strings.Fields(unset), name)
+					})
+					r := call(t, without, strings.Fields(arguments)...)
 					require.Zero(t, r.code, "%s: %s", line, r.stderr)
 					assert.NotContains(t, r.stderr, "WARN", line)
 					typed = true
@@ -191,6 +197,16 @@ func TestNATAdviceInEnvironment(t *testing.T) {
 			}
 		}
 		assert.True(t, typed, variables)
+		records, err := server.Client(t).Get(t.Context(), resourceKeys+"ippools/", clientv3.WithPrefix())
+		require.NoError(t, err)
+		for _, record := range records.Kvs {
+			name := strings.TrimPrefix(string(record.Key), resourceKeys)
+			if before, has := natRecords[name]; has {
+				assert.Equal(t, before, string(record.Value), variables)
+			} else {
+				assert.Contains(t, name, "no-nat-to-", variables)
+			}
+		}
 		assert.Equal(t, "no", natOf(t, env, "10.244.0.7", "198.18.0.7").Masqueraded, variables)
 	}
 }

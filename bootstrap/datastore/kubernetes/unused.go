@@ -2,13 +2,12 @@ package kubernetes
 
 import (
 	"bytes"
-	"slices"
 	"unicode/utf8"
 )
 
-// withoutUnused returns the JSON of a pool without what a run doesn't use: its managed
-// fields, which are most of it, and its status. It leaves text that is no JSON object as it
-// is: DecodeRecord returns its error.
+// withoutUnused returns the JSON object of a pool without what a run doesn't use: its managed
+// fields, which are most of it, and its status. It expects valid JSON, which both callers have
+// checked; what it does not understand, it returns as it is.
 func withoutUnused(data []byte) []byte {
 	if !utf8.Valid(data) {
 		data = bytes.ToValidUTF8(data, []byte("\ufffd")) // as the decoder does, which would make the texts larger
@@ -27,7 +26,7 @@ func withoutUnused(data []byte) []byte {
 	if c.space(); !c.valid || c.at < len(data) {
 		return data
 	}
-	return slices.Clip(c.out)
+	return c.out
 }
 
 // cutter copies JSON without some members. It does not validate the values that it copies
@@ -90,7 +89,7 @@ func (c *cutter) value() []byte {
 			return c.in[from:c.at]
 		}
 	}
-	c.valid = false // the object around it does not end
+	c.at, c.valid = len(c.in), false // the object around it does not end
 	return nil
 }
 

@@ -35,6 +35,7 @@ func TestWithoutUnused(t *testing.T) {
 		"a name unquoted":  {`{status:1}`, `{status:1}`},
 		"more than a pool": {`{"status":1}{}`, `{"status":1}{}`},
 		"cut":              {managed[:len(managed)-1], managed[:len(managed)-1]},
+		"ends in escape":   {`{"status":"\`, `{"status":"\`},
 		"no UTF-8":         {"{\"status\":1,\"a\":\"\xff\"}", "{\"a\":\"\ufffd\"}"},
 	} {
 		t.Run(name, func(t *testing.T) {
