@@ -71,8 +71,8 @@ func TestUsageErrors(t *testing.T) {
 	for argument, want := range map[string]string{
 		"--etcd-passwort=hunter2":   "unknown flag: --etcd-passwort (did you mean --etcd-password?)",
 		"--no-such-flag":            "unknown flag: --no-such-flag",
-		"completion tcsh":           `unknown shell "tcsh"; must be bash, fish, powershell, zsh`,
-		"completion bsh":            `unknown shell "bsh"; must be bash, fish, powershell, zsh`,
+		"completion tcsh":           `unknown shell "tcsh"; must be bash, fish, powershell or zsh`,
+		"completion bsh":            `unknown shell "bsh"; must be bash, fish, powershell or zsh`,
 		"help nope":                 `unknown command "nope"`,
 		"plan nope":                 `unexpected argument "nope"`,
 		"plan true":                 `unexpected argument "true"; join the value of a boolean flag to it with =, as in --no-default-pools=false`,
