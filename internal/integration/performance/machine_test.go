@@ -27,7 +27,7 @@ func BenchmarkMachine(b *testing.B) {
 		t.row("memory", first("/proc/meminfo", `MemTotal:\s*(.*)`))
 		t.row("system", fmt.Sprintf("%s/%s, Linux %s", runtime.GOOS, runtime.GOARCH, first("/proc/sys/kernel/osrelease", `(\d+\.\d+)`)))
 		t.row("Go", strings.TrimPrefix(runtime.Version(), "go"))
-		t.row("kube-apiserver", kubetest.Shared(b).Version(b)+", with its own etcd")
+		t.row("kube-apiserver", kubetest.Start(b).Version(b)+", with its own etcd")
 		t.row("etcd", version("go.etcd.io/etcd/server/v3")+", without fsync (--unsafe-no-fsync)")
 		t.publish(b)
 	}

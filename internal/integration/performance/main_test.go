@@ -9,7 +9,6 @@ import (
 	"os"
 	"testing"
 
-	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/kubetest"
 	"github.com/calico-bootstrap/calico-bootstrap/internal/integration/programs"
 )
 
@@ -20,7 +19,6 @@ var (
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	kubetest.StopShared()
 	programs.Remove()
 	if *write && code == 0 {
 		if err := errors.Join(writeTables(), writePictures()); err != nil {
