@@ -11,6 +11,7 @@ package main
 
 import (
 	"bytes"
+	"debug/buildinfo"
 	"errors"
 	"flag"
 	"fmt"
@@ -58,9 +59,11 @@ func run(version, output, image string, programs []string) error {
 // read returns the document of cyclonedx-gomod. It has no serial number and no time, which
 // would differ at every build.
 func read(version, program string) (*cdx.BOM, error) {
+	if err := download(program); err != nil {
+		return nil, err
+	}
 	cmd := exec.Command("cyclonedx-gomod", "bin", "-json", "-std", "-licenses", "-assert-licenses", "-noserial", "-notimestamp", "-version", version, program)
-	// The module cache has the modules of the build. The repository's own version is not
-	// published yet.
+	// The module cache has the modules. The repository's own version is not published yet.
 	cmd.Env = append(os.Environ(), "GOPROXY=off")
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
@@ -77,6 +80,32 @@ func read(version, program string) (*cdx.BOM, error) {
 		return nil, errors.New("output of cyclonedx-gomod: metadata.component and components are required")
 	}
 	return document, nil
+}
+
+// download completes the module cache: a build does not need the go.mod files of all modules that it
+// links, and cyclonedx-gomod finds no licence of a module without.
+func download(program string) error {
+	info, err := buildinfo.ReadFile(program)
+	if err != nil {
+		return err
+	}
+	folder, err := os.MkdirTemp("", "sbom-") // outside of every module
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(folder)
+	arguments := []string{"mod", "download"}
+	for _, module := range info.Deps {
+		if module.Path != library {
+			arguments = append(arguments, module.Path+"@"+module.Version)
+		}
+	}
+	cmd := exec.Command("go", arguments...)
+	cmd.Dir, cmd.Env = folder, append(os.Environ(), "GOWORK=off", "GOFLAGS=-modcacherw")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("go mod download: %w: %s", err, bytes.TrimSpace(out))
+	}
+	return nil
 }
 
 // addLicences adds the licences that are not in the module cache. A component without a
