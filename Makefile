@@ -120,12 +120,12 @@ test: test-newest test-floors ## run all tests, on the newest and the oldest dep
 	@# old fault at random, and `make test` must not fail without a change.
 	$(MAKE) --no-print-directory fuzz FUZZTIME=3000x FUZZERS='^Fuzz(Parse|ParseCIDR|Record|FromEnv)$$'
 
-# The race detector runs on the concurrent code: the library, and the conformance suites
+# The race detector runs on the library, which has the concurrent code, and the conformance suites
 # that run it on real servers. -short skips the model check, which runs without it.
 .PHONY: test-newest
 test-newest: ## run all tests, including those on real servers, on the newest dependencies
 	$(GO) test -timeout 35m -skip Suite $(PACKAGES)
-	$(WITH_RACE) -short ./...
+	$(WITH_RACE) -short ./bootstrap/... ./internal/... ./ippool/...
 	$(WITH_RACE) -timeout 35m -run Suite ./internal/integration
 
 .PHONY: test-floors

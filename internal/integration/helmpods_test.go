@@ -178,7 +178,7 @@ func (n *node) run(t *testing.T, of string, pod corev1.PodSpec) result {
 	env, args := n.container(t, pod)
 	if pod.AutomountServiceAccountToken == nil || *pod.AutomountServiceAccountToken {
 		user := "system:serviceaccount:" + n.namespace + ":" + pod.ServiceAccountName
-		waitForAccess(t, n.server, user, "list", n.group.Group, "ippools")
+		n.server.AwaitAccess(t, user, kubetest.Rule(n.group.Group, "ippools", "list"))
 		token := n.server.Token(t, n.namespace, pod.ServiceAccountName, time.Hour)
 		env = append(env, "KUBECONFIG="+n.server.TokenKubeconfig(t, token))
 	}

@@ -64,8 +64,8 @@ func TestKustomizations(t *testing.T) {
 			assert.Equal(t, account, object[rbacv1.ClusterRoleBinding](t, objects, "ClusterRoleBinding").Subjects)
 
 			user := "system:serviceaccount:" + namespace + ":" + pod.ServiceAccountName
-			waitForAccess(t, world.server, user, "create", tt.group.Group, "ippools")
-			waitForAccess(t, world.server, user, "list", "networking.k8s.io", "servicecidrs")
+			world.server.AwaitAccess(t, user, kubetest.Rule(tt.group.Group, "ippools", "create"))
+			world.server.AwaitAccess(t, user, kubetest.Rule("networking.k8s.io", "servicecidrs", "list"))
 			container := slices.Concat(pod.InitContainers, pod.Containers)[0]
 			require.Equal(t, "calico-bootstrap", container.Name)
 			token := world.server.Token(t, namespace, pod.ServiceAccountName, time.Hour)
@@ -254,7 +254,7 @@ func TestInitContainerDocument(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(kubectl(t, world.server, "-n", "kube-system", "get", "daemonset", "calico-node", "-o", "json")), &daemonSet))
 	container := daemonSet.Spec.Template.Spec.InitContainers[0]
 	const user = "system:serviceaccount:kube-system:calico-node"
-	waitForAccess(t, world.server, user, "create", ippool.CRDV1.Group, "ippools")
+	world.server.AwaitAccess(t, user, kubetest.Rule(ippool.CRDV1.Group, "ippools", "create"))
 	token := world.server.Token(t, "kube-system", "calico-node", time.Hour)
 	r := call(t, append(containerEnv(t, container), "KUBECONFIG="+world.server.TokenKubeconfig(t, token)), container.Args...)
 	require.Zero(t, r.code, r.stderr)

@@ -145,7 +145,7 @@ func TestManifests(t *testing.T) {
 			token := world.server.Token(t, account.Namespace, account.Name, time.Hour)
 			env := append(containerEnv(t, pod.Containers[0]), "KUBECONFIG="+world.server.TokenKubeconfig(t, token))
 			env = append(env, preflightOn...)
-			waitForAccess(t, world.server, user, "create", tt.group.Group, "ippools")
+			world.server.AwaitAccess(t, user, kubetest.Rule(tt.group.Group, "ippools", "create"))
 
 			world.server.ResetAudit(t, user)
 			r := call(t, env, pod.Containers[0].Args...)
@@ -182,7 +182,7 @@ func TestOnDriftUpdate(t *testing.T) {
 			assert.Contains(t, env, "CALICO_API_GROUP="+tt.group.String())
 			user := "system:serviceaccount:kube-system:calico-bootstrap"
 			token := world.server.Token(t, "kube-system", "calico-bootstrap", time.Hour)
-			waitForAccess(t, world.server, user, "patch", tt.group.Group, "ippools")
+			world.server.AwaitAccess(t, user, kubetest.Rule(tt.group.Group, "ippools", "patch"))
 
 			// The permission is sufficient for an update.
 			world.Write(t, poolOf("a", spec{CIDR: "10.1.0.0/16"}))
@@ -248,16 +248,6 @@ func assertAllowed(t *testing.T, server *kubetest.Server, user string) {
 	}
 }
 
-// waitForAccess waits until the applied roles are effective.
-func waitForAccess(t *testing.T, server *kubetest.Server, user, verb, group, resource string) {
-	t.Helper()
-	require.Eventually(t, func() bool {
-		args := []string{"auth", "can-i", verb, resource + "." + group, "--as", user}
-		binary, err := kubetest.Kubectl(t.Context())
-		require.NoError(t, err)
-		return exec.CommandContext(t.Context(), binary, append(args, "--kubeconfig", server.Kubeconfig(t))...).Run() == nil
-	}, waitTimeout, pollInterval)
-}
 
 // TestRolesAreMinimal removes each permission of the manifests in turn: the program
 // must fail or warn without it, and print the missing rule.
@@ -397,7 +387,7 @@ func TestInitContainer(t *testing.T) {
 
 	user := "system:serviceaccount:kube-system:" + pod.ServiceAccountName
 	token := world.server.Token(t, "kube-system", pod.ServiceAccountName, time.Hour)
-	waitForAccess(t, world.server, user, "create", "crd.projectcalico.org", "ippools")
+	world.server.AwaitAccess(t, user, kubetest.Rule("crd.projectcalico.org", "ippools", "create"))
 	r := call(t, append(containerEnv(t, container), "KUBECONFIG="+world.server.TokenKubeconfig(t, token)), container.Args...)
 	require.Zero(t, r.code, r.stderr)
 	assert.Len(t, world.Pools(t), 2)

@@ -68,7 +68,7 @@ func testPermission(t *testing.T, component, resource, object, variable string, 
 			container := jobIn(t, applyManifests(t, world.server, manifests+tt.folder)).Spec.Template.Spec.Containers[0]
 			const user = "system:serviceaccount:kube-system:calico-bootstrap"
 			token := world.server.Token(t, "kube-system", "calico-bootstrap", time.Hour)
-			waitForAccess(t, world.server, user, "create", tt.group.Group, "ippools")
+			world.server.AwaitAccess(t, user, kubetest.Rule(tt.group.Group, "ippools", "create"))
 			env := append(containerEnv(t, container), "KUBECONFIG="+world.server.TokenKubeconfig(t, token), variable)
 			env = append(env, preflightOn...)
 
@@ -80,7 +80,7 @@ func testPermission(t *testing.T, component, resource, object, variable string, 
 			world.empty(t)
 			applied := kubectl(t, world.server, "apply", "-k", kustomizationOf(t, "base", tt.components...))
 			assert.Contains(t, applied, "job.batch/calico-bootstrap unchanged")
-			waitForAccess(t, world.server, user, "list", tt.group.Group, resource)
+			world.server.AwaitAccess(t, user, kubetest.Rule(tt.group.Group, resource, "list"))
 			world.server.ResetAudit(t, user)
 			with(t, world, call(t, env, container.Args...))
 			assertAllowed(t, world.server, user)

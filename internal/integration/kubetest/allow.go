@@ -49,8 +49,14 @@ func (s *Server) Allow(tb testing.TB, user string, rules ...rbacv1.PolicyRule) {
 		_ = s.dynamic.Resource(clusterRoles).Delete(ctx, name, metav1.DeleteOptions{})
 	})
 	for _, rule := range rules {
-		require.Eventually(tb, func() bool { return s.holds(tb, user, rule) }, helperTime, pollInterval, "%v", rule)
+		s.AwaitAccess(tb, user, rule)
 	}
+}
+
+// AwaitAccess waits until a rule of an applied role is effective for the user.
+func (s *Server) AwaitAccess(tb testing.TB, user string, rule rbacv1.PolicyRule) {
+	tb.Helper()
+	require.Eventually(tb, func() bool { return s.holds(tb, user, rule) }, helperTime, pollInterval, "%s: %v", user, rule)
 }
 
 // pollInterval is how often helpers check a condition.
