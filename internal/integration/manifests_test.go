@@ -248,7 +248,6 @@ func assertAllowed(t *testing.T, server *kubetest.Server, user string) {
 	}
 }
 
-
 // TestRolesAreMinimal removes each permission of the manifests in turn: the program
 // must fail or warn without it, and print the missing rule.
 func TestRolesAreMinimal(t *testing.T) {
