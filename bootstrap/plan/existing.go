@@ -78,7 +78,14 @@ func (p *planner) useExisting(step *Step, want DesiredPool) {
 func (p *planner) manageRemedy(want DesiredPool, family []*v3.IPPool) string {
 	setting := origin.PoolSetting(want.Family, "name")
 	remedy := fmt.Sprintf("IPPool %q does not exist; existing: %s", want.Pool.Name, namesOf(family))
-	usable := slices.DeleteFunc(slices.Clone(family), func(pool *v3.IPPool) bool { return p.unusable(pool) != "" })
+	var usable []*v3.IPPool // at most two
+	for _, pool := range family {
+		if p.unusable(pool) == "" {
+			if usable = append(usable, pool); len(usable) > 1 {
+				break
+			}
+		}
+	}
 	if len(usable) == 0 {
 		why := ", none of which assigns addresses to pods; while any exists"
 		if len(family) == 1 {

@@ -2,7 +2,6 @@ package plan
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
@@ -74,10 +73,13 @@ func (p Plan) leftToOperator(step Step, installation facts.Installation) string 
 }
 
 // listed returns the first texts, and the number of the others.
-func listed(all []string) string {
-	first := slices.Clone(all[:min(len(all), text.MaxNamed)])
-	for i := range first {
-		first[i] = text.OneLine(text.Clip(first[i], text.MaxQuoted))
+func listed(all []string) string { return listedOf(all, func(name string) string { return name }) }
+
+// listedOf returns the texts of the first things, and the number of the others.
+func listedOf[T any](all []T, textOf func(T) string) string {
+	var first []string
+	for _, one := range all[:min(len(all), text.MaxNamed)] {
+		first = append(first, text.OneLine(text.Clip(textOf(one), text.MaxQuoted)))
 	}
 	if more := len(all) - len(first); more > 0 {
 		first = append(first, fmt.Sprintf("%d more", more))
@@ -97,9 +99,5 @@ func existsReason(reason string, family ippool.Family, existing []*v3.IPPool) st
 }
 
 func namesOf(pools []*v3.IPPool) string {
-	names := make([]string, len(pools))
-	for i, pool := range pools {
-		names[i] = pool.Name
-	}
-	return listed(names)
+	return listedOf(pools, func(pool *v3.IPPool) string { return pool.Name })
 }

@@ -224,7 +224,7 @@ func (p Plan) created() []*v3.IPPool {
 
 // existing returns the existing pools with a CIDR, sorted by name.
 func (p Plan) existing() []*v3.IPPool {
-	var pools []*v3.IPPool
+	pools := make([]*v3.IPPool, 0, len(p.Existing))
 	for _, existing := range p.Existing {
 		pools = append(pools, existing.Pool)
 	}

@@ -136,7 +136,7 @@ func (d *Datastore) Snapshot(ctx context.Context) (datastore.Snapshot, error) {
 			case ctx.Err() != nil:
 				return ctx.Err()
 			}
-			add(&snapshot, strings.TrimPrefix(string(kv.Key), ippool.RecordPrefix), kv.Value)
+			add(&snapshot, kv.Key[len(ippool.RecordPrefix):], kv.Value)
 		}
 		return nil
 	})
@@ -149,20 +149,22 @@ func (d *Datastore) Snapshot(ctx context.Context) (datastore.Snapshot, error) {
 }
 
 // add adds the record of a key to the snapshot.
-func add(snapshot *datastore.Snapshot, name string, value []byte) {
+func add(snapshot *datastore.Snapshot, name, value []byte) {
 	record, err := ippool.DecodeRecord(value)
 	cidr := ""
 	switch {
-	case name == "" || strings.Contains(name, "/"):
+	case len(name) == 0 || bytes.ContainsRune(name, '/'):
 		err = errors.New("its key is not that of an IPPool")
 	case err != nil:
 		cidr = ippool.RecordCIDR(value)
 	}
 	if err != nil {
-		snapshot.Unreadable = append(snapshot.Unreadable, datastore.Unreadable{Name: name, Err: err, CIDR: cidr})
+		snapshot.Unreadable = append(snapshot.Unreadable, datastore.Unreadable{Name: string(name), Err: err, CIDR: cidr})
 		return
 	}
-	record.Pool().Name = name // Calico looks pools up by key
+	if pool := record.Pool(); pool.Name != string(name) {
+		pool.Name = string(name) // Calico looks pools up by key
+	}
 	snapshot.Pools = append(snapshot.Pools, record)
 }
 

@@ -27,6 +27,9 @@ const (
 	// maxPages is the number of range reads for one prefix.
 	maxPages = 100
 
+	// pageWindow is how much of responses the server sends before it waits, in bytes.
+	pageWindow = 512 << 10
+
 	poolPage  = 500    // keys per read of pools, about 600 bytes each
 	maxPools  = 20_000 // pools
 	blockPage = 5000   // keys per read of block keys, about 70 bytes each
@@ -63,6 +66,9 @@ func (c codec) Unmarshal(data mem.BufferSlice, response any) error {
 func withLimits() []grpc.DialOption {
 	return []grpc.DialOption{
 		grpc.WithMaxHeaderListSize(maxResponse),
+		// A page fits in the window: the server doesn't wait for updates of a smaller one.
+		grpc.WithInitialWindowSize(pageWindow),
+		grpc.WithInitialConnWindowSize(pageWindow),
 		grpc.WithDefaultCallOptions(grpc.ForceCodecV2(newCodec())),
 		grpc.WithChainUnaryInterceptor(func(ctx context.Context, method string, request, response any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
 			limit := maxResponse

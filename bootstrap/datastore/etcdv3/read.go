@@ -1,6 +1,7 @@
 package etcdv3
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"math"
@@ -97,14 +98,15 @@ func checkRange(resp *clientv3.GetResponse, from, end string, limit int) error {
 	case resp.More && got == 0, resp.More && resp.Count <= got, !resp.More && resp.Count != got:
 		return malformedError(fmt.Sprintf("it has %d of %d keys, and more: %t", got, resp.Count, resp.More))
 	}
-	for _, kv := range resp.Kvs {
+	for i, kv := range resp.Kvs {
 		switch {
 		case kv == nil:
 			return malformedError("it has an empty key")
+		case i > 0 && bytes.Compare(kv.Key, resp.Kvs[i-1].Key) <= 0: // keys are in order
+			return malformedError(fmt.Sprintf("the key %.200q is not one after %.200q", kv.Key, resp.Kvs[i-1].Key))
 		case string(kv.Key) < from || string(kv.Key) >= end:
 			return malformedError(fmt.Sprintf("the key %.200q is not one after %.200q", kv.Key, from))
 		}
-		from = string(kv.Key) + "\x00" // keys are in order
 	}
 	return nil
 }

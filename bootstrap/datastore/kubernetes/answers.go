@@ -33,8 +33,9 @@ func poolList(group schema.GroupVersion) api.List {
 // readPools reads all pools of a group, including malformed ones.
 func readPools(ctx context.Context, client *api.Client, action api.Action, group schema.GroupVersion) (datastore.Snapshot, error) {
 	var snapshot datastore.Snapshot
+	var items cutter
 	revision, err := client.ReadList(ctx, action, poolList(group), func(item []byte) (int, error) {
-		record, unreadable, memory, err := readPool(item)
+		record, unreadable, memory, err := items.readPool(item)
 		switch {
 		case err != nil:
 			return 0, err
@@ -66,8 +67,8 @@ type object struct {
 // readPool decodes an item of a list, and returns about how much memory it takes. It is an
 // error if it is no pool, or has no name. A pool whose other fields can't be decoded is
 // unreadable; then the record is nil.
-func readPool(item []byte) (record *ippool.Record, unreadable datastore.Unreadable, memory int, err error) {
-	stored := withoutUnused(item)
+func (c *cutter) readPool(item []byte) (record *ippool.Record, unreadable datastore.Unreadable, memory int, err error) {
+	stored := c.withoutUnused(item)
 	record, failed := ippool.DecodeRecord(stored)
 	var named object
 	if failed == nil {

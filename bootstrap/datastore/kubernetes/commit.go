@@ -145,7 +145,7 @@ func storedPool(body []byte, group schema.GroupVersion, name string) (*v3.IPPool
 	if !api.IsKind(body, v3.KindIPPool, group.String()) {
 		return nil, api.ErrNoPool
 	}
-	record, err := ippool.DecodeRecord(withoutUnused(body))
+	record, err := ippool.DecodeRecord(new(cutter).withoutUnused(body))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", api.ErrNoPool, err)
 	}

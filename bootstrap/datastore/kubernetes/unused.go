@@ -2,20 +2,22 @@ package kubernetes
 
 import (
 	"bytes"
+	"slices"
 	"unicode/utf8"
 )
 
 // withoutUnused returns the JSON object of a pool without what a run doesn't use: its managed
 // fields, which are most of it, and its status. It expects valid JSON, which both callers have
-// checked; what it does not understand, it returns as it is.
-func withoutUnused(data []byte) []byte {
+// checked; what it does not understand, it returns as it is. The result is valid until the next
+// call.
+func (c *cutter) withoutUnused(data []byte) []byte {
 	if !utf8.Valid(data) {
 		data = bytes.ToValidUTF8(data, []byte("\ufffd")) // as the decoder does, which would make the texts larger
 	}
 	if !bytes.Contains(data, []byte("managedFields")) && !bytes.Contains(data, []byte("status")) {
 		return data // escapes in these names are as rare as they are harmless
 	}
-	c := cutter{in: data, out: make([]byte, 0, len(data)), valid: true}
+	*c = cutter{in: data, out: slices.Grow(c.out[:0], len(data)), valid: true}
 	c.object(func(name string) bool { return name == "status" }, func(name string) bool {
 		if name != "metadata" {
 			return false
@@ -29,7 +31,7 @@ func withoutUnused(data []byte) []byte {
 	return c.out
 }
 
-// cutter copies JSON without some members. It does not validate the values that it copies
+// cutter copies JSON without some members, into a buffer that it uses again. It does not validate the values that it copies
 // or leaves out. Once it finds something else than what it reads, it is invalid.
 type cutter struct {
 	in    []byte

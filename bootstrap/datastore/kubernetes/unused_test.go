@@ -40,7 +40,7 @@ func TestWithoutUnused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			assert.Equal(t, test.want, string(withoutUnused([]byte(test.stored))))
+			assert.Equal(t, test.want, string(new(cutter).withoutUnused([]byte(test.stored))))
 		})
 	}
 }
@@ -59,11 +59,12 @@ func TestWithoutUnusedIsDecodedAlike(t *testing.T) {
 		}
 		return object
 	}
-	require.NotContains(t, string(withoutUnused([]byte(managed))), `"f:spec"`)
+	var items cutter
+	require.NotContains(t, string(items.withoutUnused([]byte(managed))), `"f:spec"`)
 	for i := range managed {
 		for _, by := range []string{"", " ", "x", "\"", "{", "}", "[", "]", ",", ":", "\\", "\n"} {
 			changed := []byte(managed[:i] + by + managed[i+1:])
-			left := withoutUnused(changed)
+			left := items.withoutUnused(changed)
 			if want := decoded(changed); want != nil {
 				require.Equal(t, want, decoded(left), "%s", changed)
 			}
@@ -74,7 +75,8 @@ func TestWithoutUnusedIsDecodedAlike(t *testing.T) {
 func BenchmarkWithoutUnused(b *testing.B) {
 	stored := []byte(strings.ReplaceAll(managed, "kubectl.kubernetes.io/last-applied-configuration", "note"))
 	b.ReportAllocs()
+	var items cutter
 	for b.Loop() {
-		withoutUnused(stored)
+		items.withoutUnused(stored)
 	}
 }
