@@ -32,12 +32,16 @@ func NewRecord(pool *v3.IPPool) *Record {
 // DecodeRecord decodes a stored value. It accepts what Calico accepts: unknown
 // fields and an invalid spec are not errors. Data that is not a JSON object is an
 // error, and a field of the wrong type is a *[PartialError].
-func DecodeRecord(data []byte) (*Record, error) {
-	record := &Record{raw: string(data)}
+func DecodeRecord(data []byte) (*Record, error) { return DecodeRecordString(string(data)) }
+
+// DecodeRecordString is [DecodeRecord] for a text, which the record and its pool keep.
+func DecodeRecordString(text string) (*Record, error) {
+	record := &Record{raw: text}
 	if scanPool(record.raw, &record.pool) {
 		return record, nil
 	}
 	record.pool = v3.IPPool{}
+	data := []byte(text)
 	if err := json.Unmarshal(data, &record.pool); err != nil {
 		if partial := partialError(data, err); partial != nil {
 			return nil, partial
@@ -55,7 +59,7 @@ func DecodeRecord(data []byte) (*Record, error) {
 
 // decoded returns the pool of the stored value without changes, encoded again.
 func (r *Record) decoded() ([]byte, error) {
-	stored, err := DecodeRecord([]byte(r.raw))
+	stored, err := DecodeRecordString(r.raw)
 	if err != nil {
 		return nil, err // can't happen: it was decoded
 	}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unsafe"
 
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -150,7 +151,8 @@ func (d *Datastore) Snapshot(ctx context.Context) (datastore.Snapshot, error) {
 
 // add adds the record of a key to the snapshot.
 func add(snapshot *datastore.Snapshot, name, value []byte) {
-	record, err := ippool.DecodeRecord(value)
+	// Not copied: the value is a part of a response that nothing else holds or changes.
+	record, err := ippool.DecodeRecordString(unsafe.String(unsafe.SliceData(value), len(value)))
 	cidr := ""
 	switch {
 	case len(name) == 0 || bytes.ContainsRune(name, '/'):
