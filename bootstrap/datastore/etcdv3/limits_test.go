@@ -10,6 +10,9 @@ import (
 	"go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	"google.golang.org/grpc/mem"
+
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
 // TestAllocationsOfAPage checks that a page of pools is decoded with a buffer that the next page
@@ -44,4 +47,17 @@ func TestAllocationsOfAPage(t *testing.T) {
 		smallest = min(smallest, after.TotalAlloc-before.TotalAlloc)
 	}
 	assert.Less(t, smallest, uint64(2*poolPage*record))
+}
+
+// TestAllocationsOfARecord limits what the record of a pool allocates: the record, and what is no
+// text in it. Neither its key nor its value is copied.
+func TestAllocationsOfARecord(t *testing.T) {
+	pool := ippool.New("a")
+	pool.Spec.CIDR = "10.0.0.0/16"
+	ippool.Default(pool)
+	value, err := ippool.NewRecord(pool).Encode()
+	require.NoError(t, err)
+	snapshot := datastore.Snapshot{Pools: make([]*ippool.Record, 0, 1000)}
+	name := []byte("a")
+	assert.LessOrEqual(t, testing.AllocsPerRun(100, func() { add(&snapshot, name, value) }), 2.0)
 }

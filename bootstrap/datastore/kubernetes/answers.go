@@ -70,19 +70,20 @@ type object struct {
 func (c *cutter) readPool(item []byte) (record *ippool.Record, unreadable datastore.Unreadable, memory int, err error) {
 	stored := c.withoutUnused(item)
 	record, failed := ippool.DecodeRecord(stored)
-	var named object
+	var kind, name string
 	if failed == nil {
-		pool := record.Pool()
-		named.Kind, named.Metadata.Name = pool.Kind, pool.Name
+		kind, name = record.Pool().Kind, record.Pool().Name
 	} else {
+		var named object
 		err = json.Unmarshal(item, &named)
+		kind, name = named.Kind, named.Metadata.Name
 	}
 	// An API server leaves out the kinds of the items of some lists.
-	if err != nil || named.Metadata.Name == "" || named.Kind != "" && named.Kind != v3.KindIPPool {
+	if err != nil || name == "" || kind != "" && kind != v3.KindIPPool {
 		return nil, datastore.Unreadable{}, 0, api.ErrNoList
 	}
 	if failed != nil {
-		unreadable = datastore.Unreadable{Name: named.Metadata.Name, Err: failed, CIDR: ippool.RecordCIDR(item)}
+		unreadable = datastore.Unreadable{Name: name, Err: failed, CIDR: ippool.RecordCIDR(item)}
 		return nil, unreadable, poolMemory + len(unreadable.Name) + len(unreadable.CIDR) + 3*len(failed.Error()), nil
 	}
 	return record, unreadable, memoryOf(record.Pool(), len(stored)), nil

@@ -18,11 +18,11 @@ func (c *cutter) withoutUnused(data []byte) []byte {
 		return data // escapes in these names are as rare as they are harmless
 	}
 	*c = cutter{in: data, out: slices.Grow(c.out[:0], len(data)), valid: true}
-	c.object(func(name string) bool { return name == "status" }, func(name string) bool {
-		if name != "metadata" {
+	c.object("status", func(name []byte) bool {
+		if string(name) != "metadata" {
 			return false
 		}
-		c.object(func(name string) bool { return name == "managedFields" }, func(string) bool { return false })
+		c.object("managedFields", func([]byte) bool { return false })
 		return true
 	})
 	if c.space(); !c.valid || c.at < len(data) {
@@ -31,8 +31,9 @@ func (c *cutter) withoutUnused(data []byte) []byte {
 	return c.out
 }
 
-// cutter copies JSON without some members, into a buffer that it uses again. It does not validate the values that it copies
-// or leaves out. Once it finds something else than what it reads, it is invalid.
+// cutter copies JSON without some members, into a buffer that it uses again. It does not validate
+// the values that it copies or leaves out. Once it finds something else than what it reads, it is
+// invalid.
 type cutter struct {
 	in    []byte
 	at    int // the place of the next byte
@@ -40,9 +41,9 @@ type cutter struct {
 	valid bool
 }
 
-// object copies an object without the members whose names are unused. inside copies the value of a
+// object copies an object without the members of that name. inside copies the value of a
 // member and reports true, or reports false for a value to copy as it is.
-func (c *cutter) object(unused, inside func(name string) bool) {
+func (c *cutter) object(unused string, inside func(name []byte) bool) {
 	c.token('{')
 	c.out = append(c.out, '{')
 	for first, empty := true, true; c.valid && !c.next('}'); first = false {
@@ -55,8 +56,8 @@ func (c *cutter) object(unused, inside func(name string) bool) {
 			c.valid = false
 			return
 		}
-		unquoted := string(name[1 : len(name)-1])
-		if unused(unquoted) {
+		unquoted := name[1 : len(name)-1]
+		if string(unquoted) == unused {
 			c.value()
 			continue
 		}
