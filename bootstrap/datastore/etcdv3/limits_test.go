@@ -49,8 +49,8 @@ func TestAllocationsOfAPage(t *testing.T) {
 	assert.Less(t, smallest, uint64(2*poolPage*record))
 }
 
-// TestAllocationsOfARecord limits what the record of a pool allocates: the record, and what is no
-// text in it. Neither its key nor its value is copied.
+// TestAllocationsOfARecord limits what the record of a pool allocates: the record, its uses and its
+// assignment mode. Neither its key nor its value is copied.
 func TestAllocationsOfARecord(t *testing.T) {
 	pool := ippool.New("a")
 	pool.Spec.CIDR = "10.0.0.0/16"
@@ -59,5 +59,5 @@ func TestAllocationsOfARecord(t *testing.T) {
 	require.NoError(t, err)
 	snapshot := datastore.Snapshot{Pools: make([]*ippool.Record, 0, 1000)}
 	name := []byte("a")
-	assert.LessOrEqual(t, testing.AllocsPerRun(100, func() { add(&snapshot, name, value) }), 2.0)
+	assert.LessOrEqual(t, testing.AllocsPerRun(100, func() { add(&snapshot, name, value) }), 3.0)
 }
