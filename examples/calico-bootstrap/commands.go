@@ -278,7 +278,13 @@ func (p *program) noArgs(cmd *cobra.Command, args []string) error {
 	}
 	switch strings.ToLower(args[0]) {
 	case "true", "false", "yes", "no", "on", "off", "1", "0":
-		return fmt.Errorf("unexpected argument %q; join the value of a boolean flag to it with =, as in --no-default-pools=false", args[0])
+		example := "no-default-pools=false"
+		cmd.Flags().Visit(func(flag *pflag.Flag) { // the argument may follow any of them
+			if flag.NoOptDefVal != "" {
+				example = flag.Name + "=" + args[0]
+			}
+		})
+		return fmt.Errorf("unexpected argument %q; join the value of a boolean flag to it with =, as in --%s", args[0], example)
 	}
 	return fmt.Errorf("unexpected argument %s", text.Quote(args[0]))
 }

@@ -69,26 +69,24 @@ func TestErrorLines(t *testing.T) {
 func TestUsageErrors(t *testing.T) {
 	t.Parallel()
 	for argument, want := range map[string]string{
-		"--etcd-passwort=hunter2":   "unknown flag: --etcd-passwort (did you mean --etcd-password?)",
-		"--no-such-flag":            "unknown flag: --no-such-flag",
-		"completion tcsh":           `unknown shell "tcsh"; must be bash, fish, powershell or zsh`,
-		"completion bsh":            `unknown shell "bsh"; must be bash, fish, powershell or zsh`,
-		"help nope":                 `unknown command "nope"`,
-		"plan nope":                 `unexpected argument "nope"`,
-		"plan true":                 `unexpected argument "true"; join the value of a boolean flag to it with =, as in --no-default-pools=false`,
-		"-etcd-password=hunter2":    "unknown shorthand flag: 'e' in -etcd-password",
-		"---etcd-password=hunter2":  "bad flag syntax: ---etcd-password",
-		"--=hunter2":                "bad flag syntax: --",
-		"--etcd-password":           "flag needs an argument: --etcd-password",
-		"-o":                        "flag needs an argument: 'o' in -o",
-		"plan --exit-code=sometime": `invalid argument "sometime" for "--exit-code" flag: strconv.ParseBool: parsing "sometime": invalid syntax`,
+		"--etcd-passwort=hunter2":             "unknown flag: --etcd-passwort (did you mean --etcd-password?)",
+		"--no-such-flag":                      "unknown flag: --no-such-flag",
+		"completion tcsh":                     `unknown shell "tcsh"; must be bash, fish, powershell or zsh`,
+		"completion bsh":                      `unknown shell "bsh"; must be bash, fish, powershell or zsh`,
+		"help nope":                           `unknown command "nope"`,
+		"plan nope":                           `unexpected argument "nope"`,
+		"plan true":                           `unexpected argument "true"; join the value of a boolean flag to it with =, as in --no-default-pools=false`,
+		"plan --ipv4-pool-nat-outgoing false": `unexpected argument "false"; join the value of a boolean flag to it with =, as in --ipv4-pool-nat-outgoing=false`,
+		"apply --strict no":                   `unexpected argument "no"; join the value of a boolean flag to it with =, as in --strict=no`,
+		"-etcd-password=hunter2":              "unknown shorthand flag: 'e' in -etcd-password",
+		"---etcd-password=hunter2":            "bad flag syntax: ---etcd-password",
+		"--=hunter2":                          "bad flag syntax: --",
+		"--etcd-password":                     "flag needs an argument: --etcd-password",
+		"-o":                                  "flag needs an argument: 'o' in -o",
+		"plan --exit-code=sometime":           `invalid argument "sometime" for "--exit-code" flag: strconv.ParseBool: parsing "sometime": invalid syntax`,
 	} {
 		var stdout, stderr bytes.Buffer
-		args := []string{argument}
-		if verb, flag, two := strings.Cut(argument, " "); two {
-			args = []string{verb, flag}
-		}
-		assert.Equal(t, exitSettings, run(t.Context(), args, &stdout, &stderr), argument)
+		assert.Equal(t, exitSettings, run(t.Context(), strings.Fields(argument), &stdout, &stderr), argument)
 		assert.Equal(t, "error: "+want+"; see calico-bootstrap --help\n", stderr.String())
 		assert.Empty(t, stdout.String())
 	}
