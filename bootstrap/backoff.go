@@ -84,8 +84,10 @@ func (b *backoff) due() time.Duration { return b.atLeast + b.wait/2 + rand.N(b.w
 
 const (
 	// busy is how long a read of the pools takes at least if many runs start at the same time,
-	// as on all nodes of a new cluster. A run whose read is faster never gives way.
-	busy = 150 * time.Millisecond
+	// as on all nodes of a new cluster, and busyPool what each pool that exists adds. A run whose
+	// read is faster never gives way.
+	busy     = 150 * time.Millisecond
+	busyPool = 50 * time.Microsecond
 
 	maxGiveWay = 2 * time.Second
 

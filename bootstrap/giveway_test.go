@@ -2,14 +2,17 @@ package bootstrap
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
+	"github.com/calico-bootstrap/calico-bootstrap/ippool"
 )
 
 // slowly is a read that takes long.
@@ -74,6 +77,26 @@ func TestRunThatIsAloneWaitsForNothing(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, 2*busy, time.Since(begin), "a plan")
 	})
+}
+
+// A run that is alone and reads many pools does not take their time for the load of others.
+func TestRunWithManyPoolsDoesNotGiveWay(t *testing.T) {
+	const pools = 5000
+	many := make([]v3.IPPool, pools)
+	for i := range many {
+		many[i] = *ippool.New(fmt.Sprintf("pool-%04d", i))
+		many[i].Spec.CIDR = fmt.Sprintf("10.%d.%d.0/24", i>>8, i&255)
+	}
+	for took, reads := range map[time.Duration]int{busy + pools*busyPool - 1: 1, busy + pools*busyPool: 2} {
+		synctest.Test(t, func(t *testing.T) {
+			store := newStore()
+			store.put(many...)
+			store.onSnapshot = []hook{slowly(took, nil)}
+			_, err := New(store).Run(t.Context(), settings.Settings{})
+			require.NoError(t, err)
+			assert.Len(t, store.calls, reads+1, "then the commit of the IPv6 pool: %v", store.calls)
+		})
+	}
 }
 
 // A run that gives way ends with its context.
