@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
@@ -36,6 +37,9 @@ func startUp(ctx context.Context) error {
 	config, err := open.FromSettings(s)
 	if err != nil {
 		return err
+	}
+	for _, warning := range config.Warnings {
+		slog.Warn(warning)
 	}
 	store, err := config.Open()
 	if err != nil {

@@ -77,7 +77,11 @@ func TestNodefork(t *testing.T) {
 		require.Equal(t, defaultNames, names(pools))
 		assert.False(t, pools[0].Spec.NATOutgoing)
 
-		r := output(t, example(t, programs.Nodefork, append(env, "CALICO_IPV4POOL_IPIP=sometimes")), "")
+		r := output(t, example(t, programs.Nodefork, append(env, "ETCD_USERNAME=calico", "ETCD_PASSWORD=calico")), "")
+		require.Zero(t, r.code, r.stderr)
+		assert.Contains(t, r.stderr, "WARN env ETCD_ENDPOINTS: http:// endpoints are not encrypted")
+
+		r = output(t, example(t, programs.Nodefork, append(env, "CALICO_IPV4POOL_IPIP=sometimes")), "")
 		assert.Equal(t, 1, r.code)
 		assert.Equal(t, "env CALICO_IPV4POOL_IPIP: \"sometimes\": unknown mode; must be one of off, never, always, crosssubnet, cross-subnet\n", r.stderr)
 	})
