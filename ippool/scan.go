@@ -203,7 +203,13 @@ func (s *scanner) unquote(quoted string) (value string) {
 }
 
 // time reads a time as metav1.Time does.
+// time reads a time, or null as older encoders write that of a pool that has none.
 func (s *scanner) time() metav1.Time {
+	s.space()
+	if strings.HasPrefix(s.text[s.at:], "null") {
+		s.at += len("null")
+		return metav1.Time{}
+	}
 	parsed, err := time.Parse(time.RFC3339, s.string())
 	s.valid = s.valid && err == nil
 	return metav1.Time{Time: parsed.Local()}
