@@ -19,17 +19,18 @@ import (
 )
 
 // prepare creates the data directory if necessary, waits until no other run uses it, and
-// checks its content. The lock is held while the file is referenced, or until the process
+// then checks its content, which another run would change meanwhile. The lock is held while the file is referenced, or until the process
 // ends: a file that is collected as garbage is closed.
 func prepare(ctx context.Context, folder string) (lock *fileutil.LockedFile, err error) {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return nil, err
 	}
-	if err := onlyFiles(folder); err != nil {
+	path := filepath.Join(folder, "calico-bootstrap.lock")
+	if err := onlyFiles(path); err != nil {
 		return nil, err
 	}
 	for {
-		lock, err = fileutil.TryLockFile(filepath.Join(folder, "calico-bootstrap.lock"), os.O_CREATE|os.O_WRONLY, 0o600)
+		lock, err = fileutil.TryLockFile(path, os.O_CREATE|os.O_WRONLY, 0o600)
 		if err == nil {
 			break
 		}
@@ -42,13 +43,20 @@ func prepare(ctx context.Context, folder string) (lock *fileutil.LockedFile, err
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
+	if err := onlyFiles(folder); err != nil {
+		return lock, err
+	}
 	return lock, checkData(folder)
 }
 
-// onlyFiles returns an error if the directory contains anything but files and
-// directories: opening a pipe, for example, may never return.
-func onlyFiles(folder string) error {
-	return filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
+// onlyFiles returns an error if the path is anything but a file, or a directory of files
+// and directories: opening a pipe, for example, may never return. What doesn't exist is no
+// error, as an etcd without a lock on the directory may remove what was listed.
+func onlyFiles(root string) error {
+	return filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
 		if err == nil && entry.Type()&fs.ModeSymlink != 0 {
 			var target fs.FileInfo
 			if target, err = os.Stat(path); err == nil {

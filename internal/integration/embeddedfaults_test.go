@@ -2,12 +2,14 @@ package integration
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -160,4 +162,33 @@ func TestEmbeddedRunsInOneDirectory(t *testing.T) {
 		created += strings.Count(r.stderr, "IPv4 pool created")
 	}
 	assert.Equal(t, 1, created)
+}
+
+// TestEmbeddedDirectoryChanges starts runs on a directory in which another process
+// renames directories, as an etcd does that creates its log: what is gone between listing
+// and opening it is no fault.
+func TestEmbeddedDirectoryChanges(t *testing.T) {
+	t.Parallel()
+	folder := filepath.Join(t.TempDir(), "etcd")
+	ctx, cancel := context.WithCancel(t.Context())
+	names := make([]string, 50)
+	for i := range names {
+		names[i] = filepath.Join(folder, "other", strconv.Itoa(i))
+		require.NoError(t, os.MkdirAll(names[i], 0o700))
+	}
+	var renames sync.WaitGroup
+	renames.Go(func() {
+		for ctx.Err() == nil {
+			for _, name := range names {
+				assert.NoError(t, os.Rename(name, name+".tmp"))
+				assert.NoError(t, os.Rename(name+".tmp", name))
+			}
+		}
+	})
+	for range 3 {
+		r := call(t, bothCIDRs, "--datastore-type", "embedded", "--data-dir", folder, "--timeout", "30s")
+		assert.Zero(t, r.code, r.stderr)
+	}
+	cancel()
+	renames.Wait()
 }
