@@ -187,6 +187,8 @@ GORELEASER       ?= goreleaser
 GORELEASER_FLAGS ?=
 .PHONY: release
 release: ## for the release workflow: build and publish a tagged version (GORELEASER_FLAGS='--snapshot --skip=sign' publishes nothing)
+	@command -v $(GORELEASER) >/dev/null || { \
+		echo 'make release: there is no $(GORELEASER): docs/INSTALL.md, "Build the packages", builds it' >&2; exit 1; }
 	TAGS='$(TAGS)' LDFLAGS='$(LDFLAGS)' $(GORELEASER) release --clean $(GORELEASER_FLAGS)
 
 # Each is a go.mod in internal/integration/kubetest/kubernetes-…. Cold, building one takes up

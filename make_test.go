@@ -107,3 +107,11 @@ func TestMakeAPI(t *testing.T) {
 		assert.Regexp(t, `^make api: SINCE=`+regexp.QuoteMeta(since)+`: unknown tag or commit; git tag lists the versions\nmake(\[\d+\])?: \*\*\*[^\n]*\n$`, string(out))
 	}
 }
+
+// TestMakeReleaseWithoutGoreleaser checks that the error says where goreleaser comes from.
+func TestMakeReleaseWithoutGoreleaser(t *testing.T) {
+	t.Parallel()
+	out, err := exec.Command("make", "-s", "release", "GORELEASER=/nonexistent/goreleaser").CombinedOutput()
+	require.Error(t, err)
+	assert.Contains(t, string(out), "make release: there is no /nonexistent/goreleaser: docs/INSTALL.md, \"Build the packages\", builds it\n")
+}

@@ -134,7 +134,7 @@ func (p *program) datastoreSections(ctx context.Context, invalid bool) []reportS
 		lines, pools, planned = p.readDatastore(ctx, invalid)
 		server = append(server, lines...)
 	} else {
-		server = append(server, "not read: the settings of the connection are invalid, or were not read")
+		server = append(server, "not read: no connection is configured, or its settings are invalid or were not read: see Settings")
 	}
 	notRead(&pools, "see Datastore")
 	notRead(&planned, "see Settings, Datastore and Pools")

@@ -152,7 +152,7 @@ func TestBugReportAlwaysPrints(t *testing.T) {
 		args string
 		want []string
 	}{
-		{"", []string{"error: ", "type: kubernetes\nnot read: the settings of the connection are invalid"}},
+		{"", []string{"error: ", "type: kubernetes\nnot read: no connection is configured, or its settings are invalid"}},
 		{"--etcd-endpoints http://127.0.0.1:1 --ipv4-pool-cidr x", []string{`error: flag --ipv4-pool-cidr: "x"`, "place: etcd http://127.0.0.1:1\nerror: etcd", "not read: see Datastore"}},
 		{"--etcd-endpoints http://127.0.0.1:1 --timeout 0 --wait-for-datastore", []string{"connection refused"}},
 		{"--datastore-type other", []string{"type: unknown", `error: flag --datastore-type: "other"`}},

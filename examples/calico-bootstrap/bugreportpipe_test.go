@@ -28,6 +28,6 @@ func TestBugReportWithBlockedFile(t *testing.T) {
 		assert.Less(t, time.Since(begin), 2500*time.Millisecond)
 		assert.Regexp(t, `error: timed out after \S+, the limit of a report for its settings: reading the files of flag `+flag, stdout.String())
 		assert.Contains(t, stdout.String(), "### Program and host")
-		assert.Contains(t, stdout.String(), "not read: the settings of the connection are invalid, or were not read")
+		assert.Contains(t, stdout.String(), "not read: no connection is configured, or its settings are invalid or were not read: see Settings")
 	}
 }

@@ -103,7 +103,8 @@ func (p *program) rootCommand() *cobra.Command {
 		persistent.Lookup("datastore-type").Usage += "; embedded: an etcd in this program, for trials"
 		persistent.StringVar(&p.dataDir, "data-dir", "", "data directory of the embedded etcd (default: a temporary directory, removed afterwards)")
 	}
-	persistent.StringVarP(&p.output, "output", "o", "", "output format: table, json or yaml (default table, for render yaml); also env for config, installation and helm-values for render, firewall-cmd and networkmanager for firewall, svg for ranges")
+	persistent.Lookup("pools-file").Usage += "; for nat, exports of the pools in place of the datastore"
+	persistent.StringVarP(&p.output, "output", "o", "", "output format: table, json or yaml (default table, for render yaml); also env for config, installation and helm-values for render, firewall-cmd and networkmanager for firewall, svg for ranges; bug-report has only markdown")
 
 	root.AddCommand(p.applyCommand(), p.planCommand(), p.renderCommand(), p.firewallCommand(), p.rangesCommand(), p.natCommand(), p.configCommand(), p.bugReportCommand(), p.versionCommand())
 	root.InitDefaultCompletionCmd()
@@ -199,6 +200,22 @@ func hiddenPart(value string) string {
 func (p *program) applyCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "apply", Short: "Create the default pools (the default command)",
+		Long: `Create the default pools that do not exist, or the pools of --pools-file, and print
+them. A second run finds them and writes nothing.
+
+An existing pool stays as it is. --on-drift says what is done where it differs from
+what is set: report it as a warning, update it, or fail and write nothing.`,
+		Example: `  # Create the pools, without NAT for traffic that leaves the IPv4 pool
+  calico-bootstrap apply --kubeconfig admin.conf --ipv4-pool-nat-outgoing=false
+
+  # Only an IPv4 pool, in etcd
+  calico-bootstrap apply --etcd-endpoints https://10.0.0.1:2379 --ipv6-pool-cidr none
+
+  # Update natOutgoing of a pool that exists
+  calico-bootstrap apply --kubeconfig admin.conf --ipv4-pool-nat-outgoing=false --on-drift=update
+
+  # Refuse misspelt variables, and pools that overlap something
+  calico-bootstrap apply --kubeconfig admin.conf --strict --preflight=strict`,
 		Args: p.noArgs, RunE: p.runApply,
 	}
 }
@@ -207,6 +224,17 @@ func (p *program) planCommand() *cobra.Command {
 	var exitCode bool
 	command := &cobra.Command{
 		Use: "plan", Short: "Show what apply would do, and the source of each value; write nothing",
+		Long: `Show what apply would do with the same settings: each pool with the source of each
+value, what differs from a pool that exists, the effect on NAT, and the findings of
+the preflight. Nothing is written.`,
+		Example: `  # What would be created, and where existing pools differ
+  calico-bootstrap plan --kubeconfig admin.conf --ipv4-pool-nat-outgoing=false
+
+  # What --on-drift=update would change
+  calico-bootstrap plan --kubeconfig admin.conf --ipv4-pool-nat-outgoing=false --on-drift=update
+
+  # In a pipeline: exit with 3 if there is something to create or to update
+  calico-bootstrap plan --kubeconfig admin.conf --exit-code`,
 		Args: p.noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			pending, err := p.plan(cmd.Context())

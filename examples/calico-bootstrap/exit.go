@@ -29,7 +29,7 @@ const (
 // exitCodes describes each exit code, for --help and docs/COMMANDS.md.
 var exitCodes = [...]string{
 	exitDone:     "the pools are as desired, or existing pools are unchanged",
-	exitFailed:   "the datastore, the cluster or firewalld failed; existing pools conflict with the settings; the run was interrupted; the output could not be written; or the program crashed",
+	exitFailed:   "the datastore, the cluster or firewalld failed; existing pools or a FelixConfiguration conflict with the settings; the run was interrupted; the output could not be written; or the program crashed",
 	exitSettings: "the settings are invalid, or --strict or a strict preflight refused the run; nothing was written",
 	exitPending:  "plan --exit-code: there are changes to apply; --on-drift=fail: a pool differs from the desired one, and nothing was written; firewall --check: an opening is missing; nat --expect: a verdict differs, depends, or may not hold",
 	exitTimedOut: "the time limit was reached",

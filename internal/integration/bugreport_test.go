@@ -148,6 +148,6 @@ func TestBugReportOnKubernetes(t *testing.T) {
 	require.NoError(t, os.WriteFile(broken, []byte("users: [{name: a, user: {token: hunter2}}]\nclusters: 5\n"), 0o600))
 	invalid := bugReport(t, []string{"KUBECONFIG=" + broken})
 	assert.Contains(t, sectionOf(t, invalid, "Settings"), "error: env KUBECONFIG: ")
-	assert.Contains(t, sectionOf(t, invalid, "Datastore"), "not read: the settings of the connection are invalid")
+	assert.Contains(t, sectionOf(t, invalid, "Datastore"), "not read: no connection is configured, or its settings are invalid")
 	assert.NotContains(t, invalid, "hunter2")
 }

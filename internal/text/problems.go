@@ -41,6 +41,9 @@ func Decoding(err error) string {
 		err = inner
 	}
 	problem := Clip(strings.TrimPrefix(err.Error(), "while decoding JSON: "), 16*MaxCause)
+	if groups := goTypeInErrors().FindStringSubmatch(problem); groups != nil {
+		return OneLine(wrongType(groups[1], groups[2], groups[3]))
+	}
 	return OneLine(valuesInErrors().ReplaceAllStringFunc(problem, func(match string) string {
 		groups := valuesInErrors().FindStringSubmatch(match)
 		if name, quote := groups[1], groups[2]; name != "" && isName().MatchString(quote[1:len(quote)-1]) && Secret(quote) == "" {
@@ -48,6 +51,41 @@ func Decoding(err error) string {
 		}
 		return groups[1] + groups[3] + groups[4] + Hidden
 	}))
+}
+
+// goTypeInErrors matches what encoding/json reports of a value of another type: the value's
+// type, the field, if any, without the Go type that has it, and the expected Go type.
+var goTypeInErrors = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`json: cannot unmarshal (\w+)(?: \S+)? into Go (?:value|struct field \w*\.([\w.]+)) of type (.+)$`)
+})
+
+// wrongType returns the problem of a value of a type of JSON that is decoded into a Go type.
+func wrongType(is, field, goType string) string {
+	problem := "a " + is
+	switch is {
+	case "object":
+		problem = "a mapping"
+	case "array":
+		problem = "a list"
+	case "bool":
+		problem = "a boolean"
+	}
+	if field != "" {
+		problem = field + ": is " + problem
+	}
+	for _, known := range [...]struct{ prefix, must string }{
+		{"struct", "a mapping"}, {"map[", "a mapping"}, {"[]uint8", "a string"}, {"[]", "a list"}, {"string", "a string"},
+		{"bool", "true or false"}, {"int", "a number"}, {"uint", "a number"}, {"float", "a number"},
+	} {
+		switch {
+		case !strings.HasPrefix(goType, known.prefix):
+		case is == "number" && known.must == "a number":
+			return problem + " that is out of range, or has a fraction"
+		default:
+			return problem + "; must be " + known.must
+		}
+	}
+	return problem
 }
 
 // isName matches the name of a field, a kind or a version.

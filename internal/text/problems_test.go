@@ -1,6 +1,7 @@
 package text_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -27,4 +28,42 @@ func TestProblems(t *testing.T) {
 		assert.Equal(t, want, text.Undecodable(fmt.Errorf("yaml: %w", errors.New(message)), "a list"))
 	}
 	assert.Equal(t, "odd (an error because of env STRICT)", text.Strict("odd", "env STRICT"))
+}
+
+// A value of another type is reported in terms of YAML, not of Go, and without the value.
+func TestDecodingWrongTypes(t *testing.T) {
+	t.Parallel()
+	type inner struct {
+		List   []int             `json:"list"`
+		Text   string            `json:"text"`
+		Bytes  []byte            `json:"bytes"`
+		Flag   bool              `json:"flag"`
+		Number uint16            `json:"number"`
+		Map    map[string]string `json:"map"`
+	}
+	for document, want := range map[string]string{
+		`"hunter2"`:               "a string",
+		`7`:                       "a number",
+		`{"in":[{"list":"x"}]}`:   "in.list: is a string; must be a list",
+		`{"in":[{"list":["x"]}]}`: "in.list: is a string; must be a number",
+		`{"in":[{"text":7}]}`:     "in.text: is a number; must be a string",
+		`{"in":[{"bytes":true}]}`: "in.bytes: is a boolean; must be a string",
+		`{"in":[{"flag":{}}]}`:    "in.flag: is a mapping; must be true or false",
+		`{"in":[{"number":-1}]}`:  "in.number: is a number that is out of range, or has a fraction",
+		`{"in":[{"map":[1]}]}`:    "in.map: is a list; must be a mapping",
+	} {
+		var decoded struct {
+			In []inner `json:"in"`
+		}
+		type named struct{ A int }
+		into := any(&decoded)
+		if document[0] != '{' {
+			into = new(named)
+		}
+		err := json.Unmarshal([]byte(document), into)
+		assert.Equal(t, want, text.Decoding(err), document)
+		assert.Equal(t, want, text.Decoding(fmt.Errorf("can't get the kind; json parse error: %v", err)), document)
+	}
+	assert.Equal(t, "A: is a number; must be a string", text.Decoding(json.Unmarshal([]byte(`{"A": 7}`), new(struct{ A string }))))
+	assert.Equal(t, "a string; must be a mapping", text.Decoding(json.Unmarshal([]byte(`"x"`), new(struct{ A int }))))
 }

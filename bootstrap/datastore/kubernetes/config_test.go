@@ -249,6 +249,8 @@ func TestFromSettingsFaults(t *testing.T) {
 		{"malformed", connection{Kubeconfig: given(apitest.File(t, "c", "clusters: [\n  hunter2"))}, []string{"not a kubeconfig: "}},
 		{"another kind", connection{Kubeconfig: given(apitest.File(t, "c", "apiVersion: v1\nkind: Secret\n"))}, []string{`not a kubeconfig: `}},
 		{"a secret for an anchor", connection{Kubeconfig: given(apitest.File(t, "c", "users:\n- name: a\n  user: {token: *hunter2}\n"))}, []string{"not a kubeconfig: "}},
+		{"a text", connection{Kubeconfig: given(apitest.File(t, "c", "hunter2"))}, []string{"not a kubeconfig: a string; must be a mapping"}},
+		{"a number for a token", connection{Kubeconfig: given(apitest.File(t, "c", "users:\n- name: a\n  user: {token: 7}\n"))}, []string{"not a kubeconfig: users.user.token: is a number; must be a string"}},
 		{"malformed, inline", connection{KubeconfigInline: given("hunter2: [")}, []string{"test: ***: not a kubeconfig: "}},
 		{"empty", connection{Kubeconfig: given(apitest.File(t, "c", ""))}, []string{"it has no contexts; must be a kubeconfig with a context"}},
 		{"no current context", connection{Kubeconfig: given(apitest.File(t, "c", strings.ReplaceAll(kubeconfig, "current-context: admin", "")))},
