@@ -1,13 +1,16 @@
 package bootstrap
 
 import (
+	"context"
 	"fmt"
+	"runtime"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/datastore"
+	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/internal/settingstest"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/origin"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/plan"
 	"github.com/calico-bootstrap/calico-bootstrap/bootstrap/settings"
@@ -51,4 +54,36 @@ func TestAllocationsOfSettings(t *testing.T) {
 	require.NoError(t, err)
 	assert.NotEmpty(t, config.Desired.Pools)
 	assert.LessOrEqual(t, testing.AllocsPerRun(100, func() { settings.Definitions() }), 1.0)
+}
+
+// A run that creates one pool beside 5,000 others copies none of these.
+func TestAllocationsOfAFreshRun(t *testing.T) {
+	store := &crowdedStore{fakeStore: newStore()}
+	for i := range 5_000 {
+		pool := ippool.New(fmt.Sprintf("pool-%05d", i))
+		pool.Spec.CIDR = fmt.Sprintf("10.%d.%d.0/24", i>>8, i&255)
+		ippool.Default(pool)
+		store.others = append(store.others, ippool.NewRecord(pool))
+	}
+	given := settingstest.Given(t, settingstest.CIDRs...)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	report, err := New(store, WithHost(routedHost{})).Run(t.Context(), given)
+	runtime.ReadMemStats(&after)
+	require.NoError(t, err)
+	require.Equal(t, plan.Created, report.Pools[len(report.Pools)-1].Action)
+	assert.LessOrEqual(t, after.Mallocs-before.Mallocs, uint64(3_000))
+	assert.LessOrEqual(t, after.TotalAlloc-before.TotalAlloc, uint64(6_000_000))
+}
+
+// crowdedStore is a store with other pools.
+type crowdedStore struct {
+	*fakeStore
+	others []*ippool.Record
+}
+
+func (s *crowdedStore) Snapshot(ctx context.Context) (datastore.Snapshot, error) {
+	snapshot, err := s.fakeStore.Snapshot(ctx)
+	snapshot.Pools = s.others
+	return snapshot, err
 }

@@ -24,16 +24,18 @@ func withBackend(kind facts.BackendKind) string {
 	return fmt.Sprintf("run calico-node with the backend %s", kind)
 }
 
-func (p checkedPool) isVXLAN() bool { return ippool.OrNever(p.spec.VXLANMode) != v3.VXLANModeNever }
+func (p checkedPool) isVXLAN() bool {
+	return ippool.OrNever(p.object.Spec.VXLANMode) != v3.VXLANModeNever
+}
 
-func (p checkedPool) isIPIP() bool { return ippool.OrNever(p.spec.IPIPMode) != v3.IPIPModeNever }
+func (p checkedPool) isIPIP() bool { return ippool.OrNever(p.object.Spec.IPIPMode) != v3.IPIPModeNever }
 
 // encapsulation returns the beginning of a text: the pool and its encapsulation.
 func (p checkedPool) encapsulation() string {
 	if p.isIPIP() {
-		return p.describe("ipipMode", string(p.spec.IPIPMode))
+		return p.describe("ipipMode", string(p.object.Spec.IPIPMode))
 	}
-	return p.describe("vxlanMode", string(ippool.OrNever(p.spec.VXLANMode)))
+	return p.describe("vxlanMode", string(ippool.OrNever(p.object.Spec.VXLANMode)))
 }
 
 // noRoutes finds pools without VXLAN where the backend is vxlan.
@@ -55,12 +57,12 @@ func (c *checker) noRoutes(pool checkedPool) []Finding {
 // birdNotNeeded finds pools with VXLAN always where the backend is bird, unless another pool
 // of the family needs BIRD.
 func (c *checker) birdNotNeeded(pool checkedPool) []Finding {
-	if c.backend.Kind != facts.BackendBIRD || pool.spec.VXLANMode != v3.VXLANModeAlways {
+	if c.backend.Kind != facts.BackendBIRD || pool.object.Spec.VXLANMode != v3.VXLANModeAlways {
 		return nil
 	}
 	var others []string
 	for _, other := range c.pools {
-		if other.isVXLAN() || other.spec.Disabled || !forPods(other) {
+		if other.isVXLAN() || other.object.Spec.Disabled || !forPods(other) {
 			continue
 		}
 		if other.family == pool.family {

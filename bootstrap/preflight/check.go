@@ -36,7 +36,7 @@ func Notes(p plan.Plan, known facts.Facts, all bool) []string {
 	var notes []string
 	world, checked := checkedIn(p, known, all)
 	for _, pool := range checked {
-		if pool.drawn && forPods(pool) && !pool.spec.Disabled && pool.isLocalWithoutNAT() {
+		if pool.drawn && forPods(pool) && !pool.object.Spec.Disabled && pool.isLocalWithoutNAT() {
 			note := pool.describeLocalWithoutNAT()
 			if !pool.existing {
 				note += fmt.Sprintf(", or none if pods need no IPv6, with %s", p.Names.Of(origin.PoolSetting(pool.family, "cidr")))
@@ -80,7 +80,7 @@ func checkedIn(p plan.Plan, known facts.Facts, all bool) (world input, checked [
 	for _, existing := range p.Existing {
 		if !existing.Partial && !steps[existing.Pool.Name] {
 			world.pools = append(world.pools, checkedPool{
-				name: existing.Pool.Name, family: existing.Family, spec: &existing.Pool.Spec, existing: true,
+				name: existing.Pool.Name, family: existing.Family, object: existing.Pool, existing: true,
 				deleted: !existing.Pool.DeletionTimestamp.IsZero(), noNAT: plan.IsNoNAT(existing.Pool),
 			})
 		}
@@ -129,7 +129,7 @@ func checkedPoolOf(step plan.Step, names origin.Names) checkedPool {
 		}
 	}
 	pool := checkedPool{
-		name: step.Name, family: step.Family, spec: &step.Pool.Spec, values: step.Values, names: names,
+		name: step.Name, family: step.Family, object: step.Pool, values: step.Values, names: names,
 		existing:    step.Action != plan.Created,
 		updated:     updated,
 		byDefault:   step.Default && step.Name == step.Desired,

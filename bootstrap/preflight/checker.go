@@ -181,9 +181,11 @@ func (c *checker) uncovered(family ippool.Family) []nodeRange {
 		return found
 	}
 	var enabled []netip.Prefix
-	for _, pool := range slices.Concat(c.checked, c.pools) {
-		if !pool.spec.Disabled && forPods(pool) {
-			enabled = append(enabled, pool.prefix())
+	for _, pools := range [...][]checkedPool{c.checked, c.pools} {
+		for _, pool := range pools {
+			if len(c.nodes) > 0 && !pool.object.Spec.Disabled && forPods(pool) {
+				enabled = append(enabled, pool.prefix())
+			}
 		}
 	}
 	index := ranges.New(enabled)
@@ -201,16 +203,16 @@ func (c *checker) uncovered(family ippool.Family) []nodeRange {
 
 // picked returns the nodes that the pool's selector matches: those that may take blocks.
 func (c *checker) picked(pool checkedPool) pick {
-	found, known := c.picks[pool.spec.NodeSelector]
+	found, known := c.picks[pool.object.Spec.NodeSelector]
 	if !known {
-		chosen, err := selector.Parse(pool.spec.NodeSelector)
+		chosen, err := selector.Parse(pool.object.Spec.NodeSelector)
 		found = pick{chosen, newNodeSet(len(c.nodes)), err == nil && len(c.nodes) > 0}
 		for i, node := range c.nodes {
 			if found.ok && chosen.Matches(node.Labels) {
 				found.set.add(i)
 			}
 		}
-		c.picks[pool.spec.NodeSelector] = found
+		c.picks[pool.object.Spec.NodeSelector] = found
 	}
 	return found
 }

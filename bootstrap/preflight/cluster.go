@@ -90,7 +90,7 @@ func (c *checker) proposal(pool checkedPool) (netip.Prefix, bool) {
 	if !covering.IsValid() || covering.Bits() < widest(pool.family) {
 		return netip.Prefix{}, false
 	}
-	proposed := &v3.IPPool{Spec: *pool.spec}
+	proposed := &v3.IPPool{Spec: pool.object.Spec}
 	proposed.Name, proposed.Spec.CIDR = pool.name, covering.String()
 	overlaps := func(ranges []facts.Located) bool {
 		return slices.ContainsFunc(ranges, func(one facts.Located) bool { return covering.Overlaps(one.Prefix) })

@@ -48,7 +48,7 @@ func TestDocumentedFindings(t *testing.T) {
 	default4 := func(cidr string, source origin.Origin, nat origin.Origin, changes ...func(*checkedPool)) checkedPool {
 		p := created("default-ipv4-ippool", cidr)
 		p.values = []plan.Value{value("cidr", cidr, source), value("natOutgoing", true, nat)}
-		p.spec.NATOutgoing = nat == origin.Default
+		p.object.Spec.NATOutgoing = nat == origin.Default
 		for _, change := range changes {
 			change(&p)
 		}
@@ -61,7 +61,7 @@ func TestDocumentedFindings(t *testing.T) {
 	odd := created("default-ipv6-ippool", "33:177:177::/64")
 	odd.values = []plan.Value{value("cidr", "33:177:177::/64", origin.Env("CALICO_IPV6POOL_CIDR"))}
 	vxlanByEnv := func(p *checkedPool) {
-		p.spec.VXLANMode = v3.VXLANModeAlways
+		p.object.Spec.VXLANMode = v3.VXLANModeAlways
 		p.values = append(p.values, value("vxlanMode", "Always", origin.Env("CALICO_IPV4POOL_VXLAN")))
 	}
 	backend := func(kind facts.BackendKind) facts.Backend {
@@ -83,7 +83,7 @@ func TestDocumentedFindings(t *testing.T) {
 		{input{}, default4("10.244.0.0/16", origin.Default, origin.Flag("ipv4-pool-nat-outgoing"))},
 		{input{survey: nodes(5)}, default4("10.244.0.0/24", byFlag, origin.Default)},
 		{input{survey: nodes(3)}, default4("10.244.0.0/16", byFlag, origin.Default, func(p *checkedPool) {
-			p.spec.NodeSelector = "zone == 'a'"
+			p.object.Spec.NodeSelector = "zone == 'a'"
 			p.values = append(p.values, value("nodeSelector", "zone == 'a'", origin.Env("CALICO_IPV4POOL_NODE_SELECTOR")))
 		})},
 		{input{backend: backend(facts.BackendVXLAN)}, default4("10.244.0.0/16", byFlag, origin.Default)},
@@ -104,8 +104,8 @@ func TestDocumentedFindings(t *testing.T) {
 	}
 	for i, tt := range tests {
 		tt.pool.names = flags
-		if tt.pool.spec == nil { // the finding is of no pool
-			tt.pool.spec = &v3.IPPoolSpec{}
+		if tt.pool.object == nil { // the finding is of no pool
+			tt.pool.object = &v3.IPPool{}
 		}
 		found := tt.known.findings([]checkedPool{tt.pool}, poolstest.BothFamilies)
 		require.Len(t, found, 1, "%v", FindingCodes()[i])

@@ -66,7 +66,7 @@ func (n naive) podCIDRsOf(pool checkedPool) []string {
 	for _, node := range n.survey.Nodes {
 		for _, pods := range node.PodCIDRs {
 			within := func(other checkedPool) bool {
-				return !other.spec.Disabled && forPods(other) && ippool.Contains(other.prefix(), pods)
+				return !other.object.Spec.Disabled && forPods(other) && ippool.Contains(other.prefix(), pods)
 			}
 			if ippool.FamilyOf(pods) == pool.family && !slices.ContainsFunc(n.pools, within) {
 				hit = append(hit, fmt.Sprintf("%s (%s)", node.Name, pods))

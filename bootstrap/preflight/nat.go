@@ -31,13 +31,13 @@ var natRemedies = map[nat.FindingCode]string{
 // they are allowed. The FelixConfiguration of a node counts even if the node does not exist:
 // nodes are not read for this. It is a pure function.
 func EndsFelix(p plan.Plan, known facts.Facts) []Finding {
-	if !checksAny(p, false) {
+	if !checksAny(p, false) || len(known.FelixConfigurations) == 0 { // a default ends nothing
 		return nil
 	}
 	world, written := checkedIn(p, known, false)
-	var before []checkedPool
+	before := nat.Cluster{FelixConfigurations: known.FelixConfigurations}
 	for _, existing := range p.Existing {
-		before = append(before, checkedPool{name: existing.Pool.Name, spec: &existing.Pool.Spec})
+		before.Pools = append(before.Pools, existing.Pool)
 	}
 	type combination struct {
 		code    nat.FindingCode
@@ -49,7 +49,7 @@ func EndsFelix(p plan.Plan, known facts.Facts) []Finding {
 		return combination{f.Code, f.Setting, f.Nodes.Only, strings.Join(f.Nodes.Names, ",")}
 	}
 	had := map[combination]bool{}
-	for _, finding := range natModel(before, known.FelixConfigurations).Findings() {
+	for _, finding := range nat.New(before).Findings() {
 		had[of(finding)] = true
 	}
 	var found []Finding
@@ -63,10 +63,11 @@ func EndsFelix(p plan.Plan, known facts.Facts) []Finding {
 
 // natModel returns the NAT of the pools. A range that will be random is a ULA /48.
 func natModel(pools []checkedPool, configurations []nat.FelixConfiguration) *nat.Model {
-	cluster := nat.Cluster{FelixConfigurations: configurations}
+	cluster := nat.Cluster{FelixConfigurations: configurations, Pools: make([]*v3.IPPool, 0, len(pools))}
 	for _, pool := range pools {
-		one := &v3.IPPool{Spec: *pool.spec}
-		if one.Name = pool.name; pool.randomRange {
+		one := pool.object
+		if pool.randomRange {
+			one = one.DeepCopy()
 			one.Spec.CIDR = plan.DefaultRange(ippool.IPv6).String()
 		}
 		cluster.Pools = append(cluster.Pools, one)
@@ -132,7 +133,7 @@ func (c *checker) nat(families []ippool.Family) []Finding {
 
 // exempts reports whether the pool is there to exempt traffic to it from masquerading.
 func exempts(pool checkedPool) bool {
-	return pool.spec.Disabled && !ippool.OnlyForLoadBalancers(pool.spec.AllowedUses) && pool.prefix().IsValid()
+	return pool.object.Spec.Disabled && !ippool.OnlyForLoadBalancers(pool.object.Spec.AllowedUses) && pool.prefix().IsValid()
 }
 
 // holdsNodes returns what the range has of the nodes or of this host's networks, as part of a
@@ -154,7 +155,7 @@ func (c *checker) holdsNodes(prefix netip.Prefix) string {
 // natCoversNodes finds pools with natOutgoing over the nodes' network. Enabled pools for pods
 // have other findings there.
 func (c *checker) natCoversNodes(pool checkedPool) []Finding {
-	if !pool.spec.NATOutgoing || forNodes(pool) && !pool.spec.Disabled || !pool.ranged() {
+	if !pool.object.Spec.NATOutgoing || forNodes(pool) && !pool.object.Spec.Disabled || !pool.ranged() {
 		return nil
 	}
 	holds := c.holdsNodes(pool.prefix())
@@ -190,12 +191,12 @@ func (c *checker) encapsulatedToNodes(family ippool.Family, exempting []checkedP
 
 // masqueraded reports whether the pool is an enabled one for pods with natOutgoing.
 func masqueraded(pool checkedPool) bool {
-	return pool.spec.NATOutgoing && !pool.spec.Disabled && forPods(pool)
+	return pool.object.Spec.NATOutgoing && !pool.object.Spec.Disabled && forPods(pool)
 }
 
 // encapsulation returns the mode of a pool that encapsulates; empty: none does.
 func encapsulation(pool checkedPool) string {
-	switch ipip, vxlan := ippool.OrNever(pool.spec.IPIPMode), ippool.OrNever(pool.spec.VXLANMode); {
+	switch ipip, vxlan := ippool.OrNever(pool.object.Spec.IPIPMode), ippool.OrNever(pool.object.Spec.VXLANMode); {
 	case ipip != v3.IPIPModeNever:
 		return fmt.Sprintf("ipipMode %s", ipip)
 	case vxlan != v3.VXLANModeNever:
@@ -214,9 +215,9 @@ func (c *checker) noReturnRoute(family ippool.Family, exempting []checkedPool) [
 		why := ""
 		switch {
 		case pool.family != family || !masqueraded(pool):
-		case pool.spec.DisableBGPExport:
+		case pool.object.Spec.DisableBGPExport:
 			why = "disableBGPExport is true"
-		case ippool.OrNever(pool.spec.VXLANMode) != v3.VXLANModeNever:
+		case ippool.OrNever(pool.object.Spec.VXLANMode) != v3.VXLANModeNever:
 			why = encapsulation(pool) + " is usually without BGP"
 		}
 		if why == "" {

@@ -39,7 +39,7 @@ func (n natCase) known() input {
 func poolOfFile(name, cidr string, changes ...func(*v3.IPPool)) checkedPool {
 	p := created(name, cidr, changes...)
 	p.byDefault, p.ofFile = false, true
-	p.values = []plan.Value{value("cidr", cidr, origin.Line("pools.yaml", 4)), value("natOutgoing", p.spec.NATOutgoing, origin.Line("pools.yaml", 5))}
+	p.values = []plan.Value{value("cidr", cidr, origin.Line("pools.yaml", 4)), value("natOutgoing", p.object.Spec.NATOutgoing, origin.Line("pools.yaml", 5))}
 	return p
 }
 

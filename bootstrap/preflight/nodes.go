@@ -29,7 +29,7 @@ func (c *checker) nodesWithoutPool(family ippool.Family) []Finding {
 	}
 	served, labels, repeated := newNodeSet(len(c.nodes)), map[string]bool{}, true // NodeSelectorMatchesNoNode says it of each pool
 	for _, pool := range c.pools {
-		if pool.family != family || plan.Unusable(*pool.spec) != "" {
+		if pool.family != family || plan.Unusable(pool.object.Spec) != "" {
 			continue
 		}
 		found := c.picked(pool)

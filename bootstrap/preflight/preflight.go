@@ -44,8 +44,8 @@ type input struct {
 type checkedPool struct {
 	name   string
 	family ippool.Family
-	spec   *v3.IPPoolSpec // not modified
-	names  origin.Names   // of settings, in remedies
+	object *v3.IPPool   // not modified
+	names  origin.Names // of settings, in remedies
 
 	values    []plan.Value // values of a pool to create
 	existing  bool         // the pool exists in the datastore
@@ -104,7 +104,7 @@ func (p input) findings(pools []checkedPool, families []ippool.Family) []Finding
 	var found []Finding
 	c := newChecker(p, pools)
 	for _, pool := range pools {
-		if pool.spec.Disabled || !pool.ranged() {
+		if pool.object.Spec.Disabled || !pool.ranged() {
 			continue
 		}
 		for _, check := range checks {
@@ -146,7 +146,7 @@ func (p input) terminating(family ippool.Family) []Finding {
 
 // prefix returns the pool's range. It is not valid if the CIDR is unknown or malformed.
 func (p checkedPool) prefix() netip.Prefix {
-	prefix, err := ippool.ParseCIDR(p.spec.CIDR)
+	prefix, err := ippool.ParseCIDR(p.object.Spec.CIDR)
 	if err != nil {
 		return netip.Prefix{}
 	}
@@ -163,13 +163,13 @@ func (p checkedPool) ranged() bool { return p.randomRange || p.prefix().IsValid(
 func anyUse(checkedPool) bool { return true }
 
 func forPods(pool checkedPool) bool {
-	uses := pool.spec.AllowedUses
+	uses := pool.object.Spec.AllowedUses
 	return len(uses) == 0 || slices.Contains(uses, v3.IPPoolAllowedUseWorkload)
 }
 
 // forNodes reports whether nodes take blocks of the pool, for pods or tunnel addresses.
 func forNodes(pool checkedPool) bool {
-	return forPods(pool) || slices.Contains(pool.spec.AllowedUses, v3.IPPoolAllowedUseTunnel)
+	return forPods(pool) || slices.Contains(pool.object.Spec.AllowedUses, v3.IPPoolAllowedUseTunnel)
 }
 
 // source returns the source of a field.
@@ -198,7 +198,7 @@ func (p checkedPool) describeCIDR() string {
 	if p.randomRange {
 		return fmt.Sprintf("IPPool %q: the random ULA /48 that is generated for it", p.name)
 	}
-	return p.describe("cidr", text.Quote(p.spec.CIDR))
+	return p.describe("cidr", text.Quote(p.object.Spec.CIDR))
 }
 
 // located returns the pool's range and its source, or nil if it is unknown.
@@ -260,7 +260,7 @@ func (p input) noUsablePool(family ippool.Family) []Finding {
 			continue
 		}
 		onlyFiles = onlyFiles && pool.ofFile
-		reason := plan.Unusable(*pool.spec)
+		reason := plan.Unusable(pool.object.Spec)
 		if reason == "" {
 			return nil
 		}

@@ -25,7 +25,7 @@ func pool(name, cidr string, changes ...func(*v3.IPPool)) checkedPool {
 	if prefix, err := ippool.ParseCIDR(cidr); err == nil {
 		family = ippool.FamilyOf(prefix)
 	}
-	return checkedPool{name: name, family: family, spec: &record.Spec, existing: true}
+	return checkedPool{name: name, family: family, object: &record, existing: true}
 }
 
 func value(field string, value any, source origin.Origin) plan.Value {
@@ -304,10 +304,10 @@ func TestFindings(t *testing.T) {
 				if finding.Other != nil {
 					others = append(others, fmt.Sprintf("%s of %s", finding.Other.Prefix, finding.Other.Source))
 				}
-				if tt.pool.spec.CIDR == "" {
+				if tt.pool.object.Spec.CIDR == "" {
 					assert.Nil(t, finding.CIDR)
 				} else {
-					assert.Equal(t, &facts.Located{Prefix: netip.MustParsePrefix(tt.pool.spec.CIDR), Source: tt.pool.source("cidr")}, finding.CIDR)
+					assert.Equal(t, &facts.Located{Prefix: netip.MustParsePrefix(tt.pool.object.Spec.CIDR), Source: tt.pool.source("cidr")}, finding.CIDR)
 				}
 			}
 			assert.Equal(t, tt.want, texts)

@@ -30,7 +30,7 @@ func (c *checker) localWithoutNAT(pool checkedPool) []Finding {
 }
 
 func (p checkedPool) isLocalWithoutNAT() bool {
-	return !p.spec.NATOutgoing && (p.randomRange || ippool.Contains(uniqueLocal, p.prefix()))
+	return !p.object.Spec.NATOutgoing && (p.randomRange || ippool.Contains(uniqueLocal, p.prefix()))
 }
 
 func (p checkedPool) describeLocalWithoutNAT() string {
@@ -40,7 +40,7 @@ func (p checkedPool) describeLocalWithoutNAT() string {
 
 func (c *checker) privateWithoutNAT(pool checkedPool) []Finding {
 	private := func(within netip.Prefix) bool { return ippool.Contains(within, pool.prefix()) }
-	if pool.spec.NATOutgoing || !slices.ContainsFunc(privateRanges, private) {
+	if pool.object.Spec.NATOutgoing || !slices.ContainsFunc(privateRanges, private) {
 		return nil
 	}
 	return []Finding{{
@@ -53,7 +53,7 @@ func (c *checker) privateWithoutNAT(pool checkedPool) []Finding {
 // fewerBlocks finds pools with fewer blocks than nodes. A node without a block has no
 // addresses for pods, or borrows them from blocks of other nodes.
 func (c *checker) fewerBlocks(pool checkedPool) []Finding {
-	size, prefix := pool.spec.BlockSize, pool.prefix()
+	size, prefix := pool.object.Spec.BlockSize, pool.prefix()
 	if size == 0 {
 		size = pool.family.DefaultBlockSize()
 	}
@@ -84,6 +84,6 @@ func (c *checker) noNode(pool checkedPool) []Finding {
 	return []Finding{{
 		CIDR: pool.located(),
 		Text: fmt.Sprintf("%s matches none of the cluster's %d node(s), so no pod gets an address from the pool; %s, or label nodes",
-			pool.describe("nodeSelector", text.Quote(pool.spec.NodeSelector)), len(c.survey.Nodes), pool.set("nodeSelector", "one that matches")),
+			pool.describe("nodeSelector", text.Quote(pool.object.Spec.NodeSelector)), len(c.survey.Nodes), pool.set("nodeSelector", "one that matches")),
 	}}
 }

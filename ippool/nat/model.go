@@ -145,6 +145,7 @@ func (m *Model) addPools(pools []*v3.IPPool) {
 	})
 	m.index = ranges.New(prefixes)
 	m.traits = make([]traits, len(m.index.Prefixes))
+	m.pools, m.stored, m.first = make([]Pool, 0, len(entries)), make([]*v3.IPPool, 0, len(entries)), make([]int, 0, len(m.index.Prefixes))
 	for _, e := range entries {
 		m.pools, m.stored = append(m.pools, e.pool), append(m.stored, e.stored)
 	}
