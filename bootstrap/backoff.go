@@ -86,7 +86,7 @@ const (
 	// busy is how long a read of the pools takes at least if many runs start at the same time,
 	// as on all nodes of a new cluster, and busyPool what each pool that exists adds. A run whose
 	// read is faster never gives way.
-	busy     = 150 * time.Millisecond
+	busy     = 100 * time.Millisecond
 	busyPool = 50 * time.Microsecond
 
 	maxGiveWay = 2 * time.Second
@@ -99,13 +99,13 @@ const (
 	minReads = 10
 )
 
-// giveWay returns the pause of a run that gives way to others for the attempt-th time: up to half
-// of the time that its read took, times attempt. Random is in [0, 1). Its cube root lets few of
+// giveWay returns the pause of a run that gives way to others for the attempt-th time: up to the
+// time that its read took, times attempt. Random is in [0, 1). Its cube root lets few of
 // many runs be early, and they are apart, so that the first can create the pools before the
 // others read again. (Multicast protocols suppress duplicate requests with such timers: RFC
 // 5740, section 3.2.)
 func giveWay(took time.Duration, attempt int, random float64) time.Duration {
-	return time.Duration(float64(min(time.Duration(attempt)*took/2, maxGiveWay)) * math.Cbrt(random))
+	return time.Duration(float64(min(time.Duration(attempt)*took, maxGiveWay)) * math.Cbrt(random))
 }
 
 // hasTime reports whether ctx leaves time for at least minReads reads that take as long.
