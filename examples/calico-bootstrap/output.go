@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"cmp"
 	"context"
 	"fmt"
@@ -333,7 +334,19 @@ func planValues(pool bootstrap.PoolReport) []plan.Value {
 	return values
 }
 
-func newTable(w io.Writer) *tabwriter.Writer { return tabwriter.NewWriter(w, 0, 0, 2, ' ', 0) }
+// tableWriter aligns columns. It writes when it is flushed, and not each cell in a system call.
+type tableWriter struct {
+	*tabwriter.Writer
+	out *bufio.Writer
+}
+
+func newTable(w io.Writer) tableWriter {
+	out := bufio.NewWriter(w)
+	return tableWriter{tabwriter.NewWriter(out, 0, 0, 2, ' ', 0), out}
+}
+
+// Flush writes the table.
+func (t tableWriter) Flush() error { return cmp.Or(t.Writer.Flush(), t.out.Flush()) }
 
 func (p *program) printObject(object any) error {
 	var (
