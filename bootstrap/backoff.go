@@ -95,12 +95,12 @@ const (
 	// run that creates the pools is slow, too, while all others read again.
 	maxGiveWays = 4
 
-	// minReads is the number of such reads for which a run must have time left to give way.
+	// minReads is the number of such reads for which a run must have time left after the pause.
 	minReads = 10
 )
 
 // giveWay returns the pause of a run that gives way to others for the attempt-th time: up to the
-// time that its read took, times attempt. Random is in [0, 1). Its cube root lets few of
+// time that its read took because of others, times attempt. Random is in [0, 1). Its cube root lets few of
 // many runs be early, and they are apart, so that the first can create the pools before the
 // others read again. (Multicast protocols suppress duplicate requests with such timers: RFC
 // 5740, section 3.2.)
@@ -108,10 +108,11 @@ func giveWay(took time.Duration, attempt int, random float64) time.Duration {
 	return time.Duration(float64(min(time.Duration(attempt)*took, maxGiveWay)) * math.Cbrt(random))
 }
 
-// hasTime reports whether ctx leaves time for at least minReads reads that take as long.
-func hasTime(ctx context.Context, took time.Duration) bool {
+// hasTime reports whether ctx leaves time for the longest pause of the attempt and at least
+// minReads reads that take as long.
+func hasTime(ctx context.Context, took time.Duration, attempt int) bool {
 	deadline, limited := ctx.Deadline()
-	return !limited || time.Until(deadline) >= minReads*took
+	return !limited || time.Until(deadline) >= time.Duration(attempt+minReads)*took
 }
 
 // pause waits and returns true, or returns false if ctx ends first.

@@ -115,7 +115,7 @@ func TestGivingWayEnds(t *testing.T) {
 
 // A run that has time for few more such reads does not give way.
 func TestRunOutOfTimeDoesNotGiveWay(t *testing.T) {
-	for _, limit := range []time.Duration{(minReads + 1) * time.Second, minReads * time.Second} {
+	for _, limit := range []time.Duration{(minReads + 2) * time.Second, (minReads+2)*time.Second - 1} {
 		synctest.Test(t, func(t *testing.T) {
 			store := newStore()
 			store.onSnapshot = []hook{slowly(time.Second, nil)}
@@ -124,7 +124,7 @@ func TestRunOutOfTimeDoesNotGiveWay(t *testing.T) {
 			_, err := New(store).Run(ctx, settings.Settings{})
 			require.NoError(t, err)
 			reads := 1
-			if limit > minReads*time.Second {
+			if limit == (minReads+2)*time.Second { // the read, the pause, and minReads more
 				reads = 2
 			}
 			assert.Len(t, store.calls, reads+2, "then the blocks and the commit: %v", store.calls)

@@ -219,7 +219,7 @@ func (r *runner) compute(ctx context.Context) (datastore.Snapshot, plan.Plan, er
 	took := time.Since(begin)
 	load := took - time.Duration(len(snapshot.Pools)+len(snapshot.Unreadable))*busyPool // of others
 	draft, err := plan.Compute(r.desired, snapshot, r.config.OnDrift)
-	if err == nil && r.gaveWay < maxGiveWays && load >= r.busy && hasTime(ctx, took) && !r.reporter.planning && slices.ContainsFunc(draft.Steps, creates) {
+	if err == nil && r.gaveWay < maxGiveWays && load >= r.busy && hasTime(ctx, took, r.gaveWay+1) && !r.reporter.planning && slices.ContainsFunc(draft.Steps, creates) {
 		r.gaveWay++
 		if !pause(ctx, giveWay(load, r.gaveWay, rand.Float64())) {
 			return snapshot, draft, fmt.Errorf("reading IP pools: %w", ctx.Err())

@@ -180,10 +180,13 @@ func (c *checker) uncovered(family ippool.Family) []nodeRange {
 	if found, known := c.bare[family]; known {
 		return found
 	}
+	if len(c.nodes) == 0 {
+		return nil
+	}
 	var enabled []netip.Prefix
 	for _, pools := range [...][]checkedPool{c.checked, c.pools} {
 		for _, pool := range pools {
-			if len(c.nodes) > 0 && !pool.object.Spec.Disabled && forPods(pool) {
+			if !pool.object.Spec.Disabled && forPods(pool) {
 				enabled = append(enabled, pool.prefix())
 			}
 		}

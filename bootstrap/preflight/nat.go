@@ -31,7 +31,7 @@ var natRemedies = map[nat.FindingCode]string{
 // they are allowed. The FelixConfiguration of a node counts even if the node does not exist:
 // nodes are not read for this. It is a pure function.
 func EndsFelix(p plan.Plan, known facts.Facts) []Finding {
-	if !checksAny(p, false) || len(known.FelixConfigurations) == 0 { // a default ends nothing
+	if !checksAny(p, false) || len(known.FelixConfigurations) == 0 { // Felix does not end with its defaults
 		return nil
 	}
 	world, written := checkedIn(p, known, false)

@@ -103,7 +103,7 @@ func (p *program) rootCommand() *cobra.Command {
 		persistent.Lookup("datastore-type").Usage += "; embedded: an etcd in this program, for trials"
 		persistent.StringVar(&p.dataDir, "data-dir", "", "data directory of the embedded etcd (default: a temporary directory, removed afterwards)")
 	}
-	persistent.Lookup("pools-file").Usage += "; for nat, exports of the pools in place of the datastore"
+	persistent.Lookup("pools-file").Usage += "; for nat, the flag names exports of the pools, in place of the datastore"
 	persistent.StringVarP(&p.output, "output", "o", "", "output format: table, json or yaml (default table, for render yaml); also env for config, installation and helm-values for render, firewall-cmd and networkmanager for firewall, svg for ranges; bug-report has only markdown")
 
 	root.AddCommand(p.applyCommand(), p.planCommand(), p.renderCommand(), p.firewallCommand(), p.rangesCommand(), p.natCommand(), p.configCommand(), p.bugReportCommand(), p.versionCommand())
@@ -200,11 +200,13 @@ func hiddenPart(value string) string {
 func (p *program) applyCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "apply", Short: "Create the default pools (the default command)",
-		Long: `Create the default pools that do not exist, or the pools of --pools-file, and print
-them. A second run finds them and writes nothing.
+		Long: `Create the default pool of each family that has no pool, and the pools of
+--pools-file that do not exist, and print them. With --pools-file, a default pool is
+created only if its CIDR is set. A second run finds the pools and writes nothing.
 
-An existing pool stays as it is. --on-drift says what is done where it differs from
-what is set: report it as a warning, update it, or fail and write nothing.`,
+Existing pools are not changed, unless --on-drift=update is set. Where they differ
+from a value that is set, --on-drift=report, the default, logs a warning, and
+--on-drift=fail returns an error and writes nothing.`,
 		Example: `  # Create the pools, without NAT for traffic that leaves the IPv4 pool
   calico-bootstrap apply --kubeconfig admin.conf --ipv4-pool-nat-outgoing=false
 

@@ -18,9 +18,9 @@ import (
 	"go.etcd.io/etcd/server/v3/storage/datadir"
 )
 
-// prepare creates the data directory if necessary, waits until no other run uses it, and
-// then checks its content, which another run would change meanwhile. The lock is held while the file is referenced, or until the process
-// ends: a file that is collected as garbage is closed.
+// prepare creates the data directory if necessary, waits until no other run uses it, and then
+// checks its content, which such a run changes all the time. The lock is held while the file is
+// referenced, or until the process ends: a file that is collected as garbage is closed.
 func prepare(ctx context.Context, folder string) (lock *fileutil.LockedFile, err error) {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return nil, err

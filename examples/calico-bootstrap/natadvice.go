@@ -112,7 +112,7 @@ func (a *adviser) keep() {
 		a.add(when, fmt.Sprintf("a pool for LoadBalancers does not exempt, and no other pool may overlap %s", loadBalancers[0].Pools[0]))
 		a.add(when, "if a Service has the address, nodes that know it replace it by a backend, and that decides")
 	} else if command := a.noNATCommand(netip.PrefixFrom(destination, destination.BitLen())); command != "" {
-		offer("exempt the destination, or its whole range, for all sources (CALICO_IPPOOLS_NO_NAT_TO, in later runs as well)", []natChange{exemptAddress(destination)}, command)
+		offer("exempt the destination, or its whole range, for all sources (CALICO_IPPOOLS_NO_NAT_TO; keep it in later runs)", []natChange{exemptAddress(destination)}, command)
 	}
 
 	changes, commands = nil, nil

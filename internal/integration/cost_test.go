@@ -2,6 +2,7 @@ package integration
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -19,7 +20,9 @@ import (
 // and whether only keys were read.
 func describe(calls []etcdtest.RPC) []string {
 	var all []string
+	var at []time.Time
 	for _, call := range calls {
+		at = append(at, call.At)
 		text := call.Name()
 		if call.Range != nil {
 			text += " " + string(call.Range.Key)
@@ -29,7 +32,7 @@ func describe(calls []etcdtest.RPC) []string {
 		}
 		all = append(all, text)
 	}
-	return all
+	return all[rereads(all, at):]
 }
 
 // TestRequests checks the exact calls of a run on etcd: one read if the pools exist,

@@ -170,13 +170,14 @@ func TestEmbeddedRunsInOneDirectory(t *testing.T) {
 func TestEmbeddedDirectoryChanges(t *testing.T) {
 	t.Parallel()
 	folder := filepath.Join(t.TempDir(), "etcd")
-	ctx, cancel := context.WithCancel(t.Context())
+	ctx, cancel := context.WithCancel(context.Background())
 	names := make([]string, 50)
 	for i := range names {
 		names[i] = filepath.Join(folder, "other", strconv.Itoa(i))
 		require.NoError(t, os.MkdirAll(names[i], 0o700))
 	}
 	var renames sync.WaitGroup
+	t.Cleanup(func() { cancel(); renames.Wait() })
 	renames.Go(func() {
 		for ctx.Err() == nil {
 			for _, name := range names {
@@ -189,6 +190,4 @@ func TestEmbeddedDirectoryChanges(t *testing.T) {
 		r := call(t, bothCIDRs, "--datastore-type", "embedded", "--data-dir", folder, "--timeout", "30s")
 		assert.Zero(t, r.code, r.stderr)
 	}
-	cancel()
-	renames.Wait()
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -24,6 +25,20 @@ const (
 // soon is an upper limit on a busy machine for a run that does not retry, or whose
 // timeout is over.
 const soon = 10 * time.Second
+
+// givesWay is the time of a read of the pools after which a run gives way to others, and reads
+// them again. A read takes so long on a busy machine.
+const givesWay = 100 * time.Millisecond
+
+// rereads returns how many of the first requests, for the pools, were made again because the
+// run gave way.
+func rereads(requests []string, at []time.Time) int {
+	n := 0
+	for n+1 < len(requests) && requests[n+1] == requests[n] && strings.Contains(requests[n], "ippools") && at[n+1].Sub(at[n]) >= givesWay {
+		n++
+	}
+	return n
+}
 
 // blockOf returns the i-th /26 of 10.0.0.0/8.
 func blockOf(i int) string {

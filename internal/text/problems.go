@@ -56,11 +56,29 @@ func Decoding(err error) string {
 // goTypeInErrors matches what encoding/json reports of a value of another type: the value's
 // type, the field, if any, without the Go type that has it, and the expected Go type.
 var goTypeInErrors = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`json: cannot unmarshal (\w+)(?: \S+)? into Go (?:value|struct field \w*\.([\w.]+)) of type (.+)$`)
+	return regexp.MustCompile(`json: cannot unmarshal (\w+)(?: \S+)? into Go (?:value|struct field \w*\.(\S+)) of type (.+)$`)
 })
 
+// goTypes are the Go types that a problem names in other words. A type that has a name of its
+// own is none of them.
+var goTypes = sync.OnceValue(func() []goType {
+	return []goType{
+		{regexp.MustCompile(`^(string|\[\]uint8)$`), "a string"},
+		{regexp.MustCompile(`^(u?int|float)\d*$`), "a number"},
+		{regexp.MustCompile(`^bool$`), "true or false"},
+		{regexp.MustCompile(`^\[`), "a list"},
+		{regexp.MustCompile(`^(struct \{|map\[)`), "a mapping"},
+	}
+})
+
+type goType struct {
+	name  *regexp.Regexp
+	words string
+}
+
 // wrongType returns the problem of a value of a type of JSON that is decoded into a Go type.
-func wrongType(is, field, goType string) string {
+// The value may be an element of the field, if that is a list or a mapping.
+func wrongType(is, field, name string) string {
 	problem := "a " + is
 	switch is {
 	case "object":
@@ -71,21 +89,18 @@ func wrongType(is, field, goType string) string {
 		problem = "a boolean"
 	}
 	if field != "" {
-		problem = field + ": is " + problem
+		problem = field + ": has " + problem
 	}
-	for _, known := range [...]struct{ prefix, must string }{
-		{"struct", "a mapping"}, {"map[", "a mapping"}, {"[]uint8", "a string"}, {"[]", "a list"}, {"string", "a string"},
-		{"bool", "true or false"}, {"int", "a number"}, {"uint", "a number"}, {"float", "a number"},
-	} {
+	for _, known := range goTypes() {
 		switch {
-		case !strings.HasPrefix(goType, known.prefix):
-		case is == "number" && known.must == "a number":
+		case !known.name.MatchString(name):
+		case is == "number" && known.words == "a number":
 			return problem + " that is out of range, or has a fraction"
 		default:
-			return problem + "; must be " + known.must
+			return problem + " in place of " + known.words
 		}
 	}
-	return problem
+	return problem + ", which is not valid there"
 }
 
 // isName matches the name of a field, a kind or a version.

@@ -33,29 +33,34 @@ func TestProblems(t *testing.T) {
 // A value of another type is reported in terms of YAML, not of Go, and without the value.
 func TestDecodingWrongTypes(t *testing.T) {
 	t.Parallel()
+	type named struct{ A int }
 	type inner struct {
 		List   []int             `json:"list"`
 		Text   string            `json:"text"`
 		Bytes  []byte            `json:"bytes"`
-		Flag   bool              `json:"flag"`
+		Flag   bool              `json:"skip-verify"`
 		Number uint16            `json:"number"`
 		Map    map[string]string `json:"map"`
+		Named  named             `json:"named"`
 	}
 	for document, want := range map[string]string{
-		`"hunter2"`:               "a string",
-		`7`:                       "a number",
-		`{"in":[{"list":"x"}]}`:   "in.list: is a string; must be a list",
-		`{"in":[{"list":["x"]}]}`: "in.list: is a string; must be a number",
-		`{"in":[{"text":7}]}`:     "in.text: is a number; must be a string",
-		`{"in":[{"bytes":true}]}`: "in.bytes: is a boolean; must be a string",
-		`{"in":[{"flag":{}}]}`:    "in.flag: is a mapping; must be true or false",
-		`{"in":[{"number":-1}]}`:  "in.number: is a number that is out of range, or has a fraction",
-		`{"in":[{"map":[1]}]}`:    "in.map: is a list; must be a mapping",
+		`"hunter2"`:                      "a string, which is not valid there",
+		`7`:                              "a number, which is not valid there",
+		`{"in":7}`:                       "in: has a number in place of a list",
+		`{"in":["hunter2"]}`:             "in: has a string, which is not valid there",
+		`{"in":[{"list":"x"}]}`:          "in.list: has a string in place of a list",
+		`{"in":[{"list":["x"]}]}`:        "in.list: has a string in place of a number",
+		`{"in":[{"text":7}]}`:            "in.text: has a number in place of a string",
+		`{"in":[{"bytes":true}]}`:        "in.bytes: has a boolean in place of a string",
+		`{"in":[{"skip-verify":{}}]}`:    "in.skip-verify: has a mapping in place of true or false",
+		`{"in":[{"number":-1}]}`:         "in.number: has a number that is out of range, or has a fraction",
+		`{"in":[{"map":[1]}]}`:           "in.map: has a list in place of a mapping",
+		`{"in":[{"map":{"hunter2":1}}]}`: "in.map: has a number in place of a string",
+		`{"in":[{"named":[1]}]}`:         "in.named: has a list, which is not valid there",
 	} {
 		var decoded struct {
 			In []inner `json:"in"`
 		}
-		type named struct{ A int }
 		into := any(&decoded)
 		if document[0] != '{' {
 			into = new(named)
@@ -64,6 +69,6 @@ func TestDecodingWrongTypes(t *testing.T) {
 		assert.Equal(t, want, text.Decoding(err), document)
 		assert.Equal(t, want, text.Decoding(fmt.Errorf("can't get the kind; json parse error: %v", err)), document)
 	}
-	assert.Equal(t, "A: is a number; must be a string", text.Decoding(json.Unmarshal([]byte(`{"A": 7}`), new(struct{ A string }))))
-	assert.Equal(t, "a string; must be a mapping", text.Decoding(json.Unmarshal([]byte(`"x"`), new(struct{ A int }))))
+	assert.Equal(t, "A: has a number in place of a string", text.Decoding(json.Unmarshal([]byte(`{"A": 7}`), new(struct{ A string }))))
+	assert.Equal(t, "a string in place of a mapping", text.Decoding(json.Unmarshal([]byte(`"x"`), new(struct{ A int }))))
 }

@@ -5,6 +5,7 @@ import (
 	"path"
 	"slices"
 	"sync"
+	"time"
 
 	"go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
@@ -17,6 +18,8 @@ import (
 type RPC struct {
 	// Method is the full name, such as "/etcdserverpb.KV/Range".
 	Method string
+	// At is when it arrived.
+	At time.Time
 	// Range is the request of a KV Range, nil for other calls.
 	Range *etcdserverpb.RangeRequest
 	// Txn is the request of a KV Txn, nil for other calls.
@@ -85,7 +88,7 @@ type recorder struct {
 }
 
 func (r *recorder) add(method string, req any) {
-	call := RPC{Method: method}
+	call := RPC{Method: method, At: time.Now()}
 	// The request is copied, as etcd modifies some requests.
 	switch req := req.(type) {
 	case *etcdserverpb.RangeRequest:
