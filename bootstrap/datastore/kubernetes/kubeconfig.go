@@ -1,6 +1,7 @@
 package kubernetes
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -101,7 +102,9 @@ func (r *reader) inlineKubeconfig() *rest.Config {
 
 // isAPIConfig reports whether the data is a CalicoAPIConfig.
 func isAPIConfig(data []byte) bool {
-	return strings.EqualFold(yamlnode.Kind(data), "CalicoAPIConfig")
+	const kind = "calicoapiconfig"
+	return bytes.Contains(bytes.ToLower(data), []byte(kind)) && // which takes less time than decoding each kubeconfig
+		strings.EqualFold(yamlnode.Kind(data), kind)
 }
 
 // kubeconfig returns the config of the selected context of a kubeconfig.
