@@ -259,7 +259,8 @@ func TestInitContainerDocument(t *testing.T) {
 	r := call(t, append(containerEnv(t, container), "KUBECONFIG="+world.server.TokenKubeconfig(t, token)), container.Args...)
 	require.Zero(t, r.code, r.stderr)
 	pools := world.Pools(t)
-	require.NotEmpty(t, pools)
+	require.Len(t, pools, 1, "no IPv6 pool")
 	assert.Equal(t, "10.244.0.0/16", pools[0].Spec.CIDR)
+	assert.Equal(t, v3.IPIPModeAlways, pools[0].Spec.IPIPMode)
 	assert.False(t, pools[0].Spec.NATOutgoing)
 }

@@ -72,7 +72,7 @@ func (r *reader) kubeconfigFiles(setting settings.Setting) *rest.Config {
 				if hidden {
 					one = setting
 				}
-				r.faults.Add(one, "%s", text.Undecodable(err, wantKubeconfig))
+				r.faults.Add(one, "%s", noKubeconfig(contents[i], err))
 			}
 		}
 		if len(r.faults) == before { // one of the files changed in between
@@ -94,10 +94,23 @@ func (r *reader) inlineKubeconfig() *rest.Config {
 	}
 	config, err := clientcmd.Load([]byte(setting.Value))
 	if err != nil {
-		r.faults.AddSecret(setting, "%s", text.Undecodable(err, wantKubeconfig))
+		r.faults.AddSecret(setting, "%s", noKubeconfig([]byte(setting.Value), err))
 		return &rest.Config{}
 	}
 	return r.kubeconfig(settings.Given("inline", setting.Source), config)
+}
+
+// noKubeconfig returns the problem of data that client-go can't decode.
+func noKubeconfig(data []byte, err error) string {
+	problem := text.Undecodable(err, wantKubeconfig)
+	switch kind := yamlnode.Kind(data); {
+	case kind != "" && kind != "Config":
+		return fmt.Sprintf("not %s: its kind is %s; must be Config", wantKubeconfig, text.Quote(kind))
+	case strings.Contains(problem, "illegal base64"):
+		return problem + ", in a field whose name ends with -data"
+	default:
+		return problem
+	}
 }
 
 // isAPIConfig reports whether the data is a CalicoAPIConfig.
