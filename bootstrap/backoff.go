@@ -100,10 +100,10 @@ const (
 )
 
 // giveWay returns the pause of a run that gives way to others for the attempt-th time: up to the
-// time that its read took because of others, times attempt. Random is in [0, 1). Its cube root lets few of
-// many runs be early, and they are apart, so that the first can create the pools before the
-// others read again. (Multicast protocols suppress duplicate requests with such timers: RFC
-// 5740, section 3.2.)
+// time that its read took because of others, times attempt. Random is in [0, 1). Its cube root
+// lets few of many runs be early, and they are apart, so that the first can create the pools
+// before the others read again. (Multicast protocols suppress duplicate requests with such
+// timers: RFC 5740, section 3.2.)
 func giveWay(took time.Duration, attempt int, random float64) time.Duration {
 	return time.Duration(float64(min(time.Duration(attempt)*took, maxGiveWay)) * math.Cbrt(random))
 }

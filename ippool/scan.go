@@ -202,8 +202,8 @@ func (s *scanner) unquote(quoted string) (value string) {
 	return value
 }
 
-// time reads a time as metav1.Time does.
-// time reads a time, or null as older encoders write that of a pool that has none.
+// time reads a time as metav1.Time does, also null, which older encoders write for a pool
+// without one.
 func (s *scanner) time() metav1.Time {
 	s.space()
 	if strings.HasPrefix(s.text[s.at:], "null") {

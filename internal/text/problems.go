@@ -59,23 +59,6 @@ var goTypeInErrors = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`json: cannot unmarshal (\w+)(?: \S+)? into Go (?:value|struct field \w*\.(\S+)) of type (.+)$`)
 })
 
-// goTypes are the Go types that a problem names in other words. A type that has a name of its
-// own is none of them.
-var goTypes = sync.OnceValue(func() []goType {
-	return []goType{
-		{regexp.MustCompile(`^(string|\[\]uint8)$`), "a string"},
-		{regexp.MustCompile(`^(u?int|float)\d*$`), "a number"},
-		{regexp.MustCompile(`^bool$`), "true or false"},
-		{regexp.MustCompile(`^\[`), "a list"},
-		{regexp.MustCompile(`^(struct \{|map\[)`), "a mapping"},
-	}
-})
-
-type goType struct {
-	name  *regexp.Regexp
-	words string
-}
-
 // wrongType returns the problem of a value of a type of JSON that is decoded into a Go type.
 // The value may be an element of the field, if that is a list or a mapping.
 func wrongType(is, field, name string) string {
@@ -91,16 +74,36 @@ func wrongType(is, field, name string) string {
 	if field != "" {
 		problem = field + ": has " + problem
 	}
-	for _, known := range goTypes() {
-		switch {
-		case !known.name.MatchString(name):
-		case is == "number" && known.words == "a number":
-			return problem + " that is out of range, or has a fraction"
-		default:
-			return problem + " in place of " + known.words
-		}
+	must := inPlaceOf(name)
+	switch {
+	case must == "":
+		return problem + ", which is not valid there"
+	case is == "number" && must == "a number":
+		return problem + " that is out of range, or has a fraction"
+	default:
+		return problem + " in place of " + must
 	}
-	return problem + ", which is not valid there"
+}
+
+// inPlaceOf returns what a value of a Go type must be; empty if the type has a name of its own.
+func inPlaceOf(name string) string {
+	switch strings.TrimRight(name, "0123456789") {
+	case "string":
+		return "a string"
+	case "bool":
+		return "true or false"
+	case "int", "uint", "float":
+		return "a number"
+	}
+	switch {
+	case name == "[]uint8": // in base64
+		return "a string"
+	case strings.HasPrefix(name, "["):
+		return "a list"
+	case strings.HasPrefix(name, "map["), strings.HasPrefix(name, "struct {"):
+		return "a mapping"
+	}
+	return ""
 }
 
 // isName matches the name of a field, a kind or a version.
